@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// NetworkOps: what a backend must compute for a score network, forward and backward.
+///
+/// A network is a list of these operations on planned memory (nn/graph.hpp), so a backend supplies
+/// arithmetic only. Activations are batches of feature maps in the order (N, C, H, W) at the doors;
+/// a backend may keep another layout between them. Pointers are the backend's own (device pointers
+/// on a GPU).
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::nn {
+
+/// Extents of a batch of feature maps; a vector per sample has h = w = 1.
+struct Shape {
+  std::size_t n = 0, c = 0, h = 1, w = 1;
+  [[nodiscard]] constexpr std::size_t pixels() const { return h * w; }
+  [[nodiscard]] constexpr std::size_t size() const { return n * c * h * w; }
+  constexpr bool operator==(const Shape&) const = default;
+};
+
+/// A batch of feature maps somewhere in memory that the network has planned.
+template <class T>
+struct View {
+  T* data = nullptr;
+  Shape shape;
+};
+
+/// Where the gradient of an activation goes: nowhere (null), over what is there, or added to it.
+/// Gradients of parameters are always added.
+template <class T>
+struct Gradient {
+  T* data = nullptr;
+  bool accumulate = false;
+};
+
+/// A k×k convolution (cross-correlation, as in every deep-learning library).
+/// Weights are (out, in, k, k); with `input_major` and k = 1 they are (in, out), score_sde's NIN.
+struct Convolution {
+  std::size_t in_channels = 0, out_channels = 0;
+  std::size_t kernel = 3, stride = 1;
+  std::size_t pad_before = 1, pad_after = 1;  ///< zeros above and left, below and right
+  bool input_major = false;
+
+  [[nodiscard]] constexpr std::size_t weight_size() const {
+    return in_channels * out_channels * kernel * kernel;
+  }
+  [[nodiscard]] constexpr Shape output(const Shape& x) const {
+    const auto extent = [&](std::size_t e) {
+      return (e + pad_before + pad_after - kernel) / stride + 1;
+    };
+    return {x.n, out_channels, extent(x.h), extent(x.w)};
+  }
+};
+
+/// Group normalisation over c/groups channels and all pixels, optionally followed by SiLU.
+struct GroupNorm {
+  std::size_t groups = 1;
+  double epsilon = 1e-6;
+  bool silu = true;
+};
+
+/// The operations. T is the scalar of activations and parameters; `scratch` is at least as long as
+/// the matching *_scratch function says and may hold anything before and after the call.
+template <class Ops>
+concept NetworkOps = requires(
+    const Ops& ops, typename Ops::Scalar s, View<const typename Ops::Scalar> in,
+    View<typename Ops::Scalar> out, const typename Ops::Scalar* parameter,
+    typename Ops::Scalar* memory, Gradient<typename Ops::Scalar> gradient,
+    std::span<typename Ops::Scalar> scratch, const Convolution& convolution, const GroupNorm& norm,
+    std::span<const double> labels, double real, NoiseDraw draw, std::size_t count, Shape shape) {
+  typename Ops::Buffer;                                        // .data(), .size(); zero when made
+  { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
+
+  // y ← W ∗ x + bias[c] + channel_bias[n, c]; either bias may be null
+  { ops.convolution_scratch(convolution, shape) } -> std::same_as<std::size_t>;
+  ops.convolution(convolution, in, parameter, parameter, parameter, out, scratch);
+  // from dy: dx, dW += , dbias += , dchannel_bias
+  ops.convolution_backward(convolution, in, parameter, in, gradient, memory, memory, gradient,
+                           scratch);
+
+  // y[n] ← W x[n] + bias, W (out, in)
+  { ops.dense_scratch(shape, shape) } -> std::same_as<std::size_t>;
+  ops.dense(in, parameter, parameter, out, scratch);
+  ops.dense_backward(in, parameter, in, gradient, memory, memory, scratch);
+
+  // y ← silu?(γ (x − μ)/√(var + ε) + β); statistics: (μ, 1/√(var + ε)) per sample and group
+  { ops.group_norm_scratch(norm, shape) } -> std::same_as<std::size_t>;
+  ops.group_norm(norm, in, parameter, parameter, out, memory, scratch);
+  ops.group_norm_backward(norm, in, parameter, parameter, parameter, in, gradient, memory, memory,
+                          scratch);
+
+  // y ← v softmax(qᵀk / √c)ᵀ over pixels; probabilities: (n, pixels, pixels), kept for backward
+  { ops.attention_scratch(shape) } -> std::same_as<std::size_t>;
+  ops.attention(in, in, in, out, memory, scratch);
+  ops.attention_backward(in, in, in, parameter, in, gradient, gradient, gradient, scratch);
+
+  ops.silu(in, out);                                           // y ← x / (1 + e^{−x})
+  ops.silu_backward(in, in, gradient);
+  ops.upsample_nearest(in, out);                               // each pixel becomes 2×2
+  ops.upsample_nearest_backward(in, gradient);
+  ops.downsample_mean(in, out);                                // each 2×2 becomes its mean
+  ops.downsample_mean_backward(in, gradient);
+  ops.concatenate(in, in, out);                                // along channels
+  ops.concatenate_backward(in, count, gradient, gradient);     // count: channels of the first
+  ops.sum_scaled(in, in, real, out);                           // y ← (a + b)·scale
+  ops.sum_scaled_backward(in, real, gradient, gradient);
+  ops.affine(in, real, real, out);                             // y ← scale·x + shift
+  ops.affine_backward(in, real, gradient);
+  ops.positional_embedding(labels, out);                       // sines, then cosines
+  ops.dropout(in, real, draw, out);                            // inverted dropout, mask from the draw
+  ops.dropout_backward(in, real, draw, gradient);
+};
+
+}  // namespace scoresde::nn

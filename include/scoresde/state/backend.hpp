@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/// Backend: what an algorithm asks of memory. One verb, a few reductions.
+///
+///   out ← Σⱼ cⱼ·xⱼ + c·z,   z a named N(0, I) draw
+///
+/// Every update between two network calls is one such linear form (docs/mathematics.md), so whole
+/// algorithms run on any state type for which `backend_of` is specialised. HostState
+/// (state/host_state.hpp) defines the semantics; testing/backend_conformance.hpp checks them.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include <scoresde/error.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde {
+
+/// A batch of `samples` points of R^dim. Memory law: element e of sample k lies at k·dim + e.
+struct Extents {
+  std::size_t samples = 0;
+  std::size_t dim = 0;
+  constexpr bool operator==(const Extents&) const = default;
+  [[nodiscard]] constexpr std::size_t size() const { return samples * dim; }
+};
+
+/// cⱼ·xⱼ with one coefficient for the whole batch. Terms with coefficient 0 are not read.
+template <class X>
+struct Term {
+  double coefficient = 0;
+  const X* state = nullptr;
+};
+
+/// c·z with one coefficient for the whole batch.
+struct NoiseTerm {
+  double coefficient = 0;
+  NoiseDraw draw{};
+};
+
+/// cⱼ[k]·xⱼ[k] with a coefficient per sample.
+template <class X>
+struct SampleTerm {
+  std::span<const double> coefficients;
+  const X* state = nullptr;
+};
+
+/// c[k]·z[k] with a coefficient per sample; an empty span is no noise.
+struct SampleNoise {
+  std::span<const double> coefficients{};
+  NoiseDraw draw{};
+};
+
+/// At most this many terms in one form: x and the seven stages of Dormand-Prince.
+inline constexpr std::size_t max_terms = 8;
+
+/// `out` may alias any state of the terms: each element is read before it is written. Coefficients
+/// are doubles; a backend may round them to its scalar type once.
+template <class B>
+concept Backend =
+    requires(const B& backend, const typename B::State& x, typename B::State& out,
+             std::span<const Term<typename B::State>> terms, NoiseTerm noise,
+             std::span<const SampleTerm<typename B::State>> sample_terms, SampleNoise sample_noise,
+             NoiseDraw draw, std::span<double> per_sample, double tolerance) {
+      { backend.extents(x) } -> std::same_as<Extents>;
+      /// A state of the same extents; the only allocation, called before loops.
+      { backend.make_like(x) } -> std::same_as<typename B::State>;
+      /// out ← Σ cⱼxⱼ + c·z in one pass.
+      { backend.assign(out, terms, noise) } -> std::same_as<void>;
+      /// The same with coefficients per sample.
+      { backend.assign(out, sample_terms, sample_noise) } -> std::same_as<void>;
+      /// per_sample[k] ← ‖Σ cⱼxⱼ[k]‖₂.
+      { backend.norms(terms, per_sample) } -> std::same_as<void>;
+      /// per_sample[k] ← ‖z[k]‖₂ of a draw, never stored; x gives the extents.
+      { backend.norms(draw, x, per_sample) } -> std::same_as<void>;
+      /// per_sample[k] ← √(mean_e (error_e / (atol + rtol·max(|x_e|, |y_e|)))²); arguments: error,
+      /// x, y, atol, rtol, per_sample.
+      { backend.scaled_rms(x, x, x, tolerance, tolerance, per_sample) } -> std::same_as<void>;
+      /// per_sample[k] ← ⟨x[k], y[k]⟩.
+      { backend.inner(x, x, per_sample) } -> std::same_as<void>;
+    };
+
+/// The one customisation point: specialise with `static auto of(const X&)` returning a Backend.
+template <class X>
+struct backend_of;
+
+/// A type whose values are batches of points, through its backend.
+template <class X>
+concept State = requires(const X& x) {
+  { backend_of<X>::of(x) } -> Backend;
+};
+
+/// The backend of a state.
+template <State X>
+[[nodiscard]] auto backend(const X& x) {
+  return backend_of<X>::of(x);
+}
+
+/// The extents of a state.
+template <State X>
+[[nodiscard]] Extents extents(const X& x) {
+  return backend_of<X>::of(x).extents(x);
+}
+
+}  // namespace scoresde
