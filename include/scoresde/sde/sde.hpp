@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/// Sde: a linear diffusion dx = f(t) x dt + g(t) dw, known by scalars alone.
+///
+///   p(x_t | x_0) = N(mean(t)·x_0, std(t)² I),   mean' = f·mean,   (std²)' = 2f·std² + g²
+///
+/// Song et al. 2021 (arXiv:2011.13456), section 3 and appendix B. testing/sde_laws.hpp checks the
+/// laws of any model of the concept.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+
+#include <scoresde/error.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// Perturbation kernel p(x_t | x_0) = N(x_t; mean·x_0, std²·I).
+struct MarginalProb {
+  double mean = 1;
+  double std = 0;
+};
+
+/// The last step of the forward chain seen from t: x_t = mean·x_s + √variance·z with s = t_next < t,
+/// and the marginal standard deviations at both ends.
+struct Transition {
+  double mean = 1;
+  double variance = 0;
+  double std = 0;       ///< of p(x_t | x_0)
+  double std_next = 0;  ///< of p(x_s | x_0)
+};
+
+/// Optional members, used when present: discretize(TimeStep) → Transition, the SDE's own discrete
+/// chain (DDPM, SMLD); langevin_scale(t), the factor α of Langevin's step size (1 when absent).
+template <class S>
+concept Sde = std::copyable<S> && requires(const S& sde, double t) {
+  { sde.drift(t) } -> std::same_as<double>;                // f(t)
+  { sde.diffusion(t) } -> std::same_as<double>;            // g(t) ≥ 0
+  { sde.marginal_prob(t) } -> std::same_as<MarginalProb>;  // exact, accurate down to t = 1e-5
+  { sde.prior_std() } -> std::same_as<double>;             // p_T ≈ N(0, prior_std²·I)
+  { sde.t_min() } -> std::same_as<double>;                 // ε, where sampling stops
+  { sde.t_max() } -> std::same_as<double>;                 // T
+};
+
+/// λ(t) = ln(mean²/std²), strictly decreasing in t.
+template <Sde S>
+[[nodiscard]] double log_snr(const S& sde, double t) {
+  const MarginalProb p = sde.marginal_prob(t);
+  return 2 * (std::log(p.mean) - std::log(p.std));
+}
+
+namespace detail {
+
+inline void require_time(const char* sde, double t, double t_max) {
+  require(t >= 0 && t <= t_max, sde, ": time ", t, " is outside [0, ", t_max, "]");
+}
+
+}  // namespace detail
+}  // namespace scoresde

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/// Sub-VP SDE: the mean of VP with a variance bounded by VP's.
+///
+///   dx = −½ β(t) x dt + √(β(t)(1 − mean(t)⁴)) dw,   std = 1 − mean²
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 13 and 29.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/sde/vp_sde.hpp>
+
+namespace scoresde {
+
+class SubVpSde {
+ public:
+  /// Throws Error for a schedule that is not positive and increasing.
+  explicit SubVpSde(BetaSchedule schedule = {}) : schedule_(schedule) {
+    schedule_.check("sub-VP SDE");
+  }
+
+  [[nodiscard]] double drift(double t) const { return -0.5 * schedule_.beta(t); }
+  [[nodiscard]] double diffusion(double t) const {
+    return std::sqrt(schedule_.beta(t) * -std::expm1(4 * schedule_.log_mean(t)));
+  }
+  /// Throws Error for t outside [0, 1].
+  [[nodiscard]] MarginalProb marginal_prob(double t) const {
+    detail::require_time("sub-VP SDE", t, t_max());
+    const double log_mean = schedule_.log_mean(t);
+    return {std::exp(log_mean), -std::expm1(2 * log_mean)};
+  }
+  [[nodiscard]] double prior_std() const { return 1; }
+  [[nodiscard]] double t_min() const { return schedule_.t_min; }
+  [[nodiscard]] double t_max() const { return 1; }
+  [[nodiscard]] const BetaSchedule& schedule() const { return schedule_; }
+
+ private:
+  BetaSchedule schedule_;
+};
+
+static_assert(Sde<SubVpSde>);
+
+}  // namespace scoresde
