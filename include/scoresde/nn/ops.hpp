@@ -31,7 +31,7 @@ struct View {
 };
 
 /// Where the gradient of an activation goes: nowhere (null), over what is there, or added to it.
-/// Gradients of parameters are always added.
+/// Gradients of parameters are always added; a null pointer says that they are not wanted.
 template <class T>
 struct Gradient {
   T* data = nullptr;
@@ -76,14 +76,14 @@ concept NetworkOps = requires(
   typename Ops::Buffer;                                        // .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
 
-  // y ← W ∗ x + bias[c] + channel_bias[n, c]; either bias may be null
+  // y ← W ∗ x + bias[c] + channel_bias[n, c]; either bias may be null. Scratch: of x's shape
   { ops.convolution_scratch(convolution, shape) } -> std::same_as<std::size_t>;
   ops.convolution(convolution, in, parameter, parameter, parameter, out, scratch);
-  // from dy: dx, dW += , dbias += , dchannel_bias
+  // x, W, dy to dx, dW += , dbias += , dchannel_bias
   ops.convolution_backward(convolution, in, parameter, in, gradient, memory, memory, gradient,
                            scratch);
 
-  // y[n] ← W x[n] + bias, W (out, in)
+  // y[n] ← W x[n] + bias, W (out, in). Scratch: of x's and y's shapes
   { ops.dense_scratch(shape, shape) } -> std::same_as<std::size_t>;
   ops.dense(in, parameter, parameter, out, scratch);
   ops.dense_backward(in, parameter, in, gradient, memory, memory, scratch);
@@ -111,8 +111,10 @@ concept NetworkOps = requires(
   ops.sum_scaled_backward(in, real, gradient, gradient);
   ops.affine(in, real, real, out);                             // y ← scale·x + shift
   ops.affine_backward(in, real, gradient);
-  ops.positional_embedding(labels, out);                       // sines, then cosines
-  ops.dropout(in, real, draw, out);                            // inverted dropout, mask from the draw
+  // y[n] ← (sin(label ωᵢ), cos(label ωᵢ)), ωᵢ = 10000^{−i/(c/2 − 1)}, i < c/2; h = w = 1
+  ops.positional_embedding(labels, out);
+  // inverted dropout at a rate: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0
+  ops.dropout(in, real, draw, out);
   ops.dropout_backward(in, real, draw, gradient);
 };
 
