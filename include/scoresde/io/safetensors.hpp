@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/// safetensors files, read strictly and written atomically.
+///
+///   8 bytes header length n (little-endian) | n bytes of JSON | data
+///   JSON: {"__metadata__": {text: text}, name: {"dtype", "shape", "data_offsets": [begin, end)}}
+///
+/// The published format (github.com/huggingface/safetensors): the tensors cover the data without
+/// holes or overlaps. Everything read is checked against the file's size before it is used.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/tensor_file.hpp>
+
+namespace scoresde::io {
+
+namespace detail {
+
+/// Where one tensor lies in the data section.
+struct TensorSpan {
+  std::size_t begin = 0, end = 0;
+  const std::string* name = nullptr;
+};
+
+/// Parses the header; refuses duplicate names and depths that no header has, before they are kept.
+inline nlohmann::json parse_header(const char* first, const char* last) {
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) {
+      require(names.size() < 3, "its header is nested deeper than a tensor's entry");
+      names.emplace_back();
+    } else if (event == Event::object_end || event == Event::array_end) {
+      names.pop_back();
+    } else if (event == Event::key) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      require(names.back().insert(name).second, "tensor or key ", name,
+              " appears twice in its header");
+    }
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(first, last, watch);
+  } catch (const nlohmann::json::exception& failure) {
+    throw Error(text("its header is not JSON: ", failure.what()));
+  }
+}
+
+/// An unsigned integer of the header.
+inline std::size_t header_integer(const nlohmann::json& value, const char* what) {
+  require(value.is_number_unsigned(), what, " has an entry ", value.dump(),
+          "; it must be an integer of at least 0");
+  return value.get<std::size_t>();
+}
+
+inline const nlohmann::json& header_field(const nlohmann::json& entry, const char* field) {
+  require(entry.is_object() && entry.contains(field), "has no ", field);
+  return entry[field];
+}
+
+/// One tensor's entry, checked against the size of the data.
+inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json& entry,
+                                                            const std::byte* data,
+                                                            std::size_t data_size) {
+  TensorFile::Tensor tensor;
+  const auto& dtype = header_field(entry, "dtype");
+  require(dtype.is_string(), "dtype is ", dtype.dump(), "; it must be a text");
+  tensor.dtype = dtype.get<std::string>();
+  const std::size_t element = stored_size(tensor.dtype);
+  require(element != 0, "dtype is ", tensor.dtype, "; it must be one of ", stored_types);
+  const auto& shape = header_field(entry, "shape");
+  require(shape.is_array(), "shape is ", shape.dump(), "; it must be a list");
+  for (const auto& extent : shape) tensor.shape.push_back(header_integer(extent, "shape"));
+  const auto& offsets = header_field(entry, "data_offsets");
+  require(offsets.is_array() && offsets.size() == 2, "data_offsets is ", offsets.dump(),
+          "; it must be [begin, end]");
+  const TensorSpan span{header_integer(offsets[0], "data_offsets"),
+                        header_integer(offsets[1], "data_offsets"), nullptr};
+  require(span.begin <= span.end && span.end <= data_size, "data_offsets are [", span.begin, ", ",
+          span.end, "]; they must be ordered and within the file's ", data_size, " bytes of data");
+  const std::size_t bytes = byte_count(tensor.shape, element);
+  require(bytes == span.end - span.begin, "data_offsets hold ", span.end - span.begin,
+          " bytes; shape and dtype need ", bytes);
+  tensor.bytes.assign(data + span.begin, data + span.end);
+  return {std::move(tensor), span};
+}
+
+inline void require_cover(std::vector<TensorSpan> spans, std::size_t data_size) {
+  std::sort(spans.begin(), spans.end(), [](const TensorSpan& a, const TensorSpan& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::size_t covered = 0;
+  for (const TensorSpan& span : spans) {
+    require(span.begin == covered, "tensor ", *span.name, " begins at byte ", span.begin,
+            span.begin < covered ? ", inside another tensor" : ", after a gap",
+            "; it must begin at byte ", covered);
+    covered = span.end;
+  }
+  require(covered == data_size, "its data has ", data_size, " bytes; its tensors cover ", covered);
+}
+
+inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
+  require(entry.is_object(), "__metadata__ is ", entry.type_name(), "; it must be an object");
+  for (const auto& [key, value] : entry.items()) {
+    require(value.is_string(), "__metadata__ ", key, " is ", value.type_name(),
+            "; it must be a text");
+    file.metadata[key] = value.get<std::string>();
+  }
+}
+
+/// All checked reads, with messages that do not know the file's name yet.
+inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
+  std::uint64_t header_size = 0;
+  require(bytes.size() >= sizeof(header_size), "it has ", bytes.size(),
+          " bytes; a safetensors file has at least 8");
+  std::memcpy(&header_size, bytes.data(), sizeof(header_size));
+  require(header_size <= bytes.size() - 8, "its header says it has ", header_size,
+          " bytes; the file has ", bytes.size() - 8, " after the length");
+  const auto* first = reinterpret_cast<const char*>(bytes.data()) + 8;
+  const nlohmann::json header = parse_header(first, first + header_size);
+  require(header.is_object(), "its header is ", header.type_name(), "; it must be an object");
+  const std::byte* data = bytes.data() + 8 + header_size;
+  const std::size_t data_size = bytes.size() - 8 - static_cast<std::size_t>(header_size);
+  TensorFile file;
+  std::vector<TensorSpan> spans;
+  std::size_t copied = 0;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") {
+      read_metadata(entry, file);
+      continue;
+    }
+    try {
+      auto [tensor, span] = read_entry(entry, data, data_size);
+      // Overlapping tensors could ask for many copies of the data; no sound file asks for two.
+      copied += tensor.bytes.size();
+      require(copied <= data_size, "overlaps another tensor: together they hold more than the ",
+              data_size, " bytes of data");
+      const auto kept = file.tensors.emplace(name, std::move(tensor)).first;
+      spans.push_back({span.begin, span.end, &kept->first});
+    } catch (const Error& failure) {
+      throw Error(text("tensor ", name, ": ", failure.what()));
+    }
+  }
+  require_cover(std::move(spans), data_size);
+  return file;
+}
+
+inline std::string header_of(const TensorFile& file,
+                             const std::vector<const std::pair<const std::string,
+                                                               TensorFile::Tensor>*>& order) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  std::size_t offset = 0;
+  for (const auto* named : order) {
+    const auto& [name, tensor] = *named;
+    require(name != "__metadata__", "a tensor cannot be named __metadata__");
+    const std::size_t element = stored_size(tensor.dtype);
+    require(element != 0, "tensor ", name, ": dtype is ", tensor.dtype, "; it must be one of ",
+            stored_types);
+    require(byte_count(tensor.shape, element) == tensor.bytes.size(), "tensor ", name, " has ",
+            tensor.bytes.size(), " bytes; its shape and dtype need ",
+            byte_count(tensor.shape, element));
+    header[name] = {{"dtype", tensor.dtype},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, offset + tensor.bytes.size()}}};
+    offset += tensor.bytes.size();
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception& failure) {
+    throw Error(detail::text("safetensors: a name or metadata is not UTF-8: ", failure.what()));
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
+  return text;
+}
+
+}  // namespace detail
+
+/// Reads a safetensors file. Throws Error naming the file, the tensor, what was found and what is
+/// allowed, for whatever the format does not allow; memory use is at most a small multiple of the
+/// file's size.
+[[nodiscard]] inline TensorFile read_safetensors(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path);
+  try {
+    return detail::parse_safetensors(bytes);
+  } catch (const Error& failure) {
+    throw Error(detail::text("safetensors file ", path.string(), ": ", failure.what()));
+  }
+}
+
+/// Writes a safetensors file beside `path`, flushes it and renames it. Tensors lie in order of
+/// falling element size, so that each is aligned. Throws Error as write_file_atomically does and for
+/// a tensor whose shape, type and bytes disagree.
+inline void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  std::vector<const std::pair<const std::string, TensorFile::Tensor>*> order;
+  for (const auto& named : file.tensors) order.push_back(&named);
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return detail::stored_size(a->second.dtype) > detail::stored_size(b->second.dtype);
+  });
+  const std::string header = detail::header_of(file, order);
+  const std::uint64_t header_size = header.size();
+  detail::TemporaryFile target(path);
+  target.write(std::as_bytes(std::span(&header_size, 1)));
+  target.write(std::as_bytes(std::span(header)));
+  for (const auto* named : order) target.write(named->second.bytes);
+  target.rename_to_target();
+}
+
+}  // namespace scoresde::io
