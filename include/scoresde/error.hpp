@@ -10,7 +10,8 @@
 
 namespace scoresde {
 
-/// Thrown at every public door: bad argument, mismatched shape, non-finite model output, broken file.
+/// Thrown at every public door: bad argument, mismatched shape, non-finite model output, broken
+/// file.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -24,15 +24,15 @@ struct Norms {
 enum class NormScope { per_sample, batch_mean };
 
 /// rule(sde, t) returns a small trivially copyable functor Norms → StepCoefficients, so that a
-/// backend may evaluate it where the norms are. With needs_norms = false no reduction is run and the
-/// rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
+/// backend may evaluate it where the norms are. With needs_norms = false no reduction is run and
+/// the rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
 template <class C, class S>
-concept Corrector =
-    Sde<S> && std::copyable<C> && requires(const C& corrector, const S& sde, double t, Norms norms) {
-      { corrector.steps } -> std::convertible_to<int>;
-      { C::needs_norms } -> std::convertible_to<bool>;
-      { corrector.rule(sde, t)(norms) } -> std::same_as<StepCoefficients>;
-      requires std::is_trivially_copyable_v<decltype(corrector.rule(sde, t))>;
-    };
+concept Corrector = Sde<S> && std::copyable<C> &&
+    requires(const C& corrector, const S& sde, double t, Norms norms) {
+  { corrector.steps } -> std::convertible_to<int>;
+  { C::needs_norms } -> std::convertible_to<bool>;
+  { corrector.rule(sde, t)(norms) } -> std::same_as<StepCoefficients>;
+  requires std::is_trivially_copyable_v<decltype(corrector.rule(sde, t))>;
+};
 
 }  // namespace scoresde

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Noise as a value: every normal the library draws is a pure function of its name.
 ///
-///   z[k, e] of draw d = lane (e mod 4) of normal4(philox4x32_10({e/4, first_sample + k, d_lo, d_hi}, seed))
+///   z[k, e] of draw d = lane (e mod 4) of normal4(philox4x32_10({e/4, first_sample + k, d_lo,
+///   d_hi}, seed))
 ///
 /// Nothing advances, so nothing can be advanced twice, shared by two threads or differ by batch,
 /// backend or resume. The stream is float32 by definition; double states take the promoted value.
@@ -81,7 +82,8 @@ inline void normal_quads(NoiseDraw draw, std::uint32_t sample, std::uint32_t fir
   for (std::size_t done = 0; done < quads; done += tile) {
     const std::size_t count = std::min(tile, quads - done);
     for (std::size_t i = 0; i < count; ++i) {
-      const PhiloxBlock b = noise_words(draw, sample, static_cast<std::uint32_t>(first_quad + done + i));
+      const PhiloxBlock b =
+          noise_words(draw, sample, static_cast<std::uint32_t>(first_quad + done + i));
       c0[i] = b.word[0];
       c1[i] = b.word[1];
       c2[i] = b.word[2];

@@ -83,8 +83,7 @@ SCORESDE_HOST_DEVICE inline float square_root(float w) {
 /// x = 4·rest ∈ [−½, ½] (minimax fits, 3·10⁻⁹ and 5·10⁻¹¹).
 SCORESDE_HOST_DEVICE inline void cos_sin_of_turn(std::uint32_t turn, float& cosine, float& sine) {
   const std::uint32_t quarter = (turn + 0x20000000u) >> 30;
-  const float x =
-      static_cast<float>(static_cast<std::int32_t>(turn - (quarter << 30))) * 0x1p-30f;
+  const float x = static_cast<float>(static_cast<std::int32_t>(turn - (quarter << 30))) * 0x1p-30f;
   const float y = x * x;
   float s = -0x1.2d9bc4p-8f;
   s = fma(s, y, 0x1.465ec6p-4f);

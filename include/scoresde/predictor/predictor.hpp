@@ -28,17 +28,17 @@ struct StepCoefficients {
 /// A predictor may say `static constexpr bool needs_score = false` (NoPredictor): then neither the
 /// model is evaluated nor a draw taken for it.
 template <class P, class S>
-concept Predictor =
-    Sde<S> && std::copyable<P> && requires(const P& predictor, const S& sde, TimeStep step) {
-      { predictor.coefficients(sde, step) } -> std::same_as<StepCoefficients>;
-    };
+concept Predictor = Sde<S> && std::copyable<P> &&
+    requires(const P& predictor, const S& sde, TimeStep step) {
+  { predictor.coefficients(sde, step) } -> std::same_as<StepCoefficients>;
+};
 
 namespace detail {
 
 template <class P>
 inline constexpr bool predictor_needs_score = true;
 template <class P>
-  requires requires { P::needs_score; }
+requires requires { P::needs_score; }
 inline constexpr bool predictor_needs_score<P> = P::needs_score;
 
 }  // namespace detail

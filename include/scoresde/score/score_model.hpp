@@ -30,17 +30,16 @@ concept ScoreModel = State<X> && requires(M& model, const X& x, double t, X& out
 
 /// A model that takes a time per sample: for training and per-sample adaptive steps.
 template <class M, class X>
-concept PerSampleScoreModel =
-    ScoreModel<M, X> &&
+concept PerSampleScoreModel = ScoreModel<M, X> &&
     requires(M& model, const X& x, std::span<const double> times, X& output) {
-      { model.evaluate(x, times, output) } -> std::same_as<void>;
-    };
+  { model.evaluate(x, times, output) } -> std::same_as<void>;
+};
 
 /// vjp ← vᵀ ∂F/∂x at (x, t): what likelihoods and guidance by gradients need.
 template <class M, class X>
-concept DifferentiableScoreModel =
-    ScoreModel<M, X> && requires(M& model, const X& x, double t, const X& v, X& vjp) {
-      { model.vjp(x, t, v, vjp) } -> std::same_as<void>;
-    };
+concept DifferentiableScoreModel = ScoreModel<M, X> &&
+    requires(M& model, const X& x, double t, const X& v, X& vjp) {
+  { model.vjp(x, t, v, vjp) } -> std::same_as<void>;
+};
 
 }  // namespace scoresde

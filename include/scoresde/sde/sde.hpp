@@ -21,8 +21,8 @@ struct MarginalProb {
   double std = 0;
 };
 
-/// The last step of the forward chain seen from t: x_t = mean·x_s + √variance·z with s = t_next < t,
-/// and the marginal standard deviations at both ends.
+/// The last step of the forward chain seen from t: x_t = mean·x_s + √variance·z with s = t_next <
+/// t, and the marginal standard deviations at both ends.
 struct Transition {
   double mean = 1;
   double variance = 0;

@@ -16,7 +16,9 @@ namespace scoresde {
 /// The transition over a generating step: from step.t_next up to step.t.
 template <Sde S>
 [[nodiscard]] Transition transition(const S& sde, TimeStep step) {
-  if constexpr (requires { { sde.discretize(step) } -> std::same_as<Transition>; }) {
+  if constexpr (requires {
+                  { sde.discretize(step) } -> std::same_as<Transition>;
+                }) {
     return sde.discretize(step);
   } else {
     const MarginalProb p = sde.marginal_prob(step.t);

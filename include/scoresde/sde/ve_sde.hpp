@@ -27,8 +27,7 @@ class VeSde {
     const auto& [low, high, t_min] = schedule_;
     detail::require(low > 0 && low < high && std::isfinite(high), "VE SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
-    detail::require(t_min >= 0 && t_min < 1, "VE SDE: t_min is ", t_min,
-                    "; it must lie in [0, 1)");
+    detail::require(t_min >= 0 && t_min < 1, "VE SDE: t_min is ", t_min, "; it must lie in [0, 1)");
   }
 
   [[nodiscard]] double drift(double) const { return 0; }

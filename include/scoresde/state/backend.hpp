@@ -58,28 +58,28 @@ inline constexpr std::size_t max_terms = 8;
 /// `out` may alias any state of the terms: each element is read before it is written. Coefficients
 /// are doubles; a backend may round them to its scalar type once.
 template <class B>
-concept Backend =
-    requires(const B& backend, const typename B::State& x, typename B::State& out,
-             std::span<const Term<typename B::State>> terms, NoiseTerm noise,
-             std::span<const SampleTerm<typename B::State>> sample_terms, SampleNoise sample_noise,
-             NoiseDraw draw, std::span<double> per_sample, double tolerance) {
-      { backend.extents(x) } -> std::same_as<Extents>;
-      /// A state of the same extents; the only allocation, called before loops.
-      { backend.make_like(x) } -> std::same_as<typename B::State>;
-      /// out ← Σ cⱼxⱼ + c·z in one pass.
-      { backend.assign(out, terms, noise) } -> std::same_as<void>;
-      /// The same with coefficients per sample.
-      { backend.assign(out, sample_terms, sample_noise) } -> std::same_as<void>;
-      /// per_sample[k] ← ‖Σ cⱼxⱼ[k]‖₂.
-      { backend.norms(terms, per_sample) } -> std::same_as<void>;
-      /// per_sample[k] ← ‖z[k]‖₂ of a draw, never stored; x gives the extents.
-      { backend.norms(draw, x, per_sample) } -> std::same_as<void>;
-      /// per_sample[k] ← √(mean_e (error_e / (atol + rtol·max(|x_e|, |y_e|)))²); arguments: error,
-      /// x, y, atol, rtol, per_sample.
-      { backend.scaled_rms(x, x, x, tolerance, tolerance, per_sample) } -> std::same_as<void>;
-      /// per_sample[k] ← ⟨x[k], y[k]⟩.
-      { backend.inner(x, x, per_sample) } -> std::same_as<void>;
-    };
+concept Backend = requires(const B& backend, const typename B::State& x, typename B::State& out,
+                           std::span<const Term<typename B::State>> terms, NoiseTerm noise,
+                           std::span<const SampleTerm<typename B::State>> sample_terms,
+                           SampleNoise sample_noise, NoiseDraw draw, std::span<double> per_sample,
+                           double tolerance) {
+  { backend.extents(x) } -> std::same_as<Extents>;
+  /// A state of the same extents; the only allocation, called before loops.
+  { backend.make_like(x) } -> std::same_as<typename B::State>;
+  /// out ← Σ cⱼxⱼ + c·z in one pass.
+  { backend.assign(out, terms, noise) } -> std::same_as<void>;
+  /// The same with coefficients per sample.
+  { backend.assign(out, sample_terms, sample_noise) } -> std::same_as<void>;
+  /// per_sample[k] ← ‖Σ cⱼxⱼ[k]‖₂.
+  { backend.norms(terms, per_sample) } -> std::same_as<void>;
+  /// per_sample[k] ← ‖z[k]‖₂ of a draw, never stored; x gives the extents.
+  { backend.norms(draw, x, per_sample) } -> std::same_as<void>;
+  /// per_sample[k] ← √(mean_e (error_e / (atol + rtol·max(|x_e|, |y_e|)))²); arguments: error,
+  /// x, y, atol, rtol, per_sample.
+  { backend.scaled_rms(x, x, x, tolerance, tolerance, per_sample) } -> std::same_as<void>;
+  /// per_sample[k] ← ⟨x[k], y[k]⟩.
+  { backend.inner(x, x, per_sample) } -> std::same_as<void>;
+};
 
 /// The one customisation point: specialise with `static auto of(const X&)` returning a Backend.
 template <class X>

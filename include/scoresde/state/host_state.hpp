@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// HostState: plain memory, and the backend whose plain lines define what Backend means.
 ///
-/// The arithmetic of assign is fixed: acc ← c·z (0 without noise), then acc ← fma(cⱼ, xⱼ, acc) in the
-/// order of the terms, coefficients rounded once to T. Reductions are summed in double.
+/// The arithmetic of assign is fixed: acc ← c·z (0 without noise), then acc ← fma(cⱼ, xⱼ, acc) in
+/// the order of the terms, coefficients rounded once to T. Reductions are summed in double.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@ class HostState {
   HostState() = default;
   explicit HostState(Extents extents) : extents_(extents), values_(extents.size()) {}
   /// Throws Error unless there is one value per element.
-  HostState(Extents extents, std::vector<T> values) : extents_(extents), values_(std::move(values)) {
+  HostState(Extents extents, std::vector<T> values)
+      : extents_(extents), values_(std::move(values)) {
     detail::require(values_.size() == extents.size(), "host state: ", values_.size(),
                     " values given for ", extents.samples, " samples of dimension ", extents.dim);
   }
@@ -34,7 +35,9 @@ class HostState {
   [[nodiscard]] T* data() { return values_.data(); }
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] std::size_t size() const { return values_.size(); }
-  [[nodiscard]] T& operator()(std::size_t k, std::size_t e) { return values_[k * extents_.dim + e]; }
+  [[nodiscard]] T& operator()(std::size_t k, std::size_t e) {
+    return values_[k * extents_.dim + e];
+  }
   [[nodiscard]] T operator()(std::size_t k, std::size_t e) const {
     return values_[k * extents_.dim + e];
   }
@@ -61,15 +64,17 @@ struct HostBackend {
   void assign(State& out, std::span<const Term<State>> terms, NoiseTerm noise) const {
     check(out, terms);
     for (std::size_t k = 0; k < out.extents().samples; ++k)
-      combine(out, k, terms, [&](std::size_t j) { return terms[j].coefficient; },
-              noise.coefficient, noise.draw);
+      combine(
+          out, k, terms, [&](std::size_t j) { return terms[j].coefficient; }, noise.coefficient,
+          noise.draw);
   }
 
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const {
     check(out, terms);
     for (std::size_t k = 0; k < out.extents().samples; ++k)
-      combine(out, k, terms, [&](std::size_t j) { return terms[j].coefficients[k]; },
-              noise.coefficients.empty() ? 0.0 : noise.coefficients[k], noise.draw);
+      combine(
+          out, k, terms, [&](std::size_t j) { return terms[j].coefficients[k]; },
+          noise.coefficients.empty() ? 0.0 : noise.coefficients[k], noise.draw);
   }
 
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const {
@@ -131,8 +136,8 @@ struct HostBackend {
     for (const auto& term : terms)
       detail::require(term.state->extents() == out.extents(), "assign: a term has ",
                       term.state->extents().samples, " samples of dimension ",
-                      term.state->extents().dim, " and the result ", out.extents().samples,
-                      " of ", out.extents().dim);
+                      term.state->extents().dim, " and the result ", out.extents().samples, " of ",
+                      out.extents().dim);
   }
 
   static void combine(State& out, std::size_t k, const auto& terms, const auto& coefficient,

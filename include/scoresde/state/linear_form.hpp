@@ -40,9 +40,8 @@ struct LinearForm {
 
 /// out ← the form over `slots` (+ noise), in one pass.
 template <std::size_t N, State X>
-  requires(N <= max_terms)
-void assign(X& out, const LinearForm<N>& form, const std::array<const X*, N>& slots,
-            NoiseTerm noise = {}) {
+requires(N <= max_terms) void assign(X& out, const LinearForm<N>& form,
+                                     const std::array<const X*, N>& slots, NoiseTerm noise = {}) {
   std::array<Term<X>, N> terms;
   std::size_t used = 0;
   for (std::size_t i = 0; i < N; ++i)

@@ -21,7 +21,8 @@ class Workspace {
   static constexpr std::size_t rows = N + 9;
 
   explicit Workspace(const X& x)
-      : extents_(extents(x)), states_(make(x, std::make_index_sequence<N>{})),
+      : extents_(extents(x)),
+        states_(make(x, std::make_index_sequence<N>{})),
         rows_(rows * extents_.samples) {}
 
   [[nodiscard]] X& operator[](std::size_t i) { return states_[i]; }

@@ -68,8 +68,8 @@ class TimeGrid {
       detail::require(s.t != s.t_next && (s.t_next < s.t) == generates(), "time grid: step ", i,
                       " goes from ", s.t, " to ", s.t_next, "; times must be strictly monotone");
       detail::require(i == 0 || (s.t != steps_[i - 1].t && (s.t < steps_[i - 1].t) == generates()),
-                      "time grid: step ", i, " starts at ", s.t, " after ", steps_[i > 0 ? i - 1 : 0].t,
-                      "; times must be strictly monotone");
+                      "time grid: step ", i, " starts at ", s.t, " after ",
+                      steps_[i > 0 ? i - 1 : 0].t, "; times must be strictly monotone");
     }
   }
 
@@ -86,7 +86,8 @@ inline void check_span(std::size_t steps, double eps, double t_max) {
 
 }  // namespace detail
 
-/// `steps` equal steps from t_max down to eps. Throws Error for steps = 0 or eps outside [0, t_max).
+/// `steps` equal steps from t_max down to eps. Throws Error for steps = 0 or eps outside [0,
+/// t_max).
 [[nodiscard]] inline TimeGrid uniform_grid(double t_max, double eps, std::size_t steps) {
   detail::check_span(steps, eps, t_max);
   std::vector<double> times(steps + 1);
@@ -99,11 +100,10 @@ inline void check_span(std::size_t steps, double eps, double t_max) {
 
 /// `steps` equal steps from the SDE's t_max to its t_min.
 template <class S>
-[[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps)
-  requires requires { sde.t_max(), sde.t_min(); }
-{
-  return uniform_grid(sde.t_max(), sde.t_min(), steps);
+[[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps) requires requires {
+  sde.t_max(), sde.t_min();
 }
+{ return uniform_grid(sde.t_max(), sde.t_min(), steps); }
 
 /// The grid of score_sde's samplers: t on linspace(t_max, eps, steps) while each step has length
 /// t_max/steps, which is not the spacing of the list; the last step starts at eps. For parity with
