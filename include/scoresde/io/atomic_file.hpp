@@ -2,9 +2,6 @@
 /// Files that are either whole or absent: read in one piece, written beside, flushed and renamed.
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -16,6 +13,9 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <scoresde/error.hpp>
 

@@ -157,9 +157,9 @@ inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
   return file;
 }
 
-inline std::string header_of(const TensorFile& file,
-                             const std::vector<const std::pair<const std::string,
-                                                               TensorFile::Tensor>*>& order) {
+inline std::string header_of(
+    const TensorFile& file,
+    const std::vector<const std::pair<const std::string, TensorFile::Tensor>*>& order) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
   std::size_t offset = 0;
@@ -202,8 +202,8 @@ inline std::string header_of(const TensorFile& file,
 }
 
 /// Writes a safetensors file beside `path`, flushes it and renames it. Tensors lie in order of
-/// falling element size, so that each is aligned. Throws Error as write_file_atomically does and for
-/// a tensor whose shape, type and bytes disagree.
+/// falling element size, so that each is aligned. Throws Error as write_file_atomically does and
+/// for a tensor whose shape, type and bytes disagree.
 inline void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   std::vector<const std::pair<const std::string, TensorFile::Tensor>*> order;
   for (const auto& named : file.tensors) order.push_back(&named);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// TensorFile: named tensors with their stored type, and text metadata, as safetensors files hold.
 ///
-/// Bytes are little-endian, C order. Stored types: F64 F32 F16 BF16, I64 I32 I16 I8, U64 U32 U16 U8,
-/// BOOL.
+/// Bytes are little-endian, C order. Stored types: F64 F32 F16 BF16, I64 I32 I16 I8, U64 U32 U16
+/// U8, BOOL.
 #pragma once
 
 #include <array>
@@ -144,8 +144,9 @@ T converted(Stored value) {
     return static_cast<T>(value);
   } else if constexpr (std::is_floating_point_v<Stored>) {
     // The bounds are powers of two, exact in every floating type.
-    constexpr double end = std::is_signed_v<T> ? -static_cast<double>(std::numeric_limits<T>::min())
-                                               : 2.0 * static_cast<double>(T(1) << (8 * sizeof(T) - 1));
+    constexpr double end = std::is_signed_v<T>
+                               ? -static_cast<double>(std::numeric_limits<T>::min())
+                               : 2.0 * static_cast<double>(T(1) << (8 * sizeof(T) - 1));
     const auto number = static_cast<double>(value);
     require(number >= static_cast<double>(std::numeric_limits<T>::min()) && number < end &&
                 std::trunc(number) == number,

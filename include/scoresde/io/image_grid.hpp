@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/// Pictures side by side in one 8-bit RGB PNG.
+///
+///   byte = round(255·x) clipped to 0 … 255, x in [0, 1]; centred pictures first (x + 1)/2
+///
+/// Halves round away from zero. Portable Network Graphics, ISO/IEC 15948, through libpng.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <png.h>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+
+namespace scoresde::io {
+
+/// An 8-bit RGB picture: (height, width, 3).
+struct RgbImage {
+  std::size_t height = 0, width = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// How pictures are laid side by side.
+struct ImageGrid {
+  std::size_t height = 32, width = 32;  ///< of one picture
+  std::size_t columns = 8;
+  std::size_t padding = 2;      ///< pixels between pictures and around them
+  std::uint8_t background = 0;  ///< grey level of the padding
+  bool centered = true;         ///< pictures lie in [−1, 1], not in [0, 1]
+};
+
+/// round(255·x), clipped; a value that is not a number becomes 0.
+[[nodiscard]] inline std::uint8_t byte_of_unit(double x) {
+  if (!(x > 0)) return 0;
+  return static_cast<std::uint8_t>(std::lround(255 * std::min(x, 1.0)));
+}
+
+/// Lays out `images`, (n, 3, height, width), in rows of `columns` (fewer where n is smaller).
+/// Throws Error for no pictures, a length that is no multiple of a picture, or zero columns.
+template <class T>
+[[nodiscard]] RgbImage lay_out(const ImageGrid& grid, std::span<const T> images) {
+  const std::size_t plane = grid.height * grid.width;
+  detail::require(plane > 0 && grid.columns > 0, "image grid: picture is ", grid.height, " x ",
+                  grid.width, " in ", grid.columns, " columns; each must be positive");
+  detail::require(!images.empty() && images.size() % (3 * plane) == 0,
+                  "image grid: ", images.size(), " elements; it must be a positive multiple of ",
+                  3 * plane);
+  const std::size_t count = images.size() / (3 * plane);
+  const std::size_t columns = std::min(grid.columns, count);
+  const std::size_t rows = (count + columns - 1) / columns;
+  RgbImage image{rows * (grid.height + grid.padding) + grid.padding,
+                 columns * (grid.width + grid.padding) + grid.padding,
+                 {}};
+  image.pixels.assign(3 * image.height * image.width, grid.background);
+  for (std::size_t e = 0; e < images.size(); ++e) {
+    const std::size_t k = e / (3 * plane), channel = e / plane % 3, pixel = e % plane;
+    const std::size_t y =
+        grid.padding + k / columns * (grid.height + grid.padding) + pixel / grid.width;
+    const std::size_t x =
+        grid.padding + k % columns * (grid.width + grid.padding) + pixel % grid.width;
+    const auto value = static_cast<double>(images[e]);
+    image.pixels[3 * (y * image.width + x) + channel] =
+        byte_of_unit(grid.centered ? (value + 1) / 2 : value);
+  }
+  return image;
+}
+
+/// Writes an 8-bit RGB PNG, whole or not at all. Throws Error where the file cannot be written.
+inline void write_png(const std::filesystem::path& path, const RgbImage& image) {
+  detail::require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(),
+                  "png ", path.string(), ": ", image.pixels.size(), " bytes for ", image.height,
+                  " x ", image.width, " pixels; it must have 3 for each of at least one");
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = static_cast<png_uint_32>(image.width);
+  header.height = static_cast<png_uint_32>(image.height);
+  header.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(header);
+  std::vector<std::byte> bytes(size);
+  const int written =
+      png_image_write_to_memory(&header, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr);
+  detail::require(written != 0, "png ", path.string(), ": ", header.message);
+  bytes.resize(size);
+  write_file_atomically(path, bytes);
+}
+
+/// lay_out and write_png: the pictures (n, 3, height, width) as one PNG.
+template <class T>
+void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,
+                      std::span<const T> images) {
+  write_png(path, lay_out(grid, images));
+}
+
+}  // namespace scoresde::io

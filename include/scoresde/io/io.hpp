@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+/// Every header of scoresde::io: safetensors, CIFAR-10, minibatches, picture grids.
+#pragma once
+
+#include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/cifar10.hpp>
+#include <scoresde/io/image_grid.hpp>
+#include <scoresde/io/minibatch.hpp>
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/io/tensor_file.hpp>

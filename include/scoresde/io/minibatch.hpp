@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/// Minibatches whose every choice is a function of (seed, epoch, place): order, flip,
+/// dequantisation.
+///
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///
+/// Place p of the endless stream is picture order(p mod N) of epoch ⌊p/N⌋, so a run that resumes,
+/// or one that uses another batch size, sees the same pictures. Theis et al. 2016,
+/// arXiv:1511.01844, section 3.1, for uniform dequantisation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/cifar10.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::io {
+
+/// How pixels become numbers.
+struct ImageTransform {
+  bool centered = true;                 ///< [−1, 1] instead of [0, 1]
+  bool random_flip = false;             ///< mirror left and right with probability ½
+  bool uniform_dequantization = false;  ///< (u + v)/256 instead of u/255
+};
+
+namespace detail {
+
+/// What a data draw decides; the low bits of its index, above them the epoch.
+enum class DataChoice : std::uint64_t { order = 0, flip = 1, dequantization = 2 };
+
+constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoice choice) {
+  return Noise{.seed = seed, .purpose = Purpose::data}.draw(4 * epoch +
+                                                            static_cast<std::uint64_t>(choice));
+}
+
+}  // namespace detail
+
+/// The order of one epoch: a permutation of 0 … count − 1 (Fisher and Yates), a pure function of
+/// its arguments.
+[[nodiscard]] inline std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch,
+                                                            std::size_t count) {
+  const NoiseDraw draw = detail::data_draw(seed, epoch, detail::DataChoice::order);
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0u);
+  for (std::size_t i = count; i > 1; --i) {
+    const std::uint64_t word = noise_word(draw, 0, i - 1);
+    std::swap(order[i - 1], order[(word * i) >> 32]);
+  }
+  return order;
+}
+
+/// Picture `image` of the set into `x` (its dim() elements). `place` names the draws within the
+/// epoch.
+template <class T>
+void fill_image(const ImageSet& images, std::size_t image, const ImageTransform& transform,
+                std::uint64_t seed, std::uint64_t epoch, std::size_t place, std::span<T> x) {
+  const std::span<const std::uint8_t> pixels = images.image(image);
+  const bool flip =
+      transform.random_flip &&
+      (noise_word(detail::data_draw(seed, epoch, detail::DataChoice::flip), place, 0) >> 31) != 0;
+  const NoiseDraw draw = detail::data_draw(seed, epoch, detail::DataChoice::dequantization);
+  const double scale = transform.centered ? 2 : 1;
+  const double shift = transform.centered ? -1 : 0;
+  for (std::size_t row = 0; row < images.channels * images.height; ++row) {
+    const std::size_t first = row * images.width;
+    for (std::size_t column = 0; column < images.width; ++column) {
+      const double u = pixels[first + (flip ? images.width - 1 - column : column)];
+      const double unit = transform.uniform_dequantization
+                              ? (u + uniform(draw, place, first + column)) / 256
+                              : u / 255;
+      x[first + column] = static_cast<T>(scale * unit + shift);
+    }
+  }
+}
+
+/// The endless, shuffled stream of a data set. Keeps the order of one epoch at a time.
+class ImageStream {
+ public:
+  /// `images` must outlive the stream. Throws Error for an empty set.
+  ImageStream(const ImageSet& images, ImageTransform transform, std::uint64_t seed)
+      : images_(&images), transform_(transform), seed_(seed) {
+    detail::require(images.size() > 0, "image stream: the set has no pictures");
+  }
+
+  /// Fills `x` with the pictures at places first, first + 1, …; its length must be a multiple of
+  /// dim(). Throws Error otherwise.
+  template <class T>
+  void fill_batch(std::uint64_t first, std::span<T> x) {
+    const std::size_t dim = images_->dim();
+    detail::require(x.size() % dim == 0, "image stream: the batch has ", x.size(),
+                    " elements; it must be a multiple of ", dim);
+    for (std::size_t k = 0; k < x.size() / dim; ++k) {
+      const std::uint64_t epoch = (first + k) / images_->size();
+      const auto place = static_cast<std::size_t>((first + k) % images_->size());
+      if (epoch != epoch_) {
+        order_ = epoch_order(seed_, epoch, images_->size());
+        epoch_ = epoch;
+      }
+      fill_image(*images_, order_[place], transform_, seed_, epoch, place, x.subspan(k * dim, dim));
+    }
+  }
+
+ private:
+  const ImageSet* images_;
+  ImageTransform transform_;
+  std::uint64_t seed_;
+  std::uint64_t epoch_ = std::numeric_limits<std::uint64_t>::max();
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace scoresde::io
