@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+# Options, what was found for them, the settings of our own programs, and the package.
+
+# Imported targets are seen by whoever adds this folder as a subdirectory.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
+
+set(components core) # those that are on, in the order of their dependencies
+
+# scoresde_part(<component> <what it is> <package>...): option SCORESDE_<...> with the values AUTO (on
+# when every package is found), ON (an error when one is missing) and OFF. Sets SCORESDE_HAS_<NAME>, and
+# SCORESDE_STATE_<NAME> to the words of the summary.
+macro(scoresde_part component option)
+  string(TOUPPER ${component} name)
+  set(${option} AUTO CACHE STRING "Component scoresde::${component}: AUTO, ON or OFF")
+  set_property(CACHE ${option} PROPERTY STRINGS AUTO ON OFF)
+  set(SCORESDE_HAS_${name} FALSE)
+  if("${${option}}" STREQUAL "AUTO" OR ${option})
+    set(SCORESDE_HAS_${name} TRUE)
+    set(missing "")
+    set(found "")
+    foreach(package ${ARGN})
+      find_package(${package} QUIET)
+      if(${package}_FOUND)
+        list(APPEND found "${package} ${${package}_VERSION}${${package}_VERSION_STRING}")
+      else()
+        list(APPEND missing ${package})
+      endif()
+    endforeach()
+    list(JOIN found ", " found)
+    list(JOIN missing ", " missing)
+    set(SCORESDE_STATE_${name} "on (${found})")
+    if(missing)
+      set(SCORESDE_HAS_${name} FALSE)
+      set(SCORESDE_STATE_${name} "off: ${missing} not found")
+      if(NOT "${${option}}" STREQUAL "AUTO")
+        message(FATAL_ERROR "${option} is ON, but CMake finds no ${missing}. Install it, name its folder in "
+                            "CMAKE_PREFIX_PATH, or say -D${option}=OFF.")
+      endif()
+    endif()
+  else()
+    set(SCORESDE_STATE_${name} "off: ${option}=${${option}}")
+  endif()
+  if(SCORESDE_HAS_${name})
+    list(APPEND components ${component})
+  endif()
+endmacro()
+
+scoresde_part(eigen SCORESDE_BACKEND_EIGEN Eigen3)
+scoresde_part(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
+scoresde_part(io SCORESDE_IO nlohmann_json PNG)
+
+set(SCORESDE_HAS_OPENMP FALSE)
+if(SCORESDE_HAS_EIGEN)
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(OpenMP_CXX_FOUND)
+    set(SCORESDE_HAS_OPENMP TRUE)
+    string(APPEND SCORESDE_STATE_EIGEN ", OpenMP ${OpenMP_CXX_VERSION}")
+  else()
+    string(APPEND SCORESDE_STATE_EIGEN ", one thread: OpenMP not found")
+  endif()
+endif()
+
+option(SCORESDE_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(SCORESDE_BUILD_EXAMPLES "Build the examples and programs" ${PROJECT_IS_TOP_LEVEL})
+option(SCORESDE_BUILD_BENCHMARKS "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(SCORESDE_NATIVE "Compile our own programs, tests and benchmarks for this machine's processor" ON)
+option(SCORESDE_WARNINGS_AS_ERRORS "Treat warnings in our own programs as errors" OFF)
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+# What our own programs, tests and benchmarks are compiled with; never installed, never exported.
+add_library(scoresde_own_settings INTERFACE)
+target_compile_options(scoresde_own_settings INTERFACE -Wall -Wextra)
+if(SCORESDE_WARNINGS_AS_ERRORS)
+  target_compile_options(scoresde_own_settings INTERFACE -Werror)
+endif()
+if(SCORESDE_NATIVE)
+  include(CheckCXXCompilerFlag)
+  check_cxx_compiler_flag(-march=native SCORESDE_COMPILER_HAS_NATIVE)
+  if(SCORESDE_COMPILER_HAS_NATIVE)
+    target_compile_options(scoresde_own_settings INTERFACE -march=native)
+  endif()
+endif()
+
+# Each component is an export set of its own, so that a user finds only what he asks for.
+function(scoresde_install target component)
+  if(NOT target STREQUAL "scoresde")
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${component})
+  endif()
+  install(TARGETS ${target} EXPORT scoresde-${component} FILE_SET HEADERS
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT scoresde-${component} NAMESPACE scoresde:: FILE scoresde-${component}.cmake
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
+endfunction()
+
+function(scoresde_install_package)
+  include(CMakePackageConfigHelpers)
+  set(config ${PROJECT_BINARY_DIR}/scoresde-config.cmake)
+  set(destination ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/backends/cmake/scoresde-config.cmake.in ${config}
+                                INSTALL_DESTINATION ${destination})
+  # Before 1.0 a minor version may break its users.
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/scoresde-config-version.cmake
+                                   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+  install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${destination})
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endfunction()
+
+function(scoresde_print_summary)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    return()
+  endif()
+  foreach(kind TESTS EXAMPLES BENCHMARKS)
+    if(NOT SCORESDE_BUILD_${kind})
+      set(SCORESDE_STATE_${kind} "off: SCORESDE_BUILD_${kind}=${SCORESDE_BUILD_${kind}}")
+    elseif(NOT DEFINED SCORESDE_STATE_${kind})
+      set(SCORESDE_STATE_${kind} "on")
+    endif()
+  endforeach()
+  message(STATUS "scoresde ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+  message(STATUS "  scoresde::scoresde  on (the core needs nothing)")
+  message(STATUS "  scoresde::eigen     ${SCORESDE_STATE_EIGEN}")
+  message(STATUS "  scoresde::xtensor   ${SCORESDE_STATE_XTENSOR}")
+  message(STATUS "  scoresde::io        ${SCORESDE_STATE_IO}")
+  message(STATUS "  tests               ${SCORESDE_STATE_TESTS}")
+  message(STATUS "  examples            ${SCORESDE_STATE_EXAMPLES}")
+  message(STATUS "  benchmarks          ${SCORESDE_STATE_BENCHMARKS}")
+  message(STATUS "  own programs        -march=native ${SCORESDE_NATIVE}, warnings as errors ${SCORESDE_WARNINGS_AS_ERRORS}")
+endfunction()

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden] and [slow] labels.
+
+# The names of the cases that match `spec`, one a line (Catch2 2 returns their count as exit status).
+function(names_of result spec)
+  execute_process(COMMAND ${executable} ${spec} --list-test-names-only OUTPUT_VARIABLE names
+                  ERROR_VARIABLE error RESULT_VARIABLE status)
+  if(error MATCHES "nrecognised token") # Catch2 3 has another spelling
+    execute_process(COMMAND ${executable} ${spec} --list-tests --verbosity quiet OUTPUT_VARIABLE names
+                    RESULT_VARIABLE status)
+  endif()
+  if(NOT status MATCHES "^[0-9]+$" OR (names STREQUAL "" AND spec STREQUAL "*"))
+    message(FATAL_ERROR "${executable} does not list its cases: ${status} ${error}")
+  endif()
+  set(${result} "${names}" PARENT_SCOPE)
+endfunction()
+
+names_of(all "*")
+names_of(golden "[golden]")
+names_of(slow "[slow]")
+
+set(script "")
+while(NOT all STREQUAL "")
+  string(FIND "${all}" "\n" end)
+  string(SUBSTRING "${all}" 0 ${end} case)
+  math(EXPR end "${end} + 1")
+  string(SUBSTRING "${all}" ${end} -1 all)
+  string(STRIP "${case}" case)
+  if(case STREQUAL "")
+    continue()
+  endif()
+  # Characters that Catch2's test specification reads as syntax.
+  string(REGEX REPLACE "([][,\"\\\\])" "\\\\\\1" spec "${case}")
+  set(labels "")
+  string(FIND "\n${golden}" "\n${case}\n" at)
+  if(NOT at EQUAL -1)
+    list(APPEND labels golden)
+  endif()
+  string(FIND "\n${slow}" "\n${case}\n" at)
+  if(at EQUAL -1)
+    list(APPEND labels quick)
+  else()
+    list(APPEND labels slow)
+  endif()
+  string(APPEND script
+         "add_test([==[${room}: ${case}]==] [==[${executable}]==] [==[${spec}]==])\n"
+         "set_tests_properties([==[${room}: ${case}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT 600"
+         " ENVIRONMENT \"${environment}\")\n")
+endwhile()
+file(WRITE "${list}" "${script}")
