@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The one list of Debian packages, and the function that installs what is missing.
+#
+#   bash tests/packages.sh         installs what the programs and the tests need
+#   source tests/packages.sh       gives the lists and install_missing_packages
+#
+# Where nothing is missing it needs neither network nor rights.
+
+# To build and run the library's programs.
+program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev libcli11-dev)
+# What tests, checks and benchmarks need beside them.
+test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
+
+# install_missing_packages <package>...: returns 1, and says what to do, when it cannot.
+install_missing_packages() {
+  local package missing=() privileged=()
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "This is not a Debian system: nothing is installed. Needed are, by their Debian names: $*" >&2
+    return 0
+  fi
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+      missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "Missing packages: ${missing[*]}" >&2
+      echo "Installing them needs root or sudo. As root: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+    privileged=(sudo)
+  fi
+  echo "Installing ${missing[*]}"
+  "${privileged[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    "${privileged[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+      --no-install-recommends "${missing[@]}" >/dev/null || {
+    echo "apt-get could not install: ${missing[*]}" >&2
+    return 1
+  }
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  install_missing_packages "${program_packages[@]}" "${test_packages[@]}"
+fi
