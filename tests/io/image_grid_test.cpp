@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/// Picture grids: rounding, layout, and a PNG that libpng reads back to the same bytes.
+#include <limits>
+#include <vector>
+
+#include <png.h>
+
+#include <scoresde/io/image_grid.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using scoresde::io::byte_of_unit;
+using scoresde::io::ImageGrid;
+using scoresde::io::lay_out;
+using scoresde::io::RgbImage;
+using scoresde::io::write_image_grid;
+using scoresde::test::TemporaryFolder;
+
+RgbImage read_png(const std::filesystem::path& path) {
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  REQUIRE(png_image_begin_read_from_file(&header, path.c_str()) != 0);
+  REQUIRE((header.format & PNG_FORMAT_FLAG_ALPHA) == 0);
+  header.format = PNG_FORMAT_RGB;
+  RgbImage image{header.height, header.width, {}};
+  image.pixels.resize(PNG_IMAGE_SIZE(header));
+  REQUIRE(png_image_finish_read(&header, nullptr, image.pixels.data(), 0, nullptr) != 0);
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("numbers are rounded to the nearest byte and clipped") {
+  REQUIRE(byte_of_unit(0.0) == 0);
+  REQUIRE(byte_of_unit(1.0) == 255);
+  REQUIRE(byte_of_unit(0.5) == 128);  // 127.5 rounds away from zero
+  REQUIRE(byte_of_unit(0.499 / 255) == 0);
+  REQUIRE(byte_of_unit(0.501 / 255) == 1);
+  REQUIRE(byte_of_unit(-3.0) == 0);
+  REQUIRE(byte_of_unit(1e300) == 255);
+  REQUIRE(byte_of_unit(std::numeric_limits<double>::quiet_NaN()) == 0);
+}
+
+TEST_CASE("pictures lie in rows, with padding between and around them") {
+  // three pictures of 1 × 2 pixels in two columns
+  const std::vector<double> images{1,  0,  0,  0,  0,  1,  // red, then blue
+                                   0,  0,  1,  1,  0,  0,  // green twice
+                                   .2, .4, .2, .4, .2, .4};
+  const RgbImage image = lay_out<double>(
+      {.height = 1, .width = 2, .columns = 2, .padding = 1, .background = 9, .centered = false},
+      images);
+  REQUIRE(image.height == 5);
+  REQUIRE(image.width == 7);
+  const auto pixel = [&](std::size_t y, std::size_t x) {
+    const auto* p = image.pixels.data() + 3 * (y * 7 + x);
+    return std::vector<int>{p[0], p[1], p[2]};
+  };
+  REQUIRE(pixel(1, 1) == std::vector<int>{255, 0, 0});
+  REQUIRE(pixel(1, 2) == std::vector<int>{0, 0, 255});
+  REQUIRE(pixel(1, 4) == std::vector<int>{0, 255, 0});
+  REQUIRE(pixel(1, 5) == std::vector<int>{0, 255, 0});
+  REQUIRE(pixel(3, 1) == std::vector<int>{51, 51, 51});
+  REQUIRE(pixel(3, 2) == std::vector<int>{102, 102, 102});
+  for (std::size_t x = 0; x < 7; ++x) REQUIRE(pixel(0, x) == std::vector<int>{9, 9, 9});
+  REQUIRE(pixel(3, 4) == std::vector<int>{9, 9, 9});
+}
+
+TEST_CASE("the PNG holds the pixels laid out, centred or not") {
+  const TemporaryFolder folder;
+  std::vector<float> images(5 * 3 * 6 * 4);
+  for (std::size_t e = 0; e < images.size(); ++e) images[e] = float(e % 97) / 96;
+  ImageGrid grid{.height = 6, .width = 4, .columns = 3, .centered = false};
+  write_image_grid<float>(folder / "unit.png", grid, images);
+  const RgbImage unit = read_png(folder / "unit.png");
+  REQUIRE(unit.height == 2 * 8 + 2);
+  REQUIRE(unit.width == 3 * 6 + 2);
+  REQUIRE(unit.pixels == lay_out<float>(grid, images).pixels);
+
+  for (float& x : images) x = 2 * x - 1;
+  grid.centered = true;
+  write_image_grid<float>(folder / "centered.png", grid, images);
+  REQUIRE(read_png(folder / "centered.png").pixels == unit.pixels);
+  REQUIRE(folder.files() == 2);
+}
+
+TEST_CASE("grids without pictures, of broken pictures and into no folder are refused") {
+  const TemporaryFolder folder;
+  const std::vector<float> images(3 * 32 * 32);
+  const std::span<const float> all(images);
+  REQUIRE_THROWS_WITH(lay_out({}, all.first(0)), Catch::Contains("multiple of 3072"));
+  REQUIRE_THROWS_WITH(lay_out({}, all.first(3071)), Catch::Contains("3071"));
+  REQUIRE_THROWS_WITH(lay_out({.columns = 0}, all), Catch::Contains("columns"));
+  REQUIRE_THROWS_WITH(write_image_grid(folder / "no/grid.png", {}, all),
+                      Catch::Contains("cannot be created"));
+  REQUIRE(folder.files() == 0);
+}

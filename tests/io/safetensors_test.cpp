@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/// safetensors: what is written is read back, and everything unsound is refused by name.
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using scoresde::Error;
+using scoresde::io::read_safetensors;
+using scoresde::io::TensorFile;
+using scoresde::io::write_safetensors;
+using scoresde::test::TemporaryFolder;
+
+/// A file of `header` and `data_bytes` zero bytes whose length field says `length` (or the truth).
+std::string file_bytes(const std::string& header, std::size_t data_bytes,
+                       std::uint64_t length = ~std::uint64_t{0}) {
+  if (length == ~std::uint64_t{0}) length = header.size();
+  std::string bytes(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(length >> (8 * i));
+  return bytes + header + std::string(data_bytes, '\0');
+}
+
+/// The message with which reading these bytes is refused; empty when they are read.
+std::string refusal(const std::string& bytes) {
+  const TemporaryFolder folder;
+  const auto path = folder.write("case.safetensors", bytes);
+  try {
+    (void)read_safetensors(path);
+    return {};
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    REQUIRE(message.find("case.safetensors") != std::string::npos);
+    return message;
+  }
+}
+
+void require_refused(const std::string& bytes, const std::vector<std::string>& words) {
+  const std::string message = refusal(bytes);
+  INFO("message: " << message);
+  REQUIRE_FALSE(message.empty());
+  for (const std::string& word : words) {
+    INFO("word: " << word);
+    REQUIRE(message.find(word) != std::string::npos);
+  }
+}
+
+std::string one_tensor(const std::string& dtype, const std::string& shape,
+                       const std::string& offsets) {
+  return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets +
+         "}}";
+}
+
+template <class T>
+void require_round_trip(const std::vector<T>& elements, const std::string& dtype) {
+  const TemporaryFolder folder;
+  TensorFile file;
+  file.set<T>("values", {elements.size()}, elements);
+  write_safetensors(folder / "f", file);
+  const TensorFile back = read_safetensors(folder / "f");
+  REQUIRE(back.at("values").dtype == dtype);
+  REQUIRE(back.at("values").shape == std::vector<std::size_t>{elements.size()});
+  REQUIRE(back.at("values").as<T>() == elements);
+}
+
+}  // namespace
+
+TEST_CASE("safetensors of every C++ number come back as they were written") {
+  require_round_trip<double>({0.1, -1e300, 5e-324}, "F64");
+  require_round_trip<float>({0.1f, -3e38f, 1e-45f}, "F32");
+  require_round_trip<std::int64_t>({std::numeric_limits<std::int64_t>::min(), 7}, "I64");
+  require_round_trip<std::int32_t>({-5, 5}, "I32");
+  require_round_trip<std::int16_t>({-32768, 32767}, "I16");
+  require_round_trip<std::int8_t>({-128, 127}, "I8");
+  require_round_trip<std::uint64_t>({~std::uint64_t{0}}, "U64");
+  require_round_trip<std::uint8_t>({0, 255}, "U8");
+}
+
+TEST_CASE("safetensors keep metadata, scalars, empty tensors and names with quotes") {
+  const TemporaryFolder folder;
+  TensorFile file;
+  file.metadata["note"] = "line\n\"quoted\" ∇";
+  const double scalar = 3.5;
+  file.set<double>("scalar", {}, std::span(&scalar, 1));
+  file.set<float>("empty", {0, 4}, std::span<const float>());
+  const std::array<std::uint8_t, 3> odd{1, 2, 3};
+  file.set<std::uint8_t>("odd \"name\"", {3}, odd);
+  write_safetensors(folder / "f", file);
+  const TensorFile back = read_safetensors(folder / "f");
+  REQUIRE(back.metadata == file.metadata);
+  REQUIRE(back.tensors.size() == 3);
+  REQUIRE(back.at("scalar").shape.empty());
+  REQUIRE(back.at("scalar").as<double>() == std::vector<double>{3.5});
+  REQUIRE(back.at("empty").size() == 0);
+  REQUIRE(back.at("odd \"name\"").as<int>() == std::vector<int>{1, 2, 3});
+  REQUIRE(folder.files() == 1);
+}
+
+TEST_CASE("half precision and bfloat16 are decoded to the values their bits say") {
+  // 1, −2, 65504 (largest), 2⁻²⁴ (least subnormal), +inf in binary16
+  TensorFile::Tensor half{"F16", {5}, {}};
+  for (const std::uint16_t bits : {0x3c00, 0xc000, 0x7bff, 0x0001, 0x7c00}) {
+    half.bytes.push_back(static_cast<std::byte>(bits & 255));
+    half.bytes.push_back(static_cast<std::byte>(bits >> 8));
+  }
+  REQUIRE(half.as<double>() ==
+          std::vector<double>{1, -2, 65504, 0x1p-24, std::numeric_limits<double>::infinity()});
+  const TensorFile::Tensor brain{
+      "BF16", {2}, {std::byte{0x80}, std::byte{0x3f}, std::byte{0x49}, std::byte{0xc0}}};
+  REQUIRE(brain.as<float>() == std::vector<float>{1.0f, -3.140625f});
+}
+
+TEST_CASE("a conversion that would change an integer is refused") {
+  const std::array<std::int64_t, 1> big{300};
+  const auto tensor = TensorFile::Tensor::of<std::int64_t>({1}, big);
+  REQUIRE_THROWS_AS(tensor.as<std::uint8_t>(), Error);
+  const std::array<double, 1> fraction{0.5};
+  REQUIRE_THROWS_AS(TensorFile::Tensor::of<double>({1}, fraction).as<int>(), Error);
+  const std::array<std::int8_t, 1> negative{-1};
+  REQUIRE_THROWS_AS(TensorFile::Tensor::of<std::int8_t>({1}, negative).as<std::uint64_t>(), Error);
+}
+
+TEST_CASE("a tensor that is not in the file is asked for by name") {
+  REQUIRE_THROWS_WITH(TensorFile{}.at("weight"), Catch::Contains("weight"));
+}
+
+TEST_CASE("truncated safetensors are refused wherever they are cut") {
+  const std::string whole = file_bytes(one_tensor("\"F32\"", "[2]", "[0,8]"), 8);
+  REQUIRE(refusal(whole).empty());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    INFO("cut after " << size << " bytes");
+    REQUIRE_FALSE(refusal(whole.substr(0, size)).empty());
+  }
+}
+
+TEST_CASE("a header length beyond the file is refused before anything is allocated") {
+  const std::string header = one_tensor("\"F32\"", "[2]", "[0,8]");
+  require_refused(file_bytes(header, 8, 1000), {"header", "1000"});
+  require_refused(file_bytes(header, 8, ~std::uint64_t{0} - 7), {"header"});
+  require_refused(file_bytes(header, 8, std::uint64_t{1} << 62), {"header"});
+}
+
+TEST_CASE("headers that are not what the format says are refused") {
+  require_refused(file_bytes("", 0), {"not JSON"});
+  require_refused(file_bytes("{]", 0), {"not JSON"});
+  require_refused(file_bytes("\xff\xfe{}", 0), {"not JSON"});
+  require_refused(file_bytes("[]", 0), {"must be an object"});
+  require_refused(file_bytes(R"({"a":3})", 0), {"tensor a", "dtype"});
+  require_refused(file_bytes(R"({"__metadata__":{"k":1}})", 0), {"__metadata__", "text"});
+  require_refused(file_bytes(R"({"__metadata__":[]})", 0), {"__metadata__", "object"});
+  require_refused(file_bytes(std::string(100000, '['), 0), {"nested"});
+}
+
+TEST_CASE("wrong types and shapes are refused by the tensor's name") {
+  require_refused(file_bytes(one_tensor("\"F31\"", "[2]", "[0,8]"), 8), {"tensor a", "F31", "F32"});
+  require_refused(file_bytes(one_tensor("7", "[2]", "[0,8]"), 8), {"tensor a", "dtype"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "[-2]", "[0,8]"), 8), {"tensor a", "-2"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "[2.0]", "[0,8]"), 8), {"tensor a", "2.0"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "2", "[0,8]"), 8), {"tensor a", "shape"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "[3]", "[0,8]"), 8), {"tensor a", "8", "12"});
+  require_refused(
+      file_bytes(one_tensor("\"F32\"", "[4294967296,4294967296,4294967296]", "[0,8]"), 8),
+      {"tensor a", "overflow"});
+  require_refused(file_bytes(one_tensor("\"F64\"", "[2305843009213693953]", "[0,8]"), 8),
+                  {"tensor a", "overflow"});
+  require_refused(file_bytes(R"({"a":{"dtype":"F32","data_offsets":[0,8]}})", 8),
+                  {"tensor a", "shape"});
+}
+
+TEST_CASE("offsets out of order, out of range, overlapping or with gaps are refused") {
+  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[8,0]"), 8),
+                  {"tensor a", "data_offsets"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[0,16]"), 8), {"tensor a", "16"});
+  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[0]"), 8), {"tensor a", "data_offsets"});
+  require_refused(
+      file_bytes(one_tensor("\"F32\"", "[2]", "[18446744073709551608,18446744073709551615]"), 8),
+      {"tensor a", "data_offsets"});
+  const auto two = [](const std::string& first, const std::string& second) {
+    return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first +
+           R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}";
+  };
+  REQUIRE(refusal(file_bytes(two("[0,4]", "[4,8]"), 8)).empty());
+  REQUIRE(refusal(file_bytes(two("[4,8]", "[0,4]"), 8)).empty());
+  require_refused(file_bytes(two("[0,4]", "[2,6]"), 8), {"tensor b", "inside another"});
+  require_refused(file_bytes(two("[0,4]", "[0,4]"), 4), {"overlap"});
+  require_refused(file_bytes(two("[0,4]", "[5,9]"), 9), {"tensor b", "gap"});
+  require_refused(file_bytes(two("[0,4]", "[4,8]"), 9), {"9 bytes", "cover 8"});
+}
+
+TEST_CASE("a name that appears twice is refused") {
+  require_refused(file_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                             2),
+                  {"a", "twice"});
+}
+
+TEST_CASE("files that cannot be read or written are refused and leave nothing behind") {
+  const TemporaryFolder folder;
+  REQUIRE_THROWS_WITH(read_safetensors(folder / "absent"), Catch::Contains("does not exist"));
+  REQUIRE_THROWS_WITH(read_safetensors(folder.path()), Catch::Contains("not a regular file"));
+  REQUIRE_THROWS_WITH(write_safetensors(folder / "no/such/folder", {}),
+                      Catch::Contains("cannot be created"));
+  std::filesystem::create_directory(folder / "taken");
+  std::ofstream(folder / "taken/file");
+  REQUIRE_THROWS_WITH(write_safetensors(folder / "taken", {}),
+                      Catch::Contains("cannot be put in place"));
+  REQUIRE(folder.files() == 1);
+}
+
+TEST_CASE("a tensor that contradicts itself is not written and the old file stays") {
+  const TemporaryFolder folder;
+  folder.write("f", "old");
+  TensorFile file;
+  file.tensors["a"] = {"F32", {3}, std::vector<std::byte>(8)};
+  REQUIRE_THROWS_WITH(write_safetensors(folder / "f", file), Catch::Contains("tensor a"));
+  file.tensors["a"] = {"F31", {2}, std::vector<std::byte>(8)};
+  REQUIRE_THROWS_WITH(write_safetensors(folder / "f", file), Catch::Contains("F31"));
+  REQUIRE(std::filesystem::file_size(folder / "f") == 3);
+  REQUIRE(folder.files() == 1);
+}
