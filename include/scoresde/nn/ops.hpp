@@ -67,13 +67,15 @@ struct GroupNorm {
 /// The operations. T is the scalar of activations and parameters; `scratch` is at least as long as
 /// the matching *_scratch function says and may hold anything before and after the call.
 template <class Ops>
-concept NetworkOps = requires(
-    const Ops& ops, typename Ops::Scalar s, View<const typename Ops::Scalar> in,
-    View<typename Ops::Scalar> out, const typename Ops::Scalar* parameter,
-    typename Ops::Scalar* memory, Gradient<typename Ops::Scalar> gradient,
-    std::span<typename Ops::Scalar> scratch, const Convolution& convolution, const GroupNorm& norm,
-    std::span<const double> labels, double real, NoiseDraw draw, std::size_t count, Shape shape) {
-  typename Ops::Buffer;                                        // .data(), .size(); zero when made
+concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
+                              View<const typename Ops::Scalar> in, View<typename Ops::Scalar> out,
+                              const typename Ops::Scalar* parameter, typename Ops::Scalar* memory,
+                              Gradient<typename Ops::Scalar> gradient,
+                              std::span<typename Ops::Scalar> scratch,
+                              const Convolution& convolution, const GroupNorm& norm,
+                              std::span<const double> labels, double real, NoiseDraw draw,
+                              std::size_t count, Shape shape) {
+  typename Ops::Buffer;  // .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
 
   // y ← W ∗ x + bias[c] + channel_bias[n, c]; either bias may be null. Scratch: of x's shape
@@ -99,17 +101,17 @@ concept NetworkOps = requires(
   ops.attention(in, in, in, out, memory, scratch);
   ops.attention_backward(in, in, in, parameter, in, gradient, gradient, gradient, scratch);
 
-  ops.silu(in, out);                                           // y ← x / (1 + e^{−x})
+  ops.silu(in, out);  // y ← x / (1 + e^{−x})
   ops.silu_backward(in, in, gradient);
-  ops.upsample_nearest(in, out);                               // each pixel becomes 2×2
+  ops.upsample_nearest(in, out);  // each pixel becomes 2×2
   ops.upsample_nearest_backward(in, gradient);
-  ops.downsample_mean(in, out);                                // each 2×2 becomes its mean
+  ops.downsample_mean(in, out);  // each 2×2 becomes its mean
   ops.downsample_mean_backward(in, gradient);
-  ops.concatenate(in, in, out);                                // along channels
-  ops.concatenate_backward(in, count, gradient, gradient);     // count: channels of the first
-  ops.sum_scaled(in, in, real, out);                           // y ← (a + b)·scale
+  ops.concatenate(in, in, out);                             // along channels
+  ops.concatenate_backward(in, count, gradient, gradient);  // count: channels of the first
+  ops.sum_scaled(in, in, real, out);                        // y ← (a + b)·scale
   ops.sum_scaled_backward(in, real, gradient, gradient);
-  ops.affine(in, real, real, out);                             // y ← scale·x + shift
+  ops.affine(in, real, real, out);  // y ← scale·x + shift
   ops.affine_backward(in, real, gradient);
   // y[n] ← (sin(label ωᵢ), cos(label ωᵢ)), ωᵢ = 10000^{−i/(c/2 − 1)}, i < c/2; h = w = 1
   ops.positional_embedding(labels, out);

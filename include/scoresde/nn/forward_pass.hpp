@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/// ForwardPass: runs the operations of a graph in order over planned memory.
+///
+/// With its counterpart backward_pass.hpp it is the only place that turns tensor numbers into
+/// pointers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include <scoresde/nn/activation_plan.hpp>
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/ops.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::nn::detail {
+
+/// The noise of one dropout of the network: the caller's draw with the ordinal in bits 40 to 55 of
+/// its index, so that draws below 2⁴⁰ never meet.
+[[nodiscard]] constexpr NoiseDraw dropout_draw(NoiseDraw draw, std::size_t ordinal) {
+  draw.index += static_cast<std::uint64_t>(ordinal) << 40;
+  return draw;
+}
+
+/// What one run works on; the pointers are the backend's own.
+template <NetworkOps Ops>
+struct Run {
+  using T = typename Ops::Scalar;
+  const Ops& ops;
+  const Graph& graph;
+  const ActivationPlan& plan;
+  T* workspace;
+  std::span<T> scratch;
+  const T* parameters;
+  std::size_t n;  ///< samples of this run
+
+  [[nodiscard]] Shape shape(Tensor t) const {
+    Shape s = graph.shape(t);
+    s.n = n;
+    return s;
+  }
+  [[nodiscard]] const T* parameter(std::size_t index) const {
+    if (index == Weights::none) return nullptr;
+    return parameters + graph.parameters()[index].offset;
+  }
+  [[nodiscard]] T* kept(std::size_t node) const { return workspace + plan.kept(node); }
+};
+
+template <NetworkOps Ops>
+class ForwardPass {
+  using T = typename Ops::Scalar;
+
+ public:
+  /// `x` and `y` are the images at the doors; dropout derives its masks from `draw`.
+  ForwardPass(const Run<Ops>& run, const T* x, T* y, std::span<const double> labels, NoiseDraw draw)
+      : run_(run), x_(x), y_(y), labels_(labels), draw_(draw) {}
+
+  void operator()() {
+    const auto& nodes = run_.graph.nodes();
+    if (run_.plan.mode() == Mode::training) {  // the backward pass reads the input again
+      const Tensor input = run_.graph.input();
+      run_.ops.affine(View<const T>{x_, run_.shape(input)}, 1.0, 0.0,
+                      View<T>{run_.workspace + run_.plan.activation(input), run_.shape(input)});
+    }
+    for (node_ = 0; node_ < nodes.size(); ++node_)
+      if (!run_.plan.dropped(nodes[node_]))
+        std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
+                   nodes[node_].operation);
+  }
+
+ private:
+  [[nodiscard]] View<const T> in(const Node& node, std::size_t slot = 0) const {
+    const Tensor t = node.inputs[slot];
+    const bool door = run_.plan.root(t) == run_.graph.input();
+    return {door ? x_ : run_.workspace + run_.plan.activation(t), run_.shape(t)};
+  }
+  [[nodiscard]] View<T> out(const Node& node) const {
+    const bool door = node.output == run_.graph.output();
+    return {door ? y_ : run_.workspace + run_.plan.activation(node.output),
+            run_.shape(node.output)};
+  }
+
+  void execute(const Node& node, const node::PositionalEmbedding&) {
+    run_.ops.positional_embedding(labels_, out(node));
+  }
+  void execute(const Node& node, const node::Convolution& op) {
+    const T* channel_bias = node.inputs.size() > 1 ? in(node, 1).data : nullptr;
+    run_.ops.convolution(op.shape, in(node), run_.parameter(op.weights.weight),
+                         run_.parameter(op.weights.bias), channel_bias, out(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::Dense& op) {
+    run_.ops.dense(in(node), run_.parameter(op.weights.weight), run_.parameter(op.weights.bias),
+                   out(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::GroupNorm& op) {
+    run_.ops.group_norm(op.norm, in(node), run_.parameter(op.weights.weight),
+                        run_.parameter(op.weights.bias), out(node), run_.kept(node_), run_.scratch);
+  }
+  void execute(const Node& node, const node::Attention&) {
+    run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.kept(node_),
+                       run_.scratch);
+  }
+  void execute(const Node& node, const node::Silu&) { run_.ops.silu(in(node), out(node)); }
+  void execute(const Node& node, const node::UpsampleNearest&) {
+    run_.ops.upsample_nearest(in(node), out(node));
+  }
+  void execute(const Node& node, const node::DownsampleMean&) {
+    run_.ops.downsample_mean(in(node), out(node));
+  }
+  void execute(const Node& node, const node::Concatenate&) {
+    run_.ops.concatenate(in(node, 0), in(node, 1), out(node));
+  }
+  void execute(const Node& node, const node::SumScaled& op) {
+    run_.ops.sum_scaled(in(node, 0), in(node, 1), op.scale, out(node));
+  }
+  void execute(const Node& node, const node::Affine& op) {
+    run_.ops.affine(in(node), op.scale, op.shift, out(node));
+  }
+  void execute(const Node& node, const node::Dropout& op) {
+    run_.ops.dropout(in(node), op.rate, dropout_draw(draw_, op.ordinal), out(node));
+  }
+
+  const Run<Ops>& run_;
+  const T* x_;
+  T* y_;
+  std::span<const double> labels_;
+  NoiseDraw draw_;
+  std::size_t node_ = 0;
+};
+
+}  // namespace scoresde::nn::detail

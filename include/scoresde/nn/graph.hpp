@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/// Graph: a network as a static list of operations, in the order of the forward pass.
+///
+/// Tensors are numbered; each has a shape per sample (n = 1) and exactly one producer, so that the
+/// backward pass is the list read from its end. A graph knows no backend, scalar type or batch
+/// size.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/parameters.hpp>
+
+namespace scoresde::nn {
+
+/// The number of a tensor of the graph.
+struct Tensor {
+  std::size_t index = 0;
+  constexpr bool operator==(const Tensor&) const = default;
+};
+
+/// Indices into the parameter table; `bias` may be none.
+struct Weights {
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  std::size_t weight = none, bias = none;
+};
+
+/// The kinds of nodes: what of an operation of NetworkOps is known before the run.
+namespace node {
+struct PositionalEmbedding {};
+struct Convolution {  ///< inputs: x, and a bias per sample and channel when there are two
+  nn::Convolution shape;
+  Weights weights;
+};
+struct Dense {
+  Weights weights;
+};
+struct GroupNorm {
+  nn::GroupNorm norm;
+  Weights weights;
+};
+struct Attention {};  ///< inputs: q, k, v
+struct Silu {};
+struct UpsampleNearest {};
+struct DownsampleMean {};
+struct Concatenate {};  ///< inputs: the first channels, the last channels
+struct SumScaled {
+  double scale = 1;
+};
+struct Affine {
+  double scale = 1, shift = 0;
+};
+struct Dropout {
+  double rate = 0;
+  std::size_t ordinal = 0;  ///< which dropout of the network, for its own noise
+};
+}  // namespace node
+
+using Operation =
+    std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
+                 node::Attention, node::Silu, node::UpsampleNearest, node::DownsampleMean,
+                 node::Concatenate, node::SumScaled, node::Affine, node::Dropout>;
+
+/// One operation, its operands and its result.
+struct Node {
+  Operation operation;
+  std::vector<Tensor> inputs;
+  Tensor output;
+};
+
+/// How a convolution starts and what it is called.
+struct ConvolutionSpec {
+  std::string name;  ///< parameters are name.weight, name.bias (input_major: name.W, name.b)
+  std::size_t out_channels = 0;
+  std::size_t kernel = 3;
+  double scale = 1;  ///< of variance_scaling
+  bool input_major = false;
+};
+
+/// The list itself and the functions that lengthen it; each checks the shapes it joins.
+class Graph {
+ public:
+  /// A graph of one image input (c, h, w).
+  Graph(std::size_t channels, std::size_t height, std::size_t width)
+      : shapes_{{1, channels, height, width}} {}
+
+  [[nodiscard]] Tensor input() const { return {0}; }
+  [[nodiscard]] Tensor output() const { return output_; }
+  void set_output(Tensor y) { output_ = y; }
+  [[nodiscard]] const Shape& shape(Tensor t) const { return shapes_[t.index]; }
+  [[nodiscard]] std::size_t tensors() const { return shapes_.size(); }
+  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const ParameterTable& parameters() const { return parameters_; }
+  [[nodiscard]] std::size_t dropouts() const { return dropouts_; }
+
+  /// Sines and cosines of the label, `channels` in all. Throws Error unless even and at least 4.
+  Tensor positional_embedding(std::size_t channels) {
+    detail::require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
+                    " channels; there must be an even number of at least 4");
+    return append(node::PositionalEmbedding{}, {}, {1, channels, 1, 1});
+  }
+
+  /// The parameters of a convolution of x. Called before, it fixes their place in the flat buffer;
+  /// the convolution of that name then takes them.
+  Weights convolution_weights(Tensor x, const ConvolutionSpec& spec) {
+    const std::size_t in = shape(x).c, out = spec.out_channels, k = spec.kernel;
+    const std::string weight = spec.name + (spec.input_major ? ".W" : ".weight");
+    const std::string bias = spec.name + (spec.input_major ? ".b" : ".bias");
+    std::vector<std::size_t> extents{out, in, k, k};
+    if (spec.input_major) extents = {in, out};
+    if (parameters_.contains(weight)) {
+      detail::require(parameters_.find(weight).shape == extents, "convolution: '", weight,
+                      "' exists with another shape");
+      return {parameters_.index(weight), parameters_.index(bias)};
+    }
+    const Initialization start = variance_scaling(spec.scale, in * k * k, out * k * k);
+    return {parameters_.add(weight, std::move(extents), start),
+            parameters_.add(bias, {out}, constant(0))};
+  }
+
+  /// A convolution with stride 1 that keeps the extents.
+  Tensor convolution(Tensor x, const ConvolutionSpec& spec) { return convolve({x}, spec); }
+  /// The same plus a bias per sample and channel, (out_channels, 1, 1) per sample.
+  Tensor convolution(Tensor x, Tensor channel_bias, const ConvolutionSpec& spec) {
+    detail::require(shape(channel_bias) == Shape{1, spec.out_channels, 1, 1}, spec.name,
+                    ": the bias per channel has ", shape(channel_bias).size(),
+                    " values; there are ", spec.out_channels, " output channels");
+    return convolve({x, channel_bias}, spec);
+  }
+
+  Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
+    const Shape in = shape(x);
+    detail::require(in.pixels() == 1, name, ": a dense layer takes vectors, not ", in.h, "×", in.w,
+                    " images");
+    const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
+                                          variance_scaling(1, in.c, out_channels)),
+                          parameters_.add(name + ".bias", {out_channels}, constant(0))};
+    return append(node::Dense{weights}, {x}, {1, out_channels, 1, 1});
+  }
+
+  /// Throws Error when the groups do not divide the channels.
+  Tensor group_norm(Tensor x, const std::string& name, const nn::GroupNorm& norm) {
+    const Shape in = shape(x);
+    detail::require(norm.groups > 0 && in.c % norm.groups == 0, name, ": ", in.c,
+                    " channels do not divide into ", norm.groups, " groups; choose nf so they do");
+    const Weights weights{parameters_.add(name + ".weight", {in.c}, constant(1)),
+                          parameters_.add(name + ".bias", {in.c}, constant(0))};
+    return append(node::GroupNorm{norm, weights}, {x}, in);
+  }
+
+  Tensor attention(Tensor q, Tensor k, Tensor v) {
+    require_same(q, k, "attention");
+    require_same(q, v, "attention");
+    return append(node::Attention{}, {q, k, v}, shape(q));
+  }
+  Tensor silu(Tensor x) { return append(node::Silu{}, {x}, shape(x)); }
+
+  Tensor upsample_nearest(Tensor x) {
+    const Shape in = shape(x);
+    return append(node::UpsampleNearest{}, {x}, {1, in.c, 2 * in.h, 2 * in.w});
+  }
+  /// Throws Error on odd extents.
+  Tensor downsample_mean(Tensor x) {
+    const Shape in = shape(x);
+    detail::require(in.h % 2 == 0 && in.w % 2 == 0, "downsample: ", in.h, "×", in.w,
+                    " has an odd extent; choose image_size divisible by 2^(levels − 1)");
+    return append(node::DownsampleMean{}, {x}, {1, in.c, in.h / 2, in.w / 2});
+  }
+
+  Tensor concatenate(Tensor a, Tensor b) {
+    const Shape p = shape(a), q = shape(b);
+    detail::require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×",
+                    q.w, " images do not join");
+    return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
+  }
+  Tensor sum_scaled(Tensor a, Tensor b, double scale) {
+    require_same(a, b, "sum");
+    return append(node::SumScaled{scale}, {a, b}, shape(a));
+  }
+  Tensor affine(Tensor x, double scale, double shift) {
+    return append(node::Affine{scale, shift}, {x}, shape(x));
+  }
+  /// Nothing at rate 0. Throws Error outside [0, 1).
+  Tensor dropout(Tensor x, double rate) {
+    detail::require(rate >= 0 && rate < 1, "dropout: the rate is ", rate, "; it must be in [0, 1)");
+    if (rate == 0) return x;
+    return append(node::Dropout{rate, dropouts_++}, {x}, shape(x));
+  }
+
+ private:
+  Tensor append(Operation operation, std::vector<Tensor> inputs, Shape shape) {
+    const Tensor output{shapes_.size()};
+    shapes_.push_back(shape);
+    nodes_.push_back({std::move(operation), std::move(inputs), output});
+    output_ = output;
+    return output;
+  }
+
+  void require_same(Tensor a, Tensor b, const char* what) const {
+    const Shape p = shape(a), q = shape(b);
+    detail::require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ",
+                    q.h, ", ", q.w, ") differ");
+    detail::require(a.index != b.index, what, ": the operands must be two tensors");
+  }
+
+  Tensor convolve(std::vector<Tensor> inputs, const ConvolutionSpec& spec) {
+    const Shape in = shape(inputs.front());
+    const std::size_t pad = (spec.kernel - 1) / 2;
+    const nn::Convolution conv{in.c, spec.out_channels, spec.kernel, 1, pad, pad, spec.input_major};
+    const Weights weights = convolution_weights(inputs.front(), spec);
+    return append(node::Convolution{conv, weights}, std::move(inputs), conv.output(in));
+  }
+
+  std::vector<Shape> shapes_;
+  std::vector<Node> nodes_;
+  ParameterTable parameters_;
+  Tensor output_{0};
+  std::size_t dropouts_ = 0;
+};
+
+}  // namespace scoresde::nn

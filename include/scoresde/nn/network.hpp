@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/// Network: a graph, its planned memory and a backend's operations, forward and backward.
+///
+///   y = F(x, label; θ),   backward: (dy) ↦ dθ += (∂F/∂θ)ᵀ dy,  dx = (∂F/∂x)ᵀ dy
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/activation_plan.hpp>
+#include <scoresde/nn/backward_pass.hpp>
+#include <scoresde/nn/forward_pass.hpp>
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::nn {
+
+namespace detail {
+
+/// Scalars of scratch that the largest operation of the graph asks for.
+template <NetworkOps Ops>
+[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, const Ops& ops) {
+  const auto shape = [&](Tensor t) {
+    Shape s = graph.shape(t);
+    s.n = batch;
+    return s;
+  };
+  std::size_t size = 0;
+  for (const Node& node : graph.nodes()) {
+    if (const auto* op = std::get_if<node::Convolution>(&node.operation))
+      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0])));
+    if (std::holds_alternative<node::Dense>(node.operation))
+      size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
+    if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
+      size = std::max(size, ops.group_norm_scratch(op->norm, shape(node.inputs[0])));
+    if (std::holds_alternative<node::Attention>(node.operation))
+      size = std::max(size, ops.attention_scratch(shape(node.inputs[0])));
+  }
+  return size;
+}
+
+}  // namespace detail
+
+/// Bytes that a Network of this batch and mode takes beside its parameters, without building it.
+template <NetworkOps Ops>
+[[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
+                                          const Ops& ops = {}) {
+  const std::size_t planned = ActivationPlan(graph, batch, mode).size();
+  return (planned + detail::scratch_size(graph, batch, ops)) * sizeof(typename Ops::Scalar);
+}
+
+/// Plans and allocates when made, and never afterwards. Not for two threads at once: the workspace
+/// is one; make one Network for each.
+template <NetworkOps Ops>
+class Network {
+ public:
+  using Scalar = typename Ops::Scalar;
+
+  /// For batches of up to `batch` samples. Throws Error when the batch is 0.
+  Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = {})
+      : graph_(graph),
+        ops_(std::move(ops)),
+        plan_(graph_, batch, mode),
+        batch_(batch),
+        scratch_(detail::scratch_size(graph_, batch, ops_)),
+        workspace_(ops_.allocate(plan_.size() + scratch_)) {}
+
+  [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  [[nodiscard]] const Ops& ops() const { return ops_; }
+  [[nodiscard]] std::size_t batch() const { return batch_; }
+  [[nodiscard]] Mode mode() const { return plan_.mode(); }
+  [[nodiscard]] std::size_t workspace_bytes() const { return workspace_.size() * sizeof(Scalar); }
+  /// Of one sample: n = 1.
+  [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
+  [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
+
+  /// y ← F(x, labels). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may not
+  /// overlap. `dropout` names the masks in training mode; inference drops nothing. Throws Error
+  /// when a size is not what the network asks for.
+  void forward(std::span<const Scalar> parameters, std::span<const Scalar> x,
+               std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {}) {
+    const std::size_t n = labels.size();
+    detail::require(n >= 1 && n <= batch_, "network: ", n,
+                    " labels; the network was planned for 1 to ", batch_, " samples");
+    check("parameters", parameters.size(), graph_.parameters().size());
+    check("x", x.size(), n * input_shape().size());
+    check("y", y.size(), n * output_shape().size());
+    dropout_ = dropout;
+    const auto run = make_run(parameters, n);
+    detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
+    samples_ = plan_.mode() == Mode::training ? n : 0;
+  }
+
+  /// After a training-mode forward of the same parameters: adds the parameters' gradient of ⟨y, dy⟩
+  /// to `gradient` (layout of parameters(); empty: not computed) and writes that of x to `dx`
+  /// (empty: not computed). Once for each forward, because gradients take the memory of
+  /// activations. Throws Error without such a forward, or when a size is not what the network asks
+  /// for.
+  void backward(std::span<const Scalar> parameters, std::span<const Scalar> dy,
+                std::span<Scalar> gradient, std::span<Scalar> dx = {}) {
+    detail::require(samples_ > 0, "network: each backward must follow a forward in training mode");
+    check("parameters", parameters.size(), graph_.parameters().size());
+    check("dy", dy.size(), samples_ * output_shape().size());
+    if (!gradient.empty()) check("gradient", gradient.size(), graph_.parameters().size());
+    if (!dx.empty()) check("dx", dx.size(), samples_ * input_shape().size());
+    const auto run = make_run(parameters, std::exchange(samples_, 0));
+    detail::BackwardPass<Ops>(run, dy.data(), gradient.empty() ? nullptr : gradient.data(),
+                              dx.empty() ? nullptr : dx.data(), dropout_)();
+  }
+
+ private:
+  static void check(const char* what, std::size_t found, std::size_t wanted) {
+    detail::require(found == wanted, "network: ", what, " holds ", found,
+                    " scalars; the network asks for ", wanted);
+  }
+  [[nodiscard]] detail::Run<Ops> make_run(std::span<const Scalar> parameters, std::size_t n) {
+    return {.ops = ops_,
+            .graph = graph_,
+            .plan = plan_,
+            .workspace = workspace_.data(),
+            .scratch = std::span<Scalar>(workspace_.data() + plan_.size(), scratch_),
+            .parameters = parameters.data(),
+            .n = n};
+  }
+
+  Graph graph_;
+  Ops ops_;
+  ActivationPlan plan_;
+  std::size_t batch_, scratch_;
+  typename Ops::Buffer workspace_;
+  std::size_t samples_ = 0;  // of the forward that a backward may follow
+  NoiseDraw dropout_{};
+};
+
+}  // namespace scoresde::nn

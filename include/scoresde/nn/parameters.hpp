@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/// The parameters of a network: names, shapes and places in one flat buffer, and how they start.
+///
+/// Gradients, optimizer moments and averages are flat buffers of the same layout. Names follow
+/// score_sde_pytorch's state_dict (`all_modules.3.GroupNorm_0.weight`), in its order. Weights start
+/// from variance scaling over the mean of fan-in and fan-out (Glorot and Bengio 2010, equation 16):
+///
+///   w ~ U(−b, b),   b = √(3·scale / ((fan_in + fan_out)/2)),   scale 0 stands for 10⁻¹⁰
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::nn::detail {
+using scoresde::detail::require;
+}
+
+namespace scoresde::nn {
+
+/// U(center − bound, center + bound); a bound of zero is a constant.
+struct Initialization {
+  double center = 0;
+  double bound = 0;
+};
+
+/// Constant start: 0 for biases, 1 for the gains of normalisations.
+[[nodiscard]] constexpr Initialization constant(double value) { return {value, 0}; }
+
+/// Variance scaling, fan-average, uniform. `scale` 0 gives nearly zero weights, so that a block
+/// starts as its shortcut and still passes gradients.
+[[nodiscard]] inline Initialization variance_scaling(double scale, std::size_t fan_in,
+                                                     std::size_t fan_out) {
+  const double variance = (scale == 0 ? 1e-10 : scale) * 2.0 / double(fan_in + fan_out);
+  return {0, std::sqrt(3.0 * variance)};
+}
+
+/// One tensor of parameters at [offset, offset + size) of the flat buffer, row-major.
+struct Parameter {
+  std::string name;
+  std::vector<std::size_t> shape;
+  std::size_t offset = 0, size = 0;
+  Initialization initialization{};
+};
+
+/// All parameters of a network in the order of the flat buffer.
+class ParameterTable {
+ public:
+  /// Appends a tensor and returns its index. Throws Error when the name is taken.
+  std::size_t add(std::string name, std::vector<std::size_t> shape, Initialization start) {
+    detail::require(!contains(name), "parameter table: the name '", name, "' is taken");
+    std::size_t count = 1;
+    for (const std::size_t extent : shape) count *= extent;
+    entries_.push_back({std::move(name), std::move(shape), size_, count, start});
+    size_ += count;
+    return entries_.size() - 1;
+  }
+
+  [[nodiscard]] const std::vector<Parameter>& entries() const { return entries_; }
+  [[nodiscard]] const Parameter& operator[](std::size_t index) const { return entries_[index]; }
+  /// Scalars in the flat buffer.
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  [[nodiscard]] bool contains(std::string_view name) const { return locate(name) != nullptr; }
+
+  /// The place of that name in entries(). Throws Error when there is none.
+  [[nodiscard]] std::size_t index(std::string_view name) const {
+    return static_cast<std::size_t>(&find(name) - entries_.data());
+  }
+
+  /// The tensor of that name. Throws Error when there is none.
+  [[nodiscard]] const Parameter& find(std::string_view name) const {
+    const Parameter* found = locate(name);
+    detail::require(found != nullptr, "parameter table: no parameter is called '", name,
+                    "'; there are ", entries_.size(), ", the first is '",
+                    entries_.empty() ? std::string() : entries_.front().name, "'");
+    return *found;
+  }
+
+ private:
+  [[nodiscard]] const Parameter* locate(std::string_view name) const {
+    const auto at = std::find_if(entries_.begin(), entries_.end(),
+                                 [&](const Parameter& p) { return p.name == name; });
+    return at == entries_.end() ? nullptr : &*at;
+  }
+
+  std::vector<Parameter> entries_;
+  std::size_t size_ = 0;
+};
+
+/// Fills `parameters` as every tensor's rule says. Element e of tensor i is a function of (seed, i,
+/// e) alone, computed in double: the same values on every platform, up to rounding to T.
+/// Throws Error when the sizes differ.
+template <std::floating_point T>
+void initialize(const ParameterTable& table, std::span<T> parameters, std::uint64_t seed) {
+  detail::require(parameters.size() == table.size(), "initialize: the buffer holds ",
+                  parameters.size(), " scalars; the network has ", table.size(), " parameters");
+  const Noise noise{.seed = seed, .purpose = Purpose::initialization};
+  for (std::size_t i = 0; i < table.entries().size(); ++i) {
+    const Parameter& p = table[i];
+    const auto values = parameters.subspan(p.offset, p.size);
+    const auto [center, bound] = p.initialization;
+    if (bound == 0) {
+      std::fill(values.begin(), values.end(), static_cast<T>(center));
+      continue;
+    }
+    const NoiseDraw draw = noise.draw(i);
+    for (std::size_t e = 0; e < values.size(); ++e)
+      values[e] = static_cast<T>(std::fma(bound, 2.0 * uniform(draw, 0, e) - 1.0, center));
+  }
+}
+
+}  // namespace scoresde::nn

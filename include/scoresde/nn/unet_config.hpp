@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/// UNetConfig: the knobs of a score network, named and valued as score_sde's config.model and
+/// config.data, and their flat text form for checkpoints.
+///
+/// The defaults are DDPM++ for CIFAR-10 (Song et al. 2021, arXiv:2011.13456, appendix H).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/parameters.hpp>
+
+namespace scoresde::nn {
+
+struct UNetConfig {
+  // config.data
+  std::size_t image_size = 32;
+  std::size_t num_channels = 3;
+  bool centered = true;  ///< images in [−1, 1]; if not, the network maps [0, 1] there itself
+  // config.model
+  std::string name = "ncsnpp";
+  std::size_t nf = 128;  ///< channels of the first level
+  std::vector<std::size_t> ch_mult{1, 2, 2, 2};
+  std::size_t num_res_blocks = 4;
+  std::vector<std::size_t> attn_resolutions{16};
+  double dropout = 0.1;
+  bool conditional = true;
+  bool skip_rescale = true;
+  double init_scale = 0;
+  bool scale_by_sigma = false;
+  std::string nonlinearity = "swish";
+  std::string embedding_type = "positional";
+  std::string resblock_type = "biggan";
+  std::string progressive = "none";
+  std::string progressive_input = "none";
+  std::string progressive_combine = "sum";
+  bool fir = false;
+  std::vector<std::size_t> fir_kernel{1, 3, 3, 1};
+  double fourier_scale = 16;
+  bool resamp_with_conv = true;
+
+  bool operator==(const UNetConfig&) const = default;
+};
+
+/// Keys and values as text; lists are "1,2,2,2", truth values "true" and "false".
+using FlatConfig = std::map<std::string, std::string>;
+
+namespace detail {
+
+/// Calls visit(key, member) for every knob; the one list behind reading and writing.
+template <class Config, class Visitor>
+void for_each_knob(Config& c, Visitor&& visit) {
+  visit("image_size", c.image_size);
+  visit("num_channels", c.num_channels);
+  visit("centered", c.centered);
+  visit("name", c.name);
+  visit("nf", c.nf);
+  visit("ch_mult", c.ch_mult);
+  visit("num_res_blocks", c.num_res_blocks);
+  visit("attn_resolutions", c.attn_resolutions);
+  visit("dropout", c.dropout);
+  visit("conditional", c.conditional);
+  visit("skip_rescale", c.skip_rescale);
+  visit("init_scale", c.init_scale);
+  visit("scale_by_sigma", c.scale_by_sigma);
+  visit("nonlinearity", c.nonlinearity);
+  visit("embedding_type", c.embedding_type);
+  visit("resblock_type", c.resblock_type);
+  visit("progressive", c.progressive);
+  visit("progressive_input", c.progressive_input);
+  visit("progressive_combine", c.progressive_combine);
+  visit("fir", c.fir);
+  visit("fir_kernel", c.fir_kernel);
+  visit("fourier_scale", c.fourier_scale);
+  visit("resamp_with_conv", c.resamp_with_conv);
+}
+
+/// Keys of config.model and config.data that say nothing about the network's arithmetic.
+inline constexpr std::array<std::string_view, 13> keys_beside_the_network{
+    "sigma_min",     "sigma_max", "num_scales",     "beta_min",
+    "beta_max",      "ema_rate",  "attention_type", "conv_size",
+    "normalization", "dataset",   "random_flip",    "uniform_dequantization",
+    "num_classes"};
+
+template <class Number>
+[[nodiscard]] Number read_number(const std::string& key, std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  Number value{};
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(code == std::errc{} && end == text.data() + text.size(), "network configuration: ", key,
+          " is '", text, "'; it must be ", std::integral<Number> ? "a natural number" : "a number");
+  return value;
+}
+
+inline void read_knob(const std::string&, const std::string& text, std::string& value) {
+  value = text;
+}
+inline void read_knob(const std::string& key, const std::string& text, bool& value) {
+  require(text == "true" || text == "false", "network configuration: ", key, " is '", text,
+          "'; it must be 'true' or 'false'");
+  value = text == "true";
+}
+inline void read_knob(const std::string& key, const std::string& text, std::size_t& value) {
+  value = read_number<std::size_t>(key, text);
+}
+inline void read_knob(const std::string& key, const std::string& text, double& value) {
+  value = read_number<double>(key, text);
+}
+inline void read_knob(const std::string& key, const std::string& text,
+                      std::vector<std::size_t>& value) {
+  value.clear();
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t comma = rest.find(',');
+    value.push_back(read_number<std::size_t>(key, rest.substr(0, comma)));
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  }
+}
+
+[[nodiscard]] inline std::string write_knob(const std::string& value) { return value; }
+[[nodiscard]] inline std::string write_knob(bool value) { return value ? "true" : "false"; }
+[[nodiscard]] inline std::string write_knob(std::size_t value) { return std::to_string(value); }
+[[nodiscard]] inline std::string write_knob(double value) {
+  std::array<char, 32> text{};
+  const auto [end, code] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc{} ? std::string(text.data(), end) : std::string();
+}
+[[nodiscard]] inline std::string write_knob(const std::vector<std::size_t>& value) {
+  std::string text;
+  for (const std::size_t v : value) text += (text.empty() ? "" : ",") + std::to_string(v);
+  return text;
+}
+
+}  // namespace detail
+
+/// Every knob as text; from_flat gives the same configuration back.
+[[nodiscard]] inline FlatConfig to_flat(const UNetConfig& config) {
+  FlatConfig flat;
+  detail::for_each_knob(config, [&](const char* key, const auto& value) {
+    flat.emplace(key, detail::write_knob(value));
+  });
+  return flat;
+}
+
+/// The configuration that `flat` describes; knobs it does not name keep their defaults, and
+/// score_sde's keys that do not concern the network are passed over.
+/// Throws Error on a key that is neither, and on a value that cannot be read.
+[[nodiscard]] inline UNetConfig from_flat(const FlatConfig& flat) {
+  UNetConfig config;
+  std::size_t used = 0;
+  detail::for_each_knob(config, [&](const char* key, auto& value) {
+    const auto at = flat.find(key);
+    if (at == flat.end()) return;
+    detail::read_knob(at->first, at->second, value);
+    ++used;
+  });
+  for (const std::string_view key : detail::keys_beside_the_network)
+    used += flat.count(std::string(key));
+  if (used == flat.size()) return config;
+  const FlatConfig known = to_flat(config);
+  for (const auto& [key, value] : flat) {
+    const bool beside =
+        std::find(detail::keys_beside_the_network.begin(), detail::keys_beside_the_network.end(),
+                  key) != detail::keys_beside_the_network.end();
+    detail::require(known.count(key) > 0 || beside, "network configuration: '", key,
+                    "' is no key of a score network; there are image_size, nf, ch_mult, …");
+  }
+  return config;
+}
+
+}  // namespace scoresde::nn
