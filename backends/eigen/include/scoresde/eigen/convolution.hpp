@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/// Convolution, and its gradient with respect to the input, as products over sliding windows.
+///
+/// 3×3 windows of stride 1 over rows of whole packets are multiplied where the padded band lies;
+/// all others gather one panel of taps at a time. Neither ever holds the whole im2col matrix: a
+/// band and a panel stay in the level-2 cache, so main memory sees x once and y once.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <scoresde/eigen/parallel.hpp>
+#include <scoresde/eigen/tile.hpp>
+#include <scoresde/eigen/window.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::eigen::detail {
+
+/// Where element (out, in, ty, tx) of a weight lies.
+struct WeightOrder {
+  std::size_t in, out, taps;
+  bool input_major;
+  [[nodiscard]] constexpr std::size_t operator()(std::size_t o, std::size_t i,
+                                                 std::size_t tap) const {
+    return input_major ? i * out + o : (o * in + i) * taps + tap;
+  }
+};
+
+constexpr WeightOrder weight_order(const nn::Convolution& op) {
+  return {op.in_channels, op.out_channels, op.kernel * op.kernel, op.input_major};
+}
+
+/// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero.
+template <class T>
+void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool transposed) {
+  const WeightOrder at = weight_order(op);
+  const std::size_t rows = transposed ? op.in_channels : op.out_channels;
+  const std::size_t depth = transposed ? op.out_channels : op.in_channels;
+  for (std::size_t block = 0; block < rows; block += tile_rows) {
+    const std::size_t count = std::min<std::size_t>(tile_rows, rows - block);
+    for (std::size_t r = 0; r < tile_rows; ++r)
+      for (std::size_t d = 0; d < depth; ++d)
+        for (std::size_t tap = 0; tap < at.taps; ++tap) {
+          T value = 0;
+          if (r < count)
+            value = transposed ? weights[at(d, block + r, at.taps - 1 - tap)]
+                               : weights[at(block + r, d, tap)];
+          packed[(d * at.taps + tap) * tile_rows + r] = value;
+        }
+    packed += depth * at.taps * tile_rows;
+  }
+}
+
+template <class T>
+std::size_t packed_size(const Window& w) {
+  return round_up(round_up(w.outputs, tile_rows) * w.depth(), cache_line_elements<T>);
+}
+
+/// Scratch of one thread: its band, then its panel.
+template <class T>
+std::size_t correlate_part_size(const Window& w, std::size_t rows) {
+  return round_up(band_size(w, rows), cache_line_elements<T>) + w.depth() * tile_columns<T>;
+}
+
+template <class T>
+std::size_t correlate_scratch(const Window& w, std::size_t threads) {
+  return packed_size<T>(w) + threads * correlate_part_size<T>(w, most_band_rows(w, sizeof(T))) +
+         cache_line_elements<T>;
+}
+
+/// What is added to a sum over windows; either may be null.
+template <class T>
+struct Biases {
+  const T* per_channel;
+  const T* per_sample_channel;
+};
+
+/// The biases of tile_rows channels of one sample.
+template <class T>
+void gather_bias(const Biases<T>& biases, const Window& w, std::size_t sample, std::size_t channel,
+                 T (&values)[tile_rows]) {
+  for (std::size_t r = 0; r < tile_rows; ++r) {
+    const std::size_t c = channel + r;
+    values[r] = 0;
+    if (c >= w.outputs) continue;
+    if (biases.per_channel != nullptr) values[r] += biases.per_channel[c];
+    if (biases.per_sample_channel != nullptr)
+      values[r] += biases.per_sample_channel[sample * w.outputs + c];
+  }
+}
+
+/// All output channels of pixels [first, first + columns) of a band.
+template <class T>
+struct TileRow {
+  const T* packed;
+  const Biases<T>& biases;
+  std::size_t sample;
+  T* out;  ///< first of the pixels in channel 0
+  std::size_t columns;
+  bool accumulate;
+
+  template <class Multiply>
+  void operator()(const Window& w, const Multiply& multiply) const {
+    const std::size_t plane = w.out_h * w.out_w;
+    for (std::size_t channel = 0; channel < w.outputs; channel += tile_rows) {
+      alignas(64) T bias[tile_rows];
+      gather_bias(biases, w, sample, channel, bias);
+      multiply(packed + channel * w.depth(),
+               TileTarget<T>{out + channel * plane, static_cast<std::ptrdiff_t>(plane),
+                             std::min<std::size_t>(tile_rows, w.outputs - channel), columns, bias,
+                             accumulate});
+    }
+  }
+};
+
+/// A tile that reads its 3×3 windows from the band in place.
+template <class T>
+void multiply_in_place(const Window& w, const Band<T>& band, std::size_t first,
+                       const TileRow<T>& row) {
+  const auto start = [&](std::size_t pixel) {
+    return band.data + static_cast<std::ptrdiff_t>(pixel / w.out_w) * band.row +
+           static_cast<std::ptrdiff_t>(pixel % w.out_w);
+  };
+  if (row.columns == tile_columns<T>)
+    row(w, [&](const T* a, const TileTarget<T>& target) {
+      multiply_tile<T, 2, 3>(
+          a, {{start(first), start(first + lanes<T>)}, w.channels, band.plane, band.row}, target);
+    });
+  else
+    row(w, [&](const T* a, const TileTarget<T>& target) {
+      multiply_tile<T, 1, 3>(a, {{start(first)}, w.channels, band.plane, band.row}, target);
+    });
+}
+
+/// y ← sums over windows + biases, or added to y.
+template <class T>
+void correlate(const Window& w, const T* packed, const T* x, const Biases<T>& biases,
+               nn::Gradient<T> y, std::size_t n, std::size_t threads, T* scratch) {
+  const std::size_t rows = band_rows(w, n, threads, sizeof(T));
+  const std::size_t bands = (w.out_h + rows - 1) / rows;
+  const std::size_t part_size = correlate_part_size<T>(w, rows);
+  const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
+  const std::size_t parts = std::min(threads, n * bands);
+  for_each_part(parts, [&](std::size_t part) {
+    T* memory = scratch + part * part_size;
+    T* panel = memory + round_up(band_size(w, rows), cache_line_elements<T>);
+    const Share items = share(n * bands, parts, part);
+    for (std::size_t item = items.begin; item < items.end; ++item) {
+      const std::size_t sample = item / bands, first_row = item % bands * rows;
+      const std::size_t count = std::min(rows, w.out_h - first_row);
+      const Band<T> band =
+          load_band(w, x + sample * w.channels * w.in_h * w.in_w, first_row, count, memory);
+      T* out = y.data + sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
+      for (std::size_t p = 0; p < count * w.out_w; p += tile_columns<T>) {
+        const std::size_t columns = std::min(tile_columns<T>, count * w.out_w - p);
+        const TileRow<T> row{packed, biases, sample, out + p, columns, y.accumulate};
+        if (in_place) {
+          multiply_in_place(w, band, p, row);
+          continue;
+        }
+        pack_panel(w, band, p, columns, panel);
+        row(w, [&](const T* a, const TileTarget<T>& target) {
+          multiply_panel(a, panel, w.depth(), target);
+        });
+      }
+    }
+  });
+}
+
+/// y ← W ∗ x + bias[c] + channel_bias[n, c]; x and y are (n, c, h, w).
+template <class T>
+void convolution_forward(const nn::Convolution& op, nn::View<const T> x, const T* weights,
+                         const Biases<T>& biases, T* y, std::size_t threads, T* scratch) {
+  const Window w = forward_window(op, x.shape);
+  T* packed = cache_line(scratch);
+  pack_weights(op, weights, packed, false);
+  correlate(w, packed, x.data, biases, {y, false}, x.shape.n, threads, packed + packed_size<T>(w));
+}
+
+/// dx from dy.
+template <class T>
+void convolution_input_gradient(const nn::Convolution& op, const nn::Shape& x, const T* weights,
+                                const T* dy, nn::Gradient<T> dx, std::size_t threads, T* scratch) {
+  const Window w = backward_window(op, x);
+  T* packed = cache_line(scratch);
+  pack_weights(op, weights, packed, true);
+  correlate(w, packed, dy, Biases<T>{nullptr, nullptr}, dx, x.n, threads,
+            packed + packed_size<T>(w));
+}
+
+}  // namespace scoresde::eigen::detail

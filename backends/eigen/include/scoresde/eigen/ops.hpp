@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/// Ops: the network operations on the CPU, forward and backward.
+///
+/// In double they are the reference that other backends are compared with, in float a fast network.
+/// Activations are (N, C, H, W) without gaps. The threads are those of OpenMP where the compiler
+/// has it. The same inputs and the same number of threads give the same bits. Forward operations,
+/// and gradients of activations, do not depend on the number of threads at all; gradients of
+/// weights do, by rounding. No operation allocates memory: all of it is the caller's scratch.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <scoresde/eigen/attention.hpp>
+#include <scoresde/eigen/convolution.hpp>
+#include <scoresde/eigen/convolution_weights.hpp>
+#include <scoresde/eigen/dense.hpp>
+#include <scoresde/eigen/elementwise.hpp>
+#include <scoresde/eigen/embedding.hpp>
+#include <scoresde/eigen/group_norm.hpp>
+#include <scoresde/eigen/parallel.hpp>
+#include <scoresde/eigen/resampling.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::eigen {
+
+/// A model of nn::NetworkOps (see there for what each operation computes) in float or double.
+/// Shapes are not checked here: the network checks its graph once, when it is made.
+template <class T>
+class Ops {
+  static_assert(std::is_floating_point_v<T>);
+  using In = nn::View<const T>;
+  using Out = nn::View<T>;
+  using Gradient = nn::Gradient<T>;
+  using Scratch = std::span<T>;
+
+ public:
+  using Scalar = T;
+  using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
+
+  /// `threads` = 0 uses as many as OpenMP would.
+  explicit Ops(std::size_t threads = 0) : threads_(detail::thread_count(threads)) {}
+
+  [[nodiscard]] std::size_t threads() const { return threads_; }
+  [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(count, T(0)); }
+
+  /// Scratch in elements; `x` is the shape of the input with the largest batch.
+  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op,
+                                                const nn::Shape& x) const {
+    const detail::Window forward = detail::forward_window(op, x);
+    return std::max({detail::correlate_scratch<T>(forward, threads_),
+                     detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
+                     detail::weight_gradient_scratch<T>(forward, threads_), x.n * op.out_channels});
+  }
+  void convolution(const nn::Convolution& op, In x, const T* weights, const T* bias,
+                   const T* channel_bias, Out y, Scratch scratch) const {
+    detail::convolution_forward<T>(op, x, weights, {bias, channel_bias}, y.data, threads_,
+                                   scratch.data());
+  }
+  void convolution_backward(const nn::Convolution& op, In x, const T* weights, In dy, Gradient dx,
+                            T* dweights, T* dbias, Gradient dchannel_bias, Scratch scratch) const {
+    detail::convolution_bias_gradient<T>(dy, dbias, dchannel_bias, threads_, scratch.data());
+    if (dweights != nullptr)
+      detail::convolution_weight_gradient<T>(op, x, dy.data, dweights, threads_, scratch.data());
+    if (dx.data != nullptr)
+      detail::convolution_input_gradient<T>(op, x.shape, weights, dy.data, dx, threads_,
+                                            scratch.data());
+  }
+
+  [[nodiscard]] std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y) const {
+    return detail::dense_scratch<T>(x, y, threads_);
+  }
+  void dense(In x, const T* weights, const T* bias, Out y, Scratch scratch) const {
+    detail::dense_forward<T>(x, weights, bias, y, threads_, scratch.data());
+  }
+  void dense_backward(In x, const T* weights, In dy, Gradient dx, T* dweights, T* dbias,
+                      Scratch scratch) const {
+    detail::dense_backward<T>(x, weights, dy, dx, dweights, dbias, threads_, scratch.data());
+  }
+
+  [[nodiscard]] std::size_t group_norm_scratch(const nn::GroupNorm& norm,
+                                               const nn::Shape& x) const {
+    return detail::group_norm_scratch(norm, x, threads_);
+  }
+  void group_norm(const nn::GroupNorm& norm, In x, const T* gamma, const T* beta, Out y,
+                  T* statistics, Scratch) const {
+    detail::group_norm_forward<T>(norm, x, gamma, beta, y.data, statistics, threads_);
+  }
+  void group_norm_backward(const nn::GroupNorm& norm, In x, const T* gamma, const T* beta,
+                           const T* statistics, In dy, Gradient dx, T* dgamma, T* dbeta,
+                           Scratch scratch) const {
+    detail::group_norm_backward<T>(norm, x, gamma, beta, statistics, dy.data, dx, dgamma, dbeta,
+                                   threads_, scratch.data());
+  }
+
+  [[nodiscard]] std::size_t attention_scratch(const nn::Shape& q) const {
+    return threads_ * detail::attention_part_size<T>(q);
+  }
+  void attention(In q, In k, In v, Out y, T* probabilities, Scratch scratch) const {
+    detail::attention_forward<T>(q, k.data, v.data, y.data, probabilities, threads_,
+                                 scratch.data());
+  }
+  void attention_backward(In q, In k, In v, const T* probabilities, In dy, Gradient dq, Gradient dk,
+                          Gradient dv, Scratch scratch) const {
+    detail::attention_backward<T>(q, k.data, v.data, probabilities, dy.data, {dq, dk, dv}, threads_,
+                                  scratch.data());
+  }
+
+  void silu(In x, Out y) const {
+    map(
+        {y.data, false}, x.shape, [](Lanes v) { return detail::silu(v); }, x.data);
+  }
+  void silu_backward(In x, In dy, Gradient dx) const {
+    map(
+        dx, x.shape, [](Lanes v, Lanes d) { return d * detail::silu_slope(v); }, x.data, dy.data);
+  }
+
+  void upsample_nearest(In x, Out y) const {
+    detail::spread_two_by_two<T>(x, T(1), {y.data, false}, threads_);
+  }
+  void upsample_nearest_backward(In dy, Gradient dx) const {
+    if (dx.data == nullptr) return;
+    detail::gather_two_by_two<T>(dy.data, T(1), halved(dy.shape), dx, threads_);
+  }
+  void downsample_mean(In x, Out y) const {
+    detail::gather_two_by_two<T>(x.data, T(0.25), y.shape, {y.data, false}, threads_);
+  }
+  void downsample_mean_backward(In dy, Gradient dx) const {
+    if (dx.data != nullptr) detail::spread_two_by_two<T>(dy, T(0.25), dx, threads_);
+  }
+
+  void concatenate(In a, In b, Out y) const {
+    detail::concatenate_halves<T>({a.shape.n, detail::features(a.shape), detail::features(b.shape)},
+                                  a.data, b.data, y.data, threads_);
+  }
+  void concatenate_backward(In dy, std::size_t first_channels, Gradient da, Gradient db) const {
+    const std::size_t first = first_channels * dy.shape.pixels();
+    detail::split_halves<T>({dy.shape.n, first, detail::features(dy.shape) - first}, dy.data, da,
+                            db, threads_);
+  }
+
+  void sum_scaled(In a, In b, double scale, Out y) const {
+    map(
+        {y.data, false}, a.shape,
+        [s = Lanes(static_cast<T>(scale))](Lanes u, Lanes v) { return (u + v) * s; }, a.data,
+        b.data);
+  }
+  void sum_scaled_backward(In dy, double scale, Gradient da, Gradient db) const {
+    affine_backward(dy, scale, da);
+    affine_backward(dy, scale, db);
+  }
+  void affine(In x, double scale, double shift, Out y) const {
+    map(
+        {y.data, false}, x.shape,
+        [s = Lanes(static_cast<T>(scale)), o = Lanes(static_cast<T>(shift))](Lanes v) {
+          return v * s + o;
+        },
+        x.data);
+  }
+  void affine_backward(In dy, double scale, Gradient dx) const {
+    map(
+        dx, dy.shape, [s = Lanes(static_cast<T>(scale))](Lanes d) { return d * s; }, dy.data);
+  }
+
+  /// y has one row of y.shape.c values per label.
+  void positional_embedding(std::span<const double> labels, Out y) const {
+    detail::positional_embedding<T>(labels, detail::features(y.shape), y.data);
+  }
+
+  void dropout(In x, double rate, NoiseDraw draw, Out y) const {
+    detail::dropout<T>(x.data, x.shape, rate, draw, {y.data, false}, threads_);
+  }
+  void dropout_backward(In dy, double rate, NoiseDraw draw, Gradient dx) const {
+    if (dx.data != nullptr) detail::dropout<T>(dy.data, dy.shape, rate, draw, dx, threads_);
+  }
+
+ private:
+  using Lanes = detail::Lanes<T>;
+
+  static nn::Shape halved(const nn::Shape& s) { return {s.n, s.c, s.h / 2, s.w / 2}; }
+
+  template <class F, class... Inputs>
+  void map(Gradient out, const nn::Shape& shape, const F& f, const Inputs*... in) const {
+    detail::transform_all<T>(threads_, shape.size(), out, f, in...);
+  }
+
+  std::size_t threads_;
+};
+
+static_assert(nn::NetworkOps<Ops<float>>);
+static_assert(nn::NetworkOps<Ops<double>>);
+
+}  // namespace scoresde::eigen

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/// The register tile under every product of the Eigen backend.
+///
+///   C[r, j] = Σ_k A[k, r] B[k, j],   r < tile_rows,  j < one or two SIMD packets
+///
+/// A is packed with its tile_rows values of one k side by side, B is read in packets. Written with
+/// Eigen's packet primitives, so the same text compiles to the widest instructions the target has.
+/// Shapes here are small (tens of channels, tens to hundreds of pixels): a general matrix product
+/// would spend its time packing and would allocate; this tile reads images where they lie.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <Eigen/Core>
+
+namespace scoresde::eigen::detail {
+
+template <class T>
+using Packet = typename Eigen::internal::packet_traits<T>::type;
+
+/// Elements in a packet.
+template <class T>
+inline constexpr int lanes = Eigen::internal::unpacket_traits<Packet<T>>::size;
+
+/// Columns of a full tile.
+template <class T>
+inline constexpr std::size_t tile_columns = 2 * lanes<T>;
+
+/// Rows of a tile: two packets in each row must fit the registers beside the operands.
+inline constexpr int tile_rows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 8 : 4;
+
+constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+/// Where a tile of B lies: packet j of step (d, ty, tx) is at start[j] + d·plane + ty·row + tx.
+template <class T, int Packets>
+struct TileSource {
+  const T* start[Packets];
+  std::size_t depth;
+  std::ptrdiff_t plane, row;
+};
+
+/// Where a tile of C goes. `bias` has tile_rows values.
+template <class T>
+struct TileTarget {
+  T* out;
+  std::ptrdiff_t row_step;
+  std::size_t rows, columns;
+  const T* bias;
+  bool accumulate;
+};
+
+template <class T, int Packets>
+using TileSums = Packet<T>[tile_rows][Packets];
+
+/// sums[r, j] += a[r]·b[j] for one row r.
+template <class T, int Packets>
+EIGEN_STRONG_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (&sums)[Packets]) {
+  const auto value = Eigen::internal::pset1<Packet<T>>(a);
+  sums[0] = Eigen::internal::pmadd(value, b[0], sums[0]);
+  if constexpr (Packets == 2) sums[1] = Eigen::internal::pmadd(value, b[1], sums[1]);
+}
+
+template <class T, int Packets, int... R>
+EIGEN_STRONG_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
+                                   TileSums<T, Packets>& sums, std::integer_sequence<int, R...>) {
+  Packet<T> b[Packets];
+  b[0] = Eigen::internal::ploadu<Packet<T>>(at[0] + shift);
+  if constexpr (Packets == 2) b[1] = Eigen::internal::ploadu<Packet<T>>(at[1] + shift);
+  (add_row<T, Packets>(a[R], b, sums[R]), ...);
+}
+
+/// Runs over depth·Taps² steps. Taps = 3 reads a 3×3 neighbourhood of each plane.
+template <class T, int Packets, int Taps, int... R>
+EIGEN_STRONG_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
+                                  TileSums<T, Packets>& sums,
+                                  std::integer_sequence<int, R...> rows) {
+  const T* at[Packets];
+  for (int j = 0; j < Packets; ++j) at[j] = source.start[j];
+  ((sums[R][0] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
+  if constexpr (Packets == 2) ((sums[R][1] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
+  for (std::size_t d = 0; d < source.depth; ++d) {
+    for (int ty = 0; ty < Taps; ++ty) {
+      const std::ptrdiff_t shift = ty * source.row;
+      tile_step<T, Packets>(a, at, shift, sums, rows);
+      if constexpr (Taps == 3) {
+        tile_step<T, Packets>(a + tile_rows, at, shift + 1, sums, rows);
+        tile_step<T, Packets>(a + 2 * tile_rows, at, shift + 2, sums, rows);
+      }
+      a += Taps * tile_rows;
+    }
+    at[0] += source.plane;
+    if constexpr (Packets == 2) at[1] += source.plane;
+  }
+}
+
+template <class T, int Packets, int... R>
+EIGEN_STRONG_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
+                                    std::integer_sequence<int, R...>) {
+  using namespace Eigen::internal;
+  const auto store = [&](T* out, const Packet<T>& sum, T bias) {
+    Packet<T> value = padd(sum, pset1<Packet<T>>(bias));
+    if (target.accumulate) value = padd(value, ploadu<Packet<T>>(out));
+    pstoreu(out, value);
+  };
+  (store(target.out + R * target.row_step, sums[R][0], target.bias[R]), ...);
+  if constexpr (Packets == 2)
+    (store(target.out + R * target.row_step + lanes<T>, sums[R][1], target.bias[R]), ...);
+}
+
+/// One tile of C: the whole of it straight from the registers, a border tile through memory.
+template <class T, int Packets, int Taps>
+void multiply_tile(const T* a, const TileSource<T, Packets>& source, const TileTarget<T>& target) {
+  constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
+  constexpr std::size_t width = Packets * lanes<T>;
+  TileSums<T, Packets> sums;
+  sum_tile<T, Packets, Taps>(a, source, sums, rows);
+  if (target.rows == tile_rows && target.columns == width) {
+    store_tile<T, Packets>(target, sums, rows);
+    return;
+  }
+  alignas(64) T border[tile_rows * width];
+  store_tile<T, Packets>({border, width, tile_rows, width, target.bias, false}, sums, rows);
+  for (std::size_t r = 0; r < target.rows; ++r) {
+    T* out = target.out + static_cast<std::ptrdiff_t>(r) * target.row_step;
+    for (std::size_t j = 0; j < target.columns; ++j)
+      out[j] = border[r * width + j] + (target.accumulate ? out[j] : T(0));
+  }
+}
+
+/// A tile of a product with a packed panel of B: `panel` holds depth rows of tile_columns values.
+template <class T>
+void multiply_panel(const T* a, const T* panel, std::size_t depth, const TileTarget<T>& target) {
+  constexpr auto pitch = static_cast<std::ptrdiff_t>(tile_columns<T>);
+  if (target.columns > static_cast<std::size_t>(lanes<T>))
+    multiply_tile<T, 2, 1>(a, {{panel, panel + lanes<T>}, depth, pitch, 0}, target);
+  else
+    multiply_tile<T, 1, 1>(a, {{panel}, depth, pitch, 0}, target);
+}
+
+/// The first address in `memory` on a cache line; one line more than needed must be there.
+template <class T>
+T* cache_line(T* memory) {
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  return memory + (round_up(address, 64) - address) / sizeof(T);
+}
+
+template <class T>
+inline constexpr std::size_t cache_line_elements = 64 / sizeof(T);
+
+}  // namespace scoresde::eigen::detail
