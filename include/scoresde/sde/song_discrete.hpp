@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/// Song's discrete chains by name: SMLD, DDPM, and the Euler chain of sub-VP.
+///
+///   SMLD:    x_i = x_{i−1} + √(σ_i² − σ_{i−1}²) z,   σ_i = exp(linspace(ln σ_min, ln σ_max, N))
+///   DDPM:    x_i = √(1 − β_i) x_{i−1} + √β_i z,      β_i = linspace(β_min/N, β_max/N, N)
+///   sub-VP:  x_i = (1 + f(t)/N) x_{i−1} + g(t)/√N z
+///
+/// Index i = ⌊t(N − 1)/T⌋, σ_{−1} = 0. Song et al. 2021 (arXiv:2011.13456), eq. 8, 10 and 27 and
+/// appendix E. Drift, diffusion and marginal stay those of the continuous SDE, whose limit N → ∞
+/// the chain has; so a network trained in either way is sampled by the same predictors.
+///
+/// The chain knows one step length, T/N: N is both the number of training levels and of sampler
+/// steps. A step of another length is refused.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/transition.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// The levels of a discrete chain on [0, 1].
+class DiscreteLevels {
+ public:
+  DiscreteLevels(const char* sde, std::size_t count) : sde_(sde), count_(count) {
+    require(count >= 2, sde, ": ", count, " training steps given; at least 2 are needed");
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  /// ⌊t(N − 1)⌋.
+  [[nodiscard]] std::size_t index(double t) const {
+    require_time(sde_, t, 1);
+    return static_cast<std::size_t>(t * static_cast<double>(count_ - 1));
+  }
+  /// Refuses steps that are not about 1/N long.
+  [[nodiscard]] std::size_t index(TimeStep step) const {
+    const double levels = (step.t - step.t_next) * static_cast<double>(count_);
+    require(levels > 0.5 && levels < 1.5, sde_, ": the step from ", step.t, " to ", step.t_next,
+            " spans ", levels, " of the chain's ", count_,
+            " levels; make the grid and the chain of equally many steps");
+    return index(step.t);
+  }
+  /// Entry i of linspace(first, last, N).
+  [[nodiscard]] double linspace(double first, double last, std::size_t i) const {
+    return first + static_cast<double>(i) / static_cast<double>(count_ - 1) * (last - first);
+  }
+
+ private:
+  const char* sde_;
+  std::size_t count_;
+};
+
+}  // namespace detail
+
+/// VE with SMLD's chain of N noise levels.
+class DiscreteVeSde : public VeSde {
+ public:
+  /// Throws Error for fewer than 2 training steps or a schedule that VeSde refuses.
+  explicit DiscreteVeSde(std::size_t training_steps, SigmaSchedule schedule = {})
+      : VeSde(schedule), levels_("discrete VE SDE", training_steps) {}
+
+  [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
+  /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
+  [[nodiscard]] std::size_t index(double t) const { return levels_.index(t); }
+  /// σ_i, ascending.
+  [[nodiscard]] double discrete_sigma(std::size_t i) const {
+    const auto& [low, high, t_min] = schedule();
+    return std::exp(levels_.linspace(std::log(low), std::log(high), i));
+  }
+  /// SMLD's step up to level ⌊t(N − 1)⌋. Throws Error unless the step is about 1/N long.
+  [[nodiscard]] Transition discretize(TimeStep step) const {
+    const std::size_t i = levels_.index(step);
+    const double sigma = discrete_sigma(i);
+    const double below = i == 0 ? 0 : discrete_sigma(i - 1);
+    return {1, (sigma - below) * (sigma + below), sigma, below};
+  }
+  /// α of Langevin's step size.
+  [[nodiscard]] double langevin_scale(double) const { return 1; }
+
+ private:
+  detail::DiscreteLevels levels_;
+};
+
+/// VP with DDPM's chain of N levels.
+class DiscreteVpSde : public VpSde {
+ public:
+  /// Throws Error for fewer than 2 training steps, a schedule that VpSde refuses, or β_max ≥ N.
+  explicit DiscreteVpSde(std::size_t training_steps, BetaSchedule schedule = {})
+      : VpSde(schedule), levels_("discrete VP SDE", training_steps) {
+    detail::require(schedule.beta_max < static_cast<double>(training_steps),
+                    "discrete VP SDE: beta_max is ", schedule.beta_max, " with ", training_steps,
+                    " training steps; beta_max / N must be below 1");
+    double log_alpha_bar = 0;
+    for (std::size_t i = 0; i < training_steps; ++i) {
+      log_alpha_bar += std::log1p(-discrete_beta(i));
+      std_.push_back(std::sqrt(-std::expm1(log_alpha_bar)));
+    }
+  }
+
+  [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
+  /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
+  [[nodiscard]] std::size_t index(double t) const { return levels_.index(t); }
+  /// β_i, ascending.
+  [[nodiscard]] double discrete_beta(std::size_t i) const {
+    const auto count = static_cast<double>(levels_.count());
+    return levels_.linspace(schedule().beta_min / count, schedule().beta_max / count, i);
+  }
+  /// DDPM's step up to level ⌊t(N − 1)⌋; std = √(1 − ᾱ_i). Throws Error unless the step is about
+  /// 1/N long.
+  [[nodiscard]] Transition discretize(TimeStep step) const {
+    const std::size_t i = levels_.index(step);
+    const double beta = discrete_beta(i);
+    return {std::sqrt(1 - beta), beta, std_[i], i == 0 ? 0 : std_[i - 1]};
+  }
+  /// α = 1 − β_i of Langevin's step size.
+  [[nodiscard]] double langevin_scale(double t) const { return 1 - discrete_beta(index(t)); }
+
+ private:
+  detail::DiscreteLevels levels_;
+  std::vector<double> std_;
+};
+
+/// Sub-VP with the Euler chain of N steps.
+class DiscreteSubVpSde : public SubVpSde {
+ public:
+  /// Throws Error for fewer than 2 training steps, a schedule that SubVpSde refuses, or β_max ≥ N.
+  explicit DiscreteSubVpSde(std::size_t training_steps, BetaSchedule schedule = {})
+      : SubVpSde(schedule), levels_("discrete sub-VP SDE", training_steps) {
+    detail::require(schedule.beta_max < static_cast<double>(training_steps),
+                    "discrete sub-VP SDE: beta_max is ", schedule.beta_max, " with ",
+                    training_steps, " training steps; beta_max / N must be below 1");
+  }
+
+  [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
+  /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
+  [[nodiscard]] std::size_t index(double t) const { return levels_.index(t); }
+  /// Euler's step of length 1/N that ends at t. Throws Error unless the step is about 1/N long.
+  [[nodiscard]] Transition discretize(TimeStep step) const {
+    static_cast<void>(levels_.index(step));
+    const double h = 1 / static_cast<double>(levels_.count());
+    const double g = diffusion(step.t);
+    return {1 + h * drift(step.t), h * g * g, marginal_prob(step.t).std,
+            marginal_prob(std::max(0.0, step.t - h)).std};
+  }
+  /// α = 1 − β_i: sub-VP shrinks the mean exactly as VP does, and α is that factor squared. (The
+  /// published code has no value here and fails.)
+  [[nodiscard]] double langevin_scale(double t) const {
+    const auto count = static_cast<double>(levels_.count());
+    return 1 - levels_.linspace(schedule().beta_min / count, schedule().beta_max / count,
+                                levels_.index(t));
+  }
+
+ private:
+  detail::DiscreteLevels levels_;
+};
+
+static_assert(Sde<DiscreteVeSde> && Sde<DiscreteVpSde> && Sde<DiscreteSubVpSde>);
+
+}  // namespace scoresde
