@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+/// Euler-Maruyama on the reverse-time SDE, or Euler on the probability flow.
+///
+///   x ← (1 + h f)x − h g² ∇log p_t(x) + g √(−h) z,   h = t_next − t < 0
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 6; the flow (eq. 13) takes half the score and no noise.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/predictor/predictor.hpp>
+
+namespace scoresde {
+
+struct EulerMaruyama {
+  bool probability_flow = false;
+
+  template <Sde S>
+  [[nodiscard]] StepCoefficients coefficients(const S& sde, TimeStep step) const {
+    const double h = step.t_next - step.t;
+    const double g = sde.diffusion(step.t);
+    const double state = 1 + h * sde.drift(step.t);
+    if (probability_flow) return {state, -0.5 * h * g * g, 0};
+    return {state, -h * g * g, g * std::sqrt(-h)};
+  }
+};
+
+}  // namespace scoresde
