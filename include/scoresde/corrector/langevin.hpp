@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/// Langevin corrector with a step size set by the signal-to-noise ratio of the step.
+///
+///   ε = 2α (snr ‖z‖₂/‖∇log p_t(x)‖₂)²,   x ← x + ε ∇log p_t(x) + √(2ε) z
+///
+/// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5. α = sde.langevin_scale(t), 1 where the
+/// SDE has none. `snr` is the ratio of the lengths of the noise-free and the noise part of a step,
+/// up to √α.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/corrector/corrector.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// α of an SDE, 1 where it has none.
+template <Sde S>
+[[nodiscard]] double langevin_scale(const S& sde, double t) {
+  if constexpr (requires { sde.langevin_scale(t); })
+    return sde.langevin_scale(t);
+  else
+    return 1;
+}
+
+inline void check_langevin(const char* corrector, double snr, int steps) {
+  require(std::isfinite(snr) && snr > 0, corrector, ": snr is ", snr, "; it must be positive");
+  require(steps >= 0, corrector, ": steps is ", steps, "; it must not be negative");
+}
+
+}  // namespace detail
+
+/// Norms → coefficients. A zero score norm gives no step: there is no direction to follow.
+struct LangevinRule {
+  double snr = 0;
+  double scale = 1;
+
+  [[nodiscard]] StepCoefficients operator()(Norms norms) const {
+    if (norms.score == 0) return {};
+    const double ratio = snr * norms.noise / norms.score;
+    const double epsilon = 2 * scale * ratio * ratio;
+    return {1, epsilon, std::sqrt(2 * epsilon)};
+  }
+};
+
+struct Langevin {
+  double snr = 0.16;
+  int steps = 1;
+  NormScope norm_scope = NormScope::per_sample;
+
+  static constexpr bool needs_norms = true;
+
+  template <Sde S>
+  [[nodiscard]] LangevinRule rule(const S& sde, double t) const {
+    return {snr, detail::langevin_scale(sde, t)};
+  }
+  /// Throws Error unless snr > 0 and steps ≥ 0.
+  void validate() const { detail::check_langevin("langevin", snr, steps); }
+};
+
+}  // namespace scoresde
