@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/// Observers: any object with any of the hooks on_start, on_step and on_finish.
+///
+///   on_start(step, x)   before the first step; step.time = {t, t}, where the run begins
+///   on_step(step, x)    after every accepted step
+///   on_finish(x)        after the last step
+///
+/// A hook that is absent costs nothing, not even a call. The state is lent for the call.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// A step that has been taken.
+struct ObservedStep {
+  std::size_t index = 0;  ///< 0 for the first
+  std::size_t steps = 0;  ///< of the whole run, 0 when not known (adaptive)
+  TimeStep time{};        ///< where it began and ended
+  std::size_t nfe = 0;    ///< evaluations of the model so far
+};
+
+/// The observer that sees nothing.
+struct NoObserver {};
+
+namespace detail {
+
+// A member of a hook's name that cannot be called with the hook's arguments would be passed over
+// in silence, so it is refused.
+template <class O, class X>
+constexpr void check_hooks() {
+  static_assert(
+      !requires { &O::on_start; } || requires(O & o, const X& x) { o.on_start(ObservedStep{}, x); },
+      "observer: on_start is called as on_start(const ObservedStep& step, const State& x)");
+  static_assert(
+      !requires { &O::on_step; } || requires(O & o, const X& x) { o.on_step(ObservedStep{}, x); },
+      "observer: on_step is called as on_step(const ObservedStep& step, const State& x)");
+  static_assert(
+      !requires { &O::on_finish; } || requires(O & o, const X& x) { o.on_finish(x); },
+      "observer: on_finish is called as on_finish(const State& x)");
+}
+
+template <class O, class X>
+void notify_start(O& observer, const ObservedStep& step, const X& x) {
+  check_hooks<O, X>();
+  if constexpr (requires { observer.on_start(step, x); }) observer.on_start(step, x);
+}
+
+template <class O, class X>
+void notify_step(O& observer, const ObservedStep& step, const X& x) {
+  if constexpr (requires { observer.on_step(step, x); }) observer.on_step(step, x);
+}
+
+template <class O, class X>
+void notify_finish(O& observer, const X& x) {
+  if constexpr (requires { observer.on_finish(x); }) observer.on_finish(x);
+}
+
+}  // namespace detail
+
+/// How far a run is.
+struct ProgressReport {
+  std::size_t done = 0;
+  std::size_t steps = 0;         ///< 0 when not known
+  std::size_t nfe = 0;           ///< evaluations of the model so far
+  double t = 0;                  ///< where the run stands
+  double seconds = 0;            ///< since it began
+  double steps_per_second = 0;   ///< so far
+  double remaining_seconds = 0;  ///< at that rate; 0 when the number of steps is not known
+};
+
+/// Calls sink(const ProgressReport&) after every `every` steps and after the last.
+template <class Sink>
+class Progress {
+ public:
+  /// Throws Error for every = 0.
+  explicit Progress(Sink sink, std::size_t every = 1) : sink_(std::move(sink)), every_(every) {
+    detail::require(every >= 1, "progress: every is 0; it must be at least 1");
+  }
+
+  template <class X>
+  void on_start(const ObservedStep&, const X&) {
+    begin_ = std::chrono::steady_clock::now();
+  }
+  template <class X>
+  void on_step(const ObservedStep& step, const X&) {
+    const std::size_t done = step.index + 1;
+    if (done % every_ != 0 && done != step.steps) return;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin_;
+    const double seconds = elapsed.count();
+    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    const double left = step.steps > done && rate > 0 ? double(step.steps - done) / rate : 0;
+    sink_(ProgressReport{done, step.steps, step.nfe, step.time.t_next, seconds, rate, left});
+  }
+
+ private:
+  Sink sink_;
+  std::size_t every_;
+  std::chrono::steady_clock::time_point begin_{};
+};
+
+/// Keeps copies of the state: the first, every `every`-th and the last. It allocates as it grows.
+template <State X>
+class Trajectory {
+ public:
+  struct Entry {
+    double t = 0;
+    X x;
+  };
+
+  /// Throws Error for every = 0.
+  explicit Trajectory(std::size_t every = 1) : every_(every) {
+    detail::require(every >= 1, "trajectory: every is 0; it must be at least 1");
+  }
+
+  void on_start(const ObservedStep& step, const X& x) {
+    entries_.clear();
+    entries_.push_back({step.time.t, x});
+  }
+  void on_step(const ObservedStep& step, const X& x) {
+    t_ = step.time.t_next;
+    kept_ = (step.index + 1) % every_ == 0;
+    if (kept_) entries_.push_back({t_, x});
+  }
+  void on_finish(const X& x) {
+    if (!kept_) entries_.push_back({t_, x});
+  }
+
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::size_t every_;
+  std::vector<Entry> entries_;
+  double t_ = 0;
+  bool kept_ = true;
+};
+
+/// Several observers as one; they are referred to, not copied.
+template <class... O>
+class ObserverGroup {
+ public:
+  explicit ObserverGroup(O&... observers) : observers_(observers...) {}
+
+  template <class X>
+  void on_start(const ObservedStep& step, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_start(o, step, x), ...); }, observers_);
+  }
+  template <class X>
+  void on_step(const ObservedStep& step, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_step(o, step, x), ...); }, observers_);
+  }
+  template <class X>
+  void on_finish(const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_finish(o, x), ...); }, observers_);
+  }
+
+ private:
+  std::tuple<O&...> observers_;
+};
+
+/// observe(a, b, …): a, then b, at every hook. The observers must outlive the run.
+template <class... O>
+[[nodiscard]] ObserverGroup<O...> observe(O&... observers) {
+  return ObserverGroup<O...>(observers...);
+}
+
+}  // namespace scoresde

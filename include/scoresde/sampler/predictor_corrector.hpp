@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/// PredictorCorrector: Song et al.'s sampler, put together from an SDE, a predictor and a
+/// corrector.
+///
+///   for each step (t → t_next):  x ← corrector at t, `steps` times;  x ← predictor from t to
+///   t_next
+///
+/// Song et al. 2021 (arXiv:2011.13456), algorithm 1; the order of its published code (corrector
+/// before predictor) is the default, that of the algorithm as printed is there by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/sampler.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// corrector_first corrects at t before each step; predictor_first corrects at t_next after it.
+enum class StepOrder { corrector_first, predictor_first };
+
+struct PredictorCorrectorOptions {
+  StepOrder order = StepOrder::corrector_first;
+  /// The last predictor step is taken without its noise, and nothing follows it. Without a
+  /// predictor the state itself is the result.
+  bool denoise = true;
+};
+
+/// True when the three fit together.
+template <class S, class P, class C>
+inline constexpr bool predictor_corrector_fits = false;
+template <Sde S, class P, class C>
+inline constexpr bool predictor_corrector_fits<S, P, C> = Predictor<P, S>&& Corrector<C, S>;
+
+/// A const, stateless value: the state's type, the model and the noise meet it in the call.
+///
+/// Non-finite states are refused: x is checked after steps 1, 2, 4, 8, … and the last, which costs
+/// log₂(steps) + 2 passes over x.
+template <class S, class P, class C>
+class PredictorCorrector {
+  static_assert(Sde<S>,
+                "PredictorCorrector: the first argument is no SDE; it needs drift(t), diffusion(t),"
+                " marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(!Sde<S> || Predictor<P, S>,
+                "PredictorCorrector: the second argument is no predictor for this SDE; it needs"
+                " coefficients(sde, TimeStep) returning StepCoefficients");
+  static_assert(!Sde<S> || Corrector<C, S>,
+                "PredictorCorrector: the third argument is no corrector for this SDE; it needs"
+                " steps, needs_norms and rule(sde, t), a functor from Norms to StepCoefficients");
+
+ public:
+  /// States a workspace must hold beside x.
+  static constexpr std::size_t buffers = 1;
+
+  /// Throws Error unless the grid decreases within [0, t_max] and predictor and corrector accept
+  /// their own parameters (`validate`).
+  PredictorCorrector(S sde, P predictor, C corrector, TimeGrid grid,
+                     PredictorCorrectorOptions options = {})
+      : sde_(std::move(sde)),
+        predictor_(std::move(predictor)),
+        corrector_(std::move(corrector)),
+        grid_(std::move(grid)),
+        options_(options) {
+    if constexpr (requires { predictor_.validate(); }) predictor_.validate();
+    if constexpr (requires { corrector_.validate(); }) corrector_.validate();
+    const bool lowest_used = options_.order == StepOrder::predictor_first;
+    const double lowest = lowest_used ? grid_.back().t_next : grid_.back().t;
+    detail::require(grid_.generates(), "predictor-corrector: the grid goes from ", grid_.front().t,
+                    " up to ", grid_.back().t_next, "; time must decrease towards the data");
+    detail::require(grid_.front().t <= sde_.t_max() && lowest >= 0,
+                    "predictor-corrector: the grid goes from ", grid_.front().t, " to ", lowest,
+                    "; it must lie in [0, T] with T = ", sde_.t_max());
+  }
+
+  /// Evaluations of the model in one run.
+  [[nodiscard]] std::size_t nfe() const {
+    const std::size_t corrections = denoised_before_correcting() ? grid_.size() - 1 : grid_.size();
+    return (predicts ? grid_.size() : 0) + corrections * corrections_per_step();
+  }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const TimeGrid& grid() const { return grid_; }
+
+  /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    Workspace<X, buffers> work(x);
+    draw_prior(x, sde_.prior_std(), noise.draw(0));
+    return integrate(model, x, noise, work, observer);
+  }
+
+  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// and states that are not finite.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    static_assert(ScoreModel<std::remove_reference_t<M>, X>,
+                  "PredictorCorrector: the model is no score model for this state; it needs "
+                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(NoiseSource<N, X>,
+                  "PredictorCorrector: the noise is no noise source; it needs draw(index) "
+                  "returning NoiseDraw or const State&");
+    detail::check_shapes("predictor-corrector", x, work);
+    Run<std::remove_reference_t<M>, X, N> run{*this, model, x, noise, work, 1, 0};
+    detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
+    for (std::size_t i = 0; i < grid_.size(); ++i) {
+      run.step(i);
+      const std::size_t taken = i + 1;
+      if ((taken & (taken - 1)) == 0 || taken == grid_.size())
+        detail::check_finite("predictor-corrector", x, grid_[i], work.row(0));
+      detail::notify_step(observer, {i, grid_.size(), grid_[i], run.nfe}, x);
+    }
+    detail::notify_finish(observer, x);
+    return {run.nfe, grid_.size(), 0};
+  }
+
+ private:
+  static constexpr bool predicts = detail::predictor_needs_score<P>;
+
+  template <class M, class X, class N>
+  struct Run {
+    const PredictorCorrector& sampler;
+    M& model;
+    X& x;
+    const N& noise;
+    Workspace<X, buffers>& work;
+    std::uint64_t draw;
+    std::size_t nfe;
+
+    void step(std::size_t i) {
+      const TimeStep time = sampler.grid_[i];
+      const bool last = i + 1 == sampler.grid_.size();
+      const bool corrector_first = sampler.options_.order == StepOrder::corrector_first;
+      if (corrector_first) correct(time.t);
+      if constexpr (predicts) predict(time, last && sampler.options_.denoise);
+      if (!corrector_first && !(last && sampler.denoised_before_correcting())) correct(time.t_next);
+    }
+
+    void correct(double t) {
+      for (std::size_t j = 0; j < sampler.corrections_per_step(); ++j, ++nfe)
+        scoresde::correct(sampler.sde_, sampler.corrector_, t, x, output(t), model.score_form(t),
+                          noise.draw(draw++), work);
+    }
+
+    void predict(TimeStep time, bool denoise) {
+      const StepCoefficients step = sampler.predictor_.coefficients(sampler.sde_, time);
+      update(x, output(time.t), model.score_form(time.t), denoise ? without_noise(step) : step,
+             noise.draw(draw++));
+      ++nfe;
+    }
+
+    const X& output(double t) {
+      model.evaluate(x, t, work[0]);
+      return work[0];
+    }
+  };
+
+  [[nodiscard]] std::size_t corrections_per_step() const {
+    return static_cast<std::size_t>(corrector_.steps);
+  }
+  [[nodiscard]] bool denoised_before_correcting() const {
+    return predicts && options_.denoise && options_.order == StepOrder::predictor_first;
+  }
+
+  S sde_;
+  P predictor_;
+  C corrector_;
+  TimeGrid grid_;
+  PredictorCorrectorOptions options_;
+};
+
+}  // namespace scoresde

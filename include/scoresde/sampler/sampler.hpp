@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/// What samplers are made of: the update, the noise it takes, and the corrector's step.
+///
+///   x ← a·x + b·(p·x + q·F) + c·z   in one pass: (a + b p)·x + (b q)·F + c·z
+///
+/// The number of a draw says what it is for: draw 0 is the prior, 1, 2, … are consumed in order,
+/// one by each predictor update (the last too, and the probability flow's, though their noise is
+/// not used) and one by each corrector step. Absent predictors and correctors consume none.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <scoresde/corrector/corrector.hpp>
+#include <scoresde/predictor/predictor.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/state/workspace.hpp>
+
+namespace scoresde {
+
+/// Where a sampler's normals come from: Noise (named, drawn inside the update), or a user's own
+/// states (RecordedNoise).
+template <class N, class X>
+concept NoiseSource = requires(const N& noise, std::uint64_t index) {
+  { noise.draw(index) } -> std::same_as<NoiseDraw>;
+}
+|| requires(const N& noise, std::uint64_t index) {
+  { noise.draw(index) } -> std::same_as<const X&>;
+};
+
+/// Draws kept as states; draws[i] is draw i, draws[0] the prior's. They must outlive the run.
+template <class X>
+struct RecordedNoise {
+  std::span<const X> draws;
+
+  /// Throws Error when no such draw was recorded.
+  [[nodiscard]] const X& draw(std::uint64_t index) const {
+    detail::require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ",
+                    draws.size(), " are recorded");
+    return draws[static_cast<std::size_t>(index)];
+  }
+};
+
+/// What a run did.
+struct SamplerStatistics {
+  std::size_t nfe = 0;       ///< evaluations of the model
+  std::size_t accepted = 0;  ///< steps taken; summed over samples when each has its own steps
+  std::size_t rejected = 0;  ///< steps tried and not taken; 0 for fixed steps
+};
+
+/// The sampler's concept: a const, stateless value that meets state, model and noise in the call.
+template <class S, class M, class X, class N>
+concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
+                           Workspace<X, S::buffers>& work) {
+  { S::buffers } -> std::convertible_to<std::size_t>;
+  { sampler.sample(model, x, noise) } -> std::same_as<SamplerStatistics>;
+  { sampler.integrate(model, x, noise, work) } -> std::same_as<SamplerStatistics>;
+};
+
+/// x ← step.state·x + step.score·(form.state·x + form.output·output) + step.noise·z.
+template <State X>
+void update(X& x, const X& output, ScoreForm form, StepCoefficients step, NoiseDraw z) {
+  const std::array<Term<X>, 2> terms{Term<X>{step.state + step.score * form.state, &x},
+                                     {step.score * form.output, &output}};
+  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{step.noise, z});
+}
+
+/// The same with the normals given as a state.
+template <State X>
+void update(X& x, const X& output, ScoreForm form, StepCoefficients step, const X& z) {
+  const std::array<Term<X>, 3> terms{Term<X>{step.state + step.score * form.state, &x},
+                                     {step.score * form.output, &output},
+                                     {step.noise, &z}};
+  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
+}
+
+/// x ← std·z: a draw from the prior.
+template <State X>
+void draw_prior(X& x, double std, NoiseDraw z) {
+  backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{std, z});
+}
+template <State X>
+void draw_prior(X& x, double std, const X& z) {
+  const std::array<Term<X>, 1> terms{Term<X>{std, &z}};
+  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
+}
+
+namespace detail {
+
+/// per_sample[k] ← ‖z[k]‖₂.
+template <State X>
+void noise_norms(NoiseDraw z, const X& x, std::span<double> per_sample) {
+  backend(x).norms(z, x, per_sample);
+}
+template <State X>
+void noise_norms(const X& z, const X& x, std::span<double> per_sample) {
+  const std::array<Term<X>, 1> terms{Term<X>{1, &z}};
+  backend(x).norms(std::span<const Term<X>>(terms), per_sample);
+}
+
+inline double mean(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+/// Coefficients of x, the output and z, one of each per sample.
+struct SampleCoefficients {
+  std::span<double> state, output, noise;
+};
+
+template <State X>
+void update(X& x, const X& output, const SampleCoefficients& c, NoiseDraw z) {
+  const std::array<SampleTerm<X>, 2> terms{SampleTerm<X>{c.state, &x}, {c.output, &output}};
+  backend(x).assign(x, std::span<const SampleTerm<X>>(terms), SampleNoise{c.noise, z});
+}
+template <State X>
+void update(X& x, const X& output, const SampleCoefficients& c, const X& z) {
+  const std::array<SampleTerm<X>, 3> terms{
+      SampleTerm<X>{c.state, &x}, {c.output, &output}, {c.noise, &z}};
+  backend(x).assign(x, std::span<const SampleTerm<X>>(terms), SampleNoise{});
+}
+
+/// Rows of a workspace as a corrector uses them.
+enum CorrectorRow : std::size_t { score_norm, noise_norm, state_row, output_row, noise_row };
+
+/// Per sample: the rule's coefficients, with the score's form folded in.
+template <class Rule>
+void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double> score_norms,
+                       std::span<const double> noise_norms, const SampleCoefficients& out) {
+  for (std::size_t k = 0; k < score_norms.size(); ++k) {
+    const StepCoefficients step = rule(Norms{score_norms[k], noise_norms[k]});
+    out.state[k] = step.state + step.score * form.state;
+    out.output[k] = step.score * form.output;
+    out.noise[k] = step.noise;
+  }
+}
+
+}  // namespace detail
+
+/// One corrector step at time t. `output` holds F(x, t), `form` makes it the score, z is a
+/// NoiseDraw or a state. Norms per sample give every sample its own step size; batch means one.
+template <class S, class C, State X, std::size_t N, class Z>
+void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
+             const Z& z, Workspace<X, N>& work) {
+  static_assert(Corrector<C, S>);
+  const auto rule = corrector.rule(sde, t);
+  if constexpr (!C::needs_norms) {
+    update(x, output, form, rule(Norms{}), z);
+  } else {
+    const std::span<double> scores = work.row(detail::score_norm);
+    const std::span<double> noises = work.row(detail::noise_norm);
+    const std::array<Term<X>, 2> score{Term<X>{form.state, &x}, {form.output, &output}};
+    backend(x).norms(std::span<const Term<X>>(score), scores);
+    detail::noise_norms(z, x, noises);
+    if (corrector.norm_scope == NormScope::batch_mean) {
+      update(x, output, form, rule(Norms{detail::mean(scores), detail::mean(noises)}), z);
+    } else {
+      const detail::SampleCoefficients rows{
+          work.row(detail::state_row), work.row(detail::output_row), work.row(detail::noise_row)};
+      detail::fill_coefficients(rule, form, scores, noises, rows);
+      detail::update(x, output, rows, z);
+    }
+  }
+}
+
+namespace detail {
+
+/// Refuses a state without elements and a workspace of another shape.
+template <State X, std::size_t N>
+void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) {
+  const Extents e = extents(x);
+  require(e.samples > 0 && e.dim > 0, sampler, ": the state has ", e.samples,
+          " samples of dimension ", e.dim, "; it must not be empty");
+  require(work.shape() == e, sampler, ": the workspace was made for ", work.shape().samples,
+          " samples of dimension ", work.shape().dim, " and the state has ", e.samples, " of ",
+          e.dim);
+}
+
+/// Refuses a state that is not finite: ⟨x, x⟩ of every sample must be a number. `row` is scratch.
+template <State X>
+void check_finite(const char* sampler, const X& x, TimeStep step, std::span<double> row) {
+  backend(x).inner(x, x, row);
+  for (std::size_t k = 0; k < row.size(); ++k)
+    require(std::isfinite(row[k]), sampler, ": the state of sample ", k,
+            " is not finite after the step from t = ", step.t, " to ", step.t_next,
+            "; the model's output or a step too long made it so");
+}
+
+}  // namespace detail
+}  // namespace scoresde
