@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/// ScoreNetwork: a network, its parameters and an SDE as a score model over contiguous host states.
+///
+///   VP, sub-VP: label 999·t, ∇log p_t(x) ≈ −F(x, 999·t)/std(t)     (F predicts the noise)
+///   VE:         label σ(t),  ∇log p_t(x) ≈ F(x, σ(t))
+///
+/// Song et al. 2021 (arXiv:2011.13456), appendix C and G: the continuous conventions of score_sde.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+
+namespace scoresde::nn {
+
+/// The network is told label_scale·t and predicts the noise: score = −F/std.
+struct NoisePredictionAtTime {
+  double label_scale = 999;
+
+  template <Sde S>
+  [[nodiscard]] double label(const S&, double t) const {
+    return label_scale * t;
+  }
+  /// Throws Error where std(t) = 0.
+  template <Sde S>
+  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
+    const double std = sde.marginal_prob(t).std;
+    scoresde::detail::require(std > 0, "noise prediction: std is ", std, " at time ", t,
+                              "; the score needs a time at which it is positive");
+    return {0, -1 / std};
+  }
+};
+
+/// The network is told std(t), which is σ(t) for VE, and gives the score itself.
+struct ScoreAtSigma {
+  template <Sde S>
+  [[nodiscard]] double label(const S& sde, double t) const {
+    return sde.marginal_prob(t).std;
+  }
+  template <Sde S>
+  [[nodiscard]] ScoreForm score_form(const S&, double) const {
+    return {0, 1};
+  }
+};
+
+/// The continuous convention of score_sde for an SDE; specialise it for an SDE of your own.
+template <Sde S>
+struct convention_of {
+  using type = NoisePredictionAtTime;
+};
+template <>
+struct convention_of<VeSde> {
+  using type = ScoreAtSigma;
+};
+
+/// A state whose elements lie one after another in host memory, element e of sample k at k·dim + e.
+template <class X>
+concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
+  { *x.data() } -> std::convertible_to<double>;
+  *out.data() = *x.data();
+};
+
+/// Models ScoreModel, PerSampleScoreModel and TrainableScoreModel over every ContiguousHostState;
+/// where its scalar is not the network's, values pass through a buffer of one network batch.
+/// Refers to the network and to the parameters, which must outlive it. Not for two threads at once.
+template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
+class ScoreNetwork {
+ public:
+  using Scalar = typename Ops::Scalar;
+
+  /// Throws Error unless there is one scalar for each parameter of the network.
+  ScoreNetwork(Network<Ops>& network, std::span<const Scalar> parameters, S sde,
+               Convention convention = {})
+      : network_(&network),
+        parameters_(parameters),
+        sde_(std::move(sde)),
+        convention_(std::move(convention)),
+        labels_(network.batch()) {
+    scoresde::detail::require(parameters.size() == network.parameters().size(),
+                              "score network: ", parameters.size(),
+                              " parameters given; the network has ", network.parameters().size());
+  }
+
+  [[nodiscard]] ScoreForm score_form(double t) const { return convention_.score_form(sde_, t); }
+  [[nodiscard]] double label(double t) const { return convention_.label(sde_, t); }
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] std::span<const Scalar> parameters() const { return parameters_; }
+  [[nodiscard]] Network<Ops>& network() const { return *network_; }
+  /// Elements of one sample.
+  [[nodiscard]] std::size_t dim() const { return network_->input_shape().size(); }
+
+  /// output ← F(x, t) with one time for all; batches beyond the network's are taken in parts.
+  /// Throws Error unless each sample has dim() elements.
+  template <ContiguousHostState X>
+  void evaluate(const X& x, double t, X& output) {
+    const double value = label(t);
+    evaluate_parts(x, output, [value](std::size_t) { return value; });
+  }
+
+  /// The same with a time per sample. Throws Error also unless there is one for each.
+  template <ContiguousHostState X>
+  void evaluate(const X& x, std::span<const double> times, X& output) {
+    scoresde::detail::require(times.size() == extents(x).samples, "score network: ", times.size(),
+                              " times for ", extents(x).samples, " samples");
+    evaluate_parts(x, output, [&](std::size_t k) { return label(times[k]); });
+  }
+
+  /// Names the dropout masks of the following evaluations; a network in inference mode drops none.
+  void set_dropout(NoiseDraw draw) { dropout_ = draw; }
+
+  /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must have fitted the
+  /// network at once. Throws Error when it did not, and on a network in inference mode.
+  template <ContiguousHostState X>
+  void backward(const X& v, std::span<Scalar> gradient) {
+    const Extents shape = checked_extents(v, v);
+    scoresde::detail::require(
+        evaluated_ == shape.samples && shape.samples <= network_->batch(),
+        "score network: backward for ", shape.samples, " samples after an evaluation of ",
+        evaluated_, "; it must follow one of the same batch, of at most ", network_->batch());
+    evaluated_ = 0;
+    network_->backward(parameters_, read(v.data(), shape.size()), gradient);
+  }
+
+ private:
+  template <class X>
+  static constexpr bool same_scalar =
+      std::is_same_v<std::remove_cvref_t<decltype(*std::declval<const X&>().data())>, Scalar>;
+
+  template <class X, class LabelOf>
+  void evaluate_parts(const X& x, X& output, const LabelOf& label_of) {
+    const auto [samples, dim] = checked_extents(x, output);
+    evaluated_ = 0;
+    for (std::size_t first = 0; first < samples; first += network_->batch()) {
+      const std::size_t count = std::min(network_->batch(), samples - first);
+      for (std::size_t k = 0; k < count; ++k) labels_[k] = label_of(first + k);
+      NoiseDraw dropout = dropout_;
+      dropout.first_sample += static_cast<std::uint32_t>(first);
+      const auto in = read(x.data() + first * dim, count * dim);
+      const std::span<const double> labels(labels_.data(), count);
+      if constexpr (same_scalar<X>) {
+        network_->forward(parameters_, in, labels, {output.data() + first * dim, count * dim},
+                          dropout);
+      } else {
+        result_.resize(network_->batch() * dim);
+        network_->forward(parameters_, in, labels, {result_.data(), count * dim}, dropout);
+        convert(result_.data(), output.data() + first * dim, count * dim);
+      }
+    }
+    evaluated_ = samples;
+  }
+
+  template <class X>
+  [[nodiscard]] Extents checked_extents(const X& x, const X& output) const {
+    const Extents shape = extents(x);
+    scoresde::detail::require(shape.dim == dim(), "score network: x has ", shape.dim,
+                              " elements a sample; the network takes ", dim());
+    scoresde::detail::require(extents(output) == shape, "score network: x has ", shape.samples,
+                              " samples of ", shape.dim, ", the output ", extents(output).samples,
+                              " of ", extents(output).dim);
+    return shape;
+  }
+
+  /// The values as the network's scalars: in place, or through the buffer.
+  template <class T>
+  std::span<const Scalar> read(const T* values, std::size_t count) {
+    if constexpr (std::is_same_v<T, Scalar>) {
+      return {values, count};
+    } else {
+      staging_.resize(network_->batch() * dim());
+      convert(values, staging_.data(), count);
+      return {staging_.data(), count};
+    }
+  }
+
+  template <class From, class To>
+  static void convert(const From* from, To* to, std::size_t count) {
+    std::transform(from, from + count, to, [](From value) { return static_cast<To>(value); });
+  }
+
+  Network<Ops>* network_;
+  std::span<const Scalar> parameters_;
+  S sde_;
+  Convention convention_;
+  std::vector<double> labels_;
+  std::vector<Scalar> staging_, result_;
+  NoiseDraw dropout_{};
+  std::size_t evaluated_ = 0;
+};
+
+}  // namespace scoresde::nn
