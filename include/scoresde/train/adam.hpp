@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/// Adam with warm-up and clipping by global norm, and the EMA in the same pass.
+///
+///   g ← min(1, clip/(‖g‖ + 10⁻⁶))·g + weight_decay·θ
+///   m ← β₁m + (1 − β₁)g,   v ← β₂v + (1 − β₂)g²
+///   θ ← θ − lr·(m/(1 − β₁ⁿ)) / (√(v/(1 − β₂ⁿ)) + ε),   n = 1, 2, …
+///
+/// Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1; clipping as Pascanu et al. 2013. Warm-up
+/// follows score_sde: lr·min((n − 1)/warm_up, 1), so the first update moves the moments but not the
+/// parameters.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include <scoresde/error.hpp>
+#include <scoresde/train/gradient_norm.hpp>
+
+namespace scoresde {
+
+/// The flat buffers of one layout that an update writes. `average` may be empty.
+template <std::floating_point T>
+struct ParameterBuffers {
+  std::span<T> parameters, first_moment, second_moment, average{};
+};
+
+struct Adam {
+  double learning_rate = 2e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;       ///< added to the gradient (L2), not decoupled
+  std::uint64_t warm_up = 5000;  ///< updates; 0 for none
+  double gradient_clip = 1;      ///< largest ‖g‖₂; infinity for none
+
+  /// Throws Error naming the setting that is out of range.
+  void check() const {
+    using detail::require;
+    require(learning_rate > 0 && std::isfinite(learning_rate), "Adam: learning_rate is ",
+            learning_rate, "; it must be positive");
+    require(beta1 >= 0 && beta1 < 1, "Adam: beta1 is ", beta1, "; it must lie in [0, 1)");
+    require(beta2 >= 0 && beta2 < 1, "Adam: beta2 is ", beta2, "; it must lie in [0, 1)");
+    require(epsilon > 0, "Adam: epsilon is ", epsilon, "; it must be positive");
+    require(weight_decay >= 0, "Adam: weight_decay is ", weight_decay, "; it must be at least 0");
+    require(gradient_clip > 0, "Adam: gradient_clip is ", gradient_clip,
+            "; it must be positive (infinity for none)");
+  }
+
+  /// Learning rate after `updates` updates have been done.
+  [[nodiscard]] double learning_rate_at(std::uint64_t updates) const {
+    if (updates >= warm_up) return learning_rate;
+    return learning_rate * static_cast<double>(updates) / static_cast<double>(warm_up);
+  }
+
+  /// min(1, clip/(norm + 10⁻⁶)).
+  [[nodiscard]] double clip_factor(double norm) const {
+    if (std::isinf(gradient_clip)) return 1;
+    return std::min(1.0, gradient_clip / (norm + 1e-6));
+  }
+
+  /// One update after `updates` others, for a gradient of norm `norm`; the average, where there is
+  /// one, moves with `ema_decay` towards the new parameters. One pass over memory; the result does
+  /// not depend on the number of threads. Throws Error when sizes differ.
+  template <std::floating_point T>
+  void update(ParameterBuffers<T> state, std::span<const T> gradient, std::uint64_t updates,
+              double norm, double ema_decay = 0) const {
+    const std::size_t size = gradient.size();
+    detail::require(state.parameters.size() == size && state.first_moment.size() == size &&
+                        state.second_moment.size() == size &&
+                        (state.average.empty() || state.average.size() == size),
+                    "Adam: the gradient has ", size, " scalars; parameters have ",
+                    state.parameters.size(), ", moments ", state.first_moment.size(), " and ",
+                    state.second_moment.size(), ", the average ", state.average.size());
+    const Coefficients<T> c = coefficients<T>(updates, norm, ema_decay);
+    const std::size_t blocks = (size + detail::flat_block - 1) / detail::flat_block;
+#if defined(_OPENMP)
+#pragma omp parallel for schedule(static)
+#endif
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const std::size_t first = b * detail::flat_block;
+      update_block(c, state, gradient, first, std::min(first + detail::flat_block, size));
+    }
+  }
+
+ private:
+  /// Constants of one update, rounded to T once.
+  template <class T>
+  struct Coefficients {
+    T clip, decay, take1, keep1, take2, keep2, root_correction, epsilon, rate, average_rate;
+  };
+
+  template <class T>
+  [[nodiscard]] Coefficients<T> coefficients(std::uint64_t updates, double norm,
+                                             double ema_decay) const {
+    const auto n = static_cast<double>(updates + 1);
+    const double correction1 = 1 - std::pow(beta1, n), correction2 = 1 - std::pow(beta2, n);
+    return {T(clip_factor(norm)),
+            T(weight_decay),
+            T(1 - beta1),
+            T(beta1),
+            T(1 - beta2),
+            T(beta2),
+            T(1 / std::sqrt(correction2)),
+            T(epsilon),
+            T(learning_rate_at(updates) / correction1),
+            T(1 - ema_decay)};
+  }
+
+  template <class T>
+  static void update_block(const Coefficients<T>& c, const ParameterBuffers<T>& state,
+                           std::span<const T> gradient, std::size_t first, std::size_t last) {
+    T* const theta = state.parameters.data();
+    T* const m = state.first_moment.data();
+    T* const v = state.second_moment.data();
+    T* const average = state.average.empty() ? nullptr : state.average.data();
+    for (std::size_t i = first; i < last; ++i) {
+      const T g = c.clip * gradient[i] + c.decay * theta[i];
+      m[i] = c.keep1 * m[i] + c.take1 * g;
+      v[i] = c.keep2 * v[i] + c.take2 * (g * g);
+      theta[i] -= c.rate * (m[i] / (std::sqrt(v[i]) * c.root_correction + c.epsilon));
+    }
+    if (average == nullptr) return;
+    for (std::size_t i = first; i < last; ++i)
+      average[i] += c.average_rate * (theta[i] - average[i]);
+  }
+};
+
+}  // namespace scoresde

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/// Trainer: fits a score network by denoising score matching, one update for each batch.
+///
+///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
+/// (seed, step, place in the batch), so a resumed run continues bit for bit on as many threads.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/trainable_score_model.hpp>
+#include <scoresde/loss/training_draws.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/parameters.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/state/host_state.hpp>
+#include <scoresde/train/adam.hpp>
+#include <scoresde/train/ema.hpp>
+#include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/train/training_state.hpp>
+
+namespace scoresde {
+
+/// What a run keeps fixed beside network and SDE.
+struct TrainingConfiguration {
+  std::uint64_t seed = 0;
+  DenoisingScoreMatching loss{};
+  Adam optimizer{};
+  ExponentialMovingAverage ema{};
+
+  /// Throws Error naming the setting that is out of range.
+  void check() const {
+    optimizer.check();
+    ema.check();
+  }
+};
+
+/// What one update did.
+struct StepReport {
+  double loss = 0;           ///< mean over the batch
+  double gradient_norm = 0;  ///< before clipping
+  double learning_rate = 0;
+};
+
+/// Owns the training-mode network and all state of the run. Allocates when made and when the size
+/// of its batches changes.
+template <nn::NetworkOps Ops, Sde S>
+class Trainer {
+ public:
+  using Scalar = typename Ops::Scalar;
+
+  /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
+  /// differentiated at a time. Throws Error on a bad configuration.
+  Trainer(const nn::Graph& graph, S sde, TrainingConfiguration configuration,
+          std::size_t network_batch, Ops ops = Ops())
+      : configuration_(configuration),
+        sde_(std::move(sde)),
+        network_(graph, network_batch, nn::Mode::training, std::move(ops)),
+        state_(TrainingState<Scalar>::start(initial(network_.parameters(), configuration.seed))),
+        gradient_(state_.parameters.size()),
+        norm_(gradient_.size()),
+        model_(network_, state_.parameters, sde_) {
+    configuration_.check();
+    (void)configuration_.loss.time(sde_, 0.5);
+  }
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  [[nodiscard]] const TrainingConfiguration& configuration() const { return configuration_; }
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
+  [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
+  [[nodiscard]] const TrainingState<Scalar>& state() const { return state_; }
+  /// Updates done.
+  [[nodiscard]] std::uint64_t step_count() const { return state_.step; }
+  /// Elements of one image.
+  [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
+  /// Of the last step's batch, before clipping.
+  [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_; }
+
+  /// Continues from another state. Throws Error when its size is not the network's.
+  void restore(const TrainingState<Scalar>& state) {
+    state.check(gradient_.size());
+    std::copy(state.parameters.begin(), state.parameters.end(), state_.parameters.begin());
+    std::copy(state.average.begin(), state.average.end(), state_.average.begin());
+    std::copy(state.first_moment.begin(), state.first_moment.end(), state_.first_moment.begin());
+    std::copy(state.second_moment.begin(), state.second_moment.end(), state_.second_moment.begin());
+    state_.step = state.step;
+  }
+
+  /// One update from a batch of images (n, C, H, W). A batch beyond the network's is accumulated in
+  /// parts. Throws Error when n is neither at most the network's batch nor a multiple of it, and on
+  /// a loss or gradient that is not finite; the state is then as before.
+  StepReport step(std::span<const Scalar> images) {
+    const std::size_t samples = checked_samples(images.size());
+    const std::size_t part = std::min(samples, network_.batch());
+    std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
+    double loss = 0;
+    for (std::size_t first = 0; first < samples; first += part)
+      loss += accumulate(images.subspan(first * dim(), part * dim()), first, samples);
+    const double norm = norm_(std::span<const Scalar>(gradient_));
+    detail::require(std::isfinite(loss) && std::isfinite(norm), "training: at step ", state_.step,
+                    " the loss is ", loss, " and the gradient's norm ", norm,
+                    "; both must be finite. The state is as before the step: check the images for "
+                    "NaN or lower the learning rate");
+    const Adam& adam = configuration_.optimizer;
+    adam.update(state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
+                configuration_.ema.decay_at(state_.step + 1));
+    return {loss, norm, adam.learning_rate_at(state_.step++)};
+  }
+
+ private:
+  using Batch = HostState<Scalar>;
+  static_assert(TrainableScoreModel<nn::ScoreNetwork<Ops, S>, Batch>);
+
+  static std::vector<Scalar> initial(const nn::ParameterTable& table, std::uint64_t seed) {
+    std::vector<Scalar> parameters(table.size());
+    nn::initialize(table, std::span<Scalar>(parameters), seed);
+    return parameters;
+  }
+
+  [[nodiscard]] std::size_t checked_samples(std::size_t size) const {
+    detail::require(size > 0 && size % dim() == 0, "training: the batch has ", size,
+                    " elements; it must be a positive multiple of ", dim());
+    const std::size_t samples = size / dim();
+    detail::require(samples <= network_.batch() || samples % network_.batch() == 0,
+                    "training: the batch has ", samples, " images; it must be at most ",
+                    network_.batch(), " or a multiple of it");
+    return samples;
+  }
+
+  /// Adds the gradient of images first, first + 1, … of a batch; returns their part of its loss.
+  double accumulate(std::span<const Scalar> images, std::size_t first, std::size_t samples) {
+    const Extents shape{images.size() / dim(), dim()};
+    if (!batch_ || batch_->extents() != shape) {
+      batch_.emplace(shape);
+      work_.emplace(*batch_);
+    }
+    std::copy(images.begin(), images.end(), batch_->data());
+    const TrainingDraws draws{configuration_.seed, state_.step, static_cast<std::uint32_t>(first)};
+    const double share = static_cast<double>(shape.samples) / static_cast<double>(samples);
+    const DenoisingScoreMatching& loss = configuration_.loss;
+    loss.draw_times(sde_, draws.time(), work_->times());
+    model_.set_dropout(draws.dropout());
+    const double value = loss(sde_, model_, *batch_, draws.noise(), *work_, share);
+    model_.backward(work_->output_gradient(), std::span<Scalar>(gradient_));
+    return share * value;
+  }
+
+  TrainingConfiguration configuration_;
+  S sde_;
+  nn::Network<Ops> network_;
+  TrainingState<Scalar> state_;
+  std::vector<Scalar> gradient_;
+  GradientNorm norm_;
+  nn::ScoreNetwork<Ops, S> model_;
+  std::optional<Batch> batch_;
+  std::optional<LossWorkspace<Batch>> work_;
+};
+
+}  // namespace scoresde

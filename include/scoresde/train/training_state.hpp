@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// TrainingState: everything a run changes; with the configuration it determines all that follows.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/train/adam.hpp>
+
+namespace scoresde {
+
+/// Four flat buffers of the layout of one parameter table, and the updates done.
+template <std::floating_point T>
+struct TrainingState {
+  std::vector<T> parameters, average, first_moment, second_moment;
+  std::uint64_t step = 0;
+
+  /// The start of a run: the average begins at the parameters, the moments at zero.
+  [[nodiscard]] static TrainingState start(std::vector<T> parameters) {
+    TrainingState state;
+    state.first_moment.resize(parameters.size());
+    state.second_moment.resize(parameters.size());
+    state.average = parameters;
+    state.parameters = std::move(parameters);
+    return state;
+  }
+
+  [[nodiscard]] ParameterBuffers<T> buffers() {
+    return {parameters, first_moment, second_moment, average};
+  }
+
+  /// Throws Error unless every buffer holds `size` scalars.
+  void check(std::size_t size) const {
+    detail::require(parameters.size() == size && average.size() == size &&
+                        first_moment.size() == size && second_moment.size() == size,
+                    "training state: parameters, average and moments have ", parameters.size(),
+                    ", ", average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
+                    " scalars; the network has ", size, " parameters");
+  }
+
+  bool operator==(const TrainingState&) const = default;
+};
+
+}  // namespace scoresde
