@@ -47,7 +47,7 @@ template <NetworkOps Ops>
 /// Bytes that a Network of this batch and mode takes beside its parameters, without building it.
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
-                                          const Ops& ops = {}) {
+                                          const Ops& ops = Ops()) {
   const std::size_t planned = ActivationPlan(graph, batch, mode).size();
   return (planned + detail::scratch_size(graph, batch, ops)) * sizeof(typename Ops::Scalar);
 }
@@ -60,7 +60,7 @@ class Network {
   using Scalar = typename Ops::Scalar;
 
   /// For batches of up to `batch` samples. Throws Error when the batch is 0.
-  Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = {})
+  Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = Ops())
       : graph_(graph),
         ops_(std::move(ops)),
         plan_(graph_, batch, mode),
