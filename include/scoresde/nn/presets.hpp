@@ -61,15 +61,15 @@ namespace detail {
 [[nodiscard]] inline Preset cifar10_small() {
   Preset p{.name = "cifar10_small",
            .network = {},
-           .ema_rate = 0.999,
+           .ema_rate = 0.9995,
            .batch_size = 32,
            .n_iters = 20000,
            .lr = 1e-3,
            .warmup = 500};
   p.network.nf = 32;
-  p.network.ch_mult = {1, 1, 2, 3};
+  p.network.ch_mult = {1, 2, 2, 2};
   p.network.num_res_blocks = 1;
-  p.network.attn_resolutions = {8};
+  p.network.attn_resolutions = {16, 8};
   p.network.dropout = 0;
   return p;
 }
