@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+/// Everything of the Eigen backend: states and network operations.
+#pragma once
+
+#include <scoresde/eigen/eigen_backend.hpp>
+#include <scoresde/eigen/ops.hpp>

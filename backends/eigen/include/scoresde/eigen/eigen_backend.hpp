@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/// Dense Eigen arrays and matrices as states: one column per sample, float or double.
+///
+///   out ← Σⱼ cⱼ·xⱼ + c·z as one Eigen expression (state/contiguous_backend.hpp)
+///
+/// Column-major storage puts element e of sample k at k·dim + e. A row-major array of more than one
+/// row would not, so it is refused at compile time. Runs on the calling thread.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+
+#include <Eigen/Core>
+
+#include <scoresde/state/contiguous_backend.hpp>
+
+namespace scoresde::eigen {
+
+/// Where the elements of a dense Eigen object with columns as samples lie.
+template <class X>
+struct ColumnLayout {
+  using State = X;
+  using Scalar = typename X::Scalar;
+
+  static Extents extents(const X& x) {
+    return {static_cast<std::size_t>(x.cols()), static_cast<std::size_t>(x.rows())};
+  }
+  static X make_like(const X& x) { return X::Zero(x.rows(), x.cols()); }
+
+  static auto segment(const Scalar* p, std::size_t n) {
+    return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(p,
+                                                                     static_cast<Eigen::Index>(n));
+  }
+  static void store(Scalar* q, std::size_t n, const auto& expression) {
+    Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(q, static_cast<Eigen::Index>(n)) =
+        expression;
+  }
+};
+
+/// The backend of a dense Eigen array or matrix.
+template <class X>
+using EigenBackend = ContiguousBackend<ColumnLayout<X>>;
+
+namespace detail {
+
+template <class X>
+struct DenseState {
+  static EigenBackend<X> of(const X&) {
+    static_assert(!X::IsRowMajor || X::RowsAtCompileTime == 1,
+                  "scoresde: a row-major Eigen array of more than one row is no state: samples are "
+                  "columns, and element e of sample k must lie at k·dim + e; use a column-major "
+                  "(default) array");
+    return {};
+  }
+};
+
+}  // namespace detail
+}  // namespace scoresde::eigen
+
+namespace scoresde {
+
+template <std::floating_point T, int Rows, int Cols, int Options, int MaxRows, int MaxCols>
+struct backend_of<Eigen::Array<T, Rows, Cols, Options, MaxRows, MaxCols>>
+    : eigen::detail::DenseState<Eigen::Array<T, Rows, Cols, Options, MaxRows, MaxCols>> {};
+
+template <std::floating_point T, int Rows, int Cols, int Options, int MaxRows, int MaxCols>
+struct backend_of<Eigen::Matrix<T, Rows, Cols, Options, MaxRows, MaxCols>>
+    : eigen::detail::DenseState<Eigen::Matrix<T, Rows, Cols, Options, MaxRows, MaxCols>> {};
+
+static_assert(State<Eigen::ArrayXXf> && State<Eigen::ArrayXXd> && State<Eigen::MatrixXd>);
+
+}  // namespace scoresde

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/// xtensor containers as states: the leading axis counts samples, the others make up a point, so
+/// that a batch of images is (n, C, H, W).
+///
+///   out ← Σⱼ cⱼ·xⱼ + c·z as one xtensor expression (state/contiguous_backend.hpp)
+///
+/// Row-major storage puts element e of sample k at k·dim + e; another layout is refused at compile
+/// time. Runs on the calling thread.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+
+#if __has_include(<xtensor/containers/xarray.hpp>)
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#include <xtensor/core/xnoalias.hpp>
+#else
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xnoalias.hpp>
+#include <xtensor/xtensor.hpp>
+#endif
+
+#include <scoresde/state/contiguous_backend.hpp>
+
+namespace scoresde::xtensor_backend {
+
+/// Where the elements of a row-major container with a leading axis of samples lie.
+template <class X>
+struct LeadingAxisLayout {
+  using State = X;
+  using Scalar = typename X::value_type;
+
+  /// Throws Error for a container without axes.
+  static Extents extents(const X& x) {
+    scoresde::detail::require(x.dimension() >= 1,
+                              "xtensor state: the container has no axis; the first must count the "
+                              "samples");
+    std::size_t dim = 1;
+    for (std::size_t axis = 1; axis < x.dimension(); ++axis) dim *= x.shape()[axis];
+    return {x.shape()[0], dim};
+  }
+  static X make_like(const X& x) {
+    X state;
+    state.resize(x.shape());
+    state.fill(Scalar(0));
+    return state;
+  }
+
+  static auto segment(const Scalar* p, std::size_t n) {
+    return xt::adapt(p, n, xt::no_ownership(), std::array<std::size_t, 1>{n});
+  }
+  static void store(Scalar* q, std::size_t n, const auto& expression) {
+    auto target = xt::adapt(q, n, xt::no_ownership(), std::array<std::size_t, 1>{n});
+    xt::noalias(target) = expression;
+  }
+};
+
+/// The backend of an xt::xarray or xt::xtensor.
+template <class X>
+using XtensorBackend = ContiguousBackend<LeadingAxisLayout<X>>;
+
+namespace detail {
+
+template <class X, xt::layout_type Layout>
+struct ContainerState {
+  static XtensorBackend<X> of(const X&) {
+    static_assert(Layout == xt::layout_type::row_major,
+                  "scoresde: an xtensor state must be row-major (the default): element e of sample "
+                  "k must lie at k·dim + e");
+    return {};
+  }
+};
+
+}  // namespace detail
+}  // namespace scoresde::xtensor_backend
+
+namespace scoresde {
+
+template <class Storage, xt::layout_type Layout, class Shape, class Tag>
+requires std::floating_point<typename Storage::value_type>
+struct backend_of<xt::xarray_container<Storage, Layout, Shape, Tag>>
+    : xtensor_backend::detail::ContainerState<xt::xarray_container<Storage, Layout, Shape, Tag>,
+                                              Layout> {
+};
+
+template <class Storage, std::size_t N, xt::layout_type Layout, class Tag>
+requires std::floating_point<typename Storage::value_type>
+struct backend_of<xt::xtensor_container<Storage, N, Layout, Tag>>
+    : xtensor_backend::detail::ContainerState<xt::xtensor_container<Storage, N, Layout, Tag>,
+                                              Layout> {
+};
+
+static_assert(State<xt::xarray<float>> && State<xt::xtensor<double, 4>>);
+
+}  // namespace scoresde

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/// ContiguousBackend: the backend of every state whose elements lie in one piece of host memory.
+///
+///   out ← Σⱼ cⱼ·xⱼ + c·z,   in tiles of 256 elements when there is noise, in one sweep otherwise
+///
+/// The layout says where the elements are and how its library names a stretch of them; the form is
+/// then one expression of that library. The normals live on the stack for the length of a tile: no
+/// noise tensor exists. Reductions are summed in double in eight lanes, in an order that depends on
+/// neither vector width nor alignment.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <span>
+
+#include <scoresde/noise/flat_normal.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/state/with_arity.hpp>
+
+namespace scoresde {
+
+/// segment(p, n) names n elements from p on as an expression that can be scaled and added;
+/// store(q, n, e) evaluates an expression into n elements from q on, each read before written.
+template <class L>
+concept ContiguousLayout = requires(const typename L::State& x, typename L::State& out,
+                                    const typename L::Scalar* p, typename L::Scalar* q,
+                                    std::size_t n) {
+  { L::extents(x) } -> std::same_as<Extents>;
+  { L::make_like(x) } -> std::same_as<typename L::State>;
+  { x.data() } -> std::convertible_to<const typename L::Scalar*>;
+  { out.data() } -> std::convertible_to<typename L::Scalar*>;
+  L::store(q, n, L::segment(p, n));
+};
+
+namespace detail {
+
+/// Σₑ value(e) for e < count: lane e mod 8 first, then the lanes in order.
+template <class Fn>
+[[nodiscard]] double lane_sum(std::size_t count, const Fn& value) {
+  constexpr std::size_t lanes = 8;
+  double sum[lanes] = {};
+  const std::size_t whole = count - count % lanes;
+  for (std::size_t e = 0; e < whole; e += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) sum[lane] += value(e + lane);
+  for (std::size_t e = whole; e < count; ++e) sum[e - whole] += value(e);
+  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+inline void require_same(const char* verb, Extents found, Extents wanted) {
+  require(found == wanted, verb, ": a term has ", found.samples, " samples of dimension ",
+          found.dim, " and another state ", wanted.samples, " of ", wanted.dim);
+}
+
+inline void require_row(const char* verb, std::size_t found, std::size_t samples) {
+  require(found == samples, verb, ": ", found, " numbers per sample for ", samples, " samples");
+}
+
+}  // namespace detail
+
+template <ContiguousLayout Layout>
+class ContiguousBackend {
+ public:
+  using State = typename Layout::State;
+  using Scalar = typename Layout::Scalar;
+
+  [[nodiscard]] Extents extents(const State& x) const { return Layout::extents(x); }
+  [[nodiscard]] State make_like(const State& x) const { return Layout::make_like(x); }
+
+  /// Throws Error for more than max_terms terms, or a term of other extents than `out`.
+  void assign(State& out, std::span<const Term<State>> terms, NoiseTerm noise) const {
+    const Extents shape = check("assign", out, terms);
+    detail::ActiveTerms<Scalar, Scalar> active;
+    for (const auto& [c, x] : terms) active.add(c, x->data());
+    combine({out.data(), shape.size()}, 0, shape.dim, active, noise);
+  }
+
+  /// Throws Error as above, and unless every row holds a coefficient per sample.
+  void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const {
+    const auto [samples, dim] = check("assign", out, terms);
+    for (const auto& [c, x] : terms) detail::require_row("assign", c.size(), samples);
+    const bool noisy = !noise.coefficients.empty();
+    if (noisy) detail::require_row("assign", noise.coefficients.size(), samples);
+    for (std::size_t k = 0; k < samples; ++k) {
+      detail::ActiveTerms<Scalar, Scalar> active;
+      for (const auto& [c, x] : terms) active.add(c[k], x->data() + k * dim);
+      combine({out.data() + k * dim, dim}, k * dim, dim, active,
+              {noisy ? noise.coefficients[k] : 0.0, noise.draw});
+    }
+  }
+
+  /// Throws Error for no terms, more than max_terms of them, or different extents.
+  void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const {
+    detail::require(!terms.empty(), "norms: 0 terms given; at least 1 is needed");
+    const auto [samples, dim] = check("norms", *terms[0].state, terms);
+    detail::require_row("norms", per_sample.size(), samples);
+    detail::ActiveTerms<double, Scalar> active;
+    for (const auto& [c, x] : terms) active.add(c, x->data());
+    detail::with_arity(active.count, [&, samples = samples, dim = dim](auto arity) {
+      for (std::size_t k = 0; k < samples; ++k)
+        per_sample[k] = norm<decltype(arity)::value>(active, k * dim, dim);
+    });
+  }
+
+  /// Throws Error unless there is a number per sample; so do the reductions below.
+  void norms(NoiseDraw draw, const State& x, std::span<double> per_sample) const {
+    const auto [samples, dim] = extents(x);
+    detail::require_row("norms", per_sample.size(), samples);
+    float z[tile];
+    for (std::size_t k = 0; k < samples; ++k) {
+      double sum = 0;
+      for (std::size_t begin = 0; begin < dim; begin += tile) {
+        const std::size_t count = std::min(tile, dim - begin);
+        fill_normal({z, count}, draw, k, begin);
+        sum += detail::lane_sum(count, [&](std::size_t i) { return square(z[i]); });
+      }
+      per_sample[k] = std::sqrt(sum);
+    }
+  }
+
+  void scaled_rms(const State& error, const State& x, const State& y, double atol, double rtol,
+                  std::span<double> per_sample) const {
+    const auto [samples, dim] = extents(error);
+    for (const State* other : {&x, &y})
+      detail::require_same("scaled_rms", extents(*other), {samples, dim});
+    detail::require_row("scaled_rms", per_sample.size(), samples);
+    for (std::size_t k = 0; k < samples; ++k) {
+      const auto [pe, px, py] =
+          std::array{error.data() + k * dim, x.data() + k * dim, y.data() + k * dim};
+      const double sum = detail::lane_sum(dim, [=, pe = pe, px = px, py = py](std::size_t e) {
+        const auto size = static_cast<double>(std::max(std::abs(px[e]), std::abs(py[e])));
+        return square(static_cast<double>(pe[e]) / (atol + rtol * size));
+      });
+      per_sample[k] = std::sqrt(sum / static_cast<double>(dim));
+    }
+  }
+
+  void inner(const State& x, const State& y, std::span<double> per_sample) const {
+    const auto [samples, dim] = extents(x);
+    detail::require_same("inner", extents(y), {samples, dim});
+    detail::require_row("inner", per_sample.size(), samples);
+    for (std::size_t k = 0; k < samples; ++k)
+      per_sample[k] =
+          detail::lane_sum(dim, [px = x.data() + k * dim, py = y.data() + k * dim](std::size_t e) {
+            return static_cast<double>(px[e]) * static_cast<double>(py[e]);
+          });
+  }
+
+ private:
+  static constexpr std::size_t tile = 256;
+
+  static double square(double value) { return value * value; }
+
+  static Extents check(const char* verb, const State& out, const auto& terms) {
+    const Extents shape = Layout::extents(out);
+    detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
+                    max_terms, " are allowed");
+    for (const auto& term : terms) detail::require_same(verb, Layout::extents(*term.state), shape);
+    return shape;
+  }
+
+  /// `first` is the flat index of out[0], which names its noise.
+  static void combine(std::span<Scalar> out, std::size_t first, std::size_t dim,
+                      const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
+    detail::with_arity(terms.count, [&](auto arity) {
+      constexpr std::size_t n = decltype(arity)::value;
+      if (noise.coefficient != 0)
+        sweep_with_noise<n>(out, first, dim, terms, noise);
+      else if constexpr (n == 0)
+        std::fill(out.begin(), out.end(), Scalar(0));
+      else
+        Layout::store(out.data(), out.size(), detail::weighted_sum<n>(terms, [&](const Scalar* p) {
+                        return Layout::segment(p, out.size());
+                      }));
+    });
+  }
+
+  template <std::size_t N>
+  static void sweep_with_noise(std::span<Scalar> out, std::size_t first, std::size_t dim,
+                               const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
+    alignas(64) float z[tile];
+    alignas(64) Scalar scaled[tile];
+    const auto c = static_cast<Scalar>(noise.coefficient);
+    for (std::size_t begin = 0; begin < out.size(); begin += tile) {
+      const std::size_t count = std::min(tile, out.size() - begin);
+      fill_normal_flat({z, count}, noise.draw, dim, first + begin);
+      for (std::size_t i = 0; i < count; ++i) scaled[i] = c * static_cast<Scalar>(z[i]);
+      const auto normals = Layout::segment(static_cast<const Scalar*>(scaled), count);
+      if constexpr (N == 0)
+        std::copy_n(scaled, count, out.data() + begin);
+      else
+        Layout::store(out.data() + begin, count,
+                      detail::weighted_sum<N>(terms, [&](const Scalar* p) {
+                        return Layout::segment(p + begin, count);
+                      }) + normals);
+    }
+  }
+
+  template <std::size_t N>
+  static double norm(const detail::ActiveTerms<double, Scalar>& terms, std::size_t first,
+                     std::size_t dim) {
+    if constexpr (N == 0) return 0;
+    return std::sqrt(detail::lane_sum(dim, [&](std::size_t e) {
+      double value = 0;
+      for (std::size_t j = 0; j < N; ++j)
+        value += terms.coefficient[j] * static_cast<double>(terms.data[j][first + e]);
+      return square(value);
+    }));
+  }
+};
+
+}  // namespace scoresde
