@@ -24,26 +24,11 @@
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/train/adam.hpp>
-#include <scoresde/train/ema.hpp>
+#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/gradient_norm.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
-
-/// What a run keeps fixed beside network and SDE.
-struct TrainingConfiguration {
-  std::uint64_t seed = 0;
-  DenoisingScoreMatching loss{};
-  Adam optimizer{};
-  ExponentialMovingAverage ema{};
-
-  /// Throws Error naming the setting that is out of range.
-  void check() const {
-    optimizer.check();
-    ema.check();
-  }
-};
 
 /// What one update did.
 struct StepReport {

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+/// Checkpoints: a run's whole state, or its averaged weights alone, with the configuration.
+///
+///   tensors:  model.<name>  ema.<name>  adam.first_moment.<name>  adam.second_moment.<name>
+///   metadata: format, format_version, step, and the configuration key by key
+///
+/// <name> is the parameter's name in score_sde_pytorch (`all_modules.3.Conv_0.weight`). Files are
+/// safetensors, written beside and renamed, so that a run that is killed leaves the old file whole.
+/// Loading is strict: whatever does not fit is listed in full.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/nn/parameters.hpp>
+#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/training_state.hpp>
+
+namespace scoresde {
+
+namespace detail {
+
+/// The families of tensors in a checkpoint, in the order of TrainingState's buffers.
+inline constexpr std::array<const char*, 4> checkpoint_families{
+    "model.", "ema.", "adam.first_moment.", "adam.second_moment."};
+inline constexpr const char* run_format = "scoresde run";
+inline constexpr const char* weights_format = "scoresde weights";
+
+/// Metadata that is about the file, not about the configuration.
+[[nodiscard]] inline bool file_key(const std::string& key) {
+  return key == "format" || key == "format_version" || key == "step";
+}
+
+/// What does not fit, gathered so that one message tells it all.
+class Differences {
+ public:
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    lines_ += text("\n  ", parts...);
+  }
+  /// Throws Error with every line, if there is one.
+  void refuse(const std::string& what) const { require(lines_.empty(), what, lines_); }
+
+ private:
+  std::string lines_;
+};
+
+[[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::string text = "(";
+  for (const std::size_t extent : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + ")";
+}
+
+inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatConfig& wanted,
+                                  Differences& differences) {
+  for (const auto& [key, value] : wanted) {
+    const auto at = found.find(key);
+    if (at == found.end())
+      differences.add("setting ", key, " is absent from the file; the run has '", value, "'");
+    else if (at->second != value)
+      differences.add("setting ", key, " is '", at->second, "' in the file; the run has '", value,
+                      "'");
+  }
+  for (const auto& [key, value] : found)
+    if (!file_key(key) && wanted.count(key) == 0)
+      differences.add("setting ", key, " is '", value, "' in the file; the run has none");
+}
+
+[[nodiscard]] inline bool floating_type(std::string_view dtype) {
+  return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+/// Reads family.<name> for every parameter into the flat buffer; `exact` asks for T's own type.
+template <std::floating_point T>
+void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
+                 const std::string& family, bool exact, std::span<T> flat,
+                 Differences& differences) {
+  for (const nn::Parameter& p : table.entries()) {
+    const auto at = file.tensors.find(family + p.name);
+    if (at == file.tensors.end()) {
+      differences.add("tensor ", family, p.name, " ", shape_text(p.shape), " is missing");
+      continue;
+    }
+    const io::TensorFile::Tensor& tensor = at->second;
+    const bool type_fits =
+        exact ? tensor.dtype == io::stored_type_of<T>() : floating_type(tensor.dtype);
+    if (!type_fits)
+      differences.add("tensor ", family, p.name, " is of type ", tensor.dtype, "; it must be ",
+                      exact ? io::stored_type_of<T>() : "F64, F32, F16 or BF16");
+    if (tensor.shape != p.shape)
+      differences.add("tensor ", family, p.name, " has shape ", shape_text(tensor.shape),
+                      "; the network has ", shape_text(p.shape));
+    if (!type_fits || tensor.shape != p.shape) continue;
+    const std::vector<T> values = tensor.template as<T>();
+    if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))
+      differences.add("tensor ", family, p.name, " holds a value that is not finite");
+    std::copy(values.begin(), values.end(), flat.begin() + std::ptrdiff_t(p.offset));
+  }
+}
+
+/// Lists tensors that are no parameter of the table in any family.
+inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable& table,
+                            Differences& differences) {
+  for (const auto& [name, tensor] : file.tensors) {
+    const bool known = std::any_of(
+        checkpoint_families.begin(), checkpoint_families.end(), [&, &name = name](const char* f) {
+          const std::string family(f);
+          return name.compare(0, family.size(), family) == 0 &&
+                 table.contains(std::string_view(name).substr(family.size()));
+        });
+    if (!known)
+      differences.add("tensor ", name, " ", shape_text(tensor.shape),
+                      " is not among the network's parameters");
+  }
+}
+
+template <class Stored, std::floating_point T>
+void write_family(io::TensorFile& file, const nn::ParameterTable& table, const std::string& family,
+                  std::span<const T> flat) {
+  require(flat.size() == table.size(), "checkpoint: ", family, " has ", flat.size(),
+          " scalars; the network has ", table.size(), " parameters");
+  const std::vector<Stored> stored(flat.begin(), flat.end());
+  for (const nn::Parameter& p : table.entries())
+    file.set(family + p.name, p.shape, std::span<const Stored>(stored).subspan(p.offset, p.size));
+}
+
+[[nodiscard]] inline io::TensorFile file_of(const nn::FlatConfig& configuration, const char* format,
+                                            std::uint64_t step) {
+  io::TensorFile file;
+  for (const auto& [key, value] : configuration) {
+    require(!file_key(key), "checkpoint: a setting may not be called ", key);
+    file.metadata[key] = value;
+  }
+  file.metadata["format"] = format;
+  file.metadata["format_version"] = "1";
+  file.metadata["step"] = number_text(step);
+  return file;
+}
+
+}  // namespace detail
+
+/// Writes the state of a run. Throws Error when a buffer's size is not the table's, and as
+/// io::write_safetensors does; an older file at `path` is then untouched.
+template <std::floating_point T>
+void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable& table,
+                     const TrainingState<T>& state, const nn::FlatConfig& configuration) {
+  state.check(table.size());
+  io::TensorFile file = detail::file_of(configuration, detail::run_format, state.step);
+  const std::array<const std::vector<T>*, 4> buffers{&state.parameters, &state.average,
+                                                     &state.first_moment, &state.second_moment};
+  for (std::size_t i = 0; i < buffers.size(); ++i)
+    detail::write_family<T>(file, table, detail::checkpoint_families[i],
+                            std::span<const T>(*buffers[i]));
+  io::write_safetensors(path, file);
+}
+
+/// Reads the state of a run of this very configuration and scalar type. Throws Error as
+/// io::read_safetensors does, and with a list of all settings and tensors that are missing,
+/// unexpected, misshapen, of another type or not finite.
+template <std::floating_point T>
+[[nodiscard]] TrainingState<T> load_checkpoint(const std::filesystem::path& path,
+                                               const nn::ParameterTable& table,
+                                               const nn::FlatConfig& configuration) {
+  const io::TensorFile file = io::read_safetensors(path);
+  detail::Differences differences;
+  if (const auto at = file.metadata.find("format");
+      at == file.metadata.end() || at->second != detail::run_format)
+    differences.add("format is '", at == file.metadata.end() ? "" : at->second,
+                    "'; a run resumes from '", detail::run_format, "'");
+  detail::compare_configuration(file.metadata, configuration, differences);
+  TrainingState<T> state;
+  const std::array<std::vector<T>*, 4> buffers{&state.parameters, &state.average,
+                                               &state.first_moment, &state.second_moment};
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    buffers[i]->resize(table.size());
+    detail::read_family<T>(file, table, detail::checkpoint_families[i], true, *buffers[i],
+                           differences);
+  }
+  detail::find_unexpected(file, table, differences);
+  differences.refuse(detail::text("checkpoint ", path.string(), " does not fit this run:"));
+  state.step = detail::number_setting<std::uint64_t>(file.metadata, "step");
+  return state;
+}
+
+/// Writes weights alone, as float32, with the configuration and the updates they have seen.
+template <std::floating_point T>
+void save_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
+                  std::span<const T> weights, const nn::FlatConfig& configuration,
+                  std::uint64_t step) {
+  io::TensorFile file = detail::file_of(configuration, detail::weights_format, step);
+  detail::write_family<float>(file, table, detail::checkpoint_families[0], weights);
+  io::write_safetensors(path, file);
+}
+
+/// The weights to sample with: the average of a run's checkpoint, or what save_weights wrote; any
+/// floating type. Throws Error as io::read_safetensors does, and with a list of all tensors that
+/// are missing, unexpected, misshapen, not floating or not finite; `weights` is then untouched.
+template <std::floating_point T>
+void load_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
+                  std::span<T> weights) {
+  detail::require(weights.size() == table.size(), "weights: the buffer holds ", weights.size(),
+                  " scalars; the network has ", table.size(), " parameters");
+  const io::TensorFile file = io::read_safetensors(path);
+  const auto ema = file.tensors.lower_bound("ema.");
+  const bool averaged = ema != file.tensors.end() && ema->first.compare(0, 4, "ema.") == 0;
+  std::vector<T> read(table.size());
+  detail::Differences differences;
+  detail::read_family<T>(file, table, detail::checkpoint_families[averaged ? 1 : 0], false, read,
+                         differences);
+  detail::find_unexpected(file, table, differences);
+  differences.refuse(detail::text("weights ", path.string(), " do not fit the network of ",
+                                  table.entries().size(), " tensors:"));
+  std::copy(read.begin(), read.end(), weights.begin());
+}
+
+/// The configuration of a checkpoint or weights file, for network_of and visit_sde.
+/// Throws Error as io::read_safetensors does, and when the file is neither.
+[[nodiscard]] inline nn::FlatConfig read_configuration(const std::filesystem::path& path) {
+  nn::FlatConfig configuration = io::read_safetensors(path).metadata;
+  const auto format = configuration.find("format");
+  detail::require(format != configuration.end() && (format->second == detail::run_format ||
+                                                    format->second == detail::weights_format),
+                  "checkpoint ", path.string(), ": its format is '",
+                  format == configuration.end() ? "" : format->second, "'; it must be '",
+                  detail::run_format, "' or '", detail::weights_format, "'");
+  std::erase_if(configuration, [](const auto& entry) { return detail::file_key(entry.first); });
+  return configuration;
+}
+
+/// Updates that a checkpoint or weights file has seen. Throws Error when it does not say.
+[[nodiscard]] inline std::uint64_t read_step(const std::filesystem::path& path) {
+  return detail::number_setting<std::uint64_t>(io::read_safetensors(path).metadata, "step");
+}
+
+}  // namespace scoresde
