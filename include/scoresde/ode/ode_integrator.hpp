@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/// OdeIntegrator: solves a field that is linear in x and in one network output.
+///
+///   dx/dt = state(t)·x + output(t)·F(x, t)
+///
+/// The probability flow of every linear SDE is such a field (Song et al. 2021, arXiv:2011.13456,
+/// eq. 13), so slopes stay numbers over {x, F₁, …, F_S} until memory is touched.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+
+#include <scoresde/ode/butcher_tableau.hpp>
+#include <scoresde/state/linear_form.hpp>
+#include <scoresde/state/workspace.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// The two coefficients of a field.
+struct FieldForm {
+  double state = 0;
+  double output = 1;
+};
+
+/// evaluate writes F(x, t); form gives the coefficients at t.
+template <class F, class X>
+concept LinearField = State<X> && requires(F& field, const X& x, double t, X& output) {
+  { field.evaluate(x, t, output) } -> std::same_as<void>;
+  { field.form(t) } -> std::same_as<FieldForm>;
+};
+
+/// A field that takes a time per sample.
+template <class F, class X>
+concept PerSampleLinearField = LinearField<F, X> &&
+    requires(F& field, const X& x, std::span<const double> times, X& output) {
+  { field.evaluate(x, times, output) } -> std::same_as<void>;
+};
+
+/// What a solve did.
+struct OdeStatistics {
+  std::size_t nfe = 0;       ///< evaluations of the field's F
+  std::size_t accepted = 0;  ///< steps taken; summed over samples when each has its own steps
+  std::size_t rejected = 0;  ///< steps tried and not taken
+};
+
+/// The listener that hears nothing.
+struct NoListener {
+  template <class X>
+  void operator()(TimeStep, std::size_t, const X&) const {}
+};
+
+/// solve carries x through the grid, in either direction, allocating nothing, and calls
+/// listener(TimeStep, nfe, x) after every accepted step. An adaptive integrator takes a grid of one
+/// step, whose ends it meets exactly.
+template <class I, class F, class X>
+concept OdeIntegrator = LinearField<F, X> &&
+    requires(const I& integrator, F& field, X& x, const TimeGrid& grid,
+             Workspace<X, I::buffers>& work, NoListener listener) {
+  { I::order } -> std::convertible_to<int>;
+  { I::buffers } -> std::convertible_to<std::size_t>;
+  { I::adaptive } -> std::convertible_to<bool>;
+  { integrator.solve(field, x, grid, work, listener) } -> std::same_as<OdeStatistics>;
+};
+
+namespace detail {
+
+/// The stages of one step as forms over {x, F₁, …, F_S}.
+template <class T>
+class StageForms {
+ public:
+  static constexpr std::size_t stages = T::tableau.stages;
+  using Form = LinearForm<stages + 1>;
+
+  explicit constexpr StageForms(double h) : h_(h) {}
+
+  /// x + h Σ wⱼ kⱼ over the first `count` stages.
+  [[nodiscard]] constexpr Form position(const std::array<double, stages>& w,
+                                        std::size_t count) const {
+    Form form = Form::slot(0);
+    for (std::size_t j = 0; j < count; ++j) form += (h_ * w[j]) * slope_[j];
+    return form;
+  }
+  /// Where stage i is evaluated.
+  [[nodiscard]] constexpr Form stage(std::size_t i) const { return position(T::tableau.a[i], i); }
+  /// h Σ eⱼ kⱼ: the estimate of the step's error.
+  [[nodiscard]] constexpr Form error() const {
+    Form form = position(T::tableau.error, stages);
+    form.coefficient[0] -= 1;
+    return form;
+  }
+  /// Makes kᵢ = form.state·(stage i) + form.output·F_{i+1}.
+  constexpr void set_slope(std::size_t i, FieldForm form) {
+    slope_[i] = form.state * stage(i) + form.output * Form::slot(i + 1);
+  }
+  [[nodiscard]] constexpr const Form& slope(std::size_t i) const { return slope_[i]; }
+
+ private:
+  double h_;
+  std::array<Form, stages> slope_{};
+};
+
+/// The time of stage i; the end of the step exactly where cᵢ = 1.
+template <class T>
+[[nodiscard]] constexpr double stage_time(TimeStep step, std::size_t i) {
+  const double c = T::tableau.c[i];
+  return c == 1 ? step.t_next : step.t + c * (step.t_next - step.t);
+}
+
+}  // namespace detail
+}  // namespace scoresde

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/// Step-size control with the conventions of scipy's RK45.
+///
+///   accepted when error < 1;   h ← h · clamp(0.9 error^(−1/(q+1)), 0.2, 10),   no growth right
+///   after a rejection
+///
+/// q is the order of the error estimate (4 for Dormand-Prince 5(4)); error is the root mean square
+/// of error_e / (atol + rtol·max(|x_e|, |y_e|)). Hairer, Nørsett & Wanner, Solving Ordinary
+/// Differential Equations I, section II.4 (eq. 4.13 and the starting step of p. 169).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include <scoresde/error.hpp>
+
+namespace scoresde {
+
+/// Whose error sets the step size. Over the whole batch, scipy's convention when a batch is
+/// flattened into one vector, a sample depends on its batch; per sample it does not.
+enum class StepControl { whole_batch_scipy, per_sample };
+
+/// What an adaptive solve allows.
+struct StepLimits {
+  double rtol = 1e-5;
+  double atol = 1e-5;
+  std::size_t max_steps = 10000;  ///< tries, accepted or not
+};
+
+/// The factors by which a step grows and shrinks.
+struct StepSizeController {
+  int error_order = 4;
+  double safety = 0.9;
+  double min_factor = 0.2;
+  double max_factor = 10;
+
+  /// After an accepted step, error < 1.
+  [[nodiscard]] double accepted(double error, bool rejected_before) const {
+    const double factor = error == 0 ? max_factor : std::min(max_factor, raw(error));
+    return rejected_before ? std::min(1.0, factor) : factor;
+  }
+  /// After a rejected step, error ≥ 1.
+  [[nodiscard]] double rejected(double error) const { return std::max(min_factor, raw(error)); }
+
+  /// The trial step of the starting procedure, from the scaled norms of x and its slope.
+  [[nodiscard]] static double trial_step(double state_norm, double slope_norm, double interval) {
+    const double h = state_norm < 1e-5 || slope_norm < 1e-5 ? 1e-6 : 0.01 * state_norm / slope_norm;
+    return std::min(h, interval);
+  }
+  /// The first step, from the trial step, the scaled norm of the slope and that of the slope's
+  /// change over the trial step divided by its length.
+  [[nodiscard]] double first_step(double trial, double slope_norm, double curvature_norm,
+                                  double interval) const {
+    const double largest = std::max(slope_norm, curvature_norm);
+    const double h = largest <= 1e-15 ? std::max(1e-6, trial * 1e-3)
+                                      : std::pow(0.01 / largest, 1.0 / (error_order + 1));
+    return std::min({100 * trial, h, interval});
+  }
+
+ private:
+  [[nodiscard]] double raw(double error) const {
+    return safety * std::pow(error, -1.0 / (error_order + 1));
+  }
+};
+
+namespace detail {
+
+/// Ten units in the last place of t: steps below that do not move it reliably.
+[[nodiscard]] inline double smallest_step(double t, double direction) {
+  const double next = std::nextafter(t, direction * std::numeric_limits<double>::infinity());
+  return 10 * std::abs(next - t);
+}
+
+/// A step of size h_abs from t that does not pass `bound`.
+[[nodiscard]] inline double clamped_end(double t, double h_abs, double direction, double bound) {
+  const double end = t + direction * h_abs;
+  return direction * (end - bound) > 0 ? bound : end;
+}
+
+inline void require_step(double h_abs, double t, double direction) {
+  require(h_abs >= smallest_step(t, direction), "adaptive runge-kutta: the step at t = ", t,
+          " fell to ", h_abs, "; the field is too rough or the tolerance too small there");
+}
+
+inline void require_error(double error, double t) {
+  require(std::isfinite(error), "adaptive runge-kutta: the error estimate at t = ", t, " is ",
+          error, "; the model's output is not finite there");
+}
+
+}  // namespace detail
+}  // namespace scoresde

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/// ProbabilityFlow: the deterministic sampler whose marginals are those of the SDE.
+///
+///   dx/dt = f(t) x − ½ g(t)² ∇log p_t(x)
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 13 and section 4.3. It runs both ways: from noise to
+/// data (sample, decode) and from data to its noise (encode).
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/ode/adaptive_runge_kutta.hpp>
+#include <scoresde/ode/explicit_runge_kutta.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/sampler.hpp>
+
+namespace scoresde {
+
+/// The flow of an SDE under a model, as an integrator sees it.
+template <class S, class M>
+struct ProbabilityFlowField {
+  const S& sde;
+  M& model;
+
+  /// f − ½g²·p and −½g²·q with the score p·x + q·F.
+  [[nodiscard]] FieldForm form(double t) const {
+    const double g = sde.diffusion(t);
+    const ScoreForm score = model.score_form(t);
+    return {sde.drift(t) - 0.5 * g * g * score.state, -0.5 * g * g * score.output};
+  }
+  template <class X>
+  void evaluate(const X& x, double t, X& output) const {
+    model.evaluate(x, t, output);
+  }
+  template <class X>
+  requires PerSampleScoreModel<M, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) const {
+    model.evaluate(x, times, output);
+  }
+};
+
+/// What is done with x at the last time.
+enum class FinalDenoise {
+  none,
+  /// x ← (x + std²·∇log p_t(x))/mean, the posterior mean of the data (Tweedie's formula).
+  tweedie,
+  /// The mean of one reverse-diffusion step of length 1/N down the SDE's own discrete chain, as
+  /// score_sde's code does; for SDEs with training_steps() and discretize().
+  reverse_diffusion
+};
+
+struct ProbabilityFlowOptions {
+  FinalDenoise denoise = FinalDenoise::none;
+};
+
+namespace detail {
+
+template <class I>
+struct IntegratorOf {
+  using type = I;
+};
+template <RungeKuttaMethod I>
+struct IntegratorOf<I> {
+  using type = ExplicitRungeKutta<I>;
+};
+
+template <class S>
+concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
+  sde.training_steps();
+  { sde.discretize(step) } -> std::same_as<Transition>;
+};
+
+}  // namespace detail
+
+/// I is a method by name (Euler, Heun, RungeKutta4, DormandPrince54: fixed steps over the grid), an
+/// AdaptiveRungeKutta, or a user's OdeIntegrator.
+template <class S, class I>
+class ProbabilityFlow {
+  using Integrator = typename detail::IntegratorOf<I>::type;
+  static_assert(Sde<S>,
+                "ProbabilityFlow: the first argument is no SDE; it needs drift(t), diffusion(t), "
+                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(
+      requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
+      "ProbabilityFlow: the second argument is neither a Runge-Kutta method by name nor "
+      "an ODE integrator; it needs order, buffers, adaptive and solve(field, x, grid, "
+      "work, listener)");
+
+ public:
+  /// States a workspace must hold beside x.
+  static constexpr std::size_t buffers = Integrator::buffers;
+
+  /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
+  /// Error for a grid outside [0, T] and for arguments the integrator refuses.
+  ProbabilityFlow(S sde, I integrator, TimeGrid grid, ProbabilityFlowOptions options = {})
+      : sde_(std::move(sde)), grid_(std::move(grid)), options_(options) {
+    if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
+    if constexpr (requires { integrator_.validate(); }) integrator_.validate();
+    for (const double t : {grid_.front().t, grid_.back().t_next})
+      detail::require(t >= 0 && t <= sde_.t_max(), "probability flow: the grid reaches t = ", t,
+                      "; it must lie in [0, T] with T = ", sde_.t_max());
+    detail::require(!Integrator::adaptive || grid_.size() == 1,
+                    "probability flow: an adaptive integrator is given a grid of ", grid_.size(),
+                    " steps; give one, from the first time to the last");
+    detail::require(
+        options_.denoise != FinalDenoise::reverse_diffusion || detail::HasDiscreteChain<S>,
+        "probability flow: the SDE has no discrete chain to denoise by; use FinalDenoise::tweedie");
+  }
+
+  /// The same over one span {t, t_next}.
+  ProbabilityFlow(S sde, I integrator, TimeStep span, ProbabilityFlowOptions options = {})
+      : ProbabilityFlow(std::move(sde), std::move(integrator),
+                        TimeGrid(std::vector<TimeStep>{span}), options) {}
+
+  /// The same from t_max to t_min.
+  ProbabilityFlow(S sde, I integrator, ProbabilityFlowOptions options = {})
+      : ProbabilityFlow(sde, std::move(integrator), TimeStep{sde.t_max(), sde.t_min()}, options) {}
+
+  /// Evaluations of the model in one run from noise to data, where the steps are fixed.
+  [[nodiscard]] std::size_t nfe() const requires(!Integrator::adaptive) {
+    return Integrator::nfe(grid_.size()) + (options_.denoise == FinalDenoise::none ? 0 : 1);
+  }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const TimeGrid& grid() const { return grid_; }
+
+  /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace. Throws
+  /// Error for a grid that increases.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
+                    " up to ", grid_.back().t_next, "; to sample, time must decrease");
+    Workspace<X, buffers> work(x);
+    draw_prior(x, sde_.prior_std(), noise.draw(0));
+    return decode(model, x, work, observer);
+  }
+
+  /// decode, with the signature that all samplers share; no noise is drawn.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    return decode(model, x, work, observer);
+  }
+
+  /// Carries the x given along the grid as it is, and denoises at its end where asked to. Allocates
+  /// nothing. Throws Error for mismatched shapes and states that are not finite.
+  template <class M, State X, class O = NoObserver>
+  SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+    return run(model, x, grid_, options_.denoise, work, observer);
+  }
+
+  /// Carries the x given along the reversed grid: from data to its noise. Makes the reversed grid.
+  template <class M, State X, class O = NoObserver>
+  SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+    return run(model, x, grid_.reversed(), FinalDenoise::none, work, observer);
+  }
+
+ private:
+  template <class M, class X, class O>
+  SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
+                        Workspace<X, buffers>& work, O& observer) const {
+    static_assert(ScoreModel<M, X>,
+                  "ProbabilityFlow: the model is no score model for this state; it needs "
+                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    detail::check_shapes("probability flow", x, work);
+    const ProbabilityFlowField<S, M> field{sde_, model};
+    const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
+    std::size_t taken = 0;
+    detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
+    const auto listener = [&](TimeStep step, std::size_t evaluations, const X& now) {
+      ++taken;
+      if (!Integrator::adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
+        detail::check_finite("probability flow", now, step, work.row(0));
+      detail::notify_step(observer, {taken - 1, steps, step, evaluations}, now);
+    };
+    const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
+    SamplerStatistics statistics{done.nfe, done.accepted, done.rejected};
+    if (denoise != FinalDenoise::none) {
+      finish(model, x, grid.back().t_next, denoise, work[0]);
+      ++statistics.nfe;
+      detail::check_finite("probability flow", x, grid.back(), work.row(0));
+    }
+    detail::notify_finish(observer, static_cast<const X&>(x));
+    return statistics;
+  }
+
+  template <class M, class X>
+  void finish(M& model, X& x, double t, FinalDenoise denoise, X& output) const {
+    const MarginalProb p = sde_.marginal_prob(t);
+    StepCoefficients step{1 / p.mean, p.std * p.std / p.mean, 0};
+    if constexpr (detail::HasDiscreteChain<S>) {
+      const double h = sde_.t_max() / static_cast<double>(sde_.training_steps());
+      if (denoise == FinalDenoise::reverse_diffusion)
+        step = without_noise(ReverseDiffusion{}.coefficients(sde_, TimeStep{t, t - h}));
+    }
+    model.evaluate(x, t, output);
+    update(x, output, model.score_form(t), step, NoiseDraw{});
+  }
+
+  S sde_;
+  Integrator integrator_{};
+  TimeGrid grid_;
+  ProbabilityFlowOptions options_;
+};
+
+}  // namespace scoresde
