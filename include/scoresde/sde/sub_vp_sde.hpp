@@ -14,10 +14,9 @@ namespace scoresde {
 
 class SubVpSde {
  public:
+  SubVpSde() : SubVpSde(BetaSchedule{}) {}
   /// Throws Error for a schedule that is not positive and increasing.
-  explicit SubVpSde(BetaSchedule schedule = {}) : schedule_(schedule) {
-    schedule_.check("sub-VP SDE");
-  }
+  explicit SubVpSde(BetaSchedule schedule) : schedule_(schedule) { schedule_.check("sub-VP SDE"); }
 
   [[nodiscard]] double drift(double t) const { return -0.5 * schedule_.beta(t); }
   [[nodiscard]] double diffusion(double t) const {

@@ -22,8 +22,9 @@ struct SigmaSchedule {
 
 class VeSde {
  public:
+  VeSde() : VeSde(SigmaSchedule{}) {}
   /// Throws Error unless 0 < σ_min < σ_max, both finite, and 0 ≤ t_min < 1.
-  explicit VeSde(SigmaSchedule schedule = {}) : schedule_(schedule) {
+  explicit VeSde(SigmaSchedule schedule) : schedule_(schedule) {
     const auto& [low, high, t_min] = schedule_;
     detail::require(low > 0 && low < high && std::isfinite(high), "VE SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");

@@ -36,8 +36,9 @@ struct BetaSchedule {
 
 class VpSde {
  public:
+  VpSde() : VpSde(BetaSchedule{}) {}
   /// Throws Error for a schedule that is not positive and increasing.
-  explicit VpSde(BetaSchedule schedule = {}) : schedule_(schedule) { schedule_.check("VP SDE"); }
+  explicit VpSde(BetaSchedule schedule) : schedule_(schedule) { schedule_.check("VP SDE"); }
 
   [[nodiscard]] double drift(double t) const { return -0.5 * schedule_.beta(t); }
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(schedule_.beta(t)); }
