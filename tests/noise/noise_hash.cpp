@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Prints the noise hash of this compiler and these flags; status 1 unless it is the published one.
-#include <cstdio>
-
 #include "noise_hash.hpp"
+
+#include <cstdio>
 
 int main() {
   const unsigned long long hash = scoresde::testing::noise_hash();

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Every public header has a test: tests/<room>/<name>_test.cpp, or a test of its room that includes it by name."""
+
+import re
+
+import tree
+
+# Declarations with nothing of their own to run, and where they are tried.
+DECLARATIONS = {
+    "scoresde/scoresde.hpp": "tests/odr",
+    "scoresde/version.hpp": "tests/package",
+    "scoresde/host_device.hpp": "tests/noise",
+    "scoresde/error.hpp": "tests/sde",
+    "scoresde/state/backend.hpp": "tests/state",
+    "scoresde/nn/ops.hpp": "tests/backends/eigen",
+    "scoresde/predictor/predictor.hpp": "tests/concepts",
+    "scoresde/corrector/corrector.hpp": "tests/concepts",
+}
+
+
+def rooms(header):
+    """The folders of tests that are a header's own."""
+    parts = header.split("/")[1:-1]
+    if parts and parts[0] in ("eigen", "xtensor"):
+        parts = ["backends", *parts]
+    while parts:
+        yield "tests/" + "/".join(parts)
+        parts = parts[:-1]
+
+
+def main():
+    violations, named, included = [], 0, 0
+    for header, path in tree.headers().items():
+        name = header.split("/")[-1].removesuffix(".hpp")
+        if header in DECLARATIONS:
+            if not (tree.ROOT / DECLARATIONS[header]).exists():
+                violations.append(f"{path}: {DECLARATIONS[header]}, where it is tried, does not exist")
+            continue
+        folders = list(rooms(header))
+        if header.split("/")[1] == name:
+            continue  # the umbrella of a backend or of io
+        if any((tree.ROOT / folder / f"{name}_test.cpp").exists() for folder in folders):
+            named += 1
+        elif any(re.search(f"#include <{re.escape(header)}>", tree.read(test))
+                 for test in tree.files("_test.cpp", folders=folders)):
+            included += 1
+        else:
+            violations.append(f"{path}: no {folders[0]}/{name}_test.cpp, and no test of that room includes it")
+    tree.report("tests of headers", f"{named} with a test of their name, {included} in another test of their room",
+                violations)
+
+
+if __name__ == "__main__":
+    main()

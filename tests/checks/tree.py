@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""What the checks share: the files of the tree, their text, and how a check reports."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ("include", "backends", "examples", "tests", "benchmarks", "docs")
+INCLUDE_FOLDERS = ("include", "backends/eigen/include", "backends/xtensor/include")
+
+
+def files(*suffixes, folders=FOLDERS):
+    """Every file below the folders whose name ends with one of the suffixes, as sorted relative paths."""
+    found = set()
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*"):
+            name = path.relative_to(ROOT).as_posix()
+            if path.is_file() and name.endswith(suffixes) and not re.search(r"(^|/)(build|out)", name):
+                found.add(name)
+    return sorted(found)
+
+
+def headers():
+    """Public headers: {name as included: path in the tree}."""
+    found = {}
+    for folder in INCLUDE_FOLDERS:
+        for path in files(".hpp", ".cuh", folders=(folder,)):
+            found[path.removeprefix(folder + "/")] = path
+    return found
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def code_only(text):
+    """C++ text with comments and the insides of literals blanked, line for line."""
+    pattern = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'(?!\d)'
+
+    def blank(match):
+        found = match.group(0)
+        if found.startswith("'") and match.start() and text[match.start() - 1].isalnum():
+            return found  # a digit separator
+        return re.sub(r"[^\n]", " ", found)
+
+    return re.sub(pattern, blank, text, flags=re.S)
+
+
+def report(check, looked_at, violations):
+    """Prints the violations and leaves with the status of a test."""
+    for violation in violations:
+        print(violation)
+    print(f"{check}: {looked_at}, {len(violations)} violations")
+    sys.exit(1 if violations else 0)
