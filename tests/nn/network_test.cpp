@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/unet.hpp>
+
+#include "support/catch.hpp"
+#include "support/golden_networks.hpp"
+#include "support/small_networks.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+template <class T>
+double largest(const std::vector<T>& values) {
+  double size = 0;
+  for (const T v : values) size = std::max(size, std::abs(double(v)));
+  return size;
+}
+
+/// max |a − b| / max |b|.
+template <class T>
+double relative_difference(const std::vector<T>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  double difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference = std::max(difference, std::abs(double(a[i]) - b[i]));
+  return difference / largest(b);
+}
+
+/// Compares one golden network; y_tolerance bounds y and dx, gradient_tolerance each grad.<name>.
+template <class T>
+void compare(const io::TensorFile& file, const nn::Graph& graph, double y_tolerance,
+             double gradient_tolerance) {
+  const auto& table = graph.parameters();
+  std::vector<T> parameters(table.size()), gradient(table.size(), T(0));
+  for (const auto& p : table.entries()) {
+    CHECK(file.at("param." + p.name).shape == p.shape);
+    const auto values = file.at("param." + p.name).as<T>();
+    REQUIRE(values.size() == p.size);
+    std::copy(values.begin(), values.end(), parameters.begin() + std::ptrdiff_t(p.offset));
+  }
+  const auto x = file.at("x").as<T>(), v = file.at("v").as<T>();
+  auto labels = file.at("t").as<double>();
+  // The reference casts labels to float32 before its positional embedding, and only there.
+  if (golden::configuration(file).embedding_type == "positional")
+    for (double& label : labels) label = double(float(label));
+  std::vector<T> y(x.size()), dx(x.size());
+  nn::Network<eigen::Ops<T>> network(graph, labels.size(), nn::Mode::training);
+  network.forward(parameters, x, labels, y);
+  network.backward(parameters, v, gradient, dx);
+  CHECK(relative_difference(y, file.at("y").as<double>()) < y_tolerance);
+  CHECK(relative_difference(dx, file.at("dx").as<double>()) < y_tolerance);
+  for (const auto& p : table.entries()) {
+    const auto from = gradient.begin() + std::ptrdiff_t(p.offset);
+    const std::vector<T> found(from, from + std::ptrdiff_t(p.size));
+    const auto wanted = file.at("grad." + p.name).as<double>();
+    CAPTURE(p.name);
+    // The softmax does not see a shift of all keys, so their bias has a gradient of exactly zero.
+    if (largest(wanted) < 1e-12)
+      CHECK(largest(found) < gradient_tolerance * largest(gradient));
+    else
+      CHECK(relative_difference(found, wanted) < gradient_tolerance);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Networks agree with the reference in output and all gradients", "[golden]") {
+  std::size_t compared = 0;
+  for (const auto& path : golden::network_files()) {
+    const auto file = io::read_safetensors(path);
+    INFO(path.filename().string());
+    try {
+      nn::check(golden::configuration(file));
+    } catch (const Error& refusal) {
+      WARN(path.filename().string() << " is skipped: " << refusal.what());
+      continue;
+    }
+    const nn::Graph graph = nn::unet(golden::configuration(file));
+    // The reference ran in double; its parameter gradients are stored as float32 (6e-8 relative).
+    compare<double>(file, graph, 1e-10, 1.5e-7);
+    compare<float>(file, graph, 1e-4, 1e-4);
+    ++compared;
+  }
+  CHECK(compared > 0);
+}
+
+TEST_CASE("A smaller batch runs in a network planned for a larger one, sample by sample") {
+  const auto config = small::every_path();
+  const nn::Graph graph = nn::unet(config);
+  const auto parameters = small::parameters<double>(graph, 3);
+  const auto x = small::normals<double>(4 * graph.shape(graph.input()).size(), 5);
+  const std::vector<double> labels{3.0, 250.5, 700.0, 999.0};
+  const std::size_t dim = x.size() / 4;
+  for (const auto mode : {nn::Mode::inference, nn::Mode::training}) {
+    nn::Network<eigen::Ops<double>> network(graph, 4, mode);
+    std::vector<double> all(x.size()), one(dim);
+    network.forward(parameters, x, labels, all, {.seed = 9});
+    for (std::uint32_t k = 0; k < 4; ++k) {
+      network.forward(parameters, std::span(x).subspan(k * dim, dim),
+                      std::span(labels).subspan(k, 1), one, {.seed = 9, .first_sample = k});
+      const std::vector<double> want(all.begin() + std::ptrdiff_t(k * dim),
+                                     all.begin() + std::ptrdiff_t((k + 1) * dim));
+      // Summation order inside a matrix product may depend on the batch: rounding only.
+      CHECK(relative_difference(one, want) < 1e-13);
+    }
+  }
+}
+
+TEST_CASE("Training without dropout gives inference's values, bit for bit") {
+  auto config = small::every_path();
+  config.dropout = 0;
+  const nn::Graph graph = nn::unet(config);
+  const auto parameters = small::parameters<float>(graph, 3);
+  const auto x = small::normals<float>(2 * graph.shape(graph.input()).size(), 5);
+  const std::vector<double> labels{3.0, 700.0};
+  std::vector<float> trained(x.size()), inferred(x.size());
+  nn::Network<eigen::Ops<float>>(graph, 2, nn::Mode::training)
+      .forward(parameters, x, labels, trained);
+  nn::Network<eigen::Ops<float>>(graph, 2, nn::Mode::inference)
+      .forward(parameters, x, labels, inferred);
+  CHECK(trained == inferred);
+}
+
+TEST_CASE("Dropout acts in training alone, with the masks of its draw") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  REQUIRE(graph.dropouts() > 0);
+  const auto parameters = small::parameters<double>(graph, 3);
+  const auto x = small::normals<double>(graph.shape(graph.input()).size(), 5);
+  const std::vector<double> label{400.0};
+  const auto output = [&](nn::Mode mode, std::uint64_t seed) {
+    std::vector<double> y(x.size());
+    nn::Network<eigen::Ops<double>>(graph, 1, mode)
+        .forward(parameters, x, label, y, Noise{.seed = seed, .purpose = Purpose::dropout}.draw(0));
+    return y;
+  };
+  CHECK(output(nn::Mode::inference, 1) == output(nn::Mode::inference, 2));
+  CHECK(output(nn::Mode::training, 1) == output(nn::Mode::training, 1));
+  CHECK(output(nn::Mode::training, 1) != output(nn::Mode::training, 2));
+  CHECK(output(nn::Mode::training, 1) != output(nn::Mode::inference, 1));
+}
+
+TEST_CASE("A network takes the memory that was announced, less in inference than in training") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  using Ops = eigen::Ops<float>;
+  const std::size_t inference = nn::workspace_bytes<Ops>(graph, 3, nn::Mode::inference);
+  const std::size_t training = nn::workspace_bytes<Ops>(graph, 3, nn::Mode::training);
+  CHECK(nn::Network<Ops>(graph, 3, nn::Mode::inference).workspace_bytes() == inference);
+  CHECK(nn::Network<Ops>(graph, 3, nn::Mode::training).workspace_bytes() == training);
+  CHECK(inference < training);
+}
+
+TEST_CASE("A network refuses what does not fit and says what it asks for") {
+  using Catch::Matchers::Contains;
+  const nn::Graph graph = nn::unet(small::every_path());
+  nn::Network<eigen::Ops<double>> network(graph, 2, nn::Mode::training);
+  const std::size_t dim = graph.shape(graph.input()).size(), count = graph.parameters().size();
+  const std::vector<double> parameters(count), x(dim), label{1.0}, three{1.0, 2.0, 3.0};
+  std::vector<double> y(dim), gradient(count);
+  CHECK_THROWS_WITH(network.forward(parameters, x, three, y),
+                    Contains("3 labels") && Contains("1 to 2"));
+  CHECK_THROWS_WITH(network.forward(parameters, x, {}, y), Contains("0 labels"));
+  CHECK_THROWS_WITH(network.forward(x, x, label, y), Contains("parameters holds"));
+  CHECK_THROWS_WITH(network.forward(parameters, parameters, label, y), Contains("x holds"));
+  CHECK_THROWS_WITH(network.forward(parameters, x, label, gradient), Contains("y holds"));
+  CHECK_THROWS_WITH(network.backward(parameters, y, gradient), Contains("must follow a forward"));
+  network.forward(parameters, x, label, y);
+  CHECK_THROWS_WITH(network.backward(parameters, gradient, gradient), Contains("dy holds"));
+  CHECK_THROWS_WITH(network.backward(parameters, y, y), Contains("gradient holds"));
+  network.backward(parameters, y, gradient);
+  CHECK_THROWS_WITH(network.backward(parameters, y, gradient), Contains("must follow a forward"));
+}
