@@ -14,8 +14,6 @@
 #include <type_traits>
 #include <vector>
 
-#include <Eigen/Core>
-
 #include <scoresde/eigen/attention.hpp>
 #include <scoresde/eigen/convolution.hpp>
 #include <scoresde/eigen/convolution_weights.hpp>
