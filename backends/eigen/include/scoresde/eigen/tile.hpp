@@ -68,14 +68,14 @@ using TileSums = Packet<T>[tile_rows][Packets];
 
 /// sums[r, j] += a[r]·b[j] for one row r.
 template <class T, int Packets>
-EIGEN_STRONG_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (&sums)[Packets]) {
+EIGEN_ALWAYS_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (&sums)[Packets]) {
   const auto value = Eigen::internal::pset1<Packet<T>>(a);
   sums[0] = Eigen::internal::pmadd(value, b[0], sums[0]);
   if constexpr (Packets == 2) sums[1] = Eigen::internal::pmadd(value, b[1], sums[1]);
 }
 
 template <class T, int Packets, int... R>
-EIGEN_STRONG_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
+EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
                                    TileSums<T, Packets>& sums, std::integer_sequence<int, R...>) {
   Packet<T> b[Packets];
   b[0] = Eigen::internal::ploadu<Packet<T>>(at[0] + shift);
@@ -85,7 +85,7 @@ EIGEN_STRONG_INLINE void tile_step(const T* a, const T* const (&at)[Packets], st
 
 /// Runs over depth·Taps² steps. Taps = 3 reads a 3×3 neighbourhood of each plane.
 template <class T, int Packets, int Taps, int... R>
-EIGEN_STRONG_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
+EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
                                   TileSums<T, Packets>& sums,
                                   std::integer_sequence<int, R...> rows) {
   const T* at[Packets];
@@ -108,7 +108,7 @@ EIGEN_STRONG_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
 }
 
 template <class T, int Packets, int... R>
-EIGEN_STRONG_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
+EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
                                     std::integer_sequence<int, R...>) {
   using namespace Eigen::internal;
   const auto store = [&](T* out, const Packet<T>& sum, T bias) {
@@ -121,9 +121,11 @@ EIGEN_STRONG_INLINE void store_tile(const TileTarget<T>& target, const TileSums<
     (store(target.out + R * target.row_step + lanes<T>, sums[R][1], target.bias[R]), ...);
 }
 
-/// One tile of C: the whole of it straight from the registers, a border tile through memory.
+/// One tile of C: the whole of it straight from the registers, a border tile through memory. Never
+/// inlined, as among other code compilers keep the sums in memory.
 template <class T, int Packets, int Taps>
-void multiply_tile(const T* a, const TileSource<T, Packets>& source, const TileTarget<T>& target) {
+EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& source,
+                                     const TileTarget<T>& target) {
   constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
   constexpr std::size_t width = Packets * lanes<T>;
   TileSums<T, Packets> sums;
