@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include <variant>
+
+#include <scoresde/nn/layers/normalization.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde::nn;
+
+TEST_CASE("A normalisation has a group for every four channels, at most 32") {
+  for (const auto& [channels, groups] :
+       {std::pair{4, 1}, {16, 4}, {48, 12}, {128, 32}, {256, 32}}) {
+    Graph graph(std::size_t(channels), 2, 2);
+    group_normalization(graph, graph.input(), "g", true);
+    const auto& norm = std::get<node::GroupNorm>(graph.nodes().back().operation).norm;
+    CHECK(norm.groups == std::size_t(groups));
+    CHECK(norm.epsilon == 1e-6);
+    CHECK(norm.silu);
+  }
+}
+
+TEST_CASE("Channels that do not divide into 32 groups are refused") {
+  Graph graph(144, 2, 2);
+  CHECK_THROWS_WITH(group_normalization(graph, graph.input(), "g", true),
+                    Catch::Matchers::Contains("144 channels"));
+}

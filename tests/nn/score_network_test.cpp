@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <scoresde/eigen/eigen_backend.hpp>
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/trainable_score_model.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+#include "support/small_networks.hpp"
+
+using namespace scoresde;
+using Catch::Contains;
+
+namespace {
+
+template <class T>
+using Ops = eigen::Ops<T>;
+template <class T, class S = VpSde>
+using Model = nn::ScoreNetwork<Ops<T>, S>;
+
+static_assert(ScoreModel<Model<float>, HostState<float>>);
+static_assert(PerSampleScoreModel<Model<float>, HostState<double>>);
+static_assert(TrainableScoreModel<Model<double, VeSde>, HostState<double>>);
+static_assert(TrainableScoreModel<Model<float>, Eigen::ArrayXXf>);
+
+/// A network, its parameters and a batch of three for it, in one scalar type.
+template <class T>
+struct Fixture {
+  nn::Graph graph = nn::unet(small::every_path());
+  std::vector<T> parameters = small::parameters<T>(graph, 3);
+  Extents shape{5, 128};
+  HostState<T> x{shape, small::normals<T>(5 * 128, 9)};
+  std::vector<double> times{0.1, 0.9, 0.4, 1.0, 0.02};
+  nn::Network<Ops<T>> network;
+
+  explicit Fixture(std::size_t batch, nn::Mode mode = nn::Mode::inference)
+      : network(graph, batch, mode) {}
+};
+
+/// The network at these labels, all samples at once.
+template <class T>
+std::vector<T> raw_output(const Fixture<T>& f, std::vector<double> labels) {
+  nn::Network<Ops<T>> network(f.graph, labels.size(), nn::Mode::inference);
+  std::vector<T> y(f.x.size());
+  network.forward(f.parameters, std::span<const T>(f.x.data(), f.x.size()), labels, y);
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("VP and sub-VP networks see 999·t and predict the noise") {
+  Fixture<double> f(5);
+  Model<double> model(f.network, f.parameters, VpSde{});
+  HostState<double> output(f.shape);
+  model.evaluate(f.x, f.times, output);
+  std::vector<double> labels;
+  for (const double t : f.times) labels.push_back(999 * t);
+  CHECK(std::vector<double>(output.data(), output.data() + output.size()) == raw_output(f, labels));
+  CHECK(model.score_form(0.4).state == 0);
+  CHECK(model.score_form(0.4).output == -1 / VpSde{}.marginal_prob(0.4).std);
+  const Model<double, SubVpSde> sub(f.network, f.parameters, SubVpSde{});
+  CHECK(sub.label(0.5) == 499.5);
+  CHECK(sub.score_form(0.4).output == -1 / SubVpSde{}.marginal_prob(0.4).std);
+  CHECK_THROWS_WITH(model.score_form(0), Contains("std is 0 at time 0"));
+}
+
+TEST_CASE("a VE network sees sigma and gives the score itself") {
+  Fixture<double> f(5);
+  Model<double, VeSde> model(f.network, f.parameters, VeSde{});
+  HostState<double> output(f.shape);
+  model.evaluate(f.x, 0.5, output);
+  const std::vector<double> labels(5, std::sqrt(0.01 * 50));
+  const auto expected = raw_output(f, labels);
+  for (std::size_t i = 0; i < output.size(); ++i)
+    REQUIRE(output.data()[i] == Approx(expected[i]).epsilon(1e-10).margin(1e-12));
+  CHECK(model.score_form(0.5).output == 1);
+}
+
+TEST_CASE("a batch beyond the network's is taken in parts with the same result") {
+  Fixture<double> whole(5), parts(2);
+  Model<double> a(whole.network, whole.parameters, VpSde{});
+  Model<double> b(parts.network, parts.parameters, VpSde{});
+  HostState<double> first(whole.shape), second(whole.shape);
+  a.evaluate(whole.x, whole.times, first);
+  b.evaluate(parts.x, parts.times, second);
+  for (std::size_t i = 0; i < first.size(); ++i)
+    REQUIRE(second.data()[i] == Approx(first.data()[i]).epsilon(1e-12).margin(1e-14));
+}
+
+TEST_CASE("double states run through a float network and Eigen columns are samples") {
+  Fixture<float> f(2);
+  Model<float> model(f.network, f.parameters, VpSde{});
+  HostState<float> expected(f.shape);
+  model.evaluate(f.x, f.times, expected);
+  HostState<double> x(f.shape), output(f.shape);
+  Eigen::ArrayXXf columns(128, 5), result(128, 5);
+  for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = columns.data()[i] = f.x.data()[i];
+  model.evaluate(x, f.times, output);
+  model.evaluate(columns, f.times, result);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    REQUIRE(output.data()[i] == double(expected.data()[i]));
+    REQUIRE(result.data()[i] == expected.data()[i]);
+  }
+}
+
+TEST_CASE("backward gives the loss's derivative through the network for every SDE") {
+  const auto check = [](const auto& sde) {
+    Fixture<double> f(5, nn::Mode::training);
+    nn::ScoreNetwork<Ops<double>, std::remove_cvref_t<decltype(sde)>> model(f.network, f.parameters,
+                                                                            sde);
+    model.set_dropout(Noise{.seed = 2, .purpose = Purpose::dropout}.draw(1));
+    LossWorkspace<HostState<double>> work(f.x);
+    std::copy(f.times.begin(), f.times.end(), work.times().begin());
+    const DenoisingScoreMatching loss{.reduce_mean = true};
+    const NoiseDraw z = Noise{.seed = 4}.draw(1);
+    loss(sde, model, f.x, z, work);
+    std::vector<double> gradient(f.parameters.size(), 0.0);
+    model.backward(work.output_gradient(), gradient);
+    const std::vector<double> start = f.parameters;
+    const auto loss_at = [&](double distance) {
+      for (std::size_t i = 0; i < start.size(); ++i)
+        f.parameters[i] = start[i] + distance * std::cos(double(i));
+      return loss(sde, model, f.x, z, work);
+    };
+    double slope = 0;
+    for (std::size_t i = 0; i < start.size(); ++i) slope += gradient[i] * std::cos(double(i));
+    const double h = 1e-6;
+    CHECK(slope == Approx((loss_at(h) - loss_at(-h)) / (2 * h)).epsilon(1e-6));
+  };
+  check(VpSde{});
+  check(SubVpSde{});
+  check(VeSde{});
+}
+
+TEST_CASE("dropout masks follow the named draw and the sample's place") {
+  Fixture<float> f(5, nn::Mode::training);
+  Model<float> model(f.network, f.parameters, VpSde{});
+  HostState<float> first(f.shape), again(f.shape), other(f.shape);
+  const Noise noise{.seed = 2, .purpose = Purpose::dropout};
+  model.set_dropout(noise.draw(1));
+  model.evaluate(f.x, f.times, first);
+  model.evaluate(f.x, f.times, again);
+  model.set_dropout(noise.draw(2));
+  model.evaluate(f.x, f.times, other);
+  const auto values = [](const HostState<float>& x) {
+    return std::vector<float>(x.data(), x.data() + x.size());
+  };
+  CHECK(values(first) == values(again));
+  CHECK(values(first) != values(other));
+  Fixture<float> parts(2, nn::Mode::training);
+  Model<float> split(parts.network, parts.parameters, VpSde{});
+  split.set_dropout(noise.draw(1));
+  split.evaluate(parts.x, parts.times, again);
+  for (std::size_t i = 0; i < first.size(); ++i)
+    REQUIRE(again.data()[i] == Approx(first.data()[i]).epsilon(1e-4).margin(1e-5));
+}
+
+TEST_CASE("a score network refuses wrong shapes, times, parameters and orders of calls") {
+  Fixture<float> f(2, nn::Mode::training);
+  CHECK_THROWS_WITH(
+      (Model<float>(f.network, std::span<const float>(f.parameters).first(7), VpSde{})),
+      Contains("7 parameters given"));
+  Model<float> model(f.network, f.parameters, VpSde{});
+  HostState<float> output(f.shape), narrow({5, 127}), few({4, 128});
+  CHECK_THROWS_WITH(model.evaluate(narrow, 0.5, narrow), Contains("127 elements a sample"));
+  CHECK_THROWS_WITH(model.evaluate(f.x, 0.5, few), Contains("the output 4 of 128"));
+  CHECK_THROWS_WITH(model.evaluate(f.x, std::span<const double>(f.times).first(3), output),
+                    Contains("3 times for 5 samples"));
+  CHECK_THROWS_WITH(model.evaluate(f.x, 1.5, output), Contains("1.5"));
+  std::vector<float> gradient(f.parameters.size());
+  CHECK_THROWS_WITH(model.backward(output, gradient), Contains("after an evaluation of 0"));
+  model.evaluate(f.x, f.times, output);
+  CHECK_THROWS_WITH(model.backward(output, gradient), Contains("of at most 2"));
+}

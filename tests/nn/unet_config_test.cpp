@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+
+#include <scoresde/nn/unet_config.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde::nn;
+using Catch::Matchers::Contains;
+
+TEST_CASE("A configuration survives its flat text form") {
+  UNetConfig config;
+  config.image_size = 64;
+  config.centered = false;
+  config.ch_mult = {1, 1, 2, 3};
+  config.attn_resolutions = {};
+  config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must hold every bit
+  config.init_scale = 1e-300;
+  config.progressive = "output_skip";
+  config.fir = true;
+  CHECK(from_flat(to_flat(config)) == config);
+  CHECK(to_flat(config).at("ch_mult") == "1,1,2,3");
+  CHECK(to_flat(config).at("fir") == "true");
+}
+
+TEST_CASE(
+    "Keys that are absent keep their defaults, and those beside the network are passed over") {
+  CHECK(from_flat({}) == UNetConfig{});
+  CHECK(from_flat({{"sigma_max", "50"}, {"ema_rate", "0.999"}}) == UNetConfig{});
+  CHECK(from_flat({{"ch_mult", "1, 2, 2"}}).ch_mult == std::vector<std::size_t>{1, 2, 2});
+}
+
+TEST_CASE("Configurations that cannot be read name key, value and what is allowed") {
+  CHECK_THROWS_WITH(from_flat({{"nf", "many"}}),
+                    Contains("nf is 'many'") && Contains("natural number"));
+  CHECK_THROWS_WITH(from_flat({{"nf", "-1"}}), Contains("nf is '-1'"));
+  CHECK_THROWS_WITH(from_flat({{"nf", "12.5"}}), Contains("12.5"));
+  CHECK_THROWS_WITH(from_flat({{"fir", "yes"}}), Contains("fir") && Contains("'true' or 'false'"));
+  CHECK_THROWS_WITH(from_flat({{"ch_mult", "1,,2"}}), Contains("ch_mult"));
+  CHECK_THROWS_WITH(from_flat({{"dropout", ""}}), Contains("dropout"));
+  CHECK_THROWS_WITH(from_flat({{"n_filters", "3"}}), Contains("'n_filters'") && Contains("nf"));
+}
