@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/// Golden updates and runs: cases of any file in the golden directory, by what their entries name.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/state/host_state.hpp>
+
+namespace golden_sampling {
+
+using nlohmann::json;
+
+struct Case {
+  std::string name;
+  json entry;
+  const scoresde::io::TensorFile* file;
+};
+
+/// The directory that SCORESDE_GOLDEN_DIR names; tests/golden of the source tree without it.
+inline std::filesystem::path directory() {
+  const char* named = std::getenv("SCORESDE_GOLDEN_DIR");
+  if (named != nullptr && *named != '\0') return named;
+  return std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden";
+}
+
+/// Calls test(case) for every case, of whatever file, that has all these keys; returns how many.
+template <class Test>
+std::size_t for_each_case(const std::vector<std::string>& keys, Test test) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(directory()))
+    if (entry.path().extension() == ".safetensors") paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  std::size_t count = 0;
+  for (const auto& path : paths) {
+    if (path.filename().string().rfind("net_", 0) == 0) continue;
+    const scoresde::io::TensorFile file = scoresde::io::read_safetensors(path.string());
+    if (file.metadata.count("cases") == 0) continue;
+    for (const json& entry : json::parse(file.metadata.at("cases"))) {
+      const auto has = [&](const std::string& key) { return entry.contains(key); };
+      if (!std::all_of(keys.begin(), keys.end(), has)) continue;
+      test(Case{entry.at("name"), entry, &file});
+      ++count;
+    }
+  }
+  return count;
+}
+
+/// A tensor of one batch, (n, C, H, W) or any (n, …), as a state.
+template <class T>
+scoresde::HostState<T> state(const Case& c, const std::string& what) {
+  const auto& tensor = c.file->at(c.name + "." + what);
+  const std::size_t n = tensor.shape.at(0);
+  return {{n, tensor.size() / n}, tensor.template as<T>()};
+}
+
+/// A stack of batches as states like x. A tensor of the shape of x itself is a stack of one.
+template <class T>
+std::vector<scoresde::HostState<T>> states(const Case& c, const std::string& what,
+                                           const scoresde::HostState<T>& x) {
+  const auto values = c.file->at(c.name + "." + what).template as<T>();
+  std::vector<scoresde::HostState<T>> stack;
+  for (std::size_t begin = 0; begin + x.size() <= values.size(); begin += x.size())
+    stack.emplace_back(x.extents(),
+                       std::vector<T>(values.begin() + std::ptrdiff_t(begin),
+                                      values.begin() + std::ptrdiff_t(begin + x.size())));
+  return stack;
+}
+
+/// max |a − b| / max |b|.
+template <class T>
+double relative_error(const scoresde::HostState<T>& a, const std::vector<double>& b) {
+  double difference = a.size() == b.size() ? 0 : 1e300, size = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double d = std::abs(static_cast<double>(a.data()[i]) - b[i]);
+    difference = std::isfinite(d) ? std::max(difference, d) : 1e300;
+    size = std::max(size, std::abs(b[i]));
+  }
+  return difference / size;
+}
+
+template <class T>
+inline constexpr double tolerance = std::is_same_v<T, double> ? 1e-10 : 1e-4;
+
+/// Calls use(sde) with Song's chain of `levels` levels that the case names.
+template <class Use>
+void with_sde(const Case& c, std::size_t levels, Use use) {
+  const std::string sde = c.entry.at("sde");
+  const auto number = [&](const char* key, double fallback) {
+    return c.entry.value(key, fallback);
+  };
+  const scoresde::BetaSchedule beta{.beta_min = number("beta_min", 0.1),
+                                    .beta_max = number("beta_max", 20)};
+  if (sde == "ve")
+    use(scoresde::DiscreteVeSde(
+        levels, {.sigma_min = number("sigma_min", 0.01), .sigma_max = number("sigma_max", 50)}));
+  else if (sde == "vp")
+    use(scoresde::DiscreteVpSde(levels, beta));
+  else if (sde == "subvp")
+    use(scoresde::DiscreteSubVpSde(levels, beta));
+  else
+    throw scoresde::Error("golden case " + c.name + ": unknown SDE " + sde);
+}
+
+/// Calls use(predictor) with the predictor that `method` names, in Song's conventions.
+template <class Use>
+void with_predictor(const Case& c, const std::string& method, Use use) {
+  const bool flow = c.entry.value("probability_flow", false);
+  if (method == "euler_maruyama")
+    use(scoresde::EulerMaruyama{.probability_flow = flow});
+  else if (method == "reverse_diffusion")
+    use(scoresde::ReverseDiffusion{.probability_flow = flow});
+  else if (method == "ancestral_sampling")
+    use(scoresde::Ancestral{.variance = c.entry.at("sde") == "ve"
+                                            ? scoresde::PosteriorVariance::small
+                                            : scoresde::PosteriorVariance::large});
+  else if (method == "none")
+    use(scoresde::NoPredictor{});
+  else
+    throw scoresde::Error("golden case " + c.name + ": unknown predictor " + method);
+}
+
+/// The exact score of the file's data N(mu, diag(var)).
+template <class S>
+scoresde::Gaussian<S> data(const Case& c, const S& sde) {
+  return {sde, c.file->at("mu").as<double>(), c.file->at("var").as<double>()};
+}
+
+}  // namespace golden_sampling
