@@ -57,15 +57,10 @@ void attention_forward(nn::View<const T> q, const T* k, const T* v, T* y, T* pro
                        std::size_t threads, T* scratch) {
   const std::size_t n = q.shape.n, c = q.shape.c, pixels = q.shape.pixels();
   const std::size_t bands = n % threads == 0 ? 1 : std::min(threads, pixels);
-  const std::size_t parts = std::min(threads, n * bands);
-  for_each_part(parts, [&](std::size_t part) {
-    const Share items = share(n * bands, parts, part);
-    for (std::size_t item = items.begin; item < items.end; ++item) {
-      const std::size_t sample = item / bands, at = sample * c * pixels;
-      attend(q.data + at, k + at, v + at, y + at, probabilities + sample * pixels * pixels, c,
-             pixels, share(pixels, bands, item % bands),
-             scratch + part * attention_part_size<T>(q.shape));
-    }
+  for_each_item(threads, n * bands, [&](std::size_t worker, std::size_t item) {
+    const std::size_t sample = item / bands, at = sample * c * pixels;
+    attend(q.data + at, k + at, v + at, y + at, probabilities + sample * pixels * pixels, c, pixels,
+           share(pixels, bands, item % bands), scratch + worker * attention_part_size<T>(q.shape));
   });
 }
 
@@ -97,28 +92,24 @@ void attention_backward(nn::View<const T> q, const T* k, const T* v, const T* pr
   const std::size_t n = q.shape.n, c = q.shape.c, pixels = q.shape.pixels();
   const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(c)));
   const auto [dq, dk, dv] = gradients;
-  const std::size_t parts = std::min(threads, n);
-  for_each_part(parts, [&, dq = dq, dk = dk, dv = dv](std::size_t part) {
-    T* ds = scratch + part * attention_part_size<T>(q.shape);
+  for_each_item(threads, n, [&, dq = dq, dk = dk, dv = dv](std::size_t worker, std::size_t sample) {
+    T* ds = scratch + worker * attention_part_size<T>(q.shape);
     T* memory = ds + pixels * pixels;
-    const Share samples = share(n, parts, part);
-    for (std::size_t sample = samples.begin; sample < samples.end; ++sample) {
-      const std::size_t at = sample * c * pixels;
-      const T* p = probabilities + sample * pixels * pixels;
-      if (dv.data != nullptr)
-        product<T>(c, pixels, pixels, {dy + at, pixels, 1}, {p, pixels, 1},
-                   {dv.data + at, pixels, 1}, dv.accumulate, memory);
-      if (dq.data == nullptr && dk.data == nullptr) continue;
-      product<T>(pixels, pixels, c, {dy + at, 1, pixels}, {v + at, pixels, 1}, {ds, pixels, 1},
-                 false, memory);
-      softmax_gradient(p, ds, pixels, scale);
-      if (dq.data != nullptr)
-        product<T>(c, pixels, pixels, {k + at, pixels, 1}, {ds, 1, pixels},
-                   {dq.data + at, pixels, 1}, dq.accumulate, memory);
-      if (dk.data != nullptr)
-        product<T>(c, pixels, pixels, {q.data + at, pixels, 1}, {ds, pixels, 1},
-                   {dk.data + at, pixels, 1}, dk.accumulate, memory);
-    }
+    const std::size_t at = sample * c * pixels;
+    const T* p = probabilities + sample * pixels * pixels;
+    if (dv.data != nullptr)
+      product<T>(c, pixels, pixels, {dy + at, pixels, 1}, {p, pixels, 1}, {dv.data + at, pixels, 1},
+                 dv.accumulate, memory);
+    if (dq.data == nullptr && dk.data == nullptr) return;
+    product<T>(pixels, pixels, c, {dy + at, 1, pixels}, {v + at, pixels, 1}, {ds, pixels, 1}, false,
+               memory);
+    softmax_gradient(p, ds, pixels, scale);
+    if (dq.data != nullptr)
+      product<T>(c, pixels, pixels, {k + at, pixels, 1}, {ds, 1, pixels}, {dq.data + at, pixels, 1},
+                 dq.accumulate, memory);
+    if (dk.data != nullptr)
+      product<T>(c, pixels, pixels, {q.data + at, pixels, 1}, {ds, pixels, 1},
+                 {dk.data + at, pixels, 1}, dk.accumulate, memory);
   });
 }
 

@@ -140,29 +140,25 @@ void correlate(const Window& w, const T* packed, const T* x, const Biases<T>& bi
   const std::size_t bands = (w.out_h + rows - 1) / rows;
   const std::size_t part_size = correlate_part_size<T>(w, rows);
   const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
-  const std::size_t parts = std::min(threads, n * bands);
-  for_each_part(parts, [&](std::size_t part) {
-    T* memory = scratch + part * part_size;
+  for_each_item(threads, n * bands, [&](std::size_t worker, std::size_t item) {
+    T* memory = scratch + worker * part_size;
     T* panel = memory + round_up(band_size(w, rows), cache_line_elements<T>);
-    const Share items = share(n * bands, parts, part);
-    for (std::size_t item = items.begin; item < items.end; ++item) {
-      const std::size_t sample = item / bands, first_row = item % bands * rows;
-      const std::size_t count = std::min(rows, w.out_h - first_row);
-      const Band<T> band =
-          load_band(w, x + sample * w.channels * w.in_h * w.in_w, first_row, count, memory);
-      T* out = y.data + sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
-      for (std::size_t p = 0; p < count * w.out_w; p += tile_columns<T>) {
-        const std::size_t columns = std::min(tile_columns<T>, count * w.out_w - p);
-        const TileRow<T> row{packed, biases, sample, out + p, columns, y.accumulate};
-        if (in_place) {
-          multiply_in_place(w, band, p, row);
-          continue;
-        }
-        pack_panel(w, band, p, columns, panel);
-        row(w, [&](const T* a, const TileTarget<T>& target) {
-          multiply_panel(a, panel, w.depth(), target);
-        });
+    const std::size_t sample = item / bands, first_row = item % bands * rows;
+    const std::size_t count = std::min(rows, w.out_h - first_row);
+    const Band<T> band =
+        load_band(w, x + sample * w.channels * w.in_h * w.in_w, first_row, count, memory);
+    T* out = y.data + sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
+    for (std::size_t p = 0; p < count * w.out_w; p += tile_columns<T>) {
+      const std::size_t columns = std::min(tile_columns<T>, count * w.out_w - p);
+      const TileRow<T> row{packed, biases, sample, out + p, columns, y.accumulate};
+      if (in_place) {
+        multiply_in_place(w, band, p, row);
+        continue;
       }
+      pack_panel(w, band, p, columns, panel);
+      row(w, [&](const T* a, const TileTarget<T>& target) {
+        multiply_panel(a, panel, w.depth(), target);
+      });
     }
   });
 }

@@ -150,16 +150,13 @@ void group_norm_backward(const nn::GroupNorm& norm, nn::View<const T> x, const T
                          const T* beta, const T* statistics, const T* dy, nn::Gradient<T> dx,
                          T* dgamma, T* dbeta, std::size_t threads, T* scratch) {
   const GroupExtent extent = group_extent(norm, x.shape);
-  const std::size_t count = x.shape.n * norm.groups;
   T* sums = scratch + threads * extent.size();
-  const std::size_t parts = std::min(threads, 1 + count * extent.size() / 8192);
-  for_each_part(parts, [&](std::size_t part) {
-    T* dz = scratch + part * extent.size();
-    const Share items = share(count, parts, part);
-    for (std::size_t i = items.begin; i < items.end; ++i) {
+  for_each_item(threads, x.shape.n, [&](std::size_t worker, std::size_t sample) {
+    T* dz = scratch + worker * extent.size();
+    for (std::size_t i = sample * norm.groups; i < (sample + 1) * norm.groups; ++i) {
       const std::size_t channel = i % norm.groups * extent.channels;
       const GroupStatistics<T> s{statistics[2 * i], statistics[2 * i + 1]};
-      T* group_sums = sums + 2 * (i / norm.groups * x.shape.c + channel);
+      T* group_sums = sums + 2 * (sample * x.shape.c + channel);
       const std::size_t at = i * extent.size();
       for (std::size_t c = 0; c < extent.channels; ++c)
         channel_gradient(norm.silu, x.data + at + c * extent.pixels, dy + at + c * extent.pixels,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// How the Eigen backend divides work: into a fixed number of parts, each done by one thread.
+/// How the Eigen backend divides work among threads.
 ///
-/// Which items belong to which part depends on the counts alone, never on timing, so sums that are
-/// reduced in the order of parts have the same bits in every run with the same number of threads.
+/// Sums across items are made in parts: which items belong to which part depends on the counts
+/// alone, never on timing, and parts are added in order. So the same number of threads gives the
+/// same bits in every run. Work that is independent item by item may go to any thread.
 #pragma once
 
 #include <algorithm>
@@ -50,14 +51,31 @@ void for_each_part(std::size_t parts, const F& f) {
   for (std::size_t part = 0; part < parts; ++part) f(part);
 }
 
-/// Calls f(begin, end) on disjoint ranges that cover [0, count). A range of cheap items should
-/// hold at least `grain` of them, as waking a thread costs some microseconds.
+/// Calls f(worker, item) once for each item, in any order and on any worker < threads: for items
+/// whose results depend on neither. Items go to whoever is free, so that a busy core delays nobody.
+template <class F>
+void for_each_item(std::size_t threads, std::size_t items, const F& f) {
+#ifdef _OPENMP
+  if (const std::size_t workers = std::min(threads, items); workers > 1) {
+    const auto count = static_cast<std::int64_t>(items);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast <int>(workers))
+    for (std::int64_t item = 0; item < count; ++item)
+      f(static_cast<std::size_t>(omp_get_thread_num()), static_cast<std::size_t>(item));
+    return;
+  }
+#endif
+  for (std::size_t item = 0; item < items; ++item) f(std::size_t(0), item);
+}
+
+/// Calls f(begin, end) on disjoint ranges that cover [0, count), for work whose results do not
+/// depend on where ranges end. A range of cheap items should hold at least `grain` of them, as
+/// waking a thread costs some microseconds.
 template <class F>
 void for_each_range(std::size_t threads, std::size_t count, std::size_t grain, const F& f) {
   const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, grain));
-  const std::size_t parts = std::min(threads, most);
-  for_each_part(parts, [&](std::size_t part) {
-    const Share s = share(count, parts, part);
+  const std::size_t ranges = threads == 1 ? 1 : std::min(4 * threads, most);
+  for_each_item(threads, ranges, [&](std::size_t, std::size_t range) {
+    const Share s = share(count, ranges, range);
     if (s.begin < s.end) f(s.begin, s.end);
   });
 }
