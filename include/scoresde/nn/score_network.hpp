@@ -27,8 +27,10 @@ namespace scoresde::nn {
 struct NoisePredictionAtTime {
   double label_scale = 999;
 
+  /// Throws Error for t outside [0, T].
   template <Sde S>
-  [[nodiscard]] double label(const S&, double t) const {
+  [[nodiscard]] double label(const S& sde, double t) const {
+    scoresde::detail::require_time("score network", t, sde.t_max());
     return label_scale * t;
   }
   /// Throws Error where std(t) = 0.

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+#include "train/tiny_run.hpp"
+
+using namespace scoresde;
+using Catch::Contains;
+using test::TemporaryFolder;
+using test::tiny_images;
+using test::tiny_trainer;
+
+namespace {
+
+nn::FlatConfig tiny_configuration() {
+  return run_configuration(test::tiny_network(), VpSde{}, test::tiny_training());
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+template <class T>
+bool same_bits(const TrainingState<T>& a, const TrainingState<T>& b) {
+  return a.step == b.step && same_bits(a.parameters, b.parameters) &&
+         same_bits(a.average, b.average) && same_bits(a.first_moment, b.first_moment) &&
+         same_bits(a.second_moment, b.second_moment);
+}
+
+template <class Trainer>
+void train(Trainer& trainer, std::uint64_t steps) {
+  using T = typename Trainer::Scalar;
+  for (std::uint64_t i = 0; i < steps; ++i) {
+    const auto images = tiny_images<T>(4, trainer.step_count());
+    trainer.step(std::span<const T>(images));
+  }
+}
+
+/// A table of three small parameters and a state whose numbers are all different.
+nn::ParameterTable small_table() {
+  nn::ParameterTable table;
+  table.add("all_modules.0.weight", {2, 3}, nn::constant(0));
+  table.add("all_modules.0.bias", {2}, nn::constant(0));
+  table.add("all_modules.1.weight", {1, 2, 1, 1}, nn::constant(0));
+  return table;
+}
+
+template <class T>
+TrainingState<T> small_state() {
+  TrainingState<T> state = TrainingState<T>::start(std::vector<T>(10));
+  T value = T(0.1);
+  for (auto* buffer :
+       {&state.parameters, &state.average, &state.first_moment, &state.second_moment})
+    for (T& v : *buffer) v = (value += T(1) / T(3));
+  state.step = 1234567890123;
+  return state;
+}
+
+const nn::FlatConfig small_configuration{{"network.nf", "16"}, {"training.seed", "1"}};
+
+/// A file as save_checkpoint writes it, changed by `edit`.
+std::filesystem::path edited(const TemporaryFolder& folder,
+                             const std::function<void(io::TensorFile&)>& edit) {
+  const auto path = folder / "edited.safetensors";
+  save_checkpoint(path, small_table(), small_state<float>(), small_configuration);
+  io::TensorFile file = io::read_safetensors(path);
+  edit(file);
+  io::write_safetensors(path, file);
+  return path;
+}
+
+std::string refusal(const std::filesystem::path& path) {
+  try {
+    (void)load_checkpoint<float>(path, small_table(), small_configuration);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
+  const TemporaryFolder folder;
+  const auto path = folder / "run.safetensors";
+  auto whole = tiny_trainer<float>(4), first = tiny_trainer<float>(4),
+       second = tiny_trainer<float>(4);
+  train(whole, 6);
+  train(first, 3);
+  save_checkpoint(path, first.parameters(), first.state(), tiny_configuration());
+  second.restore(load_checkpoint<float>(path, second.parameters(), tiny_configuration()));
+  CHECK(second.step_count() == 3);
+  CHECK(same_bits(second.state(), first.state()));
+  train(second, 3);
+  CHECK(same_bits(second.state(), whole.state()));
+  CHECK_FALSE(same_bits(second.state(), first.state()));
+}
+
+TEMPLATE_TEST_CASE("a checkpoint gives back every bit of the state", "", float, double) {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  const auto state = small_state<TestType>();
+  save_checkpoint(path, small_table(), state, small_configuration);
+  CHECK(same_bits(load_checkpoint<TestType>(path, small_table(), small_configuration), state));
+  CHECK(read_configuration(path) == small_configuration);
+  CHECK(read_step(path) == 1234567890123);
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("tensors carry score_sde's names under model, ema and the two moments") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  const auto state = small_state<float>();
+  save_checkpoint(path, small_table(), state, small_configuration);
+  const io::TensorFile file = io::read_safetensors(path);
+  CHECK(file.tensors.size() == 12);
+  const auto& weight = file.at("adam.second_moment.all_modules.1.weight");
+  CHECK(weight.shape == std::vector<std::size_t>{1, 2, 1, 1});
+  CHECK(weight.as<float>() == std::vector<float>{state.second_moment[8], state.second_moment[9]});
+  CHECK(file.at("model.all_modules.0.bias").as<float>()[0] == state.parameters[6]);
+  CHECK(file.at("ema.all_modules.0.weight").as<float>()[0] == state.average[0]);
+}
+
+TEST_CASE("weights for sampling are the average, from a run's checkpoint and from an export") {
+  const TemporaryFolder folder;
+  const auto state = small_state<double>();
+  save_checkpoint(folder / "run.safetensors", small_table(), state, small_configuration);
+  save_weights(folder / "weights.safetensors", small_table(),
+               std::span<const double>(state.average), small_configuration, state.step);
+  std::vector<float> expected(state.average.begin(), state.average.end()), run(10), exported(10);
+  load_weights(folder / "run.safetensors", small_table(), std::span<float>(run));
+  load_weights(folder / "weights.safetensors", small_table(), std::span<float>(exported));
+  CHECK(run == expected);
+  CHECK(exported == expected);
+  std::vector<double> promoted(10);
+  load_weights(folder / "weights.safetensors", small_table(), std::span<double>(promoted));
+  CHECK(promoted[3] == double(expected[3]));
+  const io::TensorFile file = io::read_safetensors(folder / "weights.safetensors");
+  CHECK(file.tensors.size() == 3);
+  CHECK(file.at("model.all_modules.0.bias").dtype == "F32");
+  CHECK(read_configuration(folder / "weights.safetensors") == small_configuration);
+  CHECK(read_step(folder / "weights.safetensors") == state.step);
+}
+
+TEST_CASE("a checkpoint of another configuration is refused with every difference") {
+  const TemporaryFolder folder;
+  const auto path = folder / "a.safetensors";
+  save_checkpoint(path, small_table(), small_state<float>(), small_configuration);
+  nn::FlatConfig other{{"network.nf", "32"}, {"sde.name", "ve"}};
+  CHECK_THROWS_WITH(load_checkpoint<float>(path, small_table(), other),
+                    Contains("a.safetensors does not fit this run") &&
+                        Contains("network.nf is '16' in the file; the run has '32'") &&
+                        Contains("sde.name is absent from the file; the run has 've'") &&
+                        Contains("training.seed is '1' in the file; the run has none"));
+}
+
+TEST_CASE("tensors that are missing, unexpected or misshapen are all listed") {
+  const TemporaryFolder folder;
+  const auto path = edited(folder, [](io::TensorFile& file) {
+    file.tensors.erase("ema.all_modules.0.bias");
+    const std::vector<float> values(6);
+    file.set<float>("model.all_modules.0.weight", {3, 2}, values);
+    file.set<float>("model.all_modules.9.weight", {6}, values);
+    file.set<float>("sigmas", {6}, values);
+  });
+  const std::string text = refusal(path);
+  CHECK_THAT(text, Contains("ema.all_modules.0.bias (2) is missing"));
+  CHECK_THAT(text, Contains("model.all_modules.0.weight has shape (3, 2); the network has (2, 3)"));
+  CHECK_THAT(text, Contains("model.all_modules.9.weight (6) is not among"));
+  CHECK_THAT(text, Contains("sigmas (6) is not among"));
+}
+
+TEST_CASE("tensors of another type, not finite values and an unreadable step are refused") {
+  const TemporaryFolder folder;
+  CHECK_THAT(refusal(edited(folder,
+                            [](io::TensorFile& file) {
+                              const std::vector<double> values(2);
+                              file.set<double>("model.all_modules.0.bias", {2}, values);
+                            })),
+             Contains("model.all_modules.0.bias is of type F64; it must be F32"));
+  CHECK_THAT(
+      refusal(edited(folder,
+                     [](io::TensorFile& file) {
+                       const std::vector<float> values{1, std::numeric_limits<float>::quiet_NaN()};
+                       file.set<float>("ema.all_modules.0.bias", {2}, values);
+                     })),
+      Contains("ema.all_modules.0.bias holds a value that is not finite"));
+  CHECK_THAT(refusal(edited(folder, [](io::TensorFile& file) { file.metadata["step"] = "12a"; })),
+             Contains("step is '12a'"));
+  CHECK_THAT(refusal(edited(folder, [](io::TensorFile& file) { file.metadata.erase("step"); })),
+             Contains("no step"));
+  CHECK_THROWS_WITH(load_checkpoint<double>(edited(folder, [](io::TensorFile&) {}), small_table(),
+                                            small_configuration),
+                    Contains("of type F32; it must be F64"));
+}
+
+TEST_CASE("weights that are integers, of another network or incomplete are refused untouched") {
+  const TemporaryFolder folder;
+  std::vector<float> weights(10, 7.0f);
+  const auto integers = edited(folder, [](io::TensorFile& file) {
+    const std::vector<std::int32_t> values(2);
+    file.set<std::int32_t>("ema.all_modules.0.bias", {2}, values);
+    file.tensors.erase("ema.all_modules.1.weight");
+  });
+  CHECK_THROWS_WITH(load_weights(integers, small_table(), std::span<float>(weights)),
+                    Contains("is of type I32") && Contains("all_modules.1.weight (1, 2, 1, 1)"));
+  CHECK(weights == std::vector<float>(10, 7.0f));
+  std::vector<float> short_buffer(9);
+  CHECK_THROWS_WITH(load_weights(integers, small_table(), std::span<float>(short_buffer)),
+                    Contains("holds 9 scalars"));
+  nn::ParameterTable other;
+  other.add("all_modules.5.W", {10}, nn::constant(0));
+  CHECK_THROWS_WITH(
+      load_weights(edited(folder, [](io::TensorFile&) {}), other, std::span<float>(weights)),
+      Contains("ema.all_modules.5.W (10) is missing") && Contains("is not among"));
+}
+
+TEST_CASE("a run does not resume from exported weights, nor read a foreign file's configuration") {
+  const TemporaryFolder folder;
+  const auto state = small_state<float>();
+  const auto path = folder / "w.safetensors";
+  save_weights(path, small_table(), std::span<const float>(state.average), small_configuration, 3);
+  CHECK_THAT(refusal(path), Contains("format is 'scoresde weights'"));
+  io::TensorFile foreign;
+  foreign.set<float>("x", {10}, std::span<const float>(state.average));
+  io::write_safetensors(path, foreign);
+  CHECK_THROWS_WITH(read_configuration(path), Contains("its format is ''"));
+  CHECK_THAT(refusal(path), Contains("format is ''") && Contains("tensor x (10)"));
+}
+
+TEST_CASE("truncated and missing checkpoints are refused by name") {
+  const TemporaryFolder folder;
+  const auto path = edited(folder, [](io::TensorFile&) {});
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
+  CHECK_THAT(refusal(path), Contains("edited.safetensors"));
+  CHECK(refusal(path) != "accepted");
+  std::filesystem::resize_file(path, 4);
+  CHECK_THAT(refusal(path), Contains("4 bytes"));
+  CHECK_THAT(refusal(folder / "none.safetensors"), Contains("does not exist"));
+}
+
+TEST_CASE("a checkpoint that cannot be written leaves the old one whole") {
+  const TemporaryFolder folder;
+  const auto inner = folder / "inner";
+  std::filesystem::create_directory(inner);
+  const auto path = inner / "a.safetensors";
+  const auto state = small_state<float>();
+  save_checkpoint(path, small_table(), state, small_configuration);
+  auto later = state;
+  later.step += 1;
+  CHECK_THROWS_WITH(save_checkpoint(folder / "absent" / "a.safetensors", small_table(), later,
+                                    small_configuration),
+                    Contains("absent"));
+  // Where nobody can write, the superuser included, and onto a folder.
+  CHECK_THROWS_WITH(
+      save_checkpoint("/proc/a.safetensors", small_table(), later, small_configuration),
+      Contains("/proc/a.safetensors cannot be created"));
+  CHECK_THROWS_WITH(save_checkpoint(inner, small_table(), later, small_configuration),
+                    Contains("cannot be put in place"));
+  CHECK(folder.files() == 1);
+  // A setting under a reserved name fails before anything is written.
+  CHECK_THROWS_WITH(save_checkpoint(path, small_table(), later, {{"step", "1"}}),
+                    Contains("may not be called step"));
+  later.average.pop_back();
+  CHECK_THROWS_AS(save_checkpoint(path, small_table(), later, small_configuration), Error);
+  if (::geteuid() != 0) {  // root writes everywhere
+    later = state;
+    std::filesystem::permissions(
+        inner, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+    CHECK_THROWS_WITH(save_checkpoint(path, small_table(), later, small_configuration),
+                      Contains("cannot be created"));
+    std::filesystem::permissions(inner, std::filesystem::perms::owner_all);
+  }
+  CHECK(same_bits(load_checkpoint<float>(path, small_table(), small_configuration), state));
+}
