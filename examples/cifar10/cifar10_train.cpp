@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_train: fits a score network to CIFAR-10 and keeps checkpoints, a log and snapshots.
+#include <filesystem>
+#include <iostream>
+#include <span>
+#include <vector>
+
+#include "train_run.hpp"
+
+namespace {
+
+using cifar10::TrainOptions;
+
+/// Refuses to overwrite a run or to resume none, before any work is done.
+void check_folder(const TrainOptions& options) {
+  using scoresde::detail::require;
+  const bool holds_run = std::filesystem::exists(options.out / "checkpoint.safetensors");
+  require(!options.resume || holds_run, "--resume: ", options.out.string(),
+          " holds no checkpoint.safetensors to continue from");
+  require(options.resume || !holds_run, "--out: ", options.out.string(),
+          " holds a run already; continue it with --resume or choose another folder");
+  require(!options.data.empty(), "--data is missing: the folder with data_batch_1.bin");
+  require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
+          " is not a folder");
+  scoresde::io::require_writable_folder(options.out);
+}
+
+/// Writes the averaged weights of the run's checkpoint as a file to sample from.
+void export_ema(const TrainOptions& options) {
+  const auto checkpoint = options.out / "checkpoint.safetensors";
+  const auto configuration = scoresde::read_configuration(checkpoint);
+  const auto graph = scoresde::nn::unet(scoresde::network_of(configuration));
+  std::vector<float> weights(graph.parameters().size());
+  scoresde::load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
+  const std::uint64_t step = scoresde::read_step(checkpoint);
+  scoresde::save_weights(options.export_ema, graph.parameters(), std::span<const float>(weights),
+                         configuration, step);
+  std::cout << options.export_ema.string() << " holds the EMA weights of step " << step << ", "
+            << std::filesystem::file_size(options.export_ema) << " bytes\n";
+}
+
+int run(const TrainOptions& options) {
+  if (!options.export_ema.empty()) {
+    export_ema(options);
+    return 0;
+  }
+  const cifar10::Preset preset = cifar10::chosen_preset(options);
+  check_folder(options);
+  cifar10::visit_sde(preset, [&](auto sde) { cifar10::TrainRun(options, preset, sde)(); });
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Trains a score-based generative model on CIFAR-10 on the CPU.", "cifar10_train");
+  app.footer(
+      "Example: an hour of training, then an hour more\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --resume\n"
+      "Ctrl-C saves before it ends. cifar10_sample draws from run/checkpoint.safetensors.");
+  TrainOptions options;
+  cifar10::add_train_options(app, options);
+  return cifar10::run_program(app, argc, argv, [&] { return run(options); });
+}

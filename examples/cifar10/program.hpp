@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/// What the CIFAR-10 programs share at their edges: exit statuses, signals, threads.
+#pragma once
+
+#include <charconv>
+#include <csignal>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <system_error>
+
+#include <CLI/CLI.hpp>
+
+#include <scoresde/nn/presets.hpp>
+
+namespace cifar10 {
+
+namespace detail {
+inline volatile std::sig_atomic_t stop_signal = 0;
+}
+
+/// From now on the first SIGINT or SIGTERM only asks to stop; a second one kills as usual.
+inline void catch_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) { detail::stop_signal = signal; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+/// Whether a signal has asked to stop.
+inline bool stop_requested() { return detail::stop_signal != 0; }
+
+/// The presets' names, for --help.
+inline std::string preset_names() {
+  std::string names;
+  for (const auto& preset : scoresde::nn::presets())
+    names += (names.empty() ? "" : ", ") + preset.name;
+  return names;
+}
+
+/// Accepts whole numbers from `least` to `most`; without it CLI11 wraps negative numbers around.
+inline CLI::Validator natural_number(std::uint64_t least, std::uint64_t most = ~std::uint64_t{0}) {
+  const std::string allowed =
+      "it must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  return CLI::Validator(
+      [least, most, allowed](const std::string& text) {
+        std::uint64_t value = 0;
+        const char* last = text.data() + text.size();
+        const auto [end, code] = std::from_chars(text.data(), last, value);
+        const bool fits = code == std::errc{} && end == last && value >= least && value <= most;
+        return fits ? std::string() : "'" + text + "': " + allowed;
+      },
+      "");
+}
+
+/// Accepts finite numbers above 0.
+inline CLI::Validator positive_number() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double value = 0;
+        const bool fits = CLI::detail::lexical_cast(text, value) && value > 0 && value < 1e300;
+        return fits ? std::string() : "'" + text + "': it must be a number above 0";
+      },
+      "");
+}
+
+/// Parses the command line and runs the program; every failure becomes one line on stderr and a
+/// non-zero status.
+template <class Program>
+int run_program(CLI::App& app, int argc, char** argv, Program program) {
+  try {
+    app.parse(argc, argv);
+    return program();
+  } catch (const CLI::ParseError& failure) {
+    return app.exit(failure);
+  } catch (const std::exception& failure) {
+    std::cout << std::flush;
+    std::cerr << app.get_name() << ": " << failure.what() << '\n';
+    return 1;
+  }
+}
+
+}  // namespace cifar10

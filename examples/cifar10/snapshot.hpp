@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/// A small grid of samples, to see during training how far the network is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/io/image_grid.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/state/host_state.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace cifar10 {
+
+/// Draws 16 pictures by Euler-Maruyama, always from the same noise, so that snapshots of a run can
+/// be compared.
+template <class Ops, class S>
+class Snapshot {
+ public:
+  static constexpr std::size_t pictures = 16;
+
+  Snapshot(const scoresde::nn::Graph& graph, S sde, std::size_t steps, bool centered, Ops ops)
+      : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
+        sampler_(sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{},
+                 scoresde::uniform_grid(sde, steps)),
+        centered_(centered) {}
+
+  /// Samples with these parameters and writes the grid.
+  void write(const std::filesystem::path& path, std::span<const typename Ops::Scalar> parameters,
+             std::uint64_t seed) {
+    using State = scoresde::HostState<typename Ops::Scalar>;
+    scoresde::nn::ScoreNetwork<Ops, S> model(network_, parameters, sampler_.sde());
+    State x({pictures, model.dim()});
+    sampler_.sample(model, x, scoresde::Noise{.seed = seed});
+    const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered_};
+    scoresde::io::write_image_grid(path, grid,
+                                   std::span<const typename Ops::Scalar>(x.data(), x.size()));
+  }
+
+ private:
+  scoresde::nn::Network<Ops> network_;
+  scoresde::PredictorCorrector<S, scoresde::EulerMaruyama, scoresde::NoCorrector> sampler_;
+  bool centered_;
+};
+
+}  // namespace cifar10
