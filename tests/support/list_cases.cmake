@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+cmake_minimum_required(VERSION 3.24)
 # Writes the ctest list of one Catch2 executable: every case a test, its tags [golden] and [slow] labels.
 
 # The names of the cases that match `spec`, one a line (Catch2 2 returns their count as exit status).

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// The accept list: every part that is shipped is a model of its concept.
+#include <scoresde/scoresde.hpp>
+#if defined(WITH_EIGEN)
+#include <scoresde/eigen/eigen.hpp>
+#endif
+#if defined(WITH_XTENSOR)
+#include <scoresde/xtensor/xtensor.hpp>
+#endif
+
+namespace {
+
+using namespace scoresde;
+
+// SDEs, with every predictor and corrector on each.
+template <class S>
+constexpr bool complete() {
+  static_assert(Sde<S>);
+  static_assert(Predictor<EulerMaruyama, S> && Predictor<ReverseDiffusion, S>);
+  static_assert(Predictor<Ancestral, S> && Predictor<NoPredictor, S>);
+  static_assert(Corrector<Langevin, S> && Corrector<AnnealedLangevin, S>);
+  static_assert(Corrector<NoCorrector, S>);
+  static_assert(predictor_corrector_fits<S, EulerMaruyama, Langevin>);
+  return true;
+}
+static_assert(complete<VpSde>() && complete<VeSde>() && complete<SubVpSde>());
+static_assert(complete<DiscreteVpSde>() && complete<DiscreteVeSde>());
+static_assert(complete<DiscreteSubVpSde>());
+static_assert(!predictor_corrector_fits<VpSde, Langevin, EulerMaruyama>);
+
+// States and models.
+template <class X>
+constexpr bool serves() {
+  static_assert(State<X> && Backend<decltype(backend(std::declval<const X&>()))>);
+  static_assert(ScoreModel<Gaussian<VpSde>, X> && ScoreModel<GaussianMixture<VeSde>, X>);
+  static_assert(PerSampleScoreModel<Gaussian<SubVpSde>, X>);
+  static_assert(NoiseSource<Noise, X>);
+  return true;
+}
+static_assert(serves<HostState<float>>() && serves<HostState<double>>());
+
+// Runge-Kutta methods and integrators.
+static_assert(RungeKuttaMethod<Euler> && RungeKuttaMethod<Heun>);
+static_assert(RungeKuttaMethod<RungeKutta4> && RungeKuttaMethod<DormandPrince54>);
+template <class I>
+constexpr bool integrates =
+    OdeIntegrator<I, ProbabilityFlowField<VpSde, Gaussian<VpSde>>, HostState<double>>;
+static_assert(integrates<ExplicitRungeKutta<Heun>> && integrates<ExplicitRungeKutta<RungeKutta4>>);
+static_assert(integrates<AdaptiveRungeKutta<DormandPrince54>>);
+
+// What a sampler is: const, stateless, shareable.
+static_assert(std::copyable<PredictorCorrector<VpSde, Ancestral, NoCorrector>>);
+static_assert(std::copyable<ProbabilityFlow<VpSde, AdaptiveRungeKutta<>>>);
+
+#if defined(WITH_EIGEN)
+static_assert(serves<Eigen::ArrayXXf>() && serves<Eigen::ArrayXXd>());
+static_assert(nn::NetworkOps<eigen::Ops<float>> && nn::NetworkOps<eigen::Ops<double>>);
+using Network = nn::ScoreNetwork<eigen::Ops<float>, VpSde>;
+static_assert(ScoreModel<Network, HostState<float>>);
+static_assert(PerSampleScoreModel<Network, HostState<float>>);
+static_assert(TrainableScoreModel<Network, HostState<float>>);
+#endif
+#if defined(WITH_XTENSOR)
+static_assert(serves<xt::xarray<float>>() && serves<xt::xarray<double>>());
+#endif
+
+}  // namespace
+
+int main() { return 0; }

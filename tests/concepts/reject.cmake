@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+cmake_minimum_required(VERSION 3.24)
+# Compiles the sources of wrong combinations: each must be refused, in the sentence that follows its line
+# "// expect: " and its continuation. With `document`, the compiler's sentences are written there, one section a case.
+
+set(page "What does not fit does not compile. The sentences below are the compiler's.\n")
+foreach(source ${sources})
+  file(STRINGS ${source} lines ENCODING UTF-8)
+  list(GET lines 1 reason)
+  string(REGEX REPLACE "^/// " "" reason "${reason}")
+  file(READ ${source} text)
+  string(REGEX MATCH "// expect: [^\n]+(\n// [^\n]+)*" expected "${text}")
+  string(REGEX REPLACE "^// expect: " "" expected "${expected}")
+  string(REPLACE "\n// " " " expected "${expected}")
+  execute_process(COMMAND ${compiler} -std=c++20 -fsyntax-only ${options} ${source} RESULT_VARIABLE status
+                  OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  get_filename_component(name ${source} NAME_WE)
+  if(status EQUAL 0)
+    message(FATAL_ERROR "${name} compiles; it should be refused: ${reason}")
+  endif()
+  string(FIND "${output}" "${expected}" at)
+  if(expected STREQUAL "" OR at EQUAL -1)
+    message(FATAL_ERROR "${name} is refused, but not by the sentence\n  ${expected}\nThe compiler says:\n${output}")
+  endif()
+  string(SUBSTRING "${output}" ${at} -1 sentence)
+  string(REGEX REPLACE "\n.*" "" sentence "${sentence}")
+  message(STATUS "${name}: ${sentence}")
+  string(APPEND page "\n### ${name}\n\n${reason}\n\n    error: ${sentence}\n")
+endforeach()
+if(document)
+  file(WRITE ${document} "${page}")
+  message(STATUS "written to ${document}")
+endif()

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// A corrector does not move in time, so it cannot stand in the predictor's place.
+// expect: PredictorCorrector: the second argument is no predictor for this SDE; it needs
+// coefficients(sde, TimeStep)
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  scoresde::PredictorCorrector sampler(scoresde::VpSde{}, scoresde::Langevin{},
+                                       scoresde::NoCorrector{},
+                                       scoresde::uniform_grid(1, 1e-3, 10));
+}

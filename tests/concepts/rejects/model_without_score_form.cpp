@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/// A network's raw output is no score until score_form says what it means.
+// expect: ProbabilityFlow: the model is no score model for this state; it needs evaluate(x, t,
+// output) and score_form(t)
+#include <scoresde/scoresde.hpp>
+
+struct RawNetwork {
+  void evaluate(const scoresde::HostState<double>& x, double, scoresde::HostState<double>& output) {
+    output = x;
+  }
+};
+
+int main() {
+  scoresde::ProbabilityFlow flow(scoresde::VpSde{}, scoresde::AdaptiveRungeKutta<>{});
+  scoresde::HostState<double> x({.samples = 1, .dim = 2});
+  flow.sample(RawNetwork{}, x, scoresde::Noise{});
+}

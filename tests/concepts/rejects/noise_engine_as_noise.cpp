@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/// An engine that advances gives other pictures in another batch; noise here is named, not drawn.
+// expect: PredictorCorrector: the noise is no noise source; it needs draw(index)
+#include <random>
+
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  const scoresde::VpSde sde;
+  scoresde::PredictorCorrector sampler(sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{},
+                                       scoresde::uniform_grid(1, 1e-3, 10));
+  scoresde::HostState<double> x({.samples = 1, .dim = 2});
+  scoresde::Gaussian model(sde, {0, 0}, {1, 0, 0, 1});
+  scoresde::Workspace<scoresde::HostState<double>, 1> work(x);
+  sampler.integrate(model, x, std::minstd_rand(1), work);
+}

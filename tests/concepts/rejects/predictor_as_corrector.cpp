@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// A predictor has no rule for the norms at fixed t.
+// expect: PredictorCorrector: the third argument is no corrector for this SDE; it needs steps,
+// needs_norms and rule(sde, t)
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  scoresde::PredictorCorrector sampler(scoresde::VpSde{}, scoresde::Ancestral{},
+                                       scoresde::EulerMaruyama{},
+                                       scoresde::uniform_grid(1, 1e-3, 10));
+}
