@@ -90,8 +90,8 @@ TEST_CASE("times outside [0, T] and impossible schedules are refused") {
 }
 
 TEST_CASE("errors name the argument and the value found") {
-  CHECK_THROWS_WITH(VeSde({.sigma_min = -3}), Catch::Contains("sigma_min is -3"));
-  CHECK_THROWS_WITH(VpSde().marginal_prob(7), Catch::Contains("time 7"));
+  CHECK_THROWS_WITH(VeSde({.sigma_min = -3}), Catch::Matchers::Contains("sigma_min is -3"));
+  CHECK_THROWS_WITH(VpSde().marginal_prob(7), Catch::Matchers::Contains("time 7"));
 }
 
 TEST_CASE("transitions compose to the marginal") {

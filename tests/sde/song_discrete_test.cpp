@@ -72,7 +72,7 @@ TEST_CASE("Langevin's scale is the squared decay of a step") {
 }
 
 TEST_CASE("steps that are not one level long and impossible chains are refused") {
-  CHECK_THROWS_WITH(DiscreteVpSde(N).discretize({1, 0.99}), Catch::Contains("levels"));
+  CHECK_THROWS_WITH(DiscreteVpSde(N).discretize({1, 0.99}), Catch::Matchers::Contains("levels"));
   CHECK_THROWS_AS(DiscreteVeSde(N).discretize({0.5, 0.6}), Error);
   CHECK_THROWS_AS(DiscreteSubVpSde(N).discretize({0.5, 0.4999}), Error);
   CHECK_THROWS_AS(DiscreteVeSde(1), Error);

@@ -48,7 +48,7 @@ TEST_CASE("empty, non-monotone and non-finite grids are refused by name") {
   using List = std::vector<double>;
   CHECK_THROWS_AS(TimeGrid(List{}), Error);
   CHECK_THROWS_AS(TimeGrid(List{1}), Error);
-  CHECK_THROWS_WITH(TimeGrid(List{1, 0.5, 0.7}), Catch::Contains("monotone"));
+  CHECK_THROWS_WITH(TimeGrid(List{1, 0.5, 0.7}), Catch::Matchers::Contains("monotone"));
   CHECK_THROWS_AS(TimeGrid(List{1, 1}), Error);
   CHECK_THROWS_AS(TimeGrid(List{1, 0.5, 0.5}), Error);
   CHECK_THROWS_AS(TimeGrid(List{1, std::nan(""), 0}), Error);
@@ -59,8 +59,8 @@ TEST_CASE("empty, non-monotone and non-finite grids are refused by name") {
 }
 
 TEST_CASE("steps = 0 and eps outside [0, T) are refused by name") {
-  CHECK_THROWS_WITH(uniform_grid(1, 1e-3, 0), Catch::Contains("steps is 0"));
-  CHECK_THROWS_WITH(uniform_grid(1, 1, 10), Catch::Contains("eps is 1"));
+  CHECK_THROWS_WITH(uniform_grid(1, 1e-3, 0), Catch::Matchers::Contains("steps is 0"));
+  CHECK_THROWS_WITH(uniform_grid(1, 1, 10), Catch::Matchers::Contains("eps is 1"));
   CHECK_THROWS_AS(uniform_grid(1, 2, 10), Error);
   CHECK_THROWS_AS(uniform_grid(1, -0.1, 10), Error);
   CHECK_THROWS_AS(song_grid(1, 1, 10), Error);
