@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/trainable_score_model.hpp>
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
