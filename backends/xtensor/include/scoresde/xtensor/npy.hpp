@@ -190,7 +190,8 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values,
                             values.size(), " values do not fill the shape given");
   std::string dictionary =
       "{'descr': '" + std::string(detail::npy_type<T>()) + "', 'fortran_order': False, 'shape': (";
-  for (const std::size_t extent : shape) dictionary += std::to_string(extent) + ", ";
+  for (const std::size_t extent : shape)
+    dictionary += std::to_string(extent) + (shape.size() == 1 ? "," : ", ");
   if (shape.size() > 1) dictionary.resize(dictionary.size() - 2);
   dictionary += "), }";
   constexpr std::size_t prefix = 10, alignment = 64;

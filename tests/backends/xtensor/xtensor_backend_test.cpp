@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include <vector>
+
+#include <scoresde/testing/backend_conformance.hpp>
+#include <scoresde/xtensor/xtensor_backend.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+const std::vector<std::string> nothing;
+
+}  // namespace
+
+TEST_CASE("xtensor containers conform in float and double") {
+  for (const auto [samples, dim] : testing::awkward_extents) {
+    CHECK(testing::check_backend(xt::xtensor<float, 2>(xt::zeros<float>({samples, dim}))) ==
+          nothing);
+    CHECK(testing::check_backend(xt::xarray<double>(xt::zeros<double>({samples, dim}))) == nothing);
+  }
+}
+
+TEST_CASE("a batch of images conforms, in a fixed and in a free number of axes") {
+  CHECK(testing::check_backend(xt::xtensor<float, 4>(xt::zeros<float>({2, 3, 5, 7}))) == nothing);
+  CHECK(testing::check_backend(xt::xarray<float>(xt::zeros<float>({3, 1, 4, 4}))) == nothing);
+}
+
+TEST_CASE("the leading axis counts the samples") {
+  CHECK(extents(xt::xtensor<float, 4>(xt::zeros<float>({2, 3, 5, 7}))) == Extents{2, 105});
+  CHECK(extents(xt::xtensor<double, 1>(xt::zeros<double>({6}))) == Extents{6, 1});
+}
+
+TEST_CASE("make_like keeps the axes of an image") {
+  const xt::xarray<float> x = xt::ones<float>({2, 3, 5, 7});
+  const xt::xarray<float> y = backend(x).make_like(x);
+  CHECK((y.shape() == x.shape()));
+  CHECK(xt::all(xt::equal(y, 0.0f)));
+}
+
+TEST_CASE("sample k of a batch is the image [k, c, h, w] of the memory law") {
+  xt::xtensor<float, 4> x = xt::zeros<float>({2, 3, 4, 5});
+  const NoiseDraw draw = Noise{.seed = 8}.draw(1);
+  backend(x).assign(x, std::span<const Term<xt::xtensor<float, 4>>>(), NoiseTerm{1, draw});
+  float z[60];
+  fill_normal(z, draw, 1, 0);
+  CHECK(x(1, 2, 3, 4) == z[59]);
+  CHECK(x(1, 1, 0, 2) == z[22]);
+}
+
+TEST_CASE("an xtensor container without axes is refused") {
+  const xt::xarray<float> x(1.0f);
+  CHECK_THROWS_AS(extents(x), Error);
+}
