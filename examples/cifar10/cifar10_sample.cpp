@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_sample: draws pictures from a checkpoint by any sampler of the library.
+#include <filesystem>
+#include <string>
+
+#include "sample_run.hpp"
+
+namespace {
+
+using cifar10::SampleOptions;
+
+/// The value under `key`, or `fallback` where the file was not written by cifar10_train.
+std::string setting_or(const scoresde::nn::FlatConfig& configuration, const std::string& key,
+                       const std::string& fallback) {
+  const auto found = configuration.find(key);
+  return found == configuration.end() ? fallback : found->second;
+}
+
+int run(SampleOptions options) {
+  if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
+  const auto configuration = scoresde::read_configuration(options.checkpoint);
+  cifar10::SamplerChoice& choice = options.sampler;
+  if (choice.predictor.empty())
+    choice.predictor = setting_or(configuration, "program.predictor", "euler_maruyama");
+  if (choice.corrector.empty())
+    choice.corrector = setting_or(configuration, "program.corrector", "none");
+  scoresde::visit_sde(configuration, [&](const auto& sde) {
+    if (choice.eps == 0) choice.eps = sde.t_min();
+    cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
+      cifar10::SampleRun program(options, configuration, sde);
+      scoresde::io::require_writable_folder(options.out);
+      program(sampler);
+    });
+  });
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Draws pictures from a score-based generative model of CIFAR-10 on the CPU.",
+               "cifar10_sample");
+  app.footer(
+      "Examples\n"
+      "  cifar10_sample --out pictures\n"
+      "  cifar10_sample --out pictures --checkpoint run/checkpoint.safetensors --steps 500\n"
+      "  cifar10_sample --out pictures --predictor reverse_diffusion --corrector langevin\n"
+      "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
+      "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
+  SampleOptions options;
+  cifar10::add_sample_options(app, options);
+  return cifar10::run_program(app, argc, argv, [&] { return run(options); });
+}
