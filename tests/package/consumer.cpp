@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/// A user's program: the core, and every component that he asked for.
+#include <cstdio>
+
+#include <scoresde/scoresde.hpp>
+#if defined(CONSUMER_EIGEN)
+#include <scoresde/eigen/eigen.hpp>
+#endif
+#if defined(CONSUMER_XTENSOR)
+#include <scoresde/xtensor/xtensor.hpp>
+#endif
+#if defined(CONSUMER_IO)
+#include <scoresde/io/io.hpp>
+#include <scoresde/train/checkpoint.hpp>
+#endif
+
+int main() {
+  const scoresde::VpSde sde;
+  scoresde::Gaussian score(sde, {1.0, -1.0}, {0.25, 0.25});
+  scoresde::PredictorCorrector sampler(sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
+                                       scoresde::uniform_grid(sde, 100));
+  scoresde::HostState<double> x({.samples = 4, .dim = 2});
+  sampler.sample(score, x, scoresde::Noise{.seed = 1});
+  for (const std::size_t k : {0, 1, 2, 3}) std::printf("%+.3f %+.3f\n", x(k, 0), x(k, 1));
+  return SCORESDE_VERSION_MAJOR * 100 + SCORESDE_VERSION_MINOR == EXPECTED_VERSION ? 0 : 1;
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# The options of a component: AUTO says why it is off, ON makes a missing package an error, OFF is said.
+cmake_minimum_required(VERSION 3.24)
+
+# configure(<words that must be printed> <must it fail> <option>...)
+function(configure words fails)
+  file(REMOVE_RECURSE ${work})
+  execute_process(
+    COMMAND ${CMAKE_COMMAND} -S ${source} -B ${work} -G ${generator} -DCMAKE_CXX_COMPILER=${compiler}
+            -DSCORESDE_BUILD_TESTS=OFF -DSCORESDE_BUILD_EXAMPLES=OFF -DSCORESDE_BUILD_BENCHMARKS=OFF ${ARGN}
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  string(REGEX REPLACE "[ \n]+" " " flat "${output}")
+  string(FIND "${flat}" "${words}" at)
+  if(at EQUAL -1 OR (fails AND status EQUAL 0) OR (NOT fails AND NOT status EQUAL 0))
+    message(FATAL_ERROR "cmake ${ARGN} should print '${words}' and give status 0 unless ${fails}; it gave ${status}:\n"
+                        "${output}")
+  endif()
+  message(STATUS "${words}")
+endfunction()
+
+configure("scoresde::eigen off: Eigen3 not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+configure("scoresde::io off: PNG not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_PNG=ON)
+configure("scoresde::xtensor off: SCORESDE_BACKEND_XTENSOR=OFF" FALSE -DSCORESDE_BACKEND_XTENSOR=OFF)
+configure("SCORESDE_BACKEND_EIGEN is ON, but CMake finds no Eigen3" TRUE -DSCORESDE_BACKEND_EIGEN=ON
+          -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
+configure("SCORESDE_IO is ON, but CMake finds no nlohmann_json" TRUE -DSCORESDE_IO=ON
+          -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON)

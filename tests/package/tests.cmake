@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# The consumer project as tests: with the core alone, and with every component that is on.
+
+set(on "")
+foreach(component eigen xtensor io)
+  if(TARGET scoresde_${component})
+    list(APPEND on ${component})
+  endif()
+endforeach()
+list(JOIN on "," on)
+
+function(add_consumer name way components)
+  string(MAKE_C_IDENTIFIER "${name}" folder)
+  add_test(NAME "package: ${name}"
+           COMMAND ${CMAKE_COMMAND} -D way=${way} -D components=${components} -D version=${PROJECT_VERSION}
+                   -D source=${PROJECT_SOURCE_DIR} -D build=${PROJECT_BINARY_DIR}
+                   -D work=${CMAKE_CURRENT_BINARY_DIR}/package/${folder} -D generator=${CMAKE_GENERATOR}
+                   -D compiler=${CMAKE_CXX_COMPILER} -P ${CMAKE_CURRENT_SOURCE_DIR}/package/way.cmake)
+  set_tests_properties("package: ${name}" PROPERTIES LABELS "quick;checks" TIMEOUT 300)
+endfunction()
+
+add_consumer("find_package of the core" find_package "")
+add_consumer("find_package of every component" find_package "${on}")
+add_consumer("add_subdirectory" add_subdirectory "${on}")
+add_consumer("FetchContent" FetchContent "${on}")
+
+add_test(NAME "package: options say what is on and why not"
+         COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
+                 -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
+                 -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
+set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;checks" TIMEOUT 300)

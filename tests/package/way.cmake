@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Configures, builds and runs the consumer project one way, in a folder of its own.
+cmake_minimum_required(VERSION 3.24)
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "${command}\n${output}")
+  endif()
+  message("${output}")
+endfunction()
+
+set(folder ${work}/${way})
+file(REMOVE_RECURSE ${folder})
+string(REPLACE "," ";" list "${components}")
+set(options -DWAY=${way} -DEXPECTED_VERSION=${version} "-DCOMPONENTS=${list}" -DSCORESDE_SOURCE=${source})
+if(way STREQUAL "find_package")
+  run(${CMAKE_COMMAND} --install ${build} --prefix ${folder}/prefix)
+  list(APPEND options -DCMAKE_PREFIX_PATH=${folder}/prefix)
+endif()
+run(${CMAKE_COMMAND} -S ${source}/tests/package -B ${folder}/build -G ${generator} -DCMAKE_CXX_COMPILER=${compiler}
+    ${options})
+run(${CMAKE_COMMAND} --build ${folder}/build)
+run(${folder}/build/consumer)
