@@ -37,7 +37,7 @@ void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool t
   const std::size_t rows = transposed ? op.in_channels : op.out_channels;
   const std::size_t depth = transposed ? op.out_channels : op.in_channels;
   for (std::size_t block = 0; block < rows; block += tile_rows) {
-    const std::size_t count = std::min<std::size_t>(tile_rows, rows - block);
+    const std::size_t count = std::min(tile_rows, rows - block);
     for (std::size_t r = 0; r < tile_rows; ++r)
       for (std::size_t d = 0; d < depth; ++d)
         for (std::size_t tap = 0; tap < at.taps; ++tap) {
@@ -107,8 +107,7 @@ struct TileRow {
       gather_bias(biases, w, sample, channel, bias);
       multiply(packed + channel * w.depth(),
                TileTarget<T>{out + channel * plane, static_cast<std::ptrdiff_t>(plane),
-                             std::min<std::size_t>(tile_rows, w.outputs - channel), columns, bias,
-                             accumulate});
+                             std::min(tile_rows, w.outputs - channel), columns, bias, accumulate});
     }
   }
 };

@@ -21,14 +21,14 @@
 namespace scoresde::eigen::detail {
 
 /// Packets of output channels that one pass handles: nine taps times these must fit the registers.
-inline constexpr int channel_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 2 : 1;
+inline constexpr std::size_t channel_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 2 : 1;
 
 template <class T>
 inline constexpr std::size_t channel_block = channel_packets* lanes<T>;
 
 /// Where the inputs of one pass lie: pixel (i, j) and offset k at start + offset[k] + i·row +
 /// j·column.
-template <class T, int Count>
+template <class T, std::size_t Count>
 struct Taps {
   const T* start[Count];
   std::size_t height, width;
@@ -36,12 +36,12 @@ struct Taps {
 };
 
 /// sums[k, o] += Σ_pixels taps[k][pixel]·dy[pixel, o] for one block of output channels.
-template <class T, int Count, int... K>
+template <class T, std::size_t Count, std::size_t... K>
 void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
-                        std::integer_sequence<int, K...>) {
+                        std::index_sequence<K...>) {
   using namespace Eigen::internal;
   Packet<T> sum[Count][channel_packets];
-  for (int j = 0; j < channel_packets; ++j)
+  for (std::size_t j = 0; j < channel_packets; ++j)
     ((sum[K][j] = ploadu<Packet<T>>(sums + K * channel_block<T> + j * lanes<T>)), ...);
   for (std::size_t i = 0; i < taps.height; ++i) {
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * taps.row;
@@ -52,7 +52,7 @@ void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
       (add_row<T, channel_packets>(taps.start[K][at], d, sum[K]), ...);
     }
   }
-  for (int j = 0; j < channel_packets; ++j)
+  for (std::size_t j = 0; j < channel_packets; ++j)
     (pstoreu(sums + K * channel_block<T> + j * lanes<T>, sum[K][j]), ...);
 }
 
@@ -71,7 +71,7 @@ void transpose_channels(const T* dy, std::size_t plane, std::size_t channels, st
   for (std::size_t c = 0; c < channel_block<T>; c += side) {
     std::size_t p = 0;
     for (; c + side <= channels && p + side <= pixels; p += side) {
-      PacketBlock<Packet<T>, lanes<T>> block;
+      PacketBlock<Packet<T>, static_cast<int>(lanes<T>)> block;
       for (std::size_t r = 0; r < side; ++r)
         block.packet[r] = ploadu<Packet<T>>(dy + (c + r) * plane + p);
       ptranspose(block);
@@ -95,7 +95,7 @@ void add_weight_products(const Window& w, const Band<T>& band, std::size_t rows,
   const auto column = static_cast<std::ptrdiff_t>(w.stride);
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(w.stride) * band.row;
   if (w.kernel == 3) {
-    constexpr auto nine = std::make_integer_sequence<int, 9>{};
+    constexpr auto nine = std::make_index_sequence<9>{};
     Taps<T, 9> taps{{}, rows, w.out_w, row, column};
     for (std::size_t c = 0; c < w.channels; ++c, sums += 9 * channel_block<T>) {
       for (std::ptrdiff_t k = 0; k < 9; ++k)
@@ -116,11 +116,11 @@ void add_weight_products(const Window& w, const Band<T>& band, std::size_t rows,
   for (; k + group <= w.depth(); k += group, sums += group * channel_block<T>) {
     Taps<T, group> taps{{}, rows, w.out_w, row, column};
     for (std::size_t i = 0; i < group; ++i) taps.start[i] = start(k + i);
-    add_outer_products<T, group>(taps, dy, sums, std::make_integer_sequence<int, group>{});
+    add_outer_products<T, group>(taps, dy, sums, std::make_index_sequence<group>{});
   }
   for (; k < w.depth(); ++k, sums += channel_block<T>)
     add_outer_products<T, 1>({{start(k)}, rows, w.out_w, row, column}, dy, sums,
-                             std::make_integer_sequence<int, 1>{});
+                             std::make_index_sequence<1>{});
 }
 
 template <class T>

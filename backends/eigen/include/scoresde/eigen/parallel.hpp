@@ -54,7 +54,7 @@ void for_each_part(std::size_t parts, const F& f) {
 /// Calls f(worker, item) once for each item, in any order and on any worker < threads: for items
 /// whose results depend on neither. Items go to whoever is free, so that a busy core delays nobody.
 template <class F>
-void for_each_item(std::size_t threads, std::size_t items, const F& f) {
+void for_each_item([[maybe_unused]] std::size_t threads, std::size_t items, const F& f) {
 #ifdef _OPENMP
   if (const std::size_t workers = std::min(threads, items); workers > 1) {
     const auto count = static_cast<std::int64_t>(items);

@@ -31,7 +31,7 @@ constexpr std::size_t product_scratch(std::size_t rows, std::size_t depth) {
 template <class T>
 void pack_left(const Matrix<const T>& a, std::size_t rows, std::size_t depth, T* packed) {
   for (std::size_t block = 0; block < rows; block += tile_rows) {
-    const std::size_t count = std::min<std::size_t>(tile_rows, rows - block);
+    const std::size_t count = std::min(tile_rows, rows - block);
     for (std::size_t k = 0; k < depth; ++k, packed += tile_rows)
       for (std::size_t r = 0; r < tile_rows; ++r)
         packed[r] = r < count ? a.data[(block + r) * a.row + k * a.column] : T(0);
@@ -69,7 +69,7 @@ void product(std::size_t rows, std::size_t columns, std::size_t depth, const Mat
     const std::size_t width = std::min(tile_columns<T>, columns - j);
     pack_right(b, j, width, depth, panel);
     for (std::size_t i = 0; i < rows; i += tile_rows) {
-      const std::size_t height = std::min<std::size_t>(tile_rows, rows - i);
+      const std::size_t height = std::min(tile_rows, rows - i);
       T* out = c.data + i * c.row + j * c.column;
       if (c.column == 1) {
         multiply_panel(packed + i * depth, panel, depth,

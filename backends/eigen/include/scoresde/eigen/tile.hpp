@@ -32,21 +32,21 @@ using Packet = typename Eigen::internal::packet_traits<T>::type;
 
 /// Elements in a packet.
 template <class T>
-inline constexpr int lanes = Eigen::internal::unpacket_traits<Packet<T>>::size;
+inline constexpr std::size_t lanes = Eigen::internal::unpacket_traits<Packet<T>>::size;
 
 /// Columns of a full tile.
 template <class T>
 inline constexpr std::size_t tile_columns = 2 * lanes<T>;
 
 /// Rows of a tile: two packets in each row must fit the registers beside the operands.
-inline constexpr int tile_rows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 8 : 4;
+inline constexpr std::size_t tile_rows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 8 : 4;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
 /// Where a tile of B lies: packet j of step (d, ty, tx) is at start[j] + d·plane + ty·row + tx.
-template <class T, int Packets>
+template <class T, std::size_t Packets>
 struct TileSource {
   const T* start[Packets];
   std::size_t depth;
@@ -63,20 +63,20 @@ struct TileTarget {
   bool accumulate;
 };
 
-template <class T, int Packets>
+template <class T, std::size_t Packets>
 using TileSums = Packet<T>[tile_rows][Packets];
 
 /// sums[r, j] += a[r]·b[j] for one row r.
-template <class T, int Packets>
+template <class T, std::size_t Packets>
 EIGEN_ALWAYS_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (&sums)[Packets]) {
   const auto value = Eigen::internal::pset1<Packet<T>>(a);
   sums[0] = Eigen::internal::pmadd(value, b[0], sums[0]);
   if constexpr (Packets == 2) sums[1] = Eigen::internal::pmadd(value, b[1], sums[1]);
 }
 
-template <class T, int Packets, int... R>
+template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
-                                   TileSums<T, Packets>& sums, std::integer_sequence<int, R...>) {
+                                   TileSums<T, Packets>& sums, std::index_sequence<R...>) {
   Packet<T> b[Packets];
   b[0] = Eigen::internal::ploadu<Packet<T>>(at[0] + shift);
   if constexpr (Packets == 2) b[1] = Eigen::internal::ploadu<Packet<T>>(at[1] + shift);
@@ -84,49 +84,51 @@ EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], st
 }
 
 /// Runs over depth·Taps² steps. Taps = 3 reads a 3×3 neighbourhood of each plane.
-template <class T, int Packets, int Taps, int... R>
+template <class T, std::size_t Packets, std::ptrdiff_t Taps, std::size_t... R>
 EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
-                                  TileSums<T, Packets>& sums,
-                                  std::integer_sequence<int, R...> rows) {
+                                  TileSums<T, Packets>& sums, std::index_sequence<R...> rows) {
   const T* at[Packets];
-  for (int j = 0; j < Packets; ++j) at[j] = source.start[j];
+  for (std::size_t j = 0; j < Packets; ++j) at[j] = source.start[j];
   ((sums[R][0] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
   if constexpr (Packets == 2) ((sums[R][1] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
   for (std::size_t d = 0; d < source.depth; ++d) {
-    for (int ty = 0; ty < Taps; ++ty) {
+    for (std::ptrdiff_t ty = 0; ty < Taps; ++ty) {
       const std::ptrdiff_t shift = ty * source.row;
       tile_step<T, Packets>(a, at, shift, sums, rows);
       if constexpr (Taps == 3) {
         tile_step<T, Packets>(a + tile_rows, at, shift + 1, sums, rows);
         tile_step<T, Packets>(a + 2 * tile_rows, at, shift + 2, sums, rows);
       }
-      a += Taps * tile_rows;
+      a += static_cast<std::size_t>(Taps) * tile_rows;
     }
     at[0] += source.plane;
     if constexpr (Packets == 2) at[1] += source.plane;
   }
 }
 
-template <class T, int Packets, int... R>
+template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
-                                    std::integer_sequence<int, R...>) {
+                                    std::index_sequence<R...>) {
   using namespace Eigen::internal;
   const auto store = [&](T* out, const Packet<T>& sum, T bias) {
     Packet<T> value = padd(sum, pset1<Packet<T>>(bias));
     if (target.accumulate) value = padd(value, ploadu<Packet<T>>(out));
     pstoreu(out, value);
   };
-  (store(target.out + R * target.row_step, sums[R][0], target.bias[R]), ...);
+  (store(target.out + static_cast<std::ptrdiff_t>(R) * target.row_step, sums[R][0], target.bias[R]),
+   ...);
   if constexpr (Packets == 2)
-    (store(target.out + R * target.row_step + lanes<T>, sums[R][1], target.bias[R]), ...);
+    (store(target.out + static_cast<std::ptrdiff_t>(R) * target.row_step + lanes<T>, sums[R][1],
+           target.bias[R]),
+     ...);
 }
 
 /// One tile of C: the whole of it straight from the registers, a border tile through memory. Never
 /// inlined, as among other code compilers keep the sums in memory.
-template <class T, int Packets, int Taps>
+template <class T, std::size_t Packets, std::ptrdiff_t Taps>
 EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& source,
                                      const TileTarget<T>& target) {
-  constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
+  constexpr auto rows = std::make_index_sequence<tile_rows>{};
   constexpr std::size_t width = Packets * lanes<T>;
   TileSums<T, Packets> sums;
   sum_tile<T, Packets, Taps>(a, source, sums, rows);
@@ -147,7 +149,7 @@ EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& s
 template <class T>
 void multiply_panel(const T* a, const T* panel, std::size_t depth, const TileTarget<T>& target) {
   constexpr auto pitch = static_cast<std::ptrdiff_t>(tile_columns<T>);
-  if (target.columns > static_cast<std::size_t>(lanes<T>))
+  if (target.columns > lanes<T>)
     multiply_tile<T, 2, 1>(a, {{panel, panel + lanes<T>}, depth, pitch, 0}, target);
   else
     multiply_tile<T, 1, 1>(a, {{panel}, depth, pitch, 0}, target);
