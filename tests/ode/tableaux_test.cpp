@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/// Tableaux: their orders and no more, and the order conditions themselves.
+#include <scoresde/ode/butcher_tableau.hpp>
+#include <scoresde/ode/tableaux.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+/// Kutta's third-order method, wrong in one coefficient.
+constexpr ButcherTableau<3> kutta3(double wrong) {
+  return {.a = {{{}, {0.5}, {-1 + wrong, 2 - wrong}}},
+          .b = {1.0 / 6, 2.0 / 3, 1.0 / 6},
+          .c = {0, 0.5, 1},
+          .error = {}};
+}
+
+}  // namespace
+
+TEST_CASE("each method has its order and not the next one") {
+  CHECK(order_residual(Euler::tableau, 1) == 0);
+  CHECK(order_residual(Euler::tableau, 2) > 0.1);
+  CHECK(order_residual(Heun::tableau, 2) == 0);
+  CHECK(order_residual(Heun::tableau, 3) > 0.01);
+  CHECK(order_residual(RungeKutta4::tableau, 4) < 1e-15);
+  CHECK(order_residual(RungeKutta4::tableau, 5) > 1e-3);
+  CHECK(order_residual(DormandPrince54::tableau, 5) < 1e-14);
+  CHECK(order_residual(DormandPrince54::tableau, DormandPrince54::tableau.embedded(), 4) < 1e-14);
+  CHECK(order_residual(DormandPrince54::tableau, DormandPrince54::tableau.embedded(), 5) > 1e-5);
+}
+
+TEST_CASE("the order conditions find a wrong coefficient") {
+  CHECK(order_residual(kutta3(0), 3) < 1e-15);
+  CHECK(order_residual(kutta3(1e-6), 3) > 1e-8);
+  CHECK(order_residual(kutta3(0), 6) > 1e300);
+}
+
+TEST_CASE("the last stage of Dormand-Prince is the first of the next step") {
+  CHECK(DormandPrince54::tableau.first_same_as_last());
+  CHECK_FALSE(RungeKutta4::tableau.first_same_as_last());
+  CHECK_FALSE(Euler::tableau.first_same_as_last());
+  CHECK(DormandPrince54::tableau.stages_of_solution() == 6);
+  CHECK(RungeKutta4::tableau.stages_of_solution() == 4);
+}
