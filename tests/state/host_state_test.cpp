@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/// HostState: the plain lines that define what Backend means.
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+TEST_CASE("element e of sample k lies at k·dim + e") {
+  HostState<double> x({2, 3}, {0, 1, 2, 10, 11, 12});
+  CHECK(x(1, 2) == 12);
+  CHECK(x.data()[4] == 11);
+  CHECK(x[1].size() == 3);
+  CHECK(x[1][0] == 10);
+  CHECK(extents(x) == Extents{2, 3});
+}
+
+TEST_CASE("values that do not fill the extents are refused") {
+  CHECK_THROWS_WITH((HostState<float>({2, 3}, std::vector<float>(5))),
+                    Catch::Matchers::Contains("5 values"));
+}
+
+TEST_CASE("terms of another shape are refused") {
+  using X = HostState<double>;
+  X x({2, 3}), y({3, 2});
+  const std::array<Term<X>, 1> terms{Term<X>{1, &y}};
+  CHECK_THROWS_AS(backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{}), Error);
+}
+
+TEST_CASE("norms, scaled RMS and inner products are those of each sample") {
+  using X = HostState<double>;
+  const X x({2, 2}, {3, 4, 0, -2}), y({2, 2}, {1, 1, 5, 1});
+  std::vector<double> row(2);
+  const std::array<Term<X>, 2> difference{Term<X>{2, &x}, {-1, &y}};
+  backend(x).norms(std::span<const Term<X>>(difference), row);
+  CHECK(row[0] == Approx(std::hypot(5, 7)));
+  CHECK(row[1] == Approx(std::hypot(5, 5)));
+  backend(x).inner(x, y, row);
+  CHECK(row == std::vector<double>{7, -2});
+  backend(x).scaled_rms(x, x, y, 0.5, 1, row);
+  CHECK(row[0] == Approx(std::sqrt((9 / 12.25 + 16 / 20.25) / 2)));
+  CHECK(row[1] == Approx(std::sqrt((0 + 4 / 6.25) / 2)));
+}
+
+TEST_CASE("the norm of a draw is the norm of its elements") {
+  HostState<float> x({3, 301});
+  const NoiseDraw draw = Noise{.seed = 8, .first_sample = 4}.draw(2);
+  std::vector<double> row(3);
+  backend(x).norms(draw, x, row);
+  std::vector<float> z(301);
+  fill_normal(z, draw, 1, 0);
+  double sum = 0;
+  for (const float value : z) sum += double(value) * double(value);
+  CHECK(row[1] == Approx(std::sqrt(sum)).epsilon(1e-14));
+}
