@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --predictor reverse_diffusion --corrector langevin\n"
       "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
       "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
+  app.option_defaults()->take_last();
   SampleOptions options;
   cifar10::add_sample_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] { return run(options); });

@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --resume\n"
       "Ctrl-C saves before it ends. cifar10_sample draws from run/checkpoint.safetensors.");
+  app.option_defaults()->take_last();
   TrainOptions options;
   cifar10::add_train_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] { return run(options); });

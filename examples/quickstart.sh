@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Paints 64 pictures with the bundled CIFAR-10 model: installs what is missing, builds, samples.
+set -euo pipefail
+
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
+  cat <<'HELP'
+bash examples/quickstart.sh [options of cifar10_sample]
+
+On a Debian machine, in this order:
+  1. installs missing packages with apt-get (as root, or with sudo; the list is in tests/packages.sh)
+  2. builds cifar10_sample in build/quickstart
+  3. draws an 8 x 8 grid of pictures from examples/cifar10/cifar10_small.safetensors
+     into build/quickstart/pictures, and prints where it is
+
+Options are passed on and come after the script's own, for example
+  bash examples/quickstart.sh --seed 7 --samples 16
+The folder build/ may be removed at any time.
+HELP
+  exit 0
+fi
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tests/packages.sh
+install_missing_packages "${program_packages[@]}"
+
+build=build/quickstart
+mkdir -p "$build"
+echo "Building cifar10_sample in $build (a minute or two)"
+if ! {
+  cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D SCORESDE_NATIVE=ON \
+    -D SCORESDE_BUILD_TESTS=OFF -D SCORESDE_BUILD_BENCHMARKS=OFF &&
+    cmake --build "$build" --target cifar10_sample
+} >"$build/log.txt" 2>&1; then
+  tail -n 40 "$build/log.txt" >&2
+  echo "The build failed; all of it is in $build/log.txt" >&2
+  exit 1
+fi
+
+program=$build/examples/cifar10/cifar10_sample
+defaults=(--solver heun --steps 18 --samples 64 --batch 16)
+[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/pictures")
+"$program" "${defaults[@]}" "$@"

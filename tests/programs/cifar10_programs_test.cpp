@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_train and cifar10_sample as their users meet them: help, refusals, one run end to end.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "programs/program_runner.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using scoresde::io::read_safetensors;
+using scoresde::test::Outcome;
+using scoresde::test::program_path;
+using scoresde::test::RunningProgram;
+using scoresde::test::TemporaryFolder;
+using scoresde::test::text_of;
+using Words = std::vector<std::string>;
+
+const char* const train_program = "SCORESDE_CIFAR10_TRAIN";
+const char* const sample_program = "SCORESDE_CIFAR10_SAMPLE";
+
+Outcome run(const char* program, const Words& arguments) {
+  const TemporaryFolder folder;
+  return RunningProgram(program_path(program), arguments, folder / "output").wait();
+}
+
+void require_refused(const char* program, const Words& arguments, const Words& words) {
+  const Outcome outcome = run(program, arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status != 0);
+  REQUIRE(outcome.status < 126);
+  for (const std::string& word : words) {
+    INFO("word: " << word);
+    REQUIRE(outcome.says(word));
+  }
+}
+
+Outcome require_success(const char* program, const Words& arguments) {
+  const Outcome outcome = run(program, arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status == 0);
+  return outcome;
+}
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+/// 50,000 made-up records; the five names are one file.
+void make_data(const TemporaryFolder& folder) {
+  std::string bytes(std::size_t{3073} * 10000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = i % 3073 == 0 ? char(i / 3073 % 10) : char((i * 2654435761u >> 13) & 255);
+  const auto first = folder.write("data_batch_1.bin", bytes);
+  for (int i = 2; i <= 5; ++i)
+    std::filesystem::create_hard_link(first, folder / ("data_batch_" + std::to_string(i) + ".bin"));
+}
+
+/// Options of a run so small that a step takes a fraction of a second.
+Words tiny_run(const TemporaryFolder& data, const std::filesystem::path& out) {
+  return {"--data",
+          data.path().string(),
+          "--out",
+          out.string(),
+          "--batch",
+          "2",
+          "--log-every",
+          "1",
+          "--checkpoint-every",
+          "2",
+          "--snapshot-every",
+          "3",
+          "--threads",
+          "2",
+          "--snapshot-steps",
+          "2"};
+}
+
+/// Rows of a log without the seconds, which no two runs share.
+std::map<std::string, std::string> log_rows(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  std::string line;
+  std::getline(stream, line);
+  REQUIRE(line == "step,images,seconds,loss,learning_rate,gradient_norm");
+  std::map<std::string, std::string> rows;
+  while (std::getline(stream, line)) {
+    const auto images = line.find(',') + 1, seconds = line.find(',', images) + 1;
+    const auto loss = line.find(',', seconds);
+    const std::string step = line.substr(0, images - 1);
+    REQUIRE(rows.count(step) == 0);
+    rows[step] = line.substr(images, seconds - images) + line.substr(loss);
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("both programs explain themselves") {
+  for (const char* program : {train_program, sample_program}) {
+    const Outcome help = require_success(program, {"--help"});
+    for (const char* option : {"--out", "--seed", "--batch", "--threads", "xample"})
+      REQUIRE(help.says(option));
+  }
+}
+
+TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "run").string(), data = (folder / "data").string();
+  const Words usual{"--out", out, "--data", data};
+  require_refused(train_program, {}, {"--out"});
+  require_refused(train_program, {"--out", out}, {"--data"});
+  require_refused(train_program, usual, {data, "not a folder"});
+  require_refused(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
+  require_refused(train_program, usual + Words{"--resume"}, {"--resume", "no checkpoint"});
+  require_refused(train_program, usual + Words{"--batch", "-3"}, {"--batch", "-3"});
+  require_refused(train_program, usual + Words{"--lr", "nan"}, {"--lr", "nan"});
+  require_refused(train_program, usual + Words{"--minutes", "soon"}, {"--minutes", "soon"});
+  require_refused(train_program, usual + Words{"--batch", "4", "--network-batch", "3"},
+                  {"--network-batch", "divide"});
+  require_refused(train_program, usual + Words{"--itterations", "3"}, {"--itterations"});
+  require_refused(train_program, {"--out", out, "--export-ema", out + "/ema"}, {"does not exist"});
+  std::filesystem::create_directory(folder / "data");
+  require_refused(train_program, usual, {"data_batch_1.bin", "does not exist"});
+  require_refused(train_program, {"--data", data, "--out", "/proc/self/run"}, {"/proc/self/run"});
+  REQUIRE_FALSE(std::filesystem::exists(folder / "run" / "train_log.csv"));
+}
+
+TEST_CASE("cifar10_sample refuses what it cannot do, and leaves nothing behind") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "pictures").string();
+  const auto with = [&](const Words& more) { return Words{"--out", out} + more; };
+  require_refused(sample_program, {}, {"--out"});
+  require_refused(sample_program, with({"--steps", "0"}), {"--steps", "0"});
+  require_refused(sample_program, with({"--snr", "-0.1"}), {"--snr", "-0.1"});
+  require_refused(sample_program, with({"--solver", "magic"}), {"magic", "dopri5"});
+  require_refused(sample_program, with({"--predictor", "magic"}), {"magic", "ancestral"});
+  require_refused(sample_program, with({"--corrector", "magic"}), {"magic", "langevin"});
+  require_refused(sample_program, with({"--checkpoint", out + "/none"}), {"none", "not exist"});
+  const auto text = folder.write("text", "this is no checkpoint at all");
+  require_refused(sample_program, with({"--checkpoint", text.string()}), {"text", "header"});
+  const auto empty = folder.write("empty", "");
+  require_refused(sample_program, with({"--checkpoint", empty.string()}), {"empty"});
+  scoresde::io::TensorFile foreign;
+  const std::vector<float> weights(4);
+  foreign.set<float>("encoder.weight", {2, 2}, weights);
+  write_safetensors(folder / "foreign", foreign);
+  require_refused(sample_program, with({"--checkpoint", (folder / "foreign").string()}),
+                  {"foreign", "format"});
+  REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
+}
+
+TEST_CASE("a run stopped and resumed is the run that was never stopped, and can be sampled") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto whole = folder / "whole", parts = folder / "parts";
+  const Outcome told =
+      require_success(train_program, tiny_run(data, whole) + Words{"--iterations", "5"});
+  for (const char* word : {"cifar10_small", "parameters", "seed", "MiB of workspace", "threads"})
+    REQUIRE(told.says(word));
+  require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "3"});
+  require_refused(train_program, tiny_run(data, parts), {"holds a run already", "--resume"});
+  require_refused(train_program, tiny_run(data, parts) + Words{"--resume", "--lr", "0.5"},
+                  {"learning_rate", "0.5"});
+  require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "5", "--resume"});
+  REQUIRE(text_of(whole / "checkpoint.safetensors") == text_of(parts / "checkpoint.safetensors"));
+  REQUIRE(log_rows(whole / "train_log.csv").size() == 5);
+  REQUIRE(log_rows(whole / "train_log.csv") == log_rows(parts / "train_log.csv"));
+  REQUIRE(std::filesystem::exists(whole / "snapshot_0000003.png"));
+
+  // rows past the checkpoint are dropped and computed again
+  std::ofstream(parts / "train_log.csv", std::ios::app) << "6,12,1,9,9,9\n";
+  require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "6", "--resume"});
+  REQUIRE(log_rows(parts / "train_log.csv").size() == 6);
+  REQUIRE(text_of(parts / "train_log.csv").find("9,9,9") == std::string::npos);
+
+  const std::string weights = (folder / "ema.safetensors").string();
+  require_success(train_program, {"--out", whole.string(), "--export-ema", weights});
+  REQUIRE(std::filesystem::file_size(weights) <= 8'000'000);
+  const auto pictures = [&](const std::string& from, const Words& more) {
+    const auto out = folder / "pictures";
+    require_success(sample_program,
+                    Words{"--checkpoint", from, "--out", out.string(), "--steps", "2"} + more);
+    REQUIRE(std::filesystem::exists(out / "samples.png"));
+    return read_safetensors(out / "samples.safetensors").at("samples");
+  };
+  const auto run_file = (whole / "checkpoint.safetensors").string();
+  const auto four = pictures(run_file, {"--samples", "4"});
+  REQUIRE(four.shape == std::vector<std::size_t>{4, 3, 32, 32});
+  // exported weights, another batch size and another first picture change nothing
+  REQUIRE(four.bytes == pictures(weights, {"--samples", "4", "--batch", "3"}).bytes);
+  const auto last = pictures(weights, {"--samples", "1", "--first-sample", "3"});
+  REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(), four.bytes.end() - 12288));
+  REQUIRE(four.bytes != pictures(weights, {"--samples", "4", "--seed", "7"}).bytes);
+}
+
+TEST_CASE("every sampler by name draws finite pictures") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto run_folder = folder / "run";
+  require_success(train_program, tiny_run(data, run_folder) + Words{"--iterations", "1"});
+  const Words usual{"--checkpoint", (run_folder / "checkpoint.safetensors").string(),
+                    "--out",        (folder / "pictures").string(),
+                    "--samples",    "1",
+                    "--steps",      "2"};
+  std::vector<Words> choices;
+  for (const char* predictor : {"euler_maruyama", "reverse_diffusion", "ancestral", "none"})
+    for (const char* corrector : {"langevin", "annealed_langevin", "none"})
+      choices.push_back({"--predictor", predictor, "--corrector", corrector});
+  for (const char* solver : {"euler", "heun", "rk4"}) choices.push_back({"--solver", solver});
+  for (const char* control : {"scipy", "per_sample"})
+    choices.push_back({"--solver", "dopri5", "--control", control, "--rtol", "1", "--atol", "1"});
+  for (const Words& choice : choices) {
+    const Outcome told = require_success(sample_program, usual + choice);
+    REQUIRE(told.says("network evaluations per picture"));
+    REQUIRE(told.says(choice[1]));
+    for (const float value :
+         read_safetensors(folder / "pictures" / "samples.safetensors").at("samples").as<float>())
+      REQUIRE(std::isfinite(value));
+  }
+  require_refused(sample_program, usual + Words{"--eps", "1"}, {"eps is 1"});
+  require_refused(sample_program, usual + Words{"--out", "/proc/self/pictures"},
+                  {"/proc/self/pictures"});
+  const auto taken = folder.write("file", "in the way");
+  require_refused(sample_program, usual + Words{"--out", taken.string()}, {"file"});
+}
+
+TEST_CASE("a truncated checkpoint is refused by both programs and left as it is") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto run_folder = folder / "run";
+  require_success(train_program, tiny_run(data, run_folder) + Words{"--iterations", "1"});
+  const auto checkpoint = run_folder / "checkpoint.safetensors";
+  const auto size = std::filesystem::file_size(checkpoint);
+  std::filesystem::resize_file(checkpoint, size / 2);
+  require_refused(train_program, tiny_run(data, run_folder) + Words{"--resume"},
+                  {"checkpoint.safetensors"});
+  require_refused(sample_program,
+                  {"--checkpoint", checkpoint.string(), "--out", (folder / "none").string()},
+                  {"checkpoint.safetensors"});
+  REQUIRE(std::filesystem::file_size(checkpoint) == size / 2);
+  REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
+}
+
+TEST_CASE("Ctrl-C and SIGTERM save before the run ends") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  for (const int number : {SIGINT, SIGTERM}) {
+    const auto out = folder / std::to_string(number);
+    const RunningProgram program(program_path(train_program), tiny_run(data, out),
+                                 folder / "output");
+    for (int tries = 0; tries < 3000 && !std::filesystem::exists(out / "checkpoint.safetensors");
+         ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    program.signal(number);
+    const Outcome outcome = program.wait();
+    INFO("output: " << outcome.text);
+    REQUIRE(outcome.status == 0);
+    REQUIRE(outcome.says("stopped by a signal"));
+    const auto rows = log_rows(out / "train_log.csv");
+    REQUIRE(read_safetensors(out / "checkpoint.safetensors").metadata.at("step") ==
+            std::to_string(rows.size()));
+  }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/// Runs a built program as a user would and keeps what it says.
+#pragma once
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace scoresde::test {
+
+inline std::string text_of(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// Exit status (128 + signal when killed) and output and errors together.
+struct Outcome {
+  int status = 0;
+  std::string text;
+  [[nodiscard]] bool says(const std::string& word) const {
+    return text.find(word) != std::string::npos;
+  }
+};
+
+/// A started program. Its output goes to a file beside `folder`'s others.
+class RunningProgram {
+ public:
+  RunningProgram(const std::string& program, std::vector<std::string> arguments,
+                 std::filesystem::path output)
+      : output_(std::move(output)) {
+    arguments.insert(arguments.begin(), program);
+    std::vector<char*> words;
+    for (std::string& word : arguments) words.push_back(word.data());
+    words.push_back(nullptr);
+    process_ = ::fork();
+    if (process_ == 0) {
+      if (std::freopen(output_.c_str(), "w", stdout) == nullptr) ::_exit(126);
+      ::dup2(STDOUT_FILENO, STDERR_FILENO);
+      ::execv(program.c_str(), words.data());
+      ::_exit(127);
+    }
+  }
+
+  void signal(int number) const { ::kill(process_, number); }
+
+  Outcome wait() const {
+    int status = 0;
+    ::waitpid(process_, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return {code, text_of(output_)};
+  }
+
+ private:
+  std::filesystem::path output_;
+  ::pid_t process_ = -1;
+};
+
+/// The path of a program, from the environment variable that the build sets for these tests.
+inline std::string program_path(const char* variable) {
+  const char* path = std::getenv(variable);
+  if (path == nullptr) throw std::runtime_error(std::string(variable) + " names no program");
+  return path;
+}
+
+}  // namespace scoresde::test
