@@ -10,8 +10,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include <Eigen/Core>
-
+#include <scoresde/eigen/core.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
 
 namespace scoresde::eigen {

@@ -13,17 +13,7 @@
 #include <cstdint>
 #include <utility>
 
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 takes the deliberately undefined operand in its own AVX-512 intrinsics for a mistake
-// (GCC bug 105593) and says so wherever they are inlined.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <Eigen/Core>
-#pragma GCC diagnostic pop
-#else
-#include <Eigen/Core>
-#endif
+#include <scoresde/eigen/core.hpp>
 
 namespace scoresde::eigen::detail {
 
