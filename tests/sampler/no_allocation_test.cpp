@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/// No step loop asks for memory: operator new is counted while samplers run.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+namespace {
+
+std::atomic<std::size_t> calls{0};
+
+void* counted(std::size_t size) {
+  ++calls;
+  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+using namespace scoresde;
+using X = HostState<float>;
+
+namespace {
+
+template <class Sampler>
+std::size_t allocations_of_a_run(const Sampler& sampler) {
+  X x({5, 48});
+  draw_prior(x, 1, Noise{.seed = 1}.draw(0));
+  Gaussian data(VpSde(), std::vector<double>(48, 0.3), std::vector<double>(48, 0.5));
+  Workspace<X, Sampler::buffers> work(x);
+  struct {
+    std::size_t steps = 0;
+    void on_step(const ObservedStep&, const X&) { ++steps; }
+  } observer;
+  const std::size_t before = calls;
+  sampler.integrate(data, x, Noise{.seed = 1}, work, observer);
+  const std::size_t during = calls - before;
+  REQUIRE(observer.steps > 0);
+  return during;
+}
+
+}  // namespace
+
+TEST_CASE("the counter counts") {
+  const std::size_t before = calls;
+  delete new int(3);
+  CHECK(calls == before + 1);
+}
+
+TEST_CASE("predictor-corrector runs allocate nothing") {
+  const TimeGrid grid = uniform_grid(VpSde(), 30);
+  CHECK(allocations_of_a_run(PredictorCorrector{VpSde(), Ancestral{}, Langevin{}, grid}) == 0);
+  CHECK(allocations_of_a_run(PredictorCorrector{
+            VpSde(), Ancestral{}, Langevin{.norm_scope = NormScope::batch_mean}, grid}) == 0);
+  CHECK(allocations_of_a_run(
+            PredictorCorrector{VpSde(), NoPredictor{}, AnnealedLangevin{.steps = 2}, grid}) == 0);
+}
+
+TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps") {
+  const TimeGrid grid = uniform_grid(VpSde(), 30);
+  CHECK(allocations_of_a_run(ProbabilityFlow{VpSde(), Euler{}, grid}) == 0);
+  CHECK(allocations_of_a_run(ProbabilityFlow{VpSde(), RungeKutta4{}, grid}) == 0);
+  CHECK(allocations_of_a_run(ProbabilityFlow{
+            VpSde(), DormandPrince54{}, grid, {.denoise = FinalDenoise::tweedie}}) == 0);
+  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
+    CHECK(allocations_of_a_run(
+              ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = control}}) == 0);
+}

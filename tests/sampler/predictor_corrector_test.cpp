@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/// PredictorCorrector: evaluations, draws, orders, splitting, and what it refuses.
+#include <cmath>
+#include <limits>
+#include <map>
+#include <vector>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using X = HostState<double>;
+
+namespace {
+
+constexpr Extents shape{4, 3};
+
+template <class S>
+GaussianMixture<S> data(const S& sde) {
+  return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.04, 0.3}};
+}
+
+/// A model that remembers when it was evaluated, and may go wrong once.
+struct Witness {
+  GaussianMixture<VpSde> exact = data(VpSde());
+  std::vector<double> times{};
+  double bad_below = -1;
+  double bad_value = std::numeric_limits<double>::quiet_NaN();
+
+  void evaluate(const X& x, double t, X& output) {
+    times.push_back(t);
+    exact.evaluate(x, t, output);
+    if (t < bad_below) output(2, 1) = bad_value;
+  }
+  ScoreForm score_form(double t) const { return exact.score_form(t); }
+};
+
+/// Noise that counts its draws by number.
+struct CountingNoise {
+  std::map<std::uint64_t, int>* count;
+  NoiseDraw draw(std::uint64_t index) const {
+    ++(*count)[index];
+    return Noise{.seed = 5}.draw(index);
+  }
+};
+
+/// Evaluations and draws of one run are as nfe() says: each evaluation takes one draw, once.
+template <class P, class C>
+void counts(const P& predictor, const C& corrector, PredictorCorrectorOptions options,
+            std::size_t wanted) {
+  const PredictorCorrector sampler{VpSde(), predictor, corrector, uniform_grid(VpSde(), 7),
+                                   options};
+  CHECK(sampler.nfe() == wanted);
+  Witness model;
+  std::map<std::uint64_t, int> draws;
+  X x(shape);
+  const SamplerStatistics done = sampler.sample(model, x, CountingNoise{&draws});
+  CHECK(done.nfe == wanted);
+  CHECK(done.accepted == 7);
+  CHECK(model.times.size() == wanted);
+  CHECK(draws.size() == wanted + 1);
+  for (const auto& [index, times] : draws) {
+    CHECK(index <= wanted);
+    CHECK(times == 1);
+  }
+}
+
+template <class Sampler, class T = double>
+HostState<T> samples(const Sampler& sampler, std::size_t first, std::size_t count) {
+  HostState<T> x({count, 3});
+  sampler.sample(data(sampler.sde()), x,
+                 Noise{.seed = 9, .first_sample = static_cast<std::uint32_t>(first)});
+  return x;
+}
+
+template <class T, class Sampler>
+void splits(const Sampler& sampler) {
+  const auto whole = samples<Sampler, T>(sampler, 0, 10);
+  for (const auto& [first, count] : {std::pair<std::size_t, std::size_t>{0, 3}, {3, 1}, {4, 6}}) {
+    const auto part = samples<Sampler, T>(sampler, first, count);
+    for (std::size_t k = 0; k < count; ++k)
+      for (std::size_t e = 0; e < 3; ++e) CHECK(part(k, e) == whole(first + k, e));
+  }
+}
+
+PredictorCorrector<VpSde, ReverseDiffusion, Langevin> usual(std::size_t steps = 8) {
+  return {VpSde(), ReverseDiffusion{}, Langevin{}, uniform_grid(VpSde(), steps)};
+}
+
+}  // namespace
+
+static_assert(Sampler<decltype(usual()), Witness, X, Noise>);
+static_assert(predictor_corrector_fits<VpSde, Ancestral, NoCorrector>);
+static_assert(!predictor_corrector_fits<VpSde, Langevin, NoCorrector>);
+static_assert(!predictor_corrector_fits<VpSde, Ancestral, Ancestral>);
+static_assert(!predictor_corrector_fits<int, Ancestral, NoCorrector>);
+
+TEST_CASE("nfe() is the true count, and every evaluation takes one draw of its own") {
+  const auto later = StepOrder::predictor_first;
+  counts(EulerMaruyama{}, NoCorrector{}, {}, 7);
+  counts(EulerMaruyama{.probability_flow = true}, NoCorrector{}, {}, 7);
+  counts(Ancestral{}, Langevin{}, {}, 14);
+  counts(Ancestral{}, Langevin{.steps = 3}, {}, 28);
+  counts(Ancestral{}, Langevin{.steps = 0}, {}, 7);
+  counts(NoPredictor{}, AnnealedLangevin{.steps = 2}, {}, 14);
+  counts(NoPredictor{}, NoCorrector{}, {}, 0);
+  counts(Ancestral{}, Langevin{}, {.order = later}, 13);
+  counts(Ancestral{}, Langevin{}, {.order = later, .denoise = false}, 14);
+  counts(NoPredictor{}, Langevin{}, {.order = later}, 7);
+}
+
+TEST_CASE("the two orders correct at t and at t_next") {
+  const TimeGrid grid(std::vector<double>{1, 0.6, 0.3});
+  const auto times = [&](StepOrder order) {
+    Witness model;
+    X x(shape);
+    PredictorCorrector{VpSde(), Ancestral{}, Langevin{}, grid, {.order = order}}.sample(model, x,
+                                                                                        Noise{});
+    return model.times;
+  };
+  CHECK(times(StepOrder::corrector_first) == std::vector<double>{1, 1, 0.6, 0.6});
+  CHECK(times(StepOrder::predictor_first) == std::vector<double>{1, 0.6, 0.6});
+}
+
+TEST_CASE("denoising leaves out the last predictor's noise and nothing else") {
+  const TimeGrid grid = uniform_grid(VpSde(), 6);
+  X with(shape), without(shape);
+  const auto run = [&](bool denoise, X& x) {
+    PredictorCorrector{VpSde(), ReverseDiffusion{}, NoCorrector{}, grid, {.denoise = denoise}}
+        .sample(data(VpSde()), x, Noise{.seed = 3});
+  };
+  run(false, with);
+  run(true, without);
+  X z(shape);
+  draw_prior(z, 1, Noise{.seed = 3}.draw(6));
+  const double c = ReverseDiffusion{}.coefficients(VpSde(), grid.back()).noise;
+  for (std::size_t i = 0; i < z.size(); ++i)
+    CHECK(with.data()[i] - without.data()[i] ==
+          Approx(c * z.data()[i]).epsilon(1e-11).margin(1e-13));
+}
+
+TEST_CASE("batches split in any way give the same bits, in float and double") {
+  const TimeGrid grid = uniform_grid(VpSde(), 8);
+  splits<double>(usual());
+  splits<float>(usual());
+  splits<float>(PredictorCorrector{VpSde(), Ancestral{}, AnnealedLangevin{}, grid});
+  splits<float>(PredictorCorrector{VpSde(), EulerMaruyama{}, NoCorrector{}, grid});
+}
+
+TEST_CASE("batch-mean norms tie samples to their batch, which is why they are not the default") {
+  const PredictorCorrector sampler{VpSde(), ReverseDiffusion{},
+                                   Langevin{.norm_scope = NormScope::batch_mean},
+                                   uniform_grid(VpSde(), 8)};
+  CHECK(samples(sampler, 0, 10)(0, 0) != samples(sampler, 0, 1)(0, 0));
+}
+
+TEST_CASE("two runs of one sampler give the same bits, another seed others") {
+  X a(shape), b(shape), c(shape);
+  const auto sampler = usual();
+  sampler.sample(data(VpSde()), a, Noise{.seed = 1});
+  sampler.sample(data(VpSde()), b, Noise{.seed = 1});
+  sampler.sample(data(VpSde()), c, Noise{.seed = 2});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    CHECK(a.data()[i] == b.data()[i]);
+    CHECK(a.data()[i] != c.data()[i]);
+  }
+}
+
+TEST_CASE("a model's NaN or infinity is refused, at the latest at the end") {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    X x(shape);
+    Witness at_once{.bad_below = 2, .bad_value = bad};
+    CHECK_THROWS_WITH(usual(100).sample(at_once, x, Noise{}),
+                      Contains("sample 2") && Contains("t = 1"));
+    CHECK(at_once.times.size() == 2);
+    Witness last{.bad_below = 0.015, .bad_value = bad};
+    CHECK_THROWS_WITH(usual(100).sample(last, x, Noise{}), Contains("not finite"));
+  }
+}
+
+TEST_CASE("mismatched shapes are refused by their numbers") {
+  X x(shape), other({4, 2});
+  Workspace<X, 1> work(other);
+  CHECK_THROWS_WITH(usual().integrate(data(VpSde()), x, Noise{}, work),
+                    Contains("4 samples of dimension 2"));
+  CHECK_THROWS_AS(usual().sample(data(VpSde()), other, Noise{}), Error);
+  X empty;
+  CHECK_THROWS_WITH(usual().sample(data(VpSde()), empty, Noise{}), Contains("empty"));
+  const std::vector<X> draws(20, X({2, 3}));
+  CHECK_THROWS_AS(usual().sample(data(VpSde()), x, RecordedNoise<X>{std::span<const X>(draws)}),
+                  Error);
+}
+
+TEST_CASE("grids and parameters out of range are refused when the sampler is made") {
+  const auto make = [](const TimeGrid& grid, Langevin langevin = {},
+                       PredictorCorrectorOptions options = {}) {
+    PredictorCorrector{VpSde(), Ancestral{}, langevin, grid, options};
+  };
+  const TimeGrid good = uniform_grid(VpSde(), 5);
+  CHECK_THROWS_WITH(make(good.reversed()), Contains("must decrease"));
+  CHECK_THROWS_WITH(make(TimeGrid(std::vector<double>{1.5, 0.5})), Contains("[0, T]"));
+  CHECK_THROWS_AS(make(TimeGrid(std::vector<TimeStep>{{0.5, 0.4}, {-0.1, -0.2}})), Error);
+  CHECK_THROWS_WITH(make(good, Langevin{.snr = -0.16}), Contains("snr is -0.16"));
+  CHECK_THROWS_WITH(make(good, Langevin{.steps = -1}), Contains("steps is -1"));
+  CHECK_THROWS_AS(make(song_grid(1, 1e-3, 5), {}, {.order = StepOrder::predictor_first}), Error);
+  CHECK_THROWS_WITH(make(uniform_grid(VpSde(), 0)), Contains("steps is 0"));
+  CHECK_THROWS_WITH(make(uniform_grid(1, 1, 5)), Contains("eps is 1"));
+}
+
+TEST_CASE("a discrete chain sampled with another number of steps is refused") {
+  X x(shape);
+  const PredictorCorrector sampler{DiscreteVpSde(1000), Ancestral{}, NoCorrector{},
+                                   uniform_grid(VpSde(), 100)};
+  CHECK_THROWS_WITH(sampler.sample(data(VpSde()), x, Noise{}), Contains("levels"));
+}
