@@ -6,6 +6,9 @@
 /// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5. α = sde.langevin_scale(t), 1 where the
 /// SDE has none. `snr` is the ratio of the lengths of the noise-free and the noise part of a step,
 /// up to √α.
+///
+/// Because ε depends on x and z, the step is not exactly invariant: on N(0, vI) in d dimensions the
+/// variance settles at v(1 + 2/d)²(1 + snr²), which for pictures (d = 3072) is 0.1 % beside snr².
 #pragma once
 
 #include <cmath>
