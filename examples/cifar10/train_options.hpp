@@ -31,6 +31,26 @@ struct TrainOptions {
   std::filesystem::path export_ema;
 };
 
+namespace detail {
+
+inline void add_interval_options(CLI::App& app, TrainOptions& o) {
+  app.add_option("--log-every", o.log_every, "Steps between rows of train_log.csv")
+      ->capture_default_str()
+      ->check(natural_number(1));
+  app.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
+      ->capture_default_str()
+      ->check(natural_number(1));
+  app.add_option("--snapshot-every", o.snapshot_every,
+                 "Steps between grids of 16 samples from the EMA weights; 0 for none")
+      ->capture_default_str()
+      ->check(natural_number(0));
+  app.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps of a snapshot")
+      ->capture_default_str()
+      ->check(natural_number(1));
+}
+
+}  // namespace detail
+
 inline void add_train_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
                  "Network, SDE and training settings, one of: " + preset_names())
@@ -60,19 +80,7 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--threads", o.threads, "CPU threads; 0 takes all")
       ->capture_default_str()
       ->check(natural_number(0, 1024));
-  app.add_option("--log-every", o.log_every, "Steps between rows of train_log.csv")
-      ->capture_default_str()
-      ->check(natural_number(1));
-  app.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
-      ->capture_default_str()
-      ->check(natural_number(1));
-  app.add_option("--snapshot-every", o.snapshot_every,
-                 "Steps between grids of 16 samples from the EMA weights; 0 for none")
-      ->capture_default_str()
-      ->check(natural_number(0));
-  app.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps of a snapshot")
-      ->capture_default_str()
-      ->check(natural_number(1));
+  detail::add_interval_options(app, o);
   app.add_option("--export-ema", o.export_ema,
                  "Only write the EMA weights of the checkpoint in --out to this file, as float32 "
                  "with their configuration, and end");
