@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The laws of every SDE, and SDEs that break them.
+/// The laws of every SDE, its accuracy at small times, and what it refuses.
 #include <cmath>
 
+#include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/transition.hpp>
@@ -19,25 +20,6 @@ template <class S>
 void keeps_laws(const S& sde) {
   for (const auto& law : testing::check_sde_laws(sde)) FAIL_CHECK(law);
 }
-
-/// VP whose diffusion is a little too large.
-struct WrongDiffusion : VpSde {
-  double diffusion(double t) const { return VpSde::diffusion(t) * (1 + 1e-7); }
-};
-/// VP whose std loses digits at small t.
-struct LostDigits : VpSde {
-  MarginalProb marginal_prob(double t) const {
-    const double mean = VpSde::marginal_prob(t).mean;
-    return {mean, std::sqrt(1 - mean * mean)};
-  }
-};
-/// Sub-VP with VP's standard deviation.
-struct WrongStd : SubVpSde {
-  MarginalProb marginal_prob(double t) const { return VpSde().marginal_prob(t); }
-};
-struct WrongPrior : VeSde {
-  double prior_std() const { return 1; }
-};
 
 }  // namespace
 
@@ -57,13 +39,6 @@ TEST_CASE("sub-VP keeps the laws of an SDE, also with other schedules") {
   keeps_laws(SubVpSde());
   keeps_laws(SubVpSde({.beta_min = 0.5, .beta_max = 12}));
   keeps_laws(DiscreteSubVpSde(1000));
-}
-
-TEST_CASE("the laws find a wrong diffusion, a wrong std, lost digits and a wrong prior") {
-  CHECK_FALSE(testing::check_sde_laws(WrongDiffusion()).empty());
-  CHECK_FALSE(testing::check_sde_laws(LostDigits()).empty());
-  CHECK_FALSE(testing::check_sde_laws(WrongStd()).empty());
-  CHECK(testing::check_sde_laws(WrongPrior()).size() == 1);
 }
 
 TEST_CASE("marginals are accurate to the last digits at t = 1e-5") {

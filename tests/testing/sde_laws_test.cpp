@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// The laws of SDEs can fail: each wrong SDE is found.
+#include <cmath>
+
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/testing/sde_laws.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+/// VP whose diffusion is a little too large.
+struct WrongDiffusion : VpSde {
+  double diffusion(double t) const { return VpSde::diffusion(t) * (1 + 1e-7); }
+};
+/// VP whose std loses digits at small t.
+struct LostDigits : VpSde {
+  MarginalProb marginal_prob(double t) const {
+    const double mean = VpSde::marginal_prob(t).mean;
+    return {mean, std::sqrt(1 - mean * mean)};
+  }
+};
+/// Sub-VP with VP's standard deviation.
+struct WrongStd : SubVpSde {
+  MarginalProb marginal_prob(double t) const { return VpSde().marginal_prob(t); }
+};
+struct WrongPrior : VeSde {
+  double prior_std() const { return 1; }
+};
+
+}  // namespace
+
+TEST_CASE("the laws find a wrong diffusion, a wrong std, lost digits and a wrong prior") {
+  CHECK_FALSE(testing::check_sde_laws(WrongDiffusion()).empty());
+  CHECK_FALSE(testing::check_sde_laws(LostDigits()).empty());
+  CHECK_FALSE(testing::check_sde_laws(WrongStd()).empty());
+  CHECK(testing::check_sde_laws(WrongPrior()).size() == 1);
+}
