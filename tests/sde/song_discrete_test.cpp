@@ -31,6 +31,9 @@ TEST_CASE("SMLD's levels rise geometrically, from nothing below the first") {
   CHECK(sde.discrete_sigma(N - 1) == Approx(50).epsilon(1e-14));
   CHECK(sde.discrete_sigma(500) / sde.discrete_sigma(499) ==
         Approx(std::pow(5000, 1.0 / 999)).epsilon(1e-13));
+  const double above = sde.discrete_sigma(499), below = sde.discrete_sigma(498);
+  CHECK(sde.discretize(level_step(0.5)).variance ==
+        Approx(above * above - below * below).epsilon(1e-12));
   const Transition first = sde.discretize(level_step(1e-5));
   CHECK(first.std_next == 0);
   CHECK(first.variance == Approx(1e-4).epsilon(1e-13));
