@@ -30,25 +30,38 @@ constexpr WeightOrder weight_order(const nn::Convolution& op) {
   return {op.in_channels, op.out_channels, op.kernel * op.kernel, op.input_major};
 }
 
-/// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero.
+/// One block of tile_rows rows of the packed weights.
 template <class T>
-void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool transposed) {
+void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t first,
+                       bool transposed, T* packed) {
   const WeightOrder at = weight_order(op);
   const std::size_t rows = transposed ? op.in_channels : op.out_channels;
   const std::size_t depth = transposed ? op.out_channels : op.in_channels;
-  for (std::size_t block = 0; block < rows; block += tile_rows) {
-    const std::size_t count = std::min(tile_rows, rows - block);
-    for (std::size_t r = 0; r < tile_rows; ++r)
-      for (std::size_t d = 0; d < depth; ++d)
-        for (std::size_t tap = 0; tap < at.taps; ++tap) {
-          T value = 0;
-          if (r < count)
-            value = transposed ? weights[at(d, block + r, at.taps - 1 - tap)]
-                               : weights[at(block + r, d, tap)];
-          packed[(d * at.taps + tap) * tile_rows + r] = value;
-        }
-    packed += depth * at.taps * tile_rows;
-  }
+  for (std::size_t r = 0; r < tile_rows; ++r)
+    for (std::size_t d = 0; d < depth; ++d)
+      for (std::size_t tap = 0; tap < at.taps; ++tap) {
+        T value = 0;
+        if (first + r < rows)
+          value = transposed ? weights[at(d, first + r, at.taps - 1 - tap)]
+                             : weights[at(first + r, d, tap)];
+        packed[(d * at.taps + tap) * tile_rows + r] = value;
+      }
+}
+
+/// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero; or,
+/// with channels exchanged and taps turned by 180°, for its transpose.
+template <class T>
+void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool transposed,
+                  std::size_t threads) {
+  const std::size_t rows = transposed ? op.in_channels : op.out_channels;
+  const std::size_t depth = op.weight_size() / rows;
+  const std::size_t blocks = (rows + tile_rows - 1) / tile_rows;
+  for_each_range(threads, blocks, 1 + 16384 / (depth * tile_rows),
+                 [&](std::size_t begin, std::size_t end) {
+                   for (std::size_t block = begin; block < end; ++block)
+                     pack_weight_block(op, weights, block * tile_rows, transposed,
+                                       packed + block * depth * tile_rows);
+                 });
 }
 
 template <class T>
@@ -56,10 +69,17 @@ std::size_t packed_size(const Window& w) {
   return round_up(round_up(w.outputs, tile_rows) * w.depth(), cache_line_elements<T>);
 }
 
+/// Room for a band.
+template <class T>
+std::size_t correlate_band_size(const Window& w, std::size_t rows) {
+  return w.pointwise() ? w.channels * pixel_pitch<T>(w, rows)
+                       : round_up(band_size(w, rows), cache_line_elements<T>);
+}
+
 /// Scratch of one thread: its band, then its panel.
 template <class T>
 std::size_t correlate_part_size(const Window& w, std::size_t rows) {
-  return round_up(band_size(w, rows), cache_line_elements<T>) + w.depth() * tile_columns<T>;
+  return correlate_band_size<T>(w, rows) + w.depth() * tile_columns<T>;
 }
 
 template <class T>
@@ -112,23 +132,47 @@ struct TileRow {
   }
 };
 
-/// A tile that reads its 3×3 windows from the band in place.
-template <class T>
+/// A tile that reads its windows from the band in place.
+template <class T, std::ptrdiff_t Taps>
 void multiply_in_place(const Window& w, const Band<T>& band, std::size_t first,
                        const TileRow<T>& row) {
   const auto start = [&](std::size_t pixel) {
     return band.data + static_cast<std::ptrdiff_t>(pixel / w.out_w) * band.row +
            static_cast<std::ptrdiff_t>(pixel % w.out_w);
   };
-  if (row.columns == tile_columns<T>)
+  const TileSource<T, 1> one{{start(first)}, w.channels, band.plane, band.row};
+  if (row.columns > lanes<T>) {
+    const T* second = Taps == 1 ? one.start[0] + lanes<T> : start(first + lanes<T>);
+    const TileSource<T, 2> two{{one.start[0], second}, w.channels, band.plane, band.row};
     row(w, [&](const T* a, const TileTarget<T>& target) {
-      multiply_tile<T, 2, 3>(
-          a, {{start(first), start(first + lanes<T>)}, w.channels, band.plane, band.row}, target);
+      multiply_tile<T, 2, Taps>(a, two, target);
     });
-  else
-    row(w, [&](const T* a, const TileTarget<T>& target) {
-      multiply_tile<T, 1, 3>(a, {{start(first)}, w.channels, band.plane, band.row}, target);
-    });
+    return;
+  }
+  row(w,
+      [&](const T* a, const TileTarget<T>& target) { multiply_tile<T, 1, Taps>(a, one, target); });
+}
+
+/// All tiles of `count` pixels of a band, the first of which goes to `out` in channel 0.
+template <class T>
+void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::size_t count,
+                    T* panel) {
+  const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
+  T* out = row.out;
+  for (std::size_t p = 0; p < count; p += tile_columns<T>) {
+    row.out = out + p;
+    row.columns = std::min(tile_columns<T>, count - p);
+    if (w.pointwise()) {
+      multiply_in_place<T, 1>(w, band, p, row);
+    } else if (in_place) {
+      multiply_in_place<T, 3>(w, band, p, row);
+    } else {
+      pack_panel(w, band, p, row.columns, panel);
+      row(w, [&](const T* a, const TileTarget<T>& target) {
+        multiply_panel(a, panel, w.depth(), target);
+      });
+    }
+  }
 }
 
 /// y ← sums over windows + biases, or added to y.
@@ -138,27 +182,16 @@ void correlate(const Window& w, const T* packed, const T* x, const Biases<T>& bi
   const std::size_t rows = band_rows(w, n, threads, sizeof(T));
   const std::size_t bands = (w.out_h + rows - 1) / rows;
   const std::size_t part_size = correlate_part_size<T>(w, rows);
-  const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
   for_each_item(threads, n * bands, [&](std::size_t worker, std::size_t item) {
     T* memory = scratch + worker * part_size;
-    T* panel = memory + round_up(band_size(w, rows), cache_line_elements<T>);
     const std::size_t sample = item / bands, first_row = item % bands * rows;
     const std::size_t count = std::min(rows, w.out_h - first_row);
-    const Band<T> band =
-        load_band(w, x + sample * w.channels * w.in_h * w.in_w, first_row, count, memory);
+    const T* from = x + sample * w.channels * w.in_h * w.in_w;
+    const Band<T> band = w.pointwise() ? load_pixels(w, from, first_row, count, memory)
+                                       : load_band(w, from, first_row, count, memory);
     T* out = y.data + sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
-    for (std::size_t p = 0; p < count * w.out_w; p += tile_columns<T>) {
-      const std::size_t columns = std::min(tile_columns<T>, count * w.out_w - p);
-      const TileRow<T> row{packed, biases, sample, out + p, columns, y.accumulate};
-      if (in_place) {
-        multiply_in_place(w, band, p, row);
-        continue;
-      }
-      pack_panel(w, band, p, columns, panel);
-      row(w, [&](const T* a, const TileTarget<T>& target) {
-        multiply_panel(a, panel, w.depth(), target);
-      });
-    }
+    correlate_band<T>(w, band, {packed, biases, sample, out, 0, y.accumulate}, count * w.out_w,
+                      memory + correlate_band_size<T>(w, rows));
   });
 }
 
@@ -168,7 +201,7 @@ void convolution_forward(const nn::Convolution& op, nn::View<const T> x, const T
                          const Biases<T>& biases, T* y, std::size_t threads, T* scratch) {
   const Window w = forward_window(op, x.shape);
   T* packed = cache_line(scratch);
-  pack_weights(op, weights, packed, false);
+  pack_weights(op, weights, packed, false, threads);
   correlate(w, packed, x.data, biases, {y, false}, x.shape.n, threads, packed + packed_size<T>(w));
 }
 
@@ -178,7 +211,7 @@ void convolution_input_gradient(const nn::Convolution& op, const nn::Shape& x, c
                                 const T* dy, nn::Gradient<T> dx, std::size_t threads, T* scratch) {
   const Window w = backward_window(op, x);
   T* packed = cache_line(scratch);
-  pack_weights(op, weights, packed, true);
+  pack_weights(op, weights, packed, true, threads);
   correlate(w, packed, dy, Biases<T>{nullptr, nullptr}, dx, x.n, threads,
             packed + packed_size<T>(w));
 }

@@ -35,25 +35,35 @@ struct Taps {
   std::ptrdiff_t row, column;
 };
 
-/// sums[k, o] += Σ_pixels taps[k][pixel]·dy[pixel, o] for one block of output channels.
-template <class T, std::size_t Count, std::size_t... K>
-void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
-                        std::index_sequence<K...>) {
+/// sums[k, o] += Σ_pixels taps[k][pixel]·dy[pixel, o] for one block of output channels, of which
+/// the first Packets packets are wanted.
+template <class T, std::size_t Count, std::size_t Packets, std::size_t... K>
+EIGEN_DONT_INLINE void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
+                                          std::index_sequence<K...>) {
   using namespace Eigen::internal;
-  Packet<T> sum[Count][channel_packets];
-  for (std::size_t j = 0; j < channel_packets; ++j)
+  Packet<T> sum[Count][Packets];
+  for (std::size_t j = 0; j < Packets; ++j)
     ((sum[K][j] = ploadu<Packet<T>>(sums + K * channel_block<T> + j * lanes<T>)), ...);
   for (std::size_t i = 0; i < taps.height; ++i) {
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * taps.row;
     for (std::size_t x = 0; x < taps.width; ++x, at += taps.column, dy += channel_block<T>) {
-      Packet<T> d[channel_packets];
+      Packet<T> d[Packets];
       d[0] = ploadu<Packet<T>>(dy);
-      if constexpr (channel_packets == 2) d[1] = ploadu<Packet<T>>(dy + lanes<T>);
-      (add_row<T, channel_packets>(taps.start[K][at], d, sum[K]), ...);
+      if constexpr (Packets == 2) d[1] = ploadu<Packet<T>>(dy + lanes<T>);
+      (add_row<T, Packets>(taps.start[K][at], d, sum[K]), ...);
     }
   }
-  for (std::size_t j = 0; j < channel_packets; ++j)
+  for (std::size_t j = 0; j < Packets; ++j)
     (pstoreu(sums + K * channel_block<T> + j * lanes<T>, sum[K][j]), ...);
+}
+
+template <class T, std::size_t Count>
+void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums, std::size_t channels) {
+  constexpr auto count = std::make_index_sequence<Count>{};
+  if (channels <= lanes<T>)
+    add_outer_products<T, Count, 1>(taps, dy, sums, count);
+  else
+    add_outer_products<T, Count, channel_packets>(taps, dy, sums, count);
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -91,17 +101,16 @@ void transpose_channels(const T* dy, std::size_t plane, std::size_t channels, st
 /// Adds one band's part of dW for one block of output channels, packed (in, tap, channel_block).
 template <class T>
 void add_weight_products(const Window& w, const Band<T>& band, std::size_t rows, const T* dy,
-                         T* sums) {
+                         std::size_t channels, T* sums) {
   const auto column = static_cast<std::ptrdiff_t>(w.stride);
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(w.stride) * band.row;
   if (w.kernel == 3) {
-    constexpr auto nine = std::make_index_sequence<9>{};
     Taps<T, 9> taps{{}, rows, w.out_w, row, column};
     for (std::size_t c = 0; c < w.channels; ++c, sums += 9 * channel_block<T>) {
       for (std::ptrdiff_t k = 0; k < 9; ++k)
         taps.start[k] =
             band.data + static_cast<std::ptrdiff_t>(c) * band.plane + k / 3 * band.row + k % 3;
-      add_outer_products<T, 9>(taps, dy, sums, nine);
+      add_outer_products<T, 9>(taps, dy, sums, channels);
     }
     return;
   }
@@ -116,11 +125,10 @@ void add_weight_products(const Window& w, const Band<T>& band, std::size_t rows,
   for (; k + group <= w.depth(); k += group, sums += group * channel_block<T>) {
     Taps<T, group> taps{{}, rows, w.out_w, row, column};
     for (std::size_t i = 0; i < group; ++i) taps.start[i] = start(k + i);
-    add_outer_products<T, group>(taps, dy, sums, std::make_index_sequence<group>{});
+    add_outer_products<T, group>(taps, dy, sums, channels);
   }
   for (; k < w.depth(); ++k, sums += channel_block<T>)
-    add_outer_products<T, 1>({{start(k)}, rows, w.out_w, row, column}, dy, sums,
-                             std::make_index_sequence<1>{});
+    add_outer_products<T, 1>({{start(k)}, rows, w.out_w, row, column}, dy, sums, channels);
 }
 
 template <class T>
@@ -187,7 +195,7 @@ void convolution_weight_gradient(const nn::Convolution& op, nn::View<const T> x,
       for (std::size_t o = 0; o < w.outputs; o += channel_block<T>) {
         transpose_channels(dy + (sample * w.outputs + o) * plane + first_row * w.out_w, plane,
                            w.outputs - o, count * w.out_w, transposed);
-        add_weight_products(w, band, count, transposed, sums + o * w.depth());
+        add_weight_products(w, band, count, transposed, w.outputs - o, sums + o * w.depth());
       }
     }
   });

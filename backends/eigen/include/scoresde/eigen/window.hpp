@@ -138,6 +138,25 @@ constexpr std::size_t band_size(const Window& w, std::size_t rows) {
   return w.pointwise() ? 0 : w.channels * w.band_height(rows) * w.band_width();
 }
 
+/// Distance of the channels in load_pixels: whole tiles may be read, and distances that are powers
+/// of two, at which channels would compete for the same lines of the cache, do not occur.
+template <class T>
+constexpr std::size_t pixel_pitch(const Window& w, std::size_t rows) {
+  return round_up(rows * w.out_w, tile_columns<T>) + cache_line_elements<T>;
+}
+
+/// The inputs of a pointwise window's band, copied so that the channels of a tile lie close by.
+template <class T>
+Band<T> load_pixels(const Window& w, const T* x, std::size_t first_row, std::size_t rows,
+                    T* memory) {
+  const std::size_t count = rows * w.out_w, pitch = pixel_pitch<T>(w, rows);
+  for (std::size_t c = 0; c < w.channels; ++c) {
+    std::copy_n(x + (c * w.in_h + first_row) * w.in_w, count, memory + c * pitch);
+    std::fill(memory + c * pitch + count, memory + (c + 1) * pitch, T(0));
+  }
+  return {memory, static_cast<std::ptrdiff_t>(pitch), static_cast<std::ptrdiff_t>(w.out_w)};
+}
+
 /// One row of a panel: `count` values of one tap, gathered from the pixels' offsets in runs of Run.
 template <class T, std::size_t Run>
 void copy_runs(const T* from, const std::ptrdiff_t* offset, std::size_t count, T* to) {
@@ -171,7 +190,6 @@ void pack_panel(const Window& w, const Band<T>& band, std::size_t first, std::si
                 static_cast<std::ptrdiff_t>(x * w.stride);
   }
   const auto in_runs_of = [&](std::size_t run) {
-    if (w.pointwise()) return count % run == 0;
     return w.stride == 1 && w.out_w % run == 0 && first % run == 0 && count % run == 0;
   };
   constexpr std::size_t whole = tile_columns<T>;
