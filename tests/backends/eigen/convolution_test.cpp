@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <scoresde/eigen/convolution.hpp>
+#include <scoresde/eigen/convolution_weights.hpp>
 #include <scoresde/eigen/ops.hpp>
+#include <scoresde/eigen/tile.hpp>
+#include <scoresde/eigen/window.hpp>
 
-#include "backends/eigen_ops/finite_differences.hpp"
+#include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <scoresde/eigen/dense.hpp>
 #include <scoresde/eigen/ops.hpp>
 
-#include "backends/eigen_ops/finite_differences.hpp"
+#include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
