@@ -40,21 +40,20 @@ struct Taps {
 template <class T, std::size_t Count, std::size_t Packets, std::size_t... K>
 EIGEN_DONT_INLINE void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
                                           std::index_sequence<K...>) {
-  using namespace Eigen::internal;
   Packet<T> sum[Count][Packets];
   for (std::size_t j = 0; j < Packets; ++j)
-    ((sum[K][j] = ploadu<Packet<T>>(sums + K * channel_block<T> + j * lanes<T>)), ...);
+    ((sum[K][j] = packets::ploadu<Packet<T>>(sums + K * channel_block<T> + j * lanes<T>)), ...);
   for (std::size_t i = 0; i < taps.height; ++i) {
     std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * taps.row;
     for (std::size_t x = 0; x < taps.width; ++x, at += taps.column, dy += channel_block<T>) {
       Packet<T> d[Packets];
-      d[0] = ploadu<Packet<T>>(dy);
-      if constexpr (Packets == 2) d[1] = ploadu<Packet<T>>(dy + lanes<T>);
+      d[0] = packets::ploadu<Packet<T>>(dy);
+      if constexpr (Packets == 2) d[1] = packets::ploadu<Packet<T>>(dy + lanes<T>);
       (add_row<T, Packets>(taps.start[K][at], d, sum[K]), ...);
     }
   }
   for (std::size_t j = 0; j < Packets; ++j)
-    (pstoreu(sums + K * channel_block<T> + j * lanes<T>, sum[K][j]), ...);
+    (packets::pstoreu(sums + K * channel_block<T> + j * lanes<T>, sum[K][j]), ...);
 }
 
 template <class T, std::size_t Count>
@@ -76,17 +75,16 @@ void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums, std::s
 template <class T>
 void transpose_channels(const T* dy, std::size_t plane, std::size_t channels, std::size_t pixels,
                         T* to) {
-  using namespace Eigen::internal;
   constexpr std::size_t side = lanes<T>;
   for (std::size_t c = 0; c < channel_block<T>; c += side) {
     std::size_t p = 0;
     for (; c + side <= channels && p + side <= pixels; p += side) {
-      PacketBlock<Packet<T>, static_cast<int>(lanes<T>)> block;
+      packets::PacketBlock<Packet<T>, static_cast<int>(lanes<T>)> block;
       for (std::size_t r = 0; r < side; ++r)
-        block.packet[r] = ploadu<Packet<T>>(dy + (c + r) * plane + p);
-      ptranspose(block);
+        block.packet[r] = packets::ploadu<Packet<T>>(dy + (c + r) * plane + p);
+      packets::ptranspose(block);
       for (std::size_t r = 0; r < side; ++r)
-        pstoreu(to + (p + r) * channel_block<T> + c, block.packet[r]);
+        packets::pstoreu(to + (p + r) * channel_block<T> + c, block.packet[r]);
     }
     for (; p < pixels; ++p)
       for (std::size_t r = 0; r < side; ++r)

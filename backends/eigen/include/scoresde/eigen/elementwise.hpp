@@ -20,24 +20,24 @@ template <class T>
 struct Lanes {
   Packet<T> value;
 
-  Lanes(T scalar) : value(Eigen::internal::pset1<Packet<T>>(scalar)) {}  // NOLINT: broadcast
+  Lanes(T scalar) : value(packets::pset1<Packet<T>>(scalar)) {}  // NOLINT: broadcast
   static Lanes of(const Packet<T>& packet) {
     Lanes lanes(T(0));
     lanes.value = packet;
     return lanes;
   }
-  static Lanes load(const T* from) { return of(Eigen::internal::ploadu<Packet<T>>(from)); }
-  void store(T* to) const { Eigen::internal::pstoreu(to, value); }
-  [[nodiscard]] T sum() const { return Eigen::internal::predux(value); }
-  [[nodiscard]] T largest() const { return Eigen::internal::predux_max(value); }
+  static Lanes load(const T* from) { return of(packets::ploadu<Packet<T>>(from)); }
+  void store(T* to) const { packets::pstoreu(to, value); }
+  [[nodiscard]] T sum() const { return packets::predux(value); }
+  [[nodiscard]] T largest() const { return packets::predux_max(value); }
 
-  friend Lanes operator+(Lanes a, Lanes b) { return of(Eigen::internal::padd(a.value, b.value)); }
-  friend Lanes operator-(Lanes a, Lanes b) { return of(Eigen::internal::psub(a.value, b.value)); }
-  friend Lanes operator*(Lanes a, Lanes b) { return of(Eigen::internal::pmul(a.value, b.value)); }
-  friend Lanes operator/(Lanes a, Lanes b) { return of(Eigen::internal::pdiv(a.value, b.value)); }
-  friend Lanes operator-(Lanes a) { return of(Eigen::internal::pnegate(a.value)); }
-  friend Lanes exp(Lanes a) { return of(Eigen::internal::pexp(a.value)); }
-  friend Lanes max(Lanes a, Lanes b) { return of(Eigen::internal::pmax(a.value, b.value)); }
+  friend Lanes operator+(Lanes a, Lanes b) { return of(packets::padd(a.value, b.value)); }
+  friend Lanes operator-(Lanes a, Lanes b) { return of(packets::psub(a.value, b.value)); }
+  friend Lanes operator*(Lanes a, Lanes b) { return of(packets::pmul(a.value, b.value)); }
+  friend Lanes operator/(Lanes a, Lanes b) { return of(packets::pdiv(a.value, b.value)); }
+  friend Lanes operator-(Lanes a) { return of(packets::pnegate(a.value)); }
+  friend Lanes exp(Lanes a) { return of(packets::pexp(a.value)); }
+  friend Lanes max(Lanes a, Lanes b) { return of(packets::pmax(a.value, b.value)); }
 };
 
 /// The last `count` < lanes<T> values, zeros behind them.

@@ -17,12 +17,14 @@
 
 namespace scoresde::eigen::detail {
 
+namespace packets = Eigen::internal;  // its packet primitives
+
 template <class T>
-using Packet = typename Eigen::internal::packet_traits<T>::type;
+using Packet = typename packets::packet_traits<T>::type;
 
 /// Elements in a packet.
 template <class T>
-inline constexpr std::size_t lanes = Eigen::internal::unpacket_traits<Packet<T>>::size;
+inline constexpr std::size_t lanes = packets::unpacket_traits<Packet<T>>::size;
 
 /// Columns of a full tile.
 template <class T>
@@ -59,17 +61,17 @@ using TileSums = Packet<T>[tile_rows][Packets];
 /// sums[r, j] += a[r]·b[j] for one row r.
 template <class T, std::size_t Packets>
 EIGEN_ALWAYS_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (&sums)[Packets]) {
-  const auto value = Eigen::internal::pset1<Packet<T>>(a);
-  sums[0] = Eigen::internal::pmadd(value, b[0], sums[0]);
-  if constexpr (Packets == 2) sums[1] = Eigen::internal::pmadd(value, b[1], sums[1]);
+  const auto value = packets::pset1<Packet<T>>(a);
+  sums[0] = packets::pmadd(value, b[0], sums[0]);
+  if constexpr (Packets == 2) sums[1] = packets::pmadd(value, b[1], sums[1]);
 }
 
 template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
                                    TileSums<T, Packets>& sums, std::index_sequence<R...>) {
   Packet<T> b[Packets];
-  b[0] = Eigen::internal::ploadu<Packet<T>>(at[0] + shift);
-  if constexpr (Packets == 2) b[1] = Eigen::internal::ploadu<Packet<T>>(at[1] + shift);
+  b[0] = packets::ploadu<Packet<T>>(at[0] + shift);
+  if constexpr (Packets == 2) b[1] = packets::ploadu<Packet<T>>(at[1] + shift);
   (add_row<T, Packets>(a[R], b, sums[R]), ...);
 }
 
@@ -79,8 +81,8 @@ EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
                                   TileSums<T, Packets>& sums, std::index_sequence<R...> rows) {
   const T* at[Packets];
   for (std::size_t j = 0; j < Packets; ++j) at[j] = source.start[j];
-  ((sums[R][0] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
-  if constexpr (Packets == 2) ((sums[R][1] = Eigen::internal::pset1<Packet<T>>(T(0))), ...);
+  ((sums[R][0] = packets::pset1<Packet<T>>(T(0))), ...);
+  if constexpr (Packets == 2) ((sums[R][1] = packets::pset1<Packet<T>>(T(0))), ...);
   for (std::size_t d = 0; d < source.depth; ++d) {
     for (std::ptrdiff_t ty = 0; ty < Taps; ++ty) {
       const std::ptrdiff_t shift = ty * source.row;
@@ -99,11 +101,10 @@ EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
 template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
                                     std::index_sequence<R...>) {
-  using namespace Eigen::internal;
   const auto store = [&](T* out, const Packet<T>& sum, T bias) {
-    Packet<T> value = padd(sum, pset1<Packet<T>>(bias));
-    if (target.accumulate) value = padd(value, ploadu<Packet<T>>(out));
-    pstoreu(out, value);
+    Packet<T> value = packets::padd(sum, packets::pset1<Packet<T>>(bias));
+    if (target.accumulate) value = packets::padd(value, packets::ploadu<Packet<T>>(out));
+    packets::pstoreu(out, value);
   };
   (store(target.out + static_cast<std::ptrdiff_t>(R) * target.row_step, sums[R][0], target.bias[R]),
    ...);
