@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+/// The processor time of the calling thread: what else runs on the machine does not count in it.
+#pragma once
+
+#include <ctime>
+
+/// Seconds of processor time since the thread began.
+inline double thread_seconds() {
+  std::timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
