@@ -15,11 +15,12 @@ int main() {
 
   // Data ~ N(mean, ¼ I): the score is known in closed form at every t.
   const Eigen::Array2d mean{1.0, -2.0};
-  auto model = scoresde::score_function([&](const Eigen::ArrayXXd& x, double t,
-                                            Eigen::ArrayXXd& score) {
-    const scoresde::MarginalProb p = sde.marginal_prob(t);
-    score = ((p.mean * mean).replicate(1, x.cols()) - x) / (0.25 * p.mean * p.mean + p.std * p.std);
-  });
+  auto model =
+      scoresde::score_function([&](const Eigen::ArrayXXd& x, double t, Eigen::ArrayXXd& score) {
+        const scoresde::MarginalProb p = sde.marginal_prob(t);
+        score =
+            ((p.mean * mean).replicate(1, x.cols()) - x) / (0.25 * p.mean * p.mean + p.std * p.std);
+      });
 
   Eigen::ArrayXXd x(2, 10'000);  // one column per sample
   sampler.sample(model, x, scoresde::Noise{.seed = 42});
