@@ -10,20 +10,25 @@
 /// Calls use(name, sampler) for predictors, correctors and ODE integrators of each kind.
 template <scoresde::Sde S, class Use>
 void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
-  using namespace scoresde;
-  const TimeGrid grid = uniform_grid(sde, steps);
-  const Langevin langevin{.snr = 0.03};
-  const Langevin alone{.snr = 0.15, .steps = 5, .norm_scope = NormScope::batch_mean};
-  use("Euler-Maruyama", PredictorCorrector{sde, EulerMaruyama{}, NoCorrector{}, grid});
-  use("reverse diffusion", PredictorCorrector{sde, ReverseDiffusion{}, NoCorrector{}, grid});
-  use("ancestral", PredictorCorrector{sde, Ancestral{}, NoCorrector{}, grid});
-  use("ancestral + Langevin", PredictorCorrector{sde, Ancestral{}, langevin, grid});
+  const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, steps);
+  const scoresde::Langevin langevin{.snr = 0.03};
+  const scoresde::Langevin alone{
+      .snr = 0.15, .steps = 5, .norm_scope = scoresde::NormScope::batch_mean};
+  use("Euler-Maruyama",
+      scoresde::PredictorCorrector{sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{}, grid});
+  use("reverse diffusion", scoresde::PredictorCorrector{sde, scoresde::ReverseDiffusion{},
+                                                        scoresde::NoCorrector{}, grid});
+  use("ancestral",
+      scoresde::PredictorCorrector{sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid});
+  use("ancestral + Langevin",
+      scoresde::PredictorCorrector{sde, scoresde::Ancestral{}, langevin, grid});
   use("ancestral + annealed Langevin",
-      PredictorCorrector{sde, Ancestral{}, AnnealedLangevin{.snr = 0.1}, grid});
-  use("Langevin alone", PredictorCorrector{sde, NoPredictor{}, alone, grid});
-  use("flow, Euler", ProbabilityFlow{sde, Euler{}, grid});
-  use("flow, Heun", ProbabilityFlow{sde, Heun{}, grid});
-  use("flow, Runge-Kutta 4", ProbabilityFlow{sde, RungeKutta4{}, grid});
-  use("flow, Dormand-Prince 5", ProbabilityFlow{sde, DormandPrince54{}, grid});
-  use("flow, adaptive", ProbabilityFlow{sde, AdaptiveRungeKutta<>{}});
+      scoresde::PredictorCorrector{sde, scoresde::Ancestral{},
+                                   scoresde::AnnealedLangevin{.snr = 0.1}, grid});
+  use("Langevin alone", scoresde::PredictorCorrector{sde, scoresde::NoPredictor{}, alone, grid});
+  use("flow, Euler", scoresde::ProbabilityFlow{sde, scoresde::Euler{}, grid});
+  use("flow, Heun", scoresde::ProbabilityFlow{sde, scoresde::Heun{}, grid});
+  use("flow, Runge-Kutta 4", scoresde::ProbabilityFlow{sde, scoresde::RungeKutta4{}, grid});
+  use("flow, Dormand-Prince 5", scoresde::ProbabilityFlow{sde, scoresde::DormandPrince54{}, grid});
+  use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::AdaptiveRungeKutta<>{}});
 }

@@ -10,7 +10,7 @@
 
 #include <scoresde/scoresde.hpp>
 
-//! [backend]
+//! [own_backend]
 /// `samples` points of dimension `dim`, one after the other.
 struct Points {
   std::size_t samples, dim;
@@ -85,4 +85,4 @@ template <>
 struct scoresde::backend_of<Points> {
   static PointsBackend of(const Points&) { return {}; }
 };
-//! [backend]
+//! [own_backend]
