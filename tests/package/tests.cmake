@@ -22,7 +22,7 @@ endfunction()
 add_consumer("find_package of the core" find_package "")
 add_consumer("find_package of every component" find_package "${on}")
 add_consumer("add_subdirectory" add_subdirectory "${on}")
-add_consumer("FetchContent" FetchContent "${on}")
+add_consumer("FetchContent of the core" FetchContent "")
 
 add_test(NAME "package: options say what is on and why not"
          COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
