@@ -38,6 +38,6 @@ if ! {
 fi
 
 program=$build/examples/cifar10/cifar10_sample
-defaults=(--solver heun --steps 18 --samples 64 --batch 16)
+defaults=(--predictor ancestral --steps 100 --samples 64 --batch 16)
 [[ " $* " == *" --out "* ]] || defaults+=(--out "$build/pictures")
 "$program" "${defaults[@]}" "$@"
