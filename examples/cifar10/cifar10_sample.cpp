@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
                "cifar10_sample");
   app.footer(
       "Examples\n"
-      "  cifar10_sample --out pictures\n"
+      "  cifar10_sample --out pictures --predictor ancestral --clip-denoised\n"
       "  cifar10_sample --out pictures --checkpoint run/checkpoint.safetensors --steps 500\n"
       "  cifar10_sample --out pictures --predictor reverse_diffusion --corrector langevin\n"
       "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"

@@ -19,6 +19,7 @@ struct SampleOptions {
   SamplerChoice sampler;
   std::uint64_t seed = 42;
   std::uint32_t first_sample = 0;
+  bool clip_denoised = false;
   std::size_t samples = 64, batch = 16, threads = 0, columns = 8;
 };
 
@@ -66,6 +67,9 @@ inline void add_sample_options(CLI::App& app, SampleOptions& o) {
   app.add_option("--out", o.out, "Folder for samples.png, samples.npy, samples.safetensors")
       ->required();
   detail::add_sampler_options(app, o.sampler);
+  app.add_flag("--clip-denoised", o.clip_denoised,
+               "Clip the network's estimate of the picture to the pixels' range in every step, as "
+               "Ho et al. 2020 do; helps networks of little training");
   app.add_option("--samples", o.samples, "Pictures to draw")
       ->capture_default_str()
       ->check(natural_number(1, 10000000));

@@ -26,6 +26,7 @@
 #define CIFAR10_WRITES_NPY 0
 #endif
 
+#include "clipped_denoiser.hpp"
 #include "progress_bar.hpp"
 #include "sample_options.hpp"
 
@@ -77,7 +78,13 @@ class SampleRun {
   void operator()(const Sampler& sampler) {
     report_setup();
     const double start = seconds_now();
-    draw(sampler);
+    scoresde::nn::ScoreNetwork<Ops, S> model(network_, weights_, sde_);
+    if (options_.clip_denoised) {
+      ClippedDenoiser clipped(model, sde_, PixelRange{network_config_.centered ? -1.0 : 0.0, 1.0});
+      draw(sampler, clipped);
+    } else {
+      draw(sampler, model);
+    }
     report_end(seconds_now() - start);
     write();
   }
@@ -85,13 +92,13 @@ class SampleRun {
  private:
   using State = scoresde::HostState<float>;
 
-  template <class Sampler>
-  void draw(const Sampler& sampler) {
-    scoresde::nn::ScoreNetwork<Ops, S> model(network_, weights_, sde_);
+  template <class Sampler, class Model>
+  void draw(const Sampler& sampler, Model& model) {
+    const std::size_t dim = network_.input_shape().size();
     SamplingProgress progress(options_.samples, sde_.t_max(), options_.sampler.eps);
-    pictures_.reserve(options_.samples * model.dim());
+    pictures_.reserve(options_.samples * dim);
     for (std::size_t first = 0; first < options_.samples; first += network_.batch()) {
-      State x({std::min(network_.batch(), options_.samples - first), model.dim()});
+      State x({std::min(network_.batch(), options_.samples - first), dim});
       progress.begin_batch(first, x.extents().samples);
       const scoresde::Noise noise{
           .seed = options_.seed,
@@ -114,7 +121,7 @@ class SampleRun {
     file.set("samples", extents, values);
     file.metadata = {{"seed", std::to_string(options_.seed)},
                      {"first_sample", std::to_string(options_.first_sample)},
-                     {"sampler", describe(options_.sampler)},
+                     {"sampler", sampler_text()},
                      {"nfe", nfe_text()},
                      {"preset", preset_name()}};
     scoresde::io::write_safetensors(options_.out / "samples.safetensors", file);
@@ -132,7 +139,7 @@ class SampleRun {
     std::cout << "checkpoint  " << options_.checkpoint.string() << '\n'
               << "preset      " << preset_name() << " (" << weights_.size() << " parameters, "
               << configuration_.at("sde.name") << " SDE)\n"
-              << "sampler     " << describe(options_.sampler) << '\n'
+              << "sampler     " << sampler_text() << '\n'
               << "seed        " << options_.seed << ", pictures " << options_.first_sample << " to "
               << options_.first_sample + options_.samples - 1 << '\n'
               << "device      CPU, " << network_.ops().threads() << " threads, float32, batches of "
@@ -154,6 +161,10 @@ class SampleRun {
     std::snprintf(text, sizeof text, whole ? "%.0f" : "%.1f",
                   static_cast<double>(evaluations_) / static_cast<double>(options_.samples));
     return text;
+  }
+
+  [[nodiscard]] std::string sampler_text() const {
+    return describe(options_.sampler) + (options_.clip_denoised ? ", denoised clipped" : "");
   }
 
   [[nodiscard]] std::string preset_name() const {

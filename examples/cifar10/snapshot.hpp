@@ -11,15 +11,17 @@
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/score_network.hpp>
-#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/time_grid.hpp>
 
+#include "clipped_denoiser.hpp"
+
 namespace cifar10 {
 
-/// Draws 16 pictures by Euler-Maruyama, always from the same noise, so that snapshots of a run can
-/// be compared.
+/// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
+/// snapshots of a run can be compared.
 template <class Ops, class S>
 class Snapshot {
  public:
@@ -27,7 +29,7 @@ class Snapshot {
 
   Snapshot(const scoresde::nn::Graph& graph, S sde, std::size_t steps, bool centered, Ops ops)
       : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
-        sampler_(sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{},
+        sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
                  scoresde::uniform_grid(sde, steps)),
         centered_(centered) {}
 
@@ -37,7 +39,8 @@ class Snapshot {
     using State = scoresde::HostState<typename Ops::Scalar>;
     scoresde::nn::ScoreNetwork<Ops, S> model(network_, parameters, sampler_.sde());
     State x({pictures, model.dim()});
-    sampler_.sample(model, x, scoresde::Noise{.seed = seed});
+    ClippedDenoiser clipped(model, sampler_.sde(), PixelRange{centered_ ? -1.0 : 0.0, 1.0});
+    sampler_.sample(clipped, x, scoresde::Noise{.seed = seed});
     const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered_};
     scoresde::io::write_image_grid(path, grid,
                                    std::span<const typename Ops::Scalar>(x.data(), x.size()));
@@ -45,7 +48,7 @@ class Snapshot {
 
  private:
   scoresde::nn::Network<Ops> network_;
-  scoresde::PredictorCorrector<S, scoresde::EulerMaruyama, scoresde::NoCorrector> sampler_;
+  scoresde::PredictorCorrector<S, scoresde::Ancestral, scoresde::NoCorrector> sampler_;
   bool centered_;
 };
 
