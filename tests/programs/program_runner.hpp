@@ -43,6 +43,8 @@ class RunningProgram {
     for (std::string& word : arguments) words.push_back(word.data());
     words.push_back(nullptr);
     process_ = ::fork();
+    // kill(-1) would reach every process of the user
+    if (process_ < 0) throw std::runtime_error("the program cannot be started");
     if (process_ == 0) {
       if (std::freopen(output_.c_str(), "w", stdout) == nullptr) ::_exit(126);
       ::dup2(STDOUT_FILENO, STDERR_FILENO);
