@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Everything that needs the standard library only: all of the core but scoresde/io and
-/// scoresde/train/checkpoint.hpp. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// All of the core that a program includes and that needs the standard library only; not io/,
+/// train/checkpoint.hpp and testing/. `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>
@@ -66,10 +66,6 @@
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
-#include <scoresde/testing/backend_conformance.hpp>
-#include <scoresde/testing/backend_probe.hpp>
-#include <scoresde/testing/score_laws.hpp>
-#include <scoresde/testing/sde_laws.hpp>
 #include <scoresde/time/time_grid.hpp>
 #include <scoresde/train/adam.hpp>
 #include <scoresde/train/configuration.hpp>

@@ -8,16 +8,17 @@ import sys
 import tree
 
 
-def first_complaint(path):
-    run = subprocess.run([sys.argv[1], "--dry-run", "-Werror", "--ferror-limit=1", path], cwd=tree.ROOT,
+def complaints(paths):
+    run = subprocess.run([sys.argv[1], "--dry-run", "-Werror", *paths], cwd=tree.ROOT,
                          capture_output=True, text=True, check=False)
-    return run.stderr.splitlines()[0] if run.returncode else None
+    first = {line.split(":")[0]: line for line in reversed(run.stderr.splitlines()) if "error:" in line}
+    return list(first.values()) or ([run.stderr] if run.returncode else [])
 
 
 def main():
     paths = tree.files(".hpp", ".cpp", ".cu", ".cuh")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        violations = [complaint for complaint in pool.map(first_complaint, paths) if complaint]
+        violations = sum(pool.map(complaints, (paths[::2], paths[1::2])), [])
     tree.report("clang-format", f"{len(paths)} files", violations)
 
 

@@ -4,8 +4,7 @@
 #include <span>
 #include <vector>
 
-#include <Eigen/Core>
-
+#include <scoresde/eigen/core.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>

@@ -16,16 +16,16 @@ function(add_consumer name way components)
                    -D source=${PROJECT_SOURCE_DIR} -D build=${PROJECT_BINARY_DIR}
                    -D work=${CMAKE_CURRENT_BINARY_DIR}/package/${folder} -D generator=${CMAKE_GENERATOR}
                    -D compiler=${CMAKE_CXX_COMPILER} -P ${CMAKE_CURRENT_SOURCE_DIR}/package/way.cmake)
-  set_tests_properties("package: ${name}" PROPERTIES LABELS "quick;checks" TIMEOUT 300)
+  set_tests_properties("package: ${name}" PROPERTIES LABELS "${ARGN}" TIMEOUT 300)
 endfunction()
 
-add_consumer("find_package of the core" find_package "")
-add_consumer("find_package of every component" find_package "${on}")
-add_consumer("add_subdirectory" add_subdirectory "${on}")
-add_consumer("FetchContent of the core" FetchContent "")
+add_consumer("find_package of the core" find_package "" package)
+add_consumer("find_package of every component" find_package "${on}" package quick)
+add_consumer("add_subdirectory" add_subdirectory "${on}" package)
+add_consumer("FetchContent of the core" FetchContent "" package)
 
 add_test(NAME "package: options say what is on and why not"
          COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
-set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;checks" TIMEOUT 300)
+set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
