@@ -40,6 +40,6 @@ fi
 # Threads that wait do not spin: on a busy machine spinning ones keep the others from working.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 program=$build/examples/cifar10/cifar10_sample
-defaults=(--predictor ancestral --clip-denoised --steps 100 --samples 64 --batch 16)
+defaults=(--predictor ancestral --corrector langevin --snr 0.05 --clip-denoised --steps 100 --samples 64 --batch 16)
 [[ " $* " == *" --out "* ]] || defaults+=(--out "$build/pictures")
 "$program" "${defaults[@]}" "$@"
