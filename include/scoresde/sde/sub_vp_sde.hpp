@@ -3,7 +3,7 @@
 ///
 ///   dx = −½ β(t) x dt + √(β(t)(1 − mean(t)⁴)) dw,   std = 1 − mean²
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 13 and 29.
+/// Song et al. 2021 (arXiv:2011.13456), eq. 12 and 29.
 #pragma once
 
 #include <cmath>
