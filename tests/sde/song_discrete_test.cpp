@@ -79,6 +79,10 @@ TEST_CASE("steps that are not one level long and impossible chains are refused")
   CHECK_THROWS_AS(DiscreteVeSde(N).discretize({0.5, 0.6}), Error);
   CHECK_THROWS_AS(DiscreteSubVpSde(N).discretize({0.5, 0.4999}), Error);
   CHECK_THROWS_AS(DiscreteVeSde(1), Error);
-  CHECK_THROWS_AS(DiscreteVpSde(10), Error);
-  CHECK_THROWS_AS(DiscreteSubVpSde(20), Error);
+  // Of a chain with N ≤ β_max only what needs 1 − β_i is refused.
+  CHECK_THROWS_WITH(DiscreteVpSde(10).discretize({1, 0.9}), Catch::Matchers::Contains("beta_i"));
+  CHECK_THROWS_AS(DiscreteVpSde(10).langevin_scale(1), Error);
+  CHECK(DiscreteVpSde(10).diffusion(1) == VpSde().diffusion(1));
+  CHECK_THROWS_AS(DiscreteSubVpSde(20).langevin_scale(1), Error);
+  CHECK(DiscreteSubVpSde(20).discretize({1, 0.95}).mean == Approx(0.5));
 }

@@ -13,6 +13,7 @@
 /// steps. A step of another length is refused.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -55,6 +56,12 @@ class DiscreteLevels {
   std::size_t count_;
 };
 
+/// Returns β_i. Throws Error unless it is below 1.
+inline double require_beta(const char* sde, double beta) {
+  require(beta < 1, sde, ": beta_i is ", beta, "; N must be so large that beta_max / N < 1");
+  return beta;
+}
+
 }  // namespace detail
 
 /// VE with SMLD's chain of N noise levels.
@@ -89,15 +96,12 @@ class DiscreteVeSde : public VeSde {
 /// VP with DDPM's chain of N levels.
 class DiscreteVpSde : public VpSde {
  public:
-  /// Throws Error for fewer than 2 training steps, a schedule that VpSde refuses, or β_max ≥ N.
+  /// Throws Error for fewer than 2 training steps or a schedule that VpSde refuses.
   explicit DiscreteVpSde(std::size_t training_steps, BetaSchedule schedule = {})
       : VpSde(schedule), levels_("discrete VP SDE", training_steps) {
-    detail::require(schedule.beta_max < static_cast<double>(training_steps),
-                    "discrete VP SDE: beta_max is ", schedule.beta_max, " with ", training_steps,
-                    " training steps; beta_max / N must be below 1");
     double log_alpha_bar = 0;
     for (std::size_t i = 0; i < training_steps; ++i) {
-      log_alpha_bar += std::log1p(-discrete_beta(i));
+      log_alpha_bar += std::log1p(-std::min(1.0, discrete_beta(i)));
       std_.push_back(std::sqrt(-std::expm1(log_alpha_bar)));
     }
   }
@@ -111,14 +115,16 @@ class DiscreteVpSde : public VpSde {
     return levels_.linspace(schedule().beta_min / count, schedule().beta_max / count, i);
   }
   /// DDPM's step up to level ⌊t(N − 1)⌋; std = √(1 − ᾱ_i). Throws Error unless the step is about
-  /// 1/N long.
+  /// 1/N long and β_i < 1, which a chain of N ≤ β_max levels breaks.
   [[nodiscard]] Transition discretize(TimeStep step) const {
     const std::size_t i = levels_.index(step);
-    const double beta = discrete_beta(i);
+    const double beta = detail::require_beta("discrete VP SDE", discrete_beta(i));
     return {std::sqrt(1 - beta), beta, std_[i], i == 0 ? 0 : std_[i - 1]};
   }
-  /// α = 1 − β_i of Langevin's step size.
-  [[nodiscard]] double langevin_scale(double t) const { return 1 - discrete_beta(index(t)); }
+  /// α = 1 − β_i of Langevin's step size. Throws Error unless β_i < 1.
+  [[nodiscard]] double langevin_scale(double t) const {
+    return 1 - detail::require_beta("discrete VP SDE", discrete_beta(index(t)));
+  }
 
  private:
   detail::DiscreteLevels levels_;
@@ -128,13 +134,9 @@ class DiscreteVpSde : public VpSde {
 /// Sub-VP with the Euler chain of N steps.
 class DiscreteSubVpSde : public SubVpSde {
  public:
-  /// Throws Error for fewer than 2 training steps, a schedule that SubVpSde refuses, or β_max ≥ N.
+  /// Throws Error for fewer than 2 training steps or a schedule that SubVpSde refuses.
   explicit DiscreteSubVpSde(std::size_t training_steps, BetaSchedule schedule = {})
-      : SubVpSde(schedule), levels_("discrete sub-VP SDE", training_steps) {
-    detail::require(schedule.beta_max < static_cast<double>(training_steps),
-                    "discrete sub-VP SDE: beta_max is ", schedule.beta_max, " with ",
-                    training_steps, " training steps; beta_max / N must be below 1");
-  }
+      : SubVpSde(schedule), levels_("discrete sub-VP SDE", training_steps) {}
 
   [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
   /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
@@ -148,11 +150,13 @@ class DiscreteSubVpSde : public SubVpSde {
             marginal_prob(std::max(0.0, step.t - h)).std};
   }
   /// α = 1 − β_i: sub-VP shrinks the mean exactly as VP does, and α is that factor squared. (The
-  /// published code has no value here and fails.)
+  /// published code has no value here and fails.) Throws Error unless β_i < 1.
   [[nodiscard]] double langevin_scale(double t) const {
     const auto count = static_cast<double>(levels_.count());
-    return 1 - levels_.linspace(schedule().beta_min / count, schedule().beta_max / count,
-                                levels_.index(t));
+    return 1 -
+           detail::require_beta("discrete sub-VP SDE",
+                                levels_.linspace(schedule().beta_min / count,
+                                                 schedule().beta_max / count, levels_.index(t)));
   }
 
  private:
