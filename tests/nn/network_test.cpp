@@ -59,13 +59,17 @@ void compare(const io::TensorFile& file, const nn::Graph& graph, double y_tolera
   for (const auto& p : table.entries()) {
     const auto from = gradient.begin() + std::ptrdiff_t(p.offset);
     const std::vector<T> found(from, from + std::ptrdiff_t(p.size));
-    const auto wanted = file.at("grad." + p.name).as<double>();
+    const auto& stored = file.at("grad." + p.name);
+    const auto wanted = stored.template as<double>();
+    // Gradients stored as float32 are themselves 6e-8 from what the reference found.
+    const double tolerance =
+        stored.dtype == "F32" ? std::max(gradient_tolerance, 1.5e-7) : gradient_tolerance;
     CAPTURE(p.name);
     // The softmax does not see a shift of all keys, so their bias has a gradient of exactly zero.
     if (largest(wanted) < 1e-12)
-      CHECK(largest(found) < gradient_tolerance * largest(gradient));
+      CHECK(largest(found) < tolerance * largest(gradient));
     else
-      CHECK(relative_difference(found, wanted) < gradient_tolerance);
+      CHECK(relative_difference(found, wanted) < tolerance);
   }
 }
 
@@ -83,12 +87,11 @@ TEST_CASE("Networks agree with the reference in output and all gradients", "[gol
       continue;
     }
     const nn::Graph graph = nn::unet(golden::configuration(file));
-    // The reference ran in double; its parameter gradients are stored as float32 (6e-8 relative).
-    compare<double>(file, graph, 1e-10, 1.5e-7);
+    compare<double>(file, graph, 1e-10, 1e-8);
     compare<float>(file, graph, 1e-4, 1e-4);
     ++compared;
   }
-  CHECK(compared > 0);
+  golden::require_cases(compared, "networks of a supported architecture");
 }
 
 TEST_CASE("A smaller batch runs in a network planned for a larger one, sample by sample") {

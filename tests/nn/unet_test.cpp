@@ -51,7 +51,7 @@ TEST_CASE("The parameters are those of the reference's state dictionary", "[gold
     CHECK(named == graph.parameters().entries().size());
     ++compared;
   }
-  CHECK(compared > 0);
+  golden::require_cases(compared, "networks of a supported architecture");
 }
 
 TEST_CASE("Parameters of a block stand in the order of the reference") {

@@ -63,6 +63,6 @@ TEST_CASE("predictor-corrector runs equal the reference's in double and float", 
         check<double>(c);
         check<float>(c);
       });
-  if (count == 0) WARN("no golden runs in " << golden_sampling::directory());
+  golden::require_cases(count, "golden runs");
   if (std::getenv("SCORESDE_GOLDEN_DIR") == nullptr) CHECK(count >= 9);
 }

@@ -93,6 +93,6 @@ TEST_CASE("single updates equal the reference's in double and float", "[golden]"
         check<double>(c);
         check<float>(c);
       });
-  if (count == 0) WARN("no golden updates in " << golden_sampling::directory());
+  golden::require_cases(count, "golden updates");
   if (std::getenv("SCORESDE_GOLDEN_DIR") == nullptr) CHECK(count >= 50);
 }

@@ -2,8 +2,6 @@
 /// Golden networks: files of reference networks with inputs, outputs and gradients.
 #pragma once
 
-#include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,24 +11,16 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/unet.hpp>
 
+#include "support/golden_directory.hpp"
+
 namespace golden {
 
-/// The directory that SCORESDE_GOLDEN_DIR names; tests/golden of the source tree without it.
-inline std::filesystem::path directory() {
-  const char* named = std::getenv("SCORESDE_GOLDEN_DIR");
-  if (named != nullptr && *named != '\0') return named;
-  return std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden";
-}
-
-/// The files whose name begins with net_, in alphabetical order.
+/// The files whose metadata hold the configuration of a network.
 inline std::vector<std::filesystem::path> network_files() {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory()))
-    if (entry.path().extension() == ".safetensors" &&
-        entry.path().filename().string().rfind("net_", 0) == 0)
-      files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
+  std::vector<std::filesystem::path> found;
+  for (const auto& path : files())
+    if (scoresde::io::read_safetensors(path).metadata.count("model") != 0) found.push_back(path);
+  return found;
 }
 
 inline std::string flat_value(const nlohmann::json& value) {

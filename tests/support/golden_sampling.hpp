@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,6 +18,8 @@
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/golden_directory.hpp"
+
 namespace golden_sampling {
 
 using nlohmann::json;
@@ -30,23 +30,11 @@ struct Case {
   const scoresde::io::TensorFile* file;
 };
 
-/// The directory that SCORESDE_GOLDEN_DIR names; tests/golden of the source tree without it.
-inline std::filesystem::path directory() {
-  const char* named = std::getenv("SCORESDE_GOLDEN_DIR");
-  if (named != nullptr && *named != '\0') return named;
-  return std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden";
-}
-
 /// Calls test(case) for every case, of whatever file, that has all these keys; returns how many.
 template <class Test>
 std::size_t for_each_case(const std::vector<std::string>& keys, Test test) {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(directory()))
-    if (entry.path().extension() == ".safetensors") paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
   std::size_t count = 0;
-  for (const auto& path : paths) {
-    if (path.filename().string().rfind("net_", 0) == 0) continue;
+  for (const auto& path : golden::files()) {
     const scoresde::io::TensorFile file = scoresde::io::read_safetensors(path.string());
     if (file.metadata.count("cases") == 0) continue;
     for (const json& entry : json::parse(file.metadata.at("cases"))) {
