@@ -132,8 +132,11 @@ class ProbabilityFlow {
 
   /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace. Throws
   /// Error for a grid that increases.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(State<X>,
+                  "ProbabilityFlow: no Backend is known for this state; specialise "
+                  "scoresde::backend_of with `static auto of(const X&)`");
     detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
                     " up to ", grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
