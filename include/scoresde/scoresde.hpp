@@ -66,6 +66,8 @@
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
+#include <scoresde/time/log_snr.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
 #include <scoresde/train/adam.hpp>
 #include <scoresde/train/configuration.hpp>

@@ -7,10 +7,10 @@
 /// laws of any model of the concept.
 #pragma once
 
-#include <cmath>
 #include <concepts>
 
 #include <scoresde/error.hpp>
+#include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
@@ -31,7 +31,8 @@ struct Transition {
 };
 
 /// Optional members, used when present: discretize(TimeStep) → Transition, the SDE's own discrete
-/// chain (DDPM, SMLD); langevin_scale(t), the factor α of Langevin's step size (1 when absent).
+/// chain (DDPM, SMLD); langevin_scale(t), the factor α of Langevin's step size (1 when absent);
+/// time_of_log_snr(λ) → t, the inverse of log_snr in closed form (found by iteration when absent).
 template <class S>
 concept Sde = std::copyable<S> && requires(const S& sde, double t) {
   { sde.drift(t) } -> std::same_as<double>;                // f(t)
@@ -41,13 +42,6 @@ concept Sde = std::copyable<S> && requires(const S& sde, double t) {
   { sde.t_min() } -> std::same_as<double>;                 // ε, where sampling stops
   { sde.t_max() } -> std::same_as<double>;                 // T
 };
-
-/// λ(t) = ln(mean²/std²), strictly decreasing in t.
-template <Sde S>
-[[nodiscard]] double log_snr(const S& sde, double t) {
-  const MarginalProb p = sde.marginal_prob(t);
-  return 2 * (std::log(p.mean) - std::log(p.std));
-}
 
 namespace detail {
 

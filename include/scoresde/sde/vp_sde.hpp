@@ -25,6 +25,12 @@ struct BetaSchedule {
     return -0.25 * t * t * (beta_max - beta_min) - 0.5 * t * beta_min;
   }
 
+  /// The t with ∫₀ᵗ β = integral.
+  [[nodiscard]] double time_of_integral(double integral) const {
+    const double root = std::sqrt(beta_min * beta_min + 2 * (beta_max - beta_min) * integral);
+    return 2 * integral / (beta_min + root);
+  }
+
   /// Throws Error unless 0 < β_min ≤ β_max, both finite, and 0 ≤ t_min < 1.
   void check(const char* sde) const {
     detail::require(beta_min > 0 && beta_min <= beta_max && std::isfinite(beta_max), sde,
@@ -47,6 +53,12 @@ class VpSde {
     detail::require_time("VP SDE", t, t_max());
     const double log_mean = schedule_.log_mean(t);
     return {std::exp(log_mean), std::sqrt(-std::expm1(2 * log_mean))};
+  }
+  /// The t with log_snr(t) = λ: ∫β = ln(1 + e^{−λ}). Throws Error for λ below that of t = 1.
+  [[nodiscard]] double time_of_log_snr(double lambda) const {
+    detail::require_log_snr(lambda);
+    const double t = schedule_.time_of_integral(detail::log1p_exp(-lambda));
+    return detail::time_within(t, t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return 1; }
   [[nodiscard]] double t_min() const { return schedule_.t_min; }

@@ -105,6 +105,27 @@ template <class S>
 }
 { return uniform_grid(sde.t_max(), sde.t_min(), steps); }
 
+/// `steps` steps from t_max down to eps, equal in √t: denser near the data. Lu et al. 2022
+/// (arXiv:2206.00927), appendix D. Throws Error as uniform_grid does.
+[[nodiscard]] inline TimeGrid quadratic_grid(double t_max, double eps, std::size_t steps) {
+  detail::check_span(steps, eps, t_max);
+  const double first = std::sqrt(t_max), last = std::sqrt(eps);
+  std::vector<double> times(steps + 1);
+  for (std::size_t i = 0; i <= steps; ++i) {
+    const double u = static_cast<double>(i) / static_cast<double>(steps);
+    const double root = first + u * (last - first);
+    times[i] = i == steps ? eps : (i == 0 ? t_max : root * root);
+  }
+  return TimeGrid(times);
+}
+
+/// The same from the SDE's t_max to its t_min.
+template <class S>
+[[nodiscard]] TimeGrid quadratic_grid(const S& sde, std::size_t steps) requires requires {
+  sde.t_max(), sde.t_min();
+}
+{ return quadratic_grid(sde.t_max(), sde.t_min(), steps); }
+
 /// The grid of score_sde's samplers: t on linspace(t_max, eps, steps) while each step has length
 /// t_max/steps, which is not the spacing of the list; the last step starts at eps. For parity with
 /// Song et al.'s code; uniform_grid is the consistent choice.

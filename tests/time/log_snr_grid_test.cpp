@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/// Grids even in log-SNR, in Karras's power of the noise and in √t.
+#include <cmath>
+#include <limits>
+
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// `clock` grows by equal amounts over the steps of the grid, which meets its ends exactly.
+template <class S, class F>
+void is_even_in(const S& sde, const TimeGrid& grid, const F& clock) {
+  CHECK(grid.generates());
+  CHECK(grid.front().t == sde.t_max());
+  CHECK(grid.back().t_next == sde.t_min());
+  const double first = clock(sde.t_max()), last = clock(sde.t_min());
+  const auto steps = static_cast<double>(grid.size());
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const double wanted = first + static_cast<double>(i) / steps * (last - first);
+    CHECK(std::abs(clock(grid[i].t) - wanted) <= 1e-10 * std::abs(last - first));
+    if (i > 0) CHECK(grid[i].t == grid[i - 1].t_next);
+  }
+}
+
+template <class S>
+void grids_are_even(const S& sde) {
+  for (const std::size_t steps : {1, 2, 17}) {
+    is_even_in(sde, log_snr_grid(sde, steps), [&](double t) { return log_snr(sde, t); });
+    is_even_in(sde, quadratic_grid(sde, steps), [](double t) { return std::sqrt(t); });
+    for (const double rho : {1.0, 7.0})
+      is_even_in(sde, karras_grid(sde, steps, rho), [&](double t) {
+        const MarginalProb p = sde.marginal_prob(t);
+        return std::pow(p.std / p.mean, 1 / rho);
+      });
+  }
+}
+
+}  // namespace
+
+TEST_CASE("log-SNR, Karras and quadratic grids are even in their clock under every SDE") {
+  grids_are_even(VpSde());
+  grids_are_even(SubVpSde());
+  grids_are_even(VeSde());
+}
+
+TEST_CASE("Karras's grid under VE is his formula in sigma") {
+  const VeSde sde({.sigma_min = 0.002, .sigma_max = 80, .t_min = 0});
+  const TimeGrid grid = karras_grid(sde, 17);
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const double from = std::pow(80, 1 / 7.0), to = std::pow(0.002, 1 / 7.0);
+    const double sigma = std::pow(from + double(i) / 17 * (to - from), 7);
+    CHECK(sde.sigma(grid[i].t) == Approx(sigma).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("a grid between ends of one's own meets them") {
+  const VpSde sde;
+  for (const TimeGrid& grid : {log_snr_grid(sde, 0.9, 0.01, 5), karras_grid(sde, 0.9, 0.01, 5),
+                               quadratic_grid(0.9, 0.01, 5)}) {
+    CHECK(grid.size() == 5);
+    CHECK(grid.front().t == 0.9);
+    CHECK(grid.back().t_next == 0.01);
+  }
+  CHECK(quadratic_grid(1, 0, 4)[2].t == Approx(0.25));
+}
+
+TEST_CASE("grids without steps, with infinite log-SNR or a bad rho are refused by name") {
+  const VpSde sde;
+  CHECK_THROWS_WITH(log_snr_grid(sde, 0), Contains("steps is 0"));
+  CHECK_THROWS_WITH(quadratic_grid(1, 1, 4), Contains("eps is 1"));
+  CHECK_THROWS_WITH(log_snr_grid(sde, 0.5, 0.75, 4), Contains("eps is 0.75"));
+  CHECK_THROWS_WITH(log_snr_grid(sde, 1, 0, 4), Contains("inf"));
+  CHECK_THROWS_WITH(karras_grid(sde, 1, 0, 4), Contains("inf"));
+  CHECK_THROWS_WITH(karras_grid(sde, 4, 0), Contains("rho is 0"));
+  CHECK_THROWS_WITH(karras_grid(sde, 4, -1), Contains("rho is -1"));
+  CHECK_THROWS_AS(karras_grid(sde, 4, std::numeric_limits<double>::infinity()), Error);
+  CHECK_THROWS_AS(log_snr_grid(sde, 2, 0.1, 4), Error);
+}

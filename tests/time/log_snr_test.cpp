@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/// The inverse of log-SNR: round trips in closed form and by iteration, and what is refused.
+#include <cmath>
+#include <limits>
+
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/time/log_snr.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// An SDE without a closed inverse: the same marginals behind the concept's members alone.
+template <class S>
+struct Plain {
+  S sde;
+  double drift(double t) const { return sde.drift(t); }
+  double diffusion(double t) const { return sde.diffusion(t); }
+  MarginalProb marginal_prob(double t) const { return sde.marginal_prob(t); }
+  double prior_std() const { return sde.prior_std(); }
+  double t_min() const { return sde.t_min(); }
+  double t_max() const { return sde.t_max(); }
+};
+
+template <class S>
+void returns_the_time(const S& sde) {
+  for (const double t : {1e-5, 1e-4, 1e-3, 0.02, 0.1, 0.37, 0.5, 0.8, 0.999, 1.0}) {
+    const double back = time_of_log_snr(sde, log_snr(sde, t));
+    INFO("t = " << t);
+    CHECK(std::abs(back - t) <= 1e-10 * t);
+    CHECK(back <= 1);
+  }
+}
+
+template <class S>
+void refuses_what_is_not_reached(const S& sde) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double lambda : {infinity, -infinity, std::nan("")})
+    CHECK_THROWS_WITH(time_of_log_snr(sde, lambda), Contains("must be finite"));
+  CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, 1) - 0.1), Contains("outside"));
+}
+
+template <class S>
+void behaves(const S& sde) {
+  static_assert(Sde<Plain<S>>);
+  returns_the_time(sde);
+  returns_the_time(Plain<S>{sde});
+  refuses_what_is_not_reached(sde);
+  refuses_what_is_not_reached(Plain<S>{sde});
+}
+
+}  // namespace
+
+TEST_CASE("log-SNR has its exact inverse under every SDE, in closed form and by iteration") {
+  behaves(VpSde());
+  behaves(VpSde(BetaSchedule{.beta_min = 3, .beta_max = 3}));
+  behaves(SubVpSde());
+  behaves(VeSde());
+  behaves(DiscreteVpSde(1000));
+}
+
+TEST_CASE("log-SNR beyond that of VE's smallest noise is refused") {
+  const VeSde sde;
+  CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, 0) + 0.1), Contains("outside"));
+  CHECK_THROWS_WITH(time_of_log_snr(Plain<VeSde>{sde}, log_snr(sde, 0) + 0.1), Contains("outside"));
+}
+
+TEST_CASE("log-SNR falls at the rate of the diffusion over the variance") {
+  const auto falls = [](const auto& sde) {
+    for (const double t : {0.1, 0.5, 0.9}) {
+      const double h = 1e-5;
+      const double slope = (log_snr(sde, t + h) - log_snr(sde, t - h)) / (2 * h);
+      const double g = sde.diffusion(t), std = sde.marginal_prob(t).std;
+      CHECK(slope == Approx(-g * g / (std * std)).epsilon(1e-7));  // h² truncation
+    }
+  };
+  falls(VpSde());
+  falls(SubVpSde());
+  falls(VeSde());
+}
