@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// UniPC: a multistep predictor, and a corrector that uses the next step's evaluation.
+///
+///   predictor:  x_t = a·x + g(φ₁ D₀ + Σₖ ρₖ (D₋ₖ − D₀)/r₋ₖ),   Σₖ ρₖ r₋ₖ^{i−1} = i! φᵢ₊₁
+///   corrector:  the same with one node more, D_t at r = 1, the prediction at the predicted x_t
+///
+/// with a, g, e of solver/solver.hpp, φₖ = φₖ(e), r₋ₖ = (λ₋ₖ − λ)/h, i = 1 … the number of nodes.
+/// One node alone takes ρ = ½B/e instead, B = e (bh1) or expm1(e) (bh2). Zhao et al. 2023
+/// (arXiv:2302.04867), algorithms 1 to 3 and section 3.1.
+///
+/// x_t is linear in the x before it, so the correction is a form in predictions alone: it is added
+/// in the same pass as the next predictor, and x before the step is not kept.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/solver/solver.hpp>
+
+namespace scoresde {
+
+/// B(h) of the one-node rules.
+enum class UniPcVariant { bh1, bh2 };
+
+template <int Order>
+struct UniPc {
+  static_assert(Order >= 1 && Order <= 4, "UniPc: the order must be 1, 2, 3 or 4");
+  /// Of the predictor; the corrector raises it by one.
+  static constexpr int order = Order;
+  static constexpr std::size_t history = Order + 1;
+
+  UniPcVariant variant = UniPcVariant::bh2;
+  Prediction prediction = Prediction::data;
+  /// Correct at every time but the last, where it would take one evaluation more.
+  bool corrector = true;
+  /// The last steps fall to lower orders when the grid has fewer steps than this; 0 is never.
+  std::size_t lower_order_below = std::numeric_limits<std::size_t>::max();
+
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    const std::vector<NoiseLevel> level = noise_levels(sde, grid);
+    std::vector<SolverStage> table(grid.size());
+    Weights correction{};  // of D₀, D₋₁, … at the time where the stage begins
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      const auto now =
+          static_cast<std::size_t>(order_of_step(Order, i, grid.size(), lower_order_below));
+      const ExponentialStep step(prediction, level[i], level[i + 1]);
+      Nodes nodes{};
+      for (std::size_t k = 1; k < now; ++k)
+        nodes[k - 1] = (level[i - k].lambda - level[i].lambda) / step.length;
+      nodes[now - 1] = 1;
+      const Weights predicted = weights(step, nodes, now - 1);
+      table[i] = {grid[i], step.state, predicted};
+      for (std::size_t j = 0; j < max_predictions; ++j)
+        table[i].weights[j] += step.state * correction[j];
+      correction = {};
+      if (!corrector) continue;
+      const Weights corrected = weights(step, nodes, now);
+      correction[0] = corrected[now];
+      for (std::size_t j = 0; j < now; ++j) correction[j + 1] = corrected[j] - predicted[j];
+    }
+    return table;
+  }
+
+ private:
+  using Weights = std::array<double, max_predictions>;
+  using Nodes = std::array<double, max_predictions>;
+
+  /// Weights of D₀ and of the predictions at the first `count` nodes.
+  [[nodiscard]] Weights weights(const ExponentialStep& step, const Nodes& nodes,
+                                std::size_t count) const {
+    const double one = phi(1, step.exponent);
+    Weights rho{};
+    if (count == 1)
+      rho[0] = 0.5 * (variant == UniPcVariant::bh2 ? one : 1);
+    else
+      rho = match_moments(step.exponent, nodes, count);
+    Weights weights{one};
+    for (std::size_t k = 0; k < count; ++k) {
+      weights[k + 1] = rho[k] / nodes[k];
+      weights[0] -= weights[k + 1];
+    }
+    for (double& weight : weights) weight *= step.gain;
+    return weights;
+  }
+
+  /// Solves Σₖ ρₖ nodes[k]^{i−1} = i! φᵢ₊₁(e), i = 1 … count, by elimination with pivots.
+  static Weights match_moments(double exponent, const Nodes& nodes, std::size_t count) {
+    std::array<Weights, max_predictions> rows{};
+    Weights right{};
+    double factorial = 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      factorial *= static_cast<double>(i + 1);
+      right[i] = factorial * phi(static_cast<int>(i) + 2, exponent);
+      for (std::size_t k = 0; k < count; ++k) rows[i][k] = i == 0 ? 1 : rows[i - 1][k] * nodes[k];
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+      std::size_t pivot = k;
+      for (std::size_t i = k + 1; i < count; ++i)
+        if (std::abs(rows[i][k]) > std::abs(rows[pivot][k])) pivot = i;
+      std::swap(rows[k], rows[pivot]);
+      std::swap(right[k], right[pivot]);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (i == k) continue;
+        const double factor = rows[i][k] / rows[k][k];
+        for (std::size_t j = k; j < count; ++j) rows[i][j] -= factor * rows[k][j];
+        right[i] -= factor * right[k];
+      }
+    }
+    for (std::size_t k = 0; k < count; ++k) right[k] /= rows[k][k];
+    return right;
+  }
+};
+
+}  // namespace scoresde
