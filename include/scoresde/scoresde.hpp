@@ -45,6 +45,7 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -60,6 +61,11 @@
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/dpm_solver.hpp>
+#include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/solver/phi.hpp>
+#include <scoresde/solver/solver.hpp>
+#include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
 #include <scoresde/state/host_state.hpp>

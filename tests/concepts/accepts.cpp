@@ -28,6 +28,18 @@ static_assert(complete<DiscreteVpSde>() && complete<DiscreteVeSde>());
 static_assert(complete<DiscreteSubVpSde>());
 static_assert(!predictor_corrector_fits<VpSde, Langevin, EulerMaruyama>);
 
+// Fast solvers on every SDE.
+template <class S>
+constexpr bool steps_fast() {
+  static_assert(Solver<DdimSolver, S> && Solver<DpmSolver<3>, S> && Solver<UniPc<4>, S>);
+  static_assert(Solver<DpmSolverPlusPlus<2>, S> && Solver<DpmSolverPlusPlusSingleStep<3>, S>);
+  static_assert(multistep_fits<S, DpmSolverSingleStep<2>>);
+  return true;
+}
+static_assert(steps_fast<VpSde>() && steps_fast<VeSde>() && steps_fast<SubVpSde>());
+static_assert(steps_fast<DiscreteVpSde>() && steps_fast<DiscreteVeSde>());
+static_assert(!multistep_fits<VpSde, Heun>);
+
 // States and models.
 template <class X>
 constexpr bool serves() {

@@ -9,11 +9,16 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/dpm_solver.hpp>
+#include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
 
@@ -84,4 +89,14 @@ TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
     CHECK(allocations_of_a_run(
               ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = control}}) == 0);
+}
+
+TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
+  const TimeGrid grid = log_snr_grid(VpSde(), 30);
+  CHECK(allocations_of_a_run(Multistep{VpSde(), DdimSolver{}, grid}) == 0);
+  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolver<3>{}, grid}) == 0);
+  CHECK(allocations_of_a_run(Multistep{
+            VpSde(), DpmSolverPlusPlus<2>{}, grid, {.final_step = FinalStep::denoise}}) == 0);
+  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
+  CHECK(allocations_of_a_run(Multistep{VpSde(), UniPc<4>{}, grid}) == 0);
 }

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+/// A predictor knows one step; a fast solver makes a table of the whole grid.
+// expect: Multistep: the second argument is no solver for this SDE
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  scoresde::Multistep sampler(scoresde::VpSde{}, scoresde::Ancestral{},
+                              scoresde::uniform_grid(1, 1e-3, 10));
+}
