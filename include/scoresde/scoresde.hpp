@@ -68,6 +68,8 @@
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
+#include <scoresde/state/elementwise.hpp>
+#include <scoresde/state/host_elementwise.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/with_arity.hpp>

@@ -40,6 +40,13 @@ enum class Fault {
   inner_over_the_batch,
   forgets_the_last_elements,
   counts_calls,
+  numbers_samples_from_one,
+  swaps_inputs,
+  transforms_another_draw,
+  writes_before_reading_twice,
+  quantile_of_signed_values,
+  quantile_without_interpolation,
+  quantile_without_nan,
   last
 };
 
@@ -137,8 +144,47 @@ struct FaultyBackend {
       per_sample[k] = sum;
     }
   }
+  template <class Fn, class... In>
+  void transform(State& out, Fn f, const In&... in) const {
+    const std::size_t dim = out.shape.dim;
+    for (std::size_t i = 0; i < out.shape.size(); ++i) {
+      const std::size_t k = i / dim + (is(Fault::numbers_samples_from_one) ? 1 : 0);
+      if (is(Fault::writes_before_reading_twice)) out.data()[i] = 0;
+      const auto call = [&](auto first, auto... rest) {
+        const ElementIndex at{k, i % dim};
+        if constexpr (is(Fault::swaps_inputs) && sizeof...(rest) == 2)
+          return [&](auto second, auto third) { return f(at, third, second, first); }(rest...);
+        else
+          return f(at, first, rest...);
+      };
+      out.data()[i] = call(value_of(in, i, dim)...);
+    }
+  }
+  void absolute_quantile(const State& x, double q, std::span<double> per_sample) const {
+    const std::size_t dim = x.shape.dim;
+    for (std::size_t k = 0; k < per_sample.size(); ++k) {
+      std::vector<double> sorted(x.data() + k * dim, x.data() + (k + 1) * dim);
+      if (!is(Fault::quantile_of_signed_values))
+        for (double& value : sorted) value = std::abs(value);
+      const bool nan = std::any_of(sorted.begin(), sorted.end(), [](double v) { return v != v; });
+      std::replace_if(
+          sorted.begin(), sorted.end(), [](double v) { return v != v; }, 0.0);
+      std::sort(sorted.begin(), sorted.end());
+      const double rank = q * double(dim - 1);
+      const auto low = std::size_t(rank);
+      const double part = is(Fault::quantile_without_interpolation) ? 0 : rank - double(low);
+      per_sample[k] = nan && !is(Fault::quantile_without_nan)
+                          ? std::nan("")
+                          : std::lerp(sorted[low], sorted[std::min(low + 1, dim - 1)], part);
+    }
+  }
 
  private:
+  static double value_of(const State& x, std::size_t i, std::size_t) { return x.data()[i]; }
+  static double value_of(NoiseDraw draw, std::size_t i, std::size_t dim) {
+    if (is(Fault::transforms_another_draw)) ++draw.index;
+    return normal(draw, i / dim, i % dim, dim);
+  }
   static double normal(NoiseDraw draw, std::size_t k, std::size_t e, std::size_t dim) {
     if (is(Fault::ignores_first_sample)) draw.first_sample = 0;
     if (is(Fault::ignores_the_top_of_the_draw)) draw.index &= 0xffffffff;
@@ -204,7 +250,7 @@ struct scoresde::backend_of<Faulty<F>> {
 
 TEST_CASE("a backend of plain loops conforms") { CHECK(violations<Fault::none>() == 0); }
 
-TEST_CASE("each of twenty-one faults of a backend is found") { expect_all_faults_found(); }
+TEST_CASE("each of twenty-eight faults of a backend is found") { expect_all_faults_found(); }
 
 TEST_CASE("a violation names shape, operation, element, value and bound") {
   const auto found = testing::check_backend(Faulty<Fault::adds_to_result>({3, 7}));

@@ -18,6 +18,7 @@
 
 #include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/state/backend.hpp>
+#include <scoresde/state/host_elementwise.hpp>
 #include <scoresde/state/with_arity.hpp>
 
 namespace scoresde {
@@ -146,6 +147,20 @@ class ContiguousBackend {
           detail::lane_sum(dim, [px = x.data() + k * dim, py = y.data() + k * dim](std::size_t e) {
             return static_cast<double>(px[e]) * static_cast<double>(py[e]);
           });
+  }
+
+  /// out[k, e] ← f({k, e}, inputs[k, e]…), each input a state or a NoiseDraw
+  /// (state/elementwise.hpp). Throws Error for an input of other extents than `out`.
+  template <class F, class... In>
+  void transform(State& out, F f, const In&... in) const {
+    const Extents shape = extents(out);
+    [[maybe_unused]] const auto shape_of = [](const State& x) { return Layout::extents(x); };
+    detail::transform_tiles(static_cast<Scalar*>(out.data()), shape, f,
+                            detail::element_input<Scalar>(in, shape, shape_of)...);
+  }
+
+  void absolute_quantile(const State& x, double q, std::span<double> per_sample) const {
+    detail::absolute_quantiles(static_cast<const Scalar*>(x.data()), extents(x), q, per_sample);
   }
 
  private:

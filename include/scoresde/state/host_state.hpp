@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <scoresde/state/backend.hpp>
+#include <scoresde/state/host_elementwise.hpp>
 
 namespace scoresde {
 
@@ -129,6 +130,19 @@ struct HostBackend {
     }
   }
 
+  /// out[k, e] ← f({k, e}, inputs[k, e]…), each input a state or a NoiseDraw
+  /// (state/elementwise.hpp).
+  template <class F, class... In>
+  void transform(State& out, F f, const In&... in) const {
+    [[maybe_unused]] const auto shape_of = [](const State& x) { return x.extents(); };
+    detail::transform_tiles(out.data(), out.extents(), f,
+                            detail::element_input<T>(in, out.extents(), shape_of)...);
+  }
+
+  void absolute_quantile(const State& x, double q, std::span<double> per_sample) const {
+    detail::absolute_quantiles(x.data(), x.extents(), q, per_sample);
+  }
+
  private:
   static constexpr std::size_t tile = 256;
 
@@ -171,5 +185,6 @@ struct backend_of<HostState<T>> {
 };
 
 static_assert(State<HostState<float>> && State<HostState<double>>);
+static_assert(ElementwiseState<HostState<float>> && QuantileState<HostState<float>>);
 
 }  // namespace scoresde

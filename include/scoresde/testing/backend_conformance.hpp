@@ -5,10 +5,11 @@
 ///     for (const std::string& violation : testing::check_backend(my_state(shape))) …
 ///
 /// Linear forms are compared with sums in double within bounds derived from the state's rounding
-/// unit (testing/backend_probe.hpp), noise with the published stream bit by bit. No test framework
-/// is needed.
+/// unit (testing/backend_probe.hpp), noise with the published stream bit by bit. What
+/// state/elementwise.hpp adds is checked where the backend offers it. No test framework is needed.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include <scoresde/state/backend.hpp>
+#include <scoresde/state/elementwise.hpp>
 #include <scoresde/testing/backend_probe.hpp>
 
 namespace scoresde::testing {
@@ -240,6 +242,75 @@ void check_repetition(BackendProbe<X, W, R>& probe) {
   if (first != second) probe.complain("norms gives other bits the second time");
 }
 
+/// transform: the index, the order of the inputs, the bits of a draw, results that are inputs.
+template <class X, class W, class R>
+void check_transform(BackendProbe<X, W, R>& probe) {
+  const std::size_t dim = probe.shape().dim;
+  const BackendCase<X> c = probe.make_case(2);
+  const auto z = probe.normals(probe_draw);
+  const auto value = [](double x, double y, double noise) { return x - 0.5 * y + x * y * noise; };
+  std::vector<double> index(z.size()), wanted(z.size()), size(z.size());
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const double x = c.value[0][i], y = c.value[1][i];
+    index[i] = static_cast<double>(i / dim) + static_cast<double>(i % dim) / 2048;
+    wanted[i] = value(x, y, z[i]);
+    size[i] = std::abs(x) + 0.5 * std::abs(y) + std::abs(x * y * z[i]);
+  }
+  const auto b = backend(probe.model());
+  X out = probe.filled(probe.nan);
+  const auto name = [](ElementIndex at, auto) {
+    return static_cast<double>(at.sample) + static_cast<double>(at.element) / 2048;
+  };
+  b.transform(out, name, c.state[0]);
+  const double unit = 8 * (probe.unit() + 0x1p-53);
+  probe.compare("transform by the index", probe.read_back(out), index,
+                [&](std::size_t i) { return unit * index[i]; });
+  b.transform(
+      out, [](ElementIndex, double noise) { return noise; }, probe_draw);
+  const double relative = probe.unit() <= 0x1p-24 ? 0 : probe.unit();
+  probe.compare("transform of a draw", probe.read_back(out), z,
+                [&](std::size_t i) { return relative * std::abs(z[i]); });
+  const auto f = [=](ElementIndex, double x, double noise, double y) { return value(x, y, noise); };
+  const auto bound = [&](std::size_t i) { return unit * size[i]; };
+  b.transform(out, f, c.state[0], probe_draw, c.state[1]);
+  probe.compare("transform of two states and a draw", probe.read_back(out), wanted, bound);
+  for (std::size_t j = 0; j < 2; ++j)
+    if (probe.read_back(c.state[j]) != c.value[j])
+      probe.complain("transform: input ", j, " is changed");
+  for (std::size_t j = 0; j < 2; ++j) {
+    BackendCase<X> alias = probe.make_case(2);
+    b.transform(alias.state[j], f, alias.state[0], probe_draw, alias.state[1]);
+    probe.compare(text("transform onto input ", j), probe.read_back(alias.state[j]), wanted, bound);
+  }
+}
+
+/// absolute_quantile against a sorted sample; a NaN is not passed over.
+template <class X, class W, class R>
+void check_quantile(BackendProbe<X, W, R>& probe) {
+  const auto [samples, dim] = probe.shape();
+  BackendCase<X> c = probe.make_case(1);
+  const auto b = backend(probe.model());
+  std::vector<double> found(samples), wanted(samples), sorted(dim);
+  for (const double q : {0.0, 1.0 / 3, 0.5, 0.995, 1.0}) {
+    for (std::size_t k = 0; k < samples; ++k) {
+      for (std::size_t e = 0; e < dim; ++e) sorted[e] = std::abs(c.value[0][k * dim + e]);
+      std::sort(sorted.begin(), sorted.end());
+      const double rank = q * static_cast<double>(dim - 1);
+      const auto low = static_cast<std::size_t>(rank);
+      wanted[k] = std::lerp(sorted[low], sorted[std::min(low + 1, dim - 1)],
+                            rank - static_cast<double>(low));
+    }
+    b.absolute_quantile(c.state[0], q, std::span<double>(found));
+    probe.compare(text("absolute_quantile ", q), found, wanted,
+                  [&](std::size_t k) { return 8 * (probe.unit() + 0x1p-53) * wanted[k]; });
+  }
+  c.value[0][0] = probe.nan;
+  probe.write(c.value[0], c.state[0]);
+  b.absolute_quantile(c.state[0], 0, std::span<double>(found));
+  if (!std::isnan(found[0]))
+    probe.complain("absolute_quantile of a sample with a NaN is ", found[0]);
+}
+
 }  // namespace detail
 
 /// What the backend of X does wrong with states like x, one sentence each; empty when it conforms.
@@ -260,6 +331,8 @@ template <class X, class Write, class Read>
     detail::check_norms(probe);
     detail::check_pairs(probe);
     detail::check_repetition(probe);
+    if constexpr (ElementwiseState<X>) detail::check_transform(probe);
+    if constexpr (QuantileState<X>) detail::check_quantile(probe);
   }
   return probe.violations();
 }
