@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// PredictorCorrector: evaluations, draws, orders, splitting, and what it refuses.
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <scoresde/corrector/annealed_langevin.hpp>
@@ -77,6 +79,22 @@ void counts(const P& predictor, const C& corrector, PredictorCorrectorOptions op
   }
 }
 
+/// A timed source that gives the draws of Noise and remembers how it was asked.
+struct TimedNoise {
+  std::vector<std::uint64_t>* by_number;
+  std::vector<std::pair<std::uint64_t, TimeStep>>* by_time;
+  X* buffer;
+  NoiseDraw draw(std::uint64_t index) const {
+    by_number->push_back(index);
+    return Noise{.seed = 5}.draw(index);
+  }
+  const X& draw(std::uint64_t index, TimeStep step) const {
+    by_time->push_back({index, step});
+    draw_prior(*buffer, 1, Noise{.seed = 5}.draw(index));
+    return *buffer;
+  }
+};
+
 template <class Sampler, class T = double>
 HostState<T> samples(const Sampler& sampler, std::size_t first, std::size_t count) {
   HostState<T> x({count, 3});
@@ -102,6 +120,8 @@ PredictorCorrector<VpSde, ReverseDiffusion, Langevin> usual(std::size_t steps = 
 }  // namespace
 
 static_assert(Sampler<decltype(usual()), Witness, X, Noise>);
+static_assert(TimedNoiseSource<TimedNoise, X> && !TimedNoiseSource<Noise, X>);
+static_assert(!TimedNoiseSource<RecordedNoise<X>, X>);
 static_assert(predictor_corrector_fits<VpSde, Ancestral, NoCorrector>);
 static_assert(!predictor_corrector_fits<VpSde, Langevin, NoCorrector>);
 static_assert(!predictor_corrector_fits<VpSde, Ancestral, Ancestral>);
@@ -119,6 +139,30 @@ TEST_CASE("nfe() is the true count, and every evaluation takes one draw of its o
   counts(Ancestral{}, Langevin{}, {.order = later}, 13);
   counts(Ancestral{}, Langevin{}, {.order = later, .denoise = false}, 14);
   counts(NoPredictor{}, Langevin{}, {.order = later}, 7);
+}
+
+TEST_CASE("a timed source gives predictors their noise by time, all else by number") {
+  const TimeGrid grid(std::vector<double>{1, 0.6, 0.3});
+  X timed(shape), numbered(shape), buffer(shape);
+  std::vector<std::uint64_t> by_number;
+  std::vector<std::pair<std::uint64_t, TimeStep>> by_time;
+  const auto run = [&](bool denoise) {
+    by_number.clear();
+    by_time.clear();
+    const PredictorCorrector sampler{
+        VpSde(), Ancestral{}, AnnealedLangevin{}, grid, {.denoise = denoise}};
+    sampler.sample(data(VpSde()), timed, TimedNoise{&by_number, &by_time, &buffer});
+    sampler.sample(data(VpSde()), numbered, Noise{.seed = 5});
+    for (std::size_t i = 0; i < timed.size(); ++i)
+      CHECK(timed.data()[i] == Approx(numbered.data()[i]).epsilon(1e-12));
+  };
+  using Asked = std::vector<std::pair<std::uint64_t, TimeStep>>;
+  run(false);
+  CHECK(by_number == std::vector<std::uint64_t>{0, 1, 3});
+  CHECK(by_time == Asked{{2, {1, 0.6}}, {4, {0.6, 0.3}}});
+  run(true);
+  CHECK(by_number == std::vector<std::uint64_t>{0, 1, 3});
+  CHECK(by_time == Asked{{2, {1, 0.6}}});
 }
 
 TEST_CASE("the two orders correct at t and at t_next") {

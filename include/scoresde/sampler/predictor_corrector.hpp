@@ -149,9 +149,12 @@ class PredictorCorrector {
     }
 
     void predict(TimeStep time, bool denoise) {
-      const StepCoefficients step = sampler.predictor_.coefficients(sampler.sde_, time);
-      update(x, output(time.t), model.score_form(time.t), denoise ? without_noise(step) : step,
-             noise.draw(draw++));
+      StepCoefficients step = sampler.predictor_.coefficients(sampler.sde_, time);
+      if (denoise) step = without_noise(step);
+      const X& predicted = output(time.t);
+      detail::with_step_noise<X>(noise, draw++, time, step.noise, [&](const auto& z) {
+        update(x, predicted, model.score_form(time.t), step, z);
+      });
       ++nfe;
     }
 

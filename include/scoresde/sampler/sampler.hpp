@@ -34,6 +34,14 @@ concept NoiseSource = requires(const N& noise, std::uint64_t index) {
   { noise.draw(index) } -> std::same_as<const X&>;
 };
 
+/// A source whose noise follows a path: draw(index, step) is the unit normal of a step by its times
+/// (BrownianPath). draw(index) remains for the prior and for correctors.
+template <class N, class X>
+concept TimedNoiseSource = NoiseSource<N, X> &&
+    requires(const N& noise, std::uint64_t index, TimeStep step) {
+  { noise.draw(index, step) } -> std::same_as<const X&>;
+};
+
 /// Draws kept as states; draws[i] is draw i, draws[0] the prior's. They must outlive the run.
 template <class X>
 struct RecordedNoise {
@@ -92,6 +100,19 @@ void draw_prior(X& x, double std, const X& z) {
 }
 
 namespace detail {
+
+/// use(z), z the noise of a step: by its times where the source knows them, by its number
+/// otherwise. A timed source is not asked for noise whose coefficient is 0.
+template <State X, class N, class Use>
+void with_step_noise(const N& noise, std::uint64_t index, TimeStep step, double coefficient,
+                     const Use& use) {
+  if constexpr (!TimedNoiseSource<N, X>)
+    use(noise.draw(index));
+  else if (coefficient != 0)
+    use(noise.draw(index, step));
+  else
+    use(NoiseDraw{});
+}
 
 /// per_sample[k] ← ‖z[k]‖₂.
 template <State X>
