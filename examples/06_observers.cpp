@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// Watching a run: progress, the trajectory, and an observer of one's own.
+/// Watching a run: progress, the trajectory, measured steps, and an observer of one's own.
 #include <cmath>
 #include <cstdio>
-#include <vector>
 
 #include <scoresde/scoresde.hpp>
 
 using State = scoresde::HostState<double>;
 
 //! [own_observer]
-/// Keeps the largest |x| seen. Any of on_start, on_step and on_finish may be there.
-struct Largest {
-  double value = 0;
-  void on_step(const scoresde::ObservedStep&, const State& x) {
-    for (std::size_t i = 0; i < x.size(); ++i) value = std::fmax(value, std::abs(x.data()[i]));
+/// Ends the run at the first time below `t`. Any of the five hooks may be there.
+struct StopBelow {
+  double t;
+  scoresde::StepAction on_step(const scoresde::ObservedStep& step, const State&) const {
+    return step.time.t_next < t ? scoresde::StepAction::stop : scoresde::StepAction::proceed;
   }
 };
 //! [own_observer]
@@ -21,26 +20,31 @@ struct Largest {
 int main() {
   const scoresde::VeSde sde({.sigma_min = 0.01, .sigma_max = 20});
   scoresde::Gaussian model(sde, {1.0, -2.0}, {0.25, 0.25});
-  const scoresde::PredictorCorrector sampler{sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
+  const scoresde::PredictorCorrector sampler{sde, scoresde::Ancestral{},
+                                             scoresde::AnnealedLangevin{.snr = 0.05},
                                              scoresde::uniform_grid(sde, 400)};
   State x({2000, 2});
 
   //! [observers]
-  std::size_t reports = 0;
   scoresde::Progress progress(
-      [&](const scoresde::ProgressReport& p) {
+      [](const scoresde::ProgressReport& p) {
         std::printf("step %3zu of %zu, t = %.3f, %zu evaluations\n", p.done, p.steps, p.t, p.nfe);
-        ++reports;
       },
       100);
   scoresde::Trajectory<State> trajectory(100);
-  Largest largest;
-  sampler.sample(model, x, scoresde::Noise{.seed = 1},
-                 scoresde::observe(progress, trajectory, largest));
+  scoresde::StepStatistics measured;
+  StopBelow stop{0.1};
+  const auto done = sampler.sample(model, x, scoresde::Noise{.seed = 1},
+                                   scoresde::observe(progress, trajectory, measured, stop));
   //! [observers]
 
+  const auto& last = measured.corrections().back();
+  std::printf("stopped after %zu steps at t = %.3f; the last correction: |score| %.3f, snr %.3f\n",
+              done.accepted, measured.steps().back().time.t_next, last.score_norm.mean,
+              last.snr.mean);
   // Along the way the standard deviation of p_t is √(0.25 + σ(t)²), from 20 down to a half.
-  bool right = reports == 4 && trajectory.entries().size() == 5 && largest.value > 40;
+  bool right = done.accepted == 361 && trajectory.entries().size() == 5 && last.snr.mean > 0 &&
+               last.snr.mean < 0.2;
   for (const auto& [t, state] : trajectory.entries()) {
     double mean = 0, variance = 0;
     for (std::size_t k = 0; k < 2000; ++k) mean += state(k, 0) / 2000;

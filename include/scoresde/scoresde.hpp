@@ -45,11 +45,13 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Observers: their hooks, their composition, and that absent ones are nothing.
+#include <algorithm>
+#include <cmath>
+#include <span>
 #include <vector>
 
+#include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/observer.hpp>
@@ -30,6 +34,16 @@ struct Everything {
   std::size_t finishes = 0;
   void on_start(const ObservedStep& step, const X&) { starts.push_back(step); }
   void on_step(const ObservedStep& step, const X&) { steps.push_back(step); }
+  void on_finish(const X&) { ++finishes; }
+};
+
+/// Stops after so many steps.
+struct Stopper {
+  std::size_t after;
+  std::size_t finishes = 0;
+  StepAction on_step(const ObservedStep& step, const X&) const {
+    return step.index + 1 == after ? StepAction::stop : StepAction::proceed;
+  }
   void on_finish(const X&) { ++finishes; }
 };
 
@@ -111,4 +125,114 @@ TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
   sampler(6).sample(data(), x, Noise{.seed = 1}, trajectory);
   CHECK(trajectory.entries().size() == 3);
   CHECK_THROWS_AS(Trajectory<X>(0), Error);
+}
+
+TEST_CASE("an observer can stop every kind of run, which then reports what was done") {
+  const auto stops = [](const auto& sampler, std::size_t nfe) {
+    X x({2, 2});
+    Stopper stopper{3};
+    Everything all;
+    Trajectory<X> trajectory;
+    auto group = observe(stopper, all, trajectory);
+    const SamplerStatistics done = sampler.sample(data(), x, Noise{.seed = 1}, group);
+    CHECK(all.steps.size() == 3);
+    CHECK(all.finishes == 1);
+    CHECK(stopper.finishes == 1);
+    CHECK(done.nfe == all.steps.back().nfe);
+    if (nfe > 0) {
+      CHECK(done.nfe == nfe);
+      CHECK(done.accepted == 3);
+    }
+    // The state is the one of the step at which it was stopped.
+    REQUIRE(trajectory.entries().size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) CHECK(trajectory.entries()[3].x.data()[i] == x.data()[i]);
+  };
+  const TimeGrid grid = uniform_grid(VpSde(), 9);
+  stops(sampler(9), 9);
+  stops(ProbabilityFlow{VpSde(), Heun{}, grid}, 6);
+  stops(ProbabilityFlow{VpSde(), Heun{}, grid, {.denoise = FinalDenoise::tweedie}}, 6);
+  stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{}}, 0);
+  stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = StepControl::per_sample}}, 0);
+}
+
+TEST_CASE("corrections are measured as they were taken, for observers that ask") {
+  struct Corrections {
+    std::vector<CorrectionStep> seen;
+    std::vector<double> score, noise, size, snr;
+    void on_correction(const CorrectionStep& step, const X& x) {
+      seen.push_back(step);
+      const auto keep = [](std::vector<double>& to, std::span<const double> from) {
+        to.insert(to.end(), from.begin(), from.end());
+      };
+      keep(score, step.score_norm);
+      keep(noise, step.noise_norm);
+      keep(size, step.step_size);
+      keep(snr, step.snr);
+      CHECK(extents(x).samples == step.snr.size());
+    }
+  };
+  const auto run = [](const auto& corrector) {
+    const PredictorCorrector pc{VpSde(), ReverseDiffusion{}, corrector, uniform_grid(VpSde(), 5)};
+    X x({3, 2}), plain({3, 2});
+    Corrections corrections;
+    OnlyFinish other;
+    pc.sample(data(), x, Noise{.seed = 1}, observe(corrections, other));
+    pc.sample(data(), plain, Noise{.seed = 1});
+    for (std::size_t i = 0; i < 6; ++i) CHECK(x.data()[i] == plain.data()[i]);
+    REQUIRE(corrections.seen.size() == 5 * std::size_t(corrector.steps));
+    REQUIRE(corrections.snr.size() == 15 * std::size_t(corrector.steps));
+    return corrections;
+  };
+  // The first correction meets the prior itself: its norms are known.
+  X prior({3, 2}), score({3, 2});
+  draw_prior(prior, 1, Noise{.seed = 1}.draw(0));
+  data().evaluate(prior, 1, score);
+  const double norm = std::hypot(score(1, 0), score(1, 1));
+
+  const Corrections each = run(Langevin{.snr = 0.2, .steps = 2});
+  CHECK(each.seen[0].t == 1);
+  CHECK(each.score[1] == Approx(norm).epsilon(1e-12));
+  CHECK(each.size[1] == Approx(2 * std::pow(0.2 * each.noise[1] / norm, 2)).epsilon(1e-12));
+  CHECK(each.snr[1] == Approx(0.2).epsilon(1e-12));
+
+  // With batch means the ratio is that of the means, not of any sample.
+  const Corrections mean = run(Langevin{.snr = 0.2, .norm_scope = NormScope::batch_mean});
+  CHECK(mean.size[0] == mean.size[1]);
+  const double scores = mean.score[0] + mean.score[1] + mean.score[2];
+  const double noises = mean.noise[0] + mean.noise[1] + mean.noise[2];
+  CHECK(mean.snr[1] ==
+        Approx(0.2 * mean.score[1] * noises / (mean.noise[1] * scores)).epsilon(1e-12));
+  CHECK(std::abs(mean.snr[1] - mean.snr[0]) > 1e-3);
+
+  // Annealed Langevin needs no norms; they are measured all the same.
+  const Corrections annealed = run(AnnealedLangevin{.snr = 0.2});
+  CHECK(annealed.score[1] == Approx(norm).epsilon(1e-12));
+  CHECK(annealed.snr[1] ==
+        Approx(std::sqrt(annealed.size[1] / 2) * norm / annealed.noise[1]).epsilon(1e-12));
+}
+
+TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
+  struct Tries {
+    std::size_t taken = 0, refused = 0;
+    double reached = 1;
+    void on_try(const TriedSteps& tried, const X&) {
+      for (std::size_t k = 0; k < tried.t.size(); ++k) {
+        if (tried.t[k] == tried.t_next[k]) continue;
+        CHECK(tried.t_next[k] < tried.t[k]);
+        CHECK((tried.accepted[k] != 0) == (tried.error[k] < 1));
+        ++(tried.accepted[k] != 0 ? taken : refused);
+        if (tried.accepted[k] != 0) reached = std::min(reached, tried.t_next[k]);
+      }
+    }
+  };
+  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
+    X x({3, 2});
+    Tries tries;
+    const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{.control = control}};
+    const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, tries);
+    CHECK(tries.taken == done.accepted);
+    CHECK(tries.refused == done.rejected);
+    CHECK(tries.refused > 0);
+    CHECK(tries.reached == VpSde().t_min());
+  }
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>

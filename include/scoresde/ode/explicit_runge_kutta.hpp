@@ -28,13 +28,14 @@ struct ExplicitRungeKutta {
   template <class F, State X, class L>
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                       L&& listener) const {
-    std::size_t evaluations = 0;
+    OdeStatistics done{};
     for (const TimeStep step : grid) {
       take(field, x, step, work);
-      evaluations += stages;
-      listener(step, evaluations, static_cast<const X&>(x));
+      done.nfe += stages;
+      ++done.accepted;
+      if (detail::notify_listener(listener, step, done.nfe, x) == StepAction::stop) break;
     }
-    return {evaluations, grid.size(), 0};
+    return done;
   }
 
  private:

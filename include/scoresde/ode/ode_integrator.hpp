@@ -12,6 +12,7 @@
 #include <span>
 
 #include <scoresde/ode/butcher_tableau.hpp>
+#include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -52,8 +53,10 @@ struct NoListener {
 };
 
 /// solve carries x through the grid, in either direction, allocating nothing, and calls
-/// listener(TimeStep, nfe, x) after every accepted step. An adaptive integrator takes a grid of one
-/// step, whose ends it meets exactly.
+/// listener(TimeStep, nfe, x) after every accepted step; where that returns StepAction::stop, solve
+/// returns with what it has done. An adaptive integrator takes a grid of one step, whose ends it
+/// meets exactly; it calls listener.on_try(TriedSteps, x) after every try, where the listener has
+/// that.
 template <class I, class F, class X>
 concept OdeIntegrator = LinearField<F, X> &&
     requires(const I& integrator, F& field, X& x, const TimeGrid& grid,
@@ -65,6 +68,23 @@ concept OdeIntegrator = LinearField<F, X> &&
 };
 
 namespace detail {
+
+/// listener(step, nfe, x); a listener that returns nothing lets the solve proceed.
+template <class L, class X>
+StepAction notify_listener(L& listener, TimeStep step, std::size_t nfe, const X& x) {
+  if constexpr (std::same_as<decltype(listener(step, nfe, x)), StepAction>) {
+    return listener(step, nfe, x);
+  } else {
+    listener(step, nfe, x);
+    return StepAction::proceed;
+  }
+}
+
+/// on_try of a listener or an observer, where it has one.
+template <class L, class X>
+void notify_try(L& listener, const TriedSteps& tried, const X& x) {
+  if constexpr (requires { listener.on_try(tried, x); }) listener.on_try(tried, x);
+}
 
 /// The stages of one step as forms over {x, F₁, …, F_S}.
 template <class T>

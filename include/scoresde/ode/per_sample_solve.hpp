@@ -38,9 +38,11 @@ class PerSampleSolve {
               "; allow more by max_steps");
       clamp_steps();
       try_steps();
-      decide();
+      decide(listener);
       const double now = furthest_behind();
-      if (now != behind) listener(TimeStep{behind, now}, statistics_.nfe, x_);
+      if (now != behind &&
+          notify_listener(listener, TimeStep{behind, now}, statistics_.nfe, x_) == StepAction::stop)
+        break;
       behind = now;
     }
     return statistics_;
@@ -152,22 +154,25 @@ class PerSampleSolve {
   }
 
   /// Samples whose error is below 1 move and pass their last output on as the first.
-  void decide() {
+  template <class L>
+  void decide(L& listener) {
     const std::span<double> stay = coefficients(0), move = coefficients(1);
     for (std::size_t k = 0; k < samples_; ++k) {
-      const bool rests = time()[k] == bound_;
-      const bool moves = !rests && error()[k] < 1;
-      move[k] = moves ? 1 : 0;
-      stay[k] = moves ? 0 : 1;
-      if (rests) continue;
+      move[k] = time()[k] != bound_ && error()[k] < 1 ? 1 : 0;
+      stay[k] = 1 - move[k];
+    }
+    choose(x_, moved(), stay, move);
+    choose(work_[0], work_[stages - 1], stay, move);
+    notify_try(listener, TriedSteps{time(), time_next(), error(), move}, x_);
+    for (std::size_t k = 0; k < samples_; ++k) {
+      if (time()[k] == bound_) continue;
+      const bool moves = move[k] != 0;
       step_size()[k] *= moves ? controller.accepted(error()[k], rejected()[k] != 0)
                               : controller.rejected(error()[k]);
       if (moves) time()[k] = time_next()[k];
       rejected()[k] = moves ? 0 : 1;
       ++(moves ? statistics_.accepted : statistics_.rejected);
     }
-    choose(x_, moved(), stay, move);
-    choose(work_[0], work_[stages - 1], stay, move);
   }
 
   static void choose(X& kept, const X& taken, std::span<double> stay, std::span<double> move) {

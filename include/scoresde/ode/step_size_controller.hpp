@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <span>
 
 #include <scoresde/error.hpp>
 
@@ -27,6 +28,14 @@ struct StepLimits {
   double rtol = 1e-5;
   double atol = 1e-5;
   std::size_t max_steps = 10000;  ///< tries, accepted or not
+};
+
+/// Steps tried at once, one entry per sample, or one in all under control of the whole batch.
+struct TriedSteps {
+  std::span<const double> t;         ///< where each step begins
+  std::span<const double> t_next;    ///< where it would end; t of a sample that has arrived
+  std::span<const double> error;     ///< the scaled error that is held against 1
+  std::span<const double> accepted;  ///< 1 where the step was taken, 0 elsewhere
 };
 
 /// The factors by which a step grows and shrinks.

@@ -30,7 +30,8 @@ class WholeBatchSolve {
     const double direction = span.t_next > span.t ? 1 : -1;
     double t = span.t;
     double h_abs = first_step(span, direction);
-    while (t != span.t_next) {
+    StepAction action = StepAction::proceed;
+    while (t != span.t_next && action != StepAction::stop) {
       h_abs = std::max(h_abs, smallest_step(t, direction));
       for (bool rejected = false;;) {
         require_step(h_abs, t, direction);
@@ -40,10 +41,11 @@ class WholeBatchSolve {
         const TimeStep step{t, clamped_end(t, h_abs, direction, span.t_next)};
         h_abs = std::abs(step.t_next - step.t);
         const double error = try_step(step);
+        if (error < 1) accept(step);
+        report(step, error, listener);
         if (error < 1) {
           h_abs *= controller.accepted(error, rejected);
-          accept(step);
-          listener(step, statistics_.nfe, static_cast<const X&>(*x_));
+          action = notify_listener(listener, step, statistics_.nfe, *x_);
           break;
         }
         h_abs *= controller.rejected(error);
@@ -127,6 +129,13 @@ class WholeBatchSolve {
     const double error = scaled_norm(*y_);
     require_error(error, step.t);
     return error;
+  }
+
+  template <class L>
+  void report(TimeStep step, double error, L& listener) const {
+    const double accepted = error < 1 ? 1 : 0;
+    notify_try(listener, TriedSteps{{&step.t, 1}, {&step.t_next, 1}, {&error, 1}, {&accepted, 1}},
+               *x_);
   }
 
   void accept(TimeStep step) {

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
-/// Observers: any object with any of the hooks on_start, on_step and on_finish.
+/// Observers: any object with any of five hooks.
 ///
-///   on_start(step, x)   before the first step; step.time = {t, t}, where the run begins
-///   on_step(step, x)    after every accepted step
-///   on_finish(x)        after the last step
+///   on_start(step, x)             before the first step; step.time = {t, t}, where the run begins
+///   on_step(step, x)              after every accepted step; may return StepAction::stop
+///   on_correction(correction, x)  after every corrector step
+///   on_try(tried, x)              after every try of an adaptive sampler, accepted or not
+///   on_finish(x)                  at the end of the run
 ///
-/// A hook that is absent costs nothing, not even a call. The state is lent for the call.
+/// A hook that is absent costs nothing, not even a call: what on_correction is told is measured
+/// only for observers that have it. State and spans are lent for the call.
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <span>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/ode/ode_integrator.hpp>
+#include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -26,6 +33,16 @@ struct ObservedStep {
   std::size_t steps = 0;  ///< of the whole run, 0 when not known (adaptive)
   TimeStep time{};        ///< where it began and ended
   std::size_t nfe = 0;    ///< evaluations of the model so far
+};
+
+/// A corrector step x ← x + ε ∇log p_t(x) + c z that has been taken; every span has one entry per
+/// sample.
+struct CorrectionStep {
+  double t = 0;
+  std::span<const double> score_norm;  ///< ‖∇log p_t(x)‖₂ before the step
+  std::span<const double> noise_norm;  ///< ‖z‖₂
+  std::span<const double> step_size;   ///< ε
+  std::span<const double> snr;  ///< ε‖∇log p_t(x)‖₂/(c‖z‖₂), measured; 0 where c = 0
 };
 
 /// The observer that sees nothing.
@@ -44,9 +61,23 @@ constexpr void check_hooks() {
       !requires { &O::on_step; } || requires(O & o, const X& x) { o.on_step(ObservedStep{}, x); },
       "observer: on_step is called as on_step(const ObservedStep& step, const State& x)");
   static_assert(
+      !requires { &O::on_correction; } ||
+          requires(O & o, const X& x) { o.on_correction(CorrectionStep{}, x); },
+      "observer: on_correction is called as on_correction(const CorrectionStep& correction, "
+      "const State& x)");
+  static_assert(
+      !requires { &O::on_try; } || requires(O & o, const X& x) { o.on_try(TriedSteps{}, x); },
+      "observer: on_try is called as on_try(const TriedSteps& tried, const State& x)");
+  static_assert(
       !requires { &O::on_finish; } || requires(O & o, const X& x) { o.on_finish(x); },
       "observer: on_finish is called as on_finish(const State& x)");
 }
+
+/// True for observers that are told of corrector steps.
+template <class O, class X>
+inline constexpr bool watches_corrections = requires(O& o, const X& x) {
+  o.on_correction(CorrectionStep{}, x);
+};
 
 template <class O, class X>
 void notify_start(O& observer, const ObservedStep& step, const X& x) {
@@ -55,8 +86,22 @@ void notify_start(O& observer, const ObservedStep& step, const X& x) {
 }
 
 template <class O, class X>
-void notify_step(O& observer, const ObservedStep& step, const X& x) {
-  if constexpr (requires { observer.on_step(step, x); }) observer.on_step(step, x);
+StepAction notify_step(O& observer, const ObservedStep& step, const X& x) {
+  if constexpr (requires { observer.on_step(step, x); }) {
+    using Answer = decltype(observer.on_step(step, x));
+    static_assert(std::same_as<Answer, void> || std::same_as<Answer, StepAction>,
+                  "observer: on_step returns nothing, or StepAction::proceed or StepAction::stop");
+    if constexpr (std::same_as<Answer, StepAction>)
+      return observer.on_step(step, x);
+    else
+      observer.on_step(step, x);
+  }
+  return StepAction::proceed;
+}
+
+template <class O, class X>
+void notify_correction(O& observer, const CorrectionStep& correction, const X& x) {
+  if constexpr (watches_corrections<O, X>) observer.on_correction(correction, x);
 }
 
 template <class O, class X>
@@ -143,7 +188,7 @@ class Trajectory {
   bool kept_ = true;
 };
 
-/// Several observers as one; they are referred to, not copied.
+/// Several observers as one; they are referred to, not copied. All are told, and any can stop.
 template <class... O>
 class ObserverGroup {
  public:
@@ -154,8 +199,22 @@ class ObserverGroup {
     std::apply([&](auto&... o) { (detail::notify_start(o, step, x), ...); }, observers_);
   }
   template <class X>
-  void on_step(const ObservedStep& step, const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_step(o, step, x), ...); }, observers_);
+  StepAction on_step(const ObservedStep& step, const X& x) {
+    StepAction action = StepAction::proceed;
+    const auto tell = [&](auto& o) {
+      if (detail::notify_step(o, step, x) == StepAction::stop) action = StepAction::stop;
+    };
+    std::apply([&](auto&... o) { (tell(o), ...); }, observers_);
+    return action;
+  }
+  template <class X>
+  requires(detail::watches_corrections<O, X> ||
+           ...) void on_correction(const CorrectionStep& correction, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_correction(o, correction, x), ...); }, observers_);
+  }
+  template <class X>
+  void on_try(const TriedSteps& tried, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_try(o, tried, x), ...); }, observers_);
   }
   template <class X>
   void on_finish(const X& x) {

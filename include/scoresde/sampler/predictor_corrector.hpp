@@ -107,31 +107,35 @@ class PredictorCorrector {
                   "PredictorCorrector: the noise is no noise source; it needs draw(index) "
                   "returning NoiseDraw or const State&");
     detail::check_shapes("predictor-corrector", x, work);
-    Run<std::remove_reference_t<M>, X, N> run{*this, model, x, noise, work, 1, 0};
+    using Watcher = std::remove_reference_t<O>;
+    Run<std::remove_reference_t<M>, X, N, Watcher> run{*this, model, x, noise, work, observer};
     detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
-    for (std::size_t i = 0; i < grid_.size(); ++i) {
-      run.step(i);
-      const std::size_t taken = i + 1;
+    std::size_t taken = 0;
+    for (const TimeStep time : grid_) {
+      run.step(taken++);
       if ((taken & (taken - 1)) == 0 || taken == grid_.size())
-        detail::check_finite("predictor-corrector", x, grid_[i], work.row(0));
-      detail::notify_step(observer, {i, grid_.size(), grid_[i], run.nfe}, x);
+        detail::check_finite("predictor-corrector", x, time, work.row(0));
+      if (detail::notify_step(observer, {taken - 1, grid_.size(), time, run.nfe}, x) ==
+          StepAction::stop)
+        break;
     }
     detail::notify_finish(observer, x);
-    return {run.nfe, grid_.size(), 0};
+    return {run.nfe, taken, 0};
   }
 
  private:
   static constexpr bool predicts = detail::predictor_needs_score<P>;
 
-  template <class M, class X, class N>
+  template <class M, class X, class N, class O>
   struct Run {
     const PredictorCorrector& sampler;
     M& model;
     X& x;
     const N& noise;
     Workspace<X, buffers>& work;
-    std::uint64_t draw;
-    std::size_t nfe;
+    O& observer;
+    std::uint64_t draw = 1;
+    std::size_t nfe = 0;
 
     void step(std::size_t i) {
       const TimeStep time = sampler.grid_[i];
@@ -145,7 +149,7 @@ class PredictorCorrector {
     void correct(double t) {
       for (std::size_t j = 0; j < sampler.corrections_per_step(); ++j, ++nfe)
         scoresde::correct(sampler.sde_, sampler.corrector_, t, x, output(t), model.score_form(t),
-                          noise.draw(draw++), work);
+                          noise.draw(draw++), work, observer);
     }
 
     void predict(TimeStep time, bool denoise) {

@@ -16,7 +16,7 @@
 
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
-#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
@@ -45,16 +45,6 @@ struct ProbabilityFlowField {
   }
 };
 
-/// What is done with x at the last time.
-enum class FinalDenoise {
-  none,
-  /// x ← (x + std²·∇log p_t(x))/mean, the posterior mean of the data (Tweedie's formula).
-  tweedie,
-  /// The mean of one reverse-diffusion step of length 1/N down the SDE's own discrete chain, as
-  /// score_sde's code does; for SDEs with training_steps() and discretize().
-  reverse_diffusion
-};
-
 struct ProbabilityFlowOptions {
   FinalDenoise denoise = FinalDenoise::none;
 };
@@ -68,12 +58,6 @@ struct IntegratorOf {
 template <RungeKuttaMethod I>
 struct IntegratorOf<I> {
   using type = ExplicitRungeKutta<I>;
-};
-
-template <class S>
-concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
-  sde.training_steps();
-  { sde.discretize(step) } -> std::same_as<Transition>;
 };
 
 }  // namespace detail
@@ -108,9 +92,7 @@ class ProbabilityFlow {
     detail::require(!Integrator::adaptive || grid_.size() == 1,
                     "probability flow: an adaptive integrator is given a grid of ", grid_.size(),
                     " steps; give one, from the first time to the last");
-    detail::require(
-        options_.denoise != FinalDenoise::reverse_diffusion || detail::HasDiscreteChain<S>,
-        "probability flow: the SDE has no discrete chain to denoise by; use FinalDenoise::tweedie");
+    detail::check_final_denoise<S>("probability flow", options_.denoise);
   }
 
   /// The same over one span {t, t_next}.
@@ -165,6 +147,29 @@ class ProbabilityFlow {
   }
 
  private:
+  /// Passes on to the observer what the integrator tells, and refuses states that are not finite.
+  template <class O>
+  struct Listener {
+    O& observer;
+    std::span<double> row;
+    std::size_t steps;
+    std::size_t taken = 0;
+    StepAction action = StepAction::proceed;
+
+    template <class X>
+    StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
+      ++taken;
+      if (!Integrator::adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
+        detail::check_finite("probability flow", x, step, row);
+      action = detail::notify_step(observer, {taken - 1, steps, step, evaluations}, x);
+      return action;
+    }
+    template <class X>
+    void on_try(const TriedSteps& tried, const X& x) {
+      detail::notify_try(observer, tried, x);
+    }
+  };
+
   template <class M, class X, class O>
   SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
                         Workspace<X, buffers>& work, O& observer) const {
@@ -174,36 +179,17 @@ class ProbabilityFlow {
     detail::check_shapes("probability flow", x, work);
     const ProbabilityFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
-    std::size_t taken = 0;
     detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    const auto listener = [&](TimeStep step, std::size_t evaluations, const X& now) {
-      ++taken;
-      if (!Integrator::adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
-        detail::check_finite("probability flow", now, step, work.row(0));
-      detail::notify_step(observer, {taken - 1, steps, step, evaluations}, now);
-    };
+    Listener<O> listener{observer, work.row(0), steps};
     const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
     SamplerStatistics statistics{done.nfe, done.accepted, done.rejected};
-    if (denoise != FinalDenoise::none) {
-      finish(model, x, grid.back().t_next, denoise, work[0]);
+    if (denoise != FinalDenoise::none && listener.action == StepAction::proceed) {
+      detail::denoise(sde_, model, x, grid.back().t_next, denoise, work[0]);
       ++statistics.nfe;
       detail::check_finite("probability flow", x, grid.back(), work.row(0));
     }
     detail::notify_finish(observer, static_cast<const X&>(x));
     return statistics;
-  }
-
-  template <class M, class X>
-  void finish(M& model, X& x, double t, FinalDenoise denoise, X& output) const {
-    const MarginalProb p = sde_.marginal_prob(t);
-    StepCoefficients step{1 / p.mean, p.std * p.std / p.mean, 0};
-    if constexpr (detail::HasDiscreteChain<S>) {
-      const double h = sde_.t_max() / static_cast<double>(sde_.training_steps());
-      if (denoise == FinalDenoise::reverse_diffusion)
-        step = without_noise(ReverseDiffusion{}.coefficients(sde_, TimeStep{t, t - h}));
-    }
-    model.evaluate(x, t, output);
-    update(x, output, model.score_form(t), step, NoiseDraw{});
   }
 
   S sde_;

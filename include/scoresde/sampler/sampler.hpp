@@ -15,9 +15,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include <scoresde/corrector/corrector.hpp>
 #include <scoresde/predictor/predictor.hpp>
+#include <scoresde/sampler/observer.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/workspace.hpp>
@@ -163,31 +165,61 @@ void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double>
   }
 }
 
+/// ‖∇log p_t(x)‖₂ and ‖z‖₂ of every sample, into their rows.
+template <State X, std::size_t N, class Z>
+void measure_norms(const X& x, const X& output, ScoreForm form, const Z& z, Workspace<X, N>& work) {
+  const std::array<Term<X>, 2> score{Term<X>{form.state, &x}, {form.output, &output}};
+  backend(x).norms(std::span<const Term<X>>(score), work.row(score_norm));
+  detail::noise_norms(z, x, work.row(noise_norm));
+}
+
+/// Tells of the step that norms_of(k) have led to.
+template <class Rule, class NormsOf, State X, std::size_t N, class O>
+void report_correction(const Rule& rule, const NormsOf& norms_of, double t, const X& x,
+                       Workspace<X, N>& work, O& observer) {
+  const std::span<double> scores = work.row(score_norm), noises = work.row(noise_norm);
+  const std::span<double> sizes = work.row(state_row), ratios = work.row(output_row);
+  for (std::size_t k = 0; k < scores.size(); ++k) {
+    const StepCoefficients step = rule(norms_of(k));
+    const double noise = step.noise * noises[k];
+    sizes[k] = step.score;
+    ratios[k] = noise != 0 ? step.score * scores[k] / noise : 0;
+  }
+  observer.on_correction(CorrectionStep{t, scores, noises, sizes, ratios}, x);
+}
+
 }  // namespace detail
 
 /// One corrector step at time t. `output` holds F(x, t), `form` makes it the score, z is a
 /// NoiseDraw or a state. Norms per sample give every sample its own step size; batch means one.
-template <class S, class C, State X, std::size_t N, class Z>
+template <class S, class C, State X, std::size_t N, class Z, class O = NoObserver>
 void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
-             const Z& z, Workspace<X, N>& work) {
+             const Z& z, Workspace<X, N>& work, O&& observer = O{}) {
   static_assert(Corrector<C, S>);
+  constexpr bool watched = detail::watches_corrections<std::remove_reference_t<O>, X>;
   const auto rule = corrector.rule(sde, t);
-  if constexpr (!C::needs_norms) {
-    update(x, output, form, rule(Norms{}), z);
+  const std::span<double> scores = work.row(detail::score_norm);
+  const std::span<double> noises = work.row(detail::noise_norm);
+  if constexpr (C::needs_norms || watched) detail::measure_norms(x, output, form, z, work);
+  bool per_sample = false;
+  Norms batch{};
+  if constexpr (C::needs_norms) {
+    per_sample = corrector.norm_scope == NormScope::per_sample;
+    if (!per_sample) batch = {detail::mean(scores), detail::mean(noises)};
+  }
+  if (per_sample) {
+    const detail::SampleCoefficients rows{work.row(detail::state_row), work.row(detail::output_row),
+                                          work.row(detail::noise_row)};
+    detail::fill_coefficients(rule, form, scores, noises, rows);
+    detail::update(x, output, rows, z);
   } else {
-    const std::span<double> scores = work.row(detail::score_norm);
-    const std::span<double> noises = work.row(detail::noise_norm);
-    const std::array<Term<X>, 2> score{Term<X>{form.state, &x}, {form.output, &output}};
-    backend(x).norms(std::span<const Term<X>>(score), scores);
-    detail::noise_norms(z, x, noises);
-    if (corrector.norm_scope == NormScope::batch_mean) {
-      update(x, output, form, rule(Norms{detail::mean(scores), detail::mean(noises)}), z);
-    } else {
-      const detail::SampleCoefficients rows{
-          work.row(detail::state_row), work.row(detail::output_row), work.row(detail::noise_row)};
-      detail::fill_coefficients(rule, form, scores, noises, rows);
-      detail::update(x, output, rows, z);
-    }
+    update(x, output, form, rule(batch), z);
+  }
+  if constexpr (watched) {
+    const auto norms_of = [&](std::size_t k) {
+      return per_sample ? Norms{scores[k], noises[k]} : batch;
+    };
+    detail::report_correction(rule, norms_of, t, x, work, observer);
   }
 }
 

@@ -22,6 +22,12 @@ struct TimeStep {
   constexpr bool operator==(const TimeStep&) const = default;
 };
 
+/// What whoever watches a run wants after a step.
+enum class StepAction {
+  proceed,
+  stop  ///< end the run here, cleanly
+};
+
 /// A strictly monotone sequence of steps.
 class TimeGrid {
  public:
