@@ -17,6 +17,7 @@
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/score/thresholding.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/checkpoint.hpp>
 #if __has_include(<scoresde/xtensor/npy.hpp>)
@@ -26,7 +27,6 @@
 #define CIFAR10_WRITES_NPY 0
 #endif
 
-#include "clipped_denoiser.hpp"
 #include "progress_bar.hpp"
 #include "sample_options.hpp"
 
@@ -80,7 +80,8 @@ class SampleRun {
     const double start = seconds_now();
     scoresde::nn::ScoreNetwork<Ops, S> model(network_, weights_, sde_);
     if (options_.clip_denoised) {
-      ClippedDenoiser clipped(model, sde_, PixelRange{network_config_.centered ? -1.0 : 0.0, 1.0});
+      scoresde::ClippedDenoiser clipped(
+          model, sde_, scoresde::DataRange{network_config_.centered ? -1.0 : 0.0, 1.0});
       draw(sampler, clipped);
     } else {
       draw(sampler, model);

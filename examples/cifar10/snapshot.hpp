@@ -13,10 +13,9 @@
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/thresholding.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/time_grid.hpp>
-
-#include "clipped_denoiser.hpp"
 
 namespace cifar10 {
 
@@ -39,7 +38,8 @@ class Snapshot {
     using State = scoresde::HostState<typename Ops::Scalar>;
     scoresde::nn::ScoreNetwork<Ops, S> model(network_, parameters, sampler_.sde());
     State x({pictures, model.dim()});
-    ClippedDenoiser clipped(model, sampler_.sde(), PixelRange{centered_ ? -1.0 : 0.0, 1.0});
+    scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
+                                      scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});
     sampler_.sample(clipped, x, scoresde::Noise{.seed = seed});
     const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered_};
     scoresde::io::write_image_grid(path, grid,

@@ -57,6 +57,8 @@
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/symmetric_eigen.hpp>
+#include <scoresde/score/thresholding.hpp>
+#include <scoresde/score/tweedie.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>

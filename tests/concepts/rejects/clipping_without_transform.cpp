@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/// Clipping is no linear form: a backend that runs no function element by element cannot do it.
+// expect: ClippedDenoiser: the state's backend runs no function element by element; it needs
+// transform(out, f, inputs...) (scoresde/state/elementwise.hpp)
+#include <scoresde/scoresde.hpp>
+
+/// A state that knows linear forms alone.
+struct Plain : scoresde::HostState<double> {
+  using HostState::HostState;
+};
+struct PlainBackend {
+  using State = Plain;
+  template <class T>
+  using List = std::span<const T>;
+  scoresde::Extents extents(const Plain& x) const { return x.extents(); }
+  Plain make_like(const Plain& x) const { return Plain(x.extents()); }
+  void assign(Plain&, List<scoresde::Term<Plain>>, scoresde::NoiseTerm) const {}
+  void assign(Plain&, List<scoresde::SampleTerm<Plain>>, scoresde::SampleNoise) const {}
+  void norms(List<scoresde::Term<Plain>>, std::span<double>) const {}
+  void norms(scoresde::NoiseDraw, const Plain&, std::span<double>) const {}
+  void scaled_rms(const Plain&, const Plain&, const Plain&, double, double,
+                  std::span<double>) const {}
+  void inner(const Plain&, const Plain&, std::span<double>) const {}
+};
+template <>
+struct scoresde::backend_of<Plain> {
+  static PlainBackend of(const Plain&) { return {}; }
+};
+
+int main() {
+  const scoresde::VpSde sde;
+  auto model = scoresde::score_function([](const Plain& x, double, Plain& out) { out = x; });
+  scoresde::ClippedDenoiser clipped(model, sde);
+  Plain x(scoresde::Extents{1, 2}), out(scoresde::Extents{1, 2});
+  clipped.evaluate(x, 0.5, out);
+}
