@@ -96,7 +96,7 @@ TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
   CHECK(allocations_of_a_run(Multistep{VpSde(), DdimSolver{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolver<3>{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{
-            VpSde(), DpmSolverPlusPlus<2>{}, grid, {.final_step = FinalStep::denoise}}) == 0);
+            VpSde(), DpmSolverPlusPlus<2>{}, grid, Denoise{}}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), UniPc<4>{}, grid}) == 0);
 }

@@ -5,9 +5,17 @@
 
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/solver/adams.hpp>
+#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
+#include <scoresde/solver/dpm_solver_ancestral.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/moments.hpp>
 #include <scoresde/solver/phi.hpp>
+#include <scoresde/solver/pndm.hpp>
+#include <scoresde/solver/sa_solver.hpp>
+#include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>
 #include <scoresde/solver/unipc.hpp>
 
@@ -18,10 +26,14 @@ using Catch::Matchers::Contains;
 
 static_assert(Solver<DdimSolver, VeSde> && Solver<DpmSolver<3>, SubVpSde>);
 static_assert(Solver<DpmSolverPlusPlus<2>, VpSde> && Solver<UniPc<4>, VpSde>);
+static_assert(Solver<Deis<3>, VeSde> && Solver<Lms<4>, SubVpSde> && Solver<Pndm, VpSde>);
+static_assert(Solver<KarrasHeun, VpSde> && Solver<SaSolver<3>, VeSde>);
 static_assert(Solver<DpmSolverSingleStep<2>, VpSde> &&
               Solver<DpmSolverPlusPlusSingleStep<3>, VpSde>);
 
 namespace {
+
+double square(double x) { return x * x; }
 
 /// ∫₀¹ e^{(1−θ)z} θ^{k−1}/(k−1)! dθ by Gauss-Legendre's rule of three nodes on 400 intervals.
 double phi_by_quadrature(int k, double z) {
@@ -59,17 +71,139 @@ void carries_a_constant_prediction(const S& sde, const R& solver) {
 
 template <class S>
 void all_carry_a_constant(const S& sde) {
-  carries_a_constant_prediction(sde, DdimSolver{});
-  carries_a_constant_prediction(sde, DpmSolver<3>{});
+  for_each_solver([&](const SolverEntry& entry, const auto& solver) {
+    INFO(entry.name);
+    if (!entry.stochastic) carries_a_constant_prediction(sde, solver);
+  });
   carries_a_constant_prediction(sde, DpmSolverPlusPlus<2>{.form = SolverForm::taylor});
-  carries_a_constant_prediction(sde, DpmSolverPlusPlus<3>{});
-  carries_a_constant_prediction(sde, DpmSolverSingleStep<3>{});
   carries_a_constant_prediction(sde, DpmSolverPlusPlusSingleStep<3>{.form = SolverForm::taylor});
-  for (const auto prediction : {Prediction::noise, Prediction::data})
-    carries_a_constant_prediction(sde, UniPc<4>{.prediction = prediction});
+  carries_a_constant_prediction(sde, UniPc<4>{.prediction = Prediction::noise});
+  for (const auto prediction : {Prediction::noise, Prediction::data}) {
+    carries_a_constant_prediction(sde, KarrasHeun{.prediction = prediction});
+    carries_a_constant_prediction(sde, Dpm2{.prediction = prediction});
+  }
+  carries_a_constant_prediction(sde, SaSolver<3, 2>{.tau = 0});
+  carries_a_constant_prediction(sde, SdeDpmSolverPlusPlus<3>{.eta = 0});
+  carries_a_constant_prediction(sde, DpmSolverPlusPlus2SAncestral{.eta = 0});
 }
 
+/// Data at a point x₀ are predicted exactly, so the variance of x − α x₀ goes by the table alone
+/// and must end as the marginal's.
+template <class S, class R>
+void keeps_the_marginal(const S& sde, const R& solver) {
+  const TimeGrid grid = log_snr_grid(sde, 8);
+  double mean = 0, variance = square(sde.marginal_prob(sde.t_max()).std);
+  for (const SolverStage& stage : solver.stages(sde, grid)) {
+    mean *= stage.state;
+    for (const double weight : stage.weights) mean += weight;
+    variance = square(stage.state) * variance + square(stage.noise.coefficient);
+  }
+  const MarginalProb end = sde.marginal_prob(sde.t_min()), start = sde.marginal_prob(sde.t_max());
+  double factor = 1;
+  for (const SolverStage& stage : solver.stages(sde, grid)) factor *= stage.state;
+  CHECK(mean + factor * start.mean == Approx(end.mean).epsilon(1e-11));
+  CHECK(variance == Approx(square(end.std)).epsilon(1e-10));
+}
+
+template <class S>
+void all_keep_the_marginal(const S& sde) {
+  for (const double share : {0.0, 0.4, 1.0}) {
+    INFO("share of noise " << share);
+    keeps_the_marginal(sde, SdeDpmSolverPlusPlus<1>{.eta = share});
+    keeps_the_marginal(sde, SdeDpmSolverPlusPlus<3>{.eta = share});
+    keeps_the_marginal(sde, DpmSolverPlusPlus2SAncestral{.eta = share});
+    keeps_the_marginal(sde, SaSolver<3>{.tau = share});
+    keeps_the_marginal(sde, SaSolver<2, 0>{.tau = share, .low = 0.1, .high = 1});
+    const Churn churn{.s_churn = 4 * share, .s_tmin = 0.02, .s_tmax = 30};
+    keeps_the_marginal(sde, KarrasEuler{.churn = churn});
+    keeps_the_marginal(sde, KarrasHeun{.churn = churn});
+    keeps_the_marginal(sde, Dpm2{.churn = churn});
+  }
+}
+
+double monomial(double x, int k) { return k == 0 ? 1 : x * monomial(x, k - 1); }
+
 }  // namespace
+
+TEST_CASE("weights of matched moments integrate polynomials exactly") {
+  // ∫₀¹ θᵏ dθ over nodes of an Adams method with uneven steps.
+  const NodeValues nodes{1, 0, -0.7, -2.5};
+  for (std::size_t count = 1; count <= 4; ++count) {
+    const NodeValues weights = match_moments(nodes, {1, 1.0 / 2, 1.0 / 3, 1.0 / 4}, count);
+    for (int k = 0; k < static_cast<int>(count); ++k) {
+      double sum = 0;
+      for (std::size_t j = 0; j < count; ++j) sum += weights[j] * monomial(nodes[j], k);
+      CHECK(sum == Approx(1.0 / (k + 1)).epsilon(1e-12));
+    }
+  }
+  // Equal steps: Adams and Bashforth's own.
+  const NodeValues classical = match_moments({0, -1, -2, -3}, {1, 1.0 / 2, 1.0 / 3, 1.0 / 4}, 4);
+  CHECK(classical[0] == Approx(55.0 / 24).epsilon(1e-12));
+  CHECK(classical[3] == Approx(-9.0 / 24).epsilon(1e-12));
+}
+
+TEST_CASE("DEIS integrates a polynomial in time exactly, LMS one in the noise ratio") {
+  // ε = tᵏ along the path under VE: ∫ tᵏ dσ, with σ an exponential of t, by parts.
+  const VeSde sde({.sigma_min = 0.1, .sigma_max = 10});
+  const double rate = std::log(100.0);
+  const auto integral = [&](int k, double t) {
+    double value = 0, term = sde.sigma(t);
+    for (int i = k; i >= 0; --i) {
+      value += term * monomial(t, i);
+      term *= -i / rate;
+    }
+    return value;
+  };
+  const TimeGrid grid(std::vector<double>{1, 0.9, 0.77, 0.7, 0.55});
+  const SolverStage time = Deis<4>{}.stages(sde, grid)[3];
+  const SolverStage ratio = Lms<4>{}.stages(sde, grid)[3];
+  for (int k = 0; k < 4; ++k) {
+    double in_time = 0, in_ratio = 0;
+    for (std::size_t j = 0; j < 4; ++j) {
+      in_time += time.weights[j] * monomial(grid[3 - j].t, k);
+      in_ratio += ratio.weights[j] * monomial(sde.sigma(grid[3 - j].t), k);
+    }
+    CHECK(in_time == Approx(integral(k, 0.55) - integral(k, 0.7)).epsilon(1e-10));
+    CHECK(in_ratio ==
+          Approx((monomial(sde.sigma(0.55), k + 1) - monomial(sde.sigma(0.7), k + 1)) / (k + 1))
+              .epsilon(1e-10));
+  }
+}
+
+TEST_CASE("stochastic solvers keep the marginal of data at a point, whatever their noise") {
+  all_keep_the_marginal(VpSde());
+  all_keep_the_marginal(SubVpSde());
+  all_keep_the_marginal(VeSde());
+}
+
+TEST_CASE("churn stays within the SDE's time") {
+  const VpSde sde;
+  const KarrasEuler solver{.churn = {.s_churn = 100}};
+  const std::vector<SolverStage> stages = solver.stages(sde, uniform_grid(sde, 5));
+  CHECK(stages[0].evaluates);  // T is as high as it goes
+  CHECK(!stages[1].evaluates);
+  for (const SolverStage& stage : stages) CHECK(stage.time.t <= 1);
+  const double raised = noise_level(sde, stages[1].time.t_next).lambda;
+  CHECK(noise_level(sde, stages[1].time.t).lambda - raised ==
+        Approx(0.5 * std::log(2.0)).epsilon(1e-9));
+}
+
+TEST_CASE("solvers refuse members out of range and noise up the path") {
+  const VpSde sde;
+  const TimeGrid up = uniform_grid(sde, 3).reversed();
+  CHECK_THROWS_WITH(KarrasHeun{.churn = {.s_churn = 1}}.stages(sde, up), Contains("churn"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(SaSolver<2>{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{}.stages(sde, up), Contains("must decrease"));
+  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_churn = -1}}.validate()), Contains("s_churn is -1"));
+  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_tmin = 2, .s_tmax = 1}}.validate()),
+                    Contains("s_tmin is 2 and s_tmax 1"));
+  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_noise = -3}}.validate()), Contains("s_noise is -3"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{.eta = 1.5}.validate(), Contains("eta is 1.5"));
+  CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{.eta = -1}.validate(), Contains("eta is -1"));
+  CHECK_THROWS_WITH((SaSolver<2>{.tau = -1}.validate()), Contains("tau is -1"));
+  CHECK_THROWS_WITH((SaSolver<2>{.low = 2, .high = 1}.validate()), Contains("low is 2"));
+}
 
 TEST_CASE("phi functions equal their integrals on both sides of the series' range") {
   for (int k = 1; k <= 5; ++k)

@@ -6,11 +6,12 @@
 /// Solvers: solver/dpm_solver.hpp, solver/dpm_solver_single_step.hpp, solver/unipc.hpp, or a user's
 /// own. D₀ is folded into the pass that moves x. A D that later stages need is kept: as the raw F
 /// with its factor q where p = 0 (a noise network under noise prediction), so that a step is one
-/// pass over memory; otherwise one pass more makes it.
+/// pass over memory; otherwise one pass more makes it. Stochastic solvers add c·z in the same pass.
 #pragma once
 
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -18,22 +19,12 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/solver/solver.hpp>
 
 namespace scoresde {
-
-/// What the last step does.
-enum class FinalStep {
-  to_eps,   ///< ends at the grid's last time, its noise still in x
-  to_zero,  ///< goes from the last step's beginning to the predicted data instead
-  denoise   ///< to_eps, then the predicted data of one more evaluation
-};
-
-struct MultistepOptions {
-  FinalStep final_step = FinalStep::to_eps;
-};
 
 /// True when solver and SDE fit together.
 template <class S, class R>
@@ -53,22 +44,13 @@ namespace detail {
   return {state / p.mean, variance * score.output / p.mean};
 }
 
-/// The stage that turns x at time.t into the data predicted there.
-template <Sde S>
-[[nodiscard]] SolverStage data_stage(const S& sde, Prediction prediction, double t) {
-  const MarginalProb p = sde.marginal_prob(t);
-  if (prediction == Prediction::data) return {{t, 0}, 0, {1}};
-  return {{t, 0}, 1 / p.mean, {-p.std / p.mean}};
-}
-
 }  // namespace detail
 
 /// A const, stateless value: the state's type, the model and the noise meet it in the call.
 ///
-/// Observers see x after every evaluation: with UniPC before its correction, with single-step
-/// solvers at inner nodes too. Non-finite states are refused after steps 1, 2, 4, 8, … and the
-/// last.
-template <class S, class R>
+/// Observers see x after every stage: with UniPC before its correction, with single-step solvers at
+/// inner nodes too. Non-finite states are refused after stages 1, 2, 4, 8, … and the last.
+template <class S, class R, class F = ToEps>
 class Multistep {
   static_assert(Sde<S>,
                 "Multistep: the first argument is no SDE; it needs drift(t), diffusion(t), "
@@ -76,33 +58,37 @@ class Multistep {
   static_assert(!Sde<S> || Solver<R, S>,
                 "Multistep: the second argument is no solver for this SDE; it needs order, history,"
                 " prediction and stages(sde, grid) returning std::vector<SolverStage>");
+  static_assert(FinalStep<F>,
+                "Multistep: the last argument is no final step; it is ToEps, ToZero or Denoise");
 
  public:
-  /// States a workspace must hold beside x: one per prediction in a form.
+  /// States a workspace must hold beside x: one per prediction kept at a time.
   static constexpr std::size_t buffers = R::history;
-  static_assert(buffers >= 1 && buffers <= max_predictions,
-                "Multistep: the solver's history must be 1 to 5 predictions");
+  static_assert(buffers >= 1 && buffers < max_terms,
+                "Multistep: the solver's history must be 1 to 7 predictions");
 
-  /// Throws Error unless the steps follow one another within [0, T] and the log-SNR is finite at
-  /// all their times: noise-free data (λ = ∞) are reached by FinalStep::to_zero or denoise alone.
-  Multistep(S sde, R solver, TimeGrid grid, MultistepOptions options = {})
+  /// Throws Error unless the steps follow one another within [0, T], the log-SNR is finite at all
+  /// their times (noise-free data are reached by ToZero or Denoise alone) and the solver accepts
+  /// its own parameters.
+  Multistep(S sde, R solver, TimeGrid grid, F = {})
       : sde_(std::move(sde)), solver_(std::move(solver)), grid_(std::move(grid)) {
+    if constexpr (requires { solver_.validate(); }) solver_.validate();
     check_grid();
-    stages_ = solver_.stages(sde_, grid_);
-    detail::require(stages_.size() == grid_.size(), "multistep: the solver made ", stages_.size(),
-                    " stages of a grid of ", grid_.size(), " steps; it must make one for each");
-    if (options.final_step != FinalStep::to_eps)
-      detail::require(grid_.generates(), "multistep: the grid goes from ", grid_.front().t,
-                      " up to ", grid_.back().t_next, "; only a run to the data can be denoised");
-    if (options.final_step == FinalStep::to_zero)
-      stages_.back() = detail::data_stage(sde_, solver_.prediction, grid_.back().t);
-    if (options.final_step == FinalStep::denoise)
-      stages_.push_back(detail::data_stage(sde_, solver_.prediction, grid_.back().t_next));
-    for (std::size_t i = 0; i < stages_.size(); ++i) kept_.push_back(is_used_after(i));
+    stages_ = make_stages();
+    for (const SolverStage& stage : stages_) evaluations_ += stage.evaluates ? 1 : 0;
+    if constexpr (CountedSolver<R>)
+      detail::require(evaluations_ == nfe(grid_.size()), "multistep: the solver made ",
+                      evaluations_, " evaluations of a grid of ", grid_.size(),
+                      " steps; it promised ", nfe(grid_.size()));
+    assign_slots();
   }
 
+  /// Evaluations of the model in a run over a grid of `steps` steps.
+  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) requires CountedSolver<R> {
+    return F::template nfe<R>(steps);
+  }
   /// Evaluations of the model in one run.
-  [[nodiscard]] std::size_t nfe() const { return stages_.size(); }
+  [[nodiscard]] std::size_t nfe() const { return evaluations_; }
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
@@ -120,10 +106,10 @@ class Multistep {
     return integrate(model, x, noise, work, observer);
   }
 
-  /// Carries the x given along the grid; draws no noise and allocates nothing. Throws Error for
-  /// mismatched shapes and states that are not finite.
+  /// Carries the x given along the grid and allocates nothing; deterministic solvers draw no noise.
+  /// Throws Error for mismatched shapes and states that are not finite.
   template <class M, State X, class N, class O = NoObserver>
-  SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
+  SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     static_assert(ScoreModel<std::remove_reference_t<M>, X>,
                   "Multistep: the model is no score model for this state; it needs "
@@ -131,19 +117,34 @@ class Multistep {
     detail::check_shapes("multistep", x, work);
     std::array<double, buffers> factors{};
     const std::size_t count = stages_.size();
+    std::size_t evaluations = 0;
     detail::notify_start(observer, {0, count, {grid_.front().t, grid_.front().t}, 0}, x);
-    for (std::size_t i = 0; i < count; ++i) {
-      take(model, x, i, work, factors);
-      const std::size_t taken = i + 1;
+    std::size_t taken = 0;
+    while (taken < count) {
+      const std::size_t i = taken++;
+      ScoreForm present{};
+      if (stages_[i].evaluates) {
+        present = predict(model, x, i, work, factors);
+        ++evaluations;
+      }
+      move(x, i, present.state, noise, work, factors);
       if ((taken & (taken - 1)) == 0 || taken == count)
         detail::check_finite("multistep", x, stages_[i].time, work.row(0));
-      detail::notify_step(observer, {i, count, stages_[i].time, taken}, x);
+      if (detail::notify_step(observer, {i, count, stages_[i].time, evaluations}, x) ==
+          StepAction::stop)
+        break;
     }
     detail::notify_finish(observer, static_cast<const X&>(x));
-    return {count, count, 0};
+    return {evaluations, taken, 0};
   }
 
  private:
+  /// Where a stage finds its predictions: slot[j] holds D₋ⱼ.
+  struct Slots {
+    std::array<std::size_t, max_predictions> slot{};
+    bool keeps = false;  ///< D₀ is used after this stage
+  };
+
   void check_grid() const {
     for (std::size_t i = 0; i < grid_.size(); ++i) {
       const TimeStep step = grid_[i];
@@ -159,42 +160,114 @@ class Multistep {
     }
   }
 
-  [[nodiscard]] bool is_used_after(std::size_t i) const {
-    for (std::size_t j = 1; j < buffers && i + j < stages_.size(); ++j)
-      if (stages_[i + j].weights[j] != 0) return true;
-    return false;
+  [[nodiscard]] std::vector<SolverStage> make_stages() const {
+    if constexpr (!std::same_as<F, ToEps>)
+      detail::require(grid_.generates(), "multistep: the grid goes from ", grid_.front().t,
+                      " up to ", grid_.back().t_next, "; only a run to the data can be denoised");
+    if constexpr (std::same_as<F, ToZero>) return stages_to_data(solver_, sde_, grid_);
+    std::vector<SolverStage> stages = solver_.stages(sde_, grid_);
+    if constexpr (std::same_as<F, Denoise>)
+      stages.push_back(data_stage(sde_, solver_.prediction, grid_.back().t_next));
+    return stages;
   }
 
-  /// Prediction i lies in work[i mod buffers] and is factors[i mod buffers] times what lies there.
+  /// Gives every prediction a buffer from its evaluation to the last stage that uses it.
+  void assign_slots() {
+    std::vector<std::size_t> stage_of, last_use;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (stages_[i].evaluates) stage_of.push_back(i), last_use.push_back(i);
+      for (std::size_t j = 0; j < max_predictions && j < stage_of.size(); ++j)
+        if (stages_[i].weights[j] != 0) last_use[stage_of.size() - 1 - j] = i;
+    }
+    std::vector<std::size_t> slot_of;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      if (stages_[i].evaluates) {
+        std::array<bool, buffers> taken{};
+        for (std::size_t e = 0; e < slot_of.size(); ++e)
+          if (last_use[e] >= i) taken[slot_of[e]] = true;
+        std::size_t free = 0;
+        while (free < buffers && taken[free]) ++free;
+        detail::require(free < buffers, "multistep: stage ", i, " of the solver keeps more than ",
+                        buffers, " predictions, its history");
+        slot_of.push_back(free);
+      }
+      Slots slots;
+      for (std::size_t j = 0; j < max_predictions && j < slot_of.size(); ++j)
+        slots.slot[j] = slot_of[slot_of.size() - 1 - j];
+      slots.keeps = stages_[i].evaluates && last_use[slot_of.size() - 1] > i;
+      slots_.push_back(slots);
+    }
+  }
+
+  /// Evaluates D₀ into its slot, where it is factors[slot] times what lies there, plus the returned
+  /// form's state times x.
   template <class M, class X>
-  void take(M& model, X& x, std::size_t i, Workspace<X, buffers>& work,
-            std::array<double, buffers>& factors) const {
-    const SolverStage& stage = stages_[i];
-    X& output = work[i % buffers];
-    model.evaluate(x, stage.time.t, output);
-    ScoreForm form = detail::prediction_form(solver_.prediction, sde_.marginal_prob(stage.time.t),
-                                             model.score_form(stage.time.t));
-    if (kept_[i] && form.state != 0) {
+  ScoreForm predict(M& model, const X& x, std::size_t i, Workspace<X, buffers>& work,
+                    std::array<double, buffers>& factors) const {
+    const double t = stages_[i].time.t;
+    X& output = work[slots_[i].slot[0]];
+    model.evaluate(x, t, output);
+    ScoreForm form =
+        detail::prediction_form(solver_.prediction, sde_.marginal_prob(t), model.score_form(t));
+    if (slots_[i].keeps && form.state != 0) {
       const std::array<Term<X>, 2> made{Term<X>{form.state, &x}, {form.output, &output}};
       backend(x).assign(output, std::span<const Term<X>>(made), NoiseTerm{});
       form = {0, 1};
     }
-    factors[i % buffers] = form.output;
-    std::array<Term<X>, buffers + 1> terms;
-    terms[0] = {stage.state + stage.weights[0] * form.state, &x};
+    factors[slots_[i].slot[0]] = form.output;
+    return form;
+  }
+
+  /// x ← state·x + Σⱼ weights[j]·D₋ⱼ + c·z, where D₀ has `present`·x in it.
+  template <class X, class N>
+  void move(X& x, std::size_t i, double present, const N& noise, Workspace<X, buffers>& work,
+            const std::array<double, buffers>& factors) const {
+    const SolverStage& stage = stages_[i];
+    std::array<Term<X>, max_terms> terms;
+    terms[0] = {stage.state + stage.weights[0] * present, &x};
     std::size_t used = 1;
-    for (std::size_t j = 0; j < buffers && j <= i; ++j) {
-      const std::size_t slot = (i - j) % buffers;
+    for (std::size_t j = 0; j < max_predictions; ++j) {
+      if (stage.weights[j] == 0) continue;
+      const std::size_t slot = slots_[i].slot[j];
       terms[used++] = {stage.weights[j] * factors[slot], &work[slot]};
     }
-    backend(x).assign(x, std::span<const Term<X>>(terms.data(), used), NoiseTerm{});
+    if (stage.noise.coefficient == 0)
+      backend(x).assign(x, std::span<const Term<X>>(terms.data(), used), NoiseTerm{});
+    else
+      with_noise<X>(stage.noise, noise,
+                    [&](const auto& z) { add(x, terms, used, stage.noise.coefficient, z); });
+  }
+
+  /// use(z). Noise added up the path (churn) is no increment of the path down it: it goes by
+  /// number.
+  template <class X, class N, class Use>
+  static void with_noise(const StageNoise& wanted, const N& noise, const Use& use) {
+    if (wanted.time.t_next > wanted.time.t)
+      use(noise.draw(wanted.draw));
+    else
+      detail::with_step_noise<X>(noise, wanted.draw, wanted.time, wanted.coefficient, use);
+  }
+
+  template <class X>
+  static void add(X& x, std::array<Term<X>, max_terms>& terms, std::size_t used, double c,
+                  NoiseDraw z) {
+    backend(x).assign(x, std::span<const Term<X>>(terms.data(), used), NoiseTerm{c, z});
+  }
+  template <class X>
+  static void add(X& x, std::array<Term<X>, max_terms>& terms, std::size_t used, double c,
+                  const X& z) {
+    detail::require(used < max_terms, "multistep: ", used, " terms beside recorded noise; at most ",
+                    max_terms - 1, " are allowed");
+    terms[used] = {c, &z};
+    backend(x).assign(x, std::span<const Term<X>>(terms.data(), used + 1), NoiseTerm{});
   }
 
   S sde_;
   R solver_;
   TimeGrid grid_;
   std::vector<SolverStage> stages_;
-  std::vector<bool> kept_;
+  std::vector<Slots> slots_;
+  std::size_t evaluations_ = 0;
 };
 
 }  // namespace scoresde

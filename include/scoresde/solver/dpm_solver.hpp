@@ -14,6 +14,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -26,6 +27,62 @@ enum class SolverForm { dpm_solver, taylor };
 
 /// The weight of the second difference at order 3: 2φ₃, or the φ₃ of the published code.
 enum class SecondDifference { exact, halved };
+
+namespace detail {
+
+/// The weights of D₀, D₋₁, D₋₂ in units of the gain g. `r` are the lengths of the steps before, the
+/// last first, in units of this one.
+struct DividedDifferences {
+  using Weights = std::array<double, 3>;
+  SolverForm form = SolverForm::dpm_solver;
+  SecondDifference second_difference = SecondDifference::exact;
+
+  [[nodiscard]] Weights weights(int order, double exponent, std::array<double, 2> r) const {
+    if (order == 1) return {phi(1, exponent)};
+    return order == 2 ? second(exponent, r[0]) : third(exponent, r[0], r[1]);
+  }
+
+  [[nodiscard]] Weights second(double exponent, double r0) const {
+    const double one = phi(1, exponent);
+    const double c = form == SolverForm::taylor ? phi(2, exponent) : 0.5 * one;
+    return {one + c / r0, -c / r0};
+  }
+
+  [[nodiscard]] Weights third(double exponent, double r0, double r1) const {
+    const double two = phi(2, exponent), three = phi(3, exponent);
+    const double curved = (second_difference == SecondDifference::exact ? 2 : 1) * three;
+    const double u = two + (two * r0 + curved) / (r0 + r1);  // of (D₀ − D₋₁)/r₀
+    const double v = -(two * r0 + curved) / (r0 + r1);       // of (D₋₁ − D₋₂)/r₁
+    return {phi(1, exponent) + u / r0, v / r1 - u / r0, -v / r1};
+  }
+};
+
+/// The table of a multistep method; at η > 0, for predicted data alone, that of the SDE.
+template <int Order, Prediction P, Sde S>
+[[nodiscard]] std::vector<SolverStage> exponential_multistep(const S& sde, const TimeGrid& grid,
+                                                             const DividedDifferences& rule,
+                                                             std::size_t lower_order_below,
+                                                             double eta) {
+  const std::vector<NoiseLevel> level = noise_levels(sde, grid);
+  std::vector<SolverStage> table;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const ExponentialStep step(P, level[i], level[i + 1]);
+    const int now = order_of_step(Order, i, grid.size(), lower_order_below);
+    std::array<double, 2> r{};
+    for (std::size_t j = 0; j + 1 < static_cast<std::size_t>(now); ++j)
+      r[j] = (level[i - j].lambda - level[i - j - 1].lambda) / step.length;
+    SolverStage stage{.time = grid[i], .state = step.state * std::exp(-eta * step.length)};
+    const auto weights = rule.weights(now, (1 + eta) * step.exponent, r);
+    for (std::size_t j = 0; j < weights.size(); ++j)
+      stage.weights[j] = (1 + eta) * step.gain * weights[j];
+    const double variance = -std::expm1(-2 * eta * step.length);
+    stage.noise = {level[i + 1].sigma * std::sqrt(variance), i + 1, grid[i]};
+    table.push_back(stage);
+  }
+  return table;
+}
+
+}  // namespace detail
 
 template <int Order, Prediction P>
 struct ExponentialMultistep {
@@ -41,40 +98,8 @@ struct ExponentialMultistep {
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
-    const std::vector<NoiseLevel> level = noise_levels(sde, grid);
-    std::vector<SolverStage> table(grid.size());
-    for (std::size_t i = 0; i < grid.size(); ++i) {
-      const ExponentialStep step(P, level[i], level[i + 1]);
-      const int now = order_of_step(Order, i, grid.size(), lower_order_below);
-      table[i] = {grid[i], step.state, {}};
-      const auto back = [&](std::size_t j) {
-        return (level[i - j].lambda - level[i - j - 1].lambda) / step.length;
-      };
-      table[i].weights = now == 1   ? first(step)
-                         : now == 2 ? second(step, back(0))
-                                    : third(step, back(0), back(1));
-      for (double& weight : table[i].weights) weight *= step.gain;
-    }
-    return table;
-  }
-
- private:
-  using Weights = std::array<double, max_predictions>;
-
-  static Weights first(const ExponentialStep& step) { return {phi(1, step.exponent)}; }
-
-  [[nodiscard]] Weights second(const ExponentialStep& step, double r0) const {
-    const double one = phi(1, step.exponent);
-    const double c = form == SolverForm::taylor ? phi(2, step.exponent) : 0.5 * one;
-    return {one + c / r0, -c / r0};
-  }
-
-  [[nodiscard]] Weights third(const ExponentialStep& step, double r0, double r1) const {
-    const double two = phi(2, step.exponent), three = phi(3, step.exponent);
-    const double curved = (second_difference == SecondDifference::exact ? 2 : 1) * three;
-    const double u = two + (two * r0 + curved) / (r0 + r1);  // of (D₀ − D₋₁)/r₀
-    const double v = -(two * r0 + curved) / (r0 + r1);       // of (D₋₁ − D₋₂)/r₁
-    return {phi(1, step.exponent) + u / r0, v / r1 - u / r0, -v / r1};
+    return detail::exponential_multistep<Order, P>(sde, grid, {form, second_difference},
+                                                   lower_order_below, 0);
   }
 };
 

@@ -74,7 +74,7 @@ struct ExponentialSingleStep {
       const std::size_t first = table.size();
       const Nodes nodes = make_nodes(&level[first], now);
       for (std::size_t k = 0; k < static_cast<std::size_t>(now); ++k) {
-        SolverStage stage{grid[first + k], nodes[k + 1].state / nodes[k].state, {}};
+        SolverStage stage{.time = grid[first + k], .state = nodes[k + 1].state / nodes[k].state};
         for (std::size_t j = 0; j <= k; ++j)
           stage.weights[k - j] = nodes[k + 1].weights[j] - stage.state * nodes[k].weights[j];
         table.push_back(stage);

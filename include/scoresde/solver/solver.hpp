@@ -14,6 +14,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include <scoresde/sde/sde.hpp>
@@ -24,27 +25,82 @@ namespace scoresde {
 /// What a solver interpolates between its evaluations: ε or x₀.
 enum class Prediction { noise, data };
 
-/// At most this many predictions in one form: the present one and four before it.
-inline constexpr std::size_t max_predictions = 5;
+/// A form reaches back at most this many predictions.
+inline constexpr std::size_t max_predictions = 13;
 
-/// The model is evaluated at (x, time.t), which gives D₀; then x ← state·x + Σⱼ weights[j]·D₋ⱼ,
-/// where D₋ⱼ is the prediction j stages before, and x belongs to time.t_next.
+/// c·z in a stage: which draw, and over which time its increment runs. Solvers name draw i + 1 in
+/// step i of the grid, used or not, so that a step's noise does not depend on the steps before.
+struct StageNoise {
+  double coefficient = 0;
+  std::uint64_t draw = 0;
+  TimeStep time{};
+};
+
+/// The model is evaluated at (x, time.t), which gives D₀; then x ← state·x + Σⱼ weights[j]·D₋ⱼ +
+/// noise, where D₋ⱼ is the prediction j evaluations before, and x belongs to time.t_next. A stage
+/// that does not evaluate moves x alone, and its weights are 0.
 struct SolverStage {
   TimeStep time{};
   double state = 1;
   std::array<double, max_predictions> weights{};
+  StageNoise noise{};
+  bool evaluates = true;
 };
 
-/// One stage per step of the grid; `history` counts the predictions of a form, `prediction` says
-/// what they are.
+/// `history` counts the states that keep predictions, the present one included; `prediction` says
+/// what the predictions are.
+///
+/// Optional members, used when present: nfe(steps), static and constexpr, the evaluations in a grid
+/// of that many steps (one each when absent); stages_to_data(sde, grid), where the last step goes
+/// to noise-free data in place of the grid's last time (when absent: the step is replaced by the
+/// data predicted where it begins); validate(), which throws Error for members out of range.
 template <class R, class S>
 concept Solver = Sde<S> && std::copyable<R> &&
     requires(const R& rule, const S& sde, const TimeGrid& grid) {
-  { R::order } -> std::convertible_to<int>;
+  { rule.order } -> std::convertible_to<int>;
   { R::history } -> std::convertible_to<std::size_t>;
   { rule.prediction } -> std::convertible_to<Prediction>;
   { rule.stages(sde, grid) } -> std::same_as<std::vector<SolverStage>>;
 };
+
+/// x₀ predicted at t, in place of x.
+template <Sde S>
+[[nodiscard]] SolverStage data_stage(const S& sde, Prediction prediction, double t) {
+  const MarginalProb p = sde.marginal_prob(t);
+  if (prediction == Prediction::data) return {.time = {t, 0}, .state = 0, .weights = {1}};
+  return {.time = {t, 0}, .state = 1 / p.mean, .weights = {-p.std / p.mean}};
+}
+
+/// The stages of a run whose last step goes to noise-free data.
+template <class R, Sde S>
+[[nodiscard]] std::vector<SolverStage> stages_to_data(const R& solver, const S& sde,
+                                                      const TimeGrid& grid) {
+  if constexpr (requires { solver.stages_to_data(sde, grid); }) {
+    return solver.stages_to_data(sde, grid);
+  } else {
+    std::vector<SolverStage> stages;
+    if (grid.size() > 1)
+      stages = solver.stages(sde, TimeGrid(std::vector<TimeStep>(grid.begin(), grid.end() - 1)));
+    stages.push_back(data_stage(sde, solver.prediction, grid.back().t));
+    return stages;
+  }
+}
+
+/// A solver whose evaluations are known by the number of steps alone; one whose stages were made
+/// beforehand says `static constexpr bool counted_at_run_time = true` instead.
+template <class R>
+concept CountedSolver = !requires {
+  R::counted_at_run_time;
+};
+
+/// Evaluations of a solver in a grid of `steps` steps.
+template <CountedSolver R>
+[[nodiscard]] constexpr std::size_t solver_nfe(std::size_t steps) {
+  if constexpr (requires { R::nfe(steps); })
+    return R::nfe(steps);
+  else
+    return steps;
+}
 
 /// Where on the path of noise a time lies.
 struct NoiseLevel {

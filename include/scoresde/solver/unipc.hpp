@@ -13,12 +13,11 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <limits>
-#include <utility>
 #include <vector>
 
+#include <scoresde/solver/moments.hpp>
 #include <scoresde/solver/solver.hpp>
 
 namespace scoresde {
@@ -44,22 +43,22 @@ struct UniPc {
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table(grid.size());
-    Weights correction{};  // of D₀, D₋₁, … at the time where the stage begins
+    NodeValues correction{};  // of D₀, D₋₁, … at the time where the stage begins
     for (std::size_t i = 0; i < grid.size(); ++i) {
       const auto now =
           static_cast<std::size_t>(order_of_step(Order, i, grid.size(), lower_order_below));
       const ExponentialStep step(prediction, level[i], level[i + 1]);
-      Nodes nodes{};
+      NodeValues nodes{};
       for (std::size_t k = 1; k < now; ++k)
         nodes[k - 1] = (level[i - k].lambda - level[i].lambda) / step.length;
       nodes[now - 1] = 1;
-      const Weights predicted = weights(step, nodes, now - 1);
-      table[i] = {grid[i], step.state, predicted};
-      for (std::size_t j = 0; j < max_predictions; ++j)
-        table[i].weights[j] += step.state * correction[j];
+      const NodeValues predicted = weights(step, nodes, now - 1);
+      table[i] = {.time = grid[i], .state = step.state};
+      for (std::size_t j = 0; j < max_nodes; ++j)
+        table[i].weights[j] = predicted[j] + step.state * correction[j];
       correction = {};
       if (!corrector) continue;
-      const Weights corrected = weights(step, nodes, now);
+      const NodeValues corrected = weights(step, nodes, now);
       correction[0] = corrected[now];
       for (std::size_t j = 0; j < now; ++j) correction[j + 1] = corrected[j] - predicted[j];
     }
@@ -67,52 +66,28 @@ struct UniPc {
   }
 
  private:
-  using Weights = std::array<double, max_predictions>;
-  using Nodes = std::array<double, max_predictions>;
-
   /// Weights of D₀ and of the predictions at the first `count` nodes.
-  [[nodiscard]] Weights weights(const ExponentialStep& step, const Nodes& nodes,
-                                std::size_t count) const {
+  [[nodiscard]] NodeValues weights(const ExponentialStep& step, const NodeValues& nodes,
+                                   std::size_t count) const {
     const double one = phi(1, step.exponent);
-    Weights rho{};
-    if (count == 1)
+    NodeValues rho{};
+    if (count == 1) {
       rho[0] = 0.5 * (variant == UniPcVariant::bh2 ? one : 1);
-    else
-      rho = match_moments(step.exponent, nodes, count);
-    Weights weights{one};
+    } else {
+      double factorial = 1;
+      for (std::size_t i = 0; i < count; ++i) {
+        factorial *= static_cast<double>(i + 1);
+        rho[i] = factorial * phi(static_cast<int>(i) + 2, step.exponent);
+      }
+      rho = match_moments(nodes, rho, count);
+    }
+    NodeValues weights{one};
     for (std::size_t k = 0; k < count; ++k) {
       weights[k + 1] = rho[k] / nodes[k];
       weights[0] -= weights[k + 1];
     }
     for (double& weight : weights) weight *= step.gain;
     return weights;
-  }
-
-  /// Solves Σₖ ρₖ nodes[k]^{i−1} = i! φᵢ₊₁(e), i = 1 … count, by elimination with pivots.
-  static Weights match_moments(double exponent, const Nodes& nodes, std::size_t count) {
-    std::array<Weights, max_predictions> rows{};
-    Weights right{};
-    double factorial = 1;
-    for (std::size_t i = 0; i < count; ++i) {
-      factorial *= static_cast<double>(i + 1);
-      right[i] = factorial * phi(static_cast<int>(i) + 2, exponent);
-      for (std::size_t k = 0; k < count; ++k) rows[i][k] = i == 0 ? 1 : rows[i - 1][k] * nodes[k];
-    }
-    for (std::size_t k = 0; k < count; ++k) {
-      std::size_t pivot = k;
-      for (std::size_t i = k + 1; i < count; ++i)
-        if (std::abs(rows[i][k]) > std::abs(rows[pivot][k])) pivot = i;
-      std::swap(rows[k], rows[pivot]);
-      std::swap(right[k], right[pivot]);
-      for (std::size_t i = 0; i < count; ++i) {
-        if (i == k) continue;
-        const double factor = rows[i][k] / rows[k][k];
-        for (std::size_t j = k; j < count; ++j) rows[i][j] -= factor * rows[k][j];
-        right[i] -= factor * right[k];
-      }
-    }
-    for (std::size_t k = 0; k < count; ++k) right[k] /= rows[k][k];
-    return right;
   }
 };
 

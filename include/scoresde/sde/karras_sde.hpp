@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/// Karras's SDE: time is the standard deviation of the noise.
+///
+///   dx = √(2t) dw,   mean = 1,   std = σ = t,   σ_min ≤ t ≤ T = σ_max
+///
+/// Karras et al. 2022 (arXiv:2206.00364), table 1 and section 3 (σ(t) = t, s(t) = 1). The marginal
+/// at t = 0 is that of the data; sampling stops at σ_min.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/sde/sde.hpp>
+
+namespace scoresde {
+
+/// The noise at both ends of a run, in units of the data.
+struct SigmaRange {
+  double sigma_min = 0.002;
+  double sigma_max = 80;
+};
+
+class KarrasSde {
+ public:
+  KarrasSde() : KarrasSde(SigmaRange{}) {}
+  /// Throws Error unless 0 < σ_min < σ_max, both finite.
+  explicit KarrasSde(SigmaRange range) : range_(range) {
+    const auto& [low, high] = range_;
+    detail::require(low > 0 && low < high && std::isfinite(high), "Karras SDE: sigma_min is ", low,
+                    " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
+  }
+
+  [[nodiscard]] double drift(double) const { return 0; }
+  [[nodiscard]] double diffusion(double t) const { return std::sqrt(2 * t); }
+  /// Throws Error for t outside [0, σ_max].
+  [[nodiscard]] MarginalProb marginal_prob(double t) const {
+    detail::require_time("Karras SDE", t, t_max());
+    return {1, t};
+  }
+  /// The t with log_snr(t) = −2 ln t = λ. Throws Error for λ below that of σ_max.
+  [[nodiscard]] double time_of_log_snr(double lambda) const {
+    detail::require_log_snr(lambda);
+    return detail::time_within(std::exp(-0.5 * lambda), t_max(), lambda);
+  }
+  [[nodiscard]] double prior_std() const { return range_.sigma_max; }
+  [[nodiscard]] double t_min() const { return range_.sigma_min; }
+  [[nodiscard]] double t_max() const { return range_.sigma_max; }
+
+ private:
+  SigmaRange range_;
+};
+
+static_assert(Sde<KarrasSde>);
+
+}  // namespace scoresde

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/// The solvers by the names they go by: for programs that choose at run time, and for tests and
+/// benchmarks that go through all of them.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/solver/adams.hpp>
+#include <scoresde/solver/dpm_solver.hpp>
+#include <scoresde/solver/dpm_solver_ancestral.hpp>
+#include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/pndm.hpp>
+#include <scoresde/solver/sa_solver.hpp>
+#include <scoresde/solver/sde_dpm_solver.hpp>
+#include <scoresde/solver/unipc.hpp>
+
+namespace scoresde {
+
+struct SolverEntry {
+  const char* name = "";
+  /// Of convergence to the exact flow; of the distribution (weak order) where it is stochastic.
+  int order = 1;
+  bool stochastic = false;
+  const char* about = "";
+};
+
+/// A solver's stages made beforehand: one type for all solvers, so that a program that chooses at
+/// run time compiles one sampler.
+struct SolverTable {
+  static constexpr std::size_t history = 6;
+  static constexpr bool counted_at_run_time = true;
+
+  int order = 1;
+  Prediction prediction = Prediction::data;
+  std::vector<SolverStage> to_eps, to_data;
+
+  /// Those made beforehand, for the SDE and the grid they were made for.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S&, const TimeGrid&) const {
+    return to_eps;
+  }
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages_to_data(const S&, const TimeGrid&) const {
+    return to_data;
+  }
+};
+
+/// The stages of a solver. Throws Error for members and grids the solver refuses.
+template <class R, Sde S>
+[[nodiscard]] SolverTable solver_table(const R& solver, const S& sde, const TimeGrid& grid) {
+  static_assert(Solver<R, S>, "solver_table: the first argument is no solver for this SDE");
+  static_assert(R::history <= SolverTable::history);
+  if constexpr (requires { solver.validate(); }) solver.validate();
+  SolverTable table{solver.order, solver.prediction, solver.stages(sde, grid), {}};
+  if (grid.generates()) table.to_data = stages_to_data(solver, sde, grid);
+  return table;
+}
+
+/// The churn that Karras et al. 2022 (arXiv:2206.00364), table 5, found best for their VP network
+/// of CIFAR-10.
+inline constexpr Churn cifar10_churn{.s_churn = 30, .s_tmin = 0.01, .s_tmax = 1, .s_noise = 1.007};
+
+/// Calls use(entry, solver) for the solvers whose steps are exponential integrators.
+template <class Use>
+void for_each_exponential_solver(Use use) {
+  use(SolverEntry{"ddim", 1, false, "DDIM without noise; DPM-Solver-1"}, DdimSolver{});
+  use(SolverEntry{"dpm-solver-2m", 2, false, "DPM-Solver, multistep"}, DpmSolver<2>{});
+  use(SolverEntry{"dpm-solver-3m", 3, false, "DPM-Solver, multistep"}, DpmSolver<3>{});
+  use(SolverEntry{"dpm-solver-2s", 2, false, "DPM-Solver, single-step"}, DpmSolverSingleStep<2>{});
+  use(SolverEntry{"dpm-solver-fast", 3, false, "DPM-Solver-3, single-step, ending in lower orders"},
+      DpmSolverSingleStep<3>{});
+  use(SolverEntry{"dpm-solver++-1", 1, false, "DPM-Solver++; DDIM in the data"},
+      DpmSolverPlusPlus<1>{});
+  use(SolverEntry{"dpm-solver++-2m", 2, false, "DPM-Solver++, multistep"}, DpmSolverPlusPlus<2>{});
+  use(SolverEntry{"dpm-solver++-3m", 3, false, "DPM-Solver++, multistep"}, DpmSolverPlusPlus<3>{});
+  use(SolverEntry{"dpm-solver++-2s", 2, false, "DPM-Solver++, single-step"},
+      DpmSolverPlusPlusSingleStep<2>{});
+  use(SolverEntry{"dpm-solver++-3s", 3, false, "DPM-Solver++, single-step"},
+      DpmSolverPlusPlusSingleStep<3>{});
+  use(SolverEntry{"unipc-1", 2, false, "UniPC, predictor of order 1 and corrector"}, UniPc<1>{});
+  use(SolverEntry{"unipc-2", 3, false, "UniPC, predictor of order 2 and corrector"}, UniPc<2>{});
+  use(SolverEntry{"unipc-3", 4, false, "UniPC, predictor of order 3 and corrector"}, UniPc<3>{});
+  use(SolverEntry{"unipc-4", 5, false, "UniPC, predictor of order 4 and corrector"}, UniPc<4>{});
+  use(SolverEntry{"unip-3", 3, false, "UniPC's predictor alone, in the noise"},
+      UniPc<3>{.prediction = Prediction::noise, .corrector = false});
+}
+
+/// Calls use(entry, solver) for the solvers that integrate the predicted noise in t or sigma.
+template <class Use>
+void for_each_noise_integrator(Use use) {
+  use(SolverEntry{"deis-2", 2, false, "DEIS, polynomials in time"}, Deis<2>{});
+  use(SolverEntry{"deis-3", 3, false, "DEIS, polynomials in time"}, Deis<3>{});
+  use(SolverEntry{"deis-4", 4, false, "DEIS, polynomials in time"}, Deis<4>{});
+  use(SolverEntry{"lms-2", 2, false, "linear multistep in sigma"}, Lms<2>{});
+  use(SolverEntry{"lms-4", 4, false, "linear multistep in sigma"}, Lms<4>{});
+  use(SolverEntry{"pndm", 2, false, "pseudo-numerical, Runge-Kutta start"}, Pndm{});
+  use(SolverEntry{"karras-euler", 1, false, "Euler in sigma"}, KarrasEuler{});
+  use(SolverEntry{"karras-heun", 2, false, "Karras's algorithm 1"}, KarrasHeun{});
+  use(SolverEntry{"dpm-2", 2, false, "midpoint in sigma"}, Dpm2{});
+}
+
+/// Calls use(entry, solver) for the solvers that draw noise.
+template <class Use>
+void for_each_stochastic_solver(Use use) {
+  use(SolverEntry{"karras-stochastic", 1, true, "Karras's algorithm 2: Heun with churn"},
+      KarrasHeun{.churn = cifar10_churn});
+  use(SolverEntry{"sde-dpm-solver++-1", 1, true, "SDE-DPM-Solver++"}, SdeDpmSolverPlusPlus<1>{});
+  use(SolverEntry{"sde-dpm-solver++-2m", 1, true, "SDE-DPM-Solver++, multistep"},
+      SdeDpmSolverPlusPlus<2>{});
+  use(SolverEntry{"sde-dpm-solver++-3m", 1, true, "SDE-DPM-Solver++, multistep"},
+      SdeDpmSolverPlusPlus<3>{});
+  use(SolverEntry{"dpm-solver++-2s-ancestral", 1, true, "DPM-Solver++ 2S and ancestral noise"},
+      DpmSolverPlusPlus2SAncestral{});
+  use(SolverEntry{"sa-solver-2", 1, true, "stochastic Adams, predictor and corrector"},
+      SaSolver<2>{});
+  use(SolverEntry{"sa-solver-3", 1, true, "stochastic Adams, predictor and corrector"},
+      SaSolver<3>{});
+}
+
+/// Calls use(entry, solver) for every solver, deterministic ones first.
+template <class Use>
+void for_each_solver(Use use) {
+  for_each_exponential_solver(use);
+  for_each_noise_integrator(use);
+  for_each_stochastic_solver(use);
+}
+
+}  // namespace scoresde

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/// DPM-Solver++ 2S ancestral: a second-order step to less noise than wanted, and noise to make it
+/// up.
+///
+///   s_up² = η² s′²(s² − s′²)/s²,   s_down² = s′² − s_up²,   λₘ midway between λ and λ_down
+///   yₘ = (sₘ/s) y + (1 − sₘ/s) D₀,   y ← (s_down/s) y + (1 − s_down/s) Dₘ + s_up z
+///
+/// with y = x/α, s = σ/α, D = x₀. The step is DPM-Solver++ 2S of Lu et al. 2022 (arXiv:2211.01095),
+/// algorithm 1 with r = ½; the noise is the ancestral one of Song et al. 2021 (arXiv:2011.13456),
+/// appendix F, as predictor/ddim.hpp has it. y is not kept: it is taken out of the form by yₘ.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/solver/solver.hpp>
+
+namespace scoresde {
+
+struct DpmSolverPlusPlus2SAncestral {
+  static constexpr int order = 1;
+  static constexpr std::size_t history = 2;
+  static constexpr Prediction prediction = Prediction::data;
+  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return 2 * steps; }
+
+  /// 1 is the reverse SDE's noise, 0 none: DPM-Solver++ 2S, of order 2.
+  double eta = 1;
+
+  /// Throws Error unless η lies in [0, 1].
+  void validate() const {
+    detail::require(eta >= 0 && eta <= 1, "DPM-Solver++ 2S ancestral: eta is ", eta,
+                    "; it must lie in [0, 1]");
+  }
+
+  /// Throws Error for noise along a grid that increases.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    detail::require(grid.generates() || eta == 0, "DPM-Solver++ 2S ancestral: the grid goes from ",
+                    grid.front().t, " up to ", grid.back().t_next,
+                    "; noise is for runs to the data");
+    const std::vector<NoiseLevel> level = noise_levels(sde, grid);
+    std::vector<SolverStage> table;
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      const NoiseLevel &from = level[i], &to = level[i + 1];
+      const double s_next = std::exp(-to.lambda);
+      const double up = eta * s_next * std::sqrt(-std::expm1(2 * (from.lambda - to.lambda)));
+      const double lambda_down = -0.5 * std::log((s_next - up) * (s_next + up));
+      const double t = time_of_log_snr(sde, from.lambda + lambda_down);
+      const NoiseLevel middle = noise_level(sde, t);
+      const double first = std::exp(from.lambda - middle.lambda);   // sₘ/s
+      const double second = std::exp(middle.lambda - lambda_down);  // s_down/sₘ
+      table.push_back({.time = {grid[i].t, t},
+                       .state = middle.alpha / from.alpha * first,
+                       .weights = {-middle.alpha * std::expm1(from.lambda - middle.lambda)}});
+      table.push_back({.time = {t, grid[i].t_next},
+                       .state = to.alpha / middle.alpha * second,
+                       .weights = {-to.alpha * std::expm1(from.lambda - lambda_down),
+                                   to.alpha * second * std::expm1(from.lambda - middle.lambda)},
+                       .noise = {to.alpha * up, i + 1, grid[i]}});
+    }
+    return table;
+  }
+};
+
+}  // namespace scoresde

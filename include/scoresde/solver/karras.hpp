@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/// Karras's samplers: Euler, Heun and midpoint steps along s = σ/α, with churn.
+///
+///   y = x/α:   dy/ds = ε = (y − x₀)/s
+///   churn:     s < ŝ = (1 + γ)s,   x̂ = (α̂/α) x + α̂ √(ŝ² − s²) S_noise z
+///   Heun:      y′ = ŷ + (s′ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ)(ε₀ + ε₁)/2
+///   DPM-2:     yₘ = ŷ + (sₘ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ) εₘ,   sₘ = √(ŝ s′)
+///
+/// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, for α = 1 and σ = t (KarrasSde); in y
+/// and s the same steps serve every linear SDE. DPM-2 is the midpoint rule with its node where
+/// DPM-Solver-2 has it. ŷ is not kept: it is taken out of the form by means of y′ or yₘ.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include <scoresde/solver/solver.hpp>
+
+namespace scoresde {
+
+/// Noise added before a step, γ = min(s_churn/N, √2 − 1) where s_tmin ≤ σ/α ≤ s_tmax; N is the
+/// number of steps. None by default. γ is lowered where ŝ would lie beyond the SDE's T.
+struct Churn {
+  double s_churn = 0;
+  double s_tmin = 0;
+  double s_tmax = std::numeric_limits<double>::infinity();
+  double s_noise = 1;
+
+  /// Throws Error for numbers that are negative or not finite (s_tmax may be infinite).
+  void validate(const char* solver) const {
+    detail::require(std::isfinite(s_churn) && s_churn >= 0, solver, ": s_churn is ", s_churn,
+                    "; it must be finite and not negative");
+    detail::require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ",
+                    s_tmax, "; 0 <= s_tmin <= s_tmax is needed");
+    detail::require(std::isfinite(s_noise) && s_noise >= 0, solver, ": s_noise is ", s_noise,
+                    "; it must be finite and not negative");
+  }
+
+  /// γ at σ/α = s.
+  [[nodiscard]] double gamma(double s, std::size_t steps) const {
+    if (s < s_tmin || s > s_tmax) return 0;
+    return std::min(s_churn / static_cast<double>(steps), std::sqrt(2.0) - 1);
+  }
+};
+
+namespace detail {
+
+/// A step in y: from and to in noise level and time.
+struct NoiseStep {
+  TimeStep time{};
+  NoiseLevel from{}, to{};
+
+  /// σ/α at a level.
+  static double ratio(const NoiseLevel& level) { return std::exp(-level.lambda); }
+  [[nodiscard]] double s() const { return ratio(from); }
+  [[nodiscard]] double s_next() const { return ratio(to); }
+
+  /// x ← the first-order step: ε or x₀ held fixed.
+  [[nodiscard]] SolverStage euler(Prediction prediction) const {
+    const ExponentialStep step(prediction, from, to);
+    return {.time = time, .state = step.state, .weights = {step.gain * phi(1, step.exponent)}};
+  }
+};
+
+/// Raises the noise at the step's beginning by the stage it returns; both are unchanged for γ = 0.
+template <Sde S>
+void churn_step(const S& sde, const Churn& churn, std::size_t index, std::size_t steps,
+                NoiseStep& step, std::vector<SolverStage>& table) {
+  const double s = step.s(), highest = std::exp(-0.5 * log_snr(sde, sde.t_max()));
+  const double raised = std::min((1 + churn.gamma(s, steps)) * s, highest);
+  if (raised <= s) return;
+  const TimeStep up{step.time.t, time_of_log_snr(sde, -2 * std::log(raised))};
+  const NoiseLevel from = step.from;
+  step = {{up.t_next, step.time.t_next}, noise_level(sde, up.t_next), step.to};
+  const double c = churn.s_noise * step.from.alpha * std::sqrt((raised - s) * (raised + s));
+  table.push_back({.time = up,
+                   .state = step.from.alpha / from.alpha,
+                   .noise = {c, index + 1, up},
+                   .evaluates = false});
+}
+
+}  // namespace detail
+
+/// The rule of a step.
+enum class KarrasStep { euler, heun, midpoint };
+
+template <KarrasStep Rule>
+struct KarrasSolver {
+  static constexpr int order = Rule == KarrasStep::euler ? 1 : 2;
+  static constexpr std::size_t history = order;
+  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return order * steps; }
+
+  /// Data or noise, what is held fixed: the steps are the same, their rounding is not.
+  Prediction prediction = Prediction::data;
+  Churn churn{};
+
+  void validate() const { churn.validate("Karras solver"); }
+
+  /// Throws Error for churn along a grid that increases.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return make(sde, grid, false);
+  }
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages_to_data(const S& sde, const TimeGrid& grid) const {
+    return make(sde, grid, true);
+  }
+
+ private:
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> make(const S& sde, const TimeGrid& grid,
+                                              bool to_data) const {
+    detail::require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
+                    grid.front().t, " up to ", grid.back().t_next,
+                    "; churn is for runs to the data");
+    std::vector<SolverStage> table;
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      detail::NoiseStep step{grid[i], noise_level(sde, grid[i].t),
+                             noise_level(sde, grid[i].t_next)};
+      detail::churn_step(sde, churn, i, grid.size(), step, table);
+      if (to_data && i + 1 == grid.size())
+        table.push_back(data_stage(sde, prediction, step.time.t));
+      else if constexpr (Rule == KarrasStep::midpoint)
+        midpoint(sde, step, table);
+      else
+        euler_or_heun(step, table);
+    }
+    return table;
+  }
+
+  /// y ← y′ + ½(s′ − ŝ)(ε₁ − ε₀), and ε₁ − ε₀ = (x₀ at ŝ − x₀ at s′)/s′.
+  void euler_or_heun(const detail::NoiseStep& step, std::vector<SolverStage>& table) const {
+    table.push_back(step.euler(prediction));
+    if constexpr (Rule == KarrasStep::heun) {
+      double half = 0.5 * step.to.alpha * (step.s_next() - step.s());
+      if (prediction == Prediction::data) half /= -step.s_next();
+      const double t = step.time.t_next;
+      table.push_back({.time = {t, t}, .weights = {half, -half}});
+    }
+  }
+
+  /// y ← yₘ + (s′ − ŝ) εₘ − (sₘ − ŝ) ε₀, and with ε = (yₘ − x₀)/sₘ: y ← (s′/sₘ) yₘ − ….
+  template <Sde S>
+  void midpoint(const S& sde, const detail::NoiseStep& step,
+                std::vector<SolverStage>& table) const {
+    const double t = time_of_log_snr(sde, step.from.lambda + step.to.lambda);
+    const detail::NoiseStep first{{step.time.t, t}, step.from, noise_level(sde, t)};
+    table.push_back(first.euler(prediction));
+    const double middle = first.s_next(), alpha = step.to.alpha;
+    SolverStage stage{.time = {t, step.time.t_next}, .state = alpha / first.to.alpha};
+    stage.weights = {alpha * (step.s_next() - step.s()), -alpha * (middle - step.s())};
+    if (prediction == Prediction::data) {
+      stage.state *= step.s_next() / middle;
+      for (double& weight : stage.weights) weight /= -middle;
+    }
+    table.push_back(stage);
+  }
+};
+
+/// Euler steps in σ/α, which are DDIM's, with churn.
+using KarrasEuler = KarrasSolver<KarrasStep::euler>;
+/// Karras et al.'s algorithm 2; algorithm 1 without churn. Two evaluations a step.
+using KarrasHeun = KarrasSolver<KarrasStep::heun>;
+/// DPM-2: the midpoint rule, with churn. Two evaluations a step.
+using Dpm2 = KarrasSolver<KarrasStep::midpoint>;
+
+}  // namespace scoresde

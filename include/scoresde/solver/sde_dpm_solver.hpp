@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/// SDE-DPM-Solver++: exponential multistep methods for a reverse SDE of any noise level η.
+///
+///   x_t = (σ_t/σ_s) e^{−ηh} x_s + α_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(1 − e^{−2ηh}) z,   D = x₀
+///
+/// with the weights of DPM-Solver++ at e = −(1 + η)h (solver/dpm_solver.hpp). η = 0 is the
+/// probability flow, η = 1 the reverse SDE. Lu et al. 2022 (arXiv:2211.01095), section 5 and
+/// appendix B.7; η as in the family of SDEs of Zhang & Chen 2022 (arXiv:2204.13902), eq. 9, where
+/// g² is scaled by η in the noise and by 1 + η in the score.
+///
+/// Steps of order 2 and 3 raise the order of the mean. The covariance keeps weak order 1: the noise
+/// of a step moves x while D is extrapolated without it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/solver/dpm_solver.hpp>
+
+namespace scoresde {
+
+template <int Order>
+struct SdeDpmSolverPlusPlus {
+  static_assert(Order >= 1 && Order <= 3, "SdeDpmSolverPlusPlus: the order must be 1, 2 or 3");
+  static constexpr int order = 1;
+  static constexpr std::size_t history = Order;
+  static constexpr Prediction prediction = Prediction::data;
+
+  double eta = 1;
+  SolverForm form = SolverForm::dpm_solver;
+  SecondDifference second_difference = SecondDifference::exact;
+  /// As ExponentialMultistep has it.
+  std::size_t lower_order_below = 10;
+
+  /// Throws Error unless η is finite and not negative.
+  void validate() const {
+    detail::require(std::isfinite(eta) && eta >= 0, "SDE-DPM-Solver++: eta is ", eta,
+                    "; it must be finite and not negative");
+  }
+
+  /// Throws Error for a grid that increases: the reverse SDE runs to the data alone.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    detail::require(grid.generates(), "SDE-DPM-Solver++: the grid goes from ", grid.front().t,
+                    " up to ", grid.back().t_next, "; time must decrease towards the data");
+    return detail::exponential_multistep<Order, Prediction::data>(
+        sde, grid, {form, second_difference}, lower_order_below, eta);
+  }
+};
+
+}  // namespace scoresde
