@@ -3,10 +3,12 @@
 #include <cmath>
 
 #include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/solver/dpm_solver.hpp>
 
 #include "support/catch.hpp"
 
@@ -27,6 +29,7 @@ Approx near(double value) { return Approx(value).epsilon(1e-13).margin(0); }
 }  // namespace
 
 static_assert(Predictor<EulerMaruyama, VpSde> && Predictor<ReverseDiffusion, VeSde>);
+static_assert(Predictor<Ddim, SubVpSde> && Predictor<EulerAncestral, VeSde>);
 static_assert(Predictor<Ancestral, SubVpSde> && Predictor<NoPredictor, VpSde>);
 
 TEST_CASE("Euler-Maruyama's coefficients are those of eq. 6") {
@@ -129,4 +132,24 @@ TEST_CASE("the mean of a step is the step without its noise") {
   CHECK(mean.state == 0.5);
   CHECK(mean.score == 0.25);
   CHECK(mean.noise == 0);
+}
+
+TEST_CASE("DDIM without noise is the first-order exponential step, with all of it ancestral") {
+  each_sde([](const auto& sde) {
+    const TimeStep step{0.6, 0.55};
+    const MarginalProb p = sde.marginal_prob(step.t);
+    const SolverStage solver = DdimSolver{}.stages(sde, TimeGrid({step}))[0];
+    const StepCoefficients none = Ddim{}.coefficients(sde, step);
+    CHECK(none.state == near(solver.state));
+    CHECK(none.score == Approx(-p.std * solver.weights[0]).epsilon(1e-11));
+    CHECK(none.noise == 0);
+    const StepCoefficients all = Ddim{.eta = 1}.coefficients(sde, step);
+    const StepCoefficients ancestral = Ancestral{}.coefficients(sde, step);
+    CHECK(all.state == near(ancestral.state));
+    CHECK(all.score == Approx(ancestral.score).epsilon(1e-11));
+    CHECK(all.noise == near(ancestral.noise));
+    CHECK(EulerAncestral{}.coefficients(sde, step).noise == all.noise);
+  });
+  CHECK_THROWS_WITH(Ddim{.eta = 1.2}.validate(), Catch::Matchers::Contains("eta is 1.2"));
+  CHECK_THROWS_WITH(EulerAncestral{.eta = -1}.validate(), Catch::Matchers::Contains("eta is -1"));
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/// DDIM(η): to the noise predicted and a share η of fresh noise, for every linear SDE.
+///
+///   x ← mean_s x̂₀ + √(std_s² − c²) ε̂ + c z,   c² = η² v std_s²/std_t²
+///
+/// from t to s, x_t = a x_s + √v z the chain, x̂₀ = (x + std_t² ∇log p_t)/mean_t, ε̂ = −std_t ∇log
+/// p_t. Song et al. 2021 (arXiv:2010.02502), eq. 12 and 16. η = 0 is the probability flow to first
+/// order, η = 1 ancestral sampling with the small variance; c² does not depend on α, so the same
+/// step is Karras et al.'s Euler-ancestral step in σ/α.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/predictor/predictor.hpp>
+#include <scoresde/sde/transition.hpp>
+
+namespace scoresde {
+
+struct Ddim {
+  double eta = 0;
+
+  /// Throws Error unless η lies in [0, 1].
+  void validate() const {
+    detail::require(eta >= 0 && eta <= 1, "DDIM: eta is ", eta, "; it must lie in [0, 1]");
+  }
+
+  template <Sde S>
+  [[nodiscard]] StepCoefficients coefficients(const S& sde, TimeStep step) const {
+    const auto [mean, variance, std, std_next] = transition(sde, step);
+    const double noise = eta * std::sqrt(variance) * std_next / std;
+    const double kept = std::sqrt((std_next - noise) * (std_next + noise));
+    return {1 / mean, std * (std / mean - kept), noise};
+  }
+};
+
+/// DDIM(1) by its name in σ-space, with the share η of noise as DDIM has it.
+struct EulerAncestral {
+  double eta = 1;
+
+  /// Throws Error unless η lies in [0, 1].
+  void validate() const { Ddim{eta}.validate(); }
+
+  template <Sde S>
+  [[nodiscard]] StepCoefficients coefficients(const S& sde, TimeStep step) const {
+    return Ddim{eta}.coefficients(sde, step);
+  }
+};
+
+}  // namespace scoresde
