@@ -57,6 +57,7 @@
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
+#include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/score/thresholding.hpp>
@@ -87,6 +88,7 @@
 #include <scoresde/state/host_elementwise.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
+#include <scoresde/state/scratch_state.hpp>
 #include <scoresde/state/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/log_snr.hpp>

@@ -71,7 +71,8 @@ TEST_CASE("VP and sub-VP networks see 999·t and predict the noise") {
   CHECK(model.score_form(0.4).output == -1 / VpSde{}.marginal_prob(0.4).std);
   const Model<double, SubVpSde> sub(f.network, f.parameters, SubVpSde{});
   CHECK(sub.label(0.5) == 499.5);
-  CHECK(sub.score_form(0.4).output == -1 / SubVpSde{}.marginal_prob(0.4).std);
+  CHECK(sub.score_form(0.4).output ==
+        Approx(-1 / SubVpSde{}.marginal_prob(0.4).std).epsilon(1e-15));
   CHECK_THROWS_WITH(model.score_form(0), Contains("std is 0 at time 0"));
 }
 
@@ -85,6 +86,37 @@ TEST_CASE("a VE network sees sigma and gives the score itself") {
   for (std::size_t i = 0; i < output.size(); ++i)
     REQUIRE(output.data()[i] == Approx(expected[i]).epsilon(1e-10).margin(1e-12));
   CHECK(model.score_form(0.5).output == 1);
+}
+
+TEMPLATE_TEST_CASE("a preconditioned network sees c_in·x and c_noise, whatever the state's scalar",
+                   "", float, double) {
+  Fixture<double> f(2);
+  const VpSde sde;
+  nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned> model(f.network, f.parameters, sde,
+                                                                       {.sigma_data = 0.3});
+  using X = HostState<TestType>;
+  const std::vector<double>& times = f.times;
+  X x(f.shape), output(f.shape);
+  std::vector<double> labels;
+  Fixture<double> wanted(5);
+  for (std::size_t k = 0; k < 5; ++k) {
+    const auto c = karras_coefficients(sde.marginal_prob(times[k]), 0.3);
+    labels.push_back(c.noise);
+    for (std::size_t e = 0; e < 128; ++e) {
+      x(k, e) = static_cast<TestType>(f.x(k, e));
+      wanted.x(k, e) = c.in * static_cast<double>(x(k, e));
+    }
+  }
+  model.evaluate(x, times, output);
+  const auto expected = raw_output(wanted, labels);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    REQUIRE(output.data()[i] == Approx(expected[i]).epsilon(1e-6).margin(1e-7));
+  CHECK(model.label(0.4) == karras_coefficients(sde.marginal_prob(0.4), 0.3).noise);
+  CHECK(model.score_form(0.4).state == karras_score_form(sde.marginal_prob(0.4), 0.3).state);
+  CHECK_THROWS_WITH(model.evaluate(x, 0.0, output), Contains("std is 0"));
+  using Refused = nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned>;
+  CHECK_THROWS_WITH(Refused(f.network, f.parameters, sde, {.sigma_data = 0}),
+                    Contains("sigma_data is 0"));
 }
 
 TEST_CASE("a batch beyond the network's is taken in parts with the same result") {

@@ -5,6 +5,8 @@
 ///   VE:         label σ(t),  ∇log p_t(x) ≈ F(x, σ(t))
 ///
 /// Song et al. 2021 (arXiv:2011.13456), appendix C and G: the continuous conventions of score_sde.
+/// A convention may also scale x on its way into the network: Karras's does
+/// (score/preconditioning.hpp).
 #pragma once
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/network.hpp>
+#include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -55,6 +58,26 @@ struct ScoreAtSigma {
   }
 };
 
+/// The network is told c_noise, gets c_in·x and gives Karras's F.
+struct KarrasPreconditioned {
+  double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
+
+  void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
+  /// Throws Error where std(t) = 0, and so do the others.
+  template <Sde S>
+  [[nodiscard]] double label(const S& sde, double t) const {
+    return karras_coefficients(sde.marginal_prob(t), sigma_data).noise;
+  }
+  template <Sde S>
+  [[nodiscard]] double input_scale(const S& sde, double t) const {
+    return karras_coefficients(sde.marginal_prob(t), sigma_data).in;
+  }
+  template <Sde S>
+  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
+    return karras_score_form(sde.marginal_prob(t), sigma_data);
+  }
+};
+
 /// The continuous convention of score_sde for an SDE; specialise it for an SDE of your own.
 template <Sde S>
 struct convention_of {
@@ -73,14 +96,16 @@ concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
 };
 
 /// Models ScoreModel, PerSampleScoreModel and TrainableScoreModel over every ContiguousHostState;
-/// where its scalar is not the network's, values pass through a buffer of one network batch.
-/// Refers to the network and to the parameters, which must outlive it. Not for two threads at once.
+/// where its scalar is not the network's, or the convention scales x, values pass through a buffer
+/// of one network batch. Refers to the network and to the parameters, which must outlive it. Not
+/// for two threads at once.
 template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ScoreNetwork {
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// Throws Error unless there is one scalar for each parameter of the network.
+  /// Throws Error unless there is one scalar for each parameter of the network, and for a
+  /// convention that refuses its own parameters (`validate`).
   ScoreNetwork(Network<Ops>& network, std::span<const Scalar> parameters, S sde,
                Convention convention = {})
       : network_(&network),
@@ -91,6 +116,7 @@ class ScoreNetwork {
     scoresde::detail::require(parameters.size() == network.parameters().size(),
                               "score network: ", parameters.size(),
                               " parameters given; the network has ", network.parameters().size());
+    if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return convention_.score_form(sde_, t); }
@@ -105,8 +131,8 @@ class ScoreNetwork {
   /// Throws Error unless each sample has dim() elements.
   template <ContiguousHostState X>
   void evaluate(const X& x, double t, X& output) {
-    const double value = label(t);
-    evaluate_parts(x, output, [value](std::size_t) { return value; });
+    const Told told = tell(t);
+    evaluate_parts(x, output, [told](std::size_t) { return told; });
   }
 
   /// The same with a time per sample. Throws Error also unless there is one for each.
@@ -114,7 +140,7 @@ class ScoreNetwork {
   void evaluate(const X& x, std::span<const double> times, X& output) {
     scoresde::detail::require(times.size() == extents(x).samples, "score network: ", times.size(),
                               " times for ", extents(x).samples, " samples");
-    evaluate_parts(x, output, [&](std::size_t k) { return label(times[k]); });
+    evaluate_parts(x, output, [&](std::size_t k) { return tell(times[k]); });
   }
 
   /// Names the dropout masks of the following evaluations; a network in inference mode drops none.
@@ -138,16 +164,32 @@ class ScoreNetwork {
   static constexpr bool same_scalar =
       std::is_same_v<std::remove_cvref_t<decltype(*std::declval<const X&>().data())>, Scalar>;
 
-  template <class X, class LabelOf>
-  void evaluate_parts(const X& x, X& output, const LabelOf& label_of) {
+  static constexpr bool scales_input = requires(const Convention& convention, const S& sde) {
+    convention.input_scale(sde, 0.0);
+  };
+
+  /// What the network gets beside x.
+  struct Told {
+    double label, scale;
+  };
+  [[nodiscard]] Told tell(double t) const {
+    if constexpr (scales_input)
+      return {label(t), convention_.input_scale(sde_, t)};
+    else
+      return {label(t), 1};
+  }
+
+  template <class X, class ToldOf>
+  void evaluate_parts(const X& x, X& output, const ToldOf& told_of) {
     const auto [samples, dim] = checked_extents(x, output);
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
-      for (std::size_t k = 0; k < count; ++k) labels_[k] = label_of(first + k);
+      for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
       NoiseDraw dropout = dropout_;
       dropout.first_sample += static_cast<std::uint32_t>(first);
-      const auto in = read(x.data() + first * dim, count * dim);
+      const auto in = scaled(x.data() + first * dim, count, dim,
+                             [&](std::size_t k) { return told_of(first + k).scale; });
       const std::span<const double> labels(labels_.data(), count);
       if constexpr (same_scalar<X>) {
         network_->forward(parameters_, in, labels, {output.data() + first * dim, count * dim},
@@ -170,6 +212,23 @@ class ScoreNetwork {
                               " samples of ", shape.dim, ", the output ", extents(output).samples,
                               " of ", extents(output).dim);
     return shape;
+  }
+
+  /// `count` samples as the network is to see them.
+  template <class T, class ScaleOf>
+  std::span<const Scalar> scaled(const T* values, std::size_t count, std::size_t dim,
+                                 const ScaleOf& scale_of) {
+    if constexpr (scales_input) {
+      staging_.resize(network_->batch() * dim);
+      for (std::size_t k = 0; k < count; ++k) {
+        const auto scale = static_cast<Scalar>(scale_of(k));
+        std::transform(values + k * dim, values + (k + 1) * dim, staging_.data() + k * dim,
+                       [scale](T value) { return scale * static_cast<Scalar>(value); });
+      }
+      return {staging_.data(), count * dim};
+    } else {
+      return read(values, count * dim);
+    }
   }
 
   /// The values as the network's scalars: in place, or through the buffer.

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/// Karras's preconditioning under any linear SDE.
+///
+///   E[x₀ | x_t = x] ≈ D(x, t) = c_skip·x + c_out·F(c_in·x, c_noise)
+///   c_skip = α σ_d²/v,   c_out = σ σ_d/√v,   c_in = 1/√v,   c_noise = ¼ ln(σ/α)
+///   v = σ² + α² σ_d²,   ∇log p_t(x) ≈ (α D − x)/σ² = −x/v + α σ_d/(σ √v)·F
+///
+/// Karras et al. 2022 (arXiv:2206.00364), eq. 7 and table 1, is α = 1: replace x by x/α and σ by
+/// σ/α there. v is the variance of x_t for data of mean 0 and standard deviation σ_d, so F is
+/// called with inputs of variance 1 and trained on targets (x₀ − c_skip·x)/c_out of variance 1.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/state/scratch_state.hpp>
+
+namespace scoresde {
+
+/// c_skip, c_out, c_in and c_noise.
+struct PreconditioningCoefficients {
+  double skip = 0;
+  double out = 1;
+  double in = 1;
+  double noise = 0;
+};
+
+/// At the marginal p. Throws Error where its std is 0, which leaves F nothing to say.
+[[nodiscard]] inline PreconditioningCoefficients karras_coefficients(MarginalProb p,
+                                                                     double sigma_data) {
+  detail::require(p.std > 0, "Karras preconditioning: std is ", p.std,
+                  "; it needs a time at which it is positive");
+  const double scaled = p.mean * sigma_data, root = std::hypot(p.std, scaled);
+  return {scaled / root * (sigma_data / root), p.std * sigma_data / root, 1 / root,
+          0.25 * std::log(p.std / p.mean)};
+}
+
+/// The score as a form in (x, F), under the same condition.
+[[nodiscard]] inline ScoreForm karras_score_form(MarginalProb p, double sigma_data) {
+  const PreconditioningCoefficients c = karras_coefficients(p, sigma_data);
+  return {-c.in * c.in, p.mean * sigma_data / p.std * c.in};
+}
+
+namespace detail {
+
+inline void require_sigma_data(double sigma_data) {
+  require(sigma_data > 0 && std::isfinite(sigma_data), "Karras preconditioning: sigma_data is ",
+          sigma_data, "; it must be positive and finite");
+}
+
+template <class F, class X>
+concept ScalesItsInput = std::invocable<F&, const X&, double, double, X&>;
+template <class F, class X>
+concept ScalesItsInputs =
+    std::invocable<F&, const X&, std::span<const double>, std::span<const double>, X&>;
+
+}  // namespace detail
+
+/// A preconditioned F as a ScoreModel. F is called in one of two forms:
+///
+///   f(scaled, c_noise, output)    scaled = c_in·x, which costs one pass and one state of scratch
+///   f(x, c_in, c_noise, output)   for an f that scales x itself, as it reads it: no pass
+///
+/// With spans of numbers per sample in the place of the doubles it is a PerSampleScoreModel. f is
+/// copied; wrap it in std::ref to refer to it. Not for two threads at once.
+template <class F, Sde S>
+class KarrasPreconditionedModel {
+ public:
+  /// `sigma_data` is σ_d, 0.5 for CIFAR-10 in [−1, 1]. Throws Error unless it is positive and
+  /// finite.
+  KarrasPreconditionedModel(F function, S sde, double sigma_data = 0.5)
+      : function_(std::move(function)), sde_(std::move(sde)), sigma_data_(sigma_data) {
+    detail::require_sigma_data(sigma_data);
+  }
+
+  /// Throws Error where std(t) = 0, as evaluate and score_form do.
+  [[nodiscard]] PreconditioningCoefficients coefficients(double t) const {
+    return karras_coefficients(sde_.marginal_prob(t), sigma_data_);
+  }
+  [[nodiscard]] ScoreForm score_form(double t) const {
+    return karras_score_form(sde_.marginal_prob(t), sigma_data_);
+  }
+
+  template <State X>
+  requires(detail::ScalesItsInput<F, X> ||
+           std::invocable<F&, const X&, double, X&>) void evaluate(const X& x, double t,
+                                                                   X& output) {
+    const PreconditioningCoefficients c = coefficients(t);
+    if constexpr (detail::ScalesItsInput<F, X>) {
+      function_(x, c.in, c.noise, output);
+    } else {
+      X& scaled = scaled_.like(x);
+      const Term<X> term{c.in, &x};
+      backend(x).assign(scaled, std::span<const Term<X>>(&term, 1), NoiseTerm{});
+      function_(static_cast<const X&>(scaled), c.noise, output);
+    }
+  }
+
+  /// Throws Error unless there is a time per sample.
+  template <State X>
+  requires(detail::ScalesItsInputs<F, X> ||
+           std::invocable<F&, const X&, std::span<const double>,
+                          X&>) void evaluate(const X& x, std::span<const double> times, X& output) {
+    set_rows(times, extents(x).samples);
+    const std::span<const double> in(in_), noise(noise_);
+    if constexpr (detail::ScalesItsInputs<F, X>) {
+      function_(x, in, noise, output);
+    } else {
+      X& scaled = scaled_.like(x);
+      const SampleTerm<X> term{in, &x};
+      backend(x).assign(scaled, std::span<const SampleTerm<X>>(&term, 1), SampleNoise{});
+      function_(static_cast<const X&>(scaled), noise, output);
+    }
+  }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] double sigma_data() const { return sigma_data_; }
+  [[nodiscard]] F& function() { return function_; }
+
+ private:
+  void set_rows(std::span<const double> times, std::size_t samples) {
+    detail::require(times.size() == samples, "Karras preconditioning: ", times.size(),
+                    " times for ", samples, " samples");
+    in_.resize(samples);
+    noise_.resize(samples);
+    for (std::size_t k = 0; k < samples; ++k) {
+      const PreconditioningCoefficients c = coefficients(times[k]);
+      in_[k] = c.in;
+      noise_[k] = c.noise;
+    }
+  }
+
+  F function_;
+  S sde_;
+  double sigma_data_;
+  ScratchState scaled_;
+  std::vector<double> in_, noise_;
+};
+
+/// f under Karras's preconditioning. Throws Error unless sigma_data is positive and finite.
+template <class F, Sde S>
+[[nodiscard]] auto karras_preconditioned(F f, S sde, double sigma_data = 0.5) {
+  return KarrasPreconditionedModel<F, S>(std::move(f), std::move(sde), sigma_data);
+}
+
+}  // namespace scoresde
