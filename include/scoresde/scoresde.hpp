@@ -28,6 +28,7 @@
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/noise/brownian_tree.hpp>
 #include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>
@@ -91,6 +92,7 @@
 #include <scoresde/state/scratch_state.hpp>
 #include <scoresde/state/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
+#include <scoresde/time/brownian_clock.hpp>
 #include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>

@@ -56,7 +56,7 @@ TEST_CASE("seed, purpose, draw, sample and element each name another number") {
   std::set<std::uint64_t> seen;
   std::size_t drawn = 0;
   for (const std::uint64_t seed : {0ull, 1ull, 1ull << 32})
-    for (int purpose = 0; purpose <= 6; ++purpose)
+    for (int purpose = 0; purpose <= 7; ++purpose)
       for (const std::uint64_t index : {0ull, 1ull, 2ull, 1ull << 32, (1ull << 56) - 1})
         for (const std::uint32_t sample : {0u, 1u, 2u, ~0u - 8})
           for (std::uint32_t quad = 0; quad < 3; ++quad) {

@@ -25,9 +25,10 @@ enum class Purpose : std::uint8_t {
   training_time = 1,
   training_noise = 2,
   dropout = 3,
-  data = 4,           ///< shuffling, flips, dequantisation
-  probe = 5,          ///< Hutchinson's trace estimator
-  initialization = 6  ///< parameters of a network
+  data = 4,            ///< shuffling, flips, dequantisation
+  probe = 5,           ///< Hutchinson's trace estimator
+  initialization = 6,  ///< parameters of a network
+  brownian = 7         ///< nodes of a Brownian tree
 };
 
 /// The name of one N(0, I) tensor; it stores none.
