@@ -47,6 +47,7 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/multistep.hpp>

@@ -46,7 +46,7 @@ constexpr bool serves() {
   static_assert(State<X> && Backend<decltype(backend(std::declval<const X&>()))>);
   static_assert(ScoreModel<Gaussian<VpSde>, X> && ScoreModel<GaussianMixture<VeSde>, X>);
   static_assert(PerSampleScoreModel<Gaussian<SubVpSde>, X>);
-  static_assert(NoiseSource<Noise, X>);
+  static_assert(NoiseSource<Noise, X> && TimedNoiseSource<BrownianPath<X, TimeClock>, X>);
   return true;
 }
 static_assert(serves<HostState<float>>() && serves<HostState<double>>());

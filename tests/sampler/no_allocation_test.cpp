@@ -9,6 +9,7 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -46,8 +47,8 @@ using X = HostState<float>;
 
 namespace {
 
-template <class Sampler>
-std::size_t allocations_of_a_run(const Sampler& sampler) {
+template <class Sampler, class N = Noise>
+std::size_t allocations_of_a_run(const Sampler& sampler, const N& noise = {.seed = 1}) {
   X x({5, 48});
   draw_prior(x, 1, Noise{.seed = 1}.draw(0));
   Gaussian data(VpSde(), std::vector<double>(48, 0.3), std::vector<double>(48, 0.5));
@@ -57,7 +58,7 @@ std::size_t allocations_of_a_run(const Sampler& sampler) {
     void on_step(const ObservedStep&, const X&) { ++steps; }
   } observer;
   const std::size_t before = calls;
-  sampler.integrate(data, x, Noise{.seed = 1}, work, observer);
+  sampler.integrate(data, x, noise, work, observer);
   const std::size_t during = calls - before;
   REQUIRE(observer.steps > 0);
   return during;
@@ -78,6 +79,13 @@ TEST_CASE("predictor-corrector runs allocate nothing") {
             VpSde(), Ancestral{}, Langevin{.norm_scope = NormScope::batch_mean}, grid}) == 0);
   CHECK(allocations_of_a_run(
             PredictorCorrector{VpSde(), NoPredictor{}, AnnealedLangevin{.steps = 2}, grid}) == 0);
+}
+
+TEST_CASE("runs on a Brownian path allocate nothing") {
+  const BrownianPath path(X({5, 48}), Noise{.seed = 1}, LogSnrClock{VpSde()});
+  const TimeGrid grid = uniform_grid(VpSde(), 30);
+  CHECK(allocations_of_a_run(PredictorCorrector{VpSde(), Ancestral{}, Langevin{}, grid}, path) ==
+        0);
 }
 
 TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps") {
