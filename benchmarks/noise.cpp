@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a normal costs: fill_normal, and std::normal_distribution in the same run.
+/// What a normal costs: fill_normal, std::normal_distribution in the same run, and a Brownian path.
 ///
 /// ns_per_element is the processor time for one float32 normal on one thread.
 #include <cstddef>
@@ -12,6 +12,10 @@
 
 #include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/state/host_state.hpp>
+#include <scoresde/time/time_grid.hpp>
 
 #include "thread_clock.hpp"
 
@@ -83,9 +87,48 @@ void philox_words(benchmark::State& state) {
   report(state, words.size(), begin);
 }
 
+/// The steps of a run of 100 on one path; `draws` is the mean number of normals in one.
+void brownian_path_images(benchmark::State& state) {
+  const auto batch = static_cast<std::size_t>(state.range(0));
+  const scoresde::VpSde sde;
+  const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, 100);
+  const scoresde::HostState<float> like({batch, image});
+  const scoresde::BrownianPath path(like, scoresde::Noise{.seed = 1}, scoresde::LogSnrClock{sde},
+                                    static_cast<int>(state.range(1)));
+  std::size_t draws = 0;
+  for (const scoresde::TimeStep step : grid)
+    draws += path.tree().increment(step.t, step.t_next).terms().size();
+  std::uint64_t index = 0;
+  const double begin = thread_seconds();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(path.draw(index, grid[index % grid.size()]).data());
+    benchmark::ClobberMemory();
+    ++index;
+  }
+  report(state, like.size(), begin);
+  state.counters["draws"] = static_cast<double>(draws) / static_cast<double>(grid.size());
+}
+
+/// The weights alone: what a step costs before an element is touched.
+void brownian_tree_increment(benchmark::State& state) {
+  const scoresde::VpSde sde;
+  const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, 100);
+  const scoresde::BrownianTree tree(scoresde::LogSnrClock{sde}, static_cast<int>(state.range(0)));
+  std::size_t index = 0;
+  for (auto _ : state) {
+    const scoresde::TimeStep step = grid[index++ % grid.size()];
+    benchmark::DoNotOptimize(tree.increment(step.t, step.t_next));
+  }
+}
+
 }  // namespace
 
 BENCHMARK(fill_normal_images)->ArgName("batch")->Arg(1)->Arg(64)->Arg(512);
 BENCHMARK(standard_library_images)->ArgName("batch")->Arg(1)->Arg(64)->Arg(512);
 BENCHMARK(fill_normal_flat_points)->ArgName("dim")->Arg(2)->Arg(8)->Arg(32);
 BENCHMARK(philox_words);
+BENCHMARK(brownian_path_images)
+    ->ArgNames({"batch", "depth"})
+    ->ArgsProduct({{1, 64}, {12, 16, 20}})
+    ->MinTime(1);
+BENCHMARK(brownian_tree_increment)->ArgName("depth")->Arg(20);
