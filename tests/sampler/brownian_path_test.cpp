@@ -10,14 +10,19 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/dpm_solver_ancestral.hpp>
+#include <scoresde/solver/sa_solver.hpp>
+#include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
@@ -40,13 +45,16 @@ Gaussian<S> data(const S& sde, double variance) {
   return {sde, {0.8, -0.3}, {variance, 2 * variance}};
 }
 
-/// The result of a run that keeps its last noise.
-template <class P, class S, class N>
-X result(const S& sde, const P& predictor, const TimeGrid& grid, double variance, const N& noise,
-         std::size_t samples) {
+/// A chain that keeps its last noise.
+template <class P, class S>
+auto chain(const S& sde, const P& predictor, const TimeGrid& grid) {
+  return PredictorCorrector{sde, predictor, NoCorrector{}, grid, {.denoise = false}};
+}
+
+template <class Sampler, class N>
+X result(const Sampler& sampler, double variance, const N& noise, std::size_t samples) {
   X x({samples, dim});
-  PredictorCorrector{sde, predictor, NoCorrector{}, grid, {.denoise = false}}.sample(
-      data(sde, variance), x, noise);
+  sampler.sample(data(sampler.sde(), variance), x, noise);
   return x;
 }
 
@@ -125,28 +133,49 @@ TEST_CASE("steps of a path are independent N(0, I)") {
   CHECK(std::abs(bb - 1) < 0.023);
 }
 
-TEST_CASE("ancestral steps from a known x₀ end at one point, whatever the grid") {
+namespace {
+
+/// Runs towards a known x₀ over any grid end in the same point of a path in the clock e^{rate·λ};
+/// `make(grid)` is the sampler.
+template <class S, class F>
+void adds_up(const S& sde, double rate, const F& make) {
+  const std::size_t samples = 40;
+  const double begin = sde.t_max(), end = 0.3;
+  const double noise = sde.marginal_prob(end).std;
+  const BrownianPath path(X({samples, dim}), Noise{.seed = 4}, LogSnrClock(sde, begin, end, rate),
+                          20);
+  const X once = result(make(uniform_grid(begin, end, 1)), 0, path, samples);
+  for (const std::size_t steps : {2u, 7u, 100u})
+    for (const TimeGrid& grid :
+         {uniform_grid(begin, end, steps), log_snr_grid(sde, begin, end, steps)})
+      CHECK(distance(result(make(grid), 0, path, samples), once) / noise < 1e-10);
+  const X other = result(make(uniform_grid(begin, end, 50)), 0, Noise{.seed = 4}, samples);
+  CHECK(distance(other, once) / noise > 0.5);
+}
+
+}  // namespace
+
+TEST_CASE("ancestral steps to a known x₀ end at one point, whatever the grid") {
   // (mean/std²)·x gathers x₀·Δu + ΔW in the SNR clock: steps of any length add up exactly.
-  const auto check = [](const auto& sde) {
-    const std::size_t samples = 40;
-    const double begin = sde.t_max(), end = 0.3;
-    const BrownianPath path(X({samples, dim}), Noise{.seed = 4}, LogSnrClock(sde, begin, end), 20);
-    const auto run = [&](const TimeGrid& grid) {
-      return result(sde, Ancestral{}, grid, 0, path, samples);
-    };
-    const X once = run(uniform_grid(begin, end, 1));
-    const double noise = sde.marginal_prob(end).std;
-    for (const std::size_t steps : {2, 7, 50, 100, 200}) {
-      CHECK(distance(run(uniform_grid(begin, end, steps)), once) / noise < 1e-10);
-      CHECK(distance(run(log_snr_grid(sde, begin, end, steps)), once) / noise < 1e-10);
-    }
-    const auto independent =
-        result(sde, Ancestral{}, uniform_grid(begin, end, 50), 0, Noise{.seed = 4}, samples);
-    CHECK(distance(independent, once) / noise > 0.5);
+  const auto ancestral = [](const auto& sde) {
+    adds_up(sde, 1, [&](const TimeGrid& grid) { return chain(sde, Ancestral{}, grid); });
   };
-  check(VpSde());
-  check(SubVpSde());
-  check(VeSde());
+  ancestral(VpSde());
+  ancestral(SubVpSde());
+  ancestral(VeSde());
+  adds_up(VpSde(), 1, [](const TimeGrid& grid) { return chain(VpSde(), Ddim{1}, grid); });
+}
+
+TEST_CASE("so do the stochastic solvers, each in its clock") {
+  adds_up(VpSde(), 0.6, [](const TimeGrid& grid) {
+    return Multistep{VpSde(), SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid};
+  });
+  adds_up(VeSde(), 0.49, [](const TimeGrid& grid) {
+    return Multistep{VeSde(), SaSolver<2>{.tau = 0.7}, grid};
+  });
+  adds_up(SubVpSde(), 1, [](const TimeGrid& grid) {
+    return Multistep{SubVpSde(), DpmSolverPlusPlus2SAncestral{}, grid};
+  });
 }
 
 namespace {
@@ -156,13 +185,12 @@ struct Convergence {
   double order = 0;                   ///< of the least-squares line through their logarithms
 };
 
-template <class S, class P, class G, class N>
-Convergence convergence(const S& sde, const P& predictor, const G& grid, const N& noise,
-                        std::size_t samples) {
+template <class F, class N>
+Convergence convergence(const F& make, const N& noise, std::size_t samples) {
   Convergence out;
-  X coarse = result(sde, predictor, grid(32), 0.5, noise, samples);
+  X coarse = result(make(32), 0.5, noise, samples);
   for (std::size_t i = 0; i < 4; ++i) {
-    X fine = result(sde, predictor, grid(std::size_t{64} << i), 0.5, noise, samples);
+    X fine = result(make(std::size_t{64} << i), 0.5, noise, samples);
     out.distances[i] = distance(coarse, fine);
     out.order -= (static_cast<double>(i) - 1.5) / 5 * std::log2(out.distances[i]);
     coarse = std::move(fine);
@@ -170,14 +198,14 @@ Convergence convergence(const S& sde, const P& predictor, const G& grid, const N
   return out;
 }
 
-/// Pathwise order 1 on the path; as far apart as ever with noise of each run's own.
-template <class S, class P, class C, class G>
-void converges_pathwise(const char* name, const S& sde, const P& predictor, const C& clock,
-                        const G& grid) {
+/// Pathwise order 1 on the path; as far apart as ever with noise of each run's own. `make(steps)`
+/// is the sampler.
+template <class C, class F>
+void converges_pathwise(const char* name, const C& clock, const F& make) {
   const std::size_t samples = 96;
   const BrownianPath path(X({samples, dim}), Noise{.seed = 11}, clock, 12);
-  const Convergence same = convergence(sde, predictor, grid, path, samples);
-  const Convergence other = convergence(sde, predictor, grid, Noise{.seed = 11}, samples);
+  const Convergence same = convergence(make, path, samples);
+  const Convergence other = convergence(make, Noise{.seed = 11}, samples);
   const auto& [a, b, c, d] = same.distances;
   const auto& [e, f, g, h] = other.distances;
   std::printf("%-34s path %.2e %.2e %.2e %.2e, order %.2f; independent %.2f %.2f %.2f %.2f\n", name,
@@ -188,30 +216,42 @@ void converges_pathwise(const char* name, const S& sde, const P& predictor, cons
   CHECK(other.distances[3] > 20 * same.distances[3]);
 }
 
+TimeGrid even(std::size_t steps) { return uniform_grid(1, 0.05, steps); }
+
+template <class S>
+auto snr_clock(const S& sde, double rate = 1) {
+  return LogSnrClock(sde, 1, 0.05, rate);
+}
+
 }  // namespace
 
 TEST_CASE("runs of n, 2n, 4n, … steps converge pathwise with order 1 on one path") {
-  const auto log_snr_steps = [](const auto& sde) {
-    return [&](std::size_t steps) { return log_snr_grid(sde, 1, 0.05, steps); };
-  };
-  const auto even_steps = [](std::size_t steps) { return uniform_grid(1, 0.05, steps); };
-  const VpSde vp;
-  const VeSde ve;
-  const SubVpSde sub;
-  const LogSnrClock vp_clock(vp, 1, 0.05);
-  const LogSnrClock ve_clock(ve, 1, 0.05);
-  const LogSnrClock sub_clock(sub, 1, 0.05);
-  const TimeClock time(1, 0.05);
-  converges_pathwise("VP, ancestral, SNR clock", vp, Ancestral{}, vp_clock, log_snr_steps(vp));
-  converges_pathwise("VE, ancestral, SNR clock", ve, Ancestral{}, ve_clock, log_snr_steps(ve));
-  converges_pathwise("sub-VP, ancestral, SNR clock", sub, Ancestral{}, sub_clock, even_steps);
-  converges_pathwise("VP, ancestral (large), SNR clock", vp,
-                     Ancestral{.variance = PosteriorVariance::large}, vp_clock, even_steps);
-  converges_pathwise("VP, ancestral, time clock", vp, Ancestral{}, time, even_steps);
-  converges_pathwise("VP, Euler-Maruyama, time clock", vp, EulerMaruyama{}, time, even_steps);
-  converges_pathwise("VP, Euler-Maruyama, SNR clock", vp, EulerMaruyama{}, vp_clock, even_steps);
-  converges_pathwise("VP, reverse diffusion, SNR clock", vp, ReverseDiffusion{}, vp_clock,
-                     even_steps);
+  converges_pathwise("VP, ancestral, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
+    return chain(VpSde(), Ancestral{}, log_snr_grid(VpSde(), 1, 0.05, steps));
+  });
+  converges_pathwise("VE, ancestral, SNR clock", snr_clock(VeSde()),
+                     [](std::size_t steps) { return chain(VeSde(), Ancestral{}, even(steps)); });
+  converges_pathwise("sub-VP, ancestral, SNR clock", snr_clock(SubVpSde()),
+                     [](std::size_t steps) { return chain(SubVpSde(), Ancestral{}, even(steps)); });
+  converges_pathwise("VP, DDIM(0.5), SNR^0.25 clock", snr_clock(VpSde(), 0.25),
+                     [](std::size_t steps) { return chain(VpSde(), Ddim{0.5}, even(steps)); });
+  converges_pathwise("VP, Euler-Maruyama, time clock", TimeClock(1, 0.05), [](std::size_t steps) {
+    return chain(VpSde(), EulerMaruyama{}, even(steps));
+  });
+}
+
+TEST_CASE("and in a clock that fits their noise to first order alone") {
+  converges_pathwise("VP, ancestral (large), SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
+    return chain(VpSde(), Ancestral{.variance = PosteriorVariance::large}, even(steps));
+  });
+  converges_pathwise("VP, ancestral, time clock", TimeClock(1, 0.05),
+                     [](std::size_t steps) { return chain(VpSde(), Ancestral{}, even(steps)); });
+  converges_pathwise("VP, Euler-Maruyama, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
+    return chain(VpSde(), EulerMaruyama{}, even(steps));
+  });
+  converges_pathwise("VP, reverse diffusion, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
+    return chain(VpSde(), ReverseDiffusion{}, even(steps));
+  });
 }
 
 TEST_CASE("different predictors come to the same sample of one path") {
@@ -219,9 +259,8 @@ TEST_CASE("different predictors come to the same sample of one path") {
   const std::size_t samples = 64;
   const BrownianPath path(X({samples, dim}), Noise{.seed = 6}, LogSnrClock(sde, 1, 0.05));
   const auto apart = [&](std::size_t steps) {
-    const TimeGrid grid = uniform_grid(1, 0.05, steps);
-    return distance(result(sde, Ancestral{}, grid, 0.5, path, samples),
-                    result(sde, EulerMaruyama{}, grid, 0.5, path, samples));
+    return distance(result(chain(sde, Ancestral{}, even(steps)), 0.5, path, samples),
+                    result(chain(sde, EulerMaruyama{}, even(steps)), 0.5, path, samples));
   };
   const double coarse = apart(64), fine = apart(256);
   CHECK(std::log2(coarse / fine) / 2 == Approx(1).margin(0.15));

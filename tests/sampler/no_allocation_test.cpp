@@ -103,8 +103,7 @@ TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
   const TimeGrid grid = log_snr_grid(VpSde(), 30);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DdimSolver{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolver<3>{}, grid}) == 0);
-  CHECK(allocations_of_a_run(Multistep{
-            VpSde(), DpmSolverPlusPlus<2>{}, grid, Denoise{}}) == 0);
+  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverPlusPlus<2>{}, grid, Denoise{}}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), UniPc<4>{}, grid}) == 0);
 }
