@@ -34,6 +34,20 @@ struct WrongPrior : VeSde {
 
 }  // namespace
 
+TEST_CASE("a drift that jumps keeps the laws on either side of its kinks only") {
+  struct Jump : VpSde {
+    static double integral(double t) { return t < 0.4 ? 2 * t : 0.8 + 9 * (t - 0.4); }
+    double drift(double t) const { return t < 0.4 ? -1 : -4.5; }
+    double diffusion(double t) const { return std::sqrt(-2 * drift(t)); }
+    MarginalProb marginal_prob(double t) const {
+      return {std::exp(-0.5 * integral(t)), std::sqrt(-std::expm1(-integral(t)))};
+    }
+  };
+  CHECK_FALSE(testing::check_sde_laws(Jump()).empty());
+  CHECK_FALSE(testing::check_sde_laws(Jump(), {.kinks = {0.5}}).empty());
+  CHECK(testing::check_sde_laws(Jump(), {.kinks = {0.4}}).empty());
+}
+
 TEST_CASE("the laws find a wrong diffusion, a wrong std, lost digits and a wrong prior") {
   CHECK_FALSE(testing::check_sde_laws(WrongDiffusion()).empty());
   CHECK_FALSE(testing::check_sde_laws(LostDigits()).empty());
