@@ -64,7 +64,11 @@
 #include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/score/tweedie.hpp>
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>

@@ -7,6 +7,8 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 
@@ -16,12 +18,15 @@ using namespace scoresde;
 
 namespace {
 
-/// Calls use(sde) for the three SDEs.
+/// Calls use(sde) for every continuous SDE.
 template <class Use>
 void each_sde(Use use) {
   use(VpSde());
   use(VeSde());
   use(SubVpSde());
+  use(KarrasSde());
+  use(CosineVpSde());
+  use(RectifiedFlowSde());
 }
 
 Approx near(double value) { return Approx(value).epsilon(1e-13).margin(0); }

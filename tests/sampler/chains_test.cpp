@@ -16,6 +16,10 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
@@ -186,6 +190,10 @@ TEST_CASE(
   chains_are_exact(VpSde());
   chains_are_exact(SubVpSde());
   chains_are_exact(VeSde({.sigma_min = 0.01, .sigma_max = 8}));
+  chains_are_exact(KarrasSde({.sigma_min = 0.01, .sigma_max = 8}));
+  chains_are_exact(CosineVpSde());
+  chains_are_exact(RectifiedFlowSde({.t_max = 0.99}));
+  chains_are_exact(DdpmSde(linear_betas(1000)));
 }
 
 TEST_CASE("annealed Langevin before each predictor has the exact discrete moments") {
@@ -221,6 +229,29 @@ TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
   };
   const PredictorCorrector ancestral_ve{ve, Ancestral{}, NoCorrector{}, ve_grid};
   equal(moments_of(ancestral_ve, ve), recursion(ve, ve_grid, smld), 1e-12);
+}
+
+TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced betas") {
+  for (const auto& betas : {linear_betas(1000), zero_terminal_snr_betas(cosine_betas(60))}) {
+    const DdpmSde sde(betas);
+    for (const std::size_t steps : {7, 30}) {
+      const TimeGrid grid = level_grid(sde, steps);
+      // 1 − β' = ᾱ_i/ᾱ_j from the list itself, j the level of the next step.
+      const StepByHand respaced = [&](TimeStep s) -> StepCoefficients {
+        const auto product = [&](double t) {
+          double alpha_bar = 1;
+          for (int i = 0; i < std::lround(t * double(betas.size())); ++i)
+            alpha_bar *= 1 - betas[std::size_t(i)];
+          return alpha_bar;
+        };
+        const double now = product(s.t), next = product(s.t_next), beta = 1 - now / next;
+        return {1 / std::sqrt(1 - beta), beta / std::sqrt(1 - beta),
+                std::sqrt(beta * (1 - next) / (1 - now))};
+      };
+      const PredictorCorrector sampler{sde, Ancestral{}, NoCorrector{}, grid};
+      equal(moments_of(sampler, sde), recursion(sde, grid, respaced), 1e-10);
+    }
+  }
 }
 
 TEST_CASE("the chains' moments tend to the data's at first order") {

@@ -9,6 +9,8 @@
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
@@ -108,13 +110,15 @@ void every_model_gives_the_same(const S& sde) {
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
     INFO(entry.name);
     const Multistep sampler{sde, solver, grid};
-    X score({2, 3}), noise({2, 3}), denoised({2, 3}), velocity({2, 3});
+    X score({2, 3}), noise({2, 3}), denoised({2, 3}), velocity({2, 3}), flow({2, 3});
     sampler.sample(mixture(sde), score, Noise{.seed = 5});
     sampler.sample(predicting(NoiseOutput<S>{sde}, sde), noise, Noise{.seed = 5});
     sampler.sample(predicting(DenoiserOutput<S>{sde}, sde), denoised, Noise{.seed = 5});
     sampler.sample(predicting(VelocityOutput<S>{sde}, sde), velocity, Noise{.seed = 5});
+    sampler.sample(predicting(FlowVelocityOutput<S>{sde}, sde), flow, Noise{.seed = 5});
     // What is left is rounding, magnified where a prediction is a small difference of large terms.
-    for (const X* other : {&noise, &denoised, &velocity}) CHECK(difference(score, *other) < 1e-9);
+    for (const X* other : {&noise, &denoised, &velocity, &flow})
+      CHECK(difference(score, *other) < 1e-9);
   });
 }
 
@@ -147,10 +151,12 @@ TEST_CASE("the evaluations asked for are those counted, for every solver and 1 t
   });
 }
 
-TEST_CASE("score, noise, data and velocity networks give the same samples with every solver") {
+TEST_CASE("networks of every prediction give the same samples with every solver") {
   every_model_gives_the_same(VpSde());
   every_model_gives_the_same(SubVpSde());
   every_model_gives_the_same(VeSde());
+  every_model_gives_the_same(DdpmSde(linear_betas(1000)));
+  every_model_gives_the_same(RectifiedFlowSde({.t_max = 0.999}));
 }
 
 TEST_CASE("batches split in any way give the same bits with every solver") {

@@ -8,6 +8,10 @@
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
@@ -121,10 +125,21 @@ TEST_CASE("Euler, Heun, RungeKutta4 and DormandPrince54 show orders 1, 2, 4 and 
   has_observed_orders(SubVpSde(gentle));
 }
 
+TEST_CASE("Euler, Heun, RungeKutta4 and DormandPrince54 show orders 1, 2, 4 and 5 under others") {
+  has_observed_orders(KarrasSde({.sigma_min = 0.14, .sigma_max = 5}));
+  has_observed_orders(CosineVpSde({.t_min = 0.01, .t_max = 0.93}));
+  has_observed_orders(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9}));
+  // f of a chain jumps at its levels; Euler's steps begin there and do not notice.
+  has_observed_order<Euler>(DdpmSde(linear_betas(21, 0.01, 0.3)), 1600);
+}
+
 TEST_CASE("adaptive errors follow the tolerance under every SDE") {
   adaptive_errors_follow_the_tolerance(VpSde());
   adaptive_errors_follow_the_tolerance(VeSde());
   adaptive_errors_follow_the_tolerance(SubVpSde());
+  adaptive_errors_follow_the_tolerance(KarrasSde());
+  adaptive_errors_follow_the_tolerance(CosineVpSde());
+  adaptive_errors_follow_the_tolerance(RectifiedFlowSde());
 }
 
 TEST_CASE("encode carries data to their noise and decode brings them back") {

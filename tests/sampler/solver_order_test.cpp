@@ -6,6 +6,10 @@
 
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
@@ -133,3 +137,15 @@ const SigmaSchedule narrow{.sigma_min = 0.05, .sigma_max = 5};
 TEST_CASE("fast solvers show their orders under VP") { has_observed_orders(VpSde(gentle)); }
 TEST_CASE("fast solvers show their orders under sub-VP") { has_observed_orders(SubVpSde(gentle)); }
 TEST_CASE("fast solvers show their orders under VE") { has_observed_orders(VeSde(narrow)); }
+TEST_CASE("fast solvers show their orders under Karras's SDE") {
+  has_observed_orders(KarrasSde({.sigma_min = 0.05, .sigma_max = 5}));
+}
+TEST_CASE("fast solvers show their orders under cosine VP") {
+  has_observed_orders(CosineVpSde({.t_min = 0.05, .t_max = 0.95}));
+}
+TEST_CASE("fast solvers show their orders under rectified flow") {
+  has_observed_orders(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9}));
+}
+TEST_CASE("fast solvers show their orders under a chain of betas, across its levels") {
+  has_observed_orders(DdpmSde(linear_betas(20, 0.01, 0.3)));
+}

@@ -6,10 +6,13 @@
 
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/testing/sde_laws.hpp>
 
 #include "support/catch.hpp"
 
@@ -26,18 +29,27 @@ GaussianMixture<S> mixture(const S& sde) {
 /// What the exact model predicts, as a function (x, t, output).
 template <class S>
 struct Predicts {
-  enum Kind { score, noise, data, velocity } kind;
+  enum Kind { score, noise, data, velocity, flow } kind;
   GaussianMixture<S> exact;
 
   void operator()(const X& x, double t, X& output) {
     exact.evaluate(x, t, output);
     const auto [alpha, sigma] = exact.sde().marginal_prob(t);
+    const auto [alpha_slope, sigma_slope] = kind == flow ? slopes(t) : MarginalProb{};
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double s = output.data()[i], eps = -sigma * s;
       const double x0 = (x.data()[i] - sigma * eps) / alpha;
-      const double choices[] = {s, eps, x0, alpha * eps - sigma * x0};
+      const double choices[] = {s, eps, x0, alpha * eps - sigma * x0,
+                                alpha_slope * x0 + sigma_slope * eps};
       output.data()[i] = choices[kind];
     }
+  }
+  /// α' and σ' by differences of the marginal, without f and g.
+  MarginalProb slopes(double t) const {
+    using testing::detail::derivative;
+    const S& sde = exact.sde();
+    return {derivative([&](double s) { return sde.marginal_prob(s).mean; }, t, 1e-3),
+            derivative([&](double s) { return sde.marginal_prob(s).std; }, t, 1e-3)};
   }
 };
 
@@ -56,7 +68,7 @@ void check_score(M model, const X& x, double t, const X& wanted) {
 template <class S>
 void check_all(const S& sde) {
   const X x({2, 3}, {0.3, -1.2, 0.8, 2.0, 0.1, -0.4});
-  for (const double t : {0.05, 0.4, 1.0}) {
+  for (const double t : {0.05, 0.4, 0.98 * sde.t_max(), sde.t_max()}) {
     X score(x.extents());
     mixture(sde).evaluate(x, t, score);
     using P = Predicts<S>;
@@ -64,15 +76,34 @@ void check_all(const S& sde) {
     check_score(noise_prediction(P{P::noise, mixture(sde)}, sde), x, t, score);
     check_score(denoiser(P{P::data, mixture(sde)}, sde), x, t, score);
     check_score(velocity(P{P::velocity, mixture(sde)}, sde), x, t, score);
+    if (t < sde.t_max()) check_score(flow_velocity(P{P::flow, mixture(sde)}, sde), x, t, score);
   }
 }
 
 }  // namespace
 
-TEST_CASE("score, noise, denoiser and velocity of one model give one score under every SDE") {
+TEST_CASE(
+    "score, noise, denoiser, velocity and flow velocity of one model give one score under every "
+    "SDE") {
   check_all(VpSde());
   check_all(VeSde());
   check_all(SubVpSde());
+  check_all(CosineVpSde());
+  check_all(RectifiedFlowSde());
+}
+
+TEST_CASE("rectified flow's step in its velocity is a straight line, in the first step too") {
+  const RectifiedFlowSde sde;
+  const FlowVelocityOutput<RectifiedFlowSde> output{sde};
+  for (const TimeStep step : {TimeStep{sde.t_max(), 0.9}, {sde.t_max(), 0.1}, {0.5, 0.3}}) {
+    const auto [alpha, sigma] = sde.marginal_prob(step.t);
+    const auto [alpha_next, sigma_next] = sde.marginal_prob(step.t_next);
+    // DDIM: x ← (α'/α)x + (σ' − α'σ/α) ε with ε = −σ(p x + q F).
+    const ScoreForm form = output(step.t);
+    const double gain = -(sigma_next - alpha_next * sigma / alpha) * sigma;
+    CHECK(alpha_next / alpha + gain * form.state == Approx(1).epsilon(1e-10));
+    CHECK(gain * form.output == Approx(step.t_next - step.t).epsilon(1e-10));
+  }
 }
 
 TEST_CASE("a function that takes a time per sample makes a model that does") {

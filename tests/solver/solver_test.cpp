@@ -3,6 +3,10 @@
 #include <cmath>
 #include <vector>
 
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/solver/adams.hpp>
@@ -217,6 +221,10 @@ TEST_CASE("a prediction that stays constant is carried exactly by every solver a
   all_carry_a_constant(VpSde());
   all_carry_a_constant(SubVpSde());
   all_carry_a_constant(VeSde());
+  all_carry_a_constant(KarrasSde());
+  all_carry_a_constant(CosineVpSde());
+  all_carry_a_constant(DdpmSde(linear_betas(100, 1e-3, 0.2)));
+  all_carry_a_constant(RectifiedFlowSde({.t_max = 0.999}));
 }
 
 TEST_CASE("first-order steps in noise and in data are the same map, DDIM's") {

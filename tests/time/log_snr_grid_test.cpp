@@ -3,6 +3,10 @@
 #include <cmath>
 #include <limits>
 
+#include <scoresde/sde/cosine_vp_sde.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
@@ -48,6 +52,10 @@ TEST_CASE("log-SNR, Karras and quadratic grids are even in their clock under eve
   grids_are_even(VpSde());
   grids_are_even(SubVpSde());
   grids_are_even(VeSde());
+  grids_are_even(KarrasSde());
+  grids_are_even(CosineVpSde());
+  grids_are_even(DdpmSde(linear_betas(100, 1e-3, 0.2)));
+  grids_are_even(RectifiedFlowSde());
 }
 
 TEST_CASE("Karras's grid under VE is his formula in sigma") {

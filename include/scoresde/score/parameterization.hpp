@@ -2,12 +2,13 @@
 /// Score models made of a function and what its output means.
 ///
 ///   x_t = α x₀ + σ ε:   score = F,   −F/σ (noise),   (αF − x)/σ² (denoiser),
-///                       −(x + (α/σ) F)/(α² + σ²) (velocity)
+///                       −(x + (α/σ) F)/(α² + σ²) (velocity),   2(f x − F)/g² (flow velocity)
 ///
 /// α and σ are mean and std of marginal_prob(t). Song et al. 2021 (arXiv:2011.13456), section 3.3;
 /// Ho et al. 2020 (arXiv:2006.11239), eq. 11; Vincent 2011; Salimans & Ho 2022 (arXiv:2202.00512),
 /// appendix D. The velocity v = αε − σx₀ gives ε = (αv + σx)/(α² + σ²) for any α and σ; only under
-/// VP is the denominator 1.
+/// VP is the denominator 1. The flow velocity u = α'x₀ + σ'ε is that of the probability flow, u = f
+/// x − ½g²∇log p_t(x): Lipman et al. 2023 (arXiv:2210.02747), section 4.
 #pragma once
 
 #include <concepts>
@@ -50,6 +51,17 @@ struct VelocityOutput {
     const auto [alpha, sigma] = sde.marginal_prob(t);
     const double square = alpha * alpha + sigma * sigma;
     return {-1 / square, -alpha / (sigma * square)};
+  }
+};
+
+/// F predicts α'x₀ + σ'ε = dx/dt along the probability flow (ε − x₀ for RectifiedFlowSde); at times
+/// where g > 0.
+template <Sde S>
+struct FlowVelocityOutput {
+  S sde;
+  [[nodiscard]] ScoreForm operator()(double t) const {
+    const double g = sde.diffusion(t);
+    return {2 * sde.drift(t) / (g * g), -2 / (g * g)};
   }
 };
 
@@ -101,6 +113,13 @@ template <class F, Sde S>
 template <class F, Sde S>
 [[nodiscard]] auto velocity(F f, S sde) {
   return FunctionModel<F, VelocityOutput<S>>(std::move(f), {std::move(sde)});
+}
+
+/// f writes its prediction of the flow velocity α'x₀ + σ'ε, as flow matching and rectified flow
+/// train it.
+template <class F, Sde S>
+[[nodiscard]] auto flow_velocity(F f, S sde) {
+  return FunctionModel<F, FlowVelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 }  // namespace scoresde

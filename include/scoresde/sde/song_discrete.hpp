@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -48,7 +49,7 @@ class DiscreteLevels {
   }
   /// Entry i of linspace(first, last, N).
   [[nodiscard]] double linspace(double first, double last, std::size_t i) const {
-    return first + static_cast<double>(i) / static_cast<double>(count_ - 1) * (last - first);
+    return detail::linspace(first, last, i, count_);
   }
 
  private:

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// Rectified flow: its laws, the inverse of its log-SNR, its end near pure noise, refusals.
+#include <cmath>
+
+#include <scoresde/sde/rectified_flow_sde.hpp>
+#include <scoresde/testing/sde_laws.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+
+TEST_CASE("rectified flow keeps the laws of an SDE, also with another end") {
+  for (const auto& law : testing::check_sde_laws(RectifiedFlowSde())) FAIL_CHECK(law);
+  for (const auto& law : testing::check_sde_laws(RectifiedFlowSde({.t_max = 0.9}))) FAIL_CHECK(law);
+}
+
+TEST_CASE("rectified flow joins data and noise by straight lines") {
+  const RectifiedFlowSde sde;
+  CHECK(sde.t_max() == 1 - 1e-5);
+  CHECK(sde.prior_std() == sde.marginal_prob(sde.t_max()).std);
+  for (const double t : {1e-5, 0.3, 0.9, sde.t_max()}) {
+    CHECK(sde.marginal_prob(t).mean == 1 - t);
+    CHECK(sde.marginal_prob(t).std == t);
+    // α' = f α = −1 and σ' = f σ + g²/(2σ) = 1.
+    const double f = sde.drift(t), g = sde.diffusion(t);
+    CHECK(f * (1 - t) == Approx(-1).epsilon(1e-15));
+    CHECK(f * t + g * g / (2 * t) == Approx(1).epsilon(1e-10));
+  }
+}
+
+TEST_CASE("log-SNR is inverted over the whole range of rectified flow") {
+  const RectifiedFlowSde sde;
+  for (double t = 1e-5; t < 1; t *= 1.3)
+    CHECK(time_of_log_snr(sde, log_snr(sde, t)) == Approx(t).epsilon(1e-12).margin(0));
+  for (double rest = 1e-5; rest < 0.5; rest *= 1.3)
+    CHECK(1 - time_of_log_snr(sde, log_snr(sde, 1 - rest)) == Approx(rest).epsilon(1e-10));
+  CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, sde.t_max()) - 1), Contains("outside"));
+}
+
+TEST_CASE("rectified flow refuses ends and times that make no sense") {
+  CHECK_THROWS_WITH(RectifiedFlowSde({.t_max = 1}), Contains("t_max 1;"));
+  CHECK_THROWS_WITH(RectifiedFlowSde({.t_min = 0.5, .t_max = 0.5}), Contains("t_min is 0.5"));
+  CHECK_THROWS_AS(RectifiedFlowSde({.t_min = -0.1}), Error);
+  CHECK_THROWS_AS(RectifiedFlowSde({.t_max = std::nan("")}), Error);
+  CHECK_THROWS_WITH(RectifiedFlowSde().marginal_prob(1), Contains("time 1 "));
+  CHECK_THROWS_AS(RectifiedFlowSde().marginal_prob(-1e-9), Error);
+}
