@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <scoresde/io/cifar10.hpp>
+#include <scoresde/sde/suggest_sigma_max.hpp>
 
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
@@ -101,4 +103,18 @@ TEST_CASE("the real training set has its published means", "[data]") {
     REQUIRE(sum[c] / 255 / (50000.0 * 1024) == Approx(published[c]).margin(5.1e-5));
   for (const int count : per_label) REQUIRE(count == 5000);
   REQUIRE(read_cifar10(folder, Split::test).size() == 10000);
+}
+
+TEST_CASE("the farthest two pictures of the real training set are 53.4 apart", "[data]") {
+  const std::filesystem::path folder = real_data();
+  if (folder.empty()) {
+    WARN("set CIFAR10_DIR to the folder of the real data to run this test");
+    return;
+  }
+  const ImageSet train = read_cifar10(folder, Split::train);
+  std::vector<float> pixels;
+  pixels.reserve(train.pixels.size());
+  for (const std::uint8_t pixel : train.pixels) pixels.push_back(static_cast<float>(pixel) / 255);
+  REQUIRE(scoresde::suggest_sigma_max(pixels, train.dim()) == Approx(53.415).margin(0.001));
+  REQUIRE(scoresde::suggest_sigma_max(pixels, train.dim(), 2000) == Approx(49.167).margin(0.001));
 }
