@@ -76,6 +76,7 @@
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
 #include <scoresde/solver/adams.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/solver/dpm_solver.hpp>

@@ -26,6 +26,7 @@ constexpr bool complete() {
 static_assert(complete<VpSde>() && complete<VeSde>() && complete<SubVpSde>());
 static_assert(complete<DiscreteVpSde>() && complete<DiscreteVeSde>());
 static_assert(complete<DiscreteSubVpSde>());
+static_assert(complete<WithPriorMean<VeSde>>() && complete<WithPriorMean<DiscreteVpSde>>());
 static_assert(!predictor_corrector_fits<VpSde, Langevin, EulerMaruyama>);
 
 // Fast solvers on every SDE.
@@ -46,6 +47,10 @@ constexpr bool serves() {
   static_assert(State<X> && Backend<decltype(backend(std::declval<const X&>()))>);
   static_assert(ScoreModel<Gaussian<VpSde>, X> && ScoreModel<GaussianMixture<VeSde>, X>);
   static_assert(PerSampleScoreModel<Gaussian<SubVpSde>, X>);
+  static_assert(ElementwiseState<X> && QuantileState<X>);
+  using Clipped = ClippedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
+  using Limited = DynamicallyThresholdedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
+  static_assert(PerSampleScoreModel<Clipped, X> && PerSampleScoreModel<Limited, X>);
   static_assert(NoiseSource<Noise, X> && TimedNoiseSource<BrownianPath<X, TimeClock>, X>);
   return true;
 }

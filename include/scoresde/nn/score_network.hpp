@@ -23,6 +23,7 @@
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
 
 namespace scoresde::nn {
 
@@ -87,6 +88,8 @@ template <>
 struct convention_of<VeSde> {
   using type = ScoreAtSigma;
 };
+template <Sde S>
+struct convention_of<WithPriorMean<S>> : convention_of<S> {};
 
 /// A state whose elements lie one after another in host memory, element e of sample k at k·dim + e.
 template <class X>

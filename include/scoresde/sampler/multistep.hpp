@@ -95,14 +95,14 @@ class Multistep {
   /// The run, before it is run.
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return stages_; }
 
-  /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace. Throws
+  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace. Throws
   /// Error for a grid that increases.
   template <class M, State X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     detail::require(grid_.generates(), "multistep: the grid goes from ", grid_.front().t, " up to ",
                     grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
-    draw_prior(x, sde_.prior_std(), noise.draw(0));
+    draw_prior(sde_, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 

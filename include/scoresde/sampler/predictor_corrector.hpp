@@ -84,14 +84,14 @@ class PredictorCorrector {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace.
+  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(State<X>,
                   "PredictorCorrector: no Backend is known for this state; specialise "
                   "scoresde::backend_of with `static auto of(const X&)`");
     Workspace<X, buffers> work(x);
-    draw_prior(x, sde_.prior_std(), noise.draw(0));
+    draw_prior(sde_, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 

@@ -112,7 +112,7 @@ class ProbabilityFlow {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with draw 0 scaled by prior_std and carries it to the data. Makes a workspace. Throws
+  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace. Throws
   /// Error for a grid that increases.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
@@ -122,7 +122,7 @@ class ProbabilityFlow {
     detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
                     " up to ", grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
-    draw_prior(x, sde_.prior_std(), noise.draw(0));
+    draw_prior(sde_, x, noise.draw(0));
     return decode(model, x, work, observer);
   }
 

@@ -22,6 +22,7 @@
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
+#include <scoresde/state/elementwise.hpp>
 #include <scoresde/state/workspace.hpp>
 
 namespace scoresde {
@@ -90,7 +91,7 @@ void update(X& x, const X& output, ScoreForm form, StepCoefficients step, const 
   backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
 }
 
-/// x ← std·z: a draw from the prior.
+/// x ← std·z: a draw from a prior of mean 0.
 template <State X>
 void draw_prior(X& x, double std, NoiseDraw z) {
   backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{std, z});
@@ -99,6 +100,53 @@ template <State X>
 void draw_prior(X& x, double std, const X& z) {
   const std::array<Term<X>, 1> terms{Term<X>{std, &z}};
   backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
+}
+
+namespace detail {
+
+/// An element of the prior: mean + std·z; `stride` is 0 where one mean is that of all elements.
+struct PriorElement {
+  const double* mean;
+  std::size_t stride;
+  double std;
+
+  template <class T>
+  T operator()(ElementIndex at, T z) const {
+    return static_cast<T>(mean[stride * at.element]) + static_cast<T>(std) * z;
+  }
+};
+
+[[nodiscard]] inline std::span<const double> one_or_more(const double& value) {
+  return {&value, 1};
+}
+[[nodiscard]] inline std::span<const double> one_or_more(std::span<const double> values) {
+  return values;
+}
+
+}  // namespace detail
+
+/// x ← prior_mean + prior_std·z: a draw from the prior of `sde`, with mean 0 where it has no
+/// prior_mean; z is a NoiseDraw or a state. Throws Error for a mean of another dimension than x.
+template <class S, State X, class Z>
+void draw_prior(const S& sde, X& x, const Z& z) {
+  if constexpr (!requires { sde.prior_mean(); }) {
+    draw_prior(x, sde.prior_std(), z);
+  } else {
+    static_assert(
+        requires { detail::one_or_more(sde.prior_mean()); },
+        "draw_prior: prior_mean() must return a double or std::span<const double>");
+    static_assert(ElementwiseState<X>,
+                  "draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it "
+                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    const auto kept = sde.prior_mean();
+    const std::span<const double> mean = detail::one_or_more(kept);
+    const std::size_t dim = extents(x).dim;
+    detail::require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
+                    " elements and the state ", dim, "; 1 or as many are needed");
+    const detail::PriorElement element{mean.data(), mean.size() == 1 ? std::size_t{0} : 1,
+                                       sde.prior_std()};
+    backend(x).transform(x, element, z);
+  }
 }
 
 namespace detail {

@@ -32,13 +32,15 @@ struct Transition {
 
 /// Optional members, used when present: discretize(TimeStep) → Transition, the SDE's own discrete
 /// chain (DDPM, SMLD); langevin_scale(t), the factor α of Langevin's step size (1 when absent);
-/// time_of_log_snr(λ) → t, the inverse of log_snr in closed form (found by iteration when absent).
+/// time_of_log_snr(λ) → t, the inverse of log_snr in closed form (found by iteration when absent);
+/// prior_mean(), a double for all elements or a std::span<const double> of 1 or dim of them (0 when
+/// absent; sde/with_prior_mean.hpp adds one).
 template <class S>
 concept Sde = std::copyable<S> && requires(const S& sde, double t) {
   { sde.drift(t) } -> std::same_as<double>;                // f(t)
   { sde.diffusion(t) } -> std::same_as<double>;            // g(t) ≥ 0
   { sde.marginal_prob(t) } -> std::same_as<MarginalProb>;  // exact, accurate down to t = 1e-5
-  { sde.prior_std() } -> std::same_as<double>;             // p_T ≈ N(0, prior_std²·I)
+  { sde.prior_std() } -> std::same_as<double>;             // p_T ≈ N(prior_mean, prior_std²·I)
   { sde.t_min() } -> std::same_as<double>;                 // ε, where sampling stops
   { sde.t_max() } -> std::same_as<double>;                 // T
 };

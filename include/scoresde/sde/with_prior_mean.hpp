@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/// WithPriorMean: an SDE whose prior is centred where its noised data are.
+///
+///   p_T ≈ N(mean(T)·E[x₀], prior_std²·I)
+///
+/// From p(x_t | x₀) of Song et al. 2021 (arXiv:2011.13456), eq. 29. N(0, prior_std²·I) is off by
+/// mean(T)·E[x₀]: 0.7 % of the data's mean under VP, but all of it under VE, whose mean is 1, and
+/// which pictures with pixels in [0, 1] feel unless σ_max is large against it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/sde/sde.hpp>
+
+namespace scoresde {
+
+/// S with a prior_mean; everything else, optional members included, is S's own.
+template <Sde S>
+class WithPriorMean : public S {
+ public:
+  /// One mean for all elements of the data. Throws Error unless it is finite.
+  WithPriorMean(S sde, double data_mean)
+      : WithPriorMean(std::move(sde), std::vector<double>{data_mean}) {}
+  /// E[x₀], element by element. Throws Error for none, and for one that is not finite.
+  WithPriorMean(S sde, std::vector<double> data_mean)
+      : S(std::move(sde)), prior_mean_(std::move(data_mean)) {
+    detail::require(!prior_mean_.empty(), "prior mean: 0 elements given; 1 or dim are needed");
+    const double factor = S::marginal_prob(S::t_max()).mean;
+    for (double& value : prior_mean_) {
+      detail::require(std::isfinite(value), "prior mean: the data's mean is ", value,
+                      "; it must be finite");
+      value *= factor;
+    }
+  }
+
+  /// mean(T)·E[x₀]: one number for all elements, or one for each.
+  [[nodiscard]] std::span<const double> prior_mean() const { return prior_mean_; }
+
+ private:
+  std::vector<double> prior_mean_;
+};
+
+}  // namespace scoresde
