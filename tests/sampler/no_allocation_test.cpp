@@ -14,7 +14,10 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
+#include <scoresde/score/preconditioning.hpp>
+#include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/solver/unipc.hpp>
@@ -106,4 +109,41 @@ TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverPlusPlus<2>{}, grid, Denoise{}}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
   CHECK(allocations_of_a_run(Multistep{VpSde(), UniPc<4>{}, grid}) == 0);
+}
+
+TEST_CASE("models made of models allocate in their first call, and not afterwards") {
+  const VpSde sde;
+  Gaussian data(sde, std::vector<double>(48, 0.3), std::vector<double>(48, 0.5));
+  ClippedDenoiser clipped(data, sde);
+  DynamicallyThresholdedDenoiser limited(data, sde, {.quantile = 0.9});
+  struct {
+    void operator()(const X& x, double, X& out) const { out = x; }
+    void operator()(const X& x, std::span<const double>, X& out) const { out = x; }
+  } identity;
+  auto preconditioned = karras_preconditioned(identity, sde);
+  const auto calls_of_the_second = [](auto& model) {
+    X x({5, 48}), output({5, 48});
+    const std::vector<double> times{0.1, 0.2, 0.3, 0.4, 0.5};
+    const auto both = [&] {
+      model.evaluate(x, 0.5, output);
+      model.evaluate(x, std::span<const double>(times), output);
+    };
+    const std::size_t before = calls;
+    both();
+    const std::size_t between = calls;
+    both();
+    REQUIRE(between > before);
+    return calls - between;
+  };
+  CHECK(calls_of_the_second(clipped) == 0);
+  CHECK(calls_of_the_second(limited) == 0);
+  CHECK(calls_of_the_second(preconditioned) == 0);
+}
+
+TEST_CASE("a draw from a prior with a mean allocates nothing") {
+  const WithPriorMean sde(VpSde(), std::vector<double>(48, 0.3));
+  X x({5, 48});
+  const std::size_t before = calls;
+  draw_prior(sde, x, Noise{.seed = 1}.draw(0));
+  CHECK(calls == before);
 }

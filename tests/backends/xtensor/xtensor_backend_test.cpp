@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <vector>
 
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/score/thresholding.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
+#include <scoresde/state/host_state.hpp>
 #include <scoresde/testing/backend_conformance.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
@@ -52,4 +60,19 @@ TEST_CASE("sample k of a batch is the image [k, c, h, w] of the memory law") {
 TEST_CASE("an xtensor container without axes is refused") {
   const xt::xarray<float> x(1.0f);
   CHECK_THROWS_AS(extents(x), Error);
+}
+
+TEST_CASE("an xtensor container runs thresholds and a prior mean as a host state does") {
+  const VeSde sde({.sigma_max = 4});
+  Gaussian data(sde, std::vector<double>(6, 0.5), std::vector<double>(6, 0.8));
+  DynamicallyThresholdedDenoiser limited(data, sde, {.quantile = 0.7});
+  ClippedDenoiser clipped(limited, sde, {-0.5, 0.5});
+  const PredictorCorrector sampler{WithPriorMean(sde, 0.5), Ancestral{}, NoCorrector{},
+                                   uniform_grid(sde, 10)};
+  HostState<float> host({3, 6});
+  xt::xtensor<float, 4> x = xt::zeros<float>({3, 1, 2, 3});
+  sampler.sample(clipped, host, Noise{.seed = 3});
+  sampler.sample(clipped, x, Noise{.seed = 3});
+  for (std::size_t i = 0; i < host.size(); ++i)
+    CHECK(x.data()[i] == Approx(host.data()[i]).margin(1e-5));
 }
