@@ -52,6 +52,14 @@ TEST_CASE("at its levels the marginal is the product of the alphas") {
   }
 }
 
+TEST_CASE("times of a grid belong to their levels whatever their rounding") {
+  for (const std::size_t n : {3, 49, 60, 777, 1000}) {
+    const DdpmSde sde(linear_betas(n, 1e-3, 0.02));
+    const TimeGrid grid = uniform_grid(sde.t_max(), 0, n);
+    for (std::size_t k = 0; k < n; ++k) CHECK(sde.level(grid[k].t) == n - k);
+  }
+}
+
 TEST_CASE("between levels log alpha bar is a straight line") {
   const DdpmSde sde(any_betas);
   CHECK(sde.log_alpha_bar(0.5 / 8) == Approx(0.5 * std::log1p(-0.02)).epsilon(1e-14));

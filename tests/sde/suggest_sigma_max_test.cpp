@@ -48,6 +48,19 @@ TEST_CASE("the suggested sigma is the largest distance of all pairs") {
     }
 }
 
+TEST_CASE("points of a sphere about the origin have their largest distance anywhere in the list") {
+  constexpr std::size_t count = 20, dim = 30;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    auto data = normal(count, dim, seed);
+    for (std::size_t k = 0; k < count; ++k) {
+      float square = 0;
+      for (std::size_t e = 0; e < dim; ++e) square += data[k * dim + e] * data[k * dim + e];
+      for (std::size_t e = 0; e < dim; ++e) data[k * dim + e] /= std::sqrt(square);
+    }
+    CHECK(suggest_sigma_max(data, dim) == Approx(over_all_pairs(data, dim)).epsilon(1e-13));
+  }
+}
+
 TEST_CASE("corners of a cube, all equally far from their mean, are compared in pairs") {
   std::vector<float> corners;
   for (int corner = 0; corner < 64; ++corner)
