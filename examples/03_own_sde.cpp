@@ -40,7 +40,7 @@ int main() {
   // Data N(1.5, 0.25) in each of 32 coordinates.
   constexpr std::size_t dim = 32;
   scoresde::Gaussian model(sde, std::vector<double>(dim, 1.5), std::vector<double>(dim, 0.25));
-  for_every_sampler(sde, 200, [&](const char* name, const auto& sampler) {
+  const auto use = [&](const char* name, const auto& sampler) {
     scoresde::HostState<double> x({500, dim});
     const auto run = sampler.sample(model, x, scoresde::Noise{.seed = 5});
     double mean = 0, variance = 0;
@@ -49,6 +49,8 @@ int main() {
       variance += (x.data()[i] - mean) * (x.data()[i] - mean) / double(x.size());
     std::printf("%-30s nfe %5zu   mean %.4f   variance %.4f\n", name, run.nfe, mean, variance);
     right = right && std::abs(mean - 1.5) < 0.02 && std::abs(variance - 0.25) < 0.02;
-  });
+  };
+  for_every_sampler(sde, 200, use);
+  for_every_adaptive_sampler(sde, use);
   return right ? 0 : 1;
 }

@@ -24,7 +24,7 @@ int main() {
   constexpr std::size_t samples = 100, dim = 32;
   const scoresde::VpSde sde;
   scoresde::Gaussian model(sde, std::vector<double>(dim, 1.5), std::vector<double>(dim, 0.25));
-  for_every_sampler(sde, 200, [&](const char* name, const auto& sampler) {
+  const auto use = [&](const char* name, const auto& sampler) {
     Points x{samples, dim};
     scoresde::HostState<double> host({samples, dim});
     const auto run = sampler.sample(model, x, scoresde::Noise{.seed = 9});
@@ -37,6 +37,8 @@ int main() {
     std::printf("%-30s nfe %5zu   mean %.4f   from HostState %.1e\n", name, run.nfe, mean, apart);
     // The standard error of the mean is 0.009.
     right = right && std::abs(mean - 1.5) < 0.04 && apart < 1e-9;
-  });
+  };
+  for_every_sampler(sde, 200, use);
+  for_every_adaptive_sampler(sde, use);
   return right ? 0 : 1;
 }

@@ -32,3 +32,10 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("flow, Dormand-Prince 5", scoresde::ProbabilityFlow{sde, scoresde::DormandPrince54{}, grid});
   use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::AdaptiveRungeKutta<>{}});
 }
+
+/// The same for samplers that give every sample a time and a step of its own; the model must take a
+/// time per sample.
+template <scoresde::Sde S, class Use>
+void for_every_adaptive_sampler(const S& sde, const Use& use) {
+  use("adaptive SDE", scoresde::AdaptiveSde{sde});
+}

@@ -47,6 +47,8 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/final_step.hpp>
@@ -54,6 +56,7 @@
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/remembered_path.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>

@@ -10,6 +10,7 @@
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -100,6 +101,10 @@ TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
     CHECK(allocations_of_a_run(
               ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = control}}) == 0);
+}
+
+TEST_CASE("adaptive runs allocate nothing, rejections included") {
+  CHECK(allocations_of_a_run(AdaptiveSde{VpSde(), {.denoise = FinalDenoise::tweedie}}) == 0);
 }
 
 TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
