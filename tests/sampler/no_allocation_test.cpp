@@ -9,8 +9,8 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
-#include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
