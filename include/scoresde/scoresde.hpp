@@ -8,6 +8,7 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/trainable_score_model.hpp>
@@ -29,9 +30,9 @@
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
-#include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>
+#include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/butcher_tableau.hpp>

@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <span>
 
-#include <scoresde/noise/flat_normal.hpp>
+#include <scoresde/noise/noise.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/host_elementwise.hpp>
 #include <scoresde/state/with_arity.hpp>
