@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # cmake -D compiler=… -D flags=… -D include=… -P packed.cmake: counts packed instructions in the assembly of
-# a fill, where a loop that is left scalar has none.
+# a fill and of an assign, where a loop that is left scalar has none.
 
 separate_arguments(list UNIX_COMMAND "${flags}")
 
@@ -23,5 +23,9 @@ endfunction()
 set(fma "v(fmadd|fnmadd)[0-9]+ps")
 count_instructions(rounds ${CMAKE_CURRENT_LIST_DIR}/fill_loop.cpp "v?pmul(udq|ld)")
 count_instructions(normals ${CMAKE_CURRENT_LIST_DIR}/fill_loop.cpp "${fma}")
+count_instructions(assign ${CMAKE_CURRENT_LIST_DIR}/assign_loop.cpp "${fma}")
+math(EXPR forms "${assign} - ${normals}")
 expect("Philox, a round" ${rounds} 4)
 expect("Box-Muller, a pair" ${normals} 22)
+# Of 1, 2 … 8 terms, with noise and without.
+expect("assign, all forms" ${forms} 72)
