@@ -31,6 +31,10 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("flow, Runge-Kutta 4", scoresde::ProbabilityFlow{sde, scoresde::RungeKutta4{}, grid});
   use("flow, Dormand-Prince 5", scoresde::ProbabilityFlow{sde, scoresde::DormandPrince54{}, grid});
   use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::AdaptiveRungeKutta<>{}});
+  const auto whole = scoresde::ErrorScope::whole_batch;
+  use("DPM-Solver-12, adaptive",
+      scoresde::AdaptiveDpmSolver{
+          sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .error_scope = whole}});
 }
 
 /// The same for samplers that give every sample a time and a step of its own; the model must take a
@@ -38,4 +42,5 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
 template <scoresde::Sde S, class Use>
 void for_every_adaptive_sampler(const S& sde, const Use& use) {
   use("adaptive SDE", scoresde::AdaptiveSde{sde});
+  use("DPM-Solver-23 per sample", scoresde::AdaptiveDpmSolver{sde, scoresde::DpmSolver23{}});
 }

@@ -48,6 +48,7 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/brownian_path.hpp>

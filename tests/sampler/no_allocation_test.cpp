@@ -9,6 +9,7 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/multistep.hpp>
@@ -105,6 +106,9 @@ TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps
 
 TEST_CASE("adaptive runs allocate nothing, rejections included") {
   CHECK(allocations_of_a_run(AdaptiveSde{VpSde(), {.denoise = FinalDenoise::tweedie}}) == 0);
+  CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver12{.first_step = 3}}) == 0);
+  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch})
+    CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver23{.error_scope = scope}}) == 0);
 }
 
 TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {

@@ -133,8 +133,12 @@ class AdaptiveSde {
   static constexpr std::size_t scratch = 6 + memory;
 
   [[nodiscard]] detail::TryLimits limits() const {
-    return {"adaptive sde",    options_.atol,      options_.rtol, options_.safety,
-            options_.exponent, options_.max_steps, false};
+    return {.sampler = "adaptive sde",
+            .atol = options_.atol,
+            .rtol = options_.rtol,
+            .safety = options_.safety,
+            .exponent = options_.exponent,
+            .max_steps = options_.max_steps};
   }
 
   /// The step from t, no longer than h and not beyond the end of the remembered increment, which is
