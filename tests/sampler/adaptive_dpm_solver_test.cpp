@@ -255,6 +255,25 @@ TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are report
   check(DpmSolver23{.error_scope = ErrorScope::whole_batch}, 0);
 }
 
+TEST_CASE(
+    "samples that have arrived try nothing and err by nothing in an adaptive DPM-Solver run") {
+  struct Resting {
+    std::size_t seen = 0;
+    void on_try(const TriedSteps& tried, const X&) {
+      for (std::size_t k = 0; k < tried.t.size(); ++k)
+        if (tried.t[k] == VpSde().t_min()) {
+          ++seen;
+          CHECK(tried.t_next[k] == tried.t[k]);
+          CHECK(tried.error[k] == 0);
+          CHECK(tried.accepted[k] == 0);
+        }
+    }
+  } resting;
+  X x(shape);
+  AdaptiveDpmSolver{VpSde(), DpmSolver23{}}.sample(mixture(VpSde()), x, Noise{.seed = 1}, resting);
+  CHECK(resting.seen > 0);
+}
+
 TEST_CASE("any parameterisation gives the same adaptive run, and one time serves whole batches") {
   const VpSde sde;
   auto exact = mixture(sde);
