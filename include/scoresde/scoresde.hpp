@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// All of the core that a program includes and that needs the standard library only; not io/,
-/// train/checkpoint.hpp and testing/. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// train/checkpoint.hpp, testing/, and sampler/progress.hpp, which costs compile time for a clock.
+/// `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>
