@@ -73,6 +73,7 @@
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sde.hpp>

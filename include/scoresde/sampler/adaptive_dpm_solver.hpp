@@ -23,6 +23,7 @@
 
 #include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
 #include <scoresde/state/linear_form.hpp>
 
@@ -114,7 +115,10 @@ class DpmSolverTry {
 /// DpmSolver12 or DpmSolver23.
 template <class S, class P>
 class AdaptiveDpmSolver {
-  static_assert(Sde<S>,
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take GeneralProbabilityFlow with AdaptiveRungeKutta");
+  static_assert(Sde<S> || GeneralSde<S>,
                 "AdaptiveDpmSolver: the first argument is no SDE; it needs drift(t), diffusion(t), "
                 "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
   static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
