@@ -61,6 +61,7 @@
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/remembered_path.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sampler/simulation.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -96,6 +97,7 @@
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>
+#include <scoresde/solver/strong_schemes.hpp>
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
