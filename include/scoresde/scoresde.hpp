@@ -55,11 +55,13 @@
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/general_probability_flow.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/remembered_path.hpp>
+#include <scoresde/sampler/reverse_simulation.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sampler/simulation.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
