@@ -30,16 +30,17 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float fma(float a, float b, float c)
 #endif
 }
 
-/// body(), with all that it calls inlined: a call left in a loop keeps it from being vectorised.
+/// body(), with all that it calls inlined: a call left in a loop keeps it from being vectorised. It
+/// is not inlined itself, for that would come before and undo it.
 template <class Body>
-[[gnu::flatten]] void call_flat(Body body) {
+[[gnu::flatten, gnu::noinline]] void call_flat(Body body) {
   body();
 }
 
 #if SCORESDE_FMA_AT_RUN_TIME
 /// The same, compiled for AVX2 and FMA.
 template <class Body>
-[[gnu::flatten, gnu::target("avx2,fma")]] void call_flat_with_fma(Body body) {
+[[gnu::flatten, gnu::noinline, gnu::target("avx2,fma")]] void call_flat_with_fma(Body body) {
   body();
 }
 #endif
