@@ -64,6 +64,7 @@
 #include <scoresde/sampler/reverse_simulation.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sampler/simulation.hpp>
+#include <scoresde/sampler/song_samplers.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
