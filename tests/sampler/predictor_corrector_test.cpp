@@ -237,7 +237,7 @@ TEST_CASE("a model's NaN or infinity is refused, at the latest at the end") {
 
 TEST_CASE("mismatched shapes are refused by their numbers") {
   X x(shape), other({4, 2});
-  Workspace<X, 1> work(other);
+  Workspace<X, decltype(usual())::buffers> work(other);
   CHECK_THROWS_WITH(usual().integrate(data(VpSde()), x, Noise{}, work),
                     Contains("4 samples of dimension 2"));
   CHECK_THROWS_AS(usual().sample(data(VpSde()), other, Noise{}), Error);

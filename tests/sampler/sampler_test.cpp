@@ -155,6 +155,13 @@ TEST_CASE("norms per sample give each sample its own step, batch means one to al
         CHECK(x(k, e) ==
               Approx(start(k, e) + c.score * score(k, e) + c.noise * z(k, e)).epsilon(1e-12));
     }
+    // A second state keeps the draw instead of drawing it twice: the same step, summed in another
+    // order.
+    X kept = start;
+    Workspace<X, 2> wider(kept);
+    correct(VpSde(), langevin, t, kept, score, ScoreForm{}, draw, wider);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      CHECK(kept.data()[i] == Approx(x.data()[i]).epsilon(1e-13));
   }
 }
 

@@ -57,7 +57,7 @@ class PredictorCorrector {
 
  public:
   /// States a workspace must hold beside x.
-  static constexpr std::size_t buffers = 1;
+  static constexpr std::size_t buffers = corrector_buffers<C>;
 
   /// Throws Error unless the grid decreases within [0, t_max] and predictor and corrector accept
   /// their own parameters (`validate`).

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include <scoresde/corrector/corrector.hpp>
 #include <scoresde/predictor/predictor.hpp>
@@ -238,36 +239,58 @@ void report_correction(const Rule& rule, const NormsOf& norms_of, double t, cons
 
 }  // namespace detail
 
-/// One corrector step at time t. `output` holds F(x, t), `form` makes it the score, z is a
-/// NoiseDraw or a state. Norms per sample give every sample its own step size; batch means one.
-template <class S, class C, State X, std::size_t N, class Z, class O = NoObserver>
+namespace detail {
+
+template <class S, class C, State X, std::size_t N, class Z, class O>
 void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
-             const Z& z, Workspace<X, N>& work, O&& observer = O{}) {
-  static_assert(Corrector<C, S>);
-  constexpr bool watched = detail::watches_corrections<std::remove_reference_t<O>, X>;
+             const Z& z, Workspace<X, N>& work, O& observer) {
+  constexpr bool watched = watches_corrections<std::remove_reference_t<O>, X>;
   const auto rule = corrector.rule(sde, t);
-  const std::span<double> scores = work.row(detail::score_norm);
-  const std::span<double> noises = work.row(detail::noise_norm);
-  if constexpr (C::needs_norms || watched) detail::measure_norms(x, output, form, z, work);
+  const std::span<double> scores = work.row(score_norm);
+  const std::span<double> noises = work.row(noise_norm);
+  if constexpr (C::needs_norms || watched) measure_norms(x, output, form, z, work);
   bool per_sample = false;
   Norms batch{};
   if constexpr (C::needs_norms) {
     per_sample = corrector.norm_scope == NormScope::per_sample;
-    if (!per_sample) batch = {detail::mean(scores), detail::mean(noises)};
+    if (!per_sample) batch = {mean(scores), mean(noises)};
   }
   if (per_sample) {
-    const detail::SampleCoefficients rows{work.row(detail::state_row), work.row(detail::output_row),
-                                          work.row(detail::noise_row)};
-    detail::fill_coefficients(rule, form, scores, noises, rows);
-    detail::update(x, output, rows, z);
+    const SampleCoefficients rows{work.row(state_row), work.row(output_row), work.row(noise_row)};
+    fill_coefficients(rule, form, scores, noises, rows);
+    update(x, output, rows, z);
   } else {
-    update(x, output, form, rule(batch), z);
+    scoresde::update(x, output, form, rule(batch), z);
   }
   if constexpr (watched) {
     const auto norms_of = [&](std::size_t k) {
       return per_sample ? Norms{scores[k], noises[k]} : batch;
     };
-    detail::report_correction(rule, norms_of, t, x, work, observer);
+    report_correction(rule, norms_of, t, x, work, observer);
+  }
+}
+
+}  // namespace detail
+
+/// States that `correct` wants in its workspace: the model's output, and the normals where their
+/// norm is asked for before they are added.
+template <class C>
+inline constexpr std::size_t corrector_buffers = C::needs_norms ? 2 : 1;
+
+/// One corrector step at time t. `output` holds F(x, t), `form` makes it the score, z is a
+/// NoiseDraw or a state. Norms per sample give every sample its own step size; batch means one.
+/// Where the norm of a draw is needed, the draw is kept in the workspace's last state if there are
+/// two or more, and drawn twice otherwise.
+template <class S, class C, State X, std::size_t N, class Z, class O = NoObserver>
+void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
+             const Z& z, Workspace<X, N>& work, O&& observer = O{}) {
+  static_assert(Corrector<C, S>);
+  if constexpr (C::needs_norms && N >= 2 && std::same_as<Z, NoiseDraw>) {
+    X& drawn = work[N - 1];
+    backend(x).assign(drawn, std::span<const Term<X>>(), NoiseTerm{1, z});
+    detail::correct(sde, corrector, t, x, output, form, std::as_const(drawn), work, observer);
+  } else {
+    detail::correct(sde, corrector, t, x, output, form, z, work, observer);
   }
 }
 
