@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/// What holds for every sampler of the library: it counts its evaluations, and a sample does not
+/// depend on its batch.
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/ode/adaptive_runge_kutta.hpp>
+#include <scoresde/ode/tableaux.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using X = HostState<double>;
+
+namespace {
+
+constexpr std::size_t dim = 5;
+
+struct Model : GaussianMixture<VpSde> {
+  std::size_t calls = 0;
+  Model()
+      : GaussianMixture(VpSde(), {0.4, 0.6}, {1, 0, -1, 0.3, 0, -0.5, 0.5, 2, -1, 0.7},
+                        {0.2, 0.3}) {}
+  void evaluate(const X& x, double t, X& out) {
+    ++calls;
+    GaussianMixture::evaluate(x, t, out);
+  }
+  void evaluate(const X& x, std::span<const double> times, X& out) {
+    ++calls;
+    GaussianMixture::evaluate(x, times, out);
+  }
+};
+
+/// Any predictor, so that one sampler is compiled for all.
+struct AnyPredictor {
+  std::function<StepCoefficients(const VpSde&, TimeStep)> rule;
+  [[nodiscard]] StepCoefficients coefficients(const VpSde& sde, TimeStep step) const {
+    return rule(sde, step);
+  }
+};
+
+/// use(name, sampler) for predictors with each corrector and none, in both orders.
+template <class Use>
+void for_each_pair(const TimeGrid& grid, const Use& use) {
+  const auto with = [&](const std::string& name, const auto& predictor) {
+    for (const StepOrder order : {StepOrder::corrector_first, StepOrder::predictor_first})
+      for (const bool denoise : {true, false}) {
+        const PredictorCorrectorOptions options{order, denoise};
+        use(name, PredictorCorrector{VpSde(), predictor, NoCorrector{}, grid, options});
+        use(name + " + Langevin",
+            PredictorCorrector{VpSde(), predictor, Langevin{.snr = 0.05, .steps = 2}, grid,
+                               options});
+        use(name + " + annealed Langevin",
+            PredictorCorrector{VpSde(), predictor, AnnealedLangevin{.snr = 0.05}, grid, options});
+      }
+  };
+  const auto any = [&](const std::string& name, const auto& predictor) {
+    with(name, AnyPredictor{[predictor](const VpSde& sde, TimeStep step) {
+           return predictor.coefficients(sde, step);
+         }});
+  };
+  any("Euler-Maruyama", EulerMaruyama{});
+  any("Euler along the flow", EulerMaruyama{.probability_flow = true});
+  any("reverse diffusion", ReverseDiffusion{});
+  any("ancestral", Ancestral{});
+  any("DDIM(0.5)", Ddim{.eta = 0.5});
+  with("no predictor", NoPredictor{});
+}
+
+/// use(name, sampler) for the flow by each method, with and without a last denoising.
+template <class Use>
+void for_each_flow(const TimeGrid& grid, const Use& use) {
+  for (const FinalDenoise denoise : {FinalDenoise::none, FinalDenoise::tweedie}) {
+    const ProbabilityFlowOptions options{denoise};
+    use("Euler", ProbabilityFlow{VpSde(), Euler{}, grid, options});
+    use("Heun", ProbabilityFlow{VpSde(), Heun{}, grid, options});
+    use("Runge-Kutta 4", ProbabilityFlow{VpSde(), RungeKutta4{}, grid, options});
+    use("Dormand-Prince 5", ProbabilityFlow{VpSde(), DormandPrince54{}, grid, options});
+  }
+}
+
+template <class Sampler>
+void counts(const std::string& name, const Sampler& sampler, std::size_t steps) {
+  Model model;
+  X x({1, dim});
+  const SamplerStatistics done = sampler.sample(model, x, Noise{.seed = 1});
+  if (model.calls != sampler.nfe() || done.nfe != sampler.nfe())
+    FAIL_CHECK(name << ", " << steps << " steps: " << model.calls << " calls, " << done.nfe
+                    << " told, " << sampler.nfe() << " promised");
+}
+
+/// Samples 0, 1, 30 and 63 of 64 equal those of one-sample batches, bit for bit.
+template <class Sampler>
+void stands_alone(const std::string& name, const Sampler& sampler) {
+  Model model;
+  X whole({64, dim});
+  sampler.sample(model, whole, Noise{.seed = 3});
+  std::size_t differing = 0;
+  for (const std::uint32_t k : {0u, 1u, 30u, 63u}) {
+    X one({1, dim});
+    sampler.sample(model, one, Noise{.seed = 3, .first_sample = k});
+    for (std::size_t e = 0; e < dim; ++e)
+      if (one(0, e) != whole(k, e)) ++differing;
+  }
+  INFO(name);
+  CHECK(differing == 0);
+}
+
+}  // namespace
+
+TEST_CASE("predictor-corrector runs make the evaluations they promise, 1 to 50 steps") {
+  for (std::size_t steps = 1; steps <= 50; ++steps)
+    for_each_pair(uniform_grid(VpSde(), steps), [&](const std::string& name, const auto& sampler) {
+      counts(name, sampler, steps);
+    });
+}
+
+TEST_CASE("probability flows make the evaluations they promise, 1 to 50 steps") {
+  for (std::size_t steps = 1; steps <= 50; ++steps)
+    for_each_flow(uniform_grid(VpSde(), steps), [&](const std::string& name, const auto& sampler) {
+      counts(name, sampler, steps);
+    });
+}
+
+TEST_CASE("a one-sample batch equals its place in a batch of 64, for every sampler") {
+  const VpSde sde;
+  const TimeGrid grid = uniform_grid(sde, 12);
+  const auto check = [](const std::string& name, const auto& sampler) {
+    stands_alone(name, sampler);
+  };
+  for_each_pair(grid, check);
+  for_each_flow(grid, check);
+  for_each_solver([&](const SolverEntry& entry, const auto& solver) {
+    const SolverTable table = solver_table(solver, sde, grid);
+    check(entry.name, Multistep{sde, table, grid});
+    check(std::string(entry.name) + ", to zero", Multistep{sde, table, grid, ToZero{}});
+  });
+  check("adaptive Runge-Kutta",
+        ProbabilityFlow{sde, AdaptiveRungeKutta<>{
+                                 .rtol = 1e-3, .atol = 1e-3, .control = StepControl::per_sample}});
+  check("adaptive DPM-Solver-12", AdaptiveDpmSolver{sde, DpmSolver12{}});
+  check("adaptive DPM-Solver-23", AdaptiveDpmSolver{sde, DpmSolver23{}});
+  check("adaptive SDE", AdaptiveSde{sde, {.rtol = 0.1}});
+}
