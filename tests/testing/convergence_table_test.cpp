@@ -11,16 +11,20 @@ using namespace convergence;
 
 namespace {
 
-/// Cells without an observed order. Fifth order by Dormand and Prince has so small a constant that,
-/// along these flows of a Gaussian, its terms are under those of sixth order or under rounding at
-/// every step; the mixture shows the order.
-bool may_be_unseen(const std::string& sde, const Entry& entry) {
-  return entry.name == "flow, Dormand-Prince 5" && (sde == "Karras" || sde == "rectified flow");
+/// Cells whose order is not settled. The fifth-order terms of Dormand and Prince are so small that
+/// along these flows of a Gaussian those of sixth order, then rounding, hide them at every number
+/// of steps; the mixture shows the order.
+bool is_hidden(const std::string& sde, const Entry& entry) {
+  return entry.name == "flow, Dormand-Prince 5" &&
+         (sde == "Karras" || sde == "cosine VP" || sde == "rectified flow");
 }
 
 void check_deterministic(const std::string& sde, const Entry& entry, const Orders& orders) {
   CHECK(orders.mixture == Approx(entry.order).margin(0.15));
-  if (!may_be_unseen(sde, entry)) CHECK(orders.gaussian == Approx(entry.order).margin(0.15));
+  if (!is_hidden(sde, entry))
+    CHECK(orders.gaussian == Approx(entry.order).margin(0.15));
+  else if (!std::isnan(orders.gaussian))
+    CHECK(orders.gaussian == Approx(entry.order).margin(0.3));
 }
 
 /// The mean is exact, or of the order by design; so is the covariance, unless the entry says that
