@@ -85,7 +85,7 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
   return std::holds_alternative<node::Dense>(node.operation) ||
          std::holds_alternative<node::GroupNorm>(node.operation) ||
          std::holds_alternative<node::Attention>(node.operation) ||
-         std::holds_alternative<node::Silu>(node.operation);
+         std::holds_alternative<node::Activation>(node.operation);
 }
 
 /// Scalars that a node keeps beside its output: (μ, 1/σ) per group, or attention probabilities.

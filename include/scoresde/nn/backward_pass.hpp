@@ -75,8 +75,15 @@ class BackwardPass {
     run_.ops.attention_backward(in(node, 0), in(node, 1), in(node, 2), run_.kept(node_), dy(node),
                                 dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
   }
-  void execute(const Node& node, const node::Silu&) {
-    run_.ops.silu_backward(in(node), dy(node), dx(node));
+  void execute(const Node&, const node::FourierEmbedding&) {}
+  void execute(const Node& node, const node::Activation& op) {
+    run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
+  }
+  void execute(const Node& node, const node::Fir& op) {
+    run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::DivideBySigma&) {
+    run_.ops.scale_samples_backward(dy(node), run_.factors, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));

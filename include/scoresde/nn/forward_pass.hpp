@@ -34,7 +34,8 @@ struct Run {
   T* workspace;
   std::span<T> scratch;
   const T* parameters;
-  std::size_t n;  ///< samples of this run
+  std::size_t n;                    ///< samples of this run
+  std::span<const double> factors;  ///< 1/σ(label) of each, where the graph divides by σ
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -102,7 +103,18 @@ class ForwardPass {
     run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.kept(node_),
                        run_.scratch);
   }
-  void execute(const Node& node, const node::Silu&) { run_.ops.silu(in(node), out(node)); }
+  void execute(const Node& node, const node::Activation& op) {
+    run_.ops.activation(op.function, in(node), out(node));
+  }
+  void execute(const Node& node, const node::Fir& op) {
+    run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::FourierEmbedding& op) {
+    run_.ops.fourier_embedding(labels_, run_.parameter(op.weights.weight), out(node));
+  }
+  void execute(const Node& node, const node::DivideBySigma&) {
+    run_.ops.scale_samples(in(node), run_.factors, out(node));
+  }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
   }

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/activation_plan.hpp>
@@ -38,8 +41,32 @@ template <NetworkOps Ops>
       size = std::max(size, ops.group_norm_scratch(op->norm, shape(node.inputs[0])));
     if (std::holds_alternative<node::Attention>(node.operation))
       size = std::max(size, ops.attention_scratch(shape(node.inputs[0])));
+    if (const auto* op = std::get_if<node::Fir>(&node.operation))
+      size = std::max(size, ops.fir_scratch(op->filter, shape(node.inputs[0]), shape(node.output)));
   }
   return size;
+}
+
+/// The division by σ that the graph ends in, where it has one.
+[[nodiscard]] inline std::optional<node::DivideBySigma> division_by_sigma(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (const auto* op = std::get_if<node::DivideBySigma>(&node.operation)) return *op;
+  return std::nullopt;
+}
+
+/// σ of a label: the label itself, or level ⌊label⌋ of exp(linspace(ln σ_max, ln σ_min, count)).
+[[nodiscard]] inline double sigma_of(const node::DivideBySigma& levels, double label) {
+  double sigma = label;
+  if (levels.count > 0) {
+    const auto last = static_cast<double>(levels.count - 1);
+    require(label >= 0 && label < last + 1, "network: the label ", label,
+            " is no index of a noise level; there are ", levels.count);
+    const double u = std::floor(label) / last;
+    sigma = std::exp(std::lerp(std::log(levels.sigma_max), std::log(levels.sigma_min), u));
+  }
+  require(sigma > 0 && std::isfinite(sigma), "network: the label ", label,
+          " is no noise level; it must be positive and finite");
+  return sigma;
 }
 
 }  // namespace detail
@@ -66,7 +93,9 @@ class Network {
         plan_(graph_, batch, mode),
         batch_(batch),
         scratch_(detail::scratch_size(graph_, batch, ops_)),
-        workspace_(ops_.allocate(plan_.size() + scratch_)) {}
+        workspace_(ops_.allocate(plan_.size() + scratch_)),
+        levels_(detail::division_by_sigma(graph_)),
+        factors_(levels_ ? batch : 0) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
   [[nodiscard]] const Graph& graph() const { return graph_; }
@@ -90,6 +119,8 @@ class Network {
     check("x", x.size(), n * input_shape().size());
     check("y", y.size(), n * output_shape().size());
     dropout_ = dropout;
+    if (levels_)
+      for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
     const auto run = make_run(parameters, n);
     detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
     samples_ = plan_.mode() == Mode::training ? n : 0;
@@ -124,7 +155,8 @@ class Network {
             .workspace = workspace_.data(),
             .scratch = std::span<Scalar>(workspace_.data() + plan_.size(), scratch_),
             .parameters = parameters.data(),
-            .n = n};
+            .n = n,
+            .factors = std::span<const double>(factors_).first(levels_ ? n : 0)};
   }
 
   Graph graph_;
@@ -132,6 +164,8 @@ class Network {
   ActivationPlan plan_;
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
+  std::optional<node::DivideBySigma> levels_;
+  std::vector<double> factors_;
   std::size_t samples_ = 0;  // of the forward that a backward may follow
   NoiseDraw dropout_{};
 };

@@ -24,7 +24,8 @@ namespace scoresde::nn {
 
 struct UNetConfig {
   // config.data
-  std::size_t image_size = 32;
+  std::size_t image_size = 32;  ///< height, and width where image_width is 0
+  std::size_t image_width = 0;
   std::size_t num_channels = 3;
   bool centered = true;  ///< images in [−1, 1]; if not, the network maps [0, 1] there itself
   // config.model
@@ -48,7 +49,12 @@ struct UNetConfig {
   std::vector<std::size_t> fir_kernel{1, 3, 3, 1};
   double fourier_scale = 16;
   bool resamp_with_conv = true;
+  // the noise levels that a network of integer labels divides its output by
+  double sigma_min = 0.01, sigma_max = 50;
+  std::size_t num_scales = 1000;
 
+  [[nodiscard]] std::size_t height() const { return image_size; }
+  [[nodiscard]] std::size_t width() const { return image_width == 0 ? image_size : image_width; }
   bool operator==(const UNetConfig&) const = default;
 };
 
@@ -61,6 +67,7 @@ namespace detail {
 template <class Config, class Visitor>
 void for_each_knob(Config& c, Visitor&& visit) {
   visit("image_size", c.image_size);
+  visit("image_width", c.image_width);
   visit("num_channels", c.num_channels);
   visit("centered", c.centered);
   visit("name", c.name);
@@ -83,14 +90,15 @@ void for_each_knob(Config& c, Visitor&& visit) {
   visit("fir_kernel", c.fir_kernel);
   visit("fourier_scale", c.fourier_scale);
   visit("resamp_with_conv", c.resamp_with_conv);
+  visit("sigma_min", c.sigma_min);
+  visit("sigma_max", c.sigma_max);
+  visit("num_scales", c.num_scales);
 }
 
 /// Keys of config.model and config.data that say nothing about the network's arithmetic.
-inline constexpr std::array<std::string_view, 13> keys_beside_the_network{
-    "sigma_min",     "sigma_max", "num_scales",     "beta_min",
-    "beta_max",      "ema_rate",  "attention_type", "conv_size",
-    "normalization", "dataset",   "random_flip",    "uniform_dequantization",
-    "num_classes"};
+inline constexpr std::array<std::string_view, 10> keys_beside_the_network{
+    "beta_min",      "beta_max", "ema_rate",    "attention_type",         "conv_size",
+    "normalization", "dataset",  "random_flip", "uniform_dequantization", "num_classes"};
 
 template <class Number>
 [[nodiscard]] Number read_number(const std::string& key, std::string_view text) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The sinusoidal embedding of time labels, and dropout.
+/// The sinusoidal embeddings of time labels, and dropout.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <span>
 
 #include <scoresde/eigen/parallel.hpp>
@@ -26,6 +27,22 @@ void positional_embedding(std::span<const double> labels, std::size_t width, T* 
       y[half + k] = static_cast<T>(std::cos(angle));
     }
     if (width % 2 == 1) y[width - 1] = T(0);
+  }
+}
+
+/// y[n] = (sin(2π w₀ ln σ), …, cos(2π w₀ ln σ), …) of the labels σ, with width/2 frequencies w.
+/// Tancik et al. 2020 (arXiv:2006.10739), eq. 5; Song et al. 2021 (arXiv:2011.13456), appendix H.
+template <class T>
+void fourier_embedding(std::span<const double> labels, const T* frequencies, std::size_t width,
+                       T* y) {
+  const std::size_t half = width / 2;
+  for (std::size_t n = 0; n < labels.size(); ++n, y += width) {
+    const double turn = 2 * std::numbers::pi * std::log(labels[n]);
+    for (std::size_t k = 0; k < half; ++k) {
+      const double angle = turn * static_cast<double>(frequencies[k]);
+      y[k] = static_cast<T>(std::sin(angle));
+      y[half + k] = static_cast<T>(std::cos(angle));
+    }
   }
 }
 
