@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// ScoreNetwork: a network, its parameters and an SDE as a score model over contiguous host states.
 ///
-///   VP, sub-VP: label 999·t, ∇log p_t(x) ≈ −F(x, 999·t)/std(t)     (F predicts the noise)
-///   VE:         label σ(t),  ∇log p_t(x) ≈ F(x, σ(t))
+///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), appendix C and G: the continuous conventions of score_sde.
-/// A convention may also scale x on its way into the network: Karras's does
-/// (score/preconditioning.hpp).
+/// label, p, q and c are the convention's (nn/label_convention.hpp). Song et al. 2021
+/// (arXiv:2011.13456), appendix C and G.
 #pragma once
 
 #include <algorithm>
@@ -18,78 +16,12 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/network.hpp>
-#include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/sde/with_prior_mean.hpp>
 
 namespace scoresde::nn {
-
-/// The network is told label_scale·t and predicts the noise: score = −F/std.
-struct NoisePredictionAtTime {
-  double label_scale = 999;
-
-  /// Throws Error for t outside [0, T].
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    scoresde::detail::require_time("score network", t, sde.t_max());
-    return label_scale * t;
-  }
-  /// Throws Error where std(t) = 0.
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    const double std = sde.marginal_prob(t).std;
-    scoresde::detail::require(std > 0, "noise prediction: std is ", std, " at time ", t,
-                              "; the score needs a time at which it is positive");
-    return {0, -1 / std};
-  }
-};
-
-/// The network is told std(t), which is σ(t) for VE, and gives the score itself.
-struct ScoreAtSigma {
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    return sde.marginal_prob(t).std;
-  }
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S&, double) const {
-    return {0, 1};
-  }
-};
-
-/// The network is told c_noise, gets c_in·x and gives Karras's F.
-struct KarrasPreconditioned {
-  double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
-
-  void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
-  /// Throws Error where std(t) = 0, and so do the others.
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).noise;
-  }
-  template <Sde S>
-  [[nodiscard]] double input_scale(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).in;
-  }
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    return karras_score_form(sde.marginal_prob(t), sigma_data);
-  }
-};
-
-/// The continuous convention of score_sde for an SDE; specialise it for an SDE of your own.
-template <Sde S>
-struct convention_of {
-  using type = NoisePredictionAtTime;
-};
-template <>
-struct convention_of<VeSde> {
-  using type = ScoreAtSigma;
-};
-template <Sde S>
-struct convention_of<WithPriorMean<S>> : convention_of<S> {};
 
 /// A state whose elements lie one after another in host memory, element e of sample k at k·dim + e.
 template <class X>
@@ -104,6 +36,11 @@ concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
 /// for two threads at once.
 template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ScoreNetwork {
+  static_assert(convention_fits<Convention, S>,
+                "ScoreNetwork: a network of discrete levels cannot be asked for the times of a "
+                "continuous SDE; it needs one with training_steps() and training_time(i): DdpmSde, "
+                "SmldSde, DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)");
+
  public:
   using Scalar = typename Ops::Scalar;
 
