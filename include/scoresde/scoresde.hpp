@@ -10,8 +10,11 @@
 #include <scoresde/error.hpp>
 #include <scoresde/host_device.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/loss/trainable_score_model.hpp>
 #include <scoresde/loss/training_draws.hpp>
+#include <scoresde/loss/training_loss.hpp>
 #include <scoresde/nn/activation_plan.hpp>
 #include <scoresde/nn/backward_pass.hpp>
 #include <scoresde/nn/cost.hpp>
