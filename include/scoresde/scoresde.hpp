@@ -27,6 +27,7 @@
 #include <scoresde/nn/layers/resampling.hpp>
 #include <scoresde/nn/layers/residual_block.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
+#include <scoresde/nn/mlp.hpp>
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/ops.hpp>
 #include <scoresde/nn/parameters.hpp>
