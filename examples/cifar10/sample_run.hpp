@@ -58,16 +58,18 @@ class SamplingProgress {
   double pictures_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
-template <class S>
+template <class S, class Convention>
 class SampleRun {
   using Ops = scoresde::eigen::Ops<float>;
 
  public:
-  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration, S sde)
+  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration, S sde,
+            Convention convention)
       : options_(options),
         configuration_(configuration),
         network_config_(scoresde::network_of(configuration)),
         sde_(std::move(sde)),
+        convention_(convention),
         network_(scoresde::nn::unet(network_config_), std::min(options.batch, options.samples),
                  scoresde::nn::Mode::inference, Ops(options.threads)),
         weights_(network_.parameters().size()) {
@@ -78,7 +80,7 @@ class SampleRun {
   void operator()(const Sampler& sampler) {
     report_setup();
     const double start = seconds_now();
-    scoresde::nn::ScoreNetwork<Ops, S> model(network_, weights_, sde_);
+    scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, weights_, sde_, convention_);
     if (options_.clip_denoised) {
       scoresde::ClippedDenoiser clipped(
           model, sde_, scoresde::DataRange{network_config_.centered ? -1.0 : 0.0, 1.0});
@@ -177,6 +179,7 @@ class SampleRun {
   scoresde::nn::FlatConfig configuration_;
   scoresde::nn::UNetConfig network_config_;
   S sde_;
+  Convention convention_;
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
   std::vector<float> pictures_;

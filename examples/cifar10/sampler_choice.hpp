@@ -19,6 +19,7 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace cifar10 {
@@ -76,6 +77,16 @@ inline scoresde::StepControl step_control(const SamplerChoice& choice) {
   unknown("--control", choice.control, "per_sample, scipy");
 }
 
+/// Uniform; a network of discrete levels is asked at the levels next to those times.
+template <class S>
+scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& choice) {
+  const auto grid = scoresde::uniform_grid(sde.t_max(), choice.eps, choice.steps);
+  if constexpr (scoresde::DiscreteSde<S>)
+    return scoresde::level_grid(sde, grid);
+  else
+    return grid;
+}
+
 }  // namespace detail
 
 /// Calls body(sampler) with the sampler chosen, for this SDE. Flows end in Tweedie's denoising
@@ -86,12 +97,15 @@ void visit_sampler(const S& sde, const SamplerChoice& choice, Body&& body) {
   namespace sd = scoresde;
   const sd::ProbabilityFlowOptions options{.denoise = sd::FinalDenoise::tweedie};
   if (choice.solver == "dopri5") {
+    sd::detail::require(!sd::DiscreteSde<S>,
+                        "--solver is dopri5, which chooses its own times; the "
+                        "checkpoint's network knows its discrete levels alone");
     const sd::AdaptiveRungeKutta<> method{
         .rtol = choice.rtol, .atol = choice.atol, .control = detail::step_control(choice)};
     const sd::TimeGrid span = sd::uniform_grid(sde.t_max(), choice.eps, 1);
     return body(sd::ProbabilityFlow(sde, method, span, options));
   }
-  const sd::TimeGrid grid = sd::uniform_grid(sde.t_max(), choice.eps, choice.steps);
+  const sd::TimeGrid grid = detail::chosen_grid(sde, choice);
   if (choice.solver != "pc")
     return detail::visit_method(
         choice, [&](auto method) { body(sd::ProbabilityFlow(sde, method, grid, options)); });
