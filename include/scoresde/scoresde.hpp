@@ -18,7 +18,9 @@
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
+#include <scoresde/nn/layers/resampling.hpp>
 #include <scoresde/nn/layers/residual_block.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
 #include <scoresde/nn/network.hpp>
@@ -27,6 +29,7 @@
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
 #include <scoresde/noise/flat_normal.hpp>
