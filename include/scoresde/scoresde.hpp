@@ -14,6 +14,7 @@
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/nn/activation_plan.hpp>
 #include <scoresde/nn/backward_pass.hpp>
+#include <scoresde/nn/class_conditional.hpp>
 #include <scoresde/nn/cost.hpp>
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
