@@ -7,9 +7,14 @@
 
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/score_network.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -76,43 +81,52 @@ TEST_CASE("an MLP of any width and depth has the parameters of its layers") {
         70 + 110 + 30 + 22 + 5 * 330);
 }
 
-TEST_CASE("an MLP's every gradient is the loss's derivative, with every activation and embedding") {
-  const auto check = [](const auto& sde, nn::MlpConfig config) {
-    config.dim = 2;
-    config.width = 5;
-    config.depth = 2;
-    config.time_features = 6;
-    const nn::Graph graph = nn::mlp(config);
-    auto p = small::parameters<double>(graph, 4);
-    nn::Network<Ops> network(graph, 3, nn::Mode::training);
-    nn::ScoreNetwork<Ops, std::remove_cvref_t<decltype(sde)>> model(network, p, sde);
-    const HostState<double> x({3, 2}, small::normals<double>(6, 1));
-    LossWorkspace<HostState<double>> work(x);
-    const NoiseDraw z = Noise{.seed = 2}.draw(1);
-    const DenoisingScoreMatching loss;
-    loss.draw_times(sde, Noise{.seed = 3}.draw(0), work.times());
-    loss(sde, model, x, z, work);
-    std::vector<double> gradient(p.size(), 0.0);
-    model.backward(work.output_gradient(), gradient);
-    const double h = 1e-5;
-    for (std::size_t i = 0; i < p.size(); ++i) {
+namespace {
+
+/// Central differences of the loss in every parameter, against backward through the network.
+template <Sde S, class Loss>
+void check_gradients(const S& sde, const Loss& loss, nn::MlpConfig config) {
+  config.width = 5;
+  config.depth = 2;
+  config.time_features = 6;
+  const nn::Graph graph = nn::mlp(config);
+  auto p = small::parameters<double>(graph, 4);
+  nn::Network<Ops> network(graph, 3, nn::Mode::training);
+  nn::ScoreNetwork<Ops, S, typename Loss::template Convention<S>> model(network, p, sde);
+  const HostState<double> x({3, 2}, small::normals<double>(6, 1));
+  LossWorkspace<HostState<double>> work(x);
+  const NoiseDraw z = Noise{.seed = 2}.draw(1);
+  loss.draw_times(sde, Noise{.seed = 3}.draw(0), work.times());
+  const double value = loss(sde, model, x, z, work);
+  std::vector<double> gradient(p.size(), 0.0);
+  model.backward(work.output_gradient(), gradient);
+  const double h = 1e-5;
+  for (const nn::Parameter& entry : graph.parameters().entries())
+    for (std::size_t i = entry.offset; entry.trainable && i < entry.offset + entry.size; ++i) {
       const double start = p[i];
       p[i] = start + h;
       const double above = loss(sde, model, x, z, work);
       p[i] = start - h;
       const double below = loss(sde, model, x, z, work);
       p[i] = start;
-      const auto& entries = graph.parameters().entries();
-      std::size_t j = 0;
-      while (j + 1 < entries.size() && entries[j + 1].offset <= i) ++j;
-      if (!entries[j].trainable) continue;
-      CAPTURE(entries[j].name, i);
-      CHECK(gradient[i] == Approx((above - below) / (2 * h)).epsilon(1e-6).margin(1e-7));
+      CAPTURE(entry.name, i - entry.offset);
+      CHECK(gradient[i] == Approx((above - below) / (2 * h)).epsilon(1e-6).margin(1e-7 * value));
     }
-  };
-  check(VpSde{}, {});
-  check(VpSde{}, {.activation = nn::Activation::elu});
-  check(VeSde{}, {.fourier_scale = 1, .scale_by_sigma = true});
+}
+
+}  // namespace
+
+TEST_CASE("an MLP's every gradient is the loss's derivative, with every activation and embedding") {
+  const DenoisingScoreMatching loss;
+  check_gradients(VpSde{}, loss, {});
+  check_gradients(VpSde{}, loss, {.activation = nn::Activation::elu});
+  check_gradients(VeSde{}, loss, {.fourier_scale = 1, .scale_by_sigma = true});
+}
+
+TEST_CASE("an MLP's every gradient is the derivative of discrete losses and Karras's") {
+  check_gradients(DdpmSde(linear_betas(1000)), DiscreteScoreMatching{}, {});
+  check_gradients(SmldSde(20), DiscreteScoreMatching{.reduce_mean = true}, {});
+  check_gradients(KarrasSde{}, KarrasLoss{}, {});
 }
 
 TEST_CASE("an MLP refuses settings that make no network") {
