@@ -99,6 +99,18 @@ TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and th
   }
 }
 
+TEST_CASE("every preset names a loss that there is") {
+  for (const nn::Preset& preset : nn::presets()) {
+    CAPTURE(preset.name);
+    CHECK_NOTHROW(
+        cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss&) {
+          CHECK(DiscreteSde<S> == !preset.continuous);
+          CHECK(nn::LevelConvention<Loss> == DiscreteSde<S>);
+          if constexpr (DiscreteSde<S>) CHECK(sde.training_steps() == preset.num_scales);
+        }));
+  }
+}
+
 TEST_CASE("a preset of what there is not is refused") {
   const auto ignore = [](const auto&, const auto&) {};
   CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"subvp", false, false, ""}), ignore),
