@@ -84,7 +84,9 @@ scoresde::nn::FlatConfig checkpoint_configuration(
   configuration["program.batch"] = std::to_string(p.batch_size);
   configuration["program.random_flip"] = p.random_flip ? "true" : "false";
   configuration["program.uniform_dequantization"] = p.uniform_dequantization ? "true" : "false";
-  configuration["program.predictor"] = p.predictor;
+  // The word of score_sde's configurations, in that of cifar10_sample.
+  configuration["program.predictor"] =
+      p.predictor == "ancestral_sampling" ? "ancestral" : p.predictor;
   configuration["program.corrector"] = p.corrector;
   return configuration;
 }

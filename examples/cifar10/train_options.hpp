@@ -102,9 +102,6 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
 /// The preset with what the command line changes of it. Throws Error for contradictions.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
-  scoresde::detail::require(preset.continuous, "--preset: ", o.preset,
-                            " learns discrete noise levels; this program trains the presets with "
-                            "continuous times (--list-presets)");
   scoresde::detail::require(preset.network.height() == 32 && preset.network.width() == 32,
                             "--preset: ", o.preset, " is made for pictures of ",
                             preset.network.width(), "x", preset.network.height(),

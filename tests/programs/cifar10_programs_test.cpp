@@ -101,8 +101,6 @@ TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") 
   require_refused(train_program, {"--out", out}, {"--data"});
   require_refused(train_program, usual, {data, "not a folder"});
   require_refused(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
-  require_refused(train_program, usual + Words{"--preset", "vp/ddpm/cifar10"},
-                  {"vp/ddpm/cifar10", "discrete"});
   require_refused(train_program, usual + Words{"--preset", "ve/church_ncsnpp_continuous"},
                   {"256x256", "32x32"});
   require_refused(train_program, usual + Words{"--resume"}, {"--resume", "no checkpoint"});

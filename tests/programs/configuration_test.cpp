@@ -13,6 +13,7 @@
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/train/trainer.hpp>
 
+#include "cifar10/sampler_choice.hpp"
 #include "support/catch.hpp"
 #include "train/tiny_run.hpp"
 
@@ -99,15 +100,18 @@ TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and th
   }
 }
 
-TEST_CASE("every preset names a loss that there is") {
+TEST_CASE("every preset names a loss that there is, and a sampler that the other program knows") {
   for (const nn::Preset& preset : nn::presets()) {
     CAPTURE(preset.name);
-    CHECK_NOTHROW(
-        cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss&) {
-          CHECK(DiscreteSde<S> == !preset.continuous);
-          CHECK(nn::LevelConvention<Loss> == DiscreteSde<S>);
-          if constexpr (DiscreteSde<S>) CHECK(sde.training_steps() == preset.num_scales);
-        }));
+    cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+      CHECK(DiscreteSde<S> == !preset.continuous);
+      CHECK(nn::LevelConvention<Loss> == DiscreteSde<S>);
+      if constexpr (DiscreteSde<S>) CHECK(sde.training_steps() == preset.num_scales);
+      const auto kept = cifar10::checkpoint_configuration(
+          preset, sde, cifar10::training_configuration(preset, loss, 1));
+      CHECK_NOTHROW(cifar10::detail::row_of("--predictor", kept.at("program.predictor")));
+      CHECK_NOTHROW(cifar10::detail::row_of("--corrector", kept.at("program.corrector")));
+    });
   }
 }
 
