@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_sample: draws pictures from a checkpoint by any sampler of the library.
+#include <concepts>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -29,13 +30,19 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
       choice.corrector = setting_or(configuration, "program.corrector", "none");
   }
   cifar10::settle(choice, given);
-  scoresde::visit_sde(configuration, [&](const auto& sde) {
-    cifar10::settle_by_sde(sde, choice);
-    cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
-      cifar10::SampleRun program(options, configuration, sde);
-      scoresde::io::require_writable_folder(options.out);
-      program(sampler);
-    });
+  scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
+    if constexpr (std::same_as<C, scoresde::nn::KarrasPreconditioned>) {
+      throw scoresde::Error(
+          "the checkpoint's network was trained by Karras's loss; cifar10_sample samples those of "
+          "the presets");
+    } else {
+      cifar10::settle_by_sde(sde, choice);
+      cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
+        cifar10::SampleRun program(options, configuration, sde, convention);
+        scoresde::io::require_writable_folder(options.out);
+        program(sampler);
+      });
+    }
   });
   return 0;
 }

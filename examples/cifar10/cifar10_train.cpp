@@ -46,7 +46,9 @@ int run(const TrainOptions& options) {
   }
   const cifar10::Preset preset = cifar10::chosen_preset(options);
   check_folder(options);
-  cifar10::visit_sde(preset, [&](auto sde) { cifar10::TrainRun(options, preset, sde)(); });
+  cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
+    cifar10::TrainRun(options, preset, sde, loss)();
+  });
   return 0;
 }
 

@@ -2,12 +2,18 @@
 /// What a preset means to trainer and checkpoint.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 
 #include <scoresde/error.hpp>
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -17,22 +23,38 @@ namespace cifar10 {
 
 using scoresde::nn::Preset;
 
-/// Calls body(sde) with the SDE the preset names. Throws Error for an unknown name.
+/// Calls body(sde, loss) with the SDE that the preset names and the loss that its network is
+/// trained by: in continuous time, or on the levels of DDPM or SMLD. Throws Error for an unknown
+/// name, and for what there is not: discrete levels of sub-VP, and likelihood weighting of discrete
+/// levels.
 template <class Body>
-void visit_sde(const Preset& preset, Body&& body) {
-  const scoresde::BetaSchedule beta{preset.beta_min, preset.beta_max, preset.sampling_eps};
-  if (preset.sde == "vp") return body(scoresde::VpSde(beta));
-  if (preset.sde == "subvp") return body(scoresde::SubVpSde(beta));
-  scoresde::detail::require(preset.sde == "ve", "preset ", preset.name, ": sde is '", preset.sde,
-                            "'; it must be vp, subvp or ve");
-  return body(scoresde::VeSde({preset.sigma_min, preset.sigma_max, preset.sampling_eps}));
+void visit_training(const Preset& p, Body&& body) {
+  using scoresde::detail::require;
+  const scoresde::BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
+  const scoresde::SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
+  require(p.sde == "vp" || p.sde == "subvp" || p.sde == "ve", "preset ", p.name, ": sde is '",
+          p.sde, "'; it must be vp, subvp or ve");
+  if (p.continuous) {
+    const scoresde::DenoisingScoreMatching loss{.likelihood_weighting = p.likelihood_weighting,
+                                                .reduce_mean = p.reduce_mean};
+    if (p.sde == "vp") return body(scoresde::VpSde(beta), loss);
+    if (p.sde == "subvp") return body(scoresde::SubVpSde(beta), loss);
+    return body(scoresde::VeSde(sigma), loss);
+  }
+  require(
+      !p.likelihood_weighting, "preset ", p.name,
+      ": likelihood weighting needs continuous time; its network is trained on discrete levels");
+  const scoresde::DiscreteScoreMatching loss{.reduce_mean = p.reduce_mean};
+  if (p.sde == "vp") return body(scoresde::ddpm_sde(p.num_scales, beta), loss);
+  require(p.sde == "ve", "preset ", p.name, ": sub-VP has no discrete levels");
+  return body(scoresde::SmldSde(p.num_scales, sigma), loss);
 }
 
 /// The trainer's settings in the preset's words.
-inline scoresde::TrainingConfiguration training_configuration(const Preset& p, std::uint64_t seed) {
-  scoresde::TrainingConfiguration c{.seed = seed};
-  c.loss.likelihood_weighting = p.likelihood_weighting;
-  c.loss.reduce_mean = p.reduce_mean;
+template <class Loss>
+scoresde::TrainingConfigurationWith<Loss> training_configuration(const Preset& p, const Loss& loss,
+                                                                 std::uint64_t seed) {
+  scoresde::TrainingConfigurationWith<Loss> c{.seed = seed, .loss = loss};
   c.optimizer.learning_rate = p.lr;
   c.optimizer.beta1 = p.beta1;
   c.optimizer.beta2 = p.beta2;
@@ -43,17 +65,28 @@ inline scoresde::TrainingConfiguration training_configuration(const Preset& p, s
   return c;
 }
 
+/// The SDE in the words of a checkpoint: a chain of betas by the schedule that it was made of.
+template <class S>
+auto described_sde(const Preset& p, const S& sde) {
+  if constexpr (std::same_as<S, scoresde::DdpmSde>)
+    return scoresde::DiscreteVpSde(p.num_scales, {p.beta_min, p.beta_max, p.sampling_eps});
+  else
+    return sde;
+}
+
 /// What a checkpoint says of its run: the library's settings and, under "program.", what data the
 /// run sees and how its pictures are meant to be sampled.
-template <class S>
-scoresde::nn::FlatConfig checkpoint_configuration(const Preset& p, const S& sde,
-                                                  const scoresde::TrainingConfiguration& training) {
-  auto configuration = scoresde::run_configuration(p.network, sde, training);
+template <class S, class Loss>
+scoresde::nn::FlatConfig checkpoint_configuration(
+    const Preset& p, const S& sde, const scoresde::TrainingConfigurationWith<Loss>& training) {
+  auto configuration = scoresde::run_configuration(p.network, described_sde(p, sde), training);
   configuration["program.preset"] = p.name;
   configuration["program.batch"] = std::to_string(p.batch_size);
   configuration["program.random_flip"] = p.random_flip ? "true" : "false";
   configuration["program.uniform_dequantization"] = p.uniform_dequantization ? "true" : "false";
-  configuration["program.predictor"] = p.predictor;
+  // The word of score_sde's configurations, in that of cifar10_sample.
+  configuration["program.predictor"] =
+      p.predictor == "ancestral_sampling" ? "ancestral" : p.predictor;
   configuration["program.corrector"] = p.corrector;
   return configuration;
 }

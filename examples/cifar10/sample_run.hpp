@@ -96,16 +96,18 @@ class ChosenModel {
   bool clips_, thresholds_;
 };
 
-template <class S>
+template <class S, class Convention>
 class SampleRun {
   using Ops = scoresde::eigen::Ops<float>;
 
  public:
-  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration, S sde)
+  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration, S sde,
+            Convention convention)
       : options_(options),
         configuration_(configuration),
         network_config_(scoresde::network_of(configuration)),
         sde_(std::move(sde)),
+        convention_(convention),
         network_(scoresde::nn::unet(network_config_), std::min(options.batch, options.samples),
                  scoresde::nn::Mode::inference, Ops(options.threads)),
         weights_(network_.parameters().size()) {
@@ -119,8 +121,8 @@ class SampleRun {
   void operator()(const Sampler& sampler) {
     report_setup();
     const double start = seconds_now();
-    using Score = scoresde::nn::ScoreNetwork<Ops, S>;
-    ChosenModel<Score, S> model(Score(network_, weights_, sde_), sde_, options_,
+    using Score = scoresde::nn::ScoreNetwork<Ops, S, Convention>;
+    ChosenModel<Score, S> model(Score(network_, weights_, sde_, convention_), sde_, options_,
                                 network_config_.centered);
     draw(sampler, model);
     report_end(seconds_now() - start);
@@ -218,6 +220,7 @@ class SampleRun {
   scoresde::nn::FlatConfig configuration_;
   scoresde::nn::UNetConfig network_config_;
   S sde_;
+  Convention convention_;
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
   std::vector<float> pictures_;

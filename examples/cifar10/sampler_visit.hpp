@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -25,6 +26,7 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -57,13 +59,23 @@ struct ChosenPredictor {
 namespace detail {
 
 template <class S>
-scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& c) {
+scoresde::TimeGrid grid_by_name(const S& sde, const SamplerChoice& c) {
   const double last = c.eps, first = sde.t_max();
   if (c.grid == "quadratic") return scoresde::quadratic_grid(first, last, c.steps);
   if (c.grid == "log_snr") return scoresde::log_snr_grid(sde, first, last, c.steps);
   if (c.grid == "karras")
     return scoresde::karras_grid(sde, first, last, c.steps, c.rho.value_or(7));
   return scoresde::uniform_grid(first, last, c.steps);
+}
+
+/// A network of discrete levels is asked at the levels next to the grid's times.
+template <class S>
+scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& c) {
+  const scoresde::TimeGrid grid = grid_by_name(sde, c);
+  if constexpr (scoresde::DiscreteSde<S>)
+    return scoresde::level_grid(sde, grid);
+  else
+    return grid;
 }
 
 inline ChosenPredictor chosen_predictor(const SamplerChoice& c) {
@@ -168,7 +180,14 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
   const Family family = detail::row_of("--solver", c.solver).family;
   if (family == Family::fast) return detail::visit_fast(sde, c, body);
   if (family == Family::flow) return detail::visit_flow(sde, c, body);
-  if (family == Family::adaptive) return detail::visit_adaptive(sde, c, body);
+  if (family == Family::adaptive) {
+    if constexpr (scoresde::DiscreteSde<S>)
+      throw scoresde::Error("--solver " + c.solver + " chooses its own times; the checkpoint's " +
+                            "network knows its " + std::to_string(sde.training_steps()) +
+                            " discrete levels alone");
+    else
+      return detail::visit_adaptive(sde, c, body);
+  }
   if (c.predictor == "none") return detail::visit_corrector(sde, scoresde::NoPredictor{}, c, body);
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }

@@ -14,6 +14,7 @@
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/thresholding.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -21,22 +22,21 @@ namespace cifar10 {
 
 /// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
 /// snapshots of a run can be compared.
-template <class Ops, class S>
+template <class Ops, class S, class Convention>
 class Snapshot {
  public:
   static constexpr std::size_t pictures = 16;
 
   Snapshot(const scoresde::nn::Graph& graph, S sde, std::size_t steps, bool centered, Ops ops)
       : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
-        sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
-                 scoresde::uniform_grid(sde, steps)),
+        sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid(sde, steps)),
         centered_(centered) {}
 
   /// Samples with these parameters and writes the grid.
   void write(const std::filesystem::path& path, std::span<const typename Ops::Scalar> parameters,
              std::uint64_t seed) {
     using State = scoresde::HostState<typename Ops::Scalar>;
-    scoresde::nn::ScoreNetwork<Ops, S> model(network_, parameters, sampler_.sde());
+    scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde());
     State x({pictures, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});
@@ -47,6 +47,13 @@ class Snapshot {
   }
 
  private:
+  static scoresde::TimeGrid grid(const S& sde, std::size_t steps) {
+    if constexpr (scoresde::DiscreteSde<S>)
+      return scoresde::level_grid(sde, scoresde::uniform_grid(sde, steps));
+    else
+      return scoresde::uniform_grid(sde, steps);
+  }
+
   scoresde::nn::Network<Ops> network_;
   scoresde::PredictorCorrector<S, scoresde::Ancestral, scoresde::NoCorrector> sampler_;
   bool centered_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/presets.hpp>
 
+#include "preset_list.hpp"
 #include "program.hpp"
 
 namespace cifar10 {
@@ -49,12 +51,23 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
       ->check(natural_number(1));
 }
 
-}  // namespace detail
-
-inline void add_train_options(CLI::App& app, TrainOptions& o) {
+inline void add_preset_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
                  "Network, SDE and training settings, one of: " + preset_names())
       ->capture_default_str();
+  app.add_flag_callback(
+      "--list-presets",
+      [] {
+        print_presets(std::cout);
+        throw CLI::Success();
+      },
+      "Print all presets with their number of parameters, and end");
+}
+
+}  // namespace detail
+
+inline void add_train_options(CLI::App& app, TrainOptions& o) {
+  detail::add_preset_options(app, o);
   app.add_option("--data", o.data,
                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin");
   app.add_option("--out", o.out,
@@ -89,6 +102,10 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
 /// The preset with what the command line changes of it. Throws Error for contradictions.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
+  scoresde::detail::require(preset.network.height() == 32 && preset.network.width() == 32,
+                            "--preset: ", o.preset, " is made for pictures of ",
+                            preset.network.width(), "x", preset.network.height(),
+                            "; those of CIFAR-10 have 32x32");
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;

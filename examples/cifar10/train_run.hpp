@@ -29,12 +29,12 @@
 
 namespace cifar10 {
 
-template <class S>
+template <class S, class Loss>
 class TrainRun {
   using Ops = scoresde::eigen::Ops<float>;
 
  public:
-  TrainRun(const TrainOptions& options, const Preset& preset, S sde)
+  TrainRun(const TrainOptions& options, const Preset& preset, S sde, const Loss& loss)
       : options_(options),
         preset_(preset),
         graph_(scoresde::nn::unet(preset.network)),
@@ -45,7 +45,7 @@ class TrainRun {
                  .uniform_dequantization = preset.uniform_dequantization},
                 options.seed),
         batch_(preset.batch_size * images_.dim()),
-        trainer_(graph_, std::move(sde), training_configuration(preset, options.seed),
+        trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
                  options.network_batch > 0 ? options.network_batch : preset.batch_size,
                  Ops(options.threads)) {}
 
@@ -148,7 +148,10 @@ class TrainRun {
 
   void report_setup() const {
     std::cout << "preset      " << preset_.name << " (" << trainer_.parameters().size()
-              << " parameters, " << preset_.sde << " SDE)\n"
+              << " parameters, " << preset_.sde << " SDE, "
+              << (preset_.continuous ? "continuous time"
+                                     : std::to_string(preset_.num_scales) + " discrete levels")
+              << ")\n"
               << "data        " << options_.data.string() << ", " << images_.size() << " pictures\n"
               << "batch       " << preset_.batch_size << ", differentiated "
               << trainer_.network().batch() << " at a time in "
@@ -173,9 +176,9 @@ class TrainRun {
   scoresde::io::ImageSet images_;
   scoresde::io::ImageStream stream_;
   std::vector<float> batch_;
-  scoresde::Trainer<Ops, S> trainer_;
+  scoresde::Trainer<Ops, S, Loss> trainer_;
   std::optional<TrainLog> log_;
-  std::optional<Snapshot<Ops, S>> snapshot_;
+  std::optional<Snapshot<Ops, S, typename Loss::template Convention<S>>> snapshot_;
   scoresde::StepReport sum_{};
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0;

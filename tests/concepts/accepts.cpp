@@ -95,6 +95,10 @@ using Network = nn::ScoreNetwork<eigen::Ops<float>, VpSde>;
 static_assert(ScoreModel<Network, HostState<float>>);
 static_assert(PerSampleScoreModel<Network, HostState<float>>);
 static_assert(TrainableScoreModel<Network, HostState<float>>);
+static_assert(TrainingLoss<DenoisingScoreMatching, VpSde, Network, HostState<float>>);
+static_assert(TrainingLoss<KarrasLoss, VpSde, Network, HostState<float>>);
+static_assert(TrainingLoss<DiscreteScoreMatching, DdpmSde, Network, HostState<float>>);
+static_assert(!TrainingLoss<DiscreteScoreMatching, VpSde, Network, HostState<float>>);
 #endif
 #if defined(WITH_XTENSOR)
 static_assert(serves<xt::xarray<float>>() && serves<xt::xarray<double>>());

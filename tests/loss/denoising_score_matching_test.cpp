@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
-#include <string>
 #include <vector>
 
 #include <scoresde/loss/denoising_score_matching.hpp>
@@ -13,7 +13,9 @@
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr.hpp>
 
+#include "loss/loss_gradient.hpp"
 #include "loss/tanh_model.hpp"
 #include "support/catch.hpp"
 
@@ -21,13 +23,9 @@ using namespace scoresde;
 
 namespace {
 
-using State64 = HostState<double>;
-
-State64 normal_state(Extents shape, NoiseDraw draw, double scale = 1) {
-  State64 x(shape);
-  backend(x).assign(x, std::span<const Term<State64>>{}, NoiseTerm{scale, draw});
-  return x;
-}
+using test::check_loss_gradient;
+using test::normal_state;
+using test::State64;
 
 /// The exact score of data N(0, deviation²·I), times one parameter θ: F = −θ·x/(mean²d² + std²).
 template <Sde S>
@@ -61,41 +59,6 @@ struct ScaledGaussianScore {
   }
 };
 
-/// Central differences of the loss in every weight, against backward.
-template <Sde S>
-void check_gradient(const S& sde, const DenoisingScoreMatching& loss) {
-  const Extents shape{3, 5};
-  const Noise noise{.seed = 5};
-  const State64 x0 = normal_state(shape, noise.draw(0), 0.5);
-  const TrainingDraws draws{.seed = 11, .step = 2};
-  LossWorkspace<State64> work(x0);
-  loss.draw_times(sde, draws.time(), work.times());
-  test::TanhModel<double, S> model(sde, {0.7, -0.4, 1.1, 0.2, -0.9});
-  const double value = loss(sde, model, x0, draws.noise(), work);
-  REQUIRE(value > 0);
-  std::vector<double> gradient(5, 0.0);
-  model.backward(work.output_gradient(), gradient);
-  for (std::size_t e = 0; e < 5; ++e) {
-    const double w = model.weights()[e];
-    // Rounding of the loss (1e-16 relative) over the step, and the step's square: both below 1e-8.
-    const double h = 1e-5;
-    model.weights()[e] = w + h;
-    const double above = loss(sde, model, x0, draws.noise(), work);
-    model.weights()[e] = w - h;
-    const double below = loss(sde, model, x0, draws.noise(), work);
-    model.weights()[e] = w;
-    CAPTURE(e, loss.likelihood_weighting, loss.reduce_mean);
-    CHECK(gradient[e] == Approx((above - below) / (2 * h)).epsilon(1e-6).margin(1e-8 * value));
-  }
-}
-
-template <Sde S>
-void check_all_gradients(const S& sde) {
-  for (const bool likelihood : {false, true})
-    for (const bool mean : {false, true})
-      check_gradient(sde, {.likelihood_weighting = likelihood, .reduce_mean = mean});
-}
-
 /// At the exact score r ~ N(0, mean²d²/V) element by element, and r is independent of x_t.
 template <Sde S>
 void check_minimiser(const S& sde, bool likelihood) {
@@ -128,9 +91,35 @@ void check_minimiser(const S& sde, bool likelihood) {
 }  // namespace
 
 TEST_CASE("the loss gradient equals finite differences for every SDE, weighting and reduction") {
-  check_all_gradients(VpSde{});
-  check_all_gradients(VeSde{});
-  check_all_gradients(SubVpSde{});
+  const auto check = [](const auto& sde) {
+    for (const bool likelihood : {false, true})
+      for (const bool mean : {false, true})
+        for (const double gamma : {5.0, std::numeric_limits<double>::infinity()})
+          check_loss_gradient(sde, DenoisingScoreMatching{.likelihood_weighting = likelihood,
+                                                          .reduce_mean = mean,
+                                                          .min_snr_gamma = gamma});
+  };
+  check(VpSde{});
+  check(VeSde{});
+  check(SubVpSde{});
+}
+
+TEST_CASE("min-SNR-gamma keeps the weight where noise prevails and lowers it near the data") {
+  const VpSde sde;
+  const Noise noise{.seed = 4};
+  const State64 x0 = normal_state({2, 6}, noise.draw(0));
+  LossWorkspace<State64> plain(x0), capped(x0);
+  test::TanhModel<double, VpSde> model(sde, {0.7, -0.4, 1.1, 0.2, -0.9, 0.1});
+  for (LossWorkspace<State64>* work : {&plain, &capped}) {
+    work->times()[0] = 0.01;
+    work->times()[1] = 0.8;
+  }
+  DenoisingScoreMatching{}(sde, model, x0, noise.draw(1), plain);
+  DenoisingScoreMatching{.min_snr_gamma = 5}(sde, model, x0, noise.draw(1), capped);
+  const double snr = std::exp(log_snr(sde, 0.01));
+  REQUIRE(snr > 50);
+  CHECK(capped.losses()[0] == Approx(5 / snr * plain.losses()[0]).epsilon(1e-12));
+  CHECK(capped.losses()[1] == plain.losses()[1]);
 }
 
 TEST_CASE("the exact score attains the closed-form minimum, where the gradient vanishes") {
@@ -233,6 +222,8 @@ TEST_CASE("the loss refuses an epsilon beyond the SDE's time and a batch of othe
   CHECK_THROWS_WITH((DenoisingScoreMatching{.epsilon = 1}.time(VpSde{}, 0.5)),
                     Catch::Contains("epsilon is 1") && Catch::Contains("[0, 1)"));
   CHECK_THROWS_AS((DenoisingScoreMatching{.epsilon = -0.1}.time(VpSde{}, 0.5)), Error);
+  CHECK_THROWS_WITH((DenoisingScoreMatching{.min_snr_gamma = 0}.check(VpSde{})),
+                    Catch::Contains("min_snr_gamma is 0"));
   const VpSde sde;
   test::TanhModel<double, VpSde> model(sde, {1, 1});
   LossWorkspace<State64> work(State64({2, 2}));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The losses of score_sde_pytorch, case by case as the files in the golden directory list them.
 #include <cmath>
+#include <concepts>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,6 +10,10 @@
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -26,29 +32,67 @@ const io::TensorFile::Tensor& tensor(const io::TensorFile& file, const std::stri
   return file.at(file.contains(name + "." + what) ? name + "." + what : what);
 }
 
+/// What a case gives beside its times.
+template <class T>
+struct Case {
+  HostState<T> x0, z;
+  std::vector<T> w;
+  LossWorkspace<HostState<T>> work;
+
+  Case(const io::TensorFile& file, const std::string& name, Extents shape)
+      : x0(shape, tensor(file, name, "batch").as<T>()),
+        z(shape, tensor(file, name, "z").as<T>()),
+        w(tensor(file, name, "w").as<T>()),
+        work(x0) {}
+};
+
 template <class T, Sde S>
-double loss_of(const io::TensorFile& file, const nlohmann::json& c, const S& sde) {
-  const auto name = c.at("name").get<std::string>();
-  const auto& batch = tensor(file, name, "batch");
-  const std::size_t samples = batch.shape.at(0);
-  const Extents shape{samples, batch.size() / samples};
-  const HostState<T> x0(shape, batch.as<T>()), z(shape, tensor(file, name, "z").as<T>());
+double continuous_loss(const io::TensorFile& file, const nlohmann::json& c, Case<T> at,
+                       const S& sde) {
   const DenoisingScoreMatching loss{.likelihood_weighting = c.at("likelihood_weighting"),
                                     .reduce_mean = c.at("reduce_mean")};
-  test::TanhModel<T, S> model(sde, tensor(file, name, "w").as<T>());
-  LossWorkspace<HostState<T>> work(x0);
-  const auto u = tensor(file, name, "u").as<double>();
-  for (std::size_t k = 0; k < samples; ++k) work.times()[k] = loss.time(sde, u.at(k));
-  return loss(sde, model, x0, z, work);
+  test::TanhModel<T, S> model(sde, at.w);
+  const auto u = tensor(file, c.at("name"), "u").template as<double>();
+  for (std::size_t k = 0; k < u.size(); ++k) at.work.times()[k] = loss.time(sde, u[k]);
+  return loss(sde, model, at.x0, at.z, at.work);
 }
 
+/// Labels of VE count from the most noise, those of VP from the least.
+template <class T, DiscreteSde S>
+double discrete_loss(const io::TensorFile& file, const nlohmann::json& c, Case<T> at,
+                     const S& sde) {
+  REQUIRE_FALSE(c.at("likelihood_weighting").get<bool>());
+  const DiscreteScoreMatching loss{.reduce_mean = c.at("reduce_mean")};
+  using Convention = nn::level_convention_of<S>;
+  test::TanhModel<T, S, Convention> model(sde, at.w);
+  const auto labels = tensor(file, c.at("name"), "labels").template as<double>();
+  for (std::size_t k = 0; k < labels.size(); ++k) {
+    const double level = std::derived_from<S, VeSde> ? 999 - labels[k] : labels[k];
+    at.work.times()[k] = sde.training_time(static_cast<std::size_t>(level));
+    CHECK(Convention{}.label(sde, at.work.times()[k]) == labels[k]);
+  }
+  return loss(sde, model, at.x0, at.z, at.work);
+}
+
+/// Each way there is to this case's loss.
 template <class T>
-double loss_of(const io::TensorFile& file, const nlohmann::json& c) {
-  const auto name = c.at("sde").get<std::string>();
-  if (name == "ve") return loss_of<T>(file, c, VeSde{});
-  if (name == "vp") return loss_of<T>(file, c, VpSde{});
-  REQUIRE(name == "subvp");
-  return loss_of<T>(file, c, SubVpSde{});
+std::vector<double> losses_of(const io::TensorFile& file, const nlohmann::json& c) {
+  const std::string name = c.at("name"), sde = c.at("sde");
+  const auto& batch = tensor(file, name, "batch");
+  const Extents shape{batch.shape.at(0), batch.size() / batch.shape.at(0)};
+  const Case<T> at(file, name, shape);
+  if (c.at("continuous").get<bool>()) {
+    if (sde == "ve") return {continuous_loss(file, c, at, VeSde{})};
+    if (sde == "vp") return {continuous_loss(file, c, at, VpSde{})};
+    REQUIRE(sde == "subvp");
+    return {continuous_loss(file, c, at, SubVpSde{})};
+  }
+  if (sde == "ve")
+    return {discrete_loss(file, c, at, DiscreteVeSde(1000)),
+            discrete_loss(file, c, at, SmldSde(1000))};
+  REQUIRE(sde == "vp");
+  return {discrete_loss(file, c, at, DiscreteVpSde(1000)),
+          discrete_loss(file, c, at, DdpmSde(linear_betas(1000)))};
 }
 
 /// The cases of a file that are losses: those that name a weighting.
@@ -63,22 +107,20 @@ std::vector<nlohmann::json> loss_cases(const io::TensorFile& file) {
 
 }  // namespace
 
-TEST_CASE("continuous losses equal score_sde's", "[golden]") {
+TEST_CASE("losses equal score_sde's", "[golden]") {
   std::size_t compared = 0;
   for (const auto& path : golden::files()) {
     const io::TensorFile file = io::read_safetensors(path);
     for (const auto& c : loss_cases(file)) {
       const auto name = c.at("name").get<std::string>();
-      if (!c.at("continuous").get<bool>()) {
-        WARN("skipped, a discrete loss: " << name);
-        continue;
-      }
       const double golden = file.at(name + ".loss").as<double>().at(0);
       CAPTURE(path.string(), name, golden);
-      CHECK(std::abs(loss_of<double>(file, c) - golden) <= 1e-10 * std::abs(golden));
-      CHECK(std::abs(loss_of<float>(file, c) - golden) <= 1e-4 * std::abs(golden));
+      for (const double loss : losses_of<double>(file, c))
+        CHECK(std::abs(loss - golden) <= 1e-10 * std::abs(golden));
+      for (const double loss : losses_of<float>(file, c))
+        CHECK(std::abs(loss - golden) <= 1e-4 * std::abs(golden));
       ++compared;
     }
   }
-  golden::require_cases(compared, "continuous losses");
+  golden::require_cases(compared, "losses");
 }

@@ -14,14 +14,16 @@
 
 namespace scoresde::test {
 
-/// Labels and score form are those of score networks over the SDE.
-template <class T, Sde S>
+/// Labels and score form are those of score networks over the SDE, by the convention's rules; an
+/// input scale is not asked for.
+template <class T, Sde S, class Convention = typename nn::convention_of<S>::type>
 class TanhModel {
  public:
   using Scalar = T;
   using X = HostState<T>;
 
-  TanhModel(S sde, std::vector<T> w) : sde_(std::move(sde)), w_(std::move(w)) {}
+  TanhModel(S sde, std::vector<T> w, Convention convention = {})
+      : sde_(std::move(sde)), w_(std::move(w)), convention_(convention) {}
 
   [[nodiscard]] std::span<const T> parameters() const { return w_; }
   [[nodiscard]] std::vector<T>& weights() { return w_; }
@@ -51,7 +53,7 @@ class TanhModel {
  private:
   S sde_;
   std::vector<T> w_;
-  typename nn::convention_of<S>::type convention_{};
+  Convention convention_;
   const X* x_ = nullptr;
   std::vector<T> factor_;
 };

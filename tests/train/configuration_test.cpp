@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <concepts>
+#include <cstddef>
 #include <string>
 #include <type_traits>
 
@@ -41,6 +43,69 @@ TEST_CASE("sub-VP and VE come back with their schedules") {
   CHECK(visit_sde(describe(SubVpSde({.beta_max = 12})), top) == 12);
 }
 
+TEST_CASE("SDE and convention of every kind of run come back from its configuration") {
+  const nn::UNetConfig network;
+  // What visit_score makes of a run: SDE, convention, and one number of each.
+  const auto found = [&](const auto& sde, const auto& loss) {
+    using Loss = std::remove_cvref_t<decltype(loss)>;
+    return visit_score(
+        run_configuration(network, sde, TrainingConfigurationWith<Loss>{.loss = loss}),
+        []<class S, class C>(const S& s, const C& c) -> std::string {
+          std::string text = std::same_as<C, nn::NoisePredictionAtTime>    ? "time "
+                             : std::same_as<C, nn::ScoreAtSigma>           ? "sigma "
+                             : std::same_as<C, nn::NoisePredictionAtLevel> ? "level "
+                             : std::same_as<C, nn::ScoreAtLevel>           ? "VE level "
+                                                                           : "karras ";
+          if constexpr (requires { c.sigma_data; })
+            return text + (c.sigma_data == 0.3 ? "0.3" : "");
+          if constexpr (requires { s.training_steps(); })
+            text += std::to_string(s.training_steps()) + " ";
+          if constexpr (std::same_as<S, VpSde>) text += "vp";
+          if constexpr (std::same_as<S, SubVpSde>) text += "subvp";
+          if constexpr (std::same_as<S, VeSde>) text += "ve";
+          return text;
+        });
+  };
+  CHECK(found(VpSde{}, DenoisingScoreMatching{}) == "time vp");
+  CHECK(found(SubVpSde{}, DenoisingScoreMatching{}) == "time subvp");
+  CHECK(found(VeSde{}, DenoisingScoreMatching{}) == "sigma ve");
+  CHECK(found(DiscreteVpSde(100), DiscreteScoreMatching{}) == "level 100 ");
+  CHECK(found(DiscreteVeSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
+  CHECK(found(SmldSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
+  CHECK(found(VpSde{}, KarrasLoss{.sigma_data = 0.3}) == "karras 0.3");
+  // A file from before there was a choice of losses.
+  CHECK(visit_score(describe(VpSde{}), [](const auto& sde, const auto&) { return sde.t_max(); }) ==
+        1);
+}
+
+TEST_CASE("the levels of a VP run come back as the chain of its betas") {
+  const DiscreteVpSde trained(100, {.beta_min = 0.2, .beta_max = 10});
+  nn::FlatConfig flat = describe(trained);
+  flat["training.loss"] = "discrete";
+  visit_score(flat, [&](const auto& sde, const auto&) {
+    if constexpr (DiscreteSde<std::remove_cvref_t<decltype(sde)>>)
+      for (std::size_t i = 0; i < 100; ++i)
+        REQUIRE(sde.marginal_prob(sde.training_time(i)).std ==
+                Approx(trained.training_marginal(trained.training_time(i)).std).epsilon(1e-12));
+    else
+      FAIL("a continuous SDE came back");
+  });
+}
+
+TEST_CASE("a network of discrete levels is not given to a continuous SDE") {
+  const auto ignore = [](const auto&...) {};
+  nn::FlatConfig flat = describe(DiscreteVpSde(100));
+  flat["training.loss"] = "discrete";
+  CHECK_THROWS_WITH(visit_sde(flat, ignore), Catch::Contains("trained on discrete levels"));
+  flat["sde.name"] = "subvp";
+  CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("'subvp'"));
+  flat["training.loss"] = "hinge";
+  CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("'hinge'"));
+  flat = describe(VpSde{});
+  flat["training.loss"] = "discrete";
+  CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("no sde.training_steps"));
+}
+
 TEST_CASE("different settings have different texts") {
   const TrainingConfiguration plain{};
   TrainingConfiguration other{};
@@ -48,6 +113,9 @@ TEST_CASE("different settings have different texts") {
   CHECK(describe(plain) != describe(other));
   other = {};
   other.loss.likelihood_weighting = true;
+  CHECK(describe(plain) != describe(other));
+  other = {};
+  other.loss.min_snr_gamma = 5;
   CHECK(describe(plain) != describe(other));
   other = {};
   other.optimizer.epsilon = 1e-7;

@@ -6,6 +6,12 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/mlp.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/train/trainer.hpp>
@@ -33,25 +39,70 @@ double mean_loss(Trainer& trainer, const std::vector<float>& images, int steps) 
   return sum / steps;
 }
 
-template <class S>
-double loss_ratio(const S& sde, bool reduce_mean) {
-  TrainingConfiguration configuration = test::tiny_training();
-  configuration.loss.reduce_mean = reduce_mean;
-  test::TinyTrainer<float, S> trainer(nn::unet(test::tiny_network()), sde, configuration, 16);
+/// What that many steps on the same sixteen pictures make of a loss.
+template <class S, class Loss>
+double loss_ratio(const nn::Graph& graph, const S& sde, const Loss& loss, int steps = 200) {
+  const TrainingConfiguration usual = test::tiny_training();
+  const TrainingConfigurationWith<Loss> configuration{
+      .seed = usual.seed, .loss = loss, .optimizer = usual.optimizer, .ema = usual.ema};
+  Trainer<eigen::Ops<float>, S, Loss> trainer(graph, sde, configuration, 16);
   const auto images = tiny_images<float>(16);
   const double before = mean_loss(trainer, images, 10);
-  mean_loss(trainer, images, 180);
+  mean_loss(trainer, images, steps - 20);
   return mean_loss(trainer, images, 10) / before;
 }
+
+nn::Graph tiny_unet() { return nn::unet(test::tiny_network()); }
+
+/// Seconds become milliseconds where the network is not what is tried.
+nn::Graph tiny_mlp() { return nn::mlp({.dim = 64, .width = 48, .depth = 1}); }
 
 }  // namespace
 
 TEST_CASE("a tiny network learns sixteen pictures: the loss falls below a third") {
   // An untrained network predicts nothing, a loss of 1 per element for VP; 200 updates reach 0.15.
-  CHECK(loss_ratio(VpSde{}, true) < 1.0 / 3);
+  CHECK(loss_ratio(tiny_unet(), VpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 1.0 / 3);
 }
 
-TEST_CASE("a sub-VP run learns as well") { CHECK(loss_ratio(SubVpSde{}, true) < 0.5); }
+TEST_CASE("a sub-VP run learns as well") {
+  CHECK(loss_ratio(tiny_unet(), SubVpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 0.5);
+}
+
+TEST_CASE("a VE run learns, its network told sigma and divided by it") {
+  const nn::Graph graph =
+      nn::mlp({.dim = 64, .width = 48, .depth = 1, .fourier_scale = 1, .scale_by_sigma = true});
+  CHECK(loss_ratio(graph, VeSde{}, DenoisingScoreMatching{}) < 0.5);
+}
+
+TEST_CASE("a run with likelihood weighting learns") {
+  const DenoisingScoreMatching loss{.likelihood_weighting = true, .epsilon = 1e-2};
+  CHECK(loss_ratio(tiny_mlp(), VpSde{}, loss) < 0.5);
+}
+
+TEST_CASE("a run on DDPM's levels learns") {
+  const DdpmSde sde(linear_betas(1000));
+  CHECK(loss_ratio(tiny_mlp(), sde, DiscreteScoreMatching{.reduce_mean = true}) < 0.5);
+}
+
+TEST_CASE("a run on SMLD's levels learns, its network divided by the label's sigma") {
+  nn::UNetConfig network = test::tiny_network();
+  network.scale_by_sigma = true;
+  CHECK(loss_ratio(nn::unet(network), SmldSde(1000), DiscreteScoreMatching{}, 100) < 0.5);
+}
+
+TEST_CASE("a run with Karras's loss and preconditioning learns") {
+  CHECK(loss_ratio(tiny_mlp(), KarrasSde{}, KarrasLoss{}) < 0.5);
+}
+
+TEST_CASE("a preconditioning of another sigma_data than the loss's is refused") {
+  using Karras = Trainer<eigen::Ops<float>, KarrasSde, KarrasLoss>;
+  const nn::Graph graph = nn::unet(test::tiny_network());
+  const TrainingConfigurationWith<KarrasLoss> configuration{.loss = {.sigma_data = 0.25}};
+  CHECK_NOTHROW(Karras(graph, KarrasSde{}, configuration, 4));
+  CHECK_THROWS_WITH(
+      Karras(graph, KarrasSde{}, configuration, nn::KarrasPreconditioned{.sigma_data = 0.5}, 4),
+      Catch::Contains("sigma_data is 0.25 in the loss and 0.5"));
+}
 
 TEST_CASE("a batch beyond the network's is accumulated to the same update") {
   auto whole = tiny_trainer<double>(8), parts = tiny_trainer<double>(2);

@@ -75,8 +75,19 @@ class BackwardPass {
     run_.ops.attention_backward(in(node, 0), in(node, 1), in(node, 2), run_.kept(node_), dy(node),
                                 dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
   }
-  void execute(const Node& node, const node::Silu&) {
-    run_.ops.silu_backward(in(node), dy(node), dx(node));
+  void execute(const Node&, const node::FourierEmbedding&) {}
+  void execute(const Node& node, const node::ClassEmbedding& op) {
+    if (T* table = parameter_gradient(op.weights.weight); table != nullptr)
+      run_.ops.class_embedding_backward(run_.classes, dy(node), table);
+  }
+  void execute(const Node& node, const node::Activation& op) {
+    run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
+  }
+  void execute(const Node& node, const node::Fir& op) {
+    run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::DivideBySigma&) {
+    run_.ops.scale_samples_backward(dy(node), run_.factors, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));
@@ -94,7 +105,10 @@ class BackwardPass {
     run_.ops.affine_backward(dy(node), op.scale, dx(node));
   }
   void execute(const Node& node, const node::Dropout& op) {
-    run_.ops.dropout_backward(dy(node), op.rate, dropout_draw(draw_, op.ordinal), dx(node));
+    if (run_.plan.dropped(node))
+      run_.ops.affine_backward(dy(node), 1.0, dx(node));
+    else
+      run_.ops.dropout_backward(dy(node), op.rate, dropout_draw(draw_, op.ordinal), dx(node));
   }
 
   const Run<Ops>& run_;

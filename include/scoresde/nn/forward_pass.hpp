@@ -34,7 +34,9 @@ struct Run {
   T* workspace;
   std::span<T> scratch;
   const T* parameters;
-  std::size_t n;  ///< samples of this run
+  std::size_t n;                           ///< samples of this run
+  std::span<const double> factors;         ///< 1/σ(label) of each, where the graph divides by σ
+  std::span<const std::uint32_t> classes;  ///< of each, where the graph embeds them
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -59,7 +61,7 @@ class ForwardPass {
 
   void operator()() {
     const auto& nodes = run_.graph.nodes();
-    if (run_.plan.mode() == Mode::training) {  // the backward pass reads the input again
+    if (differentiates(run_.plan.mode())) {  // the backward pass reads the input again
       const Tensor input = run_.graph.input();
       run_.ops.affine(View<const T>{x_, run_.shape(input)}, 1.0, 0.0,
                       View<T>{run_.workspace + run_.plan.activation(input), run_.shape(input)});
@@ -102,7 +104,21 @@ class ForwardPass {
     run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.kept(node_),
                        run_.scratch);
   }
-  void execute(const Node& node, const node::Silu&) { run_.ops.silu(in(node), out(node)); }
+  void execute(const Node& node, const node::Activation& op) {
+    run_.ops.activation(op.function, in(node), out(node));
+  }
+  void execute(const Node& node, const node::Fir& op) {
+    run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
+  }
+  void execute(const Node& node, const node::FourierEmbedding& op) {
+    run_.ops.fourier_embedding(labels_, run_.parameter(op.weights.weight), out(node));
+  }
+  void execute(const Node& node, const node::ClassEmbedding& op) {
+    run_.ops.class_embedding(run_.classes, run_.parameter(op.weights.weight), out(node));
+  }
+  void execute(const Node& node, const node::DivideBySigma&) {
+    run_.ops.scale_samples(in(node), run_.factors, out(node));
+  }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
   }

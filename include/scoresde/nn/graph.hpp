@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -46,7 +47,24 @@ struct GroupNorm {
   Weights weights;
 };
 struct Attention {};  ///< inputs: q, k, v
-struct Silu {};
+struct Activation {
+  nn::Activation function = nn::Activation::swish;
+};
+struct Fir {
+  nn::Fir filter;
+};
+struct FourierEmbedding {
+  Weights weights;
+};
+struct ClassEmbedding {
+  Weights weights;
+  std::size_t count = 0;  ///< classes
+};
+/// x/σ(label) for each sample; the labels are σ, or indices of `count` levels from σ_max down.
+struct DivideBySigma {
+  std::size_t count = 0;
+  double sigma_min = 0, sigma_max = 0;
+};
 struct UpsampleNearest {};
 struct DownsampleMean {};
 struct Concatenate {};  ///< inputs: the first channels, the last channels
@@ -64,8 +82,9 @@ struct Dropout {
 
 using Operation =
     std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
-                 node::Attention, node::Silu, node::UpsampleNearest, node::DownsampleMean,
-                 node::Concatenate, node::SumScaled, node::Affine, node::Dropout>;
+                 node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
+                 node::Fir, node::Concatenate, node::SumScaled, node::Affine, node::Dropout,
+                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma>;
 
 /// One operation, its operands and its result.
 struct Node {
@@ -79,6 +98,9 @@ struct ConvolutionSpec {
   std::string name;  ///< parameters are name.weight, name.bias (input_major: name.W, name.b)
   std::size_t out_channels = 0;
   std::size_t kernel = 3;
+  std::size_t stride = 1;
+  /// Zeros above and left, below and right; (kernel − 1)/2 on both sides keeps the extents.
+  std::optional<std::array<std::size_t, 2>> pads{};
   double scale = 1;  ///< of variance_scaling
   bool input_major = false;
 };
@@ -106,6 +128,27 @@ class Graph {
     return append(node::PositionalEmbedding{}, {}, {1, channels, 1, 1});
   }
 
+  /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
+  /// drawn once, N(0, scale²), and not trained.
+  Tensor fourier_embedding(const std::string& name, std::size_t channels, double scale) {
+    detail::require(channels >= 2 && channels % 2 == 0, "fourier embedding: ", channels,
+                    " channels; there must be an even number of at least 2");
+    const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
+    return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
+  }
+
+  /// A row of a learned table for each of `count` classes, zeros for no class. Parameter:
+  /// name.weight, N(0, 1).
+  Tensor class_embedding(const std::string& name, std::size_t count, std::size_t channels) {
+    detail::require(count > 0, name, ": there are 0 classes; there must be one at least");
+    const Weights weights{parameters_.add(name + ".weight", {count, channels}, normal(1))};
+    return append(node::ClassEmbedding{weights, count}, {}, {1, channels, 1, 1});
+  }
+
+  Tensor divide_by_sigma(Tensor x, const node::DivideBySigma& levels) {
+    return append(levels, {x}, shape(x));
+  }
+
   /// The parameters of a convolution of x. Called before, it fixes their place in the flat buffer;
   /// the convolution of that name then takes them.
   Weights convolution_weights(Tensor x, const ConvolutionSpec& spec) {
@@ -124,7 +167,7 @@ class Graph {
             parameters_.add(bias, {out}, constant(0))};
   }
 
-  /// A convolution with stride 1 that keeps the extents.
+  /// A convolution; it keeps the extents unless the spec says otherwise.
   Tensor convolution(Tensor x, const ConvolutionSpec& spec) { return convolve({x}, spec); }
   /// The same plus a bias per sample and channel, (out_channels, 1, 1) per sample.
   Tensor convolution(Tensor x, Tensor channel_bias, const ConvolutionSpec& spec) {
@@ -159,7 +202,10 @@ class Graph {
     require_same(q, v, "attention");
     return append(node::Attention{}, {q, k, v}, shape(q));
   }
-  Tensor silu(Tensor x) { return append(node::Silu{}, {x}, shape(x)); }
+  Tensor activation(Tensor x, nn::Activation function) {
+    return append(node::Activation{function}, {x}, shape(x));
+  }
+  Tensor silu(Tensor x) { return activation(x, nn::Activation::swish); }
 
   Tensor upsample_nearest(Tensor x) {
     const Shape in = shape(x);
@@ -171,6 +217,17 @@ class Graph {
     detail::require(in.h % 2 == 0 && in.w % 2 == 0, "downsample: ", in.h, "×", in.w,
                     " has an odd extent; choose image_size divisible by 2^(levels − 1)");
     return append(node::DownsampleMean{}, {x}, {1, in.c, in.h / 2, in.w / 2});
+  }
+
+  /// Throws Error where the filter is wider than the padded image.
+  Tensor fir(Tensor x, const nn::Fir& filter) {
+    const Shape in = shape(x);
+    for (const std::size_t extent : {in.h, in.w})
+      detail::require(
+          static_cast<std::ptrdiff_t>(extent * filter.up) + filter.pad_before + filter.pad_after >=
+              static_cast<std::ptrdiff_t>(filter.count),
+          "fir: ", filter.count, " taps do not fit an image of ", in.h, "×", in.w);
+    return append(node::Fir{filter}, {x}, filter.output(in));
   }
 
   Tensor concatenate(Tensor a, Tensor b) {
@@ -211,8 +268,13 @@ class Graph {
 
   Tensor convolve(std::vector<Tensor> inputs, const ConvolutionSpec& spec) {
     const Shape in = shape(inputs.front());
-    const std::size_t pad = (spec.kernel - 1) / 2;
-    const nn::Convolution conv{in.c, spec.out_channels, spec.kernel, 1, pad, pad, spec.input_major};
+    const std::size_t same = (spec.kernel - 1) / 2;
+    const auto [before, after] = spec.pads.value_or(std::array{same, same});
+    for (const std::size_t extent : {in.h, in.w})
+      detail::require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
+                      spec.kernel, " does not fit an image of ", in.h, "×", in.w);
+    const nn::Convolution conv{in.c,  spec.out_channels, spec.kernel, spec.stride, before,
+                               after, spec.input_major};
     const Weights weights = convolution_weights(inputs.front(), spec);
     return append(node::Convolution{conv, weights}, std::move(inputs), conv.output(in));
   }

@@ -7,8 +7,10 @@
 /// on a GPU).
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include <scoresde/noise/noise.hpp>
@@ -57,12 +59,43 @@ struct Convolution {
   }
 };
 
+/// SiLU (swish) x/(1 + e^{−x}); ELU x or e^x − 1; ReLU max(x, 0); leaky ReLU x or x/5, as
+/// score_sde's names swish, elu, relu and lrelu.
+enum class Activation { swish, elu, relu, leaky_relu };
+
+/// A separable FIR filter with changes of resolution: zeros between the pixels, zeros around, a
+/// convolution with the taps in either direction, every `down`-th value kept. Negative pads crop.
+struct Fir {
+  static constexpr std::size_t max_taps = 12;
+  std::array<double, max_taps> taps{};
+  std::size_t count = 1;
+  std::size_t up = 1, down = 1;
+  std::ptrdiff_t pad_before = 0, pad_after = 0;
+
+  [[nodiscard]] constexpr Shape output(const Shape& x) const {
+    const auto extent = [&](std::size_t e) {
+      const auto padded = static_cast<std::ptrdiff_t>(e * up) + pad_before + pad_after;
+      return static_cast<std::size_t>(padded - static_cast<std::ptrdiff_t>(count)) / down + 1;
+    };
+    return {x.n, x.c, extent(x.h), extent(x.w)};
+  }
+  /// The transposed map, which carries gradients back; its pad_after is the shape's to say.
+  [[nodiscard]] constexpr Fir adjoint() const {
+    Fir other{{}, count, down, up, static_cast<std::ptrdiff_t>(count) - 1 - pad_before, 0};
+    for (std::size_t i = 0; i < count; ++i) other.taps[i] = taps[count - 1 - i];
+    return other;
+  }
+};
+
 /// Group normalisation over c/groups channels and all pixels, optionally followed by SiLU.
 struct GroupNorm {
   std::size_t groups = 1;
   double epsilon = 1e-6;
   bool silu = true;
 };
+
+/// The class of a sample that is told none.
+inline constexpr std::uint32_t no_class = 0xffffffff;
 
 /// The operations. T is the scalar of activations and parameters; `scratch` is at least as long as
 /// the matching *_scratch function says and may hold anything before and after the call.
@@ -73,8 +106,9 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
                               Gradient<typename Ops::Scalar> gradient,
                               std::span<typename Ops::Scalar> scratch,
                               const Convolution& convolution, const GroupNorm& norm,
-                              std::span<const double> labels, double real, NoiseDraw draw,
-                              std::size_t count, Shape shape) {
+                              std::span<const double> labels,
+                              std::span<const std::uint32_t> classes, double real, NoiseDraw draw,
+                              std::size_t count, Shape shape, Activation function, const Fir& fir) {
   typename Ops::Buffer;  // .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
 
@@ -101,9 +135,13 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
   ops.attention(in, in, in, out, memory, scratch);
   ops.attention_backward(in, in, in, parameter, in, gradient, gradient, gradient, scratch);
 
-  ops.silu(in, out);  // y ← x / (1 + e^{−x})
-  ops.silu_backward(in, in, gradient);
-  ops.upsample_nearest(in, out);  // each pixel becomes 2×2
+  ops.activation(function, in, out);
+  ops.activation_backward(function, in, in, gradient);  // x, dy to dx
+  // Scratch: of x's and y's shapes
+  { ops.fir_scratch(fir, shape, shape) } -> std::same_as<std::size_t>;
+  ops.fir(fir, in, out, scratch);
+  ops.fir_backward(fir, in, shape, gradient, scratch);  // dy, the shape of x, to dx
+  ops.upsample_nearest(in, out);                        // each pixel becomes 2×2
   ops.upsample_nearest_backward(in, gradient);
   ops.downsample_mean(in, out);  // each 2×2 becomes its mean
   ops.downsample_mean_backward(in, gradient);
@@ -113,6 +151,13 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
   ops.sum_scaled_backward(in, real, gradient, gradient);
   ops.affine(in, real, real, out);  // y ← scale·x + shift
   ops.affine_backward(in, real, gradient);
+  ops.scale_samples(in, labels, out);  // y[n] ← factor[n]·x[n], one factor per sample
+  ops.scale_samples_backward(in, labels, gradient);
+  // y[n] ← (sin(2π wᵢ ln σ), cos(2π wᵢ ln σ)) of labels σ, with c/2 frequencies w; h = w = 1
+  ops.fourier_embedding(labels, parameter, out);
+  // y[n] ← row class[n] of a table of rows of y's channels, zeros for no_class; dtable[class[n]] +=
+  ops.class_embedding(classes, parameter, out);
+  ops.class_embedding_backward(classes, in, memory);
   // y[n] ← (sin(label ωᵢ), cos(label ωᵢ)), ωᵢ = 10000^{−i/(c/2 − 1)}, i < c/2; h = w = 1
   ops.positional_embedding(labels, out);
   // inverted dropout at a rate: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0

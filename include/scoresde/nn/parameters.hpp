@@ -28,21 +28,26 @@ using scoresde::detail::require;
 
 namespace scoresde::nn {
 
-/// U(center − bound, center + bound); a bound of zero is a constant.
+/// U(center − bound, center + bound), or N(0, deviation²) where the deviation is not zero; a bound
+/// of zero is a constant.
 struct Initialization {
   double center = 0;
   double bound = 0;
+  double deviation = 0;
 };
 
 /// Constant start: 0 for biases, 1 for the gains of normalisations.
-[[nodiscard]] constexpr Initialization constant(double value) { return {value, 0}; }
+[[nodiscard]] constexpr Initialization constant(double value) { return {value, 0, 0}; }
+
+/// N(0, deviation²).
+[[nodiscard]] constexpr Initialization normal(double deviation) { return {0, 0, deviation}; }
 
 /// Variance scaling, fan-average, uniform. `scale` 0 gives nearly zero weights, so that a block
 /// starts as its shortcut and still passes gradients.
 [[nodiscard]] inline Initialization variance_scaling(double scale, std::size_t fan_in,
                                                      std::size_t fan_out) {
   const double variance = (scale == 0 ? 1e-10 : scale) * 2.0 / double(fan_in + fan_out);
-  return {0, std::sqrt(3.0 * variance)};
+  return {0, std::sqrt(3.0 * variance), 0};
 }
 
 /// One tensor of parameters at [offset, offset + size) of the flat buffer, row-major.
@@ -51,17 +56,19 @@ struct Parameter {
   std::vector<std::size_t> shape;
   std::size_t offset = 0, size = 0;
   Initialization initialization{};
+  bool trainable = true;  ///< false: drawn once; its gradient stays zero
 };
 
 /// All parameters of a network in the order of the flat buffer.
 class ParameterTable {
  public:
   /// Appends a tensor and returns its index. Throws Error when the name is taken.
-  std::size_t add(std::string name, std::vector<std::size_t> shape, Initialization start) {
+  std::size_t add(std::string name, std::vector<std::size_t> shape, Initialization start,
+                  bool trainable = true) {
     detail::require(!contains(name), "parameter table: the name '", name, "' is taken");
     std::size_t count = 1;
     for (const std::size_t extent : shape) count *= extent;
-    entries_.push_back({std::move(name), std::move(shape), size_, count, start});
+    entries_.push_back({std::move(name), std::move(shape), size_, count, start, trainable});
     size_ += count;
     return entries_.size() - 1;
   }
@@ -70,6 +77,13 @@ class ParameterTable {
   [[nodiscard]] const Parameter& operator[](std::size_t index) const { return entries_[index]; }
   /// Scalars in the flat buffer.
   [[nodiscard]] std::size_t size() const { return size_; }
+
+  /// Scalars that training changes: what is published as a network's number of parameters.
+  [[nodiscard]] std::size_t trainable_size() const {
+    std::size_t sum = 0;
+    for (const Parameter& p : entries_) sum += p.trainable ? p.size : 0;
+    return sum;
+  }
 
   [[nodiscard]] bool contains(std::string_view name) const { return locate(name) != nullptr; }
 
@@ -109,7 +123,14 @@ void initialize(const ParameterTable& table, std::span<T> parameters, std::uint6
   for (std::size_t i = 0; i < table.entries().size(); ++i) {
     const Parameter& p = table[i];
     const auto values = parameters.subspan(p.offset, p.size);
-    const auto [center, bound] = p.initialization;
+    const auto [center, bound, deviation] = p.initialization;
+    if (deviation != 0) {
+      std::vector<float> z(values.size());
+      fill_normal(z, noise.draw(i), 0, 0);
+      for (std::size_t e = 0; e < values.size(); ++e)
+        values[e] = static_cast<T>(deviation * static_cast<double>(z[e]));
+      continue;
+    }
     if (bound == 0) {
       std::fill(values.begin(), values.end(), static_cast<T>(center));
       continue;

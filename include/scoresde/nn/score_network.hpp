@@ -1,95 +1,28 @@
 // SPDX-License-Identifier: MIT
 /// ScoreNetwork: a network, its parameters and an SDE as a score model over contiguous host states.
 ///
-///   VP, sub-VP: label 999·t, ∇log p_t(x) ≈ −F(x, 999·t)/std(t)     (F predicts the noise)
-///   VE:         label σ(t),  ∇log p_t(x) ≈ F(x, σ(t))
+///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), appendix C and G: the continuous conventions of score_sde.
-/// A convention may also scale x on its way into the network: Karras's does
-/// (score/preconditioning.hpp).
+/// label, p, q and c are the convention's (nn/label_convention.hpp). Song et al. 2021
+/// (arXiv:2011.13456), appendix C and G.
 #pragma once
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/network.hpp>
-#include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/sde/with_prior_mean.hpp>
 
 namespace scoresde::nn {
-
-/// The network is told label_scale·t and predicts the noise: score = −F/std.
-struct NoisePredictionAtTime {
-  double label_scale = 999;
-
-  /// Throws Error for t outside [0, T].
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    scoresde::detail::require_time("score network", t, sde.t_max());
-    return label_scale * t;
-  }
-  /// Throws Error where std(t) = 0.
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    const double std = sde.marginal_prob(t).std;
-    scoresde::detail::require(std > 0, "noise prediction: std is ", std, " at time ", t,
-                              "; the score needs a time at which it is positive");
-    return {0, -1 / std};
-  }
-};
-
-/// The network is told std(t), which is σ(t) for VE, and gives the score itself.
-struct ScoreAtSigma {
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    return sde.marginal_prob(t).std;
-  }
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S&, double) const {
-    return {0, 1};
-  }
-};
-
-/// The network is told c_noise, gets c_in·x and gives Karras's F.
-struct KarrasPreconditioned {
-  double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
-
-  void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
-  /// Throws Error where std(t) = 0, and so do the others.
-  template <Sde S>
-  [[nodiscard]] double label(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).noise;
-  }
-  template <Sde S>
-  [[nodiscard]] double input_scale(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).in;
-  }
-  template <Sde S>
-  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    return karras_score_form(sde.marginal_prob(t), sigma_data);
-  }
-};
-
-/// The continuous convention of score_sde for an SDE; specialise it for an SDE of your own.
-template <Sde S>
-struct convention_of {
-  using type = NoisePredictionAtTime;
-};
-template <>
-struct convention_of<VeSde> {
-  using type = ScoreAtSigma;
-};
-template <Sde S>
-struct convention_of<WithPriorMean<S>> : convention_of<S> {};
 
 /// A state whose elements lie one after another in host memory, element e of sample k at k·dim + e.
 template <class X>
@@ -98,12 +31,18 @@ concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
   *out.data() = *x.data();
 };
 
-/// Models ScoreModel, PerSampleScoreModel and TrainableScoreModel over every ContiguousHostState;
+/// Models ScoreModel, PerSampleScoreModel, TrainableScoreModel and DifferentiableScoreModel over
+/// every ContiguousHostState;
 /// where its scalar is not the network's, or the convention scales x, values pass through a buffer
 /// of one network batch. Refers to the network and to the parameters, which must outlive it. Not
 /// for two threads at once.
 template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ScoreNetwork {
+  static_assert(convention_fits<Convention, S>,
+                "ScoreNetwork: a network of discrete levels cannot be asked for the times of a "
+                "continuous SDE; it needs one with training_steps() and training_time(i): DdpmSde, "
+                "SmldSde, DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)");
+
  public:
   using Scalar = typename Ops::Scalar;
 
@@ -146,8 +85,34 @@ class ScoreNetwork {
     evaluate_parts(x, output, [&](std::size_t k) { return tell(times[k]); });
   }
 
+  /// out ← vᵀ ∂F/∂x at (x, t), for a network in a mode that differentiates: Mode::differentiation,
+  /// as training drops out. Throws Error in inference mode, and as evaluate does.
+  template <ContiguousHostState X>
+  void vjp(const X& x, double t, const X& v, X& out) {
+    const auto [samples, dim] = checked_extents(x, out);
+    static_cast<void>(checked_extents(x, v));
+    const Told told = tell(t);
+    result_.resize(network_->batch() * dim);
+    cotangent_.resize(network_->batch() * dim);
+    evaluated_ = 0;
+    for (std::size_t first = 0; first < samples; first += network_->batch()) {
+      const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
+      forward_part(
+          x, first, count, [told](std::size_t) { return told; }, result_.data());
+      convert(v.data() + first * dim, cotangent_.data(), size);
+      network_->backward(parameters_, {cotangent_.data(), size}, {}, {result_.data(), size});
+      const auto scale = static_cast<Scalar>(told.scale);
+      for (std::size_t i = 0; i < size; ++i) result_[i] *= scale;
+      convert(result_.data(), out.data() + first * dim, size);
+    }
+  }
+
   /// Names the dropout masks of the following evaluations; a network in inference mode drops none.
   void set_dropout(NoiseDraw draw) { dropout_ = draw; }
+
+  /// Names the class of each sample of the following evaluations, or nn::no_class; empty: no class
+  /// for any. The values must outlive the evaluations.
+  void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
   /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must have fitted the
   /// network at once. Throws Error when it did not, and on a network in inference mode.
@@ -188,22 +153,32 @@ class ScoreNetwork {
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
-      for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
-      NoiseDraw dropout = dropout_;
-      dropout.first_sample += static_cast<std::uint32_t>(first);
-      const auto in = scaled(x.data() + first * dim, count, dim,
-                             [&](std::size_t k) { return told_of(first + k).scale; });
-      const std::span<const double> labels(labels_.data(), count);
       if constexpr (same_scalar<X>) {
-        network_->forward(parameters_, in, labels, {output.data() + first * dim, count * dim},
-                          dropout);
+        forward_part(x, first, count, told_of, output.data() + first * dim);
       } else {
         result_.resize(network_->batch() * dim);
-        network_->forward(parameters_, in, labels, {result_.data(), count * dim}, dropout);
+        forward_part(x, first, count, told_of, result_.data());
         convert(result_.data(), output.data() + first * dim, count * dim);
       }
     }
     evaluated_ = samples;
+  }
+
+  /// y ← F of `count` samples of x from the `first`, as the network is to be told of them.
+  template <class X, class ToldOf>
+  void forward_part(const X& x, std::size_t first, std::size_t count, const ToldOf& told_of,
+                    Scalar* y) {
+    const auto [samples, dim] = extents(x);
+    scoresde::detail::require(classes_.empty() || classes_.size() == samples,
+                              "score network: ", classes_.size(), " classes for ", samples,
+                              " samples");
+    for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
+    NoiseDraw dropout = dropout_;
+    dropout.first_sample += static_cast<std::uint32_t>(first);
+    const auto in = scaled(x.data() + first * dim, count, dim,
+                           [&](std::size_t k) { return told_of(first + k).scale; });
+    network_->forward(parameters_, in, {labels_.data(), count}, {y, count * dim}, dropout,
+                      classes_.empty() ? classes_ : classes_.subspan(first, count));
   }
 
   template <class X>
@@ -256,7 +231,8 @@ class ScoreNetwork {
   S sde_;
   Convention convention_;
   std::vector<double> labels_;
-  std::vector<Scalar> staging_, result_;
+  std::vector<Scalar> staging_, result_, cotangent_;
+  std::span<const std::uint32_t> classes_;
   NoiseDraw dropout_{};
   std::size_t evaluated_ = 0;
 };

@@ -1,54 +1,50 @@
 // SPDX-License-Identifier: MIT
-/// The U-Net of DDPM++, as a graph: the one text of the architecture for every backend.
+/// The U-Nets of DDPM, DDPM++ and NCSN++, as a graph: the one text of the architecture for every
+/// backend.
 ///
-/// Down: per level num_res_blocks residual blocks, attention at the listed resolutions, a halving
-/// block. Middle: block, attention, block. Up: per level num_res_blocks + 1 blocks that each take
-/// back one kept tensor, attention once at the end, a doubling block. Ronneberger et al. 2015,
-/// arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239, appendix B; Song et al. 2021,
-/// arXiv:2011.13456, appendix H. Modules are numbered as score_sde_pytorch numbers them.
+/// Down: per level num_res_blocks residual blocks, each followed by attention at the listed
+/// resolutions, and a halving. Middle: block, attention, block. Up: per level num_res_blocks + 1
+/// blocks that each take back one kept tensor, attention at the end or after each, a doubling.
+/// NCSN++ may feed an image pyramid into the way down (progressive_input) and gather one on the way
+/// up (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239,
+/// appendix B; Song et al. 2021, arXiv:2011.13456, appendix H. Modules are numbered as
+/// score_sde_pytorch numbers them.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
+#include <scoresde/nn/layers/resampling.hpp>
 #include <scoresde/nn/layers/residual_block.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
+#include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
 
 namespace scoresde::nn {
 
 namespace detail {
 
-inline void require_knob(const char* knob, const std::string& value, const char* allowed) {
-  require(value == allowed, "unet: ", knob, " is '", value, "'; this network supports '", allowed,
-          "'");
-}
-inline void require_knob(const char* knob, bool value, bool allowed) {
-  require(value == allowed, "unet: ", knob, " is ", value ? "true" : "false",
-          "; this network supports ", allowed ? "true" : "false");
-}
-
-inline void check_extents(const UNetConfig& c) {
-  require(c.nf >= 4 && c.nf % 4 == 0, "unet: nf is ", c.nf,
-          "; it must be a positive multiple of 4 (groups of four channels)");
-  require(!c.ch_mult.empty(), "unet: ch_mult is empty; it must name a factor for each level");
-  for (const std::size_t factor : c.ch_mult)
-    require(factor > 0, "unet: ch_mult has a factor of 0; all must be positive");
-  require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
-  require(c.num_channels > 0, "unet: num_channels is 0; it must be positive");
-  require(c.ch_mult.size() < 32, "unet: ch_mult has ", c.ch_mult.size(), " levels; at most 31");
-  const std::size_t halvings = std::size_t{1} << (c.ch_mult.size() - 1);
-  require(c.image_size > 0 && c.image_size % halvings == 0, "unet: image_size is ", c.image_size,
-          "; with ", c.ch_mult.size(), " levels it must be a positive multiple of ", halvings);
-  require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
-  require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
-          "; it must be in [0, 1)");
+/// The settings that all blocks of this configuration share, but for the embedding.
+[[nodiscard]] inline BlockSettings block_settings(const UNetConfig& c) {
+  const bool ddpm = c.name == "ddpm";
+  BlockSettings settings{.embedding = {},
+                         .activation = activation_of(c.nonlinearity),
+                         .dropout = c.dropout,
+                         .init_scale = ddpm ? 0 : c.init_scale,
+                         .skip_rescale = !ddpm && c.skip_rescale,
+                         .fixed_groups = ddpm ? std::size_t{32} : 0,
+                         .epsilon = c.norm_eps,
+                         .fir = {}};
+  if (!ddpm && c.fir) settings.fir = c.fir_kernel;
+  return settings;
 }
 
 /// Walks the architecture and numbers the modules.
@@ -56,93 +52,164 @@ class UNetBuilder {
  public:
   explicit UNetBuilder(const UNetConfig& config)
       : config_(config),
-        graph_(config.num_channels, config.image_size, config.image_size),
-        settings_{.embedding = {},
-                  .dropout = config.dropout,
-                  .init_scale = config.init_scale,
-                  .skip_rescale = config.skip_rescale} {}
+        graph_(config.num_channels, config.height(), config.width()),
+        settings_(block_settings(config)),
+        ddpm_blocks_(config.name == "ddpm" || config.resblock_type == "ddpm"),
+        pyramid_in_(config.name == "ddpm" ? "none" : config.progressive_input),
+        pyramid_out_(config.name == "ddpm" ? "none" : config.progressive) {}
 
   [[nodiscard]] Graph build() {
     embed();
     Tensor x = graph_.input();
     if (!config_.centered) x = graph_.affine(x, 2, -1);
+    pyramid_ = x;
     Tensor h = graph_.convolution(x, {.name = next(), .out_channels = config_.nf});
     kept_.push_back(h);
     for (std::size_t level = 0; level < levels(); ++level) h = down(h, level);
     const std::size_t middle = graph_.shape(h).c;
-    h = residual_block(graph_, h, next(), middle, Resample::none, settings_);
+    h = block(h, middle);
     h = attention_block(graph_, h, next(), settings_);
-    h = residual_block(graph_, h, next(), middle, Resample::none, settings_);
+    h = block(h, middle);
+    pyramid_.reset();
     for (std::size_t level = levels(); level-- > 0;) h = up(h, level);
-    h = group_normalization(graph_, h, next(), true);
-    graph_.convolution(
-        h, {.name = next(), .out_channels = config_.num_channels, .scale = config_.init_scale});
+    h = pyramid_out_ == "output_skip" ? *pyramid_ : head(h, config_.num_channels, last_scale());
+    if (config_.scale_by_sigma) graph_.divide_by_sigma(h, sigma_levels());
     return std::move(graph_);
   }
 
  private:
   [[nodiscard]] std::string next() { return "all_modules." + std::to_string(module_++); }
   [[nodiscard]] std::size_t levels() const { return config_.ch_mult.size(); }
+  [[nodiscard]] double last_scale() const { return settings_.init_scale; }
   [[nodiscard]] bool attends(std::size_t level) const {
     const auto& at = config_.attn_resolutions;
     return std::find(at.begin(), at.end(), config_.image_size >> level) != at.end();
   }
 
+  /// Networks with a Fourier embedding are told σ itself, others the index of a level.
+  [[nodiscard]] node::DivideBySigma sigma_levels() const {
+    if (config_.name != "ddpm" && config_.embedding_type == "fourier") return {};
+    return {config_.num_scales, config_.sigma_min, config_.sigma_max};
+  }
+
   void embed() {
+    const bool fourier = config_.name != "ddpm" && config_.embedding_type == "fourier";
+    // The frequencies are a module of their own, even of a network that no label conditions.
+    const std::string frequencies = fourier ? next() : "";
     if (!config_.conditional) return;
+    const Tensor waves =
+        fourier ? graph_.fourier_embedding(frequencies, 2 * config_.nf, config_.fourier_scale)
+                : graph_.positional_embedding(config_.nf);
     const std::string first = next(), second = next();
-    settings_.embedding = positional_time_embedding(graph_, config_.nf, first, second);
+    const std::size_t width = 4 * config_.nf;
+    std::optional<Tensor> classes;
+    if (config_.num_class_embeds > 0)
+      classes = graph_.class_embedding("class_embedding", config_.num_class_embeds, width);
+    settings_.embedding =
+        time_embedding(graph_, waves, width, first, second, settings_.activation, classes);
+  }
+
+  [[nodiscard]] Tensor block(Tensor h, std::size_t channels) {
+    if (ddpm_blocks_) return ddpm_residual_block(graph_, h, next(), channels, settings_);
+    return residual_block(graph_, h, next(), channels, Resample::none, settings_);
+  }
+
+  /// A halving or doubling of the main path.
+  [[nodiscard]] Tensor change(Tensor h, Resample how) {
+    const std::size_t channels = graph_.shape(h).c;
+    if (!ddpm_blocks_) return residual_block(graph_, h, next(), channels, how, settings_);
+    const std::string name = next();
+    if (config_.resamp_with_conv)
+      return resample_with_convolution(graph_, h, name, channels, how, settings_);
+    return resample(graph_, h, how, settings_);
+  }
+
+  /// activation(GroupNorm) and a 3×3 convolution.
+  [[nodiscard]] Tensor head(Tensor h, std::size_t channels, double scale) {
+    h = activated_normalization(graph_, h, next(), settings_);
+    return graph_.convolution(h, {.name = next(), .out_channels = channels, .scale = scale});
   }
 
   [[nodiscard]] Tensor down(Tensor h, std::size_t level) {
     const std::size_t channels = config_.nf * config_.ch_mult[level];
-    for (std::size_t block = 0; block < config_.num_res_blocks; ++block) {
-      h = residual_block(graph_, h, next(), channels, Resample::none, settings_);
+    for (std::size_t i = 0; i < config_.num_res_blocks; ++i) {
+      h = block(h, channels);
       if (attends(level)) h = attention_block(graph_, h, next(), settings_);
       kept_.push_back(h);
     }
     if (level + 1 == levels()) return h;
-    h = residual_block(graph_, h, next(), channels, Resample::down, settings_);
+    h = feed_pyramid(change(h, Resample::down));
     kept_.push_back(h);
     return h;
   }
 
+  /// The halved image joins the main path: by a 1×1 convolution (input_skip, summed or
+  /// concatenated), or through a convolution of its own that becomes the path (residual).
+  [[nodiscard]] Tensor feed_pyramid(Tensor h) {
+    const std::size_t channels = graph_.shape(h).c;
+    if (pyramid_in_ == "input_skip") {
+      pyramid_ = resample(graph_, *pyramid_, Resample::down, settings_);
+      const Tensor skip = graph_.convolution(
+          *pyramid_, {.name = next() + ".Conv_0", .out_channels = channels, .kernel = 1});
+      return config_.progressive_combine == "cat" ? graph_.concatenate(skip, h)
+                                                  : graph_.sum_scaled(skip, h, 1);
+    }
+    if (pyramid_in_ == "none") return h;
+    pyramid_ =
+        resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::down, settings_);
+    pyramid_ = graph_.sum_scaled(*pyramid_, h, settings_.scale());
+    return *pyramid_;
+  }
+
   [[nodiscard]] Tensor up(Tensor h, std::size_t level) {
     const std::size_t channels = config_.nf * config_.ch_mult[level];
-    for (std::size_t block = 0; block <= config_.num_res_blocks; ++block) {
+    for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
       h = graph_.concatenate(h, kept_.back());
       kept_.pop_back();
-      h = residual_block(graph_, h, next(), channels, Resample::none, settings_);
+      h = block(h, channels);
+      if (attends(level) && (config_.attn_up == "every" || i == config_.num_res_blocks))
+        h = attention_block(graph_, h, next(), settings_);
     }
-    if (attends(level)) h = attention_block(graph_, h, next(), settings_);
-    if (level > 0) h = residual_block(graph_, h, next(), channels, Resample::up, settings_);
-    return h;
+    h = gather_pyramid(h);
+    return level > 0 ? change(h, Resample::up) : h;
+  }
+
+  /// What the level gives to the picture: a picture that is doubled and added to (output_skip), or
+  /// features that are doubled by a convolution and become the path (residual).
+  [[nodiscard]] Tensor gather_pyramid(Tensor h) {
+    const std::size_t channels = graph_.shape(h).c;
+    if (pyramid_out_ == "output_skip") {
+      std::optional<Tensor> doubled;
+      if (pyramid_) doubled = resample(graph_, *pyramid_, Resample::up, settings_);
+      pyramid_ = head(h, config_.num_channels, last_scale());
+      if (doubled) pyramid_ = graph_.sum_scaled(*doubled, *pyramid_, 1);
+      return h;
+    }
+    if (pyramid_out_ == "none") return h;
+    if (!pyramid_) {
+      pyramid_ = head(h, channels, 1);
+      return h;
+    }
+    pyramid_ =
+        resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::up, settings_);
+    pyramid_ = graph_.sum_scaled(*pyramid_, h, settings_.scale());
+    return *pyramid_;
   }
 
   const UNetConfig& config_;
   Graph graph_;
   BlockSettings settings_;
+  bool ddpm_blocks_;
+  std::string pyramid_in_, pyramid_out_;
+  std::optional<Tensor> pyramid_;
   std::vector<Tensor> kept_;
   std::size_t module_ = 0;
 };
 
 }  // namespace detail
 
-/// Throws Error, naming knob, value and what is allowed, for a configuration that unet() refuses.
-inline void check(const UNetConfig& config) {
-  detail::require_knob("name", config.name, "ncsnpp");
-  detail::require_knob("nonlinearity", config.nonlinearity, "swish");
-  detail::require_knob("embedding_type", config.embedding_type, "positional");
-  detail::require_knob("resblock_type", config.resblock_type, "biggan");
-  detail::require_knob("progressive", config.progressive, "none");
-  detail::require_knob("progressive_input", config.progressive_input, "none");
-  detail::require_knob("fir", config.fir, false);
-  detail::require_knob("scale_by_sigma", config.scale_by_sigma, false);
-  detail::check_extents(config);
-}
-
-/// The network as a graph, (num_channels, image_size, image_size) to the same.
-/// Throws Error for a configuration that it does not support.
+/// The network as a graph, (num_channels, height, width) to the same.
+/// Throws Error for a configuration that `check` refuses.
 [[nodiscard]] inline Graph unet(const UNetConfig& config) {
   check(config);
   return detail::UNetBuilder(config).build();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// UNetConfig: the knobs of a score network, named and valued as score_sde's config.model and
-/// config.data, and their flat text form for checkpoints.
+/// config.data, and their flat text form for checkpoints. attn_up, norm_eps and num_class_embeds
+/// are ours, the last two named as in diffusers.
 ///
 /// The defaults are DDPM++ for CIFAR-10 (Song et al. 2021, arXiv:2011.13456, appendix H).
 #pragma once
@@ -24,7 +25,8 @@ namespace scoresde::nn {
 
 struct UNetConfig {
   // config.data
-  std::size_t image_size = 32;
+  std::size_t image_size = 32;  ///< height, and width where image_width is 0
+  std::size_t image_width = 0;
   std::size_t num_channels = 3;
   bool centered = true;  ///< images in [−1, 1]; if not, the network maps [0, 1] there itself
   // config.model
@@ -32,7 +34,7 @@ struct UNetConfig {
   std::size_t nf = 128;  ///< channels of the first level
   std::vector<std::size_t> ch_mult{1, 2, 2, 2};
   std::size_t num_res_blocks = 4;
-  std::vector<std::size_t> attn_resolutions{16};
+  std::vector<std::size_t> attn_resolutions{16};  ///< heights of feature maps
   double dropout = 0.1;
   bool conditional = true;
   bool skip_rescale = true;
@@ -45,10 +47,20 @@ struct UNetConfig {
   std::string progressive_input = "none";
   std::string progressive_combine = "sum";
   bool fir = false;
-  std::vector<std::size_t> fir_kernel{1, 3, 3, 1};
+  std::vector<double> fir_kernel{1, 3, 3, 1};
   double fourier_scale = 16;
   bool resamp_with_conv = true;
+  /// Attention on the way up: "once" at the end of a level, or after "every" block (Ho et al. 2020,
+  /// and diffusers' AttnUpBlock2D).
+  std::string attn_up = "once";
+  double norm_eps = 1e-6;            ///< ε of the group normalisations
+  std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
+  // the noise levels that a network of integer labels divides its output by
+  double sigma_min = 0.01, sigma_max = 50;
+  std::size_t num_scales = 1000;
 
+  [[nodiscard]] std::size_t height() const { return image_size; }
+  [[nodiscard]] std::size_t width() const { return image_width == 0 ? image_size : image_width; }
   bool operator==(const UNetConfig&) const = default;
 };
 
@@ -61,6 +73,7 @@ namespace detail {
 template <class Config, class Visitor>
 void for_each_knob(Config& c, Visitor&& visit) {
   visit("image_size", c.image_size);
+  visit("image_width", c.image_width);
   visit("num_channels", c.num_channels);
   visit("centered", c.centered);
   visit("name", c.name);
@@ -83,14 +96,18 @@ void for_each_knob(Config& c, Visitor&& visit) {
   visit("fir_kernel", c.fir_kernel);
   visit("fourier_scale", c.fourier_scale);
   visit("resamp_with_conv", c.resamp_with_conv);
+  visit("attn_up", c.attn_up);
+  visit("norm_eps", c.norm_eps);
+  visit("num_class_embeds", c.num_class_embeds);
+  visit("sigma_min", c.sigma_min);
+  visit("sigma_max", c.sigma_max);
+  visit("num_scales", c.num_scales);
 }
 
 /// Keys of config.model and config.data that say nothing about the network's arithmetic.
-inline constexpr std::array<std::string_view, 13> keys_beside_the_network{
-    "sigma_min",     "sigma_max", "num_scales",     "beta_min",
-    "beta_max",      "ema_rate",  "attention_type", "conv_size",
-    "normalization", "dataset",   "random_flip",    "uniform_dequantization",
-    "num_classes"};
+inline constexpr std::array<std::string_view, 10> keys_beside_the_network{
+    "beta_min",      "beta_max", "ema_rate",    "attention_type",         "conv_size",
+    "normalization", "dataset",  "random_flip", "uniform_dequantization", "num_classes"};
 
 template <class Number>
 [[nodiscard]] Number read_number(const std::string& key, std::string_view text) {
@@ -117,13 +134,13 @@ inline void read_knob(const std::string& key, const std::string& text, std::size
 inline void read_knob(const std::string& key, const std::string& text, double& value) {
   value = read_number<double>(key, text);
 }
-inline void read_knob(const std::string& key, const std::string& text,
-                      std::vector<std::size_t>& value) {
+template <class Number>
+void read_knob(const std::string& key, const std::string& text, std::vector<Number>& value) {
   value.clear();
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t comma = rest.find(',');
-    value.push_back(read_number<std::size_t>(key, rest.substr(0, comma)));
+    value.push_back(read_number<Number>(key, rest.substr(0, comma)));
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
 }
@@ -136,9 +153,10 @@ inline void read_knob(const std::string& key, const std::string& text,
   const auto [end, code] = std::to_chars(text.data(), text.data() + text.size(), value);
   return code == std::errc{} ? std::string(text.data(), end) : std::string();
 }
-[[nodiscard]] inline std::string write_knob(const std::vector<std::size_t>& value) {
+template <class Number>
+[[nodiscard]] std::string write_knob(const std::vector<Number>& value) {
   std::string text;
-  for (const std::size_t v : value) text += (text.empty() ? "" : ",") + std::to_string(v);
+  for (const Number v : value) text += (text.empty() ? "" : ",") + write_knob(v);
   return text;
 }
 

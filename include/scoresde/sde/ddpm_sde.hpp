@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/transition.hpp>
 
@@ -44,6 +45,8 @@ class DdpmSde {
                     training_steps());
     return static_cast<double>(i) / count_;
   }
+  /// Of label i, which is level i + 1: (i + 1)/N. Throws Error for i ≥ training_steps().
+  [[nodiscard]] double training_time(std::size_t i) const { return time_of_level(i + 1); }
   /// The level at t, or the one above it where t lies between two; 1 at t = 0. A network trained on
   /// labels 0 … N − 1 is told level(t) − 1. Throws Error for t outside [0, T].
   [[nodiscard]] std::size_t level(double t) const {
@@ -121,6 +124,6 @@ class DdpmSde {
   return TimeGrid(times);
 }
 
-static_assert(Sde<DdpmSde>);
+static_assert(DiscreteSde<DdpmSde>);
 
 }  // namespace scoresde

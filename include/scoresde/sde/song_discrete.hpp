@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -37,7 +38,13 @@ class DiscreteLevels {
   /// ⌊t(N − 1)⌋.
   [[nodiscard]] std::size_t index(double t) const {
     require_time(sde_, t, 1);
-    return static_cast<std::size_t>(t * static_cast<double>(count_ - 1));
+    // The slack takes the rounding of i/(N − 1).
+    return static_cast<std::size_t>(t * static_cast<double>(count_ - 1) + 1e-9);
+  }
+  /// i/(N − 1).
+  [[nodiscard]] double time(std::size_t i) const {
+    require(i < count_, sde_, ": level ", i, " asked for; there are ", count_, ", from 0 on");
+    return static_cast<double>(i) / static_cast<double>(count_ - 1);
   }
   /// Refuses steps that are not about 1/N long.
   [[nodiscard]] std::size_t index(TimeStep step) const {
@@ -73,6 +80,8 @@ class DiscreteVeSde : public VeSde {
       : VeSde(schedule), levels_("discrete VE SDE", training_steps) {}
 
   [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
+  /// t_i = i/(N − 1), where σ(t_i) = σ_i. Throws Error for i ≥ N.
+  [[nodiscard]] double training_time(std::size_t i) const { return levels_.time(i); }
   /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
   [[nodiscard]] std::size_t index(double t) const { return levels_.index(t); }
   /// σ_i, ascending.
@@ -103,11 +112,16 @@ class DiscreteVpSde : public VpSde {
     double log_alpha_bar = 0;
     for (std::size_t i = 0; i < training_steps; ++i) {
       log_alpha_bar += std::log1p(-std::min(1.0, discrete_beta(i)));
-      std_.push_back(std::sqrt(-std::expm1(log_alpha_bar)));
+      chain_.push_back({std::exp(0.5 * log_alpha_bar), std::sqrt(-std::expm1(log_alpha_bar))});
     }
   }
 
   [[nodiscard]] std::size_t training_steps() const { return levels_.count(); }
+  /// t_i = i/(N − 1). Throws Error for i ≥ N.
+  [[nodiscard]] double training_time(std::size_t i) const { return levels_.time(i); }
+  /// The chain's own {√ᾱ_i, √(1 − ᾱ_i)} at i = ⌊t(N − 1)⌋, which marginal_prob, that of the
+  /// continuous SDE, only approaches. Throws Error for t outside [0, 1].
+  [[nodiscard]] MarginalProb training_marginal(double t) const { return chain_[index(t)]; }
   /// i = ⌊t(N − 1)⌋. Throws Error for t outside [0, 1].
   [[nodiscard]] std::size_t index(double t) const { return levels_.index(t); }
   /// β_i, ascending.
@@ -120,7 +134,7 @@ class DiscreteVpSde : public VpSde {
   [[nodiscard]] Transition discretize(TimeStep step) const {
     const std::size_t i = levels_.index(step);
     const double beta = detail::require_beta("discrete VP SDE", discrete_beta(i));
-    return {std::sqrt(1 - beta), beta, std_[i], i == 0 ? 0 : std_[i - 1]};
+    return {std::sqrt(1 - beta), beta, chain_[i].std, i == 0 ? 0 : chain_[i - 1].std};
   }
   /// α = 1 − β_i of Langevin's step size. Throws Error unless β_i < 1.
   [[nodiscard]] double langevin_scale(double t) const {
@@ -129,7 +143,7 @@ class DiscreteVpSde : public VpSde {
 
  private:
   detail::DiscreteLevels levels_;
-  std::vector<double> std_;
+  std::vector<MarginalProb> chain_;  // of levels 0, 1, …
 };
 
 /// Sub-VP with the Euler chain of N steps.
@@ -164,6 +178,8 @@ class DiscreteSubVpSde : public SubVpSde {
   detail::DiscreteLevels levels_;
 };
 
-static_assert(Sde<DiscreteVeSde> && Sde<DiscreteVpSde> && Sde<DiscreteSubVpSde>);
+static_assert(DiscreteSde<DiscreteVeSde> && DiscreteSde<DiscreteVpSde>);
+// No network is trained on discrete levels of sub-VP; its chain serves samplers alone.
+static_assert(Sde<DiscreteSubVpSde> && !DiscreteSde<DiscreteSubVpSde>);
 
 }  // namespace scoresde

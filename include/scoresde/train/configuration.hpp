@@ -16,7 +16,13 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -26,9 +32,10 @@
 namespace scoresde {
 
 /// What a run keeps fixed beside network, SDE and data.
-struct TrainingConfiguration {
+template <class Loss>
+struct TrainingConfigurationWith {
   std::uint64_t seed = 0;
-  DenoisingScoreMatching loss{};
+  Loss loss{};
   Adam optimizer{};
   ExponentialMovingAverage ema{};
 
@@ -38,6 +45,9 @@ struct TrainingConfiguration {
     ema.check();
   }
 };
+
+/// With score matching in continuous time.
+using TrainingConfiguration = TrainingConfigurationWith<DenoisingScoreMatching>;
 
 namespace detail {
 
@@ -74,6 +84,14 @@ template <class Number>
           {"sde.t_min", number_text(schedule.t_min)}};
 }
 
+[[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
+
+template <DiscreteSde S>
+[[nodiscard]] nn::FlatConfig with_training_steps(nn::FlatConfig flat, const S& sde) {
+  flat["sde.training_steps"] = number_text(sde.training_steps());
+  return flat;
+}
+
 }  // namespace detail
 
 /// The SDE as text. Write such an overload beside an SDE of your own to keep it in checkpoints.
@@ -90,23 +108,55 @@ template <class Number>
           {"sde.t_min", detail::number_text(sde.schedule().t_min)}};
 }
 
+/// The chains of discretely trained networks: their SDE, and how many levels there are.
+[[nodiscard]] inline nn::FlatConfig describe(const DiscreteVpSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VpSde&>(sde)), sde);
+}
+[[nodiscard]] inline nn::FlatConfig describe(const DiscreteVeSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VeSde&>(sde)), sde);
+}
+[[nodiscard]] inline nn::FlatConfig describe(const SmldSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VeSde&>(sde)), sde);
+}
+
+/// The loss as text. Write such an overload beside a loss of your own.
+[[nodiscard]] inline nn::FlatConfig describe(const DenoisingScoreMatching& loss) {
+  return {{"training.loss", "continuous"},
+          {"training.likelihood_weighting", detail::truth_text(loss.likelihood_weighting)},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)},
+          {"training.epsilon", detail::number_text(loss.epsilon)}};
+}
+[[nodiscard]] inline nn::FlatConfig describe(const DiscreteScoreMatching& loss) {
+  return {{"training.loss", "discrete"},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)}};
+}
+[[nodiscard]] inline nn::FlatConfig describe(const KarrasLoss& loss) {
+  return {{"training.loss", "karras"},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.p_mean", detail::number_text(loss.p_mean)},
+          {"training.p_std", detail::number_text(loss.p_std)},
+          {"training.sigma_data", detail::number_text(loss.sigma_data)}};
+}
+
 /// The training settings as text.
-[[nodiscard]] inline nn::FlatConfig describe(const TrainingConfiguration& c) {
+template <class Loss>
+[[nodiscard]] nn::FlatConfig describe(const TrainingConfigurationWith<Loss>& c) {
   using detail::number_text;
-  const auto truth = [](bool value) { return value ? "true" : "false"; };
-  return {{"training.seed", number_text(c.seed)},
-          {"training.likelihood_weighting", truth(c.loss.likelihood_weighting)},
-          {"training.reduce_mean", truth(c.loss.reduce_mean)},
-          {"training.epsilon", number_text(c.loss.epsilon)},
-          {"training.learning_rate", number_text(c.optimizer.learning_rate)},
-          {"training.beta1", number_text(c.optimizer.beta1)},
-          {"training.beta2", number_text(c.optimizer.beta2)},
-          {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
-          {"training.weight_decay", number_text(c.optimizer.weight_decay)},
-          {"training.warm_up", number_text(c.optimizer.warm_up)},
-          {"training.gradient_clip", number_text(c.optimizer.gradient_clip)},
-          {"training.ema_decay", number_text(c.ema.decay)},
-          {"training.ema_schedule", c.ema.schedule == EmaSchedule::ramp ? "ramp" : "constant"}};
+  nn::FlatConfig flat{
+      {"training.seed", number_text(c.seed)},
+      {"training.learning_rate", number_text(c.optimizer.learning_rate)},
+      {"training.beta1", number_text(c.optimizer.beta1)},
+      {"training.beta2", number_text(c.optimizer.beta2)},
+      {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
+      {"training.weight_decay", number_text(c.optimizer.weight_decay)},
+      {"training.warm_up", number_text(c.optimizer.warm_up)},
+      {"training.gradient_clip", number_text(c.optimizer.gradient_clip)},
+      {"training.ema_decay", number_text(c.ema.decay)},
+      {"training.ema_schedule", c.ema.schedule == EmaSchedule::ramp ? "ramp" : "constant"}};
+  flat.merge(describe(c.loss));
+  return flat;
 }
 
 /// The network's knobs as text, each under `network.`.
@@ -118,9 +168,9 @@ template <class Number>
 
 /// All that a checkpoint says of its run. Add settings of the program (batch size, data) to it
 /// under keys of their own; a resumed run must then agree in these too.
-template <Sde S>
+template <Sde S, class Loss = DenoisingScoreMatching>
 [[nodiscard]] nn::FlatConfig run_configuration(const nn::UNetConfig& network, const S& sde,
-                                               const TrainingConfiguration& training) {
+                                               const TrainingConfigurationWith<Loss>& training) {
   nn::FlatConfig flat = describe(network);
   flat.merge(describe(sde));
   flat.merge(describe(training));
@@ -139,22 +189,81 @@ template <Sde S>
   return nn::from_flat(knobs);
 }
 
-/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde or VeSde.
-/// Throws Error when it names none of them or a setting is missing.
+namespace detail {
+
+/// What `training.loss` says; files from before there was a choice have no such key.
+[[nodiscard]] inline std::string loss_name(const nn::FlatConfig& configuration) {
+  const auto at = configuration.find("training.loss");
+  return at == configuration.end() ? "continuous" : at->second;
+}
+
+[[nodiscard]] inline BetaSchedule beta_setting(const nn::FlatConfig& c) {
+  return {number_setting<double>(c, "sde.beta_min"), number_setting<double>(c, "sde.beta_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
+[[nodiscard]] inline SigmaSchedule sigma_setting(const nn::FlatConfig& c) {
+  return {number_setting<double>(c, "sde.sigma_min"), number_setting<double>(c, "sde.sigma_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
+/// Calls visit with the continuous SDE of a configuration, whatever its network was trained on.
+template <class Visitor>
+auto visit_continuous_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
+  const std::string& name = setting(configuration, "sde.name");
+  if (name == "vp") return visit(VpSde(beta_setting(configuration)));
+  if (name == "subvp") return visit(SubVpSde(beta_setting(configuration)));
+  require(name == "ve", "configuration: sde.name is '", name, "'; it must be vp, subvp or ve");
+  return visit(VeSde(sigma_setting(configuration)));
+}
+
+}  // namespace detail
+
+/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde or VeSde. Throws Error when
+/// it names none of them or a setting is missing, and for a network of discrete levels: visit_score
+/// knows its SDE.
 template <class Visitor>
 auto visit_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
-  const auto number = [&](const char* key) {
-    return detail::number_setting<double>(configuration, key);
-  };
-  const auto beta = [&] {
-    return BetaSchedule{number("sde.beta_min"), number("sde.beta_max"), number("sde.t_min")};
-  };
+  detail::require(detail::loss_name(configuration) != "discrete",
+                  "configuration: the network was trained on discrete levels (training.loss is "
+                  "'discrete'); a continuous SDE asks it for times that it does not know");
+  return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));
+}
+
+/// The chain of betas that score_sde's VP with N training steps is: β_i from β_min/N to β_max/N.
+[[nodiscard]] inline DdpmSde ddpm_sde(std::size_t training_steps, const BetaSchedule& schedule) {
+  const auto count = static_cast<double>(training_steps);
+  return DdpmSde(
+      linear_betas(training_steps, schedule.beta_min / count, schedule.beta_max / count));
+}
+
+/// Calls visit(sde, convention) with the SDE that a configuration's network is sampled under and
+/// how it is told the time: a continuous SDE with its convention_of or KarrasPreconditioned, or
+/// DdpmSde or SmldSde with the convention of its levels. Throws Error as visit_sde does, and for
+/// discrete levels of sub-VP, which has none.
+template <class Visitor>
+auto visit_score(const nn::FlatConfig& configuration, Visitor&& visit) {
+  const std::string loss = detail::loss_name(configuration);
+  if (loss == "continuous")
+    return visit_sde(configuration, [&]<class S>(const S& sde) {
+      return visit(sde, typename nn::convention_of<S>::type{});
+    });
+  if (loss == "karras") {
+    const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
+    return visit_sde(configuration, [&](const auto& sde) {
+      return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});
+    });
+  }
+  detail::require(loss == "discrete", "configuration: training.loss is '", loss,
+                  "'; it must be continuous, discrete or karras");
+  const auto steps = detail::number_setting<std::size_t>(configuration, "sde.training_steps");
   const std::string& name = detail::setting(configuration, "sde.name");
-  if (name == "vp") return visit(VpSde(beta()));
-  if (name == "subvp") return visit(SubVpSde(beta()));
+  if (name == "vp")
+    return visit(ddpm_sde(steps, detail::beta_setting(configuration)),
+                 nn::NoisePredictionAtLevel{});
   detail::require(name == "ve", "configuration: sde.name is '", name,
-                  "'; it must be vp, subvp or ve");
-  return visit(VeSde({number("sde.sigma_min"), number("sde.sigma_max"), number("sde.t_min")}));
+                  "' and training.loss 'discrete'; vp and ve have discrete levels");
+  return visit(SmldSde(steps, detail::sigma_setting(configuration)), nn::ScoreAtLevel{});
 }
 
 }  // namespace scoresde

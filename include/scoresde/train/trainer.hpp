@@ -20,6 +20,8 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/trainable_score_model.hpp>
 #include <scoresde/loss/training_draws.hpp>
+#include <scoresde/loss/training_loss.hpp>
+#include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/score_network.hpp>
@@ -38,30 +40,52 @@ struct StepReport {
 };
 
 /// Owns the training-mode network and all state of the run. Allocates when made and when the size
-/// of its batches changes.
-template <nn::NetworkOps Ops, Sde S>
+/// of its batches changes. The convention is how the network is told the time; the loss names the
+/// usual one.
+template <nn::NetworkOps Ops, Sde S, class Loss = DenoisingScoreMatching,
+          class Convention = typename Loss::template Convention<S>>
 class Trainer {
+  static_assert(
+      nn::LevelConvention<Loss> == nn::LevelConvention<Convention>,
+      "Trainer: a loss on discrete levels trains a network that is told levels, a loss in "
+      "continuous time one that is told times; NoisePredictionAtLevel and ScoreAtLevel go "
+      "with DiscreteScoreMatching, the other conventions with the other losses");
+
  public:
   using Scalar = typename Ops::Scalar;
 
   /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
   /// differentiated at a time. Throws Error on a bad configuration.
-  Trainer(const nn::Graph& graph, S sde, TrainingConfiguration configuration,
+  Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops ops = Ops())
+      : Trainer(graph, std::move(sde), configuration, convention_of(configuration.loss),
+                network_batch, std::move(ops)) {}
+
+  /// The same with a convention that has settings of its own. Throws Error also when its σ_d is not
+  /// the loss's.
+  Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
+          Convention convention, std::size_t network_batch, Ops ops = Ops())
       : configuration_(configuration),
         sde_(std::move(sde)),
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         state_(TrainingState<Scalar>::start(initial(network_.parameters(), configuration.seed))),
         gradient_(state_.parameters.size()),
         norm_(gradient_.size()),
-        model_(network_, state_.parameters, sde_) {
+        model_(network_, state_.parameters, sde_, convention) {
     configuration_.check();
-    (void)configuration_.loss.time(sde_, 0.5);
+    configuration_.loss.check(sde_);
+    if constexpr (shares_sigma_data)
+      detail::require(configuration_.loss.sigma_data == convention.sigma_data,
+                      "training: sigma_data is ", configuration_.loss.sigma_data,
+                      " in the loss and ", convention.sigma_data,
+                      " in the preconditioning; both must be the data's");
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  [[nodiscard]] const TrainingConfiguration& configuration() const { return configuration_; }
+  [[nodiscard]] const TrainingConfigurationWith<Loss>& configuration() const {
+    return configuration_;
+  }
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
   [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
@@ -106,7 +130,20 @@ class Trainer {
 
  private:
   using Batch = HostState<Scalar>;
-  static_assert(TrainableScoreModel<nn::ScoreNetwork<Ops, S>, Batch>);
+  using Model = nn::ScoreNetwork<Ops, S, Convention>;
+  static_assert(TrainableScoreModel<Model, Batch>);
+  static_assert(TrainingLoss<Loss, S, Model, Batch>,
+                "Trainer: the loss does not fit this SDE; it needs check(sde), draw_times(sde, "
+                "draw, times) and a call with (sde, model, x0, draw, workspace, share)");
+  static constexpr bool shares_sigma_data = requires(const Loss& loss, const Convention& c) {
+    loss.sigma_data == c.sigma_data;
+  };
+
+  static Convention convention_of([[maybe_unused]] const Loss& loss) {
+    Convention convention{};
+    if constexpr (shares_sigma_data) convention.sigma_data = loss.sigma_data;
+    return convention;
+  }
 
   static std::vector<Scalar> initial(const nn::ParameterTable& table, std::uint64_t seed) {
     std::vector<Scalar> parameters(table.size());
@@ -134,7 +171,7 @@ class Trainer {
     std::copy(images.begin(), images.end(), batch_->data());
     const TrainingDraws draws{configuration_.seed, state_.step, static_cast<std::uint32_t>(first)};
     const double share = static_cast<double>(shape.samples) / static_cast<double>(samples);
-    const DenoisingScoreMatching& loss = configuration_.loss;
+    const Loss& loss = configuration_.loss;
     loss.draw_times(sde_, draws.time(), work_->times());
     model_.set_dropout(draws.dropout());
     const double value = loss(sde_, model_, *batch_, draws.noise(), *work_, share);
@@ -142,13 +179,13 @@ class Trainer {
     return share * value;
   }
 
-  TrainingConfiguration configuration_;
+  TrainingConfigurationWith<Loss> configuration_;
   S sde_;
   nn::Network<Ops> network_;
   TrainingState<Scalar> state_;
   std::vector<Scalar> gradient_;
   GradientNorm norm_;
-  nn::ScoreNetwork<Ops, S> model_;
+  Model model_;
   std::optional<Batch> batch_;
   std::optional<LossWorkspace<Batch>> work_;
 };

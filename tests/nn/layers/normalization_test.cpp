@@ -11,7 +11,7 @@ TEST_CASE("A normalisation has a group for every four channels, at most 32") {
   for (const auto& [channels, groups] :
        {std::pair{4, 1}, {16, 4}, {48, 12}, {128, 32}, {256, 32}}) {
     Graph graph(std::size_t(channels), 2, 2);
-    group_normalization(graph, graph.input(), "g", true);
+    activated_normalization(graph, graph.input(), "g", {});
     const auto& norm = std::get<node::GroupNorm>(graph.nodes().back().operation).norm;
     CHECK(norm.groups == std::size_t(groups));
     CHECK(norm.epsilon == 1e-6);
@@ -21,6 +21,6 @@ TEST_CASE("A normalisation has a group for every four channels, at most 32") {
 
 TEST_CASE("Channels that do not divide into 32 groups are refused") {
   Graph graph(144, 2, 2);
-  CHECK_THROWS_WITH(group_normalization(graph, graph.input(), "g", true),
+  CHECK_THROWS_WITH(group_normalization(graph, graph.input(), "g", {}),
                     Catch::Matchers::Contains("144 channels"));
 }

@@ -9,8 +9,8 @@
 #include <string>
 
 #include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
-#include <scoresde/nn/layers/residual_block.hpp>
 
 namespace scoresde::nn {
 
@@ -25,7 +25,7 @@ inline Tensor attention_block(Graph& graph, Tensor x, const std::string& name,
                                   .scale = scale,
                                   .input_major = true});
   };
-  const Tensor h = group_normalization(graph, x, name + ".GroupNorm_0", false);
+  const Tensor h = group_normalization(graph, x, name + ".GroupNorm_0", settings);
   const Tensor q = pointwise(h, ".NIN_0", 0.1);
   const Tensor k = pointwise(h, ".NIN_1", 0.1);
   const Tensor v = pointwise(h, ".NIN_2", 0.1);

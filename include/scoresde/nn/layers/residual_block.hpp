@@ -1,55 +1,30 @@
 // SPDX-License-Identifier: MIT
-/// The residual block of BigGAN type, which also changes the resolution.
+/// Residual blocks: of BigGAN type, which also change the resolution, and of DDPM.
 ///
-///   h = Conv₀(resample(SiLU(GN₀(x)))) + Dense₀(e)
-///   h = Conv₁(dropout(SiLU(GN₁(h)))),   y = (shortcut(resample(x)) + h)·s,   s = 1/√2 or 1
+///   h = Conv₀(resample(a(GN₀(x)))) + Dense₀(e)
+///   h = Conv₁(dropout(a(GN₁(h)))),   y = (shortcut(resample(x)) + h)·s,   s = 1/√2 or 1
 ///
-/// Brock et al. 2019, arXiv:1809.11096, figure 15; Song et al. 2021, arXiv:2011.13456, appendix H.
+/// Brock et al. 2019, arXiv:1809.11096, figure 15; Ho et al. 2020, arXiv:2006.11239, appendix B,
+/// for the block without resampling; Song et al. 2021, arXiv:2011.13456, appendix H.
 #pragma once
 
-#include <numbers>
-#include <optional>
 #include <string>
 
 #include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
+#include <scoresde/nn/layers/resampling.hpp>
 
 namespace scoresde::nn {
 
-enum class Resample { none, up, down };
+enum class BlockType { biggan, ddpm };
 
-/// What all blocks of a network have in common.
-struct BlockSettings {
-  std::optional<Tensor> embedding;  ///< SiLU of the time embedding, where conditional
-  double dropout = 0;
-  double init_scale = 0;  ///< variance scale of the last convolution
-  bool skip_rescale = true;
-  [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }
-};
-
-/// Nearest neighbours up, means of 2×2 down.
-inline Tensor resample(Graph& graph, Tensor x, Resample how) {
-  if (how == Resample::up) return graph.upsample_nearest(x);
-  return how == Resample::down ? graph.downsample_mean(x) : x;
-}
-
-/// Shortcut of the block: a 1×1 convolution where channels or resolution change. Pointwise layers
-/// and resampling commute, so the convolution runs on whichever side has fewer pixels.
-inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
-                                std::size_t out_channels, Resample how) {
-  const bool project = how != Resample::none || graph.shape(x).c != out_channels;
-  const ConvolutionSpec spec{.name = name + ".Conv_2", .out_channels = out_channels, .kernel = 1};
-  if (how == Resample::up) return resample(graph, graph.convolution(x, spec), how);
-  const Tensor same = resample(graph, x, how);
-  return project ? graph.convolution(same, spec) : same;
-}
-
-/// y of the equation above; parameters lie under `name`.
-inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
-                             std::size_t out_channels, Resample how,
-                             const BlockSettings& settings) {
-  const Tensor before = group_normalization(graph, x, name + ".GroupNorm_0", true);
-  const Tensor moved = resample(graph, before, how);
+/// The branch h of the equations above; parameters lie under `name`.
+inline Tensor residual_branch(Graph& graph, Tensor x, const std::string& name,
+                              std::size_t out_channels, Resample how,
+                              const BlockSettings& settings) {
+  const Tensor before = activated_normalization(graph, x, name + ".GroupNorm_0", settings);
+  const Tensor moved = resample(graph, before, how, settings);
   const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = out_channels};
   // Conv_0's parameters precede Dense_0's in the flat buffer, though the dense layer runs first.
   graph.convolution_weights(moved, first);
@@ -60,11 +35,46 @@ inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
   } else {
     h = graph.convolution(moved, first);
   }
-  h = group_normalization(graph, h, name + ".GroupNorm_1", true);
+  h = activated_normalization(graph, h, name + ".GroupNorm_1", settings);
   h = graph.dropout(h, settings.dropout);
-  h = graph.convolution(
+  return graph.convolution(
       h, {.name = name + ".Conv_1", .out_channels = out_channels, .scale = settings.init_scale});
-  const Tensor shortcut = residual_shortcut(graph, x, name, out_channels, how);
+}
+
+/// Shortcut of the BigGAN block: a 1×1 convolution where channels or resolution change. Pointwise
+/// layers and resampling commute but for the bias, which a filter leaves alone only inside the
+/// image; so the convolution runs on the smaller side of a plain doubling alone.
+inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
+                                std::size_t out_channels, Resample how,
+                                const BlockSettings& settings) {
+  const bool project = how != Resample::none || graph.shape(x).c != out_channels;
+  const ConvolutionSpec spec{.name = name + ".Conv_2", .out_channels = out_channels, .kernel = 1};
+  if (how == Resample::up && settings.fir.empty())
+    return resample(graph, graph.convolution(x, spec), how, settings);
+  const Tensor same = resample(graph, x, how, settings);
+  return project ? graph.convolution(same, spec) : same;
+}
+
+/// y of the equations above, of BigGAN type.
+inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
+                             std::size_t out_channels, Resample how,
+                             const BlockSettings& settings) {
+  const Tensor h = residual_branch(graph, x, name, out_channels, how, settings);
+  const Tensor shortcut = residual_shortcut(graph, x, name, out_channels, how, settings);
+  return graph.sum_scaled(shortcut, h, settings.scale());
+}
+
+/// y of DDPM's type: the resolution stays; where channels change, the shortcut is a pointwise layer
+/// NIN_0 with weights (in, out).
+inline Tensor ddpm_residual_block(Graph& graph, Tensor x, const std::string& name,
+                                  std::size_t out_channels, const BlockSettings& settings) {
+  const Tensor h = residual_branch(graph, x, name, out_channels, Resample::none, settings);
+  const ConvolutionSpec spec{.name = name + ".NIN_0",
+                             .out_channels = out_channels,
+                             .kernel = 1,
+                             .scale = 0.1,
+                             .input_major = true};
+  const Tensor shortcut = graph.shape(x).c == out_channels ? x : graph.convolution(x, spec);
   return graph.sum_scaled(shortcut, h, settings.scale());
 }
 

@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: MIT
-/// The embedding of the time label that every residual block receives.
+/// The embedding of the time label, and of a class, that every residual block receives.
 ///
-///   e = SiLU(W₁ SiLU(W₀ φ(label) + b₀) + b₁),   φ = (sin(label ωᵢ), cos(label ωᵢ))
+///   e = a(W₁ a(W₀ φ(label) + b₀) + b₁ + E[class]),   a the activation,  E[no class] = 0
+///   φ = (sin(label ωᵢ), cos(label ωᵢ))  (positional)   or   (sin(2πwᵢ ln σ), cos(2πwᵢ ln σ)),  σ
+///   the label  (Fourier)
 ///
-/// Ho et al. 2020, arXiv:2006.11239, appendix B; the sines of Vaswani et al. 2017, section 3.5.
+/// Ho et al. 2020, arXiv:2006.11239, appendix B; the sines of Vaswani et al. 2017, section 3.5; the
+/// random Fourier features of Tancik et al. 2020, arXiv:2006.10739, equation 5.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 
 #include <scoresde/nn/graph.hpp>
 
 namespace scoresde::nn {
 
-/// What the blocks see: `channels` sines and cosines through two dense layers of width 4·channels.
-/// The outer SiLU is the same in every block and therefore computed once, here.
-inline Tensor positional_time_embedding(Graph& graph, std::size_t channels,
-                                        const std::string& first, const std::string& second) {
-  const Tensor waves = graph.positional_embedding(channels);
-  const Tensor hidden = graph.silu(graph.dense(waves, first, 4 * channels));
-  return graph.silu(graph.dense(hidden, second, 4 * channels));
+/// What the blocks see: the waves φ through two dense layers of `width`, plus the embedding of the
+/// class where there is one. The outer activation is the same in every block and therefore computed
+/// once, here.
+inline Tensor time_embedding(Graph& graph, Tensor waves, std::size_t width,
+                             const std::string& first, const std::string& second, Activation a,
+                             std::optional<Tensor> classes = std::nullopt) {
+  const Tensor hidden = graph.activation(graph.dense(waves, first, width), a);
+  Tensor e = graph.dense(hidden, second, width);
+  if (classes) e = graph.sum_scaled(e, *classes, 1);
+  return graph.activation(e, a);
 }
 
 }  // namespace scoresde::nn

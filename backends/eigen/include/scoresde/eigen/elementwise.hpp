@@ -37,6 +37,7 @@ struct Lanes {
   friend Lanes operator/(Lanes a, Lanes b) { return of(packets::pdiv(a.value, b.value)); }
   friend Lanes operator-(Lanes a) { return of(packets::pnegate(a.value)); }
   friend Lanes exp(Lanes a) { return of(packets::pexp(a.value)); }
+  friend Lanes min(Lanes a, Lanes b) { return of(packets::pmin(a.value, b.value)); }
   friend Lanes max(Lanes a, Lanes b) { return of(packets::pmax(a.value, b.value)); }
 };
 
@@ -117,20 +118,6 @@ void transform_all(std::size_t threads, std::size_t count, nn::Gradient<T> out, 
   for_each_piece(threads, count, [&](std::size_t begin, std::size_t part) {
     transform<T>(part, {out.data + begin, out.accumulate}, f, (in + begin)...);
   });
-}
-
-/// SiLU, also called swish: x σ(x) = x / (1 + e^{−x}) (Elfwing et al. 2018). Eigen's exponential
-/// saturates instead of overflowing, so both tails are right.
-template <class T>
-Lanes<T> silu(Lanes<T> x) {
-  return x / (Lanes<T>(1) + exp(-x));
-}
-
-/// Its slope σ(x) (1 + x (1 − σ(x))).
-template <class T>
-Lanes<T> silu_slope(Lanes<T> x) {
-  const Lanes<T> s = Lanes<T>(1) / (Lanes<T>(1) + exp(-x));
-  return s * (Lanes<T>(1) + x * (Lanes<T>(1) - s));
 }
 
 }  // namespace scoresde::eigen::detail

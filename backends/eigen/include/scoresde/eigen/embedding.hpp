@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The sinusoidal embedding of time labels, and dropout.
+/// The embeddings of time labels and classes, and dropout.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <numbers>
 #include <span>
 
 #include <scoresde/eigen/parallel.hpp>
@@ -27,6 +30,42 @@ void positional_embedding(std::span<const double> labels, std::size_t width, T* 
     }
     if (width % 2 == 1) y[width - 1] = T(0);
   }
+}
+
+/// y[n] = (sin(2π w₀ ln σ), …, cos(2π w₀ ln σ), …) of the labels σ, with width/2 frequencies w.
+/// Tancik et al. 2020 (arXiv:2006.10739), eq. 5; Song et al. 2021 (arXiv:2011.13456), appendix H.
+template <class T>
+void fourier_embedding(std::span<const double> labels, const T* frequencies, std::size_t width,
+                       T* y) {
+  const std::size_t half = width / 2;
+  for (std::size_t n = 0; n < labels.size(); ++n, y += width) {
+    const double turn = 2 * std::numbers::pi * std::log(labels[n]);
+    for (std::size_t k = 0; k < half; ++k) {
+      const double angle = turn * static_cast<double>(frequencies[k]);
+      y[k] = static_cast<T>(std::sin(angle));
+      y[half + k] = static_cast<T>(std::cos(angle));
+    }
+  }
+}
+
+/// y[n] = the row of class n, zeros for no_class.
+template <class T>
+void class_embedding(std::span<const std::uint32_t> classes, const T* table, std::size_t width,
+                     T* y) {
+  for (std::size_t n = 0; n < classes.size(); ++n)
+    if (classes[n] == nn::no_class)
+      std::fill_n(y + n * width, width, T(0));
+    else
+      std::copy_n(table + classes[n] * width, width, y + n * width);
+}
+
+/// dtable[class n] += dy[n].
+template <class T>
+void class_embedding_gradient(std::span<const std::uint32_t> classes, const T* dy,
+                              std::size_t width, T* dtable) {
+  for (std::size_t n = 0; n < classes.size(); ++n)
+    if (classes[n] != nn::no_class)
+      for (std::size_t c = 0; c < width; ++c) dtable[classes[n] * width + c] += dy[n * width + c];
 }
 
 /// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (Srivastava

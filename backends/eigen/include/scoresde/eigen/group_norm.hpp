@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <scoresde/eigen/activation.hpp>
 #include <scoresde/eigen/elementwise.hpp>
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/nn/ops.hpp>

@@ -10,16 +10,19 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <vector>
 
+#include <scoresde/eigen/activation.hpp>
 #include <scoresde/eigen/attention.hpp>
 #include <scoresde/eigen/convolution.hpp>
 #include <scoresde/eigen/convolution_weights.hpp>
 #include <scoresde/eigen/dense.hpp>
 #include <scoresde/eigen/elementwise.hpp>
 #include <scoresde/eigen/embedding.hpp>
+#include <scoresde/eigen/fir.hpp>
 #include <scoresde/eigen/group_norm.hpp>
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/resampling.hpp>
@@ -109,13 +112,30 @@ class Ops {
                                   scratch.data());
   }
 
-  void silu(In x, Out y) const {
-    map(
-        {y.data, false}, x.shape, [](Lanes v) { return detail::silu(v); }, x.data);
+  void activation(nn::Activation function, In x, Out y) const {
+    detail::with_activation<T>(function, [&](const auto& f) {
+      map(
+          {y.data, false}, x.shape, [&f](Lanes v) { return f.value(v); }, x.data);
+    });
   }
-  void silu_backward(In x, In dy, Gradient dx) const {
-    map(
-        dx, x.shape, [](Lanes v, Lanes d) { return d * detail::silu_slope(v); }, x.data, dy.data);
+  void activation_backward(nn::Activation function, In x, In dy, Gradient dx) const {
+    detail::with_activation<T>(function, [&](const auto& f) {
+      map(
+          dx, x.shape, [&f](Lanes v, Lanes d) { return d * f.slope(v); }, x.data, dy.data);
+    });
+  }
+
+  [[nodiscard]] std::size_t fir_scratch(const nn::Fir& op, const nn::Shape& x,
+                                        const nn::Shape& y) const {
+    return threads_ * std::max(detail::fir_scratch(op, x, y), detail::fir_scratch(op, y, x));
+  }
+  void fir(const nn::Fir& op, In x, Out y, Scratch scratch) const {
+    detail::fir<T>(op, x, y.shape, {y.data, false}, threads_, scratch.data());
+  }
+  /// dx has the planes of dy, in the extents that the forward filter was given.
+  void fir_backward(const nn::Fir& op, In dy, const nn::Shape& x, Gradient dx,
+                    Scratch scratch) const {
+    if (dx.data != nullptr) detail::fir<T>(op.adjoint(), dy, x, dx, threads_, scratch.data());
   }
 
   void upsample_nearest(In x, Out y) const {
@@ -165,7 +185,23 @@ class Ops {
         dx, dy.shape, [s = Lanes(static_cast<T>(scale))](Lanes d) { return d * s; }, dy.data);
   }
 
+  void scale_samples(In x, std::span<const double> factors, Out y) const {
+    scale_each(x, factors, {y.data, false});
+  }
+  void scale_samples_backward(In dy, std::span<const double> factors, Gradient dx) const {
+    if (dx.data != nullptr) scale_each(dy, factors, dx);
+  }
+
   /// y has one row of y.shape.c values per label.
+  void fourier_embedding(std::span<const double> labels, const T* frequencies, Out y) const {
+    detail::fourier_embedding<T>(labels, frequencies, detail::features(y.shape), y.data);
+  }
+  void class_embedding(std::span<const std::uint32_t> classes, const T* table, Out y) const {
+    detail::class_embedding<T>(classes, table, detail::features(y.shape), y.data);
+  }
+  void class_embedding_backward(std::span<const std::uint32_t> classes, In dy, T* dtable) const {
+    detail::class_embedding_gradient<T>(classes, dy.data, detail::features(dy.shape), dtable);
+  }
   void positional_embedding(std::span<const double> labels, Out y) const {
     detail::positional_embedding<T>(labels, detail::features(y.shape), y.data);
   }
@@ -181,6 +217,14 @@ class Ops {
   using Lanes = detail::Lanes<T>;
 
   static nn::Shape halved(const nn::Shape& s) { return {s.n, s.c, s.h / 2, s.w / 2}; }
+
+  void scale_each(In x, std::span<const double> factors, Gradient y) const {
+    const std::size_t count = detail::features(x.shape);
+    for (std::size_t n = 0; n < x.shape.n; ++n)
+      detail::transform_all<T>(
+          threads_, count, {y.data + n * count, y.accumulate},
+          [s = Lanes(static_cast<T>(factors[n]))](Lanes v) { return v * s; }, x.data + n * count);
+  }
 
   template <class F, class... Inputs>
   void map(Gradient out, const nn::Shape& shape, const F& f, const Inputs*... in) const {

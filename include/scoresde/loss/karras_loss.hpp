@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/// Karras's loss: the noise level log-normal, the network's own target of variance 1 everywhere.
+///
+///   ln σ ~ N(P_mean, P_std²),   loss = E[ λ(σ)·‖D(x_0 + σz, σ) − x_0‖² ]
+///   λ(σ) = (σ² + σ_d²)/(σ σ_d)² = 1/c_out²
+///
+/// Karras et al. 2022 (arXiv:2206.00364), eq. 2 and table 1. With D = x + σ²s, D − x_0 = σ·r and so
+/// λ‖D − x_0‖² = (1 + σ²/σ_d²)·‖r‖², r = σs + z. Under another linear SDE σ stands for std/mean,
+/// the noise of x_t/mean, and t is the time at which the SDE has it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+#include <scoresde/error.hpp>
+#include <scoresde/loss/training_loss.hpp>
+#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/time/log_snr.hpp>
+
+namespace scoresde {
+
+/// Aggregate of the loss's choices; the defaults are the paper's for CIFAR-10.
+struct KarrasLoss {
+  /// How the networks it trains are labelled and scaled.
+  template <Sde S>
+  using Convention = nn::KarrasPreconditioned;
+
+  double p_mean = -1.2, p_std = 1.2;  ///< of ln σ
+  double sigma_data = 0.5;            ///< σ_d, also the preconditioning's
+  bool reduce_mean = false;           ///< mean over the elements of a sample, else their sum
+
+  /// Throws Error unless all are finite, p_std ≥ 0 and σ_d > 0.
+  template <Sde S>
+  void check(const S&) const {
+    detail::require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0,
+                    "Karras loss: p_mean is ", p_mean, " and p_std ", p_std,
+                    "; they must be finite, p_std at least 0");
+    detail::require_sigma_data(sigma_data);
+  }
+
+  /// The time of ln σ = p_mean + p_std·z. A σ beyond those of [t_min, t_max] is moved to the end
+  /// of that range: no sampler asks for it.
+  template <Sde S>
+  [[nodiscard]] double time(const S& sde, double z) const {
+    const double log_snr_wanted = -2 * (p_mean + p_std * z);
+    if (log_snr_wanted <= log_snr(sde, sde.t_max())) return sde.t_max();
+    if (log_snr_wanted >= log_snr(sde, sde.t_min())) return sde.t_min();
+    return time_of_log_snr(sde, log_snr_wanted);
+  }
+
+  /// times[k] from the normal number of element 0 of sample k.
+  template <Sde S>
+  void draw_times(const S& sde, NoiseDraw draw, std::span<double> times) const {
+    check(sde);
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      float z = 0;
+      fill_normal(std::span<float>(&z, 1), draw, k, 0);
+      times[k] = time(sde, static_cast<double>(z));
+    }
+  }
+
+  /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
+  /// extents differ.
+  template <Sde S, class M, State X, class Z>
+  double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
+                    double share = 1) const {
+    check(sde);
+    const double reduced = reduce_mean ? 1.0 / static_cast<double>(work.shape().dim) : 1.0;
+    return detail::denoising_loss(model, x0, z, work, share, [&](double t) {
+      const MarginalProb p = sde.marginal_prob(t);
+      const double ratio = p.std / (p.mean * sigma_data);
+      return detail::WeightedMarginal{p, (1 + ratio * ratio) * reduced};
+    });
+  }
+};
+
+}  // namespace scoresde

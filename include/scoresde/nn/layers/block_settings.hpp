@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/// What the blocks of one network have in common.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numbers>
+#include <optional>
+#include <vector>
+
+#include <scoresde/nn/graph.hpp>
+
+namespace scoresde::nn {
+
+enum class Resample { none, up, down };
+
+struct BlockSettings {
+  std::optional<Tensor> embedding{};  ///< the activated time embedding, where conditional
+  Activation activation = Activation::swish;
+  double dropout = 0;
+  double init_scale = 0;         ///< variance scale of the last convolution
+  bool skip_rescale = true;      ///< sums of two branches are divided by √2
+  std::size_t fixed_groups = 0;  ///< groups of every normalisation; 0: min(C/4, 32)
+  double epsilon = 1e-6;         ///< of the normalisations
+  std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbours and means
+
+  [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }
+  [[nodiscard]] std::size_t groups(std::size_t channels) const {
+    return fixed_groups != 0 ? fixed_groups : std::min<std::size_t>(channels / 4, 32);
+  }
+};
+
+}  // namespace scoresde::nn

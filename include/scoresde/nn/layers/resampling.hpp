@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/// Changes of resolution by two: plain or by a FIR filter, alone or with a convolution.
+///
+///   plain:  nearest neighbours up, means of 2×2 down; with a 3×3 convolution after the doubling,
+///           or of stride 2 with a zero row below and a zero column at the right
+///   FIR:    ↑2 then filter (gain 2 in each direction), or filter then ↓2; a convolution runs
+///           behind the filter that doubles, and takes every second pixel of the filter that halves
+///
+/// Zhang 2019 (arXiv:1904.11486), section 3; Karras et al. 2020 (arXiv:1912.04958), appendix B;
+/// Song et al. 2021 (arXiv:2011.13456), appendix H; Ho et al. 2020 (arXiv:2006.11239) for the plain
+/// ones.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
+
+namespace scoresde::nn {
+namespace detail {
+
+/// The filter of a change of resolution; `margin` more pixels are left on each side for a
+/// convolution that follows without padding of its own.
+[[nodiscard]] inline Fir resampling_filter(const std::vector<double>& taps, Resample how,
+                                           std::ptrdiff_t margin) {
+  Fir fir{.count = taps.size()};
+  double sum = 0;
+  for (const double tap : taps) sum += tap;
+  const double gain = how == Resample::up ? 2 : 1;
+  for (std::size_t i = 0; i < taps.size(); ++i) fir.taps[i] = taps[i] / sum * gain;
+  const auto count = static_cast<std::ptrdiff_t>(taps.size());
+  if (how == Resample::up) {
+    fir.up = 2;
+    fir.pad_before = (count - 1) / 2 + 1 + margin;
+    fir.pad_after = count - 1 + 2 * margin - fir.pad_before;
+  } else if (margin == 0) {
+    fir.down = 2;
+    fir.pad_before = (count - 1) / 2;
+    fir.pad_after = (count - 2) / 2;
+  } else {
+    fir.pad_before = (count + 1) / 2;
+    fir.pad_after = count / 2;
+  }
+  return fir;
+}
+
+}  // namespace detail
+
+/// Throws Error on odd extents when halving.
+inline Tensor resample(Graph& graph, Tensor x, Resample how, const BlockSettings& settings) {
+  if (how == Resample::none) return x;
+  if (settings.fir.empty())
+    return how == Resample::up ? graph.upsample_nearest(x) : graph.downsample_mean(x);
+  return graph.fir(x, detail::resampling_filter(settings.fir, how, 0));
+}
+
+/// The same with a 3×3 convolution to `out_channels`; parameters name.Conv_0, or name.Conv2d_0 with
+/// a filter.
+inline Tensor resample_with_convolution(Graph& graph, Tensor x, const std::string& name,
+                                        std::size_t out_channels, Resample how,
+                                        const BlockSettings& settings) {
+  const bool plain = settings.fir.empty();
+  ConvolutionSpec spec{.name = name + (plain ? ".Conv_0" : ".Conv2d_0"),
+                       .out_channels = out_channels};
+  if (how == Resample::down) spec.stride = 2;
+  if (plain) {
+    if (how == Resample::down) spec.pads = {0, 1};
+    return graph.convolution(how == Resample::up ? graph.upsample_nearest(x) : x, spec);
+  }
+  spec.pads = {0, 0};
+  return graph.convolution(graph.fir(x, detail::resampling_filter(settings.fir, how, 1)), spec);
+}
+
+}  // namespace scoresde::nn

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/// Which configurations of a U-Net there are.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/unet_config.hpp>
+
+namespace scoresde::nn {
+namespace detail {
+
+inline void require_knob(const char* knob, const std::string& value,
+                         std::initializer_list<const char*> allowed) {
+  std::string list;
+  for (const char* name : allowed) list += (list.empty() ? "'" : ", '") + std::string(name) + "'";
+  const bool known = std::find(allowed.begin(), allowed.end(), value) != allowed.end();
+  require(known, "unet: ", knob, " is '", value, "'; it must be one of ", list);
+}
+
+/// The function that config.model.nonlinearity names.
+[[nodiscard]] inline Activation activation_of(const std::string& name) {
+  require_knob("nonlinearity", name, {"swish", "elu", "relu", "lrelu"});
+  if (name == "elu") return Activation::elu;
+  if (name == "relu") return Activation::relu;
+  return name == "lrelu" ? Activation::leaky_relu : Activation::swish;
+}
+
+inline void check_image(const UNetConfig& c) {
+  require(c.num_channels > 0, "unet: num_channels is 0; it must be positive");
+  require(!c.ch_mult.empty(), "unet: ch_mult is empty; it must name a factor for each level");
+  for (const std::size_t factor : c.ch_mult)
+    require(factor > 0, "unet: ch_mult has a factor of 0; all must be positive");
+  require(c.ch_mult.size() < 32, "unet: ch_mult has ", c.ch_mult.size(), " levels; at most 31");
+  const std::size_t halvings = std::size_t{1} << (c.ch_mult.size() - 1);
+  require(c.image_size > 0 && c.image_size % halvings == 0, "unet: image_size is ", c.image_size,
+          "; with ", c.ch_mult.size(), " levels it must be a positive multiple of ", halvings);
+  require(c.image_width % halvings == 0, "unet: image_width is ", c.image_width, "; with ",
+          c.ch_mult.size(), " levels it must be a multiple of ", halvings, ", or 0 for a square");
+}
+
+inline void check_filter(const UNetConfig& c) {
+  if (!c.fir) return;
+  require(c.fir_kernel.size() >= 2 && c.fir_kernel.size() <= Fir::max_taps, "unet: fir_kernel has ",
+          c.fir_kernel.size(), " taps; there must be 2 to ", Fir::max_taps);
+  double sum = 0;
+  for (const double tap : c.fir_kernel) sum += tap;
+  require(sum != 0 && std::isfinite(sum), "unet: the taps of fir_kernel add up to ", sum,
+          "; their sum divides them and must be finite and not 0");
+}
+
+}  // namespace detail
+
+/// Throws Error, naming knob, value and what is allowed, for a configuration that unet() refuses.
+inline void check(const UNetConfig& c) {
+  detail::require_knob("name", c.name, {"ddpm", "ncsnpp"});
+  static_cast<void>(detail::activation_of(c.nonlinearity));
+  detail::require_knob("embedding_type", c.embedding_type, {"positional", "fourier"});
+  detail::require_knob("resblock_type", c.resblock_type, {"biggan", "ddpm"});
+  detail::require_knob("progressive", c.progressive, {"none", "output_skip", "residual"});
+  detail::require_knob("progressive_input", c.progressive_input,
+                       {"none", "input_skip", "residual"});
+  detail::require_knob("progressive_combine", c.progressive_combine, {"sum", "cat"});
+  detail::require_knob("attn_up", c.attn_up, {"once", "every"});
+  detail::check_image(c);
+  detail::check_filter(c);
+  using detail::require;
+  const std::size_t unit = c.name == "ddpm" ? 32 : 4;
+  require(c.nf >= unit && c.nf % unit == 0, "unet: nf is ", c.nf,
+          "; it must be a positive multiple of ", unit,
+          unit == 4 ? " (groups of four channels)" : " (32 groups)");
+  require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
+  require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
+  require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
+          "; it must be in [0, 1)");
+  require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
+  require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
+          c.num_class_embeds, " and conditional false; classes join the embedding of the time");
+  require(c.progressive != "residual" || c.name == "ddpm" || c.ch_mult.size() > 1,
+          "unet: progressive is 'residual' with one level; it needs 2");
+  if (!c.scale_by_sigma) return;
+  require(c.sigma_min > 0 && c.sigma_min < c.sigma_max && c.num_scales >= 2, "unet: sigma_min is ",
+          c.sigma_min, ", sigma_max ", c.sigma_max, " and num_scales ", c.num_scales,
+          "; scale_by_sigma needs 0 < sigma_min < sigma_max and 2 levels");
+}
+
+}  // namespace scoresde::nn

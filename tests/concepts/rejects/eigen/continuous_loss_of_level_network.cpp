@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// A loss that draws any time cannot train a network that is told levels.
+// expect: Trainer: a loss on discrete levels trains a network that is told levels, a loss in
+// continuous time one that is told times
+#include <scoresde/eigen/eigen.hpp>
+#include <scoresde/scoresde.hpp>
+
+using Ops = scoresde::eigen::Ops<float>;
+using Run = scoresde::Trainer<Ops, scoresde::DdpmSde, scoresde::DenoisingScoreMatching>;
+
+void use(const Run& run) { static_cast<void>(run.dim()); }

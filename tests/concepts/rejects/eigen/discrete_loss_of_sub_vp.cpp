@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+/// No network is trained on discrete levels of sub-VP.
+// expect: ScoreNetwork: a network of discrete levels cannot be asked for the times of a continuous
+// SDE; it needs one with training_steps() and training_time(i): DdpmSde, SmldSde,
+// DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)
+#include <scoresde/eigen/eigen.hpp>
+#include <scoresde/scoresde.hpp>
+
+using Ops = scoresde::eigen::Ops<float>;
+using Run = scoresde::Trainer<Ops, scoresde::DiscreteSubVpSde, scoresde::DiscreteScoreMatching>;
+
+void use(const Run& run) { static_cast<void>(run.dim()); }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/// A network that learned a thousand noise levels knows nothing of the times between them.
+// expect: ScoreNetwork: a network of discrete levels cannot be asked for the times of a continuous
+// SDE; it needs one with training_steps() and training_time(i): DdpmSde, SmldSde,
+// DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)
+#include <scoresde/eigen/eigen.hpp>
+#include <scoresde/scoresde.hpp>
+
+using Ops = scoresde::eigen::Ops<float>;
+using Network =
+    scoresde::nn::ScoreNetwork<Ops, scoresde::VpSde, scoresde::nn::NoisePredictionAtLevel>;
+
+void use(const Network& network) { static_cast<void>(network.score_form(0.5)); }

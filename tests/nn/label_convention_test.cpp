@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+
+#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Contains;
+
+namespace {
+
+template <class S>
+using Usual = typename nn::convention_of<S>::type;
+static_assert(std::same_as<Usual<VpSde>, nn::NoisePredictionAtTime>);
+static_assert(std::same_as<Usual<DiscreteSubVpSde>, nn::NoisePredictionAtTime>);
+static_assert(std::same_as<Usual<WithPriorMean<DiscreteVeSde>>, nn::ScoreAtSigma>);
+static_assert(std::same_as<Usual<KarrasSde>, nn::KarrasPreconditioned>);
+static_assert(std::same_as<Usual<DdpmSde>, nn::NoisePredictionAtLevel>);
+static_assert(std::same_as<nn::level_convention_of<WithPriorMean<SmldSde>>, nn::ScoreAtLevel>);
+static_assert(std::same_as<nn::level_convention_of<DiscreteVpSde>, nn::NoisePredictionAtLevel>);
+
+static_assert(nn::convention_fits<nn::ScoreAtSigma, VeSde>);
+static_assert(nn::convention_fits<nn::NoisePredictionAtTime, DiscreteVpSde>);
+static_assert(nn::convention_fits<nn::NoisePredictionAtLevel, DiscreteVpSde>);
+static_assert(!nn::convention_fits<nn::NoisePredictionAtLevel, VpSde>);
+static_assert(!nn::convention_fits<nn::NoisePredictionAtLevel, DiscreteSubVpSde>);
+static_assert(!nn::convention_fits<nn::ScoreAtLevel, VeSde>);
+
+}  // namespace
+
+TEST_CASE("a DDPM network is told the index of the level, whichever chain has it") {
+  const nn::NoisePredictionAtLevel convention;
+  const DdpmSde chain(linear_betas(1000));
+  const DiscreteVpSde song(1000);
+  double log_alpha_bar = 0;
+  std::size_t i = 0;
+  for (const double beta : linear_betas(1000)) {
+    log_alpha_bar += std::log1p(-beta);
+    const double t = double(i + 1) / 1000, song_t = double(i) / 999;
+    const double q = -1 / std::sqrt(-std::expm1(log_alpha_bar));
+    REQUIRE(convention.label(chain, t) == double(i));
+    REQUIRE(convention.label(song, song_t) == double(i));
+    REQUIRE(convention.score_form(chain, t).output == Approx(q).epsilon(1e-11));
+    REQUIRE(convention.score_form(song, song_t).output == Approx(q).epsilon(1e-11));
+    ++i;
+  }
+  CHECK(convention.score_form(chain, 0.5).state == 0);
+}
+
+TEST_CASE("an SMLD network is told its level counted from the most noise") {
+  const nn::ScoreAtLevel convention;
+  const SmldSde sde(10);
+  CHECK(convention.label(sde, 1) == 0);
+  CHECK(convention.label(sde, 0) == 9);
+  CHECK(convention.label(sde, 1.0 / 3) == 6);
+  CHECK(convention.score_form(sde, 1.0 / 3).output == 1);
+  // What score_sde's grid asks for lies a hundredth off the levels.
+  CHECK(convention.label(DiscreteVeSde(1000), 1e-5) == 999);
+}
+
+TEST_CASE("a network of levels refuses times that are none, unless told otherwise") {
+  const DdpmSde ddpm(linear_betas(8));
+  const SmldSde smld(5);
+  CHECK_THROWS_WITH(nn::NoisePredictionAtLevel{}.label(ddpm, 0.5625), Contains("between levels"));
+  CHECK_THROWS_WITH(nn::NoisePredictionAtLevel{}.score_form(ddpm, 0.5625),
+                    Contains("between levels"));
+  CHECK_THROWS_WITH(nn::ScoreAtLevel{}.label(smld, 0.65), Contains("between levels"));
+  const nn::NoisePredictionAtLevel between{.between_levels = true};
+  CHECK(between.label(ddpm, 0.5625) == 3.5);
+  CHECK(between.score_form(ddpm, 0.5625).output ==
+        Approx(-1 / ddpm.marginal_prob(0.5625).std).epsilon(1e-14));
+  CHECK(nn::ScoreAtLevel{.between_levels = true}.label(smld, 0.65) == 1);
+  CHECK_THROWS_WITH(between.label(ddpm, 0.0625), Contains("outside the levels"));
+}
+
+TEST_CASE("between its levels score_sde's VP is told a fraction and divided by the level below") {
+  const DiscreteVpSde sde(1000);
+  const nn::NoisePredictionAtLevel between{.between_levels = true};
+  const double t = song_grid(1, 1e-3, 1000)[500].t;
+  CHECK(between.label(sde, t) == Approx(499.5).epsilon(1e-3));
+  CHECK(between.score_form(sde, t).output ==
+        -1 / sde.training_marginal(sde.training_time(499)).std);
+}

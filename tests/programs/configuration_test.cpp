@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/// What cifar10_train makes of presets: SDE, loss and convention, and what checkpoints keep of
+/// them.
+#include "cifar10/configuration.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/nn/mlp.hpp>
+#include <scoresde/train/trainer.hpp>
+
+#include "cifar10/sampler_choice.hpp"
+#include "support/catch.hpp"
+#include "train/tiny_run.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+struct Kind {
+  std::string sde;
+  bool continuous = true, likelihood_weighting = false;
+  std::string expected;
+};
+
+nn::Preset preset_of(const Kind& kind) {
+  nn::Preset p{.name = "a preset", .network = {}, .sde = kind.sde};
+  p.sigma_min = 0.1;
+  p.sigma_max = 10;
+  p.num_scales = 100;
+  p.continuous = kind.continuous;
+  p.likelihood_weighting = kind.likelihood_weighting;
+  p.sampling_eps = 1e-2;
+  p.lr = 2e-3;
+  p.warmup = 4;
+  return p;
+}
+
+template <class S>
+std::string name_of() {
+  if constexpr (std::same_as<S, VpSde>) return "VpSde";
+  if constexpr (std::same_as<S, SubVpSde>) return "SubVpSde";
+  if constexpr (std::same_as<S, VeSde>) return "VeSde";
+  if constexpr (std::same_as<S, DdpmSde>) return "DdpmSde";
+  if constexpr (std::same_as<S, SmldSde>) return "SmldSde";
+  return "another";
+}
+
+/// A network for 64 elements; under VE the noise goes from 0.1 to 10, and one that is not divided
+/// by it learns the score as well, if less.
+template <class S>
+nn::Graph small_network() {
+  if constexpr (std::same_as<S, VeSde>)
+    return nn::mlp(
+        {.dim = 64, .width = 48, .depth = 1, .fourier_scale = 1, .scale_by_sigma = true});
+  else
+    return nn::mlp({.dim = 64, .width = 48, .depth = 1});
+}
+
+template <class Trainer>
+double mean_loss(Trainer& trainer, int steps) {
+  const auto images = test::tiny_images<float>(16);
+  double sum = 0;
+  for (int i = 0; i < steps; ++i) sum += trainer.step(std::span<const float>(images)).loss;
+  return sum / steps;
+}
+
+}  // namespace
+
+TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and the loss falls") {
+  const std::vector<Kind> kinds{
+      {"vp", true, false, "VpSde"},      {"subvp", true, false, "SubVpSde"},
+      {"ve", true, false, "VeSde"},      {"vp", true, true, "VpSde"},
+      {"subvp", true, true, "SubVpSde"}, {"ve", true, true, "VeSde"},
+      {"vp", false, false, "DdpmSde"},   {"ve", false, false, "SmldSde"}};
+  for (const Kind& kind : kinds) {
+    CAPTURE(kind.sde, kind.continuous, kind.likelihood_weighting);
+    const nn::Preset preset = preset_of(kind);
+    cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+      CHECK(name_of<S>() == kind.expected);
+      CHECK(std::same_as<Loss, DiscreteScoreMatching> == !kind.continuous);
+      const auto configuration = cifar10::training_configuration(preset, loss, 7);
+      Trainer<eigen::Ops<float>, S, Loss> trainer(small_network<S>(), sde, configuration, 16);
+      const double before = mean_loss(trainer, 10);
+      mean_loss(trainer, 150);
+      CHECK(mean_loss(trainer, 10) < 0.7 * before);
+
+      // A checkpoint of this run is sampled under the same SDE and labels.
+      const auto kept = cifar10::checkpoint_configuration(preset, sde, configuration);
+      visit_score(kept, [&]<class Found, class C>(const Found& found, const C&) {
+        CHECK(name_of<Found>() == name_of<S>());
+        CHECK(std::same_as<C, typename Loss::template Convention<S>>);
+        CHECK(found.marginal_prob(0.5).std == Approx(sde.marginal_prob(0.5).std).epsilon(1e-14));
+      });
+    });
+  }
+}
+
+TEST_CASE("every preset names a loss that there is, and a sampler that the other program knows") {
+  for (const nn::Preset& preset : nn::presets()) {
+    CAPTURE(preset.name);
+    cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+      CHECK(DiscreteSde<S> == !preset.continuous);
+      CHECK(nn::LevelConvention<Loss> == DiscreteSde<S>);
+      if constexpr (DiscreteSde<S>) CHECK(sde.training_steps() == preset.num_scales);
+      const auto kept = cifar10::checkpoint_configuration(
+          preset, sde, cifar10::training_configuration(preset, loss, 1));
+      CHECK_NOTHROW(cifar10::detail::row_of("--predictor", kept.at("program.predictor")));
+      CHECK_NOTHROW(cifar10::detail::row_of("--corrector", kept.at("program.corrector")));
+    });
+  }
+}
+
+TEST_CASE("a preset of what there is not is refused") {
+  const auto ignore = [](const auto&, const auto&) {};
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"subvp", false, false, ""}), ignore),
+                    Catch::Contains("sub-VP has no discrete levels"));
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vp", false, true, ""}), ignore),
+                    Catch::Contains("likelihood weighting"));
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vq", true, false, ""}), ignore),
+                    Catch::Contains("'vq'"));
+}

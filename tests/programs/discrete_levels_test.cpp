@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_sample on networks that were trained on discrete levels: asked at levels, and nowhere
+/// else.
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "programs/cifar10_programs.hpp"
+
+namespace {
+
+using namespace scoresde;
+using namespace scoresde::test;
+
+/// Weights of a tiny network that was trained on the levels of this SDE, or says so.
+template <DiscreteSde S>
+std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde) {
+  const nn::UNetConfig network{.image_size = 8,
+                               .nf = 8,
+                               .ch_mult = {1},
+                               .num_res_blocks = 1,
+                               .attn_resolutions = {},
+                               .dropout = 0,
+                               .init_scale = 1,
+                               .scale_by_sigma = std::derived_from<S, VeSde>};
+  const nn::Graph graph = nn::unet(network);
+  std::vector<float> weights(graph.parameters().size());
+  nn::initialize(graph.parameters(), std::span<float>(weights), 3);
+  const TrainingConfigurationWith<DiscreteScoreMatching> training{};
+  save_weights(folder / "weights", graph.parameters(), std::span<const float>(weights),
+               run_configuration(network, sde, training), 0);
+  return (folder / "weights").string();
+}
+
+template <DiscreteSde S>
+void check_sampling(const S& sde) {
+  const TemporaryFolder folder;
+  const Words usual{"--checkpoint", tiny_checkpoint(folder, sde),
+                    "--out",        (folder / "pictures").string(),
+                    "--threads",    "1",
+                    "--samples",    "2"};
+  for (const Words& way :
+       {Words{"--predictor", "ancestral", "--corrector", "langevin"}, Words{"--solver", "heun"},
+        Words{"--solver", "dpm-solver++-2m"}, Words{"--solver", "ddim", "--grid", "quadratic"}}) {
+    require_success(sample_program, usual + way + Words{"--steps", "7"});
+    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    for (const float value : file.at("samples").template as<float>()) REQUIRE(std::isfinite(value));
+  }
+  require_refused(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
+                  {"lies between levels"});
+  require_refused(sample_program, usual + Words{"--solver", "dopri5"},
+                  {"chooses its own times", "1000 discrete levels"});
+}
+
+}  // namespace
+
+TEST_CASE("a network of DDPM's levels is sampled at them") { check_sampling(DiscreteVpSde(1000)); }
+
+TEST_CASE("a network of SMLD's levels is sampled at them") { check_sampling(SmldSde(1000)); }
