@@ -47,7 +47,7 @@ endmacro()
 
 scoresde_part(eigen SCORESDE_BACKEND_EIGEN Eigen3)
 scoresde_part(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
-scoresde_part(io SCORESDE_IO nlohmann_json PNG)
+scoresde_part(io SCORESDE_IO nlohmann_json PNG ZLIB)
 
 set(SCORESDE_HAS_OPENMP FALSE)
 if(SCORESDE_HAS_EIGEN)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// All of the core that a program includes and that needs the standard library only; not io/,
-/// train/checkpoint.hpp and testing/. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// All of the core that a program includes and that needs the standard library only; not io/, the
+/// checkpoints of train/ and testing/. `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>
@@ -18,7 +18,9 @@
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
+#include <scoresde/nn/layers/resampling.hpp>
 #include <scoresde/nn/layers/residual_block.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
 #include <scoresde/nn/network.hpp>
@@ -27,6 +29,7 @@
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
 #include <scoresde/noise/flat_normal.hpp>

@@ -12,6 +12,7 @@ TRIED_IN = {
     "scoresde/host_device.hpp": "tests/noise",
     "scoresde/error.hpp": "tests/sde",
     "scoresde/state/backend.hpp": "tests/state",
+    "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/nn/ops.hpp": "tests/backends/eigen",
     "scoresde/predictor/predictor.hpp": "tests/concepts",
