@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/presets.hpp>
 
+#include "preset_list.hpp"
 #include "program.hpp"
 
 namespace cifar10 {
@@ -55,6 +57,13 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
                  "Network, SDE and training settings, one of: " + preset_names())
       ->capture_default_str();
+  app.add_flag_callback(
+      "--list-presets",
+      [] {
+        print_presets(std::cout);
+        throw CLI::Success();
+      },
+      "Print all presets with their number of parameters, and end");
   app.add_option("--data", o.data,
                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin");
   app.add_option("--out", o.out,
@@ -89,6 +98,13 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
 /// The preset with what the command line changes of it. Throws Error for contradictions.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
+  scoresde::detail::require(preset.continuous, "--preset: ", o.preset,
+                            " learns discrete noise levels; this program trains the presets with "
+                            "continuous times (--list-presets)");
+  scoresde::detail::require(preset.network.height() == 32 && preset.network.width() == 32,
+                            "--preset: ", o.preset, " is made for pictures of ",
+                            preset.network.width(), "x", preset.network.height(),
+                            "; those of CIFAR-10 have 32x32");
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
@@ -8,21 +11,116 @@
 
 using namespace scoresde::nn;
 
-TEST_CASE("Published configurations have their published number of parameters") {
-  const auto count = [](const std::string& name) {
-    return unet(preset(name).network).parameters().size();
-  };
-  CHECK(count("vp/cifar10_ddpmpp_continuous") == 61'804'419);
-  CHECK(count("subvp/cifar10_ddpmpp_continuous") == 61'804'419);
-  CHECK(count("vp/cifar10_ddpmpp_deep_continuous") == 106'632'579);
-  CHECK(count("subvp/cifar10_ddpmpp_deep_continuous") == 106'632'579);
+namespace {
+
+/// What the published file of that name says, written out.
+struct Published {
+  std::string name, sde, family;
+  bool continuous;
+  std::string predictor, corrector;
+  std::size_t res_blocks, parameters;
+};
+
+const std::vector<Published> cifar10 = {
+    {"ve/cifar10_ddpm", "ve", "ddpm", false, "reverse_diffusion", "langevin", 2, 35'218'947},
+    {"ve/cifar10_ncsnpp", "ve", "ncsnpp", false, "reverse_diffusion", "langevin", 4, 62'693'251},
+    {"ve/cifar10_ncsnpp_continuous", "ve", "ncsnpp", true, "reverse_diffusion", "langevin", 4,
+     62'758'787},
+    {"ve/cifar10_ncsnpp_deep_continuous", "ve", "ncsnpp", true, "reverse_diffusion", "langevin", 8,
+     107'586'947},
+    {"vp/ddpm/cifar10", "vp", "ddpm", false, "ancestral_sampling", "none", 2, 35'218'947},
+    {"vp/ddpm/cifar10_continuous", "vp", "ddpm", true, "euler_maruyama", "none", 2, 35'218'947},
+    // The embedding's layers, 328 704, and a dense layer in each block, 4992 outputs of 512 + 1.
+    {"vp/ddpm/cifar10_unconditional", "vp", "ddpm", false, "ancestral_sampling", "none", 2,
+     35'218'947 - 328'704 - 4992 * 513},
+    {"vp/cifar10_ddpmpp", "vp", "ddpmpp", false, "ancestral_sampling", "none", 4, 61'804'419},
+    {"vp/cifar10_ddpmpp_continuous", "vp", "ddpmpp", true, "euler_maruyama", "none", 4, 61'804'419},
+    {"vp/cifar10_ddpmpp_deep_continuous", "vp", "ddpmpp", true, "euler_maruyama", "none", 8,
+     106'632'579},
+    {"vp/cifar10_ncsnpp", "vp", "ncsnpp", false, "reverse_diffusion", "none", 4, 62'693'251},
+    {"vp/cifar10_ncsnpp_continuous", "vp", "ncsnpp", true, "euler_maruyama", "none", 4, 62'693'251},
+    {"vp/cifar10_ncsnpp_deep_continuous", "vp", "ncsnpp", true, "euler_maruyama", "none", 8,
+     107'521'411},
+    {"subvp/cifar10_ddpm_continuous", "subvp", "ddpm", true, "euler_maruyama", "none", 2,
+     35'218'947},
+    {"subvp/cifar10_ddpmpp_continuous", "subvp", "ddpmpp", true, "euler_maruyama", "none", 4,
+     61'804'419},
+    {"subvp/cifar10_ddpmpp_deep_continuous", "subvp", "ddpmpp", true, "euler_maruyama", "none", 8,
+     106'632'579},
+    {"subvp/cifar10_ncsnpp_continuous", "subvp", "ncsnpp", true, "euler_maruyama", "none", 4,
+     62'693'251},
+    {"subvp/cifar10_ncsnpp_deep_continuous", "subvp", "ncsnpp", true, "euler_maruyama", "none", 8,
+     107'521'411},
+};
+
+std::size_t parameters(const std::string& name) {
+  return unet(preset(name).network).parameters().trainable_size();
 }
 
-TEST_CASE("Every preset builds, and its name begins with its SDE unless it is our own") {
+}  // namespace
+
+TEST_CASE("The CIFAR-10 presets are the published configurations") {
+  for (const Published& c : cifar10) {
+    INFO(c.name);
+    const Preset& p = preset(c.name);
+    const UNetConfig& n = p.network;
+    const bool ve = c.sde == "ve", pyramids = c.family == "ncsnpp";
+    CHECK(p.sde == c.sde);
+    CHECK(p.continuous == c.continuous);
+    CHECK(p.predictor == c.predictor);
+    CHECK(p.corrector == c.corrector);
+    CHECK(p.reduce_mean == !ve);
+    CHECK(p.ema_rate == (ve ? 0.999 : 0.9999));
+    CHECK(p.n_iters == (c.res_blocks == 8 ? 950001 : 1300001));
+    CHECK(p.sampling_eps == (ve ? 1e-5 : 1e-3));
+    CHECK(p.snr == 0.16);
+    CHECK(p.batch_size == 128);
+    CHECK(p.lr == 2e-4);
+    CHECK(n.name == (c.family == "ddpm" ? "ddpm" : "ncsnpp"));
+    CHECK(n.num_res_blocks == c.res_blocks);
+    CHECK(n.centered == !ve);
+    CHECK(n.scale_by_sigma == ve);
+    CHECK(n.fir == pyramids);
+    CHECK(n.progressive_input == (pyramids ? "residual" : "none"));
+    CHECK(n.embedding_type == (ve && pyramids && c.continuous ? "fourier" : "positional"));
+    CHECK(n.conditional == (c.name != "vp/ddpm/cifar10_unconditional"));
+    CHECK(n.dropout == 0.1);
+    CHECK(parameters(c.name) == c.parameters);
+  }
+}
+
+TEST_CASE("The presets of larger pictures have the published number of parameters") {
+  for (const auto& [name, sigma_max] : {std::pair{"ve/bedroom_ncsnpp_continuous", 378},
+                                        {"ve/church_ncsnpp_continuous", 380},
+                                        {"ve/celebahq_256_ncsnpp_continuous", 348},
+                                        {"ve/ffhq_256_ncsnpp_continuous", 348}}) {
+    INFO(name);
+    CHECK(parameters(name) == 65'574'421);
+    CHECK(preset(name).network.height() == 256);
+    CHECK(preset(name).sigma_max == sigma_max);
+    CHECK(preset(name).snr == 0.075);
+  }
+  for (const char* name : {"ve/celebahq_ncsnpp_continuous", "ve/ffhq_ncsnpp_continuous"}) {
+    INFO(name);
+    CHECK(parameters(name) == 105'785'880);
+    CHECK(preset(name).network.height() == 1024);
+    CHECK(preset(name).sigma_max == 1348);
+    CHECK(preset(name).snr == 0.15);
+  }
+  // Attention after every block of its level up would give the 113 673 219 of the diffusers files.
+  for (const char* name : {"vp/ddpm/bedroom", "vp/ddpm/church", "vp/ddpm/celebahq"})
+    CHECK(parameters(name) == 111'569'923);
+}
+
+TEST_CASE("Every preset builds, has a name of its own, and its network has its noise levels") {
+  CHECK(presets().size() == cifar10.size() + 9 + 1);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
     CHECK_NOTHROW(unet(p.network));
     CHECK(&preset(p.name) == &p);
+    CHECK(p.network.sigma_min == p.sigma_min);
+    CHECK(p.network.sigma_max == p.sigma_max);
+    CHECK(p.network.num_scales == p.num_scales);
     if (const auto slash = p.name.find('/'); slash != std::string::npos)
       CHECK(p.name.substr(0, slash) == p.sde);
   }

@@ -17,6 +17,7 @@ TEST_CASE("A configuration survives its flat text form") {
   config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must hold every bit
   config.init_scale = 1e-300;
   config.progressive = "output_skip";
+  config.fir_kernel = {0.1, -3, 1e20};
   config.fir = true;
   CHECK(from_flat(to_flat(config)) == config);
   CHECK(to_flat(config).at("ch_mult") == "1,1,2,3");

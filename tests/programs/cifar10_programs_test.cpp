@@ -111,6 +111,13 @@ TEST_CASE("both programs explain themselves") {
   }
 }
 
+TEST_CASE("cifar10_train lists its presets with their number of parameters") {
+  const Outcome outcome = require_success(train_program, {"--list-presets"});
+  for (const char* word : {"cifar10_small", "vp/cifar10_ddpmpp_continuous", "61,804,419",
+                           "ve/ffhq_ncsnpp_continuous", "105,785,880", "1024x1024"})
+    CHECK(outcome.says(word));
+}
+
 TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") {
   const TemporaryFolder folder;
   const std::string out = (folder / "run").string(), data = (folder / "data").string();
@@ -119,6 +126,10 @@ TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") 
   require_refused(train_program, {"--out", out}, {"--data"});
   require_refused(train_program, usual, {data, "not a folder"});
   require_refused(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
+  require_refused(train_program, usual + Words{"--preset", "vp/ddpm/cifar10"},
+                  {"vp/ddpm/cifar10", "discrete"});
+  require_refused(train_program, usual + Words{"--preset", "ve/church_ncsnpp_continuous"},
+                  {"256x256", "32x32"});
   require_refused(train_program, usual + Words{"--resume"}, {"--resume", "no checkpoint"});
   require_refused(train_program, usual + Words{"--batch", "-3"}, {"--batch", "-3"});
   require_refused(train_program, usual + Words{"--lr", "nan"}, {"--lr", "nan"});

@@ -50,10 +50,85 @@ struct Preset {
 
 namespace detail {
 
-[[nodiscard]] inline Preset ddpmpp(std::string name, std::string sde, std::size_t num_res_blocks,
-                                   std::uint64_t n_iters) {
-  Preset p{.name = std::move(name), .network = {}, .sde = std::move(sde), .n_iters = n_iters};
-  p.network.num_res_blocks = num_res_blocks;
+/// What all published VE configurations share: data in [0, 1], the network divides by σ.
+inline void make_variance_exploding(Preset& p) {
+  p.sde = "ve";
+  p.reduce_mean = false;
+  p.ema_rate = 0.999;
+  p.predictor = "reverse_diffusion";
+  p.corrector = "langevin";
+  p.sampling_eps = 1e-5;
+  p.network.centered = false;
+  p.network.scale_by_sigma = true;
+}
+
+/// The noise levels of the SDE, which are the network's as well.
+inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
+  p.sigma_max = p.network.sigma_max = sigma_max;
+  p.num_scales = p.network.num_scales = count;
+}
+
+/// A CIFAR-10 configuration; `family` is "ddpm", "ddpmpp" or "ncsnpp".
+[[nodiscard]] inline Preset cifar10(std::string_view sde, std::string_view family, bool continuous,
+                                    std::string name, bool deep = false) {
+  Preset p{.name = std::move(name), .network = {}, .sde = std::string(sde)};
+  p.continuous = continuous;
+  p.predictor = continuous ? "euler_maruyama" : "ancestral_sampling";
+  if (sde == "ve") make_variance_exploding(p);
+  if (deep) p.n_iters = 950001;
+  UNetConfig& n = p.network;
+  n.name = family == "ddpm" ? "ddpm" : "ncsnpp";
+  n.num_res_blocks = family == "ddpm" ? 2 : deep ? 8 : 4;
+  n.fir = family == "ncsnpp";
+  if (n.fir) n.progressive_input = "residual";
+  if (n.fir && sde == "ve" && continuous) n.embedding_type = "fourier";
+  return p;
+}
+
+/// VE with NCSN++ whose pyramids go in and out, for pictures of 256 pixels a side.
+[[nodiscard]] inline Preset ncsnpp_256(std::string name, double sigma_max) {
+  Preset p{.name = std::move(name), .network = {}};
+  make_variance_exploding(p);
+  set_noise_levels(p, sigma_max, 2000);
+  p.batch_size = 64;
+  p.n_iters = 2400001;
+  p.snr = 0.075;
+  UNetConfig& n = p.network;
+  n.image_size = 256;
+  n.ch_mult = {1, 1, 2, 2, 2, 2, 2};
+  n.num_res_blocks = 2;
+  n.dropout = 0;
+  n.fir = true;
+  n.progressive = "output_skip";
+  n.progressive_input = "input_skip";
+  n.embedding_type = "fourier";
+  return p;
+}
+
+/// The same for 1024 pixels a side.
+[[nodiscard]] inline Preset ncsnpp_1024(std::string name, bool reduce_mean) {
+  Preset p = ncsnpp_256(std::move(name), 1348);
+  p.reduce_mean = reduce_mean;
+  p.batch_size = 8;
+  p.ema_rate = 0.9999;
+  p.snr = 0.15;
+  p.network.image_size = 1024;
+  p.network.nf = 16;
+  p.network.ch_mult = {1, 2, 4, 8, 16, 32, 32, 32};
+  p.network.num_res_blocks = 1;
+  return p;
+}
+
+/// DDPM for 256 pixels a side.
+[[nodiscard]] inline Preset ddpm_256(std::string name) {
+  Preset p = cifar10("vp", "ddpm", false, std::move(name));
+  p.batch_size = 64;
+  p.n_iters = 2400001;
+  p.lr = 2e-5;
+  p.snr = 0.075;
+  p.network.image_size = 256;
+  p.network.ch_mult = {1, 1, 2, 2, 4, 4};
+  p.network.dropout = 0;
   return p;
 }
 
@@ -74,17 +149,56 @@ namespace detail {
   return p;
 }
 
+/// Configurations that leave their family's rule in one value.
+[[nodiscard]] inline std::vector<Preset> cifar10_exceptions() {
+  Preset unconditional = cifar10("vp", "ddpm", false, "vp/ddpm/cifar10_unconditional");
+  unconditional.network.conditional = false;
+  Preset reverse = cifar10("vp", "ncsnpp", false, "vp/cifar10_ncsnpp");
+  reverse.predictor = "reverse_diffusion";
+  return {std::move(unconditional), std::move(reverse)};
+}
+
+[[nodiscard]] inline std::vector<Preset> all_presets() {
+  const bool discrete = false, continuous = true, deep = true;
+  std::vector<Preset> all{
+      cifar10_small(),
+      cifar10("ve", "ddpm", discrete, "ve/cifar10_ddpm"),
+      cifar10("ve", "ncsnpp", discrete, "ve/cifar10_ncsnpp"),
+      cifar10("ve", "ncsnpp", continuous, "ve/cifar10_ncsnpp_continuous"),
+      cifar10("ve", "ncsnpp", continuous, "ve/cifar10_ncsnpp_deep_continuous", deep),
+      cifar10("vp", "ddpm", discrete, "vp/ddpm/cifar10"),
+      cifar10("vp", "ddpm", continuous, "vp/ddpm/cifar10_continuous"),
+      cifar10("vp", "ddpmpp", discrete, "vp/cifar10_ddpmpp"),
+      cifar10("vp", "ddpmpp", continuous, "vp/cifar10_ddpmpp_continuous"),
+      cifar10("vp", "ddpmpp", continuous, "vp/cifar10_ddpmpp_deep_continuous", deep),
+      cifar10("vp", "ncsnpp", continuous, "vp/cifar10_ncsnpp_continuous"),
+      cifar10("vp", "ncsnpp", continuous, "vp/cifar10_ncsnpp_deep_continuous", deep),
+      cifar10("subvp", "ddpm", continuous, "subvp/cifar10_ddpm_continuous"),
+      cifar10("subvp", "ddpmpp", continuous, "subvp/cifar10_ddpmpp_continuous"),
+      cifar10("subvp", "ddpmpp", continuous, "subvp/cifar10_ddpmpp_deep_continuous", deep),
+      cifar10("subvp", "ncsnpp", continuous, "subvp/cifar10_ncsnpp_continuous"),
+      cifar10("subvp", "ncsnpp", continuous, "subvp/cifar10_ncsnpp_deep_continuous", deep),
+      ddpm_256("vp/ddpm/bedroom"),
+      ddpm_256("vp/ddpm/church"),
+      ddpm_256("vp/ddpm/celebahq"),
+      ncsnpp_256("ve/bedroom_ncsnpp_continuous", 378),
+      ncsnpp_256("ve/church_ncsnpp_continuous", 380),
+      ncsnpp_256("ve/celebahq_256_ncsnpp_continuous", 348),
+      ncsnpp_256("ve/ffhq_256_ncsnpp_continuous", 348),
+      ncsnpp_1024("ve/celebahq_ncsnpp_continuous", false),
+      ncsnpp_1024("ve/ffhq_ncsnpp_continuous", true),
+  };
+  for (Preset& p : cifar10_exceptions()) all.push_back(std::move(p));
+  std::sort(all.begin() + 1, all.end(),
+            [](const Preset& a, const Preset& b) { return a.name < b.name; });
+  return all;
+}
+
 }  // namespace detail
 
-/// All presets.
+/// All presets: our own small one, then the published ones by name.
 [[nodiscard]] inline const std::vector<Preset>& presets() {
-  static const std::vector<Preset> table{
-      detail::ddpmpp("vp/cifar10_ddpmpp_continuous", "vp", 4, 1300001),
-      detail::ddpmpp("vp/cifar10_ddpmpp_deep_continuous", "vp", 8, 950001),
-      detail::ddpmpp("subvp/cifar10_ddpmpp_continuous", "subvp", 4, 1300001),
-      detail::ddpmpp("subvp/cifar10_ddpmpp_deep_continuous", "subvp", 8, 950001),
-      detail::cifar10_small(),
-  };
+  static const std::vector<Preset> table = detail::all_presets();
   return table;
 }
 

@@ -42,7 +42,7 @@ namespace detail {
                          .skip_rescale = !ddpm && c.skip_rescale,
                          .fixed_groups = ddpm ? std::size_t{32} : 0,
                          .fir = {}};
-  if (!ddpm && c.fir) settings.fir.assign(c.fir_kernel.begin(), c.fir_kernel.end());
+  if (!ddpm && c.fir) settings.fir = c.fir_kernel;
   return settings;
 }
 

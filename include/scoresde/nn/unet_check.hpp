@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <initializer_list>
 #include <string>
@@ -47,9 +48,10 @@ inline void check_filter(const UNetConfig& c) {
   if (!c.fir) return;
   require(c.fir_kernel.size() >= 2 && c.fir_kernel.size() <= Fir::max_taps, "unet: fir_kernel has ",
           c.fir_kernel.size(), " taps; there must be 2 to ", Fir::max_taps);
-  const bool zero =
-      std::all_of(c.fir_kernel.begin(), c.fir_kernel.end(), [](std::size_t t) { return t == 0; });
-  require(!zero, "unet: the taps of fir_kernel are all 0; their sum must be positive");
+  double sum = 0;
+  for (const double tap : c.fir_kernel) sum += tap;
+  require(sum != 0 && std::isfinite(sum), "unet: the taps of fir_kernel add up to ", sum,
+          "; their sum divides them and must be finite and not 0");
 }
 
 }  // namespace detail
@@ -75,6 +77,8 @@ inline void check(const UNetConfig& c) {
   require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
   require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
           "; it must be in [0, 1)");
+  require(c.progressive != "residual" || c.name == "ddpm" || c.ch_mult.size() > 1,
+          "unet: progressive is 'residual' with one level; it needs 2");
   if (!c.scale_by_sigma) return;
   require(c.sigma_min > 0 && c.sigma_min < c.sigma_max && c.num_scales >= 2, "unet: sigma_min is ",
           c.sigma_min, ", sigma_max ", c.sigma_max, " and num_scales ", c.num_scales,

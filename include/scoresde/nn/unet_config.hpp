@@ -46,7 +46,7 @@ struct UNetConfig {
   std::string progressive_input = "none";
   std::string progressive_combine = "sum";
   bool fir = false;
-  std::vector<std::size_t> fir_kernel{1, 3, 3, 1};
+  std::vector<double> fir_kernel{1, 3, 3, 1};
   double fourier_scale = 16;
   bool resamp_with_conv = true;
   // the noise levels that a network of integer labels divides its output by
@@ -125,13 +125,13 @@ inline void read_knob(const std::string& key, const std::string& text, std::size
 inline void read_knob(const std::string& key, const std::string& text, double& value) {
   value = read_number<double>(key, text);
 }
-inline void read_knob(const std::string& key, const std::string& text,
-                      std::vector<std::size_t>& value) {
+template <class Number>
+void read_knob(const std::string& key, const std::string& text, std::vector<Number>& value) {
   value.clear();
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t comma = rest.find(',');
-    value.push_back(read_number<std::size_t>(key, rest.substr(0, comma)));
+    value.push_back(read_number<Number>(key, rest.substr(0, comma)));
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
   }
 }
@@ -144,9 +144,10 @@ inline void read_knob(const std::string& key, const std::string& text,
   const auto [end, code] = std::to_chars(text.data(), text.data() + text.size(), value);
   return code == std::errc{} ? std::string(text.data(), end) : std::string();
 }
-[[nodiscard]] inline std::string write_knob(const std::vector<std::size_t>& value) {
+template <class Number>
+[[nodiscard]] std::string write_knob(const std::vector<Number>& value) {
   std::string text;
-  for (const std::size_t v : value) text += (text.empty() ? "" : ",") + std::to_string(v);
+  for (const Number v : value) text += (text.empty() ? "" : ",") + write_knob(v);
   return text;
 }
 

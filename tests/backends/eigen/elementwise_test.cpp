@@ -37,29 +37,6 @@ const std::vector<nn::Shape> shapes = {{1, 3, 5, 7}, {3, 2, 4, 6}, {3, 1, 1, 1}}
 
 }  // namespace
 
-TEST_CASE("silu is its definition, with gradients of central differences") {
-  const eigen::Ops<double> ops(2);
-  for (const nn::Shape& s : shapes)
-    CHECK(map_error(
-              s, s, [&](auto x, auto y) { ops.silu(x, y); },
-              [&](View x, View dy, Gradient dx) { ops.silu_backward(x, dy, dx); }) <
-          difference_tolerance);
-}
-
-TEST_CASE("silu in float is right within a few ulp and in both tails") {
-  const eigen::Ops<float> ops(1);
-  std::vector<float> x;
-  for (float v = -30; v < 30; v += 0.37f) x.push_back(v);
-  x.insert(x.end(), {-1e4f, 1e4f, -200.0f, 0.0f, 200.0f});
-  std::vector<float> y(x.size());
-  const nn::Shape s{1, x.size(), 1, 1};
-  ops.silu({x.data(), s}, {y.data(), s});
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double exact = double(x[i]) / (1 + std::exp(-double(x[i])));
-    CHECK(std::abs(double(y[i]) - exact) <= 1e-6 * std::abs(exact) + 1e-30);
-  }
-}
-
 TEST_CASE("resampling doubles and halves, with gradients of central differences") {
   const eigen::Ops<double> ops(2);
   const std::vector<double> small = {1, 2, 3, 4, 5, 6};
@@ -138,11 +115,50 @@ TEST_CASE("the positional embedding holds sines, then cosines, of geometric freq
     }
 }
 
+TEST_CASE("the Fourier embedding holds sines, then cosines, of 2 pi w ln sigma") {
+  const std::vector<double> sigmas = {0.01, 1.0, 7.5, 50.0}, w = {16.25, -3.5, 0.125};
+  const std::size_t width = 6, half = 3;
+  std::vector<double> y = not_a_number<double>(sigmas.size() * width);
+  eigen::Ops<double>(1).fourier_embedding(sigmas, w.data(),
+                                          {y.data(), {sigmas.size(), width, 1, 1}});
+  for (std::size_t n = 0; n < sigmas.size(); ++n)
+    for (std::size_t k = 0; k < half; ++k) {
+      const double angle = 2 * std::acos(-1.0) * w[k] * std::log(sigmas[n]);
+      CHECK(y[n * width + k] == Approx(std::sin(angle)).margin(1e-12));
+      CHECK(y[n * width + half + k] == Approx(std::cos(angle)).margin(1e-12));
+    }
+  // In float the angle of many turns must still be reduced in double.
+  const std::vector<float> wf = {61.5f, -48.25f, 33.75f};
+  std::vector<float> yf(width);
+  const std::vector<double> sigma = {0.0123};
+  eigen::Ops<float>(1).fourier_embedding(sigma, wf.data(), {yf.data(), {1, width, 1, 1}});
+  for (std::size_t k = 0; k < half; ++k)
+    CHECK(double(yf[k]) ==
+          Approx(std::sin(2 * std::acos(-1.0) * double(wf[k]) * std::log(0.0123))).margin(1e-7));
+}
+
+TEST_CASE("every sample has its own factor, with gradients of central differences") {
+  const std::vector<double> factors = {0.5, -3.0, 1.0 / 3};
+  for (const std::size_t threads : {1u, 3u}) {
+    const eigen::Ops<double> ops(threads);
+    for (const nn::Shape& s : shapes)
+      CHECK(map_error(
+                s, s, [&](auto x, auto y) { ops.scale_samples(x, factors, y); },
+                [&](View, View dy, Gradient dx) { ops.scale_samples_backward(dy, factors, dx); }) <
+            difference_tolerance);
+  }
+  const std::vector<double> x = {1, 2, 3, 4, 5, 6};
+  std::vector<double> y(6);
+  const nn::Shape s{3, 2, 1, 1};
+  eigen::Ops<double>(1).scale_samples({x.data(), s}, factors, {y.data(), s});
+  CHECK(y == std::vector<double>{0.5, 1, -9, -12, 5 * (1.0 / 3), 6 * (1.0 / 3)});
+}
+
 TEST_CASE("elementwise operations have the same bits with any number of threads") {
   const nn::Shape s{3, 7, 65, 33};
   const auto x = random_values<float>(s.size(), 1);
   std::vector<float> one(x.size()), three(x.size());
-  eigen::Ops<float>(1).silu({x.data(), s}, {one.data(), s});
-  eigen::Ops<float>(3).silu({x.data(), s}, {three.data(), s});
+  eigen::Ops<float>(1).affine({x.data(), s}, 0.7, 0.1, {one.data(), s});
+  eigen::Ops<float>(3).affine({x.data(), s}, 0.7, 0.1, {three.data(), s});
   CHECK(one == three);
 }

@@ -15,8 +15,8 @@ TEST_CASE("The time embedding is its formula, label by label") {
   // The image must be read: it is normalised away, so that the embedding alone remains.
   constexpr std::size_t c = 4, wide = 16;
   nn::Graph graph(wide, 1, 1);
-  const nn::Tensor e = nn::time_embedding(graph, graph.positional_embedding(c), 4 * c, "first", "second",
-                                          nn::Activation::swish);
+  const nn::Tensor e = nn::time_embedding(graph, graph.positional_embedding(c), 4 * c, "first",
+                                          "second", nn::Activation::swish);
   const nn::Tensor nothing = graph.affine(graph.input(), 0, 0);
   graph.sum_scaled(e, nothing, 1);
   const auto p = small::parameters<double>(graph, 2);

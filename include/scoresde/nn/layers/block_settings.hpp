@@ -15,13 +15,13 @@ namespace scoresde::nn {
 enum class Resample { none, up, down };
 
 struct BlockSettings {
-  std::optional<Tensor> embedding;  ///< the activated time embedding, where conditional
+  std::optional<Tensor> embedding{};  ///< the activated time embedding, where conditional
   Activation activation = Activation::swish;
   double dropout = 0;
   double init_scale = 0;         ///< variance scale of the last convolution
   bool skip_rescale = true;      ///< sums of two branches are divided by √2
   std::size_t fixed_groups = 0;  ///< groups of every normalisation; 0: min(C/4, 32)
-  std::vector<double> fir;       ///< taps of resampling; empty: nearest neighbours and means
+  std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbours and means
 
   [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }
   [[nodiscard]] std::size_t groups(std::size_t channels) const {

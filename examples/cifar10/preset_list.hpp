@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/// The presets as a table: what --list-presets prints.
+#pragma once
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+#include <string>
+
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/nn/unet.hpp>
+
+namespace cifar10 {
+
+/// 61804419 as "61,804,419".
+inline std::string grouped(std::size_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+/// One line a preset: name, trainable parameters, SDE, times, pictures, sampler.
+inline void print_presets(std::ostream& out) {
+  std::size_t width = 0;
+  for (const auto& p : scoresde::nn::presets()) width = std::max(width, p.name.size());
+  const auto row = [&](const std::string& name, const std::string& parameters,
+                       const std::string& sde, const std::string& times, const std::string& pixels,
+                       const std::string& sampler) {
+    out << std::left << std::setw(int(width) + 2) << name << std::right << std::setw(11)
+        << parameters << "  " << std::left << std::setw(7) << sde << std::setw(12) << times
+        << std::setw(11) << pixels << sampler << '\n';
+  };
+  row("preset", "parameters", "SDE", "times", "pictures", "predictor + corrector");
+  for (const auto& p : scoresde::nn::presets()) {
+    const auto& n = p.network;
+    row(p.name, grouped(scoresde::nn::unet(n).parameters().trainable_size()), p.sde,
+        p.continuous ? "continuous" : "discrete",
+        std::to_string(n.width()) + "x" + std::to_string(n.height()),
+        p.predictor + " + " + p.corrector);
+  }
+}
+
+}  // namespace cifar10

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include <limits>
+#include <string>
+
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_check.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using nn::UNetConfig;
+
+namespace {
+
+/// A configuration that differs from the default by `change` must be refused, by check and unet
+/// alike, in words that name the knob, its value and what is allowed.
+template <class Change>
+void refuse(const Change& change, const std::string& knob, const std::string& value,
+            const std::string& allowed) {
+  UNetConfig config;
+  change(config);
+  CHECK_THROWS_WITH(nn::check(config),
+                    Contains("unet: ") && Contains(knob) && Contains(value) && Contains(allowed));
+  CHECK_THROWS_WITH(nn::unet(config), Contains(knob) && Contains(value) && Contains(allowed));
+}
+
+}  // namespace
+
+TEST_CASE("Names that are none are refused with the names there are") {
+  refuse([](auto& c) { c.name = "ncsn"; }, "name", "'ncsn'", "'ddpm', 'ncsnpp'");
+  refuse([](auto& c) { c.embedding_type = "learned"; }, "embedding_type", "'learned'",
+         "'positional', 'fourier'");
+  refuse([](auto& c) { c.resblock_type = "edm"; }, "resblock_type", "'edm'", "'biggan', 'ddpm'");
+  refuse([](auto& c) { c.progressive = "skip"; }, "progressive", "'skip'",
+         "'none', 'output_skip', 'residual'");
+  refuse([](auto& c) { c.progressive_input = "skip"; }, "progressive_input", "'skip'",
+         "'none', 'input_skip', 'residual'");
+  refuse([](auto& c) { c.progressive_combine = "max"; }, "progressive_combine", "'max'",
+         "'sum', 'cat'");
+  refuse([](auto& c) { c.nonlinearity = "gelu"; }, "nonlinearity", "'gelu'",
+         "'swish', 'elu', 'relu', 'lrelu'");
+}
+
+TEST_CASE("Sizes that do not fit together are refused") {
+  refuse([](auto& c) { c.nf = 6; }, "nf", "6", "multiple of 4");
+  refuse(
+      [](auto& c) {
+        c.name = "ddpm";
+        c.nf = 48;
+      },
+      "nf", "48", "multiple of 32");
+  refuse([](auto& c) { c.ch_mult = {}; }, "ch_mult", "empty", "factor");
+  refuse([](auto& c) { c.ch_mult = {1, 0}; }, "ch_mult", "0", "positive");
+  refuse([](auto& c) { c.image_size = 36; }, "image_size", "36", "multiple of 8");
+  refuse([](auto& c) { c.image_size = 0; }, "image_size", "0", "multiple of 8");
+  refuse([](auto& c) { c.image_width = 20; }, "image_width", "20", "multiple of 8");
+  refuse([](auto& c) { c.num_channels = 0; }, "num_channels", "0", "positive");
+  refuse([](auto& c) { c.num_res_blocks = 0; }, "num_res_blocks", "0", "positive");
+  refuse(
+      [](auto& c) {
+        c.progressive = "residual";
+        c.ch_mult = {1};
+      },
+      "progressive", "'residual'", "2");
+}
+
+TEST_CASE("Rates, scales, filters and noise levels out of range are refused") {
+  refuse([](auto& c) { c.dropout = 1.5; }, "dropout", "1.5", "[0, 1)");
+  refuse([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout", "nan",
+         "[0, 1)");
+  refuse([](auto& c) { c.init_scale = -1; }, "init_scale", "-1", "negative");
+  const auto taps = [](std::vector<double> kernel) {
+    return [kernel](auto& c) {
+      c.fir = true;
+      c.fir_kernel = kernel;
+    };
+  };
+  refuse(taps({1}), "fir_kernel", "1 taps", "2 to 12");
+  refuse(taps(std::vector<double>(13, 1.0)), "fir_kernel", "13 taps", "2 to 12");
+  refuse(taps({1, -1}), "fir_kernel", "0", "not 0");
+  const auto levels = [](double sigma_min, double sigma_max, std::size_t count) {
+    return [=](auto& c) {
+      c.scale_by_sigma = true;
+      c.sigma_min = sigma_min;
+      c.sigma_max = sigma_max;
+      c.num_scales = count;
+    };
+  };
+  refuse(levels(0, 50, 1000), "sigma_min", "0", "0 < sigma_min");
+  refuse(levels(2, 1, 1000), "sigma_max", "1", "sigma_min < sigma_max");
+  refuse(levels(0.01, 50, 1), "num_scales", "1", "2 levels");
+}
+
+TEST_CASE("Knobs that a configuration does not use are not looked at") {
+  UNetConfig config;
+  config.fir_kernel = {};
+  config.num_scales = 0;
+  CHECK_NOTHROW(nn::check(config));
+  config.name = "ddpm";
+  config.fir = true;
+  config.fir_kernel = {1, 3, 3, 1};
+  CHECK_NOTHROW(nn::check(config));
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+// Gradients of whole networks for every pair of knobs that the golden files leave open.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/unet.hpp>
+
+#include "support/catch.hpp"
+#include "support/small_networks.hpp"
+
+using namespace scoresde;
+using nn::UNetConfig;
+
+namespace {
+
+struct Knob {
+  std::string name;
+  std::vector<std::function<void(UNetConfig&)>> settings;
+};
+
+template <class T>
+Knob knob(const std::string& name, T UNetConfig::*member, std::vector<T> values) {
+  Knob k{name, {}};
+  for (const T& value : values) k.settings.push_back([=](UNetConfig& c) { c.*member = value; });
+  return k;
+}
+
+std::vector<Knob> knobs() {
+  using C = UNetConfig;
+  using Texts = std::vector<std::string>;
+  std::vector<Knob> all{
+      knob("progressive", &C::progressive, Texts{"none", "output_skip", "residual"}),
+      knob("progressive_input", &C::progressive_input, Texts{"none", "input_skip", "residual"}),
+      knob("progressive_combine", &C::progressive_combine, Texts{"sum", "cat"}),
+      knob("resblock_type", &C::resblock_type, Texts{"biggan", "ddpm"}),
+      knob("embedding_type", &C::embedding_type, Texts{"positional", "fourier"}),
+      knob("nonlinearity", &C::nonlinearity, Texts{"swish", "elu", "relu", "lrelu"}),
+      knob("conditional", &C::conditional, std::vector<bool>{true, false}),
+      knob("centered", &C::centered, std::vector<bool>{true, false}),
+      knob("scale_by_sigma", &C::scale_by_sigma, std::vector<bool>{true, false}),
+      knob("resamp_with_conv", &C::resamp_with_conv, std::vector<bool>{true, false}),
+      knob("skip_rescale", &C::skip_rescale, std::vector<bool>{true, false}),
+      knob("image_width", &C::image_width, std::vector<std::size_t>{0, 8}),
+  };
+  Knob filter{"fir", {[](C& c) { c.fir = false; }}};
+  for (const std::vector<double>& taps :
+       {std::vector<double>{1, 3, 3, 1}, {1, 3, 0.5}, {1, 4, 6, -2, 1}})
+    filter.settings.push_back([taps](C& c) {
+      c.fir = true;
+      c.fir_kernel = taps;
+    });
+  all.push_back(filter);
+  return all;
+}
+
+using Row = std::vector<std::size_t>;  // the setting of each knob
+
+/// Which pairs (knob i at setting a, knob j at setting b) some row has.
+class Pairs {
+ public:
+  explicit Pairs(const std::vector<Knob>& knobs) : seen_(16 * 16 * 8 * 8) {
+    for (std::size_t i = 0; i < knobs.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        open_ += knobs[i].settings.size() * knobs[j].settings.size();
+  }
+  [[nodiscard]] std::size_t open() const { return open_; }
+  /// How many open pairs the setting of knob i would close, with the knobs in `set` fixed.
+  [[nodiscard]] std::size_t gain(const Row& row, const std::vector<bool>& set, std::size_t i,
+                                 std::size_t setting) const {
+    std::size_t count = 0;
+    for (std::size_t j = 0; j < row.size(); ++j)
+      count += set[j] && j != i && !seen_[place(i, setting, j, row[j])];
+    return count;
+  }
+  void close(const Row& row) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j) {
+        if (seen_[place(i, row[i], j, row[j])]) continue;
+        seen_[place(i, row[i], j, row[j])] = seen_[place(j, row[j], i, row[i])] = true;
+        --open_;
+      }
+  }
+  /// The first knob with an open pair, in (knob, setting, knob, setting).
+  [[nodiscard]] std::array<std::size_t, 4> first(const std::vector<Knob>& knobs) const {
+    for (std::size_t i = 0; i < knobs.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        for (std::size_t a = 0; a < knobs[i].settings.size(); ++a)
+          for (std::size_t b = 0; b < knobs[j].settings.size(); ++b)
+            if (!seen_[place(i, a, j, b)]) return {i, a, j, b};
+    return {};
+  }
+
+ private:
+  static std::size_t place(std::size_t i, std::size_t a, std::size_t j, std::size_t b) {
+    return ((i * 16 + j) * 8 + a) * 8 + b;
+  }
+  std::vector<bool> seen_;
+  std::size_t open_ = 0;
+};
+
+/// Rows that hold every pair of settings of two knobs, each row chosen greedily around one that is
+/// still missing.
+std::vector<Row> covering_rows(const std::vector<Knob>& knobs) {
+  Pairs pairs(knobs);
+  std::vector<Row> rows;
+  while (pairs.open() > 0) {
+    Row row(knobs.size());
+    std::vector<bool> set(knobs.size(), false);
+    const auto [i, a, j, b] = pairs.first(knobs);
+    row[i] = a;
+    row[j] = b;
+    set[i] = set[j] = true;
+    for (std::size_t k = 0; k < knobs.size(); ++k) {
+      if (set[k]) continue;
+      const std::size_t choices = knobs[k].settings.size(), start = rows.size() % choices;
+      row[k] = start;
+      for (std::size_t s = 0; s < choices; ++s) {
+        const std::size_t other = (start + s) % choices;
+        if (pairs.gain(row, set, k, other) > pairs.gain(row, set, k, row[k])) row[k] = other;
+      }
+      set[k] = true;
+    }
+    pairs.close(row);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+UNetConfig small_network() {
+  UNetConfig config = small::every_path();
+  config.image_size = 4;
+  config.attn_resolutions = {2};
+  config.num_scales = 1000;
+  return config;
+}
+
+/// The slope of L = ⟨v, F(x, labels; θ)⟩ along directions, by difference and by backward.
+class Slopes {
+ public:
+  explicit Slopes(const UNetConfig& config)
+      : graph_(nn::unet(config)),
+        network_(graph_, 2, nn::Mode::training, eigen::Ops<double>(1)),
+        // Kinks want a step that hardly ever meets one; the rest a step with little rounding.
+        h_(config.nonlinearity == "swish" ? 1e-5 : 1e-7),
+        parameters_(small::parameters<double>(graph_, 1)),
+        x_(small::normals<double>(2 * graph_.shape(graph_.input()).size(), 7)),
+        v_(small::normals<double>(2 * graph_.shape(graph_.output()).size(), 8)),
+        y_(v_.size()),
+        gradient_(parameters_.size(), 0.0),
+        dx_(x_.size()) {
+    // Indices of levels, where those are what the network is told.
+    if (config.scale_by_sigma && config.embedding_type == "positional") labels_ = {400.5, 731};
+    loss();
+    network_.backward(parameters_, v_, gradient_, dx_);
+    for (const double g : gradient_) largest_ = std::max(largest_, std::abs(g));
+  }
+
+  void check() {
+    CHECK(largest_ > 0);
+    CHECK(error(x_, 0, x_.size(), dx_) < 1e-5);
+    for (const nn::Parameter& p : graph_.parameters().entries()) {
+      CAPTURE(p.name);
+      if (p.trainable)
+        CHECK(error(parameters_, p.offset, p.size, gradient_) < 1e-5);
+      else
+        CHECK(std::all_of(gradient_.begin() + std::ptrdiff_t(p.offset),
+                          gradient_.begin() + std::ptrdiff_t(p.offset + p.size),
+                          [](double g) { return g == 0; }));
+    }
+  }
+
+ private:
+  double loss() {
+    network_.forward(parameters_, x_, labels_, y_, draw_);
+    double sum = 0;
+    for (std::size_t i = 0; i < y_.size(); ++i) sum += v_[i] * y_[i];
+    return sum;
+  }
+
+  /// Of the slope along one random direction in a range of `values`, relative to its own size or,
+  /// where it is nearly zero, to that of the largest gradient.
+  double error(std::vector<double>& values, std::size_t first, std::size_t count,
+               const std::vector<double>& gradient) {
+    const auto direction = small::normals<double>(count, 100 + first);
+    const std::vector<double> start = values;
+    const auto at = [&](double distance) {
+      for (std::size_t i = 0; i < count; ++i)
+        values[first + i] = start[first + i] + distance * direction[i];
+      return loss();
+    };
+    const double found = (at(h_) - at(-h_)) / (2 * h_);
+    values = start;
+    double slope = 0, size = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      slope += gradient[first + i] * direction[i];
+      size += std::abs(gradient[first + i] * direction[i]);
+    }
+    return std::abs(found - slope) / std::max(size, 1e-2 * largest_);
+  }
+
+  nn::Graph graph_;
+  nn::Network<eigen::Ops<double>> network_;
+  double h_;
+  std::vector<double> parameters_, x_, v_, y_, gradient_, dx_;
+  std::vector<double> labels_{1.25, 0.8};
+  NoiseDraw draw_ = Noise{.seed = 4, .purpose = Purpose::dropout}.draw(11);
+  double largest_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("Gradients are finite differences for every pair of knobs of NCSN++") {
+  const std::vector<Knob> all = knobs();
+  const std::vector<Row> rows = covering_rows(all);
+  Pairs pairs(all);
+  for (const Row& row : rows) {
+    UNetConfig config = small_network();
+    std::string description;
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      all[k].settings[row[k]](config);
+      description += all[k].name + " " + std::to_string(row[k]) + ", ";
+    }
+    INFO(description);
+    Slopes(config).check();
+    pairs.close(row);
+  }
+  CHECK(pairs.open() == 0);
+  CHECK(rows.size() >= 16);
+}
+
+TEST_CASE("Gradients of DDPM are finite differences, with and without convolutions that resample") {
+  UNetConfig config = small_network();
+  config.name = "ddpm";
+  config.nf = 32;
+  config.num_channels = 1;
+  config.ch_mult = {1, 1};
+  for (const bool convolved : {true, false}) {
+    config.resamp_with_conv = config.centered = convolved;
+    config.scale_by_sigma = config.conditional = !convolved;
+    Slopes(config).check();
+  }
+}
+
+TEST_CASE("Gradients are finite differences through three levels with all pyramids") {
+  UNetConfig config = small_network();
+  config.image_size = 8;
+  config.ch_mult = {1, 1, 2};
+  config.fir = true;
+  for (const char* in : {"input_skip", "residual"})
+    for (const char* out : {"output_skip", "residual"}) {
+      config.progressive_input = in;
+      config.progressive = out;
+      config.resblock_type = out == std::string("residual") ? "ddpm" : "biggan";
+      Slopes(config).check();
+    }
+}
