@@ -10,7 +10,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sde/vp_sde.hpp>

@@ -7,30 +7,48 @@
 
 #include <scoresde/scoresde.hpp>
 
-/// Calls use(name, sampler) for predictors, correctors and ODE integrators of each kind.
+/// Calls use(name, sampler) for predictors and correctors of each kind.
 template <scoresde::Sde S, class Use>
-void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
-  const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, steps);
+void for_every_predictor_and_corrector(const S& sde, const scoresde::TimeGrid& grid,
+                                       const Use& use) {
   const scoresde::Langevin langevin{.snr = 0.03};
   const scoresde::Langevin alone{
       .snr = 0.15, .steps = 5, .norm_scope = scoresde::NormScope::batch_mean};
-  use("Euler-Maruyama",
-      scoresde::PredictorCorrector{sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{}, grid});
-  use("reverse diffusion", scoresde::PredictorCorrector{sde, scoresde::ReverseDiffusion{},
-                                                        scoresde::NoCorrector{}, grid});
-  use("ancestral",
-      scoresde::PredictorCorrector{sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid});
+  const auto predictor = [&](const char* name, auto kind) {
+    use(name, scoresde::PredictorCorrector{sde, kind, scoresde::NoCorrector{}, grid});
+  };
+  predictor("Euler-Maruyama", scoresde::EulerMaruyama{});
+  predictor("reverse diffusion", scoresde::ReverseDiffusion{});
+  predictor("ancestral", scoresde::Ancestral{});
+  predictor("DDIM(0.5)", scoresde::Ddim{.eta = 0.5});
   use("ancestral + Langevin",
       scoresde::PredictorCorrector{sde, scoresde::Ancestral{}, langevin, grid});
   use("ancestral + annealed Langevin",
       scoresde::PredictorCorrector{sde, scoresde::Ancestral{},
                                    scoresde::AnnealedLangevin{.snr = 0.1}, grid});
   use("Langevin alone", scoresde::PredictorCorrector{sde, scoresde::NoPredictor{}, alone, grid});
+}
+
+/// Calls use(name, sampler) for predictors, correctors and ODE integrators of each kind, and for
+/// every fast solver of the catalogue.
+template <scoresde::Sde S, class Use>
+void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
+  const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, steps);
+  for_every_predictor_and_corrector(sde, grid, use);
   use("flow, Euler", scoresde::ProbabilityFlow{sde, scoresde::Euler{}, grid});
   use("flow, Heun", scoresde::ProbabilityFlow{sde, scoresde::Heun{}, grid});
   use("flow, Runge-Kutta 4", scoresde::ProbabilityFlow{sde, scoresde::RungeKutta4{}, grid});
   use("flow, Dormand-Prince 5", scoresde::ProbabilityFlow{sde, scoresde::DormandPrince54{}, grid});
   use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::AdaptiveRungeKutta<>{}});
+  const auto whole = scoresde::ErrorScope::whole_batch;
+  use("DPM-Solver-12, adaptive",
+      scoresde::AdaptiveDpmSolver{
+          sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .error_scope = whole}});
+  // Fast solvers count in log-SNR. They are tables here, so that one sampler is compiled for all.
+  const scoresde::TimeGrid even = scoresde::log_snr_grid(sde, steps);
+  scoresde::for_each_solver([&](const scoresde::SolverEntry& entry, const auto& solver) {
+    use(entry.name, scoresde::Multistep{sde, scoresde::solver_table(solver, sde, even), even});
+  });
 }
 
 /// The same for samplers that give every sample a time and a step of its own; the model must take a
@@ -38,4 +56,5 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
 template <scoresde::Sde S, class Use>
 void for_every_adaptive_sampler(const S& sde, const Use& use) {
   use("adaptive SDE", scoresde::AdaptiveSde{sde});
+  use("DPM-Solver-23 per sample", scoresde::AdaptiveDpmSolver{sde, scoresde::DpmSolver23{}});
 }

@@ -129,3 +129,22 @@ function(scoresde_print_summary)
   message(STATUS "  benchmarks          ${SCORESDE_STATE_BENCHMARKS}")
   message(STATUS "  own programs        -march=native ${SCORESDE_NATIVE}, warnings as errors ${SCORESDE_WARNINGS_AS_ERRORS}")
 endfunction()
+
+# Sets `libraries` to scoresde and those of its components that a source of our own includes, and `missing` to
+# those of them that are off.
+function(scoresde_components_of file libraries missing)
+  set(found scoresde)
+  set(off "")
+  file(STRINGS ${file} includes REGEX "^#include <scoresde/")
+  foreach(component eigen xtensor io)
+    if(includes MATCHES "<scoresde/${component}/" OR (component STREQUAL "io" AND includes MATCHES
+                                                                              "<scoresde/train/(checkpoint|score_sde|diffusers)"))
+      list(APPEND found scoresde_${component})
+      if(NOT TARGET scoresde_${component})
+        list(APPEND off ${component})
+      endif()
+    endif()
+  endforeach()
+  set(${libraries} ${found} PARENT_SCOPE)
+  set(${missing} ${off} PARENT_SCOPE)
+endfunction()

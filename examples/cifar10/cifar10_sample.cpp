@@ -2,8 +2,10 @@
 /// cifar10_sample: draws pictures from a checkpoint by any sampler of the library.
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "sample_run.hpp"
+#include "sampler_visit.hpp"
 
 namespace {
 
@@ -16,16 +18,19 @@ std::string setting_or(const scoresde::nn::FlatConfig& configuration, const std:
   return found == configuration.end() ? fallback : found->second;
 }
 
-int run(SampleOptions options) {
+int run(SampleOptions options, const std::vector<std::string>& given) {
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
   const auto configuration = scoresde::read_configuration(options.checkpoint);
   cifar10::SamplerChoice& choice = options.sampler;
-  if (choice.predictor.empty())
-    choice.predictor = setting_or(configuration, "program.predictor", "euler_maruyama");
-  if (choice.corrector.empty())
-    choice.corrector = setting_or(configuration, "program.corrector", "none");
+  if (choice.preset.empty() && (choice.solver.empty() || choice.solver == "pc")) {
+    if (choice.predictor.empty())
+      choice.predictor = setting_or(configuration, "program.predictor", "euler_maruyama");
+    if (choice.corrector.empty())
+      choice.corrector = setting_or(configuration, "program.corrector", "none");
+  }
+  cifar10::settle(choice, given);
   scoresde::visit_sde(configuration, [&](const auto& sde) {
-    if (choice.eps == 0) choice.eps = sde.t_min();
+    cifar10::settle_by_sde(sde, choice);
     cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
       cifar10::SampleRun program(options, configuration, sde);
       scoresde::io::require_writable_folder(options.out);
@@ -45,10 +50,14 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --predictor ancestral --clip-denoised\n"
       "  cifar10_sample --out pictures --checkpoint run/checkpoint.safetensors --steps 500\n"
       "  cifar10_sample --out pictures --predictor reverse_diffusion --corrector langevin\n"
+      "  cifar10_sample --out pictures --solver dpm-solver++-2m --nfe 20 --clip-denoised\n"
       "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
+      "  cifar10_sample --out pictures --sampler PC1000\n"
+      "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
   app.option_defaults()->take_last();
   SampleOptions options;
   cifar10::add_sample_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] { return run(options); });
+  return cifar10::run_program(app, argc, argv,
+                              [&] { return run(options, cifar10::sampler_options_given(app)); });
 }

@@ -55,15 +55,35 @@ inline CLI::Validator natural_number(std::uint64_t least, std::uint64_t most = ~
       "");
 }
 
-/// Accepts finite numbers above 0.
-inline CLI::Validator positive_number() {
+namespace detail {
+
+/// Accepts numbers that `fits` accepts.
+template <class Fits>
+CLI::Validator number(Fits fits, const char* allowed) {
   return CLI::Validator(
-      [](const std::string& text) {
+      [fits, allowed](const std::string& text) {
         double value = 0;
-        const bool fits = CLI::detail::lexical_cast(text, value) && value > 0 && value < 1e300;
-        return fits ? std::string() : "'" + text + "': it must be a number above 0";
+        const bool accepted = CLI::detail::lexical_cast(text, value) && fits(value);
+        return accepted ? std::string() : "'" + text + "': it must be " + allowed;
       },
       "");
+}
+
+}  // namespace detail
+
+/// Accepts finite numbers above 0.
+inline CLI::Validator positive_number() {
+  return detail::number([](double x) { return x > 0 && x < 1e300; }, "a number above 0");
+}
+
+/// Accepts finite numbers that are not negative.
+inline CLI::Validator number_from_zero() {
+  return detail::number([](double x) { return x >= 0 && x < 1e300; }, "0 or a number above it");
+}
+
+/// Accepts numbers above 0 and up to 1.
+inline CLI::Validator share() {
+  return detail::number([](double x) { return x > 0 && x <= 1; }, "above 0 and at most 1");
 }
 
 /// Parses the command line and runs the program; every failure becomes one line on stderr and a

@@ -58,6 +58,44 @@ class SamplingProgress {
   double pictures_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
+/// The network's score, its prediction of the picture kept in range where that was asked for: one
+/// type, so that every sampler is compiled once.
+template <class Network, class S>
+class ChosenModel {
+ public:
+  ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
+      : network_(std::move(network)),
+        clipped_(network_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
+        thresholded_(network_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
+        clips_(options.clip_denoised),
+        thresholds_(options.dynamic_threshold.has_value()) {}
+  ChosenModel(const ChosenModel&) = delete;
+  ChosenModel& operator=(const ChosenModel&) = delete;
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
+    return clips_ || thresholds_ ? clipped_.score_form(t) : network_.score_form(t);
+  }
+  /// At one time, or at a time per sample.
+  template <class X, class Times>
+  requires requires(Network& network, const X& x, const Times& t, X& output) {
+    network.evaluate(x, t, output);
+  }
+  void evaluate(const X& x, const Times& t, X& output) {
+    if (clips_)
+      clipped_.evaluate(x, t, output);
+    else if (thresholds_)
+      thresholded_.evaluate(x, t, output);
+    else
+      network_.evaluate(x, t, output);
+  }
+
+ private:
+  Network network_;
+  scoresde::ClippedDenoiser<Network, S> clipped_;
+  scoresde::DynamicallyThresholdedDenoiser<Network, S> thresholded_;
+  bool clips_, thresholds_;
+};
+
 template <class S>
 class SampleRun {
   using Ops = scoresde::eigen::Ops<float>;
@@ -71,6 +109,9 @@ class SampleRun {
         network_(scoresde::nn::unet(network_config_), std::min(options.batch, options.samples),
                  scoresde::nn::Mode::inference, Ops(options.threads)),
         weights_(network_.parameters().size()) {
+    scoresde::detail::require(network_config_.centered || !options.dynamic_threshold,
+                              "--dynamic-threshold is for networks of data in [-1, 1]; this one "
+                              "was trained on [0, 1]");
     scoresde::load_weights(options.checkpoint, network_.parameters(), std::span<float>(weights_));
   }
 
@@ -78,14 +119,10 @@ class SampleRun {
   void operator()(const Sampler& sampler) {
     report_setup();
     const double start = seconds_now();
-    scoresde::nn::ScoreNetwork<Ops, S> model(network_, weights_, sde_);
-    if (options_.clip_denoised) {
-      scoresde::ClippedDenoiser clipped(
-          model, sde_, scoresde::DataRange{network_config_.centered ? -1.0 : 0.0, 1.0});
-      draw(sampler, clipped);
-    } else {
-      draw(sampler, model);
-    }
+    using Score = scoresde::nn::ScoreNetwork<Ops, S>;
+    ChosenModel<Score, S> model(Score(network_, weights_, sde_), sde_, options_,
+                                network_config_.centered);
+    draw(sampler, model);
     report_end(seconds_now() - start);
     write();
   }
@@ -165,7 +202,11 @@ class SampleRun {
   }
 
   [[nodiscard]] std::string sampler_text() const {
-    return describe(options_.sampler) + (options_.clip_denoised ? ", denoised clipped" : "");
+    std::string words = describe(options_.sampler);
+    if (options_.clip_denoised) words += ", denoised clipped";
+    if (options_.dynamic_threshold)
+      words += ", dynamic threshold " + scoresde::detail::text(*options_.dynamic_threshold);
+    return words;
   }
 
   [[nodiscard]] std::string preset_name() const {

@@ -1,120 +1,167 @@
 // SPDX-License-Identifier: MIT
-/// From names on a command line to sampler types: one generic call for each combination.
+/// A sampler by names and numbers: what was chosen, what is left to defaults, and what does not go
+/// together.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <sstream>
 #include <string>
-#include <utility>
+#include <vector>
 
-#include <scoresde/corrector/annealed_langevin.hpp>
-#include <scoresde/corrector/langevin.hpp>
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/ode/adaptive_runge_kutta.hpp>
-#include <scoresde/ode/tableaux.hpp>
-#include <scoresde/predictor/ancestral.hpp>
-#include <scoresde/predictor/euler_maruyama.hpp>
-#include <scoresde/predictor/no_predictor.hpp>
-#include <scoresde/predictor/reverse_diffusion.hpp>
-#include <scoresde/sampler/predictor_corrector.hpp>
-#include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/time/time_grid.hpp>
+
+#include "sampler_list.hpp"
 
 namespace cifar10 {
 
-/// A sampler by names and numbers.
+/// Empty names, absent numbers and zeros stand for defaults, which settle() fills in, or for those
+/// of the library's types.
 struct SamplerChoice {
-  std::string solver = "pc";  ///< pc, euler, heun, rk4 or dopri5
-  std::string predictor, corrector;
-  std::string control = "per_sample";  ///< of dopri5's steps: per_sample or scipy
-  std::size_t steps = 100;
-  std::size_t corrector_steps = 1;
-  double snr = 0.16;
+  std::string preset, solver, predictor, corrector;
+  std::string grid, final_step = "denoise", variance = "small", control = "per_sample";
+  std::size_t steps = 0, nfe = 0, corrector_steps = 1;
+  std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
+  std::optional<double> rtol, atol;
   double eps = 0;  ///< time at which sampling stops
-  double rtol = 1e-3, atol = 1e-3;
 };
 
 namespace detail {
 
-[[noreturn]] inline void unknown(const char* what, const std::string& name, const char* allowed) {
+/// Throws Error, listing the names, when there is none like this.
+inline const SamplerRow& row_of(const char* option, const std::string& name) {
+  std::string names;
+  for (const SamplerRow& row : sampler_rows()) {
+    if (row.option != option) continue;
+    if (row.name == name) return row;
+    names += (names.empty() ? "" : ", ") + row.name;
+  }
   throw scoresde::Error(
-      scoresde::detail::text(what, " is '", name, "'; it must be one of ", allowed));
+      scoresde::detail::text(option, " is '", name, "'; it must be one of ", names));
 }
 
-template <class Body>
-void visit_predictor(const SamplerChoice& choice, Body&& body) {
-  if (choice.predictor == "euler_maruyama") return body(scoresde::EulerMaruyama{});
-  if (choice.predictor == "reverse_diffusion") return body(scoresde::ReverseDiffusion{});
-  if (choice.predictor == "ancestral") return body(scoresde::Ancestral{});
-  if (choice.predictor == "none") return body(scoresde::NoPredictor{});
-  unknown("--predictor", choice.predictor, "euler_maruyama, reverse_diffusion, ancestral, none");
+/// The rows whose names make up the choice.
+inline std::vector<const SamplerRow*> chosen_rows(const SamplerChoice& c) {
+  std::vector<const SamplerRow*> rows{&row_of("--solver", c.solver)};
+  if (!c.preset.empty()) rows = {&row_of("--sampler", c.preset)};
+  if (c.solver != "pc") return rows;
+  rows.push_back(&row_of("--predictor", c.predictor));
+  rows.push_back(&row_of("--corrector", c.corrector));
+  return rows;
 }
 
-template <class Body>
-void visit_corrector(const SamplerChoice& choice, Body&& body) {
-  const int steps = static_cast<int>(choice.corrector_steps);
-  if (choice.corrector == "langevin")
-    return body(scoresde::Langevin{.snr = choice.snr, .steps = steps});
-  if (choice.corrector == "annealed_langevin")
-    return body(scoresde::AnnealedLangevin{.snr = choice.snr, .steps = steps});
-  if (choice.corrector == "none") return body(scoresde::NoCorrector{});
-  unknown("--corrector", choice.corrector, "langevin, annealed_langevin, none");
+/// Who listens to an option, in words.
+inline std::string takers_of(const std::string& option) {
+  if (row_of("--solver", "euler").takes(option)) return "solvers that do not choose their steps";
+  std::string names;
+  for (const SamplerRow& row : sampler_rows())
+    if (row.takes(option)) names += (names.empty() ? "" : ", ") + row.name;
+  return names;
 }
 
-template <class Body>
-void visit_method(const SamplerChoice& choice, Body&& body) {
-  if (choice.solver == "euler") return body(scoresde::Euler{});
-  if (choice.solver == "heun") return body(scoresde::Heun{});
-  if (choice.solver == "rk4") return body(scoresde::RungeKutta4{});
-  unknown("--solver", choice.solver, "pc, euler, heun, rk4, dopri5");
+/// Refuses options given that none of the chosen names listens to.
+inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::string>& given) {
+  const auto rows = chosen_rows(c);
+  std::string chosen;
+  for (const SamplerRow* row : rows)
+    chosen += (chosen.empty() ? "" : " ") + row->option + ' ' + row->name;
+  for (const std::string& option : given) {
+    bool taken = false;
+    for (const SamplerRow* row : rows) taken = taken || row->takes(option);
+    taken = taken && (c.preset.empty() || option != "--corrector-steps");  // fixed by the name
+    scoresde::detail::require(taken, option, " does not go with ", chosen, "; it is for ",
+                              takers_of(option));
+  }
 }
 
-inline scoresde::StepControl step_control(const SamplerChoice& choice) {
-  if (choice.control == "per_sample") return scoresde::StepControl::per_sample;
-  if (choice.control == "scipy") return scoresde::StepControl::whole_batch_scipy;
-  unknown("--control", choice.control, "per_sample, scipy");
+/// Evaluations of a run of that many steps.
+inline std::size_t evaluations(const SamplerChoice& c, std::size_t steps) {
+  if (c.solver == "pc")
+    return steps *
+           ((c.predictor == "none" ? 0 : 1) + (c.corrector == "none" ? 0 : c.corrector_steps));
+  const auto nfe = row_of("--solver", c.solver).nfe;
+  if (c.final_step == "zero") return nfe(steps - 1) + 1;
+  return nfe(steps) + (c.final_step == "denoise" ? 1 : 0);
+}
+
+/// The most steps that --nfe pays for.
+inline std::size_t affordable_steps(const SamplerChoice& c) {
+  std::size_t steps = 0;
+  while (evaluations(c, steps + 1) <= c.nfe) ++steps;
+  scoresde::detail::require(steps > 0, "--nfe is ", c.nfe, "; --solver ", c.solver, " ending in ",
+                            c.final_step, " needs at least ", evaluations(c, 1));
+  return steps;
+}
+
+/// Those of the library's types; for dopri5 what pictures need.
+inline void settle_tolerances(SamplerChoice& c) {
+  const auto settle_to = [&](double rtol, double atol) {
+    c.rtol = c.rtol.value_or(rtol);
+    c.atol = c.atol.value_or(atol);
+  };
+  if (c.solver == "dopri5") return settle_to(1e-3, 1e-3);
+  if (c.solver == "adaptive-sde")
+    return settle_to(scoresde::AdaptiveSdeOptions{}.rtol, scoresde::AdaptiveSdeOptions{}.atol);
+  settle_to(scoresde::DpmSolver12{}.rtol, scoresde::DpmSolver12{}.atol);
+}
+
+inline void settle_preset(SamplerChoice& c) {
+  scoresde::detail::require(c.solver.empty(), "--solver does not go with --sampler ", c.preset,
+                            ", which is a predictor-corrector sampler");
+  const scoresde::SongSampler& song = scoresde::song_sampler(c.preset);
+  c.steps = song.steps;
+  c.corrector_steps = static_cast<std::size_t>(song.corrections);
+  if (c.predictor.empty()) c.predictor = song.predicts ? "reverse_diffusion" : "none";
+  if (c.corrector.empty()) c.corrector = song.corrections > 0 ? "langevin" : "none";
 }
 
 }  // namespace detail
 
-/// Calls body(sampler) with the sampler chosen, for this SDE. Flows end in Tweedie's denoising
-/// step, as predictor-corrector runs end in a step without noise. Throws Error for unknown names
-/// and numbers that the sampler refuses.
-template <class S, class Body>
-void visit_sampler(const S& sde, const SamplerChoice& choice, Body&& body) {
-  namespace sd = scoresde;
-  const sd::ProbabilityFlowOptions options{.denoise = sd::FinalDenoise::tweedie};
-  if (choice.solver == "dopri5") {
-    const sd::AdaptiveRungeKutta<> method{
-        .rtol = choice.rtol, .atol = choice.atol, .control = detail::step_control(choice)};
-    const sd::TimeGrid span = sd::uniform_grid(sde.t_max(), choice.eps, 1);
-    return body(sd::ProbabilityFlow(sde, method, span, options));
-  }
-  const sd::TimeGrid grid = sd::uniform_grid(sde.t_max(), choice.eps, choice.steps);
-  if (choice.solver != "pc")
-    return detail::visit_method(
-        choice, [&](auto method) { body(sd::ProbabilityFlow(sde, method, grid, options)); });
-  detail::visit_predictor(choice, [&](auto predictor) {
-    detail::visit_corrector(choice, [&](auto corrector) {
-      body(sd::PredictorCorrector(sde, predictor, corrector, grid));
-    });
-  });
+/// Fills in what was left open; `given` are the options on the command line that not every sampler
+/// takes. Throws Error for unknown names, options that the sampler does not listen to, and budgets
+/// that pay for no step.
+inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
+  using scoresde::detail::require;
+  if (!c.preset.empty()) detail::settle_preset(c);
+  if (c.solver.empty()) c.solver = "pc";
+  detail::refuse_idle_options(c, given);
+  const SamplerRow& row = detail::row_of("--solver", c.solver);
+  require(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
+          "--predictor none --corrector none: one of them must move the pictures");
+  require(c.final_step != "zero" || row.family == Family::fast, "--final zero does not go with ",
+          "--solver ", c.solver, ", which ends in eps or denoise");
+  require(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
+  if (c.grid.empty()) c.grid = row.grid;
+  require(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
+  if (row.family == Family::adaptive) return detail::settle_tolerances(c);
+  if (c.nfe > 0) c.steps = detail::affordable_steps(c);
+  if (c.steps == 0) c.steps = row.family == Family::fast ? 25 : 100;
 }
 
 /// The choice in words, as metadata keeps it and the screen shows it.
-inline std::string describe(const SamplerChoice& choice) {
+inline std::string describe(const SamplerChoice& c) {
   std::ostringstream words;
-  if (choice.solver == "dopri5")
-    words << "probability flow, dopri5, " << choice.control << " steps, rtol " << choice.rtol
-          << ", atol " << choice.atol;
-  else if (choice.solver != "pc")
-    words << "probability flow, " << choice.solver << ", steps " << choice.steps;
-  else
-    words << "predictor " << choice.predictor << ", corrector " << choice.corrector << ", steps "
-          << choice.steps;
-  if (choice.solver == "pc" && choice.corrector != "none")
-    words << ", corrector steps " << choice.corrector_steps << ", snr " << choice.snr;
+  const auto say = [&](const char* what, const auto& value) {
+    if (value) words << ", " << what << ' ' << *value;
+  };
+  if (!c.preset.empty()) words << c.preset << ", ";
+  words << "solver " << c.solver;
+  if (c.solver == "pc") words << ", predictor " << c.predictor << ", corrector " << c.corrector;
+  if (c.solver == "pc" && c.corrector != "none") words << ", corrector steps " << c.corrector_steps;
+  if (c.predictor == "ancestral") words << ", variance " << c.variance;
+  say("snr", c.snr);
+  say("eta", c.eta);
+  say("tau", c.tau);
+  say("s_churn", c.s_churn);
+  say("s_tmin", c.s_tmin);
+  say("s_tmax", c.s_tmax);
+  say("s_noise", c.s_noise);
+  say("rtol", c.rtol);
+  say("atol", c.atol);
+  if (c.steps > 0) words << ", " << c.grid << " grid of " << c.steps << " steps";
+  if (c.solver == "dopri5") words << ", control " << c.control;
+  say("rho", c.rho);
+  words << ", final step " << c.final_step;
   return words.str();
 }
 

@@ -51,9 +51,7 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
       ->check(natural_number(1));
 }
 
-}  // namespace detail
-
-inline void add_train_options(CLI::App& app, TrainOptions& o) {
+inline void add_preset_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
                  "Network, SDE and training settings, one of: " + preset_names())
       ->capture_default_str();
@@ -64,6 +62,12 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
         throw CLI::Success();
       },
       "Print all presets with their number of parameters, and end");
+}
+
+}  // namespace detail
+
+inline void add_train_options(CLI::App& app, TrainOptions& o) {
+  detail::add_preset_options(app, o);
   app.add_option("--data", o.data,
                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin");
   app.add_option("--out", o.out,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// All of the core that a program includes and that needs the standard library only; not io/, the
-/// checkpoints of train/ and testing/. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// checkpoints of train/, testing/, and sampler/progress.hpp, which costs compile time for a clock.
+/// `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>
@@ -8,12 +9,14 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/trainable_score_model.hpp>
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/nn/activation_plan.hpp>
 #include <scoresde/nn/backward_pass.hpp>
+#include <scoresde/nn/class_conditional.hpp>
 #include <scoresde/nn/cost.hpp>
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
@@ -32,9 +35,9 @@
 #include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
-#include <scoresde/noise/flat_normal.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>
+#include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/butcher_tableau.hpp>
@@ -50,17 +53,22 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/general_probability_flow.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/remembered_path.hpp>
+#include <scoresde/sampler/reverse_simulation.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sampler/simulation.hpp>
+#include <scoresde/sampler/song_samplers.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -73,6 +81,7 @@
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sde.hpp>
@@ -95,6 +104,7 @@
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>
+#include <scoresde/solver/strong_schemes.hpp>
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>

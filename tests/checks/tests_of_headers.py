@@ -11,6 +11,7 @@ TRIED_IN = {
     "scoresde/version.hpp": "tests/package",
     "scoresde/host_device.hpp": "tests/noise",
     "scoresde/error.hpp": "tests/sde",
+    "scoresde/fma.hpp": "tests/noise/bits.cmake",
     "scoresde/state/backend.hpp": "tests/state",
     "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",

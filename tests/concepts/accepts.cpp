@@ -41,6 +41,19 @@ static_assert(steps_fast<VpSde>() && steps_fast<VeSde>() && steps_fast<SubVpSde>
 static_assert(steps_fast<DiscreteVpSde>() && steps_fast<DiscreteVeSde>());
 static_assert(!multistep_fits<VpSde, Heun>);
 
+// General SDEs, with every scheme.
+struct Decay {
+  double drift(double x, double) const { return -x; }
+  double diffusion(double x, double) const { return x; }
+  double diffusion_derivative(double, double) const { return 1; }
+};
+static_assert(GeneralSdeWithDerivative<Decay> && !Sde<Decay>);
+static_assert(GeneralSdeWithDerivative<AsGeneralSde<VeSde>> && !GeneralSde<VeSde>);
+static_assert(StrongScheme<EulerMaruyama> && StrongScheme<Milstein>);
+static_assert(StrongScheme<DerivativeFreeMilstein> && StrongScheme<StochasticHeun>);
+static_assert(!StrongScheme<ReverseDiffusion> && !multistep_fits<Decay, DdimSolver>);
+static_assert(!predictor_corrector_fits<Decay, EulerMaruyama, Langevin>);
+
 // States and models.
 template <class X>
 constexpr bool serves() {
@@ -68,6 +81,12 @@ static_assert(integrates<AdaptiveRungeKutta<DormandPrince54>>);
 // What a sampler is: const, stateless, shareable.
 static_assert(std::copyable<PredictorCorrector<VpSde, Ancestral, NoCorrector>>);
 static_assert(std::copyable<ProbabilityFlow<VpSde, AdaptiveRungeKutta<>>>);
+static_assert(std::copyable<Simulation<Decay, StochasticHeun>>);
+template <class S, class M>
+constexpr bool samples = Sampler<S, M, HostState<double>, Noise>;
+static_assert(samples<PredictorCorrector<VpSde, Ancestral, NoCorrector>, Gaussian<VpSde>>);
+static_assert(samples<ReverseSimulation<AsGeneralSde<VpSde>, EulerMaruyama>, Gaussian<VpSde>>);
+static_assert(samples<GeneralProbabilityFlow<AsGeneralSde<VpSde>, Heun>, Gaussian<VpSde>>);
 
 #if defined(WITH_EIGEN)
 static_assert(serves<Eigen::ArrayXXf>() && serves<Eigen::ArrayXXd>());

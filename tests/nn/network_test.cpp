@@ -154,6 +154,71 @@ TEST_CASE("Dropout acts in training alone, with the masks of its draw") {
   CHECK(output(nn::Mode::training, 1) != output(nn::Mode::inference, 1));
 }
 
+TEST_CASE("Differentiation keeps what backward needs and drops nothing") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  REQUIRE(graph.dropouts() > 0);
+  auto without = small::every_path();
+  without.dropout = 0;
+  const auto parameters = small::parameters<double>(graph, 3);
+  const auto x = small::normals<double>(graph.shape(graph.input()).size(), 5);
+  const auto v = small::normals<double>(x.size(), 6);
+  const std::vector<double> label{400.0};
+  struct Result {
+    std::vector<double> y, dx, gradient;
+  };
+  const auto run = [&](const nn::Graph& g, nn::Mode mode) {
+    Result r{std::vector<double>(x.size()), std::vector<double>(x.size()),
+             std::vector<double>(parameters.size())};
+    nn::Network<eigen::Ops<double>> network(g, 1, mode);
+    network.forward(parameters, x, label, r.y, Noise{.seed = 1}.draw(0));
+    network.backward(parameters, v, r.gradient, r.dx);
+    return r;
+  };
+  const Result found = run(graph, nn::Mode::differentiation);
+  const Result wanted = run(nn::unet(without), nn::Mode::training);
+  CHECK(found.y == wanted.y);
+  CHECK(found.dx == wanted.dx);
+  CHECK(found.gradient == wanted.gradient);
+}
+
+TEST_CASE("Classes change what a network says of their samples alone; none is the default") {
+  auto config = small::every_path();
+  config.num_class_embeds = 4;
+  const nn::Graph graph = nn::unet(config);
+  const auto parameters = small::parameters<double>(graph, 3);
+  const std::size_t dim = graph.shape(graph.input()).size();
+  const auto one = small::normals<double>(dim, 5);
+  std::vector<double> x(one);
+  x.insert(x.end(), one.begin(), one.end());
+  const std::vector<double> labels{400, 400};
+  nn::Network<eigen::Ops<double>> network(graph, 2, nn::Mode::inference);
+  const auto run = [&](std::vector<std::uint32_t> classes) {
+    std::vector<double> y(2 * dim);
+    network.forward(parameters, x, labels, y, {}, classes);
+    return y;
+  };
+  const auto half = [&](const std::vector<double>& y, std::size_t k) {
+    return std::vector<double>(y.begin() + std::ptrdiff_t(k * dim),
+                               y.begin() + std::ptrdiff_t((k + 1) * dim));
+  };
+  const auto mixed = run({2, nn::no_class}), none = run({});
+  CHECK(run({nn::no_class, nn::no_class}) == none);
+  CHECK(half(mixed, 1) == half(none, 1));
+  CHECK(half(mixed, 0) != half(none, 0));
+  CHECK(half(run({1, 2}), 1) == half(run({2, 1}), 0));
+  CHECK(half(run({1, 2}), 1) == half(mixed, 0));
+  CHECK(network.classes() == 4);
+  using Catch::Matchers::Contains;
+  CHECK_THROWS_WITH(run({4, 0}), Contains("no class 4") && Contains("there are 4"));
+  CHECK_THROWS_WITH(run({1}), Contains("classes holds 1") && Contains("asks for 2"));
+  nn::Network<eigen::Ops<double>> plain(nn::unet(small::every_path()), 2, nn::Mode::inference);
+  const std::vector<double> fewer(plain.parameters().size());
+  const std::vector<std::uint32_t> classes{1, 2};
+  std::vector<double> y(2 * dim);
+  CHECK_THROWS_WITH(plain.forward(fewer, x, labels, y, {}, classes),
+                    Contains("2 classes given") && Contains("num_class_embeds"));
+}
+
 TEST_CASE("A network takes the memory that was announced, less in inference than in training") {
   const nn::Graph graph = nn::unet(small::every_path());
   using Ops = eigen::Ops<float>;
@@ -174,6 +239,14 @@ TEST_CASE("A network refuses what does not fit and says what it asks for") {
   CHECK_THROWS_WITH(network.forward(parameters, x, three, y),
                     Contains("3 labels") && Contains("1 to 2"));
   CHECK_THROWS_WITH(network.forward(parameters, x, {}, y), Contains("0 labels"));
+  const std::vector<double> infinite{INFINITY}, nan{std::nan("")}, zero{0.0};
+  CHECK_THROWS_WITH(network.forward(parameters, x, infinite, y), Contains("label is inf"));
+  CHECK_THROWS_WITH(network.forward(parameters, x, nan, y), Contains("label is nan"));
+  auto config = small::every_path();
+  config.embedding_type = "fourier";
+  nn::Network<eigen::Ops<double>> fourier(nn::unet(config), 1, nn::Mode::inference);
+  const std::vector<double> more(fourier.parameters().size());
+  CHECK_THROWS_WITH(fourier.forward(more, x, zero, y), Contains("positive noise level"));
   CHECK_THROWS_WITH(network.forward(x, x, label, y), Contains("parameters holds"));
   CHECK_THROWS_WITH(network.forward(parameters, parameters, label, y), Contains("x holds"));
   CHECK_THROWS_WITH(network.forward(parameters, x, label, gradient), Contains("y holds"));

@@ -15,6 +15,7 @@
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/testing/score_laws.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"
@@ -196,6 +197,31 @@ TEST_CASE("dropout masks follow the named draw and the sample's place") {
   split.evaluate(parts.x, parts.times, again);
   for (std::size_t i = 0; i < first.size(); ++i)
     REQUIRE(again.data()[i] == Approx(first.data()[i]).epsilon(1e-4).margin(1e-5));
+}
+
+TEST_CASE("vjp is the derivative of the raw output, in parts and in any scalar of the state") {
+  const VpSde sde;
+  using Preconditioned = nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned>;
+  Fixture<double> f(2, nn::Mode::differentiation);
+  static_assert(DifferentiableScoreModel<Preconditioned, HostState<double>>);
+  Preconditioned model(f.network, f.parameters, sde, {.sigma_data = 0.3});
+  const auto violated = testing::check_score_laws(model, f.x, 0.3, {.same = 1e-12});
+  CAPTURE(violated);
+  CHECK(violated.empty());
+  HostState<double> product(f.shape), v(f.shape, small::normals<double>(f.x.size(), 12));
+  model.vjp(f.x, 0.3, v, product);
+  HostState<float> x(f.shape), w(f.shape), single(f.shape);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x.data()[i] = float(f.x.data()[i]);
+    w.data()[i] = float(v.data()[i]);
+  }
+  model.vjp(x, 0.3, w, single);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    REQUIRE(double(single.data()[i]) == Approx(product.data()[i]).epsilon(1e-4).margin(1e-4));
+  CHECK_THROWS_WITH(model.backward(product, std::span<double>()), Contains("after an evaluation"));
+  Fixture<double> inference(2);
+  Preconditioned other(inference.network, inference.parameters, sde);
+  CHECK_THROWS_WITH(other.vjp(f.x, 0.3, v, product), Contains("a mode that differentiates"));
 }
 
 TEST_CASE("a score network refuses wrong shapes, times, parameters and orders of calls") {

@@ -42,6 +42,17 @@ TEST_CASE("Names that are none are refused with the names there are") {
          "'swish', 'elu', 'relu', 'lrelu'");
 }
 
+TEST_CASE("Attention and classes that do not exist are refused") {
+  refuse([](auto& c) { c.attn_up = "twice"; }, "attn_up", "'twice'", "'once', 'every'");
+  refuse([](auto& c) { c.norm_eps = 0; }, "norm_eps", "0", "positive");
+  refuse(
+      [](auto& c) {
+        c.conditional = false;
+        c.num_class_embeds = 10;
+      },
+      "num_class_embeds", "10", "conditional");
+}
+
 TEST_CASE("Sizes that do not fit together are refused") {
   refuse([](auto& c) { c.nf = 6; }, "nf", "6", "multiple of 4");
   refuse(

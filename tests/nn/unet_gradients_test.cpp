@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,7 +43,9 @@ std::vector<Knob> knobs() {
       knob("resblock_type", &C::resblock_type, Texts{"biggan", "ddpm"}),
       knob("embedding_type", &C::embedding_type, Texts{"positional", "fourier"}),
       knob("nonlinearity", &C::nonlinearity, Texts{"swish", "elu", "relu", "lrelu"}),
-      knob("conditional", &C::conditional, std::vector<bool>{true, false}),
+      {"conditional",
+       {[](C&) {}, [](C& c) { c.conditional = false; }, [](C& c) { c.num_class_embeds = 3; }}},
+      knob("attn_up", &C::attn_up, Texts{"once", "every"}),
       knob("centered", &C::centered, std::vector<bool>{true, false}),
       knob("scale_by_sigma", &C::scale_by_sigma, std::vector<bool>{true, false}),
       knob("resamp_with_conv", &C::resamp_with_conv, std::vector<bool>{true, false}),
@@ -156,6 +159,7 @@ class Slopes {
         gradient_(parameters_.size(), 0.0),
         dx_(x_.size()) {
     // Indices of levels, where those are what the network is told.
+    if (config.num_class_embeds > 0) classes_ = {2, nn::no_class};
     if (config.scale_by_sigma && config.embedding_type == "positional") labels_ = {400.5, 731};
     loss();
     network_.backward(parameters_, v_, gradient_, dx_);
@@ -178,7 +182,7 @@ class Slopes {
 
  private:
   double loss() {
-    network_.forward(parameters_, x_, labels_, y_, draw_);
+    network_.forward(parameters_, x_, labels_, y_, draw_, classes_);
     double sum = 0;
     for (std::size_t i = 0; i < y_.size(); ++i) sum += v_[i] * y_[i];
     return sum;
@@ -210,6 +214,7 @@ class Slopes {
   double h_;
   std::vector<double> parameters_, x_, v_, y_, gradient_, dx_;
   std::vector<double> labels_{1.25, 0.8};
+  std::vector<std::uint32_t> classes_;
   NoiseDraw draw_ = Noise{.seed = 4, .purpose = Purpose::dropout}.draw(11);
   double largest_ = 0;
 };

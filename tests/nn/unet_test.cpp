@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <set>
 #include <string>
+#include <tuple>
+#include <variant>
 
+#include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
 
 #include "support/catch.hpp"
@@ -38,6 +41,51 @@ TEST_CASE("Modules are counted as score_sde counts them") {
   config.name = "ddpm";
   config.num_res_blocks = 2;
   CHECK(modules(nn::unet(config)) == 37);
+}
+
+TEST_CASE("Attention after every block of a level up gives the networks of diffusers' DDPM") {
+  // google/ddpm-cifar10-32 and google/ddpm-church-256; score_sde's have it once, at the level's
+  // end.
+  for (const auto& [name, once, every] : {std::tuple{"vp/ddpm/cifar10", 35'218'947, 35'746'307},
+                                          {"vp/ddpm/church", 111'569'923, 113'673'219}}) {
+    UNetConfig config = nn::preset(name).network;
+    CHECK(nn::unet(config).parameters().size() == std::size_t(once));
+    config.attn_up = "every";
+    CHECK(nn::unet(config).parameters().size() == std::size_t(every));
+  }
+  UNetConfig config = nn::preset("vp/ddpm/cifar10").network;
+  config.attn_up = "every";
+  const nn::Graph graph = nn::unet(config);
+  CHECK(modules(graph) == 39);
+  // Blocks and attentions of the second level up take turns; its last attention precedes a
+  // doubling.
+  for (const char* name : {"27.Conv_0.weight", "28.NIN_0.W", "29.Conv_0.weight", "30.NIN_0.W",
+                           "31.Conv_0.weight", "32.NIN_0.W", "33.Conv_0.weight"})
+    CHECK(graph.parameters().contains(std::string("all_modules.") + name));
+}
+
+TEST_CASE("A table of classes joins the embedding without renumbering the modules") {
+  UNetConfig config = small::every_path();
+  const nn::Graph without = nn::unet(config);
+  config.num_class_embeds = 10;
+  const nn::Graph with = nn::unet(config);
+  CHECK(with.parameters().find("class_embedding.weight").shape == std::vector<std::size_t>{10, 16});
+  CHECK(with.parameters().size() == without.parameters().size() + 160);
+  for (const auto& p : without.parameters().entries())
+    CHECK(with.parameters().find(p.name).shape == p.shape);
+}
+
+TEST_CASE("The epsilon of every normalisation is the configuration's") {
+  UNetConfig config = small::every_path();
+  config.norm_eps = 1e-5;
+  std::size_t count = 0;
+  const nn::Graph graph = nn::unet(config);
+  for (const nn::Node& node : graph.nodes())
+    if (const auto* op = std::get_if<nn::node::GroupNorm>(&node.operation)) {
+      CHECK(op->norm.epsilon == 1e-5);
+      ++count;
+    }
+  CHECK(count > 10);
 }
 
 TEST_CASE("The parameters are those of the reference's state dictionary", "[golden]") {

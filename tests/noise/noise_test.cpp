@@ -46,6 +46,25 @@ TEST_CASE("any offset and length give the same elements") {
     }
 }
 
+TEST_CASE("flat order has the bits of fill_normal for every dimension, start and length") {
+  const NoiseDraw draw = Noise{.seed = 21, .first_sample = 4}.draw(6);
+  for (const std::size_t dim : {1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 256, 700}) {
+    const std::size_t samples = 1400 / dim + 2;
+    std::vector<float> whole;
+    for (std::size_t k = 0; k < samples; ++k)
+      for (const float z : elements(draw, k, 0, dim)) whole.push_back(z);
+    for (const std::size_t first : {0, 1, 2, 3, 64, 255, 257, 641})
+      for (const std::size_t count : {0, 1, 3, 4, 5, 64, 255, 256, 257, 700}) {
+        // The value behind the last one must stay.
+        std::vector<float> z(count + 1, 9.0f);
+        fill_normal_flat({z.data(), count}, draw, dim, first);
+        INFO("dim " << dim << ", first " << first << ", count " << count);
+        CHECK(std::equal(z.begin(), z.end() - 1, whole.begin() + std::ptrdiff_t(first)));
+        CHECK(z.back() == 9.0f);
+      }
+  }
+}
+
 TEST_CASE("a sample does not depend on the batch it is drawn in") {
   const Noise batch{.seed = 77}, later{.seed = 77, .first_sample = 17};
   for (std::size_t k = 0; k < 5; ++k)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_train and cifar10_sample as their users meet them: help, refusals, one run end to end.
+#include "programs/cifar10_programs.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -10,7 +12,6 @@
 #include <scoresde/io/safetensors.hpp>
 
 #include "io/temporary_folder.hpp"
-#include "programs/program_runner.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -21,38 +22,12 @@ using scoresde::test::program_path;
 using scoresde::test::RunningProgram;
 using scoresde::test::TemporaryFolder;
 using scoresde::test::text_of;
-using Words = std::vector<std::string>;
-
-const char* const train_program = "SCORESDE_CIFAR10_TRAIN";
-const char* const sample_program = "SCORESDE_CIFAR10_SAMPLE";
-
-Outcome run(const char* program, const Words& arguments) {
-  const TemporaryFolder folder;
-  return RunningProgram(program_path(program), arguments, folder / "output").wait();
-}
-
-void require_refused(const char* program, const Words& arguments, const Words& words) {
-  const Outcome outcome = run(program, arguments);
-  INFO("output: " << outcome.text);
-  REQUIRE(outcome.status != 0);
-  REQUIRE(outcome.status < 126);
-  for (const std::string& word : words) {
-    INFO("word: " << word);
-    REQUIRE(outcome.says(word));
-  }
-}
-
-Outcome require_success(const char* program, const Words& arguments) {
-  const Outcome outcome = run(program, arguments);
-  INFO("output: " << outcome.text);
-  REQUIRE(outcome.status == 0);
-  return outcome;
-}
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
+using scoresde::test::operator+;
+using scoresde::test::require_refused;
+using scoresde::test::require_success;
+using scoresde::test::sample_program;
+using scoresde::test::train_program;
+using scoresde::test::Words;
 
 /// 50,000 made-up records; the five names are one file.
 void make_data(const TemporaryFolder& folder) {
@@ -210,38 +185,6 @@ TEST_CASE("a run stopped and resumed is the run that was never stopped, and can 
   const auto last = pictures(weights, {"--samples", "1", "--first-sample", "3"});
   REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(), four.bytes.end() - 12288));
   REQUIRE(four.bytes != pictures(weights, {"--samples", "4", "--seed", "7"}).bytes);
-}
-
-TEST_CASE("every sampler by name draws finite pictures") {
-  const TemporaryFolder data, folder;
-  make_data(data);
-  const auto run_folder = folder / "run";
-  require_success(train_program, tiny_run(data, run_folder) + Words{"--iterations", "1"});
-  const Words usual{"--checkpoint", (run_folder / "checkpoint.safetensors").string(),
-                    "--out",        (folder / "pictures").string(),
-                    "--samples",    "1",
-                    "--steps",      "2"};
-  std::vector<Words> choices{{"--predictor", "ancestral", "--clip-denoised"},
-                             {"--solver", "dopri5", "--clip-denoised", "--rtol", "1"}};
-  for (const char* predictor : {"euler_maruyama", "reverse_diffusion", "ancestral", "none"})
-    for (const char* corrector : {"langevin", "annealed_langevin", "none"})
-      choices.push_back({"--predictor", predictor, "--corrector", corrector});
-  for (const char* solver : {"euler", "heun", "rk4"}) choices.push_back({"--solver", solver});
-  for (const char* control : {"scipy", "per_sample"})
-    choices.push_back({"--solver", "dopri5", "--control", control, "--rtol", "1", "--atol", "1"});
-  for (const Words& choice : choices) {
-    const Outcome told = require_success(sample_program, usual + choice);
-    REQUIRE(told.says("network evaluations per picture"));
-    REQUIRE(told.says(choice[1]));
-    for (const float value :
-         read_safetensors(folder / "pictures" / "samples.safetensors").at("samples").as<float>())
-      REQUIRE(std::isfinite(value));
-  }
-  require_refused(sample_program, usual + Words{"--eps", "1"}, {"eps is 1"});
-  require_refused(sample_program, usual + Words{"--out", "/proc/self/pictures"},
-                  {"/proc/self/pictures"});
-  const auto taken = folder.write("file", "in the way");
-  require_refused(sample_program, usual + Words{"--out", taken.string()}, {"file"});
 }
 
 TEST_CASE("a truncated checkpoint is refused by both programs and left as it is") {

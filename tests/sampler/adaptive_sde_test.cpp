@@ -301,6 +301,24 @@ TEST_CASE("evaluations, tries and times are reported as they were") {
   }
 }
 
+TEST_CASE("samples that have arrived try nothing and err by nothing") {
+  struct Resting {
+    std::size_t seen = 0;
+    void on_try(const TriedSteps& tried, const X&) {
+      for (std::size_t k = 0; k < tried.t.size(); ++k)
+        if (tried.t[k] == VpSde().t_min()) {
+          ++seen;
+          CHECK(tried.t_next[k] == tried.t[k]);
+          CHECK(tried.error[k] == 0);
+          CHECK(tried.accepted[k] == 0);
+        }
+    }
+  } resting;
+  X x({5, 2});
+  AdaptiveSde{VpSde()}.sample(mixture(VpSde()), x, Noise{.seed = 1}, resting);
+  CHECK(resting.seen > 0);
+}
+
 TEST_CASE("any parameterisation and recorded noise give the same run") {
   const VpSde sde;
   auto exact = data(sde);

@@ -9,11 +9,15 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/sampler/general_probability_flow.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/reverse_simulation.hpp>
+#include <scoresde/sampler/simulation.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/thresholding.hpp>
@@ -105,6 +109,9 @@ TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps
 
 TEST_CASE("adaptive runs allocate nothing, rejections included") {
   CHECK(allocations_of_a_run(AdaptiveSde{VpSde(), {.denoise = FinalDenoise::tweedie}}) == 0);
+  CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver12{.first_step = 3}}) == 0);
+  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch})
+    CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver23{.error_scope = scope}}) == 0);
 }
 
 TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
@@ -151,4 +158,24 @@ TEST_CASE("a draw from a prior with a mean allocates nothing") {
   const std::size_t before = calls;
   draw_prior(sde, x, Noise{.seed = 1}.draw(0));
   CHECK(calls == before);
+}
+
+TEST_CASE("runs of general SDEs allocate nothing, forward, backward and along the flow") {
+  const AsGeneralSde sde{VpSde()};
+  const TimeGrid grid = uniform_grid(sde, 30);
+  X x({5, 48});
+  Workspace<X, 0> work(x);
+  const auto forward = [&](const auto& scheme) {
+    const Simulation simulation{sde, scheme, grid.reversed()};
+    const std::size_t before = calls;
+    REQUIRE(simulation.integrate(x, Noise{.seed = 1}, work).accepted == 30);
+    return calls - before;
+  };
+  CHECK(forward(EulerMaruyama{}) == 0);
+  CHECK(forward(StochasticHeun{}) == 0);
+  CHECK(allocations_of_a_run(ReverseSimulation{sde, Milstein{}, grid}) == 0);
+  CHECK(allocations_of_a_run(GeneralProbabilityFlow{sde, RungeKutta4{}, grid}) == 0);
+  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
+    CHECK(allocations_of_a_run(GeneralProbabilityFlow{sde, AdaptiveRungeKutta<>{.control = control},
+                                                      TimeStep{1, 1e-3}}) == 0);
 }

@@ -9,6 +9,7 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/progress.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>

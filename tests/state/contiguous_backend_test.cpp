@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -13,23 +13,11 @@ using namespace scoresde;
 
 namespace {
 
-/// Points on a line, and the least that serves as an expression.
+/// Points on a line.
 struct Line {
   std::vector<double> values;
   double* data() { return values.data(); }
   const double* data() const { return values.data(); }
-};
-
-struct Stretch {
-  std::vector<double> values;
-  friend Stretch operator*(double c, Stretch s) {
-    for (double& v : s.values) v *= c;
-    return s;
-  }
-  friend Stretch operator+(Stretch a, const Stretch& b) {
-    for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
-    return a;
-  }
 };
 
 struct LineLayout {
@@ -37,10 +25,6 @@ struct LineLayout {
   using Scalar = double;
   static Extents extents(const Line& x) { return {x.values.size(), 1}; }
   static Line make_like(const Line& x) { return {std::vector<double>(x.values.size())}; }
-  static Stretch segment(const double* p, std::size_t n) { return {std::vector<double>(p, p + n)}; }
-  static void store(double* q, std::size_t n, const Stretch& s) {
-    std::copy_n(s.values.data(), n, q);
-  }
 };
 
 }  // namespace
@@ -50,9 +34,33 @@ struct scoresde::backend_of<Line> {
   static ContiguousBackend<LineLayout> of(const Line&) { return {}; }
 };
 
-TEST_CASE("a layout of four functions makes a conforming backend") {
+TEST_CASE("a layout of two functions makes a conforming backend") {
   for (const std::size_t samples : {1, 5, 300})
     CHECK(testing::check_backend(Line{std::vector<double>(samples)}) == std::vector<std::string>{});
+}
+
+TEST_CASE("assign is noise first, then fused multiply-adds in the order of the terms") {
+  // Lengths around a tile of 256, where the loop changes.
+  for (const std::size_t samples : {1, 255, 256, 257, 600}) {
+    Line out{std::vector<double>(samples)}, x = out, y = out;
+    for (std::size_t k = 0; k < samples; ++k) {
+      x.values[k] = 1 / (3.0 + static_cast<double>(k));
+      y.values[k] = -1 / (7.0 + static_cast<double>(k * k));
+    }
+    const NoiseDraw draw = Noise{.seed = 9, .first_sample = 3}.draw(4);
+    const std::vector<Term<Line>> terms{{1.0 / 3, &x}, {-1.7, &y}};
+    for (const double noise : {0.0, 0.3}) {
+      backend(out).assign(out, std::span<const Term<Line>>(terms), NoiseTerm{noise, draw});
+      for (std::size_t k = 0; k < samples; ++k) {
+        float z = 0;
+        fill_normal({&z, 1}, draw, k, 0);
+        const double start = noise * static_cast<double>(z);
+        const double first = std::fma(1.0 / 3, x.values[k], start);
+        INFO("samples " << samples << ", noise " << noise << ", sample " << k);
+        CHECK(out.values[k] == std::fma(-1.7, y.values[k], first));
+      }
+    }
+  }
 }
 
 TEST_CASE("a runtime count selects the same compile-time count") {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/// HostState: the plain lines that define what Backend means.
 #include <array>
 #include <cmath>
 #include <limits>

@@ -20,8 +20,12 @@
 
 namespace scoresde::nn {
 
-/// Inference reuses memory at once and drops nothing out; training keeps what backward needs.
-enum class Mode { inference, training };
+/// Inference reuses memory at once; training keeps what backward needs and drops out;
+/// differentiation keeps it and drops nothing.
+enum class Mode { inference, training, differentiation };
+
+/// Whether a backward pass may follow a forward pass.
+[[nodiscard]] constexpr bool differentiates(Mode mode) { return mode != Mode::inference; }
 
 /// A buffer to place: alive from step `first` to step `last`, both included.
 struct PlannedBuffer {
@@ -88,6 +92,12 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
          std::holds_alternative<node::Activation>(node.operation);
 }
 
+/// Whether the backward pass of the node does anything: nothing lies before an embedding of a
+/// label, but a table before one of a class.
+[[nodiscard]] inline bool takes_gradient(const Node& node) {
+  return !node.inputs.empty() || std::holds_alternative<node::ClassEmbedding>(node.operation);
+}
+
 /// Scalars that a node keeps beside its output: (μ, 1/σ) per group, or attention probabilities.
 [[nodiscard]] inline std::size_t kept_size(const Graph& graph, const Node& node) {
   if (const auto* norm = std::get_if<node::GroupNorm>(&node.operation))
@@ -112,7 +122,7 @@ class ActivationPlan {
     buffers_.resize(2 * tensors_ + nodes_);
     add_activations(graph, batch);
     add_kept(graph, batch);
-    if (mode == Mode::training) add_gradients(graph, batch);
+    if (differentiates(mode)) add_gradients(graph, batch);
     find_accumulations(graph);
     size_ = detail::place(buffers_);
   }
@@ -123,11 +133,12 @@ class ActivationPlan {
   /// Every buffer with its lifetime; those of size 0 lie outside (the doors) or do not exist.
   [[nodiscard]] const std::vector<PlannedBuffer>& buffers() const { return buffers_; }
 
-  /// The tensor that really holds the values: dropout is the identity in inference.
+  /// The tensor that really holds the values: dropout is the identity but in training.
   [[nodiscard]] Tensor root(Tensor t) const { return {roots_[t.index]}; }
   [[nodiscard]] std::size_t activation(Tensor t) const { return buffers_[root(t).index].offset; }
   [[nodiscard]] std::size_t gradient(Tensor t) const { return buffers_[tensors_ + t.index].offset; }
-  /// Whether the plan keeps a gradient of the tensor; the doors and the embedding have none.
+  /// Whether the plan keeps a gradient of the tensor; the doors and the embedding of the label have
+  /// none.
   [[nodiscard]] bool has_gradient(Tensor t) const { return buffers_[tensors_ + t.index].size > 0; }
   /// Statistics or probabilities of a node.
   [[nodiscard]] std::size_t kept(std::size_t node) const {
@@ -140,7 +151,7 @@ class ActivationPlan {
   }
   /// Whether the node does nothing in this mode.
   [[nodiscard]] bool dropped(const Node& node) const {
-    return mode_ == Mode::inference && std::holds_alternative<node::Dropout>(node.operation);
+    return mode_ != Mode::training && std::holds_alternative<node::Dropout>(node.operation);
   }
 
  private:
@@ -178,13 +189,13 @@ class ActivationPlan {
   }
 
   void add_activations(const Graph& graph, std::size_t batch) {
-    // The input lies at the caller's during inference; training keeps a copy for the backward pass.
-    if (mode_ == Mode::training) buffers_[0].size = batch * graph.shape(graph.input()).size();
+    // The input lies at the caller's during inference; a backward pass needs a copy.
+    if (differentiates(mode_)) buffers_[0].size = batch * graph.shape(graph.input()).size();
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Node& node = graph.nodes()[i];
       for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
         PlannedBuffer& in = buffers_[root(node.inputs[slot]).index];
-        const bool kept = mode_ == Mode::training && detail::backward_reads(node, slot);
+        const bool kept = differentiates(mode_) && detail::backward_reads(node, slot);
         in.last = std::max(in.last, kept ? backward_step(i) : i);
       }
       if (dropped(node) || node.output == graph.output()) continue;
@@ -195,14 +206,14 @@ class ActivationPlan {
   void add_kept(const Graph& graph, std::size_t batch) {
     for (std::size_t i = 0; i < nodes_; ++i)
       buffers_[2 * tensors_ + i] = {batch * detail::kept_size(graph, graph.nodes()[i]), i,
-                                    mode_ == Mode::training ? backward_step(i) : i, 0};
+                                    differentiates(mode_) ? backward_step(i) : i, 0};
   }
 
   // A gradient lives from the backward step of its tensor's last consumer to that of its producer.
   void add_gradients(const Graph& graph, std::size_t batch) {
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Tensor t = graph.nodes()[i].output;
-      if (t == graph.output() || graph.nodes()[i].inputs.empty()) continue;
+      if (t == graph.output() || !detail::takes_gradient(graph.nodes()[i])) continue;
       buffers_[tensors_ + t.index] = {batch * graph.shape(t).size(), backward_step(i),
                                       backward_step(i), 0};
     }

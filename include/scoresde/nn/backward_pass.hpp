@@ -76,6 +76,10 @@ class BackwardPass {
                                 dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
   }
   void execute(const Node&, const node::FourierEmbedding&) {}
+  void execute(const Node& node, const node::ClassEmbedding& op) {
+    if (T* table = parameter_gradient(op.weights.weight); table != nullptr)
+      run_.ops.class_embedding_backward(run_.classes, dy(node), table);
+  }
   void execute(const Node& node, const node::Activation& op) {
     run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
   }
@@ -101,7 +105,10 @@ class BackwardPass {
     run_.ops.affine_backward(dy(node), op.scale, dx(node));
   }
   void execute(const Node& node, const node::Dropout& op) {
-    run_.ops.dropout_backward(dy(node), op.rate, dropout_draw(draw_, op.ordinal), dx(node));
+    if (run_.plan.dropped(node))
+      run_.ops.affine_backward(dy(node), 1.0, dx(node));
+    else
+      run_.ops.dropout_backward(dy(node), op.rate, dropout_draw(draw_, op.ordinal), dx(node));
   }
 
   const Run<Ops>& run_;

@@ -34,8 +34,9 @@ struct Run {
   T* workspace;
   std::span<T> scratch;
   const T* parameters;
-  std::size_t n;                    ///< samples of this run
-  std::span<const double> factors;  ///< 1/σ(label) of each, where the graph divides by σ
+  std::size_t n;                           ///< samples of this run
+  std::span<const double> factors;         ///< 1/σ(label) of each, where the graph divides by σ
+  std::span<const std::uint32_t> classes;  ///< of each, where the graph embeds them
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -60,7 +61,7 @@ class ForwardPass {
 
   void operator()() {
     const auto& nodes = run_.graph.nodes();
-    if (run_.plan.mode() == Mode::training) {  // the backward pass reads the input again
+    if (differentiates(run_.plan.mode())) {  // the backward pass reads the input again
       const Tensor input = run_.graph.input();
       run_.ops.affine(View<const T>{x_, run_.shape(input)}, 1.0, 0.0,
                       View<T>{run_.workspace + run_.plan.activation(input), run_.shape(input)});
@@ -111,6 +112,9 @@ class ForwardPass {
   }
   void execute(const Node& node, const node::FourierEmbedding& op) {
     run_.ops.fourier_embedding(labels_, run_.parameter(op.weights.weight), out(node));
+  }
+  void execute(const Node& node, const node::ClassEmbedding& op) {
+    run_.ops.class_embedding(run_.classes, run_.parameter(op.weights.weight), out(node));
   }
   void execute(const Node& node, const node::DivideBySigma&) {
     run_.ops.scale_samples(in(node), run_.factors, out(node));

@@ -56,6 +56,10 @@ struct Fir {
 struct FourierEmbedding {
   Weights weights;
 };
+struct ClassEmbedding {
+  Weights weights;
+  std::size_t count = 0;  ///< classes
+};
 /// x/σ(label) for each sample; the labels are σ, or indices of `count` levels from σ_max down.
 struct DivideBySigma {
   std::size_t count = 0;
@@ -80,7 +84,7 @@ using Operation =
     std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
                  node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
                  node::Fir, node::Concatenate, node::SumScaled, node::Affine, node::Dropout,
-                 node::FourierEmbedding, node::DivideBySigma>;
+                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma>;
 
 /// One operation, its operands and its result.
 struct Node {
@@ -131,6 +135,14 @@ class Graph {
                     " channels; there must be an even number of at least 2");
     const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
     return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
+  }
+
+  /// A row of a learned table for each of `count` classes, zeros for no class. Parameter:
+  /// name.weight, N(0, 1).
+  Tensor class_embedding(const std::string& name, std::size_t count, std::size_t channels) {
+    detail::require(count > 0, name, ": there are 0 classes; there must be one at least");
+    const Weights weights{parameters_.add(name + ".weight", {count, channels}, normal(1))};
+    return append(node::ClassEmbedding{weights, count}, {}, {1, channels, 1, 1});
   }
 
   Tensor divide_by_sigma(Tensor x, const node::DivideBySigma& levels) {

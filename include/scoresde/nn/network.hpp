@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
@@ -69,6 +70,20 @@ template <NetworkOps Ops>
   return sigma;
 }
 
+/// Whether the graph takes the logarithm of its labels.
+[[nodiscard]] inline bool embeds_sigma(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (std::holds_alternative<node::FourierEmbedding>(node.operation)) return true;
+  return false;
+}
+
+/// The classes that the graph embeds, 0 where it embeds none.
+[[nodiscard]] inline std::size_t embedded_classes(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (const auto* op = std::get_if<node::ClassEmbedding>(&node.operation)) return op->count;
+  return 0;
+}
+
 }  // namespace detail
 
 /// Bytes that a Network of this batch and mode takes beside its parameters, without building it.
@@ -95,7 +110,10 @@ class Network {
         scratch_(detail::scratch_size(graph_, batch, ops_)),
         workspace_(ops_.allocate(plan_.size() + scratch_)),
         levels_(detail::division_by_sigma(graph_)),
-        factors_(levels_ ? batch : 0) {}
+        factors_(levels_ ? batch : 0),
+        class_count_(detail::embedded_classes(graph_)),
+        classes_(class_count_ > 0 ? batch : 0),
+        needs_sigma_(detail::embeds_sigma(graph_)) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
   [[nodiscard]] const Graph& graph() const { return graph_; }
@@ -107,33 +125,44 @@ class Network {
   [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
   [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
 
-  /// y ← F(x, labels). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may not
-  /// overlap. `dropout` names the masks in training mode; inference drops nothing. Throws Error
-  /// when a size is not what the network asks for.
+  /// Classes that the network may be told; 0 where it is told none.
+  [[nodiscard]] std::size_t classes() const { return class_count_; }
+
+  /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may
+  /// not overlap. `dropout` names the masks in training mode; other modes drop nothing. `classes`
+  /// holds the class of each sample, below classes() or no_class; empty stands for no_class
+  /// everywhere. Throws Error when a size or a class is not what the network asks for.
   void forward(std::span<const Scalar> parameters, std::span<const Scalar> x,
-               std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {}) {
+               std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {},
+               std::span<const std::uint32_t> classes = {}) {
     const std::size_t n = labels.size();
     detail::require(n >= 1 && n <= batch_, "network: ", n,
                     " labels; the network was planned for 1 to ", batch_, " samples");
     check("parameters", parameters.size(), graph_.parameters().size());
     check("x", x.size(), n * input_shape().size());
     check("y", y.size(), n * output_shape().size());
+    for (const double label : labels)
+      detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
+                      label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
+    take_classes(classes, n);
     dropout_ = dropout;
     if (levels_)
       for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
     const auto run = make_run(parameters, n);
     detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
-    samples_ = plan_.mode() == Mode::training ? n : 0;
+    samples_ = differentiates(plan_.mode()) ? n : 0;
   }
 
-  /// After a training-mode forward of the same parameters: adds the parameters' gradient of ⟨y, dy⟩
-  /// to `gradient` (layout of parameters(); empty: not computed) and writes that of x to `dx`
-  /// (empty: not computed). Once for each forward, because gradients take the memory of
-  /// activations. Throws Error without such a forward, or when a size is not what the network asks
-  /// for.
+  /// After a forward of the same parameters in a mode that differentiates: adds the parameters'
+  /// gradient of ⟨y, dy⟩ to `gradient` (layout of parameters(); empty: not computed) and writes
+  /// that of x to `dx` (empty: not computed). Once for each forward, because gradients take the
+  /// memory of activations. Throws Error without such a forward, or when a size is not what the
+  /// network asks for.
   void backward(std::span<const Scalar> parameters, std::span<const Scalar> dy,
                 std::span<Scalar> gradient, std::span<Scalar> dx = {}) {
-    detail::require(samples_ > 0, "network: each backward must follow a forward in training mode");
+    detail::require(samples_ > 0,
+                    "network: each backward must follow a forward of its own, in a mode "
+                    "that differentiates");
     check("parameters", parameters.size(), graph_.parameters().size());
     check("dy", dy.size(), samples_ * output_shape().size());
     if (!gradient.empty()) check("gradient", gradient.size(), graph_.parameters().size());
@@ -148,6 +177,17 @@ class Network {
     detail::require(found == wanted, "network: ", what, " holds ", found,
                     " scalars; the network asks for ", wanted);
   }
+  void take_classes(std::span<const std::uint32_t> classes, std::size_t n) {
+    detail::require(classes.empty() || class_count_ > 0, "network: ", classes.size(),
+                    " classes given; this network is told none (num_class_embeds is 0)");
+    if (!classes.empty()) check("classes", classes.size(), n);
+    for (const std::uint32_t c : classes)
+      detail::require(c < class_count_ || c == no_class, "network: there is no class ", c,
+                      "; there are ", class_count_, ", from 0");
+    if (class_count_ == 0) return;
+    std::fill_n(classes_.begin(), n, no_class);
+    std::copy(classes.begin(), classes.end(), classes_.begin());
+  }
   [[nodiscard]] detail::Run<Ops> make_run(std::span<const Scalar> parameters, std::size_t n) {
     return {.ops = ops_,
             .graph = graph_,
@@ -156,7 +196,8 @@ class Network {
             .scratch = std::span<Scalar>(workspace_.data() + plan_.size(), scratch_),
             .parameters = parameters.data(),
             .n = n,
-            .factors = std::span<const double>(factors_).first(levels_ ? n : 0)};
+            .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
+            .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)};
   }
 
   Graph graph_;
@@ -166,6 +207,9 @@ class Network {
   typename Ops::Buffer workspace_;
   std::optional<node::DivideBySigma> levels_;
   std::vector<double> factors_;
+  std::size_t class_count_;
+  std::vector<std::uint32_t> classes_;
+  bool needs_sigma_;
   std::size_t samples_ = 0;  // of the forward that a backward may follow
   NoiseDraw dropout_{};
 };

@@ -10,6 +10,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include <scoresde/noise/noise.hpp>
@@ -93,6 +94,9 @@ struct GroupNorm {
   bool silu = true;
 };
 
+/// The class of a sample that is told none.
+inline constexpr std::uint32_t no_class = 0xffffffff;
+
 /// The operations. T is the scalar of activations and parameters; `scratch` is at least as long as
 /// the matching *_scratch function says and may hold anything before and after the call.
 template <class Ops>
@@ -102,7 +106,8 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
                               Gradient<typename Ops::Scalar> gradient,
                               std::span<typename Ops::Scalar> scratch,
                               const Convolution& convolution, const GroupNorm& norm,
-                              std::span<const double> labels, double real, NoiseDraw draw,
+                              std::span<const double> labels,
+                              std::span<const std::uint32_t> classes, double real, NoiseDraw draw,
                               std::size_t count, Shape shape, Activation function, const Fir& fir) {
   typename Ops::Buffer;  // .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
@@ -150,6 +155,9 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
   ops.scale_samples_backward(in, labels, gradient);
   // y[n] ← (sin(2π wᵢ ln σ), cos(2π wᵢ ln σ)) of labels σ, with c/2 frequencies w; h = w = 1
   ops.fourier_embedding(labels, parameter, out);
+  // y[n] ← row class[n] of a table of rows of y's channels, zeros for no_class; dtable[class[n]] +=
+  ops.class_embedding(classes, parameter, out);
+  ops.class_embedding_backward(classes, in, memory);
   // y[n] ← (sin(label ωᵢ), cos(label ωᵢ)), ωᵢ = 10000^{−i/(c/2 − 1)}, i < c/2; h = w = 1
   ops.positional_embedding(labels, out);
   // inverted dropout at a rate: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0

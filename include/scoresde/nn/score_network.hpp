@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -98,7 +99,8 @@ concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
   *out.data() = *x.data();
 };
 
-/// Models ScoreModel, PerSampleScoreModel and TrainableScoreModel over every ContiguousHostState;
+/// Models ScoreModel, PerSampleScoreModel, TrainableScoreModel and DifferentiableScoreModel over
+/// every ContiguousHostState;
 /// where its scalar is not the network's, or the convention scales x, values pass through a buffer
 /// of one network batch. Refers to the network and to the parameters, which must outlive it. Not
 /// for two threads at once.
@@ -146,8 +148,34 @@ class ScoreNetwork {
     evaluate_parts(x, output, [&](std::size_t k) { return tell(times[k]); });
   }
 
+  /// out ← vᵀ ∂F/∂x at (x, t), for a network in a mode that differentiates: Mode::differentiation,
+  /// as training drops out. Throws Error in inference mode, and as evaluate does.
+  template <ContiguousHostState X>
+  void vjp(const X& x, double t, const X& v, X& out) {
+    const auto [samples, dim] = checked_extents(x, out);
+    static_cast<void>(checked_extents(x, v));
+    const Told told = tell(t);
+    result_.resize(network_->batch() * dim);
+    cotangent_.resize(network_->batch() * dim);
+    evaluated_ = 0;
+    for (std::size_t first = 0; first < samples; first += network_->batch()) {
+      const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
+      forward_part(
+          x, first, count, [told](std::size_t) { return told; }, result_.data());
+      convert(v.data() + first * dim, cotangent_.data(), size);
+      network_->backward(parameters_, {cotangent_.data(), size}, {}, {result_.data(), size});
+      const auto scale = static_cast<Scalar>(told.scale);
+      for (std::size_t i = 0; i < size; ++i) result_[i] *= scale;
+      convert(result_.data(), out.data() + first * dim, size);
+    }
+  }
+
   /// Names the dropout masks of the following evaluations; a network in inference mode drops none.
   void set_dropout(NoiseDraw draw) { dropout_ = draw; }
+
+  /// Names the class of each sample of the following evaluations, or nn::no_class; empty: no class
+  /// for any. The values must outlive the evaluations.
+  void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
   /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must have fitted the
   /// network at once. Throws Error when it did not, and on a network in inference mode.
@@ -188,22 +216,32 @@ class ScoreNetwork {
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
-      for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
-      NoiseDraw dropout = dropout_;
-      dropout.first_sample += static_cast<std::uint32_t>(first);
-      const auto in = scaled(x.data() + first * dim, count, dim,
-                             [&](std::size_t k) { return told_of(first + k).scale; });
-      const std::span<const double> labels(labels_.data(), count);
       if constexpr (same_scalar<X>) {
-        network_->forward(parameters_, in, labels, {output.data() + first * dim, count * dim},
-                          dropout);
+        forward_part(x, first, count, told_of, output.data() + first * dim);
       } else {
         result_.resize(network_->batch() * dim);
-        network_->forward(parameters_, in, labels, {result_.data(), count * dim}, dropout);
+        forward_part(x, first, count, told_of, result_.data());
         convert(result_.data(), output.data() + first * dim, count * dim);
       }
     }
     evaluated_ = samples;
+  }
+
+  /// y ← F of `count` samples of x from the `first`, as the network is to be told of them.
+  template <class X, class ToldOf>
+  void forward_part(const X& x, std::size_t first, std::size_t count, const ToldOf& told_of,
+                    Scalar* y) {
+    const auto [samples, dim] = extents(x);
+    scoresde::detail::require(classes_.empty() || classes_.size() == samples,
+                              "score network: ", classes_.size(), " classes for ", samples,
+                              " samples");
+    for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
+    NoiseDraw dropout = dropout_;
+    dropout.first_sample += static_cast<std::uint32_t>(first);
+    const auto in = scaled(x.data() + first * dim, count, dim,
+                           [&](std::size_t k) { return told_of(first + k).scale; });
+    network_->forward(parameters_, in, {labels_.data(), count}, {y, count * dim}, dropout,
+                      classes_.empty() ? classes_ : classes_.subspan(first, count));
   }
 
   template <class X>
@@ -256,7 +294,8 @@ class ScoreNetwork {
   S sde_;
   Convention convention_;
   std::vector<double> labels_;
-  std::vector<Scalar> staging_, result_;
+  std::vector<Scalar> staging_, result_, cotangent_;
+  std::span<const std::uint32_t> classes_;
   NoiseDraw dropout_{};
   std::size_t evaluated_ = 0;
 };

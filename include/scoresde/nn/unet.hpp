@@ -4,9 +4,9 @@
 ///
 /// Down: per level num_res_blocks residual blocks, each followed by attention at the listed
 /// resolutions, and a halving. Middle: block, attention, block. Up: per level num_res_blocks + 1
-/// blocks that each take back one kept tensor, attention once at the end, a doubling. NCSN++ may
-/// feed an image pyramid into the way down (progressive_input) and gather one on the way up
-/// (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239,
+/// blocks that each take back one kept tensor, attention at the end or after each, a doubling.
+/// NCSN++ may feed an image pyramid into the way down (progressive_input) and gather one on the way
+/// up (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239,
 /// appendix B; Song et al. 2021, arXiv:2011.13456, appendix H. Modules are numbered as
 /// score_sde_pytorch numbers them.
 #pragma once
@@ -41,6 +41,7 @@ namespace detail {
                          .init_scale = ddpm ? 0 : c.init_scale,
                          .skip_rescale = !ddpm && c.skip_rescale,
                          .fixed_groups = ddpm ? std::size_t{32} : 0,
+                         .epsilon = c.norm_eps,
                          .fir = {}};
   if (!ddpm && c.fir) settings.fir = c.fir_kernel;
   return settings;
@@ -100,8 +101,12 @@ class UNetBuilder {
         fourier ? graph_.fourier_embedding(frequencies, 2 * config_.nf, config_.fourier_scale)
                 : graph_.positional_embedding(config_.nf);
     const std::string first = next(), second = next();
+    const std::size_t width = 4 * config_.nf;
+    std::optional<Tensor> classes;
+    if (config_.num_class_embeds > 0)
+      classes = graph_.class_embedding("class_embedding", config_.num_class_embeds, width);
     settings_.embedding =
-        time_embedding(graph_, waves, 4 * config_.nf, first, second, settings_.activation);
+        time_embedding(graph_, waves, width, first, second, settings_.activation, classes);
   }
 
   [[nodiscard]] Tensor block(Tensor h, std::size_t channels) {
@@ -162,8 +167,9 @@ class UNetBuilder {
       h = graph_.concatenate(h, kept_.back());
       kept_.pop_back();
       h = block(h, channels);
+      if (attends(level) && (config_.attn_up == "every" || i == config_.num_res_blocks))
+        h = attention_block(graph_, h, next(), settings_);
     }
-    if (attends(level)) h = attention_block(graph_, h, next(), settings_);
     h = gather_pyramid(h);
     return level > 0 ? change(h, Resample::up) : h;
   }

@@ -66,6 +66,7 @@ inline void check(const UNetConfig& c) {
   detail::require_knob("progressive_input", c.progressive_input,
                        {"none", "input_skip", "residual"});
   detail::require_knob("progressive_combine", c.progressive_combine, {"sum", "cat"});
+  detail::require_knob("attn_up", c.attn_up, {"once", "every"});
   detail::check_image(c);
   detail::check_filter(c);
   using detail::require;
@@ -77,6 +78,9 @@ inline void check(const UNetConfig& c) {
   require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
   require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
           "; it must be in [0, 1)");
+  require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
+  require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
+          c.num_class_embeds, " and conditional false; classes join the embedding of the time");
   require(c.progressive != "residual" || c.name == "ddpm" || c.ch_mult.size() > 1,
           "unet: progressive is 'residual' with one level; it needs 2");
   if (!c.scale_by_sigma) return;

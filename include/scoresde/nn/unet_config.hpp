@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// UNetConfig: the knobs of a score network, named and valued as score_sde's config.model and
-/// config.data, and their flat text form for checkpoints.
+/// config.data, and their flat text form for checkpoints. attn_up, norm_eps and num_class_embeds
+/// are ours, the last two named as in diffusers.
 ///
 /// The defaults are DDPM++ for CIFAR-10 (Song et al. 2021, arXiv:2011.13456, appendix H).
 #pragma once
@@ -49,6 +50,11 @@ struct UNetConfig {
   std::vector<double> fir_kernel{1, 3, 3, 1};
   double fourier_scale = 16;
   bool resamp_with_conv = true;
+  /// Attention on the way up: "once" at the end of a level, or after "every" block (Ho et al. 2020,
+  /// and diffusers' AttnUpBlock2D).
+  std::string attn_up = "once";
+  double norm_eps = 1e-6;            ///< ε of the group normalisations
+  std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
   // the noise levels that a network of integer labels divides its output by
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
@@ -90,6 +96,9 @@ void for_each_knob(Config& c, Visitor&& visit) {
   visit("fir_kernel", c.fir_kernel);
   visit("fourier_scale", c.fourier_scale);
   visit("resamp_with_conv", c.resamp_with_conv);
+  visit("attn_up", c.attn_up);
+  visit("norm_eps", c.norm_eps);
+  visit("num_class_embeds", c.num_class_embeds);
   visit("sigma_min", c.sigma_min);
   visit("sigma_max", c.sigma_max);
   visit("num_scales", c.num_scales);

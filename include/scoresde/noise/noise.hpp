@@ -12,9 +12,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
+#include <scoresde/fma.hpp>
 #include <scoresde/noise/normal.hpp>
+#include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
 
 namespace scoresde {
@@ -51,12 +54,17 @@ struct Noise {
   }
 };
 
-/// The four random words that belong to elements 4·quad … 4·quad + 3 of sample k of the batch.
+/// The counter of elements 4·quad … 4·quad + 3 of sample k of the batch.
+SCORESDE_HOST_DEVICE constexpr PhiloxBlock noise_counter(NoiseDraw draw, std::uint32_t sample,
+                                                         std::uint32_t quad) {
+  return {{quad, draw.first_sample + sample, static_cast<std::uint32_t>(draw.index),
+           static_cast<std::uint32_t>(draw.index >> 32)}};
+}
+
+/// The four random words that belong to them.
 SCORESDE_HOST_DEVICE constexpr PhiloxBlock noise_words(NoiseDraw draw, std::uint32_t sample,
                                                        std::uint32_t quad) {
-  return philox4x32_10({{quad, draw.first_sample + sample, static_cast<std::uint32_t>(draw.index),
-                         static_cast<std::uint32_t>(draw.index >> 32)}},
-                       draw.seed);
+  return philox4x32_10(noise_counter(draw, sample, quad), draw.seed);
 }
 
 /// The random word of one element.
@@ -73,33 +81,76 @@ constexpr double uniform(NoiseDraw draw, std::size_t sample, std::size_t element
 
 namespace detail {
 
-/// 4·quads normals of one sample from element 4·first_quad on. Structure-of-arrays tiles of 64
-/// counters, so that compilers vectorise rounds, logarithm and sine across counters.
-inline void normal_quads(NoiseDraw draw, std::uint32_t sample, std::uint32_t first_quad,
-                         std::size_t quads, float* z) {
-  constexpr std::size_t tile = 64;
-  alignas(64) std::uint32_t c0[tile], c1[tile], c2[tile], c3[tile];
-  alignas(64) float z0[tile], z1[tile], z2[tile], z3[tile];
-  for (std::size_t done = 0; done < quads; done += tile) {
-    const std::size_t count = std::min(tile, quads - done);
-    for (std::size_t i = 0; i < count; ++i) {
-      const PhiloxBlock b =
-          noise_words(draw, sample, static_cast<std::uint32_t>(first_quad + done + i));
-      c0[i] = b.word[0];
-      c1[i] = b.word[1];
-      c2[i] = b.word[2];
-      c3[i] = b.word[3];
-    }
-    for (std::size_t i = 0; i < count; ++i) box_muller(c0[i], c1[i], z0[i], z1[i]);
-    for (std::size_t i = 0; i < count; ++i) box_muller(c2[i], c3[i], z2[i], z3[i]);
-    float* out = z + 4 * done;
-    for (std::size_t i = 0; i < count; ++i) {
-      out[4 * i] = z0[i];
-      out[4 * i + 1] = z1[i];
-      out[4 * i + 2] = z2[i];
-      out[4 * i + 3] = z3[i];
-    }
+/// The elements of a draw, in the order of memory, that are still to be written.
+struct NormalCursor {
+  NoiseDraw draw;
+  std::size_t dim, sample, element, left;
+
+  [[nodiscard]] PhiloxBlock counter() const {
+    return noise_counter(draw, static_cast<std::uint32_t>(sample),
+                         static_cast<std::uint32_t>(element / 4));
   }
+  /// How many of the elements are left in this sample.
+  [[nodiscard]] std::size_t run() const { return std::min(left, dim - element); }
+  /// How many of them belong to the counter of the first, which is in its lane element % 4.
+  [[nodiscard]] std::size_t piece() const { return std::min(run(), 4 - element % 4); }
+  void pass(std::size_t count) {
+    left -= count;
+    element += count;
+    if (element == dim) element = 0, ++sample;
+  }
+};
+
+/// Writes the normals that one counter holds; returns their end.
+SCORESDE_ALWAYS_INLINE float* write_piece(NormalCursor& cursor, float* z) {
+  const auto [w] = philox4x32_10(cursor.counter(), cursor.draw.seed);
+  float normal[4];
+  box_muller(w[0], w[1], normal[0], normal[1]);
+  box_muller(w[2], w[3], normal[2], normal[3]);
+  const std::size_t lane = cursor.element % 4, count = cursor.piece();
+  cursor.pass(count);
+  return std::copy_n(normal + lane, count, z);
+}
+
+/// The same for the next 64 counters, or as many as there are: of any samples.
+SCORESDE_ALWAYS_INLINE float* write_pieces(NormalCursor& cursor, float* z) {
+  NormalTile tile;
+  std::size_t lane[NormalTile::counters], count[NormalTile::counters], pieces = 0;
+  for (; pieces < NormalTile::counters && cursor.left > 0; ++pieces) {
+    tile.set(pieces, cursor.counter());
+    lane[pieces] = cursor.element % 4;
+    count[pieces] = cursor.piece();
+    cursor.pass(count[pieces]);
+  }
+  // Each piece is moved as four floats, of which the next piece overwrites those not wanted.
+  float normal[NormalTile::size + 4], packed[NormalTile::size + 4];
+  std::fill_n(normal + NormalTile::size, 4, 0.0f);
+  tile.write(cursor.draw.seed, normal);
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < pieces; end += count[i++])
+    std::copy_n(normal + 4 * i + lane[i], 4, packed + end);
+  return std::copy_n(packed, end, z);
+}
+
+/// The same for the next 256 elements, all of one sample and the first in lane 0.
+SCORESDE_ALWAYS_INLINE float* write_tile(NormalCursor& cursor, float* z) {
+  NormalTile tile;
+  tile.set_row(cursor.counter());
+  tile.write(cursor.draw.seed, z);
+  cursor.pass(NormalTile::size);
+  return z + NormalTile::size;
+}
+
+/// Writes all the elements to z.
+[[gnu::noinline]] inline void write_normals(NormalCursor cursor, float* z) {
+  // So few counters cost less one by one than in a tile.
+  const bool few = cursor.left <= 8 * std::min<std::size_t>(cursor.dim, 4);
+  with_hardware_fma([few, cursor, z]() mutable {
+    while (cursor.left > 0)
+      z = few                                                           ? write_piece(cursor, z)
+          : cursor.element % 4 == 0 && cursor.run() >= NormalTile::size ? write_tile(cursor, z)
+                                                                        : write_pieces(cursor, z);
+  });
 }
 
 }  // namespace detail
@@ -107,21 +158,15 @@ inline void normal_quads(NoiseDraw draw, std::uint32_t sample, std::uint32_t fir
 /// Writes elements first_element, first_element + 1, … of sample k of the draw into `z`.
 inline void fill_normal(std::span<float> z, NoiseDraw draw, std::size_t sample,
                         std::size_t first_element) {
-  const auto k = static_cast<std::uint32_t>(sample);
-  std::size_t done = 0;
-  const auto partial = [&](std::size_t element, std::size_t count) {
-    float quad[4];
-    detail::normal_quads(draw, k, static_cast<std::uint32_t>(element / 4), 1, quad);
-    std::copy_n(quad + element % 4, count, z.data() + done);
-    done += count;
-  };
-  if (const std::size_t lane = first_element % 4; lane != 0 && !z.empty())
-    partial(first_element, std::min(4 - lane, z.size()));
-  const std::size_t quads = (z.size() - done) / 4;
-  detail::normal_quads(draw, k, static_cast<std::uint32_t>((first_element + done) / 4), quads,
-                       z.data() + done);
-  done += 4 * quads;
-  if (done < z.size()) partial(first_element + done, z.size() - done);
+  constexpr std::size_t endless = std::numeric_limits<std::size_t>::max();
+  detail::write_normals({draw, endless, sample, first_element, z.size()}, z.data());
+}
+
+/// Writes the draw into `z` from flat index `first` on, for samples of `dim` elements: z[i] is
+/// element (first + i) mod dim of sample ⌊(first + i)/dim⌋.
+inline void fill_normal_flat(std::span<float> z, NoiseDraw draw, std::size_t dim,
+                             std::size_t first) {
+  detail::write_normals({draw, dim, first / dim, first % dim, z.size()}, z.data());
 }
 
 }  // namespace scoresde

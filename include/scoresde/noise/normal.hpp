@@ -10,9 +10,9 @@
 #pragma once
 
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
+#include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
 
 #if defined(__FAST_MATH__)
@@ -21,15 +21,7 @@
 
 namespace scoresde::detail {
 
-SCORESDE_HOST_DEVICE inline float fma(float a, float b, float c) {
-#if defined(__CUDA_ARCH__)
-  return __fmaf_rn(a, b, c);
-#else
-  return std::fma(a, b, c);
-#endif
-}
-
-SCORESDE_HOST_DEVICE inline float float_from_bits(std::uint32_t bits) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float float_from_bits(std::uint32_t bits) {
 #if defined(__CUDA_ARCH__)
   return __uint_as_float(bits);
 #else
@@ -37,7 +29,7 @@ SCORESDE_HOST_DEVICE inline float float_from_bits(std::uint32_t bits) {
 #endif
 }
 
-SCORESDE_HOST_DEVICE inline std::uint32_t bits_of_float(float value) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE std::uint32_t bits_of_float(float value) {
 #if defined(__CUDA_ARCH__)
   return __float_as_uint(value);
 #else
@@ -47,7 +39,7 @@ SCORESDE_HOST_DEVICE inline std::uint32_t bits_of_float(float value) {
 
 /// ln u for u in (0, 1]: u = m·2ᵉ with m in [√½, √2), ln m = f − f²/2 + f³ P(f), f = m − 1.
 /// P is a minimax fit of degree 6 (3·10⁻⁸ relative).
-SCORESDE_HOST_DEVICE inline float natural_log(float u) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float natural_log(float u) {
   const std::uint32_t bits = bits_of_float(u);
   const auto exponent = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;
   const float f = float_from_bits(bits - (static_cast<std::uint32_t>(exponent) << 23)) - 1.0f;
@@ -67,21 +59,22 @@ SCORESDE_HOST_DEVICE inline float natural_log(float u) {
 }
 
 /// √w for w in [0, 64]: a bit-trick start, three Newton steps for 1/√w and a last correction.
-/// Not std::sqrt: that may set errno, which keeps compilers from vectorising the loop around it.
-SCORESDE_HOST_DEVICE inline float square_root(float w) {
-  float y = float_from_bits(0x5f375a86u - (bits_of_float(w) >> 1));
+/// Not std::sqrt, which may set errno, and no inner loop: either keeps compilers from vectorising
+/// the loop around it.
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float square_root(float w) {
   const float half = 0.5f * w;
-  for (int i = 0; i < 3; ++i) {
-    const float hy = half * y;
-    y = y * fma(-hy, y, 1.5f);
-  }
+  float y = float_from_bits(0x5f375a86u - (bits_of_float(w) >> 1));
+  y = y * fma(-(half * y), y, 1.5f);
+  y = y * fma(-(half * y), y, 1.5f);
+  y = y * fma(-(half * y), y, 1.5f);
   const float s = w * y;
   return fma(fma(-s, s, w), 0.5f * y, s);
 }
 
 /// (cos θ, sin θ) for θ = 2π·turn/2³²: the nearest quarter turn exactly, the rest by polynomials in
 /// x = 4·rest ∈ [−½, ½] (minimax fits, 3·10⁻⁹ and 5·10⁻¹¹).
-SCORESDE_HOST_DEVICE inline void cos_sin_of_turn(std::uint32_t turn, float& cosine, float& sine) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void cos_sin_of_turn(std::uint32_t turn, float& cosine,
+                                                                 float& sine) {
   const std::uint32_t quarter = (turn + 0x20000000u) >> 30;
   const float x = static_cast<float>(static_cast<std::int32_t>(turn - (quarter << 30))) * 0x1p-30f;
   const float y = x * x;
@@ -105,8 +98,8 @@ SCORESDE_HOST_DEVICE inline void cos_sin_of_turn(std::uint32_t turn, float& cosi
 }
 
 /// Two independent N(0, 1) numbers from two random words.
-SCORESDE_HOST_DEVICE inline void box_muller(std::uint32_t b0, std::uint32_t b1, float& z0,
-                                            float& z1) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void box_muller(std::uint32_t b0, std::uint32_t b1,
+                                                            float& z0, float& z1) {
   const float u = fma(static_cast<float>(static_cast<std::int32_t>(b0 >> 1)), 0x1p-31f, 0x1p-32f);
   const float radius = square_root(-2.0f * natural_log(u));
   float cosine = 0, sine = 0;

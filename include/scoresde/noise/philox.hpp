@@ -21,15 +21,25 @@ struct PhiloxBlock {
 };
 
 /// One round on (c0, c1, c2, c3) in place, under the key (k0, k1).
-SCORESDE_HOST_DEVICE constexpr void philox_round(std::uint32_t& c0, std::uint32_t& c1,
-                                                 std::uint32_t& c2, std::uint32_t& c3,
-                                                 std::uint32_t k0, std::uint32_t k1) {
-  const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0;
-  const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c2;
-  c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
-  c1 = static_cast<std::uint32_t>(p1);
-  c2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
-  c3 = static_cast<std::uint32_t>(p0);
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE constexpr void philox_round(
+    std::uint32_t& c0, std::uint32_t& c1, std::uint32_t& c2, std::uint32_t& c3, std::uint32_t k0,
+    std::uint32_t k1) {
+  constexpr std::uint32_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
+  // Low halves as products of their own: vector units have them without shuffling words.
+  const auto high0 = static_cast<std::uint32_t>((std::uint64_t{m0} * c0) >> 32);
+  const auto high1 = static_cast<std::uint32_t>((std::uint64_t{m1} * c2) >> 32);
+  const std::uint32_t low0 = m0 * c0;
+  const std::uint32_t low1 = m1 * c2;
+  c0 = high1 ^ c1 ^ k0;
+  c1 = low1;
+  c2 = high0 ^ c3 ^ k1;
+  c3 = low0;
+}
+
+/// The key of the next round.
+SCORESDE_HOST_DEVICE constexpr void next_philox_key(std::uint32_t& k0, std::uint32_t& k1) {
+  k0 += 0x9E3779B9;
+  k1 += 0xBB67AE85;
 }
 
 /// The ten rounds. Pure integer arithmetic: the same bits on every compiler and device.
@@ -39,8 +49,7 @@ SCORESDE_HOST_DEVICE constexpr PhiloxBlock philox4x32_10(PhiloxBlock counter, st
   auto& c = counter.word;
   for (int round = 0; round < 10; ++round) {
     philox_round(c[0], c[1], c[2], c[3], k0, k1);
-    k0 += 0x9E3779B9;
-    k1 += 0xBB67AE85;
+    next_philox_key(k0, k1);
   }
   return counter;
 }

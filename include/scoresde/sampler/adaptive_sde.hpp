@@ -25,6 +25,7 @@
 #include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/remembered_path.hpp>
+#include <scoresde/sde/general_sde.hpp>
 
 namespace scoresde {
 
@@ -47,7 +48,10 @@ inline constexpr bool adaptive_sde_fits = Sde<S>&& PerSampleScoreModel<M, X>;
 /// that have arrived rest until the last one has, and a sample's result is the same in any batch.
 template <class S>
 class AdaptiveSde {
-  static_assert(Sde<S>,
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
+  static_assert(Sde<S> || GeneralSde<S>,
                 "AdaptiveSde: the first argument is no SDE; it needs drift(t), diffusion(t), "
                 "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
 
@@ -133,8 +137,12 @@ class AdaptiveSde {
   static constexpr std::size_t scratch = 6 + memory;
 
   [[nodiscard]] detail::TryLimits limits() const {
-    return {"adaptive sde",    options_.atol,      options_.rtol, options_.safety,
-            options_.exponent, options_.max_steps, false};
+    return {.sampler = "adaptive sde",
+            .atol = options_.atol,
+            .rtol = options_.rtol,
+            .safety = options_.safety,
+            .exponent = options_.exponent,
+            .max_steps = options_.max_steps};
   }
 
   /// The step from t, no longer than h and not beyond the end of the remembered increment, which is

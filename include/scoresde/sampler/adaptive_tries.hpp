@@ -14,6 +14,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include <scoresde/ode/step_size_controller.hpp>
@@ -44,19 +45,21 @@ struct TryLimits {
   double rtol = 0;
   double safety = 0.9;    ///< θ
   double exponent = 0.9;  ///< r
+  double max_growth = std::numeric_limits<double>::infinity();
   std::size_t max_steps = 0;
   bool whole_batch = false;  ///< one E for all: the largest
 };
 
 /// Refuses what no run can use.
 inline void check_limits(const TryLimits& limits, double first_step, TimeStep span, double t_max) {
-  const auto [sampler, atol, rtol, safety, exponent, max_steps, whole] = limits;
+  const auto [sampler, atol, rtol, safety, exponent, max_growth, max_steps, whole] = limits;
   require(std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
           sampler, ": rtol is ", rtol, " and atol ", atol,
           "; both must be non-negative and one positive");
   require(safety > 0 && safety < 1, sampler, ": safety is ", safety, "; it must lie in (0, 1)");
   require(std::isfinite(exponent) && exponent > 0, sampler, ": exponent is ", exponent,
           "; it must be positive");
+  require(max_growth > 1, sampler, ": max_growth is ", max_growth, "; it must be above 1");
   require(max_steps >= 1, sampler, ": max_steps is 0; it must be positive");
   require(std::isfinite(first_step) && first_step > 0, sampler, ": first_step is ", first_step,
           "; it must be positive");
@@ -152,7 +155,8 @@ class AdaptiveTries {
     for (std::size_t k = 0; k < t().size(); ++k) {
       if (rests(k)) continue;
       ++(accepted()[k] != 0 ? statistics_.accepted : statistics_.rejected);
-      size()[k] *= limits_.safety * std::pow(error()[k], -limits_.exponent);
+      size()[k] *=
+          std::min(limits_.max_growth, limits_.safety * std::pow(error()[k], -limits_.exponent));
       if (accepted()[k] != 0) t()[k] = t_next()[k];
     }
   }

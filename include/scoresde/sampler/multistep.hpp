@@ -22,6 +22,7 @@
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
 
 namespace scoresde {
@@ -52,7 +53,10 @@ namespace detail {
 /// inner nodes too. Non-finite states are refused after stages 1, 2, 4, 8, … and the last.
 template <class S, class R, class F = ToEps>
 class Multistep {
-  static_assert(Sde<S>,
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "Multistep: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation");
+  static_assert(Sde<S> || GeneralSde<S>,
                 "Multistep: the first argument is no SDE; it needs drift(t), diffusion(t), "
                 "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
   static_assert(!Sde<S> || Solver<R, S>,

@@ -15,6 +15,7 @@
 
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
@@ -41,7 +42,10 @@ inline constexpr bool predictor_corrector_fits<S, P, C> = Predictor<P, S>&& Corr
 /// log₂(steps) + 2 passes over x.
 template <class S, class P, class C>
 class PredictorCorrector {
-  static_assert(Sde<S>,
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
+                " marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
+  static_assert(Sde<S> || GeneralSde<S>,
                 "PredictorCorrector: the first argument is no SDE; it needs drift(t), diffusion(t),"
                 " marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
   static_assert(!Sde<S> || Predictor<P, S>,

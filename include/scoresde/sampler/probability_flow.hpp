@@ -19,6 +19,7 @@
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
 
 namespace scoresde {
 
@@ -60,6 +61,30 @@ struct IntegratorOf<I> {
   using type = ExplicitRungeKutta<I>;
 };
 
+/// Passes on to the observer what an integrator tells, and refuses states that are not finite.
+template <bool adaptive, class O>
+struct FlowListener {
+  const char* sampler;
+  O& observer;
+  std::span<double> row;
+  std::size_t steps;
+  std::size_t taken = 0;
+  StepAction action = StepAction::proceed;
+
+  template <class X>
+  StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
+    ++taken;
+    if (!adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
+      check_finite(sampler, x, step, row);
+    action = notify_step(observer, {taken - 1, steps, step, evaluations}, x);
+    return action;
+  }
+  template <class X>
+  void on_try(const TriedSteps& tried, const X& x) {
+    notify_try(observer, tried, x);
+  }
+};
+
 }  // namespace detail
 
 /// I is a method by name (Euler, Heun, RungeKutta4, DormandPrince54: fixed steps over the grid), an
@@ -67,7 +92,10 @@ struct IntegratorOf<I> {
 template <class S, class I>
 class ProbabilityFlow {
   using Integrator = typename detail::IntegratorOf<I>::type;
-  static_assert(Sde<S>,
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take GeneralProbabilityFlow");
+  static_assert(Sde<S> || GeneralSde<S>,
                 "ProbabilityFlow: the first argument is no SDE; it needs drift(t), diffusion(t), "
                 "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
   static_assert(
@@ -147,29 +175,6 @@ class ProbabilityFlow {
   }
 
  private:
-  /// Passes on to the observer what the integrator tells, and refuses states that are not finite.
-  template <class O>
-  struct Listener {
-    O& observer;
-    std::span<double> row;
-    std::size_t steps;
-    std::size_t taken = 0;
-    StepAction action = StepAction::proceed;
-
-    template <class X>
-    StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
-      ++taken;
-      if (!Integrator::adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
-        detail::check_finite("probability flow", x, step, row);
-      action = detail::notify_step(observer, {taken - 1, steps, step, evaluations}, x);
-      return action;
-    }
-    template <class X>
-    void on_try(const TriedSteps& tried, const X& x) {
-      detail::notify_try(observer, tried, x);
-    }
-  };
-
   template <class M, class X, class O>
   SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
                         Workspace<X, buffers>& work, O& observer) const {
@@ -180,7 +185,8 @@ class ProbabilityFlow {
     const ProbabilityFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
     detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    Listener<O> listener{observer, work.row(0), steps};
+    detail::FlowListener<Integrator::adaptive, O> listener{"probability flow", observer,
+                                                           work.row(0), steps};
     const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
     SamplerStatistics statistics{done.nfe, done.accepted, done.rejected};
     if (denoise != FinalDenoise::none && listener.action == StepAction::proceed) {

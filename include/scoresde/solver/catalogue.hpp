@@ -107,15 +107,15 @@ void for_each_stochastic_solver(Use use) {
   use(SolverEntry{"karras-stochastic", 1, true, "Karras's algorithm 2: Heun with churn"},
       KarrasHeun{.churn = cifar10_churn});
   use(SolverEntry{"sde-dpm-solver++-1", 1, true, "SDE-DPM-Solver++"}, SdeDpmSolverPlusPlus<1>{});
-  use(SolverEntry{"sde-dpm-solver++-2m", 1, true, "SDE-DPM-Solver++, multistep"},
+  use(SolverEntry{"sde-dpm-solver++-2m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<2>{});
-  use(SolverEntry{"sde-dpm-solver++-3m", 1, true, "SDE-DPM-Solver++, multistep"},
+  use(SolverEntry{"sde-dpm-solver++-3m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<3>{});
   use(SolverEntry{"dpm-solver++-2s-ancestral", 1, true, "DPM-Solver++ 2S and ancestral noise"},
       DpmSolverPlusPlus2SAncestral{});
-  use(SolverEntry{"sa-solver-2", 1, true, "stochastic Adams, predictor and corrector"},
+  use(SolverEntry{"sa-solver-2", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<2>{});
-  use(SolverEntry{"sa-solver-3", 1, true, "stochastic Adams, predictor and corrector"},
+  use(SolverEntry{"sa-solver-3", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<3>{});
 }
 

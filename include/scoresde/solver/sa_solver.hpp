@@ -28,8 +28,9 @@ struct SaSolver {
                 "SaSolver: the predictor's order must be 1, 2, 3 or 4");
   static_assert(CorrectorOrder >= 0 && CorrectorOrder <= 4,
                 "SaSolver: the corrector's order must be 0 (none), 1, 2, 3 or 4");
-  /// In distribution, for τ > 0; without noise the orders are those of the Adams methods.
-  static constexpr int order = 1;
+  /// In distribution, for τ > 0: that of the corrector where there is one, at most 2. Without noise
+  /// the orders are those of the Adams methods.
+  static constexpr int order = (CorrectorOrder > 0 ? CorrectorOrder : PredictorOrder) < 2 ? 1 : 2;
   static constexpr std::size_t history = PredictorOrder + (CorrectorOrder > 0 ? 1 : 0) >
                                                  CorrectorOrder
                                              ? PredictorOrder + (CorrectorOrder > 0 ? 1 : 0)

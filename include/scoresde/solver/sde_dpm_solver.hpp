@@ -8,8 +8,8 @@
 /// appendix B.7; η as in the family of SDEs of Zhang & Chen 2022 (arXiv:2204.13902), eq. 9, where
 /// g² is scaled by η in the noise and by 1 + η in the score.
 ///
-/// Steps of order 2 and 3 raise the order of the mean. The covariance keeps weak order 1: the noise
-/// of a step moves x while D is extrapolated without it.
+/// In distribution the orders are 1, 2 and 2: the noise of a step, which D is extrapolated without,
+/// is made up for one step later by D₀ − D₋₁, and what is left is of third order in each step.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,7 @@ namespace scoresde {
 template <int Order>
 struct SdeDpmSolverPlusPlus {
   static_assert(Order >= 1 && Order <= 3, "SdeDpmSolverPlusPlus: the order must be 1, 2 or 3");
-  static constexpr int order = 1;
+  static constexpr int order = Order < 2 ? 1 : 2;
   static constexpr std::size_t history = Order;
   static constexpr Prediction prediction = Prediction::data;
 

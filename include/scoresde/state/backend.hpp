@@ -4,8 +4,8 @@
 ///   out ← Σⱼ cⱼ·xⱼ + c·z,   z a named N(0, I) draw
 ///
 /// Every update between two network calls is one such linear form (docs/mathematics.md), so whole
-/// algorithms run on any state type for which `backend_of` is specialised. HostState
-/// (state/host_state.hpp) defines the semantics; testing/backend_conformance.hpp checks them.
+/// algorithms run on any state type for which `backend_of` is specialised.
+/// testing/backend_conformance.hpp checks the semantics.
 #pragma once
 
 #include <concepts>

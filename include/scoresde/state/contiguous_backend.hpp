@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// ContiguousBackend: the backend of every state whose elements lie in one piece of host memory.
 ///
-///   out ← Σⱼ cⱼ·xⱼ + c·z,   in tiles of 256 elements when there is noise, in one sweep otherwise
+///   acc ← c·z (0 without noise),   acc ← fma(cⱼ, xⱼ, acc) in the order of the terms,   out ← acc
 ///
-/// The layout says where the elements are and how its library names a stretch of them; the form is
-/// then one expression of that library. The normals live on the stack for the length of a tile: no
-/// noise tensor exists. Reductions are summed in double in eight lanes, in an order that depends on
-/// neither vector width nor alignment.
+/// Coefficients are rounded once to the scalar type, so that the bits of assign are the same for
+/// every layout, compiler and flag. All terms and the normals meet in one pass over tiles of 256
+/// elements: no noise tensor exists. Reductions are summed in double in eight lanes, in an order
+/// that depends on neither vector width nor alignment.
 #pragma once
 
 #include <algorithm>
@@ -15,25 +15,24 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <type_traits>
+#include <utility>
 
-#include <scoresde/noise/flat_normal.hpp>
+#include <scoresde/fma.hpp>
+#include <scoresde/noise/noise.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/host_elementwise.hpp>
 #include <scoresde/state/with_arity.hpp>
 
 namespace scoresde {
 
-/// segment(p, n) names n elements from p on as an expression that can be scaled and added;
-/// store(q, n, e) evaluates an expression into n elements from q on, each read before written.
+/// Where the elements of a state lie, and how to make another one.
 template <class L>
-concept ContiguousLayout = requires(const typename L::State& x, typename L::State& out,
-                                    const typename L::Scalar* p, typename L::Scalar* q,
-                                    std::size_t n) {
+concept ContiguousLayout = requires(const typename L::State& x, typename L::State& out) {
   { L::extents(x) } -> std::same_as<Extents>;
   { L::make_like(x) } -> std::same_as<typename L::State>;
   { x.data() } -> std::convertible_to<const typename L::Scalar*>;
   { out.data() } -> std::convertible_to<typename L::Scalar*>;
-  L::store(q, n, L::segment(p, n));
 };
 
 namespace detail {
@@ -180,37 +179,48 @@ class ContiguousBackend {
   static void combine(std::span<Scalar> out, std::size_t first, std::size_t dim,
                       const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
     detail::with_arity(terms.count, [&](auto arity) {
-      constexpr std::size_t n = decltype(arity)::value;
-      if (noise.coefficient != 0)
-        sweep_with_noise<n>(out, first, dim, terms, noise);
-      else if constexpr (n == 0)
-        std::fill(out.begin(), out.end(), Scalar(0));
-      else
-        Layout::store(out.data(), out.size(), detail::weighted_sum<n>(terms, [&](const Scalar* p) {
-                        return Layout::segment(p, out.size());
-                      }));
+      detail::with_hardware_fma([=] {
+        constexpr std::make_index_sequence<decltype(arity)::value> indices;
+        // A constant count is what compilers vectorise at -O2 already.
+        constexpr std::integral_constant<std::size_t, tile> whole;
+        std::size_t begin = 0;
+        for (; out.size() - begin >= tile; begin += tile)
+          sweep(indices, out.data(), begin, whole, first, dim, terms, noise);
+        if (begin < out.size())
+          sweep(indices, out.data(), begin, out.size() - begin, first, dim, terms, noise);
+      });
     });
   }
 
-  template <std::size_t N>
-  static void sweep_with_noise(std::span<Scalar> out, std::size_t first, std::size_t dim,
-                               const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
-    alignas(64) float z[tile];
-    alignas(64) Scalar scaled[tile];
+  /// Elements begin … begin + count − 1 of combine.
+  template <std::size_t... J>
+  SCORESDE_ALWAYS_INLINE static void sweep(std::index_sequence<J...> indices, Scalar* out,
+                                           std::size_t begin, auto count, std::size_t first,
+                                           std::size_t dim,
+                                           const detail::ActiveTerms<Scalar, Scalar>& terms,
+                                           NoiseTerm noise) {
+    if (noise.coefficient == 0)
+      return accumulate(indices, out, begin, count, terms, [](std::size_t) { return Scalar(0); });
+    float z[tile];
+    fill_normal_flat({z, count}, noise.draw, dim, first + begin);
     const auto c = static_cast<Scalar>(noise.coefficient);
-    for (std::size_t begin = 0; begin < out.size(); begin += tile) {
-      const std::size_t count = std::min(tile, out.size() - begin);
-      fill_normal_flat({z, count}, noise.draw, dim, first + begin);
-      for (std::size_t i = 0; i < count; ++i) scaled[i] = c * static_cast<Scalar>(z[i]);
-      const auto normals = Layout::segment(static_cast<const Scalar*>(scaled), count);
-      if constexpr (N == 0)
-        std::copy_n(scaled, count, out.data() + begin);
-      else
-        Layout::store(out.data() + begin, count,
-                      detail::weighted_sum<N>(terms, [&](const Scalar* p) {
-                        return Layout::segment(p + begin, count);
-                      }) + normals);
+    accumulate(indices, out, begin, count, terms,
+               [&](std::size_t i) { return c * static_cast<Scalar>(z[i]); });
+  }
+
+  /// The sum is made on the stack, because out may be one of the terms.
+  template <std::size_t... J>
+  SCORESDE_ALWAYS_INLINE static void accumulate(std::index_sequence<J...>, Scalar* out,
+                                                std::size_t begin, auto count,
+                                                const detail::ActiveTerms<Scalar, Scalar>& terms,
+                                                const auto& start) {
+    Scalar sum[tile];
+    for (std::size_t i = 0; i < count; ++i) {
+      Scalar value = start(i);
+      ((value = std::fma(terms.coefficient[J], terms.data[J][begin + i], value)), ...);
+      sum[i] = value;
     }
+    std::copy_n(sum, static_cast<std::size_t>(count), out + begin);
   }
 
   template <std::size_t N>

@@ -19,7 +19,7 @@
 #include <type_traits>
 
 #include <scoresde/error.hpp>
-#include <scoresde/noise/flat_normal.hpp>
+#include <scoresde/noise/noise.hpp>
 #include <scoresde/state/elementwise.hpp>
 
 namespace scoresde::detail {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A runtime list of terms becomes a compile-time one, so that a whole linear form is one
-/// expression of the backend's library.
+/// A runtime list of terms becomes a compile-time one, so that a whole linear form is one loop.
 ///
 /// Terms whose coefficient is 0 are dropped first: they are never read.
 #pragma once
@@ -8,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
-#include <utility>
 
 #include <scoresde/state/backend.hpp>
 
@@ -37,16 +35,6 @@ void with_arity(std::size_t count, const Fn& fn) {
   } else if constexpr (N < max_terms) {
     with_arity<N + 1>(count, fn);
   }
-}
-
-/// Σⱼ coefficient[j]·read(data[j]) over the first N ≥ 1 terms, as one expression.
-template <std::size_t N, class C, class T, class Fn>
-[[nodiscard]] auto weighted_sum(const ActiveTerms<C, T>& terms, const Fn& read) {
-  static_assert(N >= 1);
-  return [&]<std::size_t... J>(std::index_sequence<J...>) {
-    return ((terms.coefficient[J] * read(terms.data[J])) + ...);
-  }
-  (std::make_index_sequence<N>{});
 }
 
 }  // namespace scoresde::detail

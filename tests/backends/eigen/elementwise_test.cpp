@@ -137,6 +137,29 @@ TEST_CASE("the Fourier embedding holds sines, then cosines, of 2 pi w ln sigma")
           Approx(std::sin(2 * std::acos(-1.0) * double(wf[k]) * std::log(0.0123))).margin(1e-7));
 }
 
+TEST_CASE("a class is a row of its table, and its gradient goes there alone") {
+  const eigen::Ops<double> ops(2);
+  const std::size_t width = 5;
+  const auto table = random_values<double>(4 * width, 1);
+  const std::vector<std::uint32_t> classes = {3, nn::no_class, 0, 3};
+  const nn::Shape s{4, width, 1, 1};
+  std::vector<double> y = not_a_number<double>(s.size());
+  ops.class_embedding(classes, table.data(), {y.data(), s});
+  const auto dy = random_values<double>(s.size(), 2);
+  std::vector<double> dtable(4 * width, 1.0);
+  ops.class_embedding_backward(classes, {dy.data(), s}, dtable.data());
+  for (std::size_t c = 0; c < width; ++c) {
+    CHECK(y[c] == table[3 * width + c]);
+    CHECK(y[width + c] == 0);
+    CHECK(y[2 * width + c] == table[c]);
+    CHECK(y[3 * width + c] == table[3 * width + c]);
+    CHECK(dtable[c] == 1 + dy[2 * width + c]);
+    CHECK(dtable[width + c] == 1);
+    CHECK(dtable[2 * width + c] == 1);
+    CHECK(dtable[3 * width + c] == Approx(1 + dy[c] + dy[3 * width + c]).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("every sample has its own factor, with gradients of central differences") {
   const std::vector<double> factors = {0.5, -3.0, 1.0 / 3};
   for (const std::size_t threads : {1u, 3u}) {

@@ -45,5 +45,5 @@ TEST_CASE("host states refuse values and terms of other extents") {
   X x({2, 3}), out({3, 2});
   const std::vector<Term<X>> terms{{1, &x}};
   CHECK_THROWS_WITH(backend(out).assign(out, std::span<const Term<X>>(terms), NoiseTerm{}),
-                    "assign: a term has 2 samples of dimension 3 and the result 3 of 2");
+                    "assign: a term has 2 samples of dimension 3 and another state 3 of 2");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
@@ -11,18 +12,21 @@
 
 using namespace scoresde;
 
-TEST_CASE("The time embedding is its formula, label by label") {
+TEST_CASE("The time embedding is its formula, label by label, class by class") {
   // The image must be read: it is normalised away, so that the embedding alone remains.
   constexpr std::size_t c = 4, wide = 16;
   nn::Graph graph(wide, 1, 1);
-  const nn::Tensor e = nn::time_embedding(graph, graph.positional_embedding(c), 4 * c, "first",
-                                          "second", nn::Activation::swish);
+  const nn::Tensor e =
+      nn::time_embedding(graph, graph.positional_embedding(c), 4 * c, "first", "second",
+                         nn::Activation::swish, graph.class_embedding("classes", 3, wide));
   const nn::Tensor nothing = graph.affine(graph.input(), 0, 0);
   graph.sum_scaled(e, nothing, 1);
   const auto p = small::parameters<double>(graph, 2);
   const std::vector<double> labels{0.7, 999}, x(2 * wide, 1.0);
+  const std::vector<std::uint32_t> classes{nn::no_class, 2};
   std::vector<double> y(2 * wide);
-  nn::Network<eigen::Ops<double>>(graph, 2, nn::Mode::inference).forward(p, x, labels, y);
+  nn::Network<eigen::Ops<double>>(graph, 2, nn::Mode::inference)
+      .forward(p, x, labels, y, {}, classes);
 
   const auto silu = [](double v) { return v / (1 + std::exp(-v)); };
   const auto at = [&](const char* name) { return p.data() + graph.parameters().find(name).offset; };
@@ -37,7 +41,7 @@ TEST_CASE("The time embedding is its formula, label by label") {
       hidden[i] = silu(hidden[i]);
     }
     for (std::size_t i = 0; i < wide; ++i) {
-      double out = at("second.bias")[i];
+      double out = at("second.bias")[i] + (n == 1 ? at("classes.weight")[2 * wide + i] : 0);
       for (std::size_t j = 0; j < wide; ++j) out += at("second.weight")[i * wide + j] * hidden[j];
       CHECK(y[n * wide + i] == Approx(silu(out)).epsilon(1e-12).margin(1e-13));
     }

@@ -21,6 +21,7 @@ struct BlockSettings {
   double init_scale = 0;         ///< variance scale of the last convolution
   bool skip_rescale = true;      ///< sums of two branches are divided by √2
   std::size_t fixed_groups = 0;  ///< groups of every normalisation; 0: min(C/4, 32)
+  double epsilon = 1e-6;         ///< of the normalisations
   std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbours and means
 
   [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }

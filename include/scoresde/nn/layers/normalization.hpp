@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Group normalisation with ε = 10⁻⁶, in min(C/4, 32) groups (NCSN++) or a fixed number (DDPM: 32).
+/// Group normalisation in min(C/4, 32) groups (NCSN++) or a fixed number (DDPM: 32).
 ///
 /// Wu and He 2018, arXiv:1803.08494, equation 1; Song et al. 2021, arXiv:2011.13456, appendix H.
 #pragma once
@@ -16,7 +16,7 @@ namespace scoresde::nn {
 inline Tensor group_normalization(Graph& graph, Tensor x, const std::string& name,
                                   const BlockSettings& settings) {
   const std::size_t groups = settings.groups(graph.shape(x).c);
-  return graph.group_norm(x, name, {.groups = groups, .epsilon = 1e-6, .silu = false});
+  return graph.group_norm(x, name, {.groups = groups, .epsilon = settings.epsilon, .silu = false});
 }
 
 /// y ← activation(GroupNorm(x)), in one pass for SiLU.
@@ -24,7 +24,8 @@ inline Tensor activated_normalization(Graph& graph, Tensor x, const std::string&
                                       const BlockSettings& settings) {
   const bool fused = settings.activation == Activation::swish;
   const std::size_t groups = settings.groups(graph.shape(x).c);
-  const Tensor h = graph.group_norm(x, name, {.groups = groups, .epsilon = 1e-6, .silu = fused});
+  const Tensor h =
+      graph.group_norm(x, name, {.groups = groups, .epsilon = settings.epsilon, .silu = fused});
   return fused ? h : graph.activation(h, settings.activation);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The embedding of the time label that every residual block receives.
+/// The embedding of the time label, and of a class, that every residual block receives.
 ///
-///   e = a(W₁ a(W₀ φ(label) + b₀) + b₁),   a the activation
+///   e = a(W₁ a(W₀ φ(label) + b₀) + b₁ + E[class]),   a the activation,  E[no class] = 0
 ///   φ = (sin(label ωᵢ), cos(label ωᵢ))  (positional)   or   (sin(2πwᵢ ln σ), cos(2πwᵢ ln σ)),  σ
 ///   the label  (Fourier)
 ///
@@ -10,18 +10,23 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include <scoresde/nn/graph.hpp>
 
 namespace scoresde::nn {
 
-/// What the blocks see: the waves φ through two dense layers of `width`. The outer activation is
-/// the same in every block and therefore computed once, here.
+/// What the blocks see: the waves φ through two dense layers of `width`, plus the embedding of the
+/// class where there is one. The outer activation is the same in every block and therefore computed
+/// once, here.
 inline Tensor time_embedding(Graph& graph, Tensor waves, std::size_t width,
-                             const std::string& first, const std::string& second, Activation a) {
+                             const std::string& first, const std::string& second, Activation a,
+                             std::optional<Tensor> classes = std::nullopt) {
   const Tensor hidden = graph.activation(graph.dense(waves, first, width), a);
-  return graph.activation(graph.dense(hidden, second, width), a);
+  Tensor e = graph.dense(hidden, second, width);
+  if (classes) e = graph.sum_scaled(e, *classes, 1);
+  return graph.activation(e, a);
 }
 
 }  // namespace scoresde::nn

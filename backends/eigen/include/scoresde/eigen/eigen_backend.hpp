@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Dense Eigen arrays and matrices as states: one column per sample, float or double.
 ///
-///   out ← Σⱼ cⱼ·xⱼ + c·z as one Eigen expression (state/contiguous_backend.hpp)
-///
 /// Column-major storage puts element e of sample k at k·dim + e. A row-major array of more than one
 /// row would not, so it is refused at compile time. Runs on the calling thread.
 #pragma once
@@ -25,15 +23,6 @@ struct ColumnLayout {
     return {static_cast<std::size_t>(x.cols()), static_cast<std::size_t>(x.rows())};
   }
   static X make_like(const X& x) { return X::Zero(x.rows(), x.cols()); }
-
-  static auto segment(const Scalar* p, std::size_t n) {
-    return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(p,
-                                                                     static_cast<Eigen::Index>(n));
-  }
-  static void store(Scalar* q, std::size_t n, const auto& expression) {
-    Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(q, static_cast<Eigen::Index>(n)) =
-        expression;
-  }
 };
 
 /// The backend of a dense Eigen array or matrix.

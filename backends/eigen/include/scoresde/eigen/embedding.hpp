@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The sinusoidal embeddings of time labels, and dropout.
+/// The embeddings of time labels and classes, and dropout.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numbers>
 #include <span>
 
@@ -44,6 +46,26 @@ void fourier_embedding(std::span<const double> labels, const T* frequencies, std
       y[half + k] = static_cast<T>(std::cos(angle));
     }
   }
+}
+
+/// y[n] = the row of class n, zeros for no_class.
+template <class T>
+void class_embedding(std::span<const std::uint32_t> classes, const T* table, std::size_t width,
+                     T* y) {
+  for (std::size_t n = 0; n < classes.size(); ++n)
+    if (classes[n] == nn::no_class)
+      std::fill_n(y + n * width, width, T(0));
+    else
+      std::copy_n(table + classes[n] * width, width, y + n * width);
+}
+
+/// dtable[class n] += dy[n].
+template <class T>
+void class_embedding_gradient(std::span<const std::uint32_t> classes, const T* dy,
+                              std::size_t width, T* dtable) {
+  for (std::size_t n = 0; n < classes.size(); ++n)
+    if (classes[n] != nn::no_class)
+      for (std::size_t c = 0; c < width; ++c) dtable[classes[n] * width + c] += dy[n * width + c];
 }
 
 /// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (Srivastava

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -194,6 +195,12 @@ class Ops {
   /// y has one row of y.shape.c values per label.
   void fourier_embedding(std::span<const double> labels, const T* frequencies, Out y) const {
     detail::fourier_embedding<T>(labels, frequencies, detail::features(y.shape), y.data);
+  }
+  void class_embedding(std::span<const std::uint32_t> classes, const T* table, Out y) const {
+    detail::class_embedding<T>(classes, table, detail::features(y.shape), y.data);
+  }
+  void class_embedding_backward(std::span<const std::uint32_t> classes, In dy, T* dtable) const {
+    detail::class_embedding_gradient<T>(classes, dy.data, detail::features(dy.shape), dtable);
   }
   void positional_embedding(std::span<const double> labels, Out y) const {
     detail::positional_embedding<T>(labels, detail::features(y.shape), y.data);

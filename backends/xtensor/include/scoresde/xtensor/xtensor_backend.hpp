@@ -2,25 +2,18 @@
 /// xtensor containers as states: the leading axis counts samples, the others make up a point, so
 /// that a batch of images is (n, C, H, W).
 ///
-///   out ← Σⱼ cⱼ·xⱼ + c·z as one xtensor expression (state/contiguous_backend.hpp)
-///
 /// Row-major storage puts element e of sample k at k·dim + e; another layout is refused at compile
 /// time. Runs on the calling thread.
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <cstddef>
 
 #if __has_include(<xtensor/containers/xarray.hpp>)
-#include <xtensor/containers/xadapt.hpp>
 #include <xtensor/containers/xarray.hpp>
 #include <xtensor/containers/xtensor.hpp>
-#include <xtensor/core/xnoalias.hpp>
 #else
-#include <xtensor/xadapt.hpp>
 #include <xtensor/xarray.hpp>
-#include <xtensor/xnoalias.hpp>
 #include <xtensor/xtensor.hpp>
 #endif
 
@@ -48,14 +41,6 @@ struct LeadingAxisLayout {
     state.resize(x.shape());
     state.fill(Scalar(0));
     return state;
-  }
-
-  static auto segment(const Scalar* p, std::size_t n) {
-    return xt::adapt(p, n, xt::no_ownership(), std::array<std::size_t, 1>{n});
-  }
-  static void store(Scalar* q, std::size_t n, const auto& expression) {
-    auto target = xt::adapt(q, n, xt::no_ownership(), std::array<std::size_t, 1>{n});
-    xt::noalias(target) = expression;
   }
 };
 

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/// From a choice to sampler types: one generic call for each that is compiled.
+///
+/// Predictors, and solvers as tables, are chosen inside one type each: what is compiled grows with
+/// the kinds of samplers and not with their names.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/ode/adaptive_runge_kutta.hpp>
+#include <scoresde/ode/tableaux.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+#include "sampler_choice.hpp"
+
+namespace cifar10 {
+
+/// A predictor of a kind chosen at run time.
+struct ChosenPredictor {
+  std::variant<scoresde::EulerMaruyama, scoresde::ReverseDiffusion, scoresde::Ancestral,
+               scoresde::Ddim, scoresde::EulerAncestral>
+      kind;
+
+  void validate() const {
+    std::visit(
+        [](const auto& predictor) {
+          if constexpr (requires { predictor.validate(); }) predictor.validate();
+        },
+        kind);
+  }
+  template <scoresde::Sde S>
+  [[nodiscard]] scoresde::StepCoefficients coefficients(const S& sde,
+                                                        scoresde::TimeStep step) const {
+    return std::visit([&](const auto& predictor) { return predictor.coefficients(sde, step); },
+                      kind);
+  }
+};
+
+namespace detail {
+
+template <class S>
+scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& c) {
+  const double last = c.eps, first = sde.t_max();
+  if (c.grid == "quadratic") return scoresde::quadratic_grid(first, last, c.steps);
+  if (c.grid == "log_snr") return scoresde::log_snr_grid(sde, first, last, c.steps);
+  if (c.grid == "karras")
+    return scoresde::karras_grid(sde, first, last, c.steps, c.rho.value_or(7));
+  return scoresde::uniform_grid(first, last, c.steps);
+}
+
+inline ChosenPredictor chosen_predictor(const SamplerChoice& c) {
+  using scoresde::PosteriorVariance;
+  if (c.predictor == "reverse_diffusion") return {scoresde::ReverseDiffusion{}};
+  if (c.predictor == "ancestral")
+    return {scoresde::Ancestral{c.variance == "large" ? PosteriorVariance::large
+                                                      : PosteriorVariance::small}};
+  if (c.predictor == "ddim") return {scoresde::Ddim{c.eta.value_or(0)}};
+  if (c.predictor == "euler_ancestral") return {scoresde::EulerAncestral{c.eta.value_or(1)}};
+  return {scoresde::EulerMaruyama{}};
+}
+
+template <class S, class P, class Body>
+void visit_corrector(const S& sde, const P& predictor, const SamplerChoice& c, Body& body) {
+  const scoresde::TimeGrid grid = chosen_grid(sde, c);
+  const scoresde::PredictorCorrectorOptions options{.denoise = c.final_step == "denoise"};
+  const int steps = static_cast<int>(c.corrector_steps);
+  const double snr = c.snr.value_or(0.16);
+  const auto use = [&](const auto& corrector) {
+    body(scoresde::PredictorCorrector(sde, predictor, corrector, grid, options));
+  };
+  if (c.corrector == "langevin") return use(scoresde::Langevin{.snr = snr, .steps = steps});
+  if (c.corrector == "annealed_langevin")
+    return use(scoresde::AnnealedLangevin{.snr = snr, .steps = steps});
+  if constexpr (!std::same_as<P, scoresde::NoPredictor>) use(scoresde::NoCorrector{});
+}
+
+inline scoresde::FinalDenoise final_denoise(const SamplerChoice& c) {
+  return c.final_step == "denoise" ? scoresde::FinalDenoise::tweedie : scoresde::FinalDenoise::none;
+}
+
+template <class S, class Body>
+void visit_flow(const S& sde, const SamplerChoice& c, Body& body) {
+  const scoresde::TimeGrid grid = chosen_grid(sde, c);
+  const auto use = [&](auto method) {
+    body(scoresde::ProbabilityFlow(sde, method, grid, {.denoise = final_denoise(c)}));
+  };
+  if (c.solver == "euler") return use(scoresde::Euler{});
+  if (c.solver == "heun") return use(scoresde::Heun{});
+  use(scoresde::RungeKutta4{});
+}
+
+template <class S, class Body>
+void visit_adaptive(const S& sde, const SamplerChoice& c, Body& body) {
+  const scoresde::TimeStep span{sde.t_max(), c.eps};
+  const auto set = [&](auto options) {
+    options.rtol = *c.rtol;
+    options.atol = *c.atol;
+    if constexpr (requires { options.denoise; }) options.denoise = final_denoise(c);
+    return options;
+  };
+  using scoresde::StepControl;
+  if (c.solver == "adaptive-sde")
+    return body(scoresde::AdaptiveSde(sde, span, set(scoresde::AdaptiveSdeOptions{})));
+  if (c.solver == "dpm-solver-12")
+    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver12{}), span));
+  if (c.solver == "dpm-solver-23")
+    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver23{}), span));
+  auto method = set(scoresde::AdaptiveRungeKutta<>{});
+  method.control = c.control == "scipy" ? StepControl::whole_batch_scipy : StepControl::per_sample;
+  body(scoresde::ProbabilityFlow(sde, method, span, {.denoise = final_denoise(c)}));
+}
+
+/// Gives a solver the numbers that were given.
+template <class R>
+void set_members(const SamplerChoice& c, R& solver) {
+  const auto set = [](double& member, const std::optional<double>& given) {
+    member = given.value_or(member);
+  };
+  if constexpr (requires { solver.eta = 1.0; }) set(solver.eta, c.eta);
+  if constexpr (requires { solver.tau = 1.0; }) set(solver.tau, c.tau);
+  if constexpr (requires { solver.churn.s_churn = 1.0; }) {
+    set(solver.churn.s_churn, c.s_churn);
+    set(solver.churn.s_tmin, c.s_tmin);
+    set(solver.churn.s_tmax, c.s_tmax);
+    set(solver.churn.s_noise, c.s_noise);
+  }
+}
+
+template <class S, class Body>
+void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
+  const scoresde::TimeGrid grid = chosen_grid(sde, c);
+  scoresde::SolverTable table;
+  scoresde::for_each_solver([&](const scoresde::SolverEntry& entry, auto solver) {
+    if (c.solver != entry.name) return;
+    set_members(c, solver);
+    table = scoresde::solver_table(solver, sde, grid);
+  });
+  if (c.final_step == "eps") return body(scoresde::Multistep(sde, table, grid));
+  if (c.final_step == "zero")
+    return body(scoresde::Multistep(sde, table, grid, scoresde::ToZero{}));
+  body(scoresde::Multistep(sde, table, grid, scoresde::Denoise{}));
+}
+
+}  // namespace detail
+
+/// Calls body(sampler) with the sampler chosen, for this SDE; the choice is settled. Throws Error
+/// for numbers that the sampler refuses.
+template <class S, class Body>
+void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
+  const Family family = detail::row_of("--solver", c.solver).family;
+  if (family == Family::fast) return detail::visit_fast(sde, c, body);
+  if (family == Family::flow) return detail::visit_flow(sde, c, body);
+  if (family == Family::adaptive) return detail::visit_adaptive(sde, c, body);
+  if (c.predictor == "none") return detail::visit_corrector(sde, scoresde::NoPredictor{}, c, body);
+  detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
+}
+
+/// Fills in what the SDE decides: the time of the end, and the corrector's signal-to-noise ratio.
+template <class S>
+void settle_by_sde(const S& sde, SamplerChoice& c) {
+  if (c.eps == 0) c.eps = sde.t_min();
+  if (c.solver != "pc" || c.corrector == "none" || c.snr) return;
+  c.snr = c.preset.empty() ? 0.16 : scoresde::song_snr(sde, scoresde::song_sampler(c.preset));
+}
+
+}  // namespace cifar10

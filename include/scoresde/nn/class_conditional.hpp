@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// ClassConditional: a class-conditional score network told one class for every sample.
+///
+///   F(x, t) = F_θ(x, t, y),   y the class of each sample, or none
+///
+/// Ho and Salimans 2022 (arXiv:2207.12598), section 3: one network is both models, with y and
+/// without.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/ops.hpp>
+#include <scoresde/score/score_model.hpp>
+
+namespace scoresde::nn {
+
+/// Models what `Model` models, a ScoreNetwork or one with its set_classes; refers to it, so that
+/// several share one network, in turn. Not for two threads at once.
+template <class Model>
+class ClassConditional {
+ public:
+  /// `classes` holds the class, or no_class, of each sample of the states to come. Throws Error
+  /// when there is none; classes that the network does not have are refused by each evaluation.
+  ClassConditional(Model& model, std::vector<std::uint32_t> classes)
+      : model_(&model), classes_(std::move(classes)) {
+    scoresde::detail::require(!classes_.empty(), "class conditional: there are no classes");
+  }
+  /// The same class for all of `samples` samples.
+  ClassConditional(Model& model, std::size_t samples, std::uint32_t label)
+      : ClassConditional(model, std::vector<std::uint32_t>(samples, label)) {}
+
+  [[nodiscard]] ScoreForm score_form(double t) const { return model_->score_form(t); }
+  [[nodiscard]] std::span<const std::uint32_t> classes() const { return classes_; }
+
+  /// As the model's own. Throws Error also unless x has a sample for each class.
+  template <class X>
+  requires ScoreModel<Model, X>
+  void evaluate(const X& x, double t, X& output) {
+    told([&] { model_->evaluate(x, t, output); });
+  }
+  template <class X>
+  requires PerSampleScoreModel<Model, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) {
+    told([&] { model_->evaluate(x, times, output); });
+  }
+  template <class X>
+  requires DifferentiableScoreModel<Model, X>
+  void vjp(const X& x, double t, const X& v, X& out) {
+    told([&] { model_->vjp(x, t, v, out); });
+  }
+
+ private:
+  /// The model is told the classes for one call, also when that throws.
+  template <class Call>
+  void told(const Call& call) {
+    struct Reset {
+      Model& model;
+      ~Reset() { model.set_classes({}); }
+    } const reset{*model_};
+    model_->set_classes(classes_);
+    call();
+  }
+
+  Model* model_;
+  std::vector<std::uint32_t> classes_;
+};
+
+}  // namespace scoresde::nn

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+/// AdaptiveDpmSolver: DPM-Solver-12 and -23, the probability flow in steps of λ chosen by the
+/// difference of two orders.
+///
+///   x₁ = a₁x + g₁φ₁(e₁) D₀                                     at λ + r₁h
+///   x₂ = a₂x + g₂(φ₁(e₂) D₀ + (r₂/r₁) φ₂(e₂)(D₁ − D₀))         at λ + r₂h
+///   order 1:  x′ = a·x + g φ₁ D₀
+///   order 2:       a·x + g(φ₁ D₀ + φ₁/(2r₁)·(D₁ − D₀))
+///   order 3:  x″ = a·x + g(φ₁ D₀ + (φ₂/r₂)(D₂ − D₀))
+///
+/// with D = ε and a, g, e of solver/solver.hpp for the step from λ to each node; -12 takes r₁ =
+/// 1/2, -23 r₁ = 1/3 and r₂ = 2/3. Lu et al. 2022 (arXiv:2206.00927), section 4.3 and appendix C;
+/// acceptance and step sizes in sampler/adaptive_tries.hpp, with r = 1/order. Generic in (α, σ), so
+/// on every linear SDE.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include <scoresde/sampler/adaptive_tries.hpp>
+#include <scoresde/sampler/final_denoise.hpp>
+#include <scoresde/sde/general_sde.hpp>
+#include <scoresde/solver/solver.hpp>
+#include <scoresde/state/linear_form.hpp>
+
+namespace scoresde {
+
+/// Whose error sets the step. With the largest of the batch, as published, a sample depends on its
+/// batch; by its own it does not, and the model takes a time per sample.
+enum class ErrorScope { per_sample, whole_batch };
+
+/// Two methods of consecutive orders, and what a run by them may do.
+template <int Order>
+struct DpmSolverPair {
+  static_assert(Order == 2 || Order == 3, "DpmSolverPair: the higher order must be 2 or 3");
+  static constexpr int order = Order;
+
+  double rtol = 0.05;
+  double atol = 0.0078;
+  double first_step = 0.05;  ///< in λ
+  double safety = 0.9;       ///< θ
+  /// A step is at most so many times as long as the one before it, lest orders that agree by chance
+  /// make it jump; infinity, as published, lets it.
+  double max_growth = 5;
+  ErrorScope error_scope = ErrorScope::per_sample;
+  std::size_t max_steps = 10000;  ///< tries, accepted or not, before the run gives up
+  FinalDenoise denoise = FinalDenoise::none;
+};
+
+/// Orders 1 and 2: two evaluations a try.
+using DpmSolver12 = DpmSolverPair<2>;
+/// Orders 2 and 3: three evaluations a try.
+using DpmSolver23 = DpmSolverPair<3>;
+
+namespace detail {
+
+/// One try of one sample as forms over {x, F₀, …}.
+template <int Order>
+class DpmSolverTry {
+ public:
+  static constexpr std::size_t stages = Order;
+  using Form = LinearForm<stages + 1>;
+  /// r of every evaluation.
+  static constexpr std::array<double, stages> node = [] {
+    std::array<double, stages> r{};
+    for (std::size_t i = 0; i < stages; ++i) r[i] = double(i) / Order;
+    return r;
+  }();
+
+  explicit DpmSolverTry(const NoiseLevel& begin) : begin_(begin) {}
+
+  /// Where evaluation i takes place, from those before it.
+  [[nodiscard]] Form at(std::size_t i, const NoiseLevel& level) const {
+    if (i == 0) return Form::slot(0);
+    const ExponentialStep step(Prediction::noise, begin_, level);
+    return i == 1 ? first(step) : corrected(step, node[2] / node[1] * phi(2, step.exponent), 1);
+  }
+  /// D of evaluation i, made at x = at(i, level) with the score's form there.
+  void set_prediction(std::size_t i, const NoiseLevel& level, ScoreForm score) {
+    prediction_[i] = -level.sigma * (score.state * at(i, level) + score.output * Form::slot(i + 1));
+  }
+  /// x′ and x″.
+  [[nodiscard]] Form lower(const NoiseLevel& end) const {
+    const ExponentialStep step(Prediction::noise, begin_, end);
+    return Order == 2 ? first(step) : second(step);
+  }
+  [[nodiscard]] Form higher(const NoiseLevel& end) const {
+    const ExponentialStep step(Prediction::noise, begin_, end);
+    return Order == 2 ? second(step) : corrected(step, phi(2, step.exponent) / node[2], 2);
+  }
+
+ private:
+  [[nodiscard]] Form first(const ExponentialStep& step) const {
+    return step.state * Form::slot(0) + step.gain * phi(1, step.exponent) * prediction_[0];
+  }
+  /// first + g·weight·(Dᵢ − D₀).
+  [[nodiscard]] Form corrected(const ExponentialStep& step, double weight, std::size_t i) const {
+    return first(step) + step.gain * weight * (prediction_[i] + -1.0 * prediction_[0]);
+  }
+  [[nodiscard]] Form second(const ExponentialStep& step) const {
+    return corrected(step, phi(1, step.exponent) / (2 * node[1]), 1);
+  }
+
+  NoiseLevel begin_;
+  std::array<Form, stages> prediction_{};
+};
+
+}  // namespace detail
+
+/// A const, stateless value: the state's type, the model and the noise meet it in the call. P is
+/// DpmSolver12 or DpmSolver23.
+template <class S, class P>
+class AdaptiveDpmSolver {
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take GeneralProbabilityFlow with AdaptiveRungeKutta");
+  static_assert(Sde<S> || GeneralSde<S>,
+                "AdaptiveDpmSolver: the first argument is no SDE; it needs drift(t), diffusion(t), "
+                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
+                "AdaptiveDpmSolver: the second argument must be DpmSolver12 or DpmSolver23");
+  using Try = detail::DpmSolverTry<P::order>;
+
+ public:
+  /// States a workspace must hold beside x: x′, x′ − x″, x′_prev and the outputs but one.
+  static constexpr std::size_t buffers = 3 + Try::stages - 1;
+
+  /// From span.t to span.t_next < span.t, whose log-SNR must be finite. Throws Error for a span
+  /// outside [0, T] and parameters that no run can use.
+  AdaptiveDpmSolver(S sde, P pair, TimeStep span) : sde_(std::move(sde)), pair_(pair), span_(span) {
+    detail::check_limits(limits(), pair_.first_step, span_, sde_.t_max());
+    detail::check_final_denoise<S>(name, pair_.denoise);
+    for (const double t : {span_.t, span_.t_next})
+      detail::require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
+                      " is infinite; end the run before it and denoise there");
+  }
+
+  /// The same from t_max to t_min.
+  explicit AdaptiveDpmSolver(S sde, P pair = {})
+      : AdaptiveDpmSolver(sde, pair, TimeStep{sde.t_max(), sde.t_min()}) {}
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+
+  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
+  template <class M, class X, class N, class O = NoObserver>
+  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(State<X>,
+                  "AdaptiveDpmSolver: no Backend is known for this state; specialise "
+                  "scoresde::backend_of with `static auto of(const X&)`");
+    Workspace<X, buffers> work(x);
+    draw_prior(sde_, x, noise.draw(0));
+    return integrate(model, x, noise, work, observer);
+  }
+
+  /// Carries the x given from span.t to span.t_next; draws no noise and allocates nothing. Throws
+  /// Error for mismatched shapes, errors that are not finite, steps that become too small, more
+  /// than max_steps tries, and ErrorScope::per_sample with a model that takes one time only.
+  /// Observers hear on_step when the sample furthest behind has moved.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    using Model = std::remove_reference_t<M>;
+    static_assert(ScoreModel<Model, X>,
+                  "AdaptiveDpmSolver: the model is no score model for this state; it needs "
+                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    detail::require(PerSampleScoreModel<Model, X> || pair_.error_scope == ErrorScope::whole_batch,
+                    name,
+                    ": steps per sample need a model that takes a time per sample, evaluate(x, "
+                    "span<const double> times, output); or use ErrorScope::whole_batch");
+    detail::check_shapes(name, x, work);
+    detail::AdaptiveTries<X, buffers> tries(limits(), x, span_, pair_.first_step, work);
+    SamplerStatistics done = tries.run([&](std::size_t) { return take(model, x, tries, work); },
+                                       [](std::size_t) {}, observer);
+    if (pair_.denoise != FinalDenoise::none && !tries.stopped()) {
+      detail::denoise(sde_, model, x, span_.t_next, pair_.denoise, tries.difference());
+      detail::check_finite(name, x, span_, work.row(0));
+      ++done.nfe;
+    }
+    detail::notify_finish(observer, static_cast<const X&>(x));
+    return done;
+  }
+
+ private:
+  static constexpr const char* name = "adaptive dpm-solver";
+  template <class X>
+  using Tries = detail::AdaptiveTries<X, buffers>;
+  using Form = typename Try::Form;
+
+  [[nodiscard]] detail::TryLimits limits() const {
+    return {.sampler = name,
+            .atol = pair_.atol,
+            .rtol = pair_.rtol,
+            .safety = pair_.safety,
+            .exponent = 1.0 / P::order,
+            .max_growth = pair_.max_growth,
+            .max_steps = pair_.max_steps,
+            .whole_batch = pair_.error_scope == ErrorScope::whole_batch};
+  }
+
+  /// Rows of the times of evaluations 0 and inner ones, and the first row of coefficients.
+  template <class X>
+  static constexpr std::size_t inner_row = Tries<X>::rows;
+  template <class X>
+  static constexpr std::size_t scratch = inner_row<X> + Try::stages - 1;
+
+  template <class X>
+  static std::span<double> times(std::size_t i, Workspace<X, buffers>& work) {
+    return work.row(i == 0 ? 0 : inner_row<X> + i - 1);
+  }
+  /// Where output i is kept.
+  template <class X>
+  static X& output(std::size_t i, Workspace<X, buffers>& work) {
+    return work[i == 0 ? 1 : 2 + i];
+  }
+
+  /// The step from t, no longer than h in λ and not beyond the last time, and its inner nodes.
+  template <class X>
+  void choose_step(std::size_t k, Tries<X>& tries, Workspace<X, buffers>& work) const {
+    const double t = tries.t()[k];
+    double& end = tries.t_next()[k];
+    double& h = tries.size()[k];
+    const double lambda = noise_level(sde_, t).lambda;
+    const double remaining = noise_level(sde_, span_.t_next).lambda - lambda;
+    end = span_.t_next;
+    if (h < remaining) end = std::fmax(end, time_of_log_snr(sde_, 2 * (lambda + h)));
+    if (end == span_.t_next) h = remaining;
+    detail::require(tries.rests(k) || t - end >= detail::smallest_step(t, -1), name,
+                    ": the step at t = ", t, " fell to ", h,
+                    " in log-SNR; the model is too rough or the tolerance too small there");
+    for (std::size_t i = 1; i < Try::stages; ++i)
+      times(i, work)[k] =
+          tries.rests(k) ? t : time_of_log_snr(sde_, 2 * (lambda + Try::node[i] * h));
+  }
+
+  /// The forms of sample k, with its first `count` predictions.
+  template <class M, class X>
+  [[nodiscard]] Try forms(M& model, std::size_t k, std::size_t count,
+                          Workspace<X, buffers>& work) const {
+    Try forms(noise_level(sde_, work.row(0)[k]));
+    for (std::size_t i = 0; i < count; ++i) {
+      const double t = times(i, work)[k];
+      forms.set_prediction(i, noise_level(sde_, t), model.score_form(t));
+    }
+    return forms;
+  }
+
+  /// out ← form_of(k) over x and the first `count` outputs; `idle` of x where the sample rests.
+  template <class X, class FormOf>
+  void assign_forms(X& out, const X& x, std::size_t count, double idle, Tries<X>& tries,
+                    Workspace<X, buffers>& work, const FormOf& form_of) const {
+    static_assert(scratch<X> + Try::stages + 1 <= Workspace<X, buffers>::rows);
+    for (std::size_t k = 0; k < work.shape().samples; ++k) {
+      const Form form = tries.rests(k) ? idle * Form::slot(0) : form_of(k);
+      for (std::size_t j = 0; j <= count; ++j) work.row(scratch<X> + j)[k] = form.coefficient[j];
+    }
+    std::array<SampleTerm<X>, Try::stages + 1> terms{SampleTerm<X>{work.row(scratch<X>), &x}};
+    for (std::size_t j = 1; j <= count; ++j)
+      terms[j] = {work.row(scratch<X> + j), &output(j - 1, work)};
+    backend(out).assign(out, std::span<const SampleTerm<X>>(terms.data(), count + 1),
+                        SampleNoise{});
+  }
+
+  template <class M, class X>
+  std::size_t take(M& model, X& x, Tries<X>& tries, Workspace<X, buffers>& work) const {
+    for (std::size_t k = 0; k < work.shape().samples; ++k) choose_step(k, tries, work);
+    for (std::size_t i = 0; i < Try::stages; ++i) {
+      if (i > 0)
+        assign_forms(tries.lower(), x, i, 1, tries, work, [&](std::size_t k) {
+          return forms(model, k, i, work).at(i, noise_level(sde_, times(i, work)[k]));
+        });
+      evaluate(model, i > 0 ? tries.lower() : x, times(i, work), output(i, work));
+    }
+    const auto end = [&](std::size_t k) { return noise_level(sde_, tries.t_next()[k]); };
+    assign_forms(tries.lower(), x, Try::stages, 1, tries, work,
+                 [&](std::size_t k) { return forms(model, k, Try::stages, work).lower(end(k)); });
+    assign_forms(tries.difference(), x, Try::stages, 0, tries, work, [&](std::size_t k) {
+      const Try all = forms(model, k, Try::stages, work);
+      return all.lower(end(k)) + -1.0 * all.higher(end(k));
+    });
+    return Try::stages;
+  }
+
+  template <class M, class X>
+  void evaluate(M& model, const X& at, std::span<const double> times, X& output) const {
+    if constexpr (PerSampleScoreModel<M, X>)
+      if (pair_.error_scope == ErrorScope::per_sample) return model.evaluate(at, times, output);
+    model.evaluate(at, times[0], output);
+  }
+
+  S sde_;
+  P pair_;
+  TimeStep span_;
+};
+
+}  // namespace scoresde

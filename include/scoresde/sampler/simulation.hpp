@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/// Simulation: an SDE forward in time, from the states given.
+///
+///   for each step (t → t_next):  x ← scheme(x, t, √(t_next − t)·z)
+///
+/// Schemes: EulerMaruyama, Milstein, DerivativeFreeMilstein, StochasticHeun
+/// (solver/strong_schemes.hpp). Every scheme works element by element, so a step is one pass over
+/// memory, stages and noise included.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
+#include <scoresde/solver/strong_schemes.hpp>
+#include <scoresde/state/elementwise.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// One step of one element; z ~ N(0, 1).
+template <class S, class R>
+struct ForwardElement {
+  const S* sde;
+  const R* scheme;
+  TimeStep time;
+  double root;  // √(t_next − t)
+
+  double operator()(ElementIndex at, double x, double z) const {
+    return scheme->step(ElementProcess<S>{sde, at.element}, x, time, root * z);
+  }
+};
+
+}  // namespace detail
+
+/// A const, stateless value: the state's type and the noise meet it in the call. Step i takes draw
+/// i + 1, or where the source knows a path (BrownianPath with a TimeClock) the path's increment.
+///
+/// Non-finite states are refused: x is checked after steps 1, 2, 4, 8, … and the last.
+template <class S, class R>
+class Simulation {
+  static_assert(GeneralSde<S>,
+                "Simulation: the first argument is no general SDE; it needs drift(x, t) and "
+                "diffusion(x, t), with the element's index as third argument where wanted; "
+                "AsGeneralSde makes one of a linear SDE");
+  static_assert(StrongScheme<R>,
+                "Simulation: the second argument is no scheme; it needs step(process, x, TimeStep, "
+                "dw) returning double");
+  static_assert(!detail::scheme_needs_derivative<R> || GeneralSdeWithDerivative<S>,
+                "Simulation: this scheme needs the derivative of the diffusion in x; give the SDE "
+                "diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein");
+
+ public:
+  /// States a workspace must hold beside x.
+  static constexpr std::size_t buffers = 0;
+
+  /// Throws Error unless time increases, within [0, t_max()] where the SDE has that.
+  Simulation(S sde, R scheme, TimeGrid grid)
+      : sde_(std::move(sde)), scheme_(std::move(scheme)), grid_(std::move(grid)) {
+    detail::require(!grid_.generates(), "simulation: the grid goes from ", grid_.front().t,
+                    " down to ", grid_.back().t_next,
+                    "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
+    detail::require_times("simulation", sde_, grid_);
+    detail::require_noisy("simulation", scheme_);
+  }
+
+  /// No model is evaluated.
+  [[nodiscard]] static constexpr std::size_t nfe() { return 0; }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const TimeGrid& grid() const { return grid_; }
+
+  /// integrate with a workspace of its own.
+  template <class X, class N, class O = NoObserver>
+  SamplerStatistics run(X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(State<X>,
+                  "Simulation: no Backend is known for this state; specialise "
+                  "scoresde::backend_of with `static auto of(const X&)`");
+    Workspace<X, buffers> work(x);
+    return integrate(x, noise, work, observer);
+  }
+
+  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// and states that are not finite.
+  template <State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(X& x, const N& noise, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    static_assert(ElementwiseState<X>,
+                  "Simulation: the state's backend runs no function element by element; it needs "
+                  "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(NoiseSource<N, X>,
+                  "Simulation: the noise is no noise source; it needs draw(index) returning "
+                  "NoiseDraw or const State&");
+    detail::check_shapes("simulation", x, work);
+    detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
+    std::size_t taken = 0;
+    for (const TimeStep time : grid_) {
+      const double root = std::sqrt(time.t_next - time.t);
+      const detail::ForwardElement<S, R> element{&sde_, &scheme_, time, root};
+      detail::with_step_noise<X>(noise, ++taken, time, 1,
+                                 [&](const auto& z) { backend(x).transform(x, element, x, z); });
+      if ((taken & (taken - 1)) == 0 || taken == grid_.size())
+        detail::check_finite("simulation", x, time, work.row(0));
+      if (detail::notify_step(observer, {taken - 1, grid_.size(), time, 0}, x) == StepAction::stop)
+        break;
+    }
+    detail::notify_finish(observer, static_cast<const X&>(x));
+    return {0, taken, 0};
+  }
+
+ private:
+  S sde_;
+  R scheme_;
+  TimeGrid grid_;
+};
+
+}  // namespace scoresde

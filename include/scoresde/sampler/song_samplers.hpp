@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/// The samplers that Song et al. compare, by the names they have there.
+///
+///   P1000, P2000   a predictor alone, in 1000 or 2000 steps
+///   C2000          a corrector alone, two steps at each of 1000 times
+///   PC1000         both, in 1000 steps of each
+///
+/// Song et al. 2021 (arXiv:2011.13456), table 1; the corrector is Langevin's (algorithms 4 and 5)
+/// with the signal-to-noise ratios of table 4. P1000 costs 1000 evaluations, the others 2000.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// What a name stands for.
+struct SongSampler {
+  std::string_view name;
+  std::size_t steps = 0;
+  bool predicts = true;
+  int corrections = 0;  ///< corrector steps in a step
+
+  [[nodiscard]] constexpr std::size_t nfe() const {
+    return steps * ((predicts ? 1u : 0u) + static_cast<std::size_t>(corrections));
+  }
+};
+
+inline constexpr SongSampler song_p1000{"P1000", 1000, true, 0};
+inline constexpr SongSampler song_p2000{"P2000", 2000, true, 0};
+inline constexpr SongSampler song_c2000{"C2000", 1000, false, 2};
+inline constexpr SongSampler song_pc1000{"PC1000", 1000, true, 1};
+inline constexpr std::array<SongSampler, 4> song_samplers{song_p1000, song_p2000, song_c2000,
+                                                          song_pc1000};
+
+/// The one of that name. Throws Error when there is none.
+[[nodiscard]] inline const SongSampler& song_sampler(std::string_view name) {
+  for (const SongSampler& sampler : song_samplers)
+    if (sampler.name == name) return sampler;
+  throw Error(detail::text("song sampler: there is no '", name,
+                           "'; there are P1000, P2000, C2000 and PC1000"));
+}
+
+/// Langevin's signal-to-noise ratio: 0.16 beside the reverse-diffusion predictor and 0.22 alone
+/// where the variance explodes (the mean of x stays), 0.01 and 0.27 where it does not.
+template <Sde S>
+[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler) {
+  const bool explodes = sde.marginal_prob(sde.t_max()).mean == 1;
+  if (sampler.predicts) return explodes ? 0.16 : 0.01;
+  return explodes ? 0.22 : 0.27;
+}
+
+/// The corrector of C2000 and PC1000.
+template <Sde S>
+[[nodiscard]] Langevin song_corrector(const S& sde, const SongSampler& sampler) {
+  return {.snr = song_snr(sde, sampler), .steps = sampler.corrections};
+}
+
+/// A predictor alone in 1000 equal steps from t_max to t_min.
+template <Sde S, class P = ReverseDiffusion>
+[[nodiscard]] auto p1000(const S& sde, P predictor = {}) {
+  return PredictorCorrector(sde, std::move(predictor), NoCorrector{},
+                            uniform_grid(sde, song_p1000.steps));
+}
+
+/// The same in 2000 steps.
+template <Sde S, class P = ReverseDiffusion>
+[[nodiscard]] auto p2000(const S& sde, P predictor = {}) {
+  return PredictorCorrector(sde, std::move(predictor), NoCorrector{},
+                            uniform_grid(sde, song_p2000.steps));
+}
+
+/// Langevin's corrector alone.
+template <Sde S>
+[[nodiscard]] auto c2000(const S& sde) {
+  return PredictorCorrector(sde, NoPredictor{}, song_corrector(sde, song_c2000),
+                            uniform_grid(sde, song_c2000.steps));
+}
+
+/// A predictor and Langevin's corrector.
+template <Sde S, class P = ReverseDiffusion>
+[[nodiscard]] auto pc1000(const S& sde, P predictor = {}) {
+  return PredictorCorrector(sde, std::move(predictor), song_corrector(sde, song_pc1000),
+                            uniform_grid(sde, song_pc1000.steps));
+}
+
+}  // namespace scoresde

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/// GeneralSde: an Itô diffusion whose terms are functions of the state, element by element.
+///
+///   dx_e = f_e(x_e, t) dt + g_e(x_e, t) dw_e
+///
+/// Song et al. 2021 (arXiv:2011.13456), appendix A, eq. 15, with a diagonal G. The lower tier: no
+/// closed-form marginal is known, so what needs one (predictors, correctors, fast solvers, losses)
+/// takes an Sde (sde/sde.hpp) instead. Simulation, ReverseSimulation and GeneralProbabilityFlow
+/// take this one.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// A function of (x, t), or of (x, t, element).
+template <class F>
+concept IndexedTerm = std::is_invocable_r_v<double, const F&, double, double, std::size_t>;
+template <class F>
+concept ElementTerm = IndexedTerm<F> || std::is_invocable_r_v<double, const F&, double, double>;
+
+/// The equation of element e of every sample, in which both spellings of a term look the same.
+template <class S>
+struct ElementProcess {
+  const S* sde;
+  std::size_t element;
+
+  [[nodiscard]] double drift(double x, double t) const requires requires {
+    sde->drift(x, t);
+  } || requires {
+    sde->drift(x, t, element);
+  }
+  {
+    if constexpr (requires { sde->drift(x, t, element); })
+      return sde->drift(x, t, element);
+    else
+      return sde->drift(x, t);
+  }
+  [[nodiscard]] double diffusion(double x, double t) const requires requires {
+    sde->diffusion(x, t);
+  } || requires {
+    sde->diffusion(x, t, element);
+  }
+  {
+    if constexpr (requires { sde->diffusion(x, t, element); })
+      return sde->diffusion(x, t, element);
+    else
+      return sde->diffusion(x, t);
+  }
+  [[nodiscard]] double diffusion_derivative(double x, double t) const requires requires {
+    sde->diffusion_derivative(x, t);
+  } || requires {
+    sde->diffusion_derivative(x, t, element);
+  }
+  {
+    if constexpr (requires { sde->diffusion_derivative(x, t, element); })
+      return sde->diffusion_derivative(x, t, element);
+    else
+      return sde->diffusion_derivative(x, t);
+  }
+};
+
+}  // namespace detail
+
+/// drift(x, t) and diffusion(x, t) of one element, or drift(x, t, e) and diffusion(x, t, e) with
+/// the element's place e in the sample; numbers in, a number out. Optional members, used when
+/// present: diffusion_derivative (below), prior_std(), prior_mean() and t_max() as in Sde.
+template <class S>
+concept GeneralSde = std::copy_constructible<S> &&
+    requires(const detail::ElementProcess<S>& process, double x, double t) {
+  { process.drift(x, t) } -> std::same_as<double>;      // f, in units of x over time
+  { process.diffusion(x, t) } -> std::same_as<double>;  // g, in units of x over √time
+};
+
+/// diffusion_derivative(x, t) or (x, t, e) is ∂g/∂x: Milstein's scheme, stochastic Heun and all
+/// that goes back in time need it. 0 where the noise is additive.
+template <class S>
+concept GeneralSdeWithDerivative = GeneralSde<S> &&
+    requires(const detail::ElementProcess<S>& process, double x, double t) {
+  { process.diffusion_derivative(x, t) } -> std::same_as<double>;
+};
+
+namespace detail {
+
+/// Stands for a derivative that was not given.
+struct NoDerivative {};
+
+template <ElementTerm F>
+[[nodiscard]] double value_of(const F& term, double x, double t, std::size_t e) {
+  if constexpr (IndexedTerm<F>)
+    return term(x, t, e);
+  else
+    return term(x, t);
+}
+
+}  // namespace detail
+
+/// A GeneralSde made of functions: FunctionSde(f, g) or FunctionSde(f, g, ∂g/∂x), each of (x, t) or
+/// (x, t, element).
+template <class F, class G, class D = detail::NoDerivative>
+class FunctionSde {
+  static_assert(detail::ElementTerm<F> && detail::ElementTerm<G>,
+                "FunctionSde: drift and diffusion must be functions of (x, t) or of (x, t, element)"
+                " that return a number");
+  static_assert(detail::ElementTerm<D> || std::same_as<D, detail::NoDerivative>,
+                "FunctionSde: the derivative of the diffusion must be a function of (x, t) or of "
+                "(x, t, element) that returns a number");
+
+ public:
+  FunctionSde(F drift, G diffusion, D diffusion_derivative = {})
+      : drift_(std::move(drift)),
+        diffusion_(std::move(diffusion)),
+        derivative_(std::move(diffusion_derivative)) {}
+
+  [[nodiscard]] double drift(double x, double t, std::size_t e) const {
+    return detail::value_of(drift_, x, t, e);
+  }
+  [[nodiscard]] double diffusion(double x, double t, std::size_t e) const {
+    return detail::value_of(diffusion_, x, t, e);
+  }
+  [[nodiscard]] double diffusion_derivative(double x, double t,
+                                            std::size_t e) const requires detail::ElementTerm<D> {
+    return detail::value_of(derivative_, x, t, e);
+  }
+
+ private:
+  F drift_;
+  G diffusion_;
+  D derivative_;
+};
+
+/// A linear SDE as a general one, f(t)·x and g(t), so that both tiers can be compared. Its terms
+/// are computed anew for every element.
+template <class S>
+class AsGeneralSde {
+  static_assert(Sde<S>,
+                "AsGeneralSde: the argument is no linear SDE; it needs drift(t), diffusion(t), "
+                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+
+ public:
+  explicit AsGeneralSde(S sde) : sde_(std::move(sde)) {}
+
+  [[nodiscard]] double drift(double x, double t) const { return sde_.drift(t) * x; }
+  [[nodiscard]] double diffusion(double, double t) const { return sde_.diffusion(t); }
+  [[nodiscard]] double diffusion_derivative(double, double) const { return 0; }
+  [[nodiscard]] double prior_std() const { return sde_.prior_std(); }
+  [[nodiscard]] auto prior_mean() const requires requires(const S& sde) { sde.prior_mean(); }
+  { return sde_.prior_mean(); }
+  [[nodiscard]] double t_min() const { return sde_.t_min(); }
+  [[nodiscard]] double t_max() const { return sde_.t_max(); }
+
+ private:
+  S sde_;
+};
+
+namespace detail {
+
+/// Knows the standard deviation of a prior N(0, prior_std²).
+template <class S>
+concept HasPrior = requires(const S& sde) {
+  { sde.prior_std() } -> std::same_as<double>;
+};
+
+/// Refuses a grid that leaves [0, T], where the SDE knows a T.
+template <GeneralSde S>
+void require_times(const char* sampler, const S& sde, const TimeGrid& grid) {
+  if constexpr (requires { sde.t_max(); })
+    for (const double t : {grid.front().t, grid.back().t_next})
+      require(t >= 0 && t <= sde.t_max(), sampler, ": the grid reaches t = ", t,
+              "; it must lie in [0, T] with T = ", sde.t_max());
+}
+
+}  // namespace detail
+}  // namespace scoresde

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// The exact probability flow of a Gaussian mixture on the line.
+///
+///   F_t(x) = Σⱼ wⱼ Φ((x − mμⱼ)/√(m²vⱼ + s²)),   x_t ↦ x_u = F_u⁻¹(F_t(x_t))
+///
+/// The flow carries p_t into p_u and, in one dimension, keeps the order of points; so it is the
+/// monotone rearrangement of one into the other. Song et al. 2021 (arXiv:2011.13456), section 4.3;
+/// Villani, Topics in Optimal Transportation, theorem 2.18.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/sde.hpp>
+
+namespace scoresde::testing {
+
+/// The data of a GaussianMixture of dimension 1, known by its distribution function.
+template <Sde S>
+class MixtureFlow {
+ public:
+  /// Weights (normalised here), means and variances of the components. Throws Error for other
+  /// sizes, and for weights and variances that are not positive.
+  MixtureFlow(S sde, std::vector<double> weights, std::vector<double> means,
+              std::vector<double> variances)
+      : sde_(std::move(sde)),
+        weights_(std::move(weights)),
+        means_(std::move(means)),
+        variances_(std::move(variances)) {
+    using scoresde::detail::require;
+    require(!weights_.empty() && means_.size() == weights_.size() &&
+                variances_.size() == weights_.size(),
+            "mixture flow: ", weights_.size(), " weights, ", means_.size(), " means and ",
+            variances_.size(), " variances given; one of each per component is needed");
+    double sum = 0;
+    for (std::size_t j = 0; j < weights_.size(); ++j) {
+      require(weights_[j] > 0 && variances_[j] > 0, "mixture flow: component ", j,
+              " has the weight ", weights_[j], " and the variance ", variances_[j],
+              "; both must be positive");
+      sum += weights_[j];
+    }
+    for (double& w : weights_) w /= sum;
+  }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+
+  /// P(x_t ≤ x).
+  [[nodiscard]] double cdf(double x, double t) const { return tails(x, t).below; }
+
+  /// The x with cdf(x, t) = u, 0 < u < 1.
+  [[nodiscard]] double quantile(double u, double t) const {
+    scoresde::detail::require(u > 0 && u < 1, "mixture flow: the quantile of ", u,
+                              " is wanted; it must lie in (0, 1)");
+    return inverse({u, 1 - u, 0}, t);
+  }
+
+  /// out ← the flow's map of x from time t to time u; out may be x.
+  template <ContiguousState X>
+  void flow(const X& x, double t, double u, X& out) const {
+    for (std::size_t i = 0; i < extents(x).size(); ++i)
+      out.data()[i] = static_cast<std::remove_cvref_t<decltype(*x.data())>>(
+          inverse(tails(static_cast<double>(x.data()[i]), t), u));
+  }
+
+ private:
+  /// Both tails, so that neither is lost in 1 − the other, and the density.
+  struct Tails {
+    double below = 0, above = 0, density = 0;
+  };
+
+  [[nodiscard]] Tails tails(double x, double t) const {
+    const MarginalProb p = sde_.marginal_prob(t);
+    Tails sum;
+    for (std::size_t j = 0; j < weights_.size(); ++j) {
+      const double std = std::sqrt(p.mean * p.mean * variances_[j] + p.std * p.std);
+      const double z = (x - p.mean * means_[j]) / (std::numbers::sqrt2 * std);
+      sum.below += 0.5 * weights_[j] * std::erfc(-z);
+      sum.above += 0.5 * weights_[j] * std::erfc(z);
+      sum.density += weights_[j] * std::exp(-z * z) / (std * std::sqrt(2 * std::numbers::pi));
+    }
+    return sum;
+  }
+
+  /// The x at time t with these tails: Newton's iteration inside a bracket that shrinks.
+  [[nodiscard]] double inverse(const Tails& wanted, double t) const {
+    const MarginalProb p = sde_.marginal_prob(t);
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (std::size_t j = 0; j < weights_.size(); ++j) {
+      const double reach = 40 * std::sqrt(p.mean * p.mean * variances_[j] + p.std * p.std);
+      low = std::min(low, p.mean * means_[j] - reach);
+      high = std::max(high, p.mean * means_[j] + reach);
+    }
+    double x = 0.5 * (low + high);
+    for (int iteration = 0; iteration < 200; ++iteration) {
+      const Tails now = tails(x, t);
+      const double excess =
+          wanted.below < wanted.above ? now.below - wanted.below : wanted.above - now.above;
+      (excess > 0 ? high : low) = x;
+      double next = x - excess / now.density;
+      if (!(next > low && next < high)) next = 0.5 * (low + high);
+      if (std::abs(next - x) <= 2e-16 * (std::abs(x) + p.std)) return next;
+      x = next;
+    }
+    return x;
+  }
+
+  S sde_;
+  std::vector<double> weights_, means_, variances_;
+};
+
+}  // namespace scoresde::testing

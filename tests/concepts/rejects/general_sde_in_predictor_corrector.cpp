@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// No marginal in closed form, no predictor.
+// expect: PredictorCorrector: this SDE is a general one, without the closed-form marginal of
+// marginal_prob(t); take ReverseSimulation, or Simulation forward in time
+#include <scoresde/scoresde.hpp>
+
+struct GeometricBrownianMotion {
+  double drift(double x, double) const { return 0.1 * x; }
+  double diffusion(double x, double) const { return 0.2 * x; }
+};
+
+int main() {
+  scoresde::PredictorCorrector sampler(GeometricBrownianMotion{}, scoresde::EulerMaruyama{},
+                                       scoresde::NoCorrector{}, scoresde::uniform_grid(1, 0, 10));
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// The score is known at the state alone, not where Heun looks ahead.
+// expect: ReverseSimulation: the second argument is no scheme that asks for the drift once a step;
+// EulerMaruyama, Milstein and DerivativeFreeMilstein are
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  const scoresde::AsGeneralSde sde{scoresde::VpSde()};
+  scoresde::ReverseSimulation sampler(sde, scoresde::StochasticHeun{},
+                                      scoresde::uniform_grid(1, 0, 10));
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/// A linear SDE gives the factors of its terms; AsGeneralSde makes terms of them.
+// expect: Simulation: the first argument is no general SDE; it needs drift(x, t) and diffusion(x,
+// t), with the element's index as third argument where wanted; AsGeneralSde makes one of a linear
+// SDE
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  scoresde::Simulation simulation(scoresde::VpSde{}, scoresde::EulerMaruyama{},
+                                  scoresde::uniform_grid(1, 0, 10).reversed());
+}

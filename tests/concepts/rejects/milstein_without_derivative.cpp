@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// Milstein's correction is made of the derivative of the diffusion.
+// expect: Simulation: this scheme needs the derivative of the diffusion in x; give the SDE
+// diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein
+#include <scoresde/scoresde.hpp>
+
+struct GeometricBrownianMotion {
+  double drift(double x, double) const { return 0.1 * x; }
+  double diffusion(double x, double) const { return 0.2 * x; }
+};
+
+int main() {
+  scoresde::Simulation simulation(GeometricBrownianMotion{}, scoresde::Milstein{},
+                                  scoresde::uniform_grid(1, 0, 10).reversed());
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/// The CIFAR-10 programs, run as their users run them, and what is expected of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/temporary_folder.hpp"
+#include "programs/program_runner.hpp"
+#include "support/catch.hpp"
+
+namespace scoresde::test {
+
+using Words = std::vector<std::string>;
+
+inline const char* const train_program = "SCORESDE_CIFAR10_TRAIN";
+inline const char* const sample_program = "SCORESDE_CIFAR10_SAMPLE";
+
+inline Outcome run(const char* program, const Words& arguments) {
+  const TemporaryFolder folder;
+  return RunningProgram(program_path(program), arguments, folder / "output").wait();
+}
+
+inline void require_refused(const char* program, const Words& arguments, const Words& words) {
+  const Outcome outcome = run(program, arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status != 0);
+  REQUIRE(outcome.status < 126);
+  for (const std::string& word : words) {
+    INFO("word: " << word);
+    REQUIRE(outcome.says(word));
+  }
+}
+
+inline Outcome require_success(const char* program, const Words& arguments) {
+  const Outcome outcome = run(program, arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status == 0);
+  return outcome;
+}
+
+inline Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace scoresde::test

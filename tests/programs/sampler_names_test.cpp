@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_sample by every name that it lists: the names are the library's, all of them draw, and
+/// options that a name does not listen to are refused.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "programs/cifar10_programs.hpp"
+
+namespace {
+
+using namespace scoresde;
+using namespace scoresde::test;
+
+/// A line of --list-samplers by its titles.
+using Row = std::map<std::string, std::string>;
+
+/// Cells of a line: columns are apart by two spaces or more.
+Words cells(const std::string& line) {
+  Words words;
+  for (std::size_t from = 0; from < line.size();) {
+    const std::size_t end = std::min(line.find("  ", from), line.size());
+    words.push_back(line.substr(from, end - from));
+    from = std::min(line.find_first_not_of(' ', end), line.size());
+  }
+  return words;
+}
+
+std::vector<Row> listed() {
+  std::istringstream text(require_success(sample_program, {"--list-samplers"}).text);
+  std::string line;
+  std::getline(text, line);
+  const Words titles = cells(line);
+  REQUIRE(titles ==
+          Words{"option", "name", "kind", "order", "nfe", "states", "grid", "options", "about"});
+  std::vector<Row> rows;
+  while (std::getline(text, line)) {
+    INFO("line: " << line);
+    const Words row = cells(line);
+    REQUIRE(row.size() == titles.size());
+    rows.emplace_back();
+    for (std::size_t c = 0; c < row.size(); ++c) rows.back()[titles[c]] = row[c];
+  }
+  return rows;
+}
+
+/// Weights of an untrained network for pictures of 8 × 8, which takes milliseconds.
+template <class S>
+std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde, bool centered = true) {
+  nn::UNetConfig network{.image_size = 8,
+                         .centered = centered,
+                         .nf = 8,
+                         .ch_mult = {1},
+                         .num_res_blocks = 1,
+                         .attn_resolutions = {},
+                         .dropout = 0,
+                         .init_scale = 1};
+  const nn::Graph graph = nn::unet(network);
+  std::vector<float> weights(graph.parameters().size());
+  nn::initialize(graph.parameters(), std::span<float>(weights), 3);
+  auto configuration = run_configuration(network, sde, TrainingConfiguration{});
+  save_weights(folder / "weights", graph.parameters(), std::span<const float>(weights),
+               configuration, 0);
+  return (folder / "weights").string();
+}
+
+/// Draws from a tiny checkpoint; `told` is what the program said.
+class Painter {
+ public:
+  template <class S>
+  explicit Painter(const S& sde) : checkpoint_(tiny_checkpoint(folder_, sde)) {}
+
+  io::TensorFile::Tensor operator()(const Words& choice) {
+    const std::string out = (folder_ / "pictures").string();
+    told = require_success(
+        sample_program,
+        Words{"--checkpoint", checkpoint_, "--out", out, "--threads", "1"} + choice);
+    const auto file = io::read_safetensors(folder_ / "pictures" / "samples.safetensors");
+    metadata = file.metadata;
+    return file.at("samples");
+  }
+
+  Outcome told;
+  std::map<std::string, std::string> metadata;
+
+ private:
+  TemporaryFolder folder_;
+  std::string checkpoint_;
+};
+
+/// Options that make a run by that row short.
+Words short_run(const Row& row) {
+  const Words name{row.at("option"), row.at("name")};
+  if (row.at("option") == "--predictor") return name + Words{"--corrector", "langevin"};
+  if (row.at("option") == "--corrector") return name + Words{"--predictor", "ancestral"};
+  if (row.at("grid") == "adaptive") return name + Words{"--rtol", "1", "--atol", "1"};
+  return name;
+}
+
+template <class S>
+void every_name_draws(const S& sde) {
+  Painter paint{sde};
+  for (const Row& row : listed()) {
+    if (row.at("option") == "--sampler") continue;  // a thousand steps
+    Words words = short_run(row) + Words{"--samples", "2"};
+    if (row.at("grid") != "adaptive") words = words + Words{"--steps", "2"};
+    const auto pictures = paint(words);
+    INFO(paint.told.text);
+    REQUIRE(pictures.shape == std::vector<std::size_t>{2, 3, 8, 8});
+    REQUIRE(paint.metadata.at("sampler").find(row.at("name")) != std::string::npos);
+    for (const float value : pictures.as<float>()) REQUIRE(std::isfinite(value));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("--list-samplers lists what the library names, with its orders and costs") {
+  std::map<std::string, Row> solvers;
+  std::set<std::string> presets;
+  for (const Row& row : listed()) {
+    if (row.at("option") == "--solver") {
+      REQUIRE(solvers.count(row.at("name")) == 0);
+      solvers[row.at("name")] = row;
+    }
+    if (row.at("option") == "--sampler") presets.insert(row.at("name"));
+  }
+  for_each_solver([&]<class R>(const SolverEntry& entry, const R&) {
+    REQUIRE(solvers.count(entry.name) == 1);
+    const Row& row = solvers[entry.name];
+    REQUIRE(row.at("kind") == (entry.stochastic ? "stochastic" : "deterministic"));
+    REQUIRE(row.at("order") == std::to_string(entry.order));
+    REQUIRE(row.at("nfe") == std::to_string(solver_nfe<R>(1001) - solver_nfe<R>(1000)));
+    REQUIRE(row.at("states") == std::to_string(R::history));
+    solvers.erase(entry.name);
+  });
+  for (const char* own :
+       {"pc", "euler", "heun", "rk4", "dopri5", "dpm-solver-12", "dpm-solver-23", "adaptive-sde"})
+    REQUIRE(solvers.erase(own) == 1);
+  REQUIRE(solvers.empty());
+  for (const SongSampler& song : song_samplers) REQUIRE(presets.erase(std::string(song.name)) == 1);
+  REQUIRE(presets.empty());
+}
+
+TEST_CASE("the table of the README is the list") {
+  const std::string readme =
+      text_of(std::filesystem::path(SCORESDE_SOURCE_DIR) / "examples/cifar10/README.md");
+  for (const Row& row : listed()) {
+    std::string cells = "| `" + row.at("option") + "` | `" + row.at("name") + "` |";
+    for (const char* title : {"kind", "order", "nfe", "states", "grid"})
+      cells += ' ' + row.at(title) + " |";
+    INFO(cells);
+    REQUIRE(readme.find(cells) != std::string::npos);
+  }
+}
+
+TEST_CASE("every name draws finite pictures under the VP SDE") { every_name_draws(VpSde()); }
+
+TEST_CASE("every name draws finite pictures under the sub-VP SDE") { every_name_draws(SubVpSde()); }
+
+TEST_CASE("every name draws finite pictures under the VE SDE") { every_name_draws(VeSde()); }
+
+TEST_CASE("a picture is the same in any batch, by samplers of every kind") {
+  Painter paint{VpSde()};
+  const Words steps{"--steps", "6"}, loose{"--rtol", "1", "--atol", "1"};
+  for (const Words& words :
+       {Words{"--solver", "unipc-3"} + steps, Words{"--solver", "karras-stochastic"} + steps,
+        Words{"--solver", "sa-solver-3"} + steps, Words{"--solver", "heun"} + steps,
+        Words{"--predictor", "euler_ancestral", "--corrector", "langevin"} + steps,
+        Words{"--solver", "dopri5"} + loose, Words{"--solver", "dpm-solver-23"} + loose,
+        Words{"--solver", "adaptive-sde"} + loose}) {
+    const auto four = paint(words + Words{"--samples", "4"});
+    const auto split = paint(words + Words{"--samples", "4", "--batch", "3"});
+    INFO(paint.told.text);
+    REQUIRE(four.bytes == split.bytes);
+    const auto last = paint(words + Words{"--samples", "1", "--first-sample", "3"});
+    REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(),
+                       four.bytes.end() - static_cast<std::ptrdiff_t>(last.bytes.size())));
+  }
+}
+
+TEST_CASE("--nfe buys as many steps as it pays for") {
+  Painter paint{VpSde()};
+  const auto spent = [&](const Words& words) {
+    paint(words + Words{"--samples", "1"});
+    return paint.metadata.at("nfe") + " by " + paint.metadata.at("sampler");
+  };
+  using Catch::Matchers::Contains;
+  using Catch::Matchers::StartsWith;
+  REQUIRE_THAT(spent({"--solver", "dpm-solver++-2m", "--nfe", "20"}),
+               StartsWith("20 by") && Contains(" 19 steps"));
+  REQUIRE_THAT(spent({"--solver", "dpm-solver++-2m", "--nfe", "20", "--final", "zero"}),
+               StartsWith("20 by") && Contains(" 20 steps"));
+  REQUIRE_THAT(spent({"--solver", "karras-heun", "--nfe", "20", "--final", "eps"}),
+               StartsWith("20 by") && Contains(" 10 steps"));
+  REQUIRE_THAT(spent({"--solver", "karras-heun", "--nfe", "20"}),
+               StartsWith("19 by") && Contains(" 9 steps"));
+  REQUIRE_THAT(spent({"--solver", "pndm", "--nfe", "20"}),
+               StartsWith("20 by") && Contains(" 10 steps"));
+  REQUIRE_THAT(spent({"--solver", "rk4", "--nfe", "20"}),
+               StartsWith("17 by") && Contains(" 4 steps"));
+  REQUIRE_THAT(spent({"--nfe", "21", "--predictor", "ddim", "--corrector", "langevin",
+                      "--corrector-steps", "2"}),
+               StartsWith("21 by") && Contains(" 7 steps"));
+}
+
+TEST_CASE("options change what is drawn") {
+  Painter paint{VpSde()};
+  const auto differ = [&](const Words& words, const Words& more) {
+    const Words usual = words + Words{"--samples", "1", "--steps", "5"};
+    const auto without = paint(usual).bytes, with = paint(usual + more).bytes;
+    INFO(paint.told.text);
+    REQUIRE(without != with);
+  };
+  differ({"--predictor", "ancestral"}, {"--variance", "large"});
+  differ({"--predictor", "ddim"}, {"--eta", "0.5"});
+  differ({"--predictor", "euler_ancestral"}, {"--eta", "0.5"});
+  differ({"--predictor", "ddim"}, {"--grid", "quadratic"});
+  differ({"--solver", "sde-dpm-solver++-2m"}, {"--eta", "0.5"});
+  differ({"--solver", "sa-solver-2"}, {"--tau", "0.5"});
+  for (const Words& churn : {Words{"--s-churn", "1"}, Words{"--s-tmin", "0.9"},
+                             Words{"--s-tmax", "0.1"}, Words{"--s-noise", "1.1"}})
+    differ({"--solver", "karras-stochastic"}, churn);
+  differ({"--solver", "dpm-2"}, {"--rho", "3"});
+  for (const char* end : {"eps", "zero"}) differ({"--solver", "unipc-2"}, {"--final", end});
+  for (const char* grid : {"uniform", "quadratic", "karras"})
+    differ({"--solver", "dpm-solver++-2m"}, {"--grid", grid});
+  differ({"--solver", "heun"}, {"--clip-denoised"});
+  differ({"--solver", "heun"}, {"--dynamic-threshold", "0.9"});
+}
+
+TEST_CASE("names of the paper's table 1 are these samplers") {
+  Painter paint{VeSde()};
+  const auto same = [&](const Words& name, const Words& parts) {
+    const auto by_name = paint(name + Words{"--samples", "1"}).bytes;
+    REQUIRE(by_name == paint(parts + Words{"--samples", "1"}).bytes);
+  };
+  same({"--sampler", "PC1000"}, {"--predictor", "reverse_diffusion", "--corrector", "langevin",
+                                 "--snr", "0.16", "--steps", "1000"});
+  same({"--sampler", "C2000", "--snr", "0.1"},
+       {"--predictor", "none", "--corrector", "langevin", "--snr", "0.1", "--corrector-steps", "2",
+        "--steps", "1000"});
+  same({"--sampler", "P1000", "--predictor", "ancestral"},
+       {"--predictor", "ancestral", "--corrector", "none", "--steps", "1000"});
+}
+
+TEST_CASE("options that a sampler does not listen to are refused by name, and nothing is left") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "pictures").string();
+  const std::string checkpoint = tiny_checkpoint(folder, VpSde());
+  const auto refused = [&](const Words& options, const Words& words) {
+    require_refused(sample_program, Words{"--checkpoint", checkpoint, "--out", out} + options,
+                    words);
+  };
+  refused({"--solver", "unipc-9"}, {"unipc-9", "unipc-4"});
+  refused({"--sampler", "P500"}, {"P500", "PC1000"});
+  refused({"--grid", "cubic"}, {"cubic", "karras"});
+  refused({"--final", "soon"}, {"soon", "denoise"});
+  refused({"--solver", "heun", "--eta", "1"}, {"--eta", "heun", "ddim"});
+  refused({"--solver", "karras-heun", "--tau", "1"}, {"--tau", "karras-heun", "sa-solver-2"});
+  refused({"--solver", "unipc-2", "--s-churn", "1"}, {"--s-churn", "unipc-2", "karras-heun"});
+  refused({"--solver", "unipc-2", "--predictor", "ddim"}, {"--predictor", "unipc-2", "pc"});
+  refused({"--solver", "unipc-2", "--snr", "1"}, {"--snr", "unipc-2", "langevin"});
+  refused({"--solver", "unipc-2", "--rtol", "1"}, {"--rtol", "unipc-2", "dopri5"});
+  refused({"--predictor", "ddim", "--variance", "large"}, {"--variance", "ddim", "ancestral"});
+  refused({"--corrector", "none", "--snr", "1"}, {"--snr", "none", "langevin"});
+  refused({"--corrector", "none", "--predictor", "none"}, {"--predictor none"});
+  for (const char* option : {"--steps", "--nfe"})
+    refused({"--solver", "dopri5", option, "9"}, {option, "dopri5"});
+  refused({"--solver", "dopri5", "--grid", "karras"}, {"--grid", "dopri5"});
+  refused({"--sampler", "P1000", "--steps", "9"}, {"--steps", "P1000"});
+  refused({"--sampler", "P1000", "--corrector", "langevin"}, {"--corrector", "P1000", "C2000"});
+  refused({"--sampler", "PC1000", "--corrector-steps", "2"}, {"--corrector-steps", "PC1000"});
+  refused({"--sampler", "PC1000", "--solver", "heun"}, {"--solver", "PC1000"});
+  refused({"--solver", "heun", "--final", "zero"}, {"--final zero", "heun"});
+  refused({"--solver", "heun", "--rho", "3"}, {"--rho", "uniform"});
+  refused({"--steps", "9", "--nfe", "9"}, {"--steps", "--nfe"});
+  refused({"--solver", "pndm", "--nfe", "4"}, {"--nfe is 4", "pndm", "5"});
+  refused({"--predictor", "ddim", "--eta", "2"}, {"eta is 2"});
+  refused({"--solver", "dpm-2", "--s-churn", "-1"}, {"--s-churn", "-1"});
+  refused({"--solver", "dpm-2", "--s-tmin", "2", "--s-tmax", "1"}, {"s_tmin is 2"});
+  refused({"--dynamic-threshold", "2"}, {"--dynamic-threshold", "2"});
+  refused({"--dynamic-threshold", "1", "--clip-denoised"}, {"--dynamic-threshold", "exclude"});
+  refused({"--eps", "1"}, {"eps is 1"});
+  refused({"--checkpoint", tiny_checkpoint(folder, VpSde(), false), "--dynamic-threshold", "1"},
+          {"--dynamic-threshold", "[0, 1]"});
+  REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
+}
+
+TEST_CASE("folders that cannot be written are refused") {
+  const TemporaryFolder folder;
+  const Words usual{
+      "--checkpoint", tiny_checkpoint(folder, VpSde()), "--steps", "2", "--samples", "1"};
+  require_refused(sample_program, usual + Words{"--out", "/proc/self/pictures"},
+                  {"/proc/self/pictures"});
+  const auto taken = folder.write("file", "in the way");
+  require_refused(sample_program, usual + Words{"--out", taken.string()}, {"file"});
+}

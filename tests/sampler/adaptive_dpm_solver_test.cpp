@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+/// AdaptiveDpmSolver: its steps against fixed ones, its errors against the exact flow, refusals.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
+#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/step_statistics.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using X = HostState<double>;
+
+namespace {
+
+constexpr Extents shape{4, 3};
+
+template <class S>
+Gaussian<S> data(const S& sde) {
+  return {sde, {0.5, -1, 2}, {0.4, 0.2, 0.1, 0.2, 2, 0.3, 0.1, 0.3, 6}};
+}
+
+template <class S>
+GaussianMixture<S> mixture(const S& sde) {
+  return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
+}
+
+double difference(const X& a, const X& b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::abs(a.data()[i] - b.data()[i]));
+  return worst;
+}
+
+template <class S>
+X prior(const S& sde) {
+  X x(shape);
+  draw_prior(sde, x, Noise{.seed = 1}.draw(0));
+  return x;
+}
+
+/// Where the exact flow carries the prior draw: in closed form, and by a tight solve.
+template <class S>
+X exact_end(Gaussian<S> model) {
+  X x = prior(model.sde());
+  model.flow(x, model.sde().t_max(), model.sde().t_min(), x);
+  return x;
+}
+template <class S>
+X exact_end(GaussianMixture<S> model) {
+  X x = prior(model.sde());
+  const ProbabilityFlow flow{model.sde(), AdaptiveRungeKutta<>{.rtol = 1e-10, .atol = 1e-10}};
+  Workspace<X, flow.buffers> work(x);
+  flow.decode(model, x, work);
+  return x;
+}
+
+template <class P, class M>
+double error_of(const P& pair, M model) {
+  X x(shape);
+  AdaptiveDpmSolver{model.sde(), pair}.sample(model, x, Noise{.seed = 1});
+  return difference(x, exact_end(model));
+}
+
+template <class P, class M>
+void errors_follow_the_tolerance(const M& model) {
+  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch}) {
+    double last = std::numeric_limits<double>::infinity();
+    for (const double tolerance : {1e-2, 1e-3, 1e-4, 1e-5}) {
+      const double error =
+          error_of(P{.rtol = tolerance, .atol = tolerance, .error_scope = scope}, model);
+      INFO("order " << P::order << ", tolerance " << tolerance << ", error " << error);
+      // The difference of the orders bounds the lower one; over a run it adds up.
+      CHECK(error < 30 * tolerance);
+      CHECK(error < last);
+      last = error;
+    }
+  }
+}
+
+template <class S>
+void errors_follow_the_tolerance_under(const S& sde) {
+  errors_follow_the_tolerance<DpmSolver12>(data(sde));
+  errors_follow_the_tolerance<DpmSolver23>(data(sde));
+  errors_follow_the_tolerance<DpmSolver12>(mixture(sde));
+  errors_follow_the_tolerance<DpmSolver23>(mixture(sde));
+}
+
+/// The times at parts r of the way in λ from span.t to span.t_next.
+template <class S>
+TimeGrid nodes(const S& sde, TimeStep span, std::vector<double> parts) {
+  const double first = log_snr(sde, span.t), last = log_snr(sde, span.t_next);
+  std::vector<double> times{span.t};
+  for (const double r : parts) times.push_back(time_of_log_snr(sde, first + r * (last - first)));
+  times.push_back(span.t_next);
+  return TimeGrid(times);
+}
+
+template <class S, class R>
+X fixed_step(const S& sde, const R& solver, const TimeGrid& grid) {
+  X x = prior(sde);
+  const Multistep sampler{sde, solver, grid};
+  Workspace<X, sampler.buffers> work(x);
+  sampler.integrate(mixture(sde), x, Noise{}, work);
+  return x;
+}
+
+/// One step that is accepted whatever its error, and that error.
+template <class P, class S>
+void is_one_step_of(const S& sde, const X& lower, const X& higher, TimeStep span) {
+  const AdaptiveDpmSolver sampler{sde, P{.rtol = 0, .atol = 1e6, .first_step = 100}, span};
+  X x = prior(sde);
+  Workspace<X, sampler.buffers> work(x);
+  StepStatistics seen;
+  const SamplerStatistics done = sampler.integrate(mixture(sde), x, Noise{}, work, seen);
+  CHECK(done.nfe == P::order);
+  CHECK(done.accepted == shape.samples);
+  CHECK(difference(x, higher) < 1e-12);
+  for (std::size_t k = 0; k < shape.samples; ++k) {
+    double sum = 0;
+    for (std::size_t e = 0; e < shape.dim; ++e) sum += std::pow(lower(k, e) - higher(k, e), 2);
+    CHECK(1e6 * seen.tries()[k].error == Approx(std::sqrt(sum / shape.dim)).epsilon(1e-9));
+  }
+}
+
+template <class S>
+void steps_are_those_of_the_fixed_solvers(const S& sde) {
+  const TimeStep span{0.7 * sde.t_max(), 0.5 * sde.t_max()};
+  const auto at = [&](std::vector<double> parts) { return nodes(sde, span, parts); };
+  const X one = fixed_step(sde, DpmSolverSingleStep<1>{}, at({}));
+  const X half = fixed_step(sde, DpmSolverSingleStep<2>{}, at({0.5}));
+  const X third = fixed_step(sde, DpmSolverSingleStep<2>{}, at({1 / 3.0}));
+  const X three =
+      fixed_step(sde, DpmSolverSingleStep<3>{.lower_order_final = false}, at({1 / 3.0, 2 / 3.0}));
+  is_one_step_of<DpmSolver12>(sde, one, half, span);
+  is_one_step_of<DpmSolver23>(sde, third, three, span);
+}
+
+/// Takes one time for the whole batch.
+struct OneTime {
+  GaussianMixture<VpSde> exact = mixture(VpSde());
+  void evaluate(const X& x, double t, X& out) { exact.evaluate(x, t, out); }
+  [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
+};
+
+}  // namespace
+
+static_assert(Sampler<AdaptiveDpmSolver<VpSde, DpmSolver12>, OneTime, X, Noise>);
+static_assert(Sampler<AdaptiveDpmSolver<VeSde, DpmSolver23>, Gaussian<VeSde>, X, Noise>);
+
+TEST_CASE("a step and its error are those of the two single-step solvers") {
+  steps_are_those_of_the_fixed_solvers(VpSde());
+  steps_are_those_of_the_fixed_solvers(VeSde());
+  steps_are_those_of_the_fixed_solvers(SubVpSde());
+}
+
+TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under VP") {
+  errors_follow_the_tolerance_under(VpSde());
+}
+
+TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under VE") {
+  errors_follow_the_tolerance_under(VeSde({.sigma_min = 0.01, .sigma_max = 20}));
+}
+
+TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under sub-VP") {
+  errors_follow_the_tolerance_under(SubVpSde());
+}
+
+TEST_CASE("the published tolerance costs few evaluations, and the higher pair fewer") {
+  const auto evaluations = [](const auto& pair) {
+    X x(shape);
+    return AdaptiveDpmSolver{VpSde(), pair}.sample(mixture(VpSde()), x, Noise{.seed = 1}).nfe;
+  };
+  const std::size_t low = evaluations(DpmSolver12{.error_scope = ErrorScope::whole_batch});
+  const std::size_t high = evaluations(DpmSolver23{.error_scope = ErrorScope::whole_batch});
+  INFO("DPM-Solver-12 " << low << ", -23 " << high);
+  CHECK(high < low);
+  CHECK(low < 100);
+}
+
+TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batches are not") {
+  const auto apart = [](const auto& pair) {
+    const AdaptiveDpmSolver sampler{SubVpSde(), pair};
+    X whole({64, 3});
+    sampler.sample(mixture(SubVpSde()), whole, Noise{.seed = 3});
+    double worst = 0;
+    for (const std::uint32_t first : {0u, 5u, 40u, 63u}) {
+      X one({1, 3}), part({std::min<std::size_t>(8, 64 - first), 3});
+      sampler.sample(mixture(SubVpSde()), one, Noise{.seed = 3, .first_sample = first});
+      sampler.sample(mixture(SubVpSde()), part, Noise{.seed = 3, .first_sample = first});
+      for (std::size_t i = 0; i < part.size(); ++i)
+        worst = std::max(worst, std::abs(part.data()[i] - whole.data()[3 * first + i]));
+      for (std::size_t e = 0; e < 3; ++e)
+        worst = std::max(worst, std::abs(one(0, e) - whole(first, e)));
+    }
+    return worst;
+  };
+  CHECK(apart(DpmSolver12{}) == 0);
+  CHECK(apart(DpmSolver23{.rtol = 1e-3, .denoise = FinalDenoise::tweedie}) == 0);
+  CHECK(apart(DpmSolver23{.error_scope = ErrorScope::whole_batch}) > 0);
+}
+
+TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are reported as they were") {
+  struct Counting : GaussianMixture<VpSde> {
+    std::size_t calls = 0;
+    Counting() : GaussianMixture(mixture(VpSde())) {}
+    void evaluate(const X& x, double t, X& out) {
+      ++calls;
+      GaussianMixture::evaluate(x, t, out);
+    }
+    void evaluate(const X& x, std::span<const double> times, X& out) {
+      ++calls;
+      GaussianMixture::evaluate(x, times, out);
+    }
+  };
+  const auto check = [](const auto& pair, std::size_t final_ones) {
+    Counting model;
+    X x(shape);
+    StepStatistics seen;
+    const AdaptiveDpmSolver sampler{VpSde(), pair};
+    const SamplerStatistics done = sampler.sample(model, x, Noise{.seed = 1}, seen);
+    CHECK(model.calls == done.nfe);
+    CHECK(seen.steps().back().time.t_next == VpSde().t_min());
+    std::vector<std::size_t> tries(shape.samples);
+    std::vector<double> t(shape.samples, 1);
+    for (const auto& tried : seen.tries()) {
+      ++tries[tried.sample];
+      CHECK(tried.time.t == t[tried.sample]);
+      if (tried.accepted) t[tried.sample] = tried.time.t_next;
+      CHECK(tried.accepted == (tried.error <= 1));
+    }
+    for (const double end : t) CHECK(end == VpSde().t_min());
+    CHECK(seen.tries().size() == done.accepted + done.rejected);
+    const std::size_t most = *std::max_element(tries.begin(), tries.end());
+    CHECK(done.nfe == std::size_t(pair.order) * most + final_ones);
+    return done.rejected;
+  };
+  CHECK(check(DpmSolver12{.rtol = 1e-3, .atol = 1e-3, .first_step = 2}, 0) > 0);
+  check(DpmSolver23{.denoise = FinalDenoise::tweedie}, 1);
+  check(DpmSolver23{.error_scope = ErrorScope::whole_batch}, 0);
+}
+
+TEST_CASE(
+    "samples that have arrived try nothing and err by nothing in an adaptive DPM-Solver run") {
+  struct Resting {
+    std::size_t seen = 0;
+    void on_try(const TriedSteps& tried, const X&) {
+      for (std::size_t k = 0; k < tried.t.size(); ++k)
+        if (tried.t[k] == VpSde().t_min()) {
+          ++seen;
+          CHECK(tried.t_next[k] == tried.t[k]);
+          CHECK(tried.error[k] == 0);
+          CHECK(tried.accepted[k] == 0);
+        }
+    }
+  } resting;
+  X x(shape);
+  AdaptiveDpmSolver{VpSde(), DpmSolver23{}}.sample(mixture(VpSde()), x, Noise{.seed = 1}, resting);
+  CHECK(resting.seen > 0);
+}
+
+TEST_CASE("any parameterisation gives the same adaptive run, and one time serves whole batches") {
+  const VpSde sde;
+  auto exact = mixture(sde);
+  const auto predicted = [&](const X& x, double t, X& out) {
+    exact.evaluate(x, t, out);
+    const auto [alpha, sigma] = sde.marginal_prob(t);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      out.data()[i] = (x.data()[i] + sigma * sigma * out.data()[i]) / alpha;
+  };
+  const AdaptiveDpmSolver sampler{sde, DpmSolver23{.error_scope = ErrorScope::whole_batch}};
+  X scores(shape), denoised(shape), one_time(shape);
+  sampler.sample(exact, scores, Noise{.seed = 1});
+  sampler.sample(denoiser(predicted, sde), denoised, Noise{.seed = 1});
+  sampler.sample(OneTime{}, one_time, Noise{.seed = 1});
+  CHECK(difference(scores, denoised) < 1e-9);
+  CHECK(difference(scores, one_time) == 0);
+}
+
+TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
+  const VpSde sde;
+  const auto refused = [&](const DpmSolver23& pair, const std::string& text) {
+    CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, pair}), Contains(text));
+  };
+  refused({.rtol = -1}, "rtol is -1");
+  refused({.rtol = 0, .atol = 0}, "atol 0");
+  refused({.first_step = -1}, "first_step is -1");
+  refused({.safety = 0}, "safety is 0");
+  refused({.max_growth = 1}, "max_growth is 1");
+  refused({.max_steps = 0}, "max_steps is 0");
+  refused({.denoise = FinalDenoise::reverse_diffusion}, "discrete chain");
+  CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{1, 0}}),
+                    Contains("log-SNR at t = 0 is infinite"));
+  CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{0.1, 0.5}}),
+                    Contains("time must decrease"));
+  X x(shape), other({2, 2});
+  const AdaptiveDpmSolver sampler{sde, DpmSolver23{.max_steps = 3}};
+  Workspace<X, sampler.buffers> work(other);
+  CHECK_THROWS_WITH(sampler.integrate(mixture(sde), x, Noise{}, work), Contains("2 samples"));
+  CHECK_THROWS_WITH(sampler.sample(mixture(sde), x, Noise{}), Contains("3 steps were tried"));
+  CHECK_THROWS_WITH(sampler.sample(OneTime{}, x, Noise{}), Contains("time per sample"));
+  struct Bad {
+    void evaluate(const X& at, double, X& out) const {
+      std::fill_n(out.data(), at.size(), std::numeric_limits<double>::quiet_NaN());
+    }
+    [[nodiscard]] ScoreForm score_form(double) const { return {}; }
+  };
+  const AdaptiveDpmSolver whole{sde, DpmSolver12{.error_scope = ErrorScope::whole_batch}};
+  CHECK_THROWS_WITH(whole.sample(Bad{}, x, Noise{}), Contains("error estimate of sample 0"));
+}
