@@ -47,6 +47,27 @@ UNetConfig celebahq() {
   return config;
 }
 
+/// google/ddpm-cifar10-32.
+UNetConfig ddpm_cifar10() {
+  UNetConfig config;
+  config.name = "ddpm";
+  config.num_res_blocks = 2;
+  config.attn_up = "every";
+  config.dropout = 0;
+  config.skip_rescale = false;
+  return config;
+}
+
+const char* const ddpm_cifar10_json =
+    R"({"_class_name": "UNet2DModel", "_diffusers_version": "0.0.4", "act_fn": "silu",
+    "attention_head_dim": null, "block_out_channels": [128, 256, 256, 256],
+    "center_input_sample": false, "down_block_types": ["DownBlock2D", "AttnDownBlock2D",
+    "DownBlock2D", "DownBlock2D"], "downsample_padding": 0, "flip_sin_to_cos": false,
+    "freq_shift": 1, "in_channels": 3, "layers_per_block": 2, "mid_block_scale_factor": 1,
+    "norm_eps": 1e-06, "norm_num_groups": 32, "out_channels": 3, "sample_size": 32,
+    "time_embedding_type": "positional", "up_block_types": ["UpBlock2D", "UpBlock2D",
+    "AttnUpBlock2D", "UpBlock2D"]})";
+
 /// The settings that a config.json does not hold, at their defaults.
 UNetConfig without_levels(UNetConfig config) {
   const UNetConfig defaults;
@@ -153,8 +174,10 @@ TEST_CASE("Fourier frequencies under their old name are read, twice only if they
   CHECK(refusal(file).empty());
 }
 
-TEST_CASE("every parameter of google's networks has one name in diffusers") {
-  for (const UNetConfig& config : {celebahq(), tiny_config()}) {
+TEST_CASE("every parameter of google's networks, and of classes, has one name in diffusers") {
+  UNetConfig classes = tiny_config();
+  classes.num_class_embeds = 10;
+  for (const UNetConfig& config : {celebahq(), tiny_config(), ddpm_cifar10(), classes}) {
     const auto graph = scoresde::nn::unet(config);
     const auto& table = graph.parameters();
     const auto list = scoresde::detail::DiffusersNames(config, table).list();
@@ -170,6 +193,25 @@ TEST_CASE("every parameter of google's networks has one name in diffusers") {
   }
 }
 
+TEST_CASE("google/ddpm-cifar10-32 becomes its network, of 35,746,307 parameters") {
+  const UNetConfig config = network_of_diffusers(ddpm_cifar10_json);
+  CHECK(config == ddpm_cifar10());
+  CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
+  const auto graph = scoresde::nn::unet(config);
+  const auto& table = graph.parameters();
+  CHECK(table.trainable_size() == 35746307);
+  std::vector<float> weights(table.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 8191);
+  const TensorFile file = scoresde::diffusers_weights<float>(config, table, weights);
+  CHECK(file.at("up_blocks.2.attentions.2.to_out.0.weight").shape ==
+        std::vector<std::size_t>{256, 256});
+  CHECK(file.at("up_blocks.3.resnets.0.conv_shortcut.weight").shape ==
+        std::vector<std::size_t>{128, 384, 1, 1});
+  CHECK(file.contains("down_blocks.2.downsamplers.0.conv.bias"));
+  CHECK(file.contains("up_blocks.0.upsamplers.0.conv.bias"));
+  CHECK(load(file, config) == weights);
+}
+
 TEST_CASE("a config.json becomes the network, and back") {
   CHECK(network_of_diffusers(text_of(tiny_checkpoints() / "diffusers" / "config.json")) ==
         without_levels(tiny_config()));
@@ -177,6 +219,8 @@ TEST_CASE("a config.json becomes the network, and back") {
   UNetConfig wide = celebahq();
   wide.image_width = 128;
   wide.dropout = 0.25;
+  wide.norm_eps = 1e-5;
+  wide.num_class_embeds = 10;
   CHECK(network_of_diffusers(describe_for_diffusers(wide)) == without_levels(wide));
 }
 
@@ -186,7 +230,7 @@ TEST_CASE("unknown keys and values of a config.json are refused by name") {
   for (const json& patch :
        std::vector<json>{{{"novelty", 1}},
                          {{"act_fn", "gelu"}},
-                         {{"norm_eps", 1e-5}},
+                         {{"norm_eps", "small"}},
                          {{"norm_num_groups", 8}},
                          {{"attention_head_dim", 8}},
                          {{"mid_block_scale_factor", 1}},
@@ -234,5 +278,6 @@ TEST_CASE("networks that UNet2DModel cannot express are refused by knob") {
   refused([](UNetConfig& c) { c.resblock_type = "ddpm"; }, "resblock_type");
   refused([](UNetConfig& c) { c.scale_by_sigma = false; }, "scale_by_sigma");
   refused([](UNetConfig& c) { c.conditional = false; }, "conditional");
+  refused([](UNetConfig& c) { c.attn_up = "every"; }, "attn_up");
   refused([](UNetConfig& c) { c.nf = 4; }, "block_out_channels");
 }

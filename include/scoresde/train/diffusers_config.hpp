@@ -133,6 +133,7 @@ inline void read_diffusers_family(DiffusersKeys& keys, bool skip, nn::UNetConfig
           "norm_num_groups is ", groups.dump(), "; a network of these blocks needs ",
           skip ? "null" : "32");
   keys.only("attn_norm_num_groups", {nullptr});
+  config.attn_up = skip ? "once" : "every";
   config.scale_by_sigma = fourier;
   config.skip_rescale = skip;
   config.fir = skip;
@@ -144,7 +145,6 @@ inline void read_diffusers_family(DiffusersKeys& keys, bool skip, nn::UNetConfig
 inline void read_diffusers_constants(DiffusersKeys& keys) {
   keys.only("_class_name", {"UNet2DModel"});
   keys.only("act_fn", {"silu", "swish"});
-  keys.only("norm_eps", {1e-6}, 1e-5);
   keys.only("downsample_type", {"conv"});
   keys.only("upsample_type", {"conv"});
   keys.only("resnet_time_scale_shift", {"default"});
@@ -152,15 +152,7 @@ inline void read_diffusers_constants(DiffusersKeys& keys) {
   keys.only("add_attention", {true});
   keys.only("attention_legacy_order", {false});
   keys.only("class_embed_type", {nullptr});
-  keys.only("num_class_embeds", {nullptr});
   static_cast<void>(keys.value("num_train_timesteps", nullptr));
-}
-
-/// Diffusers' DDPM attends behind every block of the way up, networks here once behind the last.
-inline void check_diffusers_attention(const nn::UNetConfig& c) {
-  require(
-      c.name != "ddpm" || c.attn_resolutions.empty(),
-      "an AttnUpBlock2D attends behind each of its blocks; a network here behind the last alone");
 }
 
 /// Throws Error naming the knob that UNet2DModel cannot express.
@@ -170,7 +162,8 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
             wanted);
   };
   const bool skip = c.name == "ncsnpp";
-  check_diffusers_attention(c);
+  const char* const attn_up = skip ? "once" : "every";
+  knob(c.attn_up == attn_up || c.attn_resolutions.empty(), "attn_up", c.attn_up, attn_up);
   knob(c.conditional, "conditional", "false", "true");
   knob(c.nonlinearity == "swish", "nonlinearity", c.nonlinearity, "swish");
   const bool fourier = skip && c.embedding_type == "fourier";
@@ -194,8 +187,10 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
   read_diffusers_image(keys, config);
   read_diffusers_levels(keys, blocks, config);
   read_diffusers_family(keys, blocks.front().skip, config);
-  check_diffusers_attention(config);
   config.dropout = keys.number("dropout", 0);
+  config.norm_eps = keys.number("norm_eps", 1e-5);
+  if (!keys.value("num_class_embeds", nullptr).is_null())
+    config.num_class_embeds = keys.natural("num_class_embeds", 0);
   keys.finish();
   nn::check(config);
   return config;
@@ -242,13 +237,14 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
                       {"in_channels", c.num_channels},
                       {"layers_per_block", c.num_res_blocks},
                       {"mid_block_scale_factor", skip ? std::numbers::sqrt2 : 1.0},
-                      {"norm_eps", 1e-6},
+                      {"norm_eps", c.norm_eps},
                       {"norm_num_groups", nullptr},
                       {"out_channels", c.num_channels},
                       {"sample_size", c.image_size},
                       {"time_embedding_type", fourier ? "fourier" : "positional"},
                       {"up_block_types", up}};
   if (!skip) json["norm_num_groups"] = 32;
+  if (c.num_class_embeds > 0) json["num_class_embeds"] = c.num_class_embeds;
   if (c.width() != c.height()) json["sample_size"] = {c.height(), c.width()};
   const std::string text = json.dump(2) + "\n";
   static_cast<void>(network_of_diffusers(text));  // what it cannot say is refused here

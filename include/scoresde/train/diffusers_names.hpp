@@ -40,6 +40,7 @@ class DiffusersNames {
       add(next() + ".W", "time_proj.weight", DiffusersLayout::same);
     same(next(), "time_embedding.linear_1");
     same(next(), "time_embedding.linear_2");
+    add("class_embedding.weight", "class_embedding.weight", DiffusersLayout::same);
     same(next(), "conv_in");
     const std::size_t levels = config_.ch_mult.size();
     for (std::size_t level = 0; level < levels; ++level) down(level);
@@ -110,14 +111,16 @@ class DiffusersNames {
     same(next() + ".Conv_0", block + ".skip_conv");
   }
 
-  /// DDPM attends behind every block, NCSN++ once behind the last, and gathers its picture there.
+  /// Diffusers' DDPM attends behind every block, NCSN++ once behind the last, where it gathers its
+  /// picture.
   void up(std::size_t level) {
     const std::string block = "up_blocks." + std::to_string(config_.ch_mult.size() - 1 - level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
       residual(block + ".resnets." + std::to_string(i));
-      if (attends(level) && !skip_) attention(block + ".attentions." + std::to_string(i));
+      if (attends(level) && config_.attn_up == "every")
+        attention(block + ".attentions." + std::to_string(i));
     }
-    if (attends(level) && skip_) attention(block + ".attentions.0");
+    if (attends(level) && config_.attn_up == "once") attention(block + ".attentions.0");
     if (skip_ && level == 0) return head("conv_norm_out", "conv_out");
     if (skip_) head(block + ".skip_norm", block + ".skip_conv");
     if (skip_) return residual(block + ".resnet_up");
