@@ -109,6 +109,7 @@ TEST_CASE("a global that no tensor needs is refused by name and nothing is execu
   require_refused("cposix\nsystem\nX\x02\x00\x00\x00id\x85R"sv, {"posix.system", "neither"});
   require_refused("c__builtin__\neval\n"sv, {"__builtin__.eval"});
   require_refused("ctorch\nload\n"sv, {"torch.load"});
+  require_refused("ctorch\nStorage\n"sv, {"torch.Storage"});
   require_refused("ctorch._utils\n_rebuild_tensor_v2x\n"sv, {"_rebuild_tensor_v2x"});
   require_refused("ctorch.FloatStorage\n\n"sv, {"torch.FloatStorage."});
   require_refused("c\x1b[2J\nx\n"sv, {"?[2J.x"});
