@@ -34,7 +34,7 @@ struct UNetConfig {
   std::size_t nf = 128;  ///< channels of the first level
   std::vector<std::size_t> ch_mult{1, 2, 2, 2};
   std::size_t num_res_blocks = 4;
-  std::vector<std::size_t> attn_resolutions{16};
+  std::vector<std::size_t> attn_resolutions{16};  ///< heights of feature maps
   double dropout = 0.1;
   bool conditional = true;
   bool skip_rescale = true;
