@@ -8,7 +8,7 @@
 # Where nothing is missing it needs neither network nor rights.
 
 # To build and run the library's programs.
-program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev libcli11-dev)
+program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev zlib1g-dev libcli11-dev)
 # What tests, checks and benchmarks need beside them.
 test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
 

@@ -47,7 +47,7 @@ endmacro()
 
 scoresde_part(eigen SCORESDE_BACKEND_EIGEN Eigen3)
 scoresde_part(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
-scoresde_part(io SCORESDE_IO nlohmann_json PNG)
+scoresde_part(io SCORESDE_IO nlohmann_json PNG ZLIB)
 
 set(SCORESDE_HAS_OPENMP FALSE)
 if(SCORESDE_HAS_EIGEN)
@@ -138,7 +138,7 @@ function(scoresde_components_of file libraries missing)
   file(STRINGS ${file} includes REGEX "^#include <scoresde/")
   foreach(component eigen xtensor io)
     if(includes MATCHES "<scoresde/${component}/" OR (component STREQUAL "io" AND includes MATCHES
-                                                                              "<scoresde/train/checkpoint"))
+                                                                              "<scoresde/train/(checkpoint|score_sde|diffusers)"))
       list(APPEND found scoresde_${component})
       if(NOT TARGET scoresde_${component})
         list(APPEND off ${component})

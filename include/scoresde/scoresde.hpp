@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// All of the core that a program includes and that needs the standard library only; not io/,
-/// train/checkpoint.hpp, testing/, and sampler/progress.hpp, which costs compile time for a clock.
+/// All of the core that a program includes and that needs the standard library only; not io/, the
+/// checkpoints of train/, testing/, and sampler/progress.hpp, which costs compile time for a clock.
 /// `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 

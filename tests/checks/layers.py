@@ -38,7 +38,7 @@ MAY_INCLUDE = {
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
 STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor"}
-PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|sys/|fcntl\.h|unistd\.h",
+PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 
 
@@ -48,7 +48,7 @@ def room(header):
         return "umbrella" if parts[0] == "scoresde.hpp" else "foundation"
     if parts[0] == "ode" and parts[1] in SCALAR_OF_ODE:
         return "tableaux"
-    if parts[0] == "train" and parts[1] == "checkpoint.hpp":
+    if parts[0] == "train" and parts[1].startswith(("checkpoint", "score_sde", "diffusers")):
         return "checkpoint"
     return parts[0]
 

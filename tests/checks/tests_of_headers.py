@@ -13,6 +13,7 @@ TRIED_IN = {
     "scoresde/error.hpp": "tests/sde",
     "scoresde/fma.hpp": "tests/noise/bits.cmake",
     "scoresde/state/backend.hpp": "tests/state",
+    "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/nn/ops.hpp": "tests/backends/eigen",
     "scoresde/predictor/predictor.hpp": "tests/concepts",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Every header of scoresde::io: safetensors, CIFAR-10, minibatches, picture grids.
+/// Every header of scoresde::io: safetensors, torch files, CIFAR-10, minibatches, picture grids.
 #pragma once
 
 #include <scoresde/io/atomic_file.hpp>
@@ -7,4 +7,7 @@
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/io/minibatch.hpp>
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/tensor_file.hpp>
+#include <scoresde/io/torch_file.hpp>
+#include <scoresde/io/torch_writer.hpp>

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
-#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +22,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/strict_json.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde::io {
@@ -34,27 +35,11 @@ struct TensorSpan {
   const std::string* name = nullptr;
 };
 
-/// Parses the header; refuses duplicate names and depths that no header has, before they are kept.
-inline nlohmann::json parse_header(const char* first, const char* last) {
-  std::vector<std::set<std::string>> names;
-  const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      require(names.size() < 3, "its header is nested deeper than a tensor's entry");
-      names.emplace_back();
-    } else if (event == Event::object_end || event == Event::array_end) {
-      names.pop_back();
-    } else if (event == Event::key) {
-      const auto& name = parsed.get_ref<const std::string&>();
-      require(names.back().insert(name).second, "tensor or key ", name,
-              " appears twice in its header");
-    }
-    return true;
-  };
+[[nodiscard]] inline nlohmann::json parse_header(std::string_view header) {
   try {
-    return nlohmann::json::parse(first, last, watch);
-  } catch (const nlohmann::json::exception& failure) {
-    throw Error(text("its header is not JSON: ", failure.what()));
+    return parse_strictly(header, 3);  // the deepest are a tensor's shape and offsets
+  } catch (const Error& failure) {
+    throw Error(text("its header ", failure.what()));
   }
 }
 
@@ -129,7 +114,7 @@ inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
   require(header_size <= bytes.size() - 8, "its header says it has ", header_size,
           " bytes; the file has ", bytes.size() - 8, " after the length");
   const auto* first = reinterpret_cast<const char*>(bytes.data()) + 8;
-  const nlohmann::json header = parse_header(first, first + header_size);
+  const nlohmann::json header = parse_header({first, static_cast<std::size_t>(header_size)});
   require(header.is_object(), "its header is ", header.type_name(), "; it must be an object");
   const std::byte* data = bytes.data() + 8 + header_size;
   const std::size_t data_size = bytes.size() - 8 - static_cast<std::size_t>(header_size);

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +25,7 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/train/checkpoint_differences.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/training_state.hpp>
 
@@ -44,27 +44,6 @@ inline constexpr const char* weights_format = "scoresde weights";
   return key == "format" || key == "format_version" || key == "step";
 }
 
-/// What does not fit, gathered so that one message tells it all.
-class Differences {
- public:
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    lines_ += text("\n  ", parts...);
-  }
-  /// Throws Error with every line, if there is one.
-  void refuse(const std::string& what) const { require(lines_.empty(), what, lines_); }
-
- private:
-  std::string lines_;
-};
-
-[[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
-  std::string text = "(";
-  for (const std::size_t extent : shape)
-    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + ")";
-}
-
 inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatConfig& wanted,
                                   Differences& differences) {
   for (const auto& [key, value] : wanted) {
@@ -80,10 +59,6 @@ inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatCon
       differences.add("setting ", key, " is '", value, "' in the file; the run has none");
 }
 
-[[nodiscard]] inline bool floating_type(std::string_view dtype) {
-  return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
-}
-
 /// Reads family.<name> for every parameter into the flat buffer; `exact` asks for T's own type.
 template <std::floating_point T>
 void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
@@ -95,20 +70,7 @@ void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
       differences.add("tensor ", family, p.name, " ", shape_text(p.shape), " is missing");
       continue;
     }
-    const io::TensorFile::Tensor& tensor = at->second;
-    const bool type_fits =
-        exact ? tensor.dtype == io::stored_type_of<T>() : floating_type(tensor.dtype);
-    if (!type_fits)
-      differences.add("tensor ", family, p.name, " is of type ", tensor.dtype, "; it must be ",
-                      exact ? io::stored_type_of<T>() : "F64, F32, F16 or BF16");
-    if (tensor.shape != p.shape)
-      differences.add("tensor ", family, p.name, " has shape ", shape_text(tensor.shape),
-                      "; the network has ", shape_text(p.shape));
-    if (!type_fits || tensor.shape != p.shape) continue;
-    const std::vector<T> values = tensor.template as<T>();
-    if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))
-      differences.add("tensor ", family, p.name, " holds a value that is not finite");
-    std::copy(values.begin(), values.end(), flat.begin() + std::ptrdiff_t(p.offset));
+    read_parameter(family + p.name, at->second, p, exact, flat, differences);
   }
 }
 

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/// The files that scoresde_convert knows: how each is recognised, read, written and listed.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/diffusers_checkpoint.hpp>
+#include <scoresde/train/score_sde_checkpoint.hpp>
+
+namespace convert {
+
+namespace fs = std::filesystem;
+using scoresde::Error;
+using scoresde::detail::require;
+using scoresde::detail::text;
+using scoresde::nn::FlatConfig;
+
+enum class Format : std::uint8_t { scoresde, score_sde, diffusers };
+
+/// Which weights are kept: all that both files can hold, or one set.
+enum class Keep : std::uint8_t { all, model, ema };
+
+/// A network with its weights, float32, and what else a run needs to resume.
+struct NetworkFile {
+  FlatConfig configuration;
+  scoresde::TrainingState<float> state;
+  bool resumable = false;
+};
+
+/// Weights and config.json of a diffusers folder, or of its weights file.
+struct DiffusersFiles {
+  fs::path weights, configuration;
+};
+
+inline DiffusersFiles diffusers_files(const fs::path& path) {
+  if (!fs::is_directory(path)) return {path, path.parent_path() / "config.json"};
+  for (const char* name : {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"})
+    if (fs::exists(path / name)) return {path / name, path / "config.json"};
+  throw Error(
+      text("folder ", path.string(), " has no diffusion_pytorch_model.safetensors or .bin"));
+}
+
+/// What lies at `path`, by its content. Throws Error when it cannot be read.
+inline Format format_of(const fs::path& path) {
+  if (fs::is_directory(path)) return Format::diffusers;
+  if (scoresde::io::is_torch_file(path)) {
+    const auto file = scoresde::io::TorchFile::open(path);
+    return file.root().find("model") ? Format::score_sde : Format::diffusers;
+  }
+  const auto file = scoresde::io::read_safetensors(path);
+  const auto format = file.metadata.find("format");
+  const bool ours = format != file.metadata.end() && format->second.starts_with("scoresde");
+  return ours ? Format::scoresde : Format::diffusers;
+}
+
+/// What `path` shall become, by its name.
+inline Format format_to_write(const fs::path& path) {
+  if (path.extension() == ".pth") return Format::score_sde;
+  if (path.extension() == ".safetensors") return Format::scoresde;
+  return Format::diffusers;
+}
+
+inline NetworkFile read_scoresde(const fs::path& path) {
+  NetworkFile read{scoresde::read_configuration(path), {}, false};
+  const auto graph = scoresde::nn::unet(scoresde::network_of(read.configuration));
+  const auto& table = graph.parameters();
+  const auto metadata = scoresde::io::read_safetensors(path).metadata;
+  read.resumable = metadata.at("format") == "scoresde run";
+  if (read.resumable) {
+    read.state = scoresde::load_checkpoint<float>(path, table, read.configuration);
+    return read;
+  }
+  std::vector<float> weights(table.size());
+  scoresde::load_weights<float>(path, table, weights);
+  read.state = scoresde::TrainingState<float>::start(std::move(weights));
+  read.state.step = scoresde::read_step(path);
+  return read;
+}
+
+inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& configuration) {
+  require(!configuration.empty(),
+          "a score_sde checkpoint does not say which network it is of: "
+          "name its --preset, or give its settings by --config or --set");
+  NetworkFile read{configuration, {}, false};
+  const auto network = scoresde::network_of(configuration);
+  const auto graph = scoresde::nn::unet(network);
+  const auto& table = graph.parameters();
+  const auto file = scoresde::io::TorchFile::open(path);
+  read.resumable = scoresde::score_sde_can_resume(file);
+  if (read.resumable) {
+    read.state = scoresde::load_score_sde_run<float>(file, network, table);
+    return read;
+  }
+  using Which = scoresde::ScoreSdeWeights;
+  std::vector<float> model(table.size()), average(table.size());
+  const auto step =
+      scoresde::load_score_sde_weights<float>(file, network, table, Which::model, model);
+  scoresde::load_score_sde_weights<float>(file, network, table, Which::ema, average);
+  read.state = scoresde::TrainingState<float>::start(std::move(model));
+  read.state.average = std::move(average);
+  read.state.step = step;
+  return read;
+}
+
+/// The network is the one of config.json; the SDE is the preset's or given, or VP for networks of a
+/// positional embedding, as DDPM's betas make it.
+inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& configuration) {
+  const DiffusersFiles files = diffusers_files(path);
+  const auto bytes = scoresde::io::read_file(files.configuration);
+  const auto network = scoresde::network_of_diffusers(scoresde::io::detail::characters(bytes));
+  NetworkFile read{scoresde::describe(network), {}, false};
+  for (const auto& [key, value] : configuration)
+    if (!key.starts_with("network.")) read.configuration[key] = value;
+  if (network.embedding_type == "positional" && !configuration.contains("sde.name"))
+    read.configuration.merge(scoresde::describe(scoresde::VpSde()));
+  const auto graph = scoresde::nn::unet(network);
+  std::vector<float> weights(graph.parameters().size());
+  scoresde::load_diffusers_weights<float>(scoresde::io::read_state_dict(files.weights), network,
+                                          graph.parameters(), weights);
+  read.state = scoresde::TrainingState<float>::start(std::move(weights));
+  return read;
+}
+
+/// Reads a file of this format; `configuration` is what the command line says of it.
+inline NetworkFile read_network(const fs::path& path, Format format,
+                                const FlatConfig& configuration) {
+  if (format == Format::score_sde) return read_score_sde(path, configuration);
+  if (format == Format::diffusers) return read_diffusers(path, configuration);
+  NetworkFile read = read_scoresde(path);
+  for (const auto& [key, value] : configuration) read.configuration[key] = value;
+  return read;
+}
+
+/// Adam's settings of a run, or its defaults where the file does not tell.
+inline scoresde::Adam optimizer_of(const FlatConfig& configuration) {
+  scoresde::Adam adam;
+  const auto set = [&](const char* key, auto& value) {
+    if (configuration.contains(key))
+      value = scoresde::detail::number_setting<std::remove_reference_t<decltype(value)>>(
+          configuration, key);
+  };
+  set("training.learning_rate", adam.learning_rate);
+  set("training.beta1", adam.beta1);
+  set("training.beta2", adam.beta2);
+  set("training.adam_epsilon", adam.epsilon);
+  set("training.weight_decay", adam.weight_decay);
+  set("training.warm_up", adam.warm_up);
+  return adam;
+}
+
+/// Writes what is kept; returns in words what that is.
+inline std::string write_network(const fs::path& path, Format format, const NetworkFile& file,
+                                 Keep keep) {
+  const auto network = scoresde::network_of(file.configuration);
+  const auto graph = scoresde::nn::unet(network);
+  const auto& table = graph.parameters();
+  const std::vector<float>& weights =
+      keep == Keep::model ? file.state.parameters : file.state.average;
+  const std::string set = keep == Keep::model ? "the model's weights" : "the averaged weights";
+  if (format == Format::diffusers) {
+    scoresde::save_for_diffusers<float>(path, network, table, weights);
+    return set;
+  }
+  if (format == Format::score_sde) {
+    auto state = keep == Keep::all ? file.state : scoresde::TrainingState<float>::start(weights);
+    state.step = file.state.step;
+    double decay = 0.9999;
+    if (file.configuration.contains("training.ema_decay"))
+      decay = scoresde::detail::number_setting<double>(file.configuration, "training.ema_decay");
+    scoresde::save_score_sde_checkpoint(path, network, table, state,
+                                        optimizer_of(file.configuration), decay);
+    return keep == Keep::all ? "the whole state" : set;
+  }
+  // The file shall be one that a sampler can use.
+  scoresde::visit_sde(file.configuration, [](const auto&) {});
+  if (keep == Keep::all && file.resumable) {
+    scoresde::save_checkpoint(path, table, file.state, file.configuration);
+    return "the whole state of the run";
+  }
+  scoresde::save_weights<float>(path, table, weights, file.configuration, file.state.step);
+  return set;
+}
+
+/// Prints name, type and shape of every tensor of a file.
+inline void list_tensors(const fs::path& path) {
+  const fs::path weights = fs::is_directory(path) ? diffusers_files(path).weights : path;
+  const auto line = [](const std::string& name, const scoresde::io::TensorFile::Tensor& tensor) {
+    std::cout << name << "  " << tensor.dtype << "  " << scoresde::detail::shape_text(tensor.shape)
+              << '\n';
+  };
+  if (scoresde::io::is_torch_file(weights)) {
+    const auto file = scoresde::io::TorchFile::open(weights);
+    scoresde::io::for_each_tensor(file, [&](const std::string& name, const auto& value) {
+      line(name, file.description(value));
+    });
+    return;
+  }
+  for (const auto& [name, tensor] : scoresde::io::read_safetensors(weights).tensors)
+    line(scoresde::io::detail::printable(name), tensor);
+}
+
+}  // namespace convert

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/// ZipArchive: the stored entries of a zip archive, as views into its bytes.
+///
+///   entries (local header | data) … | central directory | [zip64 end | locator] | end
+///
+/// APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7, 4.3.12 and 4.3.14 to 4.3.16. torch.save stores
+/// entries as they are; compressed or encrypted ones are refused, so nothing is ever larger than
+/// the file. The central directory is what counts, as for every reader of such archives.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <zlib.h>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/pickle_value.hpp>
+
+namespace scoresde::io {
+
+/// Whether an entry's CRC-32 is compared when its bytes are asked for.
+enum class ZipChecksums : std::uint8_t { compared, ignored };
+
+class ZipArchive {
+ public:
+  /// The archive in `bytes`, which outlive it. Throws Error naming entry and place for what the
+  /// format does not allow, and for compressed, encrypted and split archives.
+  explicit ZipArchive(std::span<const std::byte> bytes,
+                      ZipChecksums checksums = ZipChecksums::compared)
+      : bytes_(bytes), checksums_(checksums) {
+    const Directory directory = find_directory();
+    detail::require(
+        directory.offset <= bytes.size() && directory.size <= bytes.size() - directory.offset,
+        "zip: its directory lies at bytes ", directory.offset, " + ", directory.size,
+        "; the file has ", bytes.size());
+    const auto place = static_cast<std::size_t>(directory.offset);
+    detail::ByteCursor in(bytes.subspan(place, static_cast<std::size_t>(directory.size)));
+    for (std::uint64_t i = 0; i < directory.entries; ++i) read_entry(in);
+  }
+
+  /// Names of all entries, sorted.
+  template <class Visitor>
+  void for_each_name(Visitor&& visit) const {
+    for (const auto& [name, entry] : entries_) visit(name);
+  }
+
+  [[nodiscard]] bool contains(std::string_view name) const { return entries_.contains(name); }
+
+  /// An entry's bytes, where they lie. Throws Error when there is none of that name, and when they
+  /// are not what was stored.
+  [[nodiscard]] std::span<const std::byte> bytes_of(std::string_view name) const {
+    const auto found = entries_.find(name);
+    detail::require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
+    const auto data = data_of(name, found->second);
+    if (checksums_ == ZipChecksums::ignored) return data;
+    const auto* first = reinterpret_cast<const unsigned char*>(data.data());
+    const auto checksum = ::crc32_z(::crc32_z(0, nullptr, 0), first, data.size());
+    detail::require(checksum == found->second.crc, "zip: entry ", detail::printable(name),
+                    " is damaged: its bytes do not have the checksum that was stored");
+    return data;
+  }
+
+ private:
+  struct Directory {
+    std::uint64_t entries = 0, size = 0, offset = 0;
+  };
+  struct Entry {
+    std::uint64_t offset = 0, size = 0;
+    std::uint32_t crc = 0;
+  };
+  static constexpr std::uint32_t end_mark = 0x06054b50, end64_mark = 0x06064b50,
+                                 locator_mark = 0x07064b50, entry_mark = 0x02014b50,
+                                 local_mark = 0x04034b50;
+  static constexpr std::uint32_t see_zip64 = 0xffffffff;
+
+  [[nodiscard]] Directory find_directory() const {
+    constexpr std::size_t size = 22, longest_comment = 65535;
+    detail::require(bytes_.size() >= size, "zip: it has ", bytes_.size(), " bytes; an archive has ",
+                    size, " or more");
+    const std::size_t last = bytes_.size() - size;
+    const std::size_t first = last > longest_comment ? last - longest_comment : 0;
+    for (std::size_t at = last + 1; at-- > first;) {
+      detail::ByteCursor in(bytes_, at);
+      if (in.number<std::uint32_t>() != end_mark) continue;
+      const auto disk = in.number<std::uint16_t>(), directory_disk = in.number<std::uint16_t>();
+      const auto here = in.number<std::uint16_t>(), entries = in.number<std::uint16_t>();
+      const auto length = in.number<std::uint32_t>(), offset = in.number<std::uint32_t>();
+      if (in.number<std::uint16_t>() != in.left()) continue;  // not the end record, but data
+      if (entries == 0xffff || length == see_zip64 || offset == see_zip64)
+        return find_zip64_directory(at);
+      detail::require(disk == 0 && directory_disk == 0 && here == entries,
+                      "zip: it is one part of several; only whole archives are read");
+      return {entries, length, offset};
+    }
+    throw Error("zip: its end is missing; the file is cut off, or no zip archive");
+  }
+
+  [[nodiscard]] Directory find_zip64_directory(std::size_t end) const {
+    detail::require(end >= 20, "zip: the place of its zip64 end is missing");
+    detail::ByteCursor locator(bytes_, end - 20);
+    detail::require(locator.number<std::uint32_t>() == locator_mark,
+                    "zip: the place of its zip64 end is missing");
+    static_cast<void>(locator.take(4));
+    const auto at = locator.number<std::uint64_t>();
+    detail::require(at <= end, "zip: its zip64 end lies at byte ", at, ", behind its end");
+    detail::ByteCursor in(bytes_, static_cast<std::size_t>(at));
+    detail::require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
+                    at);
+    static_cast<void>(in.take(8 + 2 + 2 + 4 + 4 + 8));
+    Directory directory;
+    directory.entries = in.number<std::uint64_t>();
+    directory.size = in.number<std::uint64_t>();
+    directory.offset = in.number<std::uint64_t>();
+    return directory;
+  }
+
+  /// The next entry of the central directory.
+  void read_entry(detail::ByteCursor& in) {
+    detail::require(in.number<std::uint32_t>() == entry_mark,
+                    "zip: there is no directory entry at byte ", in.position() - 4,
+                    " of the directory");
+    static_cast<void>(in.take(4));
+    const auto flags = in.number<std::uint16_t>(), method = in.number<std::uint16_t>();
+    static_cast<void>(in.take(4));
+    Entry entry{.crc = in.number<std::uint32_t>()};
+    std::uint64_t packed = in.number<std::uint32_t>();
+    entry.size = in.number<std::uint32_t>();
+    const std::size_t name_size = in.number<std::uint16_t>();
+    const std::size_t extra_size = in.number<std::uint16_t>();
+    const std::size_t comment_size = in.number<std::uint16_t>();
+    static_cast<void>(in.take(2 + 2 + 4));
+    entry.offset = in.number<std::uint32_t>();
+    const std::string_view name = detail::characters(in.take(name_size));
+    read_zip64_sizes(in.take(extra_size), entry, packed);
+    static_cast<void>(in.take(comment_size));
+    const std::string shown = detail::printable(name);
+    detail::require((flags & 1) == 0, "zip: entry ", shown, " is encrypted");
+    detail::require(method == 0 && packed == entry.size, "zip: entry ", shown,
+                    " is compressed by method ", method, "; only stored entries are read");
+    detail::require(entries_.emplace(name, entry).second, "zip: entry ", shown, " appears twice");
+  }
+
+  /// Sizes that do not fit 32 bits stand in an extra field, in this order.
+  static void read_zip64_sizes(std::span<const std::byte> extra, Entry& entry,
+                               std::uint64_t& packed) {
+    detail::ByteCursor in(extra);
+    while (in.left() >= 4) {
+      const auto tag = in.number<std::uint16_t>();
+      const auto field = in.take(in.number<std::uint16_t>());
+      if (tag != 1) continue;
+      detail::ByteCursor values(field);
+      for (std::uint64_t* value : {&entry.size, &packed, &entry.offset})
+        if (*value == see_zip64) *value = values.number<std::uint64_t>();
+    }
+  }
+
+  [[nodiscard]] std::span<const std::byte> data_of(std::string_view name,
+                                                   const Entry& entry) const {
+    const std::string shown = detail::printable(name);
+    detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " lies at byte ",
+                    entry.offset, "; the file has ", bytes_.size());
+    detail::ByteCursor in(bytes_, static_cast<std::size_t>(entry.offset));
+    detail::require(in.number<std::uint32_t>() == local_mark, "zip: entry ", shown,
+                    " does not begin at byte ", entry.offset);
+    static_cast<void>(in.take(22));
+    const std::size_t name_size = in.number<std::uint16_t>();
+    const std::size_t extra_size = in.number<std::uint16_t>();
+    static_cast<void>(in.take(name_size + extra_size));
+    detail::require(entry.size <= in.left(), "zip: entry ", shown, " has ", entry.size,
+                    " bytes; the file has ", in.left(), " from its beginning on");
+    return in.take(static_cast<std::size_t>(entry.size));
+  }
+
+  std::span<const std::byte> bytes_;
+  ZipChecksums checksums_;
+  std::map<std::string_view, Entry> entries_;
+};
+
+}  // namespace scoresde::io

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/// What of a file does not fit a network, gathered so that one message tells it all.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/tensor_file.hpp>
+#include <scoresde/nn/parameters.hpp>
+
+namespace scoresde::detail {
+
+/// Lines about settings and tensors.
+class Differences {
+ public:
+  template <class... Parts>
+  void add(const Parts&... parts) {
+    lines_ += text("\n  ", parts...);
+  }
+  [[nodiscard]] bool empty() const { return lines_.empty(); }
+  /// Throws Error with every line, if there is one.
+  void refuse(const std::string& what) const { require(lines_.empty(), what, lines_); }
+
+ private:
+  std::string lines_;
+};
+
+[[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::string text = "(";
+  for (const std::size_t extent : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + ")";
+}
+
+[[nodiscard]] inline bool floating_type(std::string_view dtype) {
+  return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+/// Copies a tensor that fits `p` to its place in the flat buffer, and adds what does not fit under
+/// the name that the file knows it by; `exact` asks for T's own type.
+template <std::floating_point T>
+void read_parameter(const std::string& name, const io::TensorFile::Tensor& tensor,
+                    const nn::Parameter& p, bool exact, std::span<T> flat,
+                    Differences& differences) {
+  const bool type_fits =
+      exact ? tensor.dtype == io::stored_type_of<T>() : floating_type(tensor.dtype);
+  if (!type_fits)
+    differences.add("tensor ", name, " is of type ", tensor.dtype, "; it must be ",
+                    exact ? io::stored_type_of<T>() : "F64, F32, F16 or BF16");
+  if (tensor.shape != p.shape)
+    differences.add("tensor ", name, " has shape ", shape_text(tensor.shape), "; the network has ",
+                    shape_text(p.shape));
+  if (!type_fits || tensor.shape != p.shape) return;
+  const std::vector<T> values = tensor.template as<T>();
+  if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))
+    differences.add("tensor ", name, " holds a value that is not finite");
+  std::copy(values.begin(), values.end(), flat.begin() + std::ptrdiff_t(p.offset));
+}
+
+}  // namespace scoresde::detail

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Fuzzes the readers of foreign files with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
+#
+#   bash tests/fuzz/fuzz.sh [seconds for each, default 600] [target...]
+#
+# Needs clang++ with its runtime (Debian: clang, libclang-rt-14-dev). New inputs go to build/fuzz/<target>; an
+# input that fails is kept there as crash-…, and the status is not 0. One core, 1 GiB.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
+seconds=${1:-600}
+shift
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(pickle torch safetensors diffusers_config)
+failed=0
+for target in "${targets[@]}"; do
+  work=$root/build/fuzz/$target
+  mkdir -p "$work" || exit 1
+  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I"$root/include" \
+    "$root/tests/fuzz/${target}_fuzz.cpp" -lz -o "$work/../fuzz_$target" || exit 1
+  "$work/../fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=1024 -max_len=4096 -timeout=10 -print_final_stats=1 \
+    -dict="$root/tests/fuzz/$target.dict" -artifact_prefix="$work/" "$work" "$root/tests/fuzz/corpus/$target" \
+    2>"$work/../$target.log"
+  status=$?
+  [ $status -eq 0 ] || failed=1
+  echo "$target: status $status, $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/../$target.log") inputs"
+done
+exit $failed

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/// Any bytes as a safetensors file: read or refused with an Error; every tensor converts.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto* first = reinterpret_cast<const std::byte*>(data);
+  try {
+    const auto file = scoresde::io::detail::parse_safetensors({first, first + size});
+    for (const auto& [name, tensor] : file.tensors) {
+      static_cast<void>(tensor.as<double>());
+      static_cast<void>(tensor.as<std::int64_t>());
+    }
+  } catch (const scoresde::Error&) {
+  }
+  return 0;
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# What PyTorch itself says of the files that are written for it; skipped where it is not installed.
+
+find_package(Python3 QUIET COMPONENTS Interpreter)
+if(Python3_FOUND AND TARGET scoresde_convert)
+  set(name "golden: PyTorch reads the checkpoints that are written for it")
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_LIST_DIR}/torch_reads.py
+                                $<TARGET_FILE:scoresde_convert>)
+  set_tests_properties(${name} PROPERTIES LABELS "quick" SKIP_RETURN_CODE 77 TIMEOUT 120)
+endif()

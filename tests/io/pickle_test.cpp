@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/pickle.hpp>
+#include <scoresde/io/pickle_value.hpp>
+
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace std::literals;
+using scoresde::Error;
+using scoresde::io::PickleKind;
+using scoresde::io::PickleTree;
+using scoresde::io::PickleValue;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+/// A pickle of protocol 2 around `program`, whose bytes the tree names and which must live on.
+struct Pickle {
+  explicit Pickle(std::string_view program) : bytes("\x80\x02" + std::string(program) + '.') {
+    tree = scoresde::io::read_pickle(bytes_of(bytes));
+  }
+  [[nodiscard]] PickleValue root() const { return {tree, tree.root}; }
+  std::string bytes;
+  PickleTree tree;
+};
+
+void require_refused(std::string_view program, std::initializer_list<const char*> words) {
+  std::string message;
+  try {
+    const Pickle read(program);
+  } catch (const Error& failure) {
+    message = failure.what();
+  }
+  INFO("message: '" << message << "'");
+  REQUIRE_FALSE(message.empty());
+  for (const char* word : words) {
+    INFO("word: " << word);
+    REQUIRE(message.find(word) != std::string::npos);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("numbers, texts and truth values of a pickle are what Python wrote") {
+  CHECK(Pickle("K\xff"sv).root().integer() == 255);
+  CHECK(Pickle("M\x01\x02"sv).root().integer() == 513);
+  CHECK(Pickle("J\xfe\xff\xff\xff"sv).root().integer() == -2);
+  CHECK(Pickle("\x8a\x00"sv).root().integer() == 0);
+  CHECK(Pickle("\x8a\x01\x80"sv).root().integer() == -128);
+  CHECK(Pickle("\x8a\x02\x80\x00"sv).root().integer() == 128);
+  CHECK(Pickle("\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x80"sv).root().integer() ==
+        std::numeric_limits<std::int64_t>::min());
+  CHECK(Pickle("G\xbf\xf8\x00\x00\x00\x00\x00\x00"sv).root().real() == -1.5);
+  CHECK(Pickle("K\x03"sv).root().real() == 3);
+  CHECK(Pickle("X\x03\x00\x00\x00\xc3\xa4!"sv).root().text() == "\xc3\xa4!");
+  CHECK(Pickle("U\x02hi"sv).root().text() == "hi");
+  CHECK(Pickle("\x88"sv).root().truth());
+  CHECK_FALSE(Pickle("\x89"sv).root().truth());
+  CHECK(Pickle("N"sv).root().is(PickleKind::none));
+}
+
+TEST_CASE("containers of a pickle keep their order, and what the memo recalls is one value") {
+  const Pickle list(
+      "]q\x00(K\x01K\x02h\x00"
+      "e"sv);
+  REQUIRE(list.root().size() == 3);
+  CHECK(list.root()[1].integer() == 2);
+  CHECK(list.root()[2].index() == list.root().index());
+  const Pickle tuples("(K\x01\x85K\x02K\x03\x86K\x04K\x05K\x06\x87t"sv);
+  REQUIRE(tuples.root().size() == 3);
+  CHECK(tuples.root()[2][2].integer() == 6);
+  CHECK(tuples.root()[1][0].integer() == 2);
+  const Pickle dict(
+      "}(U\x01"
+      "aK\x01U\x01"
+      "bK\x02uU\x01"
+      "aK\x03s"sv);
+  CHECK(dict.root().size() == 3);
+  CHECK(dict.root().find("a")->integer() == 3);  // Python keeps the last
+  CHECK(dict.root().key(1).text() == "b");
+  CHECK(dict.root().value(1).integer() == 2);
+  CHECK_FALSE(dict.root().find("c").has_value());
+}
+
+TEST_CASE("torch's globals become descriptions, an OrderedDict a dictionary") {
+  const Pickle dict(
+      "ccollections\nOrderedDict\n)R(U\x01"
+      "aK\x07u}U\x09_metadataK\x01sb"sv);
+  CHECK(dict.root().is(PickleKind::dict));
+  CHECK(dict.root().size() == 1);
+  const Pickle call("ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x02tR"sv);
+  CHECK(call.root().is(PickleKind::call));
+  CHECK(call.root().name() == "torch._utils._rebuild_tensor_v2");
+  CHECK(call.root()[1].integer() == 2);
+  CHECK(Pickle("ctorch\nSize\n(K\x05K\x06t\x85R"sv).root()[1].integer() == 6);
+  CHECK(Pickle("(U\x07storageK\x01tQ"sv).root().is(PickleKind::persistent));
+}
+
+TEST_CASE("a global that no tensor needs is refused by name and nothing is executed") {
+  require_refused("cposix\nsystem\nX\x02\x00\x00\x00id\x85R"sv, {"posix.system", "neither"});
+  require_refused("c__builtin__\neval\n"sv, {"__builtin__.eval"});
+  require_refused("ctorch\nload\n"sv, {"torch.load"});
+  require_refused("ctorch\nStorage\n"sv, {"torch.Storage"});
+  require_refused("ctorch._utils\n_rebuild_tensor_v2x\n"sv, {"_rebuild_tensor_v2x"});
+  require_refused("ctorch.FloatStorage\n\n"sv, {"torch.FloatStorage."});
+  require_refused("c\x1b[2J\nx\n"sv, {"?[2J.x"});
+  require_refused("(U\x02idcposix\nsystem\no"sv, {"posix.system"});
+  require_refused("(U\x02idiposix\nsystem\n"sv, {"opcode 105"});
+  require_refused("\x93"sv, {"opcode 147"});
+  require_refused("ccollections\nOrderedDict\n]\x85R"sv, {"OrderedDict", "entry by entry"});
+  require_refused("K\x01)R"sv, {"an integer", "a name"});
+  require_refused("]}b"sv, {"a list", "a dictionary"});
+}
+
+TEST_CASE("pickles that are cut off or inconsistent are refused") {
+  const std::string whole =
+      "\x80\x02}(X\x01\x00\x00\x00"
+      "aJ\x01\x02\x03\x04G\x00\x00\x00\x00\x00\x00\x00\x00K\x01u."s;
+  REQUIRE_NOTHROW(scoresde::io::read_pickle(bytes_of(whole)));
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    REQUIRE_THROWS_AS(
+        scoresde::io::read_pickle(bytes_of(std::string_view(whole).substr(0, length))), Error);
+  require_refused("X\xff\xff\xff\xff"sv, {"4294967295"});
+  require_refused("h\x05"sv, {"value 5", "never kept"});
+  require_refused("0"sv, {"opcode 48"});
+  require_refused(""sv, {"0 values"});
+  require_refused("NN"sv, {"2 values"});
+  require_refused("N("sv, {"1 marks"});
+  require_refused("t"sv, {"mark"});
+  require_refused("N(\x85"sv, {"empty stack"});
+  require_refused("}(NuN"sv, {"key without a value"});
+  require_refused("N]a"sv, {"None", "a list"});
+  require_refused("ctorch"sv, {"no end"});
+  require_refused(
+      "\x8a\x09"
+      "123456789"sv,
+      {"9 bytes"});
+  REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of("\x80\x04N."sv)),
+                      Catch::Contains("protocol is 4"));
+  REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of("N."sv)), Catch::Contains("begin"));
+}
+
+TEST_CASE("a value of another kind than the one asked for is named") {
+  const Pickle read(
+      "](K\x01"
+      "e"sv);
+  REQUIRE_THROWS_WITH(read.root().text(), Catch::Contains("a list") && Catch::Contains("a text"));
+  REQUIRE_THROWS_WITH(read.root()[1], Catch::Contains("element 1"));
+  REQUIRE_THROWS_WITH(read.root().key(0), Catch::Contains("a dictionary"));
+  REQUIRE_THROWS_WITH(Pickle("J\xfe\xff\xff\xff"sv).root().count(), Catch::Contains("-2"));
+}
+
+TEST_CASE("a million nested lists and a tuple called a million times cost what they are long") {
+  std::string deep(1000000, ']');
+  deep.append(999999, 'a');
+  CHECK(Pickle(deep).root().size() == 1);
+  std::string calls = "((";
+  for (int i = 0; i < 100000; ++i) calls += "K\x01";
+  calls +=
+      "tq\x01"
+      "0"s;
+  require_refused(calls, {"opcode 48"});
+  calls.pop_back();
+  for (int i = 0; i < 100000; ++i) calls += "ctorch\nSize\nh\x01\x85R";
+  const Pickle read(calls + "t");
+  CHECK(read.root().size() == 100001);
+  CHECK(read.tree.nodes.size() < 500000);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/// scoresde_convert as its users meet it: help, refusals, PyTorch's files there and back.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/io/state_dict.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "programs/program_runner.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using scoresde::io::read_safetensors;
+using scoresde::io::TensorFile;
+using scoresde::io::TorchFile;
+using scoresde::test::Outcome;
+using scoresde::test::TemporaryFolder;
+using scoresde::test::text_of;
+using Words = std::vector<std::string>;
+
+const std::filesystem::path files =
+    std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden" / "checkpoints";
+
+Outcome run(const Words& arguments) {
+  const TemporaryFolder folder;
+  const auto program = scoresde::test::program_path("SCORESDE_SCORESDE_CONVERT");
+  return scoresde::test::RunningProgram(program, arguments, folder / "output").wait();
+}
+
+Outcome require_success(const Words& arguments) {
+  const Outcome outcome = run(arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status == 0);
+  return outcome;
+}
+
+void require_refused(const Words& arguments, const Words& words) {
+  const Outcome outcome = run(arguments);
+  INFO("output: " << outcome.text);
+  REQUIRE(outcome.status != 0);
+  REQUIRE(outcome.status < 126);
+  for (const std::string& word : words) {
+    INFO("word: " << word);
+    REQUIRE(outcome.says(word));
+  }
+}
+
+/// The settings of the tiny network, as a file for --config.
+std::string tiny_settings(const TemporaryFolder& folder) {
+  return folder
+      .write("settings.json",
+             R"({"network.image_size": 8, "network.nf": 4, "network.ch_mult": [1, 1],
+      "network.num_res_blocks": 1, "network.attn_resolutions": [], "network.dropout": 0,
+      "network.embedding_type": "fourier", "network.fir": true, "network.centered": false,
+      "network.progressive": "output_skip", "network.progressive_input": "input_skip",
+      "network.scale_by_sigma": true, "network.num_scales": 10, "network.sigma_max": 1,
+      "network.sigma_min": 0.36787944117144233, "sde.name": "ve", "sde.sigma_min": 0.01,
+      "sde.sigma_max": 50, "sde.t_min": 1e-5, "training.ema_decay": 0.999})")
+      .string();
+}
+
+/// Every tensor of a torch file under its path.
+TensorFile tensors_below(const std::filesystem::path& path) {
+  const TorchFile file = TorchFile::open(path);
+  TensorFile tensors;
+  scoresde::io::for_each_tensor(file, [&](const std::string& name, const auto& value) {
+    tensors.tensors[name] = file.tensor(value);
+  });
+  return tensors;
+}
+
+const Words ve_sde{"--set", "sde.name=ve",       "--set", "sde.sigma_min=0.01",
+                   "--set", "sde.sigma_max=348", "--set", "sde.t_min=1e-5"};
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace
+
+TEST_CASE("scoresde_convert explains itself") {
+  const Outcome help = require_success({"--help"});
+  for (const char* word : {"INPUT", "OUTPUT", "--preset", "--config", "--ema", "--model", "--list",
+                           "--from", "--to", "score_sde", "diffusers", "Examples"})
+    CHECK(help.says(word));
+}
+
+TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back to the bit") {
+  const TemporaryFolder folder;
+  const std::string settings = tiny_settings(folder),
+                    run_file = (folder / "run.safetensors").string();
+  const std::string pth = (files / "tiny.pth").string(), back = (folder / "back.pth").string();
+  const Outcome there = require_success({pth, run_file, "--config", settings});
+  CHECK(there.says("whole state"));
+  CHECK(there.says("70 updates"));
+  CHECK(read_safetensors(run_file).metadata.at("format") == "scoresde run");
+  require_success({run_file, back});
+  const TensorFile before = tensors_below(pth), after = tensors_below(back);
+  std::size_t compared = 0;
+  for (const auto& [name, tensor] : before.tensors) {
+    INFO(name);
+    if (name.ends_with("/step") || name.ends_with("sigmas")) continue;  // a number; by formula
+    REQUIRE(after.at(name).shape == tensor.shape);
+    REQUIRE(after.at(name).bytes == tensor.bytes);
+    ++compared;
+  }
+  CHECK(compared == 553);
+}
+
+TEST_CASE("--model and --ema keep one set of weights") {
+  const TemporaryFolder folder;
+  const std::string settings = tiny_settings(folder);
+  for (const char* input : {"tiny.pth", "tiny_legacy.pth"}) {
+    for (const char* flag : {"--model", "--ema"}) {
+      const auto out = folder / "weights.safetensors";
+      require_success({(files / input).string(), out.string(), "--config", settings, flag});
+      const auto weights = read_safetensors(out);
+      CHECK(weights.metadata.at("format") == "scoresde weights");
+      const auto bias = weights.at("model.all_modules.19.bias").as<double>();
+      const auto model =
+          tensors_below(files / input).at("model/module.all_modules.19.bias").as<double>();
+      CHECK(bias[1] == (std::string(flag) == "--ema" ? model[1] / 2 : model[1]));
+    }
+  }
+}
+
+TEST_CASE("diffusers' folder goes to weights and back to the bit") {
+  const TemporaryFolder folder;
+  const std::string weights = (folder / "w.safetensors").string(), out = (folder / "out").string();
+  require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
+  require_success({weights, out});
+  const auto wanted = read_safetensors(files / "diffusers" / "present_names.safetensors");
+  const auto found = read_safetensors(folder / "out/diffusion_pytorch_model.safetensors");
+  REQUIRE(found.tensors.size() == wanted.tensors.size());
+  for (const auto& [name, tensor] : wanted.tensors) CHECK(found.at(name).bytes == tensor.bytes);
+  require_success(Words{(files / "diffusers/present_names.safetensors").string(),
+                        (folder / "same.safetensors").string()} +
+                  ve_sde);
+  CHECK(text_of(weights) == text_of(folder / "same.safetensors"));
+}
+
+TEST_CASE("--list prints every tensor of any file") {
+  const Outcome torch = require_success({"--list", (files / "tiny.pth").string()});
+  CHECK(torch.says("model/module.all_modules.3.weight  F32  (4, 3, 3, 3)"));
+  CHECK(torch.says("ema/shadow_params/0  F32"));
+  const Outcome folder = require_success({"--list", (files / "diffusers").string()});
+  CHECK(folder.says("conv_in.weight  F32  (4, 3, 3, 3)"));
+}
+
+TEST_CASE("scoresde_convert refuses what it cannot do, and leaves nothing behind") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out.safetensors").string(),
+                    pth = (files / "tiny.pth").string();
+  require_refused({}, {"INPUT"});
+  require_refused({pth}, {"OUTPUT"});
+  require_refused({pth, out}, {"--preset"});
+  require_refused({pth, out, "--preset", "huge"}, {"huge", "cifar10_small"});
+  require_refused({pth, out, "--preset", "cifar10_small"},
+                  {"model: all_modules.3", "is missing", "shadow_params["});
+  require_refused({pth, out, "--model", "--ema"}, {"--model", "--ema"});
+  require_refused({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
+  require_refused({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
+  require_refused({pth, out, "--config", folder.write("c.json", "[1]").string()}, {"object"});
+  require_refused({pth, out, "--config", folder.write("d.json", "{").string()}, {"d.json", "JSON"});
+  require_refused({(folder / "none").string(), out}, {"none"});
+  require_refused({folder.write("text", "no checkpoint at all").string(), out}, {"text"});
+  require_refused({folder.path().string(), out}, {"diffusion_pytorch_model"});
+  const std::string evil = "\x80\x02}X\x05" + std::string(3, '\0') + "modelcposix\nsystem\nX\x02" +
+                           std::string(3, '\0') + "id\x85Rs.";
+  std::string legacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
+  legacy +=
+      "\x80\x02M\xe9\x03.\x80\x02}X\x0d" + std::string(3, '\0') + "little_endian\x88s." + evil;
+  require_refused({folder.write("evil.pth", legacy).string(), out}, {"posix.system", "neither"});
+  CHECK_FALSE(std::filesystem::exists(out));
+  const std::string settings = tiny_settings(folder);
+  require_refused({pth, (folder / "no/out.safetensors").string(), "--config", settings},
+                  {"cannot be created"});
+  require_refused({(files / "diffusers").string(), out}, {"sde.name"});
+}

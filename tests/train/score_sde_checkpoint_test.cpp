@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+/// Checkpoints that PyTorch wrote in score_sde's layout, and what is refused in them.
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/io/torch_file.hpp>
+#include <scoresde/io/torch_writer.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/train/checkpoint_differences.hpp>
+#include <scoresde/train/score_sde_checkpoint.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+#include "train/tiny_checkpoints.hpp"
+
+namespace {
+
+using scoresde::load_score_sde_run;
+using scoresde::load_score_sde_weights;
+using scoresde::ScoreSdeWeights;
+using scoresde::TrainingState;
+using scoresde::io::TorchFile;
+using scoresde::nn::Parameter;
+using scoresde::nn::ParameterTable;
+using scoresde::test::TemporaryFolder;
+using scoresde::test::tiny_checkpoints;
+using scoresde::test::tiny_config;
+using scoresde::test::tiny_values;
+
+std::vector<float> read(const TorchFile& file, ScoreSdeWeights which,
+                        const scoresde::nn::UNetConfig& config = tiny_config()) {
+  const auto graph = scoresde::nn::unet(config);
+  std::vector<float> weights(graph.parameters().size(), -1);
+  CHECK(load_score_sde_weights<float>(file, config, graph.parameters(), which, weights) == 70);
+  return weights;
+}
+
+double same(double value, const Parameter&) { return value; }
+/// What is not trainable has no average and no moments.
+double averaged(double value, const Parameter& p) { return p.trainable ? value / 2 : value; }
+
+/// What a checkpoint holds by which the tests change one thing at a time.
+struct Layout {
+  std::string prefix = "module.";
+  std::size_t left_out = 1000, doubled = 1000, averages = 1000, moved = 1000;
+  bool misshapen = false, integers = false, infinite = false, more = false;
+  double sigma_max = 1;
+};
+
+TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
+                  const Layout& layout) {
+  scoresde::io::TorchWriter out;
+  std::vector<float> values(table.size(), layout.infinite ? INFINITY : 1);
+  std::vector<std::int32_t> integers(table.size());
+  const std::vector<double> sigmas(10, layout.sigma_max);
+  const auto put = [&](const Parameter& p) {
+    auto shape = p.shape;
+    if (layout.misshapen) shape.insert(shape.begin(), 1);
+    if (layout.integers)
+      out.tensor<std::int32_t>(shape, std::span(integers).first(p.size));
+    else
+      out.tensor<float>(shape, std::span(values).first(p.size));
+  };
+  out.open_dict();
+  out.text("model");
+  out.open_ordered_dict();
+  out.text(layout.prefix + "sigmas");
+  out.tensor<double>({10}, sigmas);
+  for (std::size_t i = 0; i < table.entries().size(); ++i) {
+    const std::size_t at = i == layout.moved ? i + 1 : i == layout.moved + 1 ? i - 1 : i;
+    for (int times = at == layout.left_out ? 0 : at == layout.doubled ? 2 : 1; times > 0; --times) {
+      out.text(layout.prefix + table[at].name);
+      put(table[at]);
+    }
+  }
+  if (layout.more) {
+    out.text("module.all_modules.99.weight");
+    out.tensor<float>({2}, std::span(values).first(2));
+  }
+  out.close_dict();
+  out.text("ema");
+  out.open_dict();
+  out.text("shadow_params");
+  out.open_list();
+  for (std::size_t i = 0; i < table.entries().size() && i < layout.averages; ++i)
+    if (table[i].trainable) put(table[i]);
+  if (layout.more) out.tensor<float>({3}, std::span(values).first(3));
+  out.close_list();
+  out.close_dict();
+  out.text("step");
+  out.integer(70);
+  out.close_dict();
+  out.write(folder / "c.pth");
+  return TorchFile::open(folder / "c.pth");
+}
+
+std::string refusal(const Layout& layout, const scoresde::nn::UNetConfig& config = tiny_config()) {
+  const TemporaryFolder folder;
+  const auto graph = scoresde::nn::unet(config);
+  const TorchFile file = written(folder, graph.parameters(), layout);
+  std::vector<float> weights(graph.parameters().size(), -1);
+  try {
+    load_score_sde_weights<float>(file, config, graph.parameters(), ScoreSdeWeights::ema, weights);
+  } catch (const scoresde::Error& failure) {
+    CHECK(weights == std::vector<float>(weights.size(), -1));
+    return failure.what();
+  }
+  return "";
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("both files of PyTorch give model and averages exactly, each tensor in its place") {
+  const auto graph = scoresde::nn::unet(tiny_config());
+  const auto model = tiny_values<float>(graph.parameters(), same);
+  const auto average = tiny_values<float>(graph.parameters(), averaged);
+  for (const char* name : {"tiny.pth", "tiny_legacy.pth"}) {
+    INFO(name);
+    const TorchFile file = TorchFile::open(tiny_checkpoints() / name);
+    CHECK(read(file, ScoreSdeWeights::model) == model);
+    CHECK(read(file, ScoreSdeWeights::ema) == average);
+    CHECK(scoresde::score_sde_can_resume(file) ==
+          (file.format() == scoresde::io::TorchFormat::zip));
+  }
+}
+
+TEST_CASE("a run's state comes with Adam's moments, and not without them") {
+  const auto config = tiny_config();
+  const auto graph = scoresde::nn::unet(config);
+  const auto& table = graph.parameters();
+  const auto file = TorchFile::open(tiny_checkpoints() / "tiny.pth");
+  const auto state = load_score_sde_run<double>(file, config, table);
+  CHECK(state.step == 70);
+  CHECK(state.parameters == tiny_values<double>(table, same));
+  CHECK(state.average == tiny_values<double>(table, averaged));
+  const auto first = [](double v, const Parameter& p) { return p.trainable ? v / 4 : 0; };
+  const auto second = [](double v, const Parameter& p) {
+    return p.trainable ? std::abs(v) / 8 + 1 : 0;
+  };
+  CHECK(state.first_moment == tiny_values<double>(table, first));
+  CHECK(state.second_moment == tiny_values<double>(table, second));
+  const auto legacy = TorchFile::open(tiny_checkpoints() / "tiny_legacy.pth");
+  CHECK_THROWS_WITH(load_score_sde_run<double>(legacy, config, table),
+                    Catch::Contains("optimizer") && Catch::Contains("empty after 70"));
+}
+
+TEST_CASE("what is written reads back to the bit, in float and double") {
+  const TemporaryFolder folder;
+  const auto config = tiny_config();
+  const auto graph = scoresde::nn::unet(config);
+  const auto& table = graph.parameters();
+  const auto file = TorchFile::open(tiny_checkpoints() / "tiny.pth");
+  const auto run = load_score_sde_run<float>(file, config, table);
+  scoresde::save_score_sde_checkpoint(folder / "f.pth", config, table, run, {}, 0.999);
+  CHECK(load_score_sde_run<float>(TorchFile::open(folder / "f.pth"), config, table) == run);
+  auto exact = TrainingState<double>::start(
+      tiny_values<double>(table, [](double v, const Parameter&) { return v * 1.1; }));
+  exact.step = 7;
+  scoresde::save_score_sde_checkpoint(folder / "d.pth", config, table, exact);
+  const auto doubles = TorchFile::open(folder / "d.pth");
+  CHECK_FALSE(scoresde::score_sde_can_resume(doubles));
+  std::vector<double> weights(table.size());
+  CHECK(load_score_sde_weights<double>(doubles, config, table, ScoreSdeWeights::ema, weights) == 7);
+  CHECK(weights == exact.parameters);
+  const auto model = scoresde::io::tensors_of(doubles, *doubles.root().find("model"));
+  CHECK(model.at("module.sigmas").as<double>().front() == Approx(1).epsilon(1e-15));
+  CHECK(model.at("module.sigmas").as<double>().back() == Approx(std::exp(-1.0)).epsilon(1e-15));
+  CHECK(model.at("module.all_modules.0.W").shape == std::vector<std::size_t>{4});
+  exact.average.pop_back();
+  CHECK_THROWS_AS(scoresde::save_score_sde_checkpoint(folder / "d.pth", config, table, exact),
+                  scoresde::Error);
+}
+
+TEST_CASE("a checkpoint without DataParallel's prefix is read as well") {
+  CHECK(refusal({}).empty());
+  CHECK(refusal({.prefix = ""}).empty());
+}
+
+TEST_CASE("all that is missing, unexpected, misshapen, of another type or infinite is listed") {
+  const auto graph = scoresde::nn::unet(tiny_config());
+  const std::size_t count = graph.parameters().entries().size();
+  const std::string missing = refusal({.left_out = 5, .averages = count - 2, .more = true});
+  CHECK_THAT(missing, Catch::Contains("model: all_modules.3.weight (4, 3, 3, 3) is missing"));
+  CHECK_THAT(missing, Catch::Contains("all_modules.99.weight (2) is not among"));
+  CHECK_THAT(missing, Catch::Contains("shadow_params[" + std::to_string(count - 3) + "]"));
+  CHECK_THAT(missing, Catch::Contains("all_modules.19.bias"));
+  CHECK_THAT(refusal({.more = true}), Catch::Contains("beyond"));
+  CHECK(lines(refusal({.misshapen = true})) == 2 * count - 1);
+  CHECK(lines(refusal({.integers = true})) == 2 * count - 1);
+  CHECK(lines(refusal({.infinite = true})) == 2 * count - 1);
+  CHECK_THAT(refusal({.doubled = 7}), Catch::Contains("appears twice"));
+  CHECK_THAT(refusal({.integers = true}), Catch::Contains("I32"));
+}
+
+TEST_CASE("averages are refused where the model's order shows that they stand elsewhere") {
+  CHECK_THAT(refusal({.moved = 8}), Catch::Contains("another order"));
+}
+
+TEST_CASE("noise levels must be the network's where it divides by them") {
+  auto config = tiny_config();
+  CHECK(refusal({.sigma_max = 2}, config).empty());  // told sigma itself
+  config.embedding_type = "positional";
+  CHECK_THAT(refusal({}, config), Catch::Contains("sigmas has 10 levels from 1 to 1"));
+  config.sigma_min = 1 - 1e-9;
+  CHECK(refusal({}, config).empty());
+}
+
+TEST_CASE("files without the sections of a checkpoint are refused by section") {
+  const auto config = tiny_config();
+  const auto graph = scoresde::nn::unet(config);
+  const auto file =
+      TorchFile::open(tiny_checkpoints() / "diffusers" / "diffusion_pytorch_model.bin");
+  std::vector<float> weights(graph.parameters().size());
+  CHECK_THROWS_WITH(load_score_sde_weights<float>(file, config, graph.parameters(),
+                                                  ScoreSdeWeights::model, weights),
+                    Catch::Contains("'model'"));
+  weights.pop_back();
+  CHECK_THROWS_WITH(load_score_sde_weights<float>(file, config, graph.parameters(),
+                                                  ScoreSdeWeights::model, weights),
+                    Catch::Contains("buffer"));
+}
