@@ -4,6 +4,7 @@
 
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/eigen/ops.hpp>
+#include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 
 /// Fractions of the samples to the left and above, and the mean square of all coordinates.

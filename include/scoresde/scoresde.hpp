@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// All of the core that a program includes and that needs the standard library only; not io/, the
-/// checkpoints of train/, testing/, and sampler/progress.hpp, which costs compile time for a clock.
-/// `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// All of the core that samples and scores, with the standard library only. Networks and their
+/// training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which costs compile time
+/// for a clock, are included by name. `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>
@@ -11,34 +11,6 @@
 #include <scoresde/error.hpp>
 #include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
-#include <scoresde/loss/denoising_score_matching.hpp>
-#include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
-#include <scoresde/loss/trainable_score_model.hpp>
-#include <scoresde/loss/training_draws.hpp>
-#include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/activation_plan.hpp>
-#include <scoresde/nn/backward_pass.hpp>
-#include <scoresde/nn/class_conditional.hpp>
-#include <scoresde/nn/cost.hpp>
-#include <scoresde/nn/forward_pass.hpp>
-#include <scoresde/nn/graph.hpp>
-#include <scoresde/nn/label_convention.hpp>
-#include <scoresde/nn/layers/attention_block.hpp>
-#include <scoresde/nn/layers/block_settings.hpp>
-#include <scoresde/nn/layers/normalization.hpp>
-#include <scoresde/nn/layers/resampling.hpp>
-#include <scoresde/nn/layers/residual_block.hpp>
-#include <scoresde/nn/layers/time_embedding.hpp>
-#include <scoresde/nn/mlp.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/ops.hpp>
-#include <scoresde/nn/parameters.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/score_network.hpp>
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/nn/unet_check.hpp>
-#include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>
@@ -126,10 +98,4 @@
 #include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
-#include <scoresde/train/adam.hpp>
-#include <scoresde/train/configuration.hpp>
-#include <scoresde/train/ema.hpp>
-#include <scoresde/train/gradient_norm.hpp>
-#include <scoresde/train/trainer.hpp>
-#include <scoresde/train/training_state.hpp>
 #include <scoresde/version.hpp>

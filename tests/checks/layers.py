@@ -45,7 +45,7 @@ PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nloh
 def room(header):
     parts = header.split("/")[1:]
     if len(parts) == 1:
-        return "umbrella" if parts[0] == "scoresde.hpp" else "foundation"
+        return "umbrella" if parts[0] in ("scoresde.hpp", "networks.hpp") else "foundation"
     if parts[0] == "ode" and parts[1] in SCALAR_OF_ODE:
         return "tableaux"
     if parts[0] == "train" and parts[1].startswith(("checkpoint", "score_sde", "diffusers")):

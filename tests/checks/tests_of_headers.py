@@ -8,6 +8,7 @@ import tree
 # Declarations and parts that run only inside another, and where they are tried.
 TRIED_IN = {
     "scoresde/scoresde.hpp": "tests/odr",
+    "scoresde/networks.hpp": "tests/odr",
     "scoresde/version.hpp": "tests/package",
     "scoresde/host_device.hpp": "tests/noise",
     "scoresde/error.hpp": "tests/sde",

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The umbrella scoresde/scoresde.hpp names every header of the core, sorted. --write makes it so.
+"""The umbrellas name every header of the core, sorted: scoresde/scoresde.hpp what samples and scores, scoresde/networks.hpp what
+builds and trains networks. --write makes them so.
 
-testing/ stays outside: it is for those who check a part of their own, and costs a tenth of the umbrella's compile time.
+Two, because every file pays for the headers it includes: networks are a third of the compile time and most programs have none. testing/
+stays outside: it is for those who check a part of their own.
 """
 
 import re
@@ -9,36 +11,53 @@ import sys
 
 import tree
 
-UMBRELLA = "include/scoresde/scoresde.hpp"
-HEAD = """// SPDX-License-Identifier: MIT
-/// All of the core that a program includes and that needs the standard library only; not io/, the
-/// checkpoints of train/, testing/, and sampler/progress.hpp, which costs compile time for a clock.
-/// `python3 tests/checks/umbrella.py --write` keeps it complete.
+FOLDER = "include/scoresde/"
+NETWORKS = r"(nn|loss|train)/.*"
+LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|testing)/.*|train/(checkpoint|score_sde|diffusers)\w*\.hpp|sampler/progress\.hpp"
+HEADS = {
+    "scoresde.hpp": """// SPDX-License-Identifier: MIT
+/// All of the core that samples and scores, with the standard library only. Networks and their
+/// training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which costs compile time
+/// for a clock, are included by name. `python3 tests/checks/umbrella.py --write` keeps it complete.
 #pragma once
 
-"""
+""",
+    "networks.hpp": """// SPDX-License-Identifier: MIT
+/// All of the core that builds and trains networks, with the standard library only; checkpoints,
+/// which need scoresde::io, are included by name. `python3 tests/checks/umbrella.py --write` keeps it
+/// complete.
+#pragma once
+
+""",
+}
 
 
-def expected():
-    names = [path.removeprefix("include/") for path in tree.files(".hpp", folders=("include",))]
-    left_out = (r"scoresde/(scoresde\.hpp|(io|testing)/.*|train/(checkpoint|score_sde|diffusers)\w*\.hpp|"
-                r"sampler/progress\.hpp)")
-    names = [name for name in names if not re.fullmatch(left_out, name)]
-    return HEAD + "".join(f"#include <{name}>\n" for name in sorted(names))
+def expected(umbrella):
+    names = [path.removeprefix(FOLDER) for path in tree.files(".hpp", folders=("include",))]
+    networks = umbrella == "networks.hpp"
+    names = [name for name in names
+             if not re.fullmatch(LEFT_OUT, name) and bool(re.fullmatch(NETWORKS, name)) == networks]
+    return HEADS[umbrella] + "".join(f"#include <scoresde/{name}>\n" for name in sorted(names))
+
+
+def check(umbrella, violations):
+    path = FOLDER + umbrella
+    wanted = expected(umbrella)
+    if "--write" in sys.argv:
+        (tree.ROOT / path).write_text(wanted, encoding="utf-8")
+    found = tree.read(path) if (tree.ROOT / path).exists() else ""
+    if found != wanted:
+        lines, want = found.splitlines(), wanted.splitlines()
+        violations += [f"{path} lacks: {line}" for line in want if line not in lines]
+        violations += [f"{path} should not hold: {line}" for line in lines if line not in want]
+        violations.append(f"{path} differs; run python3 tests/checks/umbrella.py --write")
+    return wanted.count("#include")
 
 
 def main():
-    if "--write" in sys.argv:
-        (tree.ROOT / UMBRELLA).write_text(expected(), encoding="utf-8")
-    found = tree.read(UMBRELLA) if (tree.ROOT / UMBRELLA).exists() else ""
-    wanted = expected()
     violations = []
-    if found != wanted:
-        lines, want = found.splitlines(), wanted.splitlines()
-        violations += [f"{UMBRELLA} lacks: {line}" for line in want if line not in lines]
-        violations += [f"{UMBRELLA} should not hold: {line}" for line in lines if line not in want]
-        violations.append(f"{UMBRELLA} differs; run python3 tests/checks/umbrella.py --write")
-    tree.report("umbrella", f"{wanted.count('#include')} headers", violations)
+    count = sum(check(umbrella, violations) for umbrella in HEADS)
+    tree.report("umbrella", f"{count} headers in {len(HEADS)} umbrellas", violations)
 
 
 if __name__ == "__main__":

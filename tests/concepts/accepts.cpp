@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The accept list: every part that is shipped is a model of its concept.
+#include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 #if defined(WITH_EIGEN)
 #include <scoresde/eigen/eigen.hpp>

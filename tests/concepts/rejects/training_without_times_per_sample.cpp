@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Each picture of a training batch has a time of its own.
 // expect: denoising score matching needs a score model with evaluate(x, times, output)
+#include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 
 using State = scoresde::HostState<double>;

@@ -3,6 +3,7 @@
 // expect: Trainer: a loss on discrete levels trains a network that is told levels, a loss in
 // continuous time one that is told times
 #include <scoresde/eigen/eigen.hpp>
+#include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 
 using Ops = scoresde::eigen::Ops<float>;

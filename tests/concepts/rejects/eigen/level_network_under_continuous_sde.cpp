@@ -4,6 +4,7 @@
 // SDE; it needs one with training_steps() and training_time(i): DdpmSde, SmldSde,
 // DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)
 #include <scoresde/eigen/eigen.hpp>
+#include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 
 using Ops = scoresde::eigen::Ops<float>;

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/// All of the core that builds and trains networks, with the standard library only; checkpoints,
+/// which need scoresde::io, are included by name. `python3 tests/checks/umbrella.py --write` keeps it
+/// complete.
+#pragma once
+
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/trainable_score_model.hpp>
+#include <scoresde/loss/training_draws.hpp>
+#include <scoresde/loss/training_loss.hpp>
+#include <scoresde/nn/activation_plan.hpp>
+#include <scoresde/nn/backward_pass.hpp>
+#include <scoresde/nn/class_conditional.hpp>
+#include <scoresde/nn/cost.hpp>
+#include <scoresde/nn/forward_pass.hpp>
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/nn/layers/attention_block.hpp>
+#include <scoresde/nn/layers/block_settings.hpp>
+#include <scoresde/nn/layers/normalization.hpp>
+#include <scoresde/nn/layers/resampling.hpp>
+#include <scoresde/nn/layers/residual_block.hpp>
+#include <scoresde/nn/layers/time_embedding.hpp>
+#include <scoresde/nn/mlp.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/parameters.hpp>
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_check.hpp>
+#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/train/adam.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/ema.hpp>
+#include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/train/trainer.hpp>
+#include <scoresde/train/training_state.hpp>
