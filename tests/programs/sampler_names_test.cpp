@@ -126,7 +126,7 @@ void every_name_draws(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("--list-samplers lists what the library names, with its orders and costs") {
+TEST_CASE("the option --list-samplers lists what the library names, with its orders and costs") {
   std::map<std::string, Row> solvers;
   std::set<std::string> presets;
   for (const Row& row : listed()) {
@@ -190,7 +190,7 @@ TEST_CASE("a picture is the same in any batch, by samplers of every kind") {
   }
 }
 
-TEST_CASE("--nfe buys as many steps as it pays for") {
+TEST_CASE("the option --nfe buys as many steps as it pays for") {
   Painter paint{VpSde()};
   const auto spent = [&](const Words& words) {
     paint(words + Words{"--samples", "1"});
