@@ -188,7 +188,7 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
     return keep == Keep::all ? "the whole state" : set;
   }
   // The file shall be one that a sampler can use.
-  scoresde::visit_sde(file.configuration, [](const auto&) {});
+  scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
   if (keep == Keep::all && file.resumable) {
     scoresde::save_checkpoint(path, table, file.state, file.configuration);
     return "the whole state of the run";

@@ -55,9 +55,9 @@ FlatConfig configuration_of(const Options& options) {
   FlatConfig configuration;
   if (!options.preset.empty()) {
     const auto& preset = scoresde::nn::preset(options.preset);
-    cifar10::visit_sde(preset, [&](const auto& sde) {
+    cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
       configuration = cifar10::checkpoint_configuration(
-          preset, sde, cifar10::training_configuration(preset, 42));
+          preset, sde, cifar10::training_configuration(preset, loss, 42));
     });
   }
   if (!options.config.empty())
