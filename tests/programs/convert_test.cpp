@@ -111,7 +111,7 @@ TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back to the bit") {
   CHECK(compared == 553);
 }
 
-TEST_CASE("--model and --ema keep one set of weights") {
+TEST_CASE("the options --model and --ema keep one set of weights") {
   const TemporaryFolder folder;
   const std::string settings = tiny_settings(folder);
   for (const char* input : {"tiny.pth", "tiny_legacy.pth"}) {
@@ -143,7 +143,7 @@ TEST_CASE("diffusers' folder goes to weights and back to the bit") {
   CHECK(text_of(weights) == text_of(folder / "same.safetensors"));
 }
 
-TEST_CASE("--list prints every tensor of any file") {
+TEST_CASE("the option --list prints every tensor of any file") {
   const Outcome torch = require_success({"--list", (files / "tiny.pth").string()});
   CHECK(torch.says("model/module.all_modules.3.weight  F32  (4, 3, 3, 3)"));
   CHECK(torch.says("ema/shadow_params/0  F32"));
