@@ -11,9 +11,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/kernels/bfloat16.hpp>
+#include <scoresde/cuda/kernels/device_draw.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -107,5 +109,35 @@ void arrange_weights(const Context& context, const nn::Convolution& op, std::siz
                      const float* weights, T* arranged);
 void add_weight_gradient(const Context& context, const nn::Convolution& op, std::size_t pad,
                          const float* arranged, float* gradient);
+
+/// probabilities ← softmax(scale·scores) of each of `rows` rows. Scores are float, or T and then
+/// perhaps the same memory.
+template <class T, class Score>
+void softmax(const Context& context, std::size_t rows, std::size_t length, double scale,
+             const Score* scores, T* probabilities);
+/// ds ← scale·p ∘ (dp − Σ p·dp) of each row; dp likewise.
+template <class T, class Score>
+void softmax_backward(const Context& context, std::size_t rows, std::size_t length, double scale,
+                      const T* probabilities, const Score* dp, T* ds);
+
+/// Rows of `width` values for each of `samples` labels or classes, which lie on the device.
+template <class T>
+void positional_embedding(const Context& context, std::size_t samples, std::size_t width,
+                          const double* labels, T* y);
+template <class T>
+void fourier_embedding(const Context& context, std::size_t samples, std::size_t width,
+                       const double* labels, const float* frequencies, T* y);
+template <class T>
+void class_embedding(const Context& context, std::size_t samples, std::size_t width,
+                     const std::uint32_t* classes, const float* table, T* y);
+template <class T>
+void class_embedding_backward(const Context& context, std::size_t samples, std::size_t width,
+                              const std::uint32_t* classes, const T* dy, float* dtable);
+
+/// y ← or += x/(1 − rate) where the mask keeps it, else 0: its own gradient. The mask is that of
+/// every backend.
+template <class T>
+void dropout(const Context& context, nn::View<const T> x, double rate, const DeviceDraw& draw,
+             nn::Gradient<T> y);
 
 }  // namespace scoresde::cuda
