@@ -73,8 +73,7 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
     const cuda::QuadShape quads{static_cast<unsigned>(n), static_cast<unsigned>(shape.dim)};
     emulate(cuda::Perturb{quads, mean.data(), std.data(), {draw}, x0.data(), x.data()}, schedule);
     CHECK(x == std::vector<float>(work.perturbed().data(), work.perturbed().data() + size));
-    emulate(cuda::DenoisingResidual{samples,
-                                    dim,
+    emulate(cuda::DenoisingResidual{quads,
                                     state.data(),
                                     factor.data(),
                                     weight.data(),

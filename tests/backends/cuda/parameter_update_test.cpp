@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <scoresde/cuda/kernels/parameter_update.hpp>
-#include <scoresde/cuda/training_kernels.hpp>
 #include <scoresde/train/adam.hpp>
 #include <scoresde/train/ema.hpp>
 #include <scoresde/train/gradient_norm.hpp>
