@@ -38,7 +38,9 @@ endif()
 # The kernels by themselves and the backend over the host's device, with every access to memory checked.
 add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_test.cpp
                                    backends/cuda/step_kernels_test.cpp
-                                   backends/cuda/device/device_state_test.cpp ${main})
+                                   backends/cuda/device/device_state_test.cpp
+                                   backends/cuda/device/network_kernels_test.cpp
+                                   backends/cuda/device/training_kernels_test.cpp ${main})
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
