@@ -48,11 +48,11 @@ if(TARGET scoresde_cuda AND Python3_FOUND AND SCORESDE_CXXFILT)
   add_test(NAME "backends/cuda: registers, stack and spills of every kernel"
            COMMAND ${Python3_EXECUTABLE} -B ${folder}/kernel_limits.py ${folder}/kernel_limits.txt
                    ${PROJECT_BINARY_DIR}/backends/cuda ${SCORESDE_CXXFILT})
-  add_test(NAME "backends/cuda: the step update moves 16 bytes at a time"
-           COMMAND ${Python3_EXECUTABLE} -B ${folder}/wide_moves.py ${CMAKE_CUDA_COMPILER} ${library}/src/assign.cu
+  add_test(NAME "backends/cuda: the PTX of the step update"
+           COMMAND ${Python3_EXECUTABLE} -B ${folder}/update_ptx.py ${CMAKE_CUDA_COMPILER} ${library}/src/assign.cu
                    ${PROJECT_SOURCE_DIR}/include ${library}/include)
   set_tests_properties("backends/cuda: registers, stack and spills of every kernel"
-                       "backends/cuda: the step update moves 16 bytes at a time" PROPERTIES LABELS "quick;emulated" TIMEOUT 120)
+                       "backends/cuda: the PTX of the step update" PROPERTIES LABELS "quick;emulated" TIMEOUT 120)
 elseif(TARGET scoresde_cuda)
   message(STATUS "the registers of CUDA kernels are not checked: they need python3 and c++filt")
 endif()
