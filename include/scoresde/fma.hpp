@@ -38,6 +38,26 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE double fma(double a, double b, doubl
 #endif
 }
 
+/// a·b, rounded by itself: no compiler contracts it with a sum that it goes into. For kernels; the
+/// host's loops store their products, or hand them to fma, which does as well.
+SCORESDE_HOST_DEVICE inline float rounded_product(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fmul_rn(a, b);
+#else
+  const volatile float product = a * b;
+  return product;
+#endif
+}
+
+SCORESDE_HOST_DEVICE inline double rounded_product(double a, double b) {
+#if defined(__CUDA_ARCH__)
+  return __dmul_rn(a, b);
+#else
+  const volatile double product = a * b;
+  return product;
+#endif
+}
+
 /// body(), with all that it calls inlined: a call left in a loop keeps it from being vectorised. It
 /// is not inlined itself, for that would come before and undo it.
 template <class Body>

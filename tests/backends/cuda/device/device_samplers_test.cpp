@@ -135,6 +135,37 @@ TEST_CASE("Langevin steps sized on the device are the host's, with either scope 
     CHECK(found.data()[i] == Approx(x.data()[i]).epsilon(1e-12).margin(1e-12));
 }
 
+namespace {
+
+/// A corrector of a user's own: its rule is compiled for the host alone.
+struct HalfLangevin {
+  int steps = 1;
+  NormScope norm_scope = NormScope::per_sample;
+  static constexpr bool needs_norms = true;
+  struct Rule {
+    [[nodiscard]] StepCoefficients operator()(Norms norms) const {
+      const double epsilon = 0.01 * norms.noise / norms.score;
+      return {1, epsilon, std::sqrt(epsilon)};
+    }
+  };
+  template <Sde S>
+  [[nodiscard]] Rule rule(const S&, double) const {
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a corrector's rule that no device knows is asked on the host") {
+  const VpSde sde;
+  for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean}) {
+    const PredictorCorrector sampler{sde, Ancestral{}, HalfLangevin{.norm_scope = scope},
+                                     uniform_grid(sde, 4)};
+    const auto runs = run_both<double>({3, 70}, sampler, IsotropicScore<VpSde>{sde}, noise);
+    CHECK(largest_difference(runs) < 1e-12);
+  }
+}
+
 TEST_CASE("a score without direction gives no Langevin step on the device either") {
   struct ZeroScore {
     void evaluate(const DeviceState<float>&, double, DeviceState<float>& output) {

@@ -78,7 +78,8 @@ struct AssignKernel {
     T c;
     if (!number(count, sample, noise, c)) return;
     const Quad<float> z = normal_quad(draw.get(), sample, quad);
-    for (unsigned e = 0; e < 4; ++e) sum.value[e] = c * static_cast<T>(z.value[e]);
+    for (unsigned e = 0; e < 4; ++e)
+      sum.value[e] = detail::rounded_product(c, static_cast<T>(z.value[e]));
   }
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A sum of draws in one pass: the increment of a Brownian tree.
 ///
-///   out ← c₁·z₁,   out ← fma(1, out, cᵢ·zᵢ) for i = 2, 3, …
+///   out ← c₁·z₁,   out ← out + cᵢ·zᵢ for i = 2, 3, …, every product and every sum rounded
 ///
 /// The roundings are those of one assign after the other, so the bits are too; but nothing is read
 /// and out is written once.
@@ -40,8 +40,9 @@ struct DrawSumKernel {
       const bool drawn = coefficient[d] != 0;
       const auto c = static_cast<T>(coefficient[d]);
       for (unsigned e = 0; e < 4; ++e) {
-        const T term = drawn ? c * static_cast<T>(z.value[e]) : T(0);
-        sum.value[e] = d == 0 ? term : detail::fma(T(1), sum.value[e], term);
+        const T product = detail::rounded_product(c, static_cast<T>(z.value[e]));
+        const T term = drawn ? product : T(0);
+        sum.value[e] = d == 0 ? term : sum.value[e] + term;
       }
     }
     store_quad(out, shape, sample, quad, sum);
