@@ -37,6 +37,7 @@ class Snapshot {
              std::uint64_t seed) {
     using State = scoresde::HostState<typename Ops::Scalar>;
     scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde());
+    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
     State x({pictures, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});

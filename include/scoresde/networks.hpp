@@ -27,6 +27,7 @@
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/ops.hpp>
 #include <scoresde/nn/parameters.hpp>
+#include <scoresde/nn/prepared_weights.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>

@@ -19,6 +19,7 @@
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/prepared_weights.hpp>
 
 namespace scoresde::nn {
 
@@ -90,8 +91,10 @@ template <NetworkOps Ops>
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
                                           const Ops& ops = Ops()) {
-  const std::size_t planned = ActivationPlan(graph, batch, mode).size();
-  return (planned + detail::scratch_size(graph, batch, ops)) * sizeof(typename Ops::Scalar);
+  const std::size_t planned = ActivationPlan(graph, batch, mode, ops).size();
+  const std::size_t prepared = PreparedWeights(graph, mode, ops).size();
+  return (planned + prepared + detail::scratch_size(graph, batch, ops)) *
+         sizeof(typename Ops::Scalar);
 }
 
 /// Plans and allocates when made, and never afterwards. Not for two threads at once: the workspace
@@ -105,10 +108,11 @@ class Network {
   Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = Ops())
       : graph_(graph),
         ops_(std::move(ops)),
-        plan_(graph_, batch, mode),
+        plan_(graph_, batch, mode, ops_),
+        prepared_(graph_, mode, ops_),
         batch_(batch),
         scratch_(detail::scratch_size(graph_, batch, ops_)),
-        workspace_(ops_.allocate(plan_.size() + scratch_)),
+        workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
         levels_(detail::division_by_sigma(graph_)),
         factors_(levels_ ? batch : 0),
         class_count_(detail::embedded_classes(graph_)),
@@ -127,6 +131,16 @@ class Network {
 
   /// Classes that the network may be told; 0 where it is told none.
   [[nodiscard]] std::size_t classes() const { return class_count_; }
+
+  /// Says that these parameters stay as they are, until thaw() or another freeze(): their weights
+  /// are prepared here, and no longer in every pass that is given the same memory. On small batches
+  /// that is much of a pass. Throws Error when their size is not what the network asks for.
+  void freeze(std::span<const Scalar> parameters) {
+    check("parameters", parameters.size(), graph_.parameters().size());
+    prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    frozen_ = parameters.data();
+  }
+  void thaw() { frozen_ = nullptr; }
 
   /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may
   /// not overlap. `dropout` names the masks in training mode; other modes drop nothing. `classes`
@@ -148,6 +162,10 @@ class Network {
     dropout_ = dropout;
     if (levels_)
       for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
+    if (frozen_ != parameters.data()) {
+      thaw();
+      prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    }
     const auto run = make_run(parameters, n);
     detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
     samples_ = differentiates(plan_.mode()) ? n : 0;
@@ -188,12 +206,15 @@ class Network {
     std::fill_n(classes_.begin(), n, no_class);
     std::copy(classes.begin(), classes.end(), classes_.begin());
   }
+  [[nodiscard]] Scalar* prepared_memory() { return workspace_.data() + plan_.size(); }
   [[nodiscard]] detail::Run<Ops> make_run(std::span<const Scalar> parameters, std::size_t n) {
     return {.ops = ops_,
             .graph = graph_,
             .plan = plan_,
+            .prepared = prepared_,
             .workspace = workspace_.data(),
-            .scratch = std::span<Scalar>(workspace_.data() + plan_.size(), scratch_),
+            .prepared_memory = prepared_memory(),
+            .scratch = std::span<Scalar>(prepared_memory() + prepared_.size(), scratch_),
             .parameters = parameters.data(),
             .n = n,
             .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
@@ -203,6 +224,7 @@ class Network {
   Graph graph_;
   Ops ops_;
   ActivationPlan plan_;
+  PreparedWeights prepared_;
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
   std::optional<node::DivideBySigma> levels_;
@@ -210,7 +232,8 @@ class Network {
   std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
   bool needs_sigma_;
-  std::size_t samples_ = 0;  // of the forward that a backward may follow
+  const Scalar* frozen_ = nullptr;  // the parameters that are prepared and stay
+  std::size_t samples_ = 0;         // of the forward that a backward may follow
   NoiseDraw dropout_{};
 };
 

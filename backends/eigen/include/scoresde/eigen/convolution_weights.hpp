@@ -151,6 +151,7 @@ template <class T>
 void reduce_weight_gradient(const nn::Convolution& op, const Window& w, const T* partial,
                             std::size_t parts, std::size_t part_size, std::size_t threads, T* dw) {
   const WeightOrder at = weight_order(op);
+  const T scale = static_cast<T>(op.scale);
   for_each_range(threads, w.channels, 1 + 16384 / (w.outputs * w.taps() + 1),
                  [&](std::size_t begin, std::size_t end) {
                    for (std::size_t o = 0; o < w.outputs; ++o) {
@@ -162,7 +163,7 @@ void reduce_weight_gradient(const nn::Convolution& op, const Window& w, const T*
                          T sum = 0;
                          for (std::size_t part = 0; part < parts; ++part)
                            sum += from[part * part_size];
-                         dw[at(o, c, tap)] += sum;
+                         dw[at(o, c, tap)] += scale * sum;
                        }
                    }
                  });
@@ -200,15 +201,15 @@ void convolution_weight_gradient(const nn::Convolution& op, nn::View<const T> x,
   reduce_weight_gradient(op, w, partial, parts, part_size, threads, dw);
 }
 
-/// dbias[c] += Σ_n Σ_pixels dy, dchannel_bias[n, c] = Σ_pixels dy; either may be null. `sums` holds
-/// n·c values.
+/// dbias[c] += scale·Σ_n Σ_pixels dy, dchannel_bias[n, c] = scale·Σ_pixels dy; either may be null.
+/// `sums` holds n·c values.
 template <class T>
-void convolution_bias_gradient(nn::View<const T> dy, T* dbias, nn::Gradient<T> dchannel_bias,
-                               std::size_t threads, T* sums) {
+void convolution_bias_gradient(nn::View<const T> dy, T scale, T* dbias,
+                               nn::Gradient<T> dchannel_bias, std::size_t threads, T* sums) {
   if (dbias == nullptr && dchannel_bias.data == nullptr) return;
   const std::size_t planes = dy.shape.n * dy.shape.c, pixels = dy.shape.pixels();
   for_each_range(threads, planes, 1 + 32768 / pixels, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) sums[i] = sum(pixels, dy.data + i * pixels);
+    for (std::size_t i = begin; i < end; ++i) sums[i] = scale * sum(pixels, dy.data + i * pixels);
   });
   for (std::size_t i = 0; i < planes; ++i) {
     if (dbias != nullptr) dbias[i % dy.shape.c] += sums[i];

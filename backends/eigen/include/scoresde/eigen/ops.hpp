@@ -38,17 +38,42 @@ class Ops {
   using In = nn::View<const T>;
   using Out = nn::View<T>;
   using Gradient = nn::Gradient<T>;
+  using Weights = nn::LayerWeights<T>;
   using Scratch = std::span<T>;
 
  public:
   using Scalar = T;
+  using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
+  static constexpr bool doors_in_place = true;
 
   /// `threads` = 0 uses as many as OpenMP would.
   explicit Ops(std::size_t threads = 0) : threads_(detail::thread_count(threads)) {}
 
   [[nodiscard]] std::size_t threads() const { return threads_; }
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(count, T(0)); }
+
+  [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) { return shape.size(); }
+  void enter(const T* x, Out to) const {
+    map(
+        {to.data, false}, to.shape, [](Lanes v) { return v; }, x);
+  }
+  void leave(In y, T* to) const { enter(y.data, {to, y.shape}); }
+
+  /// Inference keeps packed weights; training packs them as they change, which takes no memory.
+  [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op,
+                                                      nn::Mode mode) const {
+    if (nn::differentiates(mode)) return 0;
+    return detail::packed_size<T>(op.out_channels, op.weight_size() / op.out_channels);
+  }
+  void prepare_convolution(const nn::Convolution& op, const T* weights, T* prepared) const {
+    detail::pack_weights(op, weights, prepared, false, threads_);
+  }
+  [[nodiscard]] std::size_t dense_prepared_size(const nn::Shape&, const nn::Shape&,
+                                                nn::Mode) const {
+    return 0;
+  }
+  void prepare_dense(const nn::Shape&, const nn::Shape&, const T*, T*) const {}
 
   /// Scratch in elements; `x` is the shape of the input with the largest batch.
   [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op,
@@ -58,30 +83,33 @@ class Ops {
                      detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
                      detail::weight_gradient_scratch<T>(forward, threads_), x.n * op.out_channels});
   }
-  void convolution(const nn::Convolution& op, In x, const T* weights, const T* bias,
-                   const T* channel_bias, Out y, Scratch scratch) const {
-    detail::convolution_forward<T>(op, x, weights, {bias, channel_bias}, y.data, threads_,
-                                   scratch.data());
+  void convolution(const nn::Convolution& op, In x, Weights weights,
+                   const nn::ConvolutionTerms<T>& add, Out y, Scratch scratch) const {
+    detail::convolution_forward<T>(
+        op, x, weights, {add.bias, add.channel_bias, add.residual, static_cast<T>(op.scale)},
+        y.data, threads_, scratch.data());
   }
-  void convolution_backward(const nn::Convolution& op, In x, const T* weights, In dy, Gradient dx,
-                            T* dweights, T* dbias, Gradient dchannel_bias, Scratch scratch) const {
-    detail::convolution_bias_gradient<T>(dy, dbias, dchannel_bias, threads_, scratch.data());
-    if (dweights != nullptr)
-      detail::convolution_weight_gradient<T>(op, x, dy.data, dweights, threads_, scratch.data());
-    if (dx.data != nullptr)
-      detail::convolution_input_gradient<T>(op, x.shape, weights, dy.data, dx, threads_,
+  void convolution_backward(const nn::Convolution& op, In x, Weights weights, In dy,
+                            const nn::ConvolutionGradients<T>& to, Scratch scratch) const {
+    detail::convolution_bias_gradient<T>(dy, static_cast<T>(op.scale), to.bias, to.channel_bias,
+                                         threads_, scratch.data());
+    if (to.weights != nullptr)
+      detail::convolution_weight_gradient<T>(op, x, dy.data, to.weights, threads_, scratch.data());
+    if (to.x.data != nullptr)
+      detail::convolution_input_gradient<T>(op, x.shape, weights.values, dy.data, to.x, threads_,
                                             scratch.data());
+    affine_backward(dy, op.scale, to.residual);
   }
 
   [[nodiscard]] std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y) const {
     return detail::dense_scratch<T>(x, y, threads_);
   }
-  void dense(In x, const T* weights, const T* bias, Out y, Scratch scratch) const {
-    detail::dense_forward<T>(x, weights, bias, y, threads_, scratch.data());
+  void dense(In x, Weights weights, const T* bias, Out y, Scratch scratch) const {
+    detail::dense_forward<T>(x, weights.values, bias, y, threads_, scratch.data());
   }
-  void dense_backward(In x, const T* weights, In dy, Gradient dx, T* dweights, T* dbias,
+  void dense_backward(In x, Weights weights, In dy, Gradient dx, T* dweights, T* dbias,
                       Scratch scratch) const {
-    detail::dense_backward<T>(x, weights, dy, dx, dweights, dbias, threads_, scratch.data());
+    detail::dense_backward<T>(x, weights.values, dy, dx, dweights, dbias, threads_, scratch.data());
   }
 
   [[nodiscard]] std::size_t group_norm_scratch(const nn::GroupNorm& norm,
