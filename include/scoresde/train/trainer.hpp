@@ -4,7 +4,8 @@
 ///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
-/// (seed, step, place in the batch), so a resumed run continues bit for bit on as many threads.
+/// (seed, step, place in the batch), so a resumed run continues bit for bit; on the CPU with any
+/// number of threads.
 #pragma once
 
 #include <algorithm>

@@ -3,9 +3,8 @@
 ///
 /// In double they are the reference that other backends are compared with, in float a fast network.
 /// Activations are (N, C, H, W) without gaps. The threads are those of OpenMP where the compiler
-/// has it. The same inputs and the same number of threads give the same bits. Forward operations,
-/// and gradients of activations, do not depend on the number of threads at all; gradients of
-/// weights do, by rounding. No operation allocates memory: all of it is the caller's scratch.
+/// has it; results have the same bits with any number of them, forward and backward. No operation
+/// allocates memory: all of it is the caller's scratch.
 #pragma once
 
 #include <algorithm>
@@ -81,7 +80,8 @@ class Ops {
     const detail::Window forward = detail::forward_window(op, x);
     return std::max({detail::correlate_scratch<T>(forward, threads_),
                      detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
-                     detail::weight_gradient_scratch<T>(forward, threads_), x.n * op.out_channels});
+                     detail::weight_gradient_scratch<T>(forward, x.n, threads_),
+                     x.n * op.out_channels});
   }
   void convolution(const nn::Convolution& op, In x, Weights weights,
                    const nn::ConvolutionTerms<T>& add, Out y, Scratch scratch) const {
