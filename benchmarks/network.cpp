@@ -86,7 +86,7 @@ struct Case {
 void convolution_forward(benchmark::State& state) {
   Case c(state);
   for ([[maybe_unused]] auto _ : state)
-    c.ops.convolution(c.op, c.input(), {c.w.data()}, {.bias = c.bias.data()},
+    c.ops.convolution(c.op, c.input(), {c.w.data(), c.bias.data()}, {},
                       {c.y.data(), c.op.output(c.shape)}, c.scratch);
   c.report(state);
 }

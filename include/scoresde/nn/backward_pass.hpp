@@ -74,13 +74,13 @@ class BackwardPass {
         .x = dx(node),
         .weights = parameter_gradient(op.weights.weight),
         .bias = parameter_gradient(op.weights.bias),
-        .channel_bias = op.channel_bias ? dx(node, 1) : Gradient<A>{},
-        .residual = op.residual ? dx(node, op.residual_slot()) : Gradient<A>{}};
-    run_.ops.convolution_backward(op.shape, in(node), run_.weights(node_, op.weights), dy(node), to,
+        .channel_bias = op.shape.channel_bias ? dx(node, 1) : Gradient<A>{},
+        .residual = op.shape.residual ? dx(node, op.residual_slot()) : Gradient<A>{}};
+    run_.ops.convolution_backward(op.shape, in(node), run_.layer(node_, op.weights), dy(node), to,
                                   run_.scratch);
   }
   void execute(const Node& node, const node::Dense& op) {
-    run_.ops.dense_backward(in(node), run_.weights(node_, op.weights), dy(node), dx(node),
+    run_.ops.dense_backward(in(node), run_.layer(node_, op.weights), dy(node), dx(node),
                             parameter_gradient(op.weights.weight),
                             parameter_gradient(op.weights.bias), run_.scratch);
   }
@@ -97,7 +97,7 @@ class BackwardPass {
   void execute(const Node&, const node::FourierEmbedding&) {}
   void execute(const Node& node, const node::ClassEmbedding& op) {
     if (T* table = parameter_gradient(op.weights.weight); table != nullptr)
-      run_.ops.class_embedding_backward(run_.classes, dy(node), table);
+      run_.ops.class_embedding_backward(run_.told.classes, dy(node), table);
   }
   void execute(const Node& node, const node::Activation& op) {
     run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
@@ -106,7 +106,7 @@ class BackwardPass {
     run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples_backward(dy(node), run_.factors, dx(node));
+    run_.ops.scale_samples_backward(dy(node), run_.told.factors, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));

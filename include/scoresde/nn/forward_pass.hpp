@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <variant>
@@ -39,9 +38,8 @@ struct Run {
   const T* prepared_memory;
   std::span<T> scratch;
   const T* parameters;
-  std::size_t n;                           ///< samples of this run
-  std::span<const double> factors;         ///< 1/σ(label) of each, where the graph divides by σ
-  std::span<const std::uint32_t> classes;  ///< of each, where the graph embeds them
+  std::size_t n;  ///< samples of this run
+  Told told;
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -52,8 +50,10 @@ struct Run {
     if (index == Weights::none) return nullptr;
     return parameters + graph.parameters()[index].offset;
   }
-  [[nodiscard]] LayerWeights<T> weights(std::size_t node, const Weights& w) const {
-    return {parameter(w.weight), prepared.of(node, prepared_memory)};
+  [[nodiscard]] LayerParameters<T> layer(std::size_t node, const Weights& w) const {
+    LayerParameters<T> found = PreparedWeights::layer(graph, w, parameters);
+    found.prepared = prepared.of(node, prepared_memory);
+    return found;
   }
   [[nodiscard]] View<A> activation(Tensor t) const {
     return {feature_maps(workspace + plan.activation(t)), shape(t)};
@@ -80,8 +80,8 @@ class ForwardPass {
 
  public:
   /// `x` and `y` are the images at the doors; dropout derives its masks from `draw`.
-  ForwardPass(const Run<Ops>& run, const T* x, T* y, std::span<const double> labels, NoiseDraw draw)
-      : run_(run), x_(x), y_(y), labels_(labels), draw_(draw) {}
+  ForwardPass(const Run<Ops>& run, const T* x, T* y, NoiseDraw draw)
+      : run_(run), x_(x), y_(y), draw_(draw) {}
 
   void operator()() {
     const auto& nodes = run_.graph.nodes();
@@ -113,19 +113,17 @@ class ForwardPass {
   }
 
   void execute(const Node& node, const node::PositionalEmbedding&) {
-    run_.ops.positional_embedding(labels_, out(node));
+    run_.ops.positional_embedding(run_.told.labels, out(node));
   }
   void execute(const Node& node, const node::Convolution& op) {
-    const ConvolutionTerms<T, A> terms{
-        .bias = run_.parameter(op.weights.bias),
-        .channel_bias = op.channel_bias ? in(node, 1).data : nullptr,
-        .residual = op.residual ? in(node, op.residual_slot()).data : nullptr};
-    run_.ops.convolution(op.shape, in(node), run_.weights(node_, op.weights), terms, out(node),
+    const ConvolutionTerms<A> terms{
+        .channel_bias = op.shape.channel_bias ? in(node, 1).data : nullptr,
+        .residual = op.shape.residual ? in(node, op.residual_slot()).data : nullptr};
+    run_.ops.convolution(op.shape, in(node), run_.layer(node_, op.weights), terms, out(node),
                          run_.scratch);
   }
   void execute(const Node& node, const node::Dense& op) {
-    run_.ops.dense(in(node), run_.weights(node_, op.weights), run_.parameter(op.weights.bias),
-                   out(node), run_.scratch);
+    run_.ops.dense(in(node), run_.layer(node_, op.weights), out(node), run_.scratch);
   }
   void execute(const Node& node, const node::GroupNorm& op) {
     run_.ops.group_norm(op.norm, in(node), run_.parameter(op.weights.weight),
@@ -143,13 +141,13 @@ class ForwardPass {
     run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
   }
   void execute(const Node& node, const node::FourierEmbedding& op) {
-    run_.ops.fourier_embedding(labels_, run_.parameter(op.weights.weight), out(node));
+    run_.ops.fourier_embedding(run_.told.labels, run_.parameter(op.weights.weight), out(node));
   }
   void execute(const Node& node, const node::ClassEmbedding& op) {
-    run_.ops.class_embedding(run_.classes, run_.parameter(op.weights.weight), out(node));
+    run_.ops.class_embedding(run_.told.classes, run_.parameter(op.weights.weight), out(node));
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples(in(node), run_.factors, out(node));
+    run_.ops.scale_samples(in(node), run_.told.factors, out(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
@@ -173,7 +171,6 @@ class ForwardPass {
   const Run<Ops>& run_;
   const T* x_;
   T* y_;
-  std::span<const double> labels_;
   NoiseDraw draw_;
   std::size_t node_ = 0;
 };

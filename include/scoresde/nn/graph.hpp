@@ -38,8 +38,7 @@ struct PositionalEmbedding {};
 struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
   nn::Convolution shape;
   Weights weights;
-  bool channel_bias = false, residual = false;  ///< which of these there are
-  [[nodiscard]] std::size_t residual_slot() const { return channel_bias ? 2 : 1; }
+  [[nodiscard]] std::size_t residual_slot() const { return shape.channel_bias ? 2 : 1; }
 };
 struct Dense {
   Weights weights;
@@ -185,8 +184,16 @@ class Graph {
     for (const std::size_t extent : {in.h, in.w})
       detail::require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
                       spec.kernel, " does not fit an image of ", in.h, "×", in.w);
-    const nn::Convolution conv{in.c,  spec.out_channels, spec.kernel, spec.stride, before,
-                               after, spec.input_major,  joined.scale};
+    const nn::Convolution conv{.in_channels = in.c,
+                               .out_channels = spec.out_channels,
+                               .kernel = spec.kernel,
+                               .stride = spec.stride,
+                               .pad_before = before,
+                               .pad_after = after,
+                               .input_major = spec.input_major,
+                               .channel_bias = joined.channel_bias.has_value(),
+                               .residual = joined.residual.has_value(),
+                               .scale = joined.scale};
     const Shape out = conv.output(in);
     std::vector<Tensor> inputs{x};
     if (joined.channel_bias) {
@@ -201,9 +208,7 @@ class Graph {
       require_equal(shape(*joined.residual), out, spec.name.c_str());
       inputs.push_back(*joined.residual);
     }
-    return append(node::Convolution{conv, convolution_weights(x, spec),
-                                    joined.channel_bias.has_value(), joined.residual.has_value()},
-                  std::move(inputs), out);
+    return append(node::Convolution{conv, convolution_weights(x, spec)}, std::move(inputs), out);
   }
 
   Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {

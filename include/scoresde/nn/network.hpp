@@ -117,6 +117,7 @@ class Network {
         factors_(levels_ ? batch : 0),
         class_count_(detail::embedded_classes(graph_)),
         classes_(class_count_ > 0 ? batch : 0),
+        told_memory_(ops_.make_told(batch)),
         needs_sigma_(detail::embeds_sigma(graph_)) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
@@ -159,15 +160,29 @@ class Network {
       detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
                       label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
     take_classes(classes, n);
-    dropout_ = dropout;
     if (levels_)
       for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
+    told_ = told_memory_.place(
+        {.labels = labels,
+         .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
+         .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
+    forward_told(parameters, x.data(), told_, y.data(), dropout);
+  }
+
+  /// The same where the samples' labels lie in the backend's memory already, with what belongs to
+  /// them, and x and y there for as many. Nothing is checked, nothing is brought to the backend or
+  /// from it.
+  void forward_told(std::span<const Scalar> parameters, const Scalar* x, const Told& told,
+                    Scalar* y, NoiseDraw dropout = {}) {
+    const std::size_t n = told.labels.size();
+    dropout_ = dropout;
+    told_ = told;
     if (frozen_ != parameters.data()) {
       thaw();
       prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
     }
     const auto run = make_run(parameters, n);
-    detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
+    detail::ForwardPass<Ops>(run, x, y, dropout)();
     samples_ = differentiates(plan_.mode()) ? n : 0;
   }
 
@@ -217,8 +232,7 @@ class Network {
             .scratch = std::span<Scalar>(prepared_memory() + prepared_.size(), scratch_),
             .parameters = parameters.data(),
             .n = n,
-            .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
-            .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)};
+            .told = told_};
   }
 
   Graph graph_;
@@ -231,6 +245,8 @@ class Network {
   std::vector<double> factors_;
   std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
+  typename Ops::ToldMemory told_memory_;
+  Told told_;  // of the last forward
   bool needs_sigma_;
   const Scalar* frozen_ = nullptr;  // the parameters that are prepared and stay
   std::size_t samples_ = 0;         // of the forward that a backward may follow

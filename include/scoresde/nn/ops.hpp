@@ -47,24 +47,34 @@ enum class Mode { inference, training, differentiation };
 /// Whether a backward pass may follow a forward pass.
 [[nodiscard]] constexpr bool differentiates(Mode mode) { return mode != Mode::inference; }
 
-/// The weights of a layer: as the parameters hold them, and as the backend prepared them (null for
-/// backends and modes that prepare nothing).
+/// The parameters of a layer: weights and bias (may be null) as the flat buffer holds them, and
+/// both as the backend prepared them (null for backends and modes that prepare nothing).
 template <class T>
-struct LayerWeights {
-  const T* values = nullptr;
+struct LayerParameters {
+  const T* weights = nullptr;
+  const T* bias = nullptr;
   const T* prepared = nullptr;
+};
+
+/// What a network is told of each sample: its label, 1/σ(label) where the graph divides by it, its
+/// class where the graph embeds one.
+struct Told {
+  std::span<const double> labels, factors{};
+  std::span<const std::uint32_t> classes{};
 };
 
 /// A k×k convolution (cross-correlation, as in every deep-learning library), with what joins it:
 ///
 ///   y = (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale
 ///
+/// A backend may plan ahead by the shapes and by which terms there are.
 /// Weights are (out, in, k, k); with `input_major` and k = 1 they are (in, out), score_sde's NIN.
 struct Convolution {
   std::size_t in_channels = 0, out_channels = 0;
   std::size_t kernel = 3, stride = 1;
   std::size_t pad_before = 1, pad_after = 1;  ///< zeros above and left, below and right
   bool input_major = false;
+  bool bias = true, channel_bias = false, residual = false;  ///< which terms there are
   double scale = 1;
 
   [[nodiscard]] constexpr std::size_t weight_size() const {
@@ -78,10 +88,9 @@ struct Convolution {
   }
 };
 
-/// The terms beside W ∗ x; each may be null. The residual has y's shape.
-template <class Scalar, class Activation = Scalar>
+/// The terms that are other tensors, null where there are none. The residual has y's shape.
+template <class Activation>
 struct ConvolutionTerms {
-  const Scalar* bias = nullptr;
   const Activation* channel_bias = nullptr;
   const Activation* residual = nullptr;
 };
@@ -140,10 +149,11 @@ template <class Ops>
 concept NetworkOps = requires(
     const Ops& ops, View<const typename Ops::Activation> in, View<typename Ops::Activation> out,
     const typename Ops::Scalar* parameter, typename Ops::Scalar* memory,
-    LayerWeights<typename Ops::Scalar> weights, const typename Ops::Activation* kept,
+    const LayerParameters<typename Ops::Scalar>& layer, const typename Ops::Activation* kept,
     typename Ops::Activation* keep, Gradient<typename Ops::Activation> gradient,
     std::span<typename Ops::Scalar> scratch, const Convolution& convolution,
-    const ConvolutionTerms<typename Ops::Scalar, typename Ops::Activation>& terms,
+    const ConvolutionTerms<typename Ops::Activation>& terms, const Told& told,
+    typename Ops::ToldMemory& told_memory,
     const ConvolutionGradients<typename Ops::Scalar, typename Ops::Activation>& gradients,
     const GroupNorm& norm, std::span<const double> labels, std::span<const std::uint32_t> classes,
     double real, NoiseDraw draw, std::size_t count, Shape shape, Activation function,
@@ -157,22 +167,26 @@ concept NetworkOps = requires(
   ops.enter(parameter, out);  // (N, C, H, W) of Scalars to feature maps
   ops.leave(in, memory);      // and back
 
-  // Weights in the form that the layers read, written when parameters have changed; size 0: none.
+  // Labels, factors and classes of up to `count` samples, from the host's memory to the backend's.
+  { ops.make_told(count) } -> std::same_as<typename Ops::ToldMemory>;
+  { told_memory.place(told) } -> std::same_as<Told>;
+
+  // Parameters in the form that the layers read, written when they have changed; size 0: none.
   { ops.convolution_prepared_size(convolution, mode) } -> std::same_as<std::size_t>;
-  ops.prepare_convolution(convolution, parameter, memory);
+  ops.prepare_convolution(convolution, layer, memory);
   { ops.dense_prepared_size(shape, shape, mode) } -> std::same_as<std::size_t>;
-  ops.prepare_dense(shape, shape, parameter, memory);
+  ops.prepare_dense(shape, shape, layer, memory);
 
   // y ← (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale. Scratch: of x's shape
   { ops.convolution_scratch(convolution, shape) } -> std::same_as<std::size_t>;
-  ops.convolution(convolution, in, weights, terms, out, scratch);
+  ops.convolution(convolution, in, layer, terms, out, scratch);
   // x, W, dy to the gradients
-  ops.convolution_backward(convolution, in, weights, in, gradients, scratch);
+  ops.convolution_backward(convolution, in, layer, in, gradients, scratch);
 
   // y[n] ← W x[n] + bias, W (out, in). Scratch: of x's and y's shapes
   { ops.dense_scratch(shape, shape) } -> std::same_as<std::size_t>;
-  ops.dense(in, weights, parameter, out, scratch);
-  ops.dense_backward(in, weights, in, gradient, memory, memory, scratch);
+  ops.dense(in, layer, out, scratch);
+  ops.dense_backward(in, layer, in, gradient, memory, memory, scratch);
 
   // y ← silu?(γ (x − μ)/√(var + ε) + β); statistics: (μ, 1/√(var + ε)) per sample and group
   { ops.group_norm_scratch(norm, shape) } -> std::same_as<std::size_t>;

@@ -47,15 +47,22 @@ class PreparedWeights {
     for (std::size_t i = 0; i < offsets_.size(); ++i) {
       if (offsets_[i] == none) continue;
       const Node& node = graph.nodes()[i];
-      const auto values = [&](const Weights& w) {
-        return parameters + graph.parameters()[w.weight].offset;
-      };
       if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-        ops.prepare_convolution(op->shape, values(op->weights), of(i, memory));
+        ops.prepare_convolution(op->shape, layer(graph, op->weights, parameters), of(i, memory));
       if (const auto* op = std::get_if<node::Dense>(&node.operation))
         ops.prepare_dense(graph.shape(node.inputs[0]), graph.shape(node.output),
-                          values(op->weights), of(i, memory));
+                          layer(graph, op->weights, parameters), of(i, memory));
     }
+  }
+
+  /// A layer's parameters in the flat buffer.
+  template <class T>
+  [[nodiscard]] static LayerParameters<T> layer(const Graph& graph, const Weights& w,
+                                                const T* parameters) {
+    const auto at = [&](std::size_t index) {
+      return index == Weights::none ? nullptr : parameters + graph.parameters()[index].offset;
+    };
+    return {at(w.weight), at(w.bias)};
   }
 
  private:

@@ -50,7 +50,9 @@ const std::vector<Case> cases = {
 };
 
 template <class T>
-using Terms = nn::ConvolutionTerms<T>;
+struct Terms {
+  const T *bias, *channel_bias, *residual;
+};
 
 /// y by its definition, in double.
 template <class T>
@@ -106,8 +108,8 @@ std::vector<T> forward(const Case& c, const Values<T>& v, std::size_t threads, c
   const eigen::Ops<T> ops(threads);
   GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x));
   std::vector<T> y = not_a_number<T>(c.op.output(c.x).size());
-  ops.convolution(c.op, {v.x.data(), c.x}, {v.w.data(), prepared}, add,
-                  {y.data(), c.op.output(c.x)}, scratch.span());
+  ops.convolution(c.op, {v.x.data(), c.x}, {v.w.data(), add.bias, prepared},
+                  {add.channel_bias, add.residual}, {y.data(), c.op.output(c.x)}, scratch.span());
   REQUIRE(scratch.intact());
   return y;
 }
@@ -117,7 +119,7 @@ template <class T>
 std::vector<T> forward_prepared(const Case& c, const Values<T>& v, const Terms<T>& add) {
   const eigen::Ops<T> ops(2);
   GuardedScratch<T> prepared(ops.convolution_prepared_size(c.op, nn::Mode::inference));
-  ops.prepare_convolution(c.op, v.w.data(), prepared.span().data());
+  ops.prepare_convolution(c.op, {v.w.data()}, prepared.span().data());
   REQUIRE(prepared.intact());
   return forward(c, v, 2, add, prepared.span().data());
 }

@@ -34,7 +34,7 @@ std::vector<T> forward(const Extents& e, const std::vector<T>& x, const std::vec
   const nn::Shape in{e.n, e.in, 1, 1}, out{e.n, e.out, 1, 1};
   GuardedScratch<T> scratch(ops.dense_scratch(in, out));
   std::vector<T> y = not_a_number<T>(out.size());
-  ops.dense({x.data(), in}, {w.data()}, bias, {y.data(), out}, scratch.span());
+  ops.dense({x.data(), in}, {w.data(), bias}, {y.data(), out}, scratch.span());
   REQUIRE(scratch.intact());
   return y;
 }

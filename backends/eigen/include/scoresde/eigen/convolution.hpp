@@ -209,13 +209,13 @@ void correlate(const Window& w, const T* packed, const T* x, const Epilogue<T>& 
 /// unless they come prepared, which is packed.
 template <class T>
 void convolution_forward(const nn::Convolution& op, nn::View<const T> x,
-                         const nn::LayerWeights<T>& weights, const Epilogue<T>& add, T* y,
+                         const nn::LayerParameters<T>& layer, const Epilogue<T>& add, T* y,
                          std::size_t threads, T* scratch) {
   const Window w = forward_window(op, x.shape);
   T* memory = cache_line(scratch);
-  const T* packed = weights.prepared;
+  const T* packed = layer.prepared;
   if (packed == nullptr) {
-    pack_weights(op, weights.values, memory, false, threads);
+    pack_weights(op, layer.weights, memory, false, threads);
     packed = memory;
     memory += packed_size<T>(w);
   }

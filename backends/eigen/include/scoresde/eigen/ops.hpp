@@ -37,7 +37,7 @@ class Ops {
   using In = nn::View<const T>;
   using Out = nn::View<T>;
   using Gradient = nn::Gradient<T>;
-  using Weights = nn::LayerWeights<T>;
+  using Layer = nn::LayerParameters<T>;
   using Scratch = std::span<T>;
 
  public:
@@ -45,6 +45,10 @@ class Ops {
   using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
   static constexpr bool doors_in_place = true;
+  /// What networks are told is read where the host has it.
+  struct ToldMemory {
+    static nn::Told place(const nn::Told& told) { return told; }
+  };
 
   /// `threads` = 0 uses as many as OpenMP would.
   explicit Ops(std::size_t threads = 0) : threads_(detail::thread_count(threads)) {}
@@ -65,14 +69,16 @@ class Ops {
     if (nn::differentiates(mode)) return 0;
     return detail::packed_size<T>(op.out_channels, op.weight_size() / op.out_channels);
   }
-  void prepare_convolution(const nn::Convolution& op, const T* weights, T* prepared) const {
-    detail::pack_weights(op, weights, prepared, false, threads_);
+  void prepare_convolution(const nn::Convolution& op, const Layer& layer, T* prepared) const {
+    detail::pack_weights(op, layer.weights, prepared, false, threads_);
   }
   [[nodiscard]] std::size_t dense_prepared_size(const nn::Shape&, const nn::Shape&,
                                                 nn::Mode) const {
     return 0;
   }
-  void prepare_dense(const nn::Shape&, const nn::Shape&, const T*, T*) const {}
+  void prepare_dense(const nn::Shape&, const nn::Shape&, const Layer&, T*) const {}
+
+  [[nodiscard]] ToldMemory make_told(std::size_t) const { return {}; }
 
   /// Scratch in elements; `x` is the shape of the input with the largest batch.
   [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op,
@@ -83,20 +89,20 @@ class Ops {
                      detail::weight_gradient_scratch<T>(forward, x.n, threads_),
                      x.n * op.out_channels});
   }
-  void convolution(const nn::Convolution& op, In x, Weights weights,
+  void convolution(const nn::Convolution& op, In x, const Layer& layer,
                    const nn::ConvolutionTerms<T>& add, Out y, Scratch scratch) const {
     detail::convolution_forward<T>(
-        op, x, weights, {add.bias, add.channel_bias, add.residual, static_cast<T>(op.scale)},
+        op, x, layer, {layer.bias, add.channel_bias, add.residual, static_cast<T>(op.scale)},
         y.data, threads_, scratch.data());
   }
-  void convolution_backward(const nn::Convolution& op, In x, Weights weights, In dy,
+  void convolution_backward(const nn::Convolution& op, In x, const Layer& layer, In dy,
                             const nn::ConvolutionGradients<T>& to, Scratch scratch) const {
     detail::convolution_bias_gradient<T>(dy, static_cast<T>(op.scale), to.bias, to.channel_bias,
                                          threads_, scratch.data());
     if (to.weights != nullptr)
       detail::convolution_weight_gradient<T>(op, x, dy.data, to.weights, threads_, scratch.data());
     if (to.x.data != nullptr)
-      detail::convolution_input_gradient<T>(op, x.shape, weights.values, dy.data, to.x, threads_,
+      detail::convolution_input_gradient<T>(op, x.shape, layer.weights, dy.data, to.x, threads_,
                                             scratch.data());
     affine_backward(dy, op.scale, to.residual);
   }
@@ -104,12 +110,12 @@ class Ops {
   [[nodiscard]] std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y) const {
     return detail::dense_scratch<T>(x, y, threads_);
   }
-  void dense(In x, Weights weights, const T* bias, Out y, Scratch scratch) const {
-    detail::dense_forward<T>(x, weights.values, bias, y, threads_, scratch.data());
+  void dense(In x, const Layer& layer, Out y, Scratch scratch) const {
+    detail::dense_forward<T>(x, layer.weights, layer.bias, y, threads_, scratch.data());
   }
-  void dense_backward(In x, Weights weights, In dy, Gradient dx, T* dweights, T* dbias,
+  void dense_backward(In x, const Layer& layer, In dy, Gradient dx, T* dweights, T* dbias,
                       Scratch scratch) const {
-    detail::dense_backward<T>(x, weights.values, dy, dx, dweights, dbias, threads_, scratch.data());
+    detail::dense_backward<T>(x, layer.weights, dy, dx, dweights, dbias, threads_, scratch.data());
   }
 
   [[nodiscard]] std::size_t group_norm_scratch(const nn::GroupNorm& norm,
