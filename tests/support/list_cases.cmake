@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden] and [slow] labels.
+# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden], [slow] and [emulated] labels.
 
 # The names of the cases that match `spec`, one a line (Catch2 2 returns their count as exit status).
 function(names_of result spec)
@@ -19,6 +19,7 @@ endfunction()
 names_of(all "*")
 names_of(golden "[golden]")
 names_of(slow "[slow]")
+names_of(emulated "[emulated]")
 
 set(script "")
 while(NOT all STREQUAL "")
@@ -33,10 +34,12 @@ while(NOT all STREQUAL "")
   # Characters that Catch2's test specification reads as syntax.
   string(REGEX REPLACE "([][,\"\\\\])" "\\\\\\1" spec "${case}")
   set(labels "")
-  string(FIND "\n${golden}" "\n${case}\n" at)
-  if(NOT at EQUAL -1)
-    list(APPEND labels golden)
-  endif()
+  foreach(tag golden emulated)
+    string(FIND "\n${${tag}}" "\n${case}\n" at)
+    if(NOT at EQUAL -1)
+      list(APPEND labels ${tag})
+    endif()
+  endforeach()
   string(FIND "\n${slow}" "\n${case}\n" at)
   if(at EQUAL -1)
     list(APPEND labels quick)

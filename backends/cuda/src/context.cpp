@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/// Context: device, stream and memory pool.
+#include <cstdint>
+#include <limits>
+
+#include <scoresde/cuda/context.hpp>
+
+#include "check.hpp"
+
+namespace scoresde::cuda {
+namespace {
+
+std::string version_text(int version) {
+  return detail::text(version / 1000, ".", version % 1000 / 10);
+}
+
+/// The same for every way to have none: no driver, an old one, no device.
+std::string reason(cudaError_t error) {
+  if (error != cudaErrorInsufficientDriver) return error_text(error);
+  int driver = 0;
+  static_cast<void>(cudaDriverGetVersion(&driver));
+  if (driver == 0) return detail::text(error_text(error), " (no driver is installed)");
+  return detail::text(error_text(error), " (the driver knows CUDA ", version_text(driver),
+                      "; this library was built with ", version_text(CUDART_VERSION), ")");
+}
+
+cudaError_t count(int& devices) {
+  devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  static_cast<void>(cudaGetLastError());
+  return error;
+}
+
+}  // namespace
+
+struct Context::Resources {
+  int device = 0;
+  cudaStream_t stream = nullptr;
+  cudaMemPool_t pool = nullptr;
+
+  explicit Resources(int wanted) : device(wanted) {
+    check(cudaSetDevice(device), "selecting device ", device);
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+    try {
+      make_pool();
+    } catch (...) {
+      cudaStreamDestroy(stream);
+      throw;
+    }
+  }
+  Resources(const Resources&) = delete;
+  Resources& operator=(const Resources&) = delete;
+  ~Resources() {
+    cudaStreamSynchronize(stream);
+    cudaMemPoolDestroy(pool);
+    cudaStreamDestroy(stream);
+  }
+
+  void make_pool() {
+    int supported = 0;
+    check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device),
+          "asking for memory pools");
+    detail::require(supported != 0, "CUDA: device ", device,
+                    " has no memory pools; the library needs a driver with cudaMallocAsync");
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location = {cudaMemLocationTypeDevice, device};
+    check(cudaMemPoolCreate(&pool, &properties), "creating a memory pool");
+    // Released memory is kept for the next state: the system call is a thousand times as long.
+    std::uint64_t keep = std::numeric_limits<std::uint64_t>::max();
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep),
+          "setting up a memory pool");
+  }
+};
+
+int device_count() {
+  int devices = 0;
+  return count(devices) == cudaSuccess ? devices : 0;
+}
+
+std::string why_no_device() {
+  int devices = 0;
+  const cudaError_t error = count(devices);
+  if (error != cudaSuccess) return reason(error);
+  return devices > 0 ? "" : reason(cudaErrorNoDevice);
+}
+
+Context::Context(int device) {
+  const std::string why = why_no_device();
+  detail::require(why.empty(), "CUDA: no device can be used: ", why);
+  const int devices = device_count();
+  detail::require(device >= 0 && device < devices, "CUDA: device is ", device,
+                  "; it must lie in [0, ", devices - 1, "]");
+  resources_ = std::make_shared<const Resources>(device);
+}
+
+int Context::device() const { return resources_->device; }
+Stream Context::stream() const { return resources_->stream; }
+
+std::string Context::name() const {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device()), "asking for the properties of a device");
+  return detail::text(static_cast<const char*>(properties.name), ", compute capability ",
+                      properties.major, ".", properties.minor);
+}
+
+void Context::synchronize() const {
+  activate();
+  check(cudaStreamSynchronize(stream()), "work on the device");
+}
+
+void Context::activate() const { check(cudaSetDevice(device()), "selecting device ", device()); }
+
+void* Context::allocate(std::size_t bytes) const {
+  activate();
+  void* memory = nullptr;
+  if (bytes > 0)
+    check(cudaMallocFromPoolAsync(&memory, bytes, resources_->pool, stream()), "allocating ", bytes,
+          " bytes on device ", device());
+  return memory;
+}
+
+void Context::release(void* memory) const noexcept {
+  if (memory != nullptr) cudaFreeAsync(memory, stream());
+}
+
+}  // namespace scoresde::cuda
