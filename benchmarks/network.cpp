@@ -59,7 +59,7 @@ struct Case {
         y(normal(op.output(shape).size(), 4)),
         dx(x),
         dw(w),
-        scratch(ops.allocate(ops.convolution_scratch(op, shape))) {}
+        scratch(ops.allocate(ops.convolution_scratch(op, shape, nn::Mode::training))) {}
 
   [[nodiscard]] nn::View<const float> input() const { return {x.data(), shape}; }
   [[nodiscard]] nn::View<const float> gradient() const { return {y.data(), op.output(shape)}; }

@@ -27,7 +27,8 @@ namespace detail {
 
 /// Scalars of scratch that the largest operation of the graph asks for.
 template <NetworkOps Ops>
-[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, const Ops& ops) {
+[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, Mode mode,
+                                       const Ops& ops) {
   const auto shape = [&](Tensor t) {
     Shape s = graph.shape(t);
     s.n = batch;
@@ -36,7 +37,7 @@ template <NetworkOps Ops>
   std::size_t size = 0;
   for (const Node& node : graph.nodes()) {
     if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0])));
+      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0]), mode));
     if (std::holds_alternative<node::Dense>(node.operation))
       size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
     if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
@@ -93,7 +94,7 @@ template <NetworkOps Ops>
                                           const Ops& ops = Ops()) {
   const std::size_t planned = ActivationPlan(graph, batch, mode, ops).size();
   const std::size_t prepared = PreparedWeights(graph, mode, ops).size();
-  return (planned + prepared + detail::scratch_size(graph, batch, ops)) *
+  return (planned + prepared + detail::scratch_size(graph, batch, mode, ops)) *
          sizeof(typename Ops::Scalar);
 }
 
@@ -111,7 +112,7 @@ class Network {
         plan_(graph_, batch, mode, ops_),
         prepared_(graph_, mode, ops_),
         batch_(batch),
-        scratch_(detail::scratch_size(graph_, batch, ops_)),
+        scratch_(detail::scratch_size(graph_, batch, mode, ops_)),
         workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
         levels_(detail::division_by_sigma(graph_)),
         factors_(levels_ ? batch : 0),
@@ -132,6 +133,14 @@ class Network {
 
   /// Classes that the network may be told; 0 where it is told none.
   [[nodiscard]] std::size_t classes() const { return class_count_; }
+
+  /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that the network
+  /// cannot be told.
+  [[nodiscard]] double output_factor(double label) const {
+    detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
+                    label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
+    return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
+  }
 
   /// Says that these parameters stay as they are, until thaw() or another freeze(): their weights
   /// are prepared here, and no longer in every pass that is given the same memory. On small batches
@@ -156,12 +165,11 @@ class Network {
     check("parameters", parameters.size(), graph_.parameters().size());
     check("x", x.size(), n * input_shape().size());
     check("y", y.size(), n * output_shape().size());
-    for (const double label : labels)
-      detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
-                      label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
     take_classes(classes, n);
-    if (levels_)
-      for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
+    for (std::size_t k = 0; k < n; ++k) {
+      const double factor = output_factor(labels[k]);
+      if (levels_) factors_[k] = factor;
+    }
     told_ = told_memory_.place(
         {.labels = labels,
          .factors = std::span<const double>(factors_).first(levels_ ? n : 0),

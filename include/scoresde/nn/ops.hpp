@@ -178,7 +178,7 @@ concept NetworkOps = requires(
   ops.prepare_dense(shape, shape, layer, memory);
 
   // y ← (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale. Scratch: of x's shape
-  { ops.convolution_scratch(convolution, shape) } -> std::same_as<std::size_t>;
+  { ops.convolution_scratch(convolution, shape, mode) } -> std::same_as<std::size_t>;
   ops.convolution(convolution, in, layer, terms, out, scratch);
   // x, W, dy to the gradients
   ops.convolution_backward(convolution, in, layer, in, gradients, scratch);

@@ -106,7 +106,7 @@ template <class T>
 std::vector<T> forward(const Case& c, const Values<T>& v, std::size_t threads, const Terms<T>& add,
                        const T* prepared = nullptr) {
   const eigen::Ops<T> ops(threads);
-  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x));
+  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
   std::vector<T> y = not_a_number<T>(c.op.output(c.x).size());
   ops.convolution(c.op, {v.x.data(), c.x}, {v.w.data(), add.bias, prepared},
                   {add.channel_bias, add.residual}, {y.data(), c.op.output(c.x)}, scratch.span());
@@ -132,7 +132,7 @@ struct Gradients {
 template <class T>
 Gradients<T> backward(const Case& c, const Values<T>& v, std::size_t threads) {
   const eigen::Ops<T> ops(threads);
-  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x));
+  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
   Gradients<T> g{not_a_number<T>(v.x.size()), std::vector<T>(v.w.size()),
                  std::vector<T>(v.bias.size()), not_a_number<T>(v.channel_bias.size()),
                  not_a_number<T>(v.residual.size())};
@@ -195,7 +195,7 @@ TEST_CASE("convolution gradients go where they are asked to go") {
     const auto v = values_of<double>(c);
     const Gradients<double> g = backward(c, v, 2);
     const eigen::Ops<double> ops(2);
-    GuardedScratch<double> scratch(ops.convolution_scratch(c.op, c.x));
+    GuardedScratch<double> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
     const nn::View<const double> x{v.x.data(), c.x}, dy{v.dy.data(), c.op.output(c.x)};
     const auto run = [&](const nn::ConvolutionGradients<double>& to) {
       ops.convolution_backward(c.op, x, {v.w.data()}, dy, to, scratch.span());

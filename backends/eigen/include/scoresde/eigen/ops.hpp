@@ -81,9 +81,10 @@ class Ops {
   [[nodiscard]] ToldMemory make_told(std::size_t) const { return {}; }
 
   /// Scratch in elements; `x` is the shape of the input with the largest batch.
-  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op,
-                                                const nn::Shape& x) const {
+  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op, const nn::Shape& x,
+                                                nn::Mode mode) const {
     const detail::Window forward = detail::forward_window(op, x);
+    if (!nn::differentiates(mode)) return detail::correlate_scratch<T>(forward, threads_);
     return std::max({detail::correlate_scratch<T>(forward, threads_),
                      detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
                      detail::weight_gradient_scratch<T>(forward, x.n, threads_),
