@@ -83,16 +83,25 @@ def make_step(network, options):
 
 def time_runs(step, options):
     """Seconds of single runs after one that is not counted, at least `runs` of them and so many that they take at least `seconds`."""
-    finish = torch.cuda.synchronize if options.device.startswith("cuda") else contextlib.nullcontext
+    finish = torch.cuda.synchronize if options.device != "cpu" else contextlib.nullcontext
     times = []
     step()
     finish()
     while len(times) < options.runs or sum(times) < options.seconds:
-        begin = time.perf_counter()
-        step()
-        finish()
-        times.append(time.perf_counter() - begin)
+        times.append(timed(lambda: (step(), finish())))
     return times
+
+
+def product_gflops():
+    """GFLOP/s of a product of two float matrices, the best of some: small where PyTorch runs on a BLAS that nobody has optimised."""
+    a, b = torch.randn(2, 512, 512)
+    return max(2e-9 * 512**3 / timed(lambda: a @ b) for _ in range(10))
+
+
+def timed(run):
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
 
 
 def measure(options):
@@ -103,7 +112,9 @@ def measure(options):
     times = time_runs(make_step(network, options), options)
     found = {"what": options.what, "batch": options.batch, "threads": options.threads, "format": options.format, "runs": len(times),
              "least_seconds": min(times), "median_seconds": statistics.median(times), "peak_bytes": peak_bytes(), "import_bytes": before}
-    if options.device.startswith("cuda"):
+    if options.device == "cpu":
+        found |= {"gemm_gflops": product_gflops()}
+    else:
         found |= {"device": torch.cuda.get_device_name(), "device_peak_bytes": torch.cuda.max_memory_allocated()}
     print(json.dumps(found))
 
@@ -122,7 +133,7 @@ def main():
     timing.add_argument("--seconds", type=float, default=1.0, help="to time at least")
     timing.add_argument("--runs", type=int, default=3, help="to time at least")
     timing.add_argument("--seed", type=int, default=1)
-    timing.add_argument("--device", default="cpu")
+    timing.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     timing.add_argument("--dtype", choices=TYPES, default="float32")
     timing.add_argument("--compile", action="store_true", help="torch.compile(mode='max-autotune'), PyTorch 2")
     timing.set_defaults(run=measure)
