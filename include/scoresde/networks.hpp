@@ -37,5 +37,6 @@
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/ema.hpp>
 #include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/trainer.hpp>
 #include <scoresde/train/training_state.hpp>

@@ -45,10 +45,7 @@ struct KarrasLoss {
   /// of that range: no sampler asks for it.
   template <Sde S>
   [[nodiscard]] double time(const S& sde, double z) const {
-    const double log_snr_wanted = -2 * (p_mean + p_std * z);
-    if (log_snr_wanted <= log_snr(sde, sde.t_max())) return sde.t_max();
-    if (log_snr_wanted >= log_snr(sde, sde.t_min())) return sde.t_min();
-    return time_of_log_snr(sde, log_snr_wanted);
+    return nearest_time_of_log_snr(sde, -2 * (p_mean + p_std * z), sde.t_min());
   }
 
   /// times[k] from the normal number of element 0 of sample k.

@@ -5,7 +5,8 @@
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
 /// (seed, step, place in the batch), so a resumed run continues bit for bit; on the CPU with any
-/// number of threads.
+/// number of threads. A network that is told classes learns the score of each, and without a class
+/// at the rate of label_dropout.
 #pragma once
 
 #include <algorithm>
@@ -29,6 +30,7 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
@@ -56,7 +58,8 @@ class Trainer {
   using Scalar = typename Ops::Scalar;
 
   /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
-  /// differentiated at a time. Throws Error on a bad configuration.
+  /// differentiated at a time. Throws Error on a bad configuration, and on label dropout for a
+  /// network that is told no classes.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops ops = Ops())
       : Trainer(graph, std::move(sde), configuration, convention_of(configuration.loss),
@@ -75,6 +78,9 @@ class Trainer {
         model_(network_, state_.parameters, sde_, convention) {
     configuration_.check();
     configuration_.loss.check(sde_);
+    detail::require(configuration_.label_dropout == 0 || network_.classes() > 0,
+                    "training: label_dropout is ", configuration_.label_dropout,
+                    "; the network is told no classes (num_class_embeds is 0)");
     if constexpr (shares_sigma_data)
       detail::require(configuration_.loss.sigma_data == convention.sigma_data,
                       "training: sigma_data is ", configuration_.loss.sigma_data,
@@ -108,11 +114,13 @@ class Trainer {
     state_.step = state.step;
   }
 
-  /// One update from a batch of images (n, C, H, W). A batch beyond the network's is accumulated in
-  /// parts. Throws Error when n is neither at most the network's batch nor a multiple of it, and on
-  /// a loss or gradient that is not finite; the state is then as before.
-  StepReport step(std::span<const Scalar> images) {
+  /// One update from a batch of images (n, C, H, W) and, for a network that is told classes, the
+  /// class of each or nn::no_class. A batch beyond the network's is accumulated in parts. Throws
+  /// Error when n is neither at most the network's batch nor a multiple of it, for classes that are
+  /// not the network's, and on a loss or gradient that is not finite; the state is then as before.
+  StepReport step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples = checked_samples(images.size());
+    tell_classes(classes, samples);
     const std::size_t part = std::min(samples, network_.batch());
     std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
     double loss = 0;
@@ -162,6 +170,20 @@ class Trainer {
     return samples;
   }
 
+  /// The classes of the batch as the network is to be told them.
+  void tell_classes(std::span<const std::uint32_t> classes, std::size_t samples) {
+    const std::size_t wanted = network_.classes() > 0 ? samples : 0;
+    detail::require(classes.size() == wanted, "training: ", classes.size(), " classes for ",
+                    samples, " images; the network is told ", network_.classes(),
+                    " classes, so there must be ", wanted);
+    for (const std::uint32_t c : classes)
+      detail::require(c < network_.classes() || c == nn::no_class, "training: there is no class ",
+                      c, "; there are ", network_.classes(), ", from 0");
+    told_.resize(samples);
+    const TrainingDraws draws{configuration_.seed, state_.step};
+    drop_labels(classes, configuration_.label_dropout, draws.label_dropout(), told_);
+  }
+
   /// Adds the gradient of images first, first + 1, … of a batch; returns their part of its loss.
   double accumulate(std::span<const Scalar> images, std::size_t first, std::size_t samples) {
     const Extents shape{images.size() / dim(), dim()};
@@ -175,6 +197,8 @@ class Trainer {
     const Loss& loss = configuration_.loss;
     loss.draw_times(sde_, draws.time(), work_->times());
     model_.set_dropout(draws.dropout());
+    if (network_.classes() > 0)
+      model_.set_classes(std::span<const std::uint32_t>(told_).subspan(first, shape.samples));
     const double value = loss(sde_, model_, *batch_, draws.noise(), *work_, share);
     model_.backward(work_->output_gradient(), std::span<Scalar>(gradient_));
     return share * value;
@@ -187,6 +211,7 @@ class Trainer {
   std::vector<Scalar> gradient_;
   GradientNorm norm_;
   Model model_;
+  std::vector<std::uint32_t> told_;
   std::optional<Batch> batch_;
   std::optional<LossWorkspace<Batch>> work_;
 };
