@@ -10,8 +10,10 @@
 
 namespace scoresde::cuda {
 
+/// __grid_constant__: arrays among the arguments are indexed where they lie, without a local copy.
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::threads) run_kernel(const Kernel kernel) {
+__global__ void __launch_bounds__(Kernel::threads)
+    run_kernel(const __grid_constant__ Kernel kernel) {
   DeviceBlock block;
   kernel(block);
 }

@@ -22,6 +22,13 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float exponential(float x) {
 #endif
 }
 
+/// e^x − 1 for x ≤ 0: near 0 by its series, so that no digit is lost to the 1.
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float exponential_minus_one(float x) {
+  if (x < -0.125f) return exponential(x) - 1.0f;
+  const float tail = 1.0f + x * (1.0f / 3) * (1.0f + x * 0.25f * (1.0f + x * 0.2f));
+  return x * (1.0f + x * 0.5f * tail);
+}
+
 /// 1/(1 + e^{−x}); both tails are right, as the exponential saturates.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float sigmoid(float x) {
 #if defined(__CUDA_ARCH__)
@@ -45,7 +52,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float activate(nn::Activation functi
     case nn::Activation::swish:
       return silu(x);
     case nn::Activation::elu:
-      return x > 0.0f ? x : expm1f(x);
+      return x > 0.0f ? x : exponential_minus_one(x);
     case nn::Activation::relu:
       return x > 0.0f ? x : 0.0f;
     case nn::Activation::leaky_relu:
