@@ -5,8 +5,9 @@
 ///
 ///   gflop = 2·multiply_adds·batch·10⁻⁹, three times that for a training step
 ///
-/// A training step is what autograd does between zeroed gradients and the optimizer: forward with
-/// the preset's dropout, and the gradient of all parameters.
+/// A forward pass is one of a sampler: of weights that stay. A training step is what autograd does
+/// between zeroed gradients and the optimizer: forward with the preset's dropout, and the gradient
+/// of all parameters.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -89,6 +90,7 @@ class Step {
         y_(v_.size()),
         labels_(labels_of(config_, options.batch)) {
     nn::initialize<float>(network_.parameters(), parameters_, options.seed);
+    if (mode == Mode::inference) network_.freeze(parameters_);  // as a sampler does
   }
 
   /// Moves every trained parameter by 0.03·N(0, 1): as they start, the last convolution of a block
