@@ -15,6 +15,7 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/cublaslt_product.hpp>
@@ -23,6 +24,7 @@
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/op_scratch.hpp>
 #include <scoresde/cuda/precision.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
