@@ -2,6 +2,8 @@
 /// The descriptors that cuBLASLt is given, read back and followed on the CPU: cuBLASLt itself
 /// chooses no algorithm without a device.
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -179,4 +181,21 @@ TEST_CASE("products that are none are refused by name", "[emulated]") {
   CHECK_THROWS_WITH(check_operands(attention_scores(2, 4, 5), {.bias = &products}),
                     Contains("the bias is given, and the product of 4×5 and (4×5)ᵀ, 2 times takes "
                              "none"));
+}
+
+TEST_CASE("a missing cuBLASLt is an error that names it", "[emulated]") {
+  constexpr const char* variable = "SCORESDE_CUBLASLT_LIBRARY";
+  if (std::getenv(variable) == nullptr) {
+    // It stays loaded once it is there, so a process of its own tries this case.
+    const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
+    const std::string command = "SCORESDE_CUBLASLT_LIBRARY=/no/such/libcublasLt.so '" + self +
+                                "' 'a missing cuBLASLt*' >&2";
+    CHECK(std::system(command.c_str()) == 0);
+    return;
+  }
+  CHECK_THROWS_WITH(cublaslt(),
+                    Contains("cuBLASLt, which computes matrix products, cannot be loaded") &&
+                        Contains("/no/such/libcublasLt.so") && Contains(variable));
+  ::unsetenv(variable);
+  CHECK(cublaslt().create != nullptr);
 }
