@@ -57,16 +57,17 @@ void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const 
   require_live("copying to the host");
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
+void Context::clear(void* memory, std::size_t bytes) const {
+  run_emulated(stream(), [=] {
+    if (bytes > 0) std::memset(memory, 0, bytes);
+  });
+}
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   detail::require(recording() == nullptr,
                   "CUDA: a state is copied while a run is captured; it cannot be replayed");
-  const auto work = [=] {
+  run_emulated(stream(), [=] {
     if (bytes > 0) std::memcpy(to, from, bytes);
-  };
-  if (stream()->captured != nullptr)
-    stream()->captured->emplace_back(work);
-  else
-    work();
+  });
 }
 
 void* Context::scratch(std::size_t bytes) const {

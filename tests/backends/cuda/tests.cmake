@@ -4,7 +4,7 @@
 
 file(GLOB launchers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/cuda/src/*.cu)
 set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
-set(emulated_device ${launchers} support/emulated_device.cpp)
+set(emulated_device ${launchers} support/emulated_device.cpp support/emulated_products.cpp)
 set(launcher_folders ${PROJECT_SOURCE_DIR}/backends/cuda/src)
 
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
