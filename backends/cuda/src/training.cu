@@ -12,6 +12,10 @@ std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
 }  // namespace
 
+void training_row(const Context& context, const TrainingRow& row) {
+  enqueue(context, row, "the numbers of a training step");
+}
+
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
                std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
                std::uint32_t* classes) {
