@@ -29,7 +29,9 @@ inline constexpr io::ImageTransform transform{
 
 /// Pictures of 2×8×8 pixels that are not symmetric, in three classes.
 inline io::ImageSet pictures(std::size_t count) {
-  io::ImageSet set{.channels = 2, .height = 8, .width = 8};
+  io::ImageSet set;
+  set.channels = 2;
+  set.height = set.width = 8;
   for (std::size_t i = 0; i < count; ++i) {
     set.labels.push_back(static_cast<std::uint8_t>(i % 3));
     for (std::size_t e = 0; e < set.dim(); ++e)
