@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/tile.hpp>
@@ -16,21 +17,18 @@
 
 namespace scoresde::eigen::detail {
 
-/// Where element (out, in, ty, tx) of a weight lies.
+/// Where element (out, in, tap) of a weight lies: at out·out_step + in·in_step + tap.
 struct WeightOrder {
-  std::size_t in, out, taps;
-  bool input_major;
-  [[nodiscard]] constexpr std::size_t operator()(std::size_t o, std::size_t i,
-                                                 std::size_t tap) const {
-    return input_major ? i * out + o : (o * in + i) * taps + tap;
-  }
+  std::size_t taps, out_step, in_step;
 };
 
 constexpr WeightOrder weight_order(const nn::Convolution& op) {
-  return {op.in_channels, op.out_channels, op.kernel * op.kernel, op.input_major};
+  const std::size_t taps = op.kernel * op.kernel;
+  if (op.input_major) return {taps, 1, op.out_channels};
+  return {taps, op.in_channels * taps, taps};
 }
 
-/// One block of tile_rows rows of the packed weights.
+/// One block of up to tile_rows rows of the packed weights: depth·taps times tile_rows values.
 template <class T>
 void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t first,
                        bool transposed, T* packed) {
@@ -38,15 +36,21 @@ void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t 
   const T scale = transposed ? static_cast<T>(op.scale) : T(1);
   const std::size_t rows = transposed ? op.in_channels : op.out_channels;
   const std::size_t depth = transposed ? op.out_channels : op.in_channels;
-  for (std::size_t r = 0; r < tile_rows; ++r)
+  const std::size_t row_step = transposed ? at.in_step : at.out_step;
+  const std::size_t depth_step = transposed ? at.out_step : at.in_step;
+  const auto pack = [&](auto count) {
     for (std::size_t d = 0; d < depth; ++d)
-      for (std::size_t tap = 0; tap < at.taps; ++tap) {
-        T value = 0;
-        if (first + r < rows)
-          value = transposed ? scale * weights[at(d, first + r, at.taps - 1 - tap)]
-                             : weights[at(first + r, d, tap)];
-        packed[(d * at.taps + tap) * tile_rows + r] = value;
+      for (std::size_t tap = 0; tap < at.taps; ++tap, packed += tile_rows) {
+        const T* from =
+            weights + first * row_step + d * depth_step + (transposed ? at.taps - 1 - tap : tap);
+        for (std::size_t r = 0; r < tile_rows; ++r)
+          packed[r] = r < count ? scale * from[r * row_step] : T(0);
       }
+  };
+  if (first + tile_rows <= rows)
+    pack(std::integral_constant<std::size_t, tile_rows>{});
+  else
+    pack(rows - first);
 }
 
 /// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero; or,

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <scoresde/eigen/convolution.hpp>
@@ -214,17 +215,25 @@ struct WeightTask {
   }
 };
 
-/// dW += scale·sums for the channels of a task.
+/// dW += scale·sums for the channels of a task: a few output channels at a time, so that the sums
+/// are read in runs and dW is written along its own.
 template <class T>
 void add_weight_gradient(const nn::Convolution& op, const WeightTask<T>& task, T* dw) {
+  constexpr std::size_t group = 8;
   const WeightOrder at = weight_order(op);
   const T scale = static_cast<T>(op.scale);
   const std::size_t outputs = std::min(channel_block<T>, task.window.outputs - task.out);
-  for (std::size_t o = 0; o < outputs; ++o)
+  const auto add = [&](std::size_t o, auto count) {
+    T* const to = dw + (task.out + o) * at.out_step + task.in * at.in_step;
+    const T* from = task.sums + o;
     for (std::size_t c = 0; c < task.window.channels; ++c)
-      for (std::size_t tap = 0; tap < at.taps; ++tap)
-        dw[at(task.out + o, task.in + c, tap)] +=
-            scale * task.sums[(c * at.taps + tap) * channel_block<T> + o];
+      for (std::size_t tap = 0; tap < at.taps; ++tap, from += channel_block<T>)
+        for (std::size_t j = 0; j < count; ++j)
+          to[j * at.out_step + c * at.in_step + tap] += scale * from[j];
+  };
+  std::size_t o = 0;
+  for (; o + group <= outputs; o += group) add(o, std::integral_constant<std::size_t, group>{});
+  if (o < outputs) add(o, outputs - o);
 }
 
 /// dW += from x and dy.
