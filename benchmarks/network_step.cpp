@@ -183,9 +183,9 @@ std::size_t peak_bytes() {
   return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
-/// GFLOP/s of Eigen's product of two float matrices of 2048², the best run.
+/// GFLOP/s of Eigen's product of two float matrices of 1024², the best run.
 double product_gflops(std::size_t threads) {
-  constexpr Eigen::Index n = 2048;
+  constexpr Eigen::Index n = 1024;
   const Eigen::MatrixXf a = Eigen::MatrixXf::Random(n, n), b = Eigen::MatrixXf::Random(n, n);
   Eigen::MatrixXf c(n, n);
   Eigen::setNbThreads(static_cast<int>(threads));

@@ -66,7 +66,7 @@ def make_step(network, options):
     shape = (options.batch, s.num_channels, s.image_size, s.image_size)
     x = torch.randn(shape).to(device=device, dtype=dtype, memory_format=memory_format)
     labels = torch.linspace(s.sigma_min, s.sigma_max, options.batch, dtype=torch.float64, device=device)
-    run = torch.compile(network, mode="max-autotune") if options.compile else network
+    run = torch.compile(network, mode=options.compile) if options.compile else network
     v = torch.randn_like(x)
 
     def forward():
@@ -135,7 +135,7 @@ def main():
     timing.add_argument("--seed", type=int, default=1)
     timing.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     timing.add_argument("--dtype", choices=TYPES, default="float32")
-    timing.add_argument("--compile", action="store_true", help="torch.compile(mode='max-autotune'), PyTorch 2")
+    timing.add_argument("--compile", metavar="MODE", help="of torch.compile in PyTorch 2: default, reduce-overhead, max-autotune")
     timing.set_defaults(run=measure)
     for command in (comparing, timing):
         command.add_argument("--format", choices=FORMATS, default="contiguous")
