@@ -41,3 +41,20 @@ target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
 add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state keeps the promises of a backend - double")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "quick;emulated"
                                                                                        TIMEOUT 600)
+
+find_package(Python3 QUIET COMPONENTS Interpreter)
+find_program(SCORESDE_CXXFILT c++filt)
+if(TARGET scoresde_cuda AND Python3_FOUND AND SCORESDE_CXXFILT)
+  set(folder ${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda)
+  set(library ${PROJECT_SOURCE_DIR}/backends/cuda)
+  add_test(NAME "backends/cuda: registers, stack and spills of every kernel"
+           COMMAND ${Python3_EXECUTABLE} -B ${folder}/kernel_limits.py ${folder}/kernel_limits.txt
+                   ${PROJECT_BINARY_DIR}/backends/cuda ${SCORESDE_CXXFILT})
+  add_test(NAME "backends/cuda: the step update moves 16 bytes at a time"
+           COMMAND ${Python3_EXECUTABLE} -B ${folder}/wide_moves.py ${CMAKE_CUDA_COMPILER} ${library}/src/assign.cu
+                   ${PROJECT_SOURCE_DIR}/include ${library}/include)
+  set_tests_properties("backends/cuda: registers, stack and spills of every kernel"
+                       "backends/cuda: the step update moves 16 bytes at a time" PROPERTIES LABELS "quick;emulated" TIMEOUT 120)
+elseif(TARGET scoresde_cuda)
+  message(STATUS "the registers of CUDA kernels are not checked: they need python3 and c++filt")
+endif()
