@@ -30,7 +30,7 @@ namespace {
 struct Tolerance {
   double number, moment, movement;
 };
-constexpr Tolerance fp32{2e-4, 2e-3, 2e-2}, bf16{5e-2, 2e-1, 5e-1};
+constexpr Tolerance fp32{2e-5, 1e-4, 5e-3}, bf16{1e-2, 4e-2, 2e-1};
 
 /// Both runs from the start; the device takes its batches in parts of two.
 template <class A, class Loss = DenoisingScoreMatching, class S>
