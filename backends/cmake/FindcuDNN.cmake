@@ -5,7 +5,7 @@
 get_filename_component(toolkit "${CUDAToolkit_INCLUDE_DIRS}" DIRECTORY)
 find_path(cuDNN_INCLUDE_DIR cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${toolkit} PATH_SUFFIXES include)
 get_filename_component(prefix "${cuDNN_INCLUDE_DIR}" DIRECTORY)
-find_library(cuDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${prefix} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib64 lib)
+find_library(cuDNN_LIBRARY NAMES cudnn libcudnn.so.9 NAMES_PER_DIR HINTS ${prefix} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib64 lib)
 
 set(cuDNN_VERSION "")
 if(cuDNN_INCLUDE_DIR)

@@ -39,4 +39,5 @@
 #include <scoresde/train/gradient_norm.hpp>
 #include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/trainer.hpp>
+#include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>

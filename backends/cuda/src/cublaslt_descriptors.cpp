@@ -8,6 +8,7 @@ namespace scoresde::cuda {
 namespace {
 
 using scoresde::detail::require;
+using scoresde::detail::text;
 
 /// A matrix in memory, row-major.
 struct Memory {
@@ -56,6 +57,21 @@ void check_product(const MatrixProduct& p) {
   check_row("A", memory_a(p));
   check_row("B", memory_b(p));
   check_row("C", memory_c(p));
+}
+
+std::string words(const MatrixProduct& p) {
+  const auto factor = [](std::size_t rows, std::size_t columns, bool transposed) {
+    return transposed ? text("(", columns, "×", rows, ")ᵀ") : text(rows, "×", columns);
+  };
+  return text("product of ", factor(p.m, p.k, p.transpose_a), " and ",
+              factor(p.k, p.n, p.transpose_b), p.batch > 1 ? text(", ", p.batch, " times") : "",
+              p.bias ? ", with a bias" : "");
+}
+
+void check_operands(const MatrixProduct& product, const ProductOperands& operands) {
+  require(product.bias == (operands.bias != nullptr), "matrix product: the bias is ",
+          operands.bias != nullptr ? "given" : "null", ", and the ", words(product),
+          product.bias ? " needs one" : " takes none");
 }
 
 ProductDescriptors::ProductDescriptors(const MatrixProduct& product, Precision precision) {

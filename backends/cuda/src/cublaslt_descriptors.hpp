@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <scoresde/cuda/cublaslt_product.hpp>
 
@@ -24,6 +25,11 @@ using ProductLayout = std::unique_ptr<cublasLtMatrixLayoutOpaque_t,
 
 /// Throws Error, by the names of MatrixProduct, for empty matrices and rows that overlap.
 void check_product(const MatrixProduct& product);
+
+/// "product of 3×4 and 4×5, with a bias".
+[[nodiscard]] std::string words(const MatrixProduct& product);
+/// Throws Error for a bias that is given or missing against the product.
+void check_operands(const MatrixProduct& product, const ProductOperands& operands);
 
 /// The product's descriptors; `a` and `b` are the layouts of our A and B.
 struct ProductDescriptors {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <string>
 
 #include <scoresde/cuda/cublaslt_product.hpp>
 
@@ -14,22 +13,12 @@ namespace scoresde::cuda {
 namespace {
 
 using scoresde::detail::require;
-using scoresde::detail::text;
 
 constexpr std::uint32_t byte_alignment = 16;
 
 using Handle = std::unique_ptr<cublasLtContext, DestroyCublasLt<&CublasLtLibrary::destroy>>;
 using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t,
                                    DestroyCublasLt<&CublasLtLibrary::destroy_preference>>;
-
-[[nodiscard]] std::string words(const MatrixProduct& p) {
-  const auto factor = [](std::size_t rows, std::size_t columns, bool transposed) {
-    return transposed ? text("(", columns, "×", rows, ")ᵀ") : text(rows, "×", columns);
-  };
-  return text("product of ", factor(p.m, p.k, p.transpose_a), " and ",
-              factor(p.k, p.n, p.transpose_b), p.batch > 1 ? text(", ", p.batch, " times") : "",
-              p.bias ? ", with a bias" : "");
-}
 
 [[nodiscard]] Preference preference(std::size_t workspace_limit) {
   cublasLtMatmulPreference_t made = nullptr;
@@ -111,9 +100,7 @@ std::size_t MatrixProducts::plan(const MatrixProduct& product) {
 
 void MatrixProducts::run(const MatrixProduct& product, const ProductOperands& operands,
                          std::span<std::byte> workspace) {
-  require(product.bias == (operands.bias != nullptr), "cuBLASLt: the bias is ",
-          operands.bias != nullptr ? "given" : "null", ", and the ", words(product),
-          product.bias ? " needs one" : " takes none");
+  check_operands(product, operands);
   Entry& made = implementation_->entry(product);
   require(workspace.size() >= made.workspace, "cuBLASLt: the workspace has ", workspace.size(),
           " bytes; it must have ", made.workspace, " for the ", words(product));

@@ -10,6 +10,8 @@ namespace {
 
 std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
+QuadShape quads_of(Extents shape) { return {narrow(shape.samples), narrow(shape.dim)}; }
+
 }  // namespace
 
 void training_row(const Context& context, const TrainingRow& row) {
@@ -25,16 +27,15 @@ void minibatch(const Context& context, const DeviceImages& images, std::uint64_t
 
 void perturb(const Context& context, Extents shape, const double* mean, const double* std,
              const DeviceDraw& draw, const float* x0, float* x) {
-  enqueue(context, Perturb{narrow(shape.samples), narrow(shape.dim), mean, std, draw, x0, x},
-          "a perturbation");
+  enqueue(context, Perturb{quads_of(shape), mean, std, draw, x0, x}, "a perturbation");
 }
 
 void denoising_residual(const Context& context, Extents shape, const ResidualCoefficients& c,
                         double share, const DeviceDraw& draw, const float* x, const float* output,
                         float* gradient, double* losses) {
   enqueue(context,
-          DenoisingResidual{narrow(shape.samples), narrow(shape.dim), c.state, c.output, c.weight,
-                            share, draw, x, output, gradient, losses},
+          DenoisingResidual{quads_of(shape), c.state, c.output, c.weight, share, draw, x, output,
+                            gradient, losses},
           "a residual");
 }
 

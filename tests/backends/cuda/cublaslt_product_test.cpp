@@ -2,6 +2,8 @@
 /// The descriptors that cuBLASLt is given, read back and followed on the CPU: cuBLASLt itself
 /// chooses no algorithm without a device.
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,11 +13,12 @@
 
 #include "backends/eigen/finite_differences.hpp"
 #include "cublaslt_descriptors.hpp"
+#include "defined_product.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde::cuda;
 using Catch::Matchers::Contains;
-using scoresde::test::random_values;
+using namespace scoresde::test;
 
 namespace {
 
@@ -78,25 +81,6 @@ void multiply(const ProductDescriptors& d, const std::vector<double>& first,
       }
 }
 
-/// The same by the definition in MatrixProduct's own words.
-void define(const MatrixProduct& p, const std::vector<double>& a, const std::vector<double>& b,
-            const double* bias, double alpha, double beta, std::vector<double>& c) {
-  const std::size_t rows_a = p.transpose_a ? p.k : p.m, rows_b = p.transpose_b ? p.n : p.k;
-  const std::size_t row_a = p.row_a ? p.row_a : p.transpose_a ? p.m : p.k;
-  const std::size_t row_b = p.row_b ? p.row_b : p.transpose_b ? p.k : p.n;
-  const std::size_t row_c = p.row_c ? p.row_c : p.n;
-  for (std::size_t s = 0; s < p.batch; ++s)
-    for (std::size_t i = 0; i < p.m; ++i)
-      for (std::size_t j = 0; j < p.n; ++j) {
-        double sum = 0;
-        for (std::size_t l = 0; l < p.k; ++l)
-          sum += a[s * rows_a * row_a + (p.transpose_a ? l * row_a + i : i * row_a + l)] *
-                 b[s * rows_b * row_b + (p.transpose_b ? j * row_b + l : l * row_b + j)];
-        double& result = c[s * p.m * row_c + i * row_c + j];
-        result = alpha * sum + beta * result + (bias != nullptr ? bias[j] : 0);
-      }
-}
-
 const std::vector<MatrixProduct> products = {
     dense_product(3, 5, 4, true),
     dense_product(128, 16, 8, false),
@@ -125,9 +109,10 @@ const std::vector<MatrixProduct> products = {
 TEST_CASE("row-major products become cuBLASLt's column-major ones", "[emulated]") {
   for (const MatrixProduct& p : products) {
     CAPTURE(p.m, p.n, p.k, p.transpose_a, p.transpose_b, p.batch);
-    const std::size_t size = p.batch * 128 * 128;
-    const auto a = random_values<double>(size, 1), b = random_values<double>(size, 2),
-               before = random_values<double>(size, 3), bias = random_values<double>(p.n, 4);
+    const auto a = random_values<double>(size_of_a(p), 1),
+               b = random_values<double>(size_of_b(p), 2),
+               before = random_values<double>(size_of_c(p), 3),
+               bias = random_values<double>(p.n, 4);
     const double* added = p.bias ? bias.data() : nullptr;
     auto wanted = before, found = before;
     define(p, a, b, added, 0.5, 2, wanted);
@@ -190,4 +175,27 @@ TEST_CASE("products that are none are refused by name", "[emulated]") {
                     Contains("rows of B have 4 elements and lie 3 apart"));
   CHECK_THROWS_WITH(check_product({.m = 3, .n = 4, .k = 5, .transpose_a = true, .row_a = 2}),
                     Contains("rows of A have 3 elements and lie 2 apart"));
+  CHECK_THROWS_WITH(check_operands(dense_product(8, 5, 4, true), {}),
+                    Contains("the bias is null, and the product of 8×5 and (4×5)ᵀ, with a bias "
+                             "needs one"));
+  CHECK_THROWS_WITH(check_operands(attention_scores(2, 4, 5), {.bias = &products}),
+                    Contains("the bias is given, and the product of 4×5 and (4×5)ᵀ, 2 times takes "
+                             "none"));
+}
+
+TEST_CASE("a missing cuBLASLt is an error that names it", "[emulated]") {
+  constexpr const char* variable = "SCORESDE_CUBLASLT_LIBRARY";
+  if (std::getenv(variable) == nullptr) {
+    // It stays loaded once it is there, so a process of its own tries this case.
+    const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
+    const std::string command = "SCORESDE_CUBLASLT_LIBRARY=/no/such/libcublasLt.so '" + self +
+                                "' 'a missing cuBLASLt*' >&2";
+    CHECK(std::system(command.c_str()) == 0);
+    return;
+  }
+  CHECK_THROWS_WITH(cublaslt(),
+                    Contains("cuBLASLt, which computes matrix products, cannot be loaded") &&
+                        Contains("/no/such/libcublasLt.so") && Contains(variable));
+  ::unsetenv(variable);
+  CHECK(cublaslt().create != nullptr);
 }

@@ -70,9 +70,8 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
   }
   for (const auto& schedule : {every_schedule[0], every_schedule[1], every_schedule[2]}) {
     std::vector<float> x = not_a_number<float>(size), gradient = model.output;
-    const auto samples = static_cast<std::uint32_t>(n), dim = static_cast<std::uint32_t>(shape.dim);
-    emulate(cuda::Perturb{samples, dim, mean.data(), std.data(), {draw}, x0.data(), x.data()},
-            schedule);
+    const cuda::QuadShape quads{static_cast<unsigned>(n), static_cast<unsigned>(shape.dim)};
+    emulate(cuda::Perturb{quads, mean.data(), std.data(), {draw}, x0.data(), x.data()}, schedule);
     CHECK(x == std::vector<float>(work.perturbed().data(), work.perturbed().data() + size));
     emulate(cuda::DenoisingResidual{samples,
                                     dim,
@@ -115,8 +114,8 @@ TEST_CASE("the step counter in memory names the draw", "[emulated]") {
   std::vector<float> by_counter(10), by_name(10), x0(10);
   cuda::DeviceDraw counted{draw, &step};
   counted.draw.index -= step;
-  emulate(cuda::Perturb{1, 10, zero.data(), one.data(), counted, x0.data(), by_counter.data()});
-  emulate(cuda::Perturb{1, 10, zero.data(), one.data(), {draw}, x0.data(), by_name.data()});
+  emulate(cuda::Perturb{{1, 10}, zero.data(), one.data(), counted, x0.data(), by_counter.data()});
+  emulate(cuda::Perturb{{1, 10}, zero.data(), one.data(), {draw}, x0.data(), by_name.data()});
   CHECK(by_counter == by_name);
   std::vector<float> z(10);
   fill_normal(z, draw, 0, 0);

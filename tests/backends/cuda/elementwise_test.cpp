@@ -15,9 +15,9 @@ using scoresde::testing::every_schedule;
 
 namespace {
 
-/// Less than a packet, less than a block, more than one; whole and not.
-const std::vector<nn::Shape> shapes = {
-    {1, 3, 1, 1}, {3, 16, 5, 5}, {2, 8, 32, 32}, {1, 7, 17, 41}, {5, 5, 1, 1}};
+/// Less than a packet, less than a block, a packet less than one, more; whole and not.
+const std::vector<nn::Shape> shapes = {{1, 3, 1, 1},   {3, 16, 5, 5}, {2, 8, 32, 32},
+                                       {1, 7, 17, 41}, {5, 5, 1, 1},  {1, 1, 89, 92}};
 
 constexpr nn::Activation functions[] = {nn::Activation::swish, nn::Activation::elu,
                                         nn::Activation::relu, nn::Activation::leaky_relu};

@@ -52,14 +52,22 @@ struct PresetConvolution {
   return found;
 }
 
-/// Those of all presets with pictures of 32×32, without repetitions.
-[[nodiscard]] inline std::vector<PresetConvolution> cifar10_convolutions() {
+/// Those of the presets of these names, without repetitions.
+[[nodiscard]] inline std::vector<PresetConvolution> unique_convolutions(
+    const std::vector<std::string>& names) {
   std::set<PresetConvolution> unique;
-  for (const nn::Preset& preset : nn::presets())
-    if (preset.network.image_size == 32)
-      for (const PresetConvolution& found : convolutions_of(nn::unet(preset.network)))
-        unique.insert(found);
+  for (const std::string& name : names)
+    for (const PresetConvolution& found : convolutions_of(nn::unet(nn::preset(name).network)))
+      unique.insert(found);
   return {unique.begin(), unique.end()};
+}
+
+/// Those of all presets with pictures of 32×32.
+[[nodiscard]] inline std::vector<PresetConvolution> cifar10_convolutions() {
+  std::vector<std::string> names;
+  for (const nn::Preset& preset : nn::presets())
+    if (preset.network.image_size == 32) names.push_back(preset.name);
+  return unique_convolutions(names);
 }
 
 }  // namespace scoresde::testing

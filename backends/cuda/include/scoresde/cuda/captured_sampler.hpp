@@ -77,6 +77,10 @@ class CapturedSampler {
   static_assert(ScoreModel<Model, DeviceState<T>>,
                 "CapturedSampler: the model is no score model for device states; it needs "
                 "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+  static_assert(
+      requires(const Sampler& sampler) { sampler.grid().front(); },
+      "CapturedSampler: the sampler has no grid of steps known before the run; take "
+      "PredictorCorrector, Multistep or ProbabilityFlow");
 
  public:
   /// Evaluates the model once, so that it makes its memory, and captures the run for states like

@@ -10,51 +10,37 @@
 /// in device memory, one for each sample, so that a captured graph finds those of its step there.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include <scoresde/cuda/kernels/block_sum.hpp>
 #include <scoresde/cuda/kernels/device_draw.hpp>
+#include <scoresde/cuda/kernels/quad.hpp>
 #include <scoresde/fma.hpp>
-#include <scoresde/noise/normal.hpp>
 
 namespace scoresde::cuda {
 
-/// The four normals of a counter.
-struct NormalQuad {
-  float value[4];
-  SCORESDE_HOST_DEVICE NormalQuad(const NoiseDraw& draw, std::uint32_t sample, std::uint32_t quad) {
-    const PhiloxBlock block = noise_words(draw, sample, quad);
-    detail::box_muller(block.word[0], block.word[1], value[0], value[1]);
-    detail::box_muller(block.word[2], block.word[3], value[2], value[3]);
-  }
-};
-
-/// x ← mean[n]·x0 + std[n]·z for samples of `dim` elements.
+/// x ← mean[n]·x0 + std[n]·z.
 struct Perturb {
   static constexpr unsigned threads = 256;
 
-  std::uint32_t samples, dim;
+  QuadShape shape;
   const double *mean, *std;
   DeviceDraw draw;
   const float* x0;
   float* x;
 
-  [[nodiscard]] GridSize grid() const { return {((dim + 3) / 4 + threads - 1) / threads, samples}; }
+  [[nodiscard]] GridSize grid() const {
+    return {(shape.quads() + threads - 1) / threads, shape.samples};
+  }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t n = block.index().y;
-    const std::uint32_t quad = block.index().x * threads + block.thread();
-    if (4 * quad >= dim) return;
-    const NormalQuad z(draw.now(), n, quad);
+    const unsigned n = block.index().y, quad = block.index().x * threads + block.thread();
+    if (quad >= shape.quads()) return;
+    const Quad<float> z = normal_quad(draw.now(), n, quad), from = load_quad(x0, shape, n, quad);
     const auto m = static_cast<float>(mean[n]), s = static_cast<float>(std[n]);
-    for (unsigned i = 0; i < 4; ++i)
-      if (4 * quad + i < dim) {
-        const std::size_t at = std::size_t{n} * dim + 4 * quad + i;
-        x[at] = detail::fma(m, x0[at], s * z.value[i]);
-      }
+    Quad<float> out;
+    for (unsigned i = 0; i < 4; ++i) out.value[i] = detail::fma(m, from.value[i], s * z.value[i]);
+    store_quad(x, shape, n, quad, out);
   }
 };
 
@@ -62,7 +48,7 @@ struct Perturb {
 struct DenoisingResidual {
   static constexpr unsigned threads = 256;
 
-  std::uint32_t samples, dim;
+  QuadShape shape;
   const double *state, *output_factor, *weight;  ///< a, b and w
   double share;                                  ///< of a sample in the mean over the batch
   DeviceDraw draw;
@@ -70,26 +56,26 @@ struct DenoisingResidual {
   float* gradient;
   double* losses;
 
-  [[nodiscard]] GridSize grid() const { return {samples}; }
+  [[nodiscard]] GridSize grid() const { return {shape.samples}; }
   [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     auto scratch = block.template shared<double>(threads / warp_size);
-    const std::uint32_t n = block.index().x;
-    const std::size_t begin = std::size_t{n} * dim;
+    const unsigned n = block.index().x;
     const auto a = static_cast<float>(state[n]), b = static_cast<float>(output_factor[n]);
     const auto slope = static_cast<float>(weight[n] * (2 * output_factor[n] * share));
     double sum = 0;
-    for (std::uint32_t quad = block.thread(); 4 * quad < dim; quad += threads) {
-      const NormalQuad z(draw.now(), n, quad);
-      for (unsigned i = 0; i < 4; ++i)
-        if (4 * quad + i < dim) {
-          const std::size_t at = begin + 4 * quad + i;
-          const float r = detail::fma(b, output[at], detail::fma(a, x[at], z.value[i]));
-          sum += static_cast<double>(r) * static_cast<double>(r);
-          gradient[at] = slope * r;
-        }
+    for (unsigned quad = block.thread(); quad < shape.quads(); quad += threads) {
+      const Quad<float> z = normal_quad(draw.now(), n, quad), here = load_quad(x, shape, n, quad),
+                        found = load_quad(output, shape, n, quad);
+      Quad<float> out;
+      for (unsigned i = 0; i < 4; ++i) {
+        const float r = detail::fma(b, found.value[i], detail::fma(a, here.value[i], z.value[i]));
+        if (i < shape.count(quad)) sum += static_cast<double>(r) * static_cast<double>(r);
+        out.value[i] = slope * r;
+      }
+      store_quad(gradient, shape, n, quad, out);
     }
     sum = block_sum(block, sum, scratch);
     if (block.thread() == 0) losses[n] = weight[n] * sum;

@@ -68,10 +68,10 @@ struct Dropout {
     const std::uint32_t left = channels - channel;
     const unsigned count = left < lanes<T> ? left : lanes<T>;
     const NoiseDraw now = draw.now();
-    unsigned kept[quad] = {};  // bit c: channel c of the packet is kept at that pixel
+    std::uint32_t kept = 0;  // bit 4c + p: channel c of the packet at pixel p
     SCORESDE_UNROLL(lanes<T>)
     for (unsigned c = 0; c < lanes<T>; ++c)
-      if (c < count) find_kept(now, n, (channel + c) * pixels + first, c, kept);
+      if (c < count) kept |= kept_pixels(now, n, (channel + c) * pixels + first) << (quad * c);
     const std::size_t begin = (std::size_t{n} * pixels + first) * channels + channel;
     with_extent(whole, count, [&](auto extent) {
       SCORESDE_UNROLL(quad)
@@ -80,7 +80,7 @@ struct Dropout {
         const std::size_t at = begin + std::size_t{p} * channels;
         Lanes<T> value = load(x + at, extent);
         for (unsigned c = 0; c < lanes<T>; ++c)
-          value[c] = (kept[p] >> c & 1u) != 0 ? value[c] * scale : 0.0f;
+          value[c] = (kept >> (quad * c + p) & 1u) != 0 ? value[c] * scale : 0.0f;
         store(y.data + at, value, extent, y.accumulate);
       }
     });
@@ -89,24 +89,20 @@ struct Dropout {
  private:
   SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (pixels + quad - 1) / quad; }
 
-  /// Sets bit `bit` of kept[p] where element e + p is kept, for the pixels that exist.
-  SCORESDE_DEVICE void find_kept(const NoiseDraw& now, std::uint32_t n, std::uint32_t e,
-                                 unsigned bit, unsigned (&kept)[quad]) const {
+  /// Bit p: element e + p is kept.
+  SCORESDE_DEVICE std::uint32_t kept_pixels(const NoiseDraw& now, std::uint32_t n,
+                                            std::uint32_t e) const {
     const unsigned shift = e % 4;
     const PhiloxBlock words = noise_words(now, n, e / 4);
-    if (shift == 0) {
-      for (unsigned p = 0; p < quad; ++p) kept[p] |= (words.word[p] >= threshold ? 1u : 0u) << bit;
-      return;
+    // The word of lane 4 + j is lane j of the next counter.
+    const PhiloxBlock next = shift == 0 ? words : noise_words(now, n, e / 4 + 1);
+    std::uint32_t kept = 0;
+    for (unsigned lane = 0; lane < 2 * quad; ++lane) {
+      const std::uint32_t word = lane < 4 ? words.word[lane] : next.word[lane - 4];
+      const std::uint32_t bit = word >= threshold ? 1u : 0u;
+      kept |= bit << lane;
     }
-    const PhiloxBlock next = noise_words(now, n, e / 4 + 1);
-    for (unsigned p = 0; p < quad; ++p) {
-      std::uint32_t word = 0;
-      for (unsigned j = 0; j < 4; ++j) {
-        if (p + shift == j) word = words.word[j];
-        if (p + shift == j + 4) word = next.word[j];
-      }
-      kept[p] |= (word >= threshold ? 1u : 0u) << bit;
-    }
+    return kept >> shift & 0xfu;
   }
 };
 
