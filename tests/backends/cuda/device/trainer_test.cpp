@@ -217,7 +217,7 @@ TEST_CASE("a graph does its work when it is launched, and not when that cannot b
   CHECK_THROWS_WITH(cuda::Graph(gpu,
                                 [&] {
                                   copy();
-                                  gpu.synchronize();
+                                  gpu.release(gpu.allocate(4));
                                 }),
                     Contains("captured"));
   values = {4, 5, 6};
