@@ -103,11 +103,11 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   const nn::Graph graph = nn::unet(test::classed_network());
   auto configuration = small_training();
   configuration.label_dropout = 0.4;
+  const auto ops = training_ops<Bfloat16>();
   const auto make = [&] {
-    return cuda::Trainer<Bfloat16, VpSde>(graph, VpSde{}, configuration, 2,
-                                          training_ops<Bfloat16>());
+    return cuda::Trainer<Bfloat16, VpSde>(graph, VpSde{}, configuration, 2, ops);
   };
-  auto replayed = make(), eager = make(), resumed = make();
+  auto replayed = make(), eager = make(), resumed = make();  // sharing their operations
   eager.set_captures(false);
   for (auto* trainer : {&replayed, &eager, &resumed})
     trainer->train_on(pictures(5), test::transform, test::data_seed, 4);
@@ -198,6 +198,42 @@ TEST_CASE("pictures on the device are those of the host's stream, labels too, ov
     CHECK(labels == other);
   }
   CHECK_THROWS_WITH(cuda::ImageStream(gpu, io::ImageSet{}, {}, 1), Contains("has no pictures"));
+}
+
+TEST_CASE("a plan tells each step its own row, from whichever step its table begins") {
+  const cuda::Context& gpu = test::training_context();
+  cuda::TrainingPlan plan(gpu, 2, 8, 5, 3);
+  const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
+  CHECK(plan.part() == 2);
+  for (const std::uint64_t first : {0, 3, 7}) {
+    CHECK_FALSE(plan.holds(first));
+    std::vector<std::uint32_t> classes(2);
+    plan.fill_rows(
+        first,
+        [&](std::uint64_t n) {
+          classes = {static_cast<std::uint32_t>(n), nn::no_class};
+          return std::span<const std::uint32_t>(classes);
+        },
+        [](std::uint64_t n, std::size_t k) {
+          cuda::SampleNumbers numbers{};
+          for (std::size_t f = 0; f < numbers.size(); ++f)
+            numbers[f] = double(100 * n + 10 * f + k);
+          return numbers;
+        });
+    CHECK_FALSE(plan.holds(first + 3));
+    for (std::uint64_t n = first; n < first + 3; ++n) {
+      CHECK(plan.holds(n));
+      gpu.copy_to_device(step.data(), &n, sizeof(n));
+      plan.take_row(step.data<std::uint64_t>());
+      double label = 0;
+      gpu.copy_to_host(&label, plan.numbers(cuda::SampleField::label, 1), sizeof(label));
+      CHECK(label == double(100 * n + 10 * 5 + 1));
+      gpu.copy_to_host(classes.data(), plan.classes(0), 2 * sizeof(std::uint32_t));
+      CHECK(classes == std::vector<std::uint32_t>{static_cast<std::uint32_t>(n), nn::no_class});
+    }
+  }
+  plan.forget_rows();
+  CHECK_FALSE(plan.holds(7));
 }
 
 TEST_CASE("a graph does its work when it is launched, and not when that cannot be captured") {
