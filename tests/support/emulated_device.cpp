@@ -95,14 +95,14 @@ struct Graph::Executable {
   std::vector<std::function<void()>> work;
 };
 
-Graph::Graph(const Context& context, const std::function<void()>& work) {
+Graph::Graph(const Context& context, const void* work, void (*call)(const void*)) {
   auto executable = std::make_shared<Executable>(Executable{context, {}});
   struct Guard {
     CUstream_st& stream;
     ~Guard() { stream.captured = nullptr; }
   } guard{*context.stream()};
   guard.stream.captured = &executable->work;
-  work();
+  call(work);
   executable_ = std::move(executable);
 }
 

@@ -74,11 +74,9 @@ class Trainer {
     if constexpr (requires { convention_.validate(); }) convention_.validate();
     restore(TrainingState<float>::start(
         scoresde::detail::initial_parameters<float>(network_.parameters(), configuration_.seed)));
-    ops_.count_steps(memory_.step());
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
-  ~Trainer() { ops_.count_steps(nullptr); }
 
   [[nodiscard]] const TrainingConfigurationWith<Loss>& configuration() const {
     return configuration_;
@@ -131,8 +129,8 @@ class Trainer {
 
   /// Asks for one update from a batch of images (n, C, H, W) and, for a network that is told
   /// classes, the class of each or nn::no_class. A batch beyond the network's is accumulated in
-  /// parts. Throws Error when n is neither at most the network's batch nor a multiple of it, and
-  /// for classes that are not the network's.
+  /// parts. Copying the images waits for the step before. Throws Error when n is neither at most
+  /// the network's batch nor a multiple of it, and for classes that are not the network's.
   void step(std::span<const float> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples =
         scoresde::detail::checked_samples(images.size(), dim(), network_.batch());
@@ -241,12 +239,14 @@ class Trainer {
   void run(TrainingPlan& plan, const Images& images) {
     plan.run(
         [&] {
+          ops_.count_steps(memory_.step());
           plan.take_row(memory_.step());
           images();
           network_.freeze(memory_.parameters());
           for (std::size_t first = 0; first < plan.samples(); first += plan.part())
             accumulate(plan, first);
           network_.thaw();
+          ops_.count_steps(nullptr);  // others may share the operations
           update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
                             configuration_.ema, plan.losses(0), plan.samples(), true);
         },
@@ -284,7 +284,7 @@ class Trainer {
   TrainingConfigurationWith<Loss> configuration_;
   S sde_;
   Convention convention_;
-  Ops<A> ops_;  // shares its plans, and the step that dropout counts by, with the network's
+  Ops<A> ops_;  // shares the step that dropout counts by with the network's
   nn::Network<Ops<A>> network_;
   TrainingMemory memory_;
   std::optional<ImageStream> stream_;
