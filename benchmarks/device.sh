@@ -133,26 +133,26 @@ fi
 step() { part "network_$1_$2_$3" "$4" "$network_step" --backend cuda --preset vp/cifar10_ddpmpp_continuous --what "$1" --batch "$2" \
   --precision "$3" --seconds 1 --runs 10 --plan-cache "$plans"; }
 # Of every kind of kernel a small one; whole networks would take the sanitizer minutes.
-small="a user samples eagerly or by graphs,assign*,*reductions*,*correct*"
+small="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,networks on the device are told classes"
 
 if command -v nvidia-smi >/dev/null || $dry; then part machine 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm --format=csv,noheader; fi
-part tests 75 "$tests"
+part tests 70 "$tests"
 step forward 64 bf16 25
 step training 128 bf16 30
 step forward 1 bf16 20
 step forward 512 bf16 20
 step forward 64 tf32 20
-part assign 20 "$assign"
-part sampler 30 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
-part sampler_large 30 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
+part assign 15 "$assign"
+part sampler 25 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
+part sampler_large 25 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
 part train 20 "$train" --backend cuda --preset vp/cifar10_ddpmpp_continuous --batch 128 --plan-cache "$plans"
 if [ -n "$python" ] || $dry; then
-  part pytorch 170 "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
-    --budget 160 --out "$work/pytorch.md" --json "$work/pytorch.json"
+  part pytorch 165 "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
+    --budget 155 --out "$work/pytorch.md" --json "$work/pytorch.json"
 fi
 if [ -n "$sanitizer" ] || $dry; then
   for tool in memcheck racecheck; do
-    part "$tool" 40 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 9 "$tests" "$small"
+    part "$tool" 35 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 9 "$tests" "$small"
   done
 fi
 

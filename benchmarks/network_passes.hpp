@@ -115,7 +115,7 @@ struct Passes {
   /// under grad.<name>; the network's settings as in a checkpoint.
   [[nodiscard]] scoresde::io::TensorFile file() const {
     scoresde::io::TensorFile file;
-    for (const auto& [key, value] : describe(config)) file.metadata[key] = value;
+    for (const auto& [key, value] : scoresde::describe(config)) file.metadata[key] = value;
     for (const scoresde::nn::Parameter& p : graph.parameters().entries()) {
       const auto part = [&](const std::vector<float>& flat) {
         return std::span<const float>(flat).subspan(p.offset, p.size);

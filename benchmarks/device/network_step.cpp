@@ -12,20 +12,14 @@
 #include "device_timer.hpp"
 #include "graph.hpp"
 #include "network_passes.hpp"
+#include "precision_option.hpp"
 
 namespace network_step {
 namespace {
 
 using namespace scoresde;
 using cuda::FloatBuffer;
-using cuda::Precision;
 using nn::Mode;
-
-Precision precision_of(const Options& options) {
-  return options.precision == "bf16"   ? Precision::bf16
-         : options.precision == "tf32" ? Precision::tf32
-                                       : Precision::fp32;
-}
 
 FloatBuffer on_device(const cuda::Context& context, std::span<const float> values) {
   FloatBuffer buffer(context, values.size());
@@ -43,7 +37,7 @@ class DevicePasses {
         host_(passes),
         network_(passes.graph, options.batch, mode,
                  cuda::Ops<A>(context, {.cache = options.plan_cache, .autotune = options.autotune},
-                              precision_of(options))),
+                              device::precision_of(options.precision))),
         parameters_(on_device(context, passes.parameters)),
         x_(on_device(context, passes.x)),
         v_(on_device(context, passes.v)),
@@ -86,13 +80,6 @@ class DevicePasses {
   nn::Told told_;
 };
 
-/// Calls use.operator()<A>() with the type of activations that the precision goes with.
-template <class Use>
-auto with_activations(const Options& options, const Use& use) {
-  if (precision_of(options) == Precision::bf16) return use.template operator()<cuda::Bfloat16>();
-  return use.template operator()<float>();
-}
-
 nlohmann::ordered_json plans_of(const std::vector<cuda::PlanReport>& reports) {
   double seconds = 0;
   std::size_t fused = 0;
@@ -110,7 +97,8 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Options& opt
   const std::size_t before = device::bytes_taken(context);
   DevicePasses<A> step(context, options, passes,
                        options.training() ? Mode::training : Mode::inference);
-  const Times eager = device::time_runs(context, step, options.seconds / 2, options.runs);
+  const Times eager = device::time_runs(
+      context, [&] { step(); }, options.seconds / 2, options.runs);
   const cuda::Graph graph(context, [&] { step(); });
   const Times times = device::time_runs(
       context, [&] { graph.launch(); }, options.seconds / 2, options.runs);
@@ -145,13 +133,14 @@ nlohmann::ordered_json measure_on_device(const Options& options) {
                               {"backend", "cuda"},
                               {"precision", options.precision},
                               {"batch", options.batch}};
-  line.update(with_activations(options, [&]<class A>() { return measured<A>(context, options); }));
+  line.update(device::with_activations(options.precision,
+                                       [&]<class A>() { return measured<A>(context, options); }));
   return line;
 }
 
 void run_on_device(const Options& options, Passes& passes) {
   const cuda::Context context;
-  with_activations(options, [&]<class A>() {
+  device::with_activations(options.precision, [&]<class A>() {
     DevicePasses<A>(context, options, passes, Mode::differentiation).differentiate(passes);
   });
 }
