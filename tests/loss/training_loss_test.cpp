@@ -26,7 +26,7 @@ TEST_CASE("x_t, loss and gradient of every sample are their formulas") {
   test::TanhModel<double, VpSde> model(sde, w);
   // A marginal and a weight that no SDE here has.
   const auto marginal = [](double t) {
-    return detail::WeightedMarginal{{0.9 - t, 0.3 + t}, 2 + t};
+    return WeightedMarginal{{0.9 - t, 0.3 + t}, 2 + t};
   };
   const double mean = detail::denoising_loss(model, x0, z, work, 0.25, marginal);
   double total = 0;

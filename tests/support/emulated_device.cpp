@@ -6,9 +6,8 @@
 #include <cstring>
 #include <vector>
 
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/error.hpp>
-
-#include "graph.hpp"
 
 namespace scoresde::cuda {
 

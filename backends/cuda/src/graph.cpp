@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Graph, by stream capture.
-#include "graph.hpp"
+#include <scoresde/cuda/graph.hpp>
 
 #include "check.hpp"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The tests of backends/cuda/device, twice: over a device of the host's own, on which the backend's launchers, compiled
-# by the C++ compiler, run their kernels under the emulation; and, where scoresde::cuda is on, over a real one.
+# by the C++ compiler, run their kernels under the emulation; and, where scoresde::cuda is on, over a real one. Those of
+# backends/cuda/on_device run over a real one alone.
 
 file(GLOB launchers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/cuda/src/*.cu)
 set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
@@ -22,7 +23,8 @@ target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
 if(TARGET scoresde_cuda)
-  add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> support/device_main.cpp)
+  file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # longer than an emulation can be
+  add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> ${long_tests} support/device_main.cpp)
   target_link_libraries(test_backends_cuda_device PRIVATE test_settings scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
