@@ -50,7 +50,7 @@ done
 gomp=$(ldd "$pack/bin/benchmark_network_step" | sed -n 's/.*libgomp.so.1 => \([^ ]*\).*/\1/p')
 if [ -n "$gomp" ]; then cp -L "$gomp" "$pack/lib/"; fi
 cp "$here/device.sh" "$here/device_report.py" "$pack/benchmarks/"
-cp "$here"/peers/{device_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
+cp "$here"/peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
 size=$(du -sm "$pack" | cut -f1)
 [ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 can be carried"
 echo "$pack: $size MiB, ${#programs[@]} programs with code for ${architectures:-80-real;90-real;120}"

@@ -5,12 +5,12 @@
 #include <optional>
 #include <span>
 
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/nn/network.hpp>
 
 #include "ceilings.hpp"
 #include "device_timer.hpp"
-#include "graph.hpp"
 #include "network_passes.hpp"
 #include "precision_option.hpp"
 

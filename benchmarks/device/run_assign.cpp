@@ -16,12 +16,12 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/noise/noise.hpp>
 
 #include "ceilings.hpp"
 #include "cifar10/program.hpp"
 #include "device_timer.hpp"
-#include "graph.hpp"
 
 namespace {
 

@@ -19,6 +19,7 @@
 
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/cuda/captured_sampler.hpp>
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
@@ -29,7 +30,6 @@
 #include "ceilings.hpp"
 #include "cifar10/program.hpp"
 #include "device_timer.hpp"
-#include "graph.hpp"
 
 namespace {
 

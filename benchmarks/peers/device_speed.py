@@ -9,7 +9,6 @@ written after every row; rows that no longer fit --budget are named. Ratios are 
 """
 
 import argparse
-import importlib.util
 import json
 import pathlib
 import statistics
@@ -17,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from network_speed import line, require_torch
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 # Relative errors in norm that are allowed of the output and of the gradients. bfloat16 has 8 bits, and a network some hundred roundings.
@@ -78,15 +79,17 @@ class Rows:
 
     def measure(self, preset, what, batch, file):
         o = self.options
+        if what == "step" and o.train_program is None:
+            return self.note(f"left out: {preset} {what} at batch {batch}; --train-program names no program")
         if self.left() < o.least_seconds:
             return self.note(f"left out for want of time: {preset} {what} at batch {batch}")
-        ours = self.ours(preset, "--what", what, "--batch", batch, "--seconds", o.seconds)
-        if what == "step":
-            ours = [o.train_program or "false", "--preset", preset, "--backend", o.backend, "--batch", batch, "--seconds", o.seconds]
+        ours = self.ours(preset, "--batch", batch, "--seconds", o.seconds)
+        ours = [o.train_program, *ours[1:]] if what == "step" else [*ours, "--what", what]
         found = self.run(self.peer("torch_device_step.py", file, "--what", what, "--batch", batch, "--device", o.device, "--rounds", o.rounds,
                                    "--seconds", o.seconds, *([] if o.compile else ["--no-compile"]), "--", *ours))
         if found is not None:
             self.rows.append({"preset": preset} | found)
+            self.notes += [f"{preset} {what} at batch {batch}, {failure}" for failure in found["failed"]]
             say("  " + line(cells(self.rows[-1])))
         self.write()
         return None
@@ -100,10 +103,6 @@ class Rows:
             self.options.out.write_text(self.table())
         if self.options.json:
             self.options.json.write_text(json.dumps({"rows": self.rows, "errors": self.errors, "notes": self.notes}, indent=1) + "\n")
-
-
-def line(words):
-    return "| " + " | ".join(map(str, words)) + " |"
 
 
 def cells(row):
@@ -151,9 +150,7 @@ def arguments():
 
 def main():
     options = arguments()
-    if importlib.util.find_spec("torch") is None:
-        print("skipped: PyTorch is not installed")
-        sys.exit(77)
+    require_torch()
     rows = Rows(options)
     with tempfile.TemporaryDirectory() as folder:
         for preset in options.presets:
