@@ -8,7 +8,7 @@
 #   --bin      what pack_for_device.sh wrote, or a build folder (default: build)
 #   --out      gets device.md, device.json and log.txt (default: $OUT, or device-report); written after every part
 #   --seconds  for everything (default: 525); a part gets its own budget or what is left, and the next one begins
-#   --only     parts whose name holds WORD
+#   --only     parts whose name holds WORD; --only pytorch gives the comparison all the time
 #   --dry-run  does all but starting work on the device: says what was found and every command with its budget.
 #              Status 1 when a program is missing or does not start
 #
@@ -69,14 +69,15 @@ for path in sys.path: print(*glob.glob(os.path.join(path, "nvidia", "*", "lib"))
   cudnn=${SCORESDE_CUDNN_LIBRARY:-$(file_among libcudnn.so.9 "${folders[@]}")}
   cublaslt=${SCORESDE_CUBLASLT_LIBRARY:-$(file_among libcublasLt.so.13 "${folders[@]}")}
   nvrtc=$(file_among libnvrtc.so.13 "${folders[@]}")
-  local file path=""
+  local file path="" own
+  own=$(realpath -m "$bin")
   for file in "$cudnn" "$cublaslt" "$nvrtc"; do
     if [ -n "$file" ]; then path+=$(dirname "$file"): ; fi
   done
   if [ -n "$cudnn" ]; then export SCORESDE_CUDNN_LIBRARY=$cudnn; fi
   if [ -n "$cublaslt" ]; then export SCORESDE_CUBLASLT_LIBRARY=$cublaslt; fi
   # Ours last: the machine's own libgomp is the one that fits its other libraries.
-  export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$(realpath "$bin")/lib"
+  export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$own/lib"
 }
 
 # part <name> <budget> <command>...: runs it, whatever comes of the others.
@@ -132,23 +133,26 @@ fi
 
 step() { part "network_$1_$2_$3" "$4" "$network_step" --backend cuda --preset vp/cifar10_ddpmpp_continuous --what "$1" --batch "$2" \
   --precision "$3" --seconds 1 --runs 10 --plan-cache "$plans"; }
+# torch.compile searches for minutes; a call for that part alone gives it all the time.
+peers=170
+if [ "$only" = pytorch ]; then peers=$seconds; fi
 # Of every kind of kernel a small one; whole networks would take the sanitizer minutes.
 small="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,networks on the device are told classes"
 
 if command -v nvidia-smi >/dev/null || $dry; then part machine 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm --format=csv,noheader; fi
-part tests 70 "$tests"
+part tests 90 "$tests"
 step forward 64 bf16 25
 step training 128 bf16 30
-step forward 1 bf16 20
+step forward 1 bf16 15
 step forward 512 bf16 20
 step forward 64 tf32 20
 part assign 15 "$assign"
-part sampler 25 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
-part sampler_large 25 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
+part sampler 20 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
+part sampler_large 20 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
 part train 20 "$train" --backend cuda --preset vp/cifar10_ddpmpp_continuous --batch 128 --plan-cache "$plans"
 if [ -n "$python" ] || $dry; then
-  part pytorch 165 "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
-    --budget 155 --out "$work/pytorch.md" --json "$work/pytorch.json"
+  part pytorch "$peers" "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
+    --budget $((peers - 5)) --out "$work/pytorch.md" --json "$work/pytorch.json"
 fi
 if [ -n "$sanitizer" ] || $dry; then
   for tool in memcheck racecheck; do

@@ -44,7 +44,7 @@ mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers"
 for program in "${programs[@]}"; do
   [ -x "$build/$program" ] || fail "$build/$program is not built"
   needed=$(readelf -d "$build/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE "$allowed" || true)
-  [ -z "$needed" ] || fail "$program needs $(echo $needed), which the device's machine may lack"
+  [ -z "$needed" ] || fail "$program needs ${needed//$'\n'/, }, which the device's machine may lack"
   strip -o "$pack/bin/$(basename "$program")" "$build/$program"
 done
 gomp=$(ldd "$pack/bin/benchmark_network_step" | sed -n 's/.*libgomp.so.1 => \([^ ]*\).*/\1/p')
