@@ -5,18 +5,17 @@
 ///
 ///   gflop = 2·multiply_adds·batch·10⁻⁹, three times that for a training step
 ///
-/// A forward pass is one of a sampler: of weights that stay. A training step is what autograd does
-/// between zeroed gradients and the optimizer: forward with the preset's dropout, and the gradient
-/// of all parameters.
+/// With --backend cuda the passes run on a GPU, timed by its events, as a captured graph and one by
+/// one; device/network_step.cpp. A forward pass is one of a sampler: of weights that stay. A
+/// training step is what autograd does between zeroed gradients and the optimizer: forward with the
+/// preset's dropout, and the gradient of all parameters.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <iostream>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -25,15 +24,13 @@
 
 #include <scoresde/eigen/core.hpp>
 #include <scoresde/eigen/ops.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/cost.hpp>
 #include <scoresde/nn/network.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/noise/noise.hpp>
-#include <scoresde/train/configuration.hpp>
 
 #include "cifar10/program.hpp"
+#include "network_passes.hpp"
+#include "times.hpp"
 
 namespace network_step {
 namespace {
@@ -42,122 +39,49 @@ using namespace scoresde;
 using Ops = eigen::Ops<float>;
 using nn::Mode;
 
-struct Options {
-  std::string preset = "cifar10_small", what = "forward";
-  std::size_t batch = 4, threads = 1, nf = 0;
-  double seconds = 1;
-  std::size_t runs = 3;
-  std::uint64_t seed = 1;
-  std::filesystem::path export_file;
-};
-
-nn::UNetConfig network_of(const Options& options) {
-  nn::UNetConfig config = nn::preset(options.preset).network;
-  if (options.nf > 0) config.nf = options.nf;
-  return config;
-}
-
-std::vector<float> normals(std::size_t count, NoiseDraw draw) {
-  std::vector<float> z(count);
-  fill_normal(z, draw, 0, 0);
-  return z;
-}
-
-/// Labels spread evenly over what the network is told: noise levels σ, evenly in ln σ, where it
-/// embeds their logarithm, and 0 to num_scales − 1 elsewhere.
-std::vector<double> labels_of(const nn::UNetConfig& config, std::size_t batch) {
-  std::vector<double> labels(batch);
-  for (std::size_t k = 0; k < batch; ++k) {
-    const double u = (static_cast<double>(k) + 0.5) / static_cast<double>(batch);
-    labels[k] = config.embedding_type == "fourier"
-                    ? std::exp(std::lerp(std::log(config.sigma_min), std::log(config.sigma_max), u))
-                    : u * static_cast<double>(config.num_scales - 1);
-  }
-  return labels;
-}
-
-/// A network with its weights, a batch and the places of its results.
+/// A network on the CPU.
 class Step {
  public:
-  Step(const Options& options, Mode mode)
-      : config_(network_of(options)),
-        noise_{.seed = options.seed},
-        network_(nn::unet(config_), options.batch, mode, Ops(options.threads)),
-        parameters_(network_.parameters().size()),
-        gradient_(nn::differentiates(mode) ? parameters_.size() : 0),
-        x_(normals(options.batch * network_.input_shape().size(), noise_.draw(0))),
-        v_(normals(options.batch * network_.output_shape().size(), noise_.draw(1))),
-        y_(v_.size()),
-        labels_(labels_of(config_, options.batch)) {
-    nn::initialize<float>(network_.parameters(), parameters_, options.seed);
-    if (mode == Mode::inference) network_.freeze(parameters_);  // as a sampler does
+  Step(const Options& options, Passes& passes, Mode mode)
+      : passes_(passes),
+        differentiates_(nn::differentiates(mode)),
+        network_(passes.graph, options.batch, mode, Ops(options.threads)) {
+    if (mode == Mode::inference) network_.freeze(passes.parameters);  // as a sampler does
   }
 
-  /// Moves every trained parameter by 0.03·N(0, 1): as they start, the last convolution of a block
-  /// is nearly zero, and an error before it would not be seen.
-  void perturb() {
-    std::vector<float> z(parameters_.size());
-    fill_normal(z, noise_.draw(2), 0, 0);
-    for (const nn::Parameter& p : network_.parameters().entries())
-      for (std::size_t i = p.offset; p.trainable && i < p.offset + p.size; ++i)
-        parameters_[i] += 0.03f * z[i];
-  }
-
-  /// One pass; `run` names the masks of its dropout.
+  /// One pass, or one in either direction; `run` names the masks of its dropout.
   void operator()(std::uint64_t run, std::span<float> dx = {}) {
-    const Noise dropout{.seed = noise_.seed, .purpose = Purpose::dropout};
-    network_.forward(parameters_, x_, labels_, y_, dropout.draw(run));
-    if (gradient_.empty()) return;
-    std::fill(gradient_.begin(), gradient_.end(), 0.0f);
-    network_.backward(parameters_, v_, gradient_, dx);
+    network_.forward(passes_.parameters, passes_.x, passes_.labels, passes_.y,
+                     passes_.dropout(run));
+    if (!differentiates_) return;
+    std::fill(passes_.gradient.begin(), passes_.gradient.end(), 0.0f);
+    network_.backward(passes_.parameters, passes_.v, passes_.gradient, dx);
   }
 
   [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
-  [[nodiscard]] io::TensorFile file(std::span<const float> dx) const;
 
  private:
-  nn::UNetConfig config_;
-  Noise noise_;
+  Passes& passes_;
+  bool differentiates_;
   nn::Network<Ops> network_;
-  std::vector<float> parameters_, gradient_, x_, v_, y_;
-  std::vector<double> labels_;
 };
 
-/// Parameters under their names, x, labels, y, v, dx, and the parameters' gradients of Σ y·v under
-/// grad.<name>; the network's settings as in a checkpoint.
-io::TensorFile Step::file(std::span<const float> dx) const {
-  io::TensorFile file;
-  for (const auto& [key, value] : describe(config_)) file.metadata[key] = value;
-  for (const nn::Parameter& p : network_.parameters().entries()) {
-    const auto part = [&](const std::vector<float>& flat) {
-      return std::span<const float>(flat).subspan(p.offset, p.size);
-    };
-    file.set(p.name, p.shape, part(parameters_));
-    file.set("grad." + p.name, p.shape, part(gradient_));
-  }
-  const auto images = [&](const nn::Shape& s) {
-    return std::vector<std::size_t>{labels_.size(), s.c, s.h, s.w};
-  };
-  file.set("x", images(network_.input_shape()), std::span<const float>(x_));
-  file.set("dx", images(network_.input_shape()), dx);
-  file.set("y", images(network_.output_shape()), std::span<const float>(y_));
-  file.set("v", images(network_.output_shape()), std::span<const float>(v_));
-  file.set("labels", {labels_.size()}, std::span<const double>(labels_));
-  return file;
-}
+#ifdef SCORESDE_WITH_CUDA
+constexpr bool with_cuda = true;
+#else
+constexpr bool with_cuda = false;
+#endif
 
 void write_passes(const Options& options) {
-  Step step(options, Mode::differentiation);
-  step.perturb();
-  std::vector<float> dx(options.batch * step.network().input_shape().size());
-  step(0, dx);
-  io::write_safetensors(options.export_file, step.file(dx));
+  Passes passes(options);
+  passes.perturb();
+  if (options.backend == "cpu") {
+    Step(options, passes, Mode::differentiation)(0, passes.dx);
+  } else {
+    if constexpr (with_cuda) run_on_device(options, passes);
+  }
+  io::write_safetensors(options.export_file, passes.file());
 }
-
-struct Times {
-  std::size_t runs = 0;
-  double least = 0, median = 0;
-};
 
 /// Seconds of single runs, after one that is not counted: at least `runs` of them, and so many
 /// that they take at least `seconds` in all.
@@ -171,9 +95,7 @@ Times time_runs(const F& run, double seconds, std::size_t runs) {
     times.push_back(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
-  std::sort(times.begin(), times.end());
-  const std::size_t n = times.size();
-  return {n, times.front(), (times[(n - 1) / 2] + times[n / 2]) / 2};
+  return summary(std::move(times));
 }
 
 /// The most memory that this process has held so far.
@@ -194,13 +116,14 @@ double product_gflops(std::size_t threads) {
 }
 
 nlohmann::ordered_json measure(const Options& options) {
-  const bool training = options.what == "training";
-  Step step(options, training ? Mode::training : Mode::inference);
+  if constexpr (with_cuda)
+    if (options.backend == "cuda") return measure_on_device(options);
+  Passes passes(options);
+  Step step(options, passes, options.training() ? Mode::training : Mode::inference);
   std::uint64_t run = 0;
   const Times times = time_runs([&] { step(run++); }, options.seconds, options.runs);
   const std::size_t peak = peak_bytes();
-  const double gflop = 2e-9 * (training ? 3 : 1) * static_cast<double>(options.batch) *
-                       static_cast<double>(nn::multiply_adds(step.network().graph()));
+  const double gflop = passes.gflop(options.training());
   return {{"preset", options.preset},
           {"what", options.what},
           {"batch", options.batch},
@@ -238,6 +161,16 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--seed", o.seed, "Of weights, pictures and dropout")
       ->capture_default_str()
       ->check(cifar10::natural_number(0));
+  app.add_option("--backend", o.backend, "Where the network runs")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--precision", o.precision, "Of a network on the GPU; the CPU's is float32")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
+  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
+  app.add_option("--autotune", o.autotune, "Plans of cuDNN that are timed for each convolution")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(0, 100));
   app.add_option("--export", o.export_file,
                  "Time nothing; write a safetensors file of the network's settings and parameters, "
                  "each moved by 0.03 N(0, 1), and of one pass in either direction without dropout: "
@@ -253,6 +186,8 @@ int main(int argc, char** argv) {
                "network_step");
   network_step::add_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
+    scoresde::detail::require(network_step::with_cuda || options.backend == "cpu",
+                              "--backend cuda: this program was built without scoresde::cuda");
     if (options.export_file.empty())
       std::cout << network_step::measure(options).dump() << std::endl;
     else

@@ -123,6 +123,17 @@ def measure(options, settings):
     return rows
 
 
+def require_torch():
+    """Goes on where PyTorch is installed: in this process, in one of Debian's Python, or nowhere."""
+    if importlib.util.find_spec("torch") is not None:
+        return
+    debian = "/usr/bin/python3"
+    if os.path.exists(debian) and os.environ.get("SCORESDE_SECOND_PYTHON") is None:
+        os.execve(debian, [debian, "-B", *sys.argv], dict(os.environ, SCORESDE_SECOND_PYTHON="1"))
+    print("skipped: PyTorch is not installed (Debian: python3-torch)")
+    sys.exit(77)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="benchmark_network_step, built")
@@ -145,12 +156,7 @@ def arguments():
 
 def main():
     options = arguments()
-    if importlib.util.find_spec("torch") is None:
-        debian = "/usr/bin/python3"
-        if os.path.exists(debian) and os.environ.get("SCORESDE_SECOND_PYTHON") is None:
-            os.execve(debian, [debian, *sys.argv], dict(os.environ, SCORESDE_SECOND_PYTHON="1"))
-        print("skipped: PyTorch is not installed (Debian: python3-torch)")
-        sys.exit(77)
+    require_torch()
     settings = {preset: compare(options, preset) for preset in options.presets}
     if options.compare_only:
         return

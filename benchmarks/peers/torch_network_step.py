@@ -39,9 +39,11 @@ def compare(options):
     metadata, tensors = torch_unet.read_safetensors(options.file)
     settings = torch_unet.settings_of(metadata)
     network = torch_unet.UNet(settings)
-    network.load_state_dict({name: value for name, value in tensors.items() if name.startswith("all_modules.")})
-    torch_unet.place(network, memory_format=FORMATS[options.format]).eval()
-    x = tensors["x"].clone(memory_format=FORMATS[options.format]).requires_grad_()
+    network.load_state_dict(torch_unet.weights_of(tensors))
+    dtype, memory_format = TYPES[options.dtype], FORMATS[options.format]
+    torch_unet.place(network, options.device, dtype, memory_format).eval()
+    tensors = {name: tensor.to(options.device) for name, tensor in tensors.items()}
+    x = tensors["x"].to(dtype).clone(memory_format=memory_format).requires_grad_()
     with torch.inference_mode():
         inference = network(x, tensors["labels"])
     y = network(x, tensors["labels"])
@@ -133,12 +135,12 @@ def main():
     timing.add_argument("--seconds", type=float, default=1.0, help="to time at least")
     timing.add_argument("--runs", type=int, default=3, help="to time at least")
     timing.add_argument("--seed", type=int, default=1)
-    timing.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    timing.add_argument("--dtype", choices=TYPES, default="float32")
     timing.add_argument("--compile", metavar="MODE", help="of torch.compile in PyTorch 2: default, reduce-overhead, max-autotune")
     timing.set_defaults(run=measure)
     for command in (comparing, timing):
         command.add_argument("--format", choices=FORMATS, default="contiguous")
+        command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+        command.add_argument("--dtype", choices=TYPES, default="float32", help="of PyTorch; the file's are float32")
     options = parser.parse_args()
     options.run(options)
 

@@ -37,6 +37,11 @@ def read_safetensors(path):
     return metadata, tensors
 
 
+def weights_of(tensors):
+    """What the file holds of a network's state_dict."""
+    return {name: value for name, value in tensors.items() if name.startswith("all_modules.")}
+
+
 def settings_of(metadata):
     """The `network.` settings of a file's metadata, in which every value is a text."""
     def value(key, text):
