@@ -75,7 +75,10 @@ endif()
 add_library(scoresde_own_warnings INTERFACE)
 set(for_cxx $<COMPILE_LANGUAGE:CXX>)
 set(for_cuda $<COMPILE_LANGUAGE:CUDA>)
-target_compile_options(scoresde_own_warnings INTERFACE "$<${for_cxx}:-Wall;-Wextra>" "$<${for_cuda}:-Xcompiler=-Wall,-Wextra>")
+# nvcc hands the host compiler text without default member initialisers, so it would miss them.
+target_compile_options(
+  scoresde_own_warnings INTERFACE "$<${for_cxx}:-Wall;-Wextra>"
+                                  "$<${for_cuda}:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
 if(SCORESDE_WARNINGS_AS_ERRORS)
   target_compile_options(scoresde_own_warnings INTERFACE $<${for_cxx}:-Werror> $<${for_cuda}:-Werror=all-warnings>)
 endif()

@@ -71,7 +71,7 @@ class EmulatedBlock {
   using Shared = SharedArray<T>;
 
   EmulatedBlock(unsigned threads, cuda::GridSize grid, unsigned shared_bytes)
-      : grid_(grid), shared_bytes_(shared_bytes), state_(threads), fibers_(threads) {
+      : grid_(grid), shared_bytes_(shared_bytes), state_(threads), fibers_(fibers(threads)) {
     clock_.warp_epochs.resize(threads / cuda::warp_size);
   }
 
@@ -170,6 +170,13 @@ class EmulatedBlock {
     alignas(16) std::array<std::byte, 16> value[2];
   };
 
+  /// At least `count` of them, kept between blocks: the system gives and takes their stacks slowly.
+  static std::deque<Fiber>& fibers(unsigned count) {
+    static std::deque<Fiber> kept;
+    while (kept.size() < count) kept.emplace_back();
+    return kept;
+  }
+
   void wait(Wait kind, const char* call, Place place) {
     ThreadState& mine = state_[thread()];
     mine.wait = kind;
@@ -242,7 +249,7 @@ class EmulatedBlock {
   Clock clock_;
   std::deque<SharedStorage> arrays_;
   std::vector<ThreadState> state_;
-  std::vector<Fiber> fibers_;
+  std::deque<Fiber>& fibers_;
 };
 
 /// Runs all blocks of the kernel; a grid without blocks is no launch. Throws EmulationError for a

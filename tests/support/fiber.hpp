@@ -28,7 +28,7 @@ namespace scoresde::testing {
 /// Never moved while it runs: its context points into itself.
 class Fiber {
  public:
-  Fiber() : stack_(new std::byte[stack_size]) {}
+  Fiber() : stack_(new std::byte[stack_size]) { getcontext(&context_); }
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
@@ -41,7 +41,6 @@ class Fiber {
     ASAN_UNPOISON_MEMORY_REGION(stack_.get(), stack_size);
     fake_stack_ = nullptr;
 #endif
-    getcontext(&context_);
     context_.uc_stack.ss_sp = stack_.get();
     context_.uc_stack.ss_size = stack_size;
     context_.uc_link = nullptr;

@@ -2,6 +2,7 @@
 /// Context: device, stream and memory pool.
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include <scoresde/cuda/context.hpp>
 
@@ -37,6 +38,10 @@ struct Context::Resources {
   int device = 0;
   cudaStream_t stream = nullptr;
   cudaMemPool_t pool = nullptr;
+  void* scratch = nullptr;
+  std::size_t scratch_bytes = 0;
+  std::vector<double> host_scratch;
+  Recording* recording = nullptr;
 
   explicit Resources(int wanted) : device(wanted) {
     check(cudaSetDevice(device), "selecting device ", device);
@@ -51,6 +56,7 @@ struct Context::Resources {
   Resources(const Resources&) = delete;
   Resources& operator=(const Resources&) = delete;
   ~Resources() {
+    if (scratch != nullptr) cudaFreeAsync(scratch, stream);
     cudaStreamSynchronize(stream);
     cudaMemPoolDestroy(pool);
     cudaStreamDestroy(stream);
@@ -91,7 +97,7 @@ Context::Context(int device) {
   const int devices = device_count();
   detail::require(device >= 0 && device < devices, "CUDA: device is ", device,
                   "; it must lie in [0, ", devices - 1, "]");
-  resources_ = std::make_shared<const Resources>(device);
+  resources_ = std::make_shared<Resources>(device);
 }
 
 int Context::device() const { return resources_->device; }
@@ -112,7 +118,7 @@ void Context::synchronize() const {
 void Context::activate() const { check(cudaSetDevice(device()), "selecting device ", device()); }
 
 void* Context::allocate(std::size_t bytes) const {
-  activate();
+  require_live("allocating device memory");
   void* memory = nullptr;
   if (bytes > 0)
     check(cudaMallocFromPoolAsync(&memory, bytes, resources_->pool, stream()), "allocating ", bytes,
@@ -122,6 +128,59 @@ void* Context::allocate(std::size_t bytes) const {
 
 void Context::release(void* memory) const noexcept {
   if (memory != nullptr) cudaFreeAsync(memory, stream());
+}
+
+void Context::copy_to_device(void* to, const void* from, std::size_t bytes) const {
+  require_live("copying to the device");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "copying ", bytes,
+          " bytes to the device");
+}
+
+void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const {
+  require_live("copying to the host");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "copying ", bytes,
+          " bytes to the host");
+  synchronize();
+}
+
+void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
+  activate();
+  detail::require(recording() == nullptr,
+                  "CUDA: a state is copied while a run is captured; it cannot be replayed");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying ", bytes,
+          " bytes on the device");
+}
+
+void* Context::scratch(std::size_t bytes) const {
+  if (bytes > resources_->scratch_bytes) {
+    void* const larger = allocate(bytes);
+    release(resources_->scratch);
+    resources_->scratch = larger;
+    resources_->scratch_bytes = bytes;
+  }
+  return resources_->scratch;
+}
+
+double* Context::host_scratch(std::size_t count) const {
+  std::vector<double>& kept = resources_->host_scratch;
+  if (kept.size() < count) kept.resize(count);
+  return kept.data();
+}
+
+Recording* Context::recording() const { return resources_->recording; }
+void Context::record(Recording* recording) const { resources_->recording = recording; }
+
+void Context::require_live(const char* what) const {
+  activate();
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream(), &status), "asking whether work is captured");
+  detail::require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
+                  "CUDA: ", what,
+                  " is asked for while a run is captured: work that needs it cannot "
+                  "be replayed");
 }
 
 }  // namespace scoresde::cuda

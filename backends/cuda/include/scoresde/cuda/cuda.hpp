@@ -2,4 +2,8 @@
 /// The CUDA backend, in plain C++: no nvcc is needed to include it.
 #pragma once
 
+#include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/step_graphs.hpp>

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// Graph: a piece of work that is captured once and put into the stream as a whole, again and
+/// again.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <scoresde/cuda/context.hpp>
+
+namespace scoresde::cuda {
+
+/// A CUDA graph, ready to run.
+class Graph {
+ public:
+  /// What `work` puts into the context's stream, none of it done. Throws Error for work that cannot
+  /// be captured (it waits for the device, allocates or copies to the host), and what `work`
+  /// throws; the stream is usable after either.
+  Graph(const Context& context, const std::function<void()>& work);
+
+  /// Puts it into the stream of its context.
+  void launch() const;
+
+ private:
+  struct Executable;
+  std::shared_ptr<const Executable> executable_;
+};
+
+}  // namespace scoresde::cuda
