@@ -4,7 +4,7 @@
 
 file(GLOB launchers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/cuda/src/*.cu)
 set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
-set(emulated_device ${launchers} support/emulated_device.cpp)
+set(emulated_device ${launchers} support/emulated_device.cpp support/emulated_cudnn.cpp support/emulated_cublaslt.cpp)
 set(launcher_folders ${PROJECT_SOURCE_DIR}/backends/cuda/src)
 
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
@@ -40,7 +40,9 @@ endif()
 # The kernels by themselves and the backend over the host's device, with every access to memory checked.
 add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_test.cpp
                                    backends/cuda/step_kernels_test.cpp
-                                   backends/cuda/device/device_state_test.cpp ${main})
+                                   backends/cuda/device/device_state_test.cpp
+                                   backends/cuda/device/convolution_plans_test.cpp
+                                   backends/cuda/device/matrix_products_test.cpp ${main})
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
