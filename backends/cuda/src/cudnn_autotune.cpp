@@ -2,10 +2,11 @@
 /// Timing plans on the device.
 #include <algorithm>
 #include <limits>
-#include <utility>
 #include <vector>
 
 #include <cuda_runtime_api.h>
+
+#include <scoresde/cuda/device_memory.hpp>
 
 #include "check.hpp"
 #include "cudnn_plan.hpp"
@@ -15,24 +16,13 @@ namespace {
 
 /// Memory whose values are 0.0115 in bfloat16 as in float32: zeros cost less power, hence less
 /// time.
-class FilledMemory {
- public:
-  FilledMemory(const Context& context, std::size_t bytes)
-      : context_(context), data_(context.allocate(bytes)) {
-    if (bytes > 0)
-      check(cudaMemsetAsync(data_, 0x3c, bytes, context.stream()), "filling memory to time plans");
-  }
-  FilledMemory(FilledMemory&& other) noexcept
-      : context_(other.context_), data_(std::exchange(other.data_, nullptr)) {}
-  FilledMemory& operator=(FilledMemory&&) = delete;
-  ~FilledMemory() { context_.release(data_); }
-
-  [[nodiscard]] void* data() const { return data_; }
-
- private:
-  Context context_;
-  void* data_;
-};
+[[nodiscard]] DeviceMemory filled_memory(const Context& context, std::size_t bytes) {
+  DeviceMemory memory(context, bytes);
+  if (bytes > 0)
+    check(cudaMemsetAsync(memory.data(), 0x3c, bytes, context.stream()),
+          "filling memory to time plans");
+  return memory;
+}
 
 class Stopwatch {
  public:
@@ -70,17 +60,17 @@ std::size_t fastest_plan(const OperationGraph& graph, const PlanTarget& target,
                          std::span<const PlanFound> plans) {
   constexpr int rounds = 5, runs = 4;
   const Context& context = *target.context;
-  std::vector<FilledMemory> memory;
-  std::vector<Binding> operands;
+  std::vector<DeviceMemory> memory;
+  Bindings operands;
   const float one = 1;
   for (const OperationGraph::Memory& operand : graph.memory()) {
-    if (!operand.on_host) memory.emplace_back(context, operand.bytes);
-    operands.push_back({operand.which, operand.on_host ? &one : memory.back().data()});
+    if (!operand.on_host) memory.push_back(filled_memory(context, operand.bytes));
+    operands.add(operand.which, operand.on_host ? &one : memory.back().data());
   }
   std::size_t workspace_size = 0;
   for (const PlanFound& found : plans)
     workspace_size = std::max(workspace_size, found.plan.workspace());
-  const FilledMemory workspace(context, workspace_size);
+  const DeviceMemory workspace = filled_memory(context, workspace_size);
   Stopwatch stopwatch(context.stream());
   std::vector<float> best(plans.size(), std::numeric_limits<float>::infinity());
   // Rounds over all plans, so that a change of the clock touches all alike; the first warms up.

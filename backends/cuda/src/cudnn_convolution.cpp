@@ -208,13 +208,15 @@ void ConvolutionPlans::forward(const nn::Convolution& op, const nn::Shape& x,
   const Epilogue epilogue{operands.residual != nullptr, operands.bias != nullptr,
                           operands.channel_bias != nullptr, operands.scale != 1};
   const Entry& made = implementation_->ready({Pass::forward, op, x, epilogue}, workspace);
-  std::vector<Binding> bindings{
-      {Operand::x, operands.x}, {Operand::weights, operands.weights}, {Operand::y, operands.y}};
+  Bindings bindings;
+  bindings.add(Operand::x, operands.x);
+  bindings.add(Operand::weights, operands.weights);
+  bindings.add(Operand::y, operands.y);
   if (made.report.fused) {
-    if (epilogue.residual) bindings.push_back({Operand::residual, operands.residual});
-    if (epilogue.bias) bindings.push_back({Operand::bias, operands.bias});
-    if (epilogue.channel_bias) bindings.push_back({Operand::channel_bias, operands.channel_bias});
-    if (epilogue.scale) bindings.push_back({Operand::scale, &operands.scale});
+    if (epilogue.residual) bindings.add(Operand::residual, operands.residual);
+    if (epilogue.bias) bindings.add(Operand::bias, operands.bias);
+    if (epilogue.channel_bias) bindings.add(Operand::channel_bias, operands.channel_bias);
+    if (epilogue.scale) bindings.add(Operand::scale, &operands.scale);
   }
   made.plan.run(implementation_->device.target().handle, bindings, workspace.data());
   if (!made.report.fused)
@@ -228,7 +230,10 @@ void ConvolutionPlans::backward_data(const nn::Convolution& op, const nn::Shape&
   if (dx.data == nullptr) return;
   const Entry& made =
       implementation_->ready({Pass::backward_data, op, x, {}, dx.accumulate}, workspace);
-  const Binding bindings[] = {{Operand::y, dy}, {Operand::weights, weights}, {Operand::x, dx.data}};
+  Bindings bindings;
+  bindings.add(Operand::y, dy);
+  bindings.add(Operand::weights, weights);
+  bindings.add(Operand::x, dx.data);
   made.plan.run(implementation_->device.target().handle, bindings, workspace.data());
 }
 
@@ -243,9 +248,12 @@ void ConvolutionPlans::backward_filter(const nn::Convolution& op, const nn::Shap
     target = free;
     free += Implementation::rounded_gradient_bytes(op);
   }
-  std::vector<Binding> bindings{{Operand::x, input}, {Operand::y, dy}, {Operand::dweights, target}};
+  Bindings bindings;
+  bindings.add(Operand::x, input);
+  bindings.add(Operand::y, dy);
+  bindings.add(Operand::dweights, target);
   if (made.report.fused && implementation_->precision == Precision::bf16)
-    bindings.push_back({Operand::dweights_before, dweights});
+    bindings.add(Operand::dweights_before, dweights);
   made.plan.run(implementation_->device.target().handle, bindings, free);
   if (!made.report.fused)
     add_rounded_gradient(*implementation_->device.target().context, target, op.weight_size(),

@@ -133,18 +133,11 @@ std::string ExecutionPlan::json() const {
   return {characters.begin(), std::find(characters.begin(), characters.end(), '\0')};
 }
 
-void ExecutionPlan::run(cudnnHandle_t handle, std::span<const Binding> operands,
-                        void* workspace) const {
-  std::vector<std::int64_t> ids;
-  std::vector<const void*> pointers;
-  for (const Binding& operand : operands) {
-    ids.push_back(static_cast<std::int64_t>(operand.which));
-    pointers.push_back(operand.data);
-  }
+void ExecutionPlan::run(cudnnHandle_t handle, const Bindings& operands, void* workspace) const {
   Descriptor variables(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  variables.set_array(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids.data(), ids.size())
-      .set_raw(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers.size(),
-               pointers.data())
+  variables.set_array(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, operands.ids(), operands.count())
+      .set_raw(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, operands.count(),
+               operands.data())
       .set_raw(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace)
       .finalize("the pointers of a run");
   check_cudnn(cudnn().execute(handle, plan_.get(), variables.get()), "running a plan");

@@ -7,7 +7,9 @@
 /// described (CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR), and run where that device is.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,10 +41,22 @@ struct PlanRules {
   [[nodiscard]] std::string words() const;
 };
 
-/// The pointer of an operand, on the host for host scalars.
-struct Binding {
-  Operand which;
-  const void* data = nullptr;
+/// The pointers of a run: on the device, but of host scalars on the host.
+class Bindings {
+ public:
+  void add(Operand which, const void* data) {
+    ids_.at(count_) = static_cast<std::int64_t>(which);
+    data_[count_++] = data;
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] const std::int64_t* ids() const { return ids_.data(); }
+  [[nodiscard]] const void* const* data() const { return data_.data(); }
+
+ private:
+  static constexpr std::size_t most_ = 8;
+  std::array<std::int64_t, most_> ids_{};
+  std::array<const void*, most_> data_{};
+  std::size_t count_ = 0;
 };
 
 class ExecutionPlan {
@@ -55,7 +69,7 @@ class ExecutionPlan {
   [[nodiscard]] std::size_t workspace() const { return workspace_; }  ///< bytes
   [[nodiscard]] std::string json() const;
   /// Runs on the stream of the handle. Throws Error when cuDNN refuses.
-  void run(cudnnHandle_t handle, std::span<const Binding> operands, void* workspace) const;
+  void run(cudnnHandle_t handle, const Bindings& operands, void* workspace) const;
 
  private:
   void finalize(const PlanTarget& target);
