@@ -113,9 +113,6 @@ function(scoresde_install_package)
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/scoresde-config-version.cmake
                                    COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
   install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${destination})
-  if(SCORESDE_HAS_CUDA)
-    install(FILES ${PROJECT_SOURCE_DIR}/backends/cmake/FindcuDNN.cmake DESTINATION ${destination})
-  endif()
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endfunction()
 

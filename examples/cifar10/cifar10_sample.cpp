@@ -29,6 +29,13 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
     if (choice.corrector.empty())
       choice.corrector = setting_or(configuration, "program.corrector", "none");
   }
+  const auto network = scoresde::network_of(configuration);
+  cifar10::settle(options.classes, configuration, network.num_class_embeds);
+  if (options.samples == 0)
+    options.samples = network.num_class_embeds > 0 && options.classes.name == "all"
+                          ? network.num_class_embeds * options.columns
+                          : 64;
+  choice.evaluations_of_a_score = options.classes.evaluations();
   cifar10::settle(choice, given);
   scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
     if constexpr (std::same_as<C, scoresde::nn::KarrasPreconditioned>) {
@@ -60,6 +67,8 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --solver dpm-solver++-2m --nfe 20 --clip-denoised\n"
       "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
       "  cifar10_sample --out pictures --sampler PC1000\n"
+      "  cifar10_sample --out pictures --checkpoint classes.safetensors --class cat --guidance "
+      "1.5\n"
       "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
   app.option_defaults()->take_last();

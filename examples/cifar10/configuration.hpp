@@ -62,6 +62,7 @@ scoresde::TrainingConfigurationWith<Loss> training_configuration(const Preset& p
   c.optimizer.warm_up = p.warmup;
   c.optimizer.gradient_clip = p.grad_clip;
   c.ema.decay = p.ema_rate;
+  c.label_dropout = p.label_dropout;
   return c;
 }
 

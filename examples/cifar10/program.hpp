@@ -81,6 +81,11 @@ inline CLI::Validator number_from_zero() {
   return detail::number([](double x) { return x >= 0 && x < 1e300; }, "0 or a number above it");
 }
 
+/// Accepts numbers from 0 to 1.
+inline CLI::Validator share_from_zero() {
+  return detail::number([](double x) { return x >= 0 && x <= 1; }, "a number from 0 to 1");
+}
+
 /// Accepts numbers above 0 and up to 1.
 inline CLI::Validator share() {
   return detail::number([](double x) { return x > 0 && x <= 1; }, "above 0 and at most 1");

@@ -11,20 +11,22 @@
 
 #include <CLI/CLI.hpp>
 
+#include "class_choice.hpp"
 #include "program.hpp"
 #include "sampler_choice.hpp"
 
 namespace cifar10 {
 
-/// Empty names and a zero eps stand for "as the checkpoint says".
+/// Empty names, a zero eps and zero samples stand for "as the checkpoint says".
 struct SampleOptions {
   std::filesystem::path checkpoint, out;
   SamplerChoice sampler;
+  ClassChoice classes;
   std::uint64_t seed = 42;
   std::uint32_t first_sample = 0;
   bool clip_denoised = false;
   std::optional<double> dynamic_threshold;
-  std::size_t samples = 64, batch = 16, threads = 0, columns = 8;
+  std::size_t samples = 0, batch = 16, threads = 0, columns = 8;
 };
 
 namespace detail {
@@ -114,6 +116,23 @@ inline void add_numbers(CLI::App& app, SamplerChoice& s) {
   number("--s-noise", s.s_noise, "… and its factor (default: 1; 1.007)");
 }
 
+inline void add_classes(CLI::App& app, ClassChoice& c) {
+  app.add_option("--class", c.name,
+                 "Of networks that are told classes: one by its name or number; all, one for each "
+                 "row of the grid (the default); none, where the network has learned that");
+  app.add_option(
+         "--guidance", c.guidance,
+         "Weight w of classifier-free guidance, (1 + w) of the score of the class less w of "
+         "that without; twice the evaluations. Others name the scale w + 1")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  app.add_option("--guidance-interval", c.interval,
+                 "Guide only where the noise sigma is from the first number to the second "
+                 "(default: everywhere)")
+      ->expected(2)
+      ->check(number_from_zero());
+}
+
 }  // namespace detail
 
 inline void add_sample_options(CLI::App& app, SampleOptions& o) {
@@ -133,8 +152,9 @@ inline void add_sample_options(CLI::App& app, SampleOptions& o) {
                  "that is above 1, as Saharia et al. 2022 do; 0.995 is usual")
       ->check(share())
       ->excludes(clip);
-  app.add_option("--samples", o.samples, "Pictures to draw")
-      ->capture_default_str()
+  detail::add_classes(app, o.classes);
+  app.add_option("--samples", o.samples,
+                 "Pictures to draw (default: 64, or a row of the grid for each class)")
       ->check(natural_number(1, 10000000));
   app.add_option("--first-sample", o.first_sample,
                  "Number of the first picture: picture n of a seed is the same in every run")

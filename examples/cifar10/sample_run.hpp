@@ -17,7 +17,6 @@
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
-#include <scoresde/score/thresholding.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/checkpoint.hpp>
 #if __has_include(<scoresde/xtensor/npy.hpp>)
@@ -27,6 +26,8 @@
 #define CIFAR10_WRITES_NPY 0
 #endif
 
+#include "chosen_model.hpp"
+#include "class_choice.hpp"
 #include "progress_bar.hpp"
 #include "sample_options.hpp"
 
@@ -58,44 +59,6 @@ class SamplingProgress {
   double pictures_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
-/// The network's score, its prediction of the picture kept in range where that was asked for: one
-/// type, so that every sampler is compiled once.
-template <class Network, class S>
-class ChosenModel {
- public:
-  ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
-      : network_(std::move(network)),
-        clipped_(network_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
-        thresholded_(network_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
-        clips_(options.clip_denoised),
-        thresholds_(options.dynamic_threshold.has_value()) {}
-  ChosenModel(const ChosenModel&) = delete;
-  ChosenModel& operator=(const ChosenModel&) = delete;
-
-  [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
-    return clips_ || thresholds_ ? clipped_.score_form(t) : network_.score_form(t);
-  }
-  /// At one time, or at a time per sample.
-  template <class X, class Times>
-  requires requires(Network& network, const X& x, const Times& t, X& output) {
-    network.evaluate(x, t, output);
-  }
-  void evaluate(const X& x, const Times& t, X& output) {
-    if (clips_)
-      clipped_.evaluate(x, t, output);
-    else if (thresholds_)
-      thresholded_.evaluate(x, t, output);
-    else
-      network_.evaluate(x, t, output);
-  }
-
- private:
-  Network network_;
-  scoresde::ClippedDenoiser<Network, S> clipped_;
-  scoresde::DynamicallyThresholdedDenoiser<Network, S> thresholded_;
-  bool clips_, thresholds_;
-};
-
 template <class S, class Convention>
 class SampleRun {
   using Ops = scoresde::eigen::Ops<float>;
@@ -110,11 +73,13 @@ class SampleRun {
         convention_(convention),
         network_(scoresde::nn::unet(network_config_), std::min(options.batch, options.samples),
                  scoresde::nn::Mode::inference, Ops(options.threads)),
-        weights_(network_.parameters().size()) {
+        weights_(network_.parameters().size()),
+        class_of_(options.classes, network_.classes(), options.columns) {
     scoresde::detail::require(network_config_.centered || !options.dynamic_threshold,
                               "--dynamic-threshold is for networks of data in [-1, 1]; this one "
                               "was trained on [0, 1]");
     scoresde::load_weights(options.checkpoint, network_.parameters(), std::span<float>(weights_));
+    network_.freeze(weights_);
   }
 
   template <class Sampler>
@@ -125,6 +90,7 @@ class SampleRun {
     ChosenModel<Score, S> model(Score(network_, weights_, sde_, convention_), sde_, options_,
                                 network_config_.centered);
     draw(sampler, model);
+    evaluations_ = model.evaluations();
     report_end(seconds_now() - start);
     write();
   }
@@ -139,17 +105,25 @@ class SampleRun {
     pictures_.reserve(options_.samples * dim);
     for (std::size_t first = 0; first < options_.samples; first += network_.batch()) {
       State x({std::min(network_.batch(), options_.samples - first), dim});
+      model.tell(classes_from(first, x.extents().samples));
       progress.begin_batch(first, x.extents().samples);
       const scoresde::Noise noise{
           .seed = options_.seed,
           .first_sample = options_.first_sample + static_cast<std::uint32_t>(first)};
-      const scoresde::SamplerStatistics done = sampler.sample(model, x, noise, progress);
-      evaluations_ += done.nfe * x.extents().samples;
+      sampler.sample(model, x, noise, progress);
       pictures_.insert(pictures_.end(), x.data(), x.data() + x.size());
     }
     progress.end_line();
     if (network_config_.centered)
       for (float& value : pictures_) value = (value + 1) / 2;
+  }
+
+  /// What the network is told of pictures first, first + 1, …: nothing where it is told none.
+  std::span<const std::uint32_t> classes_from(std::size_t first, std::size_t count) {
+    if (network_.classes() == 0) return {};
+    for (std::size_t k = first; k < first + count; ++k)
+      classes_.push_back(class_of_(options_.first_sample + k));
+    return std::span<const std::uint32_t>(classes_).subspan(first, count);
   }
 
   /// Pictures are in [0, 1] here, and not clipped but in the PNG.
@@ -159,9 +133,13 @@ class SampleRun {
     const std::vector<std::size_t> extents{options_.samples, shape.c, shape.h, shape.w};
     scoresde::io::TensorFile file;
     file.set("samples", extents, values);
+    if (!classes_.empty())
+      file.set("classes", {options_.samples}, std::span<const std::uint32_t>(classes_));
     file.metadata = {{"seed", std::to_string(options_.seed)},
                      {"first_sample", std::to_string(options_.first_sample)},
                      {"sampler", sampler_text()},
+                     {"class", options_.classes.name},
+                     {"guidance", scoresde::detail::text(options_.classes.guidance)},
                      {"nfe", nfe_text()},
                      {"preset", preset_name()}};
     scoresde::io::write_safetensors(options_.out / "samples.safetensors", file);
@@ -176,11 +154,13 @@ class SampleRun {
   }
 
   void report_setup() const {
+    const std::string classes = describe(options_.classes, network_.classes());
     std::cout << "checkpoint  " << options_.checkpoint.string() << '\n'
               << "preset      " << preset_name() << " (" << weights_.size() << " parameters, "
               << configuration_.at("sde.name") << " SDE)\n"
               << "sampler     " << sampler_text() << '\n'
-              << "seed        " << options_.seed << ", pictures " << options_.first_sample << " to "
+              << (classes.empty() ? "" : "classes     " + classes + '\n') << "seed        "
+              << options_.seed << ", pictures " << options_.first_sample << " to "
               << options_.first_sample + options_.samples - 1 << '\n'
               << "device      CPU, " << network_.ops().threads() << " threads, float32, batches of "
               << network_.batch() << " in " << network_.workspace_bytes() / (1 << 20)
@@ -223,6 +203,8 @@ class SampleRun {
   Convention convention_;
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
+  PictureClasses class_of_;
+  std::vector<std::uint32_t> classes_;  ///< of the pictures, where the network is told them
   std::vector<float> pictures_;
   std::size_t evaluations_ = 0;
 };

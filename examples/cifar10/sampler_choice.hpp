@@ -23,7 +23,8 @@ struct SamplerChoice {
   std::size_t steps = 0, nfe = 0, corrector_steps = 1;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
   std::optional<double> rtol, atol;
-  double eps = 0;  ///< time at which sampling stops
+  double eps = 0;                          ///< time at which sampling stops
+  std::size_t evaluations_of_a_score = 1;  ///< of the network; guidance takes two
 };
 
 namespace detail {
@@ -74,14 +75,19 @@ inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::s
   }
 }
 
-/// Evaluations of a run of that many steps.
-inline std::size_t evaluations(const SamplerChoice& c, std::size_t steps) {
+/// Evaluations of the score in a run of that many steps.
+inline std::size_t score_evaluations(const SamplerChoice& c, std::size_t steps) {
   if (c.solver == "pc")
     return steps *
            ((c.predictor == "none" ? 0 : 1) + (c.corrector == "none" ? 0 : c.corrector_steps));
   const auto nfe = row_of("--solver", c.solver).nfe;
   if (c.final_step == "zero") return nfe(steps - 1) + 1;
   return nfe(steps) + (c.final_step == "denoise" ? 1 : 0);
+}
+
+/// Evaluations of the network in a run of that many steps.
+inline std::size_t evaluations(const SamplerChoice& c, std::size_t steps) {
+  return c.evaluations_of_a_score * score_evaluations(c, steps);
 }
 
 /// The most steps that --nfe pays for.

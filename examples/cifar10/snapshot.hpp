@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/io/image_grid.hpp>
@@ -21,7 +22,8 @@
 namespace cifar10 {
 
 /// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
-/// snapshots of a run can be compared.
+/// snapshots of a run can be compared; those of a network that is told classes are one of each, and
+/// the first ones again.
 template <class Ops, class S, class Convention>
 class Snapshot {
  public:
@@ -30,13 +32,18 @@ class Snapshot {
   Snapshot(const scoresde::nn::Graph& graph, S sde, std::size_t steps, bool centered, Ops ops)
       : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
         sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid(sde, steps)),
-        centered_(centered) {}
+        centered_(centered) {
+    for (std::uint32_t k = 0; network_.classes() > 0 && k < pictures; ++k)
+      classes_.push_back(k % static_cast<std::uint32_t>(network_.classes()));
+  }
 
   /// Samples with these parameters and writes the grid.
   void write(const std::filesystem::path& path, std::span<const typename Ops::Scalar> parameters,
              std::uint64_t seed) {
     using State = scoresde::HostState<typename Ops::Scalar>;
     scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde());
+    model.set_classes(classes_);
+    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
     State x({pictures, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});
@@ -57,6 +64,7 @@ class Snapshot {
   scoresde::nn::Network<Ops> network_;
   scoresde::PredictorCorrector<S, scoresde::Ancestral, scoresde::NoCorrector> sampler_;
   bool centered_;
+  std::vector<std::uint32_t> classes_;
 };
 
 }  // namespace cifar10

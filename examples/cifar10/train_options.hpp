@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
 #include <scoresde/error.hpp>
+#include <scoresde/io/cifar10.hpp>
 #include <scoresde/nn/presets.hpp>
 
 #include "preset_list.hpp"
@@ -25,6 +28,8 @@ struct TrainOptions {
   std::uint64_t iterations = 0;
   double minutes = 0;
   double lr = 0;
+  bool class_conditional = false;
+  std::optional<double> label_dropout;
   std::uint64_t seed = 42;
   std::size_t threads = 0;
   std::uint64_t log_every = 50, checkpoint_every = 500, snapshot_every = 2000;
@@ -62,6 +67,12 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
         throw CLI::Success();
       },
       "Print all presets with their number of parameters, and end");
+  app.add_flag("--class-conditional", o.class_conditional,
+               "Tell the preset's network the class of each picture as well");
+  app.add_option("--label-dropout", o.label_dropout,
+                 "Share of pictures whose class is kept from the network, which guidance needs "
+                 "(default: the preset's; 0.1 with --class-conditional)")
+      ->check(share_from_zero());
 }
 
 }  // namespace detail
@@ -106,6 +117,13 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
                             "--preset: ", o.preset, " is made for pictures of ",
                             preset.network.width(), "x", preset.network.height(),
                             "; those of CIFAR-10 have 32x32");
+  if (o.class_conditional)
+    preset =
+        scoresde::nn::class_conditional(std::move(preset), scoresde::io::cifar10_classes.size());
+  scoresde::detail::require(!o.label_dropout || preset.network.num_class_embeds > 0,
+                            "--label-dropout: the network of ", o.preset,
+                            " is told no classes; --class-conditional tells them");
+  preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;

@@ -45,6 +45,7 @@ class TrainRun {
                  .uniform_dequantization = preset.uniform_dequantization},
                 options.seed),
         batch_(preset.batch_size * images_.dim()),
+        labels_(preset.network.num_class_embeds > 0 ? preset.batch_size : 0),
         trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
                  options.network_batch > 0 ? options.network_batch : preset.batch_size,
                  Ops(options.threads)) {}
@@ -77,7 +78,8 @@ class TrainRun {
   void step() {
     const std::uint64_t first = trainer_.step_count() * preset_.batch_size;
     stream_.fill_batch<float>(first, batch_);
-    const scoresde::StepReport report = trainer_.step(std::span<const float>(batch_));
+    stream_.fill_labels(first, labels_);
+    const scoresde::StepReport report = trainer_.step(std::span<const float>(batch_), labels_);
     sum_.loss += report.loss;
     sum_.gradient_norm += report.gradient_norm;
     sum_.learning_rate = report.learning_rate;
@@ -146,6 +148,13 @@ class TrainRun {
     return text;
   }
 
+  [[nodiscard]] std::string classes_text() const {
+    if (labels_.empty()) return "";
+    return scoresde::detail::text("classes     ", preset_.network.num_class_embeds,
+                                  ", kept from the network at a rate of ", preset_.label_dropout,
+                                  '\n');
+  }
+
   void report_setup() const {
     std::cout << "preset      " << preset_.name << " (" << trainer_.parameters().size()
               << " parameters, " << preset_.sde << " SDE, "
@@ -153,7 +162,7 @@ class TrainRun {
                                      : std::to_string(preset_.num_scales) + " discrete levels")
               << ")\n"
               << "data        " << options_.data.string() << ", " << images_.size() << " pictures\n"
-              << "batch       " << preset_.batch_size << ", differentiated "
+              << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
               << trainer_.network().batch() << " at a time in "
               << trainer_.network().workspace_bytes() / (1 << 20) << " MiB of workspace\n"
               << "seed        " << options_.seed << '\n'
@@ -176,6 +185,7 @@ class TrainRun {
   scoresde::io::ImageSet images_;
   scoresde::io::ImageStream stream_;
   std::vector<float> batch_;
+  std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is told them
   scoresde::Trainer<Ops, S, Loss> trainer_;
   std::optional<TrainLog> log_;
   std::optional<Snapshot<Ops, S, typename Loss::template Convention<S>>> snapshot_;

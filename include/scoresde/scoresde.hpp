@@ -49,6 +49,7 @@
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/score/guidance.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>

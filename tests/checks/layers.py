@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "io": FOUNDATION | {"noise"},
     "eigen": ALGORITHM | {"score", "nn"},
     "xtensor": ALGORITHM | {"score", "io"},
-    "cuda": ALGORITHM | {"score", "nn", "sampler", "train"},
+    "cuda": ALGORITHM | {"score", "nn", "sampler", "train", "loss", "io"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
 STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda"}

@@ -68,6 +68,10 @@ constexpr bool serves() {
   using Clipped = ClippedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
   using Limited = DynamicallyThresholdedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
   static_assert(PerSampleScoreModel<Clipped, X> && PerSampleScoreModel<Limited, X>);
+  using Guided = GuidedScore<Gaussian<VpSde>, GaussianMixture<VpSde>>;
+  static_assert(PerSampleScoreModel<Guided, X> && DifferentiableScoreModel<Guided, X>);
+  static_assert(ScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
+  static_assert(!DifferentiableScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
   static_assert(NoiseSource<Noise, X> && TimedNoiseSource<BrownianPath<X, TimeClock>, X>);
   return true;
 }
@@ -99,6 +103,9 @@ using Network = nn::ScoreNetwork<eigen::Ops<float>, VpSde>;
 static_assert(ScoreModel<Network, HostState<float>>);
 static_assert(PerSampleScoreModel<Network, HostState<float>>);
 static_assert(TrainableScoreModel<Network, HostState<float>>);
+using OfClass = nn::ClassConditional<Network>;
+static_assert(PerSampleScoreModel<GuidedScore<OfClass, OfClass>, HostState<float>>);
+static_assert(DifferentiableScoreModel<GuidedScore<OfClass, OfClass>, HostState<float>>);
 static_assert(TrainingLoss<DenoisingScoreMatching, VpSde, Network, HostState<float>>);
 static_assert(TrainingLoss<KarrasLoss, VpSde, Network, HostState<float>>);
 static_assert(TrainingLoss<DiscreteScoreMatching, DdpmSde, Network, HostState<float>>);

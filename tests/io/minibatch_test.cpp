@@ -108,6 +108,19 @@ TEST_CASE("a stream cut into other batches, or entered in the middle, holds the 
   REQUIRE(whole != batch(images, all, 12, 0, 75));
 }
 
+TEST_CASE("labels are those of the pictures at their places, in any epoch") {
+  ImageSet images = counting_images(30);
+  for (std::size_t i = 0; i < 30; ++i) images.labels[i] = std::uint8_t(i);
+  ImageStream stream(images, {}, 11);
+  std::vector<std::uint32_t> labels(75);
+  stream.fill_labels(0, labels);
+  const auto x = batch(images, {.centered = false}, 11, 0, 75);
+  for (std::size_t k = 0; k < 75; ++k) REQUIRE(labels[k] == std::lround(255 * x[8 * k]) / 8);
+  std::vector<std::uint32_t> middle(10);
+  stream.fill_labels(55, middle);
+  REQUIRE(std::equal(middle.begin(), middle.end(), labels.begin() + 55));
+}
+
 TEST_CASE("an empty set and a batch that is no whole number of pictures are refused") {
   const ImageSet none = counting_images(0);
   REQUIRE_THROWS_WITH(ImageStream(none, {}, 1), Catch::Contains("no pictures"));

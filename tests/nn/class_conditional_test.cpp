@@ -8,6 +8,7 @@
 #include <scoresde/nn/class_conditional.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/score/guidance.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/testing/score_laws.hpp>
@@ -79,6 +80,26 @@ TEST_CASE("a conditional model keeps the laws of scores and leaves the network w
   f.model.evaluate(f.x, 0.3, after);
   CHECK(std::equal(before.data(), before.data() + before.size(), after.data()));
   CHECK_FALSE(std::equal(before.data(), before.data() + before.size(), one.data()));
+}
+
+TEST_CASE("one network guides itself: its own two answers, weighted") {
+  Fixture f;
+  const std::vector<std::uint32_t> classes{2, 1, 0, 2, 1};
+  Conditional conditional(f.model, classes), unconditional(f.model, 5, nn::no_class);
+  auto guided = classifier_free_guidance(conditional, unconditional, 1.5);
+  X output(f.x.extents());
+  guided.evaluate(f.x, 0.3, output);
+  for (std::size_t k = 0; k < 5; ++k) {
+    const auto with = alone(f, k, 0.3, classes[k]), without = alone(f, k, 0.3, nn::no_class);
+    for (std::size_t e = 0; e < 256; ++e)
+      REQUIRE(output(k, e) ==
+              Approx(2.5 * with[e] - 1.5 * without[e]).epsilon(1e-11).margin(1e-12));
+  }
+  Conditional one(f.model, 5, 1);
+  auto to_one = classifier_free_guidance(one, unconditional, 1.5);
+  const auto violated = testing::check_score_laws(to_one, f.x, 0.3, {.same = 1e-12});
+  CAPTURE(violated);
+  CHECK(violated.empty());
 }
 
 TEST_CASE("classes that do not fit are refused, and forgotten") {

@@ -73,6 +73,33 @@ TEST_CASE("an MLP is its formula") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(y[i] == Approx(expected[i]).epsilon(1e-12));
 }
 
+TEST_CASE("a class joins an MLP's embedding of the time, and no class adds nothing") {
+  const nn::MlpConfig plain{.dim = 3, .width = 7, .depth = 1, .time_features = 4};
+  nn::MlpConfig told = plain;
+  told.num_class_embeds = 2;
+  const nn::Graph graph = nn::mlp(told);
+  auto p = small::parameters<double>(graph, 3);
+  const nn::Parameter& table = graph.parameters().find("class_embedding.weight");
+  CHECK(table.shape == std::vector<std::size_t>{2, 7});
+  nn::Network<Ops> network(graph, 2, nn::Mode::inference);
+  const std::vector<double> x{0.3, -1.2, 0.7, 0.3, -1.2, 0.7}, labels{2.5, 2.5};
+  const auto answer = [&](std::vector<std::uint32_t> classes) {
+    std::vector<double> y(6);
+    network.forward(p, x, labels, y, {}, classes);
+    return y;
+  };
+  const auto y = answer({1, nn::no_class});
+  CHECK(std::abs(y[0] - y[3]) > 1e-3);
+  // What class 1 adds before the activation, the bias of the layer before it may add as well.
+  const nn::Parameter& bias = graph.parameters().find("time.1.bias");
+  for (std::size_t i = 0; i < 7; ++i) p[bias.offset + i] += p[table.offset + 7 + i];
+  const auto moved = answer({nn::no_class, nn::no_class});
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(moved[i] == Approx(y[i]).epsilon(1e-12));
+    CHECK(moved[3 + i] != y[3 + i]);
+  }
+}
+
 TEST_CASE("an MLP of any width and depth has the parameters of its layers") {
   const auto count = [](const nn::MlpConfig& c) { return nn::mlp(c).parameters().size(); };
   // time.0, time.1, in, out; and three layers for each block.

@@ -113,7 +113,7 @@ TEST_CASE("The presets of larger pictures have the published number of parameter
 }
 
 TEST_CASE("Every preset builds, has a name of its own, and its network has its noise levels") {
-  CHECK(presets().size() == cifar10.size() + 9 + 1);
+  CHECK(presets().size() == cifar10.size() + 9 + 2);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
     CHECK_NOTHROW(unet(p.network));
@@ -132,6 +132,16 @@ TEST_CASE("The small preset is small enough for a CPU") {
   CHECK(count > 1'000'000);
   CHECK(count < 2'500'000);
   CHECK(p.network.dropout == 0);
+}
+
+TEST_CASE("A class-conditional preset is another's with a table of classes and label dropout") {
+  const Preset& small = preset("cifar10_small_class_conditional");
+  CHECK(small.label_dropout == 0.1);
+  CHECK(parameters(small.name) == parameters("cifar10_small") + 10 * 128);
+  const Preset& full = preset("vp/cifar10_ddpmpp_continuous");
+  CHECK(full.label_dropout == 0);
+  CHECK(unet(class_conditional(full, 10).network).parameters().trainable_size() ==
+        61'804'419 + 10 * 512);
 }
 
 TEST_CASE("An unknown preset is refused with the names there are") {

@@ -12,52 +12,25 @@
 #include <scoresde/io/safetensors.hpp>
 
 #include "io/temporary_folder.hpp"
+#include "programs/made_up_data.hpp"
 #include "support/catch.hpp"
 
 namespace {
 
 using scoresde::io::read_safetensors;
+using scoresde::test::make_data;
 using scoresde::test::Outcome;
 using scoresde::test::program_path;
 using scoresde::test::RunningProgram;
 using scoresde::test::TemporaryFolder;
 using scoresde::test::text_of;
+using scoresde::test::tiny_run;
 using scoresde::test::operator+;
 using scoresde::test::require_refused;
 using scoresde::test::require_success;
 using scoresde::test::sample_program;
 using scoresde::test::train_program;
 using scoresde::test::Words;
-
-/// 50,000 made-up records; the five names are one file.
-void make_data(const TemporaryFolder& folder) {
-  std::string bytes(std::size_t{3073} * 10000, '\0');
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = i % 3073 == 0 ? char(i / 3073 % 10) : char((i * 2654435761u >> 13) & 255);
-  const auto first = folder.write("data_batch_1.bin", bytes);
-  for (int i = 2; i <= 5; ++i)
-    std::filesystem::create_hard_link(first, folder / ("data_batch_" + std::to_string(i) + ".bin"));
-}
-
-/// Options of a run so small that a step takes a fraction of a second.
-Words tiny_run(const TemporaryFolder& data, const std::filesystem::path& out) {
-  return {"--data",
-          data.path().string(),
-          "--out",
-          out.string(),
-          "--batch",
-          "2",
-          "--log-every",
-          "1",
-          "--checkpoint-every",
-          "2",
-          "--snapshot-every",
-          "3",
-          "--threads",
-          "2",
-          "--snapshot-steps",
-          "2"};
-}
 
 /// Rows of a log without the seconds, which no two runs share.
 std::map<std::string, std::string> log_rows(const std::filesystem::path& path) {

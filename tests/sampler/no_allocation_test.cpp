@@ -19,6 +19,7 @@
 #include <scoresde/sampler/reverse_simulation.hpp>
 #include <scoresde/sampler/simulation.hpp>
 #include <scoresde/score/gaussian.hpp>
+#include <scoresde/score/guidance.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -132,6 +133,7 @@ TEST_CASE("models made of models allocate in their first call, and not afterward
     void operator()(const X& x, double, X& out) const { out = x; }
     void operator()(const X& x, std::span<const double>, X& out) const { out = x; }
   } identity;
+  auto guided = classifier_free_guidance(data, clipped, 1);
   auto preconditioned = karras_preconditioned(identity, sde);
   const auto calls_of_the_second = [](auto& model) {
     X x({5, 48}), output({5, 48});
@@ -149,6 +151,7 @@ TEST_CASE("models made of models allocate in their first call, and not afterward
   };
   CHECK(calls_of_the_second(clipped) == 0);
   CHECK(calls_of_the_second(limited) == 0);
+  CHECK(calls_of_the_second(guided) == 0);
   CHECK(calls_of_the_second(preconditioned) == 0);
 }
 

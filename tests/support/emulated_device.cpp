@@ -6,9 +6,8 @@
 #include <cstring>
 #include <vector>
 
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/error.hpp>
-
-#include "graph.hpp"
 
 namespace scoresde::cuda {
 
@@ -57,16 +56,17 @@ void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const 
   require_live("copying to the host");
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
+void Context::clear(void* memory, std::size_t bytes) const {
+  run_emulated(stream(), [=] {
+    if (bytes > 0) std::memset(memory, 0, bytes);
+  });
+}
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   detail::require(recording() == nullptr,
                   "CUDA: a state is copied while a run is captured; it cannot be replayed");
-  const auto work = [=] {
+  run_emulated(stream(), [=] {
     if (bytes > 0) std::memcpy(to, from, bytes);
-  };
-  if (stream()->captured != nullptr)
-    stream()->captured->emplace_back(work);
-  else
-    work();
+  });
 }
 
 void* Context::scratch(std::size_t bytes) const {
@@ -95,14 +95,14 @@ struct Graph::Executable {
   std::vector<std::function<void()>> work;
 };
 
-Graph::Graph(const Context& context, const std::function<void()>& work) {
+Graph::Graph(const Context& context, const void* work, void (*call)(const void*)) {
   auto executable = std::make_shared<Executable>(Executable{context, {}});
   struct Guard {
     CUstream_st& stream;
     ~Guard() { stream.captured = nullptr; }
   } guard{*context.stream()};
   guard.stream.captured = &executable->work;
-  work();
+  call(work);
   executable_ = std::move(executable);
 }
 

@@ -24,17 +24,21 @@ struct CUstream_st {
 
 namespace scoresde::cuda {
 
+/// Does the work of a stream: at once, or whenever the graph that is captured is launched.
+inline void run_emulated(Stream stream, std::function<void()> work) {
+  if (stream->captured != nullptr)
+    stream->captured->push_back(std::move(work));
+  else
+    work();
+}
+
 template <class Kernel>
 void enqueue(const Context& context, const Kernel& kernel, const char*) {
   const Stream stream = context.stream();
-  const auto work = [kernel, stream] {
+  run_emulated(stream, [kernel, stream] {
     testing::emulate(kernel,
                      testing::every_schedule[stream->launches++ % testing::every_schedule.size()]);
-  };
-  if (stream->captured != nullptr)
-    stream->captured->emplace_back(work);
-  else
-    work();
+  });
 }
 
 }  // namespace scoresde::cuda

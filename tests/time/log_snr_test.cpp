@@ -77,6 +77,15 @@ TEST_CASE("log-SNR beyond that of VE's smallest noise is refused") {
   CHECK_THROWS_WITH(time_of_log_snr(Plain<VeSde>{sde}, log_snr(sde, 0) + 0.1), Contains("outside"));
 }
 
+TEST_CASE("the nearest time of a log-SNR is its time, or the end that it lies beyond") {
+  const VeSde sde;
+  CHECK(nearest_time_of_log_snr(sde, log_snr(sde, 0.3), 0) == Approx(0.3).epsilon(1e-13));
+  CHECK(nearest_time_of_log_snr(sde, log_snr(sde, 0.3), 0.4) == 0.4);
+  CHECK(nearest_time_of_log_snr(sde, 100, 0) == 0);
+  CHECK(nearest_time_of_log_snr(sde, -100, 0) == 1);
+  CHECK(nearest_time_of_log_snr(VpSde(), std::numeric_limits<double>::infinity(), 0) == 0);
+}
+
 TEST_CASE("log-SNR falls at the rate of the diffusion over the variance") {
   const auto falls = [](const auto& sde) {
     for (const double t : {0.1, 0.5, 0.9}) {

@@ -30,6 +30,16 @@ TEST_CASE("network and SDE can be rebuilt from a run's configuration") {
   });
 }
 
+TEST_CASE("a run with classes keeps its label dropout, one without says nothing of it") {
+  nn::UNetConfig network;
+  CHECK(run_configuration(network, VpSde{}, {.seed = 5}).count("training.label_dropout") == 0);
+  network.num_class_embeds = 10;
+  const nn::FlatConfig flat =
+      run_configuration(network, VpSde{}, {.seed = 5, .label_dropout = 0.15});
+  CHECK(flat.at("training.label_dropout") == "0.15");
+  CHECK(network_of(flat).num_class_embeds == 10);
+}
+
 TEST_CASE("sub-VP and VE come back with their schedules") {
   const auto top = [](const auto& sde) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(sde)>, VeSde>)

@@ -11,7 +11,7 @@ namespace scoresde::cuda {
 /// CUDA's name and sentence of an error, such as "cudaErrorNoDevice: no CUDA-capable device is
 /// detected".
 inline std::string error_text(cudaError_t error) {
-  return detail::text(cudaGetErrorName(error), ": ", cudaGetErrorString(error));
+  return scoresde::detail::text(cudaGetErrorName(error), ": ", cudaGetErrorString(error));
 }
 
 /// Throws Error unless `error` is cudaSuccess. Says what was tried; clears CUDA's memory of an
@@ -20,7 +20,7 @@ template <class... Parts>
 void check(cudaError_t error, const Parts&... tried) {
   if (error == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());
-  throw Error(detail::text("CUDA: ", tried..., " failed: ", error_text(error)));
+  throw Error(scoresde::detail::text("CUDA: ", tried..., " failed: ", error_text(error)));
 }
 
 }  // namespace scoresde::cuda

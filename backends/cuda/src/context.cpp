@@ -145,6 +145,11 @@ void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const 
   synchronize();
 }
 
+void Context::clear(void* memory, std::size_t bytes) const {
+  activate();
+  if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, stream()), "clearing device memory");
+}
+
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   activate();
   detail::require(recording() == nullptr,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Graph, by stream capture.
-#include "graph.hpp"
+#include <scoresde/cuda/graph.hpp>
 
 #include "check.hpp"
 
@@ -11,12 +11,12 @@ struct Graph::Executable {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t exec = nullptr;
 
-  Executable(const Context& c, const std::function<void()>& work) : context(c) {
+  Executable(const Context& c, const void* work, void (*call)(const void*)) : context(c) {
     context.activate();
     check(cudaStreamBeginCapture(context.stream(), cudaStreamCaptureModeThreadLocal),
           "beginning the capture of a graph");
     try {
-      work();
+      call(work);
     } catch (...) {
       static_cast<void>(cudaStreamEndCapture(context.stream(), &graph));
       static_cast<void>(cudaGetLastError());
@@ -38,8 +38,8 @@ struct Graph::Executable {
   }
 };
 
-Graph::Graph(const Context& context, const std::function<void()>& work)
-    : executable_(std::make_shared<const Executable>(context, work)) {}
+Graph::Graph(const Context& context, const void* work, void (*call)(const void*))
+    : executable_(std::make_shared<const Executable>(context, work, call)) {}
 
 void Graph::launch() const {
   const Context& context = executable_->context;

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/kernels/copy_row_kernel.hpp>
 #include <scoresde/cuda/kernels/step_row.hpp>
 #include <scoresde/cuda/step_graphs.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
 #include "enqueue.cuh"
-#include "graph.hpp"
 #include "recording.hpp"
 
 namespace scoresde::cuda {

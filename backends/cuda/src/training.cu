@@ -14,6 +14,10 @@ QuadShape quads_of(Extents shape) { return {narrow(shape.samples), narrow(shape.
 
 }  // namespace
 
+void training_row(const Context& context, const TrainingRow& row) {
+  enqueue(context, row, "the numbers of a training step");
+}
+
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
                std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
                std::uint32_t* classes) {

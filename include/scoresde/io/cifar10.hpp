@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -34,6 +35,10 @@ struct ImageSet {
   }
 };
 
+/// What CIFAR-10's labels 0 … 9 mean, in the words of its batches.meta.txt.
+inline constexpr std::array<const char*, 10> cifar10_classes{
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+
 /// Which part of a data set.
 enum class Split { train, test };
 
@@ -50,8 +55,8 @@ inline void append_cifar10_file(const std::filesystem::path& path, ImageSet& ima
           " (", cifar10_records_per_file, " records of ", cifar10_record, ")");
   for (std::size_t i = 0; i < cifar10_records_per_file; ++i) {
     const auto* record = reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * cifar10_record;
-    require(record[0] <= 9, "cifar10: ", path.string(), " record ", i, " has label ", +record[0],
-            "; labels are 0 to 9");
+    require(record[0] < cifar10_classes.size(), "cifar10: ", path.string(), " record ", i,
+            " has label ", +record[0], "; labels are 0 to 9");
     images.labels.push_back(record[0]);
     images.pixels.insert(images.pixels.end(), record + 1, record + cifar10_record);
   }

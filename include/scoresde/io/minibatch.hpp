@@ -97,17 +97,29 @@ class ImageStream {
     detail::require(x.size() % dim == 0, "image stream: the batch has ", x.size(),
                     " elements; it must be a multiple of ", dim);
     for (std::size_t k = 0; k < x.size() / dim; ++k) {
-      const std::uint64_t epoch = (first + k) / images_->size();
+      const std::size_t image = image_at(first + k);
       const auto place = static_cast<std::size_t>((first + k) % images_->size());
-      if (epoch != epoch_) {
-        order_ = epoch_order(seed_, epoch, images_->size());
-        epoch_ = epoch;
-      }
-      fill_image(*images_, order_[place], transform_, seed_, epoch, place, x.subspan(k * dim, dim));
+      fill_image(*images_, image, transform_, seed_, epoch_, place, x.subspan(k * dim, dim));
     }
   }
 
+  /// Fills `labels` with those of the pictures at places first, first + 1, ….
+  void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
+    for (std::size_t k = 0; k < labels.size(); ++k)
+      labels[k] = images_->labels[image_at(first + k)];
+  }
+
  private:
+  /// The picture at a place of the stream; epoch_ is then its epoch.
+  std::size_t image_at(std::uint64_t place) {
+    const std::uint64_t epoch = place / images_->size();
+    if (epoch != epoch_) {
+      order_ = epoch_order(seed_, epoch, images_->size());
+      epoch_ = epoch;
+    }
+    return order_[static_cast<std::size_t>(place % images_->size())];
+  }
+
   const ImageSet* images_;
   ImageTransform transform_;
   std::uint64_t seed_;

@@ -22,6 +22,8 @@ struct TrainingDraws {
   /// z of x_t = mean·x_0 + std·z.
   [[nodiscard]] constexpr NoiseDraw noise() const { return draw(Purpose::training_noise); }
   [[nodiscard]] constexpr NoiseDraw dropout() const { return draw(Purpose::dropout); }
+  /// Element 0 of each sample is its uniform for label_dropout.
+  [[nodiscard]] constexpr NoiseDraw label_dropout() const { return draw(Purpose::label_dropout); }
 
  private:
   [[nodiscard]] constexpr NoiseDraw draw(Purpose purpose) const {

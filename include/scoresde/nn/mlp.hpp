@@ -3,12 +3,13 @@
 ///
 ///   h₀ = W_in x,   h_{l+1} = h_l + V_l a(W_l a(h_l) + T_l e),   F = W_out a(h_depth)
 ///
-/// with a the activation, e the time embedding (nn/layers/time_embedding.hpp), l < depth: residual
-/// blocks as in He et al. 2016 (arXiv:1603.05027), the time let in as in Ho et al. 2020
-/// (arXiv:2006.11239), appendix B; every dense layer has a bias.
+/// with a the activation, e the time (and class) embedding (nn/layers/time_embedding.hpp), l <
+/// depth: residual blocks as in He et al. 2016 (arXiv:1603.05027), the time let in as in Ho et al.
+/// 2020 (arXiv:2006.11239), appendix B; every dense layer has a bias.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include <scoresde/error.hpp>
@@ -26,7 +27,8 @@ struct MlpConfig {
   std::size_t time_features = 32;
   double fourier_scale = 0;
   Activation activation = Activation::swish;
-  bool scale_by_sigma = false;  ///< divides the output by the label, for ScoreAtSigma
+  bool scale_by_sigma = false;       ///< divides the output by the label, for ScoreAtSigma
+  std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
 };
 
 namespace detail {
@@ -49,7 +51,10 @@ inline void check(const MlpConfig& c) {
       config.fourier_scale > 0
           ? graph.fourier_embedding("time", config.time_features, config.fourier_scale)
           : graph.positional_embedding(config.time_features);
-  const Tensor e = time_embedding(graph, waves, config.width, "time.0", "time.1", a);
+  std::optional<Tensor> classes;
+  if (config.num_class_embeds > 0)
+    classes = graph.class_embedding("class_embedding", config.num_class_embeds, config.width);
+  const Tensor e = time_embedding(graph, waves, config.width, "time.0", "time.1", a, classes);
   Tensor h = graph.dense(graph.input(), "in", config.width);
   for (std::size_t l = 0; l < config.depth; ++l) {
     const std::string name = "block." + std::to_string(l);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Presets: score_sde's published configurations under their names, and a small one for CPUs.
+/// Presets: score_sde's published configurations under their names, and small ones for CPUs.
 ///
 /// Song et al. 2021, arXiv:2011.13456, appendices C, D and H, and the configuration files of its
 /// code.
@@ -31,6 +31,7 @@ struct Preset {
   bool likelihood_weighting = false;
   bool reduce_mean = true;
   double ema_rate = 0.9999;
+  double label_dropout = 0;  ///< share of samples whose class is kept from the network
   std::size_t batch_size = 128;
   std::uint64_t n_iters = 1300001;
   // optim: Adam
@@ -47,6 +48,14 @@ struct Preset {
   bool random_flip = true;
   bool uniform_dequantization = false;
 };
+
+/// The preset with a network that is told one of `classes` classes, as classifier-free guidance
+/// needs it: 0.1 is a rate of Ho and Salimans 2022 (arXiv:2207.12598), section 4.
+[[nodiscard]] inline Preset class_conditional(Preset p, std::size_t classes) {
+  p.network.num_class_embeds = classes;
+  p.label_dropout = 0.1;
+  return p;
+}
 
 namespace detail {
 
@@ -149,6 +158,13 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
+/// Our own presets.
+[[nodiscard]] inline std::vector<Preset> small_presets() {
+  Preset of_classes = class_conditional(cifar10_small(), 10);
+  of_classes.name = "cifar10_small_class_conditional";
+  return {cifar10_small(), std::move(of_classes)};
+}
+
 /// Configurations that leave their family's rule in one value.
 [[nodiscard]] inline std::vector<Preset> cifar10_exceptions() {
   Preset unconditional = cifar10("vp", "ddpm", false, "vp/ddpm/cifar10_unconditional");
@@ -158,10 +174,9 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return {std::move(unconditional), std::move(reverse)};
 }
 
-[[nodiscard]] inline std::vector<Preset> all_presets() {
+[[nodiscard]] inline std::vector<Preset> published_presets() {
   const bool discrete = false, continuous = true, deep = true;
   std::vector<Preset> all{
-      cifar10_small(),
       cifar10("ve", "ddpm", discrete, "ve/cifar10_ddpm"),
       cifar10("ve", "ncsnpp", discrete, "ve/cifar10_ncsnpp"),
       cifar10("ve", "ncsnpp", continuous, "ve/cifar10_ncsnpp_continuous"),
@@ -189,14 +204,20 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
       ncsnpp_1024("ve/ffhq_ncsnpp_continuous", true),
   };
   for (Preset& p : cifar10_exceptions()) all.push_back(std::move(p));
-  std::sort(all.begin() + 1, all.end(),
+  std::sort(all.begin(), all.end(),
             [](const Preset& a, const Preset& b) { return a.name < b.name; });
+  return all;
+}
+
+[[nodiscard]] inline std::vector<Preset> all_presets() {
+  std::vector<Preset> all = small_presets();
+  for (Preset& p : published_presets()) all.push_back(std::move(p));
   return all;
 }
 
 }  // namespace detail
 
-/// All presets: our own small one, then the published ones by name.
+/// All presets: our own small ones, then the published ones by name.
 [[nodiscard]] inline const std::vector<Preset>& presets() {
   static const std::vector<Preset> table = detail::all_presets();
   return table;

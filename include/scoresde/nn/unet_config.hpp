@@ -156,7 +156,10 @@ void read_knob(const std::string& key, const std::string& text, std::vector<Numb
 template <class Number>
 [[nodiscard]] std::string write_knob(const std::vector<Number>& value) {
   std::string text;
-  for (const Number v : value) text += (text.empty() ? "" : ",") + write_knob(v);
+  for (const Number v : value) {
+    if (!text.empty()) text += ',';
+    text += write_knob(v);
+  }
   return text;
 }
 

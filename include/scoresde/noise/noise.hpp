@@ -31,7 +31,8 @@ enum class Purpose : std::uint8_t {
   data = 4,            ///< shuffling, flips, dequantisation
   probe = 5,           ///< Hutchinson's trace estimator
   initialization = 6,  ///< parameters of a network
-  brownian = 7         ///< nodes of a Brownian tree
+  brownian = 7,        ///< nodes of a Brownian tree
+  label_dropout = 8    ///< whether a sample's class is kept from the network
 };
 
 /// The name of one N(0, I) tensor; it stores none.

@@ -81,4 +81,12 @@ template <class S>
     return detail::bracketed_time_of_log_snr(sde, log_snr);
 }
 
+/// The same for any log-SNR, infinite ones too: those beyond the ones of [first, t_max] are moved
+/// to the end of that range.
+template <class S>
+[[nodiscard]] double nearest_time_of_log_snr(const S& sde, double wanted, double first) {
+  if (wanted <= log_snr(sde, sde.t_max())) return sde.t_max();
+  return wanted >= log_snr(sde, first) ? first : time_of_log_snr(sde, wanted);
+}
+
 }  // namespace scoresde

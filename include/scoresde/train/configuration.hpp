@@ -38,11 +38,14 @@ struct TrainingConfigurationWith {
   Loss loss{};
   Adam optimizer{};
   ExponentialMovingAverage ema{};
+  double label_dropout = 0;  ///< share of samples whose class is kept from the network
 
   /// Throws Error naming the setting that is out of range.
   void check() const {
     optimizer.check();
     ema.check();
+    detail::require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ",
+                    label_dropout, "; it must lie in [0, 1]");
   }
 };
 
@@ -174,6 +177,8 @@ template <Sde S, class Loss = DenoisingScoreMatching>
   nn::FlatConfig flat = describe(network);
   flat.merge(describe(sde));
   flat.merge(describe(training));
+  if (network.num_class_embeds > 0)
+    flat["training.label_dropout"] = detail::number_text(training.label_dropout);
   return flat;
 }
 

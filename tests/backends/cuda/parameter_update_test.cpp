@@ -113,7 +113,8 @@ TEST_CASE("without an average none is moved", "[emulated]") {
   CHECK(run.theta != average);
 }
 
-TEST_CASE("a step that is not finite changes nothing and says so", "[emulated]") {
+TEST_CASE("a step that is not finite changes nothing, nor do those after it until it is known",
+          "[emulated]") {
   for (const bool in_gradient : {true, false}) {
     DeviceRun run(300);
     run.gradient = random_values<float>(300, 3);
@@ -130,6 +131,14 @@ TEST_CASE("a step that is not finite changes nothing and says so", "[emulated]")
     CHECK(run.outcome.updates == 1);
     CHECK(run.gradient == std::vector<float>(300));
     run.losses[1] = 0.5;
+    run.gradient = random_values<float>(300, 4);
+    const double loss = run.outcome.loss, norm = run.outcome.gradient_norm;
+    run.update(every_schedule[3]);  // asked for before the host knew
+    CHECK(run == before);
+    CHECK(run.outcome.finite == 0);
+    CHECK(std::isfinite(run.outcome.loss) == std::isfinite(loss));
+    CHECK(std::isfinite(run.outcome.gradient_norm) == std::isfinite(norm));
+    run.outcome.finite = 1;
     run.gradient = random_values<float>(300, 4);
     run.update(every_schedule[0]);
     CHECK(run.outcome.finite == 1);

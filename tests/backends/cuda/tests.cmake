@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The tests of backends/cuda/device, twice: over a device of the host's own, on which the backend's launchers, compiled
-# by the C++ compiler, run their kernels under the emulation; and, where scoresde::cuda is on, over a real one.
+# by the C++ compiler, run their kernels under the emulation; and, where scoresde::cuda is on, over a real one. Those of
+# backends/cuda/on_device run over a real one alone.
 
 file(GLOB launchers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/cuda/src/*.cu)
 set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
-set(emulated_device ${launchers} support/emulated_device.cpp)
+set(emulated_device ${launchers} support/emulated_device.cpp support/emulated_cudnn.cpp support/emulated_cublaslt.cpp)
 set(launcher_folders ${PROJECT_SOURCE_DIR}/backends/cuda/src)
 
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
@@ -30,7 +31,18 @@ target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
 if(TARGET scoresde_cuda)
-  add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> support/device_main.cpp)
+  # A driver without a device, in the place of libcuda.so.1 where there is none and under that name.
+  add_library(emulated_driver SHARED backends/cuda/emulated_driver.cpp)
+  target_link_libraries(emulated_driver PRIVATE scoresde_own_warnings)
+  set_target_properties(emulated_driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
+                                                   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/driver)
+  add_dependencies(test_backends_cuda emulated_driver)
+  # cuBLASLt's descriptors are tested as it gets them.
+  target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
+  target_include_directories(test_backends_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+
+  file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # longer than an emulation can be
+  add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> ${long_tests} support/device_main.cpp)
   target_link_libraries(test_backends_cuda_device PRIVATE test_settings scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
@@ -40,11 +52,14 @@ add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_te
                                    backends/cuda/step_kernels_test.cpp
                                    backends/cuda/device/device_state_test.cpp
                                    backends/cuda/device/network_kernels_test.cpp
-                                   backends/cuda/device/training_kernels_test.cpp ${main})
+                                   backends/cuda/device/training_kernels_test.cpp
+                                   backends/cuda/device/convolution_plans_test.cpp
+                                   backends/cuda/device/matrix_products_test.cpp ${main})
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
-target_compile_options(test_cuda_sanitized PRIVATE ${sanitizers} -O1 -g)
+# Among the sanitizers' own code gcc 12 takes counters of loops for uninitialised.
+target_compile_options(test_cuda_sanitized PRIVATE ${sanitizers} -O1 -g -Wno-maybe-uninitialized)
 target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
 add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state keeps the promises of a backend - double")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "quick;emulated"

@@ -48,6 +48,8 @@ class Context {
   void copy_to_device(void* to, const void* from, std::size_t bytes) const;
   /// Waits for the work before it, and for the bytes; throws Error while work is being captured.
   void copy_to_host(void* to, const void* from, std::size_t bytes) const;
+  /// Zero bytes, as work of the stream.
+  void clear(void* memory, std::size_t bytes) const;
   void copy_on_device(void* to, const void* from, std::size_t bytes) const;
 
   /// At least `bytes` of device memory for the next piece of work; what was lent before may be the

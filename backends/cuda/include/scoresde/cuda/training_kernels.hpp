@@ -17,9 +17,13 @@
 #include <scoresde/cuda/kernels/device_draw.hpp>
 #include <scoresde/cuda/kernels/minibatch_images.hpp>
 #include <scoresde/cuda/kernels/parameter_update.hpp>
+#include <scoresde/cuda/kernels/training_row.hpp>
 #include <scoresde/state/backend.hpp>
 
 namespace scoresde::cuda {
+
+/// What the samples of the present step are told, from its row of the table.
+void training_row(const Context& context, const TrainingRow& row);
 
 /// x ← the pictures at places first + stride·step, … of the stream, (samples, C, H, W), with the
 /// bits of io::ImageStream; `classes` ← their labels, unless it is null.
@@ -56,8 +60,9 @@ struct DeviceParameters {
 };
 
 /// ‖gradient‖, then Adam with clipping, EMA and cast in one pass. A step whose loss (the mean of
-/// `losses`) or gradient is not finite changes nothing but outcome->finite. With `clear_gradient`
-/// zeros are left for the next step to add to.
+/// `losses`) or gradient is not finite changes nothing but the outcome, and so do all after it
+/// until outcome->finite is set again. With `clear_gradient` zeros are left for the next step to
+/// add to.
 void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
                        const ExponentialMovingAverage& ema, const double* losses,
                        std::size_t samples, bool clear_gradient);

@@ -39,7 +39,8 @@ struct Perturb {
     const Quad<float> z = normal_quad(draw.now(), n, quad), from = load_quad(x0, shape, n, quad);
     const auto m = static_cast<float>(mean[n]), s = static_cast<float>(std[n]);
     Quad<float> out;
-    for (unsigned i = 0; i < 4; ++i) out.value[i] = detail::fma(m, from.value[i], s * z.value[i]);
+    for (unsigned i = 0; i < 4; ++i)
+      out.value[i] = detail::fma(m, from.value[i], detail::rounded_product(s, z.value[i]));
     store_quad(x, shape, n, quad, out);
   }
 };

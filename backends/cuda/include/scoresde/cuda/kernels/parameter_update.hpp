@@ -67,7 +67,9 @@ struct StepOutcome {
   std::uint32_t finite = 1;   ///< 0: loss or gradient is not, and nothing was updated
 };
 
-/// Joins the norm and the loss, and says what UpdateParameters does.
+/// Joins the norm and the loss, and says what UpdateParameters does. After a step that is refused
+/// all are, with its outcome, until the host has read it and sets `finite` again: steps that were
+/// asked for meanwhile must not go on from the state before it.
 struct FinishStep {
   static constexpr unsigned threads = 256;
 
@@ -91,7 +93,7 @@ struct FinishStep {
     for (std::uint32_t i = block.thread(); i < samples; i += threads) loss += losses[i];
     squares = block_sum(block, squares, scratch);
     loss = block_sum(block, loss, scratch) / samples;
-    if (block.thread() != 0) return;
+    if (block.thread() != 0 || outcome->finite == 0) return;
     const std::uint64_t updates = *step;
     const double norm = std::sqrt(squares);
     const bool finite = std::isfinite(norm) && std::isfinite(loss);

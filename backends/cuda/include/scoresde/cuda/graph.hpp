@@ -3,7 +3,6 @@
 /// again.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include <scoresde/cuda/context.hpp>
@@ -16,12 +15,16 @@ class Graph {
   /// What `work` puts into the context's stream, none of it done. Throws Error for work that cannot
   /// be captured (it waits for the device, allocates or copies to the host), and what `work`
   /// throws; the stream is usable after either.
-  Graph(const Context& context, const std::function<void()>& work);
+  template <class Work>
+  Graph(const Context& context, const Work& work)
+      : Graph(context, &work, [](const void* w) { (*static_cast<const Work*>(w))(); }) {}
 
   /// Puts it into the stream of its context.
   void launch() const;
 
  private:
+  Graph(const Context& context, const void* work, void (*call)(const void* work));
+
   struct Executable;
   std::shared_ptr<const Executable> executable_;
 };

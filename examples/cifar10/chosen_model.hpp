@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/// The score model that cifar10_sample samples: the network's, guided and kept in range where that
+/// was asked for. One type, so that every sampler is compiled once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include <scoresde/score/guidance.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/score/thresholding.hpp>
+
+#include "sample_options.hpp"
+
+namespace cifar10 {
+
+/// The network told a class for each picture, or none for any; counts what it evaluates.
+template <class Network>
+class ToldNetwork {
+ public:
+  explicit ToldNetwork(Network& network) : network_(&network) {}
+
+  /// For the evaluations to come; the values must outlive them. Empty: no class for any.
+  void tell(std::span<const std::uint32_t> classes) { classes_ = classes; }
+  /// Pictures evaluated so far.
+  [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_->score_form(t); }
+  /// At one time, or at a time per sample.
+  template <class X, class Times>
+  requires requires(Network& network, const X& x, const Times& t, X& output) {
+    network.evaluate(x, t, output);
+  }
+  void evaluate(const X& x, const Times& t, X& output) {
+    network_->set_classes(classes_);
+    network_->evaluate(x, t, output);
+    evaluations_ += x.extents().samples;
+  }
+
+ private:
+  Network* network_;
+  std::span<const std::uint32_t> classes_;
+  std::size_t evaluations_ = 0;
+};
+
+template <class Network, class S>
+class ChosenModel {
+ public:
+  ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
+      : network_(std::move(network)),
+        guided_(scoresde::classifier_free_guidance(conditional_, unconditional_,
+                                                   options.classes.guidance,
+                                                   interval(sde, options.classes))),
+        clipped_(guided_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
+        thresholded_(guided_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
+        clips_(options.clip_denoised),
+        thresholds_(options.dynamic_threshold.has_value()) {}
+  ChosenModel(const ChosenModel&) = delete;
+  ChosenModel& operator=(const ChosenModel&) = delete;
+
+  /// Of each picture of the batch to come; empty for a network that is told none.
+  void tell(std::span<const std::uint32_t> classes) { conditional_.tell(classes); }
+  /// Pictures that the network has evaluated.
+  [[nodiscard]] std::size_t evaluations() const {
+    return conditional_.evaluations() + unconditional_.evaluations();
+  }
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
+    return clips_ || thresholds_ ? clipped_.score_form(t) : guided_.score_form(t);
+  }
+  /// At one time, or at a time per sample.
+  template <class X, class Times>
+  requires requires(Network& network, const X& x, const Times& t, X& output) {
+    network.evaluate(x, t, output);
+  }
+  void evaluate(const X& x, const Times& t, X& output) {
+    if (clips_)
+      clipped_.evaluate(x, t, output);
+    else if (thresholds_)
+      thresholded_.evaluate(x, t, output);
+    else
+      guided_.evaluate(x, t, output);
+  }
+
+ private:
+  using Told = ToldNetwork<Network>;
+  using Guided = scoresde::GuidedScore<Told, Told>;
+
+  static scoresde::TimeInterval interval(const S& sde, const ClassChoice& c) {
+    return c.interval.empty() ? scoresde::TimeInterval{}
+                              : scoresde::noise_interval(sde, c.interval[0], c.interval[1]);
+  }
+
+  Network network_;
+  Told conditional_{network_}, unconditional_{network_};
+  Guided guided_;
+  scoresde::ClippedDenoiser<Guided, S> clipped_;
+  scoresde::DynamicallyThresholdedDenoiser<Guided, S> thresholded_;
+  bool clips_, thresholds_;
+};
+
+}  // namespace cifar10

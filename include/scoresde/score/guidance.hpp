@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/// Guidance: a score model made of two, whose second pulls the first along.
+///
+///   ∇log p̃_t(x) = s₁ + a·s₁ + b·s₂   at the times of an interval,   s₁ at all others
+///
+///   classifier-free    (1 + w)·s(x, t | c) − w·s(x, t)        a = w, b = −w
+///   by a classifier    s(x, t) + γ·∇ₓ log p_t(c | x)          a = 0, b = γ
+///
+/// Ho and Salimans 2022 (arXiv:2207.12598), eq. 6; Dhariwal and Nichol 2021 (arXiv:2105.05233),
+/// section 4; Song et al. 2021 (arXiv:2011.13456), eq. 14, for γ = 1; the interval is Kynkäänniemi
+/// et al. 2024 (arXiv:2404.07724). Two conventions are in use: the weight w above, 0 for none, and
+/// the scale w + 1 of s + scale·(s(c) − s), 1 for none. The library has w.
+///
+/// With sᵢ = pᵢ·x + qᵢ·Fᵢ the guided score is p₁·x + q₁·F of one linear form,
+///
+///   F = (1 + a)·F₁ + (b q₂/q₁)·F₂ + ((a p₁ + b p₂)/q₁)·x
+///
+/// whatever the two outputs mean; the last term vanishes where they mean the same.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/state/scratch_state.hpp>
+#include <scoresde/time/log_snr.hpp>
+
+namespace scoresde {
+
+/// a and b: how much of each score comes to the first one.
+struct GuidanceWeights {
+  double own = 0, other = 0;
+};
+
+/// The times first ≤ t ≤ last.
+struct TimeInterval {
+  double first = 0, last = std::numeric_limits<double>::infinity();
+
+  [[nodiscard]] bool contains(double t) const { return first <= t && t <= last; }
+};
+
+/// The times at which σ/α, the noise where data have their own scale, lies in [low, high]; levels
+/// beyond those of the SDE are moved to its ends. Throws Error unless 0 ≤ low ≤ high.
+template <Sde S>
+[[nodiscard]] TimeInterval noise_interval(const S& sde, double low, double high) {
+  detail::require(low >= 0 && low <= high, "guidance: the noise levels go from ", low, " to ", high,
+                  "; 0 <= low <= high is needed");
+  return {nearest_time_of_log_snr(sde, -2 * std::log(low), 0),
+          nearest_time_of_log_snr(sde, -2 * std::log(high), 0)};
+}
+
+/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel where both models do. Its
+/// raw output means what the first one's means. Each evaluation evaluates the first model and,
+/// where t is in the interval and a weight is not 0, the second. Refers to both, which must outlive
+/// it; they may share one network (nn::ClassConditional). Not for two threads at once.
+template <class First, class Second>
+class GuidedScore {
+  template <class M>
+  static constexpr bool says_its_score = requires(M& model, double t) {
+    { model.score_form(t) } -> std::same_as<ScoreForm>;
+  };
+  static_assert(says_its_score<First> && says_its_score<Second>,
+                "GuidedScore: one of the two has no score_form(t) returning ScoreForm and is no "
+                "score model; score_function(f) makes one of a function that writes a score or "
+                "the gradient of a classifier");
+
+ public:
+  /// Throws Error for weights that are not finite and an interval that ends before it begins.
+  GuidedScore(First& first, Second& second, GuidanceWeights weights, TimeInterval interval = {})
+      : first_(&first), second_(&second), weights_(weights), interval_(interval) {
+    detail::require(std::isfinite(weights.own) && std::isfinite(weights.other),
+                    "guidance: the weights are ", weights.own, " and ", weights.other,
+                    "; they must be finite");
+    detail::require(interval.first <= interval.last, "guidance: the interval goes from ",
+                    interval.first, " to ", interval.last,
+                    "; it must end where it begins or later");
+  }
+
+  [[nodiscard]] ScoreForm score_form(double t) const { return first_->score_form(t); }
+
+  /// Throws Error where the first score does not depend on its output.
+  template <class X>
+  requires(ScoreModel<First, X>&& ScoreModel<Second, X>) void evaluate(const X& x, double t,
+                                                                       X& output) {
+    first_->evaluate(x, t, output);
+    if (!guides(t)) return;
+    X& other = scratch_.like(x);
+    second_->evaluate(x, t, other);
+    combine(output, other, x, t);
+  }
+
+  template <class X>
+  requires(PerSampleScoreModel<First, X>&& PerSampleScoreModel<Second, X>) void evaluate(
+      const X& x, std::span<const double> times, X& output) {
+    first_->evaluate(x, times, output);
+    bool any = false;
+    for (const double t : times) any = any || guides(t);
+    if (!any) return;
+    X& other = scratch_.like(x);
+    second_->evaluate(x, times, other);
+    for (std::vector<double>& row : rows_) row.resize(times.size());
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      const Coefficients c = guides(times[k]) ? coefficients(times[k]) : Coefficients{1, 0, 0};
+      for (std::size_t j = 0; j < 3; ++j) rows_[j][k] = c[j];
+    }
+    const std::array<SampleTerm<X>, 3> terms{
+        SampleTerm<X>{rows_[0], &output}, {rows_[1], &other}, {rows_[2], &x}};
+    backend(x).assign(output, std::span<const SampleTerm<X>>(terms), SampleNoise{});
+  }
+
+  /// out ← vᵀ ∂F/∂x.
+  template <class X>
+  requires(DifferentiableScoreModel<First, X>&& DifferentiableScoreModel<Second, X>) void vjp(
+      const X& x, double t, const X& v, X& out) {
+    first_->vjp(x, t, v, out);
+    if (!guides(t)) return;
+    X& other = scratch_.like(x);
+    second_->vjp(x, t, v, other);
+    combine(out, other, v, t);
+  }
+
+ private:
+  /// Of F₁, F₂ and x in F.
+  using Coefficients = std::array<double, 3>;
+
+  [[nodiscard]] bool guides(double t) const {
+    return interval_.contains(t) && (weights_.own != 0 || weights_.other != 0);
+  }
+
+  [[nodiscard]] Coefficients coefficients(double t) const {
+    const ScoreForm own = first_->score_form(t), other = second_->score_form(t);
+    detail::require(own.output != 0, "guidance: at time ", t,
+                    " the first model's score does not depend on its output");
+    return {1 + weights_.own, weights_.other * (other.output / own.output),
+            (weights_.own * own.state + weights_.other * other.state) / own.output};
+  }
+
+  /// first ← c₀·first + c₁·second + c₂·x.
+  template <class X>
+  void combine(X& first, const X& second, const X& x, double t) const {
+    const Coefficients c = coefficients(t);
+    const std::array<Term<X>, 3> terms{Term<X>{c[0], &first}, {c[1], &second}, {c[2], &x}};
+    backend(x).assign(first, std::span<const Term<X>>(terms), NoiseTerm{});
+  }
+
+  First* first_;
+  Second* second_;
+  GuidanceWeights weights_;
+  TimeInterval interval_;
+  ScratchState scratch_;
+  std::array<std::vector<double>, 3> rows_;
+};
+
+/// (1 + weight)·conditional − weight·unconditional. Any two models serve: a class and no class of
+/// one network, or a network and a worse one of the same data (autoguidance, arXiv:2406.02507).
+template <class Conditional, class Unconditional>
+[[nodiscard]] GuidedScore<Conditional, Unconditional> classifier_free_guidance(
+    Conditional& conditional, Unconditional& unconditional, double weight,
+    TimeInterval interval = {}) {
+  return {conditional, unconditional, {weight, -weight}, interval};
+}
+
+/// model + scale·gradient. `gradient` is ∇ₓ log p_t(c | x) as a score model: score_function(f) of
+/// an f(x, t, output) that writes it.
+template <class Model, class Gradient>
+[[nodiscard]] GuidedScore<Model, Gradient> classifier_guidance(Model& model, Gradient& gradient,
+                                                               double scale,
+                                                               TimeInterval interval = {}) {
+  return {model, gradient, {0, scale}, interval};
+}
+
+}  // namespace scoresde
