@@ -33,7 +33,8 @@
 
 namespace cifar10 {
 
-/// An observer: shows how far all pictures are, by the time that the batch has come down to.
+/// An observer: shows how far all pictures are, by steps, or where their number is not known by the
+/// time that the batch has come down to.
 class SamplingProgress {
  public:
   SamplingProgress(std::size_t pictures, double t_max, double t_min)
@@ -45,7 +46,9 @@ class SamplingProgress {
   }
   template <class X>
   void on_step(const scoresde::ObservedStep& step, const X&) {
-    const double part = std::clamp((t_max_ - step.time.t_next) / (t_max_ - t_min_), 0.0, 1.0);
+    const double part = step.steps > 0
+                            ? static_cast<double>(step.index + 1) / static_cast<double>(step.steps)
+                            : std::clamp((t_max_ - step.time.t_next) / (t_max_ - t_min_), 0.0, 1.0);
     const double done = (first_ + count_ * part) / pictures_;
     char text[96];
     std::snprintf(text, sizeof text, "pictures %.0f to %.0f of %.0f  t %.3f  nfe %zu", first_ + 1,
