@@ -59,7 +59,7 @@ struct Case {
         y(normal(op.output(shape).size(), 4)),
         dx(x),
         dw(w),
-        scratch(ops.allocate(ops.convolution_scratch(op, shape))) {}
+        scratch(ops.allocate(ops.convolution_scratch(op, shape, nn::Mode::training))) {}
 
   [[nodiscard]] nn::View<const float> input() const { return {x.data(), shape}; }
   [[nodiscard]] nn::View<const float> gradient() const { return {y.data(), op.output(shape)}; }
@@ -86,7 +86,7 @@ struct Case {
 void convolution_forward(benchmark::State& state) {
   Case c(state);
   for ([[maybe_unused]] auto _ : state)
-    c.ops.convolution(c.op, c.input(), c.w.data(), c.bias.data(), nullptr,
+    c.ops.convolution(c.op, c.input(), {c.w.data(), c.bias.data()}, {},
                       {c.y.data(), c.op.output(c.shape)}, c.scratch);
   c.report(state);
 }
@@ -94,16 +94,16 @@ void convolution_forward(benchmark::State& state) {
 void convolution_backward_input(benchmark::State& state) {
   Case c(state);
   for ([[maybe_unused]] auto _ : state)
-    c.ops.convolution_backward(c.op, c.input(), c.w.data(), c.gradient(), {c.dx.data(), false},
-                               nullptr, nullptr, {}, c.scratch);
+    c.ops.convolution_backward(c.op, c.input(), {c.w.data()}, c.gradient(),
+                               {.x = {c.dx.data(), false}}, c.scratch);
   c.report(state);
 }
 
 void convolution_backward_weights(benchmark::State& state) {
   Case c(state);
   for ([[maybe_unused]] auto _ : state)
-    c.ops.convolution_backward(c.op, c.input(), c.w.data(), c.gradient(), {}, c.dw.data(), nullptr,
-                               {}, c.scratch);
+    c.ops.convolution_backward(c.op, c.input(), {c.w.data()}, c.gradient(),
+                               {.weights = c.dw.data()}, c.scratch);
   c.report(state);
 }
 

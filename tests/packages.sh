@@ -5,7 +5,8 @@
 #   bash tests/packages.sh         installs what the programs and the tests need
 #   source tests/packages.sh       gives the lists and install_missing_packages
 #
-# Where nothing is missing it needs neither network nor rights.
+# Where nothing is missing it needs neither network nor rights. CUDA (nvcc, the toolkit, cuDNN) is no Debian package: the
+# build uses it where CMake finds it and says so where it does not (docs/cuda.md).
 
 # To build and run the library's programs.
 program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev zlib1g-dev libcli11-dev)

@@ -18,8 +18,10 @@ install_missing_packages "${program_packages[@]}" "${test_packages[@]}" || exit 
 
 generator=()
 [ -f "$build/CMakeCache.txt" ] || ! command -v ninja >/dev/null || generator=(-G Ninja)
+configured=$build/configure.log
+mkdir -p "$build"
 cmake -S "$root" -B "$build" "${generator[@]}" -DSCORESDE_BUILD_TESTS=ON -DSCORESDE_BUILD_EXAMPLES=ON \
-  -DSCORESDE_BUILD_BENCHMARKS=ON || exit 1
+  -DSCORESDE_BUILD_BENCHMARKS=ON | tee "$configured" || exit 1
 
 # A file that does not compile fails the tests that need it; the others still run.
 keep_going=-k
@@ -39,6 +41,8 @@ passed=$(count '   Passed +[0-9.]+ sec$')
 skipped=$(count '\*\*\*Skipped +[0-9.]+ sec$')
 failed=$((total - passed - skipped))
 
+# CUDA is no Debian package: it is used where it is found.
+echo "CUDA: $(sed -n 's/^--   scoresde::cuda *//p' "$configured")"
 [ "$built" -eq 0 ] || echo "The build failed: the first error stands above."
 echo "Installed and built after ${built_after} s, tested after $((SECONDS - started)) s"
 if [ "$skipped" -gt 0 ]; then

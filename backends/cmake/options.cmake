@@ -48,6 +48,7 @@ endmacro()
 scoresde_part(eigen SCORESDE_BACKEND_EIGEN Eigen3)
 scoresde_part(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
 scoresde_part(io SCORESDE_IO nlohmann_json PNG ZLIB)
+include(${CMAKE_CURRENT_LIST_DIR}/cuda.cmake)
 
 set(SCORESDE_HAS_OPENMP FALSE)
 if(SCORESDE_HAS_EIGEN)
@@ -71,16 +72,23 @@ if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYP
 endif()
 
 # What our own programs, tests and benchmarks are compiled with; never installed, never exported.
-add_library(scoresde_own_settings INTERFACE)
-target_compile_options(scoresde_own_settings INTERFACE -Wall -Wextra)
+add_library(scoresde_own_warnings INTERFACE)
+set(for_cxx $<COMPILE_LANGUAGE:CXX>)
+set(for_cuda $<COMPILE_LANGUAGE:CUDA>)
+# nvcc hands the host compiler text without default member initialisers, so it would miss them.
+target_compile_options(
+  scoresde_own_warnings INTERFACE "$<${for_cxx}:-Wall;-Wextra>"
+                                  "$<${for_cuda}:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
 if(SCORESDE_WARNINGS_AS_ERRORS)
-  target_compile_options(scoresde_own_settings INTERFACE -Werror)
+  target_compile_options(scoresde_own_warnings INTERFACE $<${for_cxx}:-Werror> $<${for_cuda}:-Werror=all-warnings>)
 endif()
+add_library(scoresde_own_settings INTERFACE)
+target_link_libraries(scoresde_own_settings INTERFACE scoresde_own_warnings)
 if(SCORESDE_NATIVE)
   include(CheckCXXCompilerFlag)
   check_cxx_compiler_flag(-march=native SCORESDE_COMPILER_HAS_NATIVE)
   if(SCORESDE_COMPILER_HAS_NATIVE)
-    target_compile_options(scoresde_own_settings INTERFACE -march=native)
+    target_compile_options(scoresde_own_settings INTERFACE $<${for_cxx}:-march=native>)
   endif()
 endif()
 
@@ -89,8 +97,8 @@ function(scoresde_install target component)
   if(NOT target STREQUAL "scoresde")
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${component})
   endif()
-  install(TARGETS ${target} EXPORT scoresde-${component} FILE_SET HEADERS
-          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS ${target} EXPORT scoresde-${component} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(EXPORT scoresde-${component} NAMESPACE scoresde:: FILE scoresde-${component}.cmake
           DESTINATION ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
 endfunction()
@@ -124,6 +132,7 @@ function(scoresde_print_summary)
   message(STATUS "  scoresde::eigen     ${SCORESDE_STATE_EIGEN}")
   message(STATUS "  scoresde::xtensor   ${SCORESDE_STATE_XTENSOR}")
   message(STATUS "  scoresde::io        ${SCORESDE_STATE_IO}")
+  message(STATUS "  scoresde::cuda      ${SCORESDE_STATE_CUDA}")
   message(STATUS "  tests               ${SCORESDE_STATE_TESTS}")
   message(STATUS "  examples            ${SCORESDE_STATE_EXAMPLES}")
   message(STATUS "  benchmarks          ${SCORESDE_STATE_BENCHMARKS}")
@@ -136,7 +145,7 @@ function(scoresde_components_of file libraries missing)
   set(found scoresde)
   set(off "")
   file(STRINGS ${file} includes REGEX "^#include <scoresde/")
-  foreach(component eigen xtensor io)
+  foreach(component eigen xtensor io cuda)
     if(includes MATCHES "<scoresde/${component}/" OR (component STREQUAL "io" AND includes MATCHES
                                                                               "<scoresde/train/(checkpoint|score_sde|diffusers)"))
       list(APPEND found scoresde_${component})

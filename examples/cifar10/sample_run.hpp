@@ -82,6 +82,7 @@ class SampleRun {
                               "--dynamic-threshold is for networks of data in [-1, 1]; this one "
                               "was trained on [0, 1]");
     scoresde::load_weights(options.checkpoint, network_.parameters(), std::span<float>(weights_));
+    network_.freeze(weights_);
   }
 
   template <class Sampler>

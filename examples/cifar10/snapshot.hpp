@@ -50,6 +50,7 @@ class Snapshot {
     scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde(),
                                                          convention_);
     model.set_classes(classes_);
+    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
     State x({pictures, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});

@@ -30,6 +30,14 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float fma(float a, float b, float c)
 #endif
 }
 
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE double fma(double a, double b, double c) {
+#if defined(__CUDA_ARCH__)
+  return __fma_rn(a, b, c);
+#else
+  return std::fma(a, b, c);
+#endif
+}
+
 /// body(), with all that it calls inlined: a call left in a loop keeps it from being vectorised. It
 /// is not inlined itself, for that would come before and undo it.
 template <class Body>

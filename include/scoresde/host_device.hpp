@@ -5,8 +5,11 @@
 
 #if defined(__CUDACC__)
 #define SCORESDE_HOST_DEVICE __host__ __device__
+// Of kernels, which run on the device or, in tests, under an emulation of it.
+#define SCORESDE_DEVICE __device__
 #else
 #define SCORESDE_HOST_DEVICE
+#define SCORESDE_DEVICE
 #endif
 
 #if defined(__GNUC__)

@@ -27,6 +27,7 @@
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/ops.hpp>
 #include <scoresde/nn/parameters.hpp>
+#include <scoresde/nn/prepared_weights.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/nn/unet.hpp>
@@ -38,4 +39,5 @@
 #include <scoresde/train/gradient_norm.hpp>
 #include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/trainer.hpp>
+#include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>

@@ -35,9 +35,10 @@ MAY_INCLUDE = {
     "io": FOUNDATION | {"noise"},
     "eigen": ALGORITHM | {"score", "nn"},
     "xtensor": ALGORITHM | {"score", "io"},
+    "cuda": ALGORITHM | {"score", "nn", "sampler", "train", "loss", "io"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
-STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor"}
+STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda"}
 PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 

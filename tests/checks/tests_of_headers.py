@@ -25,7 +25,7 @@ TRIED_IN = {
 def rooms(header):
     """The folders of tests that are a header's own."""
     parts = header.split("/")[1:-1]
-    if parts and parts[0] in ("eigen", "xtensor"):
+    if parts and parts[0] in ("eigen", "xtensor", "cuda"):
         parts = ["backends", *parts]
     while parts:
         yield "tests/" + "/".join(parts)

@@ -8,6 +8,9 @@
 #if defined(WITH_XTENSOR)
 #include <scoresde/xtensor/xtensor.hpp>
 #endif
+#if defined(WITH_CUDA)
+#include <scoresde/cuda/cuda.hpp>
+#endif
 
 namespace {
 
@@ -110,6 +113,17 @@ static_assert(!TrainingLoss<DiscreteScoreMatching, VpSde, Network, HostState<flo
 #endif
 #if defined(WITH_XTENSOR)
 static_assert(serves<xt::xarray<float>>() && serves<xt::xarray<double>>());
+#endif
+#if defined(WITH_CUDA)
+using OnDevice = cuda::DeviceState<float>;
+using DeviceModel = FunctionModel<void (*)(const OnDevice&, double, OnDevice&), ScoreOutput>;
+static_assert(State<OnDevice> && State<cuda::DeviceState<double>>);
+static_assert(ScoreModel<DeviceModel, OnDevice> && !ScoreModel<Gaussian<VpSde>, OnDevice>);
+static_assert(!ElementwiseState<OnDevice> && !ContiguousState<OnDevice>);
+static_assert(TimedNoiseSource<BrownianPath<OnDevice, TimeClock>, OnDevice>);
+static_assert(detail::CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
+static_assert(
+    Sampler<PredictorCorrector<VpSde, Ancestral, Langevin>, DeviceModel, OnDevice, Noise>);
 #endif
 
 }  // namespace

@@ -25,9 +25,7 @@ TEST_CASE("x_t, loss and gradient of every sample are their formulas") {
   work.times()[1] = 0.7;
   test::TanhModel<double, VpSde> model(sde, w);
   // A marginal and a weight that no SDE here has.
-  const auto marginal = [](double t) {
-    return detail::WeightedMarginal{{0.9 - t, 0.3 + t}, 2 + t};
-  };
+  const auto marginal = [](double t) { return WeightedMarginal{{0.9 - t, 0.3 + t}, 2 + t}; };
   const double mean = detail::denoising_loss(model, x0, z, work, 0.25, marginal);
   double total = 0;
   for (std::size_t k = 0; k < 2; ++k) {

@@ -18,8 +18,8 @@ namespace {
 /// L(θ, x) = ⟨v, F(x, labels; θ)⟩ with dropout masks that stay the same.
 class Loss {
  public:
-  explicit Loss(const nn::Graph& graph)
-      : network(graph, 2, nn::Mode::training, eigen::Ops<double>(1)),
+  explicit Loss(const nn::Graph& graph, std::size_t threads = 1)
+      : network(graph, 2, nn::Mode::training, eigen::Ops<double>(threads)),
         parameters(small::parameters<double>(graph, 1)),
         x(small::normals<double>(2 * graph.shape(graph.input()).size(), 7)),
         v(small::normals<double>(2 * graph.shape(graph.output()).size(), 8)),
@@ -100,6 +100,20 @@ TEST_CASE("Gradients of parameters are added, those of the input are written") {
   CHECK(dx == again);
   for (std::size_t i = 0; i < once.size(); ++i)
     CHECK(std::abs(twice[i] - 2 * once[i]) <= 1e-12 * std::abs(once[i]) + 1e-14);
+}
+
+TEST_CASE("Gradients have the same bits with any number of threads") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  const auto gradients = [&](std::size_t threads) {
+    Loss loss(graph, threads);
+    std::vector<double> all(graph.parameters().size(), 0.0), dx(loss.x.size());
+    loss();
+    loss.network.backward(loss.parameters, loss.v, all, dx);
+    all.insert(all.end(), dx.begin(), dx.end());
+    return all;
+  };
+  const auto one = gradients(1);
+  for (const std::size_t threads : {2u, 3u, 8u}) CHECK(gradients(threads) == one);
 }
 
 TEST_CASE("The gradient of a batch is the sum over its samples, each with its own masks") {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <cmath>
+#include <algorithm>
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/network.hpp>
+#include <scoresde/nn/unet.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"
@@ -13,54 +14,58 @@ using namespace scoresde;
 
 namespace {
 
-double silu(double x) { return x / (1 + std::exp(-x)); }
+/// Feature maps that do not lie where images lie, as on a GPU, and take more room than their
+/// values.
+class CopiedDoors : public eigen::Ops<double> {
+ public:
+  static constexpr bool doors_in_place = false;
+  static std::size_t activation_size(const nn::Shape& shape) { return shape.size() + 5; }
+  void enter(const double* x, nn::View<double> to) const {
+    std::copy_n(x, to.shape.size(), to.data);
+    ++entered;
+  }
+  void leave(nn::View<const double> y, double* to) const {
+    std::copy_n(y.data, y.shape.size(), to);
+    ++left;
+  }
+  static inline int entered = 0, left = 0;
+};
+static_assert(nn::NetworkOps<CopiedDoors>);
 
-std::vector<double> run(const nn::Graph& graph, nn::Mode mode, const std::vector<double>& x,
-                        NoiseDraw draw = {}) {
-  std::vector<double> y(graph.shape(graph.output()).size());
-  const std::vector<double> parameters(graph.parameters().size(), 0.5), label{3.0};
-  nn::Network<eigen::Ops<double>>(graph, 1, mode).forward(parameters, x, label, y, draw);
-  return y;
+struct Result {
+  std::vector<double> y, gradient, dx;
+  bool operator==(const Result&) const = default;
+};
+
+template <class Ops>
+Result run(const nn::UNetConfig& config, nn::Mode mode) {
+  const nn::Graph graph = nn::unet(config);
+  const auto parameters = small::parameters<double>(graph, 1);
+  const auto x = small::normals<double>(2 * 128, 3);
+  const std::vector<double> labels{1.5, 4};
+  Result r{std::vector<double>(x.size()), std::vector<double>(parameters.size()),
+           std::vector<double>(x.size())};
+  nn::Network<Ops> network(graph, 2, mode);
+  network.forward(parameters, x, labels, r.y);
+  if (nn::differentiates(mode)) network.backward(parameters, x, r.gradient, r.dx);
+  return r;
 }
 
 }  // namespace
 
-TEST_CASE("Operations run in order on the tensors that they name") {
-  nn::Graph graph(1, 1, 2);
-  const nn::Tensor a = graph.affine(graph.input(), 2, -1);
-  const nn::Tensor b = graph.silu(a);
-  const nn::Tensor c = graph.sum_scaled(a, b, 0.25);
-  graph.concatenate(c, graph.input());
-  const std::vector<double> x{0.3, -4.0};
-  const auto y = run(graph, nn::Mode::inference, x);
-  for (int i = 0; i < 2; ++i) {
-    CHECK(y[std::size_t(i)] == Approx(0.25 * (2 * x[i] - 1 + silu(2 * x[i] - 1))).epsilon(1e-14));
-    CHECK(y[std::size_t(2 + i)] == x[std::size_t(i)]);
-  }
-}
-
-TEST_CASE("Each dropout of a network has masks of its own") {
-  nn::Graph graph(1, 16, 16);
-  const nn::Tensor first = graph.dropout(graph.input(), 0.5);
-  const nn::Tensor second = graph.dropout(graph.affine(graph.input(), 1, 0), 0.5);
-  graph.concatenate(first, second);
-  CHECK(graph.dropouts() == 2);
-  const std::vector<double> ones(256, 1.0);
-  const auto y = run(graph, nn::Mode::training, ones, {.seed = 1});
-  std::size_t equal = 0;
-  for (std::size_t i = 0; i < 256; ++i) {
-    CHECK((y[i] == 0 || y[i] == 2));
-    equal += y[i] == y[256 + i];
-  }
-  // Independent masks agree in half of the pixels: mean 128, deviation 8.
-  CHECK(equal > 88);
-  CHECK(equal < 168);
-  CHECK(run(graph, nn::Mode::inference, ones) == std::vector<double>(512, 1.0));
-}
-
-TEST_CASE("Dropout draws of one network stay apart and keep their purpose") {
-  const NoiseDraw draw = Noise{.seed = 3, .purpose = Purpose::dropout}.draw(77);
-  CHECK(nn::detail::dropout_draw(draw, 0).index == draw.index);
-  CHECK(nn::detail::dropout_draw(draw, 5).index == draw.index + (std::uint64_t{5} << 40));
-  CHECK(nn::detail::dropout_draw(draw, 65535).index >> 56 == std::uint64_t(Purpose::dropout));
+TEST_CASE("Networks whose images are copied at the doors compute the same, forward and backward") {
+  nn::UNetConfig pyramids = small::every_path();
+  pyramids.fir = true;
+  pyramids.progressive = "output_skip";
+  pyramids.progressive_input = "input_skip";
+  pyramids.embedding_type = "fourier";
+  pyramids.scale_by_sigma = true;
+  for (const auto& config : {small::every_path(), pyramids})
+    for (const auto mode : {nn::Mode::inference, nn::Mode::training, nn::Mode::differentiation}) {
+      CopiedDoors::entered = CopiedDoors::left = 0;
+      CHECK(run<CopiedDoors>(config, mode) == run<eigen::Ops<double>>(config, mode));
+      const int doors = nn::differentiates(mode) ? 2 : 1;  // x and y, dy and dx
+      CHECK(CopiedDoors::entered == doors);
+      CHECK(CopiedDoors::left == doors);
+    }
 }

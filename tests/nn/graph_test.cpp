@@ -63,6 +63,10 @@ TEST_CASE("Operands that do not fit are refused with their shapes") {
   CHECK_THROWS_WITH(graph.dropout(x, 1.0), Contains("[0, 1)"));
   CHECK_THROWS_WITH(graph.positional_embedding(7), Contains("7 channels"));
   CHECK_THROWS_WITH(graph.concatenate(x, graph.upsample_nearest(x)), Contains("do not join"));
-  CHECK_THROWS_WITH(graph.convolution(x, wide, {.name = "e", .out_channels = 4}),
+  CHECK_THROWS_WITH(graph.convolution(x, {.name = "e", .out_channels = 4}, {.channel_bias = wide}),
                     Contains("bias per channel"));
+  CHECK_THROWS_WITH(graph.convolution(x, {.name = "f", .out_channels = 5}, {.residual = wide}),
+                    Contains("(4, 5, 6)") && Contains("(5, 5, 6)"));
+  CHECK_THROWS_WITH(graph.convolution(wide, {.name = "g", .out_channels = 4}, {.residual = wide}),
+                    Contains("another tensor"));
 }

@@ -13,6 +13,22 @@
 #include <scoresde/io/io.hpp>
 #include <scoresde/train/checkpoint.hpp>
 #endif
+#if defined(CONSUMER_CUDA)
+#include <scoresde/cuda/cuda.hpp>
+
+/// On a machine without a device the library says so, and the program goes on.
+bool has_device() {
+  try {
+    const scoresde::cuda::Context gpu;
+    scoresde::cuda::DeviceState<float> x(gpu, {.samples = 4, .dim = 2});
+    scoresde::draw_prior(x, 1.0, scoresde::Noise{.seed = 1}.draw(0));
+    return scoresde::cuda::to_host(x).size() == 8;
+  } catch (const scoresde::Error& error) {
+    std::printf("%s\n", error.what());
+    return false;
+  }
+}
+#endif
 
 int main() {
   const scoresde::VpSde sde;
@@ -22,5 +38,8 @@ int main() {
   scoresde::HostState<double> x({.samples = 4, .dim = 2});
   sampler.sample(score, x, scoresde::Noise{.seed = 1});
   for (const std::size_t k : {0, 1, 2, 3}) std::printf("%+.3f %+.3f\n", x(k, 0), x(k, 1));
+#if defined(CONSUMER_CUDA)
+  if (has_device() != (scoresde::cuda::device_count() > 0)) return 2;
+#endif
   return SCORESDE_VERSION_MAJOR * 100 + SCORESDE_VERSION_MINOR == EXPECTED_VERSION ? 0 : 1;
 }

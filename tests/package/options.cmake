@@ -7,7 +7,7 @@ function(configure words fails)
   file(REMOVE_RECURSE ${work})
   execute_process(
     COMMAND ${CMAKE_COMMAND} -S ${source} -B ${work} -G ${generator} -DCMAKE_CXX_COMPILER=${compiler}
-            -DSCORESDE_BUILD_TESTS=OFF -DSCORESDE_BUILD_EXAMPLES=OFF -DSCORESDE_BUILD_BENCHMARKS=OFF ${ARGN}
+            -DSCORESDE_BACKEND_CUDA=OFF -DSCORESDE_BUILD_TESTS=OFF -DSCORESDE_BUILD_EXAMPLES=OFF -DSCORESDE_BUILD_BENCHMARKS=OFF ${ARGN}
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   string(REGEX REPLACE "[ \n]+" " " flat "${output}")
   string(FIND "${flat}" "${words}" at)
@@ -21,6 +21,11 @@ endfunction()
 configure("scoresde::eigen off: Eigen3 not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
 configure("scoresde::io off: PNG not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_PNG=ON)
 configure("scoresde::xtensor off: SCORESDE_BACKEND_XTENSOR=OFF" FALSE -DSCORESDE_BACKEND_XTENSOR=OFF)
+configure("scoresde::cuda off: SCORESDE_BACKEND_CUDA=OFF" FALSE)
+configure("scoresde::cuda off: CUDAToolkit" FALSE -DSCORESDE_BACKEND_CUDA=AUTO
+          -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON)
+configure("SCORESDE_BACKEND_CUDA is ON, but CMake finds no CUDAToolkit" TRUE -DSCORESDE_BACKEND_CUDA=ON
+          -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON)
 configure("SCORESDE_BACKEND_EIGEN is ON, but CMake finds no Eigen3" TRUE -DSCORESDE_BACKEND_EIGEN=ON
           -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
 configure("SCORESDE_IO is ON, but CMake finds no nlohmann_json" TRUE -DSCORESDE_IO=ON

@@ -7,6 +7,10 @@ foreach(component eigen xtensor io)
     list(APPEND on ${component})
   endif()
 endforeach()
+list(JOIN on "," on_without_cuda)
+if(TARGET scoresde_cuda)
+  list(APPEND on cuda)
+endif()
 list(JOIN on "," on)
 
 function(add_consumer name way components)
@@ -21,7 +25,8 @@ endfunction()
 
 add_consumer("find_package of the core" find_package "" package)
 add_consumer("find_package of every component" find_package "${on}" package quick)
-add_consumer("add_subdirectory" add_subdirectory "${on}" package)
+# Without CUDA, which would be compiled once more.
+add_consumer("add_subdirectory" add_subdirectory "${on_without_cuda}" package)
 add_consumer("FetchContent of the core" FetchContent "" package)
 
 add_test(NAME "package: options say what is on and why not"
@@ -29,3 +34,10 @@ add_test(NAME "package: options say what is on and why not"
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
 set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
+
+add_test(NAME "package: cuDNN is found in a toolkit, a distribution's folders and a wheel"
+         COMMAND ${CMAKE_COMMAND} -D modules=${PROJECT_SOURCE_DIR}/backends/cmake -D generator=${CMAKE_GENERATOR}
+                 -D work=${CMAKE_CURRENT_BINARY_DIR}/package/find_cudnn -D compiler=${CMAKE_CXX_COMPILER}
+                 -P ${CMAKE_CURRENT_SOURCE_DIR}/package/find_cudnn.cmake)
+set_tests_properties("package: cuDNN is found in a toolkit, a distribution's folders and a wheel"
+                     PROPERTIES LABELS "quick;package" TIMEOUT 120)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden] and [slow] labels.
+# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden], [slow] and [emulated] labels, and
+# `label` that of all; programs of label gpu end with 77 where there is no device (support/device_main.cpp).
 
 # The names of the cases that match `spec`, one a line (Catch2 2 returns their count as exit status).
 function(names_of result spec)
@@ -19,8 +20,13 @@ endfunction()
 names_of(all "*")
 names_of(golden "[golden]")
 names_of(slow "[slow]")
+names_of(emulated "[emulated]")
 
 set(script "")
+set(skips "")
+if(label STREQUAL "gpu")
+  set(skips "SKIP_RETURN_CODE 77")
+endif()
 while(NOT all STREQUAL "")
   string(FIND "${all}" "\n" end)
   string(SUBSTRING "${all}" 0 ${end} case)
@@ -33,9 +39,15 @@ while(NOT all STREQUAL "")
   # Characters that Catch2's test specification reads as syntax.
   string(REGEX REPLACE "([][,\"\\\\])" "\\\\\\1" spec "${case}")
   set(labels "")
-  string(FIND "\n${golden}" "\n${case}\n" at)
-  if(NOT at EQUAL -1)
-    list(APPEND labels golden)
+  foreach(tag golden emulated)
+    string(FIND "\n${${tag}}" "\n${case}\n" at)
+    if(NOT at EQUAL -1)
+      list(APPEND labels ${tag})
+    endif()
+  endforeach()
+  if(label)
+    list(APPEND labels ${label})
+    list(REMOVE_DUPLICATES labels)
   endif()
   string(FIND "\n${slow}" "\n${case}\n" at)
   if(at EQUAL -1)
@@ -46,6 +58,6 @@ while(NOT all STREQUAL "")
   string(APPEND script
          "add_test([==[${room}: ${case}]==] [==[${executable}]==] [==[${spec}]==])\n"
          "set_tests_properties([==[${room}: ${case}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT 600"
-         " ENVIRONMENT \"${environment}\")\n")
+         " ${skips} ENVIRONMENT \"${environment}\")\n")
 endwhile()
 file(WRITE "${list}" "${script}")

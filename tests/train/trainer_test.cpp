@@ -15,6 +15,7 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/train/trainer.hpp>
+#include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 
 #include "support/catch.hpp"

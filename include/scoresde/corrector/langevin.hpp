@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include <scoresde/corrector/corrector.hpp>
+#include <scoresde/host_device.hpp>
 
 namespace scoresde {
 namespace detail {
@@ -39,7 +40,7 @@ struct LangevinRule {
   double snr = 0;
   double scale = 1;
 
-  [[nodiscard]] StepCoefficients operator()(Norms norms) const {
+  [[nodiscard]] SCORESDE_HOST_DEVICE StepCoefficients operator()(Norms norms) const {
     if (norms.score == 0) return {};
     const double ratio = snr * norms.noise / norms.score;
     const double epsilon = 2 * scale * ratio * ratio;

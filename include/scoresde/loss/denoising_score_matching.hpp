@@ -54,17 +54,22 @@ struct DenoisingScoreMatching {
     for (std::size_t k = 0; k < times.size(); ++k) times[k] = time(sde, uniform(draw, k, 0));
   }
 
+  /// p(x_t | x_0) and the weight of ‖r‖² at t, for samples of `dim` elements.
+  template <Sde S>
+  [[nodiscard]] WeightedMarginal weighted_marginal(const S& sde, double t, std::size_t dim) const {
+    const MarginalProb p = sde.marginal_prob(t);
+    const double ratio = likelihood_weighting ? sde.diffusion(t) / p.std : 1.0;
+    const double weight = ratio * ratio * detail::min_snr_factor(p, min_snr_gamma);
+    return {p, weight * detail::reduction(reduce_mean, dim)};
+  }
+
   /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
   /// extents differ.
   template <Sde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {
-    const double reduced = detail::reduction(reduce_mean, work.shape().dim);
-    return detail::denoising_loss(model, x0, z, work, share, [&](double t) {
-      const MarginalProb p = sde.marginal_prob(t);
-      const double ratio = likelihood_weighting ? sde.diffusion(t) / p.std : 1.0;
-      const double weight = ratio * ratio * detail::min_snr_factor(p, min_snr_gamma);
-      return detail::WeightedMarginal{p, weight * reduced};
+    return detail::denoising_loss(model, x0, z, work, share, [&, dim = work.shape().dim](double t) {
+      return weighted_marginal(sde, t, dim);
     });
   }
 };

@@ -48,17 +48,24 @@ struct DiscreteScoreMatching {
       times[k] = sde.training_time(static_cast<std::size_t>(uniform(draw, k, 0) * count));
   }
 
+  /// p(x_t | x_0) and the weight of ‖r‖² at t, for samples of `dim` elements. Throws
+  /// Error for a time that is no level.
+  template <DiscreteSde S>
+  [[nodiscard]] WeightedMarginal weighted_marginal(const S& sde, double t, std::size_t dim) const {
+    const double level_time = sde.training_time(training_level(sde, t));
+    const MarginalProb p = training_marginal(sde, level_time);
+    const double reduced = detail::reduction(reduce_mean, dim);
+    return {p, detail::min_snr_factor(p, min_snr_gamma) * reduced};
+  }
+
   /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
   /// extents differ, and for a time that is no level.
   template <DiscreteSde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {
     check(sde);
-    const double reduced = detail::reduction(reduce_mean, work.shape().dim);
-    return detail::denoising_loss(model, x0, z, work, share, [&](double t) {
-      const double level_time = sde.training_time(training_level(sde, t));
-      const MarginalProb p = training_marginal(sde, level_time);
-      return detail::WeightedMarginal{p, detail::min_snr_factor(p, min_snr_gamma) * reduced};
+    return detail::denoising_loss(model, x0, z, work, share, [&, dim = work.shape().dim](double t) {
+      return weighted_marginal(sde, t, dim);
     });
   }
 };

@@ -59,17 +59,22 @@ struct KarrasLoss {
     }
   }
 
+  /// p(x_t | x_0) and the weight of ‖r‖² at t, for samples of `dim` elements.
+  template <Sde S>
+  [[nodiscard]] WeightedMarginal weighted_marginal(const S& sde, double t, std::size_t dim) const {
+    const MarginalProb p = sde.marginal_prob(t);
+    const double ratio = p.std / (p.mean * sigma_data);
+    return {p, (1 + ratio * ratio) * (reduce_mean ? 1.0 / static_cast<double>(dim) : 1.0)};
+  }
+
   /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
   /// extents differ.
   template <Sde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {
     check(sde);
-    const double reduced = reduce_mean ? 1.0 / static_cast<double>(work.shape().dim) : 1.0;
-    return detail::denoising_loss(model, x0, z, work, share, [&](double t) {
-      const MarginalProb p = sde.marginal_prob(t);
-      const double ratio = p.std / (p.mean * sigma_data);
-      return detail::WeightedMarginal{p, (1 + ratio * ratio) * reduced};
+    return detail::denoising_loss(model, x0, z, work, share, [&, dim = work.shape().dim](double t) {
+      return weighted_marginal(sde, t, dim);
     });
   }
 };

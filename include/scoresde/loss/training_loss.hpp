@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
 
@@ -63,13 +64,30 @@ concept TrainingLoss = requires(const L& loss, const S& sde, M& model, const X& 
   { loss(sde, model, x0, draw, work, share) } -> std::same_as<double>;
 };
 
-namespace detail {
-
 /// What a loss says of one time: p(x_t | x_0) and w.
 struct WeightedMarginal {
   MarginalProb p;
   double weight = 1;
 };
+
+/// A loss that is E[ w(t)·‖r‖² ] and says so: weighted_marginal(sde, t, dim) is all that a backend
+/// needs to compute it with kernels of its own, for samples of `dim` elements.
+template <class L, class S>
+concept WeightedResidualLoss = requires(const L& loss, const S& sde, double t, std::size_t dim) {
+  { loss.weighted_marginal(sde, t, dim) } -> std::same_as<WeightedMarginal>;
+};
+
+namespace detail {
+
+/// What residual, loss and gradient of one sample are made of: mean, std, std·p, std·q and w.
+struct DenoisingCoefficients {
+  double mean, std, state, output, weight;
+};
+
+[[nodiscard]] inline DenoisingCoefficients denoising_coefficients(const WeightedMarginal& at,
+                                                                  const ScoreForm& form) {
+  return {at.p.mean, at.p.std, at.p.std * form.state, at.p.std * form.output, at.weight};
+}
 
 /// min(γ/SNR, 1) with SNR = (mean/std)²: min-SNR-γ for the weight 1 of ‖r‖². Hang et al. 2023
 /// (arXiv:2303.09556), section 3.4.
@@ -122,13 +140,12 @@ double denoising_loss(M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
           " of ", shape.dim);
   for (std::size_t k = 0; k < shape.samples; ++k) {
     const double t = work.times()[k];
-    const WeightedMarginal at = marginal_of(t);
-    const ScoreForm form = model.score_form(t);
-    work.mean()[k] = at.p.mean;
-    work.std()[k] = at.p.std;
-    work.state_coefficient()[k] = at.p.std * form.state;
-    work.output_coefficient()[k] = at.p.std * form.output;
-    work.weight()[k] = at.weight;
+    const DenoisingCoefficients c = denoising_coefficients(marginal_of(t), model.score_form(t));
+    work.mean()[k] = c.mean;
+    work.std()[k] = c.std;
+    work.state_coefficient()[k] = c.state;
+    work.output_coefficient()[k] = c.output;
+    work.weight()[k] = c.weight;
     work.one()[k] = 1;
   }
   X& x = work.perturbed();

@@ -20,12 +20,14 @@
 
 namespace scoresde::nn {
 
-/// Inference reuses memory at once; training keeps what backward needs and drops out;
-/// differentiation keeps it and drops nothing.
-enum class Mode { inference, training, differentiation };
-
-/// Whether a backward pass may follow a forward pass.
-[[nodiscard]] constexpr bool differentiates(Mode mode) { return mode != Mode::inference; }
+/// How much room feature maps take, and whether images lie outside: what a plan asks of NetworkOps.
+/// This is the memory law, (N, C, H, W) without gaps.
+struct PlainLayout {
+  static constexpr bool doors_in_place = true;
+  [[nodiscard]] static constexpr std::size_t activation_size(const Shape& shape) {
+    return shape.size();
+  }
+};
 
 /// A buffer to place: alive from step `first` to step `last`, both included.
 struct PlannedBuffer {
@@ -99,12 +101,14 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
 }
 
 /// Scalars that a node keeps beside its output: (μ, 1/σ) per group, or attention probabilities.
-[[nodiscard]] inline std::size_t kept_size(const Graph& graph, const Node& node) {
+template <class Layout>
+[[nodiscard]] std::size_t kept_size(const Graph& graph, const Node& node, std::size_t batch,
+                                    const Layout& layout) {
   if (const auto* norm = std::get_if<node::GroupNorm>(&node.operation))
-    return 2 * norm->norm.groups;
+    return 2 * norm->norm.groups * batch;
   if (!std::holds_alternative<node::Attention>(node.operation)) return 0;
   const std::size_t pixels = graph.shape(node.inputs.front()).pixels();
-  return pixels * pixels;
+  return layout.activation_size({batch, pixels, pixels, 1});
 }
 
 }  // namespace detail
@@ -112,17 +116,28 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
 /// Offsets in scalars into one workspace, for batches of at most `batch` samples.
 class ActivationPlan {
  public:
-  /// Throws Error when the batch is empty or the graph computes nothing.
-  ActivationPlan(const Graph& graph, std::size_t batch, Mode mode)
-      : mode_(mode), nodes_(graph.nodes().size()), tensors_(graph.tensors()) {
+  /// `layout` is the backend. Throws Error when the batch is empty or the graph computes nothing.
+  template <class Layout = PlainLayout>
+  ActivationPlan(const Graph& graph, std::size_t batch, Mode mode, const Layout& layout = {})
+      : mode_(mode),
+        outside_(Layout::doors_in_place),
+        nodes_(graph.nodes().size()),
+        tensors_(graph.tensors()) {
     detail::require(batch > 0, "activation plan: the batch is 0; it must be positive");
     detail::require(nodes_ > 0, "activation plan: the graph has no operation");
     check_consumers(graph);
     resolve(graph);
     buffers_.resize(2 * tensors_ + nodes_);
-    add_activations(graph, batch);
-    add_kept(graph, batch);
-    if (differentiates(mode)) add_gradients(graph, batch);
+    const auto size = [&](Tensor t) {
+      Shape shape = graph.shape(t);
+      shape.n = batch;
+      return layout.activation_size(shape);
+    };
+    add_activations(graph, size);
+    for (std::size_t i = 0; i < nodes_; ++i)
+      buffers_[2 * tensors_ + i] = {detail::kept_size(graph, graph.nodes()[i], batch, layout), i,
+                                    differentiates(mode_) ? backward_step(i) : i, 0};
+    if (differentiates(mode)) add_gradients(graph, size);
     find_accumulations(graph);
     size_ = detail::place(buffers_);
   }
@@ -137,8 +152,10 @@ class ActivationPlan {
   [[nodiscard]] Tensor root(Tensor t) const { return {roots_[t.index]}; }
   [[nodiscard]] std::size_t activation(Tensor t) const { return buffers_[root(t).index].offset; }
   [[nodiscard]] std::size_t gradient(Tensor t) const { return buffers_[tensors_ + t.index].offset; }
-  /// Whether the plan keeps a gradient of the tensor; the doors and the embedding of the label have
-  /// none.
+  /// Whether the images at the doors lie outside the workspace and are worked on there.
+  [[nodiscard]] bool doors_outside() const { return outside_; }
+  /// Whether the plan keeps a gradient of the tensor; doors outside and the embedding of the label
+  /// have none.
   [[nodiscard]] bool has_gradient(Tensor t) const { return buffers_[tensors_ + t.index].size > 0; }
   /// Statistics or probabilities of a node.
   [[nodiscard]] std::size_t kept(std::size_t node) const {
@@ -188,9 +205,9 @@ class ActivationPlan {
       if (dropped(node)) roots_[node.output.index] = roots_[node.inputs.front().index];
   }
 
-  void add_activations(const Graph& graph, std::size_t batch) {
-    // The input lies at the caller's during inference; a backward pass needs a copy.
-    if (differentiates(mode_)) buffers_[0].size = batch * graph.shape(graph.input()).size();
+  void add_activations(const Graph& graph, const auto& size) {
+    // The input may lie at the caller's during inference; a backward pass needs a copy.
+    if (differentiates(mode_) || !outside_) buffers_[0].size = size(graph.input());
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Node& node = graph.nodes()[i];
       for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
@@ -198,25 +215,22 @@ class ActivationPlan {
         const bool kept = differentiates(mode_) && detail::backward_reads(node, slot);
         in.last = std::max(in.last, kept ? backward_step(i) : i);
       }
-      if (dropped(node) || node.output == graph.output()) continue;
-      buffers_[node.output.index] = {batch * graph.shape(node.output).size(), i, i, 0};
+      if (dropped(node) || (outside_ && node.output == graph.output())) continue;
+      buffers_[node.output.index] = {size(node.output), i, i, 0};
     }
   }
 
-  void add_kept(const Graph& graph, std::size_t batch) {
-    for (std::size_t i = 0; i < nodes_; ++i)
-      buffers_[2 * tensors_ + i] = {batch * detail::kept_size(graph, graph.nodes()[i]), i,
-                                    differentiates(mode_) ? backward_step(i) : i, 0};
-  }
-
-  // A gradient lives from the backward step of its tensor's last consumer to that of its producer.
-  void add_gradients(const Graph& graph, std::size_t batch) {
+  // A gradient lives from the backward step of its tensor's last consumer to that of its producer,
+  // that of the input to the end.
+  void add_gradients(const Graph& graph, const auto& size) {
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Tensor t = graph.nodes()[i].output;
-      if (t == graph.output() || !detail::takes_gradient(graph.nodes()[i])) continue;
-      buffers_[tensors_ + t.index] = {batch * graph.shape(t).size(), backward_step(i),
-                                      backward_step(i), 0};
+      if ((outside_ && t == graph.output()) || !detail::takes_gradient(graph.nodes()[i])) continue;
+      buffers_[tensors_ + t.index] = {size(t), backward_step(i), backward_step(i), 0};
     }
+    if (!outside_)
+      buffers_[tensors_ + graph.input().index] = {size(graph.input()), backward_step(0),
+                                                  backward_step(0), 0};
     for (std::size_t i = nodes_; i-- > 0;)
       for (const Tensor in : graph.nodes()[i].inputs) {
         PlannedBuffer& g = buffers_[tensors_ + in.index];
@@ -225,6 +239,7 @@ class ActivationPlan {
   }
 
   Mode mode_;
+  bool outside_;
   std::size_t nodes_ = 0, tensors_ = 0, size_ = 0;
   std::vector<std::size_t> roots_;
   std::vector<std::array<bool, 3>> accumulates_;

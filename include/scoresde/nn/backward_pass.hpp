@@ -15,6 +15,7 @@ namespace scoresde::nn::detail {
 template <NetworkOps Ops>
 class BackwardPass {
   using T = typename Ops::Scalar;
+  using A = typename Ops::Activation;
 
  public:
   /// `dy` is the gradient of the output; `gradient` (of parameters) and `dx` may be null.
@@ -23,27 +24,41 @@ class BackwardPass {
 
   void operator()() {
     const auto& nodes = run_.graph.nodes();
+    const Tensor input = run_.graph.input(), output = run_.graph.output();
+    if (!run_.plan.doors_outside()) run_.ops.enter(dy_, run_.gradient(output));
     for (node_ = nodes.size(); node_-- > 0;)
       std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
                  nodes[node_].operation);
+    if (!run_.plan.doors_outside() && dx_ != nullptr) {
+      const View<A> dx = run_.gradient(input);
+      run_.ops.leave({dx.data, dx.shape}, dx_);
+    }
   }
 
  private:
-  [[nodiscard]] View<const T> in(const Node& node, std::size_t slot = 0) const {
-    const Tensor t = node.inputs[slot];
-    return {run_.workspace + run_.plan.activation(t), run_.shape(t)};
+  [[nodiscard]] View<const A> in(const Node& node, std::size_t slot = 0) const {
+    const View<A> view = run_.activation(node.inputs[slot]);
+    return {view.data, view.shape};
   }
   /// The gradient of the node's result.
-  [[nodiscard]] View<const T> dy(const Node& node) const {
-    const bool door = node.output == run_.graph.output();
-    return {door ? dy_ : run_.workspace + run_.plan.gradient(node.output), run_.shape(node.output)};
+  [[nodiscard]] View<const A> dy(const Node& node) const {
+    if constexpr (Ops::doors_in_place)
+      if (node.output == run_.graph.output()) return {dy_, run_.shape(node.output)};
+    const View<A> view = run_.gradient(node.output);
+    return {view.data, view.shape};
   }
   /// Where the gradient of an operand goes; null where nobody asks for it.
-  [[nodiscard]] Gradient<T> dx(const Node& node, std::size_t slot = 0) const {
+  [[nodiscard]] Gradient<A> dx(const Node& node, std::size_t slot = 0) const {
     const Tensor t = node.inputs[slot];
-    if (!run_.plan.has_gradient(t))
-      return {t == run_.graph.input() ? dx_ : nullptr, accumulates(slot)};
-    return {run_.workspace + run_.plan.gradient(t), accumulates(slot)};
+    if (t == run_.graph.input()) return {input_gradient(), accumulates(slot)};
+    if (!run_.plan.has_gradient(t)) return {};
+    return {run_.gradient(t).data, accumulates(slot)};
+  }
+  [[nodiscard]] A* input_gradient() const {
+    if constexpr (Ops::doors_in_place)
+      return dx_;
+    else
+      return dx_ != nullptr ? run_.gradient(run_.graph.input()).data : nullptr;
   }
   [[nodiscard]] bool accumulates(std::size_t slot) const {
     return run_.plan.accumulates(node_, slot);
@@ -55,30 +70,34 @@ class BackwardPass {
 
   void execute(const Node&, const node::PositionalEmbedding&) {}
   void execute(const Node& node, const node::Convolution& op) {
-    const Gradient<T> channel_bias = node.inputs.size() > 1 ? dx(node, 1) : Gradient<T>{};
-    run_.ops.convolution_backward(op.shape, in(node), run_.parameter(op.weights.weight), dy(node),
-                                  dx(node), parameter_gradient(op.weights.weight),
-                                  parameter_gradient(op.weights.bias), channel_bias, run_.scratch);
+    const ConvolutionGradients<T, A> to{
+        .x = dx(node),
+        .weights = parameter_gradient(op.weights.weight),
+        .bias = parameter_gradient(op.weights.bias),
+        .channel_bias = op.shape.channel_bias ? dx(node, 1) : Gradient<A>{},
+        .residual = op.shape.residual ? dx(node, op.residual_slot()) : Gradient<A>{}};
+    run_.ops.convolution_backward(op.shape, in(node), run_.layer(node_, op.weights), dy(node), to,
+                                  run_.scratch);
   }
   void execute(const Node& node, const node::Dense& op) {
-    run_.ops.dense_backward(in(node), run_.parameter(op.weights.weight), dy(node), dx(node),
+    run_.ops.dense_backward(in(node), run_.layer(node_, op.weights), dy(node), dx(node),
                             parameter_gradient(op.weights.weight),
                             parameter_gradient(op.weights.bias), run_.scratch);
   }
   void execute(const Node& node, const node::GroupNorm& op) {
     run_.ops.group_norm_backward(op.norm, in(node), run_.parameter(op.weights.weight),
-                                 run_.parameter(op.weights.bias), run_.kept(node_), dy(node),
+                                 run_.parameter(op.weights.bias), run_.statistics(node_), dy(node),
                                  dx(node), parameter_gradient(op.weights.weight),
                                  parameter_gradient(op.weights.bias), run_.scratch);
   }
   void execute(const Node& node, const node::Attention&) {
-    run_.ops.attention_backward(in(node, 0), in(node, 1), in(node, 2), run_.kept(node_), dy(node),
-                                dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
+    run_.ops.attention_backward(in(node, 0), in(node, 1), in(node, 2), run_.probabilities(node_),
+                                dy(node), dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
   }
   void execute(const Node&, const node::FourierEmbedding&) {}
   void execute(const Node& node, const node::ClassEmbedding& op) {
     if (T* table = parameter_gradient(op.weights.weight); table != nullptr)
-      run_.ops.class_embedding_backward(run_.classes, dy(node), table);
+      run_.ops.class_embedding_backward(run_.told.classes, dy(node), table);
   }
   void execute(const Node& node, const node::Activation& op) {
     run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
@@ -87,7 +106,7 @@ class BackwardPass {
     run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples_backward(dy(node), run_.factors, dx(node));
+    run_.ops.scale_samples_backward(dy(node), run_.told.factors, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));

@@ -6,13 +6,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
+#include <type_traits>
 #include <variant>
 
 #include <scoresde/nn/activation_plan.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/prepared_weights.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace scoresde::nn::detail {
@@ -28,15 +29,17 @@ namespace scoresde::nn::detail {
 template <NetworkOps Ops>
 struct Run {
   using T = typename Ops::Scalar;
+  using A = typename Ops::Activation;
   const Ops& ops;
   const Graph& graph;
   const ActivationPlan& plan;
+  const PreparedWeights& prepared;
   T* workspace;
+  const T* prepared_memory;
   std::span<T> scratch;
   const T* parameters;
-  std::size_t n;                           ///< samples of this run
-  std::span<const double> factors;         ///< 1/σ(label) of each, where the graph divides by σ
-  std::span<const std::uint32_t> classes;  ///< of each, where the graph embeds them
+  std::size_t n;  ///< samples of this run
+  Told told;
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -47,61 +50,88 @@ struct Run {
     if (index == Weights::none) return nullptr;
     return parameters + graph.parameters()[index].offset;
   }
-  [[nodiscard]] T* kept(std::size_t node) const { return workspace + plan.kept(node); }
+  [[nodiscard]] LayerParameters<T> layer(std::size_t node, const Weights& w) const {
+    LayerParameters<T> found = PreparedWeights::layer(graph, w, parameters);
+    found.prepared = prepared.of(node, prepared_memory);
+    return found;
+  }
+  [[nodiscard]] View<A> activation(Tensor t) const {
+    return {feature_maps(workspace + plan.activation(t)), shape(t)};
+  }
+  [[nodiscard]] View<A> gradient(Tensor t) const {
+    return {feature_maps(workspace + plan.gradient(t)), shape(t)};
+  }
+  [[nodiscard]] T* statistics(std::size_t node) const { return workspace + plan.kept(node); }
+  [[nodiscard]] A* probabilities(std::size_t node) const { return feature_maps(statistics(node)); }
+
+  /// Memory of the workspace as feature maps.
+  [[nodiscard]] static A* feature_maps(T* memory) {
+    if constexpr (std::is_same_v<A, T>)
+      return memory;
+    else
+      return reinterpret_cast<A*>(memory);
+  }
 };
 
 template <NetworkOps Ops>
 class ForwardPass {
   using T = typename Ops::Scalar;
+  using A = typename Ops::Activation;
 
  public:
   /// `x` and `y` are the images at the doors; dropout derives its masks from `draw`.
-  ForwardPass(const Run<Ops>& run, const T* x, T* y, std::span<const double> labels, NoiseDraw draw)
-      : run_(run), x_(x), y_(y), labels_(labels), draw_(draw) {}
+  ForwardPass(const Run<Ops>& run, const T* x, T* y, NoiseDraw draw)
+      : run_(run), x_(x), y_(y), draw_(draw) {}
 
   void operator()() {
     const auto& nodes = run_.graph.nodes();
-    if (differentiates(run_.plan.mode())) {  // the backward pass reads the input again
-      const Tensor input = run_.graph.input();
-      run_.ops.affine(View<const T>{x_, run_.shape(input)}, 1.0, 0.0,
-                      View<T>{run_.workspace + run_.plan.activation(input), run_.shape(input)});
-    }
+    // The backward pass reads the input again.
+    if (differentiates(run_.plan.mode()) || !run_.plan.doors_outside())
+      run_.ops.enter(x_, run_.activation(run_.graph.input()));
     for (node_ = 0; node_ < nodes.size(); ++node_)
       if (!run_.plan.dropped(nodes[node_]))
         std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
                    nodes[node_].operation);
+    if (!run_.plan.doors_outside()) {
+      const View<A> y = run_.activation(run_.graph.output());
+      run_.ops.leave({y.data, y.shape}, y_);
+    }
   }
 
  private:
-  [[nodiscard]] View<const T> in(const Node& node, std::size_t slot = 0) const {
+  [[nodiscard]] View<const A> in(const Node& node, std::size_t slot = 0) const {
     const Tensor t = node.inputs[slot];
-    const bool door = run_.plan.root(t) == run_.graph.input();
-    return {door ? x_ : run_.workspace + run_.plan.activation(t), run_.shape(t)};
+    if constexpr (Ops::doors_in_place)
+      if (run_.plan.root(t) == run_.graph.input()) return {x_, run_.shape(t)};
+    const View<A> view = run_.activation(t);
+    return {view.data, view.shape};
   }
-  [[nodiscard]] View<T> out(const Node& node) const {
-    const bool door = node.output == run_.graph.output();
-    return {door ? y_ : run_.workspace + run_.plan.activation(node.output),
-            run_.shape(node.output)};
+  [[nodiscard]] View<A> out(const Node& node) const {
+    if constexpr (Ops::doors_in_place)
+      if (node.output == run_.graph.output()) return {y_, run_.shape(node.output)};
+    return run_.activation(node.output);
   }
 
   void execute(const Node& node, const node::PositionalEmbedding&) {
-    run_.ops.positional_embedding(labels_, out(node));
+    run_.ops.positional_embedding(run_.told.labels, out(node));
   }
   void execute(const Node& node, const node::Convolution& op) {
-    const T* channel_bias = node.inputs.size() > 1 ? in(node, 1).data : nullptr;
-    run_.ops.convolution(op.shape, in(node), run_.parameter(op.weights.weight),
-                         run_.parameter(op.weights.bias), channel_bias, out(node), run_.scratch);
+    const ConvolutionTerms<A> terms{
+        .channel_bias = op.shape.channel_bias ? in(node, 1).data : nullptr,
+        .residual = op.shape.residual ? in(node, op.residual_slot()).data : nullptr};
+    run_.ops.convolution(op.shape, in(node), run_.layer(node_, op.weights), terms, out(node),
+                         run_.scratch);
   }
   void execute(const Node& node, const node::Dense& op) {
-    run_.ops.dense(in(node), run_.parameter(op.weights.weight), run_.parameter(op.weights.bias),
-                   out(node), run_.scratch);
+    run_.ops.dense(in(node), run_.layer(node_, op.weights), out(node), run_.scratch);
   }
   void execute(const Node& node, const node::GroupNorm& op) {
     run_.ops.group_norm(op.norm, in(node), run_.parameter(op.weights.weight),
-                        run_.parameter(op.weights.bias), out(node), run_.kept(node_), run_.scratch);
+                        run_.parameter(op.weights.bias), out(node), run_.statistics(node_),
+                        run_.scratch);
   }
   void execute(const Node& node, const node::Attention&) {
-    run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.kept(node_),
+    run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.probabilities(node_),
                        run_.scratch);
   }
   void execute(const Node& node, const node::Activation& op) {
@@ -111,13 +141,13 @@ class ForwardPass {
     run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
   }
   void execute(const Node& node, const node::FourierEmbedding& op) {
-    run_.ops.fourier_embedding(labels_, run_.parameter(op.weights.weight), out(node));
+    run_.ops.fourier_embedding(run_.told.labels, run_.parameter(op.weights.weight), out(node));
   }
   void execute(const Node& node, const node::ClassEmbedding& op) {
-    run_.ops.class_embedding(run_.classes, run_.parameter(op.weights.weight), out(node));
+    run_.ops.class_embedding(run_.told.classes, run_.parameter(op.weights.weight), out(node));
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples(in(node), run_.factors, out(node));
+    run_.ops.scale_samples(in(node), run_.told.factors, out(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
@@ -141,7 +171,6 @@ class ForwardPass {
   const Run<Ops>& run_;
   const T* x_;
   T* y_;
-  std::span<const double> labels_;
   NoiseDraw draw_;
   std::size_t node_ = 0;
 };

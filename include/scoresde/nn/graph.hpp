@@ -35,9 +35,10 @@ struct Weights {
 /// The kinds of nodes: what of an operation of NetworkOps is known before the run.
 namespace node {
 struct PositionalEmbedding {};
-struct Convolution {  ///< inputs: x, and a bias per sample and channel when there are two
+struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
   nn::Convolution shape;
   Weights weights;
+  [[nodiscard]] std::size_t residual_slot() const { return shape.channel_bias ? 2 : 1; }
 };
 struct Dense {
   Weights weights;
@@ -105,6 +106,13 @@ struct ConvolutionSpec {
   bool input_major = false;
 };
 
+/// What joins a convolution: y = (W ∗ x + b + channel_bias + residual)·scale. The bias is one per
+/// sample and channel, (out_channels, 1, 1) per sample; the residual has the shape of y.
+struct Joined {
+  std::optional<Tensor> channel_bias{}, residual{};
+  double scale = 1;
+};
+
 /// The list itself and the functions that lengthen it; each checks the shapes it joins.
 class Graph {
  public:
@@ -168,13 +176,39 @@ class Graph {
   }
 
   /// A convolution; it keeps the extents unless the spec says otherwise.
-  Tensor convolution(Tensor x, const ConvolutionSpec& spec) { return convolve({x}, spec); }
-  /// The same plus a bias per sample and channel, (out_channels, 1, 1) per sample.
-  Tensor convolution(Tensor x, Tensor channel_bias, const ConvolutionSpec& spec) {
-    detail::require(shape(channel_bias) == Shape{1, spec.out_channels, 1, 1}, spec.name,
-                    ": the bias per channel has ", shape(channel_bias).size(),
-                    " values; there are ", spec.out_channels, " output channels");
-    return convolve({x, channel_bias}, spec);
+  /// Throws Error where the kernel does not fit, or what is joined has another shape than it must.
+  Tensor convolution(Tensor x, const ConvolutionSpec& spec, const Joined& joined = {}) {
+    const Shape in = shape(x);
+    const std::size_t same = (spec.kernel - 1) / 2;
+    const auto [before, after] = spec.pads.value_or(std::array{same, same});
+    for (const std::size_t extent : {in.h, in.w})
+      detail::require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
+                      spec.kernel, " does not fit an image of ", in.h, "×", in.w);
+    const nn::Convolution conv{.in_channels = in.c,
+                               .out_channels = spec.out_channels,
+                               .kernel = spec.kernel,
+                               .stride = spec.stride,
+                               .pad_before = before,
+                               .pad_after = after,
+                               .input_major = spec.input_major,
+                               .channel_bias = joined.channel_bias.has_value(),
+                               .residual = joined.residual.has_value(),
+                               .scale = joined.scale};
+    const Shape out = conv.output(in);
+    std::vector<Tensor> inputs{x};
+    if (joined.channel_bias) {
+      const Shape found = shape(*joined.channel_bias);
+      detail::require(found == Shape{1, out.c, 1, 1}, spec.name, ": the bias per channel has ",
+                      found.size(), " values; there are ", out.c, " output channels");
+      inputs.push_back(*joined.channel_bias);
+    }
+    if (joined.residual) {
+      detail::require(joined.residual->index != x.index, spec.name,
+                      ": the residual must be another tensor than the input");
+      require_equal(shape(*joined.residual), out, spec.name.c_str());
+      inputs.push_back(*joined.residual);
+    }
+    return append(node::Convolution{conv, convolution_weights(x, spec)}, std::move(inputs), out);
   }
 
   Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
@@ -259,24 +293,13 @@ class Graph {
     return output;
   }
 
-  void require_same(Tensor a, Tensor b, const char* what) const {
-    const Shape p = shape(a), q = shape(b);
+  static void require_equal(const Shape& p, const Shape& q, const char* what) {
     detail::require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ",
                     q.h, ", ", q.w, ") differ");
-    detail::require(a.index != b.index, what, ": the operands must be two tensors");
   }
-
-  Tensor convolve(std::vector<Tensor> inputs, const ConvolutionSpec& spec) {
-    const Shape in = shape(inputs.front());
-    const std::size_t same = (spec.kernel - 1) / 2;
-    const auto [before, after] = spec.pads.value_or(std::array{same, same});
-    for (const std::size_t extent : {in.h, in.w})
-      detail::require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
-                      spec.kernel, " does not fit an image of ", in.h, "×", in.w);
-    const nn::Convolution conv{in.c,  spec.out_channels, spec.kernel, spec.stride, before,
-                               after, spec.input_major};
-    const Weights weights = convolution_weights(inputs.front(), spec);
-    return append(node::Convolution{conv, weights}, std::move(inputs), conv.output(in));
+  void require_same(Tensor a, Tensor b, const char* what) const {
+    require_equal(shape(a), shape(b), what);
+    detail::require(a.index != b.index, what, ": the operands must be two tensors");
   }
 
   std::vector<Shape> shapes_;

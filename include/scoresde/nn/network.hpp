@@ -19,6 +19,7 @@
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
 #include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/prepared_weights.hpp>
 
 namespace scoresde::nn {
 
@@ -26,7 +27,8 @@ namespace detail {
 
 /// Scalars of scratch that the largest operation of the graph asks for.
 template <NetworkOps Ops>
-[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, const Ops& ops) {
+[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, Mode mode,
+                                       const Ops& ops) {
   const auto shape = [&](Tensor t) {
     Shape s = graph.shape(t);
     s.n = batch;
@@ -35,7 +37,7 @@ template <NetworkOps Ops>
   std::size_t size = 0;
   for (const Node& node : graph.nodes()) {
     if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0])));
+      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0]), mode));
     if (std::holds_alternative<node::Dense>(node.operation))
       size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
     if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
@@ -90,8 +92,10 @@ template <NetworkOps Ops>
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
                                           const Ops& ops = Ops()) {
-  const std::size_t planned = ActivationPlan(graph, batch, mode).size();
-  return (planned + detail::scratch_size(graph, batch, ops)) * sizeof(typename Ops::Scalar);
+  const std::size_t planned = ActivationPlan(graph, batch, mode, ops).size();
+  const std::size_t prepared = PreparedWeights(graph, mode, ops).size();
+  return (planned + prepared + detail::scratch_size(graph, batch, mode, ops)) *
+         sizeof(typename Ops::Scalar);
 }
 
 /// Plans and allocates when made, and never afterwards. Not for two threads at once: the workspace
@@ -105,14 +109,16 @@ class Network {
   Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = Ops())
       : graph_(graph),
         ops_(std::move(ops)),
-        plan_(graph_, batch, mode),
+        plan_(graph_, batch, mode, ops_),
+        prepared_(graph_, mode, ops_),
         batch_(batch),
-        scratch_(detail::scratch_size(graph_, batch, ops_)),
-        workspace_(ops_.allocate(plan_.size() + scratch_)),
+        scratch_(detail::scratch_size(graph_, batch, mode, ops_)),
+        workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
         levels_(detail::division_by_sigma(graph_)),
         factors_(levels_ ? batch : 0),
         class_count_(detail::embedded_classes(graph_)),
         classes_(class_count_ > 0 ? batch : 0),
+        told_memory_(ops_.make_told(batch)),
         needs_sigma_(detail::embeds_sigma(graph_)) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
@@ -128,6 +134,24 @@ class Network {
   /// Classes that the network may be told; 0 where it is told none.
   [[nodiscard]] std::size_t classes() const { return class_count_; }
 
+  /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that the network
+  /// cannot be told.
+  [[nodiscard]] double output_factor(double label) const {
+    detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
+                    label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
+    return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
+  }
+
+  /// Says that these parameters stay as they are, until thaw() or another freeze(): their weights
+  /// are prepared here, and no longer in every pass that is given the same memory. On small batches
+  /// that is much of a pass. Throws Error when their size is not what the network asks for.
+  void freeze(std::span<const Scalar> parameters) {
+    check("parameters", parameters.size(), graph_.parameters().size());
+    prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    frozen_ = parameters.data();
+  }
+  void thaw() { frozen_ = nullptr; }
+
   /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may
   /// not overlap. `dropout` names the masks in training mode; other modes drop nothing. `classes`
   /// holds the class of each sample, below classes() or no_class; empty stands for no_class
@@ -141,15 +165,32 @@ class Network {
     check("parameters", parameters.size(), graph_.parameters().size());
     check("x", x.size(), n * input_shape().size());
     check("y", y.size(), n * output_shape().size());
-    for (const double label : labels)
-      detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
-                      label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
     take_classes(classes, n);
+    for (std::size_t k = 0; k < n; ++k) {
+      const double factor = output_factor(labels[k]);
+      if (levels_) factors_[k] = factor;
+    }
+    told_ = told_memory_.place(
+        {.labels = labels,
+         .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
+         .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
+    forward_told(parameters, x.data(), told_, y.data(), dropout);
+  }
+
+  /// The same where the samples' labels lie in the backend's memory already, with what belongs to
+  /// them, and x and y there for as many. Nothing is checked, nothing is brought to the backend or
+  /// from it.
+  void forward_told(std::span<const Scalar> parameters, const Scalar* x, const Told& told,
+                    Scalar* y, NoiseDraw dropout = {}) {
+    const std::size_t n = told.labels.size();
     dropout_ = dropout;
-    if (levels_)
-      for (std::size_t k = 0; k < n; ++k) factors_[k] = 1 / detail::sigma_of(*levels_, labels[k]);
+    told_ = told;
+    if (frozen_ != parameters.data()) {
+      thaw();
+      prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    }
     const auto run = make_run(parameters, n);
-    detail::ForwardPass<Ops>(run, x.data(), y.data(), labels, dropout)();
+    detail::ForwardPass<Ops>(run, x, y, dropout)();
     samples_ = differentiates(plan_.mode()) ? n : 0;
   }
 
@@ -188,29 +229,35 @@ class Network {
     std::fill_n(classes_.begin(), n, no_class);
     std::copy(classes.begin(), classes.end(), classes_.begin());
   }
+  [[nodiscard]] Scalar* prepared_memory() { return workspace_.data() + plan_.size(); }
   [[nodiscard]] detail::Run<Ops> make_run(std::span<const Scalar> parameters, std::size_t n) {
     return {.ops = ops_,
             .graph = graph_,
             .plan = plan_,
+            .prepared = prepared_,
             .workspace = workspace_.data(),
-            .scratch = std::span<Scalar>(workspace_.data() + plan_.size(), scratch_),
+            .prepared_memory = prepared_memory(),
+            .scratch = std::span<Scalar>(prepared_memory() + prepared_.size(), scratch_),
             .parameters = parameters.data(),
             .n = n,
-            .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
-            .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)};
+            .told = told_};
   }
 
   Graph graph_;
   Ops ops_;
   ActivationPlan plan_;
+  PreparedWeights prepared_;
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
   std::optional<node::DivideBySigma> levels_;
   std::vector<double> factors_;
   std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
+  typename Ops::ToldMemory told_memory_;
+  Told told_;  // of the last forward
   bool needs_sigma_;
-  std::size_t samples_ = 0;  // of the forward that a backward may follow
+  const Scalar* frozen_ = nullptr;  // the parameters that are prepared and stay
+  std::size_t samples_ = 0;         // of the forward that a backward may follow
   NoiseDraw dropout_{};
 };
 

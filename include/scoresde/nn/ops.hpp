@@ -3,8 +3,8 @@
 ///
 /// A network is a list of these operations on planned memory (nn/graph.hpp), so a backend supplies
 /// arithmetic only. Activations are batches of feature maps in the order (N, C, H, W) at the doors;
-/// a backend may keep another layout between them. Pointers are the backend's own (device pointers
-/// on a GPU).
+/// a backend may keep another layout and another type between them. Pointers are the backend's own
+/// (device pointers on a GPU).
 #pragma once
 
 #include <array>
@@ -40,13 +40,42 @@ struct Gradient {
   bool accumulate = false;
 };
 
-/// A k×k convolution (cross-correlation, as in every deep-learning library).
+/// What a network is for. Inference reuses memory at once; training keeps what backward needs and
+/// drops out; differentiation keeps it and drops nothing.
+enum class Mode { inference, training, differentiation };
+
+/// Whether a backward pass may follow a forward pass.
+[[nodiscard]] constexpr bool differentiates(Mode mode) { return mode != Mode::inference; }
+
+/// The parameters of a layer: weights and bias (may be null) as the flat buffer holds them, and
+/// both as the backend prepared them (null for backends and modes that prepare nothing).
+template <class T>
+struct LayerParameters {
+  const T* weights = nullptr;
+  const T* bias = nullptr;
+  const T* prepared = nullptr;
+};
+
+/// What a network is told of each sample: its label, 1/σ(label) where the graph divides by it, its
+/// class where the graph embeds one.
+struct Told {
+  std::span<const double> labels, factors{};
+  std::span<const std::uint32_t> classes{};
+};
+
+/// A k×k convolution (cross-correlation, as in every deep-learning library), with what joins it:
+///
+///   y = (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale
+///
+/// A backend may plan ahead by the shapes and by which terms there are.
 /// Weights are (out, in, k, k); with `input_major` and k = 1 they are (in, out), score_sde's NIN.
 struct Convolution {
   std::size_t in_channels = 0, out_channels = 0;
   std::size_t kernel = 3, stride = 1;
   std::size_t pad_before = 1, pad_after = 1;  ///< zeros above and left, below and right
   bool input_major = false;
+  bool bias = true, channel_bias = false, residual = false;  ///< which terms there are
+  double scale = 1;
 
   [[nodiscard]] constexpr std::size_t weight_size() const {
     return in_channels * out_channels * kernel * kernel;
@@ -57,6 +86,22 @@ struct Convolution {
     };
     return {x.n, out_channels, extent(x.h), extent(x.w)};
   }
+};
+
+/// The terms that are other tensors, null where there are none. The residual has y's shape.
+template <class Activation>
+struct ConvolutionTerms {
+  const Activation* channel_bias = nullptr;
+  const Activation* residual = nullptr;
+};
+
+/// Where the gradients of a convolution go.
+template <class Scalar, class Activation = Scalar>
+struct ConvolutionGradients {
+  Gradient<Activation> x{};
+  Scalar* weights = nullptr;
+  Scalar* bias = nullptr;
+  Gradient<Activation> channel_bias{}, residual{};
 };
 
 /// SiLU (swish) x/(1 + e^{−x}); ELU x or e^x − 1; ReLU max(x, 0); leaky ReLU x or x/5, as
@@ -97,32 +142,51 @@ struct GroupNorm {
 /// The class of a sample that is told none.
 inline constexpr std::uint32_t no_class = 0xffffffff;
 
-/// The operations. T is the scalar of activations and parameters; `scratch` is at least as long as
-/// the matching *_scratch function says and may hold anything before and after the call.
+/// The operations. Scalar is the type of parameters, statistics and images at the doors, Activation
+/// that of feature maps between them. `scratch` is at least as long as the matching *_scratch
+/// function says and may hold anything before and after the call. Every size is in Scalars.
 template <class Ops>
-concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
-                              View<const typename Ops::Scalar> in, View<typename Ops::Scalar> out,
-                              const typename Ops::Scalar* parameter, typename Ops::Scalar* memory,
-                              Gradient<typename Ops::Scalar> gradient,
-                              std::span<typename Ops::Scalar> scratch,
-                              const Convolution& convolution, const GroupNorm& norm,
-                              std::span<const double> labels,
-                              std::span<const std::uint32_t> classes, double real, NoiseDraw draw,
-                              std::size_t count, Shape shape, Activation function, const Fir& fir) {
-  typename Ops::Buffer;  // .data(), .size(); zero when made
+concept NetworkOps = requires(
+    const Ops& ops, View<const typename Ops::Activation> in, View<typename Ops::Activation> out,
+    const typename Ops::Scalar* parameter, typename Ops::Scalar* memory,
+    const LayerParameters<typename Ops::Scalar>& layer, const typename Ops::Activation* kept,
+    typename Ops::Activation* keep, Gradient<typename Ops::Activation> gradient,
+    std::span<typename Ops::Scalar> scratch, const Convolution& convolution,
+    const ConvolutionTerms<typename Ops::Activation>& terms, const Told& told,
+    typename Ops::ToldMemory& told_memory,
+    const ConvolutionGradients<typename Ops::Scalar, typename Ops::Activation>& gradients,
+    const GroupNorm& norm, std::span<const double> labels, std::span<const std::uint32_t> classes,
+    double real, NoiseDraw draw, std::size_t count, Shape shape, Activation function,
+    const Fir& fir, Mode mode) {
+  typename Ops::Buffer;  // of Scalars: .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
+  // Room for feature maps of this shape.
+  { ops.activation_size(shape) } -> std::same_as<std::size_t>;
+  // Whether feature maps are (N, C, H, W) of Scalars, so that images need no copy at the doors.
+  { Ops::doors_in_place } -> std::convertible_to<bool>;
+  ops.enter(parameter, out);  // (N, C, H, W) of Scalars to feature maps
+  ops.leave(in, memory);      // and back
 
-  // y ← W ∗ x + bias[c] + channel_bias[n, c]; either bias may be null. Scratch: of x's shape
-  { ops.convolution_scratch(convolution, shape) } -> std::same_as<std::size_t>;
-  ops.convolution(convolution, in, parameter, parameter, parameter, out, scratch);
-  // x, W, dy to dx, dW += , dbias += , dchannel_bias
-  ops.convolution_backward(convolution, in, parameter, in, gradient, memory, memory, gradient,
-                           scratch);
+  // Labels, factors and classes of up to `count` samples, from the host's memory to the backend's.
+  { ops.make_told(count) } -> std::same_as<typename Ops::ToldMemory>;
+  { told_memory.place(told) } -> std::same_as<Told>;
+
+  // Parameters in the form that the layers read, written when they have changed; size 0: none.
+  { ops.convolution_prepared_size(convolution, mode) } -> std::same_as<std::size_t>;
+  ops.prepare_convolution(convolution, layer, memory);
+  { ops.dense_prepared_size(shape, shape, mode) } -> std::same_as<std::size_t>;
+  ops.prepare_dense(shape, shape, layer, memory);
+
+  // y ← (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale. Scratch: of x's shape
+  { ops.convolution_scratch(convolution, shape, mode) } -> std::same_as<std::size_t>;
+  ops.convolution(convolution, in, layer, terms, out, scratch);
+  // x, W, dy to the gradients
+  ops.convolution_backward(convolution, in, layer, in, gradients, scratch);
 
   // y[n] ← W x[n] + bias, W (out, in). Scratch: of x's and y's shapes
   { ops.dense_scratch(shape, shape) } -> std::same_as<std::size_t>;
-  ops.dense(in, parameter, parameter, out, scratch);
-  ops.dense_backward(in, parameter, in, gradient, memory, memory, scratch);
+  ops.dense(in, layer, out, scratch);
+  ops.dense_backward(in, layer, in, gradient, memory, memory, scratch);
 
   // y ← silu?(γ (x − μ)/√(var + ε) + β); statistics: (μ, 1/√(var + ε)) per sample and group
   { ops.group_norm_scratch(norm, shape) } -> std::same_as<std::size_t>;
@@ -130,10 +194,11 @@ concept NetworkOps = requires(const Ops& ops, typename Ops::Scalar s,
   ops.group_norm_backward(norm, in, parameter, parameter, parameter, in, gradient, memory, memory,
                           scratch);
 
-  // y ← v softmax(qᵀk / √c)ᵀ over pixels; probabilities: (n, pixels, pixels), kept for backward
+  // y ← v softmax(qᵀk / √c)ᵀ over pixels; probabilities, kept for backward:
+  // feature maps of shape (n, pixels, pixels, 1)
   { ops.attention_scratch(shape) } -> std::same_as<std::size_t>;
-  ops.attention(in, in, in, out, memory, scratch);
-  ops.attention_backward(in, in, in, parameter, in, gradient, gradient, gradient, scratch);
+  ops.attention(in, in, in, out, keep, scratch);
+  ops.attention_backward(in, in, in, kept, in, gradient, gradient, gradient, scratch);
 
   ops.activation(function, in, out);
   ops.activation_backward(function, in, in, gradient);  // x, dy to dx

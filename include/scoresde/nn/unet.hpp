@@ -125,9 +125,11 @@ class UNetBuilder {
   }
 
   /// activation(GroupNorm) and a 3×3 convolution.
-  [[nodiscard]] Tensor head(Tensor h, std::size_t channels, double scale) {
+  [[nodiscard]] Tensor head(Tensor h, std::size_t channels, double scale,
+                            const Joined& joined = {}) {
     h = activated_normalization(graph_, h, next(), settings_);
-    return graph_.convolution(h, {.name = next(), .out_channels = channels, .scale = scale});
+    return graph_.convolution(h, {.name = next(), .out_channels = channels, .scale = scale},
+                              joined);
   }
 
   [[nodiscard]] Tensor down(Tensor h, std::size_t level) {
@@ -149,15 +151,14 @@ class UNetBuilder {
     const std::size_t channels = graph_.shape(h).c;
     if (pyramid_in_ == "input_skip") {
       pyramid_ = resample(graph_, *pyramid_, Resample::down, settings_);
-      const Tensor skip = graph_.convolution(
-          *pyramid_, {.name = next() + ".Conv_0", .out_channels = channels, .kernel = 1});
-      return config_.progressive_combine == "cat" ? graph_.concatenate(skip, h)
-                                                  : graph_.sum_scaled(skip, h, 1);
+      const ConvolutionSpec spec{.name = next() + ".Conv_0", .out_channels = channels, .kernel = 1};
+      if (config_.progressive_combine == "cat")
+        return graph_.concatenate(graph_.convolution(*pyramid_, spec), h);
+      return graph_.convolution(*pyramid_, spec, {.residual = h});
     }
     if (pyramid_in_ == "none") return h;
-    pyramid_ =
-        resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::down, settings_);
-    pyramid_ = graph_.sum_scaled(*pyramid_, h, settings_.scale());
+    pyramid_ = resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::down,
+                                         settings_, {.residual = h, .scale = settings_.scale()});
     return *pyramid_;
   }
 
@@ -179,10 +180,9 @@ class UNetBuilder {
   [[nodiscard]] Tensor gather_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     if (pyramid_out_ == "output_skip") {
-      std::optional<Tensor> doubled;
-      if (pyramid_) doubled = resample(graph_, *pyramid_, Resample::up, settings_);
-      pyramid_ = head(h, config_.num_channels, last_scale());
-      if (doubled) pyramid_ = graph_.sum_scaled(*doubled, *pyramid_, 1);
+      Joined joined;
+      if (pyramid_) joined.residual = resample(graph_, *pyramid_, Resample::up, settings_);
+      pyramid_ = head(h, config_.num_channels, last_scale(), joined);
       return h;
     }
     if (pyramid_out_ == "none") return h;
@@ -190,9 +190,8 @@ class UNetBuilder {
       pyramid_ = head(h, channels, 1);
       return h;
     }
-    pyramid_ =
-        resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::up, settings_);
-    pyramid_ = graph_.sum_scaled(*pyramid_, h, settings_.scale());
+    pyramid_ = resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::up,
+                                         settings_, {.residual = h, .scale = settings_.scale()});
     return *pyramid_;
   }
 

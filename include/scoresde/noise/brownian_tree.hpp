@@ -36,6 +36,7 @@ struct BrownianTerm {
 class BrownianIncrement {
  public:
   static constexpr int max_depth = 32;
+  static constexpr std::size_t max_terms = 2 * (max_depth + 1) + 1;
 
   [[nodiscard]] std::span<const BrownianTerm> terms() const { return {terms_.data(), size_}; }
   [[nodiscard]] double variance() const { return variance_; }
@@ -48,7 +49,7 @@ class BrownianIncrement {
     if (weight != 0) terms_[size_++] = {node, weight};
   }
 
-  std::array<BrownianTerm, 2 * (max_depth + 1) + 1> terms_{};
+  std::array<BrownianTerm, max_terms> terms_{};
   std::size_t size_ = 0;
   double variance_ = 0;
 };

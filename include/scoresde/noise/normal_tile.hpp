@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// NormalTile: 64 counters side by side, 256 normals at a time.
+/// PhiloxTile and NormalTile: 64 counters side by side, 256 words or normals at a time.
 ///
 ///   z[4i + j] = lane j of normal4(philox4x32_10(counter i, key))
 ///
@@ -16,37 +16,47 @@
 
 namespace scoresde::detail {
 
-class NormalTile {
- public:
+/// The words of 64 counters: word[j][i] is word j of counter i, before mix() and after it.
+struct PhiloxTile {
   static constexpr std::size_t counters = 64;
-  static constexpr std::size_t size = 4 * counters;
 
   /// Counter i.
   void set(std::size_t i, const PhiloxBlock& counter) {
-    for (std::size_t j = 0; j < 4; ++j) word_[j][i] = counter.word[j];
+    for (std::size_t j = 0; j < 4; ++j) word[j][i] = counter.word[j];
   }
 
   /// Every counter: word 0 counts up from that of `first`, the others are equal.
   void set_row(const PhiloxBlock& first) {
     for (std::size_t i = 0; i < counters; ++i)
-      word_[0][i] = first.word[0] + static_cast<std::uint32_t>(i);
+      word[0][i] = first.word[0] + static_cast<std::uint32_t>(i);
     for (std::size_t j = 1; j < 4; ++j)
-      for (std::size_t i = 0; i < counters; ++i) word_[j][i] = first.word[j];
+      for (std::size_t i = 0; i < counters; ++i) word[j][i] = first.word[j];
   }
 
-  /// Writes `size` normals and consumes the counters.
-  SCORESDE_ALWAYS_INLINE void write(std::uint64_t key, float* z) {
+  /// Each counter becomes its random words.
+  SCORESDE_ALWAYS_INLINE void mix(std::uint64_t key) {
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       for (std::size_t i = 0; i < counters; ++i)
-        philox_round(word_[0][i], word_[1][i], word_[2][i], word_[3][i], k0, k1);
+        philox_round(word[0][i], word[1][i], word[2][i], word[3][i], k0, k1);
       next_philox_key(k0, k1);
     }
+  }
+
+  alignas(64) std::uint32_t word[4][counters] = {};
+};
+
+struct NormalTile : PhiloxTile {
+  static constexpr std::size_t size = 4 * counters;
+
+  /// Writes `size` normals and consumes the counters.
+  SCORESDE_ALWAYS_INLINE void write(std::uint64_t key, float* z) {
+    mix(key);
     alignas(64) float lane[4][counters];
     for (std::size_t j = 0; j < 4; j += 2)
       for (std::size_t i = 0; i < counters; ++i)
-        box_muller(word_[j][i], word_[j + 1][i], lane[j][i], lane[j + 1][i]);
+        box_muller(word[j][i], word[j + 1][i], lane[j][i], lane[j + 1][i]);
     for (std::size_t i = 0; i < counters; ++i) {
       z[4 * i] = lane[0][i];
       z[4 * i + 1] = lane[1][i];
@@ -54,9 +64,6 @@ class NormalTile {
       z[4 * i + 3] = lane[3][i];
     }
   }
-
- private:
-  alignas(64) std::uint32_t word_[4][counters] = {};
 };
 
 }  // namespace scoresde::detail

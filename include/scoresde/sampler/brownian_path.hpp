@@ -9,7 +9,9 @@
 /// clock fits which sampler.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -41,6 +43,14 @@ class BrownianPath {
     const BrownianIncrement increment = tree_.increment(step.t, step.t_next);
     const double scale = 1 / std::sqrt(increment.variance());
     const Noise nodes{noise_.seed, noise_.first_sample, Purpose::brownian};
+    if constexpr (requires { backend(z_).draw_sum(z_, std::span<const NoiseTerm>()); }) {
+      std::array<NoiseTerm, BrownianIncrement::max_terms> draws;
+      std::size_t count = 0;
+      for (const auto& [node, weight] : increment.terms())
+        draws[count++] = {scale * weight, nodes.draw(node)};
+      backend(z_).draw_sum(z_, std::span<const NoiseTerm>(draws.data(), count));
+      return z_;
+    }
     const Term<X> sum{1, &z_};
     std::span<const Term<X>> so_far;
     for (const auto& [node, weight] : increment.terms()) {

@@ -270,6 +270,32 @@ void correct(const S& sde, const C& corrector, double t, X& x, const X& output, 
   }
 }
 
+/// True for backends that take a corrector's step as a whole: norms, the rule, and the update,
+/// where the states lie.
+template <class X, class Z, class Rule>
+concept CorrectsInBackend = State<X> && requires(X& x, const X& output, ScoreForm form, const Z& z,
+                                                 const Rule& rule, std::span<double> norms) {
+  backend(x).correct(x, output, form, z, rule, NormScope::per_sample, norms, norms);
+};
+
+template <class S, class C, State X, std::size_t N, class Z, class O>
+void correct_in_backend(const S& sde, const C& corrector, double t, X& x, const X& output,
+                        ScoreForm form, const Z& z, Workspace<X, N>& work, O& observer) {
+  const auto rule = corrector.rule(sde, t);
+  std::span<double> scores, noises;
+  constexpr bool watched = watches_corrections<std::remove_reference_t<O>, X>;
+  if constexpr (watched) scores = work.row(score_norm), noises = work.row(noise_norm);
+  backend(x).correct(x, output, form, z, rule, corrector.norm_scope, scores, noises);
+  if constexpr (watched) {
+    const bool per_sample = corrector.norm_scope == NormScope::per_sample;
+    const Norms batch{mean(scores), mean(noises)};
+    const auto norms_of = [&](std::size_t k) {
+      return per_sample ? Norms{scores[k], noises[k]} : batch;
+    };
+    report_correction(rule, norms_of, t, x, work, observer);
+  }
+}
+
 }  // namespace detail
 
 /// States that `correct` wants in its workspace: the model's output, and the normals where their
@@ -285,7 +311,10 @@ template <class S, class C, State X, std::size_t N, class Z, class O = NoObserve
 void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
              const Z& z, Workspace<X, N>& work, O&& observer = O{}) {
   static_assert(Corrector<C, S>);
-  if constexpr (C::needs_norms && N >= 2 && std::same_as<Z, NoiseDraw>) {
+  using Rule = decltype(corrector.rule(sde, t));
+  if constexpr (C::needs_norms && detail::CorrectsInBackend<X, Z, Rule>) {
+    detail::correct_in_backend(sde, corrector, t, x, output, form, z, work, observer);
+  } else if constexpr (C::needs_norms && N >= 2 && std::same_as<Z, NoiseDraw>) {
     X& drawn = work[N - 1];
     backend(x).assign(drawn, std::span<const Term<X>>(), NoiseTerm{1, z});
     detail::correct(sde, corrector, t, x, output, form, std::as_const(drawn), work, observer);
@@ -307,14 +336,21 @@ void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) 
           e.dim);
 }
 
-/// Refuses a state that is not finite: ⟨x, x⟩ of every sample must be a number. `row` is scratch.
+[[noreturn]] inline void refuse_not_finite(const char* sampler, std::size_t k, TimeStep step) {
+  throw Error(text(sampler, ": the state of sample ", k,
+                   " is not finite after the step from t = ", step.t, " to ", step.t_next,
+                   "; the model's output or a step too long made it so"));
+}
+
+/// Refuses a state that is not finite: ⟨x, x⟩ of every sample must be a number. `row` is scratch. A
+/// backend that captures a run defers the check to its replay.
 template <State X>
 void check_finite(const char* sampler, const X& x, TimeStep step, std::span<double> row) {
+  if constexpr (requires { backend(x).defer_finite_check(sampler, x, step); })
+    if (backend(x).defer_finite_check(sampler, x, step)) return;
   backend(x).inner(x, x, row);
   for (std::size_t k = 0; k < row.size(); ++k)
-    require(std::isfinite(row[k]), sampler, ": the state of sample ", k,
-            " is not finite after the step from t = ", step.t, " to ", step.t_next,
-            "; the model's output or a step too long made it so");
+    if (!std::isfinite(row[k])) refuse_not_finite(sampler, k, step);
 }
 
 }  // namespace detail

@@ -19,6 +19,7 @@
 #include <span>
 
 #include <scoresde/error.hpp>
+#include <scoresde/host_device.hpp>
 #include <scoresde/train/gradient_norm.hpp>
 
 namespace scoresde {
@@ -27,6 +28,23 @@ namespace scoresde {
 template <std::floating_point T>
 struct ParameterBuffers {
   std::span<T> parameters, first_moment, second_moment, average{};
+};
+
+/// Constants of one update, rounded to T once, and what they do to an element. One text for host
+/// and device.
+template <std::floating_point T>
+struct AdamCoefficients {
+  T clip, decay, take1, keep1, take2, keep2, root_correction, epsilon, rate, average_rate;
+
+  SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void update(T& theta, T& m, T& v, T gradient) const {
+    const T g = clip * gradient + decay * theta;
+    m = keep1 * m + take1 * g;
+    v = keep2 * v + take2 * (g * g);
+    theta -= rate * (m / (std::sqrt(v) * root_correction + epsilon));
+  }
+  SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void move_average(T& average, T theta) const {
+    average += average_rate * (theta - average);
+  }
 };
 
 struct Adam {
@@ -52,15 +70,35 @@ struct Adam {
   }
 
   /// Learning rate after `updates` updates have been done.
-  [[nodiscard]] double learning_rate_at(std::uint64_t updates) const {
+  [[nodiscard]] SCORESDE_HOST_DEVICE double learning_rate_at(std::uint64_t updates) const {
     if (updates >= warm_up) return learning_rate;
     return learning_rate * static_cast<double>(updates) / static_cast<double>(warm_up);
   }
 
   /// min(1, clip/(norm + 10⁻⁶)).
-  [[nodiscard]] double clip_factor(double norm) const {
+  [[nodiscard]] SCORESDE_HOST_DEVICE double clip_factor(double norm) const {
     if (std::isinf(gradient_clip)) return 1;
-    return std::min(1.0, gradient_clip / (norm + 1e-6));
+    const double factor = gradient_clip / (norm + 1e-6);
+    return factor < 1 ? factor : 1;
+  }
+
+  /// Those of one update after `updates` others, for a gradient of norm `norm`.
+  template <std::floating_point T>
+  [[nodiscard]] SCORESDE_HOST_DEVICE AdamCoefficients<T> coefficients(std::uint64_t updates,
+                                                                      double norm,
+                                                                      double ema_decay) const {
+    const auto n = static_cast<double>(updates + 1);
+    const double correction1 = 1 - std::pow(beta1, n), correction2 = 1 - std::pow(beta2, n);
+    return {T(clip_factor(norm)),
+            T(weight_decay),
+            T(1 - beta1),
+            T(beta1),
+            T(1 - beta2),
+            T(beta2),
+            T(1 / std::sqrt(correction2)),
+            T(epsilon),
+            T(learning_rate_at(updates) / correction1),
+            T(1 - ema_decay)};
   }
 
   /// One update after `updates` others, for a gradient of norm `norm`; the average, where there is
@@ -76,7 +114,7 @@ struct Adam {
                     "Adam: the gradient has ", size, " scalars; parameters have ",
                     state.parameters.size(), ", moments ", state.first_moment.size(), " and ",
                     state.second_moment.size(), ", the average ", state.average.size());
-    const Coefficients<T> c = coefficients<T>(updates, norm, ema_decay);
+    const AdamCoefficients<T> c = coefficients<T>(updates, norm, ema_decay);
     const std::size_t blocks = (size + detail::flat_block - 1) / detail::flat_block;
 #if defined(_OPENMP)
 #pragma omp parallel for schedule(static)
@@ -88,45 +126,16 @@ struct Adam {
   }
 
  private:
-  /// Constants of one update, rounded to T once.
   template <class T>
-  struct Coefficients {
-    T clip, decay, take1, keep1, take2, keep2, root_correction, epsilon, rate, average_rate;
-  };
-
-  template <class T>
-  [[nodiscard]] Coefficients<T> coefficients(std::uint64_t updates, double norm,
-                                             double ema_decay) const {
-    const auto n = static_cast<double>(updates + 1);
-    const double correction1 = 1 - std::pow(beta1, n), correction2 = 1 - std::pow(beta2, n);
-    return {T(clip_factor(norm)),
-            T(weight_decay),
-            T(1 - beta1),
-            T(beta1),
-            T(1 - beta2),
-            T(beta2),
-            T(1 / std::sqrt(correction2)),
-            T(epsilon),
-            T(learning_rate_at(updates) / correction1),
-            T(1 - ema_decay)};
-  }
-
-  template <class T>
-  static void update_block(const Coefficients<T>& c, const ParameterBuffers<T>& state,
+  static void update_block(const AdamCoefficients<T>& c, const ParameterBuffers<T>& state,
                            std::span<const T> gradient, std::size_t first, std::size_t last) {
     T* const theta = state.parameters.data();
     T* const m = state.first_moment.data();
     T* const v = state.second_moment.data();
     T* const average = state.average.empty() ? nullptr : state.average.data();
-    for (std::size_t i = first; i < last; ++i) {
-      const T g = c.clip * gradient[i] + c.decay * theta[i];
-      m[i] = c.keep1 * m[i] + c.take1 * g;
-      v[i] = c.keep2 * v[i] + c.take2 * (g * g);
-      theta[i] -= c.rate * (m[i] / (std::sqrt(v[i]) * c.root_correction + c.epsilon));
-    }
+    for (std::size_t i = first; i < last; ++i) c.update(theta[i], m[i], v[i], gradient[i]);
     if (average == nullptr) return;
-    for (std::size_t i = first; i < last; ++i)
-      average[i] += c.average_rate * (theta[i] - average[i]);
+    for (std::size_t i = first; i < last; ++i) c.move_average(average[i], theta[i]);
   }
 };
 

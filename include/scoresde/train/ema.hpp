@@ -7,13 +7,13 @@
 /// arXiv:2011.13456, appendix F and its PyTorch code). EmaSchedule::constant keeps d = decay.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include <scoresde/error.hpp>
+#include <scoresde/host_device.hpp>
 
 namespace scoresde {
 
@@ -29,10 +29,11 @@ struct ExponentialMovingAverage {
   }
 
   /// d of update n, counted from 1.
-  [[nodiscard]] double decay_at(std::uint64_t n) const {
+  [[nodiscard]] SCORESDE_HOST_DEVICE double decay_at(std::uint64_t n) const {
     if (schedule == EmaSchedule::constant) return decay;
     const auto count = static_cast<double>(n);
-    return std::min(decay, (1 + count) / (10 + count));
+    const double ramp = (1 + count) / (10 + count);
+    return ramp < decay ? ramp : decay;
   }
 
   /// One update on its own; Adam::update does it in its one pass. Throws Error on unequal sizes.

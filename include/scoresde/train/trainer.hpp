@@ -4,13 +4,12 @@
 ///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
-/// (seed, step, place in the batch), so a resumed run continues bit for bit on as many threads. A
-/// network that is told classes learns the score of each, and without a class at the rate of
-/// label_dropout.
+/// (seed, step, place in the batch), so a resumed run continues bit for bit; on the CPU with any
+/// number of threads. A network that is told classes learns the score of each, and without a class
+/// at the rate of label_dropout.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -30,17 +29,10 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/gradient_norm.hpp>
-#include <scoresde/train/label_dropout.hpp>
+#include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
-
-/// What one update did.
-struct StepReport {
-  double loss = 0;           ///< mean over the batch
-  double gradient_norm = 0;  ///< before clipping
-  double learning_rate = 0;
-};
 
 /// Owns the training-mode network and all state of the run. Allocates when made and when the size
 /// of its batches changes. The convention is how the network is told the time; the loss names the
@@ -49,7 +41,7 @@ template <nn::NetworkOps Ops, Sde S, class Loss = DenoisingScoreMatching,
           class Convention = typename Loss::template Convention<S>>
 class Trainer {
   static_assert(
-      nn::LevelConvention<Loss> == nn::LevelConvention<Convention>,
+      detail::trains_convention<Loss, Convention>,
       "Trainer: a loss on discrete levels trains a network that is told levels, a loss in "
       "continuous time one that is told times; NoisePredictionAtLevel and ScoreAtLevel go "
       "with DiscreteScoreMatching, the other conventions with the other losses");
@@ -62,8 +54,9 @@ class Trainer {
   /// network that is told no classes.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops ops = Ops())
-      : Trainer(graph, std::move(sde), configuration, convention_of(configuration.loss),
-                network_batch, std::move(ops)) {}
+      : Trainer(graph, std::move(sde), configuration,
+                detail::convention_for<Convention>(configuration.loss), network_batch,
+                std::move(ops)) {}
 
   /// The same with a convention that has settings of its own. Throws Error also when its σ_d is not
   /// the loss's.
@@ -72,20 +65,12 @@ class Trainer {
       : configuration_(configuration),
         sde_(std::move(sde)),
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
-        state_(TrainingState<Scalar>::start(initial(network_.parameters(), configuration.seed))),
+        state_(TrainingState<Scalar>::start(
+            detail::initial_parameters<Scalar>(network_.parameters(), configuration.seed))),
         gradient_(state_.parameters.size()),
         norm_(gradient_.size()),
         model_(network_, state_.parameters, sde_, convention) {
-    configuration_.check();
-    configuration_.loss.check(sde_);
-    detail::require(configuration_.label_dropout == 0 || network_.classes() > 0,
-                    "training: label_dropout is ", configuration_.label_dropout,
-                    "; the network is told no classes (num_class_embeds is 0)");
-    if constexpr (shares_sigma_data)
-      detail::require(configuration_.loss.sigma_data == convention.sigma_data,
-                      "training: sigma_data is ", configuration_.loss.sigma_data,
-                      " in the loss and ", convention.sigma_data,
-                      " in the preconditioning; both must be the data's");
+    detail::check_training(configuration_, sde_, convention, network_.classes());
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -120,18 +105,17 @@ class Trainer {
   /// Error when n is neither at most the network's batch nor a multiple of it, for classes that are
   /// not the network's, and on a loss or gradient that is not finite; the state is then as before.
   StepReport step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
-    const std::size_t samples = checked_samples(images.size());
-    tell_classes(classes, samples);
+    const std::size_t samples = detail::checked_samples(images.size(), dim(), network_.batch());
+    told_.resize(samples);
+    detail::tell_classes(classes, network_.classes(), configuration_.label_dropout,
+                         {configuration_.seed, state_.step}, told_);
     const std::size_t part = std::min(samples, network_.batch());
     std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
     double loss = 0;
     for (std::size_t first = 0; first < samples; first += part)
       loss += accumulate(images.subspan(first * dim(), part * dim()), first, samples);
     const double norm = norm_(std::span<const Scalar>(gradient_));
-    detail::require(std::isfinite(loss) && std::isfinite(norm), "training: at step ", state_.step,
-                    " the loss is ", loss, " and the gradient's norm ", norm,
-                    "; both must be finite. The state is as before the step: check the images for "
-                    "NaN or lower the learning rate");
+    detail::require_finite_step(state_.step, loss, norm);
     const Adam& adam = configuration_.optimizer;
     adam.update(state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
                 configuration_.ema.decay_at(state_.step + 1));
@@ -145,45 +129,6 @@ class Trainer {
   static_assert(TrainingLoss<Loss, S, Model, Batch>,
                 "Trainer: the loss does not fit this SDE; it needs check(sde), draw_times(sde, "
                 "draw, times) and a call with (sde, model, x0, draw, workspace, share)");
-  static constexpr bool shares_sigma_data = requires(const Loss& loss, const Convention& c) {
-    loss.sigma_data == c.sigma_data;
-  };
-
-  static Convention convention_of([[maybe_unused]] const Loss& loss) {
-    Convention convention{};
-    if constexpr (shares_sigma_data) convention.sigma_data = loss.sigma_data;
-    return convention;
-  }
-
-  static std::vector<Scalar> initial(const nn::ParameterTable& table, std::uint64_t seed) {
-    std::vector<Scalar> parameters(table.size());
-    nn::initialize(table, std::span<Scalar>(parameters), seed);
-    return parameters;
-  }
-
-  [[nodiscard]] std::size_t checked_samples(std::size_t size) const {
-    detail::require(size > 0 && size % dim() == 0, "training: the batch has ", size,
-                    " elements; it must be a positive multiple of ", dim());
-    const std::size_t samples = size / dim();
-    detail::require(samples <= network_.batch() || samples % network_.batch() == 0,
-                    "training: the batch has ", samples, " images; it must be at most ",
-                    network_.batch(), " or a multiple of it");
-    return samples;
-  }
-
-  /// The classes of the batch as the network is to be told them.
-  void tell_classes(std::span<const std::uint32_t> classes, std::size_t samples) {
-    const std::size_t wanted = network_.classes() > 0 ? samples : 0;
-    detail::require(classes.size() == wanted, "training: ", classes.size(), " classes for ",
-                    samples, " images; the network is told ", network_.classes(),
-                    " classes, so there must be ", wanted);
-    for (const std::uint32_t c : classes)
-      detail::require(c < network_.classes() || c == nn::no_class, "training: there is no class ",
-                      c, "; there are ", network_.classes(), ", from 0");
-    told_.resize(samples);
-    const TrainingDraws draws{configuration_.seed, state_.step};
-    drop_labels(classes, configuration_.label_dropout, draws.label_dropout(), told_);
-  }
 
   /// Adds the gradient of images first, first + 1, … of a batch; returns their part of its loss.
   double accumulate(std::span<const Scalar> images, std::size_t first, std::size_t samples) {

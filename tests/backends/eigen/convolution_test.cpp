@@ -19,38 +19,45 @@ struct Case {
 };
 
 nn::Convolution convolution(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride,
-                            std::size_t before, std::size_t after, bool input_major = false) {
+                            std::size_t before, std::size_t after, bool input_major = false,
+                            double scale = 1) {
   return {.in_channels = in,
           .out_channels = out,
           .kernel = kernel,
           .stride = stride,
           .pad_before = before,
           .pad_after = after,
-          .input_major = input_major};
+          .input_major = input_major,
+          .scale = scale};
 }
 
 /// Odd extents, one and several samples, every path: pointwise, packets in place, panels, strides.
 const std::vector<Case> cases = {
     {convolution(3, 5, 3, 1, 1, 1), {3, 3, 7, 5}},
-    {convolution(5, 3, 3, 1, 1, 1), {1, 5, 4, 8}},
+    {convolution(5, 3, 3, 1, 1, 1, false, 0.7), {1, 5, 4, 8}},
     {convolution(2, 9, 3, 1, 1, 1), {3, 2, 3, 16}},
     {convolution(9, 17, 3, 1, 1, 1), {1, 9, 2, 4}},
-    {convolution(4, 3, 3, 2, 0, 1), {3, 4, 8, 6}},
+    {convolution(4, 3, 3, 2, 0, 1, false, -1.5), {3, 4, 8, 6}},
     {convolution(3, 4, 3, 2, 1, 1), {1, 3, 7, 5}},
     {convolution(3, 2, 3, 1, 2, 0), {3, 3, 5, 6}},
     {convolution(2, 3, 5, 3, 1, 4), {1, 2, 9, 7}},
     {convolution(2, 3, 2, 2, 0, 0), {3, 2, 6, 5}},
     {convolution(3, 2, 4, 1, 1, 2), {1, 3, 5, 4}},
     {convolution(11, 6, 1, 1, 0, 0), {3, 11, 5, 3}},
-    {convolution(4, 9, 1, 1, 0, 0, true), {3, 4, 4, 4}},
+    {convolution(4, 9, 1, 1, 0, 0, true, 0.5), {3, 4, 4, 4}},
     {convolution(5, 3, 1, 2, 0, 0), {1, 5, 5, 7}},
     {convolution(2, 3, 1, 1, 1, 1), {1, 2, 3, 4}},
+};
+
+template <class T>
+struct Terms {
+  const T *bias, *channel_bias, *residual;
 };
 
 /// y by its definition, in double.
 template <class T>
 std::vector<double> by_definition(const Case& c, const std::vector<T>& x, const std::vector<T>& w,
-                                  const T* bias, const T* channel_bias) {
+                                  const Terms<T>& add) {
   const nn::Shape in = c.x, out = c.op.output(in);
   const std::size_t k = c.op.kernel;
   std::vector<double> y;
@@ -58,8 +65,9 @@ std::vector<double> by_definition(const Case& c, const std::vector<T>& x, const 
     for (std::size_t o = 0; o < out.c; ++o)
       for (std::size_t i = 0; i < out.h; ++i)
         for (std::size_t j = 0; j < out.w; ++j) {
-          double sum = bias != nullptr ? bias[o] : 0;
-          if (channel_bias != nullptr) sum += channel_bias[n * out.c + o];
+          double sum = add.bias != nullptr ? add.bias[o] : 0;
+          if (add.channel_bias != nullptr) sum += add.channel_bias[n * out.c + o];
+          if (add.residual != nullptr) sum += add.residual[y.size()];
           for (std::size_t ch = 0; ch < in.c; ++ch)
             for (std::size_t a = 0; a < k; ++a)
               for (std::size_t b = 0; b < k; ++b) {
@@ -73,64 +81,95 @@ std::vector<double> by_definition(const Case& c, const std::vector<T>& x, const 
                     static_cast<double>(x[((n * in.c + ch) * in.h + row - c.op.pad_before) * in.w +
                                           column - c.op.pad_before]);
               }
-          y.push_back(sum);
+          y.push_back(sum * c.op.scale);
         }
   return y;
 }
 
 template <class T>
 struct Values {
-  std::vector<T> x, w, bias, channel_bias, dy;
+  std::vector<T> x, w, bias, channel_bias, residual, dy;
+  [[nodiscard]] Terms<T> terms() const {
+    return {bias.data(), channel_bias.data(), residual.data()};
+  }
 };
 
 template <class T>
 Values<T> values_of(const Case& c) {
   const nn::Shape y = c.op.output(c.x);
   return {random_values<T>(c.x.size(), 1), random_values<T>(c.op.weight_size(), 2),
-          random_values<T>(y.c, 3), random_values<T>(y.n * y.c, 4), random_values<T>(y.size(), 5)};
+          random_values<T>(y.c, 3),        random_values<T>(y.n * y.c, 4),
+          random_values<T>(y.size(), 6),   random_values<T>(y.size(), 5)};
 }
 
 template <class T>
-std::vector<T> forward(const Case& c, const Values<T>& v, std::size_t threads, const T* bias,
-                       const T* channel_bias) {
+std::vector<T> forward(const Case& c, const Values<T>& v, std::size_t threads, const Terms<T>& add,
+                       const T* prepared = nullptr) {
   const eigen::Ops<T> ops(threads);
-  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x));
+  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
   std::vector<T> y = not_a_number<T>(c.op.output(c.x).size());
-  ops.convolution(c.op, {v.x.data(), c.x}, v.w.data(), bias, channel_bias,
-                  {y.data(), c.op.output(c.x)}, scratch.span());
+  ops.convolution(c.op, {v.x.data(), c.x}, {v.w.data(), add.bias, prepared},
+                  {add.channel_bias, add.residual}, {y.data(), c.op.output(c.x)}, scratch.span());
   REQUIRE(scratch.intact());
   return y;
 }
 
+/// The same with weights that were prepared before.
+template <class T>
+std::vector<T> forward_prepared(const Case& c, const Values<T>& v, const Terms<T>& add) {
+  const eigen::Ops<T> ops(2);
+  GuardedScratch<T> prepared(ops.convolution_prepared_size(c.op, nn::Mode::inference));
+  ops.prepare_convolution(c.op, {v.w.data()}, prepared.span().data());
+  REQUIRE(prepared.intact());
+  return forward(c, v, 2, add, prepared.span().data());
+}
+
 template <class T>
 struct Gradients {
-  std::vector<T> dx, dw, dbias, dchannel_bias;
+  std::vector<T> dx, dw, dbias, dchannel_bias, dresidual;
 };
 
 template <class T>
 Gradients<T> backward(const Case& c, const Values<T>& v, std::size_t threads) {
   const eigen::Ops<T> ops(threads);
-  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x));
+  GuardedScratch<T> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
   Gradients<T> g{not_a_number<T>(v.x.size()), std::vector<T>(v.w.size()),
-                 std::vector<T>(v.bias.size()), not_a_number<T>(v.channel_bias.size())};
-  ops.convolution_backward(c.op, {v.x.data(), c.x}, v.w.data(), {v.dy.data(), c.op.output(c.x)},
-                           {g.dx.data(), false}, g.dw.data(), g.dbias.data(),
-                           {g.dchannel_bias.data(), false}, scratch.span());
+                 std::vector<T>(v.bias.size()), not_a_number<T>(v.channel_bias.size()),
+                 not_a_number<T>(v.residual.size())};
+  ops.convolution_backward(c.op, {v.x.data(), c.x}, {v.w.data()}, {v.dy.data(), c.op.output(c.x)},
+                           {.x = {g.dx.data(), false},
+                            .weights = g.dw.data(),
+                            .bias = g.dbias.data(),
+                            .channel_bias = {g.dchannel_bias.data(), false},
+                            .residual = {g.dresidual.data(), false}},
+                           scratch.span());
   REQUIRE(scratch.intact());
   return g;
 }
 
 }  // namespace
 
-TEST_CASE("convolution is the sum of its definition, with and without biases") {
+TEST_CASE("convolution is the sum of its definition, with and without what joins it") {
+  constexpr const double* none = nullptr;
   for (const Case& c : cases) {
     const auto v = values_of<double>(c);
     for (const std::size_t threads : {1u, 2u, 3u})
-      for (const double* bias : {static_cast<const double*>(nullptr), v.bias.data()})
-        for (const double* channel_bias :
-             {static_cast<const double*>(nullptr), v.channel_bias.data()})
-          CHECK(relative_distance(forward(c, v, threads, bias, channel_bias),
-                                  by_definition(c, v.x, v.w, bias, channel_bias)) < 1e-14);
+      for (const double* bias : {none, v.bias.data()})
+        for (const double* channel_bias : {none, v.channel_bias.data()})
+          for (const double* residual : {none, v.residual.data()}) {
+            const Terms<double> add{bias, channel_bias, residual};
+            CHECK(relative_distance(forward(c, v, threads, add), by_definition(c, v.x, v.w, add)) <
+                  1e-14);
+          }
+  }
+}
+
+TEST_CASE("prepared weights give the bits of a convolution that packs them") {
+  for (const Case& c : cases) {
+    const auto v = values_of<double>(c);
+    CHECK(forward_prepared(c, v, v.terms()) == forward(c, v, 2, v.terms()));
+    const auto single = values_of<float>(c);
+    CHECK(forward_prepared(c, single, single.terms()) == forward(c, single, 1, single.terms()));
   }
 }
 
@@ -138,15 +177,15 @@ TEST_CASE("convolution gradients agree with central differences") {
   for (const Case& c : cases) {
     auto v = values_of<double>(c);
     INFO("kernel " << c.op.kernel << " stride " << c.op.stride << " in " << c.op.in_channels);
-    const auto loss = [&] {
-      return dot(v.dy, by_definition(c, v.x, v.w, v.bias.data(), v.channel_bias.data()));
-    };
+    const auto loss = [&] { return dot(v.dy, by_definition(c, v.x, v.w, v.terms())); };
     const std::size_t threads = 1 + c.x.n % 3;
     const Gradients<double> g = backward(c, v, threads);
     CHECK(relative_distance(g.dx, central_differences(v.x, loss)) < difference_tolerance);
     CHECK(relative_distance(g.dw, central_differences(v.w, loss)) < difference_tolerance);
     CHECK(relative_distance(g.dbias, central_differences(v.bias, loss)) < difference_tolerance);
     CHECK(relative_distance(g.dchannel_bias, central_differences(v.channel_bias, loss)) <
+          difference_tolerance);
+    CHECK(relative_distance(g.dresidual, central_differences(v.residual, loss)) <
           difference_tolerance);
   }
 }
@@ -156,17 +195,17 @@ TEST_CASE("convolution gradients go where they are asked to go") {
     const auto v = values_of<double>(c);
     const Gradients<double> g = backward(c, v, 2);
     const eigen::Ops<double> ops(2);
-    GuardedScratch<double> scratch(ops.convolution_scratch(c.op, c.x));
+    GuardedScratch<double> scratch(ops.convolution_scratch(c.op, c.x, nn::Mode::training));
     const nn::View<const double> x{v.x.data(), c.x}, dy{v.dy.data(), c.op.output(c.x)};
-    const auto run = [&](nn::Gradient<double> dx, double* dw, double* db,
-                         nn::Gradient<double> dchannel) {
-      ops.convolution_backward(c.op, x, v.w.data(), dy, dx, dw, db, dchannel, scratch.span());
+    const auto run = [&](const nn::ConvolutionGradients<double>& to) {
+      ops.convolution_backward(c.op, x, {v.w.data()}, dy, to, scratch.span());
     };
-    CHECK(gradient_error(g.dx, [&](auto dx) { run(dx, nullptr, nullptr, {}); }) < 1e-14);
-    CHECK(gradient_error(g.dchannel_bias, [&](auto d) { run({}, nullptr, nullptr, d); }) < 1e-14);
+    CHECK(gradient_error(g.dx, [&](auto d) { run({.x = d}); }) < 1e-14);
+    CHECK(gradient_error(g.dchannel_bias, [&](auto d) { run({.channel_bias = d}); }) < 1e-14);
+    CHECK(gradient_error(g.dresidual, [&](auto d) { run({.residual = d}); }) < 1e-14);
     std::vector<double> dw = v.w, db = v.bias;
-    run({}, dw.data(), nullptr, {});
-    run({}, nullptr, db.data(), {});
+    run({.weights = dw.data()});
+    run({.bias = db.data()});
     CHECK(relative_distance(dw, sum_of(v.w, g.dw)) < 1e-14);
     CHECK(relative_distance(db, sum_of(v.bias, g.dbias)) < 1e-14);
   }
@@ -192,12 +231,9 @@ TEST_CASE("convolution in float keeps its digits") {
   for (const Case& c : network_cases) {
     const auto single = values_of<float>(c);
     const auto wide = values_of<double>(c);
-    const auto y =
-        by_definition(c, single.x, single.w, single.bias.data(), single.channel_bias.data());
-    CHECK(relative_distance(forward(c, single, 2, single.bias.data(), single.channel_bias.data()),
-                            y) < 1e-6);
-    CHECK(relative_distance(forward(c, wide, 2, wide.bias.data(), wide.channel_bias.data()), y) <
-          1e-14);
+    const auto y = by_definition(c, single.x, single.w, single.terms());
+    CHECK(relative_distance(forward(c, single, 2, single.terms()), y) < 1e-6);
+    CHECK(relative_distance(forward(c, wide, 2, wide.terms()), y) < 1e-14);
     const auto g = backward(c, single, 2);
     const auto reference = backward(c, wide, 2);
     CHECK(relative_distance(g.dx, reference.dx) < 1e-6);
@@ -207,16 +243,19 @@ TEST_CASE("convolution in float keeps its digits") {
   }
 }
 
-TEST_CASE("convolution has the same bits in every run, and forward with any number of threads") {
+TEST_CASE("convolution has the same bits with any number of threads, forward and backward") {
   for (const Case& c : network_cases) {
     const auto v = values_of<float>(c);
-    const auto y = forward<float>(c, v, 1, v.bias.data(), nullptr);
-    const auto one = backward(c, v, 1), two = backward(c, v, 2), again = backward(c, v, 2);
-    CHECK(y == forward<float>(c, v, 2, v.bias.data(), nullptr));
-    CHECK(y == forward<float>(c, v, 3, v.bias.data(), nullptr));
-    CHECK(one.dx == two.dx);
-    CHECK(two.dw == again.dw);
-    CHECK(two.dbias == again.dbias);
-    CHECK(relative_distance(one.dw, two.dw) < 1e-5);
+    const auto y = forward<float>(c, v, 1, v.terms());
+    const auto one = backward(c, v, 1);
+    CHECK(y == forward<float>(c, v, 2, v.terms()));
+    CHECK(y == forward<float>(c, v, 3, v.terms()));
+    for (const std::size_t threads : {2u, 3u, 16u}) {
+      const auto many = backward(c, v, threads);
+      CHECK(one.dx == many.dx);
+      CHECK(one.dw == many.dw);
+      CHECK(one.dbias == many.dbias);
+      CHECK(one.dchannel_bias == many.dchannel_bias);
+    }
   }
 }

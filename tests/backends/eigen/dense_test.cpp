@@ -34,7 +34,7 @@ std::vector<T> forward(const Extents& e, const std::vector<T>& x, const std::vec
   const nn::Shape in{e.n, e.in, 1, 1}, out{e.n, e.out, 1, 1};
   GuardedScratch<T> scratch(ops.dense_scratch(in, out));
   std::vector<T> y = not_a_number<T>(out.size());
-  ops.dense({x.data(), in}, w.data(), bias, {y.data(), out}, scratch.span());
+  ops.dense({x.data(), in}, {w.data(), bias}, {y.data(), out}, scratch.span());
   REQUIRE(scratch.intact());
   return y;
 }
@@ -57,7 +57,7 @@ TEST_CASE("a dense layer is its definition, and its gradients agree with central
     const nn::Shape in{e.n, e.in, 1, 1}, out{e.n, e.out, 1, 1};
     GuardedScratch<double> scratch(ops.dense_scratch(in, out));
     const auto backward = [&](nn::Gradient<double> to, double* weights, double* biases) {
-      ops.dense_backward({x.data(), in}, w.data(), {dy.data(), out}, to, weights, biases,
+      ops.dense_backward({x.data(), in}, {w.data()}, {dy.data(), out}, to, weights, biases,
                          scratch.span());
     };
     CHECK(gradient_error(dx, [&](auto to) { backward(to, nullptr, nullptr); }) <

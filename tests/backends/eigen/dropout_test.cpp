@@ -33,6 +33,20 @@ TEST_CASE("dropout keeps an element iff its uniform number is at least the rate"
   }
 }
 
+TEST_CASE("the least word that dropout keeps is the least of a uniform number at the rate") {
+  const auto kept = [](std::uint32_t word, double rate) {
+    return (static_cast<double>(word) + 0.5) * 0x1p-32 >= rate;
+  };
+  for (const double rate :
+       {0.0, 0x1p-33, 0x1.8p-33, 0x1p-32, 0.1, 0.3, 0.5, 0.7, 0.999999, 1 - 0x1p-31}) {
+    const std::uint32_t least = eigen::detail::dropout_rule<double>(rate).threshold;
+    CHECK(kept(least, rate));
+    if (least > 0) CHECK(!kept(least - 1, rate));
+  }
+  CHECK(!kept(~0u, 1 - 0x1p-40));
+  CHECK(eigen::detail::dropout_rule<double>(1 - 0x1p-40).scale == 0);
+}
+
 TEST_CASE("dropout keeps the mean and drops the right share") {
   const nn::Shape s{16, 16, 32, 32};
   const std::vector<double> ones(s.size(), 1.0);

@@ -18,19 +18,23 @@ namespace scoresde::nn {
 inline Tensor attention_block(Graph& graph, Tensor x, const std::string& name,
                               const BlockSettings& settings) {
   const std::size_t channels = graph.shape(x).c;
-  const auto pointwise = [&](Tensor in, const char* which, double scale) {
-    return graph.convolution(in, {.name = name + which,
-                                  .out_channels = channels,
-                                  .kernel = 1,
-                                  .scale = scale,
-                                  .input_major = true});
+  const auto pointwise = [&](Tensor in, const char* which, double scale,
+                             const Joined& joined = {}) {
+    return graph.convolution(in,
+                             {.name = name + which,
+                              .out_channels = channels,
+                              .kernel = 1,
+                              .scale = scale,
+                              .input_major = true},
+                             joined);
   };
   const Tensor h = group_normalization(graph, x, name + ".GroupNorm_0", settings);
   const Tensor q = pointwise(h, ".NIN_0", 0.1);
   const Tensor k = pointwise(h, ".NIN_1", 0.1);
   const Tensor v = pointwise(h, ".NIN_2", 0.1);
   const Tensor mixed = graph.attention(q, k, v);
-  return graph.sum_scaled(x, pointwise(mixed, ".NIN_3", settings.init_scale), settings.scale());
+  return pointwise(mixed, ".NIN_3", settings.init_scale,
+                   {.residual = x, .scale = settings.scale()});
 }
 
 }  // namespace scoresde::nn

@@ -61,17 +61,18 @@ inline Tensor resample(Graph& graph, Tensor x, Resample how, const BlockSettings
 /// a filter.
 inline Tensor resample_with_convolution(Graph& graph, Tensor x, const std::string& name,
                                         std::size_t out_channels, Resample how,
-                                        const BlockSettings& settings) {
+                                        const BlockSettings& settings, const Joined& joined = {}) {
   const bool plain = settings.fir.empty();
   ConvolutionSpec spec{.name = name + (plain ? ".Conv_0" : ".Conv2d_0"),
                        .out_channels = out_channels};
   if (how == Resample::down) spec.stride = 2;
   if (plain) {
     if (how == Resample::down) spec.pads = {0, 1};
-    return graph.convolution(how == Resample::up ? graph.upsample_nearest(x) : x, spec);
+    return graph.convolution(how == Resample::up ? graph.upsample_nearest(x) : x, spec, joined);
   }
   spec.pads = {0, 0};
-  return graph.convolution(graph.fir(x, detail::resampling_filter(settings.fir, how, 1)), spec);
+  return graph.convolution(graph.fir(x, detail::resampling_filter(settings.fir, how, 1)), spec,
+                           joined);
 }
 
 }  // namespace scoresde::nn

@@ -17,28 +17,29 @@
 
 namespace scoresde::nn {
 
-enum class BlockType { biggan, ddpm };
-
-/// The branch h of the equations above; parameters lie under `name`.
+/// The input of Conv₁ in the equations above; parameters lie under `name`, Conv₁'s included.
 inline Tensor residual_branch(Graph& graph, Tensor x, const std::string& name,
-                              std::size_t out_channels, Resample how,
+                              const ConvolutionSpec& last, Resample how,
                               const BlockSettings& settings) {
   const Tensor before = activated_normalization(graph, x, name + ".GroupNorm_0", settings);
   const Tensor moved = resample(graph, before, how, settings);
-  const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = out_channels};
-  // Conv_0's parameters precede Dense_0's in the flat buffer, though the dense layer runs first.
+  const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = last.out_channels};
+  // A convolution's parameters precede in the flat buffer those of layers that run before it.
   graph.convolution_weights(moved, first);
-  Tensor h = moved;
-  if (settings.embedding) {
-    const Tensor bias = graph.dense(*settings.embedding, name + ".Dense_0", out_channels);
-    h = graph.convolution(moved, bias, first);
-  } else {
-    h = graph.convolution(moved, first);
-  }
+  Joined joined;
+  if (settings.embedding)
+    joined.channel_bias = graph.dense(*settings.embedding, name + ".Dense_0", last.out_channels);
+  Tensor h = graph.convolution(moved, first, joined);
   h = activated_normalization(graph, h, name + ".GroupNorm_1", settings);
   h = graph.dropout(h, settings.dropout);
-  return graph.convolution(
-      h, {.name = name + ".Conv_1", .out_channels = out_channels, .scale = settings.init_scale});
+  graph.convolution_weights(h, last);
+  return h;
+}
+
+/// Conv₁ of the equations above.
+inline ConvolutionSpec last_convolution(const std::string& name, std::size_t out_channels,
+                                        const BlockSettings& settings) {
+  return {.name = name + ".Conv_1", .out_channels = out_channels, .scale = settings.init_scale};
 }
 
 /// Shortcut of the BigGAN block: a 1×1 convolution where channels or resolution change. Pointwise
@@ -59,23 +60,25 @@ inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
 inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
                              std::size_t out_channels, Resample how,
                              const BlockSettings& settings) {
-  const Tensor h = residual_branch(graph, x, name, out_channels, how, settings);
+  const ConvolutionSpec last = last_convolution(name, out_channels, settings);
+  const Tensor h = residual_branch(graph, x, name, last, how, settings);
   const Tensor shortcut = residual_shortcut(graph, x, name, out_channels, how, settings);
-  return graph.sum_scaled(shortcut, h, settings.scale());
+  return graph.convolution(h, last, {.residual = shortcut, .scale = settings.scale()});
 }
 
 /// y of DDPM's type: the resolution stays; where channels change, the shortcut is a pointwise layer
 /// NIN_0 with weights (in, out).
 inline Tensor ddpm_residual_block(Graph& graph, Tensor x, const std::string& name,
                                   std::size_t out_channels, const BlockSettings& settings) {
-  const Tensor h = residual_branch(graph, x, name, out_channels, Resample::none, settings);
+  const ConvolutionSpec last = last_convolution(name, out_channels, settings);
+  const Tensor h = residual_branch(graph, x, name, last, Resample::none, settings);
   const ConvolutionSpec spec{.name = name + ".NIN_0",
                              .out_channels = out_channels,
                              .kernel = 1,
                              .scale = 0.1,
                              .input_major = true};
   const Tensor shortcut = graph.shape(x).c == out_channels ? x : graph.convolution(x, spec);
-  return graph.sum_scaled(shortcut, h, settings.scale());
+  return graph.convolution(h, last, {.residual = shortcut, .scale = settings.scale()});
 }
 
 }  // namespace scoresde::nn

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/tile.hpp>
@@ -16,40 +17,44 @@
 
 namespace scoresde::eigen::detail {
 
-/// Where element (out, in, ty, tx) of a weight lies.
+/// Where element (out, in, tap) of a weight lies: at out·out_step + in·in_step + tap.
 struct WeightOrder {
-  std::size_t in, out, taps;
-  bool input_major;
-  [[nodiscard]] constexpr std::size_t operator()(std::size_t o, std::size_t i,
-                                                 std::size_t tap) const {
-    return input_major ? i * out + o : (o * in + i) * taps + tap;
-  }
+  std::size_t taps, out_step, in_step;
 };
 
 constexpr WeightOrder weight_order(const nn::Convolution& op) {
-  return {op.in_channels, op.out_channels, op.kernel * op.kernel, op.input_major};
+  const std::size_t taps = op.kernel * op.kernel;
+  if (op.input_major) return {taps, 1, op.out_channels};
+  return {taps, op.in_channels * taps, taps};
 }
 
-/// One block of tile_rows rows of the packed weights.
+/// One block of up to tile_rows rows of the packed weights: depth·taps times tile_rows values.
 template <class T>
 void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t first,
                        bool transposed, T* packed) {
   const WeightOrder at = weight_order(op);
+  const T scale = transposed ? static_cast<T>(op.scale) : T(1);
   const std::size_t rows = transposed ? op.in_channels : op.out_channels;
   const std::size_t depth = transposed ? op.out_channels : op.in_channels;
-  for (std::size_t r = 0; r < tile_rows; ++r)
+  const std::size_t row_step = transposed ? at.in_step : at.out_step;
+  const std::size_t depth_step = transposed ? at.out_step : at.in_step;
+  const auto pack = [&](auto count) {
     for (std::size_t d = 0; d < depth; ++d)
-      for (std::size_t tap = 0; tap < at.taps; ++tap) {
-        T value = 0;
-        if (first + r < rows)
-          value = transposed ? weights[at(d, first + r, at.taps - 1 - tap)]
-                             : weights[at(first + r, d, tap)];
-        packed[(d * at.taps + tap) * tile_rows + r] = value;
+      for (std::size_t tap = 0; tap < at.taps; ++tap, packed += tile_rows) {
+        const T* from =
+            weights + first * row_step + d * depth_step + (transposed ? at.taps - 1 - tap : tap);
+        for (std::size_t r = 0; r < tile_rows; ++r)
+          packed[r] = r < count ? scale * from[r * row_step] : T(0);
       }
+  };
+  if (first + tile_rows <= rows)
+    pack(std::integral_constant<std::size_t, tile_rows>{});
+  else
+    pack(rows - first);
 }
 
 /// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero; or,
-/// with channels exchanged and taps turned by 180°, for its transpose.
+/// with channels exchanged, taps turned by 180° and the factor of the result, for its transpose.
 template <class T>
 void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool transposed,
                   std::size_t threads) {
@@ -64,9 +69,14 @@ void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool t
                  });
 }
 
+/// Scalars of packed weights of that many rows.
+template <class T>
+constexpr std::size_t packed_size(std::size_t rows, std::size_t depth) {
+  return round_up(round_up(rows, tile_rows) * depth, cache_line_elements<T>);
+}
 template <class T>
 std::size_t packed_size(const Window& w) {
-  return round_up(round_up(w.outputs, tile_rows) * w.depth(), cache_line_elements<T>);
+  return packed_size<T>(w.outputs, w.depth());
 }
 
 /// Room for a band.
@@ -88,24 +98,26 @@ std::size_t correlate_scratch(const Window& w, std::size_t threads) {
          cache_line_elements<T>;
 }
 
-/// What is added to a sum over windows; either may be null.
+/// What becomes of a sum over windows: y ← (sum + biases + residual)·scale. Each may be null; the
+/// residual lies as y does.
 template <class T>
-struct Biases {
-  const T* per_channel;
-  const T* per_sample_channel;
+struct Epilogue {
+  const T* bias;
+  const T* channel_bias;
+  const T* residual;
+  T scale;
 };
 
 /// The biases of tile_rows channels of one sample.
 template <class T>
-void gather_bias(const Biases<T>& biases, const Window& w, std::size_t sample, std::size_t channel,
+void gather_bias(const Epilogue<T>& add, const Window& w, std::size_t sample, std::size_t channel,
                  T (&values)[tile_rows]) {
   for (std::size_t r = 0; r < tile_rows; ++r) {
     const std::size_t c = channel + r;
     values[r] = 0;
     if (c >= w.outputs) continue;
-    if (biases.per_channel != nullptr) values[r] += biases.per_channel[c];
-    if (biases.per_sample_channel != nullptr)
-      values[r] += biases.per_sample_channel[sample * w.outputs + c];
+    if (add.bias != nullptr) values[r] += add.bias[c];
+    if (add.channel_bias != nullptr) values[r] += add.channel_bias[sample * w.outputs + c];
   }
 }
 
@@ -113,21 +125,23 @@ void gather_bias(const Biases<T>& biases, const Window& w, std::size_t sample, s
 template <class T>
 struct TileRow {
   const T* packed;
-  const Biases<T>& biases;
+  const Epilogue<T>& add;
   std::size_t sample;
-  T* out;  ///< first of the pixels in channel 0
+  T* y;
+  std::size_t first;  ///< of the pixels, in channel 0 of y
   std::size_t columns;
-  bool accumulate;
 
   template <class Multiply>
   void operator()(const Window& w, const Multiply& multiply) const {
     const std::size_t plane = w.out_h * w.out_w;
     for (std::size_t channel = 0; channel < w.outputs; channel += tile_rows) {
       alignas(64) T bias[tile_rows];
-      gather_bias(biases, w, sample, channel, bias);
+      gather_bias(add, w, sample, channel, bias);
+      const std::size_t at = first + channel * plane;
       multiply(packed + channel * w.depth(),
-               TileTarget<T>{out + channel * plane, static_cast<std::ptrdiff_t>(plane),
-                             std::min(tile_rows, w.outputs - channel), columns, bias, accumulate});
+               TileTarget<T>{y + at, static_cast<std::ptrdiff_t>(plane),
+                             std::min(tile_rows, w.outputs - channel), columns, bias,
+                             add.residual != nullptr ? add.residual + at : nullptr, add.scale});
     }
   }
 };
@@ -158,9 +172,9 @@ template <class T>
 void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::size_t count,
                     T* panel) {
   const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
-  T* out = row.out;
+  const std::size_t first = row.first;
   for (std::size_t p = 0; p < count; p += tile_columns<T>) {
-    row.out = out + p;
+    row.first = first + p;
     row.columns = std::min(tile_columns<T>, count - p);
     if (w.pointwise()) {
       multiply_in_place<T, 1>(w, band, p, row);
@@ -175,10 +189,10 @@ void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::s
   }
 }
 
-/// y ← sums over windows + biases, or added to y.
+/// y ← (sums over windows + biases + residual)·scale.
 template <class T>
-void correlate(const Window& w, const T* packed, const T* x, const Biases<T>& biases,
-               nn::Gradient<T> y, std::size_t n, std::size_t threads, T* scratch) {
+void correlate(const Window& w, const T* packed, const T* x, const Epilogue<T>& add, T* y,
+               std::size_t n, std::size_t threads, T* scratch) {
   const std::size_t rows = band_rows(w, n, threads, sizeof(T));
   const std::size_t bands = (w.out_h + rows - 1) / rows;
   const std::size_t part_size = correlate_part_size<T>(w, rows);
@@ -189,20 +203,27 @@ void correlate(const Window& w, const T* packed, const T* x, const Biases<T>& bi
     const T* from = x + sample * w.channels * w.in_h * w.in_w;
     const Band<T> band = w.pointwise() ? load_pixels(w, from, first_row, count, memory)
                                        : load_band(w, from, first_row, count, memory);
-    T* out = y.data + sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
-    correlate_band<T>(w, band, {packed, biases, sample, out, 0, y.accumulate}, count * w.out_w,
+    const std::size_t first = sample * w.outputs * w.out_h * w.out_w + first_row * w.out_w;
+    correlate_band<T>(w, band, {packed, add, sample, y, first, 0}, count * w.out_w,
                       memory + correlate_band_size<T>(w, rows));
   });
 }
 
-/// y ← W ∗ x + bias[c] + channel_bias[n, c]; x and y are (n, c, h, w).
+/// y ← (W ∗ x + biases + residual)·scale; x and y are (n, c, h, w). The weights are packed here
+/// unless they come prepared, which is packed.
 template <class T>
-void convolution_forward(const nn::Convolution& op, nn::View<const T> x, const T* weights,
-                         const Biases<T>& biases, T* y, std::size_t threads, T* scratch) {
+void convolution_forward(const nn::Convolution& op, nn::View<const T> x,
+                         const nn::LayerParameters<T>& layer, const Epilogue<T>& add, T* y,
+                         std::size_t threads, T* scratch) {
   const Window w = forward_window(op, x.shape);
-  T* packed = cache_line(scratch);
-  pack_weights(op, weights, packed, false, threads);
-  correlate(w, packed, x.data, biases, {y, false}, x.shape.n, threads, packed + packed_size<T>(w));
+  T* memory = cache_line(scratch);
+  const T* packed = layer.prepared;
+  if (packed == nullptr) {
+    pack_weights(op, layer.weights, memory, false, threads);
+    packed = memory;
+    memory += packed_size<T>(w);
+  }
+  correlate(w, packed, x.data, add, y, x.shape.n, threads, memory);
 }
 
 /// dx from dy.
@@ -212,8 +233,8 @@ void convolution_input_gradient(const nn::Convolution& op, const nn::Shape& x, c
   const Window w = backward_window(op, x);
   T* packed = cache_line(scratch);
   pack_weights(op, weights, packed, true, threads);
-  correlate(w, packed, dy, Biases<T>{nullptr, nullptr}, dx, x.n, threads,
-            packed + packed_size<T>(w));
+  const Epilogue<T> add{nullptr, nullptr, dx.accumulate ? dx.data : nullptr, T(1)};
+  correlate(w, packed, dy, add, dx.data, x.n, threads, packed + packed_size<T>(w));
 }
 
 }  // namespace scoresde::eigen::detail

@@ -4,12 +4,13 @@
 ///   dW[o, c, a, b] = Σ_{n, i, j} dy[n, o, i, j] · x̃[n, c, s·i + a, s·j + b]
 ///
 /// dy is transposed so that the output channels of a pixel lie side by side; each input value is
-/// then broadcast against them. Every thread sums its own samples into its own dW, and those are
-/// added in the order of threads.
+/// then broadcast against them. A task is a block of output channels and a range of input channels
+/// over the whole batch, so threads share no sums, and no bits depend on their number.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <scoresde/eigen/convolution.hpp>
@@ -26,32 +27,39 @@ inline constexpr std::size_t channel_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGI
 template <class T>
 inline constexpr std::size_t channel_block = channel_packets* lanes<T>;
 
-/// Where the inputs of one pass lie: pixel (i, j) and offset k at start + offset[k] + i·row +
-/// j·column.
+/// Where the inputs of one pass lie: tap k of pixel (i, j) of sample n at start[k] + n·sample +
+/// i·row
+/// + j·column.
+struct TapGrid {
+  std::size_t samples, height, width;
+  std::ptrdiff_t sample, row, column;
+};
 template <class T, std::size_t Count>
 struct Taps {
   const T* start[Count];
-  std::size_t height, width;
-  std::ptrdiff_t row, column;
+  TapGrid grid;
 };
 
 /// sums[k, o] += Σ_pixels taps[k][pixel]·dy[pixel, o] for one block of output channels, of which
-/// the first Packets packets are wanted.
+/// the first Packets packets are wanted; pixels of all samples.
 template <class T, std::size_t Count, std::size_t Packets, std::size_t... K>
 EIGEN_DONT_INLINE void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
                                           std::index_sequence<K...>) {
   Packet<T> sum[Count][Packets];
   for (std::size_t j = 0; j < Packets; ++j)
     ((sum[K][j] = packets::ploadu<Packet<T>>(sums + K * channel_block<T> + j * lanes<T>)), ...);
-  for (std::size_t i = 0; i < taps.height; ++i) {
-    std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * taps.row;
-    for (std::size_t x = 0; x < taps.width; ++x, at += taps.column, dy += channel_block<T>) {
-      Packet<T> d[Packets];
-      d[0] = packets::ploadu<Packet<T>>(dy);
-      if constexpr (Packets == 2) d[1] = packets::ploadu<Packet<T>>(dy + lanes<T>);
-      (add_row<T, Packets>(taps.start[K][at], d, sum[K]), ...);
+  const TapGrid grid = taps.grid;
+  for (std::size_t n = 0; n < grid.samples; ++n)
+    for (std::size_t i = 0; i < grid.height; ++i) {
+      std::ptrdiff_t at =
+          static_cast<std::ptrdiff_t>(n) * grid.sample + static_cast<std::ptrdiff_t>(i) * grid.row;
+      for (std::size_t x = 0; x < grid.width; ++x, at += grid.column, dy += channel_block<T>) {
+        Packet<T> d[Packets];
+        d[0] = packets::ploadu<Packet<T>>(dy);
+        if constexpr (Packets == 2) d[1] = packets::ploadu<Packet<T>>(dy + lanes<T>);
+        (add_row<T, Packets>(taps.start[K][at], d, sum[K]), ...);
+      }
     }
-  }
   for (std::size_t j = 0; j < Packets; ++j)
     (packets::pstoreu(sums + K * channel_block<T> + j * lanes<T>, sum[K][j]), ...);
 }
@@ -96,76 +104,136 @@ void transpose_channels(const T* dy, std::size_t plane, std::size_t channels, st
 #pragma GCC diagnostic pop
 #endif
 
-/// Adds one band's part of dW for one block of output channels, packed (in, tap, channel_block).
+/// Adds the part of dW that some samples' bands make, for one block of output channels, packed (in,
+/// tap, channel_block).
 template <class T>
-void add_weight_products(const Window& w, const Band<T>& band, std::size_t rows, const T* dy,
+void add_weight_products(const Window& w, const Band<T>& band, const TapGrid& grid, const T* dy,
                          std::size_t channels, T* sums) {
-  const auto column = static_cast<std::ptrdiff_t>(w.stride);
-  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(w.stride) * band.row;
-  if (w.kernel == 3) {
-    Taps<T, 9> taps{{}, rows, w.out_w, row, column};
-    for (std::size_t c = 0; c < w.channels; ++c, sums += 9 * channel_block<T>) {
-      for (std::ptrdiff_t k = 0; k < 9; ++k)
-        taps.start[k] =
-            band.data + static_cast<std::ptrdiff_t>(c) * band.plane + k / 3 * band.row + k % 3;
-      add_outer_products<T, 9>(taps, dy, sums, channels);
-    }
-    return;
-  }
-  constexpr std::size_t group = 8;
   const auto start = [&](std::size_t k) {
     const std::size_t tap = k % w.taps();
     return band.data + static_cast<std::ptrdiff_t>(k / w.taps()) * band.plane +
            static_cast<std::ptrdiff_t>(tap / w.kernel) * band.row +
            static_cast<std::ptrdiff_t>(tap % w.kernel);
   };
+  const auto pass = [&]<std::size_t Count>(std::integral_constant<std::size_t, Count>,
+                                           std::size_t k) {
+    Taps<T, Count> taps{{}, grid};
+    for (std::size_t i = 0; i < Count; ++i) taps.start[i] = start(k + i);
+    add_outer_products<T, Count>(taps, dy, sums + k * channel_block<T>, channels);
+  };
   std::size_t k = 0;
-  for (; k + group <= w.depth(); k += group, sums += group * channel_block<T>) {
-    Taps<T, group> taps{{}, rows, w.out_w, row, column};
-    for (std::size_t i = 0; i < group; ++i) taps.start[i] = start(k + i);
-    add_outer_products<T, group>(taps, dy, sums, channels);
+  if (w.kernel == 3)
+    for (; k < w.depth(); k += 9) pass(std::integral_constant<std::size_t, 9>{}, k);
+  for (; k + 8 <= w.depth(); k += 8) pass(std::integral_constant<std::size_t, 8>{}, k);
+  for (; k < w.depth(); ++k) pass(std::integral_constant<std::size_t, 1>{}, k);
+}
+
+/// How the work of a weight gradient is cut.
+struct WeightTasks {
+  Window window;          ///< with the input channels of one task
+  std::size_t in_blocks;  ///< tasks for each block of output channels
+  std::size_t rows;       ///< of a band
+  std::size_t samples;    ///< whose bands are taken together
+};
+
+/// Small planes of several samples are summed in the registers at once; bands of large ones fit the
+/// level-2 cache. Threads get several tasks each, so that none waits long for another.
+template <class T>
+WeightTasks weight_tasks(const Window& w, std::size_t n, std::size_t threads) {
+  constexpr std::size_t most_channels = 64, least_channels = 8, cache_bytes = 400 * 1024;
+  const std::size_t out_blocks = (w.outputs + channel_block<T> - 1) / channel_block<T>;
+  const std::size_t wanted = std::max((w.channels + most_channels - 1) / most_channels,
+                                      (2 * threads + out_blocks - 1) / out_blocks);
+  const std::size_t width =
+      std::min(w.channels, round_up((w.channels + wanted - 1) / wanted, least_channels));
+  WeightTasks tasks{w, (w.channels + width - 1) / width, 0, 1};
+  tasks.window.channels = width;
+  tasks.rows = most_band_rows(tasks.window, sizeof(T));
+  const std::size_t bytes =
+      sizeof(T) * (band_size(tasks.window, tasks.rows) + tasks.rows * w.out_w * channel_block<T>);
+  if (tasks.rows == w.out_h) tasks.samples = std::clamp<std::size_t>(cache_bytes / bytes, 1, n);
+  return tasks;
+}
+
+/// Room for the sums of one task; for the bands; for dy transposed.
+template <class T>
+std::size_t weight_sums_size(const WeightTasks& t) {
+  return t.window.depth() * channel_block<T>;
+}
+template <class T>
+std::size_t weight_bands_size(const WeightTasks& t) {
+  return round_up(t.samples * band_size(t.window, t.rows), cache_line_elements<T>);
+}
+template <class T>
+std::size_t weight_part_size(const WeightTasks& t) {
+  return weight_sums_size<T>(t) + weight_bands_size<T>(t) +
+         t.samples * t.rows * t.window.out_w * channel_block<T>;
+}
+
+template <class T>
+std::size_t weight_gradient_scratch(const Window& w, std::size_t n, std::size_t threads) {
+  return threads * weight_part_size<T>(weight_tasks<T>(w, n, threads)) + cache_line_elements<T>;
+}
+
+/// Where a task begins, and what it sums into.
+template <class T>
+struct WeightTask {
+  const WeightTasks& cut;
+  nn::View<const T> x;
+  const T* dy;
+  std::size_t out, in;  ///< first channels
+  Window window;
+  T *sums, *bands, *transposed;
+
+  /// Adds the rows [row, row + rows) of samples [sample, sample + samples).
+  void add(std::size_t sample, std::size_t samples, std::size_t row, std::size_t rows) const {
+    const std::size_t plane = window.out_h * window.out_w, pixels = rows * window.out_w;
+    const std::size_t step =
+        window.pointwise() ? x.shape.c * x.shape.pixels() : band_size(window, rows);
+    Band<T> first{};
+    for (std::size_t n = 0; n < samples; ++n) {
+      const T* from = x.data + ((sample + n) * x.shape.c + in) * x.shape.pixels();
+      const Band<T> band = load_band(window, from, row, rows, bands + n * step);
+      if (n == 0) first = band;
+      transpose_channels(dy + ((sample + n) * window.outputs + out) * plane + row * window.out_w,
+                         plane, window.outputs - out, pixels,
+                         transposed + n * pixels * channel_block<T>);
+    }
+    const auto stride = static_cast<std::ptrdiff_t>(window.stride);
+    const TapGrid grid{
+        samples, rows, window.out_w, static_cast<std::ptrdiff_t>(step), stride * first.row, stride};
+    add_weight_products(window, first, grid, transposed, window.outputs - out, sums);
   }
-  for (; k < w.depth(); ++k, sums += channel_block<T>)
-    add_outer_products<T, 1>({{start(k)}, rows, w.out_w, row, column}, dy, sums, channels);
-}
 
-template <class T>
-std::size_t packed_gradient_size(const Window& w) {
-  return round_up(w.outputs, channel_block<T>) * w.depth();
-}
+  void operator()() const {
+    std::fill_n(sums, window.depth() * channel_block<T>, T(0));
+    for (std::size_t sample = 0; sample < x.shape.n; sample += cut.samples) {
+      const std::size_t samples = std::min(cut.samples, x.shape.n - sample);
+      for (std::size_t row = 0; row < window.out_h; row += cut.rows)
+        add(sample, samples, row, std::min(cut.rows, window.out_h - row));
+    }
+  }
+};
 
-/// Scratch of one thread: its dW, its band, dy transposed.
+/// dW += scale·sums for the channels of a task: a few output channels at a time, so that the sums
+/// are read in runs and dW is written along its own.
 template <class T>
-std::size_t weight_part_size(const Window& w, std::size_t rows) {
-  return packed_gradient_size<T>(w) + round_up(band_size(w, rows), cache_line_elements<T>) +
-         rows * w.out_w * channel_block<T>;
-}
-
-template <class T>
-std::size_t weight_gradient_scratch(const Window& w, std::size_t threads) {
-  return threads * weight_part_size<T>(w, most_band_rows(w, sizeof(T))) + cache_line_elements<T>;
-}
-
-/// The sum of all threads' dW, added to the caller's.
-template <class T>
-void reduce_weight_gradient(const nn::Convolution& op, const Window& w, const T* partial,
-                            std::size_t parts, std::size_t part_size, std::size_t threads, T* dw) {
+void add_weight_gradient(const nn::Convolution& op, const WeightTask<T>& task, T* dw) {
+  constexpr std::size_t group = 8;
   const WeightOrder at = weight_order(op);
-  for_each_range(threads, w.channels, 1 + 16384 / (w.outputs * w.taps() + 1),
-                 [&](std::size_t begin, std::size_t end) {
-                   for (std::size_t o = 0; o < w.outputs; ++o) {
-                     const std::size_t block = o / channel_block<T> * w.depth() * channel_block<T>;
-                     for (std::size_t c = begin; c < end; ++c)
-                       for (std::size_t tap = 0; tap < w.taps(); ++tap) {
-                         const T* from = partial + block + (c * w.taps() + tap) * channel_block<T> +
-                                         o % channel_block<T>;
-                         T sum = 0;
-                         for (std::size_t part = 0; part < parts; ++part)
-                           sum += from[part * part_size];
-                         dw[at(o, c, tap)] += sum;
-                       }
-                   }
-                 });
+  const T scale = static_cast<T>(op.scale);
+  const std::size_t outputs = std::min(channel_block<T>, task.window.outputs - task.out);
+  const auto add = [&](std::size_t o, auto count) {
+    T* const to = dw + (task.out + o) * at.out_step + task.in * at.in_step;
+    const T* from = task.sums + o;
+    for (std::size_t c = 0; c < task.window.channels; ++c)
+      for (std::size_t tap = 0; tap < at.taps; ++tap, from += channel_block<T>)
+        for (std::size_t j = 0; j < count; ++j)
+          to[j * at.out_step + c * at.in_step + tap] += scale * from[j];
+  };
+  std::size_t o = 0;
+  for (; o + group <= outputs; o += group) add(o, std::integral_constant<std::size_t, group>{});
+  if (o < outputs) add(o, outputs - o);
 }
 
 /// dW += from x and dy.
@@ -173,42 +241,31 @@ template <class T>
 void convolution_weight_gradient(const nn::Convolution& op, nn::View<const T> x, const T* dy, T* dw,
                                  std::size_t threads, T* scratch) {
   const Window w = forward_window(op, x.shape);
-  const std::size_t n = x.shape.n, plane = w.out_h * w.out_w;
-  const std::size_t rows = band_rows(w, n, threads, sizeof(T));
-  const std::size_t bands = (w.out_h + rows - 1) / rows;
-  const std::size_t part_size = weight_part_size<T>(w, rows);
-  const std::size_t parts = std::min(threads, n * bands);
-  T* partial = cache_line(scratch);
-  for_each_part(parts, [&](std::size_t part) {
-    T* sums = partial + part * part_size;
-    T* memory = sums + packed_gradient_size<T>(w);
-    T* transposed = memory + round_up(band_size(w, rows), cache_line_elements<T>);
-    std::fill_n(sums, packed_gradient_size<T>(w), T(0));
-    const Share items = share(n * bands, parts, part);
-    for (std::size_t item = items.begin; item < items.end; ++item) {
-      const std::size_t sample = item / bands, first_row = item % bands * rows;
-      const std::size_t count = std::min(rows, w.out_h - first_row);
-      const Band<T> band =
-          load_band(w, x.data + sample * w.channels * w.in_h * w.in_w, first_row, count, memory);
-      for (std::size_t o = 0; o < w.outputs; o += channel_block<T>) {
-        transpose_channels(dy + (sample * w.outputs + o) * plane + first_row * w.out_w, plane,
-                           w.outputs - o, count * w.out_w, transposed);
-        add_weight_products(w, band, count, transposed, w.outputs - o, sums + o * w.depth());
-      }
-    }
+  const WeightTasks cut = weight_tasks<T>(w, x.shape.n, threads);
+  const std::size_t out_blocks = (w.outputs + channel_block<T> - 1) / channel_block<T>;
+  const std::size_t part_size = weight_part_size<T>(cut);
+  T* parts = cache_line(scratch);
+  for_each_item(threads, out_blocks * cut.in_blocks, [&](std::size_t worker, std::size_t item) {
+    T* sums = parts + worker * part_size;
+    T* bands = sums + weight_sums_size<T>(cut);
+    const std::size_t in = item % cut.in_blocks * cut.window.channels;
+    WeightTask<T> task{cut,        x,    dy,    item / cut.in_blocks * channel_block<T>, in,
+                       cut.window, sums, bands, bands + weight_bands_size<T>(cut)};
+    task.window.channels = std::min(cut.window.channels, w.channels - in);
+    task();
+    add_weight_gradient(op, task, dw);
   });
-  reduce_weight_gradient(op, w, partial, parts, part_size, threads, dw);
 }
 
-/// dbias[c] += Σ_n Σ_pixels dy, dchannel_bias[n, c] = Σ_pixels dy; either may be null. `sums` holds
-/// n·c values.
+/// dbias[c] += scale·Σ_n Σ_pixels dy, dchannel_bias[n, c] = scale·Σ_pixels dy; either may be null.
+/// `sums` holds n·c values.
 template <class T>
-void convolution_bias_gradient(nn::View<const T> dy, T* dbias, nn::Gradient<T> dchannel_bias,
-                               std::size_t threads, T* sums) {
+void convolution_bias_gradient(nn::View<const T> dy, T scale, T* dbias,
+                               nn::Gradient<T> dchannel_bias, std::size_t threads, T* sums) {
   if (dbias == nullptr && dchannel_bias.data == nullptr) return;
   const std::size_t planes = dy.shape.n * dy.shape.c, pixels = dy.shape.pixels();
   for_each_range(threads, planes, 1 + 32768 / pixels, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) sums[i] = sum(pixels, dy.data + i * pixels);
+    for (std::size_t i = begin; i < end; ++i) sums[i] = scale * sum(pixels, dy.data + i * pixels);
   });
   for (std::size_t i = 0; i < planes; ++i) {
     if (dbias != nullptr) dbias[i % dy.shape.c] += sums[i];

@@ -9,9 +9,11 @@
 #include <numbers>
 #include <span>
 
+#include <scoresde/eigen/elementwise.hpp>
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/nn/ops.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/noise/normal_tile.hpp>
 
 namespace scoresde::eigen::detail {
 
@@ -68,25 +70,55 @@ void class_embedding_gradient(std::span<const std::uint32_t> classes, const T* d
       for (std::size_t c = 0; c < width; ++c) dtable[classes[n] * width + c] += dy[n * width + c];
 }
 
+/// What dropout does to an element with random word w: kept and scaled iff w ≥ threshold.
+template <class T>
+struct DropoutRule {
+  std::uint32_t threshold;
+  T scale;
+};
+
+/// (w + ½)·2⁻³² ≥ rate iff w ≥ ⌈rate·2³² − ½⌉; a rate so near 1 that no word passes drops all.
+template <class T>
+DropoutRule<T> dropout_rule(double rate) {
+  const double words = rate * 0x1p32, whole = std::floor(words);
+  const double first = words - whole > 0.5 ? whole + 1 : whole;
+  if (first > 0x1p32 - 1) return {0, T(0)};
+  return {static_cast<std::uint32_t>(first), static_cast<T>(1 / (1 - rate))};
+}
+
+/// At most one tile of a sample, from an element that its first counter begins with.
+template <class T>
+void dropout_tile(const T* x, scoresde::detail::PhiloxTile& tile, const DropoutRule<T>& rule,
+                  std::uint64_t key, std::size_t count, nn::Gradient<T> y) {
+  tile.mix(key);
+  constexpr std::size_t counters = scoresde::detail::PhiloxTile::counters;
+  alignas(64) T factor[4 * counters];
+  for (std::size_t i = 0; i < counters; ++i)
+    for (std::size_t j = 0; j < 4; ++j)
+      factor[4 * i + j] = tile.word[j][i] >= rule.threshold ? rule.scale : T(0);
+  transform<T>(
+      count, y, [](Lanes<T> v, Lanes<T> f) { return v * f; }, x, static_cast<const T*>(factor));
+}
+
 /// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (Srivastava
 /// et al. 2014, inverted). Element e of sample k is kept iff its uniform number is at least `rate`,
 /// so the mask belongs to the sample, not to the batch, and the gradient finds the same one again.
 template <class T>
 void dropout(const T* x, const nn::Shape& shape, double rate, NoiseDraw draw, nn::Gradient<T> y,
              std::size_t threads) {
-  const std::size_t count = shape.c * shape.h * shape.w, quads = (count + 3) / 4;
-  const T scale = static_cast<T>(1 / (1 - rate));
-  for_each_range(threads, shape.n * quads, 2048, [&](std::size_t begin, std::size_t end) {
+  using Tile = scoresde::detail::PhiloxTile;
+  constexpr std::size_t size = 4 * Tile::counters;
+  const std::size_t elements = shape.c * shape.h * shape.w, tiles = (elements + size - 1) / size;
+  const DropoutRule<T> rule = dropout_rule<T>(rate);
+  for_each_range(threads, shape.n * tiles, 32, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t sample = i / quads, first = i % quads * 4;
-      const PhiloxBlock block = noise_words(draw, static_cast<std::uint32_t>(sample),
-                                            static_cast<std::uint32_t>(i % quads));
-      const std::size_t at = sample * count + first;
-      for (std::size_t e = 0; e < 4 && first + e < count; ++e) {
-        const double uniform = (static_cast<double>(block.word[e]) + 0.5) * 0x1p-32;
-        const T value = uniform >= rate ? x[at + e] * scale : T(0);
-        y.data[at + e] = value + (y.accumulate ? y.data[at + e] : T(0));
-      }
+      const std::size_t sample = i / tiles, first = i % tiles * size;
+      Tile tile;
+      tile.set_row(noise_counter(draw, static_cast<std::uint32_t>(sample),
+                                 static_cast<std::uint32_t>(first / 4)));
+      const std::size_t at = sample * elements + first;
+      dropout_tile(x + at, tile, rule, draw.seed, std::min(size, elements - first),
+                   {y.data + at, y.accumulate});
     }
   });
 }

@@ -3,9 +3,8 @@
 ///
 /// In double they are the reference that other backends are compared with, in float a fast network.
 /// Activations are (N, C, H, W) without gaps. The threads are those of OpenMP where the compiler
-/// has it. The same inputs and the same number of threads give the same bits. Forward operations,
-/// and gradients of activations, do not depend on the number of threads at all; gradients of
-/// weights do, by rounding. No operation allocates memory: all of it is the caller's scratch.
+/// has it; results have the same bits with any number of them, forward and backward. No operation
+/// allocates memory: all of it is the caller's scratch.
 #pragma once
 
 #include <algorithm>
@@ -38,11 +37,18 @@ class Ops {
   using In = nn::View<const T>;
   using Out = nn::View<T>;
   using Gradient = nn::Gradient<T>;
+  using Layer = nn::LayerParameters<T>;
   using Scratch = std::span<T>;
 
  public:
   using Scalar = T;
+  using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
+  static constexpr bool doors_in_place = true;
+  /// What networks are told is read where the host has it.
+  struct ToldMemory {
+    static nn::Told place(const nn::Told& told) { return told; }
+  };
 
   /// `threads` = 0 uses as many as OpenMP would.
   explicit Ops(std::size_t threads = 0) : threads_(detail::thread_count(threads)) {}
@@ -50,38 +56,67 @@ class Ops {
   [[nodiscard]] std::size_t threads() const { return threads_; }
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(count, T(0)); }
 
+  [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) { return shape.size(); }
+  void enter(const T* x, Out to) const {
+    map(
+        {to.data, false}, to.shape, [](Lanes v) { return v; }, x);
+  }
+  void leave(In y, T* to) const { enter(y.data, {to, y.shape}); }
+
+  /// Inference keeps packed weights; training packs them as they change, which takes no memory.
+  [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op,
+                                                      nn::Mode mode) const {
+    if (nn::differentiates(mode)) return 0;
+    return detail::packed_size<T>(op.out_channels, op.weight_size() / op.out_channels);
+  }
+  void prepare_convolution(const nn::Convolution& op, const Layer& layer, T* prepared) const {
+    detail::pack_weights(op, layer.weights, prepared, false, threads_);
+  }
+  [[nodiscard]] std::size_t dense_prepared_size(const nn::Shape&, const nn::Shape&,
+                                                nn::Mode) const {
+    return 0;
+  }
+  void prepare_dense(const nn::Shape&, const nn::Shape&, const Layer&, T*) const {}
+
+  [[nodiscard]] ToldMemory make_told(std::size_t) const { return {}; }
+
   /// Scratch in elements; `x` is the shape of the input with the largest batch.
-  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op,
-                                                const nn::Shape& x) const {
+  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op, const nn::Shape& x,
+                                                nn::Mode mode) const {
     const detail::Window forward = detail::forward_window(op, x);
+    if (!nn::differentiates(mode)) return detail::correlate_scratch<T>(forward, threads_);
     return std::max({detail::correlate_scratch<T>(forward, threads_),
                      detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
-                     detail::weight_gradient_scratch<T>(forward, threads_), x.n * op.out_channels});
+                     detail::weight_gradient_scratch<T>(forward, x.n, threads_),
+                     x.n * op.out_channels});
   }
-  void convolution(const nn::Convolution& op, In x, const T* weights, const T* bias,
-                   const T* channel_bias, Out y, Scratch scratch) const {
-    detail::convolution_forward<T>(op, x, weights, {bias, channel_bias}, y.data, threads_,
-                                   scratch.data());
+  void convolution(const nn::Convolution& op, In x, const Layer& layer,
+                   const nn::ConvolutionTerms<T>& add, Out y, Scratch scratch) const {
+    detail::convolution_forward<T>(
+        op, x, layer, {layer.bias, add.channel_bias, add.residual, static_cast<T>(op.scale)},
+        y.data, threads_, scratch.data());
   }
-  void convolution_backward(const nn::Convolution& op, In x, const T* weights, In dy, Gradient dx,
-                            T* dweights, T* dbias, Gradient dchannel_bias, Scratch scratch) const {
-    detail::convolution_bias_gradient<T>(dy, dbias, dchannel_bias, threads_, scratch.data());
-    if (dweights != nullptr)
-      detail::convolution_weight_gradient<T>(op, x, dy.data, dweights, threads_, scratch.data());
-    if (dx.data != nullptr)
-      detail::convolution_input_gradient<T>(op, x.shape, weights, dy.data, dx, threads_,
+  void convolution_backward(const nn::Convolution& op, In x, const Layer& layer, In dy,
+                            const nn::ConvolutionGradients<T>& to, Scratch scratch) const {
+    detail::convolution_bias_gradient<T>(dy, static_cast<T>(op.scale), to.bias, to.channel_bias,
+                                         threads_, scratch.data());
+    if (to.weights != nullptr)
+      detail::convolution_weight_gradient<T>(op, x, dy.data, to.weights, threads_, scratch.data());
+    if (to.x.data != nullptr)
+      detail::convolution_input_gradient<T>(op, x.shape, layer.weights, dy.data, to.x, threads_,
                                             scratch.data());
+    affine_backward(dy, op.scale, to.residual);
   }
 
   [[nodiscard]] std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y) const {
     return detail::dense_scratch<T>(x, y, threads_);
   }
-  void dense(In x, const T* weights, const T* bias, Out y, Scratch scratch) const {
-    detail::dense_forward<T>(x, weights, bias, y, threads_, scratch.data());
+  void dense(In x, const Layer& layer, Out y, Scratch scratch) const {
+    detail::dense_forward<T>(x, layer.weights, layer.bias, y, threads_, scratch.data());
   }
-  void dense_backward(In x, const T* weights, In dy, Gradient dx, T* dweights, T* dbias,
+  void dense_backward(In x, const Layer& layer, In dy, Gradient dx, T* dweights, T* dbias,
                       Scratch scratch) const {
-    detail::dense_backward<T>(x, weights, dy, dx, dweights, dbias, threads_, scratch.data());
+    detail::dense_backward<T>(x, layer.weights, dy, dx, dweights, dbias, threads_, scratch.data());
   }
 
   [[nodiscard]] std::size_t group_norm_scratch(const nn::GroupNorm& norm,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// How the Eigen backend divides work among threads.
 ///
-/// Sums across items are made in parts: which items belong to which part depends on the counts
-/// alone, never on timing, and parts are added in order. So the same number of threads gives the
-/// same bits in every run. Work that is independent item by item may go to any thread.
+/// Sums across items belong to one item of work each, and are made in one order. So any number of
+/// threads gives the same bits; work that is independent item by item may go to any of them.
 #pragma once
 
 #include <algorithm>

@@ -74,12 +74,12 @@ void product(std::size_t rows, std::size_t columns, std::size_t depth, const Mat
       if (c.column == 1) {
         multiply_panel(packed + i * depth, panel, depth,
                        TileTarget<T>{out, static_cast<std::ptrdiff_t>(c.row), height, width, zero,
-                                     accumulate});
+                                     accumulate ? out : nullptr, T(1)});
         continue;
       }
       multiply_panel(packed + i * depth, panel, depth,
                      TileTarget<T>{tile, static_cast<std::ptrdiff_t>(tile_columns<T>), height,
-                                   width, zero, false});
+                                   width, zero, nullptr, T(1)});
       for (std::size_t s = 0; s < width; ++s)
         for (std::size_t r = 0; r < height; ++r) {
           T& element = out[r * c.row + s * c.column];

@@ -45,14 +45,16 @@ struct TileSource {
   std::ptrdiff_t plane, row;
 };
 
-/// Where a tile of C goes. `bias` has tile_rows values.
+/// Where a tile of C goes: out ← (C + bias + residual)·scale. `bias` has tile_rows values; the
+/// residual lies as `out` does, may be it (which accumulates) and may be null.
 template <class T>
 struct TileTarget {
   T* out;
   std::ptrdiff_t row_step;
   std::size_t rows, columns;
   const T* bias;
-  bool accumulate;
+  const T* residual;
+  T scale;
 };
 
 template <class T, std::size_t Packets>
@@ -101,16 +103,17 @@ EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
 template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
                                     std::index_sequence<R...>) {
-  const auto store = [&](T* out, const Packet<T>& sum, T bias) {
+  const auto scale = packets::pset1<Packet<T>>(target.scale);
+  const auto store = [&](std::ptrdiff_t at, const Packet<T>& sum, T bias) {
     Packet<T> value = packets::padd(sum, packets::pset1<Packet<T>>(bias));
-    if (target.accumulate) value = packets::padd(value, packets::ploadu<Packet<T>>(out));
-    packets::pstoreu(out, value);
+    if (target.residual != nullptr)
+      value = packets::padd(value, packets::ploadu<Packet<T>>(target.residual + at));
+    packets::pstoreu(target.out + at, packets::pmul(value, scale));
   };
-  (store(target.out + static_cast<std::ptrdiff_t>(R) * target.row_step, sums[R][0], target.bias[R]),
-   ...);
+  constexpr auto second = static_cast<std::ptrdiff_t>(lanes<T>);
+  (store(static_cast<std::ptrdiff_t>(R) * target.row_step, sums[R][0], target.bias[R]), ...);
   if constexpr (Packets == 2)
-    (store(target.out + static_cast<std::ptrdiff_t>(R) * target.row_step + lanes<T>, sums[R][1],
-           target.bias[R]),
+    (store(static_cast<std::ptrdiff_t>(R) * target.row_step + second, sums[R][1], target.bias[R]),
      ...);
 }
 
@@ -128,11 +131,14 @@ EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& s
     return;
   }
   alignas(64) T border[tile_rows * width];
-  store_tile<T, Packets>({border, width, tile_rows, width, target.bias, false}, sums, rows);
+  store_tile<T, Packets>({border, width, tile_rows, width, target.bias, nullptr, T(1)}, sums, rows);
   for (std::size_t r = 0; r < target.rows; ++r) {
-    T* out = target.out + static_cast<std::ptrdiff_t>(r) * target.row_step;
-    for (std::size_t j = 0; j < target.columns; ++j)
-      out[j] = border[r * width + j] + (target.accumulate ? out[j] : T(0));
+    const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(r) * target.row_step;
+    for (std::size_t j = 0; j < target.columns; ++j) {
+      const std::ptrdiff_t at = row + static_cast<std::ptrdiff_t>(j);
+      const T residual = target.residual != nullptr ? target.residual[at] : T(0);
+      target.out[at] = (border[r * width + j] + residual) * target.scale;
+    }
   }
 }
 

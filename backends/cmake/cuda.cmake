@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# Component scoresde::cuda: nvcc, the CUDA toolkit, cuDNN, and what CMake 3.24 does not know about them.
+
+# The architectures of the default build, with PTX of the last for later devices.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(cuda_architectures 80-real 90-real 120)
+else()
+  set(cuda_architectures ${CMAKE_CUDA_ARCHITECTURES})
+endif()
+
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+scoresde_part(cuda SCORESDE_BACKEND_CUDA CUDAToolkit cuDNN)
+
+if(SCORESDE_HAS_CUDA)
+  set(CMAKE_CUDA_ARCHITECTURES ${cuda_architectures})
+  include(CheckLanguage)
+  if(NOT DEFINED ENV{CUDACXX} AND CUDAToolkit_NVCC_EXECUTABLE)
+    set(ENV{CUDACXX} ${CUDAToolkit_NVCC_EXECUTABLE}) # where it lies, though it be not on PATH
+  endif()
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    # CMake before 3.26 has the name CUDA20, and not its flag.
+    if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
+    list(JOIN CMAKE_CUDA_ARCHITECTURES ", " listed)
+    string(REGEX REPLACE "\\)$" "; architectures ${listed})" SCORESDE_STATE_CUDA "${SCORESDE_STATE_CUDA}")
+  else()
+    set(SCORESDE_HAS_CUDA FALSE)
+    set(SCORESDE_STATE_CUDA "off: nvcc not found, or it does not compile with this host compiler")
+    list(REMOVE_ITEM components cuda)
+    if(NOT "${SCORESDE_BACKEND_CUDA}" STREQUAL "AUTO")
+      message(FATAL_ERROR "SCORESDE_BACKEND_CUDA is ON, but nvcc is not found or does not compile with this host "
+                          "compiler. Name it in CMAKE_CUDA_COMPILER, or say -DSCORESDE_BACKEND_CUDA=OFF.")
+    endif()
+  endif()
+endif()

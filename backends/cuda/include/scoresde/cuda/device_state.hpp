@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/// DeviceState: a batch of points in device memory, with the backend that samplers ask of it.
+///
+/// The members of DeviceBackend are compiled in the library: a program that uses them needs no
+/// nvcc. docs/cuda.md says which of them wait for the device.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/score/score_model.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/state/host_state.hpp>
+
+namespace scoresde::cuda {
+
+/// Element e of sample k at k·dim + e, T float or double. A copy is a copy of the elements.
+template <class T>
+class DeviceState {
+ public:
+  using Scalar = T;
+
+  /// Its elements are undefined until written. Throws Error where the device has not the memory,
+  /// and for more than 2³² − 1 quads of four elements.
+  DeviceState(const Context& context, Extents extents)
+      : extents_(checked(extents)), memory_(context, extents.size() * sizeof(T)) {}
+  /// The same elements as a host state's.
+  DeviceState(const Context& context, const HostState<T>& x) : DeviceState(context, x.extents()) {
+    write({x.data(), x.size()});
+  }
+  DeviceState(const DeviceState& other)
+      : extents_(other.extents_), memory_(other.context(), other.memory_.bytes()) {
+    context().copy_on_device(device_data(), other.device_data(), memory_.bytes());
+  }
+  DeviceState(DeviceState&& other) noexcept = default;
+  DeviceState& operator=(const DeviceState& other) { return *this = DeviceState(other); }
+  DeviceState& operator=(DeviceState&& other) noexcept = default;
+
+  [[nodiscard]] const Context& context() const { return memory_.context(); }
+  [[nodiscard]] Extents extents() const { return extents_; }
+  [[nodiscard]] std::size_t size() const { return extents_.size(); }
+  /// A device address: no host code may follow it.
+  [[nodiscard]] T* device_data() { return memory_.template data<T>(); }
+  [[nodiscard]] const T* device_data() const { return memory_.template data<T>(); }
+
+  /// Throws Error unless there is one value per element.
+  void write(std::span<const T> values) {
+    require_size(values.size());
+    context().copy_to_device(device_data(), values.data(), values.size_bytes());
+  }
+  /// Waits for the work before it. Throws Error unless there is room for one value per element.
+  void read(std::span<T> values) const {
+    require_size(values.size());
+    context().copy_to_host(values.data(), device_data(), values.size_bytes());
+  }
+
+ private:
+  static Extents checked(Extents extents) {
+    const std::size_t quads = (extents.dim + 3) / 4;
+    detail::require(extents.samples < limit && extents.dim < limit &&
+                        (quads == 0 || extents.samples <= (limit - 1) / quads),
+                    "device state: ", extents.samples, " samples of dimension ", extents.dim,
+                    " given; at most 2^32 - 1 quads of four elements are allowed");
+    return extents;
+  }
+  void require_size(std::size_t found) const {
+    detail::require(found == size(), "device state: ", found, " values given for ",
+                    extents_.samples, " samples of dimension ", extents_.dim);
+  }
+
+  static constexpr std::size_t limit = std::size_t{1} << 32;
+
+  Extents extents_;
+  DeviceMemory memory_;
+};
+
+/// The elements in host memory. Waits for the work before it.
+template <class T>
+[[nodiscard]] HostState<T> to_host(const DeviceState<T>& x) {
+  std::vector<T> values(x.size());
+  x.read(values);
+  return HostState<T>(x.extents(), std::move(values));
+}
+
+/// assign has the bits of HostState's, noise included; reductions are deterministic sums in double.
+/// All states of a call must belong to one context.
+template <class T>
+class DeviceBackend {
+ public:
+  using State = DeviceState<T>;
+
+  [[nodiscard]] Extents extents(const State& x) const { return x.extents(); }
+  [[nodiscard]] State make_like(const State& x) const { return State(x.context(), x.extents()); }
+
+  /// Throws Error for more than max_terms terms, or a term of other extents or another context than
+  /// `out`.
+  void assign(State& out, std::span<const Term<State>> terms, NoiseTerm noise) const;
+  /// The same; the coefficients are copied to the device. Throws Error also unless every row holds
+  /// one per sample, and while a run is captured.
+  void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const;
+
+  /// out ← Σ told[j]·xⱼ with coefficients that lie on the device, for models that a captured run
+  /// evaluates (TabulatedScoreModel). A coefficient 0 is a term like any other.
+  void assign(State& out, std::span<const State* const> states, DeviceNumbers told) const;
+
+  /// These four bring a number per sample to the host and wait for it. They throw Error for
+  /// different extents or contexts, unless there is room for a number per sample, and while a run
+  /// is captured.
+  void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const;
+  void norms(NoiseDraw draw, const State& x, std::span<double> per_sample) const;
+  void scaled_rms(const State& error, const State& x, const State& y, double atol, double rtol,
+                  std::span<double> per_sample) const;
+  void inner(const State& x, const State& y, std::span<double> per_sample) const;
+
+  /// out ← Σ cᵢ·zᵢ in one pass, with the bits of one assign after the other: the draws of a
+  /// Brownian tree. Throws Error for more than a tree has.
+  void draw_sum(State& out, std::span<const NoiseTerm> draws) const;
+
+  /// A whole corrector step x ← a·x + b·(form.state·x + form.output·output) + c·z, with a, b and c
+  /// from the rule where the norms are: nothing comes to the host but the norms of every sample,
+  /// and those only into spans that are not empty.
+  void correct(State& x, const State& output, ScoreForm form, NoiseDraw z, LangevinRule rule,
+               NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
+  void correct(State& x, const State& output, ScoreForm form, const State& z, LangevinRule rule,
+               NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
+
+  /// True while a run is captured: the check is then made in every replay, and its failure thrown
+  /// at the end of it.
+  [[nodiscard]] bool defer_finite_check(const char* sampler, const State& x, TimeStep step) const;
+
+ private:
+  void correct(State& x, const State& output, ScoreForm form, const State* state, NoiseDraw draw,
+               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+               std::span<double> noise_norms) const;
+};
+
+extern template class DeviceBackend<float>;
+extern template class DeviceBackend<double>;
+
+}  // namespace scoresde::cuda
+
+template <class T>
+struct scoresde::backend_of<scoresde::cuda::DeviceState<T>> {
+  static cuda::DeviceBackend<T> of(const cuda::DeviceState<T>&) { return {}; }
+};
+
+static_assert(scoresde::State<scoresde::cuda::DeviceState<float>>);
+static_assert(scoresde::State<scoresde::cuda::DeviceState<double>>);

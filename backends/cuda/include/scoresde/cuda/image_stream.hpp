@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/// ImageStream: a data set that lies in device memory, and its minibatches with the bits of
+/// io::ImageStream.
+///
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///
+/// Pixels are brought to the device once, the order of an epoch when a batch first reaches into it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/kernels/minibatch_images.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/io/minibatch.hpp>
+
+namespace scoresde::cuda {
+
+class ImageStream {
+ public:
+  /// Copies the pictures. Throws Error for an empty set, and as Context::allocate does.
+  ImageStream(const Context& context, const io::ImageSet& images, io::ImageTransform transform,
+              std::uint64_t seed)
+      : seed_(seed),
+        labels_(images.labels),
+        pixels_(context, images.pixels.size()),
+        orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
+                DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
+    detail::require(images.size() > 0, "image stream: the set has no pictures");
+    context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
+    const auto draw = [seed](io::detail::DataChoice choice) {
+      return io::detail::data_draw(seed, 0, choice);
+    };
+    images_ = {.pixels = pixels_.data<std::uint8_t>(),
+               .labels = nullptr,
+               .order = {orders_[0].data<std::uint32_t>(), orders_[1].data<std::uint32_t>()},
+               .count = static_cast<std::uint32_t>(images.size()),
+               .rows = static_cast<std::uint32_t>(images.channels * images.height),
+               .width = static_cast<std::uint32_t>(images.width),
+               .centered = transform.centered,
+               .random_flip = transform.random_flip,
+               .uniform_dequantization = transform.uniform_dequantization,
+               .flip = draw(io::detail::DataChoice::flip),
+               .dequantization = draw(io::detail::DataChoice::dequantization)};
+  }
+
+  /// Pictures of an epoch.
+  [[nodiscard]] std::size_t size() const { return labels_.size(); }
+  [[nodiscard]] const std::vector<std::uint8_t>& labels() const { return labels_; }
+
+  /// Fills `labels` with those of the pictures at places first, first + 1, ….
+  void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
+    for (std::size_t k = 0; k < labels.size(); ++k) {
+      const std::uint64_t place = first + k;
+      labels[k] = labels_[order(place / size())[static_cast<std::size_t>(place % size())]];
+    }
+  }
+
+  /// Brings the orders of the epochs to the device that places first … first + count − 1 belong to,
+  /// at most two; call it before minibatch() of these. Throws Error while work is being captured.
+  void bring_orders(std::uint64_t first, std::size_t count) {
+    for (std::uint64_t epoch = first / size(); epoch <= (first + count - 1) / size(); ++epoch) {
+      if (on_device_[epoch % 2] == epoch) continue;
+      const DeviceMemory& to = orders_[epoch % 2];
+      to.context().copy_to_device(to.data(), order(epoch).data(), to.bytes());
+      on_device_[epoch % 2] = epoch;
+    }
+  }
+
+  /// x ← the pictures at places first + stride·step, …, with `step` in device memory.
+  void minibatch(std::uint64_t first, std::uint64_t stride, const std::uint64_t* step,
+                 std::size_t samples, float* x) const {
+    cuda::minibatch(pixels_.context(), images_, first, stride, step, samples, x, nullptr);
+  }
+
+ private:
+  static constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
+
+  /// Of an epoch; the last of even and of odd number are kept.
+  const std::vector<std::uint32_t>& order(std::uint64_t epoch) {
+    if (on_host_[epoch % 2] != epoch) {
+      host_orders_[epoch % 2] = io::epoch_order(seed_, epoch, size());
+      on_host_[epoch % 2] = epoch;
+    }
+    return host_orders_[epoch % 2];
+  }
+
+  std::uint64_t seed_;
+  std::vector<std::uint8_t> labels_;
+  DeviceMemory pixels_;
+  std::array<DeviceMemory, 2> orders_;
+  DeviceImages images_{};
+  std::array<std::uint64_t, 2> on_device_{none, none}, on_host_{none, none};
+  std::array<std::vector<std::uint32_t>, 2> host_orders_;
+};
+
+}  // namespace scoresde::cuda

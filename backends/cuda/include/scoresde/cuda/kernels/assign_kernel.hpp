@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/// The step update: a linear form of states and a draw in one pass over memory.
+///
+///   acc ← c·z (0 without noise),   acc ← fma(cⱼ, xⱼ, acc) in the order of the terms,   out ← acc
+///
+/// A thread owns a quad: it reads its four elements of every term, draws their noise in registers
+/// and writes them, so `out` may be any of the terms. Order, rounding and noise are HostState's,
+/// and so are the bits.
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/step_row.hpp>
+#include <scoresde/fma.hpp>
+
+namespace scoresde::cuda {
+
+/// A coefficient per sample, term after term: coefficient j of sample k is data[j·samples + k], the
+/// noise's comes after the last term's. Null where all samples share theirs.
+struct SampleRows {
+  const double* data = nullptr;
+};
+
+/// Up to MaxTerms terms. Terms whose coefficient is 0 are left out by the launcher, or, with
+/// coefficients per sample, neither read nor added for that sample.
+template <class T, unsigned MaxTerms, bool Noisy>
+struct AssignKernel {
+  static constexpr unsigned threads = 256;
+
+  QuadShape shape;
+  T* out;
+  unsigned count;
+  const T* state[MaxTerms];
+  T coefficient[MaxTerms];
+  T noise;
+  DrawSource draw;  ///< its row holds the terms' coefficients, the noise's, and the draw's index
+  SampleRows rows;
+
+  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const unsigned i = block.index().x * threads + block.thread();
+    if (i >= shape.total()) return;
+    const unsigned sample = i / shape.quads(), quad = i % shape.quads();
+    Quad<T> x[MaxTerms];
+    T c[MaxTerms];
+    bool used[MaxTerms];
+    for (unsigned j = 0; j < MaxTerms; ++j) {
+      used[j] = j < count && number(j, sample, coefficient[j], c[j]);
+      if (used[j]) x[j] = load_quad(state[j], shape, sample, quad);
+    }
+    Quad<T> sum{};
+    if constexpr (Noisy) add_noise(sum, sample, quad);
+    for (unsigned j = 0; j < MaxTerms; ++j)
+      if (used[j])
+        for (unsigned e = 0; e < 4; ++e)
+          sum.value[e] = detail::fma(c[j], x[j].value[e], sum.value[e]);
+    store_quad(out, shape, sample, quad, sum);
+  }
+
+ private:
+  /// c ← number j of the sample, rounded once; false if it is 0.
+  SCORESDE_DEVICE bool number(unsigned j, unsigned sample, T argument, T& c) const {
+    c = argument;
+    if (rows.data != nullptr) {
+      const double given = rows.data[std::size_t{j} * shape.samples + sample];
+      c = static_cast<T>(given);
+      return given != 0;
+    }
+    if (draw.row.given()) c = static_cast<T>(draw.row[j]);
+    return true;
+  }
+
+  SCORESDE_DEVICE void add_noise(Quad<T>& sum, unsigned sample, unsigned quad) const {
+    T c;
+    if (!number(count, sample, noise, c)) return;
+    const Quad<float> z = normal_quad(draw.get(), sample, quad);
+    for (unsigned e = 0; e < 4; ++e) sum.value[e] = c * static_cast<T>(z.value[e]);
+  }
+};
+
+}  // namespace scoresde::cuda

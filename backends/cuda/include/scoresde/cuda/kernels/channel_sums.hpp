@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/// Gradients of biases: sums of activations over pixels, then over samples.
+///
+///   rows[n, k, c] = Σ over the pixels of chunk k of dy[n, pixel, c]
+///   out[o, c] ← or += Σ_r rows[o, r, c]          r < count, in a fixed order
+///
+/// With one outer row and all samples and chunks as r this is dbias, with one outer row a sample
+/// dchannel_bias; over the sums of GroupNormBackward it is dγ and dβ. No sum depends on who comes
+/// first.
+#pragma once
+
+#include <scoresde/cuda/kernels/slab.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// Pixels that a block of ChannelSums adds up.
+inline constexpr std::size_t channel_sum_chunk = 4096;
+
+template <class T>
+[[nodiscard]] Slabs channel_sum_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
+                                      std::size_t chunk = channel_sum_chunk) {
+  // Without a tile the budget only says how many pixels a block takes: those of 64 bytes a row.
+  Slabs slabs = cut_into_slabs<T>(samples, pixels, channels, 1, 1, channel_sum_chunk * 64);
+  slabs.chunk = static_cast<std::uint32_t>(std::min(pixels, chunk));
+  return slabs;
+}
+
+/// The sum of each channel over the pixels of a slab.
+template <class T>
+struct ChannelSums {
+  static constexpr unsigned threads = slab_threads;
+
+  Slabs slabs;
+  bool whole;
+  const T* x;
+  float* rows;  ///< a row of channels for each sample and chunk
+
+  [[nodiscard]] GridSize grid() const { return slabs.grid(); }
+  [[nodiscard]] unsigned shared_bytes() const {
+    return shared_size<float>(threads * lanes<T>) + shared_size<float>(slabs.width);
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto partial = block.template shared<float>(threads * lanes<T>);
+    auto sums = block.template shared<float>(slabs.width);
+    const GridSize index = block.index();
+    const SlabWalk<T> walk(block.thread(), slabs.width);
+    const T* const from = x + slabs.begin(index);
+    Lanes<T> sum{};
+    walk.for_each_packet(
+        slabs.length(index.y), slabs.channels, whole,
+        [&](std::size_t at, unsigned, auto extent) { add(sum, load(from + at, extent)); });
+    sum_strips(block, walk, sum, partial, 1, slabs.width, 1.0f, sums);
+    const std::size_t row = std::size_t{index.z} * slabs.chunks() + index.y;
+    float* const to = rows + row * slabs.channels + index.x * slabs.width;
+    for (unsigned c = block.thread(); c < slabs.width; c += threads) to[c] = sums[c];
+  }
+};
+
+/// Sums of rows: eight strips of them side by side, then the strips in order.
+template <class T>
+struct SumRows {
+  static constexpr unsigned threads = 256, columns = 32, strips = threads / columns;
+
+  const float* rows;
+  std::uint32_t outer, count, channels;
+  nn::Gradient<T> out;
+
+  [[nodiscard]] GridSize grid() const { return {(channels + columns - 1) / columns, outer}; }
+  [[nodiscard]] unsigned shared_bytes() const { return shared_size<float>(threads); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto partial = block.template shared<float>(threads);
+    const unsigned strip = block.thread() / columns;
+    const std::uint32_t channel = block.index().x * columns + block.thread() % columns;
+    const std::size_t first = std::size_t{block.index().y} * count;
+    float sum = 0.0f;
+    if (channel < channels) {
+      SCORESDE_UNROLL(4)
+      for (std::uint32_t r = strip; r < count; r += strips)
+        sum += rows[(first + r) * channels + channel];
+    }
+    partial[block.thread()] = sum;
+    block.sync();
+    if (strip > 0 || channel >= channels) return;
+    for (unsigned s = 1; s < strips; ++s) sum += partial[s * columns + block.thread()];
+    T& to = out.data[std::size_t{block.index().y} * channels + channel];
+    to = from_float<T>(out.accumulate ? to_float(to) + sum : sum);
+  }
+};
+
+}  // namespace scoresde::cuda

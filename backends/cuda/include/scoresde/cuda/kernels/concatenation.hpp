@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/// Joining and parting feature maps along channels, in channels-last memory.
+///
+///   y[r, c] ← a[r, c] for c < first, b[r, c − first] for the others      r: a pixel of a sample
+///   gradient: da[r, c] ← or += dy[r, c], db[r, c] ← or += dy[r, first + c]
+///
+/// A thread takes one packet of a row of y; where one part ends within a packet it goes element by
+/// element.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// Rows of two parts, and which packet of them a thread has.
+struct JoinedRows {
+  std::uint32_t samples, pixels, first, second;
+
+  template <class T>
+  [[nodiscard]] GridSize grid(unsigned threads) const {
+    return {(pixels * packets<T>(first + second) + threads - 1) / threads, samples};
+  }
+  /// Calls body(row, first channel) unless there is no such packet.
+  template <class T, class Body>
+  SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
+                                        const Body& body) const {
+    const std::uint32_t i = block.x * threads + thread, across = packets<T>(first + second);
+    if (i / across < pixels)
+      body(std::size_t{block.y} * pixels + i / across, i % across * lanes<T>);
+  }
+  /// One past the last channel of the packet that begins at `channel`.
+  template <class T>
+  SCORESDE_HOST_DEVICE std::uint32_t end(std::uint32_t channel) const {
+    return channel + lanes<T> < first + second ? channel + lanes<T> : first + second;
+  }
+};
+
+template <class T>
+struct Concatenate {
+  static constexpr unsigned threads = 256;
+
+  JoinedRows rows;
+  bool whole;  ///< both parts consist of whole packets
+  const T *a, *b;
+  T* y;
+
+  [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    rows.with_packet<T>(
+        block.index(), block.thread(), threads, [&](std::size_t row, std::uint32_t channel) {
+          const T* const from_a = a + row * rows.first;
+          const T* const from_b = b + row * rows.second;
+          T* const to = y + row * (rows.first + rows.second);
+          if (whole) {
+            write_packet(to + channel,
+                         read_packet(channel < rows.first ? from_a + channel
+                                                          : from_b + (channel - rows.first)));
+            return;
+          }
+          for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
+            to[c] = c < rows.first ? from_a[c] : from_b[c - rows.first];
+        });
+  }
+};
+
+template <class T>
+struct Split {
+  static constexpr unsigned threads = 256;
+
+  JoinedRows rows;
+  bool whole;
+  const T* dy;
+  nn::Gradient<T> da, db;
+
+  [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    rows.with_packet<T>(block.index(), block.thread(), threads,
+                        [&](std::size_t row, std::uint32_t channel) {
+                          const T* const from = dy + row * (rows.first + rows.second);
+                          if (whole)
+                            put(row, channel, load(from + channel, WholePacket{}), WholePacket{});
+                          else
+                            for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
+                              put(row, c, load(from + c, PartOfPacket{1}), PartOfPacket{1});
+                        });
+  }
+
+ private:
+  template <class Extent>
+  SCORESDE_DEVICE void put(std::size_t row, std::uint32_t c, const Lanes<T>& value,
+                           Extent extent) const {
+    if (c < rows.first) {
+      if (da.data != nullptr) store(da.data + row * rows.first + c, value, extent, da.accumulate);
+    } else if (db.data != nullptr) {
+      store(db.data + row * rows.second + (c - rows.first), value, extent, db.accumulate);
+    }
+  }
+};
+
+}  // namespace scoresde::cuda

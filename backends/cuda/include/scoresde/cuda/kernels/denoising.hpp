@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/// Denoising score matching on the device: the perturbed images, and residual, loss and gradient.
+///
+///   x_t = mean[n]·x_0 + std[n]·z,   r = a[n]·x_t + b[n]·F + z
+///   loss[n] = w[n]·‖r‖²,   ∂loss/∂F = 2·w[n]·b[n]·share·r
+///
+/// Vincent 2011; Song et al. 2021, arXiv:2011.13456, eq. 7; a = std·p and b = std·q of the score
+/// p·x + q·F, as in loss/training_loss.hpp. z is never stored: both kernels draw it, a counter for
+/// four elements. x_t and the gradient have the bits of HostState<float>. Coefficients are doubles
+/// in device memory, one for each sample, so that a captured graph finds those of its step there.
+#pragma once
+
+#include <scoresde/cuda/kernels/block_sum.hpp>
+#include <scoresde/cuda/kernels/device_draw.hpp>
+#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/fma.hpp>
+
+namespace scoresde::cuda {
+
+/// x ← mean[n]·x0 + std[n]·z.
+struct Perturb {
+  static constexpr unsigned threads = 256;
+
+  QuadShape shape;
+  const double *mean, *std;
+  DeviceDraw draw;
+  const float* x0;
+  float* x;
+
+  [[nodiscard]] GridSize grid() const {
+    return {(shape.quads() + threads - 1) / threads, shape.samples};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const unsigned n = block.index().y, quad = block.index().x * threads + block.thread();
+    if (quad >= shape.quads()) return;
+    const Quad<float> z = normal_quad(draw.now(), n, quad), from = load_quad(x0, shape, n, quad);
+    const auto m = static_cast<float>(mean[n]), s = static_cast<float>(std[n]);
+    Quad<float> out;
+    for (unsigned i = 0; i < 4; ++i) out.value[i] = detail::fma(m, from.value[i], s * z.value[i]);
+    store_quad(x, shape, n, quad, out);
+  }
+};
+
+/// losses[n], and gradient ← ∂loss/∂F. `gradient` may be the memory of `output`.
+struct DenoisingResidual {
+  static constexpr unsigned threads = 256;
+
+  QuadShape shape;
+  const double *state, *output_factor, *weight;  ///< a, b and w
+  double share;                                  ///< of a sample in the mean over the batch
+  DeviceDraw draw;
+  const float *x, *output;
+  float* gradient;
+  double* losses;
+
+  [[nodiscard]] GridSize grid() const { return {shape.samples}; }
+  [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto scratch = block.template shared<double>(threads / warp_size);
+    const unsigned n = block.index().x;
+    const auto a = static_cast<float>(state[n]), b = static_cast<float>(output_factor[n]);
+    const auto slope = static_cast<float>(weight[n] * (2 * output_factor[n] * share));
+    double sum = 0;
+    for (unsigned quad = block.thread(); quad < shape.quads(); quad += threads) {
+      const Quad<float> z = normal_quad(draw.now(), n, quad), here = load_quad(x, shape, n, quad),
+                        found = load_quad(output, shape, n, quad);
+      Quad<float> out;
+      for (unsigned i = 0; i < 4; ++i) {
+        const float r = detail::fma(b, found.value[i], detail::fma(a, here.value[i], z.value[i]));
+        if (i < shape.count(quad)) sum += static_cast<double>(r) * static_cast<double>(r);
+        out.value[i] = slope * r;
+      }
+      store_quad(gradient, shape, n, quad, out);
+    }
+    sum = block_sum(block, sum, scratch);
+    if (block.thread() == 0) losses[n] = weight[n] * sum;
+  }
+};
+
+}  // namespace scoresde::cuda

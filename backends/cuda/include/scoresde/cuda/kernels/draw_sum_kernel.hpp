@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/// A sum of draws in one pass: the increment of a Brownian tree.
+///
+///   out ← c₁·z₁,   out ← fma(1, out, cᵢ·zᵢ) for i = 2, 3, …
+///
+/// The roundings are those of one assign after the other, so the bits are too; but nothing is read
+/// and out is written once.
+#pragma once
+
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/fma.hpp>
+#include <scoresde/noise/brownian_tree.hpp>
+
+namespace scoresde::cuda {
+
+template <class T>
+struct DrawSumKernel {
+  static constexpr unsigned threads = 256;
+  static constexpr unsigned max_draws = BrownianIncrement::max_terms;
+
+  QuadShape shape;
+  T* out;
+  unsigned count;
+  double coefficient[max_draws];
+  NoiseDraw draw[max_draws];
+
+  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const unsigned i = block.index().x * threads + block.thread();
+    if (i >= shape.total()) return;
+    const unsigned sample = i / shape.quads(), quad = i % shape.quads();
+    Quad<T> sum{};
+    for (unsigned d = 0; d < count; ++d) {
+      const Quad<float> z = normal_quad(draw[d], sample, quad);
+      const bool drawn = coefficient[d] != 0;
+      const auto c = static_cast<T>(coefficient[d]);
+      for (unsigned e = 0; e < 4; ++e) {
+        const T term = drawn ? c * static_cast<T>(z.value[e]) : T(0);
+        sum.value[e] = d == 0 ? term : detail::fma(T(1), sum.value[e], term);
+      }
+    }
+    store_quad(out, shape, sample, quad, sum);
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/// Inverted dropout with the library's counter noise, over channels-last memory.
+///
+///   y ← or += x/(1 − rate) where uniform(draw, n, e) ≥ rate, else 0        e = (c·H + h)·W + w
+///
+/// Srivastava et al. 2014. The mask belongs to the element of (C, H, W), whatever the layout, so it
+/// is that of every other backend. A counter names four neighbouring pixels of a channel: a thread
+/// takes a packet of channels at four pixels, and wastes no word where the number of pixels is a
+/// multiple of four.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/cuda/kernels/device_draw.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// The smallest word whose uniform number (word + ½)·2⁻³² is at least `rate`; 2³² if none is.
+[[nodiscard]] inline std::uint64_t dropout_threshold(double rate) {
+  const double words = rate * 0x1p32;
+  auto word = static_cast<std::uint64_t>(words);
+  if (static_cast<double>(word) + 0.5 < words) ++word;
+  return word;
+}
+
+template <class T>
+struct Dropout {
+  static constexpr unsigned threads = 256;
+  static constexpr unsigned quad = 4;  ///< pixels of a thread, and elements of a counter
+
+  std::uint32_t samples, pixels, channels;
+  bool whole;
+  std::uint64_t threshold;
+  float scale;
+  DeviceDraw draw;
+  const T* x;
+  nn::Gradient<T> y;
+
+  /// `rate` lies in [0, 1).
+  [[nodiscard]] static Dropout of(const nn::Shape& s, bool whole, double rate,
+                                  const DeviceDraw& draw, const T* x, nn::Gradient<T> y) {
+    return {static_cast<std::uint32_t>(s.n),
+            static_cast<std::uint32_t>(s.pixels()),
+            static_cast<std::uint32_t>(s.c),
+            whole,
+            dropout_threshold(rate),
+            static_cast<float>(1 / (1 - rate)),
+            draw,
+            x,
+            y};
+  }
+  [[nodiscard]] GridSize grid() const {
+    return {(quads() * packets<T>(channels) + threads - 1) / threads, samples};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const std::uint32_t i = block.index().x * threads + block.thread();
+    const std::uint32_t across = packets<T>(channels), n = block.index().y;
+    if (i / across >= quads()) return;
+    const std::uint32_t first = i / across * quad, channel = i % across * lanes<T>;
+    const std::uint32_t left = channels - channel;
+    const unsigned count = left < lanes<T> ? left : lanes<T>;
+    const NoiseDraw now = draw.now();
+    std::uint32_t kept = 0;  // bit 4c + p: channel c of the packet at pixel p
+    SCORESDE_UNROLL(lanes<T>)
+    for (unsigned c = 0; c < lanes<T>; ++c)
+      if (c < count) kept |= kept_pixels(now, n, (channel + c) * pixels + first) << (quad * c);
+    const std::size_t begin = (std::size_t{n} * pixels + first) * channels + channel;
+    with_extent(whole, count, [&](auto extent) {
+      SCORESDE_UNROLL(quad)
+      for (unsigned p = 0; p < quad; ++p) {
+        if (first + p >= pixels) break;
+        const std::size_t at = begin + std::size_t{p} * channels;
+        Lanes<T> value = load(x + at, extent);
+        for (unsigned c = 0; c < lanes<T>; ++c)
+          value[c] = (kept >> (quad * c + p) & 1u) != 0 ? value[c] * scale : 0.0f;
+        store(y.data + at, value, extent, y.accumulate);
+      }
+    });
+  }
+
+ private:
+  SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (pixels + quad - 1) / quad; }
+
+  /// Bit p: element e + p is kept.
+  SCORESDE_DEVICE std::uint32_t kept_pixels(const NoiseDraw& now, std::uint32_t n,
+                                            std::uint32_t e) const {
+    const unsigned shift = e % 4;
+    const PhiloxBlock words = noise_words(now, n, e / 4);
+    // The word of lane 4 + j is lane j of the next counter.
+    const PhiloxBlock next = shift == 0 ? words : noise_words(now, n, e / 4 + 1);
+    std::uint32_t kept = 0;
+    for (unsigned lane = 0; lane < 2 * quad; ++lane) {
+      const std::uint32_t word = lane < 4 ? words.word[lane] : next.word[lane - 4];
+      const std::uint32_t bit = word >= threshold ? 1u : 0u;
+      kept |= bit << lane;
+    }
+    return kept >> shift & 0xfu;
+  }
+};
+
+}  // namespace scoresde::cuda

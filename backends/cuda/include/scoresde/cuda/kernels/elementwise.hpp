@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+/// Functions of one or two activations, element by element, and factors for each sample.
+///
+///   out[i] ← or += f(in[i], …)            y[n, i] ← or += factor[n]·x[n, i]
+///
+/// A thread loads all its packets before it stores one, so that enough loads are on their way to
+/// fill the memory bus. Outputs may be inputs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/activation.hpp>
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+inline constexpr unsigned map_threads = 256;
+inline constexpr unsigned map_packets = 4;  ///< of each thread
+
+/// Elements that a block maps.
+template <class T>
+inline constexpr unsigned map_span = map_threads* map_packets* lanes<T>;
+
+/// Applies `function` to the part of `count` elements that belongs to block `block`. Outputs that
+/// are null go nowhere; `whole`: every pointer is a multiple of 16 bytes.
+template <class T, unsigned Inputs, unsigned Outputs, class Function>
+SCORESDE_DEVICE void map_elements(unsigned thread, unsigned block, std::size_t count, bool whole,
+                                  const T* const (&in)[Inputs],
+                                  const nn::Gradient<T> (&out)[Outputs], const Function& function) {
+  const std::size_t first = std::size_t{block} * map_span<T> + thread * lanes<T>;
+  constexpr unsigned step = map_threads * lanes<T>;
+  const auto each = [&](auto extent_at) {
+    Packet packet[map_packets][Inputs];
+    SCORESDE_UNROLL(map_packets)
+    for (unsigned p = 0; p < map_packets; ++p)
+      for (unsigned j = 0; j < Inputs; ++j)
+        packet[p][j] = load_packet(in[j] + first + p * step, extent_at(p));
+    SCORESDE_UNROLL(map_packets)
+    for (unsigned p = 0; p < map_packets; ++p) {
+      Lanes<T> value = unpack<T>(packet[p][0]);
+      if constexpr (Inputs == 2) {
+        const Lanes<T> other = unpack<T>(packet[p][1]);
+        for (unsigned i = 0; i < lanes<T>; ++i) value[i] = function(value[i], other[i]);
+      } else {
+        for (unsigned i = 0; i < lanes<T>; ++i) value[i] = function(value[i]);
+      }
+      for (const nn::Gradient<T>& to : out)
+        if (to.data != nullptr)
+          store(to.data + first + p * step, value, extent_at(p), to.accumulate);
+    }
+  };
+  if (whole && std::size_t{block + 1} * map_span<T> <= count)
+    each([](unsigned) { return WholePacket{}; });
+  else
+    each([&](unsigned p) {
+      const std::size_t at = first + p * step, left = at < count ? count - at : 0;
+      return PartOfPacket{left < lanes<T> ? static_cast<unsigned>(left) : lanes<T>};
+    });
+}
+
+/// out ← or += function(in…) over flat memory.
+template <class T, class Function, unsigned Inputs = 1, unsigned Outputs = 1>
+struct Elementwise {
+  static constexpr unsigned threads = map_threads;
+
+  std::size_t count;
+  bool whole;
+  Function function;
+  const T* in[Inputs];
+  nn::Gradient<T> out[Outputs];
+
+  [[nodiscard]] GridSize grid() const {
+    return {static_cast<unsigned>((count + map_span<T> - 1) / map_span<T>)};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    map_elements<T>(block.thread(), block.index().x, count, whole, in, out, function);
+  }
+};
+
+/// y[n] ← or += factors[n]·x[n] for samples of `count` elements.
+template <class T>
+struct ScaleSamples {
+  static constexpr unsigned threads = map_threads;
+
+  std::size_t count;
+  std::uint32_t samples;
+  bool whole;  ///< also of every sample
+  const double* factors;
+  const T* x;
+  nn::Gradient<T> y;
+
+  [[nodiscard]] GridSize grid() const {
+    return {static_cast<unsigned>((count + map_span<T> - 1) / map_span<T>), samples};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const std::size_t begin = block.index().y * count;
+    const auto factor = static_cast<float>(factors[block.index().y]);
+    const T* const in[1] = {x + begin};
+    const nn::Gradient<T> out[1] = {{y.data + begin, y.accumulate}};
+    map_elements<T>(block.thread(), block.index().x, count, whole, in, out,
+                    [factor](float v) { return factor * v; });
+  }
+};
+
+// The functions.
+
+struct Activate {
+  nn::Activation function;
+  SCORESDE_HOST_DEVICE float operator()(float x) const { return activate(function, x); }
+};
+struct ActivationGradient {
+  nn::Activation function;
+  SCORESDE_HOST_DEVICE float operator()(float x, float dy) const {
+    return dy * activation_slope(function, x);
+  }
+};
+struct SumScaled {
+  float scale;
+  SCORESDE_HOST_DEVICE float operator()(float a, float b) const { return (a + b) * scale; }
+};
+struct Affine {
+  float scale, shift;
+  SCORESDE_HOST_DEVICE float operator()(float x) const { return x * scale + shift; }
+};
+
+}  // namespace scoresde::cuda

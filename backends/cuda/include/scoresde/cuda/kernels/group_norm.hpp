@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+/// Group normalisation, optionally followed by SiLU, over channels-last activations.
+///
+///   x̂ = (x − μ)·r,  r = 1/√(var + ε),  y = γ x̂ + β or its SiLU
+///
+/// Wu and He 2018, arXiv:1803.08494. A block keeps its slab in shared memory, so x is read once;
+/// μ is found first and the squares of x − μ summed then, so a large mean costs no digits. An image
+/// too large for that is cut into chunks: each leaves its own mean and sum of squares, which are
+/// joined by Chan et al. 1979 and applied in a second pass.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/cuda/kernels/activation.hpp>
+#include <scoresde/cuda/kernels/slab.hpp>
+
+namespace scoresde::cuda {
+
+/// Shared memory of a tile: three blocks fit on an SM of the H200, one on one of sm_120.
+inline constexpr std::size_t tile_budget = 64 * 1024;
+
+/// What the kernels of a group normalisation know of its extents.
+struct GroupExtents {
+  Slabs slabs;
+  std::uint32_t group;  ///< channels of a group
+
+  SCORESDE_HOST_DEVICE std::uint32_t groups_of_slab() const { return slabs.width / group; }
+  SCORESDE_HOST_DEVICE std::uint32_t groups() const { return slabs.channels / group; }
+  /// Where sample n has its group g of the slab, counted over all samples.
+  SCORESDE_HOST_DEVICE std::size_t index(GridSize block, std::uint32_t g) const {
+    return std::size_t{block.z} * groups() + block.x * groups_of_slab() + g;
+  }
+  /// Floats of the partial statistics: none where a block sees all pixels.
+  [[nodiscard]] std::size_t partial_size() const {
+    return slabs.chunks() == 1 ? 0 : std::size_t{2} * slabs.samples * slabs.chunks() * groups();
+  }
+};
+
+/// `tiles` copies of a slab take at most `budget` bytes of shared memory.
+template <class T>
+[[nodiscard]] GroupExtents group_extents(const nn::GroupNorm& norm, const nn::Shape& x,
+                                         std::size_t tiles, std::size_t budget = tile_budget) {
+  const std::size_t group = x.c / norm.groups;
+  return {cut_into_slabs<T>(x.n, x.pixels(), x.c, group, tiles * sizeof(T), budget),
+          static_cast<std::uint32_t>(group)};
+}
+
+/// (x − mean)·scale + shift for the channels of a packet.
+template <class T>
+struct ChannelAffine {
+  Lanes<T> mean, scale, shift;
+
+  SCORESDE_HOST_DEVICE Lanes<T> operator()(const Lanes<T>& x, bool with_silu) const {
+    Lanes<T> y;
+    for (unsigned i = 0; i < lanes<T>; ++i) {
+      const float z = (x[i] - mean[i]) * scale[i] + shift[i];
+      y[i] = with_silu ? silu(z) : z;
+    }
+    return y;
+  }
+};
+
+/// A mean in two floats, mean + rest, and 1/√(var + ε).
+struct GroupStatistics {
+  float mean, rest, reciprocal;
+};
+
+/// Arguments of the two kernels below.
+template <class T>
+struct GroupNormArguments {
+  static constexpr unsigned threads = slab_threads;
+
+  GroupExtents extents;
+  float epsilon;
+  bool with_silu, whole;  ///< whole: rows consist of whole packets
+  const T* x;
+  const float *gamma, *beta;
+  T* y;
+  float* statistics;  ///< (μ, r) of each sample and group
+  float* partial;     ///< (mean, Σ(x − mean)²) of each sample, chunk and group
+
+  [[nodiscard]] GridSize grid() const { return extents.slabs.grid(); }
+
+  /// Writes y where packet(offset, index, extent) is x (see SlabWalk) and stats(g) are those of
+  /// group g of the slab.
+  template <class Statistics, class Source>
+  SCORESDE_DEVICE void normalize(GridSize block, const SlabWalk<T>& walk, const Statistics& stats,
+                                 const Source& packet) const {
+    const Slabs& slabs = extents.slabs;
+    ChannelAffine<T> affine{};
+    const std::size_t first = std::size_t{block.x} * slabs.width + walk.channel();
+    for (unsigned i = 0; i < walk.count(); ++i) {
+      const GroupStatistics s = stats((walk.channel() + i) / extents.group);
+      affine.mean[i] = s.mean;
+      affine.scale[i] = gamma[first + i] * s.reciprocal;
+      affine.shift[i] = beta[first + i] - s.rest * affine.scale[i];
+    }
+    T* const out = y + slabs.begin(block);
+    walk.for_each_packet(slabs.length(block.y), slabs.channels, whole,
+                         [&](std::size_t at, unsigned i, auto extent) {
+                           const Packet from = packet(at, i, extent);
+                           store(out + at, affine(unpack<T>(from), with_silu), extent);
+                         });
+  }
+  SCORESDE_DEVICE void keep(GridSize block, std::uint32_t g, const GroupStatistics& s) const {
+    const std::size_t at = 2 * extents.index(block, g);
+    statistics[at] = s.mean + s.rest;
+    statistics[at + 1] = s.reciprocal;
+  }
+  /// Of chunk k: where its partial statistics of group g of the slab lie.
+  SCORESDE_DEVICE float* partial_of(GridSize block, std::uint32_t k, std::uint32_t g) const {
+    const std::size_t row = std::size_t{block.z} * extents.slabs.chunks() + k;
+    return partial + 2 * (row * extents.groups() + block.x * extents.groups_of_slab() + g);
+  }
+};
+
+/// The normalisation where a block sees all pixels, else the partial statistics of its chunk.
+template <class T>
+struct GroupNormForward : GroupNormArguments<T> {
+  using Arguments = GroupNormArguments<T>;
+  using Arguments::extents;
+  using Arguments::threads;
+
+  [[nodiscard]] unsigned shared_bytes() const {
+    return shared_size<Packet>(tile_size()) + shared_size<float>(threads * lanes<T>) +
+           shared_size<float>(3 * extents.groups_of_slab());
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto tile = block.template shared<Packet>(tile_size());
+    auto sums = block.template shared<float>(threads * lanes<T>);
+    auto moments = block.template shared<float>(3 * extents.groups_of_slab());
+    const SlabWalk<T> walk(block.thread(), extents.slabs.width);
+    find_moments(block, walk, tile, sums, moments);
+    const unsigned groups = extents.groups_of_slab();
+    const GridSize at = block.index();
+    const auto size = static_cast<float>(extents.slabs.length(at.y) * extents.group);
+    const auto variance = [&](unsigned g) {
+      const float rest = moments[groups + g], square = moments[2 * groups + g];
+      return square - rest * rest;
+    };
+    if (extents.slabs.chunks() > 1) {
+      for (unsigned g = block.thread(); g < groups; g += threads) {
+        float* const out = Arguments::partial_of(at, at.y, g);
+        out[0] = moments[g] + moments[groups + g];
+        out[1] = size * variance(g);
+      }
+      return;
+    }
+    const auto stats = [&](unsigned g) {
+      return GroupStatistics{moments[g], moments[groups + g],
+                             1.0f / sqrtf(variance(g) + Arguments::epsilon)};
+    };
+    for (unsigned g = block.thread(); g < groups; g += threads) Arguments::keep(at, g, stats(g));
+    Arguments::normalize(at, walk, stats,
+                         [&](std::size_t, unsigned i, auto) -> Packet { return tile[i]; });
+  }
+
+ private:
+  SCORESDE_HOST_DEVICE unsigned tile_size() const {
+    return extents.slabs.chunk * packets<T>(extents.slabs.width);
+  }
+
+  /// For each group of the slab: its mean m in a float, then the means of x − m and (x − m)².
+  template <class Block>
+  SCORESDE_DEVICE void find_moments(Block& block, const SlabWalk<T>& walk,
+                                    typename Block::template Shared<Packet> tile,
+                                    typename Block::template Shared<float> sums,
+                                    typename Block::template Shared<float> moments) const {
+    const Slabs& slabs = extents.slabs;
+    const std::uint32_t pixels = slabs.length(block.index().y);
+    const unsigned group = extents.group, groups = extents.groups_of_slab();
+    const float share = 1.0f / static_cast<float>(pixels * group);
+    const T* const from = Arguments::x + slabs.begin(block.index());
+    Lanes<T> sum{}, square{}, mean{};
+    walk.for_each_packet(pixels, slabs.channels, Arguments::whole,
+                         [&](std::size_t at, unsigned i, auto extent) {
+                           const Packet packet = load_packet(from + at, extent);
+                           tile[i] = packet;
+                           add(sum, unpack<T>(packet));
+                         });
+    sum_strips(block, walk, sum, sums, group, groups, share, moments);
+    for (unsigned i = 0; i < walk.count(); ++i) mean[i] = moments[(walk.channel() + i) / group];
+    sum = {};
+    walk.for_each_packet(pixels, slabs.channels, true, [&](std::size_t, unsigned i, auto) {
+      const Lanes<T> difference = unpack<T>(tile[i]) - mean;
+      add(sum, difference);
+      add(square, difference * difference);
+    });
+    sum_strips(block, walk, sum, sums, group, groups, share, moments + groups);
+    sum_strips(block, walk, square, sums, group, groups, share, moments + 2 * groups);
+  }
+};
+
+/// The second pass over an image of several chunks.
+template <class T>
+struct GroupNormApply : GroupNormArguments<T> {
+  using Arguments = GroupNormArguments<T>;
+  using Arguments::extents;
+  using Arguments::threads;
+
+  [[nodiscard]] unsigned shared_bytes() const {
+    return shared_size<float>(3 * extents.groups_of_slab());
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const GridSize at = block.index();
+    const unsigned groups = extents.groups_of_slab();
+    auto found = block.template shared<float>(3 * groups);
+    for (unsigned g = block.thread(); g < groups; g += threads) {
+      const GroupStatistics s = joined(at, g);
+      found[g] = s.mean;
+      found[groups + g] = s.rest;
+      found[2 * groups + g] = s.reciprocal;
+      if (at.y == 0) Arguments::keep(at, g, s);
+    }
+    block.sync();
+    const SlabWalk<T> walk(block.thread(), extents.slabs.width);
+    const T* const from = Arguments::x + extents.slabs.begin(at);
+    Arguments::normalize(
+        at, walk,
+        [&](unsigned g) {
+          return GroupStatistics{found[g], found[groups + g], found[2 * groups + g]};
+        },
+        [&](std::size_t offset, unsigned, auto extent) {
+          return load_packet(from + offset, extent);
+        });
+  }
+
+ private:
+  /// n = a + b, δ = mean_b − mean_a: mean = mean_a + δ·b/n, M = M_a + M_b + δ²·a·b/n.
+  SCORESDE_DEVICE GroupStatistics joined(GridSize at, unsigned g) const {
+    double count = 0, mean = 0, squares = 0;
+    for (std::uint32_t k = 0; k < extents.slabs.chunks(); ++k) {
+      const float* const part = Arguments::partial_of(at, k, g);
+      const double more = static_cast<double>(extents.slabs.length(k)) * extents.group;
+      const double difference = static_cast<double>(part[0]) - mean, all = count + more;
+      mean += difference * (more / all);
+      squares += static_cast<double>(part[1]) + difference * difference * (count * more / all);
+      count = all;
+    }
+    const auto rounded = static_cast<float>(mean);
+    const auto variance = static_cast<float>(squares / count);
+    return {rounded, static_cast<float>(mean - static_cast<double>(rounded)),
+            1.0f / sqrtf(variance + Arguments::epsilon)};
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+/// The gradient of group normalisation, optionally followed by SiLU, over channels-last memory.
+///
+///   dz = dy·silu'(z) or dy,   P_c = Σ dz x̂,  S_c = Σ dz            over pixels
+///   dx = r (γ dz − mean(γ dz) − x̂ mean(γ dz·x̂))                   means over the group
+///   dγ_c += Σ P_c,  dβ_c += Σ S_c                                 over samples, in their order
+///
+/// Wu and He 2018, arXiv:1803.08494. A block keeps its slab of x and dy in shared memory, so each
+/// is read once; the sums of every sample are left for SumRows, which adds them to dγ and dβ. An
+/// image too large for that is cut into chunks and read twice.
+#pragma once
+
+#include <scoresde/cuda/kernels/group_norm.hpp>
+
+namespace scoresde::cuda {
+
+/// Arguments of the two kernels below.
+template <class T>
+struct GroupNormGradient {
+  static constexpr unsigned threads = slab_threads;
+
+  GroupExtents extents;  ///< for two tiles
+  bool with_silu, whole;
+  const T *x, *dy;
+  const float *gamma, *beta;
+  const float* statistics;  ///< (μ, r) of each sample and group
+  nn::Gradient<T> dx;
+  float* sums;  ///< P, then S: a row of channels for each sample and chunk
+
+  [[nodiscard]] GridSize grid() const { return extents.slabs.grid(); }
+  /// Floats of `sums`.
+  [[nodiscard]] static std::size_t sums_size(const GroupExtents& extents) {
+    return std::size_t{2} * extents.slabs.samples * extents.slabs.chunks() * extents.slabs.channels;
+  }
+
+  /// P of the slab's first channel in chunk k; S lies `to_plain_sums` behind it.
+  SCORESDE_DEVICE float* sums_of(GridSize block, std::uint32_t k) const {
+    const std::size_t row = std::size_t{block.z} * extents.slabs.chunks() + k;
+    return sums + row * extents.slabs.channels + block.x * extents.slabs.width;
+  }
+  SCORESDE_DEVICE std::size_t to_plain_sums() const {
+    return std::size_t{extents.slabs.samples} * extents.slabs.chunks() * extents.slabs.channels;
+  }
+  SCORESDE_DEVICE float reciprocal(GridSize block, std::uint32_t g) const {
+    return statistics[2 * extents.index(block, g) + 1];
+  }
+
+  /// The normalisation again, for the channels of a thread.
+  SCORESDE_DEVICE ChannelAffine<T> affine(GridSize block, const SlabWalk<T>& walk) const {
+    ChannelAffine<T> out{};
+    const std::size_t first = std::size_t{block.x} * extents.slabs.width + walk.channel();
+    for (unsigned i = 0; i < walk.count(); ++i) {
+      const std::uint32_t g = (walk.channel() + i) / extents.group;
+      out.mean[i] = statistics[2 * extents.index(block, g)];
+      out.scale[i] = gamma[first + i] * reciprocal(block, g);
+      out.shift[i] = beta[first + i];
+    }
+    return out;
+  }
+  /// dz of centred values c = x − μ.
+  SCORESDE_DEVICE Lanes<T> inner_gradient(const ChannelAffine<T>& affine, const Lanes<T>& centred,
+                                          Lanes<T> d) const {
+    if (with_silu)
+      for (unsigned i = 0; i < lanes<T>; ++i)
+        d[i] *= silu_slope(centred[i] * affine.scale[i] + affine.shift[i]);
+    return d;
+  }
+
+  /// terms[2g], terms[2g + 1] ← r·mean(γ dz), r²·mean(γ dz·x̂) from P and S of the slab's channels.
+  template <class Block>
+  SCORESDE_DEVICE void find_terms(Block& block, typename Block::template Shared<float> channel_sums,
+                                  typename Block::template Shared<float> terms) const {
+    const Slabs& slabs = extents.slabs;
+    const float size = static_cast<float>(slabs.pixels) * static_cast<float>(extents.group);
+    const float* const factor = gamma + std::size_t{block.index().x} * slabs.width;
+    for (unsigned g = block.warp(); g < extents.groups_of_slab(); g += threads / warp_size) {
+      float product = 0.0f, plain = 0.0f;
+      for (unsigned c = g * extents.group + block.lane(); c < (g + 1) * extents.group;
+           c += warp_size) {
+        product += factor[c] * channel_sums[c];
+        plain += factor[c] * channel_sums[slabs.width + c];
+      }
+      product = warp_sum(block, product);
+      plain = warp_sum(block, plain);
+      const float r = reciprocal(block.index(), g);
+      if (block.lane() == 0) {
+        terms[2 * g] = r * plain / size;
+        terms[2 * g + 1] = r * r * product / size;
+      }
+    }
+    block.sync();
+  }
+
+  /// Writes or adds dx where packets(offset, index, extent) are x and dy of a packet.
+  template <class Terms, class Source>
+  SCORESDE_DEVICE void spread(GridSize block, const SlabWalk<T>& walk,
+                              const ChannelAffine<T>& affine, const Terms& terms,
+                              const Source& packets) const {
+    const Slabs& slabs = extents.slabs;
+    Lanes<T> shift{}, slope{};
+    for (unsigned i = 0; i < walk.count(); ++i) {
+      const unsigned g = (walk.channel() + i) / extents.group;
+      shift[i] = terms[2 * g];
+      slope[i] = terms[2 * g + 1];
+    }
+    T* const to = dx.data + slabs.begin(block);
+    walk.for_each_packet(slabs.length(block.y), slabs.channels, whole,
+                         [&](std::size_t at, unsigned index, auto extent) {
+                           const auto [value, d] = packets(at, index, extent);
+                           const Lanes<T> centred = unpack<T>(value) - affine.mean;
+                           const Lanes<T> dz = inner_gradient(affine, centred, unpack<T>(d));
+                           Lanes<T> out;
+                           for (unsigned i = 0; i < lanes<T>; ++i)
+                             out[i] = dz[i] * affine.scale[i] - shift[i] - centred[i] * slope[i];
+                           store(to + at, out, extent, dx.accumulate);
+                         });
+  }
+};
+
+/// x and dy in one place.
+struct PacketPair {
+  Packet value, gradient;
+};
+
+/// The sums of a chunk and, where that is all pixels, dx.
+template <class T>
+struct GroupNormBackward : GroupNormGradient<T> {
+  using Arguments = GroupNormGradient<T>;
+  using Arguments::extents;
+  using Arguments::threads;
+
+  [[nodiscard]] unsigned shared_bytes() const {
+    return 2 * shared_size<Packet>(tile_size()) + shared_size<float>(threads * lanes<T>) +
+           shared_size<float>(2 * extents.slabs.width) +
+           shared_size<float>(2 * extents.groups_of_slab());
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto values = block.template shared<Packet>(tile_size());
+    auto gradients = block.template shared<Packet>(tile_size());
+    auto partial = block.template shared<float>(threads * lanes<T>);
+    auto channel_sums = block.template shared<float>(2 * extents.slabs.width);
+    auto terms = block.template shared<float>(2 * extents.groups_of_slab());
+    const Slabs& slabs = extents.slabs;
+    const GridSize index = block.index();
+    const SlabWalk<T> walk(block.thread(), slabs.width);
+    const ChannelAffine<T> affine = Arguments::affine(index, walk);
+    Lanes<T> product{}, plain{};
+    const std::size_t begin = slabs.begin(index);
+    walk.for_each_packet(slabs.length(index.y), slabs.channels, Arguments::whole,
+                         [&](std::size_t at, unsigned i, auto extent) {
+                           const Packet value = load_packet(Arguments::x + begin + at, extent);
+                           const Packet gradient = load_packet(Arguments::dy + begin + at, extent);
+                           values[i] = value;
+                           gradients[i] = gradient;
+                           const Lanes<T> centred = unpack<T>(value) - affine.mean;
+                           const Lanes<T> dz =
+                               Arguments::inner_gradient(affine, centred, unpack<T>(gradient));
+                           add(product, dz * centred);
+                           add(plain, dz);
+                         });
+    sum_strips(block, walk, product, partial, 1, slabs.width, 1.0f, channel_sums);
+    sum_strips(block, walk, plain, partial, 1, slabs.width, 1.0f, channel_sums + slabs.width);
+    leave_sums(block, channel_sums);
+    if (Arguments::dx.data == nullptr || slabs.chunks() > 1) return;
+    Arguments::find_terms(block, channel_sums, terms);
+    Arguments::spread(index, walk, affine, terms, [&](std::size_t, unsigned i, auto) {
+      return PacketPair{values[i], gradients[i]};
+    });
+  }
+
+ private:
+  SCORESDE_HOST_DEVICE unsigned tile_size() const {
+    return extents.slabs.chunk * packets<T>(extents.slabs.width);
+  }
+  /// Makes Σ dz x̂ of Σ dz (x − μ), and writes both sums of every channel.
+  template <class Block>
+  SCORESDE_DEVICE void leave_sums(Block& block,
+                                  typename Block::template Shared<float> channel_sums) const {
+    const std::uint32_t width = extents.slabs.width;
+    float* const to = Arguments::sums_of(block.index(), block.index().y);
+    for (unsigned c = block.thread(); c < width; c += threads) {
+      const float r = Arguments::reciprocal(block.index(), c / extents.group);
+      const float product = r * channel_sums[c];
+      channel_sums[c] = product;
+      to[c] = product;
+      to[Arguments::to_plain_sums() + c] = channel_sums[width + c];
+    }
+    block.sync();
+  }
+};
+
+/// dx of an image of several chunks, once their sums are there.
+template <class T>
+struct GroupNormBackwardApply : GroupNormGradient<T> {
+  using Arguments = GroupNormGradient<T>;
+  using Arguments::extents;
+  using Arguments::threads;
+
+  [[nodiscard]] unsigned shared_bytes() const {
+    return shared_size<float>(2 * extents.slabs.width) +
+           shared_size<float>(2 * extents.groups_of_slab());
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto channel_sums = block.template shared<float>(2 * extents.slabs.width);
+    auto terms = block.template shared<float>(2 * extents.groups_of_slab());
+    const Slabs& slabs = extents.slabs;
+    const GridSize index = block.index();
+    for (unsigned c = block.thread(); c < slabs.width; c += threads) {
+      float product = 0.0f, plain = 0.0f;
+      for (std::uint32_t k = 0; k < slabs.chunks(); ++k) {
+        const float* const from = Arguments::sums_of(index, k) + c;
+        product += from[0];
+        plain += from[Arguments::to_plain_sums()];
+      }
+      channel_sums[c] = product;
+      channel_sums[slabs.width + c] = plain;
+    }
+    block.sync();
+    Arguments::find_terms(block, channel_sums, terms);
+    const SlabWalk<T> walk(block.thread(), slabs.width);
+    const std::size_t begin = slabs.begin(index);
+    Arguments::spread(index, walk, Arguments::affine(index, walk), terms,
+                      [&](std::size_t at, unsigned, auto extent) {
+                        return PacketPair{load_packet(Arguments::x + begin + at, extent),
+                                          load_packet(Arguments::dy + begin + at, extent)};
+                      });
+  }
+};
+
+}  // namespace scoresde::cuda

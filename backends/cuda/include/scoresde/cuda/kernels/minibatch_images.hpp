@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/// A minibatch of a data set that lies in device memory, flipped and dequantised there.
+///
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///
+/// Place p of the endless stream is picture order(p mod N) of epoch ⌊p/N⌋, and its draws are named
+/// by epoch and place, so x has the bits of io::ImageStream. The orders of two epochs lie in device
+/// memory, even and odd, because a batch may reach into the next one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::cuda {
+
+/// A data set, the order of its pictures, and what is drawn for them.
+struct DeviceImages {
+  const std::uint8_t* pixels;     ///< (count, channels, height, width)
+  const std::uint8_t* labels;     ///< one for each picture; may be null
+  const std::uint32_t* order[2];  ///< of the present epochs of even and odd number
+  std::uint32_t count;            ///< N
+  std::uint32_t rows, width;      ///< rows: channels·height
+  bool centered, random_flip, uniform_dequantization;
+  NoiseDraw flip, dequantization;  ///< of epoch 0; an epoch later the index is 4 more
+};
+
+struct MinibatchImages {
+  static constexpr unsigned threads = 256;
+
+  DeviceImages images;
+  std::uint64_t first;        ///< place of sample 0 of step 0
+  std::uint64_t stride;       ///< places that a step takes
+  const std::uint64_t* step;  ///< device memory; null: 0
+  std::uint32_t samples;
+  float* x;
+  std::uint32_t* classes;  ///< labels of the samples; may be null
+
+  [[nodiscard]] GridSize grid() const { return {(quads() + threads - 1) / threads, samples}; }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const std::uint32_t n = block.index().y;
+    const std::uint32_t quad = block.index().x * threads + block.thread();
+    const std::uint64_t at = first + (step == nullptr ? 0 : stride * *step) + n;
+    const std::uint64_t epoch = at / images.count;
+    const auto place = static_cast<std::uint32_t>(at % images.count);
+    const std::uint32_t picture = images.order[epoch % 2][place];
+    if (quad == 0 && classes != nullptr) classes[n] = images.labels[picture];
+    if (quad >= quads()) return;
+    const bool flipped = images.random_flip &&
+                         noise_words(of_epoch(images.flip, epoch), place, 0).word[0] >> 31 != 0;
+    PhiloxBlock words{};
+    if (images.uniform_dequantization)
+      words = noise_words(of_epoch(images.dequantization, epoch), place, quad);
+    const std::uint8_t* const from = images.pixels + std::size_t{picture} * dim();
+    for (unsigned i = 0; i < 4; ++i)
+      if (4 * quad + i < dim()) {
+        const std::uint32_t e = 4 * quad + i, column = e % images.width;
+        const std::uint32_t source = flipped ? e + images.width - 1 - 2 * column : e;
+        x[std::size_t{n} * dim() + e] = value(from[source], words.word[i]);
+      }
+  }
+
+ private:
+  SCORESDE_HOST_DEVICE std::uint32_t dim() const { return images.rows * images.width; }
+  SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (dim() + 3) / 4; }
+  SCORESDE_HOST_DEVICE static NoiseDraw of_epoch(NoiseDraw draw, std::uint64_t epoch) {
+    draw.index += 4 * epoch;
+    return draw;
+  }
+  SCORESDE_HOST_DEVICE float value(std::uint8_t pixel, std::uint32_t word) const {
+    const double uniform = (static_cast<double>(word) + 0.5) * 0x1p-32;
+    const double u = pixel, unit = images.uniform_dequantization ? (u + uniform) / 256 : u / 255;
+    // 2·unit is exact, so contraction into an fma changes no bit.
+    return static_cast<float>(images.centered ? 2 * unit - 1 : unit);
+  }
+};
+
+}  // namespace scoresde::cuda

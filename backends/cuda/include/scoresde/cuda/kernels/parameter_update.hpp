@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/// The end of a training step: the gradient's norm, and Adam, EMA and the cast for the network in
+/// one pass over flat buffers.
+///
+///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as train/adam.hpp says;
+///   average ← average + (1 − d)(θ − average);  network weights ← bfloat16(θ)
+///
+/// Kingma and Ba 2015, arXiv:1412.6980. Nothing waits for the host: the clipping factor is computed
+/// on the device, and a step whose loss or gradient is not finite leaves all state as it was and
+/// says so in its outcome.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block_sum.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/train/adam.hpp>
+#include <scoresde/train/ema.hpp>
+
+namespace scoresde::cuda {
+
+/// Partial sums of squares of a flat buffer.
+struct SumOfSquares {
+  static constexpr unsigned threads = 256;
+  static constexpr std::uint32_t span = 16384;  ///< elements of a block
+
+  std::size_t count;
+  bool whole;
+  const float* values;
+  double* partial;  ///< parts(count) of them
+
+  [[nodiscard]] static std::uint32_t parts(std::size_t count) {
+    return static_cast<std::uint32_t>((count + span - 1) / span);
+  }
+  [[nodiscard]] GridSize grid() const { return {parts(count)}; }
+  [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto scratch = block.template shared<double>(threads / warp_size);
+    const std::size_t begin = std::size_t{block.index().x} * span;
+    const std::size_t end = begin + span < count ? begin + span : count;
+    double sum = 0;
+    SCORESDE_UNROLL(4)
+    for (std::size_t i = begin + block.thread() * lanes<float>; i < end;
+         i += threads * lanes<float>) {
+      const auto left = static_cast<unsigned>(end - i);
+      with_extent(whole && left >= lanes<float>, left, [&](auto extent) {
+        const Lanes<float> v = load(values + i, extent);
+        for (unsigned j = 0; j < lanes<float>; ++j)
+          sum += static_cast<double>(v[j]) * static_cast<double>(v[j]);
+      });
+    }
+    sum = block_sum(block, sum, scratch);
+    if (block.thread() == 0) partial[block.index().x] = sum;
+  }
+};
+
+/// What a step did, for the host to read when it likes.
+struct StepOutcome {
+  std::uint64_t updates = 0;  ///< done so far
+  double loss = 0;            ///< mean over the batch
+  double gradient_norm = 0;   ///< before clipping
+  double learning_rate = 0;   ///< of this step
+  std::uint32_t finite = 1;   ///< 0: loss or gradient is not, and nothing was updated
+};
+
+/// Joins the norm and the loss, and says what UpdateParameters does. After a step that is refused
+/// all are, with its outcome, until the host has read it and sets `finite` again: steps that were
+/// asked for meanwhile must not go on from the state before it.
+struct FinishStep {
+  static constexpr unsigned threads = 256;
+
+  Adam adam;
+  ExponentialMovingAverage ema;
+  std::uint32_t parts, samples;
+  const double* partial;  ///< of SumOfSquares
+  const double* losses;   ///< of each sample
+  std::uint64_t* step;    ///< updates done: counts up unless the step is refused
+  AdamCoefficients<float>* coefficients;
+  StepOutcome* outcome;
+
+  [[nodiscard]] GridSize grid() const { return {}; }
+  [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    auto scratch = block.template shared<double>(threads / warp_size);
+    double squares = 0, loss = 0;
+    for (std::uint32_t i = block.thread(); i < parts; i += threads) squares += partial[i];
+    for (std::uint32_t i = block.thread(); i < samples; i += threads) loss += losses[i];
+    squares = block_sum(block, squares, scratch);
+    loss = block_sum(block, loss, scratch) / samples;
+    if (block.thread() != 0 || outcome->finite == 0) return;
+    const std::uint64_t updates = *step;
+    const double norm = std::sqrt(squares);
+    const bool finite = std::isfinite(norm) && std::isfinite(loss);
+    *coefficients = adam.coefficients<float>(updates, norm, ema.decay_at(updates + 1));
+    *step = updates + (finite ? 1 : 0);
+    *outcome = {updates + (finite ? 1 : 0), loss, norm, adam.learning_rate_at(updates),
+                finite ? 1u : 0u};
+  }
+};
+
+/// The update itself. `average` and `cast` may be null.
+struct UpdateParameters {
+  static constexpr unsigned threads = 256;
+  static constexpr unsigned of_thread = lanes<Bfloat16>;  ///< elements: a packet of the cast
+
+  std::size_t count;
+  bool whole;           ///< all buffers begin at multiples of 16 bytes
+  bool clear_gradient;  ///< leave zeros for the next step to add to, also after a refused one
+  const AdamCoefficients<float>* coefficients;
+  const StepOutcome* outcome;
+  float *parameters, *first_moment, *second_moment, *average, *gradient;
+  Bfloat16* cast;
+
+  [[nodiscard]] GridSize grid() const {
+    constexpr std::size_t of_block = threads * of_thread;
+    return {static_cast<unsigned>((count + of_block - 1) / of_block)};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const bool accepted = outcome->finite != 0;
+    const AdamCoefficients<float> c = *coefficients;
+    const std::size_t begin = (std::size_t{block.index().x} * threads + block.thread()) * of_thread;
+    Lanes<Bfloat16> theta{};
+    for (unsigned half = 0; half < of_thread; half += lanes<float>) {
+      const std::size_t at = begin + half, left = at < count ? count - at : 0;
+      with_extent(whole && left >= lanes<float>, static_cast<unsigned>(left < 4 ? left : 4),
+                  [&](auto extent) {
+                    if (accepted) update(c, at, extent, theta.value + half);
+                    if (clear_gradient) store(gradient + at, Lanes<float>{}, extent);
+                  });
+    }
+    if (!accepted || cast == nullptr || begin >= count) return;
+    const std::size_t left = count - begin;
+    with_extent(whole && left >= of_thread,
+                static_cast<unsigned>(left < of_thread ? left : of_thread),
+                [&](auto extent) { store(cast + begin, theta, extent); });
+  }
+
+ private:
+  template <class Extent>
+  SCORESDE_DEVICE void update(const AdamCoefficients<float>& c, std::size_t at, Extent extent,
+                              float* updated) const {
+    const Lanes<float> g = load(gradient + at, extent);
+    Lanes<float> theta = load(parameters + at, extent), m = load(first_moment + at, extent),
+                 v = load(second_moment + at, extent);
+    for (unsigned i = 0; i < lanes<float>; ++i) {
+      c.update(theta[i], m[i], v[i], g[i]);
+      updated[i] = theta[i];
+    }
+    store(parameters + at, theta, extent);
+    store(first_moment + at, m, extent);
+    store(second_moment + at, v, extent);
+    if (average == nullptr) return;
+    Lanes<float> a = load(average + at, extent);
+    for (unsigned i = 0; i < lanes<float>; ++i) c.move_average(a[i], theta[i]);
+    store(average + at, a, extent);
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// Quads: four consecutive elements of a sample, what one Philox counter gives noise to and what a
+/// thread works on at a time.
+///
+///   quad q of sample k: elements 4q … 4q + 3 at k·dim + 4q, fewer in the last where dim mod 4 ≠ 0
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/noise/noise.hpp>
+
+namespace scoresde::cuda {
+
+template <class T>
+struct alignas(16) Quad {
+  T value[4];
+};
+
+/// A batch seen as quads; total() must fit 32 bits.
+struct QuadShape {
+  unsigned samples = 0, dim = 0;
+
+  SCORESDE_HOST_DEVICE constexpr unsigned quads() const { return dim / 4 + (dim % 4 != 0); }
+  SCORESDE_HOST_DEVICE constexpr unsigned total() const { return samples * quads(); }
+  /// How many elements a quad has.
+  SCORESDE_HOST_DEVICE constexpr unsigned count(unsigned quad) const {
+    return dim - 4 * quad < 4 ? dim - 4 * quad : 4;
+  }
+  SCORESDE_HOST_DEVICE constexpr std::size_t first(unsigned sample, unsigned quad) const {
+    return std::size_t{sample} * dim + 4 * std::size_t{quad};
+  }
+};
+
+/// A quad of a state that begins at a multiple of 16 bytes; zeros past its end. Where dim is a
+/// multiple of 4 it moves 16 bytes at a time.
+template <class T>
+SCORESDE_DEVICE Quad<T> load_quad(const T* x, QuadShape shape, unsigned sample, unsigned quad) {
+  const T* const from = x + shape.first(sample, quad);
+#if defined(__CUDA_ARCH__)
+  if (shape.dim % 4 == 0) return *reinterpret_cast<const Quad<T>*>(from);
+#endif
+  Quad<T> result{};
+  const unsigned count = shape.count(quad);
+  for (unsigned i = 0; i < 4; ++i)
+    if (i < count) result.value[i] = from[i];
+  return result;
+}
+
+template <class T>
+SCORESDE_DEVICE void store_quad(T* x, QuadShape shape, unsigned sample, unsigned quad,
+                                const Quad<T>& value) {
+  T* const to = x + shape.first(sample, quad);
+#if defined(__CUDA_ARCH__)
+  if (shape.dim % 4 == 0) {
+    *reinterpret_cast<Quad<T>*>(to) = value;
+    return;
+  }
+#endif
+  const unsigned count = shape.count(quad);
+  for (unsigned i = 0; i < 4; ++i)
+    if (i < count) to[i] = value.value[i];
+}
+
+/// The normals that a draw gives a quad, bit for bit those of fill_normal.
+SCORESDE_DEVICE inline Quad<float> normal_quad(NoiseDraw draw, unsigned sample, unsigned quad) {
+  const PhiloxBlock words = noise_words(draw, sample, quad);
+  Quad<float> z;
+  detail::box_muller(words.word[0], words.word[1], z.value[0], z.value[1]);
+  detail::box_muller(words.word[2], words.word[3], z.value[2], z.value[3]);
+  return z;
+}
+
+}  // namespace scoresde::cuda

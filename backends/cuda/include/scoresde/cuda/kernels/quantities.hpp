@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/// What SumKernel sums: squares of linear forms and of draws, products, scaled errors, and the two
+/// norms of a Langevin step.
+#pragma once
+
+#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/step_row.hpp>
+
+namespace scoresde::cuda {
+
+/// (Σⱼ cⱼxⱼ)²; terms whose coefficient is 0 are left out by the launcher.
+template <class T>
+struct FormSquare {
+  static constexpr unsigned sums = 1, max_terms = 8;
+  unsigned count;
+  const T* state[max_terms];
+  double coefficient[max_terms];
+
+  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+                                  double* sum) const {
+    double value[4] = {};
+    for (unsigned j = 0; j < max_terms; ++j) {
+      if (j >= count) break;
+      const Quad<T> x = load_quad(state[j], shape, sample, quad);
+      for (unsigned e = 0; e < 4; ++e) value[e] += coefficient[j] * static_cast<double>(x.value[e]);
+    }
+    for (unsigned e = 0; e < 4; ++e) sum[0] += value[e] * value[e];
+  }
+};
+
+/// z² of a draw, which is stored nowhere.
+struct DrawSquare {
+  static constexpr unsigned sums = 1;
+  NoiseDraw draw;
+
+  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+                                  double* sum) const {
+    const Quad<float> z = normal_quad(draw, sample, quad);
+    for (unsigned e = 0; e < shape.count(quad); ++e) {
+      const auto value = static_cast<double>(z.value[e]);
+      sum[0] += value * value;
+    }
+  }
+};
+
+/// x·y.
+template <class T>
+struct Product {
+  static constexpr unsigned sums = 1;
+  const T* x;
+  const T* y;
+
+  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+                                  double* sum) const {
+    const Quad<T> a = load_quad(x, shape, sample, quad), b = load_quad(y, shape, sample, quad);
+    for (unsigned e = 0; e < 4; ++e)
+      sum[0] += static_cast<double>(a.value[e]) * static_cast<double>(b.value[e]);
+  }
+};
+
+/// (error/(atol + rtol·max(|x|, |y|)))².
+template <class T>
+struct ScaledSquare {
+  static constexpr unsigned sums = 1;
+  const T* error;
+  const T* x;
+  const T* y;
+  double atol, rtol;
+
+  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+                                  double* sum) const {
+    const Quad<T> d = load_quad(error, shape, sample, quad), a = load_quad(x, shape, sample, quad),
+                  b = load_quad(y, shape, sample, quad);
+    for (unsigned e = 0; e < shape.count(quad); ++e) {
+      const double size = larger(magnitude(a.value[e]), magnitude(b.value[e]));
+      const double ratio = static_cast<double>(d.value[e]) / (atol + rtol * size);
+      sum[0] += ratio * ratio;
+    }
+  }
+
+ private:
+  static SCORESDE_DEVICE double magnitude(T value) {
+    return static_cast<double>(value < 0 ? -value : value);
+  }
+  static SCORESDE_DEVICE double larger(double a, double b) { return a < b ? b : a; }
+};
+
+/// ‖p·x + q·F‖² and ‖z‖² in one pass: what a Langevin step needs. p and q are arguments or numbers
+/// 0 and 1 of the draw's row; z is a state, or the draw where that is null.
+template <class T>
+struct LangevinSquares {
+  static constexpr unsigned sums = 2;
+  const T* x;
+  const T* output;
+  const T* z;
+  double p, q;
+  DrawSource draw;
+
+  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+                                  double* sum) const {
+    const double a = draw.row.given() ? draw.row[0] : p, b = draw.row.given() ? draw.row[1] : q;
+    double score[4] = {};
+    add(score, a, x, shape, sample, quad);
+    add(score, b, output, shape, sample, quad);
+    double noise[4] = {};
+    if (z != nullptr) {
+      add(noise, 1, z, shape, sample, quad);
+    } else {
+      const Quad<float> drawn = normal_quad(draw.get(), sample, quad);
+      for (unsigned e = 0; e < shape.count(quad); ++e)
+        noise[e] = static_cast<double>(drawn.value[e]);
+    }
+    for (unsigned e = 0; e < 4; ++e) {
+      sum[0] += score[e] * score[e];
+      sum[1] += noise[e] * noise[e];
+    }
+  }
+
+ private:
+  static SCORESDE_DEVICE void add(double* value, double c, const T* state, QuadShape shape,
+                                  unsigned sample, unsigned quad) {
+    if (c == 0) return;
+    const Quad<T> read = load_quad(state, shape, sample, quad);
+    for (unsigned e = 0; e < 4; ++e) value[e] += c * static_cast<double>(read.value[e]);
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/// Changes of resolution by two over channels-last memory.
+///
+///   Spread: large[2i + a, 2j + b] ← or += scale·small[i, j]          a, b ∈ {0, 1}
+///   Gather: small[i, j] ← or += scale·Σ_{a,b} large[2i + a, 2j + b]
+///
+/// Nearest neighbours up are Spread with scale 1 and Gather as gradient; means of 2×2 are Gather
+/// with scale ¼ and Spread as gradient. A thread takes one packet of channels of a small pixel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// Extents of the small image, and which packet of it a thread has.
+struct SmallImage {
+  std::uint32_t samples, height, width, channels;
+
+  template <class T>
+  [[nodiscard]] GridSize grid(unsigned threads) const {
+    return {(height * width * packets<T>(channels) + threads - 1) / threads, samples};
+  }
+  /// Calls body(row of all samples, column, first channel, extent) unless there is no such packet.
+  template <class T, class Body>
+  SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
+                                        bool whole, const Body& body) const {
+    const std::uint32_t i = block.x * threads + thread, across = packets<T>(channels);
+    const std::uint32_t pixel = i / across, channel = i % across * lanes<T>;
+    if (pixel >= height * width) return;
+    const std::uint32_t left = channels - channel;
+    with_extent(whole, left < lanes<T> ? left : lanes<T>, [&](auto extent) {
+      body(std::size_t{block.y} * height + pixel / width, pixel % width, channel, extent);
+    });
+  }
+};
+
+template <class T>
+struct Spread {
+  static constexpr unsigned threads = 256;
+
+  SmallImage image;
+  bool whole;
+  float scale;
+  const T* small;
+  nn::Gradient<T> large;
+
+  [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    image.with_packet<T>(
+        block.index(), block.thread(), threads, whole,
+        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
+          const std::size_t pixel = row * image.width + column;
+          Lanes<T> value = load(small + pixel * image.channels + channel, extent);
+          for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= scale;
+          for (unsigned a = 0; a < 2; ++a)
+            for (unsigned b = 0; b < 2; ++b) {
+              const std::size_t at = (2 * row + a) * 2 * image.width + 2 * column + b;
+              store(large.data + at * image.channels + channel, value, extent, large.accumulate);
+            }
+        });
+  }
+};
+
+template <class T>
+struct Gather {
+  static constexpr unsigned threads = 256;
+
+  SmallImage image;
+  bool whole;
+  float scale;
+  const T* large;
+  nn::Gradient<T> small;
+
+  [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    image.with_packet<T>(
+        block.index(), block.thread(), threads, whole,
+        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
+          Lanes<T> sum{};
+          for (unsigned a = 0; a < 2; ++a)
+            for (unsigned b = 0; b < 2; ++b) {
+              const std::size_t at = (2 * row + a) * 2 * image.width + 2 * column + b;
+              add(sum, load(large + at * image.channels + channel, extent));
+            }
+          for (unsigned i = 0; i < lanes<T>; ++i) sum[i] *= scale;
+          const std::size_t pixel = row * image.width + column;
+          store(small.data + pixel * image.channels + channel, sum, extent, small.accumulate);
+        });
+  }
+};
+
+}  // namespace scoresde::cuda

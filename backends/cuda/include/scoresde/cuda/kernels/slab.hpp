@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/// Slabs: neighbouring channels of neighbouring pixels of a sample, what one block works on when
+/// it sums over pixels.
+///
+///   block (s, k, n): channels s·width …, pixels k·chunk … of sample n
+///   thread t: the packet of channels in column t mod columns, of pixels ⌊t/columns⌋ + i·rows
+///
+/// A thread keeps to its channels, so it sums over pixels in registers; then threads meet in
+/// shared memory. Width and chunk depend on channels and pixels alone, hence so does the order of
+/// every sum: a sample's bits are the same in any batch.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+
+#include <scoresde/cuda/kernels/block_sum.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/error.hpp>
+
+namespace scoresde::cuda {
+
+inline constexpr unsigned slab_threads = 256;
+
+/// How activations (n, pixels, channels), channels innermost, are cut into slabs.
+struct Slabs {
+  std::uint32_t samples, pixels, channels;
+  std::uint32_t width;  ///< channels of a slab; divides `channels`
+  std::uint32_t chunk;  ///< pixels of a slab, but for the last
+
+  SCORESDE_HOST_DEVICE std::uint32_t across() const { return channels / width; }
+  SCORESDE_HOST_DEVICE std::uint32_t chunks() const { return (pixels + chunk - 1) / chunk; }
+  [[nodiscard]] GridSize grid() const { return {across(), chunks(), samples}; }
+
+  /// Pixels of chunk k.
+  SCORESDE_HOST_DEVICE std::uint32_t length(std::uint32_t k) const {
+    return k * chunk + chunk < pixels ? chunk : pixels - k * chunk;
+  }
+  /// Where the slab of a block begins.
+  SCORESDE_HOST_DEVICE std::size_t begin(GridSize block) const {
+    return (std::size_t{block.z} * pixels + block.y * chunk) * channels + block.x * width;
+  }
+};
+
+/// Cuts so that `unit` neighbouring channels stay together and a tile of `bytes` for each element
+/// of a slab fits into `budget`: all pixels of a sample where that is possible. Rows of a slab are
+/// at least 64 bytes where the channels allow it, and small images are given more channels, so that
+/// a block has something to do. Throws Error when a unit has more channels than a block can take.
+template <class T>
+[[nodiscard]] Slabs cut_into_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
+                                   std::size_t unit, std::size_t bytes, std::size_t budget) {
+  if (channels % lanes<T> == 0) unit = std::lcm(unit, std::size_t{lanes<T>});
+  const std::size_t most = std::size_t{slab_threads} * lanes<T>;
+  detail::require(unit <= most, "cuda: ", unit, " channels are normalised together; ", "at most ",
+                  most, " can be");
+  const auto fits = [&](std::size_t width) { return pixels * width * bytes <= budget; };
+  std::size_t width = unit;
+  for (std::size_t wider = 2 * unit; wider <= std::min(channels, most); wider += unit) {
+    if (channels % wider != 0) continue;
+    const bool wide = width * sizeof(T) >= 64;
+    const bool enough = width * pixels >= std::size_t{2} * slab_threads * lanes<T>;
+    if ((wide && enough) || (!fits(wider) && (wide || fits(width)))) break;
+    width = wider;
+  }
+  const std::size_t chunk = std::min(pixels, std::max<std::size_t>(1, budget / (width * bytes)));
+  const auto narrowed = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
+  return {narrowed(samples), narrowed(pixels), narrowed(channels), narrowed(width),
+          narrowed(chunk)};
+}
+
+/// A thread's place in a slab.
+template <class T>
+class SlabWalk {
+ public:
+  SCORESDE_HOST_DEVICE SlabWalk(unsigned thread, std::uint32_t width)
+      : columns_(packets<T>(width)),
+        rows_(slab_threads / columns_),
+        column_(thread % columns_),
+        row_(thread / columns_),
+        width_(width) {}
+
+  SCORESDE_HOST_DEVICE unsigned columns() const { return columns_; }
+  SCORESDE_HOST_DEVICE unsigned rows() const { return rows_; }
+  /// Its first pixel; none where this is not below rows().
+  SCORESDE_HOST_DEVICE unsigned row() const { return row_; }
+  SCORESDE_HOST_DEVICE unsigned column() const { return column_; }
+  /// Its first channel within the slab, and how many there are of its packet.
+  SCORESDE_HOST_DEVICE unsigned channel() const { return column_ * lanes<T>; }
+  SCORESDE_HOST_DEVICE unsigned count() const {
+    const unsigned left = width_ - channel();
+    return left < lanes<T> ? left : lanes<T>;
+  }
+
+  /// Calls visit(offset from the slab's begin, index of the packet within it, its extent) for each
+  /// of the thread's packets of the first `pixels` pixels.
+  template <class Visit>
+  SCORESDE_HOST_DEVICE void for_each_packet(std::uint32_t pixels, std::uint32_t channels,
+                                            bool whole, const Visit& visit) const {
+    if (row_ >= rows_) return;
+    with_extent(whole, count(), [&](auto extent) {
+      SCORESDE_UNROLL(4)
+      for (unsigned p = row_; p < pixels; p += rows_)
+        visit(std::size_t{p} * channels + channel(), p * columns_ + column_, extent);
+    });
+  }
+
+ private:
+  unsigned columns_, rows_, column_, row_, width_;
+};
+
+/// Sums over the pixels of a block and over strips of `strip` neighbouring channels.
+///
+///   out[i] ← factor·Σ values of channels i·strip …, i < strips
+///
+/// A strip is added by as many lanes of a warp as it has numbers for, in a fixed order. `partial`
+/// holds slab_threads·lanes<T> floats. Ends in a barrier.
+template <class T, class Block>
+SCORESDE_DEVICE void sum_strips(Block& block, const SlabWalk<T>& walk, const Lanes<T>& values,
+                                typename Block::template Shared<float> partial, unsigned strip,
+                                unsigned strips, float factor,
+                                typename Block::template Shared<float> out) {
+  for (unsigned i = 0; i < lanes<T>; ++i) partial[i * slab_threads + block.thread()] = values[i];
+  block.sync();
+  const unsigned count = walk.rows() * strip;
+  unsigned width = warp_size;
+  while (width > count) width /= 2;
+  const unsigned first = block.warp() * (warp_size / width), lane = block.lane() % width;
+  for (unsigned begin = first; begin < strips; begin += slab_threads / width) {
+    const unsigned s = begin + block.lane() / width;
+    float sum = 0.0f;
+    for (unsigned i = lane; s < strips && i < count; i += width) {
+      const unsigned channel = s * strip + i % strip, row = i / strip;
+      sum += partial[channel % lanes<T> * slab_threads + row * walk.columns() + channel / lanes<T>];
+    }
+    for (unsigned mask = width / 2; mask > 0; mask /= 2) sum += block.shuffle_xor(sum, mask);
+    if (lane == 0 && s < strips) out[s] = factor * sum;
+  }
+  block.sync();
+}
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/// Sums over the elements of each sample, in double.
+///
+///   out[s, k] ← finish(Σ_q quantity_s(k, q))      q: the quads of sample k
+///
+/// A block sums 2048 quads of one sample; where a sample has more, a second kernel adds its chunks
+/// in their order. Samples of up to 128 quads get a warp each. Which numbers meet in which order
+/// depends on dim alone: the bits are the same in any batch, at any place and in every run.
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/cuda/kernels/block_sum.hpp>
+#include <scoresde/cuda/kernels/quad.hpp>
+
+namespace scoresde::cuda {
+
+/// What becomes of a sum S: S, √S, √(S/dim).
+enum class SumFinish : unsigned { sum, root, root_mean };
+
+SCORESDE_DEVICE inline double finished(double sum, unsigned dim, SumFinish finish) {
+  if (finish == SumFinish::sum) return sum;
+  return sqrt(finish == SumFinish::root ? sum : sum / static_cast<double>(dim));
+}
+
+inline constexpr unsigned chunk_quads = 2048, warp_quads = 128;
+
+/// Chunks of a sample, one at least.
+constexpr unsigned sum_chunks(QuadShape shape) {
+  return shape.quads() <= chunk_quads ? 1 : (shape.quads() - 1) / chunk_quads + 1;
+}
+
+/// Quantity::sums numbers per sample: quantity(shape, sample, quad, sum) adds a quad's part to
+/// each. Chunk c of sum s of sample k goes to out[(s·samples + k)·chunks + c], finished if it is
+/// the only one.
+template <class Quantity>
+struct SumKernel {
+  static constexpr unsigned threads = 256;
+
+  QuadShape shape;
+  unsigned chunks;
+  Quantity quantity;
+  SumFinish finish;
+  double* out;
+
+  [[nodiscard]] GridSize grid() const {
+    constexpr unsigned warps = threads / warp_size;
+    return {.x = by_warps() ? (shape.samples + warps - 1) / warps : shape.samples * chunks};
+  }
+  [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    if (by_warps())
+      sum_by_warp(block);
+    else
+      sum_by_block(block);
+  }
+
+ private:
+  [[nodiscard]] SCORESDE_HOST_DEVICE bool by_warps() const { return shape.quads() <= warp_quads; }
+
+  template <class Block>
+  SCORESDE_DEVICE void sum_by_warp(Block& block) const {
+    const unsigned sample = block.index().x * (threads / warp_size) + block.warp();
+    if (sample >= shape.samples) return;
+    double sum[Quantity::sums] = {};
+    for (unsigned quad = block.lane(); quad < shape.quads(); quad += warp_size)
+      quantity(shape, sample, quad, sum);
+    for (unsigned s = 0; s < Quantity::sums; ++s) {
+      const double total = warp_sum(block, sum[s]);
+      if (block.lane() == 0)
+        out[std::size_t{s} * shape.samples + sample] = finished(total, shape.dim, finish);
+    }
+  }
+
+  template <class Block>
+  SCORESDE_DEVICE void sum_by_block(Block& block) const {
+    auto scratch = block.template shared<double>(threads / warp_size);
+    const unsigned sample = block.index().x / chunks, chunk = block.index().x % chunks;
+    const unsigned begin = chunk * chunk_quads, left = shape.quads() - begin;
+    const unsigned end = begin + (left < chunk_quads ? left : chunk_quads);
+    double sum[Quantity::sums] = {};
+    for (unsigned quad = begin + block.thread(); quad < end; quad += threads)
+      quantity(shape, sample, quad, sum);
+    for (unsigned s = 0; s < Quantity::sums; ++s) {
+      const double total = block_sum(block, sum[s], scratch);
+      if (block.thread() == 0)
+        out[(std::size_t{s} * shape.samples + sample) * chunks + chunk] =
+            chunks == 1 ? finished(total, shape.dim, finish) : total;
+    }
+  }
+};
+
+/// out[i] ← finish(Σ_c partial[i·chunks + c]) for i < count.
+struct ChunkSumKernel {
+  static constexpr unsigned threads = 128;
+
+  const double* partial;
+  double* out;
+  unsigned count, chunks, dim;
+  SumFinish finish;
+
+  [[nodiscard]] GridSize grid() const { return {.x = (count + threads - 1) / threads}; }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const unsigned i = block.index().x * threads + block.thread();
+    if (i >= count) return;
+    double sum = 0;
+    for (unsigned c = 0; c < chunks; ++c) sum += partial[std::size_t{i} * chunks + c];
+    out[i] = finished(sum, dim, finish);
+  }
+};
+
+}  // namespace scoresde::cuda

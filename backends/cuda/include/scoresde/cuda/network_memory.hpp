@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/// Device memory that a network on the GPU asks its operations for.
+///
+/// A plain C++ header: what is done with the memory is compiled in the library.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// Floats of device memory, zero when made.
+class FloatBuffer {
+ public:
+  /// Throws Error as Context::allocate does.
+  FloatBuffer(const Context& context, std::size_t count) : memory_(context, count * sizeof(float)) {
+    context.clear(memory_.data(), memory_.bytes());
+  }
+  [[nodiscard]] const Context& context() const { return memory_.context(); }
+  [[nodiscard]] std::size_t size() const { return memory_.bytes() / sizeof(float); }
+  /// A device address: no host code may follow it.
+  [[nodiscard]] float* data() { return memory_.data<float>(); }
+  [[nodiscard]] const float* data() const { return memory_.data<float>(); }
+  /// For signatures that take spans; the elements are the device's.
+  [[nodiscard]] std::span<float> span() { return {data(), size()}; }
+  [[nodiscard]] std::span<const float> span() const { return {data(), size()}; }
+
+ private:
+  DeviceMemory memory_;
+};
+
+/// Room on the device for what a network is told of up to `samples` samples.
+class ToldMemory {
+ public:
+  /// Throws Error as Context::allocate does.
+  ToldMemory(const Context& context, std::size_t samples)
+      : samples_(samples),
+        numbers_(context, 2 * samples * sizeof(double)),
+        classes_(context, samples * sizeof(std::uint32_t)) {}
+
+  /// Copies what the host has. Throws Error while work is being captured.
+  nn::Told place(const nn::Told& told) {
+    double* const numbers = numbers_.data<double>();
+    std::uint32_t* const classes = classes_.data<std::uint32_t>();
+    return {copied(told.labels, numbers), copied(told.factors, numbers + samples_),
+            copied(told.classes, classes)};
+  }
+
+ private:
+  template <class T>
+  std::span<const T> copied(std::span<const T> from, T* to) const {
+    numbers_.context().copy_to_device(to, from.data(), from.size_bytes());
+    return {to, from.size()};
+  }
+
+  std::size_t samples_;
+  DeviceMemory numbers_, classes_;
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+/// Ops: the network operations on the GPU, forward and backward.
+///
+/// Feature maps are channels-last in Bfloat16 or float; parameters, their gradients, statistics and
+/// images at the doors are float. Convolutions are cuDNN's, dense layers and the products of
+/// attention cuBLASLt's, the rest is handwritten (network_kernels.hpp). Work is asked for in the
+/// context's stream and nothing waits for it, so a network's passes can be captured in a CUDA
+/// graph. Every operation is deterministic.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/cublaslt_product.hpp>
+#include <scoresde/cuda/cudnn_convolution.hpp>
+#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/op_scratch.hpp>
+#include <scoresde/cuda/precision.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+/// A model of nn::NetworkOps (see there for what each operation computes). A is Bfloat16 or float.
+/// Copies share plans; they are for one thread at a time.
+template <class A>
+class Ops {
+  static_assert(std::is_same_v<A, Bfloat16> || std::is_same_v<A, float>);
+  using In = nn::View<const A>;
+  using Out = nn::View<A>;
+  using Gradient = nn::Gradient<A>;
+  using Layer = nn::LayerParameters<float>;
+  using Scratch = std::span<float>;
+
+ public:
+  using Scalar = float;
+  using Activation = A;
+  using Buffer = FloatBuffer;
+  using ToldMemory = cuda::ToldMemory;
+  static constexpr bool doors_in_place = false;
+
+  /// With float activations, products are computed in tf32 or fp32. Throws Error when cuDNN or
+  /// cuBLASLt is missing, or the cache's folder cannot be written.
+  explicit Ops(const Context& context, PlanOptions options = {},
+               Precision precision = std::is_same_v<A, float> ? Precision::tf32 : Precision::bf16)
+      : context_(context),
+        plans_(std::make_shared<Plans>(
+            ConvolutionPlans(PlanDevice(context), checked(precision), std::move(options)),
+            MatrixProducts(context, precision))) {}
+
+  [[nodiscard]] const Context& context() const { return context_; }
+  /// What was chosen for the convolutions planned so far.
+  [[nodiscard]] std::vector<PlanReport> plan_reports() const {
+    return plans_->convolutions.reports();
+  }
+
+  /// Dropout adds the number in this device memory to the indices of its draws, from now on: a
+  /// captured training step then draws other masks in every replay. Null: it adds nothing.
+  void count_steps(const std::uint64_t* step) { plans_->step = step; }
+
+  [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(context_, count); }
+  [[nodiscard]] ToldMemory make_told(std::size_t samples) const {
+    return ToldMemory(context_, samples);
+  }
+  [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) {
+    return floats_of(shape.size() * sizeof(A));
+  }
+  void enter(const float* x, Out to) const {
+    enter_door<A>(context_, {x, to.shape}, to.shape.c, nullptr, to.data);
+  }
+  void leave(In y, float* to) const {
+    leave_door<A>(context_, y.data, y.shape, y.shape.c, nullptr, {to, false});
+  }
+
+  /// Weights in cuDNN's order, then the bias, both in A.
+  [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op, nn::Mode) const {
+    return PreparedLayer<A>::size(op.weight_size(), op.out_channels);
+  }
+  void prepare_convolution(const nn::Convolution& op, const Layer& layer, float* prepared) const {
+    const PreparedLayer<A> to(prepared, op.weight_size());
+    arrange_weights<A>(context_, op, 1, layer.weights, to.weights);
+    round(layer.bias, op.out_channels, to.bias);
+  }
+  /// The same for dense layers; float ones are read where the parameters have them.
+  [[nodiscard]] std::size_t dense_prepared_size(const nn::Shape& x, const nn::Shape& y,
+                                                nn::Mode) const {
+    return rounds ? PreparedLayer<A>::size(x.c * y.c, y.c) : 0;
+  }
+  void prepare_dense(const nn::Shape& x, const nn::Shape& y, const Layer& layer,
+                     float* prepared) const {
+    const PreparedLayer<A> to(prepared, x.c * y.c);
+    round(layer.weights, x.c * y.c, to.weights);
+    round(layer.bias, y.c, to.bias);
+  }
+
+  [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op, const nn::Shape& x,
+                                                nn::Mode mode) const {
+    return ConvolutionScratch<A>(op, x, mode, plans_->convolutions).size();
+  }
+  void convolution(const nn::Convolution& op, In x, const Layer& layer,
+                   const nn::ConvolutionTerms<A>& add, Out y, Scratch scratch) const {
+    const PreparedLayer<const A> weights(layer.prepared, op.weight_size());
+    plans_->convolutions.forward(op, x.shape,
+                                 {.x = x.data,
+                                  .weights = weights.weights,
+                                  .residual = add.residual,
+                                  .bias = layer.bias != nullptr ? weights.bias : nullptr,
+                                  .channel_bias = add.channel_bias,
+                                  .scale = static_cast<float>(op.scale),
+                                  .y = y.data},
+                                 std::as_writable_bytes(scratch));
+  }
+  void convolution_backward(const nn::Convolution& op, In x, const Layer& layer, In dy,
+                            const nn::ConvolutionGradients<float, A>& to, Scratch scratch) const {
+    const PreparedLayer<const A> weights(layer.prepared, op.weight_size());
+    const ConvolutionScratch<A> parts(op, x.shape, nn::Mode::training, plans_->convolutions);
+    const In scaled = scale_gradient(op, dy, to.residual, parts.scaled(scratch));
+    bias_gradient<A>(context_, scaled, to.bias, to.channel_bias, parts.sums(scratch));
+    if (to.weights != nullptr) weight_gradient(op, x, scaled, to.weights, parts, scratch);
+    plans_->convolutions.backward_data(op, x.shape, weights.weights, scaled.data,
+                                       {to.x.data, to.x.accumulate}, parts.workspace(scratch));
+  }
+
+  [[nodiscard]] std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y) const {
+    MatrixProducts& products = plans_->products;
+    const std::size_t most = std::max({products.plan(dense_product(x.n, x.c, y.c, true)),
+                                       products.plan(dense_data_product(x.n, x.c, y.c)),
+                                       products.plan(dense_weight_product(x.n, x.c, y.c))});
+    return floats_of(most) + aligned_floats(bias_gradient_scratch<A>(y));
+  }
+  void dense(In x, const Layer& layer, Out y, Scratch scratch) const {
+    const auto [weights, bias] = dense_parameters(layer, x.shape.c * y.shape.c);
+    plans_->products.run(dense_product(x.shape.n, x.shape.c, y.shape.c, bias != nullptr),
+                         {.a = x.data, .b = weights, .bias = bias, .c = y.data},
+                         std::as_writable_bytes(scratch));
+  }
+  void dense_backward(In x, const Layer& layer, In dy, Gradient dx, float* dweights, float* dbias,
+                      Scratch scratch) const {
+    const std::size_t n = x.shape.n, in = x.shape.c, out = dy.shape.c;
+    bias_gradient<A>(context_, dy, dbias, {}, scratch.data());
+    const auto workspace =
+        std::as_writable_bytes(scratch.subspan(aligned_floats(bias_gradient_scratch<A>(dy.shape))));
+    if (dx.data != nullptr)
+      plans_->products.run(dense_data_product(n, in, out),
+                           {.a = dy.data,
+                            .b = dense_parameters(layer, in * out).first,
+                            .c = dx.data,
+                            .beta = dx.accumulate ? 1.0f : 0.0f},
+                           workspace);
+    if (dweights != nullptr)
+      plans_->products.run(dense_weight_product(n, in, out),
+                           {.a = dy.data, .b = x.data, .c = dweights, .beta = 1}, workspace);
+  }
+
+  [[nodiscard]] std::size_t group_norm_scratch(const nn::GroupNorm& norm,
+                                               const nn::Shape& x) const {
+    return cuda::group_norm_scratch<A>(norm, x);
+  }
+  void group_norm(const nn::GroupNorm& norm, In x, const float* gamma, const float* beta, Out y,
+                  float* statistics, Scratch scratch) const {
+    cuda::group_norm<A>(context_, norm, x, gamma, beta, y.data, statistics, scratch.data());
+  }
+  void group_norm_backward(const nn::GroupNorm& norm, In x, const float* gamma, const float* beta,
+                           const float* statistics, In dy, Gradient dx, float* dgamma, float* dbeta,
+                           Scratch scratch) const {
+    cuda::group_norm_backward<A>(context_, norm, x, gamma, beta, statistics, dy.data, dx, dgamma,
+                                 dbeta, scratch.data());
+  }
+
+  [[nodiscard]] std::size_t attention_scratch(const nn::Shape& q) const {
+    return AttentionScratch<A>(q, plans_->products).size();
+  }
+  void attention(In q, In k, In v, Out y, A* probabilities, Scratch scratch) const {
+    const auto [n, c, p] = extents_of(q.shape);
+    const AttentionScratch<A> parts(q.shape, plans_->products);
+    float* const scores = parts.scores(scratch);
+    plans_->products.run(parts.scores_product(), {.a = q.data, .b = k.data, .c = scores},
+                         parts.workspace(scratch));
+    softmax<A, float>(context_, n * p, p, 1 / std::sqrt(double(c)), scores, probabilities);
+    plans_->products.run(attention_values(n, p, c), {.a = probabilities, .b = v.data, .c = y.data},
+                         parts.workspace(scratch));
+  }
+  void attention_backward(In q, In k, In v, const A* probabilities, In dy, Gradient dq, Gradient dk,
+                          Gradient dv, Scratch scratch) const {
+    const auto [n, c, p] = extents_of(q.shape);
+    const AttentionScratch<A> parts(q.shape, plans_->products);
+    const auto product = [&](const MatrixProduct& kind, const A* a, const A* b, Gradient to) {
+      if (to.data == nullptr) return;
+      plans_->products.run(kind,
+                           {.a = a, .b = b, .c = to.data, .beta = to.accumulate ? 1.0f : 0.0f},
+                           parts.workspace(scratch));
+    };
+    product(attention_transposed(n, p, c), probabilities, dy.data, dv);
+    if (dq.data == nullptr && dk.data == nullptr) return;
+    float* const dp = parts.scores(scratch);
+    A* const ds = parts.score_gradient(scratch);
+    plans_->products.run(parts.scores_product(), {.a = dy.data, .b = v.data, .c = dp},
+                         parts.workspace(scratch));
+    softmax_backward<A, float>(context_, n * p, p, 1 / std::sqrt(double(c)), probabilities, dp, ds);
+    product(attention_values(n, p, c), ds, k.data, dq);
+    product(attention_transposed(n, p, c), ds, q.data, dk);
+  }
+
+  void activation(nn::Activation function, In x, Out y) const {
+    cuda::activation<A>(context_, function, x, y.data);
+  }
+  void activation_backward(nn::Activation function, In x, In dy, Gradient dx) const {
+    cuda::activation_backward<A>(context_, function, x, dy.data, dx);
+  }
+
+  [[nodiscard]] std::size_t fir_scratch(const nn::Fir&, const nn::Shape&, const nn::Shape&) const {
+    return 0;
+  }
+  void fir(const nn::Fir& op, In x, Out y, Scratch) const {
+    cuda::fir<A>(context_, op, x, y.shape, {y.data, false});
+  }
+  void fir_backward(const nn::Fir& op, In dy, const nn::Shape& x, Gradient dx, Scratch) const {
+    if (dx.data != nullptr) cuda::fir<A>(context_, op.adjoint(), dy, x, dx);
+  }
+  void upsample_nearest(In x, Out y) const { cuda::upsample_nearest<A>(context_, x, y.data); }
+  void upsample_nearest_backward(In dy, Gradient dx) const {
+    cuda::upsample_nearest_backward<A>(context_, dy, dx);
+  }
+  void downsample_mean(In x, Out y) const { cuda::downsample_mean<A>(context_, x, y.data); }
+  void downsample_mean_backward(In dy, Gradient dx) const {
+    cuda::downsample_mean_backward<A>(context_, dy, dx);
+  }
+
+  void concatenate(In a, In b, Out y) const { cuda::concatenate<A>(context_, a, b, y.data); }
+  void concatenate_backward(In dy, std::size_t first, Gradient da, Gradient db) const {
+    cuda::concatenate_backward<A>(context_, dy, first, da, db);
+  }
+  void sum_scaled(In a, In b, double scale, Out y) const {
+    cuda::sum_scaled<A>(context_, a, b.data, scale, y.data);
+  }
+  void sum_scaled_backward(In dy, double scale, Gradient da, Gradient db) const {
+    cuda::sum_scaled_backward<A>(context_, dy, scale, da, db);
+  }
+  void affine(In x, double scale, double shift, Out y) const {
+    cuda::affine<A>(context_, x, scale, shift, {y.data, false});
+  }
+  void affine_backward(In dy, double scale, Gradient dx) const {
+    cuda::affine<A>(context_, dy, scale, 0, dx);
+  }
+  void scale_samples(In x, std::span<const double> factors, Out y) const {
+    cuda::scale_samples<A>(context_, x, factors.data(), {y.data, false});
+  }
+  void scale_samples_backward(In dy, std::span<const double> factors, Gradient dx) const {
+    cuda::scale_samples<A>(context_, dy, factors.data(), dx);
+  }
+
+  void positional_embedding(std::span<const double> labels, Out y) const {
+    cuda::positional_embedding<A>(context_, labels.size(), y.shape.c, labels.data(), y.data);
+  }
+  void fourier_embedding(std::span<const double> labels, const float* frequencies, Out y) const {
+    cuda::fourier_embedding<A>(context_, labels.size(), y.shape.c, labels.data(), frequencies,
+                               y.data);
+  }
+  void class_embedding(std::span<const std::uint32_t> classes, const float* table, Out y) const {
+    cuda::class_embedding<A>(context_, classes.size(), y.shape.c, classes.data(), table, y.data);
+  }
+  void class_embedding_backward(std::span<const std::uint32_t> classes, In dy,
+                                float* dtable) const {
+    cuda::class_embedding_backward<A>(context_, classes.size(), dy.shape.c, classes.data(), dy.data,
+                                      dtable);
+  }
+
+  void dropout(In x, double rate, NoiseDraw draw, Out y) const {
+    cuda::dropout<A>(context_, x, rate, {draw, plans_->step}, {y.data, false});
+  }
+  void dropout_backward(In dy, double rate, NoiseDraw draw, Gradient dx) const {
+    if (dx.data != nullptr) cuda::dropout<A>(context_, dy, rate, {draw, plans_->step}, dx);
+  }
+
+ private:
+  static constexpr bool rounds = !std::is_same_v<A, float>;
+
+  struct Plans {
+    Plans(ConvolutionPlans c, MatrixProducts p)
+        : convolutions(std::move(c)), products(std::move(p)) {}
+    ConvolutionPlans convolutions;
+    MatrixProducts products;
+    const std::uint64_t* step = nullptr;
+  };
+
+  static Precision checked(Precision precision) {
+    scoresde::detail::require(rounds == (precision == Precision::bf16),
+                              "CUDA network: the precision is ", name_of(precision),
+                              "; activations in ",
+                              rounds ? "Bfloat16 go with bf16" : "float go with tf32 or fp32");
+    return precision;
+  }
+  static const char* name_of(Precision precision) {
+    return precision == Precision::bf16 ? "bf16" : precision == Precision::tf32 ? "tf32" : "fp32";
+  }
+
+  struct AttentionExtents {
+    std::size_t samples, channels, pixels;
+  };
+  static AttentionExtents extents_of(const nn::Shape& q) { return {q.n, q.c, q.pixels()}; }
+
+  /// to ← from in A; nothing for null.
+  void round(const float* from, std::size_t count, A* to) const {
+    const nn::Convolution column{.in_channels = 1, .out_channels = count, .kernel = 1};
+    if (from != nullptr) arrange_weights<A>(context_, column, 1, from, to);
+  }
+
+  std::pair<const void*, const void*> dense_parameters(const Layer& layer,
+                                                       std::size_t weights) const {
+    if constexpr (!rounds) return {layer.weights, layer.bias};
+    const PreparedLayer<const A> prepared(layer.prepared, weights);
+    return {prepared.weights, layer.bias != nullptr ? prepared.bias : nullptr};
+  }
+
+  /// scale·dy, which is also what the residual gets: in its gradient, in `room`, or dy itself.
+  In scale_gradient(const nn::Convolution& op, In dy, Gradient residual, A* room) const {
+    cuda::affine<A>(context_, dy, op.scale, 0, residual);
+    if (op.scale == 1) return dy;
+    if (residual.data != nullptr && !residual.accumulate) return {residual.data, dy.shape};
+    cuda::affine<A>(context_, dy, op.scale, 0, {room, false});
+    return {room, dy.shape};
+  }
+
+  void weight_gradient(const nn::Convolution& op, In x, In dy, float* dweights,
+                       const ConvolutionScratch<A>& parts, Scratch scratch) const {
+    const bool same_order = op.kernel == 1 && !op.input_major;
+    float* const arranged = same_order ? dweights : parts.arranged(scratch);
+    if (!same_order) context_.clear(arranged, op.weight_size() * sizeof(float));
+    plans_->convolutions.backward_filter(op, x.shape, x.data, dy.data, arranged,
+                                         parts.workspace(scratch));
+    if (!same_order) add_weight_gradient(context_, op, 1, arranged, dweights);
+  }
+
+  Context context_;
+  std::shared_ptr<Plans> plans_;
+};
+
+static_assert(nn::NetworkOps<Ops<Bfloat16>>);
+static_assert(nn::NetworkOps<Ops<float>>);
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/// Trainer: fits a score network on the GPU by denoising score matching, a step as one CUDA graph.
+///
+///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. It draws what the CPU's Trainer
+/// draws (times, noise, masks, dropped labels) and keeps the same state, so a run may go on where
+/// the other stopped. Its own runs resume bit for bit.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/image_stream.hpp>
+#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/ops.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/cuda/training_memory.hpp>
+#include <scoresde/cuda/training_plan.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/training_draws.hpp>
+#include <scoresde/loss/training_loss.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/training_rules.hpp>
+#include <scoresde/train/training_state.hpp>
+
+namespace scoresde::cuda {
+
+/// A step is asked for and not waited for; report() and state() wait. The first step of each kind
+/// (from the data set, or from given images of that number) runs operation by operation, so that
+/// its memory and plans are made; the following ones replay its graph. For one thread at a time.
+template <class A, Sde S, class Loss = DenoisingScoreMatching,
+          class Convention = typename Loss::template Convention<S>>
+class Trainer {
+  static_assert(
+      scoresde::detail::trains_convention<Loss, Convention>,
+      "Trainer: a loss on discrete levels trains a network that is told levels, a loss in "
+      "continuous time one that is told times; NoisePredictionAtLevel and ScoreAtLevel go "
+      "with DiscreteScoreMatching, the other conventions with the other losses");
+  static_assert(WeightedResidualLoss<Loss, S>,
+                "cuda::Trainer: the loss does not say its weight; it needs "
+                "weighted_marginal(sde, t, dim) returning WeightedMarginal");
+
+ public:
+  /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
+  /// differentiated at a time. Throws Error on a bad configuration, on label dropout for a network
+  /// that is told no classes, and where the device has not the memory.
+  Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
+          std::size_t network_batch, Ops<A> ops)
+      : Trainer(graph, std::move(sde), configuration,
+                scoresde::detail::convention_for<Convention>(configuration.loss), network_batch,
+                std::move(ops)) {}
+
+  /// The same with a convention that has settings of its own. Throws Error also when its σ_d is not
+  /// the loss's, and for settings that it refuses itself.
+  Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
+          Convention convention, std::size_t network_batch, Ops<A> ops)
+      : configuration_(configuration),
+        sde_(std::move(sde)),
+        convention_(std::move(convention)),
+        ops_(ops),
+        network_(graph, network_batch, nn::Mode::training, std::move(ops)),
+        memory_(context(), network_.parameters().size()) {
+    scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
+    if constexpr (requires { convention_.validate(); }) convention_.validate();
+    restore(TrainingState<float>::start(
+        scoresde::detail::initial_parameters<float>(network_.parameters(), configuration_.seed)));
+  }
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  [[nodiscard]] const TrainingConfigurationWith<Loss>& configuration() const {
+    return configuration_;
+  }
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
+  [[nodiscard]] const nn::Network<Ops<A>>& network() const { return network_; }
+  [[nodiscard]] const Context& context() const { return ops_.context(); }
+  /// Elements of one image.
+  [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
+  /// Updates asked for.
+  [[nodiscard]] std::uint64_t step_count() const { return asked_; }
+  /// The parameters and their average where they lie, for a ScoreNetwork of this context.
+  [[nodiscard]] std::span<const float> device_parameters() const { return memory_.parameters(); }
+  [[nodiscard]] std::span<const float> device_average() const { return memory_.average(); }
+
+  /// Whether steps are captured and replayed, as they are unless this says no; the bits are the
+  /// same.
+  void set_captures(bool captures) { captures_ = captures; }
+
+  /// Brings a data set to the device. Step n then trains on pictures n·batch, n·batch + 1, … of its
+  /// stream under `seed`, those of io::ImageStream. Throws Error for pictures of another shape than
+  /// the network's, labels that it has no class for, and a batch that is larger than the set or
+  /// that the network's does not divide.
+  void train_on(const io::ImageSet& images, io::ImageTransform transform, std::uint64_t seed,
+                std::size_t batch) {
+    check_images(images, batch);
+    from_stream_.reset();
+    stream_.emplace(context(), images, transform, seed);
+    from_stream_.emplace(context(), batch, network_.batch(), dim(), rows_ahead);
+  }
+
+  /// Asks for one update from the data set. Throws Error where there is none, and as CUDA does.
+  void step() {
+    scoresde::detail::require(from_stream_.has_value(),
+                              "training: there is no data set to take a step from; call train_on "
+                              "first, or give the step its images");
+    TrainingPlan& plan = *from_stream_;
+    stream_->bring_orders(asked_ * plan.samples(), plan.samples());
+    if (!plan.holds(asked_))
+      fill(plan, [&](std::uint64_t step) {
+        labels_.resize(network_.classes() > 0 ? plan.samples() : 0);
+        stream_->fill_labels(step * plan.samples(), labels_);
+        return std::span<const std::uint32_t>(labels_);
+      });
+    run(plan, [&] {
+      stream_->minibatch(0, plan.samples(), memory_.step(), plan.samples(), plan.images(0));
+    });
+  }
+
+  /// Asks for one update from a batch of images (n, C, H, W) and, for a network that is told
+  /// classes, the class of each or nn::no_class. A batch beyond the network's is accumulated in
+  /// parts. Copying the images waits for the step before. Throws Error when n is neither at most
+  /// the network's batch nor a multiple of it, and for classes that are not the network's.
+  void step(std::span<const float> images, std::span<const std::uint32_t> classes = {}) {
+    const std::size_t samples =
+        scoresde::detail::checked_samples(images.size(), dim(), network_.batch());
+    if (!from_images_ || from_images_->samples() != samples)
+      from_images_.emplace(context(), samples, network_.batch(), dim(), 1);
+    TrainingPlan& plan = *from_images_;
+    fill(plan, [&](std::uint64_t) { return classes; });
+    context().copy_to_device(plan.images(0), images.data(), images.size_bytes());
+    run(plan, [] {});
+  }
+
+  /// Waits for the steps asked for and says what the last one did. Throws Error when none was asked
+  /// for, and when the loss or gradient of one was not finite: the state is then as before that
+  /// step, and the steps after it were not done.
+  StepReport report() {
+    scoresde::detail::require(any_, "training: there is no step to report");
+    const StepOutcome outcome = settle();
+    return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
+  }
+
+  /// The state after the steps asked for. Waits for them; throws Error as report does.
+  [[nodiscard]] TrainingState<float> state() {
+    settle();
+    return memory_.read(asked_);
+  }
+
+  /// Continues from another state. Throws Error when its size is not the network's.
+  void restore(const TrainingState<float>& state) {
+    state.check(parameters().size());
+    memory_.write(state);
+    begin_at(state.step);
+  }
+
+ private:
+  /// Steps of a data set whose numbers are brought to the device in one copy.
+  static constexpr std::size_t rows_ahead = 64;
+  static constexpr bool scales_input = requires(const Convention& convention, const S& sde) {
+    convention.input_scale(sde, 0.0);
+  };
+
+  void check_images(const io::ImageSet& images, std::size_t batch) const {
+    using scoresde::detail::require;
+    const nn::Shape shape = network_.input_shape();
+    require(images.channels == shape.c && images.height == shape.h && images.width == shape.w,
+            "training: the pictures have ", images.channels, " channels of ", images.height, " by ",
+            images.width, " pixels; the network takes ", shape.c, " of ", shape.h, " by ", shape.w);
+    scoresde::detail::require_samples(batch, network_.batch());
+    require(batch <= images.size(), "training: the batch has ", batch, " images, the data set ",
+            images.size(), "; it must have as many at least");
+    if (network_.classes() == 0) return;
+    for (const std::uint8_t label : images.labels)
+      require(label < network_.classes(), "training: a picture has label ", +label,
+              "; the network is told ", network_.classes(), " classes, from 0");
+  }
+
+  [[nodiscard]] double input_scale([[maybe_unused]] double t) const {
+    if constexpr (scales_input)
+      return convention_.input_scale(sde_, t);
+    else
+      return 1;
+  }
+
+  void begin_at(std::uint64_t step) {
+    asked_ = step;
+    any_ = false;
+    memory_.begin_at(step);
+    for (auto* plan : {&from_stream_, &from_images_})
+      if (*plan) (*plan)->forget_rows();
+  }
+
+  StepOutcome settle() {
+    const StepOutcome outcome = memory_.outcome();
+    if (outcome.finite == 0) {
+      begin_at(outcome.updates);
+      scoresde::detail::require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm);
+    }
+    return outcome;
+  }
+
+  /// Writes the numbers of the steps to come; classes_of(step) returns the classes of one.
+  template <class ClassesOf>
+  void fill(TrainingPlan& plan, const ClassesOf& classes_of) {
+    times_.resize(plan.samples());
+    told_.resize(plan.samples());
+    plan.fill_rows(
+        asked_,
+        [&](std::uint64_t step) {
+          const TrainingDraws draws{configuration_.seed, step};
+          configuration_.loss.draw_times(sde_, draws.time(), times_);
+          scoresde::detail::tell_classes(classes_of(step), network_.classes(),
+                                         configuration_.label_dropout, draws, told_);
+          return std::span<const std::uint32_t>(told_);
+        },
+        [&](std::uint64_t, std::size_t k) { return numbers_at(times_[k]); });
+  }
+  [[nodiscard]] SampleNumbers numbers_at(double t) const {
+    const double label = convention_.label(sde_, t);
+    const auto c = scoresde::detail::denoising_coefficients(
+        configuration_.loss.weighted_marginal(sde_, t, dim()), convention_.score_form(sde_, t));
+    return {c.mean,        c.std, c.state, c.output, c.weight, label, network_.output_factor(label),
+            input_scale(t)};
+  }
+
+  /// One step; `images` brings the pictures to plan.images().
+  template <class Images>
+  void run(TrainingPlan& plan, const Images& images) {
+    plan.run(
+        [&] {
+          ops_.count_steps(memory_.step());
+          plan.take_row(memory_.step());
+          images();
+          network_.freeze(memory_.parameters());
+          for (std::size_t first = 0; first < plan.samples(); first += plan.part())
+            accumulate(plan, first);
+          network_.thaw();
+          ops_.count_steps(nullptr);  // others may share the operations
+          update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
+                            configuration_.ema, plan.losses(0), plan.samples(), true);
+        },
+        captures_);
+    ++asked_;
+    any_ = true;
+  }
+
+  /// Adds the gradient of a part of the batch.
+  void accumulate(TrainingPlan& plan, std::size_t first) {
+    const TrainingDraws draws{configuration_.seed, 0, static_cast<std::uint32_t>(first)};
+    const DeviceDraw z{draws.noise(), memory_.step()};
+    const Extents shape = plan.part_extents();
+    using Field = SampleField;
+    const auto at = [&](Field field) { return plan.numbers(field, first); };
+    perturb(context(), shape, at(Field::mean), at(Field::std), z, plan.images(first),
+            plan.perturbed());
+    const float* in = plan.perturbed();
+    if constexpr (scales_input) {
+      scale_samples<float>(context(), {in, {shape.samples, shape.dim, 1, 1}},
+                           at(Field::input_scale), {plan.scaled()});
+      in = plan.scaled();
+    }
+    const nn::Told told{{at(Field::label), shape.samples},
+                        {at(Field::factor), shape.samples},
+                        {plan.classes(first), shape.samples}};
+    const std::span<float> f = plan.output();
+    network_.forward_told(memory_.parameters(), in, told, f.data(), draws.dropout());
+    denoising_residual(context(), shape, {at(Field::state), at(Field::output), at(Field::weight)},
+                       1.0 / static_cast<double>(plan.samples()), z, plan.perturbed(), f.data(),
+                       f.data(), plan.losses(first));
+    network_.backward(memory_.parameters(), f, memory_.gradient());
+  }
+
+  TrainingConfigurationWith<Loss> configuration_;
+  S sde_;
+  Convention convention_;
+  Ops<A> ops_;  // shares the step that dropout counts by with the network's
+  nn::Network<Ops<A>> network_;
+  TrainingMemory memory_;
+  std::optional<ImageStream> stream_;
+  std::optional<TrainingPlan> from_stream_, from_images_;
+  std::vector<double> times_;
+  std::vector<std::uint32_t> told_, labels_;
+  std::uint64_t asked_ = 0;
+  bool any_ = false, captures_ = true;
+};
+
+}  // namespace scoresde::cuda

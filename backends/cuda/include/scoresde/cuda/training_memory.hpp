@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/// TrainingMemory: the state of a training run on the device, and what its steps say of themselves.
+///
+///   flat float buffers of one layout: parameters, average, first and second moment, gradient
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/train/training_state.hpp>
+
+namespace scoresde::cuda {
+
+class TrainingMemory {
+ public:
+  /// For `count` parameters. Throws Error as Context::allocate does.
+  TrainingMemory(const Context& context, std::size_t count)
+      : parameters_(context, count),
+        average_(context, count),
+        first_moment_(context, count),
+        second_moment_(context, count),
+        gradient_(context, count),
+        partial_(context, SumOfSquares::parts(count) * sizeof(double)),
+        step_(context, sizeof(std::uint64_t)),
+        coefficients_(context, sizeof(AdamCoefficients<float>)),
+        outcome_(context, sizeof(StepOutcome)) {}
+
+  [[nodiscard]] const Context& context() const { return parameters_.context(); }
+  [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
+  [[nodiscard]] std::span<const float> average() const { return average_.span(); }
+  /// Zero where no step has begun.
+  [[nodiscard]] std::span<float> gradient() { return gradient_.span(); }
+  /// Updates done, in device memory.
+  [[nodiscard]] const std::uint64_t* step() const { return step_.data<std::uint64_t>(); }
+  [[nodiscard]] DeviceParameters update_arguments() {
+    return {.count = gradient_.size(),
+            .parameters = parameters_.data(),
+            .first_moment = first_moment_.data(),
+            .second_moment = second_moment_.data(),
+            .average = average_.data(),
+            .gradient = gradient_.data(),
+            .cast = nullptr,
+            .partial = partial_.data<double>(),
+            .step = step_.data<std::uint64_t>(),
+            .coefficients = coefficients_.data<AdamCoefficients<float>>(),
+            .outcome = outcome_.data<StepOutcome>()};
+  }
+
+  /// Of the last step, or of the first that was refused. Waits for the steps asked for.
+  [[nodiscard]] StepOutcome outcome() const {
+    StepOutcome outcome;
+    context().copy_to_host(&outcome, outcome_.data(), sizeof(outcome));
+    return outcome;
+  }
+
+  /// The next step is number `step`, and none was refused.
+  void begin_at(std::uint64_t step) {
+    const StepOutcome start{.updates = step};
+    context().copy_to_device(step_.data(), &step, sizeof(step));
+    context().copy_to_device(outcome_.data(), &start, sizeof(start));
+  }
+
+  /// The buffers of a state of as many parameters.
+  void write(const TrainingState<float>& state) {
+    write(parameters_, state.parameters);
+    write(average_, state.average);
+    write(first_moment_, state.first_moment);
+    write(second_moment_, state.second_moment);
+  }
+  /// Waits for the steps asked for, of which `step` were done.
+  [[nodiscard]] TrainingState<float> read(std::uint64_t step) const {
+    return {.parameters = read(parameters_),
+            .average = read(average_),
+            .first_moment = read(first_moment_),
+            .second_moment = read(second_moment_),
+            .step = step};
+  }
+
+ private:
+  static void write(FloatBuffer& to, const std::vector<float>& from) {
+    to.context().copy_to_device(to.data(), from.data(), from.size() * sizeof(float));
+  }
+  static std::vector<float> read(const FloatBuffer& from) {
+    std::vector<float> to(from.size());
+    from.context().copy_to_host(to.data(), from.data(), to.size() * sizeof(float));
+    return to;
+  }
+
+  FloatBuffer parameters_, average_, first_moment_, second_moment_, gradient_;
+  DeviceMemory partial_, step_, coefficients_, outcome_;
+};
+
+}  // namespace scoresde::cuda

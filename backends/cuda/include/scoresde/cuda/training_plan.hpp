@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/// TrainingPlan: what the training steps of one size of batch work on, and the graph that they are.
+///
+/// Times are drawn and all that SDE, loss and label convention say of them is computed on the host,
+/// for some steps ahead, and brought to the device as a table: row n holds the numbers of every
+/// sample of a step, and its class (kernels/training_row.hpp).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/graph.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/state/backend.hpp>
+
+namespace scoresde::cuda {
+
+/// What a sample of a step is told, in the order of a row: the numbers of the residual, what the
+/// network is told and 1/σ where it divides by it, the factor of x on its way into the network.
+enum class SampleField : std::size_t {
+  mean,
+  std,
+  state,
+  output,
+  weight,
+  label,
+  factor,
+  input_scale,
+  count
+};
+using SampleNumbers = std::array<double, static_cast<std::size_t>(SampleField::count)>;
+
+class TrainingPlan {
+  static constexpr std::size_t fields = std::tuple_size_v<SampleNumbers>;
+
+ public:
+  /// For batches of `samples`, of which the network takes `part` at a time, and tables of `rows`
+  /// steps. Throws Error as Context::allocate does.
+  TrainingPlan(const Context& context, std::size_t samples, std::size_t part, std::size_t dim,
+               std::size_t rows)
+      : samples_(samples),
+        part_(std::min(samples, part)),
+        dim_(dim),
+        rows_(rows),
+        host_table_(rows * row_length()),
+        table_(context, host_table_.size() * sizeof(double)),
+        numbers_(context, fields * samples * sizeof(double)),
+        classes_(context, samples * sizeof(std::uint32_t)),
+        losses_(context, samples * sizeof(double)),
+        images_(context, samples * dim),
+        perturbed_(context, part_ * dim),
+        scaled_(context, part_ * dim),
+        output_(context, part_ * dim) {}
+
+  [[nodiscard]] std::size_t samples() const { return samples_; }
+  [[nodiscard]] std::size_t part() const { return part_; }
+  [[nodiscard]] Extents part_extents() const { return {part_, dim_}; }
+
+  /// Whether the table has the row of a step.
+  [[nodiscard]] bool holds(std::uint64_t step) const {
+    return filled_ && step >= first_ && step - first_ < rows_;
+  }
+  void forget_rows() { filled_ = false; }
+
+  /// Rows for `first` and the steps after it: numbers_of(step, k) of sample k, after
+  /// classes_of(step), which returns the class of each.
+  template <class ClassesOf, class NumbersOf>
+  void fill_rows(std::uint64_t first, const ClassesOf& classes_of, const NumbersOf& numbers_of) {
+    forget_rows();
+    for (std::uint64_t step = first; step < first + rows_; ++step) {
+      double* const row =
+          host_table_.data() + static_cast<std::size_t>(step % rows_) * row_length();
+      const std::span<const std::uint32_t> classes = classes_of(step);
+      for (std::size_t k = 0; k < samples_; ++k) {
+        const SampleNumbers numbers = numbers_of(step, k);
+        for (std::size_t f = 0; f < fields; ++f) row[f * samples_ + k] = numbers[f];
+      }
+      std::copy(classes.begin(), classes.end(), row + fields * samples_);
+    }
+    table_.context().copy_to_device(table_.data(), host_table_.data(), table_.bytes());
+    first_ = first;
+    filled_ = true;
+  }
+
+  /// The first kernel of a step: its row to where the others read it.
+  void take_row(const std::uint64_t* step) {
+    training_row(table_.context(), {.table = table_.data<double>(),
+                                    .step = step,
+                                    .rows = static_cast<std::uint32_t>(rows_),
+                                    .fields = static_cast<std::uint32_t>(fields),
+                                    .samples = static_cast<std::uint32_t>(samples_),
+                                    .numbers = numbers_.data<double>(),
+                                    .classes = classes_.data<std::uint32_t>()});
+  }
+  /// A field of the samples from `first` on, in device memory as all below.
+  [[nodiscard]] const double* numbers(SampleField field, std::size_t first) const {
+    return numbers_.data<double>() + static_cast<std::size_t>(field) * samples_ + first;
+  }
+  [[nodiscard]] const std::uint32_t* classes(std::size_t first) const {
+    return classes_.data<std::uint32_t>() + first;
+  }
+  [[nodiscard]] double* losses(std::size_t first) const { return losses_.data<double>() + first; }
+  [[nodiscard]] float* images(std::size_t first) { return images_.data() + first * dim_; }
+  [[nodiscard]] float* perturbed() { return perturbed_.data(); }
+  [[nodiscard]] float* scaled() { return scaled_.data(); }
+  /// F of a part, then the gradient of the loss with respect to it.
+  [[nodiscard]] std::span<float> output() { return output_.span(); }
+
+  /// Does `work` the first time, so that memory and plans are made; then replays it as a graph,
+  /// unless captures are not wanted.
+  template <class Work>
+  void run(const Work& work, bool captures) {
+    if (!captures || !warm_) {
+      work();
+      warm_ = true;
+      return;
+    }
+    if (!graph_) graph_.emplace(table_.context(), work);
+    graph_->launch();
+  }
+
+ private:
+  [[nodiscard]] std::size_t row_length() const { return (fields + 1) * samples_; }
+
+  std::size_t samples_, part_, dim_, rows_;
+  std::vector<double> host_table_;
+  DeviceMemory table_, numbers_, classes_, losses_;
+  FloatBuffer images_, perturbed_, scaled_, output_;
+  std::optional<Graph> graph_;
+  std::uint64_t first_ = 0;
+  bool filled_ = false, warm_ = false;
+};
+
+}  // namespace scoresde::cuda

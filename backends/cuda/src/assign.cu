@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/// DeviceBackend::assign and draw_sum: the launchers of the step update.
+#include <algorithm>
+
+#include <scoresde/cuda/kernels/draw_sum_kernel.hpp>
+
+#include "assign_call.cuh"
+#include "operands.hpp"
+
+namespace scoresde::cuda {
+
+template <class T>
+void DeviceBackend<T>::assign(State& out, std::span<const Term<State>> terms,
+                              NoiseTerm noise) const {
+  require_alike("assign", out, terms);
+  const DeviceTerms<T> active(terms);
+  submit(out.context(), AssignCall<T>{quads_of(out.extents()), out.device_data(), active.count,
+                                      active.state, active.coefficient, noise});
+}
+
+template <class T>
+void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> terms,
+                              SampleNoise noise) const {
+  const char* const verb = "assign with coefficients per sample";
+  require_alike(verb, out, terms);
+  require_answers(verb, out.context());
+  const std::size_t samples = out.extents().samples;
+  const Context& context = out.context();
+  AssignCall<T> call{quads_of(out.extents()), out.device_data()};
+  double* const rows = context.host_scratch((terms.size() + 1) * samples);
+  double* end = rows;
+  for (const auto& [c, x] : terms) {
+    detail::require_row("assign", c.size(), samples);
+    call.state[call.count++] = x->device_data();
+    end = std::copy(c.begin(), c.end(), end);
+  }
+  if (!noise.coefficients.empty()) {
+    detail::require_row("assign", noise.coefficients.size(), samples);
+    end = std::copy(noise.coefficients.begin(), noise.coefficients.end(), end);
+    call.noise = {1, noise.draw};
+  }
+  const auto bytes = static_cast<std::size_t>(end - rows) * sizeof(double);
+  auto* const device_rows = static_cast<double*>(context.scratch(bytes));
+  context.copy_to_device(device_rows, rows, bytes);
+  call.enqueue_by(context, {noise.draw, {}, 0}, {device_rows});
+}
+
+template <class T>
+void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
+                              DeviceNumbers told) const {
+  const char* const verb = "assign with coefficients on the device";
+  detail::require(states.size() <= max_terms, verb, ": ", states.size(), " terms given; at most ",
+                  max_terms, " are allowed");
+  detail::require(out.context().recording() == nullptr, verb,
+                  ": it is for models; a sampler that is captured gives its coefficients by value");
+  AssignCall<T> call{quads_of(out.extents()), out.device_data()};
+  for (const State* x : states) {
+    require_alike(verb, out, *x);
+    call.state[call.count++] = x->device_data();
+  }
+  call.enqueue_by(out.context(), {{}, {told.data, nullptr, 0, 0}, 0}, {});
+}
+
+template <class T>
+void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) const {
+  using Kernel = DrawSumKernel<T>;
+  detail::require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(),
+                  " draws given; at most ", Kernel::max_draws, " are allowed");
+  detail::require(out.context().recording() == nullptr,
+                  "draw_sum: the increments of a Brownian path differ from step to step, so a run "
+                  "along one cannot be captured in a CUDA graph; take Noise");
+  Kernel kernel{};
+  kernel.shape = quads_of(out.extents());
+  kernel.out = out.device_data();
+  kernel.count = static_cast<unsigned>(draws.size());
+  for (std::size_t i = 0; i < draws.size(); ++i) {
+    kernel.coefficient[i] = draws[i].coefficient;
+    kernel.draw[i] = draws[i].draw;
+  }
+  enqueue(out.context(), kernel, "a sum of draws");
+}
+
+template class DeviceBackend<float>;
+template class DeviceBackend<double>;
+
+}  // namespace scoresde::cuda

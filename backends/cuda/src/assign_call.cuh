@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/// One linear form as work for the device: which of the kernels, and how it is written down.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include <scoresde/cuda/kernels/assign_kernel.hpp>
+#include <scoresde/state/backend.hpp>
+
+#include "enqueue.cuh"
+#include "recording.hpp"
+
+namespace scoresde::cuda {
+
+/// out ← Σ coefficient[j]·state[j] + noise; none of the coefficients is 0. In a row of a table the
+/// coefficients come first, then the noise's and the index of its draw.
+template <class T>
+struct AssignCall {
+  QuadShape shape;
+  T* out = nullptr;
+  unsigned count = 0;
+  std::array<const T*, max_terms> state{};
+  std::array<double, max_terms> coefficient{};
+  NoiseTerm noise{};
+
+  [[nodiscard]] bool noisy() const { return noise.coefficient != 0; }
+
+  [[nodiscard]] std::vector<std::uint64_t> structure() const {
+    std::vector<std::uint64_t> words{'a', sizeof(T), shape.samples, shape.dim, word(out), noisy()};
+    for (unsigned j = 0; j < count; ++j) words.push_back(word(state[j]));
+    return words;
+  }
+  [[nodiscard]] std::vector<double> numbers() const {
+    std::vector<double> list(coefficient.begin(), coefficient.begin() + count);
+    if (noisy()) {
+      list.push_back(noise.coefficient);
+      list.push_back(std::bit_cast<double>(noise.draw.index));
+    }
+    return list;
+  }
+  [[nodiscard]] std::size_t scratch_bytes() const { return 0; }
+  void play(const Context& context, const Playing& playing) const {
+    enqueue_by(context, {noise.draw, playing.row, count + 1}, {});
+  }
+
+  /// The same with coefficients per sample, in device memory; `draw` names the noise.
+  void enqueue_by(const Context& context, const DrawSource& draw, SampleRows rows) const {
+    // Few terms are the common case, and leave registers for more threads.
+    constexpr unsigned few = 3;
+    if (count <= few)
+      noisy() ? enqueue_as<few, true>(context, draw, rows)
+              : enqueue_as<few, false>(context, draw, rows);
+    else
+      noisy() ? enqueue_as<max_terms, true>(context, draw, rows)
+              : enqueue_as<max_terms, false>(context, draw, rows);
+  }
+
+ private:
+  template <unsigned MaxTerms, bool Noisy>
+  void enqueue_as(const Context& context, const DrawSource& draw, SampleRows rows) const {
+    AssignKernel<T, MaxTerms, Noisy> kernel{};
+    kernel.shape = shape;
+    kernel.out = out;
+    kernel.count = count;
+    for (unsigned j = 0; j < count; ++j) {
+      kernel.state[j] = state[j];
+      kernel.coefficient[j] = static_cast<T>(coefficient[j]);
+    }
+    kernel.noise = static_cast<T>(noise.coefficient);
+    kernel.draw = draw;
+    kernel.rows = rows;
+    enqueue(context, kernel, "a step update");
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/// Context: device, stream and memory pool.
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+
+#include "check.hpp"
+
+namespace scoresde::cuda {
+namespace {
+
+std::string version_text(int version) {
+  return detail::text(version / 1000, ".", version % 1000 / 10);
+}
+
+/// The same for every way to have none: no driver, an old one, no device.
+std::string reason(cudaError_t error) {
+  if (error != cudaErrorInsufficientDriver) return error_text(error);
+  int driver = 0;
+  static_cast<void>(cudaDriverGetVersion(&driver));
+  if (driver == 0) return detail::text(error_text(error), " (no driver is installed)");
+  return detail::text(error_text(error), " (the driver knows CUDA ", version_text(driver),
+                      "; this library was built with ", version_text(CUDART_VERSION), ")");
+}
+
+cudaError_t count(int& devices) {
+  devices = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  static_cast<void>(cudaGetLastError());
+  return error;
+}
+
+}  // namespace
+
+struct Context::Resources {
+  int device = 0;
+  cudaStream_t stream = nullptr;
+  cudaMemPool_t pool = nullptr;
+  void* scratch = nullptr;
+  std::size_t scratch_bytes = 0;
+  std::vector<double> host_scratch;
+  Recording* recording = nullptr;
+
+  explicit Resources(int wanted) : device(wanted) {
+    check(cudaSetDevice(device), "selecting device ", device);
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+    try {
+      make_pool();
+    } catch (...) {
+      cudaStreamDestroy(stream);
+      throw;
+    }
+  }
+  Resources(const Resources&) = delete;
+  Resources& operator=(const Resources&) = delete;
+  ~Resources() {
+    if (scratch != nullptr) cudaFreeAsync(scratch, stream);
+    cudaStreamSynchronize(stream);
+    cudaMemPoolDestroy(pool);
+    cudaStreamDestroy(stream);
+  }
+
+  void make_pool() {
+    int supported = 0;
+    check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device),
+          "asking for memory pools");
+    detail::require(supported != 0, "CUDA: device ", device,
+                    " has no memory pools; the library needs a driver with cudaMallocAsync");
+    cudaMemPoolProps properties{};
+    properties.allocType = cudaMemAllocationTypePinned;
+    properties.location = {cudaMemLocationTypeDevice, device};
+    check(cudaMemPoolCreate(&pool, &properties), "creating a memory pool");
+    // Released memory is kept for the next state: the system call is a thousand times as long.
+    std::uint64_t keep = std::numeric_limits<std::uint64_t>::max();
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep),
+          "setting up a memory pool");
+  }
+};
+
+int device_count() {
+  int devices = 0;
+  return count(devices) == cudaSuccess ? devices : 0;
+}
+
+std::string why_no_device() {
+  int devices = 0;
+  const cudaError_t error = count(devices);
+  if (error != cudaSuccess) return reason(error);
+  return devices > 0 ? "" : reason(cudaErrorNoDevice);
+}
+
+Context::Context(int device) {
+  const std::string why = why_no_device();
+  detail::require(why.empty(), "CUDA: no device can be used: ", why);
+  const int devices = device_count();
+  detail::require(device >= 0 && device < devices, "CUDA: device is ", device,
+                  "; it must lie in [0, ", devices - 1, "]");
+  resources_ = std::make_shared<Resources>(device);
+}
+
+int Context::device() const { return resources_->device; }
+Stream Context::stream() const { return resources_->stream; }
+
+std::string Context::name() const {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device()), "asking for the properties of a device");
+  return detail::text(static_cast<const char*>(properties.name), ", compute capability ",
+                      properties.major, ".", properties.minor);
+}
+
+void Context::synchronize() const {
+  activate();
+  check(cudaStreamSynchronize(stream()), "work on the device");
+}
+
+void Context::activate() const { check(cudaSetDevice(device()), "selecting device ", device()); }
+
+void* Context::allocate(std::size_t bytes) const {
+  require_live("allocating device memory");
+  void* memory = nullptr;
+  if (bytes > 0)
+    check(cudaMallocFromPoolAsync(&memory, bytes, resources_->pool, stream()), "allocating ", bytes,
+          " bytes on device ", device());
+  return memory;
+}
+
+void Context::release(void* memory) const noexcept {
+  if (memory != nullptr) cudaFreeAsync(memory, stream());
+}
+
+void Context::copy_to_device(void* to, const void* from, std::size_t bytes) const {
+  require_live("copying to the device");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "copying ", bytes,
+          " bytes to the device");
+}
+
+void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const {
+  require_live("copying to the host");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "copying ", bytes,
+          " bytes to the host");
+  synchronize();
+}
+
+void Context::clear(void* memory, std::size_t bytes) const {
+  activate();
+  if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, stream()), "clearing device memory");
+}
+
+void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
+  activate();
+  detail::require(recording() == nullptr,
+                  "CUDA: a state is copied while a run is captured; it cannot be replayed");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying ", bytes,
+          " bytes on the device");
+}
+
+void* Context::scratch(std::size_t bytes) const {
+  if (bytes > resources_->scratch_bytes) {
+    void* const larger = allocate(bytes);
+    release(resources_->scratch);
+    resources_->scratch = larger;
+    resources_->scratch_bytes = bytes;
+  }
+  return resources_->scratch;
+}
+
+double* Context::host_scratch(std::size_t count) const {
+  std::vector<double>& kept = resources_->host_scratch;
+  if (kept.size() < count) kept.resize(count);
+  return kept.data();
+}
+
+Recording* Context::recording() const { return resources_->recording; }
+void Context::record(Recording* recording) const { resources_->recording = recording; }
+
+void Context::require_live(const char* what) const {
+  activate();
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream(), &status), "asking whether work is captured");
+  detail::require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
+                  "CUDA: ", what,
+                  " is asked for while a run is captured: work that needs it cannot "
+                  "be replayed");
+}
+
+}  // namespace scoresde::cuda

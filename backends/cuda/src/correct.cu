@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/// DeviceBackend::correct, a Langevin step without a word from the host, and the check of a
+/// captured run.
+#include <bit>
+
+#include <scoresde/cuda/kernels/finite_kernel.hpp>
+#include <scoresde/cuda/kernels/langevin_kernel.hpp>
+#include <scoresde/cuda/kernels/quantities.hpp>
+
+#include "assign_call.cuh"
+#include "operands.hpp"
+#include "sums.cuh"
+
+namespace scoresde::cuda {
+namespace {
+
+/// Norms, step sizes and the update. Its numbers: p, q, snr, scale, and the index of the draw.
+/// Its scratch: the sums, then the coefficients of the update.
+template <class T>
+struct CorrectCall {
+  QuadShape shape;
+  T* x;
+  const T* output;
+  const T* z;  // null: the draw
+  ScoreForm form;
+  NoiseDraw draw;
+  LangevinRule rule;
+  bool batch_mean;
+
+  [[nodiscard]] std::vector<std::uint64_t> structure() const {
+    return {'c', sizeof(T), shape.samples, shape.dim, word(x), word(output), word(z), batch_mean};
+  }
+  [[nodiscard]] std::vector<double> numbers() const {
+    return {form.state, form.output, rule.snr, rule.scale, std::bit_cast<double>(draw.index)};
+  }
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    return sum_bytes(shape, 2) + 3 * std::size_t{shape.samples} * sizeof(double);
+  }
+  void play(const Context& context, const Playing& playing) const {
+    static_cast<void>(enqueue_all(context, playing));
+  }
+
+  /// Returns where the norms will lie: of the scores, then of the noise.
+  const double* enqueue_all(const Context& context, const Playing& playing) const {
+    const DrawSource source{draw, playing.row, 4};
+    auto* const scratch = static_cast<double*>(playing.scratch);
+    double* const coefficients = scratch + sum_bytes(shape, 2) / sizeof(double);
+    const LangevinSquares<T> squares{x, output, z, form.state, form.output, source};
+    const double* const norms = enqueue_sum(context, shape, squares, SumFinish::root, scratch);
+    enqueue(context,
+            LangevinKernel{norms, shape.samples, form.state, form.output, rule, batch_mean,
+                           playing.row, coefficients},
+            "Langevin step sizes");
+    AssignCall<T> update{shape, x, 2, {x, output}};
+    if (z != nullptr)
+      update.state[update.count++] = z;
+    else
+      update.noise = {1, draw};
+    update.enqueue_by(context, source, {coefficients});
+    return norms;
+  }
+};
+
+/// ⟨x, x⟩ must be finite. Its number: which check of the run it is.
+template <class T>
+struct FiniteCall {
+  QuadShape shape;
+  const T* x;
+  std::size_t check;
+
+  [[nodiscard]] std::vector<std::uint64_t> structure() const {
+    return {'f', sizeof(T), shape.samples, shape.dim, word(x)};
+  }
+  [[nodiscard]] std::vector<double> numbers() const { return {static_cast<double>(check)}; }
+  [[nodiscard]] std::size_t scratch_bytes() const { return sum_bytes(shape, 1); }
+  void play(const Context& context, const Playing& playing) const {
+    const double* const sums = enqueue_sum(context, shape, Product<T>{x, x}, SumFinish::sum,
+                                           static_cast<double*>(playing.scratch));
+    enqueue(context, FiniteKernel{sums, shape.samples, playing.row, playing.flags}, "a check");
+  }
+};
+
+}  // namespace
+
+template <class T>
+void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, NoiseDraw z,
+                               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+                               std::span<double> noise_norms) const {
+  correct(x, output, form, nullptr, z, rule, scope, score_norms, noise_norms);
+}
+
+template <class T>
+void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, const State& z,
+                               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+                               std::span<double> noise_norms) const {
+  correct(x, output, form, &z, {}, rule, scope, score_norms, noise_norms);
+}
+
+template <class T>
+void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, const State* state,
+                               NoiseDraw draw, LangevinRule rule, NormScope scope,
+                               std::span<double> score_norms, std::span<double> noise_norms) const {
+  require_alike("correct", x, output);
+  if (state != nullptr) require_alike("correct", x, *state);
+  const Context& context = x.context();
+  const CorrectCall<T> call{quads_of(x.extents()),
+                            x.device_data(),
+                            output.device_data(),
+                            state != nullptr ? state->device_data() : nullptr,
+                            form,
+                            draw,
+                            rule,
+                            scope == NormScope::batch_mean};
+  if (score_norms.empty() && noise_norms.empty()) return submit(context, call);
+  require_answers("correct, whose norms are observed", context);
+  const std::size_t samples = x.extents().samples;
+  for (const std::span<double> norms : {score_norms, noise_norms})
+    detail::require_row("correct", norms.size(), samples);
+  const double* const norms =
+      call.enqueue_all(context, {.scratch = context.scratch(call.scratch_bytes())});
+  context.copy_to_host(score_norms.data(), norms, score_norms.size_bytes());
+  context.copy_to_host(noise_norms.data(), norms + samples, noise_norms.size_bytes());
+}
+
+template <class T>
+bool DeviceBackend<T>::defer_finite_check(const char* sampler, const State& x,
+                                          TimeStep step) const {
+  Recording* const recording = x.context().recording();
+  if (recording == nullptr) return false;
+  const std::size_t check = recording->add_check({sampler, step});
+  // A graph of its own: with it a step would be another kind of step.
+  recording->end_graph();
+  submit(x.context(), FiniteCall<T>{quads_of(x.extents()), x.device_data(), check});
+  recording->end_graph();
+  return true;
+}
+
+template class DeviceBackend<float>;
+template class DeviceBackend<double>;
+
+}  // namespace scoresde::cuda

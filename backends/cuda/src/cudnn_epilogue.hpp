@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+/// Launches what cuDNN does not fuse (kernels/convolution_epilogue.hpp).
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/cuda/cudnn_convolution.hpp>
+
+namespace scoresde::cuda {
+
+/// y ← (y + residual + bias[c] + channel_bias[n, c])·scale for y of that shape; null pointers are
+/// absent. Throws Error when the launch fails.
+void apply_epilogue(const Context& context, Precision precision, const nn::Shape& y,
+                    const ConvolutionOperands& operands);
+
+/// sum[i] ← sum[i] + part[i], part bfloat16. Throws Error when the launch fails.
+void add_rounded_gradient(const Context& context, const void* part, std::size_t count, float* sum);
+
+}  // namespace scoresde::cuda

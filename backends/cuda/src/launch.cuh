@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/// Launches the kernels of include/scoresde/cuda/kernels/ on the device.
+#pragma once
+
+#include <type_traits>
+
+#include <cuda_runtime_api.h>
+
+#include <scoresde/cuda/kernels/block.hpp>
+
+namespace scoresde::cuda {
+
+/// __grid_constant__: arrays among the arguments are indexed where they lie, without a local copy.
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::threads)
+    run_kernel(const __grid_constant__ Kernel kernel) {
+  DeviceBlock block;
+  kernel(block);
+}
+
+/// Puts the kernel into the stream, on the grid that it names; returns what CUDA says. A grid
+/// without blocks is no launch.
+template <class Kernel>
+[[nodiscard]] cudaError_t launch(const Kernel& kernel, cudaStream_t stream) {
+  static_assert(std::is_trivially_copyable_v<Kernel>, "a kernel's members are its arguments");
+  static_assert(Kernel::threads % warp_size == 0 && Kernel::threads <= 1024);
+  const auto [x, y, z] = kernel.grid();
+  if (x == 0 || y == 0 || z == 0) return cudaSuccess;
+  const unsigned bytes = kernel.shared_bytes();
+  if (bytes > 48 * 1024)  // what a kernel may have without asking
+    if (const cudaError_t error = cudaFuncSetAttribute(
+            run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes));
+        error != cudaSuccess)
+      return error;
+  run_kernel<Kernel><<<dim3(x, y, z), Kernel::threads, bytes, stream>>>(kernel);
+  return cudaGetLastError();
+}
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// What every verb of DeviceBackend checks of its states, and the terms that are left.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/kernels/quad.hpp>
+
+namespace scoresde::cuda {
+
+inline QuadShape quads_of(Extents extents) {
+  return {static_cast<unsigned>(extents.samples), static_cast<unsigned>(extents.dim)};
+}
+
+/// Throws Error unless `other` has the extents and the context of `x`.
+template <class T>
+void require_alike(const char* verb, const DeviceState<T>& x, const DeviceState<T>& other) {
+  detail::require_same(verb, other.extents(), x.extents());
+  detail::require(other.context() == x.context(), verb,
+                  ": the states belong to two contexts; all must belong to one");
+}
+
+/// The same for all terms. Throws Error also for more than max_terms of them.
+template <class Terms, class T>
+void require_alike(const char* verb, const DeviceState<T>& x, const Terms& terms) {
+  detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
+                  max_terms, " are allowed");
+  for (const auto& term : terms) require_alike(verb, x, *term.state);
+}
+
+/// The terms whose coefficient is not 0.
+template <class T>
+struct DeviceTerms {
+  unsigned count = 0;
+  std::array<const T*, max_terms> state{};
+  std::array<double, max_terms> coefficient{};
+
+  explicit DeviceTerms(std::span<const Term<DeviceState<T>>> terms) {
+    for (const auto& [c, x] : terms)
+      if (c != 0) {
+        state[count] = x->device_data();
+        coefficient[count++] = c;
+      }
+  }
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/// Launches changes of resolution.
+#include <scoresde/cuda/kernels/fir_filter.hpp>
+#include <scoresde/cuda/kernels/resampling.hpp>
+#include <scoresde/cuda/network_kernels.hpp>
+
+#include "enqueue.cuh"
+
+namespace scoresde::cuda {
+namespace {
+
+SmallImage image_of(const nn::Shape& s) {
+  return {static_cast<std::uint32_t>(s.n), static_cast<std::uint32_t>(s.h),
+          static_cast<std::uint32_t>(s.w), static_cast<std::uint32_t>(s.c)};
+}
+
+template <class T>
+void spread(const Context& context, nn::View<const T> small, float scale, nn::Gradient<T> large) {
+  if (large.data == nullptr) return;
+  const bool whole = rows_are_whole(small.shape.c * sizeof(T), small.data, large.data);
+  enqueue(context, Spread<T>{image_of(small.shape), whole, scale, small.data, large},
+          "a doubling of resolution");
+}
+
+template <class T>
+void gather(const Context& context, nn::View<const T> large, float scale, nn::Gradient<T> small) {
+  if (small.data == nullptr) return;
+  const nn::Shape shape{large.shape.n, large.shape.c, large.shape.h / 2, large.shape.w / 2};
+  const bool whole = rows_are_whole(shape.c * sizeof(T), large.data, small.data);
+  enqueue(context, Gather<T>{image_of(shape), whole, scale, large.data, small},
+          "a halving of resolution");
+}
+
+}  // namespace
+
+template <class T>
+void upsample_nearest(const Context& context, nn::View<const T> x, T* y) {
+  spread<T>(context, x, 1.0f, {y, false});
+}
+template <class T>
+void upsample_nearest_backward(const Context& context, nn::View<const T> dy, nn::Gradient<T> dx) {
+  gather<T>(context, dy, 1.0f, dx);
+}
+template <class T>
+void downsample_mean(const Context& context, nn::View<const T> x, T* y) {
+  gather<T>(context, x, 0.25f, {y, false});
+}
+template <class T>
+void downsample_mean_backward(const Context& context, nn::View<const T> dy, nn::Gradient<T> dx) {
+  spread<T>(context, dy, 0.25f, dx);
+}
+
+template <class T>
+void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const nn::Shape& shape,
+         nn::Gradient<T> y) {
+  if (y.data == nullptr) return;
+  enqueue(context,
+          FirFilter<T>{image_of(shape), static_cast<std::int32_t>(x.shape.h),
+                       static_cast<std::int32_t>(x.shape.w),
+                       rows_are_whole(shape.c * sizeof(T), x.data, y.data), FirTaps(op), x.data, y},
+          "a filter");
+}
+
+#define SCORESDE_INSTANTIATE(T)                                                                   \
+  template void upsample_nearest<T>(const Context&, nn::View<const T>, T*);                       \
+  template void upsample_nearest_backward<T>(const Context&, nn::View<const T>, nn::Gradient<T>); \
+  template void downsample_mean<T>(const Context&, nn::View<const T>, T*);                        \
+  template void downsample_mean_backward<T>(const Context&, nn::View<const T>, nn::Gradient<T>);  \
+  template void fir<T>(const Context&, const nn::Fir&, nn::View<const T>, const nn::Shape&,       \
+                       nn::Gradient<T>)
+SCORESDE_INSTANTIATE(float);
+SCORESDE_INSTANTIATE(Bfloat16);
+#undef SCORESDE_INSTANTIATE
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/// Launches the kernels of a training step.
+#include <scoresde/cuda/kernels/denoising.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+
+#include "enqueue.cuh"
+
+namespace scoresde::cuda {
+namespace {
+
+std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
+
+QuadShape quads_of(Extents shape) { return {narrow(shape.samples), narrow(shape.dim)}; }
+
+}  // namespace
+
+void training_row(const Context& context, const TrainingRow& row) {
+  enqueue(context, row, "the numbers of a training step");
+}
+
+void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
+               std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
+               std::uint32_t* classes) {
+  enqueue(context, MinibatchImages{images, first, stride, step, narrow(samples), x, classes},
+          "a minibatch");
+}
+
+void perturb(const Context& context, Extents shape, const double* mean, const double* std,
+             const DeviceDraw& draw, const float* x0, float* x) {
+  enqueue(context, Perturb{quads_of(shape), mean, std, draw, x0, x}, "a perturbation");
+}
+
+void denoising_residual(const Context& context, Extents shape, const ResidualCoefficients& c,
+                        double share, const DeviceDraw& draw, const float* x, const float* output,
+                        float* gradient, double* losses) {
+  enqueue(context,
+          DenoisingResidual{quads_of(shape), c.state, c.output, c.weight, share, draw, x, output,
+                            gradient, losses},
+          "a residual");
+}
+
+void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
+                       const ExponentialMovingAverage& ema, const double* losses,
+                       std::size_t samples, bool clear_gradient) {
+  const bool whole = rows_are_whole(16, run.parameters, run.first_moment, run.second_moment,
+                                    run.average, run.gradient, run.cast);
+  enqueue(context, SumOfSquares{run.count, whole, run.gradient, run.partial}, "a sum of squares");
+  enqueue(context,
+          FinishStep{adam, ema, SumOfSquares::parts(run.count), narrow(samples), run.partial,
+                     losses, run.step, run.coefficients, run.outcome},
+          "the end of a step");
+  enqueue(context,
+          UpdateParameters{run.count, whole, clear_gradient, run.coefficients, run.outcome,
+                           run.parameters, run.first_moment, run.second_moment, run.average,
+                           run.gradient, run.cast},
+          "an update of parameters");
+}
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Everything that only a GPU can say, in one call of under 9 minutes: the tests of label gpu, compute-sanitizer on a
+# small suite, all benchmarks of the CUDA backend, and whole networks beside compiled PyTorch.
+#
+#   bash benchmarks/device.sh [--bin FOLDER] [--out FOLDER] [--seconds N] [--only WORD] [--dry-run]
+#
+#   --bin      what pack_for_device.sh wrote, or a build folder (default: build)
+#   --out      gets device.md, device.json and log.txt (default: $OUT, or device-report); written after every part
+#   --seconds  for everything (default: 525); a part gets its own budget or what is left, and the next one begins
+#   --only     parts whose name holds WORD; --only pytorch gives the comparison all the time
+#   --dry-run  does all but starting work on the device: says what was found and every command with its budget.
+#              Status 1 when a program is missing or does not start
+#
+# The machine needs a driver, cuDNN 9 and cuBLASLt (named in SCORESDE_CUDNN_LIBRARY and SCORESDE_CUBLASLT_LIBRARY, or in
+# PyTorch's wheels, or in the toolkit), and for their parts python3 with PyTorch and compute-sanitizer. No CMake.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+bin=build out=${OUT:-device-report} seconds=525 only="" dry=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --bin) bin=${2:?} && shift 2 ;;
+    --out) out=${2:?} && shift 2 ;;
+    --seconds) seconds=${2:?} && shift 2 ;;
+    --only) only=${2:?} && shift 2 ;;
+    --dry-run) dry=true && shift ;;
+    *) echo "device.sh: '$1' is no option of it; they are --bin, --out, --seconds, --only and --dry-run" >&2 && exit 2 ;;
+  esac
+done
+end=$((SECONDS + seconds))
+mkdir -p "$out" || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+missing=0
+
+# program <name>: its path; named as missing, and the name itself, where there is none.
+program() {
+  local folder
+  for folder in "$bin" "$bin/bin" "$bin/benchmarks" "$bin/tests"; do
+    if [ -x "$folder/$1" ] && [ ! -d "$folder/$1" ]; then echo "$folder/$1" && return; fi
+  done
+  echo "$1"
+}
+
+# file_among <name> <folder>...: the first that is there.
+file_among() {
+  local name=$1 folder
+  shift
+  for folder in "$@"; do
+    if [ -e "$folder/$name" ]; then echo "$folder/$name" && return; fi
+  done
+}
+
+find_python() {
+  local candidate
+  for candidate in python3 /usr/bin/python3; do
+    if "$candidate" -c 'import torch' 2>/dev/null; then echo "$candidate" && return; fi
+  done
+}
+
+find_libraries() {
+  local wheels=() folders
+  if [ -n "$python" ]; then
+    mapfile -t wheels < <("$python" -c 'import glob, os, sys
+for path in sys.path: print(*glob.glob(os.path.join(path, "nvidia", "*", "lib")), sep="\n")' | grep .)
+  fi
+  folders=(${wheels[@]+"${wheels[@]}"} /usr/local/cuda/lib64 /usr/lib/x86_64-linux-gnu)
+  cudnn=${SCORESDE_CUDNN_LIBRARY:-$(file_among libcudnn.so.9 "${folders[@]}")}
+  cublaslt=${SCORESDE_CUBLASLT_LIBRARY:-$(file_among libcublasLt.so.13 "${folders[@]}")}
+  nvrtc=$(file_among libnvrtc.so.13 "${folders[@]}")
+  local file path="" own
+  own=$(realpath -m "$bin")
+  for file in "$cudnn" "$cublaslt" "$nvrtc"; do
+    if [ -n "$file" ]; then path+=$(dirname "$file"): ; fi
+  done
+  if [ -n "$cudnn" ]; then export SCORESDE_CUDNN_LIBRARY=$cudnn; fi
+  if [ -n "$cublaslt" ]; then export SCORESDE_CUBLASLT_LIBRARY=$cublaslt; fi
+  # Ours last: the machine's own libgomp is the one that fits its other libraries.
+  export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$own/lib"
+}
+
+# part <name> <budget> <command>...: runs it, whatever comes of the others.
+part() {
+  local name=$1 budget=$2 limit=$((end - SECONDS)) begin=$SECONDS status
+  shift 2
+  case $name in *"$only"*) ;; *) return ;; esac
+  if [ "$limit" -gt "$budget" ]; then limit=$budget; fi
+  if $dry; then
+    echo "$name, $budget s: $*"
+    planned=$((planned + budget))
+    return
+  fi
+  if [ "$limit" -lt 5 ]; then
+    status=skipped
+  else
+    echo "--- $name: at most $limit s" && timeout -k 5 "$limit" "$@" >"$work/$name.log" 2>&1
+    status=$?
+  fi
+  printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$budget" $((SECONDS - begin)) "$status" "$*" >>"$work/parts.tsv"
+  echo "    status $status after $((SECONDS - begin)) s"
+  "${python:-python3}" -B "$here/device_report.py" "$work" "$out"
+}
+
+# starts <program> <argument>: in a dry run, that the loader finds its libraries and main() is reached.
+starts() {
+  case $1 in */*) ;; *) echo "missing: $1 is not in $bin" && missing=1 && return ;; esac
+  if ! timeout 60 "$1" "$2" >"$work/starts" 2>&1 && ! [ -s "$work/starts" ] || grep -q "error while loading" "$work/starts"; then
+    echo "missing: $1 does not start: $(head -n 1 "$work/starts")" && missing=1
+  fi
+}
+
+python=$(find_python)
+find_libraries
+tests=$(program test_backends_cuda_device)
+network_step=$(program benchmark_network_step)
+assign=$(program benchmark_device_assign)
+sampler=$(program benchmark_device_sampler)
+train=$(program benchmark_train)
+sanitizer=$(command -v compute-sanitizer || file_among compute-sanitizer /usr/local/cuda/bin)
+plans=$work/plans planned=0
+mkdir -p "$plans"
+
+echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-none; the comparison is left out}"
+echo "cuDNN              ${cudnn:-not found; the loader is asked for libcudnn.so.9}"
+echo "cuBLASLt           ${cublaslt:-not found; the loader is asked for libcublasLt.so.13}"
+echo "NVRTC              ${nvrtc:-not found; cuDNN cannot generate kernels}"
+echo "compute-sanitizer  ${sanitizer:-none; its parts are left out}"
+if $dry; then
+  starts "$tests" --list-test-names-only
+  for one in "$network_step" "$assign" "$sampler" "$train"; do starts "$one" --help; done
+fi
+
+step() { part "network_$1_$2_$3" "$4" "$network_step" --backend cuda --preset vp/cifar10_ddpmpp_continuous --what "$1" --batch "$2" \
+  --precision "$3" --seconds 1 --runs 10 --plan-cache "$plans"; }
+# torch.compile searches for minutes; a call for that part alone gives it all the time.
+peers=170
+if [ "$only" = pytorch ]; then peers=$seconds; fi
+# Of every kind of kernel a small one; whole networks would take the sanitizer minutes.
+small="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,networks on the device are told classes"
+
+if command -v nvidia-smi >/dev/null || $dry; then part machine 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm --format=csv,noheader; fi
+part tests 90 "$tests"
+step forward 64 bf16 25
+step training 128 bf16 30
+step forward 1 bf16 15
+step forward 512 bf16 20
+step forward 64 tf32 20
+part assign 15 "$assign"
+part sampler 20 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
+part sampler_large 20 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
+part train 20 "$train" --backend cuda --preset vp/cifar10_ddpmpp_continuous --batch 128 --plan-cache "$plans"
+if [ -n "$python" ] || $dry; then
+  part pytorch "$peers" "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
+    --budget $((peers - 5)) --out "$work/pytorch.md" --json "$work/pytorch.json"
+fi
+if [ -n "$sanitizer" ] || $dry; then
+  for tool in memcheck racecheck; do
+    part "$tool" 35 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 9 "$tests" "$small"
+  done
+fi
+
+if $dry; then
+  echo "$planned s planned, $seconds s allowed; the table will be $out/device.md, all numbers $out/device.json"
+  if [ "$planned" -gt "$seconds" ]; then echo "budgets exceed what is allowed: the last parts get what the others leave"; fi
+  exit "$missing"
+fi
+cat "$out/device.md"

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/// Whole sampling runs on a GPU, as a line of JSON: how much of a predictor-corrector run is not
+/// the network, and what a captured step costs by itself.
+///
+///   outside = 1 − evaluations·(seconds of one forward pass) / (seconds of the run)
+///
+/// The run is reverse diffusion with one Langevin step for each, replayed by CapturedSampler with a
+/// network of a preset; the forward pass is the same network's, as a graph of its own, timed just
+/// before and just after. `step_seconds` is the same run with a score that is one term of x.
+#include <array>
+#include <cstddef>
+#include <iostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/cuda/captured_sampler.hpp>
+#include <scoresde/cuda/graph.hpp>
+#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+#include "ceilings.hpp"
+#include "cifar10/program.hpp"
+#include "device_timer.hpp"
+
+namespace {
+
+using namespace scoresde;
+using Activation = cuda::Bfloat16;
+using State = cuda::DeviceState<float>;
+
+struct Options {
+  std::string preset = "cifar10_small", plan_cache;
+  std::size_t batch = 64, steps = 100, runs = 3;
+};
+
+/// The score of N(0, I), told of its factor on the device: one assignment.
+struct OneTerm {
+  [[nodiscard]] std::array<double, 1> numbers(double) const { return {-1.0}; }
+  void evaluate(const State& x, double t, State& output) const {
+    const Term<State> term{numbers(t)[0], &x};
+    backend(output).assign(output, std::span<const Term<State>>(&term, 1), NoiseTerm{});
+  }
+  void evaluate(const State& x, cuda::DeviceNumbers told, State& output) const {
+    const std::array<const State*, 1> states{&x};
+    backend(output).assign(output, std::span<const State* const>(states), told);
+  }
+  [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
+};
+
+PredictorCorrector<VpSde, ReverseDiffusion, Langevin> sampler_of(std::size_t steps) {
+  const VpSde sde;
+  return {sde, ReverseDiffusion{}, Langevin{.snr = 0.16}, uniform_grid(sde, steps)};
+}
+
+/// Seconds of a replay; the sampler waits for the device itself, once, at the end of the run.
+template <class Model>
+Times time_replays(Model& model, const State& like, const Options& options, SamplerStatistics& did,
+                   std::size_t& graphs) {
+  const auto sampler = sampler_of(options.steps);
+  const cuda::CapturedSampler captured(sampler, model, like);
+  graphs = captured.graphs().graphs();
+  State x(like);
+  did = captured.sample(x, Noise{.seed = 1});
+  device::DeviceTimer timer(like.context());
+  timer.mark();
+  for (std::size_t i = 0; i < options.runs; ++i) {
+    captured.sample(x, Noise{.seed = i + 2});
+    timer.mark();
+  }
+  return summary(timer.intervals());
+}
+
+class Measurement {
+  using Network = nn::Network<cuda::Ops<Activation>>;
+
+ public:
+  explicit Measurement(const Options& options)
+      : options_(options),
+        graph_(nn::unet(nn::preset(options.preset).network)),
+        network_(graph_, options.batch, nn::Mode::inference,
+                 cuda::Ops<Activation>(context_, {.cache = options.plan_cache})),
+        parameters_(context_, graph_.parameters().size()),
+        x_(context_, {options.batch, network_.input_shape().size()}) {
+    std::vector<float> host(graph_.parameters().size());
+    nn::initialize<float>(graph_.parameters(), host, 1);
+    context_.copy_to_device(parameters_.data(), host.data(), host.size() * sizeof(float));
+    network_.freeze(parameters_.span());
+    backend(x_).assign(x_, std::span<const Term<State>>(), {1, Noise{.seed = 1}.draw(0)});
+  }
+
+  nlohmann::ordered_json operator()() {
+    cuda::ScoreNetwork<Activation, VpSde> score(network_, parameters_.span(), VpSde());
+    OneTerm one_term;
+    SamplerStatistics did;
+    std::size_t graphs = 0, free_graphs = 0;
+    const double before = forward_seconds(score);
+    const Times whole = time_replays(score, x_, options_, did, graphs);
+    const double forward = (before + forward_seconds(score)) / 2;
+    SamplerStatistics free_did;
+    const Times free = time_replays(one_term, x_, options_, free_did, free_graphs);
+    const double steps = static_cast<double>(options_.steps);
+    return {{"program", "sampler"},
+            {"preset", options_.preset},
+            {"precision", "bf16"},
+            {"batch", options_.batch},
+            {"steps", options_.steps},
+            {"evaluations", did.nfe},
+            {"graphs", graphs},
+            {"run_seconds", whole.median},
+            {"forward_seconds", forward},
+            {"outside", 1 - static_cast<double>(did.nfe) * forward / whole.median},
+            {"images_per_second", static_cast<double>(options_.batch) / whole.median},
+            {"step_seconds", free.median / steps},
+            {"device", context_.name()}};
+  }
+
+ private:
+  double forward_seconds(cuda::ScoreNetwork<Activation, VpSde>& score) {
+    const std::span<const double> numbers = score.numbers(0.5);
+    const cuda::DeviceMemory told(context_, numbers.size_bytes());
+    context_.copy_to_device(told.data(), numbers.data(), numbers.size_bytes());
+    State y(x_);
+    const auto forward = [&] { score.evaluate(x_, {told.data<double>()}, y); };
+    forward();
+    const cuda::Graph graph(context_, forward);
+    return device::time_runs(
+               context_, [&] { graph.launch(); }, 0.2, 20)
+        .median;
+  }
+
+  Options options_;
+  cuda::Context context_;
+  nn::Graph graph_;
+  Network network_;
+  cuda::FloatBuffer parameters_;
+  State x_;
+};
+
+void add_options(CLI::App& app, Options& o) {
+  app.add_option("--preset", o.preset, "Network, one of: " + cifar10::preset_names())
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "Pictures")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(1, 65536));
+  app.add_option("--steps", o.steps, "Of the grid; each is two evaluations")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(2, 100000));
+  app.add_option("--runs", o.runs, "Runs to time")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(1, 10000));
+  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Whole sampling runs on a GPU, as a line of JSON", "device_sampler");
+  add_options(app, options);
+  return cifar10::run_program(app, argc, argv, [&] {
+    std::cout << Measurement(options)().dump() << std::endl;
+    return 0;
+  });
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/// Whole training steps of one network in one process: seconds, GFLOP/s and images a second, as a
+/// line of JSON.
+///
+///   gflop = 6·multiply_adds·batch·10⁻⁹: one pass forward and the two products of one backward
+///
+/// A step is all that a program of the preset does between two batches: noise and perturbation,
+/// forward with dropout, the weighted loss, backward, the gradient's norm, clipping, Adam and the
+/// moving average. With --backend cuda it is one CUDA graph, on pictures that lie on the device,
+/// timed by its events; device/train.cpp. Pictures are noise: times do not depend on them.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iostream>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/train/trainer.hpp>
+
+#include "cifar10/program.hpp"
+#include "train_step.hpp"
+
+namespace train_step {
+namespace {
+
+using namespace scoresde;
+
+#ifdef SCORESDE_WITH_CUDA
+constexpr bool with_cuda = true;
+#else
+constexpr bool with_cuda = false;
+#endif
+
+nlohmann::ordered_json measure(const Options& options) {
+  if constexpr (with_cuda)
+    if (options.backend == "cuda") return measure_on_device(options);
+  const nn::Preset preset = preset_of(options);
+  const nn::Graph graph = nn::unet(preset.network);
+  const io::ImageSet images = noise_images(graph, options);
+  std::vector<float> batch;
+  for (const std::uint8_t byte : images.pixels) batch.push_back(static_cast<float>(byte) / 255);
+  nlohmann::ordered_json line;
+  cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+    using Ops = eigen::Ops<float>;
+    Trainer<Ops, S, Loss> trainer(graph, sde, cifar10::training_configuration(preset, loss, 1),
+                                  options.batch, Ops(options.threads));
+    std::vector<double> times;
+    for (double sum = 0; sum < options.seconds || times.size() < options.runs + 1;) {
+      const auto begin = std::chrono::steady_clock::now();
+      trainer.step(std::span<const float>(batch));
+      times.push_back(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+      if (times.size() > 1) sum += times.back();  // the first one fills the caches
+    }
+    times.erase(times.begin());
+    line = line_of(options, graph, summary(std::move(times)));
+    line["threads"] = options.threads;
+    line["workspace_bytes"] = trainer.network().workspace_bytes();
+  });
+  return line;
+}
+
+void add_options(CLI::App& app, Options& o) {
+  app.add_option("--preset", o.preset, "Network and loss, one of: " + cifar10::preset_names())
+      ->capture_default_str();
+  app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
+      ->check(cifar10::natural_number(1, 4096));
+  app.add_option("--backend", o.backend, "Where the network is trained")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--precision", o.precision, "On the GPU; the CPU's is float32")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
+  app.add_option("--batch", o.batch, "Pictures of a step")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(1, 4096));
+  app.add_option("--threads", o.threads, "Threads of the CPU's")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(1, 1024));
+  app.add_option("--seconds", o.seconds, "Seconds to time at least")
+      ->capture_default_str()
+      ->check(cifar10::number_from_zero());
+  app.add_option("--runs", o.runs, "Steps to time at least")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(1, 1000000));
+  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
+  app.add_option("--autotune", o.autotune, "Plans of cuDNN that are timed for each convolution")
+      ->capture_default_str()
+      ->check(cifar10::natural_number(0, 100));
+}
+
+}  // namespace
+}  // namespace train_step
+
+int main(int argc, char** argv) {
+  train_step::Options options;
+  CLI::App app("Seconds of a whole training step, as a line of JSON", "train");
+  train_step::add_options(app, options);
+  return cifar10::run_program(app, argc, argv, [&] {
+    scoresde::detail::require(train_step::with_cuda || options.backend == "cpu",
+                              "--backend cuda: this program was built without scoresde::cuda");
+    std::cout << train_step::measure(options).dump() << std::endl;
+    return 0;
+  });
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/// Every convolution of the CIFAR-10 presets has plans, forward and backward, on a described H200.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <scoresde/cuda/cudnn_convolution.hpp>
+
+#include "described_device.hpp"
+#include "preset_convolutions.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using scoresde::cuda::ConvolutionPlans;
+using scoresde::cuda::Epilogue;
+using scoresde::cuda::PlanOptions;
+using scoresde::cuda::PlanReport;
+using scoresde::cuda::Precision;
+using scoresde::testing::cifar10_convolutions;
+using scoresde::testing::described_device;
+using scoresde::testing::PresetConvolution;
+using scoresde::testing::unique_convolutions;
+
+/// What the plans of one kind of graph have in common, printed as a row of the matrix.
+struct Row {
+  std::set<std::string> graphs;
+  std::size_t fused = 0, workspace = 0;
+  double seconds = 0;
+
+  void add(const PlanReport& report) {
+    if (!graphs.insert(report.graph).second) return;
+    fused += report.fused;
+    workspace = std::max(workspace, report.workspace);
+    seconds += report.seconds;
+  }
+};
+
+std::string kind(const Epilogue& epilogue) {
+  return std::string("forward, bias") + (epilogue.channel_bias ? ", channel bias" : "") +
+         (epilogue.residual ? ", residual" : "") + (epilogue.scale ? ", scale" : "");
+}
+
+/// All graphs that training and sampling ask of these convolutions.
+std::map<std::string, Row> plan_all(ConvolutionPlans& plans,
+                                    const std::vector<PresetConvolution>& all, std::size_t n,
+                                    bool backward_data = true) {
+  std::map<std::string, Row> rows;
+  for (const PresetConvolution& c : all) {
+    rows[kind(c.epilogue)].add(plans.plan_forward(c.op, c.batch(n), c.epilogue));
+    rows["weight gradient"].add(plans.plan_backward_filter(c.op, c.batch(n)));
+    for (const bool accumulate : {false, true})
+      if (backward_data)
+        rows[accumulate ? "data gradient, added" : "data gradient"].add(
+            plans.plan_backward_data(c.op, c.batch(n), accumulate));
+  }
+  for (const auto& [name, row] : rows)
+    std::printf("n %3zu  %-38s %3zu graphs, %3zu fused, workspace up to %9zu B, %7.3f s\n", n,
+                name.c_str(), row.graphs.size(), row.fused, row.workspace, row.seconds);
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("every convolution of the presets has plans of compiled kernels", "[emulated]") {
+  const auto all = cifar10_convolutions();
+  CHECK(all.size() > 90);
+  ConvolutionPlans plans(described_device(), Precision::bf16, {.compile = false});
+  for (const std::size_t n : {1, 64, 128, 512}) {
+    auto rows = plan_all(plans, all, n);
+    // The patterns that cuDNN has compiled; others take a kernel of our own behind it.
+    for (const char* whole :
+         {"forward, bias", "forward, bias, residual", "data gradient", "data gradient, added"}) {
+      CHECK(rows[whole].graphs.size() > 0);
+      CHECK(rows[whole].fused == rows[whole].graphs.size());
+    }
+    for (const char* parts :
+         {"forward, bias, channel bias", "forward, bias, residual, scale", "weight gradient"}) {
+      CHECK(rows[parts].graphs.size() > 0);
+      CHECK(rows[parts].fused == 0);
+    }
+    // 512 MiB is what a plan may take; these take little.
+    for (const auto& [name, row] : rows) CHECK(row.workspace < (std::size_t{64} << 20));
+  }
+}
+
+TEST_CASE("float32 and tf32 have plans, too, and add to weight gradients themselves",
+          "[emulated]") {
+  for (const Precision precision : {Precision::fp32, Precision::tf32})
+    for (const std::size_t n : {1, 128, 512}) {
+      ConvolutionPlans plans(described_device(), precision, {.compile = false});
+      auto rows = plan_all(plans, cifar10_convolutions(), n);
+      CHECK(rows["weight gradient"].fused == rows["weight gradient"].graphs.size());
+      CHECK(rows["data gradient"].fused == rows["data gradient"].graphs.size());
+    }
+}
+
+TEST_CASE("generated kernels fuse epilogues and float32 weight gradients", "[emulated]") {
+  // One network block of each resolution; all of them take two minutes and are the slow test.
+  std::vector<PresetConvolution> some;
+  for (const PresetConvolution& c : cifar10_convolutions())
+    if (c.op.in_channels == 128 && c.op.out_channels == 128 && c.x.h == 32) some.push_back(c);
+  ConvolutionPlans plans(described_device(), Precision::bf16);
+  for (const auto& [name, row] : plan_all(plans, some, 128, false)) {
+    INFO(name);
+    CHECK(row.fused == row.graphs.size());
+  }
+}
+
+// Two minutes each; 64 and 512 samples of one network, where the shapes are those of the others.
+TEMPLATE_TEST_CASE_SIG("all graphs of the presets fuse where channels fill 16 bytes",
+                       "[emulated][slow]", ((int samples), samples), 1, 64, 128, 512) {
+  constexpr std::size_t n = samples;
+  const auto all = n == 1 || n == 128 ? cifar10_convolutions()
+                                      : unique_convolutions({"vp/cifar10_ddpmpp_continuous"});
+  ConvolutionPlans plans(described_device(), Precision::bf16);
+  for (const PresetConvolution& c : all) {
+    INFO(c.op.in_channels << " to " << c.op.out_channels << " channels at " << c.x.h);
+    CHECK(plans.plan_forward(c.op, c.batch(n), c.epilogue).fused);
+    CHECK(plans.plan_backward_filter(c.op, c.batch(n)).fused ==
+          (c.op.in_channels % 8 == 0 && c.op.out_channels % 8 == 0));
+  }
+  plan_all(plans, all, n);
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/// Training steps on the device beside the CPU's: the same draws, the same curve, the same state.
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/graph.hpp>
+#include <scoresde/cuda/image_stream.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_memory.hpp>
+#include <scoresde/cuda/training_plan.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+#include "backends/cuda/device/training_runs.hpp"
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using cuda::Bfloat16;
+using test::HostRun;
+using test::pictures;
+using test::small_training;
+using test::training_ops;
+
+namespace {
+
+struct Tolerance {
+  double number, moment, movement;
+};
+constexpr Tolerance fp32{2e-5, 1e-4, 5e-3}, bf16{1e-2, 4e-2, 2e-1};
+
+/// Both runs from the start; the device takes its batches in parts of two.
+template <class A, class Loss = DenoisingScoreMatching, class S>
+void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& tolerance,
+             TrainingConfigurationWith<Loss> configuration = small_training<Loss>()) {
+  const nn::Graph graph = nn::unet(network);
+  const io::ImageSet images = pictures(10);
+  HostRun<S, Loss> host(graph, sde, configuration, 4, images);
+  cuda::Trainer<A, S, Loss> device(graph, sde, configuration, 2, training_ops<A>());
+  device.train_on(images, test::transform, test::data_seed, 4);
+  const std::vector<float> start = host.trainer.state().parameters;
+  CHECK(device.state() == host.trainer.state());
+  for (int n = 0; n < 3; ++n) {  // the third batch reaches into the next epoch
+    const StepReport wanted = host.step();
+    device.step();
+    const StepReport found = device.report();
+    CHECK(found.loss == Approx(wanted.loss).epsilon(tolerance.number));
+    CHECK(found.gradient_norm == Approx(wanted.gradient_norm).epsilon(tolerance.number));
+    CHECK(found.learning_rate == wanted.learning_rate);
+  }
+  const TrainingState<float> found = device.state(), &wanted = host.trainer.state();
+  const std::vector<float> zero(start.size());
+  CHECK(found.step == wanted.step);
+  CHECK(test::relative(found.first_moment, wanted.first_moment, zero) < tolerance.moment);
+  CHECK(test::relative(found.second_moment, wanted.second_moment, zero) < 2 * tolerance.moment);
+  CHECK(test::relative(found.parameters, wanted.parameters, start) < tolerance.movement);
+  CHECK(test::relative(found.average, wanted.average, start) < tolerance.movement);
+}
+
+nn::UNetConfig told_sigma() {
+  nn::UNetConfig network = small::every_path();
+  network.embedding_type = "fourier";
+  network.scale_by_sigma = true;
+  return network;
+}
+
+}  // namespace
+
+TEST_CASE("a VP run on the device follows the CPU's") {
+  compare<float>(small::every_path(), VpSde{}, fp32);
+}
+
+TEST_CASE("a VE run on the device follows the CPU's, its network divided by sigma") {
+  compare<float>(told_sigma(), VeSde{}, fp32);
+}
+
+TEST_CASE("a sub-VP run on the device follows the CPU's, with classes of which some are dropped") {
+  auto configuration = small_training();
+  configuration.label_dropout = 0.4;
+  configuration.loss.likelihood_weighting = true;
+  configuration.loss.epsilon = 1e-2;
+  compare<float>(test::classed_network(), SubVpSde{}, fp32, configuration);
+}
+
+TEST_CASE("a run with Karras's preconditioning on the device follows the CPU's") {
+  compare<float>(small::every_path(), KarrasSde{}, fp32, small_training<KarrasLoss>());
+}
+
+TEST_CASE("a run in bfloat16 follows the CPU's at a distance") {
+  compare<Bfloat16>(small::every_path(), VpSde{}, bf16);
+}
+
+TEST_CASE("replayed steps, steps without a graph and resumed ones are the same to the bit") {
+  const nn::Graph graph = nn::unet(test::classed_network());
+  auto configuration = small_training();
+  configuration.label_dropout = 0.4;
+  const auto ops = training_ops<Bfloat16>();
+  const auto make = [&] {
+    return cuda::Trainer<Bfloat16, VpSde>(graph, VpSde{}, configuration, 2, ops);
+  };
+  auto replayed = make(), eager = make(), resumed = make();  // sharing their operations
+  eager.set_captures(false);
+  for (auto* trainer : {&replayed, &eager, &resumed})
+    trainer->train_on(pictures(5), test::transform, test::data_seed, 4);
+  for (int n = 0; n < 4; ++n) {
+    replayed.step();
+    eager.step();
+  }
+  CHECK(replayed.step_count() == 4);
+  const TrainingState<float> state = replayed.state();
+  CHECK(state == eager.state());
+  CHECK(replayed.report().loss == eager.report().loss);
+  replayed.step();
+  resumed.restore(state);
+  CHECK(resumed.step_count() == 4);
+  resumed.step();
+  CHECK(resumed.state() == replayed.state());
+  CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
+}
+
+TEST_CASE("a step on given images is the data set's, and one that is not finite changes nothing") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  const io::ImageSet images = pictures(10);
+  cuda::Trainer<float, VpSde> given(graph, VpSde{}, small_training(), 2, training_ops<float>());
+  cuda::Trainer<float, VpSde> streamed(graph, VpSde{}, small_training(), 2, training_ops<float>());
+  streamed.train_on(images, test::transform, test::data_seed, 2);
+  io::ImageStream stream(images, test::transform, test::data_seed);
+  std::vector<float> batch(2 * images.dim());
+  const auto step_on_next = [&](std::uint64_t step) {
+    stream.fill_batch<float>(2 * step, batch);
+    given.step(std::span<const float>(batch));
+  };
+  step_on_next(0);
+  streamed.step();
+  const TrainingState<float> before = given.state();
+  CHECK(before == streamed.state());
+
+  std::vector<float> bad(batch);
+  bad[7] = std::numeric_limits<float>::quiet_NaN();
+  given.step(std::span<const float>(bad));
+  step_on_next(2);  // asked for before the host knew
+  CHECK(given.step_count() == 3);
+  CHECK_THROWS_WITH(given.report(), Contains("at step 1 the loss is nan") &&
+                                        Contains("The state is as before the step"));
+  CHECK(given.step_count() == 1);
+  CHECK(given.state() == before);
+  step_on_next(1);
+  streamed.step();
+  CHECK(given.state() == streamed.state());
+}
+
+TEST_CASE("a run on the device in a few lines") {
+  const cuda::Context& gpu = test::training_context();
+  const nn::Graph graph = nn::unet(small::every_path());
+  const io::ImageSet images = pictures(8);
+  const TrainingConfiguration configuration{.seed = 1};
+  //! [train]
+  const cuda::Ops<cuda::Bfloat16> ops(gpu);
+  cuda::Trainer<cuda::Bfloat16, VpSde> trainer(graph, VpSde{}, configuration, 2, ops);
+  trainer.train_on(images, {.random_flip = true}, 42,
+                   4);                                 // batches of 4, 2 differentiated at a time
+  for (int n = 0; n < 3; ++n) trainer.step();          // returns at once
+  const StepReport last = trainer.report();            // waits
+  const TrainingState<float> state = trainer.state();  // for a checkpoint
+  //! [train]
+  CHECK(last.loss > 0);
+  CHECK(last.learning_rate == configuration.optimizer.learning_rate_at(2));
+  CHECK(state.step == 3);
+}
+
+TEST_CASE("pictures on the device are those of the host's stream, labels too, over epochs") {
+  const cuda::Context& gpu = test::training_context();
+  const io::ImageSet images = pictures(5);
+  io::ImageStream wanted(images, test::transform, test::data_seed);
+  cuda::ImageStream found(gpu, images, test::transform, test::data_seed);
+  cuda::FloatBuffer x(gpu, 4 * images.dim());
+  const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
+  std::vector<float> a(x.size()), b(x.size());
+  std::vector<std::uint32_t> labels(4), other(4);
+  for (const std::uint64_t n : {0, 1, 2, 3, 10, 1}) {
+    gpu.copy_to_device(step.data(), &n, sizeof(n));
+    found.bring_orders(4 * n, 4);
+    found.minibatch(0, 4, step.data<std::uint64_t>(), 4, x.data());
+    gpu.copy_to_host(a.data(), x.data(), a.size() * sizeof(float));
+    wanted.fill_batch<float>(4 * n, b);
+    CHECK(a == b);
+    found.fill_labels(4 * n, labels);
+    wanted.fill_labels(4 * n, other);
+    CHECK(labels == other);
+  }
+  CHECK_THROWS_WITH(cuda::ImageStream(gpu, io::ImageSet{}, {}, 1), Contains("has no pictures"));
+}
+
+TEST_CASE("a plan tells each step its own row, from whichever step its table begins") {
+  const cuda::Context& gpu = test::training_context();
+  cuda::TrainingPlan plan(gpu, 2, 8, 5, 3);
+  const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
+  CHECK(plan.part() == 2);
+  for (const std::uint64_t first : {0, 3, 7}) {
+    CHECK_FALSE(plan.holds(first));
+    std::vector<std::uint32_t> classes(2);
+    plan.fill_rows(
+        first,
+        [&](std::uint64_t n) {
+          classes = {static_cast<std::uint32_t>(n), nn::no_class};
+          return std::span<const std::uint32_t>(classes);
+        },
+        [](std::uint64_t n, std::size_t k) {
+          cuda::SampleNumbers numbers{};
+          for (std::size_t f = 0; f < numbers.size(); ++f)
+            numbers[f] = double(100 * n + 10 * f + k);
+          return numbers;
+        });
+    CHECK_FALSE(plan.holds(first + 3));
+    for (std::uint64_t n = first; n < first + 3; ++n) {
+      CHECK(plan.holds(n));
+      gpu.copy_to_device(step.data(), &n, sizeof(n));
+      plan.take_row(step.data<std::uint64_t>());
+      double label = 0;
+      gpu.copy_to_host(&label, plan.numbers(cuda::SampleField::label, 1), sizeof(label));
+      CHECK(label == double(100 * n + 10 * 5 + 1));
+      gpu.copy_to_host(classes.data(), plan.classes(0), 2 * sizeof(std::uint32_t));
+      CHECK(classes == std::vector<std::uint32_t>{static_cast<std::uint32_t>(n), nn::no_class});
+    }
+  }
+  plan.forget_rows();
+  CHECK_FALSE(plan.holds(7));
+}
+
+TEST_CASE("a graph does its work when it is launched, and not when that cannot be captured") {
+  const cuda::Context& gpu = test::training_context();
+  cuda::FloatBuffer a(gpu, 3), b(gpu, 3);
+  std::vector<float> values{1, 2, 3}, found(3);
+  const auto read = [&] {
+    gpu.copy_to_host(found.data(), b.data(), 3 * sizeof(float));
+    return found;
+  };
+  const auto copy = [&] { gpu.copy_on_device(b.data(), a.data(), 3 * sizeof(float)); };
+  const cuda::Graph graph(gpu, copy);
+  gpu.copy_to_device(a.data(), values.data(), 3 * sizeof(float));
+  CHECK(read() == std::vector<float>(3));
+  graph.launch();
+  CHECK(read() == values);
+  CHECK_THROWS_WITH(cuda::Graph(gpu,
+                                [&] {
+                                  copy();
+                                  gpu.release(gpu.allocate(4));
+                                }),
+                    Contains("captured"));
+  values = {4, 5, 6};
+  gpu.copy_to_device(a.data(), values.data(), 3 * sizeof(float));
+  CHECK(read() == std::vector<float>{1, 2, 3});
+  graph.launch();
+  CHECK(read() == values);
+}
+
+TEST_CASE("a device trainer names what it cannot do") {
+  const nn::Graph graph = nn::unet(test::classed_network());
+  cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
+  CHECK_THROWS_WITH(trainer.step(), Contains("there is no data set"));
+  CHECK_THROWS_WITH(trainer.report(), Contains("there is no step to report"));
+  CHECK_THROWS_WITH(trainer.train_on(pictures(3), {}, 1, 4), Contains("the data set 3"));
+  CHECK_THROWS_WITH(trainer.train_on(pictures(8), {}, 1, 3),
+                    Contains("3 images; it must be at most 2 or a multiple of it"));
+  io::ImageSet other = pictures(4);
+  other.labels[2] = 3;
+  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("a picture has label 3"));
+  std::swap(other.channels = 1, other.height);
+  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("the network takes 2 of 8 by 8"));
+  const std::vector<float> images(2 * trainer.dim());
+  CHECK_THROWS_WITH(trainer.step(std::span<const float>(images)), Contains("0 classes for 2"));
+  CHECK(trainer.step_count() == 0);
+  auto configuration = small_training();
+  configuration.label_dropout = 0.5;
+  CHECK_THROWS_WITH((cuda::Trainer<float, VpSde>(nn::unet(small::every_path()), VpSde{},
+                                                 configuration, 2, training_ops<float>())),
+                    Contains("label_dropout is 0.5"));
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <initializer_list>
+
+#include <scoresde/cuda/kernels/fir_filter.hpp>
+#include <scoresde/eigen/ops.hpp>
+
+#include "support/catch.hpp"
+#include "support/channels_last.hpp"
+#include "support/cuda_emulation.hpp"
+
+using namespace scoresde;
+using namespace scoresde::test;
+using scoresde::cuda::Bfloat16;
+using scoresde::testing::emulate;
+using scoresde::testing::every_schedule;
+
+namespace {
+
+struct Case {
+  nn::Fir op;
+  nn::Shape x;
+};
+
+nn::Fir filter(std::initializer_list<double> taps, std::size_t up, std::size_t down,
+               std::ptrdiff_t before, std::ptrdiff_t after) {
+  nn::Fir fir{
+      .count = taps.size(), .up = up, .down = down, .pad_before = before, .pad_after = after};
+  std::copy(taps.begin(), taps.end(), fir.taps.begin());
+  return fir;
+}
+
+/// The network's own filters, crops, factors of three, one tap and twelve.
+const std::vector<Case> cases = {
+    {filter({0.25, 0.75, 0.75, 0.25}, 2, 1, 2, 1), {2, 16, 4, 6}},
+    {filter({0.125, 0.375, 0.375, 0.125}, 1, 2, 1, 1), {2, 8, 8, 6}},
+    {filter({0.125, 0.375, 0.375, 0.125}, 1, 1, 2, 2), {1, 12, 6, 4}},
+    {filter({1, 3, 3, 1}, 2, 1, 3, 2), {1, 5, 4, 4}},
+    {filter({1, -2, 0.5, 4, 3}, 2, 1, 3, 1), {1, 3, 3, 5}},
+    {filter({1, -2, 0.5, 4, 3}, 1, 2, 2, 1), {3, 4, 7, 9}},
+    {filter({2, 1}, 1, 2, 0, 0), {2, 1, 6, 5}},
+    {filter({1, 2, -1}, 1, 1, -2, -1), {1, 8, 9, 8}},
+    {filter({1, 2, -1}, 2, 1, -3, 2), {2, 7, 5, 6}},
+    {filter({1, 2, -1, 7}, 3, 2, 2, 3), {2, 2, 3, 4}},
+    {filter({0.7}, 1, 3, 0, 0), {1, 16, 7, 8}},
+    {filter({1, 2, 3, 4, 5, 6, -6, -5, 4, 3, 2, 1}, 2, 1, 6, 5), {1, 8, 6, 7}},
+    {filter({1, 2, 3, 4, 5, 6, -6, -5, 4, 3, 2, 1}, 1, 2, 5, 5), {1, 3, 8, 6}},
+};
+
+/// y ← or += the filter of x, y of the shape given.
+template <class T>
+std::vector<double> run(const nn::Fir& op, const Activations<T>& x, const nn::Shape& y,
+                        const Target<T>& target) {
+  const auto narrow = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
+  std::vector<T> out = target.memory;
+  emulate(cuda::FirFilter<T>{{narrow(y.n), narrow(y.h), narrow(y.w), narrow(y.c)},
+                             static_cast<std::int32_t>(x.shape.h),
+                             static_cast<std::int32_t>(x.shape.w),
+                             cuda::rows_are_whole(y.c * sizeof(T)),
+                             cuda::FirTaps(op),
+                             x.memory.data(),
+                             {out.data(), target.accumulate}},
+          every_schedule[1]);
+  return from_channels_last(out, y);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the filter kernel and its gradient are the double operation", "[emulated]",
+                   float, Bfloat16) {
+  const eigen::Ops<double> ops(1);
+  for (const Case& c : cases) {
+    CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);
+    const nn::Shape out = c.op.output(c.x);
+    std::vector<double> y(out.size()), scratch(ops.fir_scratch(c.op, c.x, out));
+    const Activations<TestType> x(c.x, 1), dy(out, 2);
+    ops.fir(c.op, x.view(), {y.data(), out}, scratch);
+    CHECK(relative_distance(run(c.op, x, out, Target<TestType>(out, false)), y) <
+          kernel_tolerance<TestType>);
+    for (const bool accumulate : {false, true}) {
+      const Target<TestType> target(c.x, accumulate);
+      std::vector<double> dx = target.before, fresh(c.x.size());
+      ops.fir_backward(c.op, dy.view(), c.x, {fresh.data(), false}, scratch);
+      for (std::size_t i = 0; i < dx.size(); ++i) dx[i] += fresh[i];
+      CHECK(relative_distance(run(c.op.adjoint(), dy, c.x, target), dx) <
+            kernel_tolerance<TestType>);
+    }
+  }
+}

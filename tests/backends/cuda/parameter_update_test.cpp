@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <scoresde/cuda/kernels/parameter_update.hpp>
+#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/train/adam.hpp>
+#include <scoresde/train/ema.hpp>
+#include <scoresde/train/gradient_norm.hpp>
+
+#include "backends/eigen/finite_differences.hpp"
+#include "support/catch.hpp"
+#include "support/cuda_emulation.hpp"
+
+using namespace scoresde;
+using namespace scoresde::test;
+using cuda::Bfloat16;
+using scoresde::testing::emulate;
+using scoresde::testing::every_schedule;
+using scoresde::testing::Schedule;
+
+namespace {
+
+const Adam adam{.learning_rate = 0.01,
+                .beta1 = 0.8,
+                .beta2 = 0.95,
+                .epsilon = 1e-6,
+                .weight_decay = 0.03,
+                .warm_up = 3,
+                .gradient_clip = 2.5};
+const ExponentialMovingAverage ema{.decay = 0.9};
+
+/// All that a step reads and writes, as it would lie on the device.
+struct DeviceRun {
+  std::vector<float> theta, m, v, average, gradient;
+  std::vector<Bfloat16> cast;
+  std::vector<double> partial, losses;
+  std::uint64_t step = 0;
+  AdamCoefficients<float> coefficients{};
+  cuda::StepOutcome outcome;
+
+  explicit DeviceRun(std::size_t size)
+      : theta(random_values<float>(size, 1)),
+        m(size),
+        v(size),
+        average(theta),
+        gradient(size),
+        cast(size),
+        partial(cuda::SumOfSquares::parts(size), std::nan("")),
+        losses{1.5, 0.5, 4} {}
+
+  void update(const Schedule& schedule, bool with_average = true, bool whole = true) {
+    const std::size_t size = theta.size();
+    emulate(cuda::SumOfSquares{size, whole, gradient.data(), partial.data()}, schedule);
+    emulate(cuda::FinishStep{adam, ema, static_cast<std::uint32_t>(partial.size()),
+                             static_cast<std::uint32_t>(losses.size()), partial.data(),
+                             losses.data(), &step, &coefficients, &outcome},
+            schedule);
+    emulate(cuda::UpdateParameters{size, whole, true, &coefficients, &outcome, theta.data(),
+                                   m.data(), v.data(), with_average ? average.data() : nullptr,
+                                   gradient.data(), cast.data()},
+            schedule);
+  }
+  bool operator==(const DeviceRun& other) const {
+    return theta == other.theta && m == other.m && v == other.v && average == other.average &&
+           cast == other.cast && step == other.step;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the fused update is Adam, EMA and a cast", "[emulated]") {
+  for (const std::size_t size : {1u, 7u, 8u, 2049u, 40000u})
+    for (const bool whole : {true, false}) {
+      CAPTURE(size, whole);
+      DeviceRun run(size), other(size);
+      std::vector<double> theta(run.theta.begin(), run.theta.end()), m(size), v(size),
+          average = theta;
+      GradientNorm norm_of(size);
+      for (std::uint64_t n = 0; n < 5; ++n) {
+        const auto gradient = random_values<float>(size, 10 + n);
+        const std::vector<double> wide(gradient.begin(), gradient.end());
+        const double norm = norm_of(std::span<const double>(wide));
+        adam.update(ParameterBuffers<double>{theta, m, v, average}, std::span<const double>(wide),
+                    n, norm, ema.decay_at(n + 1));
+        run.gradient = other.gradient = gradient;
+        run.update(every_schedule[n], true, whole);
+        other.update(every_schedule[(n + 1) % 5], true, whole);
+        CHECK(run == other);
+        CHECK(run.outcome.updates == n + 1);
+        CHECK(run.outcome.gradient_norm == Approx(norm).epsilon(1e-13));
+        CHECK(run.outcome.loss == Approx(2).epsilon(1e-14));
+        CHECK(run.outcome.learning_rate == adam.learning_rate_at(n));
+        CHECK(run.gradient == std::vector<float>(size));
+      }
+      CHECK(relative_distance(run.theta, theta) < 1e-6);
+      CHECK(relative_distance(run.m, m) < 1e-6);
+      CHECK(relative_distance(run.v, v) < 1e-6);
+      CHECK(relative_distance(run.average, average) < 1e-6);
+      for (std::size_t i = 0; i < size; ++i)
+        CHECK(run.cast[i] == cuda::from_float<Bfloat16>(run.theta[i]));
+    }
+}
+
+TEST_CASE("without an average none is moved", "[emulated]") {
+  DeviceRun run(100);
+  const auto average = run.average;
+  run.gradient = random_values<float>(100, 3);
+  run.update(every_schedule[0], false);
+  run.gradient = random_values<float>(100, 4);
+  run.update(every_schedule[0], false);
+  CHECK(run.average == average);
+  CHECK(run.theta != average);
+}
+
+TEST_CASE("a step that is not finite changes nothing, nor do those after it until it is known",
+          "[emulated]") {
+  for (const bool in_gradient : {true, false}) {
+    DeviceRun run(300);
+    run.gradient = random_values<float>(300, 3);
+    run.update(every_schedule[1]);
+    const DeviceRun before = run;
+    run.gradient = random_values<float>(300, 4);
+    if (in_gradient)
+      run.gradient[299] = std::numeric_limits<float>::infinity();
+    else
+      run.losses[1] = std::nan("");
+    run.update(every_schedule[2]);
+    CHECK(run == before);
+    CHECK(run.outcome.finite == 0);
+    CHECK(run.outcome.updates == 1);
+    CHECK(run.gradient == std::vector<float>(300));
+    run.losses[1] = 0.5;
+    run.gradient = random_values<float>(300, 4);
+    const double loss = run.outcome.loss, norm = run.outcome.gradient_norm;
+    run.update(every_schedule[3]);  // asked for before the host knew
+    CHECK(run == before);
+    CHECK(run.outcome.finite == 0);
+    CHECK(std::isfinite(run.outcome.loss) == std::isfinite(loss));
+    CHECK(std::isfinite(run.outcome.gradient_norm) == std::isfinite(norm));
+    run.outcome.finite = 1;
+    run.gradient = random_values<float>(300, 4);
+    run.update(every_schedule[0]);
+    CHECK(run.outcome.finite == 1);
+    CHECK(run.step == 2);
+  }
+}

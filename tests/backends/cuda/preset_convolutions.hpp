@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// The convolutions of the CIFAR-10 presets, each with what its network does with the result.
+#pragma once
+
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <scoresde/cuda/cudnn_convolution.hpp>
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/nn/unet.hpp>
+
+namespace scoresde::testing {
+
+struct PresetConvolution {
+  nn::Convolution op;
+  nn::Shape x;  ///< of one sample
+  cuda::Epilogue epilogue;
+
+  [[nodiscard]] auto order() const {
+    return std::tuple(op.in_channels, op.out_channels, op.kernel, op.stride, op.pad_before,
+                      op.pad_after, x.h, x.w, epilogue);
+  }
+  bool operator<(const PresetConvolution& other) const { return order() < other.order(); }
+  [[nodiscard]] nn::Shape batch(std::size_t n) const { return {n, x.c, x.h, x.w}; }
+};
+
+/// The convolutions of one network. The sum that follows a convolution is its epilogue.
+[[nodiscard]] inline std::vector<PresetConvolution> convolutions_of(const nn::Graph& graph) {
+  std::map<std::size_t, double> summed;  // scale of the sum that takes a tensor
+  for (const nn::Node& node : graph.nodes())
+    if (const auto* sum = std::get_if<nn::node::SumScaled>(&node.operation))
+      for (const nn::Tensor input : node.inputs) summed.emplace(input.index, sum->scale);
+  std::vector<PresetConvolution> found;
+  for (const nn::Node& node : graph.nodes()) {
+    const auto* convolution = std::get_if<nn::node::Convolution>(&node.operation);
+    if (convolution == nullptr) continue;
+    const auto sum = summed.find(node.output.index);
+    const bool residual = sum != summed.end();
+    nn::Convolution op = convolution->shape;
+    op.input_major = false;
+    found.push_back({op,
+                     graph.shape(node.inputs[0]),
+                     {.residual = residual,
+                      .bias = true,
+                      .channel_bias = node.inputs.size() == 2,
+                      .scale = residual && sum->second != 1}});
+  }
+  return found;
+}
+
+/// Those of the presets of these names, without repetitions.
+[[nodiscard]] inline std::vector<PresetConvolution> unique_convolutions(
+    const std::vector<std::string>& names) {
+  std::set<PresetConvolution> unique;
+  for (const std::string& name : names)
+    for (const PresetConvolution& found : convolutions_of(nn::unet(nn::preset(name).network)))
+      unique.insert(found);
+  return {unique.begin(), unique.end()};
+}
+
+/// Those of all presets with pictures of 32×32.
+[[nodiscard]] inline std::vector<PresetConvolution> cifar10_convolutions() {
+  std::vector<std::string> names;
+  for (const nn::Preset& preset : nn::presets())
+    if (preset.network.image_size == 32) names.push_back(preset.name);
+  return unique_convolutions(names);
+}
+
+}  // namespace scoresde::testing

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include <scoresde/cuda/kernels/group_norm.hpp>
+#include <scoresde/cuda/kernels/slab.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using cuda::Bfloat16;
+using cuda::cut_into_slabs;
+using cuda::Slabs;
+using cuda::tile_budget;
+
+namespace {
+
+/// The rules that kernels rely on.
+template <class T>
+void check_rules(std::size_t samples, std::size_t pixels, std::size_t channels, std::size_t unit,
+                 std::size_t bytes) {
+  CAPTURE(samples, pixels, channels, unit, bytes);
+  const Slabs s = cut_into_slabs<T>(samples, pixels, channels, unit, bytes, tile_budget);
+  CHECK(s.channels % s.width == 0);
+  CHECK(s.width % unit == 0);
+  if (channels % cuda::lanes<T> == 0) CHECK(s.width % cuda::lanes<T> == 0);
+  CHECK(cuda::packets<T>(s.width) <= cuda::slab_threads);
+  CHECK(std::size_t{s.width} * s.chunk * bytes <= tile_budget);
+  std::size_t sum = 0;
+  for (std::uint32_t k = 0; k < s.chunks(); ++k) sum += s.length(k);
+  CHECK(sum == pixels);
+  // Sums of a sample have the same order in any batch.
+  const Slabs alone = cut_into_slabs<T>(1, pixels, channels, unit, bytes, tile_budget);
+  CHECK(alone.width == s.width);
+  CHECK(alone.chunk == s.chunk);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("slabs cover whole groups and fit into shared memory", "[emulated]", float,
+                   Bfloat16) {
+  for (const std::size_t side : {1, 2, 4, 7, 8, 16, 32, 64, 256})
+    for (const std::size_t channels : {3, 4, 6, 15, 16, 32, 64, 96, 128, 256, 384, 512, 1024})
+      for (const std::size_t groups : {1, 3, 4, 32})
+        if (channels % groups == 0)
+          for (const std::size_t tiles : {1, 2})
+            check_rules<TestType>(5, side * side, channels, channels / groups,
+                                  tiles * sizeof(TestType));
+}
+
+TEST_CASE("the shapes of the CIFAR-10 networks are read once", "[emulated]") {
+  const auto width = [](std::size_t channels, std::size_t side, std::size_t tiles) {
+    const Slabs s =
+        cuda::group_extents<Bfloat16>({.groups = 32}, {64, channels, side, side}, tiles).slabs;
+    CHECK(s.chunks() == 1);
+    return s.width;
+  };
+  CHECK(width(128, 32, 1) == 32);
+  CHECK(width(384, 32, 1) == 24);  // groups of 12 channels in packets of 8
+  CHECK(width(256, 16, 1) == 32);
+  CHECK(width(128, 32, 2) == 16);
+  CHECK(width(256, 4, 1) == 256);
+}

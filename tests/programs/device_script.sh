@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# pack_for_device.sh takes what device.sh needs; device.sh plans less time than it allows, starts every program in its
+# dry run, and without a device goes through all its parts, says why each failed, and still leaves its report.
+#
+#   bash tests/programs/device_script.sh BUILD_FOLDER
+set -euo pipefail
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${1:?a build folder}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export CUDA_VISIBLE_DEVICES=""
+
+fail() { echo "device_script.sh: $*" >&2 && exit 1; }
+says() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not say '$2'"; }; }
+
+status=0
+bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/refused" --arch 75 --any-processor 2>"$folder/refusal" || status=$?
+[ "$status" -eq 1 ] || fail "code for another device was packed"
+says "$folder/refusal" "the device needs 75"
+bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/pack" --any-processor
+
+script=$folder/pack/benchmarks/device.sh
+bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
+for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, "; do
+  says "$folder/dry" "$word"
+done
+if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its budgets exceed what it allows"; fi
+[ ! -e "$folder/report/device.md" ] || fail "a dry run wrote a report"
+
+rm "$folder/pack/bin/benchmark_device_assign"
+status=0
+bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || status=$?
+[ "$status" -eq 1 ] || fail "a dry run without a program ends with status $status"
+says "$folder/dry" "missing: benchmark_device_assign"
+
+bash "$script" --bin "$folder/pack" --out "$folder/report" --seconds 200 >"$folder/run" 2>&1 || { cat "$folder/run" && fail "the run failed"; }
+report=$folder/report/device.md
+says "$report" "| tests | skipped: no device |"
+says "$report" "| assign | status 127"
+for part in network_forward_64_bf16 sampler train; do
+  grep -qE "^\| $part \| status 1: .*no device can be used" "$report" || { cat "$report" && fail "$part does not say why it failed"; }
+done
+python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["parts"]), "parts")' "$folder/report/device.json"
+[ -s "$folder/report/log.txt" ] || fail "there is no log"
