@@ -148,6 +148,7 @@ TEST_CASE("Karras's preset is the paper's training of DDPM++, and the small one 
   CHECK(p.network.ch_mult == std::vector<std::size_t>{2, 2, 2});
   const Preset& small = preset("cifar10_small_karras");
   CHECK(parameters(small.name) == parameters("cifar10_small"));
+  CHECK((small.reduce_mean && !p.reduce_mean));
   for (const Preset* karras : {&p, &small}) {
     CHECK(karras->sde == "karras");
     CHECK(karras->solver == "karras-heun");
