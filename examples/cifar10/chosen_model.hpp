@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <scoresde/nn/guided_network.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/thresholding.hpp>
@@ -16,32 +17,31 @@
 
 namespace cifar10 {
 
-/// The network told a class for each picture, or none for any; counts what it evaluates.
+/// The network, counting what it evaluates.
 template <class Network>
-class ToldNetwork {
+class CountedNetwork {
  public:
-  explicit ToldNetwork(Network& network) : network_(&network) {}
+  using Scalar = typename Network::Scalar;
 
-  /// For the evaluations to come; the values must outlive them. Empty: no class for any.
-  void tell(std::span<const std::uint32_t> classes) { classes_ = classes; }
+  explicit CountedNetwork(Network network) : network_(std::move(network)) {}
+
   /// Pictures evaluated so far.
   [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
 
-  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_->score_form(t); }
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
+  void set_classes(std::span<const std::uint32_t> classes) { network_.set_classes(classes); }
   /// At one time, or at a time per sample.
   template <class X, class Times>
   requires requires(Network& network, const X& x, const Times& t, X& output) {
     network.evaluate(x, t, output);
   }
   void evaluate(const X& x, const Times& t, X& output) {
-    network_->set_classes(classes_);
-    network_->evaluate(x, t, output);
+    network_.evaluate(x, t, output);
     evaluations_ += x.extents().samples;
   }
 
  private:
-  Network* network_;
-  std::span<const std::uint32_t> classes_;
+  Network network_;
   std::size_t evaluations_ = 0;
 };
 
@@ -50,9 +50,7 @@ class ChosenModel {
  public:
   ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
       : network_(std::move(network)),
-        guided_(scoresde::classifier_free_guidance(conditional_, unconditional_,
-                                                   options.classes.guidance,
-                                                   interval(sde, options.classes))),
+        guided_(network_, options.classes.guidance, interval(sde, options.classes)),
         clipped_(guided_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
         thresholded_(guided_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
         clips_(options.clip_denoised),
@@ -61,11 +59,9 @@ class ChosenModel {
   ChosenModel& operator=(const ChosenModel&) = delete;
 
   /// Of each picture of the batch to come; empty for a network that is told none.
-  void tell(std::span<const std::uint32_t> classes) { conditional_.tell(classes); }
+  void set_classes(std::span<const std::uint32_t> classes) { guided_.set_classes(classes); }
   /// Pictures that the network has evaluated.
-  [[nodiscard]] std::size_t evaluations() const {
-    return conditional_.evaluations() + unconditional_.evaluations();
-  }
+  [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
     return clips_ || thresholds_ ? clipped_.score_form(t) : guided_.score_form(t);
@@ -85,16 +81,14 @@ class ChosenModel {
   }
 
  private:
-  using Told = ToldNetwork<Network>;
-  using Guided = scoresde::GuidedScore<Told, Told>;
+  using Guided = scoresde::nn::GuidedNetwork<CountedNetwork<Network>>;
 
   static scoresde::TimeInterval interval(const S& sde, const ClassChoice& c) {
     return c.interval.empty() ? scoresde::TimeInterval{}
                               : scoresde::noise_interval(sde, c.interval[0], c.interval[1]);
   }
 
-  Network network_;
-  Told conditional_{network_}, unconditional_{network_};
+  CountedNetwork<Network> network_;
   Guided guided_;
   scoresde::ClippedDenoiser<Guided, S> clipped_;
   scoresde::DynamicallyThresholdedDenoiser<Guided, S> thresholded_;

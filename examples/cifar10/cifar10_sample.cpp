@@ -23,6 +23,9 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
   const auto configuration = scoresde::read_configuration(options.checkpoint);
   cifar10::SamplerChoice& choice = options.sampler;
+  const bool names_parts = !choice.predictor.empty() || !choice.corrector.empty();
+  if (choice.solver.empty() && choice.preset.empty() && !names_parts)
+    choice.solver = setting_or(configuration, "program.solver", "pc");
   if (choice.preset.empty() && (choice.solver.empty() || choice.solver == "pc")) {
     if (choice.predictor.empty())
       choice.predictor = setting_or(configuration, "program.predictor", "euler_maruyama");
@@ -38,10 +41,11 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
   choice.evaluations_of_a_score = options.classes.evaluations();
   cifar10::settle(choice, given);
   scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
-    if constexpr (std::same_as<C, scoresde::nn::KarrasPreconditioned>) {
+    constexpr bool karras = std::same_as<C, scoresde::nn::KarrasPreconditioned>;
+    if constexpr (karras && !std::same_as<S, scoresde::KarrasSde>) {
       throw scoresde::Error(
-          "the checkpoint's network was trained by Karras's loss; cifar10_sample samples those of "
-          "the presets");
+          "the checkpoint's network was trained by Karras's loss under another SDE than his; "
+          "cifar10_sample samples those of the presets");
     } else {
       cifar10::settle_by_sde(sde, choice);
       cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
@@ -69,6 +73,7 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --sampler PC1000\n"
       "  cifar10_sample --out pictures --checkpoint classes.safetensors --class cat --guidance "
       "1.5\n"
+      "  cifar10_sample --out pictures --checkpoint karras/checkpoint.safetensors --nfe 35\n"
       "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
   app.option_defaults()->take_last();

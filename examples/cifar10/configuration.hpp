@@ -9,9 +9,11 @@
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -24,16 +26,25 @@ namespace cifar10 {
 using scoresde::nn::Preset;
 
 /// Calls body(sde, loss) with the SDE that the preset names and the loss that its network is
-/// trained by: in continuous time, or on the levels of DDPM or SMLD. Throws Error for an unknown
-/// name, and for what there is not: discrete levels of sub-VP, and likelihood weighting of discrete
-/// levels.
+/// trained by: in continuous time, Karras's, or on the levels of DDPM or SMLD. Throws Error for an
+/// unknown name, and for what there is not: discrete levels of sub-VP, and likelihood weighting of
+/// discrete levels.
 template <class Body>
 void visit_training(const Preset& p, Body&& body) {
   using scoresde::detail::require;
   const scoresde::BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   const scoresde::SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
-  require(p.sde == "vp" || p.sde == "subvp" || p.sde == "ve", "preset ", p.name, ": sde is '",
-          p.sde, "'; it must be vp, subvp or ve");
+  require(p.sde == "vp" || p.sde == "subvp" || p.sde == "ve" || p.sde == "karras", "preset ",
+          p.name, ": sde is '", p.sde, "'; it must be vp, subvp, ve or karras");
+  if (p.sde == "karras") {
+    require(p.continuous && !p.likelihood_weighting, "preset ", p.name,
+            ": Karras's loss is in continuous time and has a weighting of its own");
+    return body(scoresde::KarrasSde({p.sigma_min, p.sigma_max}),
+                scoresde::KarrasLoss{.p_mean = p.p_mean,
+                                     .p_std = p.p_std,
+                                     .sigma_data = p.sigma_data,
+                                     .reduce_mean = p.reduce_mean});
+  }
   if (p.continuous) {
     const scoresde::DenoisingScoreMatching loss{.likelihood_weighting = p.likelihood_weighting,
                                                 .reduce_mean = p.reduce_mean};
@@ -89,6 +100,7 @@ scoresde::nn::FlatConfig checkpoint_configuration(
   configuration["program.predictor"] =
       p.predictor == "ancestral_sampling" ? "ancestral" : p.predictor;
   configuration["program.corrector"] = p.corrector;
+  configuration["program.solver"] = p.solver;
   return configuration;
 }
 

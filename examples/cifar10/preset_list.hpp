@@ -27,16 +27,16 @@ inline void print_presets(std::ostream& out) {
                        const std::string& sde, const std::string& times, const std::string& pixels,
                        const std::string& sampler) {
     out << std::left << std::setw(int(width) + 2) << name << std::right << std::setw(11)
-        << parameters << "  " << std::left << std::setw(7) << sde << std::setw(12) << times
+        << parameters << "  " << std::left << std::setw(8) << sde << std::setw(12) << times
         << std::setw(11) << pixels << sampler << '\n';
   };
-  row("preset", "parameters", "SDE", "times", "pictures", "predictor + corrector");
+  row("preset", "parameters", "SDE", "times", "pictures", "sampler");
   for (const auto& p : scoresde::nn::presets()) {
     const auto& n = p.network;
     row(p.name, grouped(scoresde::nn::unet(n).parameters().trainable_size()), p.sde,
         p.continuous ? "continuous" : "discrete",
         std::to_string(n.width()) + "x" + std::to_string(n.height()),
-        p.predictor + " + " + p.corrector);
+        p.solver == "pc" ? p.predictor + " + " + p.corrector : p.solver);
   }
 }
 

@@ -49,7 +49,7 @@ inline void add_names(CLI::App& app, SamplerChoice& s) {
       "By its name in Song et al. 2021, table 1, the SDE deciding what the paper leaves to it");
   add("--solver", s.solver,
       "pc: predictor-corrector on the reverse-time SDE; or any name of --list-samplers "
-      "(default: pc)");
+      "(default: the checkpoint's)");
   add("--predictor", s.predictor, "(default: the checkpoint's)")->group(sampler_group);
   add("--corrector", s.corrector, "(default: the checkpoint's)")->group(sampler_group);
   app.add_option("--eps", s.eps,

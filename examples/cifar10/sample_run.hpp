@@ -33,7 +33,8 @@
 
 namespace cifar10 {
 
-/// An observer: shows how far all pictures are, by the time that the batch has come down to.
+/// An observer: shows how far all pictures are, by steps, or where their number is not known by the
+/// time that the batch has come down to.
 class SamplingProgress {
  public:
   SamplingProgress(std::size_t pictures, double t_max, double t_min)
@@ -45,7 +46,9 @@ class SamplingProgress {
   }
   template <class X>
   void on_step(const scoresde::ObservedStep& step, const X&) {
-    const double part = std::clamp((t_max_ - step.time.t_next) / (t_max_ - t_min_), 0.0, 1.0);
+    const double part = step.steps > 0
+                            ? static_cast<double>(step.index + 1) / static_cast<double>(step.steps)
+                            : std::clamp((t_max_ - step.time.t_next) / (t_max_ - t_min_), 0.0, 1.0);
     const double done = (first_ + count_ * part) / pictures_;
     char text[96];
     std::snprintf(text, sizeof text, "pictures %.0f to %.0f of %.0f  t %.3f  nfe %zu", first_ + 1,
@@ -71,7 +74,8 @@ class SampleRun {
         network_config_(scoresde::network_of(configuration)),
         sde_(std::move(sde)),
         convention_(convention),
-        network_(scoresde::nn::unet(network_config_), std::min(options.batch, options.samples),
+        batch_(std::min(options.batch, options.samples)),
+        network_(scoresde::nn::unet(network_config_), batch_ * options.classes.evaluations(),
                  scoresde::nn::Mode::inference, Ops(options.threads)),
         weights_(network_.parameters().size()),
         class_of_(options.classes, network_.classes(), options.columns) {
@@ -103,9 +107,9 @@ class SampleRun {
     const std::size_t dim = network_.input_shape().size();
     SamplingProgress progress(options_.samples, sde_.t_max(), options_.sampler.eps);
     pictures_.reserve(options_.samples * dim);
-    for (std::size_t first = 0; first < options_.samples; first += network_.batch()) {
-      State x({std::min(network_.batch(), options_.samples - first), dim});
-      model.tell(classes_from(first, x.extents().samples));
+    for (std::size_t first = 0; first < options_.samples; first += batch_) {
+      State x({std::min(batch_, options_.samples - first), dim});
+      model.set_classes(classes_from(first, x.extents().samples));
       progress.begin_batch(first, x.extents().samples);
       const scoresde::Noise noise{
           .seed = options_.seed,
@@ -163,8 +167,8 @@ class SampleRun {
               << options_.seed << ", pictures " << options_.first_sample << " to "
               << options_.first_sample + options_.samples - 1 << '\n'
               << "device      CPU, " << network_.ops().threads() << " threads, float32, batches of "
-              << network_.batch() << " in " << network_.workspace_bytes() / (1 << 20)
-              << " MiB of workspace" << std::endl;
+              << batch_ << " in " << network_.workspace_bytes() / (1 << 20) << " MiB of workspace"
+              << std::endl;
   }
 
   void report_end(double seconds) const {
@@ -201,6 +205,7 @@ class SampleRun {
   scoresde::nn::UNetConfig network_config_;
   S sde_;
   Convention convention_;
+  std::size_t batch_;  ///< pictures drawn at a time
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
   PictureClasses class_of_;

@@ -20,6 +20,7 @@ namespace cifar10 {
 struct SamplerChoice {
   std::string preset, solver, predictor, corrector;
   std::string grid, final_step = "denoise", variance = "small", control = "per_sample";
+  bool grid_given = false;
   std::size_t steps = 0, nfe = 0, corrector_steps = 1;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
   std::optional<double> rtol, atol;
@@ -137,7 +138,8 @@ inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
   require(c.final_step != "zero" || row.family == Family::fast, "--final zero does not go with ",
           "--solver ", c.solver, ", which ends in eps or denoise");
   require(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
-  if (c.grid.empty()) c.grid = row.grid;
+  c.grid_given = !c.grid.empty();
+  if (!c.grid_given) c.grid = row.grid;
   require(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
   if (row.family == Family::adaptive) return detail::settle_tolerances(c);
   if (c.nfe > 0) c.steps = detail::affordable_steps(c);

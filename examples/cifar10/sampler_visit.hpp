@@ -5,6 +5,7 @@
 /// the kinds of samplers and not with their names.
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,6 +28,7 @@
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/song_samplers.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -192,9 +194,12 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }
 
-/// Fills in what the SDE decides: the time of the end, and the corrector's signal-to-noise ratio.
+/// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
+/// the time of the end, and the corrector's signal-to-noise ratio.
 template <class S>
 void settle_by_sde(const S& sde, SamplerChoice& c) {
+  const bool even = c.grid == "uniform" || c.grid == "quadratic";
+  if (std::same_as<S, scoresde::KarrasSde> && even && !c.grid_given) c.grid = "karras";
   if (c.eps == 0) c.eps = sde.t_min();
   if (c.solver != "pc" || c.corrector == "none" || c.snr) return;
   c.snr = c.preset.empty() ? 0.16 : scoresde::song_snr(sde, scoresde::song_sampler(c.preset));

@@ -2,10 +2,12 @@
 /// A small grid of samples, to see during training how far the network is.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
@@ -16,7 +18,9 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace cifar10 {
@@ -29,9 +33,11 @@ class Snapshot {
  public:
   static constexpr std::size_t pictures = 16;
 
-  Snapshot(const scoresde::nn::Graph& graph, S sde, std::size_t steps, bool centered, Ops ops)
+  Snapshot(const scoresde::nn::Graph& graph, S sde, Convention convention, std::size_t steps,
+           bool centered, Ops ops)
       : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
         sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid(sde, steps)),
+        convention_(std::move(convention)),
         centered_(centered) {
     for (std::uint32_t k = 0; network_.classes() > 0 && k < pictures; ++k)
       classes_.push_back(k % static_cast<std::uint32_t>(network_.classes()));
@@ -41,7 +47,8 @@ class Snapshot {
   void write(const std::filesystem::path& path, std::span<const typename Ops::Scalar> parameters,
              std::uint64_t seed) {
     using State = scoresde::HostState<typename Ops::Scalar>;
-    scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde());
+    scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde(),
+                                                         convention_);
     model.set_classes(classes_);
     network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
     State x({pictures, model.dim()});
@@ -55,7 +62,9 @@ class Snapshot {
 
  private:
   static scoresde::TimeGrid grid(const S& sde, std::size_t steps) {
-    if constexpr (scoresde::DiscreteSde<S>)
+    if constexpr (std::same_as<S, scoresde::KarrasSde>)
+      return scoresde::karras_grid(sde, steps);
+    else if constexpr (scoresde::DiscreteSde<S>)
       return scoresde::level_grid(sde, scoresde::uniform_grid(sde, steps));
     else
       return scoresde::uniform_grid(sde, steps);
@@ -63,6 +72,7 @@ class Snapshot {
 
   scoresde::nn::Network<Ops> network_;
   scoresde::PredictorCorrector<S, scoresde::Ancestral, scoresde::NoCorrector> sampler_;
+  Convention convention_;
   bool centered_;
   std::vector<std::uint32_t> classes_;
 };

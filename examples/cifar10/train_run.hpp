@@ -117,8 +117,8 @@ class TrainRun {
 
   void snapshot() {
     if (!snapshot_)
-      snapshot_.emplace(graph_, trainer_.sde(), options_.snapshot_steps, preset_.network.centered,
-                        Ops(options_.threads));
+      snapshot_.emplace(graph_, trainer_.sde(), trainer_.convention(), options_.snapshot_steps,
+                        preset_.network.centered, Ops(options_.threads));
     char name[48];
     std::snprintf(name, sizeof name, "snapshot_%07llu.png",
                   static_cast<unsigned long long>(trainer_.step_count()));
@@ -148,6 +148,12 @@ class TrainRun {
     return text;
   }
 
+  [[nodiscard]] std::string loss_text() const {
+    if (preset_.sde == "karras") return "Karras's loss";
+    return preset_.continuous ? "continuous time"
+                              : std::to_string(preset_.num_scales) + " discrete levels";
+  }
+
   [[nodiscard]] std::string classes_text() const {
     if (labels_.empty()) return "";
     return scoresde::detail::text("classes     ", preset_.network.num_class_embeds,
@@ -157,10 +163,7 @@ class TrainRun {
 
   void report_setup() const {
     std::cout << "preset      " << preset_.name << " (" << trainer_.parameters().size()
-              << " parameters, " << preset_.sde << " SDE, "
-              << (preset_.continuous ? "continuous time"
-                                     : std::to_string(preset_.num_scales) + " discrete levels")
-              << ")\n"
+              << " parameters, " << preset_.sde << " SDE, " << loss_text() << ")\n"
               << "data        " << options_.data.string() << ", " << images_.size() << " pictures\n"
               << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
               << trainer_.network().batch() << " at a time in "

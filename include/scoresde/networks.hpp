@@ -16,6 +16,7 @@
 #include <scoresde/nn/cost.hpp>
 #include <scoresde/nn/forward_pass.hpp>
 #include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/guided_network.hpp>
 #include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>

@@ -7,13 +7,17 @@
 
 #include <scoresde/train/diffusers_config.hpp>
 
+#include "fuzz/allocation_limit.hpp"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string text(reinterpret_cast<const char*>(data), size);
-  try {
-    const auto config = scoresde::network_of_diffusers(text);
-    if (!(scoresde::network_of_diffusers(scoresde::describe_for_diffusers(config)) == config))
-      std::abort();
-  } catch (const scoresde::Error&) {
-  }
+  scoresde::fuzz::with_limit(size, 256, [&] {
+    const std::string text(reinterpret_cast<const char*>(data), size);
+    try {
+      const auto config = scoresde::network_of_diffusers(text);
+      if (!(scoresde::network_of_diffusers(scoresde::describe_for_diffusers(config)) == config))
+        std::abort();
+    } catch (const scoresde::Error&) {
+    }
+  });
   return 0;
 }

@@ -17,7 +17,7 @@ failed=0
 for target in "${targets[@]}"; do
   work=$root/build/fuzz/$target
   mkdir -p "$work" || exit 1
-  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I"$root/include" \
+  clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I"$root/include" -I"$root/tests" \
     "$root/tests/fuzz/${target}_fuzz.cpp" -lz -o "$work/../fuzz_$target" || exit 1
   "$work/../fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=1024 -max_len=4096 -timeout=10 -print_final_stats=1 \
     -dict="$root/tests/fuzz/$target.dict" -artifact_prefix="$work/" "$work" "$root/tests/fuzz/corpus/$target" \

@@ -7,6 +7,8 @@
 
 #include <scoresde/io/torch_file.hpp>
 
+#include "fuzz/allocation_limit.hpp"
+
 namespace {
 
 void look_at(const scoresde::io::TorchFile& file, const scoresde::io::PickleValue& value,
@@ -27,11 +29,13 @@ void look_at(const scoresde::io::TorchFile& file, const scoresde::io::PickleValu
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  try {
-    const scoresde::io::TorchFile file(std::as_bytes(std::span(data, size)),
-                                       scoresde::io::ZipChecksums::ignored);
-    look_at(file, file.root(), 4);
-  } catch (const scoresde::Error&) {
-  }
+  scoresde::fuzz::with_limit(size, 256, [&] {
+    try {
+      const scoresde::io::TorchFile file(std::as_bytes(std::span(data, size)),
+                                         scoresde::io::ZipChecksums::ignored);
+      look_at(file, file.root(), 4);
+    } catch (const scoresde::Error&) {
+    }
+  });
   return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -113,7 +114,7 @@ TEST_CASE("The presets of larger pictures have the published number of parameter
 }
 
 TEST_CASE("Every preset builds, has a name of its own, and its network has its noise levels") {
-  CHECK(presets().size() == cifar10.size() + 9 + 2);
+  CHECK(presets().size() == cifar10.size() + 9 + 4);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
     CHECK_NOTHROW(unet(p.network));
@@ -132,6 +133,32 @@ TEST_CASE("The small preset is small enough for a CPU") {
   CHECK(count > 1'000'000);
   CHECK(count < 2'500'000);
   CHECK(p.network.dropout == 0);
+}
+
+TEST_CASE("Karras's preset is the paper's training of DDPM++, and the small one takes its loss") {
+  const Preset& p = preset("karras/cifar10_ddpmpp");
+  // The published network has a map of nine augmentation labels to 128 channels beside.
+  CHECK(parameters(p.name) == 55'733'891 - 9 * 128);
+  CHECK(p.batch_size * p.n_iters == 200'000'000);
+  CHECK(p.batch_size * p.warmup == Approx(1e7).epsilon(1e-4));
+  CHECK(std::pow(p.ema_rate, 500'000.0 / double(p.batch_size)) == Approx(0.5).epsilon(1e-12));
+  CHECK(p.lr == 1e-3);
+  CHECK(std::isinf(p.grad_clip));
+  CHECK(p.network.dropout == 0.13);
+  CHECK(p.network.ch_mult == std::vector<std::size_t>{2, 2, 2});
+  const Preset& small = preset("cifar10_small_karras");
+  CHECK(parameters(small.name) == parameters("cifar10_small"));
+  CHECK((small.reduce_mean && !p.reduce_mean));
+  for (const Preset* karras : {&p, &small}) {
+    CHECK(karras->sde == "karras");
+    CHECK(karras->solver == "karras-heun");
+    CHECK(karras->sigma_min == 0.002);
+    CHECK(karras->sigma_max == 80);
+    CHECK(karras->p_mean == -1.2);
+    CHECK(karras->p_std == 1.2);
+    CHECK(karras->sigma_data == 0.5);
+    CHECK(karras->network.centered);
+  }
 }
 
 TEST_CASE("A class-conditional preset is another's with a table of classes and label dropout") {

@@ -45,6 +45,7 @@ std::string name_of() {
   if constexpr (std::same_as<S, VpSde>) return "VpSde";
   if constexpr (std::same_as<S, SubVpSde>) return "SubVpSde";
   if constexpr (std::same_as<S, VeSde>) return "VeSde";
+  if constexpr (std::same_as<S, KarrasSde>) return "KarrasSde";
   if constexpr (std::same_as<S, DdpmSde>) return "DdpmSde";
   if constexpr (std::same_as<S, SmldSde>) return "SmldSde";
   return "another";
@@ -73,16 +74,18 @@ double mean_loss(Trainer& trainer, int steps) {
 
 TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and the loss falls") {
   const std::vector<Kind> kinds{
-      {"vp", true, false, "VpSde"},      {"subvp", true, false, "SubVpSde"},
-      {"ve", true, false, "VeSde"},      {"vp", true, true, "VpSde"},
-      {"subvp", true, true, "SubVpSde"}, {"ve", true, true, "VeSde"},
-      {"vp", false, false, "DdpmSde"},   {"ve", false, false, "SmldSde"}};
+      {"vp", true, false, "VpSde"},        {"subvp", true, false, "SubVpSde"},
+      {"ve", true, false, "VeSde"},        {"vp", true, true, "VpSde"},
+      {"subvp", true, true, "SubVpSde"},   {"ve", true, true, "VeSde"},
+      {"vp", false, false, "DdpmSde"},     {"ve", false, false, "SmldSde"},
+      {"karras", true, false, "KarrasSde"}};
   for (const Kind& kind : kinds) {
     CAPTURE(kind.sde, kind.continuous, kind.likelihood_weighting);
     const nn::Preset preset = preset_of(kind);
     cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
       CHECK(name_of<S>() == kind.expected);
       CHECK(std::same_as<Loss, DiscreteScoreMatching> == !kind.continuous);
+      CHECK(std::same_as<Loss, KarrasLoss> == (kind.sde == "karras"));
       const auto configuration = cifar10::training_configuration(preset, loss, 7);
       Trainer<eigen::Ops<float>, S, Loss> trainer(small_network<S>(), sde, configuration, 16);
       const double before = mean_loss(trainer, 10);
@@ -109,6 +112,7 @@ TEST_CASE("every preset names a loss that there is, and a sampler that the other
       if constexpr (DiscreteSde<S>) CHECK(sde.training_steps() == preset.num_scales);
       const auto kept = cifar10::checkpoint_configuration(
           preset, sde, cifar10::training_configuration(preset, loss, 1));
+      CHECK_NOTHROW(cifar10::detail::row_of("--solver", kept.at("program.solver")));
       CHECK_NOTHROW(cifar10::detail::row_of("--predictor", kept.at("program.predictor")));
       CHECK_NOTHROW(cifar10::detail::row_of("--corrector", kept.at("program.corrector")));
     });
@@ -121,6 +125,10 @@ TEST_CASE("a preset of what there is not is refused") {
                     Catch::Contains("sub-VP has no discrete levels"));
   CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vp", false, true, ""}), ignore),
                     Catch::Contains("likelihood weighting"));
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"karras", false, false, ""}), ignore),
+                    Catch::Contains("Karras's loss is in continuous time"));
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"karras", true, true, ""}), ignore),
+                    Catch::Contains("a weighting of its own"));
   CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vq", true, false, ""}), ignore),
                     Catch::Contains("'vq'"));
 }

@@ -14,6 +14,7 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
@@ -170,6 +171,18 @@ TEST_CASE("every name draws finite pictures under the VP SDE") { every_name_draw
 TEST_CASE("every name draws finite pictures under the sub-VP SDE") { every_name_draws(SubVpSde()); }
 
 TEST_CASE("every name draws finite pictures under the VE SDE") { every_name_draws(VeSde()); }
+
+TEST_CASE("every name draws finite pictures under Karras's SDE, whose uniform grid is in rho") {
+  every_name_draws(KarrasSde());
+  Painter paint{KarrasSde()};
+  const auto sampler = [&](const Words& choice) {
+    paint(choice + Words{"--samples", "1", "--steps", "2"});
+    return paint.metadata.at("sampler");
+  };
+  CHECK_THAT(sampler({"--predictor", "ancestral"}), Catch::Contains("karras grid"));
+  CHECK_THAT(sampler({"--solver", "ddim"}), Catch::Contains("karras grid"));
+  CHECK_THAT(sampler({"--solver", "euler", "--grid", "uniform"}), Catch::Contains("uniform grid"));
+}
 
 TEST_CASE("a picture is the same in any batch, by samplers of every kind") {
   Painter paint{VpSde()};

@@ -66,6 +66,8 @@ TEST_CASE("SDE and convention of every kind of run come back from its configurat
                              : std::same_as<C, nn::NoisePredictionAtLevel> ? "level "
                              : std::same_as<C, nn::ScoreAtLevel>           ? "VE level "
                                                                            : "karras ";
+          if constexpr (std::same_as<S, KarrasSde>)
+            return text + "sigma to " + std::to_string(int(s.t_max()));
           if constexpr (requires { c.sigma_data; })
             return text + (c.sigma_data == 0.3 ? "0.3" : "");
           if constexpr (requires { s.training_steps(); })
@@ -83,9 +85,25 @@ TEST_CASE("SDE and convention of every kind of run come back from its configurat
   CHECK(found(DiscreteVeSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
   CHECK(found(SmldSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
   CHECK(found(VpSde{}, KarrasLoss{.sigma_data = 0.3}) == "karras 0.3");
+  CHECK(found(KarrasSde({0.01, 90}), KarrasLoss{}) == "karras sigma to 90");
+  CHECK(found(KarrasSde{}, DenoisingScoreMatching{}) == "karras sigma to 80");
   // A file from before there was a choice of losses.
   CHECK(visit_score(describe(VpSde{}), [](const auto& sde, const auto&) { return sde.t_max(); }) ==
         1);
+}
+
+TEST_CASE("Karras's loss is named with its convention, and no other convention is believed of it") {
+  nn::FlatConfig flat = run_configuration(
+      nn::UNetConfig{}, KarrasSde{}, TrainingConfigurationWith<KarrasLoss>{.loss = {.p_mean = -1}});
+  CHECK(flat.at("training.loss") == "karras");
+  CHECK(flat.at("training.convention") == "karras_preconditioned");
+  CHECK(flat.at("training.p_mean") == "-1");
+  CHECK(flat.at("training.sigma_data") == "0.5");
+  CHECK(flat.at("sde.name") == "karras");
+  flat["training.convention"] = "noise_prediction_at_time";
+  CHECK_THROWS_WITH(
+      visit_score(flat, [](const auto&...) {}),
+      Catch::Contains("'noise_prediction_at_time'") && Catch::Contains("karras_preconditioned"));
 }
 
 TEST_CASE("the levels of a VP run come back as the chain of its betas") {

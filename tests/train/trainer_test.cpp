@@ -99,7 +99,7 @@ TEST_CASE("a preconditioning of another sigma_data than the loss's is refused") 
   using Karras = Trainer<eigen::Ops<float>, KarrasSde, KarrasLoss>;
   const nn::Graph graph = nn::unet(test::tiny_network());
   const TrainingConfigurationWith<KarrasLoss> configuration{.loss = {.sigma_data = 0.25}};
-  CHECK_NOTHROW(Karras(graph, KarrasSde{}, configuration, 4));
+  CHECK(Karras(graph, KarrasSde{}, configuration, 4).convention().sigma_data == 0.25);
   CHECK_THROWS_WITH(
       Karras(graph, KarrasSde{}, configuration, nn::KarrasPreconditioned{.sigma_data = 0.5}, 4),
       Catch::Contains("sigma_data is 0.25 in the loss and 0.5"));

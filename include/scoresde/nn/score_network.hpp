@@ -64,6 +64,7 @@ class ScoreNetwork {
   [[nodiscard]] ScoreForm score_form(double t) const { return convention_.score_form(sde_, t); }
   [[nodiscard]] double label(double t) const { return convention_.label(sde_, t); }
   [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const Convention& convention() const { return convention_; }
   [[nodiscard]] std::span<const Scalar> parameters() const { return parameters_; }
   [[nodiscard]] Network<Ops>& network() const { return *network_; }
   /// Elements of one sample.

@@ -44,6 +44,11 @@ struct TimeInterval {
   double first = 0, last = std::numeric_limits<double>::infinity();
 
   [[nodiscard]] bool contains(double t) const { return first <= t && t <= last; }
+  /// Throws Error unless it ends where it begins or later.
+  void check() const {
+    detail::require(first <= last, "guidance: the interval goes from ", first, " to ", last,
+                    "; it must end where it begins or later");
+  }
 };
 
 /// The times at which σ/α, the noise where data have their own scale, lies in [low, high]; levels
@@ -78,9 +83,7 @@ class GuidedScore {
     detail::require(std::isfinite(weights.own) && std::isfinite(weights.other),
                     "guidance: the weights are ", weights.own, " and ", weights.other,
                     "; they must be finite");
-    detail::require(interval.first <= interval.last, "guidance: the interval goes from ",
-                    interval.first, " to ", interval.last,
-                    "; it must end where it begins or later");
+    interval.check();
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return first_->score_form(t); }

@@ -21,6 +21,7 @@
 #include <scoresde/nn/label_convention.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -87,6 +88,9 @@ template <class Number>
           {"sde.t_min", number_text(schedule.t_min)}};
 }
 
+/// What a checkpoint calls nn::KarrasPreconditioned.
+inline constexpr const char* karras_convention = "karras_preconditioned";
+
 [[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
 
 template <DiscreteSde S>
@@ -109,6 +113,12 @@ template <DiscreteSde S>
           {"sde.sigma_min", detail::number_text(sde.schedule().sigma_min)},
           {"sde.sigma_max", detail::number_text(sde.schedule().sigma_max)},
           {"sde.t_min", detail::number_text(sde.schedule().t_min)}};
+}
+
+[[nodiscard]] inline nn::FlatConfig describe(const KarrasSde& sde) {
+  return {{"sde.name", "karras"},
+          {"sde.sigma_min", detail::number_text(sde.t_min())},
+          {"sde.sigma_max", detail::number_text(sde.t_max())}};
 }
 
 /// The chains of discretely trained networks: their SDE, and how many levels there are.
@@ -137,6 +147,7 @@ template <DiscreteSde S>
 }
 [[nodiscard]] inline nn::FlatConfig describe(const KarrasLoss& loss) {
   return {{"training.loss", "karras"},
+          {"training.convention", detail::karras_convention},
           {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
           {"training.p_mean", detail::number_text(loss.p_mean)},
           {"training.p_std", detail::number_text(loss.p_std)},
@@ -218,15 +229,19 @@ auto visit_continuous_sde(const nn::FlatConfig& configuration, Visitor&& visit) 
   const std::string& name = setting(configuration, "sde.name");
   if (name == "vp") return visit(VpSde(beta_setting(configuration)));
   if (name == "subvp") return visit(SubVpSde(beta_setting(configuration)));
-  require(name == "ve", "configuration: sde.name is '", name, "'; it must be vp, subvp or ve");
+  if (name == "karras")
+    return visit(KarrasSde({number_setting<double>(configuration, "sde.sigma_min"),
+                            number_setting<double>(configuration, "sde.sigma_max")}));
+  require(name == "ve", "configuration: sde.name is '", name,
+          "'; it must be vp, subvp, ve or karras");
   return visit(VeSde(sigma_setting(configuration)));
 }
 
 }  // namespace detail
 
-/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde or VeSde. Throws Error when
-/// it names none of them or a setting is missing, and for a network of discrete levels: visit_score
-/// knows its SDE.
+/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or KarrasSde. Throws
+/// Error when it names none of them or a setting is missing, and for a network of discrete levels:
+/// visit_score knows its SDE.
 template <class Visitor>
 auto visit_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
   detail::require(detail::loss_name(configuration) != "discrete",
@@ -254,6 +269,11 @@ auto visit_score(const nn::FlatConfig& configuration, Visitor&& visit) {
       return visit(sde, typename nn::convention_of<S>::type{});
     });
   if (loss == "karras") {
+    const auto told = configuration.find("training.convention");
+    detail::require(told == configuration.end() || told->second == detail::karras_convention,
+                    "configuration: training.convention is '",
+                    told == configuration.end() ? "" : told->second,
+                    "'; of Karras's loss it must be ", detail::karras_convention);
     const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
     return visit_sde(configuration, [&](const auto& sde) {
       return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});

@@ -79,6 +79,7 @@ class Trainer {
     return configuration_;
   }
   [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const Convention& convention() const { return model_.convention(); }
   [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
   [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
   [[nodiscard]] const TrainingState<Scalar>& state() const { return state_; }
