@@ -205,6 +205,8 @@ const PlanReport& ConvolutionPlans::plan_backward_filter(const nn::Convolution& 
 void ConvolutionPlans::forward(const nn::Convolution& op, const nn::Shape& x,
                                const ConvolutionOperands& operands,
                                std::span<std::byte> workspace) {
+  require(operands.residual == nullptr || operands.residual != operands.y,
+          "convolution: the residual is y itself; it must be other memory");
   const Epilogue epilogue{operands.residual != nullptr, operands.bias != nullptr,
                           operands.channel_bias != nullptr, operands.scale != 1};
   const Entry& made = implementation_->ready({Pass::forward, op, x, epilogue}, workspace);

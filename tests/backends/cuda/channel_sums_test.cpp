@@ -61,9 +61,9 @@ TEMPLATE_TEST_CASE("the gradients of biases are the double operation's", "[emula
         const nn::View<const double> no_input{nullptr, {shape.n, 1, shape.h, shape.w}};
         std::vector<double> bias(before.begin(), before.end()), channel_bias = target.before,
                                                                 scratch(shape.n * shape.c);
-        eigen::Ops<double>(1).convolution_backward(pointwise, no_input, nullptr, dy.view(), {},
-                                                   nullptr, bias.data(),
-                                                   {channel_bias.data(), true}, scratch);
+        eigen::Ops<double>(1).convolution_backward(
+            pointwise, no_input, {}, dy.view(),
+            {.bias = bias.data(), .channel_bias = {channel_bias.data(), true}}, scratch);
         const auto found = run(dy, before, target, chunk, every_schedule[0]);
         CHECK(relative_distance(found.bias, bias) < 1e-5);
         CHECK(relative_distance(from_channels_last(found.channel_bias, {shape.n, shape.c}),

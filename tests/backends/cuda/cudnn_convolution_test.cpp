@@ -120,6 +120,8 @@ TEST_CASE("plans for a description cannot be run or timed", "[emulated]") {
   ConvolutionPlans plans(described_device(), Precision::bf16);
   CHECK_THROWS_WITH(plans.forward(same, image, ConvolutionOperands{}, {}),
                     Contains("they cannot be run"));
+  CHECK_THROWS_WITH(plans.forward(same, image, {.residual = &plans, .y = &plans}, {}),
+                    Contains("the residual is y itself"));
   CHECK_THROWS_WITH(ConvolutionPlans(described_device(), Precision::bf16, {.autotune = 4}),
                     Contains("autotuning needs the device") && Contains("NVIDIA H200"));
 }

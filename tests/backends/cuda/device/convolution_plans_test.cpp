@@ -70,25 +70,26 @@ struct Case {
         bias_there(on_device(context(), bias.memory)),
         channel_bias_there(on_device(context(), channel_bias.memory)),
         residual_there(on_device(context(), residual.memory)),
-        scratch(exact.convolution_scratch(op, shape)) {}
+        scratch(exact.convolution_scratch(op, shape, nn::Mode::training)) {}
 
   [[nodiscard]] std::vector<double> forward(const Epilogue& epilogue, double scale) {
     std::vector<double> y(dy.exact.size());
-    exact.convolution(
-        op, x.view(), weights.exact.data(), epilogue.bias ? bias.exact.data() : nullptr,
-        epilogue.channel_bias ? channel_bias.exact.data() : nullptr, {y.data(), dy.shape}, scratch);
+    exact.convolution(op, x.view(),
+                      {weights.exact.data(), epilogue.bias ? bias.exact.data() : nullptr},
+                      {.channel_bias = epilogue.channel_bias ? channel_bias.exact.data() : nullptr},
+                      {y.data(), dy.shape}, scratch);
     for (std::size_t i = 0; i < y.size(); ++i)
       y[i] = scale * (y[i] + (epilogue.residual ? residual.exact[i] : 0));
     return y;
   }
   [[nodiscard]] std::vector<double> data_gradient(std::vector<double> before, bool accumulate) {
-    exact.convolution_backward(op, x.view(), weights.exact.data(), dy.view(),
-                               {before.data(), accumulate}, nullptr, nullptr, {}, scratch);
+    exact.convolution_backward(op, x.view(), {weights.exact.data()}, dy.view(),
+                               {.x = {before.data(), accumulate}}, scratch);
     return before;
   }
   [[nodiscard]] std::vector<double> weight_gradient(std::vector<double> before) {
-    exact.convolution_backward(op, x.view(), weights.exact.data(), dy.view(), {}, before.data(),
-                               nullptr, {}, scratch);
+    exact.convolution_backward(op, x.view(), {weights.exact.data()}, dy.view(),
+                               {.weights = before.data()}, scratch);
     return before;
   }
   [[nodiscard]] ConvolutionOperands operands(const Epilogue& epilogue, float scale, void* y) const {

@@ -5,10 +5,9 @@
 ///   backward data    dx ← Wᵀ ∗ dy, or added to dx
 ///   backward filter  dW ← dW + x ∗ dy, in float32
 ///
-/// Element (n, c, h, w) of a tensor lies at ((n·H + h)·W + w)·C + c, element (out, in, i, j) of W
-/// at
-/// ((out·k + i)·k + j)·in_channels + in. Each is a graph of cuDNN's backend API for which an
-/// execution plan is made once for every shape, kept in memory and, if wished, on disk.
+/// Element (n, c, h, w) of a tensor lies at ((n·H + h)·W + w)·C + c, and element (out, in, i, j)
+/// of W at ((out·k + i)·k + j)·in_channels + in. Each is a graph of cuDNN's backend API for which
+/// an execution plan is made once for every shape, kept in memory and, if wished, on disk.
 #pragma once
 
 #include <compare>
@@ -105,7 +104,8 @@ class ConvolutionPlans {
                                        bool accumulate);
   const PlanReport& plan_backward_filter(const nn::Convolution& op, const nn::Shape& x);
 
-  /// The parts whose pointers are null, or whose scale is 1, are absent.
+  /// The parts whose pointers are null, or whose scale is 1, are absent. Throws Error also for a
+  /// residual that is y itself.
   void forward(const nn::Convolution& op, const nn::Shape& x, const ConvolutionOperands& operands,
                std::span<std::byte> workspace);
   /// Nothing when dx.data is null.
