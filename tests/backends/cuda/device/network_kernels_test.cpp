@@ -120,8 +120,8 @@ TEMPLATE_TEST_CASE("the launcher of biases' gradients is the double operation", 
   Output<TestType> dchannel({s.n, s.c}, true);
   const nn::Convolution op{.in_channels = 1, .out_channels = s.c, .kernel = 1};
   std::vector<double> wide(s.n * s.c);
-  ops().convolution_backward(op, {nullptr, {s.n, 1, s.h, s.w}}, nullptr, dy.view(), {}, nullptr,
-                             dbias.wide.data(), dchannel.wide(), wide);
+  ops().convolution_backward(op, {nullptr, {s.n, 1, s.h, s.w}}, {}, dy.view(),
+                             {.bias = dbias.wide.data(), .channel_bias = dchannel.wide()}, wide);
   const DeviceVector<float> memory = scratch(cuda::bias_gradient_scratch<TestType>(s));
   cuda::bias_gradient<TestType>(context(), dy.on_device(), dbias.device.data(), dchannel.gradient(),
                                 memory.data());
