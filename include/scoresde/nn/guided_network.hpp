@@ -104,7 +104,7 @@ class GuidedNetwork {
   /// twice_ ← first·x, then second·x; labels_ ← the classes, then none.
   template <class X>
   void stage(const X& x, double first, double second) {
-    const auto [samples, dim] = extents(x);
+    const std::size_t samples = extents(x).samples, dim = extents(x).dim;
     scoresde::detail::require(classes_.size() == samples, "guided network: ", classes_.size(),
                               " classes for ", samples, " samples");
     const Extents both{2 * samples, dim};

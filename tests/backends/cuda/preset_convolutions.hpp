@@ -2,8 +2,8 @@
 /// The convolutions of the CIFAR-10 presets, each with what its network does with the result.
 #pragma once
 
-#include <map>
 #include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -28,26 +28,20 @@ struct PresetConvolution {
   [[nodiscard]] nn::Shape batch(std::size_t n) const { return {n, x.c, x.h, x.w}; }
 };
 
-/// The convolutions of one network. The sum that follows a convolution is its epilogue.
+/// The convolutions of one network, with what joins them.
 [[nodiscard]] inline std::vector<PresetConvolution> convolutions_of(const nn::Graph& graph) {
-  std::map<std::size_t, double> summed;  // scale of the sum that takes a tensor
-  for (const nn::Node& node : graph.nodes())
-    if (const auto* sum = std::get_if<nn::node::SumScaled>(&node.operation))
-      for (const nn::Tensor input : node.inputs) summed.emplace(input.index, sum->scale);
   std::vector<PresetConvolution> found;
   for (const nn::Node& node : graph.nodes()) {
     const auto* convolution = std::get_if<nn::node::Convolution>(&node.operation);
     if (convolution == nullptr) continue;
-    const auto sum = summed.find(node.output.index);
-    const bool residual = sum != summed.end();
     nn::Convolution op = convolution->shape;
     op.input_major = false;
     found.push_back({op,
                      graph.shape(node.inputs[0]),
-                     {.residual = residual,
-                      .bias = true,
-                      .channel_bias = node.inputs.size() == 2,
-                      .scale = residual && sum->second != 1}});
+                     {.residual = op.residual,
+                      .bias = op.bias,
+                      .channel_bias = op.channel_bias,
+                      .scale = op.scale != 1}});
   }
   return found;
 }

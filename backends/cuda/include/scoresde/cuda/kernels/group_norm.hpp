@@ -233,12 +233,14 @@ struct GroupNormApply : GroupNormArguments<T> {
   /// n = a + b, δ = mean_b − mean_a: mean = mean_a + δ·b/n, M = M_a + M_b + δ²·a·b/n.
   SCORESDE_DEVICE GroupStatistics joined(GridSize at, unsigned g) const {
     double count = 0, mean = 0, squares = 0;
+    SCORESDE_UNROLL(1)
     for (std::uint32_t k = 0; k < extents.slabs.chunks(); ++k) {
       const float* const part = Arguments::partial_of(at, k, g);
       const double more = static_cast<double>(extents.slabs.length(k)) * extents.group;
       const double difference = static_cast<double>(part[0]) - mean, all = count + more;
-      mean += difference * (more / all);
-      squares += static_cast<double>(part[1]) + difference * difference * (count * more / all);
+      const double share = more / all;
+      mean += difference * share;
+      squares += static_cast<double>(part[1]) + difference * difference * (count * share);
       count = all;
     }
     const auto rounded = static_cast<float>(mean);
