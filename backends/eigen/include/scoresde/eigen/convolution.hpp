@@ -13,6 +13,7 @@
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/tile.hpp>
 #include <scoresde/eigen/window.hpp>
+#include <scoresde/eigen/winograd.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::eigen::detail {
@@ -92,21 +93,14 @@ std::size_t correlate_part_size(const Window& w, std::size_t rows) {
   return correlate_band_size<T>(w, rows) + w.depth() * tile_columns<T>;
 }
 
+/// Scratch of a convolution of up to n samples: the packed weights, then what the sums take.
 template <class T>
-std::size_t correlate_scratch(const Window& w, std::size_t threads) {
-  return packed_size<T>(w) + threads * correlate_part_size<T>(w, most_band_rows(w, sizeof(T))) +
-         cache_line_elements<T>;
+std::size_t correlate_scratch(const Window& w, std::size_t n, std::size_t threads) {
+  const std::size_t weights = packed_size<T>(w) + cache_line_elements<T>;
+  if constexpr (winograd::available<T>)
+    if (winograd::wins(w)) return weights + winograd::correlate_scratch<T>(w, n, threads);
+  return weights + threads * correlate_part_size<T>(w, most_band_rows(w, sizeof(T)));
 }
-
-/// What becomes of a sum over windows: y ← (sum + biases + residual)·scale. Each may be null; the
-/// residual lies as y does.
-template <class T>
-struct Epilogue {
-  const T* bias;
-  const T* channel_bias;
-  const T* residual;
-  T scale;
-};
 
 /// The biases of tile_rows channels of one sample.
 template <class T>
@@ -193,6 +187,8 @@ void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::s
 template <class T>
 void correlate(const Window& w, const T* packed, const T* x, const Epilogue<T>& add, T* y,
                std::size_t n, std::size_t threads, T* scratch) {
+  if constexpr (winograd::available<T>)
+    if (winograd::wins(w)) return winograd::correlate(w, packed, x, add, y, n, threads, scratch);
   const std::size_t rows = band_rows(w, n, threads, sizeof(T));
   const std::size_t bands = (w.out_h + rows - 1) / rows;
   const std::size_t part_size = correlate_part_size<T>(w, rows);

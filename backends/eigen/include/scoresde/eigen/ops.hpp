@@ -84,9 +84,9 @@ class Ops {
   [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op, const nn::Shape& x,
                                                 nn::Mode mode) const {
     const detail::Window forward = detail::forward_window(op, x);
-    if (!nn::differentiates(mode)) return detail::correlate_scratch<T>(forward, threads_);
-    return std::max({detail::correlate_scratch<T>(forward, threads_),
-                     detail::correlate_scratch<T>(detail::backward_window(op, x), threads_),
+    if (!nn::differentiates(mode)) return detail::correlate_scratch<T>(forward, x.n, threads_);
+    return std::max({detail::correlate_scratch<T>(forward, x.n, threads_),
+                     detail::correlate_scratch<T>(detail::backward_window(op, x), x.n, threads_),
                      detail::weight_gradient_scratch<T>(forward, x.n, threads_),
                      x.n * op.out_channels});
   }

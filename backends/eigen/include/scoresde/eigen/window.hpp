@@ -65,6 +65,16 @@ constexpr Window backward_window(const nn::Convolution& op, const nn::Shape& x) 
           static_cast<std::ptrdiff_t>(op.kernel) - 1 - static_cast<std::ptrdiff_t>(op.pad_before)};
 }
 
+/// What becomes of a sum over windows: y ← (sum + biases + residual)·scale. Each may be null; the
+/// residual lies as y does.
+template <class T>
+struct Epilogue {
+  const T* bias;
+  const T* channel_bias;
+  const T* residual;
+  T scale;
+};
+
 /// Rows of a band of output: as many as keep its inputs in the level-2 cache, and few enough that
 /// all threads have work in a small batch. A band is the unit of work given to a thread.
 inline std::size_t band_rows(const Window& w, std::size_t n, std::size_t threads,

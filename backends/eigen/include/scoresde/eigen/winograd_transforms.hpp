@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/// 3×3 convolutions of stride 1 in float by Winograd's F(4×4, 3×3): a quarter of the products.
+///
+///   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A     for a tile Y of 4×4 outputs, d of 6×6 inputs, weights g
+///
+/// Summed over channels before A, the middle is 36 independent matrix products. Winograd,
+/// Arithmetic Complexity of Computations (1980); Lavin and Gray 2016 (arXiv:1509.09308), section 4.
+/// The points are 0, ±√½, ±√2 and ∞, which leave half the error of 0, ±1, ±2 and ∞ and twice that
+/// of a direct sum; Barabasz et al. 2020 (arXiv:1803.10986) on the choice of points.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include <scoresde/eigen/tile.hpp>
+
+#if defined(__GNUC__) && !defined(__clang__)
+// Vector types lose their aliasing attribute as template arguments; nothing here needs it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
+namespace scoresde::eigen::detail::winograd {
+
+inline constexpr std::size_t side = 4;          ///< outputs of a tile, along one axis
+inline constexpr std::size_t reach = side + 2;  ///< its inputs
+inline constexpr std::size_t products = reach * reach;
+
+inline constexpr float sqrt_half = 0.70710678f, sqrt_two = 1.41421356f;
+
+/// The widest packet of at most `Most` lanes.
+template <class P, std::size_t Most, bool Fits = (packets::unpacket_traits<P>::size <= Most)>
+struct Narrow {
+  using type = P;
+};
+template <class P, std::size_t Most>
+struct Narrow<P, Most, false> : Narrow<typename packets::unpacket_traits<P>::half, Most> {};
+
+/// One row of a tile, and the outputs that one step of a product handles.
+template <class T>
+using Quad = Narrow<Packet<T>, side>::type;
+template <class T>
+using Outputs = Narrow<Packet<T>, tile_rows>::type;
+
+/// In double the sums are direct: they are what others are compared with.
+template <class T>
+inline constexpr bool available =
+    std::is_same_v<T, float>&& packets::unpacket_traits<Quad<T>>::size == side;
+
+/// Tiles that a product takes side by side.
+template <class T>
+inline constexpr std::size_t panel = tile_columns<T>;
+
+template <class P>
+EIGEN_ALWAYS_INLINE P multiply_add(float factor, const P& x, const P& y) {
+  return packets::pmadd(packets::pset1<P>(factor), x, y);
+}
+
+/// v = Bᵀ d.
+template <class P>
+EIGEN_ALWAYS_INLINE void transform_input(const P (&d)[reach], P (&v)[reach]) {
+  const P even_1 = multiply_add(-2.0f, d[2], d[4]), odd_1 = multiply_add(-2.0f, d[1], d[3]);
+  const P even_2 = multiply_add(-0.5f, d[2], d[4]), odd_2 = multiply_add(-0.5f, d[1], d[3]);
+  v[0] = multiply_add(-2.5f, d[2], packets::padd(d[0], d[4]));
+  v[1] = multiply_add(sqrt_half, odd_1, even_1);
+  v[2] = multiply_add(-sqrt_half, odd_1, even_1);
+  v[3] = multiply_add(sqrt_two, odd_2, even_2);
+  v[4] = multiply_add(-sqrt_two, odd_2, even_2);
+  v[5] = multiply_add(-2.5f, d[3], packets::padd(d[1], d[5]));
+}
+
+/// u = G g.
+template <class P>
+EIGEN_ALWAYS_INLINE void transform_weight(const P (&g)[3], P (&u)[reach]) {
+  const auto times = [](float factor, const P& x) {
+    return packets::pmul(packets::pset1<P>(factor), x);
+  };
+  const P even_1 = times(-2.0f / 3, multiply_add(0.5f, g[2], g[0]));
+  const P even_2 = times(1.0f / 6, multiply_add(2.0f, g[2], g[0]));
+  u[0] = g[0];
+  u[1] = multiply_add(-2.0f / 3 * sqrt_half, g[1], even_1);
+  u[2] = multiply_add(2.0f / 3 * sqrt_half, g[1], even_1);
+  u[3] = multiply_add(sqrt_two / 6, g[1], even_2);
+  u[4] = multiply_add(-sqrt_two / 6, g[1], even_2);
+  u[5] = g[2];
+}
+
+/// y = Aᵀ m.
+template <class P>
+EIGEN_ALWAYS_INLINE void transform_output(const P (&m)[reach], P (&y)[side]) {
+  const P even_1 = packets::padd(m[1], m[2]), odd_1 = packets::psub(m[1], m[2]);
+  const P even_2 = packets::padd(m[3], m[4]), odd_2 = packets::psub(m[3], m[4]);
+  const P root_1 = packets::pmul(packets::pset1<P>(sqrt_half), odd_1);
+  const P root_2 = packets::pmul(packets::pset1<P>(sqrt_two), odd_2);
+  y[0] = packets::padd(packets::padd(m[0], even_1), even_2);
+  y[1] = packets::padd(root_1, root_2);
+  y[2] = multiply_add(2.0f, even_2, packets::pmul(packets::pset1<P>(0.5f), even_1));
+  y[3] = multiply_add(2.0f, root_2, multiply_add(0.5f, root_1, m[5]));
+}
+
+template <class P, class T>
+EIGEN_ALWAYS_INLINE void transform_columns(const T* const (&row)[reach], std::size_t at,
+                                           std::size_t pitch, T* to) {
+  P d[reach], v[reach];
+  for (std::size_t i = 0; i < reach; ++i) d[i] = packets::ploadu<P>(row[i] + at);
+  transform_input(d, v);
+  for (std::size_t i = 0; i < reach; ++i) packets::pstoreu(to + i * pitch + at, v[i]);
+}
+
+/// Bᵀ d along the columns [begin, end) of six rows. Always in packets, since a scalar's multiply
+/// and add may be rounded otherwise, and where a column falls must not decide its bits.
+template <class T>
+void transform_columns(const T* const (&row)[reach], std::size_t begin, std::size_t end,
+                       std::size_t pitch, T* to) {
+  for (; begin + lanes<T> <= end; begin += lanes<T>)
+    transform_columns<Packet<T>>(row, begin, pitch, to);
+  for (; begin + side <= end; begin += side) transform_columns<Quad<T>>(row, begin, pitch, to);
+  if (begin == end) return;
+  T from[reach][side] = {}, rest[reach * side];
+  const T* start[reach];
+  for (std::size_t i = 0; i < reach; ++i)
+    start[i] = std::copy_n(row[i] + begin, end - begin, from[i]) - (end - begin);
+  transform_columns<Quad<T>>(start, 0, side, rest);
+  for (std::size_t i = 0; i < reach; ++i)
+    std::copy_n(rest + i * side, end - begin, to + i * pitch + begin);
+}
+
+/// (Bᵀ d) B for four tiles whose transformed columns begin at `start`.
+template <class T>
+void transform_rows(const T* const (&start)[4], std::size_t pitch, std::size_t step, T* to) {
+  for (std::size_t i = 0; i < reach; ++i, to += reach * step) {
+    packets::PacketBlock<Quad<T>, 4> near, far;
+    for (std::size_t t = 0; t < 4; ++t) {
+      const T* from = start[t] + i * pitch;
+      near.packet[t] = packets::ploadu<Quad<T>>(from);
+      far.packet[t] = packets::ploadu<Quad<T>>(from + side);
+    }
+    packets::ptranspose(near);
+    packets::ptranspose(far);
+    const Quad<T> d[reach] = {near.packet[0], near.packet[1], near.packet[2],
+                              near.packet[3], far.packet[0],  far.packet[1]};
+    Quad<T> v[reach];
+    transform_input(d, v);
+    for (std::size_t j = 0; j < reach; ++j) packets::pstoreu(to + j * step, v[j]);
+  }
+}
+
+/// G g Gᵀ for the weights of tile_rows outputs, packed (channel, tap, tile_rows).
+template <class T>
+void transform_weights(const T* packed, std::size_t channels, std::size_t step, T* to) {
+  constexpr std::size_t width = packets::unpacket_traits<Outputs<T>>::size;
+  for (std::size_t c = 0; c < channels; ++c, packed += 9 * tile_rows, to += tile_rows)
+    for (std::size_t r = 0; r < tile_rows; r += width) {
+      Outputs<T> half[3][reach];
+      for (std::size_t b = 0; b < 3; ++b) {
+        const Outputs<T> g[3] = {packets::ploadu<Outputs<T>>(packed + b * tile_rows + r),
+                                 packets::ploadu<Outputs<T>>(packed + (3 + b) * tile_rows + r),
+                                 packets::ploadu<Outputs<T>>(packed + (6 + b) * tile_rows + r)};
+        transform_weight(g, half[b]);
+      }
+      for (std::size_t i = 0; i < reach; ++i) {
+        const Outputs<T> g[3] = {half[0][i], half[1][i], half[2][i]};
+        Outputs<T> u[reach];
+        transform_weight(g, u);
+        for (std::size_t j = 0; j < reach; ++j)
+          packets::pstoreu(to + (i * reach + j) * step + r, u[j]);
+      }
+    }
+}
+
+/// Aᵀ m A for a panel of tiles of one output channel: (row, column, tile).
+template <class T>
+void transform_sums(const T* sums, std::size_t count, T* to) {
+  for (std::size_t t = 0; t < count; t += lanes<T>) {
+    Packet<T> half[side][reach];
+    for (std::size_t j = 0; j < reach; ++j) {
+      Packet<T> m[reach], y[side];
+      for (std::size_t i = 0; i < reach; ++i)
+        m[i] = packets::ploadu<Packet<T>>(sums + (i * reach + j) * panel<T> + t);
+      transform_output(m, y);
+      for (std::size_t i = 0; i < side; ++i) half[i][j] = y[i];
+    }
+    for (std::size_t i = 0; i < side; ++i) {
+      Packet<T> y[side];
+      transform_output(half[i], y);
+      for (std::size_t j = 0; j < side; ++j)
+        packets::pstoreu(to + (i * side + j) * panel<T> + t, y[j]);
+    }
+  }
+}
+
+/// Row i of four tiles from what transform_sums left of it: packet t is that of tile t.
+template <class T>
+EIGEN_ALWAYS_INLINE void gather_rows(const T* rows, Quad<T> (&tiles)[4]) {
+  packets::PacketBlock<Quad<T>, 4> block;
+  for (std::size_t j = 0; j < side; ++j)
+    block.packet[j] = packets::ploadu<Quad<T>>(rows + j * panel<T>);
+  packets::ptranspose(block);
+  for (std::size_t t = 0; t < 4; ++t) tiles[t] = block.packet[t];
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+}  // namespace scoresde::eigen::detail::winograd
