@@ -13,11 +13,13 @@
 #include <type_traits>
 #include <utility>
 
+#include <scoresde/eigen/channels_last.hpp>
 #include <scoresde/eigen/convolution.hpp>
 #include <scoresde/eigen/elementwise.hpp>
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/tile.hpp>
 #include <scoresde/eigen/window.hpp>
+#include <scoresde/eigen/winograd_weights.hpp>
 
 namespace scoresde::eigen::detail {
 
@@ -72,37 +74,6 @@ void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums, std::s
   else
     add_outer_products<T, Count, channel_packets>(taps, dy, sums, count);
 }
-
-#if defined(__GNUC__) && !defined(__clang__)
-// Vector types lose their aliasing attribute as template arguments; PacketBlock does not need it.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"
-#endif
-
-/// dy of a band, transposed: to[pixel, o], o < channel_block, channels beyond the last zero.
-template <class T>
-void transpose_channels(const T* dy, std::size_t plane, std::size_t channels, std::size_t pixels,
-                        T* to) {
-  constexpr std::size_t side = lanes<T>;
-  for (std::size_t c = 0; c < channel_block<T>; c += side) {
-    std::size_t p = 0;
-    for (; c + side <= channels && p + side <= pixels; p += side) {
-      packets::PacketBlock<Packet<T>, static_cast<int>(lanes<T>)> block;
-      for (std::size_t r = 0; r < side; ++r)
-        block.packet[r] = packets::ploadu<Packet<T>>(dy + (c + r) * plane + p);
-      packets::ptranspose(block);
-      for (std::size_t r = 0; r < side; ++r)
-        packets::pstoreu(to + (p + r) * channel_block<T> + c, block.packet[r]);
-    }
-    for (; p < pixels; ++p)
-      for (std::size_t r = 0; r < side; ++r)
-        to[p * channel_block<T> + c + r] = c + r < channels ? dy[(c + r) * plane + p] : T(0);
-  }
-}
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 /// Adds the part of dW that some samples' bands make, for one block of output channels, packed (in,
 /// tap, channel_block).
@@ -172,7 +143,12 @@ std::size_t weight_part_size(const WeightTasks& t) {
 
 template <class T>
 std::size_t weight_gradient_scratch(const Window& w, std::size_t n, std::size_t threads) {
-  return threads * weight_part_size<T>(weight_tasks<T>(w, n, threads)) + cache_line_elements<T>;
+  const std::size_t direct =
+      threads * weight_part_size<T>(weight_tasks<T>(w, n, threads)) + cache_line_elements<T>;
+  if constexpr (winograd::available<T>)
+    if (winograd::wins_for_weights(w, n))
+      return std::max(direct, winograd::weight_gradient_scratch<T>(w, n, threads));
+  return direct;
 }
 
 /// Where a task begins, and what it sums into.
@@ -195,9 +171,9 @@ struct WeightTask {
       const T* from = x.data + ((sample + n) * x.shape.c + in) * x.shape.pixels();
       const Band<T> band = load_band(window, from, row, rows, bands + n * step);
       if (n == 0) first = band;
-      transpose_channels(dy + ((sample + n) * window.outputs + out) * plane + row * window.out_w,
-                         plane, window.outputs - out, pixels,
-                         transposed + n * pixels * channel_block<T>);
+      transpose_channels<T, channel_block<T>>(
+          dy + ((sample + n) * window.outputs + out) * plane + row * window.out_w, plane,
+          window.outputs - out, pixels, transposed + n * pixels * channel_block<T>);
     }
     const auto stride = static_cast<std::ptrdiff_t>(window.stride);
     const TapGrid grid{
@@ -241,6 +217,10 @@ template <class T>
 void convolution_weight_gradient(const nn::Convolution& op, nn::View<const T> x, const T* dy, T* dw,
                                  std::size_t threads, T* scratch) {
   const Window w = forward_window(op, x.shape);
+  if constexpr (winograd::available<T>)
+    if (winograd::wins_for_weights(w, x.shape.n))
+      return winograd::weight_gradient(w, x.data, dy, static_cast<T>(op.scale), dw, x.shape.n,
+                                       threads, scratch);
   const WeightTasks cut = weight_tasks<T>(w, x.shape.n, threads);
   const std::size_t out_blocks = (w.outputs + channel_block<T> - 1) / channel_block<T>;
   const std::size_t part_size = weight_part_size<T>(cut);

@@ -20,12 +20,17 @@ namespace scoresde::eigen::detail::winograd {
 
 inline constexpr std::size_t round_tiles = 128;  ///< tiles whose transforms are kept at a time
 
+/// Whether the window has tiles, and channels enough to outweigh the transforms.
+constexpr bool fits(const Window& w) {
+  constexpr std::size_t least_channels = 16;
+  return w.kernel == taps && w.stride == 1 && w.spread == 1 && w.out_h >= side && w.out_w >= side &&
+         w.channels >= least_channels && w.outputs >= least_channels;
+}
+
 /// Whether a window is summed this way. It depends on nothing but one sample, as a sample's bits
-/// must not depend on its batch. Small maps waste their tiles, few channels the transforms.
+/// must not depend on its batch: a single tile would leave most of a packet empty.
 constexpr bool wins(const Window& w) {
-  constexpr std::size_t least_pixels = 8, least_channels = 16;
-  return w.kernel == 3 && w.stride == 1 && w.spread == 1 && w.out_h >= least_pixels &&
-         w.out_w >= least_pixels && w.channels >= least_channels && w.outputs >= least_channels;
+  return fits(w) && w.out_h >= 2 * side && w.out_w >= 2 * side;
 }
 
 /// Where a tile begins among the outputs.
@@ -145,6 +150,34 @@ void transform_inputs(const Inputs<T>& in, const Cut<T>& cut, std::size_t first,
   }
 }
 
+/// The operands of 36 products of depth `depth`: for product k the blocks of tile_rows rows on the
+/// left are at left + k·left_step + block·block_step, the panel on the right at right +
+/// k·right_step.
+template <class T>
+struct ProductSource {
+  const T* left;
+  std::size_t left_step, block_step;
+  const T* right;
+  std::size_t right_step, depth;
+};
+
+/// sums[row, k, column] = Σ_d left[k, d, row] right[k, d, column] + before[row, k, column] for some
+/// blocks and the first columns of a panel; `before` may be null, and may be the sums.
+template <class T>
+void multiply_products(const ProductSource<T>& from, std::size_t blocks, std::size_t columns,
+                       T* sums, const T* before) {
+  constexpr T zero[tile_rows] = {};
+  constexpr std::size_t row = products * panel<T>;
+  for (std::size_t k = 0; k < products; ++k)
+    for (std::size_t b = 0; b < blocks; ++b) {
+      const std::size_t at = b * tile_rows * row + k * panel<T>;
+      multiply_panel(from.left + k * from.left_step + b * from.block_step,
+                     from.right + k * from.right_step, from.depth,
+                     TileTarget<T>{sums + at, static_cast<std::ptrdiff_t>(row), tile_rows, columns,
+                                   zero, before != nullptr ? before + at : nullptr, T(1)});
+    }
+}
+
 /// Where a tile goes: `pixel` counts from the first of its plane.
 struct Target {
   std::size_t sample, pixel, rows, columns;
@@ -218,12 +251,15 @@ struct Product {
     const Window& w = store.w;
     const std::size_t block_size = w.channels * tile_rows;
     for (std::size_t b = 0; b < blocks; ++b)
-      transform_weights(packed + (first_block + b) * block_size * 9, w.channels, cut.weight_step,
-                        part + b * block_size);
+      transform_weights(packed + (first_block + b) * block_size * taps * taps, w.channels,
+                        cut.weight_step, part + b * block_size);
     T* sums = part + cut.weights_size();
     for (std::size_t t = 0; t < count; t += panel<T>) {
       const std::size_t width = std::min(panel<T>, count - t);
-      multiply(part, inputs + t / panel<T> * cut.panel_size(), blocks, width, sums);
+      const ProductSource<T> source{part,           cut.weight_step,
+                                    block_size,     inputs + t / panel<T> * cut.panel_size(),
+                                    cut.input_step, w.channels};
+      multiply_products<T>(source, blocks, round_up(width, lanes<T>), sums, nullptr);
       for (std::size_t o = 0; o < std::min(blocks * tile_rows, w.outputs - first_block * tile_rows);
            ++o)
         write(sums + o * products * panel<T>, targets + t, width, first_block * tile_rows + o);
@@ -231,19 +267,6 @@ struct Product {
   }
 
  private:
-  /// sums[o, k, t] = Σ_c weights[k, o, c] inputs[k, c, t]
-  void multiply(const T* weights, const T* in, std::size_t blocks, std::size_t width,
-                T* sums) const {
-    constexpr T zero[tile_rows] = {};
-    const std::size_t depth = store.w.channels;
-    for (std::size_t k = 0; k < products; ++k)
-      for (std::size_t b = 0; b < blocks; ++b)
-        multiply_panel(weights + k * cut.weight_step + b * depth * tile_rows,
-                       in + k * cut.input_step, depth,
-                       TileTarget<T>{sums + (b * tile_rows * products + k) * panel<T>,
-                                     static_cast<std::ptrdiff_t>(products * panel<T>), tile_rows,
-                                     round_up(width, lanes<T>), zero, nullptr, T(1)});
-  }
   void write(const T* sums, const Target* to, std::size_t width, std::size_t channel) const {
     alignas(64) T rows[side * side * panel<T>];
     transform_sums(sums, width, rows);

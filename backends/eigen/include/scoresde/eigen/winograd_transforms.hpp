@@ -25,7 +25,7 @@ namespace scoresde::eigen::detail::winograd {
 
 inline constexpr std::size_t side = 4;          ///< outputs of a tile, along one axis
 inline constexpr std::size_t reach = side + 2;  ///< its inputs
-inline constexpr std::size_t products = reach * reach;
+inline constexpr std::size_t products = reach * reach, taps = 3;
 
 inline constexpr float sqrt_half = 0.70710678f, sqrt_two = 1.41421356f;
 
@@ -72,7 +72,7 @@ EIGEN_ALWAYS_INLINE void transform_input(const P (&d)[reach], P (&v)[reach]) {
 
 /// u = G g.
 template <class P>
-EIGEN_ALWAYS_INLINE void transform_weight(const P (&g)[3], P (&u)[reach]) {
+EIGEN_ALWAYS_INLINE void transform_weight(const P (&g)[taps], P (&u)[reach]) {
   const auto times = [](float factor, const P& x) {
     return packets::pmul(packets::pset1<P>(factor), x);
   };
@@ -97,6 +97,69 @@ EIGEN_ALWAYS_INLINE void transform_output(const P (&m)[reach], P (&y)[side]) {
   y[1] = packets::padd(root_1, root_2);
   y[2] = multiply_add(2.0f, even_2, packets::pmul(packets::pset1<P>(0.5f), even_1));
   y[3] = multiply_add(2.0f, root_2, multiply_add(0.5f, root_1, m[5]));
+}
+
+/// m = A y, the adjoint of the outputs' transform.
+template <class P>
+EIGEN_ALWAYS_INLINE void transform_output_gradient(const P (&y)[side], P (&m)[reach]) {
+  const P even_1 = multiply_add(0.5f, y[2], y[0]), odd_1 = multiply_add(0.5f, y[3], y[1]);
+  const P even_2 = multiply_add(2.0f, y[2], y[0]), odd_2 = multiply_add(2.0f, y[3], y[1]);
+  m[0] = y[0];
+  m[1] = multiply_add(sqrt_half, odd_1, even_1);
+  m[2] = multiply_add(-sqrt_half, odd_1, even_1);
+  m[3] = multiply_add(sqrt_two, odd_2, even_2);
+  m[4] = multiply_add(-sqrt_two, odd_2, even_2);
+  m[5] = y[3];
+}
+
+/// g = Gᵀ u, the adjoint of the weights' transform.
+template <class P>
+EIGEN_ALWAYS_INLINE void transform_weight_gradient(const P (&u)[reach], P (&g)[taps]) {
+  const P even_1 = packets::padd(u[1], u[2]), odd_1 = packets::psub(u[2], u[1]);
+  const P even_2 = packets::padd(u[3], u[4]), odd_2 = packets::psub(u[3], u[4]);
+  g[0] = multiply_add(1.0f / 6, even_2, multiply_add(-2.0f / 3, even_1, u[0]));
+  g[1] = multiply_add(2.0f / 3 * sqrt_half, odd_1,
+                      packets::pmul(packets::pset1<P>(sqrt_two / 6), odd_2));
+  g[2] = multiply_add(1.0f / 3, even_2, multiply_add(-1.0f / 3, even_1, u[5]));
+}
+
+/// A transform along columns, then along rows: In×In packets from load(i, j) become Out×Out that go
+/// to store(i, j, packet).
+template <class P, std::size_t In, std::size_t Out, class Load, class Transform, class Store>
+EIGEN_ALWAYS_INLINE void along_both(const Load& load, const Transform& transform,
+                                    const Store& store) {
+  P half[Out][In];
+  for (std::size_t j = 0; j < In; ++j) {
+    P in[In], out[Out];
+    for (std::size_t i = 0; i < In; ++i) in[i] = load(i, j);
+    transform(in, out);
+    for (std::size_t i = 0; i < Out; ++i) half[i][j] = out[i];
+  }
+  for (std::size_t i = 0; i < Out; ++i) {
+    P out[Out];
+    transform(half[i], out);
+    for (std::size_t j = 0; j < Out; ++j) store(i, j, out[j]);
+  }
+}
+
+/// Elements whose (i, j) lies at data[i·row + j·column].
+template <class T>
+struct Square {
+  T* data;
+  std::size_t row, column;
+
+  [[nodiscard]] T* at(std::size_t i, std::size_t j) const { return data + i * row + j * column; }
+};
+
+/// along_both from memory to memory, for `count` elements that lie side by side in either.
+template <class P, std::size_t In, std::size_t Out, class T, class Transform>
+EIGEN_ALWAYS_INLINE void transform_squares(const Square<const T>& from, std::size_t count,
+                                           const Transform& transform, const Square<T>& to) {
+  for (std::size_t e = 0; e < count; e += packets::unpacket_traits<P>::size)
+    along_both<P, In, Out>(
+        [&](std::size_t i, std::size_t j) { return packets::ploadu<P>(from.at(i, j) + e); },
+        transform,
+        [&](std::size_t i, std::size_t j, const P& v) { packets::pstoreu(to.at(i, j) + e, v); });
 }
 
 template <class P, class T>
@@ -149,45 +212,44 @@ void transform_rows(const T* const (&start)[4], std::size_t pitch, std::size_t s
 /// G g Gᵀ for the weights of tile_rows outputs, packed (channel, tap, tile_rows).
 template <class T>
 void transform_weights(const T* packed, std::size_t channels, std::size_t step, T* to) {
-  constexpr std::size_t width = packets::unpacket_traits<Outputs<T>>::size;
-  for (std::size_t c = 0; c < channels; ++c, packed += 9 * tile_rows, to += tile_rows)
-    for (std::size_t r = 0; r < tile_rows; r += width) {
-      Outputs<T> half[3][reach];
-      for (std::size_t b = 0; b < 3; ++b) {
-        const Outputs<T> g[3] = {packets::ploadu<Outputs<T>>(packed + b * tile_rows + r),
-                                 packets::ploadu<Outputs<T>>(packed + (3 + b) * tile_rows + r),
-                                 packets::ploadu<Outputs<T>>(packed + (6 + b) * tile_rows + r)};
-        transform_weight(g, half[b]);
-      }
-      for (std::size_t i = 0; i < reach; ++i) {
-        const Outputs<T> g[3] = {half[0][i], half[1][i], half[2][i]};
-        Outputs<T> u[reach];
-        transform_weight(g, u);
-        for (std::size_t j = 0; j < reach; ++j)
-          packets::pstoreu(to + (i * reach + j) * step + r, u[j]);
-      }
-    }
+  const auto transform = [](const auto& g, auto& u) { transform_weight(g, u); };
+  for (std::size_t c = 0; c < channels; ++c, packed += taps * taps * tile_rows, to += tile_rows)
+    transform_squares<Outputs<T>, taps, reach, T>({packed, taps * tile_rows, tile_rows}, tile_rows,
+                                                  transform, {to, reach * step, step});
 }
 
-/// Aᵀ m A for a panel of tiles of one output channel: (row, column, tile).
+/// Aᵀ m A for `count` of a panel of tiles of one output channel: (row, column, tile).
 template <class T>
 void transform_sums(const T* sums, std::size_t count, T* to) {
-  for (std::size_t t = 0; t < count; t += lanes<T>) {
-    Packet<T> half[side][reach];
-    for (std::size_t j = 0; j < reach; ++j) {
-      Packet<T> m[reach], y[side];
-      for (std::size_t i = 0; i < reach; ++i)
-        m[i] = packets::ploadu<Packet<T>>(sums + (i * reach + j) * panel<T> + t);
-      transform_output(m, y);
-      for (std::size_t i = 0; i < side; ++i) half[i][j] = y[i];
-    }
-    for (std::size_t i = 0; i < side; ++i) {
-      Packet<T> y[side];
-      transform_output(half[i], y);
-      for (std::size_t j = 0; j < side; ++j)
-        packets::pstoreu(to + (i * side + j) * panel<T> + t, y[j]);
-    }
-  }
+  transform_squares<Packet<T>, reach, side, T>(
+      {sums, reach * panel<T>, panel<T>}, count,
+      [](const auto& m, auto& y) { transform_output(m, y); }, {to, side * panel<T>, panel<T>});
+}
+
+/// Bᵀ d B for a panel of channels of a tile that lie side by side in each pixel; `row` is the
+/// distance of rows of pixels.
+template <class T>
+void transform_patch(const T* pixels, std::size_t row, std::size_t step, T* to) {
+  transform_squares<Packet<T>, reach, reach, T>(
+      {pixels, row, panel<T>}, panel<T>, [](const auto& d, auto& v) { transform_input(d, v); },
+      {to, reach * step, step});
+}
+
+/// A dY Aᵀ likewise, for tile_rows channels.
+template <class T>
+void transform_gradient_patch(const T* pixels, std::size_t row, std::size_t step, T* to) {
+  transform_squares<Outputs<T>, side, reach, T>(
+      {pixels, row, panel<T>}, tile_rows,
+      [](const auto& y, auto& m) { transform_output_gradient(y, m); }, {to, reach * step, step});
+}
+
+/// Gᵀ u G for a panel of input channels of one output channel: (tap, input channel).
+template <class T>
+void transform_weight_sums(const T* sums, T* to) {
+  transform_squares<Packet<T>, reach, taps, T>(
+      {sums, reach * panel<T>, panel<T>}, panel<T>,
+      [](const auto& u, auto& g) { transform_weight_gradient(u, g); },
+      {to, taps * panel<T>, panel<T>});
 }
 
 /// Row i of four tiles from what transform_sums left of it: packet t is that of tile t.

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+/// Gradients of 3×3 weights in Winograd's domain: the adjoint of the forward pass.
+///
+///   dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
+///
+/// For each of the 36 products a matrix of outputs times tiles meets one of tiles times inputs. All
+/// sums run over tiles in one order, so no bits depend on the number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include <scoresde/eigen/channels_last.hpp>
+#include <scoresde/eigen/parallel.hpp>
+#include <scoresde/eigen/tile.hpp>
+#include <scoresde/eigen/window.hpp>
+#include <scoresde/eigen/winograd.hpp>
+#include <scoresde/eigen/winograd_transforms.hpp>
+
+namespace scoresde::eigen::detail::winograd {
+
+/// Whether the gradient is summed this way; with fewer tiles its own transform would take longer.
+constexpr bool wins_for_weights(const Window& w, std::size_t n) {
+  return fits(w) && n * Tiling(w).in_sample >= 4;
+}
+
+/// How the work is cut, and the memory of each part in elements.
+template <class T>
+struct WeightCut {
+  std::size_t tiles;     ///< of a round
+  std::size_t rounds;    ///< that all samples take
+  std::size_t in_step;   ///< between products of a panel of transformed inputs
+  std::size_t out_step;  ///< between products of tile_rows transformed gradients of outputs
+  std::size_t in_panels, out_panels;
+  std::size_t row;  ///< of pixels in a segment of tiles
+
+  static constexpr std::size_t blocks = panel<T> / tile_rows;  ///< in a panel of outputs
+  static constexpr std::size_t sums_size = products * panel<T> * panel<T>;  ///< of two panels
+
+  WeightCut(const Window& w, std::size_t n) {
+    constexpr std::size_t line = cache_line_elements<T>;
+    const Tiling tiling(w);
+    const std::size_t all = n * tiling.in_sample;
+    tiles = std::min(round_tiles, all);
+    rounds = (all + tiles - 1) / tiles;
+    in_step = tiles * panel<T> + line;
+    out_step = round_up(tiles * tile_rows, line) + line;
+    in_panels = (w.channels + panel<T> - 1) / panel<T>;
+    out_panels = (w.outputs + panel<T> - 1) / panel<T>;
+    row = (side * std::min(tiling.across, tiles) + taps - 1) * panel<T>;
+  }
+
+  [[nodiscard]] std::size_t inputs_size() const { return in_panels * products * in_step; }
+  [[nodiscard]] std::size_t outputs_size() const {
+    return out_panels * blocks * products * out_step;
+  }
+  [[nodiscard]] std::size_t kept_sums_size() const {
+    return rounds > 1 ? in_panels * out_panels * sums_size : 0;
+  }
+  [[nodiscard]] std::size_t part_size() const { return std::max(reach * row, sums_size); }
+};
+
+template <class T>
+std::size_t weight_gradient_scratch(const Window& w, std::size_t n, std::size_t threads) {
+  const WeightCut<T> cut(w, n);
+  return cut.inputs_size() + cut.outputs_size() + cut.kept_sums_size() + threads * cut.part_size() +
+         cache_line_elements<T>;
+}
+
+/// A map of (sample, channel, row, column).
+template <class T>
+struct Map {
+  const T* data;
+  std::size_t channels, height, width;
+};
+
+/// Pixels [row, row + rows) × [column, column + columns) of a panel of channels, channels last and
+/// zero beyond the map.
+template <class T>
+void load_pixels(const Map<T>& map, std::size_t sample, std::size_t channel, std::ptrdiff_t row,
+                 std::ptrdiff_t column, std::size_t rows, std::size_t columns, T* to) {
+  const auto height = static_cast<std::ptrdiff_t>(map.height);
+  const auto width = static_cast<std::ptrdiff_t>(map.width);
+  const auto count = static_cast<std::ptrdiff_t>(columns);
+  const auto begin = std::clamp<std::ptrdiff_t>(-column, 0, count);
+  const auto end = std::clamp<std::ptrdiff_t>(width - column, begin, count);
+  constexpr auto pixel = static_cast<std::ptrdiff_t>(panel<T>);
+  const T* plane = map.data + (sample * map.channels + channel) * map.height * map.width;
+  for (std::size_t i = 0; i < rows; ++i, to += count * pixel) {
+    const std::ptrdiff_t y = row + static_cast<std::ptrdiff_t>(i);
+    if (y < 0 || y >= height) {
+      std::fill(to, to + count * pixel, T(0));
+      continue;
+    }
+    std::fill(to, to + begin * pixel, T(0));
+    transpose_channels<T, panel<T>>(plane + y * width + column + begin, map.height * map.width,
+                                    map.channels - channel, static_cast<std::size_t>(end - begin),
+                                    to + begin * pixel);
+    std::fill(to + end * pixel, to + count * pixel, T(0));
+  }
+}
+
+/// Calls f(tile, pixels, row) for tiles [first, first + count) of a panel of channels: the tile's
+/// number in the round, its pixels with `halo` more on each side, and the distance of their rows.
+template <class T, class F>
+void for_each_patch(const Window& w, const Map<T>& map, std::size_t channel, std::size_t first,
+                    std::size_t count, std::ptrdiff_t shift, std::size_t extent, T* memory,
+                    const F& f) {
+  const Tiling tiling(w);
+  for (std::size_t t = 0; t < count;) {
+    const Place at = tiling.place(first + t);
+    const std::size_t run = std::min(tiling.across - at.column / side, count - t);
+    const std::size_t columns = side * (run - 1) + extent;
+    load_pixels(map, at.sample, channel, static_cast<std::ptrdiff_t>(at.row) - shift,
+                static_cast<std::ptrdiff_t>(at.column) - shift, extent, columns, memory);
+    for (std::size_t i = 0; i < run; ++i, ++t)
+      f(t, memory + side * i * panel<T>, columns * panel<T>);
+  }
+}
+
+/// One round's transforms: a panel of channels of x, or of dy.
+template <class T>
+struct WeightRound {
+  const Window& w;
+  const WeightCut<T>& cut;
+  std::size_t first, count;  ///< tiles
+  T *inputs, *outputs;
+
+  void transform_input_panel(const Map<T>& x, std::size_t item, T* memory) const {
+    T* to = inputs + item * products * cut.in_step;
+    for_each_patch(w, x, item * panel<T>, first, count, w.pad, reach, memory,
+                   [&](std::size_t t, const T* pixels, std::size_t row) {
+                     transform_patch(pixels, row, cut.in_step, to + t * panel<T>);
+                   });
+  }
+  void transform_output_panel(const Map<T>& dy, std::size_t item, T* memory) const {
+    const std::size_t block_size = products * cut.out_step;
+    T* to = outputs + item * cut.blocks * block_size;
+    for_each_patch(w, dy, item * panel<T>, first, count, 0, side, memory,
+                   [&](std::size_t t, const T* pixels, std::size_t row) {
+                     for (std::size_t b = 0; b < cut.blocks; ++b)
+                       transform_gradient_patch(pixels + b * tile_rows, row, cut.out_step,
+                                                to + b * block_size + t * tile_rows);
+                   });
+  }
+  /// sums (+)= of a panel of outputs and one of inputs.
+  void multiply(std::size_t out, std::size_t in, T* sums, const T* before) const {
+    const std::size_t block_size = products * cut.out_step;
+    multiply_products<T>({outputs + out * cut.blocks * block_size, cut.out_step, block_size,
+                          inputs + in * products * cut.in_step, cut.in_step, count},
+                         cut.blocks, panel<T>, sums, before);
+  }
+};
+
+/// dW += scale·Gᵀ sums G for a panel of outputs and one of inputs.
+template <class T>
+void add_weight_sums(const Window& w, T scale, const T* sums, std::size_t out, std::size_t in,
+                     T* dw) {
+  constexpr std::size_t all_taps = taps * taps;
+  const std::size_t outputs = std::min(panel<T>, w.outputs - out);
+  const std::size_t inputs = std::min(panel<T>, w.channels - in);
+  for (std::size_t o = 0; o < outputs; ++o) {
+    alignas(64) T gradient[all_taps * panel<T>];
+    transform_weight_sums(sums + o * products * panel<T>, gradient);
+    T* to = dw + ((out + o) * w.channels + in) * all_taps;
+    for (std::size_t c = 0; c < inputs; ++c, to += all_taps)
+      for (std::size_t tap = 0; tap < all_taps; ++tap)
+        to[tap] += scale * gradient[tap * panel<T> + c];
+  }
+}
+
+/// dW += scale·Σ over windows of x and dy; dW is (out, in, 3, 3).
+template <class T>
+void weight_gradient(const Window& w, const T* x, const T* dy, T scale, T* dw, std::size_t n,
+                     std::size_t threads, T* scratch) {
+  const WeightCut<T> cut(w, n);
+  const std::size_t all = n * Tiling(w).in_sample, part_size = cut.part_size();
+  T* inputs = cache_line(scratch);
+  T* outputs = inputs + cut.inputs_size();
+  T* kept = outputs + cut.outputs_size();
+  T* parts = kept + cut.kept_sums_size();
+  const Map<T> in_map{x, w.channels, w.in_h, w.in_w}, out_map{dy, w.outputs, w.out_h, w.out_w};
+  for (std::size_t round = 0; round < cut.rounds; ++round) {
+    const std::size_t first = round * cut.tiles;
+    const WeightRound<T> now{w, cut, first, std::min(cut.tiles, all - first), inputs, outputs};
+    for_each_item(threads, cut.in_panels + cut.out_panels,
+                  [&](std::size_t worker, std::size_t item) {
+                    T* memory = parts + worker * part_size;
+                    if (item < cut.in_panels)
+                      now.transform_input_panel(in_map, item, memory);
+                    else
+                      now.transform_output_panel(out_map, item - cut.in_panels, memory);
+                  });
+    const bool last = round + 1 == cut.rounds;
+    for_each_item(threads, cut.in_panels * cut.out_panels,
+                  [&](std::size_t worker, std::size_t item) {
+                    const std::size_t out = item / cut.in_panels, in = item % cut.in_panels;
+                    T* before = round > 0 ? kept + item * cut.sums_size : nullptr;
+                    T* sums = last ? parts + worker * part_size : kept + item * cut.sums_size;
+                    now.multiply(out, in, sums, before);
+                    if (last) add_weight_sums(w, scale, sums, out * panel<T>, in * panel<T>, dw);
+                  });
+  }
+}
+
+}  // namespace scoresde::eigen::detail::winograd
