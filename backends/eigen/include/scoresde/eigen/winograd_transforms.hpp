@@ -39,9 +39,9 @@ struct Narrow<P, Most, false> : Narrow<typename packets::unpacket_traits<P>::hal
 
 /// One row of a tile, and the outputs that one step of a product handles.
 template <class T>
-using Quad = Narrow<Packet<T>, side>::type;
+using Quad = typename Narrow<Packet<T>, side>::type;
 template <class T>
-using Outputs = Narrow<Packet<T>, tile_rows>::type;
+using Outputs = typename Narrow<Packet<T>, tile_rows>::type;
 
 /// In double the sums are direct: they are what others are compared with.
 template <class T>
