@@ -13,9 +13,13 @@
 #include <scoresde/cuda/trainer.hpp>
 #include <scoresde/cuda/training_memory.hpp>
 #include <scoresde/cuda/training_plan.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -93,6 +97,20 @@ TEST_CASE("a sub-VP run on the device follows the CPU's, with classes of which s
 
 TEST_CASE("a run with Karras's preconditioning on the device follows the CPU's") {
   compare<float>(small::every_path(), KarrasSde{}, fp32, small_training<KarrasLoss>());
+}
+
+TEST_CASE("a run of DDPM's loss on the device follows the CPU's") {
+  auto configuration = small_training<DiscreteScoreMatching>();
+  configuration.loss.min_snr_gamma = 5;
+  compare<float>(small::every_path(), DdpmSde(linear_betas(20, 1e-3, 0.4)), fp32, configuration);
+}
+
+TEST_CASE("a run of SMLD's loss on the device follows the CPU's, its network told levels") {
+  nn::UNetConfig network = small::every_path();
+  network.scale_by_sigma = true;
+  network.num_scales = 20;
+  const SmldSde sde(network.num_scales, {network.sigma_min, network.sigma_max});
+  compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
 }
 
 TEST_CASE("a run in bfloat16 follows the CPU's at a distance") {
