@@ -145,6 +145,27 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
 }
 
+TEST_CASE("the host waits for no step, but for its report") {
+  const cuda::Context& gpu = test::training_context();
+  const nn::Graph graph = nn::unet(test::classed_network());
+  cuda::Trainer<Bfloat16, VpSde> trainer(graph, VpSde{}, small_training(), 2,
+                                         training_ops<Bfloat16>());
+  trainer.train_on(pictures(6), test::transform, test::data_seed, 4);
+  const std::vector<float> images(4 * trainer.dim(), 0.5f);
+  const std::vector<std::uint32_t> classes(4, 1);
+  trainer.step();
+  const TrainingState<float> start = trainer.state();  // all copies are done
+  const std::size_t before = gpu.waits();
+  for (int n = 0; n < 3; ++n) trainer.step();  // captured, replayed, into the next epoch
+  trainer.step(std::span<const float>(images), classes);
+  CHECK(gpu.waits() == before);
+  CHECK(trainer.report().loss > 0);
+  CHECK(gpu.waits() == before + 1);
+  trainer.restore(start);
+  trainer.step();  // with a table made anew
+  CHECK(gpu.waits() == before + 1);
+}
+
 TEST_CASE("a step on given images is the data set's, and one that is not finite changes nothing") {
   const nn::Graph graph = nn::unet(small::every_path());
   const io::ImageSet images = pictures(10);
