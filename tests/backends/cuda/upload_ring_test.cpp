@@ -121,7 +121,8 @@ TEST_CASE("copies too large for pinned memory, or without any, are waited for", 
   check(copied(without, 3));
   CHECK(without.waits() == 3);
   poor.has_memory = true;  // again
-  copied(without, 1);
+  const auto found = copied(without, 1);
   CHECK(without.waits() == 3);
   poor.advance(poor.asked.size());
+  check(found);
 }
