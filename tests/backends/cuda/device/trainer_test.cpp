@@ -302,6 +302,25 @@ TEST_CASE("a graph does its work when it is launched, and not when that cannot b
   CHECK(read() == values);
 }
 
+TEST_CASE("a trainer that a device has no memory for is refused, and others go on") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
+  trainer.train_on(pictures(4), test::transform, test::data_seed, 2);
+  trainer.step();
+  // Some 500 GB; cuDNN may have no plan for so many samples either.
+  const auto make = [&] {
+    cuda::Trainer<float, VpSde>(graph, VpSde{}, small_training(), std::size_t{1} << 23,
+                                training_ops<float>());
+  };
+  if (test::training_context().name() == "emulated device")
+    CHECK_THROWS_WITH(make(), Contains("bytes on device 0 failed: cudaErrorMemoryAllocation"));
+  else
+    CHECK_THROWS_AS(make(), Error);
+  trainer.step();
+  CHECK(trainer.report().loss > 0);
+  CHECK(trainer.step_count() == 2);
+}
+
 TEST_CASE("a device trainer names what it cannot do") {
   const nn::Graph graph = nn::unet(test::classed_network());
   cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
