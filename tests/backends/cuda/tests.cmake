@@ -55,7 +55,9 @@ add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_te
                                    backends/cuda/device/network_kernels_test.cpp
                                    backends/cuda/device/training_kernels_test.cpp
                                    backends/cuda/device/convolution_plans_test.cpp
-                                   backends/cuda/device/matrix_products_test.cpp ${main})
+                                   backends/cuda/device/matrix_products_test.cpp
+                                   backends/cuda/device/dense_attention_test.cpp
+                                   backends/cuda/upload_ring_test.cpp ${main})
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
