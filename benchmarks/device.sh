@@ -102,11 +102,40 @@ part() {
   "${python:-python3}" -B "$here/device_report.py" "$work" "$out"
 }
 
+# beside <name of a part> <command>...: runs it beside the tests, so that cuDNN's plans are stored when the part begins. cuDNN makes them one
+# after the other: those of a training step of DDPM++ take a core a minute.
+beside() {
+  local name=$1
+  shift
+  case $name in *"$only"*) ;; *) return ;; esac
+  if $dry; then
+    echo "beside the tests: $*"
+  else
+    timeout -k 5 "$plan_seconds" "$@" >"$work/plans_$name.log" 2>&1 &
+    running+=($!)
+  fi
+}
+wait_for_plans() {
+  local begin=$SECONDS status=0 one
+  for one in ${running[@]+"${running[@]}"}; do wait "$one" || status=$?; done
+  if [ ${#running[@]} -gt 0 ]; then
+    grep -hv '^{' "$work"/plans_*.log >"$work/plans.log" # no times: they ran side by side
+    printf 'plans\t%s\t%s\t%s\t%s\n' "$plan_seconds" $((SECONDS - begin)) "$status" "${#running[@]} programs beside the tests" >>"$work/parts.tsv"
+  fi
+}
+
 # starts <program> <argument>: in a dry run, that the loader finds its libraries and main() is reached.
 starts() {
   case $1 in */*) ;; *) echo "missing: $1 is not in $bin" && missing=1 && return ;; esac
   if ! timeout 60 "$1" "$2" >"$work/starts" 2>&1 && ! [ -s "$work/starts" ] || grep -q "error while loading" "$work/starts"; then
     echo "missing: $1 does not start: $(head -n 1 "$work/starts")" && missing=1
+  fi
+}
+
+# selects <tests> <word>: in a dry run, that the word names tests.
+selects() {
+  if [ -x "$1" ] && timeout 60 "$1" "$2" --list-tests 2>&1 | grep -qE "^(0 matching|No tests)"; then
+    echo "missing: no test of $1 is named '$2'" && missing=1
   fi
 }
 
@@ -118,8 +147,13 @@ assign=$(program benchmark_device_assign)
 sampler=$(program benchmark_device_sampler)
 train=$(program benchmark_train)
 sanitizer=$(command -v compute-sanitizer || file_among compute-sanitizer /usr/local/cuda/bin)
-plans=$work/plans planned=0
+plans=$work/plans planned=0 plan_seconds=105 running=()
 mkdir -p "$plans"
+# Where a pack has them: the folder that the tests were compiled to look in is on another machine.
+if [ -z "${SCORESDE_GOLDEN_DIR:-}" ] && [ -d "$here/../golden" ]; then export SCORESDE_GOLDEN_DIR=$(realpath "$here/../golden"); fi
+# Of every kind of kernel a small one, and one small network: whole ones would take the sanitizer minutes.
+kernels="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,the launcher*,what enters by the door*"
+network="networks on the device are told classes"
 
 echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-none; the comparison is left out}"
 echo "cuDNN              ${cudnn:-not found; the loader is asked for libcudnn.so.9}"
@@ -128,36 +162,49 @@ echo "NVRTC              ${nvrtc:-not found; cuDNN cannot generate kernels}"
 echo "compute-sanitizer  ${sanitizer:-none; its parts are left out}"
 if $dry; then
   starts "$tests" --list-test-names-only
+  IFS=, read -ra words <<<"$kernels,$network"
+  for one in "${words[@]}"; do selects "$tests" "$one"; done
   for one in "$network_step" "$assign" "$sampler" "$train"; do starts "$one" --help; done
 fi
 
-step() { part "network_$1_$2_$3" "$4" "$network_step" --backend cuda --preset vp/cifar10_ddpmpp_continuous --what "$1" --batch "$2" \
-  --precision "$3" --seconds 1 --runs 10 --plan-cache "$plans"; }
+ddpmpp=(--backend cuda --preset vp/cifar10_ddpmpp_continuous --plan-cache "$plans")
+step() { part "network_$1_$2_$3" "$4" "$network_step" "${ddpmpp[@]}" --what "$1" --batch "$2" --precision "$3" --seconds 1 --runs 10; }
+plans_of_step() { beside "network_$1_$2_$3" "$network_step" "${ddpmpp[@]}" --what "$1" --batch "$2" --precision "$3" --seconds 0 --runs 1; }
 # torch.compile searches for minutes; a call for that part alone gives it all the time.
-peers=170
+peers=190
 if [ "$only" = pytorch ]; then peers=$seconds; fi
-# Of every kind of kernel a small one; whole networks would take the sanitizer minutes.
-small="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,networks on the device are told classes"
-
 if command -v nvidia-smi >/dev/null || $dry; then part machine 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm --format=csv,noheader; fi
-part tests 90 "$tests"
-step forward 64 bf16 25
-step training 128 bf16 30
-step forward 1 bf16 15
-step forward 512 bf16 20
-step forward 64 tf32 20
+plans_of_step training 128 bf16
+plans_of_step forward 64 bf16
+plans_of_step forward 1 bf16
+plans_of_step forward 512 bf16
+plans_of_step forward 64 tf32
+beside sampler "$sampler" --batch 64 --steps 2 --runs 1 --plan-cache "$plans"
+beside sampler_large "$sampler" --batch 512 --steps 2 --runs 1 --plan-cache "$plans"
+beside train "$train" "${ddpmpp[@]}" --batch 128 --seconds 0 --runs 1
+for precision in fp32 bf16; do
+  beside pytorch "$network_step" "${ddpmpp[@]}" --batch 2 --precision $precision --export "$work/$precision.safetensors"
+done
+part tests 110 "$tests" --durations yes
+wait_for_plans
+step forward 64 bf16 15
+step training 128 bf16 15
+step forward 1 bf16 12
+step forward 512 bf16 15
+step forward 64 tf32 15
 part assign 15 "$assign"
-part sampler 20 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
-part sampler_large 20 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
-part train 20 "$train" --backend cuda --preset vp/cifar10_ddpmpp_continuous --batch 128 --plan-cache "$plans"
+part sampler 15 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
+part sampler_large 15 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
+part train 15 "$train" "${ddpmpp[@]}" --batch 128
 if [ -n "$python" ] || $dry; then
   part pytorch "$peers" "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
     --budget $((peers - 5)) --out "$work/pytorch.md" --json "$work/pytorch.json"
 fi
 if [ -n "$sanitizer" ] || $dry; then
   for tool in memcheck racecheck; do
-    part "$tool" 35 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 9 "$tests" "$small"
+    part "$tool" 25 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 9 "$tests" --durations yes "$kernels"
   done
+  part memcheck_network 30 "${sanitizer:-compute-sanitizer}" --tool memcheck --error-exitcode 9 "$tests" --durations yes "$network"
 fi
 
 if $dry; then

@@ -37,7 +37,8 @@ def lines_of(log):
 def tests_of(log):
     """What Catch2 or compute-sanitizer said in the end, and the tests that failed."""
     ends = re.findall(r"^(All tests passed.*|test cases:.*|assertions:.*|Skipped:.*|.*ERROR SUMMARY:.*|.*RACECHECK SUMMARY:.*)$", log, re.M)
-    return [re.sub(r"\s+", " ", end.strip("= ")) for end in ends]
+    ended = len(re.findall(r"^\d+\.\d+ s: ", log, re.M))
+    return [re.sub(r"\s+", " ", end.strip("= ")) for end in ends] + ([f"{ended} tests came to their end"] if ended else [])
 
 
 def table(columns, rows):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Collects what device.sh needs on a machine with a GPU that builds nothing: the programs of a build folder, stripped,
-# and this folder's scripts. At most 64 MiB.
+# this folder's scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR. At most 64 MiB.
 #
 #   cmake -S . -B build-device -DCMAKE_CUDA_ARCHITECTURES=90a-real -DSCORESDE_NATIVE=OFF
 #   cmake --build build-device --target benchmarks test_backends_cuda_device
@@ -50,6 +50,11 @@ done
 gomp=$(ldd "$pack/bin/benchmark_network_step" | sed -n 's/.*libgomp.so.1 => \([^ ]*\).*/\1/p')
 if [ -n "$gomp" ]; then cp -L "$gomp" "$pack/lib/"; fi
 cp "$here/device.sh" "$here/device_report.py" "$pack/benchmarks/"
+# The networks that tests compare with, also those of a folder of the user's.
+mkdir -p "$pack/golden"
+cp "$here"/../tests/golden/net_*.safetensors "$pack/golden/"
+if [ -n "${SCORESDE_GOLDEN_DIR:-}" ]; then cp -f "$SCORESDE_GOLDEN_DIR"/net_*.safetensors "$pack/golden/"; fi
+chmod -R u+w "$pack"
 cp "$here"/peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
 size=$(du -sm "$pack" | cut -f1)
 [ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 can be carried"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # keep_resources.sh <compiler> <argument>...: runs nvcc and keeps what ptxas says of each kernel's registers, stack and
-# spills in <object file>.ptxas; everything else it says is shown. tests/backends/cuda/kernel_limits.py reads it.
+# spills in <object file>.ptxas, and every warning; everything but the former is shown. tests/backends/cuda/kernel_limits.py reads it.
 object=
 previous=
 for argument in "$@"; do
@@ -13,6 +13,7 @@ said=$object.said
 status=$?
 # A line of ptxas, or the one below it that counts bytes.
 grep -E '^ptxas info|bytes stack frame' "$said" >"$object.ptxas"
+grep -i warning "$said" >>"$object.ptxas"
 grep -vE '^ptxas info|bytes stack frame' "$said" >&2
 rm -f "$said"
 exit $status

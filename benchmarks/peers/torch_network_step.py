@@ -36,6 +36,7 @@ def relative(found, wanted, least=0.0):
 def compare(options):
     """Errors in norm against the file: of y and dx, and of the gradient as a whole; and the worst tensor of it, against its own norm or
     1e-4 of the whole, whichever is more: some gradients are zero but for rounding."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # its default for convolutions: 10 bits
     metadata, tensors = torch_unet.read_safetensors(options.file)
     settings = torch_unet.settings_of(metadata)
     network = torch_unet.UNet(settings)

@@ -22,22 +22,27 @@ bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/pack" --any-proce
 
 script=$folder/pack/benchmarks/device.sh
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
-for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, "; do
+for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, " "memcheck_network, " "beside the tests: "; do
   says "$folder/dry" "$word"
 done
 if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its budgets exceed what it allows"; fi
 [ ! -e "$folder/report/device.md" ] || fail "a dry run wrote a report"
 
+[ -s "$folder/pack/golden/net_ddpmpp.safetensors" ] || fail "the golden networks were left behind"
 rm "$folder/pack/bin/benchmark_device_assign"
 status=0
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || status=$?
 [ "$status" -eq 1 ] || fail "a dry run without a program ends with status $status"
 says "$folder/dry" "missing: benchmark_device_assign"
+sed 's/^network="networks/network="no networks/' "$script" >"$folder/pack/benchmarks/renamed.sh"
+bash "$folder/pack/benchmarks/renamed.sh" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || true
+says "$folder/dry" "is named 'no networks on the device are told classes'"
 
 bash "$script" --bin "$folder/pack" --out "$folder/report" --seconds 200 >"$folder/run" 2>&1 || { cat "$folder/run" && fail "the run failed"; }
 report=$folder/report/device.md
 says "$report" "| tests | skipped: no device |"
 says "$report" "| assign | status 127"
+says "$report" "| plans | status 1"
 for part in network_forward_64_bf16 sampler train; do
   grep -qE "^\| $part \| status 1: .*no device can be used" "$report" || { cat "$report" && fail "$part does not say why it failed"; }
 done

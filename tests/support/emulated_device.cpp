@@ -9,10 +9,30 @@
 #include <scoresde/cuda/graph.hpp>
 #include <scoresde/error.hpp>
 
+#include "upload_ring.hpp"
+
 namespace scoresde::cuda {
+namespace {
+
+/// Copies are done at once.
+struct UploadDriver {
+  void* pin(std::size_t bytes) noexcept { return std::malloc(bytes); }
+  void unpin(void* memory) noexcept { std::free(memory); }
+  int make_event() { return 0; }
+  void destroy(int) noexcept {}
+  void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  void record(int) {}
+  void wait(int) {}
+  bool done(int) { return true; }
+  void wait_for_all() {}
+};
+
+}  // namespace
 
 struct Context::Resources {
   CUstream_st stream;
+  UploadRing<UploadDriver> uploads{UploadDriver{}};
+  std::size_t waits = 0;
   std::vector<double> host_scratch;
   void* scratch = nullptr;
   std::size_t scratch_bytes = 0;
@@ -31,7 +51,11 @@ Context::Context(int device) : resources_(std::make_shared<Resources>()) {
 int Context::device() const { return 0; }
 Stream Context::stream() const { return &resources_->stream; }
 std::string Context::name() const { return "emulated device"; }
-void Context::synchronize() const { require_live("waiting for the device"); }
+void Context::synchronize() const {
+  require_live("waiting for the device");
+  ++resources_->waits;
+}
+std::size_t Context::waits() const { return resources_->waits + resources_->uploads.waits(); }
 void Context::activate() const {}
 
 /// Filled with what is not a number, and of exactly the size asked for, so that AddressSanitizer
@@ -50,10 +74,11 @@ void Context::release(void* memory) const noexcept { std::free(memory); }
 
 void Context::copy_to_device(void* to, const void* from, std::size_t bytes) const {
   require_live("copying to the device");
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  resources_->uploads.copy(to, from, bytes);
 }
 void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const {
   require_live("copying to the host");
+  ++resources_->waits;
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 void Context::clear(void* memory, std::size_t bytes) const {

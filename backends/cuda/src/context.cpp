@@ -2,14 +2,51 @@
 /// Context: device, stream and memory pool.
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <scoresde/cuda/context.hpp>
 
 #include "check.hpp"
+#include "upload_ring.hpp"
 
 namespace scoresde::cuda {
 namespace {
+
+/// What UploadRing asks of CUDA.
+struct UploadDriver {
+  cudaStream_t stream;
+
+  void* pin(std::size_t bytes) const noexcept {
+    void* memory = nullptr;
+    if (cudaMallocHost(&memory, bytes) == cudaSuccess) return memory;
+    static_cast<void>(cudaGetLastError());
+    return nullptr;
+  }
+  void unpin(void* memory) const noexcept { cudaFreeHost(memory); }
+  cudaEvent_t make_event() const {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
+    return event;
+  }
+  void destroy(cudaEvent_t event) const noexcept { cudaEventDestroy(event); }
+  void copy(void* to, const void* from, std::size_t bytes) const {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copying ", bytes,
+          " bytes to the device");
+  }
+  void record(cudaEvent_t event) const {
+    check(cudaEventRecord(event, stream), "recording an event");
+  }
+  void wait(cudaEvent_t event) const {
+    check(cudaEventSynchronize(event), "waiting for a copy to the device");
+  }
+  bool done(cudaEvent_t event) const {
+    const cudaError_t error = cudaEventQuery(event);
+    if (error != cudaErrorNotReady) check(error, "asking for a copy to the device");
+    return error == cudaSuccess;
+  }
+  void wait_for_all() const { check(cudaStreamSynchronize(stream), "work on the device"); }
+};
 
 std::string version_text(int version) {
   return detail::text(version / 1000, ".", version % 1000 / 10);
@@ -41,11 +78,14 @@ struct Context::Resources {
   void* scratch = nullptr;
   std::size_t scratch_bytes = 0;
   std::vector<double> host_scratch;
+  std::optional<UploadRing<UploadDriver>> uploads;
+  std::size_t waits = 0;  // but for those of uploads
   Recording* recording = nullptr;
 
   explicit Resources(int wanted) : device(wanted) {
     check(cudaSetDevice(device), "selecting device ", device);
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
+    uploads.emplace(UploadDriver{stream});
     try {
       make_pool();
     } catch (...) {
@@ -58,6 +98,7 @@ struct Context::Resources {
   ~Resources() {
     if (scratch != nullptr) cudaFreeAsync(scratch, stream);
     cudaStreamSynchronize(stream);
+    uploads.reset();
     cudaMemPoolDestroy(pool);
     cudaStreamDestroy(stream);
   }
@@ -112,8 +153,11 @@ std::string Context::name() const {
 
 void Context::synchronize() const {
   activate();
+  ++resources_->waits;
   check(cudaStreamSynchronize(stream()), "work on the device");
 }
+
+std::size_t Context::waits() const { return resources_->waits + resources_->uploads->waits(); }
 
 void Context::activate() const { check(cudaSetDevice(device()), "selecting device ", device()); }
 
@@ -132,9 +176,7 @@ void Context::release(void* memory) const noexcept {
 
 void Context::copy_to_device(void* to, const void* from, std::size_t bytes) const {
   require_live("copying to the device");
-  if (bytes > 0)
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "copying ", bytes,
-          " bytes to the device");
+  resources_->uploads->copy(to, from, bytes);
 }
 
 void Context::copy_to_host(void* to, const void* from, std::size_t bytes) const {

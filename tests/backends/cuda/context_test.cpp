@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// A context, and what is said where none can be had.
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/error.hpp>
 
@@ -19,4 +23,27 @@ TEST_CASE("a missing device is an error in CUDA's words, and not the end of the 
     CHECK_THROWS_AS(Context(), scoresde::Error);
     CHECK_THROWS_WITH(Context(), Catch::Contains("no device can be used") && Catch::Contains(why));
   }
+}
+
+TEST_CASE("a driver that is too old and one without a device are named, each by its reason",
+          "[emulated]") {
+  constexpr const char* variable = "SCORESDE_EMULATED_DRIVER_VERSION";
+  const char* const version = std::getenv(variable);
+  if (version == nullptr) {
+    // A driver stays loaded, so processes of their own meet the emulated one in its place.
+    const auto self = std::filesystem::read_symlink("/proc/self/exe");
+    for (const std::string told : {"11000", "13000"}) {
+      const std::string command = std::string(variable) + "=" + told + " LD_LIBRARY_PATH='" +
+                                  (self.parent_path() / "driver").string() + "' '" + self.string() +
+                                  "' 'a driver that is too old*' >&2";
+      CHECK(std::system(command.c_str()) == 0);
+    }
+    return;
+  }
+  const std::string reason = std::string(version) == "11000"
+                                 ? "(the driver knows CUDA 11.0; this library was built with "
+                                 : "cudaErrorNoDevice";
+  CHECK(scoresde::cuda::device_count() == 0);
+  for (int attempt = 0; attempt < 2; ++attempt)
+    CHECK_THROWS_WITH(Context(), Catch::Contains(reason));
 }

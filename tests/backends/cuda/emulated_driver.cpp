@@ -4,7 +4,9 @@
 // cuDNN generates fused kernels with NVRTC and hands them to the driver before it calls a plan
 // finished. This library, loaded in the place of libcuda.so.1 on machines without one, accepts
 // them, so that such plans are built, measured and stored there; everything that needs a device
-// answers CUDA_ERROR_NO_DEVICE. It has the entry points that cuDNN 9 looks up.
+// answers CUDA_ERROR_NO_DEVICE. It has the entry points that cuDNN 9 looks up, and the version that
+// SCORESDE_EMULATED_DRIVER_VERSION says.
+#include <cstdlib>
 
 namespace {
 
@@ -19,7 +21,8 @@ char library, kernel;
 extern "C" {
 
 int cuDriverGetVersion(int* version) {
-  *version = 13000;
+  const char* told = std::getenv("SCORESDE_EMULATED_DRIVER_VERSION");
+  *version = told != nullptr ? std::atoi(told) : 13000;
   return success;
 }
 int cuDeviceGetCount(int* count) {

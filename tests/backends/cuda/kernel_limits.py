@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""No kernel spills, and each stays below its number of registers and bytes of stack on every architecture.
+"""No kernel spills, each stays below its number of registers and bytes of stack on every architecture, and all compile without a warning.
 
     kernel_limits.py <table> <folder of *.ptxas files> <c++filt> [--print]
 
@@ -33,6 +33,16 @@ def measured(folder):
                 found.append((name, architecture, int(match[1]), stack, spills))
                 name = None
     return found
+
+
+def warnings(folder):
+    """What compilers and assembler warned of in sources that are still there."""
+    said = []
+    for path in sorted(pathlib.Path(folder).rglob("*.ptxas")):
+        if path.with_suffix("").exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            said += [f"{path.name[:-len('.o.ptxas')]}: {line}" for line in lines if "warning" in line.lower()]
+    return said
 
 
 def short_names(mangled, demangler):
@@ -83,6 +93,7 @@ def main():
             violations.append(f"{name}: {registers} registers and {stack} bytes of stack; "
                               f"{limits[name][0]} and {limits[name][1]} are allowed")
     violations += [f"{name}: in the table, and no kernel" for name in sorted(limits.keys() - worst.keys())]
+    violations += warnings(folder)
     for violation in violations:
         print(violation)
     architectures = sorted(set.union(*(most[3] for most in worst.values())))

@@ -30,6 +30,8 @@ add_executable(test_backends_cuda_emulated $<TARGET_OBJECTS:device_tests> ${main
 target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde_cuda_emulated)
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
+# For what the backend's sources keep to themselves.
+target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
 if(TARGET scoresde_cuda)
   # A driver without a device, in the place of libcuda.so.1 where there is none and under that name.
   add_library(emulated_driver SHARED backends/cuda/emulated_driver.cpp)
@@ -38,7 +40,6 @@ if(TARGET scoresde_cuda)
                                                    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/driver)
   add_dependencies(test_backends_cuda emulated_driver)
   # cuBLASLt's descriptors are tested as it gets them.
-  target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
   target_include_directories(test_backends_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 
   file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # longer than an emulation can be
@@ -54,7 +55,9 @@ add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_te
                                    backends/cuda/device/network_kernels_test.cpp
                                    backends/cuda/device/training_kernels_test.cpp
                                    backends/cuda/device/convolution_plans_test.cpp
-                                   backends/cuda/device/matrix_products_test.cpp ${main})
+                                   backends/cuda/device/matrix_products_test.cpp
+                                   backends/cuda/device/dense_attention_test.cpp
+                                   backends/cuda/upload_ring_test.cpp ${main})
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)

@@ -20,6 +20,7 @@
 
 #include "support/catch.hpp"
 #include "support/golden_networks.hpp"
+#include "support/shared_plans.hpp"
 #include "support/small_networks.hpp"
 
 using namespace scoresde;
@@ -91,7 +92,8 @@ template <class A>
 void compare(const Case& c, cuda::Precision precision, double tolerance) {
   for (const auto mode : {nn::Mode::inference, nn::Mode::training}) {
     const Results wanted = by_eigen(c, mode);
-    nn::Network<cuda::Ops<A>> network(c.graph, 2, mode, cuda::Ops<A>(context(), {}, precision));
+    nn::Network<cuda::Ops<A>> network(c.graph, 2, mode,
+                                      cuda::Ops<A>(context(), test::shared_plans(), precision));
     const FloatBuffer parameters = on_device(c.parameters), x = on_device(c.x), v = on_device(c.v);
     FloatBuffer y(context(), c.v.size()), dx(context(), c.x.size());
     FloatBuffer gradient(context(), c.parameters.size());
@@ -164,7 +166,9 @@ TEST_CASE("networks on the device are told classes") {
 }
 
 TEST_CASE("golden networks on the device", "[golden]") {
-  for (const auto& path : golden::network_files()) {
+  const auto paths = golden::network_files();
+  golden::require_cases(paths.size(), "networks");
+  for (const auto& path : paths) {
     INFO(path.filename().string());
     const io::TensorFile file = io::read_safetensors(path);
     const nn::UNetConfig config = golden::configuration(file);
@@ -182,8 +186,9 @@ TEST_CASE("golden networks on the device", "[golden]") {
     const FloatBuffer v = on_device(file.at("v").as<double>());
     const auto labels = file.at("t").as<double>();
     FloatBuffer y(context(), x.size()), dx(context(), x.size()), gradient(context(), theta.size());
-    nn::Network<cuda::Ops<float>> network(graph, labels.size(), nn::Mode::differentiation,
-                                          cuda::Ops<float>(context(), {}, cuda::Precision::fp32));
+    nn::Network<cuda::Ops<float>> network(
+        graph, labels.size(), nn::Mode::differentiation,
+        cuda::Ops<float>(context(), test::shared_plans(), cuda::Precision::fp32));
     network.forward(theta.span(), x.span(), labels, y.span());
     CHECK(distance(y, file.at("y").as<double>()) < 2e-4);
     network.backward(theta.span(), v.span(), gradient.span(), dx.span());
@@ -239,7 +244,7 @@ struct Scores {
   nn::Network<eigen::Ops<float>> host_network{c.graph, 2, nn::Mode::differentiation};
   nn::Network<cuda::Ops<float>> device_network{
       c.graph, 2, nn::Mode::differentiation,
-      cuda::Ops<float>(context(), {}, cuda::Precision::fp32)};
+      cuda::Ops<float>(context(), test::shared_plans(), cuda::Precision::fp32)};
   nn::ScoreNetwork<eigen::Ops<float>, S, Convention> host{host_network, parameters, sde};
   cuda::ScoreNetwork<float, S, Convention> device{device_network, device_parameters.span(), sde};
   HostState<float> x{{5, 128}, small::normals<float>(5 * 128, 9)};

@@ -13,9 +13,13 @@
 #include <scoresde/cuda/trainer.hpp>
 #include <scoresde/cuda/training_memory.hpp>
 #include <scoresde/cuda/training_plan.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -95,6 +99,20 @@ TEST_CASE("a run with Karras's preconditioning on the device follows the CPU's")
   compare<float>(small::every_path(), KarrasSde{}, fp32, small_training<KarrasLoss>());
 }
 
+TEST_CASE("a run of DDPM's loss on the device follows the CPU's") {
+  auto configuration = small_training<DiscreteScoreMatching>();
+  configuration.loss.min_snr_gamma = 5;
+  compare<float>(small::every_path(), DdpmSde(linear_betas(20, 1e-3, 0.4)), fp32, configuration);
+}
+
+TEST_CASE("a run of SMLD's loss on the device follows the CPU's, its network told levels") {
+  nn::UNetConfig network = small::every_path();
+  network.scale_by_sigma = true;
+  network.num_scales = 20;
+  const SmldSde sde(network.num_scales, {network.sigma_min, network.sigma_max});
+  compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
+}
+
 TEST_CASE("a run in bfloat16 follows the CPU's at a distance") {
   compare<Bfloat16>(small::every_path(), VpSde{}, bf16);
 }
@@ -125,6 +143,27 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   resumed.step();
   CHECK(resumed.state() == replayed.state());
   CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
+}
+
+TEST_CASE("the host waits for no step, but for its report") {
+  const cuda::Context& gpu = test::training_context();
+  const nn::Graph graph = nn::unet(test::classed_network());
+  cuda::Trainer<Bfloat16, VpSde> trainer(graph, VpSde{}, small_training(), 2,
+                                         training_ops<Bfloat16>());
+  trainer.train_on(pictures(6), test::transform, test::data_seed, 4);
+  const std::vector<float> images(4 * trainer.dim(), 0.5f);
+  const std::vector<std::uint32_t> classes(4, 1);
+  trainer.step();
+  const TrainingState<float> start = trainer.state();  // all copies are done
+  const std::size_t before = gpu.waits();
+  for (int n = 0; n < 3; ++n) trainer.step();  // captured, replayed, into the next epoch
+  trainer.step(std::span<const float>(images), classes);
+  CHECK(gpu.waits() == before);
+  CHECK(trainer.report().loss > 0);
+  CHECK(gpu.waits() == before + 1);
+  trainer.restore(start);
+  trainer.step();  // with a table made anew
+  CHECK(gpu.waits() == before + 1);
 }
 
 TEST_CASE("a step on given images is the data set's, and one that is not finite changes nothing") {
@@ -261,6 +300,25 @@ TEST_CASE("a graph does its work when it is launched, and not when that cannot b
   CHECK(read() == std::vector<float>{1, 2, 3});
   graph.launch();
   CHECK(read() == values);
+}
+
+TEST_CASE("a trainer that a device has no memory for is refused, and others go on") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
+  trainer.train_on(pictures(4), test::transform, test::data_seed, 2);
+  trainer.step();
+  // Some 500 GB; cuDNN may have no plan for so many samples either.
+  const auto make = [&] {
+    cuda::Trainer<float, VpSde>(graph, VpSde{}, small_training(), std::size_t{1} << 23,
+                                training_ops<float>());
+  };
+  if (test::training_context().name() == "emulated device")
+    CHECK_THROWS_WITH(make(), Contains("bytes on device 0 failed: cudaErrorMemoryAllocation"));
+  else
+    CHECK_THROWS_AS(make(), Error);
+  trainer.step();
+  CHECK(trainer.report().loss > 0);
+  CHECK(trainer.step_count() == 2);
 }
 
 TEST_CASE("a device trainer names what it cannot do") {

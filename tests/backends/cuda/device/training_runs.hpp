@@ -14,6 +14,7 @@
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/train/trainer.hpp>
 
+#include "support/shared_plans.hpp"
 #include "support/small_networks.hpp"
 
 namespace scoresde::test {
@@ -56,7 +57,7 @@ TrainingConfigurationWith<Loss> small_training() {
 
 template <class A>
 cuda::Ops<A> training_ops() {
-  return cuda::Ops<A>(training_context(), {},
+  return cuda::Ops<A>(training_context(), shared_plans(),
                       std::is_same_v<A, float> ? cuda::Precision::fp32 : cuda::Precision::bf16);
 }
 

@@ -19,8 +19,8 @@ class Recording;
 
 /// A handle: copies share the device's stream and memory, which live until the last copy and the
 /// last state made with one are gone. Work of one context is done in the order it is asked for;
-/// nothing waits for it but synchronize() and copies to the host. A context belongs to one thread
-/// at a time. What CUDA refuses is thrown as Error, in CUDA's words.
+/// nothing waits for it but synchronize(), copies to the host and large ones to the device. A
+/// context belongs to one thread at a time. What CUDA refuses is thrown as Error, in CUDA's words.
 class Context {
  public:
   /// Throws Error that names the reason where there is no device `device`, or the driver is older
@@ -34,6 +34,8 @@ class Context {
 
   /// Waits for all work asked for. Throws Error if some of it failed.
   void synchronize() const;
+  /// How often the host has waited for the device so far, in a member of this or of a copy of it.
+  [[nodiscard]] std::size_t waits() const;
 
   /// Makes the device current for the calling thread, as the members below do first.
   void activate() const;
@@ -44,7 +46,9 @@ class Context {
   [[nodiscard]] void* allocate(std::size_t bytes) const;
   void release(void* memory) const noexcept;
 
-  /// The host's bytes are read before it returns; throws Error while work is being captured.
+  /// The host's bytes are read before it returns. Up to 4 MiB go through pinned memory, so that it
+  /// waits for no work but, at times, for a copy that was asked for eight copies ago; more bytes
+  /// wait for all work. Throws Error while work is being captured.
   void copy_to_device(void* to, const void* from, std::size_t bytes) const;
   /// Waits for the work before it, and for the bytes; throws Error while work is being captured.
   void copy_to_host(void* to, const void* from, std::size_t bytes) const;

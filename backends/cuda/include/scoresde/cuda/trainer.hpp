@@ -129,8 +129,8 @@ class Trainer {
 
   /// Asks for one update from a batch of images (n, C, H, W) and, for a network that is told
   /// classes, the class of each or nn::no_class. A batch beyond the network's is accumulated in
-  /// parts. Copying the images waits for the step before. Throws Error when n is neither at most
-  /// the network's batch nor a multiple of it, and for classes that are not the network's.
+  /// parts. Images of more than 4 MiB wait for the step before. Throws Error when n is neither at
+  /// most the network's batch nor a multiple of it, and for classes that are not the network's.
   void step(std::span<const float> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples =
         scoresde::detail::checked_samples(images.size(), dim(), network_.batch());
