@@ -10,7 +10,7 @@
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"
-#include "support/channels_last.hpp"
+#include "support/device_activations.hpp"
 #include "support/device_vector.hpp"
 
 namespace {
@@ -20,10 +20,6 @@ using namespace scoresde::test;
 using cuda::Bfloat16;
 using cuda::Precision;
 
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 const eigen::Ops<double>& exact() {
   static const eigen::Ops<double> reference(1);
   return reference;
@@ -40,44 +36,6 @@ struct Kind {
 using Bf16 = Kind<Bfloat16, Precision::bf16>;
 using Tf32 = Kind<float, Precision::tf32>;
 using Fp32 = Kind<float, Precision::fp32>;
-
-template <class T>
-struct Input : Activations<T> {
-  DeviceVector<T> device;
-  Input(const nn::Shape& s, std::uint64_t seed)
-      : Activations<T>(s, seed), device(context(), this->memory) {}
-  [[nodiscard]] nn::View<const T> there() const { return {device.data(), this->shape}; }
-};
-
-/// What is written over or added to, on both sides.
-template <class T>
-struct Output {
-  nn::Shape shape;
-  Target<T> target;
-  DeviceVector<T> device;
-  std::vector<double> wanted;
-
-  explicit Output(const nn::Shape& s, bool accumulate = false)
-      : shape(s), target(s, accumulate), device(context(), target.memory), wanted(target.before) {}
-  [[nodiscard]] nn::View<T> there() const { return {device.data(), shape}; }
-  [[nodiscard]] nn::Gradient<T> gradient() const { return {device.data(), target.accumulate}; }
-  [[nodiscard]] nn::Gradient<double> wide() { return {wanted.data(), true}; }
-  [[nodiscard]] double error() const {
-    return relative_distance(from_channels_last(device.values(), shape), wanted);
-  }
-};
-
-/// Parameters, or gradients of them that are added to.
-struct Parameters {
-  std::vector<float> values;
-  std::vector<double> wide;
-  DeviceVector<float> device;
-  Parameters(std::size_t count, std::uint64_t seed)
-      : values(random_values<float>(count, seed)),
-        wide(values.begin(), values.end()),
-        device(context(), values) {}
-  [[nodiscard]] double error() const { return relative_distance(device.values(), wide); }
-};
 
 /// Scratch, poisoned: nothing may count on what lies there.
 DeviceVector<float> scratch(std::size_t count) { return {context(), poisoned<float>(count)}; }
@@ -98,7 +56,7 @@ TEMPLATE_TEST_CASE("dense layers on the device are the double operation", "", Bf
     Output<T> y(out), dx(in, accumulate);
     std::vector<double> wide(exact().dense_scratch(in, out));
     const nn::LayerParameters<double> layer{weights.wide.data(), bias.wide.data()};
-    exact().dense(x.view(), layer, {y.wanted.data(), out}, wide);
+    exact().dense(x.view(), layer, {y.expected.data(), out}, wide);
     exact().dense_backward(x.view(), layer, dy.view(), dx.wide(), dweights.wide.data(),
                            dbias.wide.data(), wide);
 
@@ -107,8 +65,8 @@ TEMPLATE_TEST_CASE("dense layers on the device are the double operation", "", Bf
                prepared = scratch(ops.dense_prepared_size(in, out, nn::Mode::training));
     nn::LayerParameters<float> there{weights.device.data(), bias.device.data(), prepared.data()};
     if (prepared.data() != nullptr) ops.prepare_dense(in, out, there, prepared.data());
-    ops.dense(x.there(), there, y.there(), span_of(memory, count));
-    ops.dense_backward(x.there(), there, dy.there(), dx.gradient(), dweights.device.data(),
+    ops.dense(x.on_device(), there, y.on_device(), span_of(memory, count));
+    ops.dense_backward(x.on_device(), there, dy.on_device(), dx.gradient(), dweights.device.data(),
                        dbias.device.data(), span_of(memory, count));
     CHECK(y.error() < TestType::tolerance);
     CHECK(dx.error() < TestType::tolerance);
@@ -126,17 +84,18 @@ TEMPLATE_TEST_CASE("attention on the device is the double operation", "", Bf16, 
       const Input<T> q(s, 1), k(s, 2), v(s, 3), dy(s, 4);
       Output<T> y(s), dq(s, accumulate), dk(s), dv(s, accumulate);
       std::vector<double> p(s.n * s.pixels() * s.pixels()), wide(exact().attention_scratch(s));
-      exact().attention(q.view(), k.view(), v.view(), {y.wanted.data(), s}, p.data(), wide);
+      exact().attention(q.view(), k.view(), v.view(), {y.expected.data(), s}, p.data(), wide);
       exact().attention_backward(q.view(), k.view(), v.view(), p.data(), dy.view(), dq.wide(),
                                  dk.wide(), dv.wide(), wide);
 
       const std::size_t count = ops.attention_scratch(s);
       const auto memory = scratch(count);
       const DeviceVector<T> kept(context(), poisoned<T>(p.size()));
-      ops.attention(q.there(), k.there(), v.there(), y.there(), kept.data(),
+      ops.attention(q.on_device(), k.on_device(), v.on_device(), y.on_device(), kept.data(),
                     span_of(memory, count));
-      ops.attention_backward(q.there(), k.there(), v.there(), kept.data(), dy.there(),
-                             dq.gradient(), dk.gradient(), dv.gradient(), span_of(memory, count));
+      ops.attention_backward(q.on_device(), k.on_device(), v.on_device(), kept.data(),
+                             dy.on_device(), dq.gradient(), dk.gradient(), dv.gradient(),
+                             span_of(memory, count));
       CHECK(y.error() < TestType::tolerance);
       CHECK(dq.error() < TestType::tolerance);
       CHECK(dk.error() < TestType::tolerance);

@@ -8,7 +8,7 @@
 #include <scoresde/error.hpp>
 
 #include "support/catch.hpp"
-#include "support/channels_last.hpp"
+#include "support/device_activations.hpp"
 #include "support/device_vector.hpp"
 
 namespace {
@@ -16,60 +16,11 @@ namespace {
 using namespace scoresde;
 using namespace scoresde::test;
 using cuda::Bfloat16;
-using cuda::Context;
 
-const Context& context() {
-  static const Context shared;
-  return shared;
-}
 const eigen::Ops<double>& ops() {
   static const eigen::Ops<double> reference(2);
   return reference;
 }
-
-/// Activations with their copy on the device.
-template <class T>
-struct Input : Activations<T> {
-  DeviceVector<T> device;
-  Input(const nn::Shape& s, std::uint64_t seed, double mean = 0)
-      : Activations<T>(s, seed, mean), device(context(), this->memory) {}
-  [[nodiscard]] nn::View<const T> on_device() const { return {device.data(), this->shape}; }
-};
-
-/// Memory that a launcher writes over or adds to, and what the double operation leaves there.
-template <class T>
-struct Output {
-  nn::Shape shape;
-  Target<T> target;
-  DeviceVector<T> device;
-  std::vector<double> expected;
-
-  explicit Output(const nn::Shape& s, bool accumulate = false)
-      : shape(s),
-        target(s, accumulate),
-        device(context(), target.memory),
-        expected(target.before) {}
-  [[nodiscard]] T* data() const { return device.data(); }
-  [[nodiscard]] nn::Gradient<T> gradient() const { return {data(), target.accumulate}; }
-  /// For the double operation: what was there before counts once.
-  [[nodiscard]] nn::Gradient<double> wide() { return {expected.data(), true}; }
-  [[nodiscard]] nn::View<double> view() { return {expected.data(), shape}; }
-  [[nodiscard]] double error() const {
-    return relative_distance(from_channels_last(device.values(), shape), expected);
-  }
-};
-
-/// Parameters or their gradients: float on the device, double beside.
-struct Parameters {
-  std::vector<float> values;
-  std::vector<double> wide;
-  DeviceVector<float> device;
-  Parameters(std::size_t count, std::uint64_t seed)
-      : values(random_values<float>(count, seed)),
-        wide(values.begin(), values.end()),
-        device(context(), values) {}
-  [[nodiscard]] double error() const { return relative_distance(device.values(), wide); }
-};
 
 DeviceVector<float> scratch(std::size_t count) { return {context(), not_a_number<float>(count)}; }
 
