@@ -33,8 +33,8 @@ using test::text_of;
 namespace {
 
 /// CIFAR-10's pictures in a network of a few thousand parameters.
-nn::Preset tiny_preset(std::uint64_t iterations) {
-  nn::Preset preset = nn::preset("cifar10_small");
+nn::Preset tiny_preset(std::uint64_t iterations, const char* name = "cifar10_small") {
+  nn::Preset preset = nn::preset(name);
   preset.network.nf = 4;
   preset.network.ch_mult = {1, 2};
   preset.network.num_res_blocks = 1;
@@ -202,6 +202,25 @@ TEST_CASE(
   CHECK(text_of(file(eager)) == text_of(file(whole)));
   const auto each = losses(whole);
   CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
+}
+
+TEST_CASE("every kind of preset begins on the device as on the CPU") {
+  const TemporaryFolder data, folder;
+  test::make_data(data);
+  const auto compare = [&](const nn::Preset& preset) {
+    INFO(preset.name);
+    const TemporaryFolder runs;
+    cifar10::train_on_host(train_options(data, runs / "host"), preset);
+    auto options = train_options(data, runs / "device");
+    options.snapshot_every = 1;
+    cifar10::train_on_device(options, preset);
+    CHECK(losses(runs / "device").at(1) == Approx(losses(runs / "host").at(1)).epsilon(1e-4));
+    CHECK(std::filesystem::exists(runs / "device" / "snapshot_0000001.png"));
+  };
+  for (const char* name : {"vp/cifar10_ddpmpp", "ve/cifar10_ncsnpp", "ve/cifar10_ncsnpp_continuous",
+                           "subvp/cifar10_ddpmpp_continuous", "cifar10_small_karras"})
+    compare(tiny_preset(1, name));
+  compare(nn::class_conditional(tiny_preset(1), 10));
 }
 
 TEST_CASE("a run on the device stops in time and saves, and names what does not fit") {
