@@ -152,8 +152,9 @@ class Trainer {
 
   /// Steps of which reports() tells.
   static constexpr std::size_t reports_kept = TrainingMemory::outcomes_kept;
-  /// What each step since the last call did, or since restore(), of at most reports_kept the latest.
-  /// Waits for the steps asked for; throws Error as report does, but not where there are none.
+  /// What each step since the last call did, or since restore(), of at most reports_kept the
+  /// latest. Waits for the steps asked for; throws Error as report does, but not where there are
+  /// none.
   std::vector<StepReport> reports() {
     settle();
     const std::uint64_t count = std::min<std::uint64_t>(asked_ - reported_, reports_kept);
