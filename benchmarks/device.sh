@@ -16,6 +16,7 @@
 # PyTorch's wheels, or in the toolkit), and for their parts python3 with PyTorch and compute-sanitizer. No CMake.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$here/device_libraries.sh"
 
 bin=build out=${OUT:-device-report} seconds=525 only="" dry=false
 while [ $# -gt 0 ]; do
@@ -34,50 +35,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 missing=0
 
-# program <name>: its path; named as missing, and the name itself, where there is none.
-program() {
-  local folder
-  for folder in "$bin" "$bin/bin" "$bin/benchmarks" "$bin/tests"; do
-    if [ -x "$folder/$1" ] && [ ! -d "$folder/$1" ]; then echo "$folder/$1" && return; fi
-  done
-  echo "$1"
-}
-
-# file_among <name> <folder>...: the first that is there.
-file_among() {
-  local name=$1 folder
-  shift
-  for folder in "$@"; do
-    if [ -e "$folder/$name" ]; then echo "$folder/$name" && return; fi
-  done
-}
+program() { program_among "$1" "$bin" "$bin/bin" "$bin/benchmarks" "$bin/tests"; }
 
 find_python() {
   local candidate
   for candidate in python3 /usr/bin/python3; do
     if "$candidate" -c 'import torch' 2>/dev/null; then echo "$candidate" && return; fi
   done
-}
-
-find_libraries() {
-  local wheels=() folders
-  if [ -n "$python" ]; then
-    mapfile -t wheels < <("$python" -c 'import glob, os, sys
-for path in sys.path: print(*glob.glob(os.path.join(path, "nvidia", "*", "lib")), sep="\n")' | grep .)
-  fi
-  folders=(${wheels[@]+"${wheels[@]}"} /usr/local/cuda/lib64 /usr/lib/x86_64-linux-gnu)
-  cudnn=${SCORESDE_CUDNN_LIBRARY:-$(file_among libcudnn.so.9 "${folders[@]}")}
-  cublaslt=${SCORESDE_CUBLASLT_LIBRARY:-$(file_among libcublasLt.so.13 "${folders[@]}")}
-  nvrtc=$(file_among libnvrtc.so.13 "${folders[@]}")
-  local file path="" own
-  own=$(realpath -m "$bin")
-  for file in "$cudnn" "$cublaslt" "$nvrtc"; do
-    if [ -n "$file" ]; then path+=$(dirname "$file"): ; fi
-  done
-  if [ -n "$cudnn" ]; then export SCORESDE_CUDNN_LIBRARY=$cudnn; fi
-  if [ -n "$cublaslt" ]; then export SCORESDE_CUBLASLT_LIBRARY=$cublaslt; fi
-  # Ours last: the machine's own libgomp is the one that fits its other libraries.
-  export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$own/lib"
 }
 
 # part <name> <budget> <command>...: runs it, whatever comes of the others.
@@ -124,14 +88,6 @@ wait_for_plans() {
   fi
 }
 
-# starts <program> <argument>: in a dry run, that the loader finds its libraries and main() is reached.
-starts() {
-  case $1 in */*) ;; *) echo "missing: $1 is not in $bin" && missing=1 && return ;; esac
-  if ! timeout 60 "$1" "$2" >"$work/starts" 2>&1 && ! [ -s "$work/starts" ] || grep -q "error while loading" "$work/starts"; then
-    echo "missing: $1 does not start: $(head -n 1 "$work/starts")" && missing=1
-  fi
-}
-
 # selects <tests> <word>: in a dry run, that the word names tests.
 selects() {
   if [ -x "$1" ] && timeout 60 "$1" "$2" --list-tests 2>&1 | grep -qE "^(0 matching|No tests)"; then
@@ -140,7 +96,7 @@ selects() {
 }
 
 python=$(find_python)
-find_libraries
+find_libraries "$bin" "$python"
 tests=$(program test_backends_cuda_device)
 network_step=$(program benchmark_network_step)
 assign=$(program benchmark_device_assign)
@@ -156,15 +112,13 @@ kernels="a user samples eagerly or by graphs,assign on a device*,reductions*,Lan
 network="networks on the device are told classes"
 
 echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-none; the comparison is left out}"
-echo "cuDNN              ${cudnn:-not found; the loader is asked for libcudnn.so.9}"
-echo "cuBLASLt           ${cublaslt:-not found; the loader is asked for libcublasLt.so.13}"
-echo "NVRTC              ${nvrtc:-not found; cuDNN cannot generate kernels}"
+say_libraries
 echo "compute-sanitizer  ${sanitizer:-none; its parts are left out}"
 if $dry; then
-  starts "$tests" --list-test-names-only
+  starts "$tests" --list-test-names-only || missing=1
   IFS=, read -ra words <<<"$kernels,$network"
   for one in "${words[@]}"; do selects "$tests" "$one"; done
-  for one in "$network_step" "$assign" "$sampler" "$train"; do starts "$one" --help; done
+  for one in "$network_step" "$assign" "$sampler" "$train"; do starts "$one" --help || missing=1; done
 fi
 
 ddpmpp=(--backend cuda --preset vp/cifar10_ddpmpp_continuous --plan-cache "$plans")

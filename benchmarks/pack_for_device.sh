@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Collects what device.sh needs on a machine with a GPU that builds nothing: the programs of a build folder, stripped,
-# this folder's scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR. At most 64 MiB.
+# Collects what device.sh and examples/cifar10/train_on_device.sh need on a machine with a GPU that builds nothing: the
+# programs of a build folder, stripped, the scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR. At
+# most 64 MiB.
 #
 #   cmake -S . -B build-device -DCMAKE_CUDA_ARCHITECTURES=90a-real -DSCORESDE_NATIVE=OFF
-#   cmake --build build-device --target benchmarks test_backends_cuda_device
+#   cmake --build build-device --target benchmarks test_backends_cuda_device cifar10_train cifar10_sample
 #   bash benchmarks/pack_for_device.sh build-device device-pack
-#   bash device-pack/benchmarks/device.sh --bin device-pack       (there)
+#   bash device-pack/benchmarks/device.sh --bin device-pack                                             (there)
+#   bash device-pack/examples/cifar10/train_on_device.sh --bin device-pack --data FOLDER --minutes 12    (there)
 #
 # Refuses programs for this machine's processor alone, for other devices than those of --arch (default: 90), and
 # programs that need a library beyond those of a bare C++ run-time: CUDA's run-time is in them, cuDNN and cuBLASLt are
-# opened when they run. libgomp travels along, for machines that have none.
+# opened when they run. libgomp, libpng and zlib travel along, for machines that have none.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage="usage: pack_for_device.sh BUILD_FOLDER PACK_FOLDER [--arch 90] [--any-processor]"
@@ -38,24 +40,27 @@ case ";${architectures:-80-real;90-real;120};" in
 esac
 
 programs=(tests/test_backends_cuda_device benchmarks/benchmark_network_step benchmarks/benchmark_device_assign
-  benchmarks/benchmark_device_sampler benchmarks/benchmark_train)
-allowed='^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\+\+|libgcc_s|libgomp|ld-linux-x86-64)\.so'
-mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers"
+  benchmarks/benchmark_device_sampler benchmarks/benchmark_train examples/cifar10/cifar10_train examples/cifar10/cifar10_sample)
+travelling='libgomp|libpng16|libz'
+allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$travelling|ld-linux-x86-64)\\.so"
+mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/examples/cifar10"
 for program in "${programs[@]}"; do
   [ -x "$build/$program" ] || fail "$build/$program is not built"
   needed=$(readelf -d "$build/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE "$allowed" || true)
   [ -z "$needed" ] || fail "$program needs ${needed//$'\n'/, }, which the device's machine may lack"
   strip -o "$pack/bin/$(basename "$program")" "$build/$program"
 done
-gomp=$(ldd "$pack/bin/benchmark_network_step" | sed -n 's/.*libgomp.so.1 => \([^ ]*\).*/\1/p')
-if [ -n "$gomp" ]; then cp -L "$gomp" "$pack/lib/"; fi
-cp "$here/device.sh" "$here/device_report.py" "$pack/benchmarks/"
+for library in $(ldd "$pack"/bin/* | sed -nE "s/.*($travelling)\.so[^ ]* => ([^ ]*) .*/\2/p" | sort -u); do
+  cp -L "$library" "$pack/lib/"
+done
+cp "$here"/{device.sh,device_libraries.sh,device_report.py} "$pack/benchmarks/"
 # The networks that tests compare with, also those of a folder of the user's.
 mkdir -p "$pack/golden"
 cp "$here"/../tests/golden/net_*.safetensors "$pack/golden/"
 if [ -n "${SCORESDE_GOLDEN_DIR:-}" ]; then cp -f "$SCORESDE_GOLDEN_DIR"/net_*.safetensors "$pack/golden/"; fi
 chmod -R u+w "$pack"
 cp "$here"/peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
+cp "$here"/../examples/cifar10/{train_on_device,parts}.sh "$pack/examples/cifar10/"
 size=$(du -sm "$pack" | cut -f1)
 [ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 can be carried"
 echo "$pack: $size MiB, ${#programs[@]} programs with code for ${architectures:-80-real;90-real;120}"

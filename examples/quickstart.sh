@@ -29,7 +29,7 @@ mkdir -p "$build"
 echo "Building cifar10_sample in $build (a minute or two)"
 if ! {
   cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D SCORESDE_NATIVE=ON \
-    -D SCORESDE_BUILD_TESTS=OFF -D SCORESDE_BUILD_BENCHMARKS=OFF &&
+    -D SCORESDE_BUILD_TESTS=OFF -D SCORESDE_BUILD_BENCHMARKS=OFF -D SCORESDE_BACKEND_CUDA=OFF &&
     cmake --build "$build" --target cifar10_sample
 } >"$build/log.txt" 2>&1; then
   tail -n 40 "$build/log.txt" >&2

@@ -10,9 +10,9 @@
 #include <scoresde/nn/network.hpp>
 
 #include "ceilings.hpp"
+#include "cifar10/precision_option.hpp"
 #include "device_timer.hpp"
 #include "network_passes.hpp"
-#include "precision_option.hpp"
 
 namespace network_step {
 namespace {
@@ -37,7 +37,7 @@ class DevicePasses {
         host_(passes),
         network_(passes.graph, options.batch, mode,
                  cuda::Ops<A>(context, {.cache = options.plan_cache, .autotune = options.autotune},
-                              device::precision_of(options.precision))),
+                              cifar10::precision_of(options.precision))),
         parameters_(on_device(context, passes.parameters)),
         x_(on_device(context, passes.x)),
         v_(on_device(context, passes.v)),
@@ -133,14 +133,14 @@ nlohmann::ordered_json measure_on_device(const Options& options) {
                               {"backend", "cuda"},
                               {"precision", options.precision},
                               {"batch", options.batch}};
-  line.update(device::with_activations(options.precision,
-                                       [&]<class A>() { return measured<A>(context, options); }));
+  line.update(cifar10::with_activations(options.precision,
+                                        [&]<class A>() { return measured<A>(context, options); }));
   return line;
 }
 
 void run_on_device(const Options& options, Passes& passes) {
   const cuda::Context context;
-  device::with_activations(options.precision, [&]<class A>() {
+  cifar10::with_activations(options.precision, [&]<class A>() {
     DevicePasses<A>(context, options, passes, Mode::differentiation).differentiate(passes);
   });
 }

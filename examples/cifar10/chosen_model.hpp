@@ -13,44 +13,17 @@
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/thresholding.hpp>
 
+#include "counted_network.hpp"
 #include "sample_options.hpp"
 
 namespace cifar10 {
-
-/// The network, counting what it evaluates.
-template <class Network>
-class CountedNetwork {
- public:
-  using Scalar = typename Network::Scalar;
-
-  explicit CountedNetwork(Network network) : network_(std::move(network)) {}
-
-  /// Pictures evaluated so far.
-  [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
-
-  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
-  void set_classes(std::span<const std::uint32_t> classes) { network_.set_classes(classes); }
-  /// At one time, or at a time per sample.
-  template <class X, class Times>
-  requires requires(Network& network, const X& x, const Times& t, X& output) {
-    network.evaluate(x, t, output);
-  }
-  void evaluate(const X& x, const Times& t, X& output) {
-    network_.evaluate(x, t, output);
-    evaluations_ += x.extents().samples;
-  }
-
- private:
-  Network network_;
-  std::size_t evaluations_ = 0;
-};
 
 template <class Network, class S>
 class ChosenModel {
  public:
   ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
       : network_(std::move(network)),
-        guided_(network_, options.classes.guidance, interval(sde, options.classes)),
+        guided_(network_, options.classes.guidance, guidance_interval(sde, options.classes)),
         clipped_(guided_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
         thresholded_(guided_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
         clips_(options.clip_denoised),
@@ -82,11 +55,6 @@ class ChosenModel {
 
  private:
   using Guided = scoresde::nn::GuidedNetwork<CountedNetwork<Network>>;
-
-  static scoresde::TimeInterval interval(const S& sde, const ClassChoice& c) {
-    return c.interval.empty() ? scoresde::TimeInterval{}
-                              : scoresde::noise_interval(sde, c.interval[0], c.interval[1]);
-  }
 
   CountedNetwork<Network> network_;
   Guided guided_;

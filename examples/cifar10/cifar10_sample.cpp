@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_sample: draws pictures from a checkpoint by any sampler of the library.
-#include <concepts>
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "sample_run.hpp"
-#include "sampler_visit.hpp"
+#include <scoresde/train/checkpoint.hpp>
+
+#include "on_backends.hpp"
+#include "program.hpp"
+#include "sample_command_line.hpp"
 
 namespace {
 
@@ -40,29 +41,19 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
                           : 64;
   choice.evaluations_of_a_score = options.classes.evaluations();
   cifar10::settle(choice, given);
-  scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
-    constexpr bool karras = std::same_as<C, scoresde::nn::KarrasPreconditioned>;
-    if constexpr (karras && !std::same_as<S, scoresde::KarrasSde>) {
-      throw scoresde::Error(
-          "the checkpoint's network was trained by Karras's loss under another SDE than his; "
-          "cifar10_sample samples those of the presets");
-    } else {
-      cifar10::settle_by_sde(sde, choice);
-      cifar10::visit_sampler(sde, choice, [&](const auto& sampler) {
-        cifar10::SampleRun program(options, configuration, sde, convention);
-        scoresde::io::require_writable_folder(options.out);
-        program(sampler);
-      });
-    }
-  });
+  if (options.backend.on_device())
+    cifar10::sample_on_device(options, configuration);
+  else
+    cifar10::sample_on_host(options, configuration);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Draws pictures from a score-based generative model of CIFAR-10 on the CPU.",
-               "cifar10_sample");
+  CLI::App app(
+      "Draws pictures from a score-based generative model of CIFAR-10 on the CPU or a GPU.",
+      "cifar10_sample");
   app.footer(
       "Examples\n"
       "  cifar10_sample --out pictures --predictor ancestral --clip-denoised\n"
@@ -74,11 +65,14 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --checkpoint classes.safetensors --class cat --guidance "
       "1.5\n"
       "  cifar10_sample --out pictures --checkpoint karras/checkpoint.safetensors --nfe 35\n"
+      "  cifar10_sample --out pictures --backend cuda --batch 64 --plan-cache plans\n"
       "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
   app.option_defaults()->take_last();
   SampleOptions options;
   cifar10::add_sample_options(app, options);
-  return cifar10::run_program(app, argc, argv,
-                              [&] { return run(options, cifar10::sampler_options_given(app)); });
+  return cifar10::run_program(app, argc, argv, [&] {
+    cifar10::refuse_options_of_the_other_backend(app, options.backend);
+    return run(options, cifar10::sampler_options_given(app));
+  });
 }

@@ -5,7 +5,13 @@
 #include <span>
 #include <vector>
 
-#include "train_run.hpp"
+#include <scoresde/error.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "on_backends.hpp"
+#include "program.hpp"
+#include "train_command_line.hpp"
 
 namespace {
 
@@ -22,7 +28,6 @@ void check_folder(const TrainOptions& options) {
   require(!options.data.empty(), "--data is missing: the folder with data_batch_1.bin");
   require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
           " is not a folder");
-  scoresde::io::require_writable_folder(options.out);
 }
 
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
@@ -44,25 +49,33 @@ int run(const TrainOptions& options) {
     export_ema(options);
     return 0;
   }
-  const cifar10::Preset preset = cifar10::chosen_preset(options);
+  const scoresde::nn::Preset preset = cifar10::chosen_preset(options);
   check_folder(options);
-  cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
-    cifar10::TrainRun(options, preset, sde, loss)();
-  });
+  if (options.backend.on_device())
+    cifar10::train_on_device(options, preset);
+  else
+    cifar10::train_on_host(options, preset);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Trains a score-based generative model on CIFAR-10 on the CPU.", "cifar10_train");
+  CLI::App app("Trains a score-based generative model on CIFAR-10 on the CPU or a GPU.",
+               "cifar10_train");
   app.footer(
       "Example: an hour of training, then an hour more\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --resume\n"
+      "On a GPU, where cuDNN's plans are kept for the next run\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
+      "--plan-cache plans\n"
       "Ctrl-C saves before it ends. cifar10_sample draws from run/checkpoint.safetensors.");
   app.option_defaults()->take_last();
   TrainOptions options;
   cifar10::add_train_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] { return run(options); });
+  return cifar10::run_program(app, argc, argv, [&] {
+    cifar10::refuse_options_of_the_other_backend(app, options.backend);
+    return run(options);
+  });
 }

@@ -91,6 +91,13 @@ inline void settle(ClassChoice& c, const scoresde::nn::FlatConfig& checkpoint,
           "score without a class");
 }
 
+/// The times at which it guides.
+template <class S>
+[[nodiscard]] scoresde::TimeInterval guidance_interval(const S& sde, const ClassChoice& c) {
+  return c.interval.empty() ? scoresde::TimeInterval{}
+                            : scoresde::noise_interval(sde, c.interval[0], c.interval[1]);
+}
+
 /// The choice in words, empty where the network is told no classes.
 inline std::string describe(const ClassChoice& c, std::size_t classes) {
   using scoresde::detail::text;

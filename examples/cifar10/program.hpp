@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// What the CIFAR-10 programs share at their edges: exit statuses, signals, threads.
+/// What the CIFAR-10 programs share at their edges: names, numbers, exit statuses.
 #pragma once
 
 #include <charconv>
-#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <iostream>
@@ -15,22 +14,6 @@
 #include <scoresde/nn/presets.hpp>
 
 namespace cifar10 {
-
-namespace detail {
-inline volatile std::sig_atomic_t stop_signal = 0;
-}
-
-/// From now on the first SIGINT or SIGTERM only asks to stop; a second one kills as usual.
-inline void catch_stop_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int signal) { detail::stop_signal = signal; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-/// Whether a signal has asked to stop.
-inline bool stop_requested() { return detail::stop_signal != 0; }
 
 /// The presets' names, for --help.
 inline std::string preset_names() {

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The command line of cifar10_sample.
+/// What cifar10_sample is asked for.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <iostream>
 #include <optional>
-#include <string>
-#include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "backend_options.hpp"
 #include "class_choice.hpp"
-#include "program.hpp"
 #include "sampler_choice.hpp"
 
 namespace cifar10 {
@@ -26,161 +21,8 @@ struct SampleOptions {
   std::uint32_t first_sample = 0;
   bool clip_denoised = false;
   std::optional<double> dynamic_threshold;
-  std::size_t samples = 0, batch = 16, threads = 0, columns = 8;
+  std::size_t samples = 0, batch = 16, columns = 8;
+  BackendOptions backend;
 };
-
-namespace detail {
-
-/// The group of options that not every sampler takes.
-inline const char* const sampler_group = "Options of some samplers, refused with others";
-
-inline void add_names(CLI::App& app, SamplerChoice& s) {
-  const auto add = [&](const char* option, std::string& name, const char* text) {
-    return app.add_option(option, name, text)->check(CLI::IsMember(names_of(option)));
-  };
-  app.add_flag_callback(
-      "--list-samplers",
-      [] {
-        list_samplers(std::cout);
-        throw CLI::Success();
-      },
-      "Print all names with order, evaluations in a step and options of their own, and end");
-  add("--sampler", s.preset,
-      "By its name in Song et al. 2021, table 1, the SDE deciding what the paper leaves to it");
-  add("--solver", s.solver,
-      "pc: predictor-corrector on the reverse-time SDE; or any name of --list-samplers "
-      "(default: the checkpoint's)");
-  add("--predictor", s.predictor, "(default: the checkpoint's)")->group(sampler_group);
-  add("--corrector", s.corrector, "(default: the checkpoint's)")->group(sampler_group);
-  app.add_option("--eps", s.eps,
-                 "Time at which sampling stops, above 0 (default: the checkpoint's)")
-      ->check(positive_number());
-  app.add_option("--final", s.final_step,
-                 "What becomes of the noise left at eps: eps, it stays; denoise, the last picture "
-                 "predicted; zero, the last step goes there (fast solvers)")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"eps", "zero", "denoise"}));
-}
-
-inline void add_times(CLI::App& app, SamplerChoice& s) {
-  app.add_option("--steps", s.steps, "Time steps (default: 100; 25 for the fast solvers)")
-      ->check(natural_number(1, 1000000))
-      ->group(sampler_group);
-  app.add_option("--nfe", s.nfe,
-                 "In place of --steps: as many as this number of network evaluations pays for")
-      ->check(natural_number(1, 1000000))
-      ->group(sampler_group);
-  app.add_option("--grid", s.grid, "Where the steps lie (default: --list-samplers tells)")
-      ->check(CLI::IsMember({"uniform", "quadratic", "log_snr", "karras"}))
-      ->group(sampler_group);
-  app.add_option("--rho", s.rho, "Of --grid karras (default: 7)")
-      ->check(positive_number())
-      ->group(sampler_group);
-  app.add_option("--rtol", s.rtol,
-                 "Relative tolerance of adaptive steps (default: 0.001; 0.02 of adaptive-sde, "
-                 "0.05 of dpm-solver-12 and -23)")
-      ->check(positive_number())
-      ->group(sampler_group);
-  app.add_option("--atol", s.atol,
-                 "Absolute tolerance of adaptive steps (default: 0.001; 2/256 of adaptive-sde, "
-                 "0.0078 of dpm-solver-12 and -23)")
-      ->check(positive_number())
-      ->group(sampler_group);
-  app.add_option("--control", s.control,
-                 "Steps of dopri5: per_sample, each picture its own; scipy, one for the batch")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"per_sample", "scipy"}))
-      ->group(sampler_group);
-}
-
-inline void add_numbers(CLI::App& app, SamplerChoice& s) {
-  app.add_option("--corrector-steps", s.corrector_steps, "Corrector steps in a time step")
-      ->capture_default_str()
-      ->check(natural_number(1, 1000000))
-      ->group(sampler_group);
-  app.add_option("--snr", s.snr, "Signal-to-noise ratio of a corrector step (default: 0.16)")
-      ->check(positive_number())
-      ->group(sampler_group);
-  app.add_option("--variance", s.variance, "Of the predictor ancestral, as Ho et al. 2020 name it")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"small", "large"}))
-      ->group(sampler_group);
-  const auto number = [&](const char* option, std::optional<double>& value, const char* text) {
-    app.add_option(option, value, text)->check(number_from_zero())->group(sampler_group);
-  };
-  number("--eta", s.eta, "Share of fresh noise (default: 0 for ddim, 1 for others)");
-  number("--tau", s.tau, "Noise of the SA-Solver's SDE, 0 for none (default: 1)");
-  number("--s-churn", s.s_churn, "Noise added before steps (default: 0; 30 of karras-stochastic)");
-  number("--s-tmin", s.s_tmin, "… where sigma is above this (default: 0; 0.01)");
-  number("--s-tmax", s.s_tmax, "… and below this (default: no limit; 1)");
-  number("--s-noise", s.s_noise, "… and its factor (default: 1; 1.007)");
-}
-
-inline void add_classes(CLI::App& app, ClassChoice& c) {
-  app.add_option("--class", c.name,
-                 "Of networks that are told classes: one by its name or number; all, one for each "
-                 "row of the grid (the default); none, where the network has learned that");
-  app.add_option(
-         "--guidance", c.guidance,
-         "Weight w of classifier-free guidance, (1 + w) of the score of the class less w of "
-         "that without; twice the evaluations. Others name the scale w + 1")
-      ->capture_default_str()
-      ->check(number_from_zero());
-  app.add_option("--guidance-interval", c.interval,
-                 "Guide only where the noise sigma is from the first number to the second "
-                 "(default: everywhere)")
-      ->expected(2)
-      ->check(number_from_zero());
-}
-
-}  // namespace detail
-
-inline void add_sample_options(CLI::App& app, SampleOptions& o) {
-  app.add_option("--checkpoint", o.checkpoint,
-                 "Checkpoint of a run, or exported EMA weights (default: the bundled ones)");
-  app.add_option("--out", o.out, "Folder for samples.png, samples.npy, samples.safetensors")
-      ->required();
-  detail::add_names(app, o.sampler);
-  detail::add_times(app, o.sampler);
-  detail::add_numbers(app, o.sampler);
-  const auto clip = app.add_flag(
-      "--clip-denoised", o.clip_denoised,
-      "Clip the network's estimate of the picture to the pixels' range in every step, as "
-      "Ho et al. 2020 do; helps networks of little training");
-  app.add_option("--dynamic-threshold", o.dynamic_threshold,
-                 "In its place: divide the estimate by this quantile of its absolute values where "
-                 "that is above 1, as Saharia et al. 2022 do; 0.995 is usual")
-      ->check(share())
-      ->excludes(clip);
-  detail::add_classes(app, o.classes);
-  app.add_option("--samples", o.samples,
-                 "Pictures to draw (default: 64, or a row of the grid for each class)")
-      ->check(natural_number(1, 10000000));
-  app.add_option("--first-sample", o.first_sample,
-                 "Number of the first picture: picture n of a seed is the same in every run")
-      ->capture_default_str()
-      ->check(natural_number(0, 4000000000));
-  app.add_option("--batch", o.batch, "Pictures drawn at a time; more need more memory")
-      ->capture_default_str()
-      ->check(natural_number(1, 65536));
-  app.add_option("--columns", o.columns, "Columns of the grid in samples.png")
-      ->capture_default_str()
-      ->check(natural_number(1, 1000));
-  app.add_option("--seed", o.seed, "Names every random number of the run")
-      ->capture_default_str()
-      ->check(natural_number(0));
-  app.add_option("--threads", o.threads, "CPU threads; 0 takes all")
-      ->capture_default_str()
-      ->check(natural_number(0, 1024));
-}
-
-/// The options on the command line that not every sampler takes.
-inline std::vector<std::string> sampler_options_given(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options())
-    if (option->get_group() == detail::sampler_group && option->count() > 0)
-      names.push_back(option->get_name());
-  return names;
-}
 
 }  // namespace cifar10

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One run of cifar10_sample: weights, sampler, pictures and the files that keep them.
+/// One run of cifar10_sample on any backend: pictures, and the files that keep them.
 #pragma once
 
 #include <algorithm>
@@ -8,17 +8,15 @@
 #include <iostream>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include <scoresde/eigen/ops.hpp>
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/score_network.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/sampler/observer.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/train/configuration.hpp>
 #if __has_include(<scoresde/xtensor/npy.hpp>)
 #include <scoresde/xtensor/npy.hpp>
 #define CIFAR10_WRITES_NPY 1
@@ -26,7 +24,6 @@
 #define CIFAR10_WRITES_NPY 0
 #endif
 
-#include "chosen_model.hpp"
 #include "class_choice.hpp"
 #include "progress_bar.hpp"
 #include "sample_options.hpp"
@@ -55,6 +52,13 @@ class SamplingProgress {
                   first_ + count_, pictures_, step.time.t_next, step.nfe);
     bar_.show(done, text);
   }
+  /// A batch without steps that can be watched.
+  void on_batch(std::size_t nfe) {
+    char text[96];
+    std::snprintf(text, sizeof text, "pictures %.0f to %.0f of %.0f  nfe %zu", first_ + 1,
+                  first_ + count_, pictures_, nfe);
+    bar_.show((first_ + count_) / pictures_, text);
+  }
   void end_line() { bar_.end_line(); }
 
  private:
@@ -62,69 +66,51 @@ class SamplingProgress {
   double pictures_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
-template <class S, class Convention>
+/// `Sampling` is HostSampling or DeviceSampling: batch(), evaluations(), parameters(),
+/// device_text(). `draw(count, noise, classes, progress)` returns up to batch() pictures.
 class SampleRun {
-  using Ops = scoresde::eigen::Ops<float>;
-
  public:
-  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration, S sde,
-            Convention convention)
+  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration)
       : options_(options),
         configuration_(configuration),
-        network_config_(scoresde::network_of(configuration)),
-        sde_(std::move(sde)),
-        convention_(convention),
-        batch_(std::min(options.batch, options.samples)),
-        network_(scoresde::nn::unet(network_config_), batch_ * options.classes.evaluations(),
-                 scoresde::nn::Mode::inference, Ops(options.threads)),
-        weights_(network_.parameters().size()),
-        class_of_(options.classes, network_.classes(), options.columns) {
-    scoresde::detail::require(network_config_.centered || !options.dynamic_threshold,
+        network_(scoresde::network_of(configuration)),
+        class_of_(options.classes, network_.num_class_embeds, options.columns) {
+    scoresde::detail::require(network_.centered || !options.dynamic_threshold,
                               "--dynamic-threshold is for networks of data in [-1, 1]; this one "
                               "was trained on [0, 1]");
-    scoresde::load_weights(options.checkpoint, network_.parameters(), std::span<float>(weights_));
-    network_.freeze(weights_);
   }
 
-  template <class Sampler>
-  void operator()(const Sampler& sampler) {
-    report_setup();
+  template <class Sampling, class Draw>
+  void operator()(const Sampling& sampling, double t_max, Draw&& draw) {
+    report_setup(sampling.parameters(), sampling.device_text());
     const double start = seconds_now();
-    using Score = scoresde::nn::ScoreNetwork<Ops, S, Convention>;
-    ChosenModel<Score, S> model(Score(network_, weights_, sde_, convention_), sde_, options_,
-                                network_config_.centered);
-    draw(sampler, model);
-    evaluations_ = model.evaluations();
+    draw_all(sampling.batch(), t_max, draw);
+    evaluations_ = sampling.evaluations();
     report_end(seconds_now() - start);
     write();
   }
 
  private:
-  using State = scoresde::HostState<float>;
-
-  template <class Sampler, class Model>
-  void draw(const Sampler& sampler, Model& model) {
-    const std::size_t dim = network_.input_shape().size();
-    SamplingProgress progress(options_.samples, sde_.t_max(), options_.sampler.eps);
-    pictures_.reserve(options_.samples * dim);
-    for (std::size_t first = 0; first < options_.samples; first += batch_) {
-      State x({std::min(batch_, options_.samples - first), dim});
-      model.set_classes(classes_from(first, x.extents().samples));
-      progress.begin_batch(first, x.extents().samples);
+  template <class Draw>
+  void draw_all(std::size_t batch, double t_max, Draw& draw) {
+    SamplingProgress progress(options_.samples, t_max, options_.sampler.eps);
+    for (std::size_t first = 0; first < options_.samples; first += batch) {
+      const std::size_t count = std::min(batch, options_.samples - first);
+      progress.begin_batch(first, count);
       const scoresde::Noise noise{
           .seed = options_.seed,
           .first_sample = options_.first_sample + static_cast<std::uint32_t>(first)};
-      sampler.sample(model, x, noise, progress);
+      const scoresde::HostState<float> x = draw(count, noise, classes_from(first, count), progress);
       pictures_.insert(pictures_.end(), x.data(), x.data() + x.size());
     }
     progress.end_line();
-    if (network_config_.centered)
+    if (network_.centered)
       for (float& value : pictures_) value = (value + 1) / 2;
   }
 
   /// What the network is told of pictures first, first + 1, …: nothing where it is told none.
   std::span<const std::uint32_t> classes_from(std::size_t first, std::size_t count) {
-    if (network_.classes() == 0) return {};
+    if (network_.num_class_embeds == 0) return {};
     for (std::size_t k = first; k < first + count; ++k)
       classes_.push_back(class_of_(options_.first_sample + k));
     return std::span<const std::uint32_t>(classes_).subspan(first, count);
@@ -132,9 +118,9 @@ class SampleRun {
 
   /// Pictures are in [0, 1] here, and not clipped but in the PNG.
   void write() const {
-    const auto shape = network_.input_shape();
     const std::span<const float> values(pictures_);
-    const std::vector<std::size_t> extents{options_.samples, shape.c, shape.h, shape.w};
+    const std::vector<std::size_t> extents{options_.samples, network_.num_channels,
+                                           network_.height(), network_.width()};
     scoresde::io::TensorFile file;
     file.set("samples", extents, values);
     if (!classes_.empty())
@@ -151,24 +137,24 @@ class SampleRun {
     scoresde::xtensor_backend::write_npy(options_.out / "samples.npy", values,
                                          std::span<const std::size_t>(extents));
 #endif
-    const scoresde::io::ImageGrid grid{
-        .height = shape.h, .width = shape.w, .columns = options_.columns, .centered = false};
+    const scoresde::io::ImageGrid grid{.height = network_.height(),
+                                       .width = network_.width(),
+                                       .columns = options_.columns,
+                                       .centered = false};
     scoresde::io::write_image_grid(options_.out / "samples.png", grid, values);
     std::cout << "pictures    " << (options_.out / "samples.png").string() << std::endl;
   }
 
-  void report_setup() const {
-    const std::string classes = describe(options_.classes, network_.classes());
+  void report_setup(std::size_t parameters, const std::string& device) const {
+    const std::string classes = describe(options_.classes, network_.num_class_embeds);
     std::cout << "checkpoint  " << options_.checkpoint.string() << '\n'
-              << "preset      " << preset_name() << " (" << weights_.size() << " parameters, "
+              << "preset      " << preset_name() << " (" << parameters << " parameters, "
               << configuration_.at("sde.name") << " SDE)\n"
               << "sampler     " << sampler_text() << '\n'
               << (classes.empty() ? "" : "classes     " + classes + '\n') << "seed        "
               << options_.seed << ", pictures " << options_.first_sample << " to "
               << options_.first_sample + options_.samples - 1 << '\n'
-              << "device      CPU, " << network_.ops().threads() << " threads, float32, batches of "
-              << batch_ << " in " << network_.workspace_bytes() / (1 << 20) << " MiB of workspace"
-              << std::endl;
+              << "device      " << device << std::endl;
   }
 
   void report_end(double seconds) const {
@@ -202,12 +188,7 @@ class SampleRun {
 
   SampleOptions options_;
   scoresde::nn::FlatConfig configuration_;
-  scoresde::nn::UNetConfig network_config_;
-  S sde_;
-  Convention convention_;
-  std::size_t batch_;  ///< pictures drawn at a time
-  scoresde::nn::Network<Ops> network_;
-  std::vector<float> weights_;
+  scoresde::nn::UNetConfig network_;
   PictureClasses class_of_;
   std::vector<std::uint32_t> classes_;  ///< of the pictures, where the network is told them
   std::vector<float> pictures_;

@@ -25,51 +25,63 @@
 
 namespace cifar10 {
 
+/// The pictures of a snapshot.
+inline constexpr std::size_t snapshot_pictures = 16;
+
+/// One of each class, and the first ones again; none where the network is told none.
+[[nodiscard]] inline std::vector<std::uint32_t> snapshot_classes(std::size_t classes) {
+  std::vector<std::uint32_t> of_pictures;
+  for (std::uint32_t k = 0; classes > 0 && k < snapshot_pictures; ++k)
+    of_pictures.push_back(k % static_cast<std::uint32_t>(classes));
+  return of_pictures;
+}
+
+template <class S>
+[[nodiscard]] scoresde::TimeGrid snapshot_grid(const S& sde, std::size_t steps) {
+  if constexpr (std::same_as<S, scoresde::KarrasSde>)
+    return scoresde::karras_grid(sde, steps);
+  else if constexpr (scoresde::DiscreteSde<S>)
+    return scoresde::level_grid(sde, scoresde::uniform_grid(sde, steps));
+  else
+    return scoresde::uniform_grid(sde, steps);
+}
+
+inline void write_snapshot(const std::filesystem::path& path, bool centered,
+                           std::span<const float> pictures) {
+  const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered};
+  scoresde::io::write_image_grid(path, grid, pictures);
+}
+
 /// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
 /// snapshots of a run can be compared; those of a network that is told classes are one of each, and
 /// the first ones again.
 template <class Ops, class S, class Convention>
 class Snapshot {
  public:
-  static constexpr std::size_t pictures = 16;
-
   Snapshot(const scoresde::nn::Graph& graph, S sde, Convention convention, std::size_t steps,
            bool centered, Ops ops)
-      : network_(graph, pictures, scoresde::nn::Mode::inference, std::move(ops)),
-        sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, grid(sde, steps)),
+      : network_(graph, snapshot_pictures, scoresde::nn::Mode::inference, std::move(ops)),
+        sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, snapshot_grid(sde, steps)),
         convention_(std::move(convention)),
-        centered_(centered) {
-    for (std::uint32_t k = 0; network_.classes() > 0 && k < pictures; ++k)
-      classes_.push_back(k % static_cast<std::uint32_t>(network_.classes()));
-  }
+        centered_(centered),
+        classes_(snapshot_classes(network_.classes())) {}
 
   /// Samples with these parameters and writes the grid.
-  void write(const std::filesystem::path& path, std::span<const typename Ops::Scalar> parameters,
+  void write(const std::filesystem::path& path, std::span<const float> parameters,
              std::uint64_t seed) {
-    using State = scoresde::HostState<typename Ops::Scalar>;
+    using State = scoresde::HostState<float>;
     scoresde::nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sampler_.sde(),
                                                          convention_);
     model.set_classes(classes_);
     network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
-    State x({pictures, model.dim()});
+    State x({snapshot_pictures, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});
     sampler_.sample(clipped, x, scoresde::Noise{.seed = seed});
-    const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered_};
-    scoresde::io::write_image_grid(path, grid,
-                                   std::span<const typename Ops::Scalar>(x.data(), x.size()));
+    write_snapshot(path, centered_, {x.data(), x.size()});
   }
 
  private:
-  static scoresde::TimeGrid grid(const S& sde, std::size_t steps) {
-    if constexpr (std::same_as<S, scoresde::KarrasSde>)
-      return scoresde::karras_grid(sde, steps);
-    else if constexpr (scoresde::DiscreteSde<S>)
-      return scoresde::level_grid(sde, scoresde::uniform_grid(sde, steps));
-    else
-      return scoresde::uniform_grid(sde, steps);
-  }
-
   scoresde::nn::Network<Ops> network_;
   scoresde::PredictorCorrector<S, scoresde::Ancestral, scoresde::NoCorrector> sampler_;
   Convention convention_;

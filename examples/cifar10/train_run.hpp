@@ -1,70 +1,64 @@
 // SPDX-License-Identifier: MIT
-/// One run of cifar10_train: data, trainer, log, checkpoints and snapshots.
+/// One run of cifar10_train on any backend: log, checkpoints, snapshots and the time it may take.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <optional>
-#include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include <scoresde/eigen/ops.hpp>
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/io/minibatch.hpp>
 #include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
 #include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/trainer.hpp>
 
 #include "configuration.hpp"
-#include "program.hpp"
 #include "progress_bar.hpp"
-#include "snapshot.hpp"
+#include "stop_signals.hpp"
 #include "train_log.hpp"
 #include "train_options.hpp"
 
 namespace cifar10 {
 
-template <class S, class Loss>
-class TrainRun {
-  using Ops = scoresde::eigen::Ops<float>;
+/// The pictures that networks train on, and what a preset does to them.
+[[nodiscard]] inline scoresde::io::ImageSet training_pictures(const TrainOptions& options) {
+  return scoresde::io::read_cifar10(options.data, scoresde::io::Split::train);
+}
+[[nodiscard]] inline scoresde::io::ImageTransform picture_transform(const Preset& preset) {
+  return {.centered = preset.network.centered,
+          .random_flip = preset.random_flip,
+          .uniform_dequantization = preset.uniform_dequantization};
+}
+/// Pictures differentiated at a time.
+[[nodiscard]] inline std::size_t network_batch(const TrainOptions& options, const Preset& preset) {
+  return options.network_batch > 0 ? options.network_batch : preset.batch_size;
+}
 
+/// `Training` is HostTraining or DeviceTraining: trainer(); step(), of which reports() tells once
+/// there are reports_kept or earlier; snapshot(path); device_text().
+template <class Training>
+class TrainRun {
  public:
-  TrainRun(const TrainOptions& options, const Preset& preset, S sde, const Loss& loss)
-      : options_(options),
-        preset_(preset),
-        graph_(scoresde::nn::unet(preset.network)),
-        images_(scoresde::io::read_cifar10(options.data, scoresde::io::Split::train)),
-        stream_(images_,
-                {.centered = preset.network.centered,
-                 .random_flip = preset.random_flip,
-                 .uniform_dequantization = preset.uniform_dequantization},
-                options.seed),
-        batch_(preset.batch_size * images_.dim()),
-        labels_(preset.network.num_class_embeds > 0 ? preset.batch_size : 0),
-        trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
-                 options.network_batch > 0 ? options.network_batch : preset.batch_size,
-                 Ops(options.threads)) {}
+  TrainRun(const TrainOptions& options, const Preset& preset, Training& training)
+      : options_(options), preset_(preset), training_(training) {}
 
   /// Trains until the iterations or minutes are used up or a signal comes, and saves.
   void operator()() {
     const auto checkpoint = options_.out / "checkpoint.safetensors";
     if (options_.resume) load(checkpoint);
-    log_.emplace(options_.out / "train_log.csv", trainer_.step_count());
+    log_.emplace(options_.out / "train_log.csv", steps());
     seconds_before_ = log_->seconds();
     start_ = seconds_now();
-    first_step_ = trainer_.step_count();
+    first_step_ = steps();
     report_setup();
     catch_stop_signals();
     ProgressBar bar("train");
-    while (trainer_.step_count() < preset_.n_iters && !stop_requested() && !out_of_time()) {
+    while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
       step();
       bar.show(fraction(), progress_text());
-      const std::uint64_t n = trainer_.step_count();
+      const std::uint64_t n = steps();
       if (n % options_.checkpoint_every == 0) save(checkpoint);
       if (n % options_.log_every == 0) write_log_row();
       if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0) snapshot();
@@ -75,23 +69,31 @@ class TrainRun {
   }
 
  private:
+  [[nodiscard]] std::uint64_t steps() const { return training_.trainer().step_count(); }
+
   void step() {
-    const std::uint64_t first = trainer_.step_count() * preset_.batch_size;
-    stream_.fill_batch<float>(first, batch_);
-    stream_.fill_labels(first, labels_);
-    const scoresde::StepReport report = trainer_.step(std::span<const float>(batch_), labels_);
-    sum_.loss += report.loss;
-    sum_.gradient_norm += report.gradient_norm;
-    sum_.learning_rate = report.learning_rate;
-    ++steps_in_sum_;
+    training_.step();
+    if (++untold_ == Training::reports_kept) take_reports();
+  }
+
+  /// Adds what the steps say of themselves to the row; a device is waited for.
+  void take_reports() {
+    for (const scoresde::StepReport& report : training_.reports()) {
+      sum_.loss += report.loss;
+      sum_.gradient_norm += report.gradient_norm;
+      sum_.learning_rate = report.learning_rate;
+      ++steps_in_sum_;
+    }
+    untold_ = 0;
   }
 
   void write_log_row() {
+    take_reports();
     if (steps_in_sum_ == 0) return;
     const double count = static_cast<double>(steps_in_sum_);
     last_loss_ = sum_.loss / count;
-    log_->write({.step = trainer_.step_count(),
-                 .images = trainer_.step_count() * preset_.batch_size,
+    log_->write({.step = steps(),
+                 .images = steps() * preset_.batch_size,
                  .seconds = seconds_before_ + seconds_now() - start_,
                  .loss = last_loss_,
                  .learning_rate = sum_.learning_rate,
@@ -103,26 +105,25 @@ class TrainRun {
   /// The row comes first: what the checkpoint has seen is then in the log, and no mean spans it.
   void save(const std::filesystem::path& path) {
     write_log_row();
-    scoresde::save_checkpoint(path, trainer_.parameters(), trainer_.state(), configuration());
+    auto& trainer = training_.trainer();
+    scoresde::save_checkpoint(path, trainer.parameters(), trainer.state(), configuration());
   }
 
   void load(const std::filesystem::path& path) {
-    trainer_.restore(
-        scoresde::load_checkpoint<float>(path, trainer_.parameters(), configuration()));
+    auto& trainer = training_.trainer();
+    trainer.restore(scoresde::load_checkpoint<float>(path, trainer.parameters(), configuration()));
   }
 
   [[nodiscard]] scoresde::nn::FlatConfig configuration() const {
-    return checkpoint_configuration(preset_, trainer_.sde(), trainer_.configuration());
+    const auto& trainer = training_.trainer();
+    return checkpoint_configuration(preset_, trainer.sde(), trainer.configuration());
   }
 
   void snapshot() {
-    if (!snapshot_)
-      snapshot_.emplace(graph_, trainer_.sde(), trainer_.convention(), options_.snapshot_steps,
-                        preset_.network.centered, Ops(options_.threads));
     char name[48];
     std::snprintf(name, sizeof name, "snapshot_%07llu.png",
-                  static_cast<unsigned long long>(trainer_.step_count()));
-    snapshot_->write(options_.out / name, trainer_.state().average, options_.seed);
+                  static_cast<unsigned long long>(steps()));
+    training_.snapshot(options_.out / name);
   }
 
   [[nodiscard]] double minutes() const { return (seconds_now() - start_) / 60; }
@@ -130,21 +131,19 @@ class TrainRun {
     return options_.minutes > 0 && minutes() >= options_.minutes;
   }
   [[nodiscard]] double fraction() const {
-    const double by_steps = static_cast<double>(trainer_.step_count() - first_step_) /
+    const double by_steps = static_cast<double>(steps() - first_step_) /
                             static_cast<double>(preset_.n_iters - first_step_);
     return options_.minutes > 0 ? std::min(1.0, std::max(by_steps, minutes() / options_.minutes))
                                 : by_steps;
   }
 
   [[nodiscard]] std::string progress_text() const {
-    const double images =
-        static_cast<double>((trainer_.step_count() - first_step_) * preset_.batch_size);
+    const double images = static_cast<double>((steps() - first_step_) * preset_.batch_size);
     const double loss =
         steps_in_sum_ > 0 ? sum_.loss / static_cast<double>(steps_in_sum_) : last_loss_;
     char text[96];
     std::snprintf(text, sizeof text, "step %llu  %.1f images/s  loss %.4f",
-                  static_cast<unsigned long long>(trainer_.step_count()), images / (60 * minutes()),
-                  loss);
+                  static_cast<unsigned long long>(steps()), images / (60 * minutes()), loss);
     return text;
   }
 
@@ -155,44 +154,40 @@ class TrainRun {
   }
 
   [[nodiscard]] std::string classes_text() const {
-    if (labels_.empty()) return "";
+    if (preset_.network.num_class_embeds == 0) return "";
     return scoresde::detail::text("classes     ", preset_.network.num_class_embeds,
                                   ", kept from the network at a rate of ", preset_.label_dropout,
                                   '\n');
   }
 
   void report_setup() const {
-    std::cout << "preset      " << preset_.name << " (" << trainer_.parameters().size()
+    const auto& trainer = training_.trainer();
+    std::cout << "preset      " << preset_.name << " (" << trainer.parameters().size()
               << " parameters, " << preset_.sde << " SDE, " << loss_text() << ")\n"
-              << "data        " << options_.data.string() << ", " << images_.size() << " pictures\n"
+              << "data        " << options_.data.string() << ", " << training_.pictures()
+              << " pictures\n"
               << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
-              << trainer_.network().batch() << " at a time in "
-              << trainer_.network().workspace_bytes() / (1 << 20) << " MiB of workspace\n"
+              << trainer.network().batch() << " at a time in "
+              << trainer.network().workspace_bytes() / (1 << 20) << " MiB of workspace\n"
               << "seed        " << options_.seed << '\n'
-              << "device      CPU, " << trainer_.network().ops().threads() << " threads, float32\n"
+              << "device      " << training_.device_text() << '\n'
               << "steps       " << first_step_ << " done, " << preset_.n_iters << " in all"
               << (options_.minutes > 0 ? ", or as many as the minutes given allow\n" : "\n")
               << "out         " << options_.out.string() << std::endl;
   }
 
   void report_end(const std::filesystem::path& checkpoint) const {
-    std::cout << (stop_requested() ? "stopped by a signal" : "done") << " after "
-              << trainer_.step_count() << " steps; " << checkpoint.string() << " is saved\n";
-    if (trainer_.step_count() < preset_.n_iters)
-      std::cout << "continue with the same options and --resume\n";
+    std::cout << (stop_requested() ? "stopped by a signal" : "done") << " after " << steps()
+              << " steps; " << checkpoint.string() << " is saved\n";
+    if (steps() < preset_.n_iters) std::cout << "continue with the same options and --resume\n";
   }
 
   TrainOptions options_;
   Preset preset_;
-  scoresde::nn::Graph graph_;
-  scoresde::io::ImageSet images_;
-  scoresde::io::ImageStream stream_;
-  std::vector<float> batch_;
-  std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is told them
-  scoresde::Trainer<Ops, S, Loss> trainer_;
+  Training& training_;
   std::optional<TrainLog> log_;
-  std::optional<Snapshot<Ops, S, typename Loss::template Convention<S>>> snapshot_;
   scoresde::StepReport sum_{};
+  std::size_t untold_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0;
 };

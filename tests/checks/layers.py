@@ -36,9 +36,10 @@ MAY_INCLUDE = {
     "eigen": ALGORITHM | {"score", "nn"},
     "xtensor": ALGORITHM | {"score", "io"},
     "cuda": ALGORITHM | {"score", "nn", "sampler", "train", "loss", "io"},
+    "cuda checkpoint": ALGORITHM | {"score", "nn", "train", "checkpoint", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
-STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda"}
+STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda", "cuda checkpoint"}
 PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 
@@ -51,6 +52,8 @@ def room(header):
         return "tableaux"
     if parts[0] == "train" and parts[1].startswith(("checkpoint", "score_sde", "diffusers")):
         return "checkpoint"
+    if parts == ["cuda", "unet.hpp"]:
+        return "cuda checkpoint"
     return parts[0]
 
 

@@ -29,6 +29,15 @@ if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its b
 [ ! -e "$folder/report/device.md" ] || fail "a dry run wrote a report"
 
 [ -s "$folder/pack/golden/net_ddpmpp.safetensors" ] || fail "the golden networks were left behind"
+
+# The CIFAR-10 programs of the pack, beside the libraries that travel with them.
+mkdir "$folder/data"
+for i in 1 2 3 4 5; do truncate -s 30730000 "$folder/data/data_batch_$i.bin"; done
+bash "$folder/pack/examples/cifar10/train_on_device.sh" --bin "$folder/pack" --data "$folder/data" --run "$folder/training" --minutes 12 \
+  --dry-run >"$folder/dry_training" || { cat "$folder/dry_training" && fail "the dry run of the training failed"; }
+says "$folder/dry_training" "$folder/pack/bin/cifar10_train"
+compgen -G "$folder/pack/lib/libpng16.so*" >/dev/null || fail "libpng does not travel along"
+
 rm "$folder/pack/bin/benchmark_device_assign"
 status=0
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || status=$?

@@ -30,6 +30,18 @@ add_executable(test_backends_cuda_emulated $<TARGET_OBJECTS:device_tests> ${main
 target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde_cuda_emulated)
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
+# What the CIFAR-10 programs do on a device, over the host's.
+if(TARGET cifar10_train_on_device)
+  file(GLOB program_tests CONFIGURE_DEPENDS programs/emulated/*_test.cpp)
+  add_executable(test_programs_emulated ${program_tests} ${main})
+  foreach(part train_on_host train_on_device sample_on_host sample_on_device)
+    target_sources(test_programs_emulated PRIVATE $<TARGET_OBJECTS:cifar10_${part}>)
+  endforeach()
+  target_link_libraries(test_programs_emulated PRIVATE test_settings scoresde_cuda_emulated)
+  target_precompile_headers(test_programs_emulated REUSE_FROM test_precompiled)
+  add_cases(test_programs_emulated "programs emulated" emulated)
+endif()
+
 # For what the backend's sources keep to themselves.
 target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
 if(TARGET scoresde_cuda)

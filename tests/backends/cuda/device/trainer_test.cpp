@@ -129,18 +129,26 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   eager.set_captures(false);
   for (auto* trainer : {&replayed, &eager, &resumed})
     trainer->train_on(pictures(5), test::transform, test::data_seed, 4);
+  std::vector<double> losses;
   for (int n = 0; n < 4; ++n) {
     replayed.step();
     eager.step();
+    losses.push_back(eager.report().loss);
   }
   CHECK(replayed.step_count() == 4);
+  std::vector<double> found;
+  for (const StepReport& report : replayed.reports()) found.push_back(report.loss);
+  CHECK(found == losses);
+  CHECK(replayed.reports().empty());
   const TrainingState<float> state = replayed.state();
   CHECK(state == eager.state());
   CHECK(replayed.report().loss == eager.report().loss);
   replayed.step();
   resumed.restore(state);
   CHECK(resumed.step_count() == 4);
+  CHECK(resumed.reports().empty());
   resumed.step();
+  CHECK(resumed.reports().at(0).loss == replayed.report().loss);
   CHECK(resumed.state() == replayed.state());
   CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
 }
@@ -195,6 +203,20 @@ TEST_CASE("a step on given images is the data set's, and one that is not finite 
   step_on_next(1);
   streamed.step();
   CHECK(given.state() == streamed.state());
+}
+
+TEST_CASE("of more steps than are kept the latest are reported") {
+  const cuda::Context& gpu = test::training_context();
+  cuda::TrainingMemory memory(gpu, 4);
+  const std::uint64_t steps = cuda::TrainingMemory::outcomes_kept + 3;
+  for (std::uint64_t n = 0; n < steps; ++n) {
+    const cuda::StepOutcome outcome{.updates = n + 1, .loss = double(n)};
+    gpu.copy_to_device(memory.update_arguments().outcome, &outcome, sizeof(outcome));
+    memory.keep_outcome(n);
+  }
+  const auto kept = memory.outcomes(3, steps);
+  REQUIRE(kept.size() == cuda::TrainingMemory::outcomes_kept);
+  for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].loss == double(i + 3));
 }
 
 TEST_CASE("a run on the device in a few lines") {

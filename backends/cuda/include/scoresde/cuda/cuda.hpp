@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The CUDA backend, in plain C++: no nvcc is needed to include it.
+/// The CUDA backend, in plain C++: no nvcc is needed to include it. cuda/unet.hpp, which reads
+/// checkpoints and needs scoresde::io, is included by name.
 #pragma once
 
 #include <scoresde/cuda/captured_sampler.hpp>
@@ -8,5 +9,10 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/graph.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/precision.hpp>
+#include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/step_graphs.hpp>
+#include <scoresde/cuda/trainer.hpp>

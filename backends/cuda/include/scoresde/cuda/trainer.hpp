@@ -147,8 +147,22 @@ class Trainer {
   /// step, and the steps after it were not done.
   StepReport report() {
     scoresde::detail::require(any_, "training: there is no step to report");
-    const StepOutcome outcome = settle();
-    return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
+    return report_of(settle());
+  }
+
+  /// Steps of which reports() tells.
+  static constexpr std::size_t reports_kept = TrainingMemory::outcomes_kept;
+  /// What each step since the last call did, or since restore(), of at most reports_kept the
+  /// latest. Waits for the steps asked for; throws Error as report does, but not where there are
+  /// none.
+  std::vector<StepReport> reports() {
+    settle();
+    const std::uint64_t count = std::min<std::uint64_t>(asked_ - reported_, reports_kept);
+    reported_ = asked_;
+    std::vector<StepReport> reports;
+    for (const StepOutcome& outcome : memory_.outcomes(asked_ - count, asked_))
+      reports.push_back(report_of(outcome));
+    return reports;
   }
 
   /// The state after the steps asked for. Waits for them; throws Error as report does.
@@ -193,8 +207,12 @@ class Trainer {
       return 1;
   }
 
+  [[nodiscard]] static StepReport report_of(const StepOutcome& outcome) {
+    return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
+  }
+
   void begin_at(std::uint64_t step) {
-    asked_ = step;
+    asked_ = reported_ = step;
     any_ = false;
     memory_.begin_at(step);
     for (auto* plan : {&from_stream_, &from_images_})
@@ -251,7 +269,7 @@ class Trainer {
                             configuration_.ema, plan.losses(0), plan.samples(), true);
         },
         captures_);
-    ++asked_;
+    memory_.keep_outcome(asked_++);
     any_ = true;
   }
 
@@ -291,7 +309,7 @@ class Trainer {
   std::optional<TrainingPlan> from_stream_, from_images_;
   std::vector<double> times_;
   std::vector<std::uint32_t> told_, labels_;
-  std::uint64_t asked_ = 0;
+  std::uint64_t asked_ = 0, reported_ = 0;
   bool any_ = false, captures_ = true;
 };
 

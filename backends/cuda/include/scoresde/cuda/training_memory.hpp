@@ -19,6 +19,9 @@ namespace scoresde::cuda {
 
 class TrainingMemory {
  public:
+  /// Steps whose outcomes are kept.
+  static constexpr std::size_t outcomes_kept = 256;
+
   /// For `count` parameters. Throws Error as Context::allocate does.
   TrainingMemory(const Context& context, std::size_t count)
       : parameters_(context, count),
@@ -29,7 +32,8 @@ class TrainingMemory {
         partial_(context, SumOfSquares::parts(count) * sizeof(double)),
         step_(context, sizeof(std::uint64_t)),
         coefficients_(context, sizeof(AdamCoefficients<float>)),
-        outcome_(context, sizeof(StepOutcome)) {}
+        outcome_(context, sizeof(StepOutcome)),
+        kept_(context, outcomes_kept * sizeof(StepOutcome)) {}
 
   [[nodiscard]] const Context& context() const { return parameters_.context(); }
   [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
@@ -57,6 +61,19 @@ class TrainingMemory {
     StepOutcome outcome;
     context().copy_to_host(&outcome, outcome_.data(), sizeof(outcome));
     return outcome;
+  }
+
+  /// Keeps the outcome of step `step`, the last one asked for, as work of the stream.
+  void keep_outcome(std::uint64_t step) {
+    context().copy_on_device(kept_.data<StepOutcome>() + step % outcomes_kept, outcome_.data(),
+                             sizeof(StepOutcome));
+  }
+  /// Of steps first to last − 1, which must be kept. Waits for the steps asked for.
+  [[nodiscard]] std::vector<StepOutcome> outcomes(std::uint64_t first, std::uint64_t last) const {
+    std::vector<StepOutcome> ring(outcomes_kept), outcomes;
+    context().copy_to_host(ring.data(), kept_.data(), ring.size() * sizeof(StepOutcome));
+    for (; first < last; ++first) outcomes.push_back(ring[first % outcomes_kept]);
+    return outcomes;
   }
 
   /// The next step is number `step`, and none was refused.
@@ -93,7 +110,7 @@ class TrainingMemory {
   }
 
   FloatBuffer parameters_, average_, first_moment_, second_moment_, gradient_;
-  DeviceMemory partial_, step_, coefficients_, outcome_;
+  DeviceMemory partial_, step_, coefficients_, outcome_, kept_;
 };
 
 }  // namespace scoresde::cuda

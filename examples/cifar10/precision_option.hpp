@@ -7,7 +7,7 @@
 #include <scoresde/cuda/kernels/bfloat16.hpp>
 #include <scoresde/cuda/precision.hpp>
 
-namespace device {
+namespace cifar10 {
 
 /// Of "bf16", "tf32" and "fp32".
 [[nodiscard]] inline scoresde::cuda::Precision precision_of(const std::string& name) {
@@ -22,4 +22,4 @@ auto with_activations(const std::string& precision, const Use& use) {
   return use.template operator()<float>();
 }
 
-}  // namespace device
+}  // namespace cifar10

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/// UNet: the network of a checkpoint on the GPU, with its averaged weights, ready to be sampled.
+///
+/// The files are those of the CPU's programs (train/checkpoint.hpp); reading them needs
+/// scoresde::io beside scoresde::cuda, hence this header is not in cuda.hpp.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/network_memory.hpp>
+#include <scoresde/cuda/ops.hpp>
+#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/train/configuration.hpp>
+
+namespace scoresde::cuda {
+
+struct UNetOptions {
+  std::size_t batch = 16;               ///< samples evaluated at a time; more need more memory
+  nn::Mode mode = nn::Mode::inference;  ///< differentiation where vjp is asked for
+  PlanOptions plans{};
+};
+
+/// Owns the network and its parameters, which are frozen. A is Bfloat16 or float. Its scores refer
+/// to it, so it stays where it is made. Not for two threads at once.
+template <class A = Bfloat16>
+class UNet {
+ public:
+  /// Takes network and weights from the checkpoint of a run, whose average it is then, or from what
+  /// save_weights wrote. Throws Error as read_configuration, network_of and load_weights do before
+  /// anything is asked of the device, and as Ops and Network do.
+  [[nodiscard]] static UNet load(const Context& context, const std::filesystem::path& checkpoint,
+                                 UNetOptions options = {},
+                                 Precision precision = std::is_same_v<A, float> ? Precision::tf32
+                                                                                : Precision::bf16) {
+    return UNet(context, File(checkpoint), std::move(options), precision);
+  }
+  UNet(const UNet&) = delete;
+  UNet& operator=(const UNet&) = delete;
+
+  /// What the file says of its run; visit_score names SDE and convention by it.
+  [[nodiscard]] const nn::FlatConfig& configuration() const { return file_.configuration; }
+  [[nodiscard]] const nn::UNetConfig& config() const { return file_.config; }
+  [[nodiscard]] const Context& context() const { return parameters_.context(); }
+  [[nodiscard]] nn::Network<Ops<A>>& network() { return network_; }
+  [[nodiscard]] const nn::Network<Ops<A>>& network() const { return network_; }
+  /// In device memory.
+  [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
+  /// Elements of one sample.
+  [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
+
+  /// The network as a score under the SDE that it was trained on. Refers to this object.
+  template <Sde S, class Convention = typename nn::convention_of<S>::type>
+  [[nodiscard]] ScoreNetwork<A, S, Convention> score(S sde, Convention convention = {}) {
+    return {network_, parameters(), std::move(sde), std::move(convention)};
+  }
+
+ private:
+  /// What is read before the device is asked for anything.
+  struct File {
+    explicit File(const std::filesystem::path& checkpoint)
+        : configuration(read_configuration(checkpoint)),
+          config(network_of(configuration)),
+          graph(nn::unet(config)),
+          weights(graph.parameters().size()) {
+      load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
+    }
+    nn::FlatConfig configuration;
+    nn::UNetConfig config;
+    nn::Graph graph;
+    std::vector<float> weights;
+  };
+
+  UNet(const Context& context, File file, UNetOptions options, Precision precision)
+      : file_(std::move(file)),
+        network_(file_.graph, options.batch, options.mode,
+                 Ops<A>(context, std::move(options.plans), precision)),
+        parameters_(context, file_.weights.size()) {
+    context.copy_to_device(parameters_.data(), file_.weights.data(),
+                           parameters_.size() * sizeof(float));
+    file_.weights = {};
+    network_.freeze(parameters());
+  }
+
+  File file_;
+  nn::Network<Ops<A>> network_;
+  FloatBuffer parameters_;
+};
+
+}  // namespace scoresde::cuda

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/// Where a program computes: --backend and what goes with it.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+namespace cifar10 {
+
+struct BackendOptions {
+  std::string backend = "cpu", precision = "bf16";
+  std::size_t threads = 0;  ///< of the CPU
+  int device = 0;
+  std::filesystem::path plan_cache;
+  std::size_t autotune = 0;
+  bool no_graph = false;
+
+  [[nodiscard]] bool on_device() const { return backend == "cuda"; }
+};
+
+}  // namespace cifar10

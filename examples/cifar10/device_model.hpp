@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/// The score model that cifar10_sample samples on a GPU: the network's, in the precision asked for,
+/// guided where that was asked for. One type, so that every sampler is compiled once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/cuda/unet.hpp>
+#include <scoresde/nn/class_conditional.hpp>
+#include <scoresde/score/guidance.hpp>
+
+#include "class_choice.hpp"
+#include "counted_network.hpp"
+#include "device_options.hpp"
+
+namespace cifar10 {
+
+/// The network of a checkpoint on the device.
+class DeviceNetwork {
+  template <class A>
+  using UNet = std::unique_ptr<scoresde::cuda::UNet<A>>;
+  using Any = std::variant<UNet<scoresde::cuda::Bfloat16>, UNet<float>>;
+
+ public:
+  DeviceNetwork(const scoresde::cuda::Context& context, const std::filesystem::path& checkpoint,
+                std::size_t batch, const BackendOptions& o) {
+    with_activations(o.precision, [&]<class A>() {
+      using Loaded = scoresde::cuda::UNet<A>;
+      unet_ = UNet<A>(
+          new Loaded(Loaded::load(context, checkpoint, {.batch = batch, .plans = plan_options(o)},
+                                  precision_of(o.precision))));
+    });
+  }
+
+  /// use(network) with the cuda::UNet.
+  template <class Use>
+  decltype(auto) visit(const Use& use) const {
+    return std::visit([&](const auto& unet) -> decltype(auto) { return use(*unet); }, unet_);
+  }
+
+ private:
+  Any unet_;
+};
+
+/// A DeviceNetwork as a score under an SDE; models what cuda::ScoreNetwork does but for vjp. Refers
+/// to the network.
+template <class S, class Convention>
+class DeviceScore {
+  using State = scoresde::cuda::DeviceState<float>;
+  template <class A>
+  using Score = scoresde::cuda::ScoreNetwork<A, S, Convention>;
+  using Any = std::variant<Score<scoresde::cuda::Bfloat16>, Score<float>>;
+
+ public:
+  using Scalar = float;
+
+  DeviceScore(const DeviceNetwork& network, const S& sde, const Convention& convention)
+      : score_(network.visit([&](auto& unet) -> Any { return unet.score(sde, convention); })) {}
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
+    return std::visit([&](const auto& score) { return score.score_form(t); }, score_);
+  }
+  void set_classes(std::span<const std::uint32_t> classes) {
+    std::visit([&](auto& score) { score.set_classes(classes); }, score_);
+  }
+  [[nodiscard]] std::span<const double> numbers(double t) {
+    return std::visit([&](auto& score) { return score.numbers(t); }, score_);
+  }
+  /// At one time, at a time per sample, or at numbers(t) on the device.
+  template <class Times>
+  void evaluate(const State& x, const Times& t, State& output) {
+    std::visit([&](auto& score) { score.evaluate(x, t, output); }, score_);
+  }
+
+ private:
+  Any score_;
+};
+
+template <class S, class Convention>
+class DeviceModel {
+  using State = scoresde::cuda::DeviceState<float>;
+  using Counted = CountedNetwork<DeviceScore<S, Convention>>;
+  using Told = scoresde::nn::ClassConditional<Counted>;
+
+ public:
+  DeviceModel(const DeviceNetwork& network, const S& sde, const Convention& convention,
+              const ClassChoice& choice)
+      : network_(DeviceScore<S, Convention>(network, sde, convention)),
+        weight_(choice.guidance),
+        interval_(guidance_interval(sde, choice)) {}
+  DeviceModel(const DeviceModel&) = delete;
+  DeviceModel& operator=(const DeviceModel&) = delete;
+
+  /// Of each picture of the batch to come; empty for a network that is told none. They must outlive
+  /// its evaluations.
+  void set_classes(std::span<const std::uint32_t> classes) {
+    guided_.reset();
+    network_.set_classes(classes);
+    if (weight_ == 0 || classes.empty()) return;
+    with_.emplace(network_, std::vector<std::uint32_t>(classes.begin(), classes.end()));
+    without_.emplace(network_, classes.size(), scoresde::nn::no_class);
+    guided_.emplace(*with_, *without_, scoresde::GuidanceWeights{weight_, -weight_}, interval_);
+  }
+  /// Pictures that the network has evaluated, but for replays.
+  [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
+  void evaluate(const State& x, double t, State& output) { evaluate_at(x, t, output); }
+  void evaluate(const State& x, std::span<const double> times, State& output) {
+    evaluate_at(x, times, output);
+  }
+
+  /// What makes it a TabulatedScoreModel where the network is told no classes.
+  [[nodiscard]] std::span<const double> numbers(double t) { return network_.network().numbers(t); }
+  void evaluate(const State& x, scoresde::cuda::DeviceNumbers told, State& output) {
+    network_.network().evaluate(x, told, output);
+  }
+
+ private:
+  template <class Times>
+  void evaluate_at(const State& x, const Times& t, State& output) {
+    if (guided_)
+      guided_->evaluate(x, t, output);
+    else
+      network_.evaluate(x, t, output);
+  }
+
+  Counted network_;
+  double weight_;
+  scoresde::TimeInterval interval_;
+  std::optional<Told> with_, without_;
+  std::optional<scoresde::GuidedScore<Told, Told>> guided_;
+};
+
+}  // namespace cifar10

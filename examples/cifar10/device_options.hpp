@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// The options of --backend cuda in the backend's own words.
+#pragma once
+
+#include <string>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/cudnn_convolution.hpp>
+
+#include "backend_options.hpp"
+#include "precision_option.hpp"
+
+namespace cifar10 {
+
+[[nodiscard]] inline scoresde::cuda::PlanOptions plan_options(const BackendOptions& o) {
+  return {.cache = o.plan_cache, .autotune = o.autotune};
+}
+
+/// "NVIDIA H200, compute capability 9.0, bf16".
+[[nodiscard]] inline std::string device_description(const scoresde::cuda::Context& context,
+                                                    const BackendOptions& o) {
+  return context.name() + ", " + o.precision;
+}
+
+}  // namespace cifar10

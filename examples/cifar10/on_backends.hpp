@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/// What the programs do on either backend, each in a file of its own. The device's are left out of
+/// a build without scoresde::cuda, where without_device.cpp refuses in their place.
+#pragma once
+
+#include <scoresde/nn/presets.hpp>
+
+#include "sample_options.hpp"
+#include "train_options.hpp"
+
+namespace cifar10 {
+
+/// Trains as the options say and saves. Throws Error for what does not fit together, for data and
+/// checkpoints that cannot be read, and where the device or its libraries are missing; nothing is
+/// then written.
+void train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset);
+void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& preset);
+
+/// Samples by a choice that is settled but for what the SDE decides, and writes the pictures.
+/// Throws Error likewise.
+void sample_on_host(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration);
+void sample_on_device(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration);
+
+}  // namespace cifar10

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A file in parts that are small enough to be carried, and the file again.
+#
+#   bash parts.sh split FILE FOLDER [--mib N]   FOLDER/<name>.part-000, -001, … of at most N MiB (16), and <name>.sha256
+#   bash parts.sh verify FOLDER/<name>          names every part that is missing or damaged
+#   bash parts.sh join FOLDER/<name> FILE       FILE, whole or not at all
+#
+# <name>.sha256 holds the checksum of each part and, in its last line, that of the whole; it is written last, so that
+# parts without it are an unfinished split.
+set -euo pipefail
+
+fail() { echo "parts.sh: $*" >&2 && exit 1; }
+usage="usage: parts.sh split FILE FOLDER [--mib N] | verify FOLDER/NAME | join FOLDER/NAME FILE"
+
+split_file() {
+  local file=$1 folder=$2 mib=$3 name
+  name=$(basename "$file")
+  [ -s "$file" ] || fail "$file is not there, or empty"
+  mkdir -p "$folder"
+  rm -f "$folder/$name.sha256" "$folder/$name".part-*
+  split --bytes="$((mib * 1048576))" --numeric-suffixes=0 --suffix-length=3 "$file" "$folder/$name.part-"
+  (cd "$folder" && sha256sum -- "$name".part-*) >"$folder/$name.sha256.new"
+  (cd "$(dirname "$file")" && sha256sum -- "$name") >>"$folder/$name.sha256.new"
+  mv "$folder/$name.sha256.new" "$folder/$name.sha256"
+}
+
+# verify <folder/name>: of all parts that the list names.
+verify() {
+  local parts=$1 list=$1.sha256 damaged
+  [ -s "$list" ] || fail "$list is not there: no parts, or a split that was not finished"
+  damaged=$(cd "$(dirname "$parts")" && grep '\.part-[0-9]*$' "$(basename "$list")" | sha256sum --check --quiet 2>&1) ||
+    fail "parts of $parts are missing or damaged: $(echo "$damaged" | grep -v WARNING | tr '\n' ' ')"
+}
+
+join() {
+  local parts=$1 file=$2 list=$1.sha256 name folder wanted found
+  verify "$parts"
+  folder=$(dirname "$parts") wanted=$(tail -n 1 "$list" | cut -d' ' -f1)
+  while read -r _ name; do
+    case $name in *.part-*) cat "$folder/$name" ;; esac
+  done <"$list" >"$file.joining"
+  found=$(sha256sum "$file.joining" | cut -d' ' -f1)
+  [ "$found" = "$wanted" ] || { rm -f "$file.joining" && fail "$file has checksum $found when joined; $list says $wanted"; }
+  mv "$file.joining" "$file"
+}
+
+mib=16
+if [ "${4:-}" = --mib ]; then mib=${5:?$usage}; fi
+case ${1:-} in
+  split) split_file "${2:?$usage}" "${3:?$usage}" "$mib" ;;
+  verify) verify "${2:?$usage}" ;;
+  join) join "${2:?$usage}" "${3:?$usage}" ;;
+  *) echo "$usage" >&2 && exit 2 ;;
+esac

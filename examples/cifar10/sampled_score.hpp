@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/// From a checkpoint and a choice to SDE, convention and sampler, for any backend.
+#pragma once
+
+#include <concepts>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/train/configuration.hpp>
+
+#include "sample_options.hpp"
+#include "sampler_visit.hpp"
+
+namespace cifar10 {
+
+/// Calls use(options, sde, convention, sampler) with options whose sampler is settled by the SDE.
+/// Throws Error as visit_score and visit_sampler do, and for Karras's loss under another SDE.
+template <class Use>
+void visit_sampled_score(SampleOptions options, const scoresde::nn::FlatConfig& configuration,
+                         const Use& use) {
+  scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
+    constexpr bool karras = std::same_as<C, scoresde::nn::KarrasPreconditioned>;
+    if constexpr (karras && !std::same_as<S, scoresde::KarrasSde>) {
+      throw scoresde::Error(
+          "the checkpoint's network was trained by Karras's loss under another SDE than his; "
+          "cifar10_sample samples those of the presets");
+    } else {
+      settle_by_sde(sde, options.sampler);
+      visit_sampler(sde, options.sampler,
+                    [&](const auto& sampler) { use(options, sde, convention, sampler); });
+    }
+  });
+}
+
+}  // namespace cifar10

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_train --backend cuda.
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/ops.hpp>
+#include <scoresde/io/atomic_file.hpp>
+
+#include "device_options.hpp"
+#include "device_training.hpp"
+#include "on_backends.hpp"
+#include "train_run.hpp"
+
+void cifar10::train_on_device(const TrainOptions& options, const Preset& preset) {
+  const scoresde::cuda::Context context(options.backend.device);
+  const BackendOptions& backend = options.backend;
+  with_activations(backend.precision, [&]<class A>() {
+    const scoresde::cuda::Ops<A> ops(context, plan_options(backend),
+                                     precision_of(backend.precision));
+    scoresde::io::require_writable_folder(options.out);  // device and libraries are there
+    const auto images = training_pictures(options);
+    visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+      DeviceTraining<A, S, Loss> training(options, preset, ops, images, sde, loss);
+      TrainRun(options, preset, training)();
+    });
+  });
+}

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Trains for a given number of minutes on a machine with a GPU that builds nothing and gives away its time in calls of
+# under 10 minutes: each call goes on where the one before stopped, and leaves what is to be carried away.
+#
+#   bash examples/cifar10/train_on_device.sh --data FOLDER --minutes M [options] [-- options of cifar10_train]
+#
+#   --data          folder with data_batch_1.bin … data_batch_5.bin of CIFAR-10
+#   --minutes       of training in all; the calls before count
+#   --bin           what benchmarks/pack_for_device.sh wrote, or a build folder (default: build)
+#   --run           where the run lies from call to call (default: device-run)
+#   --previous      where the machine is a new one: what --out of an earlier call held; --run goes on from it
+#   --out           what to carry away (default: $OUT, or <run>/out): weights.safetensors and checkpoint.safetensors in parts
+#                   of at most 16 MiB, which parts.sh joins and verifies; train_log.csv, samples.png, log.txt
+#   --weights-only  no parts of checkpoint.safetensors, which is four times the weights
+#   --seconds       for this call (default: 540); 75 of them are for all but training
+#   --sample        options of cifar10_sample, in one word (default: "--samples 64 --seed 0 --batch 64")
+#   --backend       cuda, or cpu to try it where there is no GPU
+#   --dry-run       does all but starting work on the device: programs, libraries, data, the run so far, the folders, the
+#                   options and the minutes. Status 1 where one of them is amiss
+#
+# Programs find cuDNN and cuBLASLt as benchmarks/device.sh says.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$here/../../benchmarks/device_libraries.sh"
+
+fail() { echo "train_on_device.sh: $*" >&2 && exit 1; }
+data="" minutes="" bin=build run=device-run previous="" out="" weights_only=false seconds=540 backend=cuda dry=false
+sample="--samples 64 --seed 0 --batch 64"
+train_options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --data | --minutes | --bin | --run | --previous | --out | --seconds | --sample | --backend)
+      [ $# -ge 2 ] || fail "$1 needs a value"
+      printf -v "${1#--}" %s "$2" && shift 2 ;;
+    --weights-only) weights_only=true && shift ;;
+    --dry-run) dry=true && shift ;;
+    --) shift && train_options=("$@") && break ;;
+    *) echo "train_on_device.sh: '$1' is no option of it; the first lines of the script name them" >&2 && exit 2 ;;
+  esac
+done
+[ -n "$data" ] || fail "--data is missing: the folder with data_batch_1.bin"
+[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes is '$minutes'; it must be a number, of minutes of training in all"
+[[ $seconds =~ ^[0-9]+$ ]] || fail "--seconds is '$seconds'; it must be a whole number"
+case $backend in cuda | cpu) ;; *) fail "--backend is '$backend'; it must be cuda or cpu" ;; esac
+out=${out:-${OUT:-$run/out}}
+end=$((SECONDS + seconds)) reserve=75 sampling=45
+[ "$seconds" -gt $((reserve + 4)) ] || fail "--seconds is $seconds; $reserve of them are for all but training, and some must be left"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+train=$(program_among cifar10_train "$bin" "$bin/bin" "$bin/examples/cifar10")
+draw=$(program_among cifar10_sample "$bin" "$bin/bin" "$bin/examples/cifar10")
+checkpoint=$run/checkpoint.safetensors log=$run/train_log.csv
+on=(--backend "$backend")
+if [ "$backend" = cuda ]; then on+=(--plan-cache "$run/plans"); fi
+
+# Everything that can be wrong without a device; a line for each, and status 1.
+check() {
+  local i size wrong=0
+  starts "$train" --help || wrong=1
+  starts "$draw" --help || wrong=1
+  for i in 1 2 3 4 5; do
+    size=$(stat -Lc %s "$data/data_batch_$i.bin" 2>/dev/null || echo none)
+    [ "$size" = 30730000 ] || { echo "wrong: $data/data_batch_$i.bin has $size bytes; CIFAR-10's have 30730000" && wrong=1; }
+  done
+  for i in "$run" "$out"; do
+    if mkdir -p "$i" 2>/dev/null && touch "$i/.writable" 2>/dev/null; then
+      rm "$i/.writable"
+    else
+      echo "wrong: $i cannot be written" && wrong=1
+    fi
+  done
+  return "$wrong"
+}
+
+# The run so far: what lies in --run, or comes with --previous.
+recall() {
+  if [ -e "$checkpoint" ] || [ -z "$previous" ]; then return 0; fi
+  bash "$here/parts.sh" join "$previous/checkpoint.safetensors" "$work/checkpoint.safetensors" || return 1
+  cp "$previous/train_log.csv" "$work/" || return 1
+  mkdir -p "$run" && mv "$work/train_log.csv" "$log" && mv "$work/checkpoint.safetensors" "$checkpoint"
+}
+
+# Seconds of training that the log knows of.
+trained() { if [ -e "$log" ]; then tail -n 1 "$log" | awk -F, '$3 + 0 == $3 { printf "%d", $3 }'; fi; }
+
+# plan: sets done_seconds, left_seconds and train_seconds.
+plan() {
+  done_seconds=$(trained)
+  done_seconds=${done_seconds:-0}
+  left_seconds=$(awk -v m="$minutes" -v d="$done_seconds" 'BEGIN { s = 60 * m - d; printf "%d", (s > 0 ? s + 0.5 : 0) }')
+  train_seconds=$((end - SECONDS - reserve))
+  if [ "$left_seconds" -lt "$train_seconds" ]; then train_seconds=$left_seconds; fi
+}
+
+# export_weights <folder of a run> <file>: which reads all of its checkpoint.
+export_weights() { "$train" --out "$1" --export-ema "$2"; }
+
+command=("$train" --data "$data" --out "$run" "${on[@]}" ${train_options[@]+"${train_options[@]}"})
+
+dry_run() {
+  local wrong=0 said resume=() calls
+  find_libraries "$bin" "$(command -v python3 || true)"
+  say_libraries
+  check || wrong=1
+  if [ -e "$checkpoint" ] || [ -n "$previous" ]; then
+    # Into a folder of this call's: a dry run changes nothing.
+    if [ ! -e "$checkpoint" ]; then
+      run=$work/run checkpoint=$work/run/checkpoint.safetensors log=$work/run/train_log.csv
+    fi
+    if recall && said=$(export_weights "$run" "$work/weights.safetensors" 2>&1); then
+      echo "run so far         $said"
+      resume=(--resume)
+    else
+      echo "wrong: the run cannot go on: ${said:-}" && wrong=1
+    fi
+  fi
+  plan
+  calls=$(((left_seconds + seconds - reserve - 1) / (seconds - reserve)))
+  echo "minutes            $minutes in all, $((done_seconds / 60)) done; this call trains for $train_seconds s of $seconds, $calls of them are needed"
+  command=("$train" --data "$data" --out "$run" "${on[@]}" ${train_options[@]+"${train_options[@]}"} ${resume[@]+"${resume[@]}"})
+  echo "command            ${command[*]} --minutes $(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')"
+  if [ "$backend" = cuda ] && [ "$wrong" -eq 0 ]; then
+    # No device is visible to it: it gets as far as asking for one.
+    said=$(CUDA_VISIBLE_DEVICES="" timeout 60 "${command[@]}" 2>&1)
+    case $said in
+      *"no device can be used"*) ;;
+      *) echo "wrong: cifar10_train does not come to ask for a device: $said" && wrong=1 ;;
+    esac
+  fi
+  return "$wrong"
+}
+
+if $dry; then
+  dry_run
+  exit
+fi
+
+find_libraries "$bin" "$(command -v python3 || true)"
+check || fail "nothing was started"
+recall || fail "--previous: the run cannot go on from $previous"
+plan
+resume=()
+if [ -e "$checkpoint" ]; then resume=(--resume); fi
+if [ "$train_seconds" -gt 0 ]; then
+  echo "training for $train_seconds s of $left_seconds s that are left"
+  # The program's own clock begins when cuDNN's plans are made; SIGINT has it save where they take long.
+  timeout --signal=INT --kill-after=20 $((end - SECONDS - reserve + 30)) "${command[@]}" ${resume[@]+"${resume[@]}"} \
+    --minutes "$(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')" >"$run/log.txt" 2>&1 ||
+    { tail -n 5 "$run/log.txt" >&2 && fail "cifar10_train ended with an error; $run/log.txt has all it said"; }
+  tail -n 2 "$run/log.txt"
+fi
+
+export_weights "$run" "$run/weights.safetensors" || fail "the weights cannot be exported"
+bash "$here/parts.sh" split "$run/weights.safetensors" "$out" || exit 1
+if ! $weights_only; then bash "$here/parts.sh" split "$checkpoint" "$out" || exit 1; fi
+cp "$log" "$out/"
+if [ -e "$run/log.txt" ]; then cp "$run/log.txt" "$out/"; fi
+plan
+echo "$((done_seconds / 60)) of $minutes minutes are trained; $out holds the weights in parts"
+status=0
+limit=$((end - SECONDS < sampling ? end - SECONDS : sampling))
+# shellcheck disable=SC2086  # options in one word
+if timeout --kill-after=5 "$limit" "$draw" --checkpoint "$run/weights.safetensors" --out "$run/samples" "${on[@]}" $sample \
+  >"$run/sample_log.txt" 2>&1; then
+  cp "$run/samples/samples.png" "$out/"
+else
+  echo "train_on_device.sh: no pictures within $limit s: $(tail -n 1 "$run/sample_log.txt")" >&2 && status=1
+fi
+if [ "$left_seconds" -gt 0 ]; then echo "$left_seconds s are left: call again with the same options"; fi
+exit "$status"

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// --backend cuda of a build without scoresde::cuda.
+#include <scoresde/error.hpp>
+
+#include "on_backends.hpp"
+
+namespace cifar10 {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw scoresde::Error(
+      "--backend cuda: this program was built without scoresde::cuda, which needs nvcc and cuDNN "
+      "(docs/building.md); take --backend cpu");
+}
+
+}  // namespace
+
+void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { refuse(); }
+void sample_on_device(const SampleOptions&, const scoresde::nn::FlatConfig&) { refuse(); }
+
+}  // namespace cifar10

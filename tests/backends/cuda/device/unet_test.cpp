@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/// Networks of checkpoints on the device beside the CPU's: the same files, the same scores.
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <scoresde/cuda/captured_sampler.hpp>
+#include <scoresde/cuda/unet.hpp>
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/scoresde.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+#include "support/small_networks.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using cuda::Bfloat16;
+using test::TemporaryFolder;
+
+namespace {
+
+const cuda::Context& context() {
+  static const cuda::Context shared;
+  return shared;
+}
+
+/// Weights of a small network in a file, as cifar10_train exports them.
+template <class S, class Loss>
+std::filesystem::path written(const TemporaryFolder& folder, const nn::UNetConfig& config,
+                              const S& sde, const Loss&) {
+  const nn::Graph graph = nn::unet(config);
+  const auto weights = small::parameters<float>(graph, 1);
+  const auto path = folder / "weights.safetensors";
+  save_weights(path, graph.parameters(), std::span<const float>(weights),
+               run_configuration(config, sde, TrainingConfigurationWith<Loss>{}), 7);
+  return path;
+}
+
+/// The network of the file on the CPU at (x, t), under SDE and convention of its configuration.
+HostState<float> by_eigen(const std::filesystem::path& path, const HostState<float>& x, double t) {
+  const auto configuration = read_configuration(path);
+  nn::Network<eigen::Ops<float>> network(nn::unet(network_of(configuration)), x.extents().samples,
+                                         nn::Mode::inference);
+  std::vector<float> weights(network.parameters().size());
+  load_weights(path, network.parameters(), std::span<float>(weights));
+  HostState<float> y(x.extents());
+  visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
+    nn::ScoreNetwork<eigen::Ops<float>, S, C>(network, weights, sde, convention).evaluate(x, t, y);
+  });
+  return y;
+}
+
+HostState<float> some_x(std::size_t samples, std::size_t dim) {
+  return HostState<float>({samples, dim}, small::normals<float>(samples * dim, 3));
+}
+
+/// ‖a − b‖/‖b‖.
+double distance(const HostState<float>& a, const HostState<float>& b) {
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    error += std::pow(double(a.data()[i]) - double(b.data()[i]), 2);
+    size += std::pow(double(b.data()[i]), 2);
+  }
+  return std::sqrt(error / size);
+}
+
+/// Three samples in a network of two, so that a part is left over.
+template <class A>
+double error_at(const std::filesystem::path& path, double t, cuda::Precision precision) {
+  auto unet = cuda::UNet<A>::load(context(), path, {.batch = 2}, precision);
+  const HostState<float> x = some_x(3, unet.dim());
+  const cuda::DeviceState<float> from(context(), x);
+  cuda::DeviceState<float> to(from);
+  visit_score(unet.configuration(), [&](const auto& sde, const auto& convention) {
+    unet.score(sde, convention).evaluate(from, t, to);
+  });
+  return distance(cuda::to_host(to), by_eigen(path, x, t));
+}
+
+}  // namespace
+
+TEST_CASE("the score of a checkpoint's network on the device is the CPU's") {
+  const TemporaryFolder folder;
+  nn::UNetConfig told_sigma = small::every_path();
+  told_sigma.embedding_type = "fourier";
+  told_sigma.scale_by_sigma = true;
+  const auto vp = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  CHECK(error_at<float>(vp, 0.3, cuda::Precision::fp32) < 1e-5);
+  CHECK(error_at<Bfloat16>(vp, 0.3, cuda::Precision::bf16) < 3e-2);
+  const auto ve = written(folder, told_sigma, VeSde{}, DenoisingScoreMatching{});
+  CHECK(error_at<float>(ve, 0.3, cuda::Precision::fp32) < 1e-5);
+  const auto karras = written(folder, small::every_path(), KarrasSde{}, KarrasLoss{});
+  CHECK(error_at<float>(karras, 2.0, cuda::Precision::fp32) < 1e-5);
+}
+
+TEST_CASE("of a run's checkpoint the average is taken") {
+  const TemporaryFolder folder;
+  const nn::UNetConfig config = small::every_path();
+  const nn::Graph graph = nn::unet(config);
+  auto state = TrainingState<float>::start(small::parameters<float>(graph, 1));
+  for (float& value : state.parameters) value = -value;
+  const auto path = folder / "checkpoint.safetensors";
+  save_checkpoint(path, graph.parameters(), state,
+                  run_configuration(config, VpSde{}, TrainingConfiguration{}));
+  auto unet = cuda::UNet<float>::load(context(), path);
+  std::vector<float> found(unet.parameters().size());
+  context().copy_to_host(found.data(), unet.parameters().data(), found.size() * sizeof(float));
+  CHECK(found == state.average);
+  CHECK(unet.config() == config);
+  CHECK(error_at<float>(path, 0.7, cuda::Precision::fp32) < 1e-5);
+}
+
+TEST_CASE("a checkpoint is sampled on the device in a few lines") {
+  const TemporaryFolder folder;
+  const auto checkpoint = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  //! [load]
+  const cuda::Context gpu;                                        // device 0
+  auto unet = cuda::UNet<>::load(gpu, checkpoint, {.batch = 4});  // bfloat16, the EMA weights
+  auto score = unet.score(VpSde{});  // the SDE that it was trained under
+  const PredictorCorrector sampler{score.sde(), ReverseDiffusion{}, NoCorrector{},
+                                   uniform_grid(score.sde(), 10)};
+
+  cuda::DeviceState<float> x(gpu, {.samples = 4, .dim = unet.dim()});
+  const cuda::CapturedSampler captured(sampler, score, x);
+  captured.sample(x, Noise{.seed = 42});
+  const HostState<float> pictures = cuda::to_host(x);
+  //! [load]
+  cuda::DeviceState<float> eager(x);
+  sampler.sample(score, eager, Noise{.seed = 42});
+  const HostState<float> wanted = cuda::to_host(eager);
+  CHECK(std::equal(wanted.data(), wanted.data() + wanted.size(), pictures.data()));
+}
+
+TEST_CASE("a network of a checkpoint is differentiated where that was asked for") {
+  const TemporaryFolder folder;
+  const auto path = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  auto unet =
+      cuda::UNet<float>::load(context(), path, {.batch = 2, .mode = nn::Mode::differentiation});
+  auto score = unet.score(VpSde{});
+  const cuda::DeviceState<float> x(context(), some_x(2, unet.dim()));
+  cuda::DeviceState<float> gradient(x);
+  score.vjp(x, 0.4, x, gradient);
+  CHECK(distance(cuda::to_host(gradient), cuda::to_host(x)) > 0.1);
+}
+
+TEST_CASE("a file that does not fit is refused by name") {
+  const TemporaryFolder folder;
+  const auto load = [&](const std::filesystem::path& path) {
+    static_cast<void>(cuda::UNet<>::load(context(), path));
+  };
+  CHECK_THROWS_WITH(load(folder / "none"), Contains("none") && Contains("does not exist"));
+  CHECK_THROWS_WITH(load(folder.write("text", "no checkpoint at all")), Contains("text"));
+
+  const nn::UNetConfig config = small::every_path();
+  nn::UNetConfig wider = config;
+  wider.nf = 8;
+  const nn::Graph graph = nn::unet(config);
+  const auto weights = small::parameters<float>(graph, 1);
+  const auto path = folder / "misshapen";
+  save_weights(path, graph.parameters(), std::span<const float>(weights),
+               run_configuration(wider, VpSde{}, TrainingConfiguration{}), 0);
+  CHECK_THROWS_WITH(load(path), Contains("do not fit") && Contains("all_modules.0"));
+
+  const auto fits = written(folder, config, VpSde{}, DenoisingScoreMatching{});
+  CHECK_THROWS_WITH(cuda::UNet<float>::load(context(), fits, {.batch = 0}), Contains("batch"));
+  auto unet = cuda::UNet<float>::load(context(), fits);
+  auto score = unet.score(VpSde{});
+  cuda::DeviceState<float> other(context(), Extents{2, 5}), to(other);
+  CHECK_THROWS_WITH(score.evaluate(other, 0.5, to), Contains("5 elements"));
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/// What the CIFAR-10 programs do on a GPU, over the host's device, beside what they do on the CPU:
+/// runs that change the backend, and the same pictures from the same seed.
+#include "cifar10/on_backends.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "programs/made_up_data.hpp"
+#include "programs/program_runner.hpp"
+#include "support/catch.hpp"
+#include "support/small_networks.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+using test::TemporaryFolder;
+using test::text_of;
+
+namespace {
+
+/// CIFAR-10's pictures in a network of a few thousand parameters.
+nn::Preset tiny_preset(std::uint64_t iterations, const char* name = "cifar10_small") {
+  nn::Preset preset = nn::preset(name);
+  preset.network.nf = 4;
+  preset.network.ch_mult = {1, 2};
+  preset.network.num_res_blocks = 1;
+  preset.network.attn_resolutions = {};
+  preset.batch_size = 4;
+  preset.warmup = 2;
+  preset.n_iters = iterations;
+  return preset;
+}
+
+cifar10::TrainOptions train_options(const TemporaryFolder& data, const std::filesystem::path& out,
+                                    const char* precision = "fp32") {
+  cifar10::TrainOptions options;
+  options.data = data.path();
+  options.out = out;
+  options.network_batch = 2;
+  options.log_every = 1;
+  options.checkpoint_every = 100;
+  options.snapshot_every = 0;
+  options.snapshot_steps = 1;
+  options.resume = std::filesystem::exists(out / "checkpoint.safetensors");
+  options.backend.precision = precision;
+  options.backend.threads = 2;
+  return options;
+}
+
+/// Columns "loss" of a log, by step.
+std::map<int, double> losses(const std::filesystem::path& run) {
+  std::ifstream stream(run / "train_log.csv");
+  std::string line;
+  std::getline(stream, line);
+  std::map<int, double> found;
+  while (std::getline(stream, line)) {
+    std::replace(line.begin(), line.end(), ',', ' ');
+    std::istringstream fields(line);
+    double step = 0, images = 0, seconds = 0, loss = 0;
+    fields >> step >> images >> seconds >> loss;
+    found[int(step)] = loss;
+  }
+  return found;
+}
+
+/// ‖a − b‖/‖b‖ over all tensors of a family.
+double distance(const std::filesystem::path& a, const std::filesystem::path& b,
+                const std::string& family) {
+  const auto found = io::read_safetensors(a), wanted = io::read_safetensors(b);
+  double error = 0, size = 0;
+  for (const auto& [name, tensor] : wanted.tensors) {
+    if (!name.starts_with(family)) continue;
+    const auto x = found.at(name).as<float>(), y = tensor.as<float>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      error += std::pow(double(x[i]) - double(y[i]), 2);
+      size += std::pow(double(y[i]), 2);
+    }
+  }
+  REQUIRE(size > 0);
+  return std::sqrt(error / size);
+}
+
+/// Every path of the network, over pictures in colour.
+nn::UNetConfig small_network(std::size_t classes = 0) {
+  nn::UNetConfig config = small::every_path();
+  config.num_channels = 3;
+  config.num_class_embeds = classes;
+  return config;
+}
+
+/// A small network's weights in a file.
+template <class Loss, class S>
+std::filesystem::path weights_file(const TemporaryFolder& folder, const nn::UNetConfig& config,
+                                   const S& sde) {
+  const nn::Graph graph = nn::unet(config);
+  const auto weights = small::parameters<float>(graph, 1);
+  const auto path = folder / "weights";
+  save_weights(path, graph.parameters(), std::span<const float>(weights),
+               run_configuration(config, sde, TrainingConfigurationWith<Loss>{}), 1);
+  return path;
+}
+
+cifar10::SampleOptions sample_options(const std::filesystem::path& checkpoint,
+                                      const std::filesystem::path& out) {
+  cifar10::SampleOptions options;
+  options.checkpoint = checkpoint;
+  options.out = out;
+  options.samples = 3;
+  options.batch = 2;
+  options.classes.name = "none";
+  options.backend.precision = "fp32";
+  options.backend.threads = 2;
+  return options;
+}
+
+cifar10::SamplerChoice solver(const std::string& name, std::size_t steps = 4) {
+  cifar10::SamplerChoice choice;
+  choice.solver = name;
+  choice.steps = steps;
+  if (steps == 0) choice.rtol = choice.atol = 0.05;
+  return choice;
+}
+
+cifar10::SamplerChoice pc(const std::string& predictor, const std::string& corrector) {
+  cifar10::SamplerChoice choice = solver("pc");
+  choice.predictor = predictor;
+  choice.corrector = corrector;
+  return choice;
+}
+
+/// Samples on both; returns how far the device's pictures are from the CPU's.
+double difference(const TemporaryFolder& folder, cifar10::SampleOptions options,
+                  const cifar10::SamplerChoice& choice) {
+  options.sampler = choice;
+  cifar10::settle(options.sampler, {});
+  const auto configuration = read_configuration(options.checkpoint);
+  options.out = folder / "host";
+  cifar10::sample_on_host(options, configuration);
+  options.out = folder / "device";
+  cifar10::sample_on_device(options, configuration);
+  const auto found = folder / "device" / "samples.safetensors",
+             wanted = folder / "host" / "samples.safetensors";
+  CHECK(io::read_safetensors(found).metadata.at("sampler") ==
+        io::read_safetensors(wanted).metadata.at("sampler"));
+  CHECK(io::read_safetensors(found).at("samples").shape ==
+        io::read_safetensors(wanted).at("samples").shape);
+  CHECK(std::filesystem::exists(folder / "device" / "samples.png"));
+  return distance(found, wanted, "samples");
+}
+
+std::string nfe(const std::filesystem::path& out) {
+  return io::read_safetensors(out / "samples.safetensors").metadata.at("nfe");
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a run goes on from the device to the CPU and back, and resumes on the device bit by bit") {
+  const TemporaryFolder data, folder;
+  test::make_data(data);
+  const auto host = folder / "host", mixed = folder / "mixed", whole = folder / "whole",
+             parts = folder / "parts", eager = folder / "eager";
+  const auto file = [](const std::filesystem::path& run) { return run / "checkpoint.safetensors"; };
+  cifar10::train_on_host(train_options(data, host), tiny_preset(4));
+  auto with_snapshot = train_options(data, mixed);
+  with_snapshot.snapshot_every = 2;
+  cifar10::train_on_device(with_snapshot, tiny_preset(2));
+  CHECK(losses(mixed).size() == 2);
+  cifar10::train_on_host(train_options(data, mixed), tiny_preset(3));
+  cifar10::train_on_device(train_options(data, mixed), tiny_preset(4));
+  const auto found = losses(mixed), wanted = losses(host);
+  REQUIRE(found.size() == 4);
+  for (const auto& [step, loss] : wanted) CHECK(found.at(step) == Approx(loss).epsilon(1e-4));
+  for (const char* family : {"model.", "ema.", "adam.first_moment.", "adam.second_moment."})
+    CHECK(distance(file(mixed), file(host), family) < 2e-3);
+  CHECK(read_configuration(file(mixed)) == read_configuration(file(host)));
+  CHECK(std::filesystem::exists(mixed / "snapshot_0000002.png"));
+
+  cifar10::train_on_device(train_options(data, whole, "bf16"), tiny_preset(4));
+  cifar10::train_on_device(train_options(data, parts, "bf16"), tiny_preset(2));
+  cifar10::train_on_device(train_options(data, parts, "bf16"), tiny_preset(4));
+  CHECK(text_of(file(parts)) == text_of(file(whole)));
+  CHECK(losses(parts) == losses(whole));
+  auto without_graphs = train_options(data, eager, "bf16");
+  without_graphs.backend.no_graph = true;
+  without_graphs.log_every = 3;
+  cifar10::train_on_device(without_graphs, tiny_preset(4));
+  CHECK(text_of(file(eager)) == text_of(file(whole)));
+  const auto each = losses(whole);
+  CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
+}
+
+TEST_CASE("every kind of preset begins on the device as on the CPU") {
+  const TemporaryFolder data, folder;
+  test::make_data(data);
+  const auto compare = [&](const nn::Preset& preset) {
+    INFO(preset.name);
+    const TemporaryFolder runs;
+    cifar10::train_on_host(train_options(data, runs / "host"), preset);
+    auto options = train_options(data, runs / "device");
+    options.snapshot_every = 1;
+    cifar10::train_on_device(options, preset);
+    CHECK(losses(runs / "device").at(1) == Approx(losses(runs / "host").at(1)).epsilon(1e-4));
+    CHECK(std::filesystem::exists(runs / "device" / "snapshot_0000001.png"));
+  };
+  for (const char* name : {"vp/cifar10_ddpmpp", "ve/cifar10_ncsnpp", "ve/cifar10_ncsnpp_continuous",
+                           "subvp/cifar10_ddpmpp_continuous", "cifar10_small_karras"})
+    compare(tiny_preset(1, name));
+  compare(nn::class_conditional(tiny_preset(1), 10));
+}
+
+TEST_CASE("a run on the device stops in time and saves, and names what does not fit") {
+  const TemporaryFolder data, folder;
+  test::make_data(data);
+  auto options = train_options(data, folder / "run");
+  options.minutes = 1e-9;
+  cifar10::train_on_device(options, tiny_preset(4));
+  CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 0);
+  auto other = train_options(data, folder / "run");
+  other.seed = 7;
+  CHECK_THROWS_WITH(cifar10::train_on_device(other, tiny_preset(4)), Contains("training.seed"));
+  auto elsewhere = train_options(data, folder / "none");
+  elsewhere.backend.device = 3;
+  CHECK_THROWS_WITH(cifar10::train_on_device(elsewhere, tiny_preset(4)), Contains("device is 3"));
+  CHECK_FALSE(std::filesystem::exists(folder / "none"));
+}
+
+TEST_CASE("of one seed the pictures of both backends are the same, by every kind of sampler") {
+  const TemporaryFolder folder;
+  const auto path = weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
+  auto options = sample_options(path, {});
+  for (const auto& choice :
+       {pc("ancestral", "langevin"), pc("none", "annealed_langevin"), solver("heun"),
+        solver("dpm-solver++-2m"), solver("sde-dpm-solver++-2m"), solver("adaptive-sde", 0),
+        solver("dopri5", 0)}) {
+    INFO(cifar10::describe(choice));
+    CHECK(difference(folder, options, choice) < 2e-4);
+    CHECK(nfe(folder / "device") == nfe(folder / "host"));
+  }
+  const auto with_graphs = [&](bool graphs, const char* precision) {
+    options.out = folder / "device";
+    options.sampler = pc("reverse_diffusion", "langevin");
+    cifar10::settle(options.sampler, {});
+    options.backend.no_graph = !graphs;
+    options.backend.precision = precision;
+    cifar10::sample_on_device(options, read_configuration(path));
+    return text_of(folder / "device" / "samples.safetensors");
+  };
+  CHECK(with_graphs(true, "bf16") == with_graphs(false, "bf16"));
+  CHECK(with_graphs(true, "bf16") != with_graphs(true, "fp32"));
+}
+
+TEST_CASE("classes, guidance and Karras's preconditioning are the CPU's on the device") {
+  const TemporaryFolder folder;
+  nn::UNetConfig config = small::every_path();
+  config.num_class_embeds = 3;
+  auto options = sample_options(weights_file<DenoisingScoreMatching>(folder, config, VpSde{}), {});
+  options.classes.name = "all";
+  options.columns = 1;
+  CHECK(difference(folder, options, pc("ancestral", "none")) < 2e-4);
+  const auto kept = io::read_safetensors(folder / "device" / "samples.safetensors");
+  CHECK(kept.at("classes").as<std::uint32_t>() == std::vector<std::uint32_t>{0, 1, 2});
+  options.classes.guidance = 1.5;
+  options.classes.interval = {0.2, 5};
+  CHECK(difference(folder, options, solver("heun")) < 2e-4);
+  CHECK(nfe(folder / "device") == nfe(folder / "host"));
+  options.classes = {};
+  options.classes.name = "none";
+  CHECK(difference(folder, options, solver("dopri5", 0)) < 2e-4);
+
+  const TemporaryFolder karras;
+  const auto path = weights_file<KarrasLoss>(karras, small_network(), KarrasSde{});
+  CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
+}
