@@ -27,42 +27,47 @@ constexpr bool wins_for_weights(const Window& w, std::size_t n) {
 /// How the work is cut, and the memory of each part in elements.
 template <class T>
 struct WeightCut {
-  std::size_t tiles;     ///< of a round
+  std::size_t tiles;     ///< of a round: as many as keep their transforms in the level-3 cache
   std::size_t rounds;    ///< that all samples take
+  std::size_t chunks;    ///< of tiles of a panel, transformed by one thread each
+  std::size_t blocks;    ///< of tile_rows outputs, summed by one thread
   std::size_t in_step;   ///< between products of a panel of transformed inputs
   std::size_t out_step;  ///< between products of tile_rows transformed gradients of outputs
   std::size_t in_panels, out_panels;
   std::size_t row;  ///< of pixels in a segment of tiles
 
-  static constexpr std::size_t blocks = panel<T> / tile_rows;  ///< in a panel of outputs
-  static constexpr std::size_t sums_size = products * panel<T> * panel<T>;  ///< of two panels
+  static constexpr std::size_t panel_blocks = panel<T> / tile_rows;
+  static constexpr std::size_t block_sums = products * panel<T> * tile_rows;  ///< with a panel
 
-  WeightCut(const Window& w, std::size_t n) {
-    constexpr std::size_t line = cache_line_elements<T>;
+  WeightCut(const Window& w, std::size_t n, std::size_t threads) {
+    constexpr std::size_t line = cache_line_elements<T>, cache_bytes = 4 << 20;
     const Tiling tiling(w);
-    const std::size_t all = n * tiling.in_sample;
-    tiles = std::min(round_tiles, all);
-    rounds = (all + tiles - 1) / tiles;
-    in_step = tiles * panel<T> + line;
-    out_step = round_up(tiles * tile_rows, line) + line;
     in_panels = (w.channels + panel<T> - 1) / panel<T>;
     out_panels = (w.outputs + panel<T> - 1) / panel<T>;
+    const std::size_t panels = in_panels + out_panels, all = n * tiling.in_sample;
+    const std::size_t fit = cache_bytes / (products * panel<T> * panels * sizeof(T));
+    tiles = std::min(std::max(fit, round_tiles), all);
+    rounds = (all + tiles - 1) / tiles;
+    chunks = std::min(tiles, (4 * threads + panels - 1) / panels);
+    blocks = in_panels * out_panels < 2 * threads ? 1 : panel_blocks;
+    in_step = tiles * panel<T> + line;
+    out_step = round_up(tiles * tile_rows, line) + line;
     row = (side * std::min(tiling.across, tiles) + taps - 1) * panel<T>;
   }
 
   [[nodiscard]] std::size_t inputs_size() const { return in_panels * products * in_step; }
   [[nodiscard]] std::size_t outputs_size() const {
-    return out_panels * blocks * products * out_step;
+    return out_panels * panel_blocks * products * out_step;
   }
   [[nodiscard]] std::size_t kept_sums_size() const {
-    return rounds > 1 ? in_panels * out_panels * sums_size : 0;
+    return rounds > 1 ? in_panels * out_panels * panel_blocks * block_sums : 0;
   }
-  [[nodiscard]] std::size_t part_size() const { return std::max(reach * row, sums_size); }
+  [[nodiscard]] std::size_t part_size() const { return std::max(reach * row, blocks * block_sums); }
 };
 
 template <class T>
 std::size_t weight_gradient_scratch(const Window& w, std::size_t n, std::size_t threads) {
-  const WeightCut<T> cut(w, n);
+  const WeightCut<T> cut(w, n, threads);
   return cut.inputs_size() + cut.outputs_size() + cut.kept_sums_size() + threads * cut.part_size() +
          cache_line_elements<T>;
 }
@@ -100,64 +105,80 @@ void load_pixels(const Map<T>& map, std::size_t sample, std::size_t channel, std
   }
 }
 
-/// Calls f(tile, pixels, row) for tiles [first, first + count) of a panel of channels: the tile's
-/// number in the round, its pixels with `halo` more on each side, and the distance of their rows.
+/// Calls f(i, pixels, row) for tiles first + i, i < count, of a panel of channels: `pixels` is the
+/// square of `extent` pixels a side that begins `before` pixels before the tile, `row` the distance
+/// of its rows.
 template <class T, class F>
-void for_each_patch(const Window& w, const Map<T>& map, std::size_t channel, std::size_t first,
-                    std::size_t count, std::ptrdiff_t shift, std::size_t extent, T* memory,
-                    const F& f) {
+void for_each_patch(const Window& w, const Map<T>& map, std::size_t channel, const Share& tiles,
+                    std::ptrdiff_t before, std::size_t extent, T* memory, const F& f) {
   const Tiling tiling(w);
-  for (std::size_t t = 0; t < count;) {
-    const Place at = tiling.place(first + t);
-    const std::size_t run = std::min(tiling.across - at.column / side, count - t);
+  for (std::size_t t = tiles.begin; t < tiles.end;) {
+    const Place at = tiling.place(t);
+    const std::size_t run = std::min(tiling.across - at.column / side, tiles.end - t);
     const std::size_t columns = side * (run - 1) + extent;
-    load_pixels(map, at.sample, channel, static_cast<std::ptrdiff_t>(at.row) - shift,
-                static_cast<std::ptrdiff_t>(at.column) - shift, extent, columns, memory);
+    load_pixels(map, at.sample, channel, static_cast<std::ptrdiff_t>(at.row) - before,
+                static_cast<std::ptrdiff_t>(at.column) - before, extent, columns, memory);
     for (std::size_t i = 0; i < run; ++i, ++t)
-      f(t, memory + side * i * panel<T>, columns * panel<T>);
+      f(t - tiles.begin, memory + side * i * panel<T>, columns * panel<T>);
   }
 }
 
-/// One round's transforms: a panel of channels of x, or of dy.
+/// One round: transforms of x and dy, and their products.
 template <class T>
 struct WeightRound {
   const Window& w;
   const WeightCut<T>& cut;
-  std::size_t first, count;  ///< tiles
+  Share tiles;
   T *inputs, *outputs;
 
-  void transform_input_panel(const Map<T>& x, std::size_t item, T* memory) const {
-    T* to = inputs + item * products * cut.in_step;
-    for_each_patch(w, x, item * panel<T>, first, count, w.pad, reach, memory,
+  /// A chunk of tiles of a panel of channels.
+  void transform(const Map<T>& x, const Map<T>& dy, std::size_t item, T* memory) const {
+    const std::size_t channels = item / cut.chunks;
+    const Share part = share(tiles.end - tiles.begin, cut.chunks, item % cut.chunks);
+    if (channels < cut.in_panels)
+      transform_inputs(x, channels, part, memory);
+    else
+      transform_outputs(dy, channels - cut.in_panels, part, memory);
+  }
+  /// sums (+)= of cut.blocks blocks of outputs from `block` on and a panel of inputs.
+  void multiply(std::size_t block, std::size_t in, T* sums, const T* before) const {
+    const std::size_t block_size = products * cut.out_step;
+    multiply_products<T>(
+        {outputs + block * block_size, cut.out_step, block_size,
+         inputs + in * products * cut.in_step, cut.in_step, tiles.end - tiles.begin},
+        cut.blocks, panel<T>, sums, before);
+  }
+
+ private:
+  [[nodiscard]] Share numbered(const Share& part) const {
+    return {tiles.begin + part.begin, tiles.begin + part.end};
+  }
+  void transform_inputs(const Map<T>& x, std::size_t channels, const Share& part, T* memory) const {
+    T* to = inputs + channels * products * cut.in_step + part.begin * panel<T>;
+    for_each_patch(w, x, channels * panel<T>, numbered(part), w.pad, reach, memory,
                    [&](std::size_t t, const T* pixels, std::size_t row) {
                      transform_patch(pixels, row, cut.in_step, to + t * panel<T>);
                    });
   }
-  void transform_output_panel(const Map<T>& dy, std::size_t item, T* memory) const {
+  void transform_outputs(const Map<T>& dy, std::size_t channels, const Share& part,
+                         T* memory) const {
     const std::size_t block_size = products * cut.out_step;
-    T* to = outputs + item * cut.blocks * block_size;
-    for_each_patch(w, dy, item * panel<T>, first, count, 0, side, memory,
+    T* to = outputs + channels * cut.panel_blocks * block_size + part.begin * tile_rows;
+    for_each_patch(w, dy, channels * panel<T>, numbered(part), 0, side, memory,
                    [&](std::size_t t, const T* pixels, std::size_t row) {
-                     for (std::size_t b = 0; b < cut.blocks; ++b)
+                     for (std::size_t b = 0; b < cut.panel_blocks; ++b)
                        transform_gradient_patch(pixels + b * tile_rows, row, cut.out_step,
                                                 to + b * block_size + t * tile_rows);
                    });
   }
-  /// sums (+)= of a panel of outputs and one of inputs.
-  void multiply(std::size_t out, std::size_t in, T* sums, const T* before) const {
-    const std::size_t block_size = products * cut.out_step;
-    multiply_products<T>({outputs + out * cut.blocks * block_size, cut.out_step, block_size,
-                          inputs + in * products * cut.in_step, cut.in_step, count},
-                         cut.blocks, panel<T>, sums, before);
-  }
 };
 
-/// dW += scale·Gᵀ sums G for a panel of outputs and one of inputs.
+/// dW += scale·Gᵀ sums G for `count` outputs from `out` on and a panel of inputs from `in` on.
 template <class T>
-void add_weight_sums(const Window& w, T scale, const T* sums, std::size_t out, std::size_t in,
-                     T* dw) {
+void add_weight_sums(const Window& w, T scale, const T* sums, std::size_t out, std::size_t count,
+                     std::size_t in, T* dw) {
   constexpr std::size_t all_taps = taps * taps;
-  const std::size_t outputs = std::min(panel<T>, w.outputs - out);
+  const std::size_t outputs = out < w.outputs ? std::min(count, w.outputs - out) : 0;
   const std::size_t inputs = std::min(panel<T>, w.channels - in);
   for (std::size_t o = 0; o < outputs; ++o) {
     alignas(64) T gradient[all_taps * panel<T>];
@@ -173,7 +194,7 @@ void add_weight_sums(const Window& w, T scale, const T* sums, std::size_t out, s
 template <class T>
 void weight_gradient(const Window& w, const T* x, const T* dy, T scale, T* dw, std::size_t n,
                      std::size_t threads, T* scratch) {
-  const WeightCut<T> cut(w, n);
+  const WeightCut<T> cut(w, n, threads);
   const std::size_t all = n * Tiling(w).in_sample, part_size = cut.part_size();
   T* inputs = cache_line(scratch);
   T* outputs = inputs + cut.inputs_size();
@@ -182,23 +203,22 @@ void weight_gradient(const Window& w, const T* x, const T* dy, T scale, T* dw, s
   const Map<T> in_map{x, w.channels, w.in_h, w.in_w}, out_map{dy, w.outputs, w.out_h, w.out_w};
   for (std::size_t round = 0; round < cut.rounds; ++round) {
     const std::size_t first = round * cut.tiles;
-    const WeightRound<T> now{w, cut, first, std::min(cut.tiles, all - first), inputs, outputs};
-    for_each_item(threads, cut.in_panels + cut.out_panels,
+    const WeightRound<T> now{w, cut, {first, std::min(first + cut.tiles, all)}, inputs, outputs};
+    for_each_item(threads, (cut.in_panels + cut.out_panels) * cut.chunks,
                   [&](std::size_t worker, std::size_t item) {
-                    T* memory = parts + worker * part_size;
-                    if (item < cut.in_panels)
-                      now.transform_input_panel(in_map, item, memory);
-                    else
-                      now.transform_output_panel(out_map, item - cut.in_panels, memory);
+                    now.transform(in_map, out_map, item, parts + worker * part_size);
                   });
     const bool last = round + 1 == cut.rounds;
-    for_each_item(threads, cut.in_panels * cut.out_panels,
+    for_each_item(threads, cut.in_panels * cut.out_panels * cut.panel_blocks / cut.blocks,
                   [&](std::size_t worker, std::size_t item) {
-                    const std::size_t out = item / cut.in_panels, in = item % cut.in_panels;
-                    T* before = round > 0 ? kept + item * cut.sums_size : nullptr;
-                    T* sums = last ? parts + worker * part_size : kept + item * cut.sums_size;
-                    now.multiply(out, in, sums, before);
-                    if (last) add_weight_sums(w, scale, sums, out * panel<T>, in * panel<T>, dw);
+                    const std::size_t block = item / cut.in_panels * cut.blocks,
+                                      in = item % cut.in_panels;
+                    T* const so_far = kept + item * cut.blocks * cut.block_sums;
+                    T* const sums = last ? parts + worker * part_size : so_far;
+                    now.multiply(block, in, sums, round > 0 ? so_far : nullptr);
+                    if (last)
+                      add_weight_sums(w, scale, sums, block * tile_rows, cut.blocks * tile_rows,
+                                      in * panel<T>, dw);
                   });
   }
 }
