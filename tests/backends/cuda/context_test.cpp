@@ -33,9 +33,9 @@ TEST_CASE("a driver that is too old and one without a device are named, each by 
     // A driver stays loaded, so processes of their own meet the emulated one in its place.
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
     for (const std::string told : {"11000", "13000"}) {
-      const std::string command = std::string(variable) + "=" + told + " LD_LIBRARY_PATH='" +
-                                  (self.parent_path() / "driver").string() + "' '" + self.string() +
-                                  "' 'a driver that is too old*' >&2";
+      const std::string command = scoresde::detail::text(
+          variable, '=', told, " LD_LIBRARY_PATH='", (self.parent_path() / "driver").string(),
+          "' '", self.string(), "' 'a driver that is too old*' >&2");
       CHECK(std::system(command.c_str()) == 0);
     }
     return;
