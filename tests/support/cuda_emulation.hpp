@@ -229,9 +229,10 @@ class EmulatedBlock {
 
   void require_together(unsigned first, unsigned end) const {
     for (unsigned t = first + 1; t < end; ++t)
-      emulation_require(same_call(state_[first], state_[t]), "thread ", first, " ",
-                        what(state_[first]), " and thread ", t, " ", what(state_[t]),
-                        ": the call must be reached by all of them");
+      if (!same_call(state_[first], state_[t]))
+        throw EmulationError(detail::text("thread ", first, " ", what(state_[first]),
+                                          " and thread ", t, " ", what(state_[t]),
+                                          ": the call must be reached by all of them"));
   }
   static bool same_call(const ThreadState& a, const ThreadState& b) {
     return a.wait == b.wait && a.place.line == b.place.line &&

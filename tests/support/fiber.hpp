@@ -2,6 +2,7 @@
 /// Fiber: a function with a stack of its own that can pause and be resumed, on one OS thread.
 #pragma once
 
+#include <csetjmp>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -35,35 +36,20 @@ class Fiber {
   /// Will run `body` from its beginning; what an abandoned run left on the stack is forgotten.
   void start(std::function<void()> body) {
     body_ = std::move(body);
-    done_ = false;
     failure_ = nullptr;
-#if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
-    ASAN_UNPOISON_MEMORY_REGION(stack_.get(), stack_size);
-    fake_stack_ = nullptr;
-#endif
-    context_.uc_stack.ss_sp = stack_.get();
-    context_.uc_stack.ss_size = stack_size;
-    context_.uc_link = nullptr;
-    const auto address = reinterpret_cast<std::uintptr_t>(this);
-    makecontext(&context_, reinterpret_cast<void (*)()>(&Fiber::enter), 2,
-                static_cast<unsigned>(address), static_cast<unsigned>(address >> 32));
+    entered_ = entered_ && done_;  // then it waits for a body at the end of run()
+    done_ = false;
+    if (!entered_) make_context();
   }
 
   /// Runs it until it pauses or ends. Throws what the body threw.
   void resume() {
-#if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
-    void* fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(&fake_stack, stack_.get(), stack_size);
-    swapcontext(&caller_, &context_);
-    __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
-#else
-    swapcontext(&caller_, &context_);
-#endif
+    enter_or_go_on();
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
   /// Called from inside: goes back to the caller of resume().
-  void pause() { leave(false); }
+  void pause() { leave(); }
 
   [[nodiscard]] bool done() const { return done_; }
 
@@ -75,39 +61,77 @@ class Fiber {
     reinterpret_cast<Fiber*>(address)->run();
   }
 
-  void run() {
-#if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
-    __sanitizer_finish_switch_fiber(nullptr, &caller_stack_, &caller_stack_size_);
-#endif
-    try {
-      body_();
-    } catch (...) {
-      failure_ = std::current_exception();
-    }
-    done_ = true;
-    leave(true);
+  void make_context() {
+    context_.uc_stack.ss_sp = stack_.get();
+    context_.uc_stack.ss_size = stack_size;
+    context_.uc_link = nullptr;
+    const auto address = reinterpret_cast<std::uintptr_t>(this);
+    makecontext(&context_, reinterpret_cast<void (*)()>(&Fiber::enter), 2,
+                static_cast<unsigned>(address), static_cast<unsigned>(address >> 32));
   }
 
-  void leave([[maybe_unused]] bool for_good) {
+  void run() {
+    for (;;) {
+      begin_on_stack();
+      try {
+        body_();
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+      done_ = true;
+      leave();
+    }
+  }
+
 #if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
-    __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack_, caller_stack_,
+  // Told of every switch of stacks, and of a run that is over by making the next one anew.
+  void enter_or_go_on() {
+    if (!entered_) {
+      ASAN_UNPOISON_MEMORY_REGION(stack_.get(), stack_size);
+      fake_stack_ = nullptr;
+      entered_ = true;
+    }
+    void* fake_stack = nullptr;
+    __sanitizer_start_switch_fiber(&fake_stack, stack_.get(), stack_size);
+    swapcontext(&caller_, &context_);
+    __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
+    if (done_) entered_ = false;
+  }
+  void begin_on_stack() {
+    __sanitizer_finish_switch_fiber(nullptr, &caller_stack_, &caller_stack_size_);
+  }
+  void leave() {
+    __sanitizer_start_switch_fiber(done_ ? nullptr : &fake_stack_, caller_stack_,
                                    caller_stack_size_);
     swapcontext(&context_, &caller_);
     __sanitizer_finish_switch_fiber(fake_stack_, &caller_stack_, &caller_stack_size_);
-#else
-    swapcontext(&context_, &caller_);
-#endif
   }
+#else
+  // Contexts carry the signal mask, two system calls a switch; jumps between stacks take none.
+  void enter_or_go_on() {
+    if (_setjmp(caller_jump_) != 0) return;
+    if (entered_) _longjmp(own_jump_, 1);
+    entered_ = true;
+    setcontext(&context_);
+  }
+  void begin_on_stack() {}
+  void leave() {
+    if (_setjmp(own_jump_) == 0) _longjmp(caller_jump_, 1);
+  }
+#endif
 
   std::unique_ptr<std::byte[]> stack_;
   std::function<void()> body_;
-  ucontext_t context_{}, caller_{};
-  bool done_ = true;
+  ucontext_t context_{};
+  bool done_ = true, entered_ = false;
   std::exception_ptr failure_;
 #if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
+  ucontext_t caller_{};
   void* fake_stack_ = nullptr;
   const void* caller_stack_ = nullptr;
   std::size_t caller_stack_size_ = 0;
+#else
+  std::jmp_buf caller_jump_, own_jump_;
 #endif
 };
 
