@@ -6,18 +6,13 @@
 #include <cstdint>
 #include <vector>
 
-#include <scoresde/cuda/context.hpp>
 #include <scoresde/nn/ops.hpp>
 
 #include "support/channels_last.hpp"
 #include "support/device_vector.hpp"
+#include "support/shared_context.hpp"
 
 namespace scoresde::test {
-
-inline const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 
 /// Activations with their copy on the device.
 template <class T>

@@ -24,6 +24,7 @@
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"
+#include "support/small_weights.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
@@ -100,18 +101,6 @@ nn::UNetConfig small_network(std::size_t classes = 0) {
   config.num_channels = 3;
   config.num_class_embeds = classes;
   return config;
-}
-
-/// A small network's weights in a file.
-template <class Loss, class S>
-std::filesystem::path weights_file(const TemporaryFolder& folder, const nn::UNetConfig& config,
-                                   const S& sde) {
-  const nn::Graph graph = nn::unet(config);
-  const auto weights = small::parameters<float>(graph, 1);
-  const auto path = folder / "weights";
-  save_weights(path, graph.parameters(), std::span<const float>(weights),
-               run_configuration(config, sde, TrainingConfigurationWith<Loss>{}), 1);
-  return path;
 }
 
 cifar10::SampleOptions sample_options(const std::filesystem::path& checkpoint,
@@ -241,7 +230,7 @@ TEST_CASE("a run on the device stops in time and saves, and names what does not 
 
 TEST_CASE("of one seed the pictures of both backends are the same, by every kind of sampler") {
   const TemporaryFolder folder;
-  const auto path = weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
+  const auto path = small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
   auto options = sample_options(path, {});
   for (const auto& choice :
        {pc("ancestral", "langevin"), pc("none", "annealed_langevin"), solver("heun"),
@@ -268,7 +257,8 @@ TEST_CASE("classes, guidance and Karras's preconditioning are the CPU's on the d
   const TemporaryFolder folder;
   nn::UNetConfig config = small::every_path();
   config.num_class_embeds = 3;
-  auto options = sample_options(weights_file<DenoisingScoreMatching>(folder, config, VpSde{}), {});
+  auto options =
+      sample_options(small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{}), {});
   options.classes.name = "all";
   options.columns = 1;
   CHECK(difference(folder, options, pc("ancestral", "none")) < 2e-4);
@@ -283,6 +273,6 @@ TEST_CASE("classes, guidance and Karras's preconditioning are the CPU's on the d
   CHECK(difference(folder, options, solver("dopri5", 0)) < 2e-4);
 
   const TemporaryFolder karras;
-  const auto path = weights_file<KarrasLoss>(karras, small_network(), KarrasSde{});
+  const auto path = small::weights_file<KarrasLoss>(karras, small_network(), KarrasSde{});
   CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
 }

@@ -11,17 +11,14 @@
 
 #include "backends/cuda/device/isotropic_score.hpp"
 #include "support/catch.hpp"
+#include "support/shared_context.hpp"
 
 using namespace scoresde;
 using cuda::CapturedSampler;
 using cuda::DeviceState;
+using scoresde::test::context;
 
 namespace {
-
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 
 template <class T>
 bool same(const DeviceState<T>& a, const DeviceState<T>& b) {

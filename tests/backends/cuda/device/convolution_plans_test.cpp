@@ -11,6 +11,7 @@
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/device_array.hpp"
+#include "support/shared_context.hpp"
 
 namespace {
 
@@ -24,11 +25,6 @@ using cuda::Epilogue;
 using cuda::PlanDevice;
 using cuda::PlanOptions;
 using cuda::Precision;
-
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 
 struct Bf16 {
   using T = Bfloat16;

@@ -13,16 +13,13 @@
 #include "backends/cuda/device/isotropic_score.hpp"
 #include "every_sampler.hpp"
 #include "support/catch.hpp"
+#include "support/shared_context.hpp"
 
 using namespace scoresde;
 using cuda::DeviceState;
+using scoresde::test::context;
 
 namespace {
-
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 
 constexpr Noise noise{.seed = 5, .first_sample = 3};
 

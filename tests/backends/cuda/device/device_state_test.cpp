@@ -11,17 +11,14 @@
 
 #include "noise/noise_hash.hpp"
 #include "support/catch.hpp"
+#include "support/shared_context.hpp"
 
 namespace {
 
 using namespace scoresde;
 using cuda::Context;
 using cuda::DeviceState;
-
-const Context& context() {
-  static const Context shared;
-  return shared;
-}
+using scoresde::test::context;
 
 template <class T>
 std::vector<T> elements(const DeviceState<T>& x) {

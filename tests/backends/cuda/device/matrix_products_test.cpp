@@ -10,16 +10,12 @@
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/device_array.hpp"
+#include "support/shared_context.hpp"
 
 namespace {
 
 using namespace scoresde::cuda;
 using namespace scoresde::test;
-
-const Context& context() {
-  static const Context shared;
-  return shared;
-}
 
 /// Random numbers rounded to T, and the same in double.
 template <class T>

@@ -20,6 +20,7 @@
 
 #include "support/catch.hpp"
 #include "support/golden_networks.hpp"
+#include "support/shared_context.hpp"
 #include "support/shared_plans.hpp"
 #include "support/small_networks.hpp"
 
@@ -27,13 +28,9 @@ using namespace scoresde;
 using Catch::Matchers::Contains;
 using cuda::Bfloat16;
 using cuda::FloatBuffer;
+using scoresde::test::context;
 
 namespace {
-
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
 
 FloatBuffer on_device(const std::vector<double>& values) {
   const std::vector<float> narrow(values.begin(), values.end());

@@ -10,6 +10,7 @@
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
 #include "support/device_vector.hpp"
+#include "support/shared_context.hpp"
 
 namespace {
 
@@ -17,11 +18,6 @@ using namespace scoresde;
 using namespace scoresde::test;
 using cuda::Bfloat16;
 using cuda::Context;
-
-const Context& context() {
-  static const Context shared;
-  return shared;
-}
 
 }  // namespace
 

@@ -17,31 +17,17 @@
 
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/shared_context.hpp"
 #include "support/small_networks.hpp"
+#include "support/small_weights.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
 using cuda::Bfloat16;
+using scoresde::test::context;
 using test::TemporaryFolder;
 
 namespace {
-
-const cuda::Context& context() {
-  static const cuda::Context shared;
-  return shared;
-}
-
-/// Weights of a small network in a file, as cifar10_train exports them.
-template <class S, class Loss>
-std::filesystem::path written(const TemporaryFolder& folder, const nn::UNetConfig& config,
-                              const S& sde, const Loss&) {
-  const nn::Graph graph = nn::unet(config);
-  const auto weights = small::parameters<float>(graph, 1);
-  const auto path = folder / "weights.safetensors";
-  save_weights(path, graph.parameters(), std::span<const float>(weights),
-               run_configuration(config, sde, TrainingConfigurationWith<Loss>{}), 7);
-  return path;
-}
 
 /// The network of the file on the CPU at (x, t), under SDE and convention of its configuration.
 HostState<float> by_eigen(const std::filesystem::path& path, const HostState<float>& x, double t) {
@@ -91,12 +77,12 @@ TEST_CASE("the score of a checkpoint's network on the device is the CPU's") {
   nn::UNetConfig told_sigma = small::every_path();
   told_sigma.embedding_type = "fourier";
   told_sigma.scale_by_sigma = true;
-  const auto vp = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  const auto vp = small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   CHECK(error_at<float>(vp, 0.3, cuda::Precision::fp32) < 1e-5);
   CHECK(error_at<Bfloat16>(vp, 0.3, cuda::Precision::bf16) < 3e-2);
-  const auto ve = written(folder, told_sigma, VeSde{}, DenoisingScoreMatching{});
+  const auto ve = small::weights_file<DenoisingScoreMatching>(folder, told_sigma, VeSde{});
   CHECK(error_at<float>(ve, 0.3, cuda::Precision::fp32) < 1e-5);
-  const auto karras = written(folder, small::every_path(), KarrasSde{}, KarrasLoss{});
+  const auto karras = small::weights_file<KarrasLoss>(folder, small::every_path(), KarrasSde{});
   CHECK(error_at<float>(karras, 2.0, cuda::Precision::fp32) < 1e-5);
 }
 
@@ -119,7 +105,8 @@ TEST_CASE("of a run's checkpoint the average is taken") {
 
 TEST_CASE("a checkpoint is sampled on the device in a few lines") {
   const TemporaryFolder folder;
-  const auto checkpoint = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  const auto checkpoint =
+      small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   //! [load]
   const cuda::Context gpu;                                        // device 0
   auto unet = cuda::UNet<>::load(gpu, checkpoint, {.batch = 4});  // bfloat16, the EMA weights
@@ -140,7 +127,8 @@ TEST_CASE("a checkpoint is sampled on the device in a few lines") {
 
 TEST_CASE("a network of a checkpoint is differentiated where that was asked for") {
   const TemporaryFolder folder;
-  const auto path = written(folder, small::every_path(), VpSde{}, DenoisingScoreMatching{});
+  const auto path =
+      small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   auto unet =
       cuda::UNet<float>::load(context(), path, {.batch = 2, .mode = nn::Mode::differentiation});
   auto score = unet.score(VpSde{});
@@ -168,7 +156,7 @@ TEST_CASE("a file that does not fit is refused by name") {
                run_configuration(wider, VpSde{}, TrainingConfiguration{}), 0);
   CHECK_THROWS_WITH(load(path), Contains("do not fit") && Contains("all_modules.0"));
 
-  const auto fits = written(folder, config, VpSde{}, DenoisingScoreMatching{});
+  const auto fits = small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{});
   CHECK_THROWS_WITH(cuda::UNet<float>::load(context(), fits, {.batch = 0}), Contains("batch"));
   auto unet = cuda::UNet<float>::load(context(), fits);
   auto score = unet.score(VpSde{});

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Convolution, and its gradient with respect to the input, as products over sliding windows.
 ///
-/// 3×3 windows of stride 1 over rows of whole packets are multiplied where the padded band lies;
-/// all others gather one panel of taps at a time. Neither ever holds the whole im2col matrix: a
-/// band and a panel stay in the level-2 cache, so main memory sees x once and y once.
+/// In float, 3×3 windows of stride 1 are summed in Winograd's domain where that is faster
+/// (winograd.hpp). Of the rest, 3×3 windows of stride 1 over rows of whole packets are multiplied
+/// where the padded band lies; all others gather one panel of taps at a time. Neither ever holds
+/// the whole im2col matrix: a band and a panel stay in the level-2 cache, so main memory sees x
+/// once and y once.
 #pragma once
 
 #include <algorithm>

@@ -5,7 +5,8 @@
 ///
 /// dy is transposed so that the output channels of a pixel lie side by side; each input value is
 /// then broadcast against them. A task is a block of output channels and a range of input channels
-/// over the whole batch, so threads share no sums, and no bits depend on their number.
+/// over the whole batch, so threads share no sums, and no bits depend on their number. In float,
+/// 3×3 windows of stride 1 go by Winograd's tiles (winograd_weights.hpp).
 #pragma once
 
 #include <algorithm>

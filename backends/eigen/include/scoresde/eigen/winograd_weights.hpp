@@ -105,9 +105,9 @@ void load_pixels(const Map<T>& map, std::size_t sample, std::size_t channel, std
   }
 }
 
-/// Calls f(i, pixels, row) for tiles first + i, i < count, of a panel of channels: `pixels` is the
-/// square of `extent` pixels a side that begins `before` pixels before the tile, `row` the distance
-/// of its rows.
+/// Calls f(i, pixels, row) for tile tiles.begin + i of a panel of channels: `pixels` is the square
+/// of `extent` pixels a side that begins `before` pixels before the tile, `row` the distance of its
+/// rows.
 template <class T, class F>
 void for_each_patch(const Window& w, const Map<T>& map, std::size_t channel, const Share& tiles,
                     std::ptrdiff_t before, std::size_t extent, T* memory, const F& f) {
@@ -131,7 +131,7 @@ struct WeightRound {
   Share tiles;
   T *inputs, *outputs;
 
-  /// A chunk of tiles of a panel of channels.
+  /// Item of work `item`: a chunk of tiles of a panel of channels, of x and then of dy.
   void transform(const Map<T>& x, const Map<T>& dy, std::size_t item, T* memory) const {
     const std::size_t channels = item / cut.chunks;
     const Share part = share(tiles.end - tiles.begin, cut.chunks, item % cut.chunks);
