@@ -6,12 +6,15 @@ set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
 
 set(components core) # those that are on, in the order of their dependencies
 
-# scoresde_part(<component> <what it is> <package>...): option SCORESDE_<...> with the values AUTO (on
-# when every package is found), ON (an error when one is missing) and OFF. Sets SCORESDE_HAS_<NAME>, and
+# scoresde_part(<component> <option> <package>...): <option> has the values AUTO (on when every package is
+# found), ON (an error when one is missing) and OFF; its default is AUTO, or <option>_DEFAULT. Sets SCORESDE_HAS_<NAME>, and
 # SCORESDE_STATE_<NAME> to the words of the summary.
 macro(scoresde_part component option)
   string(TOUPPER ${component} name)
-  set(${option} AUTO CACHE STRING "Component scoresde::${component}: AUTO, ON or OFF")
+  if(NOT DEFINED ${option}_DEFAULT)
+    set(${option}_DEFAULT AUTO)
+  endif()
+  set(${option} ${${option}_DEFAULT} CACHE STRING "Component scoresde::${component}: AUTO, ON or OFF")
   set_property(CACHE ${option} PROPERTY STRINGS AUTO ON OFF)
   set(SCORESDE_HAS_${name} FALSE)
   if("${${option}}" STREQUAL "AUTO" OR ${option})
@@ -44,6 +47,12 @@ macro(scoresde_part component option)
     list(APPEND components ${component})
   endif()
 endmacro()
+
+# In another project's build nothing is installed and no CUDA code is compiled unless that project asks for it.
+option(SCORESDE_INSTALL "Install the headers and the CMake package" ${PROJECT_IS_TOP_LEVEL})
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set(SCORESDE_BACKEND_CUDA_DEFAULT OFF)
+endif()
 
 scoresde_part(eigen SCORESDE_BACKEND_EIGEN Eigen3)
 scoresde_part(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
@@ -92,28 +101,48 @@ if(SCORESDE_NATIVE)
   endif()
 endif()
 
-# Each component is an export set of its own, so that a user finds only what he asks for.
+# Each component is an export set and an install component (scoresde-<component>) of its own, so that a user
+# finds only what is asked for. The CUDA library takes minutes to compile: unless SCORESDE_BACKEND_CUDA is ON it is
+# built where a target links it, and installed by `cmake --install <build> --component scoresde-cuda`.
+if(SCORESDE_HAS_CUDA)
+  set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/scoresde) # its archive is of one architecture
+  set(any_architecture "")
+else()
+  set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
+  set(any_architecture ARCH_INDEPENDENT)
+endif()
+
 function(scoresde_install target component)
   if(NOT target STREQUAL "scoresde")
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${component})
   endif()
-  install(TARGETS ${target} EXPORT scoresde-${component} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-          FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  if(NOT SCORESDE_INSTALL)
+    return()
+  endif()
+  set(part COMPONENT scoresde-${component})
+  if(component STREQUAL "cuda" AND SCORESDE_BACKEND_CUDA STREQUAL "AUTO")
+    list(APPEND part EXCLUDE_FROM_ALL)
+  endif()
+  install(TARGETS ${target} EXPORT scoresde-${component} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${part}
+          FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} ${part})
   install(EXPORT scoresde-${component} NAMESPACE scoresde:: FILE scoresde-${component}.cmake
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
+          DESTINATION ${package_folder} ${part})
 endfunction()
 
 function(scoresde_install_package)
+  if(NOT SCORESDE_INSTALL)
+    return()
+  endif()
   include(CMakePackageConfigHelpers)
   set(config ${PROJECT_BINARY_DIR}/scoresde-config.cmake)
-  set(destination ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
   configure_package_config_file(${PROJECT_SOURCE_DIR}/backends/cmake/scoresde-config.cmake.in ${config}
-                                INSTALL_DESTINATION ${destination})
+                                INSTALL_DESTINATION ${package_folder})
   # Before 1.0 a minor version may break its users.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/scoresde-config-version.cmake
-                                   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
-  install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${destination})
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+                                   COMPATIBILITY SameMinorVersion ${any_architecture})
+  install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${package_folder}
+          COMPONENT scoresde-core)
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT scoresde-core)
 endfunction()
 
 function(scoresde_print_summary)
@@ -127,6 +156,9 @@ function(scoresde_print_summary)
       set(SCORESDE_STATE_${kind} "on")
     endif()
   endforeach()
+  if(SCORESDE_HAS_CUDA AND SCORESDE_BACKEND_CUDA STREQUAL "AUTO")
+    string(APPEND SCORESDE_STATE_CUDA ", compiled where it is linked")
+  endif()
   message(STATUS "scoresde ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
   message(STATUS "  scoresde::scoresde  on (the core needs nothing)")
   message(STATUS "  scoresde::eigen     ${SCORESDE_STATE_EIGEN}")

@@ -25,7 +25,7 @@ endfunction()
 
 add_consumer("find_package of the core" find_package "" package)
 add_consumer("find_package of every component" find_package "${on}" package quick)
-# Without CUDA, which would be compiled once more.
+# Without CUDA, which another project's build leaves out unless it is asked for.
 add_consumer("add_subdirectory" add_subdirectory "${on_without_cuda}" package)
 add_consumer("FetchContent of the core" FetchContent "" package)
 
@@ -34,6 +34,15 @@ add_test(NAME "package: options say what is on and why not"
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
 set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
+
+if(TARGET scoresde_eigen)
+  add_test(NAME "package: what lacks a package is not found, the rest is"
+           COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/missing
+                   -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
+                   -P ${CMAKE_CURRENT_SOURCE_DIR}/package/missing.cmake)
+  set_tests_properties("package: what lacks a package is not found, the rest is" PROPERTIES LABELS "quick;package"
+                                                                                            TIMEOUT 300)
+endif()
 
 add_test(NAME "package: cuDNN is found in a toolkit, a distribution's folders and a wheel"
          COMMAND ${CMAKE_COMMAND} -D modules=${PROJECT_SOURCE_DIR}/backends/cmake -D generator=${CMAKE_GENERATOR}
