@@ -24,12 +24,8 @@ int main() {
 
   Eigen::ArrayXXd x(2, 10'000);  // one column per sample
   sampler.sample(model, x, scoresde::Noise{.seed = 42});
-  std::cout << x.rowwise().mean().transpose() << '\n';  // near 1 -2
-  //! [gaussian]
-
-  // The standard error of each mean is 0.005; the discretisation adds about as much.
   const Eigen::Array2d found = x.rowwise().mean();
-  const double variance = (x.colwise() - found).square().mean();
-  std::cout << "variance " << variance << '\n';  // near 0.25
-  return (found - mean).abs().maxCoeff() < 0.03 && std::abs(variance - 0.25) < 0.02 ? 0 : 1;
+  std::cout << "mean " << found.transpose() << '\n'                           // near 1 -2
+            << "variance " << (x.colwise() - found).square().mean() << '\n';  // near 0.25
 }
+//! [gaussian]

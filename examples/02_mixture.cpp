@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// One mixture in the plane: sampled by its exact score, learned from the samples, sampled again.
+//! [mixture]
 #include <cstdio>
 
 #include <scoresde/eigen/eigen_backend.hpp>
@@ -15,7 +16,6 @@ Eigen::Array3d summary(const Eigen::ArrayXXf& x) {
 }
 
 int main() {
-  //! [mixture]
   // Weights 0.5, 0.3, 0.2; means (-2, 0), (2, 0), (0, 3); variances 0.1.
   const scoresde::VpSde sde;
   scoresde::GaussianMixture exact(sde, {0.5, 0.3, 0.2}, {-2, 0, 2, 0, 0, 3}, {0.1, 0.1, 0.1});
@@ -26,9 +26,7 @@ int main() {
   Eigen::ArrayXXf data(2, 20'000), by_chain(2, 20'000);  // one column per sample
   flow.sample(exact, data, scoresde::Noise{.seed = 1});
   chain.sample(exact, by_chain, scoresde::Noise{.seed = 2});
-  //! [mixture]
 
-  //! [training]
   using Ops = scoresde::eigen::Ops<float>;
   const auto graph = scoresde::nn::mlp({.dim = 2, .width = 64, .depth = 2});
   scoresde::Trainer<Ops, scoresde::VpSde> trainer(
@@ -41,7 +39,6 @@ int main() {
   scoresde::nn::ScoreNetwork learned(network, trainer.state().average, sde);
   Eigen::ArrayXXf by_network(2, 5'000);
   chain.sample(learned, by_network, scoresde::Noise{.seed = 3});
-  //! [training]
 
   // Half lie left and half of the fifth in the middle; E‖x‖²/2 = (0.8·4 + 0.2·9)/2 + 0.1. Allowed:
   // four standard errors and as much again for prior, steps and t_min; twice that if learned.
@@ -54,3 +51,4 @@ int main() {
   };
   return wrong("flow", data, 1) + wrong("chain", by_chain, 1) + wrong("network", by_network, 2);
 }
+//! [mixture]

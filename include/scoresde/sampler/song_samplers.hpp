@@ -6,10 +6,11 @@
 ///   PC1000         both, in 1000 steps of each
 ///
 /// Song et al. 2021 (arXiv:2011.13456), table 1; the corrector is Langevin's (algorithms 4 and 5)
-/// with the signal-to-noise ratios of table 4. P1000 costs 1000 evaluations, the others 2000.
+/// with the signal-to-noise ratios of table 5. P1000 costs 1000 evaluations, the others 2000.
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
@@ -51,19 +53,26 @@ inline constexpr std::array<SongSampler, 4> song_samplers{song_p1000, song_p2000
                            "'; there are P1000, P2000, C2000 and PC1000"));
 }
 
-/// Langevin's signal-to-noise ratio: 0.16 beside the reverse-diffusion predictor and 0.22 alone
-/// where the variance explodes (the mean of x stays), 0.01 and 0.27 where it does not.
-template <Sde S>
-[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler) {
+/// Langevin's signal-to-noise ratio of table 5, by predictor; the variance explodes where the mean
+/// of x stays:
+///
+///   predictor           the variance explodes   it does not
+///   ReverseDiffusion    0.16                    0.01          (and any not named here)
+///   Ancestral           0.17                    0.01
+///   none (C2000)        0.22                    0.27
+template <Sde S, class P = ReverseDiffusion>
+[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler, const P& = {}) {
   const bool explodes = sde.marginal_prob(sde.t_max()).mean == 1;
-  if (sampler.predicts) return explodes ? 0.16 : 0.01;
-  return explodes ? 0.22 : 0.27;
+  if (!sampler.predicts) return explodes ? 0.22 : 0.27;
+  if (!explodes) return 0.01;
+  return std::same_as<P, Ancestral> ? 0.17 : 0.16;
 }
 
-/// The corrector of C2000 and PC1000.
-template <Sde S>
-[[nodiscard]] Langevin song_corrector(const S& sde, const SongSampler& sampler) {
-  return {.snr = song_snr(sde, sampler), .steps = sampler.corrections};
+/// The corrector of C2000 and PC1000 with this predictor.
+template <Sde S, class P = ReverseDiffusion>
+[[nodiscard]] Langevin song_corrector(const S& sde, const SongSampler& sampler,
+                                      const P& predictor = {}) {
+  return {.snr = song_snr(sde, sampler, predictor), .steps = sampler.corrections};
 }
 
 /// A predictor alone in 1000 equal steps from t_max to t_min.
@@ -90,7 +99,8 @@ template <Sde S>
 /// A predictor and Langevin's corrector.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto pc1000(const S& sde, P predictor = {}) {
-  return PredictorCorrector(sde, std::move(predictor), song_corrector(sde, song_pc1000),
+  const Langevin corrector = song_corrector(sde, song_pc1000, predictor);
+  return PredictorCorrector(sde, std::move(predictor), corrector,
                             uniform_grid(sde, song_pc1000.steps));
 }
 

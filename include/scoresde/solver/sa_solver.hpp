@@ -5,7 +5,7 @@
 ///   bⱼ = ∫ e^{−(1+τ²)(λ_t − λ)} (1 + τ²) ℓⱼ(λ) dλ over the step,   h = λ_t − λ_s,  λ = ln(α/σ)
 ///
 /// ℓⱼ are Lagrange's polynomials through predictions already taken (predictor), and through the one
-/// at the predicted x_t as well (corrector). Xue et al. 2023 (arXiv:2305.13062, also NeurIPS 2023),
+/// at the predicted x_t as well (corrector). Xue et al. 2023 (arXiv:2309.05019, NeurIPS 2023),
 /// eq. 14 to 18 and algorithm 1, with τ constant over a step.
 ///
 /// x_t is linear in the x before it and the corrector takes the same z, so a correction is a form
