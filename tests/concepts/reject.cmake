@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Compiles the sources of wrong combinations: each must be refused, in the sentence that follows its line
+# Compiles the sources of wrong combinations: the compiler's first error must be the sentence that follows the line
 # "// expect: " and its continuation. With `document`, the compiler's sentences are written there, one section a case.
 
 set(page "What does not fit does not compile. The sentences below are the compiler's.\n")
@@ -18,9 +18,12 @@ foreach(source ${sources})
   if(status EQUAL 0)
     message(FATAL_ERROR "${name} compiles; it should be refused: ${reason}")
   endif()
+  string(REGEX MATCH "error: [^\n]*" first "${output}")
+  string(FIND "${first}" "${expected}" in_first)
   string(FIND "${output}" "${expected}" at)
-  if(expected STREQUAL "" OR at EQUAL -1)
-    message(FATAL_ERROR "${name} is refused, but not by the sentence\n  ${expected}\nThe compiler says:\n${output}")
+  if(expected STREQUAL "" OR in_first EQUAL -1)
+    message(FATAL_ERROR "${name} is rejected, but its first error is not the sentence\n  ${expected}\n"
+                        "The compiler says:\n${output}")
   endif()
   string(SUBSTRING "${output}" ${at} -1 sentence)
   string(REGEX REPLACE "\n.*" "" sentence "${sentence}")

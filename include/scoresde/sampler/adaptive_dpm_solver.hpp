@@ -118,9 +118,7 @@ class AdaptiveDpmSolver {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take GeneralProbabilityFlow with AdaptiveRungeKutta");
-  static_assert(Sde<S> || GeneralSde<S>,
-                "AdaptiveDpmSolver: the first argument is no SDE; it needs drift(t), diffusion(t), "
-                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
                 "AdaptiveDpmSolver: the second argument must be DpmSolver12 or DpmSolver23");
   using Try = detail::DpmSolverTry<P::order>;
@@ -148,9 +146,7 @@ class AdaptiveDpmSolver {
   /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(State<X>,
-                  "AdaptiveDpmSolver: no Backend is known for this state; specialise "
-                  "scoresde::backend_of with `static auto of(const X&)`");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
     draw_prior(sde_, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
@@ -160,13 +156,11 @@ class AdaptiveDpmSolver {
   /// Error for mismatched shapes, errors that are not finite, steps that become too small, more
   /// than max_steps tries, and ErrorScope::per_sample with a model that takes one time only.
   /// Observers hear on_step when the sample furthest behind has moved.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
-    static_assert(ScoreModel<Model, X>,
-                  "AdaptiveDpmSolver: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     detail::require(PerSampleScoreModel<Model, X> || pair_.error_scope == ErrorScope::whole_batch,
                     name,
                     ": steps per sample need a model that takes a time per sample, evaluate(x, "

@@ -51,9 +51,7 @@ class AdaptiveSde {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
-  static_assert(Sde<S> || GeneralSde<S>,
-                "AdaptiveSde: the first argument is no SDE; it needs drift(t), diffusion(t), "
-                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
 
   /// Nested rejections that are remembered.
   static constexpr std::size_t memory = 4;
@@ -79,9 +77,7 @@ class AdaptiveSde {
   /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(State<X>,
-                  "AdaptiveSde: no Backend is known for this state; specialise "
-                  "scoresde::backend_of with `static auto of(const X&)`");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
     draw_prior(sde_, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
@@ -90,17 +86,15 @@ class AdaptiveSde {
   /// Carries the x given from span.t to span.t_next; allocates nothing. Throws Error for mismatched
   /// shapes, errors that are not finite, steps that become too small and more than max_steps tries.
   /// Observers hear on_step when the sample furthest behind has moved.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
+    static_assert(detail::RunArguments<Model, X, N>::checked);
     static_assert(PerSampleScoreModel<Model, X>,
-                  "AdaptiveSde: the model is no score model with a time per sample; it needs "
+                  "AdaptiveSde: the model is not a score model with a time per sample; it needs "
                   "evaluate(x, t, output), evaluate(x, span<const double> times, output) and "
                   "score_form(t) returning ScoreForm");
-    static_assert(NoiseSource<N, X>,
-                  "AdaptiveSde: the noise is no noise source; it needs draw(index) returning "
-                  "NoiseDraw or const State&");
     static_assert(!TimedNoiseSource<N, X>,
                   "AdaptiveSde: the noise is a path with one time for the whole batch; samples "
                   "with times of their own keep their own paths, so pass Noise");

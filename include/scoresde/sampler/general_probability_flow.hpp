@@ -126,6 +126,7 @@ class GeneralProbabilityFlow {
   /// Throws Error for a grid that increases.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     static_assert(detail::HasPrior<S>,
                   "GeneralProbabilityFlow: the SDE has no prior_std() to draw the first state by; "
                   "fill x and call run or decode");
@@ -167,9 +168,7 @@ class GeneralProbabilityFlow {
   template <class M, class X, class O>
   SamplerStatistics solve(M& model, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                           O& observer) const {
-    static_assert(ScoreModel<M, X>,
-                  "GeneralProbabilityFlow: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(detail::ModelArgument<M, X>::checked);
     static_assert(ElementwiseState<X>,
                   "GeneralProbabilityFlow: the state's backend runs no function element by element;"
                   " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");

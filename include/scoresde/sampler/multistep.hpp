@@ -56,9 +56,7 @@ class Multistep {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "Multistep: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation");
-  static_assert(Sde<S> || GeneralSde<S>,
-                "Multistep: the first argument is no SDE; it needs drift(t), diffusion(t), "
-                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(!Sde<S> || Solver<R, S>,
                 "Multistep: the second argument is no solver for this SDE; it needs order, history,"
                 " prediction and stages(sde, grid) returning std::vector<SolverStage>");
@@ -101,8 +99,9 @@ class Multistep {
 
   /// Fills x with a draw from the prior and carries it to the data. Makes a workspace. Throws
   /// Error for a grid that increases.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::require(grid_.generates(), "multistep: the grid goes from ", grid_.front().t, " up to ",
                     grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
@@ -112,12 +111,10 @@ class Multistep {
 
   /// Carries the x given along the grid and allocates nothing; deterministic solvers draw no noise.
   /// Throws Error for mismatched shapes and states that are not finite.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(ScoreModel<std::remove_reference_t<M>, X>,
-                  "Multistep: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     detail::check_shapes("multistep", x, work);
     std::array<double, buffers> factors{};
     const std::size_t count = stages_.size();

@@ -45,9 +45,7 @@ class PredictorCorrector {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
                 " marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
-  static_assert(Sde<S> || GeneralSde<S>,
-                "PredictorCorrector: the first argument is no SDE; it needs drift(t), diffusion(t),"
-                " marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(!Sde<S> || Predictor<P, S>,
                 "PredictorCorrector: the second argument is no predictor for this SDE; it needs"
                 " coefficients(sde, TimeStep) returning StepCoefficients");
@@ -91,9 +89,7 @@ class PredictorCorrector {
   /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(State<X>,
-                  "PredictorCorrector: no Backend is known for this state; specialise "
-                  "scoresde::backend_of with `static auto of(const X&)`");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
     draw_prior(sde_, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
@@ -101,15 +97,10 @@ class PredictorCorrector {
 
   /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
   /// and states that are not finite.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(ScoreModel<std::remove_reference_t<M>, X>,
-                  "PredictorCorrector: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
-    static_assert(NoiseSource<N, X>,
-                  "PredictorCorrector: the noise is no noise source; it needs draw(index) "
-                  "returning NoiseDraw or const State&");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::check_shapes("predictor-corrector", x, work);
     using Watcher = std::remove_reference_t<O>;
     Run<std::remove_reference_t<M>, X, N, Watcher> run{*this, model, x, noise, work, observer};

@@ -95,9 +95,7 @@ class ProbabilityFlow {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take GeneralProbabilityFlow");
-  static_assert(Sde<S> || GeneralSde<S>,
-                "ProbabilityFlow: the first argument is no SDE; it needs drift(t), diffusion(t), "
-                "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(
       requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
       "ProbabilityFlow: the second argument is neither a Runge-Kutta method by name nor "
@@ -144,9 +142,7 @@ class ProbabilityFlow {
   /// Error for a grid that increases.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(State<X>,
-                  "ProbabilityFlow: no Backend is known for this state; specialise "
-                  "scoresde::backend_of with `static auto of(const X&)`");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
                     " up to ", grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
@@ -155,7 +151,7 @@ class ProbabilityFlow {
   }
 
   /// decode, with the signature that all samplers share; no noise is drawn.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     return decode(model, x, work, observer);
@@ -178,9 +174,7 @@ class ProbabilityFlow {
   template <class M, class X, class O>
   SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
                         Workspace<X, buffers>& work, O& observer) const {
-    static_assert(ScoreModel<M, X>,
-                  "ProbabilityFlow: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     detail::check_shapes("probability flow", x, work);
     const ProbabilityFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();

@@ -109,6 +109,7 @@ class ReverseSimulation {
   /// Fills x with a draw from the SDE's prior and carries it back. Makes a workspace.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     static_assert(detail::HasPrior<S>,
                   "ReverseSimulation: the SDE has no prior_std() to draw the first state by; fill "
                   "x and call run or integrate");
@@ -148,12 +149,7 @@ class ReverseSimulation {
  private:
   template <class M, class X, class N>
   static constexpr void check_arguments() {
-    static_assert(ScoreModel<M, X>,
-                  "ReverseSimulation: the model is no score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
-    static_assert(NoiseSource<N, X>,
-                  "ReverseSimulation: the noise is no noise source; it needs draw(index) returning "
-                  "NoiseDraw or const State&");
+    static_assert(detail::RunArguments<M, X, N>::checked);
     static_assert(ElementwiseState<X>,
                   "ReverseSimulation: the state's backend runs no function element by element; it "
                   "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");

@@ -75,6 +75,38 @@ concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
   { sampler.integrate(model, x, noise, work) } -> std::same_as<SamplerStatistics>;
 };
 
+namespace detail {
+
+/// Completing one of these reports the first argument of a run that does not fit.
+template <class X>
+struct StateArgument {
+  static_assert(!std::is_const_v<X>, "sampler: the state is const; a run writes to it");
+  static_assert(std::is_const_v<X> || State<X>,
+                "sampler: no Backend is known for this state; specialize scoresde::backend_of with "
+                "`static auto of(const X&)`");
+  static constexpr bool fits = !std::is_const_v<X> && State<X>;
+  static constexpr bool checked = true;
+};
+template <class M, class X>
+struct ModelArgument : StateArgument<X> {
+  static_assert(!StateArgument<X>::fits || ScoreModel<M, X>,
+                "sampler: the model is not a score model for this state; it needs evaluate(const "
+                "State& x, double t, State& output) and score_form(double t) returning ScoreForm, "
+                "not const; score_function(f) makes one of a function");
+};
+template <class X, class N>
+struct NoiseArgument : StateArgument<X> {
+  static_assert(!StateArgument<X>::fits || NoiseSource<N, X>,
+                "sampler: the noise is not a noise source; it needs draw(index) returning NoiseDraw"
+                " or const State&, as Noise{.seed = 42} has");
+};
+template <class M, class X, class N>
+struct RunArguments : ModelArgument<M, X>, NoiseArgument<X, N> {
+  static constexpr bool checked = true;
+};
+
+}  // namespace detail
+
 /// x ← step.state·x + step.score·(form.state·x + form.output·output) + step.noise·z.
 template <State X>
 void update(X& x, const X& output, ScoreForm form, StepCoefficients step, NoiseDraw z) {

@@ -76,9 +76,7 @@ class Simulation {
   /// integrate with a workspace of its own.
   template <class X, class N, class O = NoObserver>
   SamplerStatistics run(X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(State<X>,
-                  "Simulation: no Backend is known for this state; specialise "
-                  "scoresde::backend_of with `static auto of(const X&)`");
+    static_assert(detail::NoiseArgument<X, N>::checked);
     Workspace<X, buffers> work(x);
     return integrate(x, noise, work, observer);
   }
@@ -91,9 +89,7 @@ class Simulation {
     static_assert(ElementwiseState<X>,
                   "Simulation: the state's backend runs no function element by element; it needs "
                   "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    static_assert(NoiseSource<N, X>,
-                  "Simulation: the noise is no noise source; it needs draw(index) returning "
-                  "NoiseDraw or const State&");
+    static_assert(detail::NoiseArgument<X, N>::checked);
     detail::check_shapes("simulation", x, work);
     detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
     std::size_t taken = 0;

@@ -34,8 +34,10 @@ concept ContiguousState = State<X> && requires(X& x, const X& y) {
 
 /// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. It
 /// keeps scratch memory of its own, so threads need copies.
-template <Sde S>
+template <class S>
 class Gaussian {
+  static_assert(detail::SdeArgument<S>::checked);
+
  public:
   /// `covariance` holds d variances, or the d×d matrix in rows. Throws Error for other sizes, a
   /// matrix that is not symmetric, and covariances that are not finite and positive semi-definite.

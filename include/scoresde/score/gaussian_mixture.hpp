@@ -24,8 +24,10 @@ namespace scoresde {
 
 /// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. It
 /// keeps scratch memory of its own, so threads need copies.
-template <Sde S>
+template <class S>
 class GaussianMixture {
+  static_assert(detail::SdeArgument<S>::checked);
+
  public:
   /// K weights (normalised here), K means of dimension d in rows, and K variances (isotropic) or
   /// K×d (diagonal). Throws Error for other sizes, weights or variances that are negative or not

@@ -98,27 +98,31 @@ template <class F>
 }
 
 /// f writes its prediction of the noise ε.
-template <class F, Sde S>
+template <class F, class S>
 [[nodiscard]] auto noise_prediction(F f, S sde) {
+  static_assert(detail::SdeArgument<S>::checked);
   return FunctionModel<F, NoiseOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 /// f writes its prediction of the data x₀.
-template <class F, Sde S>
+template <class F, class S>
 [[nodiscard]] auto denoiser(F f, S sde) {
+  static_assert(detail::SdeArgument<S>::checked);
   return FunctionModel<F, DenoiserOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 /// f writes its prediction of the velocity αε − σx₀.
-template <class F, Sde S>
+template <class F, class S>
 [[nodiscard]] auto velocity(F f, S sde) {
+  static_assert(detail::SdeArgument<S>::checked);
   return FunctionModel<F, VelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 /// f writes its prediction of the flow velocity α'x₀ + σ'ε, as flow matching and rectified flow
 /// train it.
-template <class F, Sde S>
+template <class F, class S>
 [[nodiscard]] auto flow_velocity(F f, S sde) {
+  static_assert(detail::SdeArgument<S>::checked);
   return FunctionModel<F, FlowVelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 

@@ -47,6 +47,33 @@ concept Sde = std::copyable<S> && requires(const S& sde, double t) {
 
 namespace detail {
 
+/// Completing it reports the first member that a type lacks to be an Sde.
+template <class S>
+struct SdeArgument {
+  static_assert(std::copyable<S>, "SDE: the type cannot be copied; samplers keep a copy");
+  static_assert(
+      requires(const S& sde, double t) {
+        { sde.drift(t) } -> std::same_as<double>;
+      },
+      "SDE: drift(double t) const is missing or does not return double");
+  static_assert(
+      requires(const S& sde, double t) {
+        { sde.diffusion(t) } -> std::same_as<double>;
+      },
+      "SDE: diffusion(double t) const is missing or does not return double");
+  static_assert(
+      requires(const S& sde, double t) {
+        { sde.marginal_prob(t) } -> std::same_as<MarginalProb>;
+      },
+      "SDE: marginal_prob(double t) const is missing or does not return scoresde::MarginalProb");
+  static_assert(
+      requires(const S& sde) {
+        { sde.prior_std() } -> std::same_as<double>;
+      },
+      "SDE: prior_std() const is missing or does not return double");
+  static constexpr bool checked = TimesArgument<S>::checked;
+};
+
 inline void require_time(const char* sde, double t, double t_max) {
   require(t >= 0 && t <= t_max, sde, ": time ", t, " is outside [0, ", t_max, "]");
 }

@@ -50,6 +50,7 @@ template <class S>
 /// The same from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid log_snr_grid(const S& sde, std::size_t steps) {
+  static_assert(detail::TimesArgument<S>::checked);
   return log_snr_grid(sde, sde.t_max(), sde.t_min(), steps);
 }
 
@@ -70,6 +71,7 @@ template <class S>
 /// The same from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, std::size_t steps, double rho = 7) {
+  static_assert(detail::TimesArgument<S>::checked);
   return karras_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -104,12 +105,32 @@ inline void check_span(std::size_t steps, double eps, double t_max) {
   return TimeGrid(times);
 }
 
+namespace detail {
+
+/// Completing it reports which of its two times an SDE lacks.
+template <class S>
+struct TimesArgument {
+  static_assert(
+      requires(const S& sde) {
+        { sde.t_min() } -> std::same_as<double>;
+      },
+      "SDE: t_min() const is missing or does not return double");
+  static_assert(
+      requires(const S& sde) {
+        { sde.t_max() } -> std::same_as<double>;
+      },
+      "SDE: t_max() const is missing or does not return double");
+  static constexpr bool checked = true;
+};
+
+}  // namespace detail
+
 /// `steps` equal steps from the SDE's t_max to its t_min.
 template <class S>
-[[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps) requires requires {
-  sde.t_max(), sde.t_min();
+[[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps) {
+  static_assert(detail::TimesArgument<S>::checked);
+  return uniform_grid(sde.t_max(), sde.t_min(), steps);
 }
-{ return uniform_grid(sde.t_max(), sde.t_min(), steps); }
 
 /// `steps` steps from t_max down to eps, equal in √t: denser near the data. Lu et al. 2022
 /// (arXiv:2206.00927), appendix D. Throws Error as uniform_grid does.
@@ -127,10 +148,10 @@ template <class S>
 
 /// The same from the SDE's t_max to its t_min.
 template <class S>
-[[nodiscard]] TimeGrid quadratic_grid(const S& sde, std::size_t steps) requires requires {
-  sde.t_max(), sde.t_min();
+[[nodiscard]] TimeGrid quadratic_grid(const S& sde, std::size_t steps) {
+  static_assert(detail::TimesArgument<S>::checked);
+  return quadratic_grid(sde.t_max(), sde.t_min(), steps);
 }
-{ return quadratic_grid(sde.t_max(), sde.t_min(), steps); }
 
 /// The grid of score_sde's samplers: t on linspace(t_max, eps, steps) while each step has length
 /// t_max/steps, which is not the spacing of the list; the last step starts at eps. For parity with

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A network's raw output is no score until score_form says what it means.
-// expect: ProbabilityFlow: the model is no score model for this state; it needs evaluate(x, t,
-// output) and score_form(t)
+// expect: sampler: the model is not a score model for this state; it needs evaluate(const State& x,
+// double t, State& output) and score_form(double t)
 #include <scoresde/scoresde.hpp>
 
 struct RawNetwork {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// An engine that advances gives other pictures in another batch; noise here is named, not drawn.
-// expect: PredictorCorrector: the noise is no noise source; it needs draw(index)
+// expect: sampler: the noise is not a noise source; it needs draw(index)
 #include <random>
 
 #include <scoresde/scoresde.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A std::vector of numbers is no batch of points until a backend says how to read it.
-// expect: PredictorCorrector: no Backend is known for this state; specialise
+// expect: sampler: no Backend is known for this state; specialize
 // scoresde::backend_of with `static auto of(const X&)`
 #include <vector>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Drift and diffusion alone do not make an Sde: predictors and losses need the marginal.
-// expect: PredictorCorrector: the first argument is no SDE; it needs drift(t), diffusion(t),
-// marginal_prob(t)
+// expect: SDE: marginal_prob(double t) const is missing or does not return scoresde::MarginalProb
 #include <scoresde/scoresde.hpp>
 
 struct OrnsteinUhlenbeck {

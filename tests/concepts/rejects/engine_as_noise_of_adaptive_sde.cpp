@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+/// An engine that advances gives other samples in another batch; noise here is a function of its
+/// name.
+// expect: sampler: the noise is not a noise source; it needs draw(index)
+#include <random>
+
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  const scoresde::VpSde sde;
+  const scoresde::AdaptiveSde sampler{sde};
+  scoresde::HostState<double> x({.samples = 1, .dim = 2});
+  scoresde::Gaussian model(sde, {0, 0}, {1, 0, 0, 1});
+  sampler.sample(model, x, std::mt19937{});
+}

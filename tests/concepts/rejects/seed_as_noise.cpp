@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/// A seed alone says neither which samples are wanted nor which draw: Noise{.seed = 42} does.
+// expect: sampler: the noise is not a noise source; it needs draw(index)
+#include <scoresde/scoresde.hpp>
+
+int main() {
+  const scoresde::VpSde sde;
+  const scoresde::PredictorCorrector sampler{
+      sde, scoresde::EulerMaruyama{}, scoresde::NoCorrector{}, scoresde::uniform_grid(sde, 10)};
+  scoresde::HostState<double> x({.samples = 1, .dim = 2});
+  scoresde::Gaussian model(sde, {0, 0}, {1, 0, 0, 1});
+  sampler.sample(model, x, 42);
+}
