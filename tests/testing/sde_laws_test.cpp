@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The laws of SDEs can fail: each wrong SDE is found.
 #include <cmath>
+#include <string>
 
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -46,6 +47,34 @@ TEST_CASE("a drift that jumps keeps the laws on either side of its kinks only") 
   CHECK_FALSE(testing::check_sde_laws(Jump()).empty());
   CHECK_FALSE(testing::check_sde_laws(Jump(), {.kinks = {0.5}}).empty());
   CHECK(testing::check_sde_laws(Jump(), {.kinks = {0.4}}).empty());
+}
+
+TEST_CASE("an SDE whose mean has a singularity just past T keeps the laws") {
+  // Sigmoid schedule, Jabri et al. 2022 (arXiv:2212.11972), appendix B: the mean is √γ, γ(1) = 0.
+  struct Sigmoid {
+    static double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+    static double gamma(double t) {
+      return (sigmoid(3) - sigmoid(6 * t - 3)) / (sigmoid(3) - sigmoid(-3));
+    }
+    double drift(double t) const {
+      const double value = sigmoid(6 * t - 3);
+      return -3 * value * (1 - value) / (sigmoid(3) - value);
+    }
+    double diffusion(double t) const { return std::sqrt(-2 * drift(t)); }
+    MarginalProb marginal_prob(double t) const {
+      const double lost = (sigmoid(6 * t - 3) - sigmoid(-3)) / (sigmoid(3) - sigmoid(-3));
+      return {std::sqrt(gamma(t)), std::sqrt(lost)};
+    }
+    double prior_std() const { return 1; }
+    double t_min() const { return 1e-3; }
+    double t_max() const { return 0.999; }
+  };
+  const auto violated = testing::check_sde_laws(Sigmoid(), {.t_lowest = 1e-3});
+  for (const std::string& law : violated) CAPTURE(law), CHECK(false);
+  struct Wrong : Sigmoid {
+    double drift(double t) const { return Sigmoid::drift(t) * (t > 0.97 ? 1 + 1e-6 : 1); }
+  };
+  CHECK_FALSE(testing::check_sde_laws(Wrong(), {.t_lowest = 1e-3}).empty());
 }
 
 TEST_CASE("the laws find a wrong diffusion, a wrong std, lost digits and a wrong prior") {
