@@ -20,7 +20,7 @@ namespace cifar10 {
 struct SamplerChoice {
   std::string preset, solver, predictor, corrector;
   std::string grid, final_step = "denoise", variance = "small", control = "per_sample";
-  bool grid_given = false;
+  bool grid_given = false, steps_given = false;
   std::size_t steps = 0, nfe = 0, corrector_steps = 1;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
   std::optional<double> rtol, atol;
@@ -139,6 +139,7 @@ inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
           "--solver ", c.solver, ", which ends in eps or denoise");
   require(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
   c.grid_given = !c.grid.empty();
+  c.steps_given = c.steps > 0 && c.preset.empty();
   if (!c.grid_given) c.grid = row.grid;
   require(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
   if (row.family == Family::adaptive) return detail::settle_tolerances(c);

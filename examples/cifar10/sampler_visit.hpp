@@ -5,6 +5,7 @@
 /// the kinds of samplers and not with their names.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -195,12 +196,16 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
 }
 
 /// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
-/// the time of the end, and the corrector's signal-to-noise ratio.
+/// the time of the end, how many of the steps that --steps does not fix discrete levels allow, and
+/// the corrector's signal-to-noise ratio.
 template <class S>
 void settle_by_sde(const S& sde, SamplerChoice& c) {
   const bool even = c.grid == "uniform" || c.grid == "quadratic";
   if (std::same_as<S, scoresde::KarrasSde> && even && !c.grid_given) c.grid = "karras";
   if (c.eps == 0) c.eps = sde.t_min();
+  if constexpr (scoresde::DiscreteSde<S>)
+    if (!c.steps_given)
+      c.steps = std::min(c.steps, scoresde::most_level_steps(sde, sde.t_max(), c.eps));
   if (c.solver != "pc" || c.corrector == "none" || c.snr) return;
   c.snr = c.preset.empty() ? 0.16 : scoresde::song_snr(sde, scoresde::song_sampler(c.preset));
 }

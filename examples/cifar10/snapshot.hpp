@@ -2,6 +2,7 @@
 /// A small grid of samples, to see during training how far the network is.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +42,9 @@ template <class S>
   if constexpr (std::same_as<S, scoresde::KarrasSde>)
     return scoresde::karras_grid(sde, steps);
   else if constexpr (scoresde::DiscreteSde<S>)
-    return scoresde::level_grid(sde, scoresde::uniform_grid(sde, steps));
+    return scoresde::level_grid(
+        sde, scoresde::uniform_grid(
+                 sde, std::min(steps, scoresde::most_level_steps(sde, sde.t_max(), sde.t_min()))));
   else
     return scoresde::uniform_grid(sde, steps);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -8,6 +10,7 @@
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
 
@@ -80,6 +83,64 @@ TEST_CASE("a grid moves to the nearest levels and keeps its ends") {
     CHECK_NOTHROW(training_level(sde, step.t));
     CHECK_NOTHROW(training_level(sde, step.t_next));
   }
-  const DdpmSde coarse(linear_betas(4));
-  CHECK(level_grid(coarse, uniform_grid(1, 0.01, 100)).size() == 3);  // 4 levels, 3 steps
+}
+
+TEST_CASE("a grid moved to levels keeps its number of steps, each level at most once") {
+  const auto check = [](const auto& sde, const TimeGrid& grid) {
+    const TimeGrid moved = level_grid(sde, grid);
+    CAPTURE(grid.size());
+    REQUIRE(moved.size() == grid.size());
+    CHECK(moved.generates() == grid.generates());
+    const auto nearest = [&](double t) {
+      const double last = static_cast<double>(sde.training_steps() - 1);
+      const double spacing =
+          (sde.training_time(sde.training_steps() - 1) - sde.training_time(0)) / last;
+      return std::round(std::clamp((t - sde.training_time(0)) / spacing, 0.0, last));
+    };
+    CHECK(static_cast<double>(training_level(sde, moved.front().t)) == nearest(grid.front().t));
+    CHECK(static_cast<double>(training_level(sde, moved.back().t_next)) ==
+          nearest(grid.back().t_next));
+    bool apart = true;  // no two times at one level: then each is at its nearest
+    for (const TimeStep& step : grid) apart = apart && nearest(step.t) != nearest(step.t_next);
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      const std::size_t level = training_level(sde, moved[i].t);
+      CHECK(level != training_level(sde, moved[i].t_next));
+      if (apart) CHECK(static_cast<double>(level) == nearest(grid[i].t));
+    }
+  };
+  const auto check_all = [&](const auto& sde) {
+    const std::size_t most = most_level_steps(sde, sde.t_max(), sde.t_min());
+    for (const std::size_t steps :
+         {std::size_t{1}, std::size_t{2}, std::size_t{7}, most / 2, most - 1, most}) {
+      check(sde, uniform_grid(sde, steps));
+      check(sde, uniform_grid(sde, steps).reversed());
+      check(sde, log_snr_grid(sde, steps));
+      check(sde, karras_grid(sde, steps));
+      check(sde, quadratic_grid(sde, steps));
+    }
+    CHECK_THROWS_WITH(level_grid(sde, log_snr_grid(sde, most + 1)),
+                      Catch::Contains(std::to_string(most + 1) + " steps are asked for") &&
+                          Catch::Contains("at most " + std::to_string(most)));
+  };
+  check_all(DdpmSde(linear_betas(50)));
+  check_all(DdpmSde(cosine_betas(1000)));
+  check_all(DdpmSde(zero_terminal_snr_betas(scaled_linear_betas(1000))));
+  check_all(SmldSde(232));
+  check_all(DiscreteVpSde(100));
+}
+
+TEST_CASE("times that meet at a level are spread over the levels next to it") {
+  const DdpmSde sde(linear_betas(20));
+  const auto levels = [&](std::vector<double> positions) {
+    for (double& position : positions) position = (position + 1) / 20;
+    std::vector<int> list;
+    const TimeGrid grid = level_grid(sde, TimeGrid(positions));
+    for (const TimeStep& step : grid) list.push_back(static_cast<int>(training_level(sde, step.t)));
+    list.push_back(static_cast<int>(training_level(sde, grid.back().t_next)));
+    return list;
+  };
+  CHECK(levels({19, 10, 2}) == std::vector<int>{19, 10, 2});
+  CHECK(levels({19, 10.2, 10.1, 10, 2}) == std::vector<int>{19, 11, 10, 9, 2});
+  CHECK(levels({19, 18.9, 18.8, 5}) == std::vector<int>{19, 18, 17, 5});
+  CHECK(levels({19, 1.2, 1.1, 0.5, 0.1}) == std::vector<int>{19, 3, 2, 1, 0});
 }

@@ -77,20 +77,72 @@ template <DiscreteSde S>
   return static_cast<std::size_t>(level);
 }
 
-/// The grid with every time moved to the nearest level, times that meet there taken once: what a
-/// network of discrete levels can be sampled on. Throws Error when fewer than 2 times are left.
+namespace detail {
+
+/// Where t lies among the levels, moved to the nearest end from outside them.
+template <DiscreteSde S>
+[[nodiscard]] double nearest_level_position(const S& sde, double t) {
+  return std::clamp(unbounded_level_position(sde, t), 0.0,
+                    static_cast<double>(sde.training_steps() - 1));
+}
+
+/// The non-increasing sequence nearest to `values` in squares: neighbors that increase are replaced
+/// by their mean until none are left (isotonic regression; Barlow et al. 1972, section 1.2).
+inline void make_non_increasing(std::vector<double>& values) {
+  struct Block {
+    double sum;
+    std::size_t count;
+    [[nodiscard]] double mean() const { return sum / static_cast<double>(count); }
+  };
+  std::vector<Block> blocks;
+  for (const double value : values) {
+    blocks.push_back({value, 1});
+    while (blocks.size() > 1 && blocks.back().mean() > blocks[blocks.size() - 2].mean()) {
+      const Block last = blocks.back();
+      blocks.pop_back();
+      blocks.back().sum += last.sum;
+      blocks.back().count += last.count;
+    }
+  }
+  values.clear();
+  for (const Block& block : blocks) values.insert(values.end(), block.count, block.mean());
+}
+
+}  // namespace detail
+
+/// The most steps of a level_grid between two times.
+template <DiscreteSde S>
+[[nodiscard]] std::size_t most_level_steps(const S& sde, double t, double t_next) {
+  return static_cast<std::size_t>(
+      std::abs(std::round(detail::nearest_level_position(sde, t)) -
+               std::round(detail::nearest_level_position(sde, t_next))));
+}
+
+/// The grid with its times at levels, which is what a network of discrete levels can be sampled on:
+/// as many steps as it had, no level twice, the ends at the levels nearest to them and the times
+/// between as near to theirs, in squares, as that allows. Throws Error for more steps than the
+/// levels between the ends allow.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid level_grid(const S& sde, const TimeGrid& grid) {
-  const double last = static_cast<double>(sde.training_steps() - 1);
+  if (!grid.generates()) return level_grid(sde, grid.reversed()).reversed();
+  const std::size_t most = most_level_steps(sde, grid.front().t, grid.back().t_next);
+  detail::require(grid.size() <= most, "level grid: ", grid.size(),
+                  " steps are asked for from t = ", grid.front().t, " to ", grid.back().t_next,
+                  "; the levels there allow at most ", most);
+  // Levels fall by 1 or more in a step exactly where level + number of the step does not increase.
+  std::vector<double> shifted;
+  for (const TimeStep& step : grid)
+    shifted.push_back(detail::nearest_level_position(sde, step.t) +
+                      static_cast<double>(shifted.size()));
+  shifted.push_back(detail::nearest_level_position(sde, grid.back().t_next) +
+                    static_cast<double>(grid.size()));
+  const double first = std::round(shifted.front()), last = std::round(shifted.back());
+  detail::make_non_increasing(shifted);
   std::vector<double> times;
-  const auto add = [&](double t) {
-    const double position = detail::unbounded_level_position(sde, t);
-    const double level = std::round(std::clamp(position, 0.0, last));
-    const double moved = sde.training_time(static_cast<std::size_t>(level));
-    if (times.empty() || moved != times.back()) times.push_back(moved);
-  };
-  for (const TimeStep& step : grid) add(step.t);
-  add(grid.back().t_next);
+  for (const double value : shifted) {
+    const double level = std::clamp(std::round(value), last, first);
+    times.push_back(sde.training_time(static_cast<std::size_t>(level) - times.size()));
+  }
   return TimeGrid(times);
 }
 
