@@ -12,6 +12,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -66,7 +67,8 @@ struct FlowVelocityOutput {
 };
 
 /// A function f(x, t, output), and one f(x, span<const double> times, output) where it has it, as a
-/// ScoreModel. f is copied; wrap it in std::ref to refer to it.
+/// ScoreModel. f is copied; wrap it in std::ref to refer to it. It takes `output` as State&; one
+/// that takes a copy does not compile.
 template <class F, class Output>
 class FunctionModel {
  public:
@@ -75,7 +77,12 @@ class FunctionModel {
 
   template <State X>
   requires std::invocable<F&, const X&, double, X&>
-  void evaluate(const X& x, double t, X& output) { function_(x, t, output); }
+  void evaluate(const X& x, double t, X& output) {
+    static_assert(!detail::copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X>(),
+                  "FunctionModel: the function takes its output by value, so what it writes is "
+                  "lost; the third parameter must be a reference, State& output");
+    function_(x, t, output);
+  }
 
   template <State X>
   requires std::invocable<F&, const X&, std::span<const double>, X&> void evaluate(

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// A function that takes its output by value writes to a copy.
+// expect: FunctionModel: the function takes its output by value, so what it writes is lost; the
+// third parameter must be a reference, State& output
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/state/host_state.hpp>
+
+using Batch = scoresde::HostState<double>;
+
+int main() {
+  const scoresde::VpSde sde;
+  const scoresde::PredictorCorrector sampler{sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
+                                             uniform_grid(sde, 10)};
+  auto model = scoresde::score_function([](const Batch& x, double, Batch out) { out = x; });
+  Batch x({4, 3});
+  sampler.sample(model, x, scoresde::Noise{});
+}
