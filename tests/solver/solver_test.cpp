@@ -258,6 +258,17 @@ TEST_CASE("single steps divide the evaluations as published") {
   CHECK(single_step_orders(6, 3, false) == std::vector<int>{3, 3});
   CHECK(single_step_orders(5, 2) == std::vector<int>{2, 2, 1});
   CHECK(single_step_orders(1, 3) == std::vector<int>{1});
+  // To noise-free data the last evaluation is a step of order 1, and no other order is lowered.
+  const auto evaluations_of_steps = [](std::size_t steps) {
+    std::vector<int> orders;
+    for (const SolverStage& stage :
+         stages_to_data(DpmSolverSingleStep<3>{}, VpSde(), uniform_grid(VpSde(), steps)))
+      stage.weights[1] == 0 ? orders.push_back(1) : void(++orders.back());
+    return orders;
+  };
+  CHECK(evaluations_of_steps(6) == std::vector<int>{3, 2, 1});
+  CHECK(evaluations_of_steps(7) == std::vector<int>{3, 3, 1});
+  CHECK(evaluations_of_steps(8) == std::vector<int>{3, 3, 1, 1});
   const VpSde sde;
   const TimeGrid grid = single_step_log_snr_grid(sde, 1, 1e-3, 8, 3);
   CHECK(grid.size() == 8);

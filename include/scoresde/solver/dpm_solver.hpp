@@ -57,9 +57,11 @@ struct DividedDifferences {
   }
 };
 
-/// The table of a multistep method; at η > 0, for predicted data alone, that of the SDE.
+/// The table of a multistep method over the first steps of a run of `steps`; at η > 0, for
+/// predicted data alone, that of the SDE.
 template <int Order, Prediction P, Sde S>
 [[nodiscard]] std::vector<SolverStage> exponential_multistep(const S& sde, const TimeGrid& grid,
+                                                             std::size_t steps,
                                                              const DividedDifferences& rule,
                                                              std::size_t lower_order_below,
                                                              double eta) {
@@ -67,7 +69,7 @@ template <int Order, Prediction P, Sde S>
   std::vector<SolverStage> table;
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const ExponentialStep step(P, level[i], level[i + 1]);
-    const int now = order_of_step(Order, i, grid.size(), lower_order_below);
+    const int now = order_of_step(Order, i, steps, lower_order_below);
     std::array<double, 2> r{};
     for (std::size_t j = 0; j + 1 < static_cast<std::size_t>(now); ++j)
       r[j] = (level[i - j].lambda - level[i - j - 1].lambda) / step.length;
@@ -98,7 +100,13 @@ struct ExponentialMultistep {
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
-    return detail::exponential_multistep<Order, P>(sde, grid, {form, second_difference},
+    return stages(sde, grid, grid.size());
+  }
+  /// Of the first steps of a run of `steps`.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
+                                                std::size_t steps) const {
+    return detail::exponential_multistep<Order, P>(sde, grid, steps, {form, second_difference},
                                                    lower_order_below, 0);
   }
 };

@@ -68,9 +68,18 @@ struct ExponentialSingleStep {
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return stages(sde, grid, grid.size());
+  }
+  /// Of the first steps of a run of `steps`.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
+                                                std::size_t steps) const {
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;
-    for (const int now : single_step_orders(grid.size(), Order, lower_order_final)) {
+    std::vector<int> orders = single_step_orders(steps, Order, lower_order_final);
+    for (std::size_t left_out = steps - grid.size(); left_out > 0; --left_out)
+      if (--orders.back() == 0) orders.pop_back();
+    for (const int now : orders) {
       const std::size_t first = table.size();
       const Nodes nodes = make_nodes(&level[first], now);
       for (std::size_t k = 0; k < static_cast<std::size_t>(now); ++k) {

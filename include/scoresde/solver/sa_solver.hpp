@@ -55,6 +55,12 @@ struct SaSolver {
   /// Throws Error for noise along a grid that increases.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return stages(sde, grid, grid.size());
+  }
+  /// Of the first steps of a run of `steps`.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
+                                                std::size_t steps) const {
     detail::require(grid.generates() || tau == 0, "SA-Solver: the grid goes from ", grid.front().t,
                     " up to ", grid.back().t_next, "; noise is for runs to the data");
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
@@ -67,7 +73,7 @@ struct SaSolver {
       for (std::size_t j = 0; j + 1 < max_nodes && j <= i; ++j)
         nodes[j + 1] = (level[i - j].lambda - level[i].lambda) / h;
       const auto at_most = [&](int wanted) {
-        return static_cast<std::size_t>(order_of_step(wanted, i, grid.size(), lower_order_below));
+        return static_cast<std::size_t>(order_of_step(wanted, i, steps, lower_order_below));
       };
       const double gain = (1 + square) * level[i + 1].alpha * h, exponent = -(1 + square) * h;
       const NodeValues predicted = adams(nodes, 1, at_most(PredictorOrder), gain, exponent);

@@ -42,10 +42,16 @@ struct SdeDpmSolverPlusPlus {
   /// Throws Error for a grid that increases: the reverse SDE runs to the data alone.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return stages(sde, grid, grid.size());
+  }
+  /// Of the first steps of a run of `steps`.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
+                                                std::size_t steps) const {
     detail::require(grid.generates(), "SDE-DPM-Solver++: the grid goes from ", grid.front().t,
                     " up to ", grid.back().t_next, "; time must decrease towards the data");
     return detail::exponential_multistep<Order, Prediction::data>(
-        sde, grid, {form, second_difference}, lower_order_below, eta);
+        sde, grid, steps, {form, second_difference}, lower_order_below, eta);
   }
 };
 

@@ -51,9 +51,11 @@ struct SolverStage {
 /// what the predictions are.
 ///
 /// Optional members, used when present: nfe(steps), static and constexpr, the evaluations in a grid
-/// of that many steps (one each when absent); stages_to_data(sde, grid), where the last step goes
-/// to noise-free data in place of the grid's last time (when absent: the step is replaced by the
-/// data predicted where it begins); validate(), which throws Error for members out of range.
+/// of that many steps (one each when absent); stages(sde, start, steps), the stages of `start`, the
+/// first steps of a run of `steps`, for solvers whose order falls towards the end of a run;
+/// stages_to_data(sde, grid), where the last step goes to noise-free data in place of the grid's
+/// last time (when absent: the step is replaced by the data predicted where it begins); validate(),
+/// which throws Error for members out of range.
 template <class R, class S>
 concept Solver = Sde<S> && std::copyable<R> &&
     requires(const R& rule, const S& sde, const TimeGrid& grid) {
@@ -71,7 +73,8 @@ template <Sde S>
   return {.time = {t, 0}, .state = 1 / p.mean, .weights = {-p.std / p.mean}};
 }
 
-/// The stages of a run whose last step goes to noise-free data.
+/// The stages of a run whose last step goes to noise-free data: a step of order 1, counted as the
+/// last of the run where orders fall towards its end.
 template <class R, Sde S>
 [[nodiscard]] std::vector<SolverStage> stages_to_data(const R& solver, const S& sde,
                                                       const TimeGrid& grid) {
@@ -79,8 +82,13 @@ template <class R, Sde S>
     return solver.stages_to_data(sde, grid);
   } else {
     std::vector<SolverStage> stages;
-    if (grid.size() > 1)
-      stages = solver.stages(sde, TimeGrid(std::vector<TimeStep>(grid.begin(), grid.end() - 1)));
+    if (grid.size() > 1) {
+      const TimeGrid start(std::vector<TimeStep>(grid.begin(), grid.end() - 1));
+      if constexpr (requires { solver.stages(sde, start, grid.size()); })
+        stages = solver.stages(sde, start, grid.size());
+      else
+        stages = solver.stages(sde, start);
+    }
     stages.push_back(data_stage(sde, solver.prediction, grid.back().t));
     return stages;
   }

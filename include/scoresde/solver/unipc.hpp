@@ -41,12 +41,17 @@ struct UniPc {
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return stages(sde, grid, grid.size());
+  }
+  /// Of the first steps of a run of `steps`.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
+                                                std::size_t steps) const {
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table(grid.size());
     NodeValues correction{};  // of D₀, D₋₁, … at the time where the stage begins
     for (std::size_t i = 0; i < grid.size(); ++i) {
-      const auto now =
-          static_cast<std::size_t>(order_of_step(Order, i, grid.size(), lower_order_below));
+      const auto now = static_cast<std::size_t>(order_of_step(Order, i, steps, lower_order_below));
       const ExponentialStep step(prediction, level[i], level[i + 1]);
       NodeValues nodes{};
       for (std::size_t k = 1; k < now; ++k)
