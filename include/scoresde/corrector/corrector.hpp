@@ -23,6 +23,9 @@ struct Norms {
 /// are Song et al.'s convention.
 enum class NormScope { per_sample, batch_mean };
 
+/// Optional members, used when present: validate(), which throws Error for members out of range,
+/// and validate(dim), which throws Error for states of a dimension that the corrector is not for.
+///
 /// rule(sde, t) returns a small trivially copyable functor Norms → StepCoefficients, so that a
 /// backend may evaluate it where the norms are. With needs_norms = false no reduction is run and
 /// the rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
