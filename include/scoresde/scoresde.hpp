@@ -40,6 +40,7 @@
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/remembered_path.hpp>
 #include <scoresde/sampler/reverse_simulation.hpp>

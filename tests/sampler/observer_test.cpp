@@ -23,7 +23,7 @@ using X = HostState<double>;
 
 namespace {
 
-Gaussian<VpSde> data() { return {VpSde(), {0.5, 0.1}, {0.3, 1}}; }
+Gaussian<VpSde> data() { return {VpSde(), {0.5, 0.1, -0.2}, {0.3, 1, 0.6}}; }
 
 auto sampler(std::size_t steps) {
   return PredictorCorrector{VpSde(), ReverseDiffusion{}, Langevin{.steps = 2},
@@ -56,7 +56,7 @@ struct OnlyFinish {
 }  // namespace
 
 TEST_CASE("hooks are called before, after each step and at the end") {
-  X x({2, 2});
+  X x({2, 3});
   Everything seen;
   sampler(5).sample(data(), x, Noise{.seed = 1}, seen);
   REQUIRE(seen.starts.size() == 1);
@@ -72,18 +72,18 @@ TEST_CASE("hooks are called before, after each step and at the end") {
 }
 
 TEST_CASE("an observer changes nothing, whichever hooks it has") {
-  X plain({2, 2}), observed({2, 2});
+  X plain({2, 3}), observed({2, 3});
   OnlyFinish only;
   Everything all;
   sampler(5).sample(data(), plain, Noise{.seed = 1});
   sampler(5).sample(data(), observed, Noise{.seed = 1}, observe(only, all));
-  for (std::size_t i = 0; i < 4; ++i) CHECK(plain.data()[i] == observed.data()[i]);
+  for (std::size_t i = 0; i < 6; ++i) CHECK(plain.data()[i] == observed.data()[i]);
   CHECK(only.last == plain(0, 0));
   CHECK(all.steps.size() == 5);
 }
 
 TEST_CASE("adaptive runs report steps whose number is not known") {
-  X x({2, 2});
+  X x({2, 3});
   Everything seen;
   const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{}};
   const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, seen);
@@ -96,7 +96,7 @@ TEST_CASE("adaptive runs report steps whose number is not known") {
 TEST_CASE("progress tells what is done, at what rate and what remains") {
   std::vector<ProgressReport> reports;
   auto progress = Progress([&](const ProgressReport& r) { reports.push_back(r); }, 2);
-  X x({2, 2});
+  X x({2, 3});
   sampler(5).sample(data(), x, Noise{.seed = 1}, progress);
   REQUIRE(reports.size() == 3);
   CHECK(reports[0].done == 2);
@@ -111,7 +111,7 @@ TEST_CASE("progress tells what is done, at what rate and what remains") {
 }
 
 TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
-  X x({2, 2});
+  X x({2, 3});
   Trajectory<X> trajectory(3);
   sampler(7).sample(data(), x, Noise{.seed = 1}, trajectory);
   const auto& entries = trajectory.entries();
@@ -119,8 +119,8 @@ TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
   CHECK(entries[0].t == 1);
   CHECK(entries[1].t == uniform_grid(VpSde(), 7)[2].t_next);
   CHECK(entries[3].t == VpSde().t_min());
-  for (std::size_t i = 0; i < 4; ++i) CHECK(entries[3].x.data()[i] == x.data()[i]);
-  X prior({2, 2});
+  for (std::size_t i = 0; i < 6; ++i) CHECK(entries[3].x.data()[i] == x.data()[i]);
+  X prior({2, 3});
   draw_prior(prior, 1, Noise{.seed = 1}.draw(0));
   CHECK(entries[0].x(1, 1) == prior(1, 1));
   sampler(6).sample(data(), x, Noise{.seed = 1}, trajectory);
@@ -130,7 +130,7 @@ TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
 
 TEST_CASE("an observer can stop every kind of run, which then reports what was done") {
   const auto stops = [](const auto& sampler, std::size_t nfe) {
-    X x({2, 2});
+    X x({2, 3});
     Stopper stopper{3};
     Everything all;
     Trajectory<X> trajectory;
@@ -146,7 +146,7 @@ TEST_CASE("an observer can stop every kind of run, which then reports what was d
     }
     // The state is the one of the step at which it was stopped.
     REQUIRE(trajectory.entries().size() == 4);
-    for (std::size_t i = 0; i < 4; ++i) CHECK(trajectory.entries()[3].x.data()[i] == x.data()[i]);
+    for (std::size_t i = 0; i < 6; ++i) CHECK(trajectory.entries()[3].x.data()[i] == x.data()[i]);
   };
   const TimeGrid grid = uniform_grid(VpSde(), 9);
   stops(sampler(9), 9);
@@ -174,21 +174,21 @@ TEST_CASE("corrections are measured as they were taken, for observers that ask")
   };
   const auto run = [](const auto& corrector) {
     const PredictorCorrector pc{VpSde(), ReverseDiffusion{}, corrector, uniform_grid(VpSde(), 5)};
-    X x({3, 2}), plain({3, 2});
+    X x({3, 3}), plain({3, 3});
     Corrections corrections;
     OnlyFinish other;
     pc.sample(data(), x, Noise{.seed = 1}, observe(corrections, other));
     pc.sample(data(), plain, Noise{.seed = 1});
-    for (std::size_t i = 0; i < 6; ++i) CHECK(x.data()[i] == plain.data()[i]);
+    for (std::size_t i = 0; i < 9; ++i) CHECK(x.data()[i] == plain.data()[i]);
     REQUIRE(corrections.seen.size() == 5 * std::size_t(corrector.steps));
     REQUIRE(corrections.snr.size() == 15 * std::size_t(corrector.steps));
     return corrections;
   };
   // The first correction meets the prior itself: its norms are known.
-  X prior({3, 2}), score({3, 2});
+  X prior({3, 3}), score({3, 3});
   draw_prior(prior, 1, Noise{.seed = 1}.draw(0));
   data().evaluate(prior, 1, score);
-  const double norm = std::hypot(score(1, 0), score(1, 1));
+  const double norm = std::hypot(score(1, 0), score(1, 1), score(1, 2));
 
   const Corrections each = run(Langevin{.snr = 0.2, .steps = 2});
   CHECK(each.seen[0].t == 1);
@@ -227,7 +227,7 @@ TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
     }
   };
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
-    X x({3, 2});
+    X x({3, 3});
     Tries tries;
     const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{.control = control}};
     const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, tries);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,13 +12,16 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
+#include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
 
@@ -228,10 +232,12 @@ TEST_CASE("a model's NaN or infinity is refused, at the latest at the end") {
     X x(shape);
     Witness at_once{.bad_below = 2, .bad_value = bad};
     CHECK_THROWS_WITH(usual(100).sample(at_once, x, Noise{}),
-                      Contains("sample 2") && Contains("t = 1"));
+                      Contains("sample 2") && Contains("since t = 1,"));
     CHECK(at_once.times.size() == 2);
     Witness last{.bad_below = 0.015, .bad_value = bad};
-    CHECK_THROWS_WITH(usual(100).sample(last, x, Noise{}), Contains("not finite"));
+    // Steps 64, which ends at t = 0.36064, and 100 are looked at.
+    CHECK_THROWS_WITH(usual(100).sample(last, x, Noise{}),
+                      Contains("not finite at t = 0.001") && Contains("since t = 0.36064"));
   }
 }
 
@@ -265,8 +271,79 @@ TEST_CASE("grids and parameters out of range are refused when the sampler is mad
 }
 
 TEST_CASE("a discrete chain sampled with another number of steps is refused") {
+  CHECK_THROWS_WITH((PredictorCorrector{DiscreteVpSde(1000), Ancestral{}, NoCorrector{},
+                                        uniform_grid(VpSde(), 100)}),
+                    Contains("levels"));
+}
+
+TEST_CASE("steps that predictor, corrector or SDE cannot take are rejected with the sampler") {
+  const TimeGrid below_zero = song_grid(1, 1e-5, 1000);
+  const auto rejects = [&](const auto& sde, const auto& predictor, const auto& corrector,
+                           const TimeGrid& grid, const char* reason,
+                           PredictorCorrectorOptions options = {}) {
+    CHECK_THROWS_WITH((PredictorCorrector{sde, predictor, corrector, grid, options}),
+                      Contains("predictor-corrector: ") && Contains(reason));
+  };
+  const char* const last = "step 999 of the grid, from t = 1e-05 to -0.00099, cannot be taken";
+  rejects(VeSde(), Ancestral{}, NoCorrector{}, below_zero, last);
+  rejects(VeSde(), ReverseDiffusion{}, NoCorrector{}, below_zero, last);
+  rejects(VeSde(), Ddim{}, NoCorrector{}, below_zero, last);
+  rejects(VeSde(), EulerAncestral{}, Langevin{}, below_zero, last);
+  CHECK_NOTHROW(PredictorCorrector{VeSde(), EulerMaruyama{}, NoCorrector{}, below_zero});
+  CHECK_NOTHROW(PredictorCorrector{DiscreteVeSde(1000), Ancestral{}, Langevin{}, below_zero});
+  rejects(DiscreteVpSde(1000), Ancestral{}, NoCorrector{}, log_snr_grid(VpSde(), 1000), "levels");
+  // beta_14 of a chain of 15 levels is above 1.
+  rejects(DiscreteVpSde(15), NoPredictor{}, Langevin{}, uniform_grid(VpSde(), 15), "beta_i is 1.3");
+  // A step of the SDE's own coefficients that are infinite.
+  struct Endless : VpSde {
+    double diffusion(double t) const { return 1 / (t - 0.5); }
+  };
+  rejects(Endless(), EulerMaruyama{}, NoCorrector{}, uniform_grid(1, 0, 4),
+          "the coefficients of step 2 of the grid, from t = 0.5 to 0.25");
+}
+
+TEST_CASE("times that a model does not take are rejected before it is evaluated") {
   X x(shape);
-  const PredictorCorrector sampler{DiscreteVpSde(1000), Ancestral{}, NoCorrector{},
-                                   uniform_grid(VpSde(), 100)};
-  CHECK_THROWS_WITH(sampler.sample(data(VpSde()), x, Noise{}), Contains("levels"));
+  std::size_t calls = 0;
+  auto model = noise_prediction(
+      [&](const X& in, double, X& out) {
+        ++calls;
+        out = in;
+      },
+      VpSde());
+  const TimeGrid to_zero = uniform_grid(1, 0, 10);
+  CHECK_NOTHROW(
+      PredictorCorrector{VpSde(), Ancestral{}, NoCorrector{}, to_zero}.sample(model, x, Noise{}));
+  CHECK(calls == 10);
+  const PredictorCorrector at_zero{VpSde(),
+                                   Ancestral{},
+                                   Langevin{},
+                                   to_zero,
+                                   {.order = StepOrder::predictor_first, .denoise = false}};
+  CHECK_THROWS_WITH(at_zero.sample(model, x, Noise{}), Contains("the model's score at t = 0"));
+  CHECK(calls == 10);
+}
+
+TEST_CASE(
+    "Langevin's norms per sample are rejected in 1 and 2 dimensions, where the variance is "
+    "infinite") {
+  const TimeGrid grid = uniform_grid(VpSde(), 3);
+  auto model = score_function([](const X& in, double, X& out) {
+    for (std::size_t i = 0; i < in.size(); ++i) out.data()[i] = -in.data()[i];
+  });
+  for (const std::size_t dim : {1u, 2u, 3u}) {
+    X x({4, dim});
+    const auto run = [&](auto corrector) {
+      PredictorCorrector{VpSde(), NoPredictor{}, corrector, grid}.sample(model, x, Noise{});
+    };
+    if (dim < 3)
+      CHECK_THROWS_WITH(run(Langevin{}), Contains("norms per sample") &&
+                                             Contains("dimension " + std::to_string(dim)) &&
+                                             Contains("NormScope::batch_mean"));
+    else
+      CHECK_NOTHROW(run(Langevin{}));
+    CHECK_NOTHROW(run(Langevin{.steps = 0}));
+    CHECK_NOTHROW(run(Langevin{.norm_scope = NormScope::batch_mean}));
+    CHECK_NOTHROW(run(AnnealedLangevin{}));
+  }
 }

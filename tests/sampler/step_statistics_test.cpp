@@ -18,7 +18,7 @@ using X = HostState<double>;
 
 namespace {
 
-Gaussian<VeSde> data() { return {VeSde(), {0.5, 0.1}, {0.3, 1}}; }
+Gaussian<VeSde> data() { return {VeSde(), {0.5, 0.1, -0.2}, {0.3, 1, 0.6}}; }
 
 }  // namespace
 
@@ -26,7 +26,7 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
   const TimeGrid grid = uniform_grid(VeSde(), 6);
   const PredictorCorrector sampler{VeSde(), ReverseDiffusion{}, Langevin{.snr = 0.1, .steps = 2},
                                    grid};
-  X x({3, 2});
+  X x({3, 3});
   StepStatistics means, all(true);
   for (int run = 0; run < 2; ++run) {
     sampler.sample(data(), x, Noise{.seed = 1}, observe(means, all));
@@ -39,7 +39,7 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
   CHECK(means.steps()[2].norm.samples.empty());
   double mean = 0;
   for (std::size_t k = 0; k < 3; ++k) {
-    const double norm = std::hypot(x(k, 0), x(k, 1));
+    const double norm = std::hypot(x(k, 0), x(k, 1), x(k, 2));
     CHECK(all.steps()[5].norm.samples[k] == Approx(norm).epsilon(1e-12));
     mean += norm / 3;
   }
@@ -59,7 +59,7 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
 
 TEST_CASE("tries of an adaptive run are kept sample by sample") {
   const ProbabilityFlow flow{VeSde(), AdaptiveRungeKutta<>{.control = StepControl::per_sample}};
-  X x({3, 2});
+  X x({3, 3});
   StepStatistics seen;
   const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, seen);
   REQUIRE(seen.tries().size() == done.accepted + done.rejected);

@@ -117,8 +117,10 @@ struct ScoreAtLevel {
                                         : static_cast<double>(training_level(sde, t));
     return static_cast<double>(sde.training_steps() - 1) - level;
   }
+  /// Throws Error as label does.
   template <DiscreteSde S>
-  [[nodiscard]] ScoreForm score_form(const S&, double) const {
+  [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
+    static_cast<void>(label(sde, t));
     return {0, 1};
   }
 };

@@ -148,7 +148,7 @@ class AdaptiveDpmSolver {
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, span_.t, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 

@@ -39,17 +39,30 @@ void check_final_denoise(const char* sampler, FinalDenoise denoise) {
           ": the SDE has no discrete chain to denoise by; use FinalDenoise::tweedie");
 }
 
+/// x ← state·x + score·∇log p_t(x). Throws Error where the chain has no step down from t.
+template <class S>
+[[nodiscard]] StepCoefficients denoising_step(const S& sde, double t, FinalDenoise how) {
+  if constexpr (HasDiscreteChain<S>) {
+    const double h = sde.t_max() / static_cast<double>(sde.training_steps());
+    if (how == FinalDenoise::reverse_diffusion)
+      return without_noise(ReverseDiffusion{}.coefficients(sde, TimeStep{t, t - h}));
+  }
+  const MarginalProb p = sde.marginal_prob(t);
+  return {1 / p.mean, p.std * p.std / p.mean, 0};
+}
+
+/// Refuses what the SDE cannot do at t, the last time of a run.
+template <class S>
+void check_final_denoise(const char* sampler, const S& sde, FinalDenoise how, double t) {
+  check_final_denoise<S>(sampler, how);
+  if (how != FinalDenoise::none) static_cast<void>(denoising_step(sde, t, how));
+}
+
 /// Denoises x at time t; `output` is scratch. One evaluation, none for FinalDenoise::none.
 template <class S, class M, class X>
 void denoise(const S& sde, M& model, X& x, double t, FinalDenoise how, X& output) {
   if (how == FinalDenoise::none) return;
-  const MarginalProb p = sde.marginal_prob(t);
-  StepCoefficients step{1 / p.mean, p.std * p.std / p.mean, 0};
-  if constexpr (HasDiscreteChain<S>) {
-    const double h = sde.t_max() / static_cast<double>(sde.training_steps());
-    if (how == FinalDenoise::reverse_diffusion)
-      step = without_noise(ReverseDiffusion{}.coefficients(sde, TimeStep{t, t - h}));
-  }
+  const StepCoefficients step = denoising_step(sde, t, how);
   model.evaluate(x, t, output);
   update(x, output, model.score_form(t), step, NoiseDraw{});
 }

@@ -123,7 +123,7 @@ class GeneralProbabilityFlow {
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
   /// Fills x with a draw from the SDE's prior and carries it along the grid. Makes a workspace.
-  /// Throws Error for a grid that increases.
+  /// Throws Error for a grid that increases and for one that begins below the SDE's t_max().
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
@@ -133,7 +133,7 @@ class GeneralProbabilityFlow {
     detail::require(grid_.generates(), "general probability flow: the grid goes from ",
                     grid_.front().t, " up to ", grid_.back().t_next,
                     "; to sample, time must decrease");
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return run(model, x, observer);
   }
 
@@ -176,8 +176,8 @@ class GeneralProbabilityFlow {
     const GeneralFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
     detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    detail::FlowListener<Integrator::adaptive, O> listener{"general probability flow", observer,
-                                                           work.row(0), steps};
+    detail::FlowListener<Integrator::adaptive, O> listener{
+        {"general probability flow", steps, grid.front().t}, observer, work.row(0)};
     const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
     detail::notify_finish(observer, static_cast<const X&>(x));
     return {done.nfe, done.accepted, done.rejected};

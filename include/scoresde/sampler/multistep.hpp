@@ -70,14 +70,17 @@ class Multistep {
                 "Multistep: the solver's history must be 1 to 7 predictions");
 
   /// Throws Error unless the steps follow one another within [0, T], the log-SNR is finite at all
-  /// their times (noise-free data are reached by ToZero or Denoise alone) and the solver accepts
-  /// its own parameters.
+  /// their times (noise-free data are reached by ToZero or Denoise alone), the solver accepts its
+  /// own parameters and makes finite coefficients.
   Multistep(S sde, R solver, TimeGrid grid, F = {})
       : sde_(std::move(sde)), solver_(std::move(solver)), grid_(std::move(grid)) {
     if constexpr (requires { solver_.validate(); }) solver_.validate();
     check_grid();
     stages_ = make_stages();
-    for (const SolverStage& stage : stages_) evaluations_ += stage.evaluates ? 1 : 0;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      check_stage(i);
+      evaluations_ += stages_[i].evaluates ? 1 : 0;
+    }
     if constexpr (CountedSolver<R>)
       detail::require(evaluations_ == nfe(grid_.size()), "multistep: the solver made ",
                       evaluations_, " evaluations of a grid of ", grid_.size(),
@@ -97,29 +100,34 @@ class Multistep {
   /// The run, before it is run.
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return stages_; }
 
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace. Throws
-  /// Error for a grid that increases.
+  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
+  /// carries it to the data. Makes a workspace. Throws Error for a grid that increases, and as
+  /// draw_prior and integrate do.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::require(grid_.generates(), "multistep: the grid goes from ", grid_.front().t, " up to ",
                     grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 
   /// Carries the x given along the grid and allocates nothing; deterministic solvers draw no noise.
-  /// Throws Error for mismatched shapes and states that are not finite.
+  /// Throws Error for mismatched shapes, times that the model does not take, and states that are
+  /// not finite.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     detail::check_shapes("multistep", x, work);
+    for (const SolverStage& stage : stages_)
+      if (stage.evaluates) detail::check_score_form("multistep", model, stage.time.t);
     std::array<double, buffers> factors{};
     const std::size_t count = stages_.size();
     std::size_t evaluations = 0;
     detail::notify_start(observer, {0, count, {grid_.front().t, grid_.front().t}, 0}, x);
+    detail::FiniteLooks look{"multistep", count, grid_.front().t};
     std::size_t taken = 0;
     while (taken < count) {
       const std::size_t i = taken++;
@@ -129,8 +137,7 @@ class Multistep {
         ++evaluations;
       }
       move(x, i, present.state, noise, work, factors);
-      if ((taken & (taken - 1)) == 0 || taken == count)
-        detail::check_finite("multistep", x, stages_[i].time, work.row(0));
+      look(x, taken, stages_[i].time.t_next, work.row(0));
       if (detail::notify_step(observer, {i, count, stages_[i].time, evaluations}, x) ==
           StepAction::stop)
         break;
@@ -159,6 +166,15 @@ class Multistep {
                         " is infinite; end the grid before it and denoise there");
       }
     }
+  }
+
+  void check_stage(std::size_t i) const {
+    const SolverStage& stage = stages_[i];
+    double sum = std::abs(stage.state) + std::abs(stage.noise.coefficient);
+    for (const double weight : stage.weights) sum += std::abs(weight);
+    detail::require(std::isfinite(sum), "multistep: the coefficients of stage ", i,
+                    ", from t = ", stage.time.t, " to ", stage.time.t_next,
+                    ", are not finite; they must be, so the solver cannot take this grid");
   }
 
   [[nodiscard]] std::vector<SolverStage> make_stages() const {

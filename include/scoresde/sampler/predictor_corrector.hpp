@@ -9,9 +9,11 @@
 /// before predictor) is the default, that of the algorithm as printed is there by name.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
@@ -38,8 +40,8 @@ inline constexpr bool predictor_corrector_fits<S, P, C> = Predictor<P, S>&& Corr
 
 /// A const, stateless value: the state's type, the model and the noise meet it in the call.
 ///
-/// Non-finite states are refused: x is checked after steps 1, 2, 4, 8, … and the last, which costs
-/// log₂(steps) + 2 passes over x.
+/// The coefficients of all steps are made with the sampler. Non-finite states are refused: x is
+/// checked after steps 1, 2, 4, 8, … and the last, which costs log₂(steps) + 2 passes over x.
 template <class S, class P, class C>
 class PredictorCorrector {
   static_assert(Sde<S> || !GeneralSde<S>,
@@ -57,8 +59,9 @@ class PredictorCorrector {
   /// States a workspace must hold beside x.
   static constexpr std::size_t buffers = corrector_buffers<C>;
 
-  /// Throws Error unless the grid decreases within [0, t_max] and predictor and corrector accept
-  /// their own parameters (`validate`).
+  /// Throws Error unless the grid decreases within [0, t_max], predictor and corrector accept their
+  /// own parameters (`validate`), the predictor has finite coefficients for every step of the grid,
+  /// and the corrector a rule for every time at which it corrects.
   PredictorCorrector(S sde, P predictor, C corrector, TimeGrid grid,
                      PredictorCorrectorOptions options = {})
       : sde_(std::move(sde)),
@@ -75,6 +78,7 @@ class PredictorCorrector {
     detail::require(grid_.front().t <= sde_.t_max() && lowest >= 0,
                     "predictor-corrector: the grid goes from ", grid_.front().t, " to ", lowest,
                     "; it must lie in [0, T] with T = ", sde_.t_max());
+    for (std::size_t i = 0; i < grid_.size(); ++i) prepare(i);
   }
 
   /// Evaluations of the model in one run.
@@ -86,30 +90,35 @@ class PredictorCorrector {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
+  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
+  /// carries it to the data. Makes a workspace. Throws Error as draw_prior and integrate do.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 
-  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
-  /// and states that are not finite.
+  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes,
+  /// for a dimension that the corrector does not take, for times that the model does not take, and
+  /// for states that are not finite.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::check_shapes("predictor-corrector", x, work);
+    if constexpr (requires { corrector_.validate(extents(x).dim); })
+      if (corrections_per_step() > 0) corrector_.validate(extents(x).dim);
+    for (std::size_t i = 0; i < grid_.size(); ++i) check_times(model, i);
     using Watcher = std::remove_reference_t<O>;
     Run<std::remove_reference_t<M>, X, N, Watcher> run{*this, model, x, noise, work, observer};
     detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
+    detail::FiniteLooks look{"predictor-corrector", grid_.size(), grid_.front().t};
     std::size_t taken = 0;
     for (const TimeStep time : grid_) {
       run.step(taken++);
-      if ((taken & (taken - 1)) == 0 || taken == grid_.size())
-        detail::check_finite("predictor-corrector", x, time, work.row(0));
+      look(x, taken, time.t_next, work.row(0));
       if (detail::notify_step(observer, {taken - 1, grid_.size(), time, run.nfe}, x) ==
           StepAction::stop)
         break;
@@ -134,11 +143,10 @@ class PredictorCorrector {
 
     void step(std::size_t i) {
       const TimeStep time = sampler.grid_[i];
-      const bool last = i + 1 == sampler.grid_.size();
       const bool corrector_first = sampler.options_.order == StepOrder::corrector_first;
       if (corrector_first) correct(time.t);
-      if constexpr (predicts) predict(time, last && sampler.options_.denoise);
-      if (!corrector_first && !(last && sampler.denoised_before_correcting())) correct(time.t_next);
+      if constexpr (predicts) predict(time, sampler.steps_[i]);
+      if (!corrector_first && sampler.corrects_in(i)) correct(time.t_next);
     }
 
     void correct(double t) {
@@ -147,9 +155,7 @@ class PredictorCorrector {
                           noise.draw(draw++), work, observer);
     }
 
-    void predict(TimeStep time, bool denoise) {
-      StepCoefficients step = sampler.predictor_.coefficients(sampler.sde_, time);
-      if (denoise) step = without_noise(step);
+    void predict(TimeStep time, const StepCoefficients& step) {
       const X& predicted = output(time.t);
       detail::with_step_noise<X>(noise, draw++, time, step.noise, [&](const auto& z) {
         update(x, predicted, model.score_form(time.t), step, z);
@@ -163,6 +169,42 @@ class PredictorCorrector {
     }
   };
 
+  /// Makes step i. Throws Error, with the step, where predictor, corrector or SDE cannot take it.
+  void prepare(std::size_t i) {
+    const TimeStep time = grid_[i];
+    StepCoefficients step;
+    try {
+      if constexpr (predicts) step = predictor_.coefficients(sde_, time);
+      if (corrections_per_step() > 0 && corrects_in(i))
+        static_cast<void>(corrector_.rule(
+            sde_, options_.order == StepOrder::corrector_first ? time.t : time.t_next));
+    } catch (const Error& error) {
+      throw Error(detail::text("predictor-corrector: step ", i, " of the grid, from t = ", time.t,
+                               " to ", time.t_next, ", cannot be taken: ", error.what()));
+    }
+    if (i + 1 == grid_.size() && options_.denoise) step = without_noise(step);
+    detail::require(
+        std::isfinite(step.state) && std::isfinite(step.score) && std::isfinite(step.noise),
+        "predictor-corrector: the coefficients of step ", i, " of the grid, from t = ", time.t,
+        " to ", time.t_next, ", are ", step.state, ", ", step.score, " and ", step.noise,
+        "; they must be finite");
+    steps_.push_back(step);
+  }
+
+  template <class M>
+  void check_times(M& model, std::size_t i) const {
+    const bool corrects = corrections_per_step() > 0 && corrects_in(i);
+    const bool corrector_first = options_.order == StepOrder::corrector_first;
+    if (predicts || (corrects && corrector_first))
+      detail::check_score_form("predictor-corrector", model, grid_[i].t);
+    if (corrects && !corrector_first)
+      detail::check_score_form("predictor-corrector", model, grid_[i].t_next);
+  }
+
+  /// False in a last step after which nothing follows.
+  [[nodiscard]] bool corrects_in(std::size_t i) const {
+    return i + 1 < grid_.size() || !denoised_before_correcting();
+  }
   [[nodiscard]] std::size_t corrections_per_step() const {
     return static_cast<std::size_t>(corrector_.steps);
   }
@@ -175,6 +217,7 @@ class PredictorCorrector {
   C corrector_;
   TimeGrid grid_;
   PredictorCorrectorOptions options_;
+  std::vector<StepCoefficients> steps_;
 };
 
 }  // namespace scoresde

@@ -7,6 +7,7 @@
 /// data (sample, decode) and from data to its noise (encode).
 #pragma once
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -64,19 +65,17 @@ struct IntegratorOf<I> {
 /// Passes on to the observer what an integrator tells, and refuses states that are not finite.
 template <bool adaptive, class O>
 struct FlowListener {
-  const char* sampler;
+  FiniteLooks look;
   O& observer;
   std::span<double> row;
-  std::size_t steps;
   std::size_t taken = 0;
   StepAction action = StepAction::proceed;
 
   template <class X>
   StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
     ++taken;
-    if (!adaptive && ((taken & (taken - 1)) == 0 || taken == steps))
-      check_finite(sampler, x, step, row);
-    action = notify_step(observer, {taken - 1, steps, step, evaluations}, x);
+    if constexpr (!adaptive) look(x, taken, step.t_next, row);
+    action = notify_step(observer, {taken - 1, look.steps, step, evaluations}, x);
     return action;
   }
   template <class X>
@@ -107,7 +106,8 @@ class ProbabilityFlow {
   static constexpr std::size_t buffers = Integrator::buffers;
 
   /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
-  /// Error for a grid outside [0, T] and for arguments the integrator refuses.
+  /// Error for a grid outside [0, T], for arguments the integrator refuses, and for an SDE that has
+  /// no finite drift and diffusion where a method by name evaluates it.
   ProbabilityFlow(S sde, I integrator, TimeGrid grid, ProbabilityFlowOptions options = {})
       : sde_(std::move(sde)), grid_(std::move(grid)), options_(options) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
@@ -118,7 +118,13 @@ class ProbabilityFlow {
     detail::require(!Integrator::adaptive || grid_.size() == 1,
                     "probability flow: an adaptive integrator is given a grid of ", grid_.size(),
                     " steps; give one, from the first time to the last");
-    detail::check_final_denoise<S>("probability flow", options_.denoise);
+    for_each_stage_time(grid_, [this](double t) {
+      const double f = sde_.drift(t), g = sde_.diffusion(t);
+      detail::require(std::isfinite(f) && std::isfinite(g), "probability flow: drift is ", f,
+                      " and diffusion ", g, " at t = ", t,
+                      "; both must be finite where the method evaluates the flow");
+    });
+    detail::check_final_denoise("probability flow", sde_, options_.denoise, grid_.back().t_next);
   }
 
   /// The same over one span {t, t_next}.
@@ -138,15 +144,16 @@ class ProbabilityFlow {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace. Throws
-  /// Error for a grid that increases.
+  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
+  /// carries it to the data. Makes a workspace. Throws Error for a grid that increases, and as
+  /// draw_prior and integrate do.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
                     " up to ", grid_.back().t_next, "; to sample, time must decrease");
     Workspace<X, buffers> work(x);
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return decode(model, x, work, observer);
   }
 
@@ -158,7 +165,8 @@ class ProbabilityFlow {
   }
 
   /// Carries the x given along the grid as it is, and denoises at its end where asked to. Allocates
-  /// nothing. Throws Error for mismatched shapes and states that are not finite.
+  /// nothing. Throws Error for mismatched shapes, times that the model does not take, and states
+  /// that are not finite.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
     return run(model, x, grid_, options_.denoise, work, observer);
@@ -171,22 +179,33 @@ class ProbabilityFlow {
   }
 
  private:
+  /// use(t) for the times at which a method by name evaluates the flow.
+  template <class Use>
+  static void for_each_stage_time(const TimeGrid& grid, const Use& use) {
+    if constexpr (RungeKuttaMethod<I>)
+      for (const TimeStep& step : grid)
+        for (std::size_t i = 0; i < Integrator::stages; ++i) use(detail::stage_time<I>(step, i));
+  }
+
   template <class M, class X, class O>
   SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
                         Workspace<X, buffers>& work, O& observer) const {
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     detail::check_shapes("probability flow", x, work);
+    for_each_stage_time(grid,
+                        [&](double t) { detail::check_score_form("probability flow", model, t); });
     const ProbabilityFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
     detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    detail::FlowListener<Integrator::adaptive, O> listener{"probability flow", observer,
-                                                           work.row(0), steps};
+    detail::FlowListener<Integrator::adaptive, O> listener{
+        {"probability flow", steps, grid.front().t}, observer, work.row(0)};
     const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
     SamplerStatistics statistics{done.nfe, done.accepted, done.rejected};
     if (denoise != FinalDenoise::none && listener.action == StepAction::proceed) {
       detail::denoise(sde_, model, x, grid.back().t_next, denoise, work[0]);
       ++statistics.nfe;
-      detail::check_finite("probability flow", x, grid.back(), work.row(0));
+      const double end = grid.back().t_next;
+      detail::check_finite("probability flow", x, {end, end}, work.row(0));
     }
     detail::notify_finish(observer, static_cast<const X&>(x));
     return statistics;

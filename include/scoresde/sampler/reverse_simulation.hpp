@@ -106,14 +106,15 @@ class ReverseSimulation {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with a draw from the SDE's prior and carries it back. Makes a workspace.
+  /// Fills x with a draw from the SDE's prior and carries it back. Makes a workspace. Throws Error
+  /// for a grid that begins below the SDE's t_max().
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     static_assert(detail::HasPrior<S>,
                   "ReverseSimulation: the SDE has no prior_std() to draw the first state by; fill "
                   "x and call run or integrate");
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return run(model, x, noise, observer);
   }
 
@@ -132,12 +133,12 @@ class ReverseSimulation {
     check_arguments<std::remove_reference_t<M>, X, N>();
     detail::check_shapes("reverse simulation", x, work);
     detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
+    detail::FiniteLooks look{"reverse simulation", grid_.size(), grid_.front().t};
     std::size_t taken = 0;
     for (const TimeStep time : grid_) {
       model.evaluate(static_cast<const X&>(x), time.t, work[0]);
       take(x, work[0], model.score_form(time.t), time, noise, ++taken);
-      if ((taken & (taken - 1)) == 0 || taken == grid_.size())
-        detail::check_finite("reverse simulation", x, time, work.row(0));
+      look(x, taken, time.t_next, work.row(0));
       if (detail::notify_step(observer, {taken - 1, grid_.size(), time, taken}, x) ==
           StepAction::stop)
         break;

@@ -21,9 +21,9 @@
 #include <scoresde/corrector/corrector.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/prior.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
-#include <scoresde/state/elementwise.hpp>
 #include <scoresde/state/workspace.hpp>
 
 namespace scoresde {
@@ -122,64 +122,6 @@ void update(X& x, const X& output, ScoreForm form, StepCoefficients step, const 
                                      {step.score * form.output, &output},
                                      {step.noise, &z}};
   backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
-}
-
-/// x ← std·z: a draw from a prior of mean 0.
-template <State X>
-void draw_prior(X& x, double std, NoiseDraw z) {
-  backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{std, z});
-}
-template <State X>
-void draw_prior(X& x, double std, const X& z) {
-  const std::array<Term<X>, 1> terms{Term<X>{std, &z}};
-  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
-}
-
-namespace detail {
-
-/// An element of the prior: mean + std·z; `stride` is 0 where one mean is that of all elements.
-struct PriorElement {
-  const double* mean;
-  std::size_t stride;
-  double std;
-
-  template <class T>
-  T operator()(ElementIndex at, T z) const {
-    return static_cast<T>(mean[stride * at.element]) + static_cast<T>(std) * z;
-  }
-};
-
-[[nodiscard]] inline std::span<const double> one_or_more(const double& value) {
-  return {&value, 1};
-}
-[[nodiscard]] inline std::span<const double> one_or_more(std::span<const double> values) {
-  return values;
-}
-
-}  // namespace detail
-
-/// x ← prior_mean + prior_std·z: a draw from the prior of `sde`, with mean 0 where it has no
-/// prior_mean; z is a NoiseDraw or a state. Throws Error for a mean of another dimension than x.
-template <class S, State X, class Z>
-void draw_prior(const S& sde, X& x, const Z& z) {
-  if constexpr (!requires { sde.prior_mean(); }) {
-    draw_prior(x, sde.prior_std(), z);
-  } else {
-    static_assert(
-        requires { detail::one_or_more(sde.prior_mean()); },
-        "draw_prior: prior_mean() must return a double or std::span<const double>");
-    static_assert(ElementwiseState<X>,
-                  "draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it "
-                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    const auto kept = sde.prior_mean();
-    const std::span<const double> mean = detail::one_or_more(kept);
-    const std::size_t dim = extents(x).dim;
-    detail::require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
-                    " elements and the state ", dim, "; 1 or as many are needed");
-    const detail::PriorElement element{mean.data(), mean.size() == 1 ? std::size_t{0} : 1,
-                                       sde.prior_std()};
-    backend(x).transform(x, element, z);
-  }
 }
 
 namespace detail {
@@ -368,22 +310,49 @@ void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) 
           e.dim);
 }
 
-[[noreturn]] inline void refuse_not_finite(const char* sampler, std::size_t k, TimeStep step) {
-  throw Error(text(sampler, ": the state of sample ", k,
-                   " is not finite after the step from t = ", step.t, " to ", step.t_next,
-                   "; the model's output or a step too long made it so"));
+/// Refuses a model whose score has no finite form at a time that the run evaluates, and a model
+/// that does not take that time: called before the work begins.
+template <class M>
+void check_score_form(const char* sampler, M& model, double t) {
+  const ScoreForm form = model.score_form(t);
+  require(std::isfinite(form.state) && std::isfinite(form.output), sampler,
+          ": the model's score at t = ", t, " is ", form.state, "*x + ", form.output,
+          "*F; both factors must be finite at every time of the grid");
 }
 
-/// Refuses a state that is not finite: ⟨x, x⟩ of every sample must be a number. `row` is scratch. A
-/// backend that captures a run defers the check to its replay.
+[[noreturn]] inline void refuse_not_finite(const char* sampler, std::size_t k, TimeStep since) {
+  throw Error(text(sampler, ": the state of sample ", k, " is not finite at t = ", since.t_next,
+                   "; it became so since t = ", since.t,
+                   ", by the model's output or by a step too long"));
+}
+
+/// Refuses a state that is not finite: ⟨x, x⟩ of every sample must be a number. `since` goes from
+/// the time of the look before to this one, `row` is scratch. A backend that captures a run defers
+/// the check to its replay.
 template <State X>
-void check_finite(const char* sampler, const X& x, TimeStep step, std::span<double> row) {
-  if constexpr (requires { backend(x).defer_finite_check(sampler, x, step); })
-    if (backend(x).defer_finite_check(sampler, x, step)) return;
+void check_finite(const char* sampler, const X& x, TimeStep since, std::span<double> row) {
+  if constexpr (requires { backend(x).defer_finite_check(sampler, x, since); })
+    if (backend(x).defer_finite_check(sampler, x, since)) return;
   backend(x).inner(x, x, row);
   for (std::size_t k = 0; k < row.size(); ++k)
-    if (!std::isfinite(row[k])) refuse_not_finite(sampler, k, step);
+    if (!std::isfinite(row[k])) refuse_not_finite(sampler, k, since);
 }
+
+/// The looks of a run at its state: after steps 1, 2, 4, 8, … and the last, which costs log₂(steps)
+/// + 2 passes over x.
+struct FiniteLooks {
+  const char* sampler = "";
+  std::size_t steps = 0;
+  double last = 0;  ///< time of the last look, at first that of the beginning
+
+  /// To be called after every step: `taken` of them have brought x to time t.
+  template <State X>
+  void operator()(const X& x, std::size_t taken, double t, std::span<double> row) {
+    if ((taken & (taken - 1)) != 0 && taken != steps) return;
+    check_finite(sampler, x, {last, t}, row);
+    last = t;
+  }
+};
 
 }  // namespace detail
 }  // namespace scoresde

@@ -92,14 +92,14 @@ class Simulation {
     static_assert(detail::NoiseArgument<X, N>::checked);
     detail::check_shapes("simulation", x, work);
     detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
+    detail::FiniteLooks look{"simulation", grid_.size(), grid_.front().t};
     std::size_t taken = 0;
     for (const TimeStep time : grid_) {
       const double root = std::sqrt(time.t_next - time.t);
       const detail::ForwardElement<S, R> element{&sde_, &scheme_, time, root};
       detail::with_step_noise<X>(noise, ++taken, time, 1,
                                  [&](const auto& z) { backend(x).transform(x, element, x, z); });
-      if ((taken & (taken - 1)) == 0 || taken == grid_.size())
-        detail::check_finite("simulation", x, time, work.row(0));
+      look(x, taken, time.t_next, work.row(0));
       if (detail::notify_step(observer, {taken - 1, grid_.size(), time, 0}, x) == StepAction::stop)
         break;
     }

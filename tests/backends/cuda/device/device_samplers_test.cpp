@@ -107,7 +107,7 @@ TEST_CASE("Langevin steps sized on the device are the host's, with either scope 
   const VpSde sde;
   const TimeGrid grid = uniform_grid(sde, 4);
   for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean})
-    for (const Extents shape : {Extents{4, 3}, {2, 1030}, {300, 2}, {1, 8195}}) {
+    for (const Extents shape : {Extents{4, 3}, {2, 1030}, {300, 3}, {1, 8195}}) {
       const PredictorCorrector sampler{sde, NoPredictor{},
                                        Langevin{.snr = 0.1, .steps = 2, .norm_scope = scope}, grid};
       const auto runs = run_both<double>(shape, sampler, IsotropicScore<VpSde>{sde}, noise);

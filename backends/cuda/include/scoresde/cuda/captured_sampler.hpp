@@ -89,7 +89,7 @@ class CapturedSampler {
   CapturedSampler(const Sampler& sampler, Model& model, const DeviceState<T>& like)
       : x_(backend(like).make_like(like)), work_(x_), graphs_(warmed(sampler, model)) {
     const RecordedModel<T, Model> recorded(model, graphs_);
-    draw_prior(sampler.sde(), x_, Noise{}.draw(0));
+    draw_prior(sampler.sde(), sampler.grid().front().t, x_, Noise{}.draw(0));
     statistics_ = sampler.integrate(recorded, x_, Noise{}, work_, StepMarker{graphs_});
     graphs_.end_run();
   }
@@ -117,7 +117,7 @@ class CapturedSampler {
  private:
   /// Before anything is written down: the model makes its memory in its first evaluation.
   StepGraphs warmed(const Sampler& sampler, Model& model) {
-    draw_prior(sampler.sde(), x_, Noise{}.draw(0));
+    draw_prior(sampler.sde(), sampler.grid().front().t, x_, Noise{}.draw(0));
     model.evaluate(x_, sampler.grid().front().t, work_[0]);
     return StepGraphs(x_.context());
   }

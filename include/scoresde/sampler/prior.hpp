@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/// What a run begins with: a draw of the prior at T, or of the marginal at an earlier time.
+///
+///   t = T:  N(prior_mean, prior_std² I),   t < T:  N(mean(t)/mean(T)·prior_mean, std(t)² I)
+///
+/// The second is p_t of data at their mean; it lacks the part mean(t)²·Cov[x₀] of the covariance,
+/// as p_T ≈ N(0, std(T)² I) does at T. Song et al. 2021 (arXiv:2011.13456), eq. 29; Karras et al.
+/// 2022 (arXiv:2206.00364), algorithm 1, begins at N(0, σ(t₀)² s(t₀)² I) likewise.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+#include <scoresde/error.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/state/elementwise.hpp>
+
+namespace scoresde {
+
+/// x ← std·z: a draw from a prior of mean 0.
+template <State X>
+void draw_prior(X& x, double std, NoiseDraw z) {
+  backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{std, z});
+}
+template <State X>
+void draw_prior(X& x, double std, const X& z) {
+  const std::array<Term<X>, 1> terms{Term<X>{std, &z}};
+  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
+}
+
+namespace detail {
+
+/// An element of the prior: factor·mean + std·z; `stride` is 0 where one mean is that of all.
+struct PriorElement {
+  const double* mean;
+  std::size_t stride;
+  double factor;
+  double std;
+
+  template <class T>
+  T operator()(ElementIndex at, T z) const {
+    return static_cast<T>(factor * mean[stride * at.element]) + static_cast<T>(std) * z;
+  }
+};
+
+[[nodiscard]] inline std::span<const double> one_or_more(const double& value) {
+  return {&value, 1};
+}
+[[nodiscard]] inline std::span<const double> one_or_more(std::span<const double> values) {
+  return values;
+}
+
+/// What a run that begins at t is drawn from: N(mean·prior_mean, std²), of the prior at T and of
+/// p_t below it. Throws Error where that is not known.
+template <class S>
+[[nodiscard]] MarginalProb prior_at(const S& sde, double t) {
+  if constexpr (requires { sde.t_max(); })
+    if (t < sde.t_max()) {
+      if constexpr (requires { sde.marginal_prob(t).mean, sde.marginal_prob(t).std; }) {
+        const auto p = sde.marginal_prob(t);
+        require(p.mean <= p.std, "sample: the run begins at t = ", t, ", where mean is ", p.mean,
+                " and std ", p.std,
+                "; mean <= std is needed to draw noise there, so fill x with noised data and call "
+                "integrate");
+        return {p.mean / sde.marginal_prob(sde.t_max()).mean, p.std};
+      } else {
+        require(false, "sample: the run begins at t = ", t, ", where the SDE has no prior; begin ",
+                "at T = ", sde.t_max(), ", or fill x and call integrate");
+      }
+    }
+  return {1, sde.prior_std()};
+}
+
+}  // namespace detail
+
+/// x ← a draw of what a run from time t begins with, of mean 0 where the SDE has no prior_mean; z
+/// is a NoiseDraw or a state. Throws Error where mean(t) > std(t), below T for an SDE without
+/// marginal_prob, and for a prior mean of another dimension than x.
+template <class S, State X, class Z>
+void draw_prior(const S& sde, double t, X& x, const Z& z) {
+  const MarginalProb prior = detail::prior_at(sde, t);
+  if constexpr (!requires { sde.prior_mean(); }) {
+    draw_prior(x, prior.std, z);
+  } else {
+    static_assert(
+        requires { detail::one_or_more(sde.prior_mean()); },
+        "draw_prior: prior_mean() must return a double or std::span<const double>");
+    static_assert(ElementwiseState<X>,
+                  "draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it "
+                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    const auto kept = sde.prior_mean();
+    const std::span<const double> mean = detail::one_or_more(kept);
+    const std::size_t dim = extents(x).dim;
+    detail::require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
+                    " elements and the state ", dim, "; 1 or as many are needed");
+    const detail::PriorElement element{mean.data(), mean.size() == 1 ? std::size_t{0} : 1,
+                                       prior.mean, prior.std};
+    backend(x).transform(x, element, z);
+  }
+}
+
+/// x ← prior_mean + prior_std·z: the same at T.
+template <class S, State X, class Z>
+void draw_prior(const S& sde, X& x, const Z& z) {
+  draw_prior(sde, std::numeric_limits<double>::infinity(), x, z);
+}
+
+}  // namespace scoresde

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/// What samplers begin with: the prior's mean, and the marginal where a run begins below T.
+#include <array>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/ode/adaptive_runge_kutta.hpp>
+#include <scoresde/ode/tableaux.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/prior.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/sde/with_prior_mean.hpp>
+#include <scoresde/solver/dpm_solver.hpp>
+#include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using X = HostState<double>;
+
+namespace {
+
+/// The draw as a state.
+X state_of(NoiseDraw draw, Extents extents) {
+  X z(extents);
+  draw_prior(z, 1, draw);
+  return z;
+}
+
+double mean_square(const X& x) {
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += x.data()[i] * x.data()[i];
+  return sum / static_cast<double>(x.size());
+}
+
+}  // namespace
+
+TEST_CASE("a prior's mean is added to its draw, named or recorded") {
+  const NoiseDraw draw = Noise{.seed = 4}.draw(0);
+  const Extents shape{3, 2};
+  const X z = state_of(draw, shape);
+  const VeSde sde({.sigma_max = 5});
+  struct OneMean : VeSde {
+    double prior_mean() const { return -3; }
+  };
+  const auto check = [&](const auto& prior, std::array<double, 2> mean) {
+    X named(shape), recorded(shape);
+    draw_prior(prior, named, draw);
+    draw_prior(prior, recorded, z);
+    for (std::size_t k = 0; k < 3; ++k)
+      for (std::size_t e = 0; e < 2; ++e) {
+        CHECK(named(k, e) == Approx(mean[e] + prior.prior_std() * z(k, e)).epsilon(1e-15));
+        CHECK(recorded(k, e) == Approx(named(k, e)).epsilon(1e-15));
+      }
+  };
+  check(sde, {0, 0});
+  check(WithPriorMean(sde, 0.5), {0.5, 0.5});
+  check(WithPriorMean(sde, {0.5, -2}), {0.5, -2});
+  check(OneMean{}, {-3, -3});
+  X x(shape);
+  CHECK_THROWS_WITH(draw_prior(WithPriorMean(sde, {1, 2, 3}), x, draw),
+                    "prior mean: it has 3 elements and the state 2; 1 or as many are needed");
+}
+
+TEST_CASE("every sampler starts at the prior's mean: without noise it ends at the data's") {
+  // Under VE the exact score is 0 at the data's mean at all times.
+  const VeSde sde({.sigma_max = 2});
+  const std::vector<double> mean{3, -1};
+  Gaussian data(sde, mean, {0.25, 0.01});
+  const TimeGrid grid = uniform_grid(sde, 5);
+  const std::vector<X> zeros(20, X({1, 2}));
+  const auto ends_at = [&](const auto& sampler) {
+    X x({1, 2});
+    sampler.sample(data, x, RecordedNoise<X>{std::span<const X>(zeros)});
+    return std::vector<double>(x.data(), x.data() + 2);
+  };
+  const WithPriorMean centred(sde, mean);
+  CHECK(ends_at(PredictorCorrector{centred, ReverseDiffusion{}, AnnealedLangevin{}, grid}) == mean);
+  CHECK(ends_at(ProbabilityFlow{centred, Heun{}, grid}) == mean);
+  const auto fast = ends_at(Multistep{centred, DdimSolver{}, grid});
+  for (std::size_t e = 0; e < 2; ++e) CHECK(fast[e] == Approx(mean[e]).epsilon(1e-13));
+  CHECK(std::abs(ends_at(ProbabilityFlow{sde, Heun{}, grid})[0] - mean[0]) > 0.1);
+}
+
+TEST_CASE("a run that begins below T begins with the marginal there") {
+  const Extents shape{3, 2};
+  const NoiseDraw draw = Noise{.seed = 4}.draw(0);
+  const X z = state_of(draw, shape);
+  const auto check = [&](const auto& sde, double t, double mean, double std) {
+    X x(shape);
+    draw_prior(sde, t, x, draw);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      CHECK(x.data()[i] == Approx(mean + std * z.data()[i]).epsilon(1e-14));
+  };
+  const VpSde vp;
+  check(VeSde({.sigma_max = 5}), 1, 0, 5);
+  check(VeSde({.sigma_max = 5}), 0.8, 0, VeSde({.sigma_max = 5}).sigma(0.8));
+  check(KarrasSde(), 7.08, 0, 7.08);
+  check(vp, 1, 0, 1);
+  check(vp, 0.5, 0, vp.marginal_prob(0.5).std);
+  check(WithPriorMean(KarrasSde(), 0.5), 7.08, 0.5, 7.08);
+  check(WithPriorMean(vp, 2), 0.5, 2 * vp.marginal_prob(0.5).mean, vp.marginal_prob(0.5).std);
+  X x(shape);
+  CHECK_THROWS_WITH(draw_prior(vp, 0.2, x, draw), Catch::Matchers::Contains("begins at t = 0.2") &&
+                                                      Catch::Matchers::Contains("mean <= std"));
+}
+
+TEST_CASE("every sampler begins with the marginal at the first time of its grid or span") {
+  // Data N(0, 0.25); 20000 samples: the standard deviation has a standard error of 0.5 %.
+  const auto check = [](const auto& sde, double begin, double wanted) {
+    Gaussian data(sde, {0.0}, {0.25});
+    const TimeGrid grid = karras_grid(sde, begin, sde.t_min(), 40);
+    const TimeStep span{begin, sde.t_min()};
+    const auto deviation = [&](const auto& sampler) {
+      X x({20000, 1});
+      sampler.sample(data, x, Noise{.seed = 1});
+      return std::sqrt(mean_square(x));
+    };
+    INFO("from t = " << begin);
+    const AdaptiveRungeKutta<> adaptive{.rtol = 1e-3, .atol = 1e-3};
+    CHECK(deviation(Multistep{sde, DpmSolverPlusPlus<2>{}, grid}) == Approx(wanted).epsilon(0.02));
+    CHECK(deviation(PredictorCorrector{sde, Ancestral{}, NoCorrector{}, grid}) ==
+          Approx(wanted).epsilon(0.06));
+    CHECK(deviation(ProbabilityFlow{sde, RungeKutta4{}, grid}) == Approx(wanted).epsilon(0.02));
+    CHECK(deviation(ProbabilityFlow{sde, adaptive, span}) == Approx(wanted).epsilon(0.02));
+    CHECK(deviation(AdaptiveDpmSolver{sde, DpmSolver23{.rtol = 1e-4, .atol = 1e-5}, span}) ==
+          Approx(wanted).epsilon(0.04));
+    CHECK(deviation(AdaptiveSde{sde, span, {.rtol = 0.01}}) == Approx(wanted).epsilon(0.06));
+  };
+  check(KarrasSde(), 80, 0.5);
+  check(KarrasSde(), 7.08, 0.5);
+  check(VeSde(), 0.8, 0.5);
+  check(VpSde(), 0.5, 0.5);
+  // The data's share of the variance is left out: std/sqrt(std² + 0.25 mean²) of 0.5.
+  const RectifiedFlowSde flow;
+  const MarginalProb p = flow.marginal_prob(0.6);
+  check(flow, 0.6, 0.5 * p.std / std::sqrt(p.std * p.std + 0.25 * p.mean * p.mean));
+}
