@@ -64,3 +64,27 @@ void check_sampling(const S& sde) {
 TEST_CASE("a network of DDPM's levels is sampled at them") { check_sampling(DiscreteVpSde(1000)); }
 
 TEST_CASE("a network of SMLD's levels is sampled at them") { check_sampling(SmldSde(1000)); }
+
+TEST_CASE("a network of 50 levels is sampled in as many steps as the program prints") {
+  const TemporaryFolder folder;
+  const Words usual{"--checkpoint", tiny_checkpoint(folder, SmldSde(50)),
+                    "--out",        (folder / "pictures").string(),
+                    "--threads",    "1",
+                    "--samples",    "2"};
+  const auto check = [&](const Words& way, const std::string& steps, const std::string& nfe) {
+    const Outcome outcome = require_success(sample_program, usual + way);
+    INFO("output: " << outcome.text);
+    CHECK(outcome.says("grid of " + steps + " steps"));
+    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    CHECK(file.metadata.at("sampler").find("grid of " + steps + " steps") != std::string::npos);
+    CHECK(file.metadata.at("nfe") == nfe);
+  };
+  // An evaluation more denoises; the predictor-corrector sampler leaves out its last noise.
+  const Words fast{"--solver", "dpm-solver++-2m"};
+  check(fast + Words{"--grid", "log_snr", "--steps", "40"}, "40", "41");
+  check(fast + Words{"--grid", "karras", "--nfe", "40"}, "39", "40");
+  check(Words{"--predictor", "euler_maruyama", "--corrector", "none"}, "49", "49");
+  check(Words{"--sampler", "P1000", "--predictor", "euler_maruyama"}, "49", "49");
+  require_refused(sample_program, usual + fast + Words{"--steps", "60"},
+                  {"60 steps are asked for", "at most 49"});
+}

@@ -131,12 +131,13 @@ template <DiscreteSde S>
                   "; the levels there allow at most ", most);
   // Levels fall by 1 or more in a step exactly where level + number of the step does not increase.
   std::vector<double> shifted;
-  for (const TimeStep& step : grid)
-    shifted.push_back(detail::nearest_level_position(sde, step.t) +
-                      static_cast<double>(shifted.size()));
-  shifted.push_back(detail::nearest_level_position(sde, grid.back().t_next) +
-                    static_cast<double>(grid.size()));
-  const double first = std::round(shifted.front()), last = std::round(shifted.back());
+  const auto add = [&](double t) {
+    shifted.push_back(detail::nearest_level_position(sde, t) + static_cast<double>(shifted.size()));
+  };
+  for (const TimeStep& step : grid) add(step.t);
+  add(grid.back().t_next);
+  const double first = std::round(shifted.front());
+  const double last = first - static_cast<double>(most - grid.size());
   detail::make_non_increasing(shifted);
   std::vector<double> times;
   for (const double value : shifted) {
