@@ -194,6 +194,8 @@ class ProbabilityFlow {
     detail::check_shapes("probability flow", x, work);
     for_each_stage_time(grid,
                         [&](double t) { detail::check_score_form("probability flow", model, t); });
+    if (denoise != FinalDenoise::none)
+      detail::check_score_form("probability flow", model, grid.back().t_next);
     const ProbabilityFlowField<S, M> field{sde_, model};
     const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
     detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
