@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,12 +23,16 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/file_kind.hpp>
 #include <scoresde/io/strict_json.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde::io {
 
 namespace detail {
+
+inline constexpr std::string_view not_safetensors = "is not a safetensors file";
 
 /// Where one tensor lies in the data section.
 struct TensorSpan {
@@ -55,7 +60,8 @@ inline const nlohmann::json& header_field(const nlohmann::json& entry, const cha
   return entry[field];
 }
 
-/// One tensor's entry, checked against the size of the data.
+/// One tensor's entry, checked against the size of the data. Of a type that is not a stored type
+/// the bytes are kept as they are; Tensor::as names it.
 inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json& entry,
                                                             const std::byte* data,
                                                             std::size_t data_size) {
@@ -63,8 +69,6 @@ inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json
   const auto& dtype = header_field(entry, "dtype");
   require(dtype.is_string(), "dtype is ", dtype.dump(), "; it must be a text");
   tensor.dtype = dtype.get<std::string>();
-  const std::size_t element = stored_size(tensor.dtype);
-  require(element != 0, "dtype is ", tensor.dtype, "; it must be one of ", stored_types);
   const auto& shape = header_field(entry, "shape");
   require(shape.is_array(), "shape is ", shape.dump(), "; it must be a list");
   for (const auto& extent : shape) tensor.shape.push_back(header_integer(extent, "shape"));
@@ -75,9 +79,11 @@ inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json
                         header_integer(offsets[1], "data_offsets"), nullptr};
   require(span.begin <= span.end && span.end <= data_size, "data_offsets are [", span.begin, ", ",
           span.end, "]; they must be ordered and within the file's ", data_size, " bytes of data");
-  const std::size_t bytes = byte_count(tensor.shape, element);
-  require(bytes == span.end - span.begin, "data_offsets hold ", span.end - span.begin,
-          " bytes; shape and dtype need ", bytes);
+  if (const std::size_t element = stored_size(tensor.dtype); element != 0) {
+    const std::size_t bytes = byte_count(tensor.shape, element);
+    require(bytes == span.end - span.begin, "data_offsets hold ", span.end - span.begin,
+            " bytes; shape and dtype need ", bytes);
+  }
   tensor.bytes.assign(data + span.begin, data + span.end);
   return {std::move(tensor), span};
 }
@@ -97,6 +103,7 @@ inline void require_cover(std::vector<TensorSpan> spans, std::size_t data_size) 
 }
 
 inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
+  if (entry.is_null()) return;  // as the reference implementation reads it
   require(entry.is_object(), "__metadata__ is ", entry.type_name(), "; it must be an object");
   for (const auto& [key, value] : entry.items()) {
     require(value.is_string(), "__metadata__ ", key, " is ", value.type_name(),
@@ -105,19 +112,29 @@ inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
   }
 }
 
+/// The header: 8 bytes of length, then JSON that begins with '{'. Throws Error that says what the
+/// file may be where it begins otherwise.
+[[nodiscard]] inline std::string_view header_text(std::span<const std::byte> bytes) {
+  std::uint64_t size = 0;
+  constexpr std::size_t prefix = sizeof(size);
+  if (bytes.size() >= prefix) std::memcpy(&size, bytes.data(), prefix);
+  const std::string_view rest = characters(bytes).substr(std::min(prefix, bytes.size()));
+  if (size <= rest.size() && rest.starts_with('{')) return rest.substr(0, size);
+  const std::string kind = beginning_text(bytes);
+  require(kind.empty(), not_safetensors, kind);
+  require(bytes.size() >= prefix, not_safetensors, ": it has ", bytes.size(),
+          " bytes, and such a file at least ", prefix);
+  require(!rest.starts_with('{'), "its header says it has ", size, " bytes; the file has ",
+          rest.size(), " after the length");
+  throw Error(text(not_safetensors, ": no '{' follows the 8 bytes of its header's length"));
+}
+
 /// All checked reads, with messages that do not know the file's name yet.
 inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
-  std::uint64_t header_size = 0;
-  require(bytes.size() >= sizeof(header_size), "it has ", bytes.size(),
-          " bytes; a safetensors file has at least 8");
-  std::memcpy(&header_size, bytes.data(), sizeof(header_size));
-  require(header_size <= bytes.size() - 8, "its header says it has ", header_size,
-          " bytes; the file has ", bytes.size() - 8, " after the length");
-  const auto* first = reinterpret_cast<const char*>(bytes.data()) + 8;
-  const nlohmann::json header = parse_header({first, static_cast<std::size_t>(header_size)});
-  require(header.is_object(), "its header is ", header.type_name(), "; it must be an object");
-  const std::byte* data = bytes.data() + 8 + header_size;
-  const std::size_t data_size = bytes.size() - 8 - static_cast<std::size_t>(header_size);
+  const std::string_view header_bytes = header_text(bytes);
+  const nlohmann::json header = parse_header(header_bytes);
+  const std::byte* data = bytes.data() + 8 + header_bytes.size();
+  const std::size_t data_size = bytes.size() - 8 - header_bytes.size();
   TensorFile file;
   std::vector<TensorSpan> spans;
   std::size_t copied = 0;
@@ -176,18 +193,22 @@ inline std::string header_of(
 
 /// Reads a safetensors file. Throws Error naming the file, the tensor, what was found and what is
 /// allowed, for whatever the format does not allow; memory use is at most a small multiple of the
-/// file's size.
+/// file's size. Tensors of other types than the stored ones (F8_E4M3, C64, ...) keep their bytes
+/// and name their type when their elements are read.
 [[nodiscard]] inline TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
   try {
     return detail::parse_safetensors(bytes);
   } catch (const Error& failure) {
-    throw Error(detail::text("safetensors file ", path.string(), ": ", failure.what()));
+    const std::string_view fault = failure.what();
+    const bool foreign = fault.starts_with(detail::not_safetensors);
+    throw Error(foreign ? detail::text("file ", path.string(), ' ', fault)
+                        : detail::text("safetensors file ", path.string(), ": ", fault));
   }
 }
 
-/// Writes a safetensors file beside `path`, flushes it and renames it. Tensors lie in order of
-/// falling element size, so that each is aligned. Throws Error as write_file_atomically does and
+/// Writes a safetensors file as write_file_atomically does. Tensors lie in order of
+/// falling element size, so that each is aligned. Throws Error as that does, and
 /// for a tensor whose shape, type and bytes disagree.
 inline void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   std::vector<const std::pair<const std::string, TensorFile::Tensor>*> order;
