@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Writes tests/golden/checkpoints with PyTorch: one tiny NCSN++ as score_sde and diffusers keep it, and odd tensors.
+"""Writes tests/golden/checkpoints with PyTorch: one tiny NCSN++ as score_sde and diffusers keep it, odd tensors, and files
+with objects that a reader of weights does not know.
 
     python3 tests/golden/make_torch_checkpoint.py          (Debian: python3-torch)
+    python3 tests/golden/make_torch_checkpoint.py foreign  (the last alone; PyTorch 2.3 or later, NumPy)
 
 Element e of parameter k is ((131 k + 29 e) mod 2001 - 1000) / 512 in the model, half of it in the average, a quarter in
 Adam's first moment, and an eighth of its magnitude plus 1 in the second.
 """
 
+import argparse
 import json
 import pathlib
 import struct
-from collections import OrderedDict
+import sys
+import types
+import zipfile
+from collections import OrderedDict, defaultdict
 
 import torch
 
@@ -140,6 +146,53 @@ def odd_tensors():
     }
 
 
+def config_object():
+    """An object of the class that score_sde's configurations are of, without the package ml_collections."""
+    name = "ml_collections.config_dict.config_dict"
+    for parent in ("ml_collections", "ml_collections.config_dict", name):
+        module = sys.modules.setdefault(parent, types.ModuleType(parent))
+    module.ConfigDict = type("ConfigDict", (), {"__module__": name})
+    config = module.ConfigDict()
+    config.model = {"nf": NF, "weights": torch.zeros(2)}
+    return config
+
+
+def foreign_objects():
+    import numpy as np
+    return {
+        "best_fid": np.float64(3.5), "args": argparse.Namespace(lr=2e-4, tags=["a"]), "config": config_object(),
+        "dtype": torch.float32, "device": torch.device("cpu"), "path": pathlib.PurePosixPath("/runs/1"), "big": 2**70,
+        "counts": defaultdict(int, {"updates": 70}), "seen": {1, 2}, "raw": b"bytes", "array": np.arange(3.0),
+        "complex": torch.tensor([1 + 2j]), "double_complex": torch.tensor([1 + 2j], dtype=torch.complex128),
+        "fp8": torch.tensor([1.0, 2.0]).to(torch.float8_e4m3fn), "sparse": torch.eye(2).to_sparse(),
+        "u16": torch.tensor([65535, 1], dtype=torch.uint16), "weights": OrderedDict(w=torch.tensor([0.5, -1.25])),
+    }
+
+
+def deflate(path):
+    """Packs a file of torch.save again as a zip program would."""
+    with zipfile.ZipFile(path) as old:
+        entries = [(name, old.read(name)) for name in old.namelist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in entries:
+            entry = zipfile.ZipInfo(name)  # of a fixed date
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, data)
+
+
+def write_foreign():
+    """The weights among other objects, in every protocol; and the tiny model as torch.compile and DataParallel name it, in
+    another order, without averages, with its step as a tensor."""
+    for protocol in (2, 3, 4, 5):
+        torch.save(foreign_objects(), FOLDER / f"foreign_{protocol}.pth", pickle_protocol=protocol)
+    torch.save(foreign_objects(), FOLDER / "foreign_legacy.pth", pickle_protocol=4, _use_new_zipfile_serialization=False)
+    deflate(FOLDER / "foreign_3.pth")
+    model = OrderedDict(("_orig_mod.module." + name, tensor) for name, _, _, tensor in reversed(named()))
+    model["_orig_mod.extra"] = torch.tensor([1j])
+    torch.save({"model": model, "step": torch.tensor(70), **foreign_objects()}, FOLDER / "tiny_foreign.pth")
+    deflate(FOLDER / "tiny_foreign.pth")
+
+
 def main():
     (FOLDER / "diffusers").mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
@@ -156,4 +209,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] != ["foreign"]:
+        main()
+    write_foreign()

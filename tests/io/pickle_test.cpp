@@ -7,6 +7,7 @@
 
 #include <scoresde/io/byte_cursor.hpp>
 #include <scoresde/io/pickle.hpp>
+#include <scoresde/io/pickle_stack.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 #include "support/catch.hpp"
@@ -105,20 +106,117 @@ TEST_CASE("torch's globals become descriptions, an OrderedDict a dictionary") {
   CHECK(Pickle("(U\x07storageK\x01tQ"sv).root().is(PickleKind::persistent));
 }
 
-TEST_CASE("a global that no tensor needs is refused by name and nothing is executed") {
-  require_refused("cposix\nsystem\nX\x02\x00\x00\x00id\x85R"sv, {"posix.system", "neither"});
-  require_refused("c__builtin__\neval\n"sv, {"__builtin__.eval"});
-  require_refused("ctorch\nload\n"sv, {"torch.load"});
-  require_refused("ctorch\nStorage\n"sv, {"torch.Storage"});
-  require_refused("ctorch._utils\n_rebuild_tensor_v2x\n"sv, {"_rebuild_tensor_v2x"});
-  require_refused("ctorch.FloatStorage\n\n"sv, {"torch.FloatStorage."});
-  require_refused("c\x1b[2J\nx\n"sv, {"?[2J.x"});
-  require_refused("(U\x02idcposix\nsystem\no"sv, {"posix.system"});
-  require_refused("(U\x02idiposix\nsystem\n"sv, {"opcode 105"});
-  require_refused("\x93"sv, {"opcode 147"});
-  require_refused("ccollections\nOrderedDict\n]\x85R"sv, {"OrderedDict", "entry by entry"});
+TEST_CASE("an object that no tensor needs is a leaf with a name, and nothing is executed") {
+  const auto require_foreign = [](std::string_view program, const char* name) {
+    const Pickle read(program);
+    CHECK(read.root().is(PickleKind::foreign));
+    CHECK(read.root().foreign_name() == name);
+    CHECK_THROWS_WITH(read.root().integer(), Catch::Contains(name));
+  };
+  require_foreign("cposix\nsystem\nX\x02\x00\x00\x00id\x85R"sv, "posix.system");
+  require_foreign("cposix\nsystem\n"sv, "posix.system");
+  require_foreign("(cposix\nsystem\nU\x02ido"sv, "posix.system");
+  require_foreign("(U\x02idiposix\nsystem\n"sv, "posix.system");
+  require_foreign("U\x05posixU\x06system\x93"sv, "posix.system");
+  require_foreign(
+      "cargparse\nNamespace\n)\x81}U\x01"
+      "aK\x01sb"sv,
+      "argparse.Namespace");
+  require_foreign("ca\nB\n)}\x92"sv, "a.B");
+  require_foreign("ctorch\nfloat32\n"sv, "torch.float32");
+  require_foreign("ctorch._utils\n_rebuild_tensor_v2x\n"sv, "torch._utils._rebuild_tensor_v2x");
+  require_foreign("ctorch.FloatStorage\n\n"sv, "torch.FloatStorage.");
+  require_foreign("c\x1b[2J\nx\n"sv, "?[2J.x");
+  require_foreign(
+      "ccollections\ndeque\n)R(K\x01K\x02"
+      "e"sv,
+      "collections.deque");
+  require_foreign(
+      "ccollections\nCounter\n}\x85R(U\x01"
+      "aK\x01u"sv,
+      "collections.Counter");
+  require_foreign("U\x03keyQ"sv, "an object outside the pickle");
+  require_foreign("\x82\x05"sv, "copyreg.extension");
+  require_foreign("\x8f(K\x01K\x02\x90"sv, "set");
+  require_foreign("(K\x01\x91"sv, "frozenset");
+  require_foreign("C\x02hi"sv, "bytes");
+  require_foreign("B\x02\x00\x00\x00hi"sv, "bytes");
+  require_foreign("\x8e\x02\x00\x00\x00\x00\x00\x00\x00hi"sv, "bytes");
+  require_foreign("\x96\x02\x00\x00\x00\x00\x00\x00\x00hi"sv, "bytes");
+  require_foreign(
+      "\x8a\x09"
+      "123456789"sv,
+      "an integer of more than 8 bytes");
+  require_foreign(
+      "\x8b\x09\x00\x00\x00"
+      "123456789"sv,
+      "an integer of more than 8 bytes");
+  // What lies next to it is read.
+  const Pickle dict(
+      "}(U\x01"
+      "acposix\nsystem\n)RU\x01"
+      "bK\x07u"sv);
+  CHECK(dict.root().find("b")->integer() == 7);
+  CHECK(dict.root().find("a")->description() == "a foreign object (posix.system)");
+}
+
+TEST_CASE("what no program of Python writes is refused") {
+  require_refused("\x93"sv, {"a value is missing"});
+  require_refused("K\x01K\x02\x93"sv, {"an integer", "a text"});
+  require_refused("(U\x02ido"sv, {"without a class"});
   require_refused("K\x01)R"sv, {"an integer", "a name"});
-  require_refused("]}b"sv, {"a list", "a dictionary"});
+  require_refused("cposix\nsystem\nK\x01R"sv, {"an integer", "a tuple"});
+  require_refused("]}b"sv, {"attributes of a list"});
+  require_refused("\x97"sv, {"opcode 151", "outside the pickle"});
+  require_refused("I01\n"sv, {"opcode 73"});
+  require_refused("\x95\xff\x00\x00\x00\x00\x00\x00\x00N"sv, {"opcode 149"});
+}
+
+TEST_CASE("an OrderedDict of Python 2, a defaultdict and protocols 3 to 5 are read") {
+  const Pickle pairs(
+      "ccollections\nOrderedDict\n](](U\x01"
+      "aK\x07"
+      "e(U\x01"
+      "bK\x08te\x85R"sv);
+  CHECK(pairs.root().find("a")->integer() == 7);
+  CHECK(pairs.root().find("b")->integer() == 8);
+  CHECK(Pickle("ccollections\nOrderedDict\n]\x85R"sv).root().size() == 0);
+  require_refused(
+      "ccollections\nOrderedDict\n](K\x01"
+      "e\x85R"sv,
+      {"not a pair"});
+  require_refused("ccollections\nOrderedDict\nK\x01\x85R"sv, {"an integer", "list of pairs"});
+  const Pickle factory(
+      "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R(U\x01"
+      "aK\x07u"sv);
+  CHECK(factory.root().find("a")->integer() == 7);
+  // pickle.dumps({'name': [1, True], 'same': 'name'}, protocol) of Python 3.11
+  for (const std::string& bytes :
+       {"\x80\x03}q\x00(X\x04\x00\x00\x00nameq\x01]q\x02(K\x01\x88"
+        "eX\x04\x00\x00\x00sameq\x03h\x01u."s,
+        "\x80\x04\x95\x1c\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04name\x94]\x94(K\x01\x88"
+        "e\x8c\x04same\x94h\x01u."s,
+        "\x80\x05\x95\x1c\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x04name\x94]\x94(K\x01\x88"
+        "e\x8c\x04same\x94h\x01u."s}) {
+    const PickleTree tree = scoresde::io::read_pickle(bytes_of(bytes));
+    const PickleValue root(tree, tree.root);
+    CHECK((*root.find("name"))[1].truth());
+    CHECK(root.find("same")->text() == "name");
+  }
+  // Stack operations, which recursive tuples need.
+  CHECK(Pickle("K\x01K\x02"
+               "0"sv)
+            .root()
+            .integer() == 1);
+  CHECK(Pickle("K\x01(K\x02K\x03"
+               "1"sv)
+            .root()
+            .integer() == 1);
+  CHECK(Pickle("K\x01(0"sv).root().integer() == 1);
+  CHECK(Pickle("K\x05"
+               "2\x86"sv)
+            .root()[1]
+            .integer() == 5);
 }
 
 TEST_CASE("pickles that are cut off or inconsistent are refused") {
@@ -131,7 +229,7 @@ TEST_CASE("pickles that are cut off or inconsistent are refused") {
         scoresde::io::read_pickle(bytes_of(std::string_view(whole).substr(0, length))), Error);
   require_refused("X\xff\xff\xff\xff"sv, {"4294967295"});
   require_refused("h\x05"sv, {"value 5", "never kept"});
-  require_refused("0"sv, {"opcode 48"});
+  require_refused("0"sv, {"empty stack"});
   require_refused(""sv, {"0 values"});
   require_refused("NN"sv, {"2 values"});
   require_refused("N("sv, {"1 marks"});
@@ -140,12 +238,11 @@ TEST_CASE("pickles that are cut off or inconsistent are refused") {
   require_refused("}(NuN"sv, {"key without a value"});
   require_refused("N]a"sv, {"None", "a list"});
   require_refused("ctorch"sv, {"no end"});
-  require_refused(
-      "\x8a\x09"
-      "123456789"sv,
-      {"9 bytes"});
-  REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of("\x80\x04N."sv)),
-                      Catch::Contains("protocol is 4"));
+  require_refused("\x8b\xff\xff\xff\xff"sv, {"4294967295"});
+  require_refused("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"sv, {"18446744073709551615"});
+  for (const char* protocol : {"\x80\x01N.", "\x80\x06N."})
+    REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of(protocol)),
+                        Catch::Contains("protocols 2 to 5"));
   REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of("N."sv)), Catch::Contains("begin"));
 }
 
@@ -168,10 +265,21 @@ TEST_CASE("a million nested lists and a tuple called a million times cost what t
   calls +=
       "tq\x01"
       "0"s;
-  require_refused(calls, {"opcode 48"});
+  require_refused(calls, {"0 values and 1 marks"});
   calls.pop_back();
   for (int i = 0; i < 100000; ++i) calls += "ctorch\nSize\nh\x01\x85R";
   const Pickle read(calls + "t");
   CHECK(read.root().size() == 100001);
   CHECK(read.tree.nodes.size() < 500000);
+  // The pairs of one list are not copied again and again.
+  std::string dicts = "(](";
+  for (int i = 0; i < 10000; ++i)
+    dicts +=
+        "(U\x01"
+        "aK\x01t";
+  dicts +=
+      "eq\x01"
+      "0"s;
+  for (int i = 0; i < 10000; ++i) dicts += "ccollections\nOrderedDict\nh\x01\x85R";
+  require_refused(dicts + "t", {"list of pairs"});
 }

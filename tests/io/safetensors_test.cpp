@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/io/file_kind.hpp>
 #include <scoresde/io/safetensors.hpp>
 
 #include "io/temporary_folder.hpp"

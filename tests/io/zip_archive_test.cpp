@@ -4,9 +4,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/inflate.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/zip_archive.hpp>
 #include <scoresde/io/zip_writer.hpp>
@@ -40,8 +42,31 @@ std::string two_entries() {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string_view text_of(const ZipArchive& archive, std::string_view name) {
-  return scoresde::io::detail::characters(archive.bytes_of(name));
+std::string text_of(const ZipArchive& archive, std::string_view name) {
+  const auto read = archive.read(name);
+  return std::string(scoresde::io::detail::characters(read.bytes()));
+}
+
+/// What deflated_archive() holds: 2000 characters.
+std::string long_text() {
+  std::string text;
+  while (text.size() < 1998) text += "scoresde ";
+  return text + "xy";
+}
+
+/// zipfile.ZipFile(…, 'w', zipfile.ZIP_DEFLATED) with long_text() as entry a (Python 3.11).
+std::string deflated_archive() {
+  return std::string(
+      "\x50\x4b\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00\x21\x00\x97\x36"
+      "\x31\x38\x1d\x00\x00\x00\xd0\x07\x00\x00\x01\x00\x00\x00\x61\x2b"
+      "\x4e\xce\x2f\x4a\x2d\x4e\x49\x55\x28\x1e\x65\x8c\x32\x46\x19\xa3"
+      "\x8c\x51\xc6\x28\x63\x94\x31\x34\x19\x15\x95\x00\x50\x4b\x01\x02"
+      "\x14\x03\x14\x00\x00\x00\x08\x00\x00\x00\x21\x00\x97\x36\x31\x38"
+      "\x1d\x00\x00\x00\xd0\x07\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"
+      "\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00\x61\x50\x4b\x05\x06\x00"
+      "\x00\x00\x00\x01\x00\x01\x00\x2f\x00\x00\x00\x3c\x00\x00\x00\x00"
+      "\x00",
+      129);
 }
 
 template <class Number>
@@ -59,39 +84,74 @@ TEST_CASE("what the zip writer stores, the archive gives back, aligned to 64 byt
   const std::string bytes = two_entries();
   const ZipArchive archive(bytes_of(bytes));
   CHECK(text_of(archive, "a/first") == "some bytes");
-  CHECK(archive.bytes_of("a/second").empty());
+  CHECK(text_of(archive, "a/second").empty());
   CHECK(bytes.find("some bytes") % 64 == 0);
   CHECK(archive.contains("a/second"));
   CHECK_FALSE(archive.contains("a"));
-  REQUIRE_THROWS_WITH(archive.bytes_of("b"), Catch::Contains("no entry b"));
+  REQUIRE_THROWS_WITH(archive.read("b"), Catch::Contains("no entry b"));
   std::string names;
   archive.for_each_name([&](std::string_view name) { names += std::string(name) + ' '; });
   CHECK(names == "a/first a/second ");
 }
 
-TEST_CASE("damaged, compressed, encrypted and doubled entries of an archive are refused") {
+TEST_CASE("damaged, encrypted and doubled entries of an archive are refused") {
   const std::string good = two_entries();
   const std::size_t central = good.find("PK\x01\x02");
   const std::string damaged = with(good, good.find("some bytes"), "S");
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(damaged)).bytes_of("a/first"), Catch::Contains("damaged"));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(damaged)).read("a/first"), Catch::Contains("damaged"));
   CHECK(text_of(ZipArchive(bytes_of(damaged), ZipChecksums::ignored), "a/first") == "Some bytes");
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(with(good, central + 10, "\x08"))),
-                    Catch::Contains("method 8"));
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(with(good, central + 8, "\x01"))),
-                    Catch::Contains("encrypted"));
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(with(good, central + 20, "\x05"))),
-                    Catch::Contains("compressed"));
+  // What one entry has does not matter to another.
+  for (const auto& [at, patch, words] :
+       {std::tuple(10, "\x0c", "method 12; stored entries and"), std::tuple(8, "\x01", "encrypted"),
+        std::tuple(20, "\x05", "has 5 bytes and says 10")}) {
+    const std::string odd = with(good, central + std::size_t(at), patch);
+    CHECK_THROWS_WITH(ZipArchive(bytes_of(odd)).read("a/first"), Catch::Contains(words));
+    CHECK(text_of(ZipArchive(bytes_of(odd)), "a/second").empty());
+  }
   const std::size_t second = good.find("PK\x01\x02", central + 4);
   const std::string doubled =
       with(good, second + 28, little<std::uint16_t>(7) + good.substr(second + 30, 16) + "a/first");
   CHECK_THROWS_AS(ZipArchive(bytes_of(doubled)), Error);
   CHECK_THROWS_WITH(ZipArchive(bytes_of(with(good, central + 42, little<std::uint32_t>(1u << 30))))
-                        .bytes_of("a/first"),
+                        .read("a/first"),
                     Catch::Contains("lies at byte"));
   const std::string longer =
       with(good, central + 20, little<std::uint32_t>(5000) + little<std::uint32_t>(5000));
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(longer)).bytes_of("a/first"),
-                    Catch::Contains("5000 bytes"));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(longer)).read("a/first"), Catch::Contains("5000 bytes"));
+}
+
+TEST_CASE("entries that are compressed with deflate are inflated, as Python's zipfile wrote them") {
+  const std::string good = deflated_archive();
+  const ZipArchive archive(bytes_of(good));
+  CHECK(text_of(archive, "a") == long_text());
+  CHECK(archive.size_of("a") == 2000);
+  CHECK(archive.packed_size_of("a") == 29);
+  CHECK(archive.unpacked_size() == 2000);
+  for (std::size_t length = 0; length < good.size(); ++length)
+    REQUIRE_THROWS_AS(ZipArchive(bytes_of(std::string_view(good).substr(0, length))), Error);
+  // Of another size than is said, in the directory, which is what counts.
+  const std::size_t central = good.find("PK\x01\x02");
+  const auto saying = [&](std::uint32_t size) {
+    const std::string bytes = with(good, central + 24, little(size));
+    CHECK_THROWS_AS(ZipArchive(bytes_of(bytes), ZipChecksums::ignored).read("a"), Error);
+    try {
+      static_cast<void>(ZipArchive(bytes_of(bytes)).read("a"));
+    } catch (const Error& failure) {
+      return std::string(failure.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(saying(1999), Catch::Contains("entry a is longer than the 1999 bytes"));
+  CHECK_THAT(saying(2001), Catch::Contains("has 2000 bytes and says 2001"));
+  CHECK_THAT(saying(0), Catch::Contains("longer than the 0 bytes"));
+  CHECK_THAT(saying(0xfffffffe), Catch::Contains("29 compressed ones hold at most 29928"));
+  // Cut off, damaged, and with another checksum.
+  const std::string cut = with(good, central + 20, little<std::uint32_t>(10));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(cut)).read("a"), Catch::Contains("cut off"));
+  const std::string damaged = with(good, good.find("PK\x03\x04") + 31, "\xff\xff");
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(damaged)).read("a"), Catch::Contains("damaged"));
+  const std::string other = with(good, central + 16, little<std::uint32_t>(1));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(other)).read("a"), Catch::Contains("checksum"));
 }
 
 TEST_CASE("an archive that is cut off anywhere is refused, one with a comment is read") {

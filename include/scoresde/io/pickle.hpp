@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 /// Reads the pickles that torch.save writes, and executes nothing.
 ///
-/// A pickle is a program for a stack machine (protocol 2: Python's pickletools, PEP 307). Only
-/// opcodes and globals that tensors in dictionaries, lists and tuples need are known; everything
-/// else is refused by name. Calls are kept as descriptions. Memory: at most 256 bytes for each byte
-/// of the pickle.
+/// A pickle is a program for a stack machine (protocols 2 to 5: Python's pickletools, PEP 307,
+/// 3154, 574). The globals that tensors in dictionaries, lists and tuples need are known, and their
+/// calls are kept as descriptions; an object of any other class or function becomes a leaf that has
+/// its name, and what the pickle would do to it is left out. Memory: at most 256 bytes for each
+/// byte of the pickle.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <map>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -22,44 +19,55 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/pickle_stack.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 namespace scoresde::io {
 namespace detail {
 
-/// The globals that may be named, each as module, then a dot, then name.
-inline constexpr std::array<std::string_view, 15> known_globals{"collections.OrderedDict",
-                                                                "torch._utils._rebuild_tensor",
-                                                                "torch._utils._rebuild_tensor_v2",
-                                                                "torch._utils._rebuild_parameter",
-                                                                "torch.Size",
-                                                                "torch.DoubleStorage",
-                                                                "torch.FloatStorage",
-                                                                "torch.HalfStorage",
-                                                                "torch.BFloat16Storage",
-                                                                "torch.LongStorage",
-                                                                "torch.IntStorage",
-                                                                "torch.ShortStorage",
-                                                                "torch.CharStorage",
-                                                                "torch.ByteStorage",
-                                                                "torch.BoolStorage"};
+/// The globals that tensors need, each as module, then a dot, then name.
+inline constexpr std::array<std::string_view, 22> known_globals{
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "torch._utils._rebuild_tensor",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_tensor_v3",
+    "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state",
+    "torch.Size",
+    "torch.DoubleStorage",
+    "torch.FloatStorage",
+    "torch.HalfStorage",
+    "torch.BFloat16Storage",
+    "torch.LongStorage",
+    "torch.IntStorage",
+    "torch.ShortStorage",
+    "torch.CharStorage",
+    "torch.ByteStorage",
+    "torch.BoolStorage",
+    "torch.ComplexFloatStorage",
+    "torch.ComplexDoubleStorage",
+    "torch.UntypedStorage",
+    "torch.storage.UntypedStorage"};
 
-/// The stack machine. Values on the stack are indices into the tree.
-class PickleMachine {
+/// What the opcodes do; a function of an opcode returns whether it is one of its kind.
+class PickleMachine : PickleStack {
  public:
-  explicit PickleMachine(std::span<const std::byte> bytes) : in_(bytes) {}
+  explicit PickleMachine(std::span<const std::byte> bytes) : PickleStack(bytes) {}
 
   [[nodiscard]] PickleTree run() {
     require(in_.number<std::uint8_t>() == 0x80, "it does not begin as a pickle does");
     const int protocol = in_.number<std::uint8_t>();
-    require(protocol == 2, "its protocol is ", protocol, "; torch.save writes 2");
+    require(protocol >= 2 && protocol <= 5, "its protocol is ", protocol,
+            "; protocols 2 to 5 are read");
     for (;;) {
       const std::size_t at = in_.position();
       const auto opcode = in_.number<std::uint8_t>();
       if (opcode == '.') break;
-      const bool known = constant(opcode) || container(opcode) || memo(opcode) || object(opcode);
+      const bool known = constant(opcode) || text_or_bytes(opcode) || container(opcode) ||
+                         memo(opcode) || object(opcode);
       require(known, "opcode ", int{opcode}, " at byte ", at,
-              " is none of those that tensors need; it is not executed");
+              " is not one of protocols 2 to 5, or needs data outside the pickle");
     }
     require(stack_.size() == 1 && marks_.empty(), "it ends with ", stack_.size(), " values and ",
             marks_.size(), " marks; there must be one value and no mark");
@@ -69,54 +77,6 @@ class PickleMachine {
   }
 
  private:
-  using Index = std::uint32_t;
-
-  // What an opcode does answers true, which says that the opcode is known.
-
-  bool push(PickleNode node) {
-    require(tree_.nodes.size() < std::numeric_limits<Index>::max(), "it holds too many values");
-    tree_.nodes.push_back(std::move(node));
-    stack_.push_back(static_cast<Index>(tree_.nodes.size() - 1));
-    return true;
-  }
-  bool mark() {
-    marks_.push_back(stack_.size());
-    return true;
-  }
-  bool push_integer(std::int64_t value) {
-    return push({.kind = PickleKind::integer, .integer = value});
-  }
-  bool push_text(std::size_t length) {
-    return push({.kind = PickleKind::text, .text = characters(in_.take(length))});
-  }
-
-  /// Values above the innermost mark, or all where there is none.
-  [[nodiscard]] std::size_t height() const {
-    return stack_.size() - (marks_.empty() ? 0 : marks_.back());
-  }
-  [[nodiscard]] Index pop() {
-    require(height() > 0, "a value is taken from an empty stack at byte ", in_.position());
-    const Index top = stack_.back();
-    stack_.pop_back();
-    return top;
-  }
-  [[nodiscard]] std::vector<Index> pop_to_mark() {
-    require(!marks_.empty(), "a mark is missing at byte ", in_.position());
-    const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
-    std::vector<Index> items(first, stack_.end());
-    stack_.erase(first, stack_.end());
-    marks_.pop_back();
-    return items;
-  }
-  /// The value on top, which must be of this kind.
-  [[nodiscard]] PickleNode& top(PickleKind kind) {
-    require(height() > 0, "a value is missing at byte ", in_.position());
-    PickleNode& node = tree_.nodes[stack_.back()];
-    require(node.kind == kind, "at byte ", in_.position(), " there is ", name_of(node.kind),
-            " where ", name_of(kind), " is needed");
-    return node;
-  }
-
   [[nodiscard]] bool constant(std::uint8_t opcode) {
     switch (opcode) {
       case 'N':
@@ -132,34 +92,35 @@ class PickleMachine {
       case 'J':
         return push_integer(in_.number<std::int32_t>());
       case 0x8a:
-        return push_integer(long_integer(in_.number<std::uint8_t>()));
+        return push_long(in_.number<std::uint8_t>());
+      case 0x8b:
+        return push_long(in_.number<std::uint32_t>());
       case 'G':
         return push({.kind = PickleKind::real, .real = big_endian_double()});
-      case 'U':
-        return push_text(in_.number<std::uint8_t>());
-      case 'X':
-        return push_text(in_.number<std::uint32_t>());
       default:
         return false;
     }
   }
-
-  /// Two's complement of `length` bytes, little-endian.
-  [[nodiscard]] std::int64_t long_integer(std::size_t length) {
-    require(length <= 8, "an integer of ", length, " bytes at byte ", in_.position(),
-            "; at most 8 are read");
-    const auto bytes = in_.take(length);
-    std::uint64_t value = 0;
-    if (length > 0 && (bytes.back() & std::byte{0x80}) != std::byte{0}) value = ~std::uint64_t{0};
-    for (std::size_t i = length; i-- > 0;)
-      value = (value << 8) | std::to_integer<std::uint64_t>(bytes[i]);
-    return static_cast<std::int64_t>(value);
-  }
-  [[nodiscard]] double big_endian_double() {
-    std::uint64_t bits = 0;
-    for (const std::byte byte : in_.take(8))
-      bits = (bits << 8) | std::to_integer<std::uint64_t>(byte);
-    return std::bit_cast<double>(bits);
+  [[nodiscard]] bool text_or_bytes(std::uint8_t opcode) {
+    switch (opcode) {
+      case 'U':
+      case 0x8c:
+        return push_text(in_.number<std::uint8_t>());
+      case 'T':
+      case 'X':
+        return push_text(in_.number<std::uint32_t>());
+      case 0x8d:
+        return push_text(in_.number<std::uint64_t>());
+      case 'C':
+        return push_bytes(in_.number<std::uint8_t>());
+      case 'B':
+        return push_bytes(in_.number<std::uint32_t>());
+      case 0x8e:
+      case 0x96:
+        return push_bytes(in_.number<std::uint64_t>());
+      default:
+        return false;
+    }
   }
 
   [[nodiscard]] bool container(std::uint8_t opcode) {
@@ -186,6 +147,13 @@ class PickleMachine {
         return set_item();
       case 'u':
         return append(pop_to_mark(), PickleKind::dict);
+      case 0x8f:
+        return push_foreign("", "set");
+      case 0x90:
+        return append(pop_to_mark(), PickleKind::foreign);
+      case 0x91:
+        static_cast<void>(pop_to_mark());
+        return push_foreign("", "frozenset");
       default:
         return false;
     }
@@ -199,6 +167,7 @@ class PickleMachine {
   bool append(const std::vector<Index>& items, PickleKind kind) {
     require(kind != PickleKind::dict || items.size() % 2 == 0, "a key without a value before byte ",
             in_.position());
+    if (height() > 0 && tree_.nodes[stack_.back()].kind == PickleKind::foreign) return true;
     PickleNode& target = top(kind);
     target.items.insert(target.items.end(), items.begin(), items.end());
     return true;
@@ -210,6 +179,8 @@ class PickleMachine {
 
   [[nodiscard]] bool memo(std::uint8_t opcode) {
     switch (opcode) {
+      case 0x94:
+        return keep(static_cast<Index>(memo_.size()));
       case 'q':
         return keep(in_.number<std::uint8_t>());
       case 'r':
@@ -218,29 +189,58 @@ class PickleMachine {
         return recall(in_.number<std::uint8_t>());
       case 'j':
         return recall(in_.number<std::uint32_t>());
+      case '0':
+        return drop();
+      case '1':
+        static_cast<void>(pop_to_mark());
+        return true;
+      case '2':
+        require(height() > 0, "a value is missing at byte ", in_.position());
+        stack_.push_back(Index{stack_.back()});
+        return true;
+      case 0x95:  // how long the next frame is
+        return in_.number<std::uint64_t>() <= in_.left();
       default:
         return false;
     }
   }
-  bool keep(Index slot) {
-    require(height() > 0, "a value is missing at byte ", in_.position());
-    memo_[slot] = stack_.back();
+  /// A mark that nothing lies on is dropped in place of a value.
+  bool drop() {
+    if (height() == 0 && !marks_.empty())
+      marks_.pop_back();
+    else
+      static_cast<void>(pop());
     return true;
   }
-  bool recall(Index slot) {
-    const auto found = memo_.find(slot);
-    require(found != memo_.end(), "value ", slot, " is recalled at byte ", in_.position(),
-            ", but was never kept");
-    stack_.push_back(found->second);
-    return true;
-  }
-
   [[nodiscard]] bool object(std::uint8_t opcode) {
     switch (opcode) {
-      case 'c':
-        return global();
-      case 'R':
+      case 'c': {
+        const std::string_view module = in_.line();
+        return global(module, in_.line());
+      }
+      case 0x93: {
+        const std::string_view name = tree_.nodes[pop_of(PickleKind::text)].text;
+        return global(tree_.nodes[pop_of(PickleKind::text)].text, name);
+      }
+      case 0x82:
+        return extension(in_.number<std::uint8_t>());
+      case 0x83:
+        return extension(in_.number<std::uint16_t>());
+      case 0x84:
+        return extension(in_.number<std::uint32_t>());
+      case 0x92:
+        static_cast<void>(pop_of(PickleKind::dict));
         return call();
+      case 'R':
+      case 0x81:
+        return call();
+      case 'i': {
+        static_cast<void>(pop_to_mark());
+        const std::string_view module = in_.line();
+        return push_foreign(module, in_.line());
+      }
+      case 'o':
+        return object_of(pop_to_mark());
       case 'b':
         return build();
       case 'Q':
@@ -249,55 +249,87 @@ class PickleMachine {
         return false;
     }
   }
-  bool global() {
-    const std::string_view module = in_.line(), name = in_.line();
+  bool global(std::string_view module, std::string_view name) {
     const auto found = std::find_if(known_globals.begin(), known_globals.end(), [&](auto known) {
       return known.size() == module.size() + 1 + name.size() && known.starts_with(module) &&
              known[module.size()] == '.' && known.ends_with(name);
     });
-    require(found != known_globals.end(), "it names ", printable(module), ".", printable(name),
-            ", which no file of tensors needs; it is neither imported nor called");
+    if (found == known_globals.end()) return push_foreign(module, name);
     return push({.kind = PickleKind::global, .text = *found});
   }
+  bool extension(std::uint32_t) { return push_foreign("copyreg", "extension"); }
+
+  /// A call of a function, or an object of a class, with a tuple of arguments.
   bool call() {
-    static_cast<void>(top(PickleKind::tuple));
-    const Index arguments = pop();
-    const std::string_view function = top(PickleKind::global).text;
-    static_cast<void>(pop());
+    const Index arguments = pop_of(PickleKind::tuple);
+    if (height() > 0 && tree_.nodes[stack_.back()].kind == PickleKind::foreign)
+      return push_object_of(pop());
+    const std::string_view function = tree_.nodes[pop_of(PickleKind::global)].text;
     const std::vector<Index>& items = tree_.nodes[arguments].items;
-    if (function == "collections.OrderedDict") {
-      require(items.empty(), "an OrderedDict with arguments before byte ", in_.position(),
-              "; torch.save fills it entry by entry");
-      return push({.kind = PickleKind::dict});
-    }
+    if (function == "collections.OrderedDict") return ordered_dict(items);
+    if (function == "collections.defaultdict") return push({.kind = PickleKind::dict});
     if (function != "torch.Size")
       return push({.kind = PickleKind::call, .text = function, .tuple = arguments});
     require(items.size() == 1, "torch.Size with ", items.size(), " arguments; it has one");
     stack_.push_back(items.front());
     return true;
   }
-  /// An OrderedDict's attributes, such as a state_dict's _metadata, are dropped.
+  bool push_object_of(Index callable) {
+    const PickleNode& foreign = tree_.nodes[callable];
+    return push_foreign(foreign.module, foreign.text);
+  }
+  /// Class and arguments above a mark.
+  bool object_of(const std::vector<Index>& items) {
+    require(!items.empty() && tree_.nodes[items.front()].kind == PickleKind::foreign,
+            "an object without a class before byte ", in_.position());
+    return push_object_of(items.front());
+  }
+  /// torch.save fills it entry by entry; Python 2 gave a list of pairs, which is only read while
+  /// all such lists together are no longer than the pickle.
+  bool ordered_dict(const std::vector<Index>& items) {
+    PickleNode dict{.kind = PickleKind::dict};
+    require(items.size() <= 1, "an OrderedDict with ", items.size(), " arguments before byte ",
+            in_.position());
+    if (items.empty()) return push(std::move(dict));
+    const PickleNode& pairs = tree_.nodes[items.front()];
+    paired_ += pairs.items.size();
+    require(pairs.kind == PickleKind::list && paired_ <= in_.position(), "an OrderedDict of ",
+            name_of(pairs.kind), " before byte ", in_.position(),
+            "; it is made of a list of pairs");
+    for (const Index pair : pairs.items) {
+      const PickleNode& entry = tree_.nodes[pair];
+      const bool sequence = entry.kind == PickleKind::list || entry.kind == PickleKind::tuple;
+      require(sequence && entry.items.size() == 2,
+              "an OrderedDict with an entry that is not a pair");
+      dict.items.insert(dict.items.end(), entry.items.begin(), entry.items.end());
+    }
+    return push(std::move(dict));
+  }
+  /// An object's attributes, such as a state_dict's _metadata, are dropped.
   bool build() {
     static_cast<void>(pop());
-    static_cast<void>(top(PickleKind::dict));
+    require(height() > 0, "an object is missing at byte ", in_.position());
+    const PickleKind kind = tree_.nodes[stack_.back()].kind;
+    const bool object = kind == PickleKind::dict || kind == PickleKind::foreign ||
+                        kind == PickleKind::call || kind == PickleKind::persistent;
+    require(object, "attributes of ", name_of(kind), " at byte ", in_.position());
     return true;
   }
   bool persistent() {
-    static_cast<void>(top(PickleKind::tuple));
-    return push({.kind = PickleKind::persistent, .tuple = pop()});
+    if (height() > 0 && tree_.nodes[stack_.back()].kind != PickleKind::tuple) {
+      static_cast<void>(pop());
+      return push_foreign("", "an object outside the pickle");
+    }
+    return push({.kind = PickleKind::persistent, .tuple = pop_of(PickleKind::tuple)});
   }
 
-  ByteCursor in_;
-  PickleTree tree_;
-  std::vector<Index> stack_;
-  std::vector<std::size_t> marks_;
-  std::map<Index, Index> memo_;
+  std::size_t paired_ = 0;  ///< entries that ordered_dict has taken
 };
 
 }  // namespace detail
 
-/// The pickle at the beginning of `bytes`, which outlive the tree. Throws Error naming opcode or
-/// global and its place for whatever is unknown, incomplete or inconsistent.
+/// The pickle at the beginning of `bytes`, which outlive the tree. Throws Error naming opcode and
+/// place for whatever is unknown, incomplete or inconsistent.
 [[nodiscard]] inline PickleTree read_pickle(std::span<const std::byte> bytes) {
   try {
     return detail::PickleMachine(bytes).run();

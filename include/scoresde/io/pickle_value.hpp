@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What a pickle holds: a tree of plain values, with calls and foreign objects as mere
-/// descriptions.
+/// What a pickle holds: a tree of plain values, with tensors' calls as descriptions and everything
+/// else as opaque leaves that have a name.
 ///
 /// Values lie in one array and name each other by index, so that neither depth nor cycles of a
 /// hostile file matter to building or dropping the tree. Texts are views into the file's bytes.
@@ -21,7 +21,8 @@
 namespace scoresde::io {
 
 /// call: what a function of the white list would have been given; persistent: an object that the
-/// pickle leaves to its container, described by a tuple.
+/// pickle leaves to its container, described by a tuple; foreign: an object or a name that tensors
+/// do not need, of which only the name of its class or function is kept.
 enum class PickleKind : std::uint8_t {
   none,
   boolean,
@@ -33,13 +34,14 @@ enum class PickleKind : std::uint8_t {
   dict,
   global,
   call,
-  persistent
+  persistent,
+  foreign
 };
 
 [[nodiscard]] constexpr const char* name_of(PickleKind kind) {
   constexpr const char* names[] = {"None",   "a truth value", "an integer", "a real number",
                                    "a text", "a tuple",       "a list",     "a dictionary",
-                                   "a name", "an object",     "a storage"};
+                                   "a name", "an object",     "a storage",  "a foreign object"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -48,8 +50,9 @@ struct PickleNode {
   PickleKind kind = PickleKind::none;
   std::int64_t integer = 0;  ///< also a truth value
   double real = 0;
-  std::string_view text{};  ///< also the full name of a global or of the function called
-  std::uint32_t tuple = 0;  ///< of a call its arguments, of a storage its description
+  std::string_view text{};    ///< also the full name of a global or of the function called
+  std::string_view module{};  ///< of a foreign object: `text` is its name within this module
+  std::uint32_t tuple = 0;    ///< of a call its arguments, of a storage its description
   std::vector<std::uint32_t> items{};
 };
 
@@ -60,6 +63,17 @@ struct PickleTree {
   std::size_t bytes = 0;  ///< length of the pickle
 };
 
+namespace detail {
+
+/// Text of a file for a message: at most 100 characters, nothing that a terminal would obey.
+[[nodiscard]] inline std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, 100));
+  for (char& c : shown)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
+  return text.size() > 100 ? shown + "..." : shown;
+}
+
+}  // namespace detail
 /// One value of a tree that outlives it. Every accessor throws Error when the value is of another
 /// kind, naming both.
 class PickleValue {
@@ -78,6 +92,17 @@ class PickleValue {
   [[nodiscard]] double real() const {
     return is(PickleKind::integer) ? static_cast<double>(node().integer)
                                    : expect(PickleKind::real).real;
+  }
+  /// Kind, and of a foreign object the full name of its class or function, for messages.
+  [[nodiscard]] std::string description() const {
+    return is(PickleKind::foreign) ? detail::text(name_of(kind()), " (", foreign_name(), ')')
+                                   : name_of(kind());
+  }
+  /// Full name of a foreign object's class or function, such as `argparse.Namespace`.
+  [[nodiscard]] std::string foreign_name() const {
+    const PickleNode& object = expect(PickleKind::foreign);
+    const std::string module = detail::printable(object.module);
+    return (module.empty() ? "" : module + '.') + detail::printable(object.text);
   }
   /// Full name of a global, or of the function that a call names.
   [[nodiscard]] std::string_view name() const {
@@ -126,8 +151,8 @@ class PickleValue {
     return described ? tree_->nodes[node().tuple].items : node().items;
   }
   [[nodiscard]] const PickleNode& expect(PickleKind wanted) const {
-    detail::require(node().kind == wanted, "a value is ", name_of(node().kind), "; it must be ",
-                    name_of(wanted));
+    if (node().kind != wanted)
+      throw Error(detail::text("a value is ", description(), "; it must be ", name_of(wanted)));
     return node();
   }
 
@@ -135,15 +160,4 @@ class PickleValue {
   std::uint32_t index_;
 };
 
-namespace detail {
-
-/// Text of a file for a message: at most 100 characters, nothing that a terminal would obey.
-[[nodiscard]] inline std::string printable(std::string_view text) {
-  std::string shown(text.substr(0, 100));
-  for (char& c : shown)
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  return text.size() > 100 ? shown + "..." : shown;
-}
-
-}  // namespace detail
 }  // namespace scoresde::io

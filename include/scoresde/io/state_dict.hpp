@@ -26,15 +26,15 @@ namespace scoresde::io {
 
 namespace detail {
 
-/// Visits the tensors below `value`; a container that is met again is not entered again, so the
-/// work is at most the file's size.
+/// Visits what lies below `value` and is not a container; a container that is met again is not
+/// entered again, so the work is at most the file's size.
 template <class Visitor>
-void visit_tensors(const PickleValue& value, const std::string& path, std::set<std::uint32_t>& seen,
-                   Visitor& visit) {
+void visit_leaves(const PickleValue& value, const std::string& path, std::set<std::uint32_t>& seen,
+                  Visitor& visit) {
   constexpr std::size_t deepest = 32;
-  if (TorchFile::is_tensor(value)) return visit(path, value);
   const bool dict = value.is(PickleKind::dict);
-  if (!dict && !value.is(PickleKind::list) && !value.is(PickleKind::tuple)) return;
+  if (!dict && !value.is(PickleKind::list) && !value.is(PickleKind::tuple))
+    return visit(path, value);
   if (!seen.insert(value.index()).second) return;
   const auto depth = static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
   require(depth < deepest, "torch file: its containers are nested deeper than ", deepest);
@@ -43,34 +43,81 @@ void visit_tensors(const PickleValue& value, const std::string& path, std::set<s
     if (dict && value.key(i).is(PickleKind::text)) name = printable(value.key(i).text());
     if (dict && value.key(i).is(PickleKind::integer)) name = std::to_string(value.key(i).integer());
     std::replace(name.begin(), name.end(), '/', '?');
-    visit_tensors(dict ? value.value(i) : value[i], path.empty() ? name : path + "/" + name, seen,
-                  visit);
+    visit_leaves(dict ? value.value(i) : value[i], path.empty() ? name : path + "/" + name, seen,
+                 visit);
+  }
+}
+
+/// Whether type and shape of a tensor are such that its bytes can be copied.
+[[nodiscard]] inline bool is_described(const TorchFile& file, const PickleValue& tensor) {
+  try {
+    static_cast<void>(file.description(tensor));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Why a tensor's elements cannot be read; empty where they can.
+[[nodiscard]] inline std::string unreadable(const TorchFile& file, const PickleValue& tensor) {
+  try {
+    const std::string dtype = file.description(tensor).dtype;
+    return stored_size(dtype) != 0 ? "" : text("a tensor of type ", dtype);
+  } catch (const Error& failure) {
+    return failure.what();
   }
 }
 
 }  // namespace detail
+
+/// Whether `value` is a tensor whose elements can be read: of a stored type and well described.
+[[nodiscard]] inline bool is_readable(const TorchFile& file, const PickleValue& value) {
+  return TorchFile::is_tensor(value) && detail::unreadable(file, value).empty();
+}
 
 /// Calls visit(path, value) for every tensor of the file; the path is the keys and places that lead
 /// to it, such as `ema/shadow_params/3`. Throws Error above 32 levels.
 template <class Visitor>
 void for_each_tensor(const TorchFile& file, Visitor&& visit) {
   std::set<std::uint32_t> seen;
-  detail::visit_tensors(file.root(), "", seen, visit);
+  const auto leaf = [&](const std::string& path, const PickleValue& value) {
+    if (TorchFile::is_tensor(value)) visit(path, value);
+  };
+  detail::visit_leaves(file.root(), "", seen, leaf);
 }
 
-/// All tensors of a dictionary in `file`. Throws Error when a key is no text or stands twice, when
-/// a value is no tensor, and when the tensors together are larger than the file.
+/// Calls visit(path, what) for everything in the file that is not read: foreign objects by the name
+/// of their class or function, and tensors whose elements cannot be read, each with its reason.
+/// Nothing of them is executed. Throws Error above 32 levels.
+template <class Visitor>
+void for_each_skipped(const TorchFile& file, Visitor&& visit) {
+  std::set<std::uint32_t> seen;
+  const auto leaf = [&](const std::string& path, const PickleValue& value) {
+    if (value.is(PickleKind::foreign)) return visit(path, value.foreign_name());
+    if (!TorchFile::is_tensor(value)) return;
+    if (const std::string reason = detail::unreadable(file, value); !reason.empty())
+      visit(path, reason);
+  };
+  detail::visit_leaves(file.root(), "", seen, leaf);
+}
+
+/// All tensors of a dictionary in `file`; foreign objects in it, and tensors of a kind that
+/// TorchFile does not read, are left out. Throws Error when a key is not a text or stands twice,
+/// when a plain value is not a tensor, and when the tensors together are larger than the file.
 [[nodiscard]] inline TensorFile tensors_of(const TorchFile& file, const PickleValue& dictionary) {
-  detail::require(dictionary.is(PickleKind::dict), "torch file: its object is ",
-                  name_of(dictionary.kind()), "; it must be a dictionary of tensors");
+  if (!dictionary.is(PickleKind::dict))
+    throw Error(detail::text("torch file: its object is ", dictionary.description(),
+                             "; it must be a dictionary of tensors"));
   TensorFile tensors;
   std::size_t left = file.size();
   for (std::size_t i = 0; i < dictionary.size(); ++i) {
+    const PickleValue value = dictionary.value(i);
+    if (value.is(PickleKind::foreign)) continue;
     const std::string name(dictionary.key(i).text());
-    detail::require(TorchFile::is_tensor(dictionary.value(i)),
-                    "torch file: ", detail::printable(name), " is ",
-                    name_of(dictionary.value(i).kind()), "; it must be a tensor");
-    TensorFile::Tensor tensor = file.tensor(dictionary.value(i));
+    detail::require(TorchFile::is_tensor(value), "torch file: ", detail::printable(name), " is ",
+                    name_of(value.kind()), "; it must be a tensor");
+    if (!detail::is_described(file, value)) continue;
+    TensorFile::Tensor tensor = file.tensor(value);
     detail::require(tensor.bytes.size() <= left, "torch file: ", detail::printable(name),
                     " and the tensors before it are larger than the file; they share storage");
     left -= tensor.bytes.size();

@@ -77,6 +77,23 @@ inline std::size_t byte_count(const std::vector<std::size_t>& shape, std::size_t
   return bytes;
 }
 
+/// Copies a strided tensor into C order. Every index has been checked.
+inline void copy_strided(const std::byte* source, std::size_t element,
+                         const std::vector<std::size_t>& shape,
+                         const std::vector<std::size_t>& strides, std::byte* target,
+                         std::size_t count) {
+  std::vector<std::size_t> index(shape.size());
+  for (std::size_t n = 0, at = 0; n < count; ++n) {
+    std::memcpy(target + n * element, source + at * element, element);
+    for (std::size_t d = shape.size(); d-- > 0;) {
+      at += strides[d];
+      if (++index[d] < shape[d]) break;
+      at -= strides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
 }  // namespace detail
 
 /// The stored type of a C++ scalar.
@@ -150,12 +167,12 @@ T converted(Stored value) {
     const auto number = static_cast<double>(value);
     require(number >= static_cast<double>(std::numeric_limits<T>::min()) && number < end &&
                 std::trunc(number) == number,
-            "element ", number, " is no ", stored_type_of<T>());
+            "element ", number, " is not of type ", stored_type_of<T>());
     return static_cast<T>(value);
   } else {
     const T result = static_cast<T>(value);
     require(static_cast<Stored>(result) == value && (result < T(0)) == (value < Stored(0)),
-            "element ", +value, " is no ", stored_type_of<T>());
+            "element ", +value, " is not of type ", stored_type_of<T>());
     return result;
   }
 }

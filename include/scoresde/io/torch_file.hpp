@@ -6,15 +6,18 @@
 ///            for each key 8 bytes of length and its elements
 ///
 /// A tensor is (storage, offset, shape, strides). The file is mapped, values are views, and a
-/// tensor is copied when it is asked for: it is never larger than its storage.
+/// tensor is copied when it is asked for: it is never larger than its storage. Entries of the zip
+/// may be compressed with deflate, as by programs that packed the file again. Objects that tensors
+/// do not need are opaque leaves (PickleKind::foreign): they do not make the rest unreadable.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +27,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/file_kind.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/pickle.hpp>
 #include <scoresde/io/tensor_file.hpp>
@@ -33,52 +37,42 @@
 namespace scoresde::io {
 namespace detail {
 
-/// The pickle of the magic number with which legacy files begin.
-inline constexpr std::string_view legacy_magic{
-    "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15};
+/// The magic number with which legacy files begin, as a pickle's integer of 10 bytes and its end.
+inline constexpr std::string_view legacy_magic{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
+                                               13};
 inline constexpr std::string_view zip_magic{"PK\x03\x04", 4};
 
-/// The stored type of torch's storage class; empty for none.
-[[nodiscard]] constexpr std::string_view stored_type_of_storage(std::string_view name) {
-  for (const auto& [storage, dtype] : storage_types)
-    if (storage == name) return dtype;
-  return {};
+/// Length of the pickle of the magic number at the beginning of `text`, in protocols 2 to 5 (from 4
+/// on within a frame); 0 where there is none.
+[[nodiscard]] inline std::size_t legacy_magic_size(std::string_view text) {
+  if (text.size() < 3 || text[0] != '\x80' || text[1] < 2 || text[1] > 5) return 0;
+  const std::size_t begin = text[2] == '\x95' ? 11 : 2;
+  return text.substr(std::min(begin, text.size())).starts_with(legacy_magic)
+             ? begin + legacy_magic.size()
+             : 0;
 }
 
 /// ('storage', class, key, place, elements[, view]): of what type and how long a storage is.
 struct StorageEntry {
-  std::string_view dtype, key;
+  TorchType type;
+  std::string_view key;
   std::size_t elements = 0;
 };
 
-[[nodiscard]] inline StorageEntry storage_entry(const PickleValue& value) {
-  require(value.is(PickleKind::persistent), "a tensor's storage is ", name_of(value.kind()));
-  require(value.size() >= 5 && value[0].text() == "storage",
-          "an object outside the pickle is no storage");
-  require(value.size() == 5 || value[5].is(PickleKind::none),
-          "a storage is a view of another; such files are not read");
-  const StorageEntry entry{stored_type_of_storage(value[1].name()), value[2].text(),
-                           value[4].count()};
-  require(!entry.dtype.empty(), "a storage is of class ", value[1].name(),
-          "; it must be of a class of numbers");
-  return entry;
+[[nodiscard]] inline bool is_storage(const PickleValue& value) {
+  return value.is(PickleKind::persistent) && value.size() >= 5 && value[0].is(PickleKind::text) &&
+         value[0].text() == "storage";
 }
 
-/// Copies a strided tensor into C order. Every index has been checked.
-inline void copy_strided(const std::byte* source, std::size_t element,
-                         const std::vector<std::size_t>& shape,
-                         const std::vector<std::size_t>& strides, std::byte* target,
-                         std::size_t count) {
-  std::vector<std::size_t> index(shape.size());
-  for (std::size_t n = 0, at = 0; n < count; ++n) {
-    std::memcpy(target + n * element, source + at * element, element);
-    for (std::size_t d = shape.size(); d-- > 0;) {
-      at += strides[d];
-      if (++index[d] < shape[d]) break;
-      at -= strides[d] * shape[d];
-      index[d] = 0;
-    }
-  }
+[[nodiscard]] inline StorageEntry storage_entry(const PickleValue& value) {
+  require(is_storage(value), "a tensor's storage is ", value.description());
+  const bool known = value[1].is(PickleKind::global);
+  const StorageEntry entry{known ? torch_type(storage_types, value[1].name()) : TorchType{},
+                           value[2].text(), value[4].count()};
+  if (entry.type.size == 0)
+    throw Error(text("storage ", printable(entry.key), " is of ", value[1].description(),
+                     "; it must be of a class of numbers"));
+  return entry;
 }
 
 /// The extents in a tuple or list.
@@ -116,22 +110,23 @@ class TorchFile {
                      ZipChecksums checksums = ZipChecksums::compared)
       : size_(bytes.size()) {
     const std::string_view text = detail::characters(bytes);
-    if (text.starts_with(detail::legacy_magic))
-      read_legacy(bytes);
+    if (const std::size_t magic = detail::legacy_magic_size(text); magic != 0)
+      read_legacy(bytes, magic);
     else if (text.starts_with(detail::zip_magic))
       read_zip(bytes, checksums);
     else
-      throw Error("it is neither a zip archive nor a legacy file of torch.save");
+      throw Error("it is neither a zip archive nor a legacy file of torch.save" +
+                  detail::beginning_text(bytes));
   }
 
   /// Whether `bytes`, the beginning of a file, are those of such a file.
   [[nodiscard]] static bool recognises(std::span<const std::byte> bytes) {
     const std::string_view text = detail::characters(bytes);
-    return text.starts_with(detail::legacy_magic) || text.starts_with(detail::zip_magic);
+    return detail::legacy_magic_size(text) != 0 || text.starts_with(detail::zip_magic);
   }
 
-  /// Bytes of the file.
-  [[nodiscard]] std::size_t size() const { return size_; }
+  /// Bytes of the file, of compressed entries what they inflate to: at most 1032 for one.
+  [[nodiscard]] std::size_t size() const { return archive_ ? archive_->unpacked_size() : size_; }
   [[nodiscard]] TorchFormat format() const {
     return archive_ ? TorchFormat::zip : TorchFormat::legacy;
   }
@@ -145,16 +140,18 @@ class TorchFile {
   /// Type and shape of a tensor, without its bytes. Throws Error as tensor() does.
   [[nodiscard]] TensorFile::Tensor description(const PickleValue& value) const {
     const View view = view_of(value);
-    return {std::string(view.storage.dtype), view.shape, {}};
+    return {std::string(view.type.dtype), view.shape, {}};
   }
 
-  /// A tensor in C order. Throws Error when `value` is none, and when it reaches outside its
-  /// storage, repeats elements, or its storage is missing or of another length.
+  /// A tensor in C order; one of a type that is not a stored type (C64, F8_E4M3) names it when its
+  /// elements are read. The bytes of a storage are checked, and inflated, once. Throws Error when
+  /// `value` is not a tensor, and when it reaches outside its storage, repeats elements, or its
+  /// storage is missing, damaged, of another length or a view of another.
   [[nodiscard]] TensorFile::Tensor tensor(const PickleValue& value) const {
     const View view = view_of(value);
-    const std::size_t element = detail::stored_size(view.storage.dtype);
+    const std::size_t element = view.type.size;
     const std::span<const std::byte> storage = bytes_of(view.storage);
-    TensorFile::Tensor tensor{std::string(view.storage.dtype), view.shape, {}};
+    TensorFile::Tensor tensor{std::string(view.type.dtype), view.shape, {}};
     tensor.bytes.resize(view.count * element);
     if (view.count != 0)
       detail::copy_strided(storage.data() + view.offset * element, element, view.shape,
@@ -165,21 +162,40 @@ class TorchFile {
  private:
   struct View {
     detail::StorageEntry storage;
+    detail::TorchType type;  ///< of the elements, where the storage is untyped another than its
     std::size_t offset = 0, count = 0;
     std::vector<std::size_t> shape, strides;
+  };
+  /// Storages that have been read, by key. A storage's bytes stay where they are.
+  struct Storages {
+    std::mutex mutex;
+    std::map<std::string_view, ZipBytes> read;
   };
 
   /// What a call of one of torch's rebuilding functions describes.
   [[nodiscard]] static View view_of(PickleValue value) {
-    detail::require(value.is(PickleKind::call), "a value is ", name_of(value.kind()),
-                    "; it must be a tensor");
-    if (value.name() == "torch._utils._rebuild_parameter") value = value[0];
-    detail::require(
-        value.is(PickleKind::call) && value.name().starts_with("torch._utils._rebuild_tensor"),
-        "an object is no tensor");
-    View view{detail::storage_entry(value[0]), value[1].count(), 1,
+    const auto rebuilt_by = [&](std::string_view function) {
+      constexpr std::string_view module = "torch._utils._rebuild_";
+      return value.is(PickleKind::call) && value.name().starts_with(module) &&
+             value.name().substr(module.size()).starts_with(function);
+    };
+    if (!value.is(PickleKind::call))
+      throw Error(detail::text("a value is ", value.description(), "; it must be a tensor"));
+    if (rebuilt_by("parameter")) value = value[0];
+    detail::require(rebuilt_by("tensor"), "an object is not a tensor");
+    View view{detail::storage_entry(value[0]),
+              {},
+              value[1].count(),
+              1,
               detail::extents_of(value[2], "a tensor's shape"),
               detail::extents_of(value[3], "a tensor's stride")};
+    detail::require(value[0].size() == 5 || value[0][5].is(PickleKind::none), "storage ",
+                    detail::printable(view.storage.key),
+                    " is a view of another; such tensors are not read");
+    const bool typed = view.storage.type.dtype != detail::untyped;
+    detail::require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ",
+                    value[0][1].name(), " is not rebuilt by ", value.name());
+    view.type = typed ? view.storage.type : untyped_type(value[6]);
     detail::require(view.shape.size() == view.strides.size(), "a tensor has ", view.shape.size(),
                     " extents and ", view.strides.size(), " strides");
     view.count = detail::byte_count(view.shape, 1);
@@ -187,8 +203,15 @@ class TorchFile {
     return view;
   }
 
+  [[nodiscard]] static detail::TorchType untyped_type(const PickleValue& value) {
+    const std::string name = value.foreign_name();
+    const detail::TorchType type = detail::torch_type(detail::untyped_types, name);
+    detail::require(type.size != 0, "a tensor is of type ", name, ", which is not known");
+    return type;
+  }
+
   static void check_reach(const View& view) {
-    const std::size_t elements = view.storage.elements;
+    const std::size_t elements = view.storage.elements / (view.type.size / view.storage.type.size);
     detail::require(view.count <= elements, "a tensor has ", view.count,
                     " elements; its storage has ", elements);
     detail::require(view.offset < elements, "a tensor begins at element ", view.offset,
@@ -203,20 +226,22 @@ class TorchFile {
   }
 
   [[nodiscard]] std::span<const std::byte> bytes_of(const detail::StorageEntry& entry) const {
-    const std::size_t element = detail::stored_size(entry.dtype);
-    std::span<const std::byte> bytes;
-    if (archive_) {
-      bytes = archive_->bytes_of(prefix_ + "data/" + std::string(entry.key));
-    } else {
-      const auto found = storages_.find(entry.key);
-      detail::require(found != storages_.end(), "storage ", detail::printable(entry.key),
-                      " is missing");
-      bytes = found->second;
-    }
+    const std::size_t element = entry.type.size;
+    const std::span<const std::byte> bytes = storage_bytes(entry.key);
     detail::require(bytes.size() / element == entry.elements && bytes.size() % element == 0,
                     "storage ", detail::printable(entry.key), " has ", bytes.size(), " bytes; its ",
-                    entry.elements, " elements of type ", entry.dtype, " need another number");
+                    entry.elements, " elements of type ", entry.type.dtype, " need another number");
     return bytes;
+  }
+  [[nodiscard]] std::span<const std::byte> storage_bytes(std::string_view key) const {
+    const std::lock_guard lock(storages_->mutex);
+    auto found = storages_->read.find(key);
+    if (found == storages_->read.end()) {
+      detail::require(archive_.has_value(), "storage ", detail::printable(key), " is missing");
+      ZipBytes read = archive_->read(prefix_ + "data/" + std::string(key));
+      found = storages_->read.emplace(key, std::move(read)).first;
+    }
+    return found->second.bytes();
   }
 
   void read_zip(std::span<const std::byte> bytes, ZipChecksums checksums) {
@@ -230,15 +255,27 @@ class TorchFile {
     });
     detail::require(found == 1, "it has ", found, " entries data.pkl; torch.save writes one");
     if (archive_->contains(prefix_ + "byteorder")) {
-      const auto order = detail::characters(archive_->bytes_of(prefix_ + "byteorder"));
+      const ZipBytes read = archive_->read(prefix_ + "byteorder");
+      const auto order = detail::characters(read.bytes());
       detail::require(order == "little", "its numbers are ", detail::printable(order),
                       "-endian; only little-endian files are read");
     }
-    tree_ = read_pickle(archive_->bytes_of(prefix_ + std::string(pickle)));
+    read_pickle_entry(prefix_ + std::string(pickle));
   }
 
-  void read_legacy(std::span<const std::byte> bytes) {
-    std::size_t at = detail::legacy_magic.size();
+  /// A tree takes a multiple of its pickle's size, so that of a compressed one is limited: names
+  /// and shapes shrink to a tenth or so.
+  void read_pickle_entry(const std::string& name) {
+    constexpr std::size_t most = 64;
+    const std::size_t size = archive_->size_of(name), packed = archive_->packed_size_of(name);
+    detail::require(size / most <= packed, "its pickle of ", packed, " bytes inflates to ", size,
+                    "; at most ", most, " for one are read");
+    pickle_.emplace(archive_->read(name));
+    tree_ = read_pickle(pickle_->bytes());
+  }
+
+  void read_legacy(std::span<const std::byte> bytes, std::size_t magic) {
+    std::size_t at = magic;
     const auto next = [&] {
       PickleTree tree = read_pickle(bytes.subspan(at));
       at += tree.bytes;
@@ -271,19 +308,19 @@ class TorchFile {
                       " has ", elements, " elements; the file has ", in.left(), " bytes left");
       const auto stored = in.take(static_cast<std::size_t>(elements) * size->second);
       // A view of this pickle's text would die with it.
-      storages_.emplace(size->first, stored);
+      storages_->read.emplace(size->first, ZipBytes(stored));
     }
   }
 
-  /// Bytes of an element of each storage that the object names.
+  /// Bytes of an element of each storage that the object names: where one is of unknown size, those
+  /// that follow cannot be found.
   [[nodiscard]] std::map<std::string_view, std::size_t> element_sizes() const {
     std::map<std::string_view, std::size_t> sizes;
     for (std::uint32_t i = 0; i < tree_.nodes.size(); ++i) {
       const PickleValue value(tree_, i);
-      if (!value.is(PickleKind::persistent)) continue;
+      if (!detail::is_storage(value)) continue;
       const detail::StorageEntry entry = detail::storage_entry(value);
-      const std::size_t size = detail::stored_size(entry.dtype);
-      const bool same = sizes.emplace(entry.key, size).first->second == size;
+      const bool same = sizes.emplace(entry.key, entry.type.size).first->second == entry.type.size;
       detail::require(same, "storage ", detail::printable(entry.key), " is of two types");
     }
     return sizes;
@@ -294,7 +331,8 @@ class TorchFile {
   PickleTree tree_;
   std::optional<ZipArchive> archive_;
   std::string prefix_;
-  std::map<std::string_view, std::span<const std::byte>> storages_;
+  std::optional<ZipBytes> pickle_;  ///< whose texts the tree views
+  std::unique_ptr<Storages> storages_ = std::make_unique<Storages>();
 };
 
 }  // namespace scoresde::io

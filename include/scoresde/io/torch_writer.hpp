@@ -78,8 +78,7 @@ class TorchWriter {
     tensor(stored_type_of<T>(), shape, std::as_bytes(elements));
   }
 
-  /// Writes the file beside `path`, flushes it and renames it. Throws Error as
-  /// write_file_atomically does, and above 4 GiB.
+  /// Writes the file as write_file_atomically does. Throws Error as that does, and above 4 GiB.
   void write(const std::filesystem::path& path) const {
     detail::TemporaryFile target(path);
     detail::ZipWriter zip(target);
@@ -111,8 +110,8 @@ class TorchWriter {
     return strides;
   }
   [[nodiscard]] static std::string_view storage_class(std::string_view dtype) {
-    for (const auto& [name, type] : detail::storage_types)
-      if (type == dtype) return name.substr(name.find('.') + 1);
+    for (const detail::TorchType& type : detail::storage_types)
+      if (type.dtype == dtype) return type.name.substr(type.name.find('.') + 1);
     throw Error(detail::text("a tensor is of type ", dtype, ", which torch does not have"));
   }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// ZipArchive: the stored entries of a zip archive, as views into its bytes.
+/// ZipArchive: the entries of a zip archive, stored or compressed with deflate.
 ///
 ///   entries (local header | data) … | central directory | [zip64 end | locator] | end
 ///
-/// APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7, 4.3.12 and 4.3.14 to 4.3.16. torch.save stores
-/// entries as they are; compressed or encrypted ones are refused, so nothing is ever larger than
-/// the file. The central directory is what counts, as for every reader of such archives.
+/// APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.4.5. torch.save and
+/// numpy.savez store entries as they are, numpy.savez_compressed and zip programs deflate them. The
+/// central directory is what counts, as for every reader of such archives.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <zlib.h>
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/inflate.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 namespace scoresde::io {
@@ -28,10 +30,26 @@ namespace scoresde::io {
 /// Whether an entry's CRC-32 is compared when its bytes are asked for.
 enum class ZipChecksums : std::uint8_t { compared, ignored };
 
+/// An entry's bytes: a view of the archive's where they are stored, else their own.
+class ZipBytes {
+ public:
+  explicit ZipBytes(std::span<const std::byte> stored) : view_(stored) {}
+  explicit ZipBytes(std::vector<std::byte> inflated) : owned_(std::move(inflated)) {}
+
+  /// Valid while the archive's bytes and this object live.
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    return owned_.empty() ? view_ : std::span<const std::byte>(owned_);
+  }
+
+ private:
+  std::span<const std::byte> view_;
+  std::vector<std::byte> owned_;
+};
+
 class ZipArchive {
  public:
   /// The archive in `bytes`, which outlive it. Throws Error naming entry and place for what the
-  /// format does not allow, and for compressed, encrypted and split archives.
+  /// format does not allow, and for split archives.
   explicit ZipArchive(std::span<const std::byte> bytes,
                       ZipChecksums checksums = ZipChecksums::compared)
       : bytes_(bytes), checksums_(checksums) {
@@ -53,18 +71,35 @@ class ZipArchive {
 
   [[nodiscard]] bool contains(std::string_view name) const { return entries_.contains(name); }
 
-  /// An entry's bytes, where they lie. Throws Error when there is none of that name, and when they
-  /// are not what was stored.
-  [[nodiscard]] std::span<const std::byte> bytes_of(std::string_view name) const {
-    const auto found = entries_.find(name);
-    detail::require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
-    const auto data = data_of(name, found->second);
-    if (checksums_ == ZipChecksums::ignored) return data;
-    const auto* first = reinterpret_cast<const unsigned char*>(data.data());
-    const auto checksum = ::crc32_z(::crc32_z(0, nullptr, 0), first, data.size());
-    detail::require(checksum == found->second.crc, "zip: entry ", detail::printable(name),
+  /// An entry's bytes, inflated where they are compressed: in memory at most 1032 for each that is
+  /// there. Throws Error when there is no entry of that name, when it is encrypted or compressed by
+  /// another method than deflate, and when the bytes are not what was stored.
+  [[nodiscard]] ZipBytes read(std::string_view name) const {
+    const Entry& entry = entry_of(name);
+    ZipBytes read = unpacked(name, entry);
+    if (checksums_ == ZipChecksums::ignored) return read;
+    const auto* first = reinterpret_cast<const unsigned char*>(read.bytes().data());
+    const auto checksum = ::crc32_z(::crc32_z(0, nullptr, 0), first, read.bytes().size());
+    detail::require(checksum == entry.crc, "zip: entry ", detail::printable(name),
                     " is damaged: its bytes do not have the checksum that was stored");
-    return data;
+    return read;
+  }
+
+  /// Bytes of all entries, of compressed ones what they inflate to, or say so where that can be.
+  [[nodiscard]] std::size_t unpacked_size() const {
+    std::size_t size = 0;
+    for (const auto& [name, entry] : entries_)
+      size += static_cast<std::size_t>(
+          std::min(entry.size, std::min<std::uint64_t>(entry.packed, bytes_.size()) *
+                                   (entry.method == stored ? 1 : detail::largest_expansion)));
+    return size;
+  }
+
+  /// How many bytes an entry says that it has, and how many it takes in the archive. Throws Error
+  /// when there is none of that name.
+  [[nodiscard]] std::size_t size_of(std::string_view name) const { return entry_of(name).size; }
+  [[nodiscard]] std::size_t packed_size_of(std::string_view name) const {
+    return entry_of(name).packed;
   }
 
  private:
@@ -72,9 +107,11 @@ class ZipArchive {
     std::uint64_t entries = 0, size = 0, offset = 0;
   };
   struct Entry {
-    std::uint64_t offset = 0, size = 0;
+    std::uint64_t offset = 0, size = 0, packed = 0;
     std::uint32_t crc = 0;
+    std::uint16_t flags = 0, method = 0;
   };
+  static constexpr std::uint16_t stored = 0, deflated = 8;
   static constexpr std::uint32_t end_mark = 0x06054b50, end64_mark = 0x06064b50,
                                  locator_mark = 0x07064b50, entry_mark = 0x02014b50,
                                  local_mark = 0x04034b50;
@@ -127,10 +164,12 @@ class ZipArchive {
                     "zip: there is no directory entry at byte ", in.position() - 4,
                     " of the directory");
     static_cast<void>(in.take(4));
-    const auto flags = in.number<std::uint16_t>(), method = in.number<std::uint16_t>();
+    Entry entry;
+    entry.flags = in.number<std::uint16_t>();
+    entry.method = in.number<std::uint16_t>();
     static_cast<void>(in.take(4));
-    Entry entry{.crc = in.number<std::uint32_t>()};
-    std::uint64_t packed = in.number<std::uint32_t>();
+    entry.crc = in.number<std::uint32_t>();
+    entry.packed = in.number<std::uint32_t>();
     entry.size = in.number<std::uint32_t>();
     const std::size_t name_size = in.number<std::uint16_t>();
     const std::size_t extra_size = in.number<std::uint16_t>();
@@ -138,32 +177,53 @@ class ZipArchive {
     static_cast<void>(in.take(2 + 2 + 4));
     entry.offset = in.number<std::uint32_t>();
     const std::string_view name = detail::characters(in.take(name_size));
-    read_zip64_sizes(in.take(extra_size), entry, packed);
+    read_zip64_sizes(in.take(extra_size), entry);
     static_cast<void>(in.take(comment_size));
-    const std::string shown = detail::printable(name);
-    detail::require((flags & 1) == 0, "zip: entry ", shown, " is encrypted");
-    detail::require(method == 0 && packed == entry.size, "zip: entry ", shown,
-                    " is compressed by method ", method, "; only stored entries are read");
-    detail::require(entries_.emplace(name, entry).second, "zip: entry ", shown, " appears twice");
+    detail::require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
+                    " appears twice");
   }
 
   /// Sizes that do not fit 32 bits stand in an extra field, in this order.
-  static void read_zip64_sizes(std::span<const std::byte> extra, Entry& entry,
-                               std::uint64_t& packed) {
+  static void read_zip64_sizes(std::span<const std::byte> extra, Entry& entry) {
     detail::ByteCursor in(extra);
     while (in.left() >= 4) {
       const auto tag = in.number<std::uint16_t>();
       const auto field = in.take(in.number<std::uint16_t>());
       if (tag != 1) continue;
       detail::ByteCursor values(field);
-      for (std::uint64_t* value : {&entry.size, &packed, &entry.offset})
+      for (std::uint64_t* value : {&entry.size, &entry.packed, &entry.offset})
         if (*value == see_zip64) *value = values.number<std::uint64_t>();
     }
   }
 
-  [[nodiscard]] std::span<const std::byte> data_of(std::string_view name,
-                                                   const Entry& entry) const {
+  [[nodiscard]] const Entry& entry_of(std::string_view name) const {
+    const auto found = entries_.find(name);
+    detail::require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
+    return found->second;
+  }
+
+  [[nodiscard]] ZipBytes unpacked(std::string_view name, const Entry& entry) const {
     const std::string shown = detail::printable(name);
+    detail::require((entry.flags & 1) == 0, "zip: entry ", shown, " is encrypted");
+    detail::require(entry.method == stored || entry.method == deflated, "zip: entry ", shown,
+                    " is compressed by method ", entry.method,
+                    "; stored entries and deflate, method 8, are read");
+    const auto data = data_of(shown, entry);
+    if (entry.method == stored) {
+      detail::require(entry.packed == entry.size, "zip: entry ", shown, " has ", entry.packed,
+                      " bytes and says ", entry.size);
+      return ZipBytes(data);
+    }
+    try {
+      return ZipBytes(detail::inflated(data, static_cast<std::size_t>(entry.size)));
+    } catch (const Error& failure) {
+      throw Error(detail::text("zip: entry ", shown, ' ', failure.what()));
+    }
+  }
+
+  /// The bytes of an entry as the archive holds them.
+  [[nodiscard]] std::span<const std::byte> data_of(const std::string& shown,
+                                                   const Entry& entry) const {
     detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " lies at byte ",
                     entry.offset, "; the file has ", bytes_.size());
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(entry.offset));
@@ -173,9 +233,9 @@ class ZipArchive {
     const std::size_t name_size = in.number<std::uint16_t>();
     const std::size_t extra_size = in.number<std::uint16_t>();
     static_cast<void>(in.take(name_size + extra_size));
-    detail::require(entry.size <= in.left(), "zip: entry ", shown, " has ", entry.size,
+    detail::require(entry.packed <= in.left(), "zip: entry ", shown, " has ", entry.packed,
                     " bytes; the file has ", in.left(), " from its beginning on");
-    return in.take(static_cast<std::size_t>(entry.size));
+    return in.take(static_cast<std::size_t>(entry.packed));
   }
 
   std::span<const std::byte> bytes_;
