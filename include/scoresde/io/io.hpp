@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Every header of scoresde::io: safetensors, torch files, CIFAR-10, minibatches, picture grids.
+/// Every header of scoresde::io: safetensors, torch files, NumPy's files, CIFAR-10, minibatches,
+/// grids of images.
 #pragma once
 
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/cifar10.hpp>
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/io/minibatch.hpp>
+#include <scoresde/io/npy.hpp>
+#include <scoresde/io/npz.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/tensor_file.hpp>
