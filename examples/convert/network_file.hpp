@@ -41,6 +41,8 @@ struct NetworkFile {
   FlatConfig configuration;
   scoresde::TrainingState<float> state;
   bool resumable = false;
+  std::vector<std::string> notes = {};  ///< what was assumed, or is not carried, for the user
+  bool averaged = true;                 ///< whether `state.average` is an average
 };
 
 /// Weights and config.json of a diffusers folder, or of its weights file.
@@ -61,7 +63,7 @@ inline Format format_of(const fs::path& path) {
   if (fs::is_directory(path)) return Format::diffusers;
   if (scoresde::io::is_torch_file(path)) {
     const auto file = scoresde::io::TorchFile::open(path);
-    return file.root().find("model") ? Format::score_sde : Format::diffusers;
+    return scoresde::is_score_sde_checkpoint(file) ? Format::score_sde : Format::diffusers;
   }
   const auto file = scoresde::io::read_safetensors(path);
   const auto format = file.metadata.find("format");
@@ -93,7 +95,37 @@ inline NetworkFile read_scoresde(const fs::path& path) {
   return read;
 }
 
-inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& configuration) {
+/// What of a torch file is not read, at most ten lines and how many there are more.
+inline std::vector<std::string> skipped_in(const scoresde::io::TorchFile& file) {
+  constexpr std::size_t most = 10;
+  std::vector<std::string> notes;
+  std::size_t count = 0;
+  scoresde::io::for_each_skipped(file, [&](const std::string& path, const std::string& what) {
+    if (++count <= most) notes.push_back("not read: " + path + ": " + what);
+  });
+  if (count > most) notes.push_back(text("not read: ", count - most, " more"));
+  return notes;
+}
+
+/// One set of weights with what is kept of the file: what is not kept need not be there.
+inline void read_score_sde_weights(const scoresde::io::TorchFile& file,
+                                   const scoresde::nn::UNetConfig& network,
+                                   const scoresde::nn::ParameterTable& table, Keep keep,
+                                   NetworkFile& read) {
+  using Which = scoresde::ScoreSdeWeights;
+  std::vector<float> model(table.size());
+  const auto step =
+      scoresde::load_score_sde_weights<float>(file, network, table, Which::model, model);
+  read.state = scoresde::TrainingState<float>::start(std::move(model));
+  read.state.step = step;
+  read.averaged =
+      keep == Keep::ema || (keep == Keep::all && scoresde::score_sde_has_averages(file));
+  if (read.averaged)
+    scoresde::load_score_sde_weights<float>(file, network, table, Which::ema, read.state.average);
+}
+
+inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& configuration,
+                                  Keep keep) {
   require(!configuration.empty(),
           "a score_sde checkpoint does not say which network it is of: "
           "name its --preset, or give its settings by --config or --set");
@@ -102,19 +134,12 @@ inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& config
   const auto graph = scoresde::nn::unet(network);
   const auto& table = graph.parameters();
   const auto file = scoresde::io::TorchFile::open(path);
-  read.resumable = scoresde::score_sde_can_resume(file);
-  if (read.resumable) {
+  read.notes = skipped_in(file);
+  read.resumable = keep == Keep::all && scoresde::score_sde_can_resume(file);
+  if (read.resumable)
     read.state = scoresde::load_score_sde_run<float>(file, network, table);
-    return read;
-  }
-  using Which = scoresde::ScoreSdeWeights;
-  std::vector<float> model(table.size()), average(table.size());
-  const auto step =
-      scoresde::load_score_sde_weights<float>(file, network, table, Which::model, model);
-  scoresde::load_score_sde_weights<float>(file, network, table, Which::ema, average);
-  read.state = scoresde::TrainingState<float>::start(std::move(model));
-  read.state.average = std::move(average);
-  read.state.step = step;
+  else
+    read_score_sde_weights(file, network, table, keep, read);
   return read;
 }
 
@@ -139,8 +164,8 @@ inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& config
 
 /// Reads a file of this format; `configuration` is what the command line says of it.
 inline NetworkFile read_network(const fs::path& path, Format format,
-                                const FlatConfig& configuration) {
-  if (format == Format::score_sde) return read_score_sde(path, configuration);
+                                const FlatConfig& configuration, Keep keep) {
+  if (format == Format::score_sde) return read_score_sde(path, configuration, keep);
   if (format == Format::diffusers) return read_diffusers(path, configuration);
   NetworkFile read = read_scoresde(path);
   for (const auto& [key, value] : configuration) read.configuration[key] = value;
@@ -172,7 +197,9 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
   const auto& table = graph.parameters();
   const std::vector<float>& weights =
       keep == Keep::model ? file.state.parameters : file.state.average;
-  const std::string set = keep == Keep::model ? "the model's weights" : "the averaged weights";
+  const std::string set = keep == Keep::model ? "the model's weights"
+                          : file.averaged     ? "the averaged weights"
+                                              : "the weights, of which there is no average";
   if (format == Format::diffusers) {
     scoresde::save_for_diffusers<float>(path, network, table, weights);
     return set;
@@ -185,7 +212,7 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
       decay = scoresde::detail::number_setting<double>(file.configuration, "training.ema_decay");
     scoresde::save_score_sde_checkpoint(path, network, table, state,
                                         optimizer_of(file.configuration), decay);
-    return keep == Keep::all ? "the whole state" : set;
+    return keep == Keep::all && file.averaged ? "the whole state" : set;
   }
   // The file shall be one that a sampler can use.
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
@@ -207,8 +234,9 @@ inline void list_tensors(const fs::path& path) {
   if (scoresde::io::is_torch_file(weights)) {
     const auto file = scoresde::io::TorchFile::open(weights);
     scoresde::io::for_each_tensor(file, [&](const std::string& name, const auto& value) {
-      line(name, file.description(value));
+      if (scoresde::io::is_readable(file, value)) line(name, file.description(value));
     });
+    for (const std::string& note : skipped_in(file)) std::cout << "note: " << note << '\n';
     return;
   }
   for (const auto& [name, tensor] : scoresde::io::read_safetensors(weights).tensors)

@@ -81,8 +81,9 @@ int run(const Options& options) {
       options.from.empty() ? convert::format_of(options.input) : formats.at(options.from);
   const Format to =
       options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
-  const auto file = convert::read_network(options.input, from, configuration_of(options));
   const Keep keep = options.model ? Keep::model : options.ema ? Keep::ema : Keep::all;
+  const auto file = convert::read_network(options.input, from, configuration_of(options), keep);
+  for (const std::string& note : file.notes) std::cout << "note: " << note << '\n';
   const std::string kept = convert::write_network(options.output, to, file, keep);
   std::cout << "wrote " << options.output.string() << ": " << kept << " after " << file.state.step
             << " updates, " << file.state.parameters.size() << " numbers a set\n";

@@ -89,7 +89,7 @@ TEST_CASE("scoresde_convert explains itself") {
     CHECK(help.says(word));
 }
 
-TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back to the bit") {
+TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back bit for bit") {
   const TemporaryFolder folder;
   const std::string settings = tiny_settings(folder),
                     run_file = (folder / "run.safetensors").string();
@@ -128,7 +128,45 @@ TEST_CASE("the options --model and --ema keep one set of weights") {
   }
 }
 
-TEST_CASE("diffusers' folder goes to weights and back to the bit") {
+TEST_CASE("weights among foreign objects are converted, and what is not read is printed") {
+  const TemporaryFolder folder;
+  const std::string settings = tiny_settings(folder), out = (folder / "w.safetensors").string();
+  const std::string pth = (files / "tiny_foreign.pth").string();
+  for (const Words& flag : {Words{"--model"}, Words{}}) {
+    Words words{pth, out, "--config", settings};
+    words.insert(words.end(), flag.begin(), flag.end());
+    const Outcome outcome = require_success(words);
+    CHECK(outcome.says("not read: best_fid: numpy"));
+    CHECK(outcome.says("not read: args: argparse.Namespace"));
+    CHECK(outcome.says("not read: 5 more"));
+    CHECK(outcome.says("70 updates"));
+    CHECK(outcome.says(flag.empty() ? "no average" : "the model's weights"));
+    const auto bias = read_safetensors(out).at("model.all_modules.19.bias").as<double>();
+    const auto wanted =
+        tensors_below(files / "tiny.pth").at("model/module.all_modules.19.bias").as<double>();
+    CHECK(bias == wanted);
+  }
+  require_refused({pth, out, "--config", settings, "--ema"}, {"'ema'"});
+  CHECK(require_success({"--list", pth}).says("not read: config: ml_collections"));
+}
+
+TEST_CASE("a pickle that would execute something becomes a leaf, and nothing is executed") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out.safetensors").string();
+  const std::string command = "touch " + (folder / "executed").string();
+  const std::string evil = "\x80\x02}X\x05" + std::string(3, '\0') + "modelcposix\nsystem\nX" +
+                           static_cast<char>(command.size()) + std::string(3, '\0') + command +
+                           "\x85Rs.";
+  std::string legacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
+  legacy += "\x80\x02M\xe9\x03.\x80\x02}X\x0d" + std::string(3, '\0') + "little_endian\x88s." +
+            evil + "\x80\x02].";
+  require_refused({folder.write("evil.pth", legacy).string(), out, "--config",
+                   tiny_settings(folder), "--model"},
+                  {"'model' is a foreign object (posix.system)"});
+  CHECK_FALSE(std::filesystem::exists(folder / "executed"));
+}
+
+TEST_CASE("diffusers' folder goes to weights and back bit for bit") {
   const TemporaryFolder folder;
   const std::string weights = (folder / "w.safetensors").string(), out = (folder / "out").string();
   require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
@@ -169,12 +207,9 @@ TEST_CASE("scoresde_convert refuses what it cannot do, and leaves nothing behind
   require_refused({(folder / "none").string(), out}, {"none"});
   require_refused({folder.write("text", "no checkpoint at all").string(), out}, {"text"});
   require_refused({folder.path().string(), out}, {"diffusion_pytorch_model"});
-  const std::string evil = "\x80\x02}X\x05" + std::string(3, '\0') + "modelcposix\nsystem\nX\x02" +
-                           std::string(3, '\0') + "id\x85Rs.";
-  std::string legacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
-  legacy +=
-      "\x80\x02M\xe9\x03.\x80\x02}X\x0d" + std::string(3, '\0') + "little_endian\x88s." + evil;
-  require_refused({folder.write("evil.pth", legacy).string(), out}, {"posix.system", "neither"});
+  require_refused({folder.write("x.png", "\x89PNG\r\n\x1a\n0123456789").string(), out},
+                  {"x.png is not a safetensors file (it begins like a PNG image)"});
+  require_refused({folder.write("x.pkl", "\x80\x04\x95}.").string(), out}, {"like a pickle"});
   CHECK_FALSE(std::filesystem::exists(out));
   const std::string settings = tiny_settings(folder);
   require_refused({pth, (folder / "no/out.safetensors").string(), "--config", settings},

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <scoresde/io/state_dict.hpp>
@@ -11,6 +12,7 @@
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/train/checkpoint_differences.hpp>
 #include <scoresde/train/score_sde_checkpoint.hpp>
+#include <scoresde/train/score_sde_reader.hpp>
 
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
@@ -48,7 +50,24 @@ struct Layout {
   std::size_t left_out = 1000, doubled = 1000, averages = 1000, moved = 1000;
   bool misshapen = false, integers = false, infinite = false, more = false;
   double sigma_max = 1;
+  enum class Step { integer, real, tensor, half, negative, pair, text, none };
+  Step step = Step::integer;
+  bool bare = false, averaged = true;
 };
+
+void write_step(scoresde::io::TorchWriter& out, Layout::Step step,
+                const std::vector<float>& numbers) {
+  using Step = Layout::Step;
+  if (step == Step::none) return;
+  out.text("step");
+  if (step == Step::integer) out.integer(70);
+  if (step == Step::real) out.real(70);
+  if (step == Step::tensor) out.tensor<float>({}, std::span(numbers).first(1));
+  if (step == Step::half) out.real(70.5);
+  if (step == Step::negative) out.integer(-1);
+  if (step == Step::pair) out.tensor<float>({2}, std::span(numbers).first(2));
+  if (step == Step::text) out.text("seventy");
+}
 
 TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
                   const Layout& layout) {
@@ -56,6 +75,7 @@ TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
   std::vector<float> values(table.size(), layout.infinite ? INFINITY : 1);
   std::vector<std::int32_t> integers(table.size());
   const std::vector<double> sigmas(10, layout.sigma_max);
+  const std::vector<float> numbers{70, 71};
   const auto put = [&](const Parameter& p) {
     auto shape = p.shape;
     if (layout.misshapen) shape.insert(shape.begin(), 1);
@@ -64,8 +84,10 @@ TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
     else
       out.tensor<float>(shape, std::span(values).first(p.size));
   };
-  out.open_dict();
-  out.text("model");
+  if (!layout.bare) {
+    out.open_dict();
+    out.text("model");
+  }
   out.open_ordered_dict();
   out.text(layout.prefix + "sigmas");
   out.tensor<double>({10}, sigmas);
@@ -81,29 +103,33 @@ TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
     out.tensor<float>({2}, std::span(values).first(2));
   }
   out.close_dict();
-  out.text("ema");
-  out.open_dict();
-  out.text("shadow_params");
-  out.open_list();
-  for (std::size_t i = 0; i < table.entries().size() && i < layout.averages; ++i)
-    if (table[i].trainable) put(table[i]);
-  if (layout.more) out.tensor<float>({3}, std::span(values).first(3));
-  out.close_list();
-  out.close_dict();
-  out.text("step");
-  out.integer(70);
-  out.close_dict();
+  if (!layout.bare && layout.averaged) {
+    out.text("ema");
+    out.open_dict();
+    out.text("shadow_params");
+    out.open_list();
+    for (std::size_t i = 0; i < table.entries().size() && i < layout.averages; ++i)
+      if (table[i].trainable) put(table[i]);
+    if (layout.more) out.tensor<float>({3}, std::span(values).first(3));
+    out.close_list();
+    out.close_dict();
+  }
+  if (!layout.bare) {
+    write_step(out, layout.step, numbers);
+    out.close_dict();
+  }
   out.write(folder / "c.pth");
   return TorchFile::open(folder / "c.pth");
 }
 
-std::string refusal(const Layout& layout, const scoresde::nn::UNetConfig& config = tiny_config()) {
+std::string refusal(const Layout& layout, const scoresde::nn::UNetConfig& config = tiny_config(),
+                    ScoreSdeWeights which = ScoreSdeWeights::ema) {
   const TemporaryFolder folder;
   const auto graph = scoresde::nn::unet(config);
   const TorchFile file = written(folder, graph.parameters(), layout);
   std::vector<float> weights(graph.parameters().size(), -1);
   try {
-    load_score_sde_weights<float>(file, config, graph.parameters(), ScoreSdeWeights::ema, weights);
+    load_score_sde_weights<float>(file, config, graph.parameters(), which, weights);
   } catch (const scoresde::Error& failure) {
     CHECK(weights == std::vector<float>(weights.size(), -1));
     return failure.what();
@@ -151,7 +177,7 @@ TEST_CASE("a run's state comes with Adam's moments, and not without them") {
                     Catch::Contains("optimizer") && Catch::Contains("empty after 70"));
 }
 
-TEST_CASE("what is written reads back to the bit, in float and double") {
+TEST_CASE("what is written reads back bit for bit, in float and double") {
   const TemporaryFolder folder;
   const auto config = tiny_config();
   const auto graph = scoresde::nn::unet(config);
@@ -178,9 +204,67 @@ TEST_CASE("what is written reads back to the bit, in float and double") {
                   scoresde::Error);
 }
 
-TEST_CASE("a checkpoint without DataParallel's prefix is read as well") {
-  CHECK(refusal({}).empty());
-  CHECK(refusal({.prefix = ""}).empty());
+TEST_CASE("the prefixes of modules that wrap a network are passed over") {
+  for (const char* prefix :
+       {"", "module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."}) {
+    INFO(prefix);
+    CHECK(refusal({.prefix = prefix}).empty());
+  }
+  CHECK_THAT(refusal({.prefix = "net."}), Catch::Contains("net.all_modules.0.W"));
+}
+
+TEST_CASE("what is not asked for need not be in the file") {
+  const auto config = tiny_config();
+  constexpr auto model = ScoreSdeWeights::model;
+  CHECK(refusal({.averaged = false}, config, model).empty());
+  CHECK(refusal({.step = Layout::Step::none}).empty());
+  CHECK(refusal({.step = Layout::Step::none, .averaged = false}, config, model).empty());
+  CHECK(refusal({.moved = 8}, config, model).empty());
+  CHECK_THAT(refusal({.averaged = false}), Catch::Contains("there is no 'ema'"));
+  for (const char* prefix : {"", "module.", "_orig_mod."}) {
+    CHECK(refusal({.prefix = prefix, .bare = true}, config, model).empty());
+    CHECK_THAT(refusal({.prefix = prefix, .bare = true}), Catch::Contains("'ema'"));
+  }
+  const TemporaryFolder folder;
+  const auto graph = scoresde::nn::unet(config);
+  const auto& table = graph.parameters();
+  const TorchFile bare = written(folder, table, {.bare = true});
+  CHECK(scoresde::is_score_sde_checkpoint(bare));
+  CHECK_FALSE(scoresde::score_sde_can_resume(bare));
+  CHECK_FALSE(scoresde::score_sde_has_averages(bare));
+  CHECK_FALSE(scoresde::is_score_sde_checkpoint(
+      TorchFile::open(tiny_checkpoints() / "diffusers" / "diffusion_pytorch_model.bin")));
+  CHECK_THROWS_WITH(load_score_sde_run<float>(written(folder, table, {.step = Layout::Step::none}),
+                                              config, table),
+                    Catch::Contains("'step'"));
+}
+
+TEST_CASE("a step is an integer, a whole real number or a tensor of one, and named otherwise") {
+  const TemporaryFolder folder;
+  const auto graph = scoresde::nn::unet(tiny_config());
+  using Step = Layout::Step;
+  const auto step_of = [&](Step step) {
+    return scoresde::score_sde_step(written(folder, graph.parameters(), {.step = step}));
+  };
+  for (const Step step : {Step::integer, Step::real, Step::tensor}) CHECK(step_of(step) == 70);
+  CHECK_FALSE(step_of(Step::none).has_value());
+  for (const auto& [step, words] :
+       {std::pair(Step::half, "'step' is 70.5"), std::pair(Step::negative, "'step' is -1"),
+        std::pair(Step::pair, "'step' is"), std::pair(Step::text, "'step' is a text")})
+    CHECK_THROWS_WITH(step_of(step), Catch::Contains(words) && Catch::Contains("whole number"));
+}
+
+TEST_CASE("weights are read from among foreign objects, whatever the order of their names") {
+  const auto config = tiny_config();
+  const auto graph = scoresde::nn::unet(config);
+  const auto& table = graph.parameters();
+  const TorchFile file = TorchFile::open(tiny_checkpoints() / "tiny_foreign.pth");
+  CHECK(read(file, ScoreSdeWeights::model) == tiny_values<float>(table, same));
+  CHECK(scoresde::score_sde_step(file) == 70);
+  std::vector<float> weights(table.size());
+  CHECK_THROWS_WITH(
+      load_score_sde_weights<float>(file, config, table, ScoreSdeWeights::ema, weights),
+      Catch::Contains("'ema'"));
 }
 
 TEST_CASE("all that is missing, unexpected, misshapen, of another type or infinite is listed") {
@@ -200,12 +284,13 @@ TEST_CASE("all that is missing, unexpected, misshapen, of another type or infini
 }
 
 TEST_CASE("averages are refused where the model's order shows that they stand elsewhere") {
-  CHECK_THAT(refusal({.moved = 8}), Catch::Contains("another order"));
+  CHECK_THAT(refusal({.moved = 8}), Catch::Contains("another order") &&
+                                        Catch::Contains("shadow_params is a list without names"));
 }
 
 TEST_CASE("noise levels must be the network's where it divides by them") {
   auto config = tiny_config();
-  CHECK(refusal({.sigma_max = 2}, config).empty());  // told sigma itself
+  CHECK(refusal({.sigma_max = 2}, config).empty());  // conditioned on sigma itself
   config.embedding_type = "positional";
   CHECK_THAT(refusal({}, config), Catch::Contains("sigmas has 10 levels from 1 to 1"));
   config.sigma_min = 1 - 1e-9;

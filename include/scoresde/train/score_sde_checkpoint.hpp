@@ -4,10 +4,14 @@
 ///   {'optimizer': Adam's state, 'model': state_dict, 'ema': {'decay', 'num_updates',
 ///    'shadow_params': [tensor, …]}, 'step': n}
 ///
-/// The model's names are ours behind `module.`; beside the parameters it holds `sigmas`, the noise
-/// levels σ_max (σ_min/σ_max)^(i/(N−1)) in float64. The averages carry no names: they stand in the
-/// order of the trainable parameters, which is that of our table; Adam's state is numbered by all
+/// The model's names are ours after any of the prefixes `module.` (DataParallel) and `_orig_mod.`
+/// (torch.compile); in addition to the parameters it holds `sigmas`, the noise levels
+/// σ_max (σ_min/σ_max)^(i/(N−1)) in float64. The averages carry no names: they stand in the order
+/// of the trainable parameters, which is that of our table; Adam's state is numbered by all
 /// parameters in that order. (Layout of Song et al.'s code for arXiv:2011.13456.)
+///
+/// What is not asked for need not be there: weights are read from a file without averages, step or
+/// optimizer, and from a state_dict alone. Objects of other classes are passed over.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,7 +32,7 @@
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/train/adam.hpp>
-#include <scoresde/train/checkpoint_differences.hpp>
+#include <scoresde/train/score_sde_reader.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
@@ -38,203 +40,80 @@ namespace scoresde {
 /// Which of a checkpoint's two sets of weights: as trained last, or their moving average.
 enum class ScoreSdeWeights : std::uint8_t { model, ema };
 
-namespace detail {
-
-/// The network's noise levels, descending.
-[[nodiscard]] inline std::vector<double> score_sde_sigmas(const nn::UNetConfig& config) {
-  std::vector<double> sigmas(config.num_scales);
-  const double first = std::log(config.sigma_max), last = std::log(config.sigma_min);
-  const double steps = std::max(1.0, static_cast<double>(sigmas.size()) - 1);
-  for (std::size_t i = 0; i < sigmas.size(); ++i)
-    sigmas[i] = std::exp(first + (last - first) * (static_cast<double>(i) / steps));
-  return sigmas;
+/// Whether the file has score_sde's layout: a key 'model', or the names of its parameters.
+[[nodiscard]] inline bool is_score_sde_checkpoint(const io::TorchFile& file) {
+  return file.root().find("model") || detail::is_score_sde_state_dict(file.root());
 }
 
-/// Reads one checkpoint against one network; what does not fit is gathered.
-template <std::floating_point T>
-class ScoreSdeReader {
- public:
-  ScoreSdeReader(const io::TorchFile& file, const nn::UNetConfig& config,
-                 const nn::ParameterTable& table)
-      : file_(file), config_(config), table_(table) {}
-
-  void read_model(std::span<T> flat) {
-    const io::PickleValue model = section(file_.root(), "model");
-    std::vector<std::size_t> order;  // the table's indices in the order of the file
-    std::vector<bool> seen(table_.entries().size());
-    for (std::size_t i = 0; i < model.size(); ++i) {
-      const std::string name(parameter_name(model.key(i).text()));
-      if (name == "sigmas") {
-        check_sigmas(model.value(i));
-      } else if (!table_.contains(name)) {
-        differences_.add("model: ", io::detail::printable(name), ' ', shape_of(model.value(i)),
-                         " is not among the network's parameters");
-      } else if (const std::size_t at = table_.index(name); seen[at]) {
-        differences_.add("model: ", name, " appears twice");
-      } else {
-        seen[at] = true;
-        order.push_back(at);
-        read("model: " + name, model.value(i), table_[at], flat);
-      }
-    }
-    for (std::size_t i = 0; i < seen.size(); ++i)
-      if (!seen[i])
-        differences_.add("model: ", table_[i].name, ' ', shape_text(table_[i].shape),
-                         " is missing");
-    ordered_ = std::is_sorted(order.begin(), order.end());
-  }
-
-  /// After read_model, into a copy of its result: what is not trainable has no average.
-  void read_averages(std::span<T> flat) {
-    const io::PickleValue shadows = section(section(file_.root(), "ema"), "shadow_params");
-    if (!ordered_)
-      differences_.add(
-          "ema: the model lists its parameters in another order than the network; "
-          "averages have no names and cannot be told apart");
-    std::size_t count = 0;
-    for (const nn::Parameter& p : table_.entries()) {
-      if (!p.trainable) continue;
-      const std::string name = "ema: shadow_params[" + std::to_string(count) + "], " + p.name + ',';
-      if (count < shadows.size())
-        read(name, shadows[count], p, flat);
-      else
-        differences_.add(name, ' ', shape_text(p.shape), " is missing");
-      ++count;
-    }
-    for (std::size_t i = count; i < shadows.size(); ++i)
-      differences_.add("ema: shadow_params[", i, "] ", shape_of(shadows[i]),
-                       " is beyond the network's ", count, " trainable parameters");
-  }
-
-  /// Adam's moments. A checkpoint without any is of a run that has made no step.
-  void read_moments(std::span<T> first, std::span<T> second, std::uint64_t step) {
-    const io::PickleValue state = section(section(file_.root(), "optimizer"), "state");
-    std::map<std::int64_t, io::PickleValue> numbered;
-    for (std::size_t i = 0; i < state.size(); ++i)
-      numbered.insert_or_assign(state.key(i).integer(), state.value(i));
-    if (numbered.empty() && step > 0)
-      differences_.add("optimizer: its state is empty after ", step,
-                       " updates; a run resumes from Adam's moments");
-    if (numbered.empty()) return;
-    for (std::size_t i = 0; i < table_.entries().size(); ++i) {
-      if (!table_[i].trainable) continue;
-      const std::string name =
-          "optimizer: state[" + std::to_string(i) + "], " + table_[i].name + ", ";
-      const auto found = numbered.find(static_cast<std::int64_t>(i));
-      if (found == numbered.end()) {
-        differences_.add(name, "is missing");
-        continue;
-      }
-      read_moment(name, found->second, "exp_avg", table_[i], first);
-      read_moment(name, found->second, "exp_avg_sq", table_[i], second);
-    }
-  }
-
-  void refuse() const {
-    differences_.refuse(text("score_sde checkpoint does not fit the network of ",
-                             table_.entries().size(), " tensors:"));
-  }
-
-  /// What a dictionary holds under a key. Throws Error where it holds nothing.
-  [[nodiscard]] static io::PickleValue section(const io::PickleValue& where, const char* key) {
-    const auto found = where.find(key);
-    require(found.has_value(), "score_sde checkpoint: there is no '", key,
-            "'; a checkpoint holds 'optimizer', 'model', 'ema' and 'step'");
-    return *found;
-  }
-
- private:
-  [[nodiscard]] static std::string_view parameter_name(std::string_view name) {
-    constexpr std::string_view prefix = "module.";
-    return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-  }
-  [[nodiscard]] std::string shape_of(const io::PickleValue& value) const {
-    return io::TorchFile::is_tensor(value) ? shape_text(file_.description(value).shape)
-                                           : std::string(io::name_of(value.kind()));
-  }
-  void read(const std::string& name, const io::PickleValue& value, const nn::Parameter& p,
-            std::span<T> flat) {
-    if (io::TorchFile::is_tensor(value))
-      read_parameter(name, file_.tensor(value), p, false, flat, differences_);
-    else
-      differences_.add(name, " is ", io::name_of(value.kind()), "; it must be a tensor");
-  }
-  void read_moment(const std::string& name, const io::PickleValue& state, const char* key,
-                   const nn::Parameter& p, std::span<T> flat) {
-    if (const auto found = state.find(key))
-      read(name + key, *found, p, flat);
-    else
-      differences_.add(name, key, " is missing");
-  }
-
-  /// Only networks that divide by a level of the table read it.
-  void check_sigmas(const io::PickleValue& value) {
-    const bool used =
-        config_.scale_by_sigma && (config_.name == "ddpm" || config_.embedding_type != "fourier");
-    if (!used || !io::TorchFile::is_tensor(value)) return;
-    const std::vector<double> found = file_.tensor(value).template as<double>();
-    const std::vector<double> wanted = score_sde_sigmas(config_);
-    const bool fits = std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(),
-                                 [](double a, double b) { return std::abs(a - b) <= 1e-6 * b; });
-    if (!fits)
-      differences_.add(
-          "model: sigmas has ", found.size(), " levels",
-          found.empty() ? std::string() : text(" from ", found.front(), " to ", found.back()),
-          "; the network has ", wanted.size(), " from ", config_.sigma_max, " to ",
-          config_.sigma_min);
-  }
-
-  const io::TorchFile& file_;
-  const nn::UNetConfig& config_;
-  const nn::ParameterTable& table_;
-  Differences differences_;
-  bool ordered_ = true;
-};
-
-}  // namespace detail
-
-/// Updates that the checkpoint has seen. Throws Error when it does not say.
-[[nodiscard]] inline std::uint64_t score_sde_step(const io::TorchFile& file) {
-  return detail::ScoreSdeReader<double>::section(file.root(), "step").count();
+/// Whether the checkpoint holds averages of its weights.
+[[nodiscard]] inline bool score_sde_has_averages(const io::TorchFile& file) {
+  return file.root().find("ema").has_value();
 }
 
-/// Whether the checkpoint holds Adam's moments, so that a run can resume from it; one of no updates
-/// needs none.
+/// Updates that the checkpoint has seen, if it says so: 'step' is an integer, a whole real number
+/// or a tensor of one. A foreign object there says nothing. Throws Error for anything else.
+[[nodiscard]] inline std::optional<std::uint64_t> score_sde_step(const io::TorchFile& file) {
+  const auto found = file.root().find("step");
+  if (!found || found->is(io::PickleKind::foreign)) return std::nullopt;
+  std::optional<double> step;
+  std::string what = found->description();
+  try {
+    step = detail::single_number(file, *found);
+    if (step) what = detail::text(*step);
+  } catch (const Error& failure) {
+    what = failure.what();
+  }
+  constexpr double most = 9007199254740992;  // 2⁵³: doubles count without gaps up to it
+  const bool whole = step && *step >= 0 && *step <= most && std::trunc(*step) == *step;
+  detail::require(whole, "score_sde checkpoint: 'step' is ", what,
+                  "; it must be a whole number of at least 0");
+  return static_cast<std::uint64_t>(*step);
+}
+
+/// Whether the checkpoint holds averages, step and Adam's moments, so that a run can resume from
+/// it; one of no updates needs no moments.
 [[nodiscard]] inline bool score_sde_can_resume(const io::TorchFile& file) {
+  const auto step = score_sde_step(file);
   const auto optimizer = file.root().find("optimizer");
   const auto state = optimizer ? optimizer->find("state") : std::nullopt;
-  return state && (state->size() > 0 || score_sde_step(file) == 0);
+  return step && score_sde_has_averages(file) && state && state->is(io::PickleKind::dict) &&
+         (state->size() > 0 || *step == 0);
 }
 
 /// The weights to sample with, into the flat buffer of the network's table; float32 and float64,
-/// float16, bfloat16. Returns the updates they have seen. Throws Error as io::TorchFile does, and
-/// with a list of all tensors that are missing, unexpected, misshapen, not floating or not finite;
-/// `weights` is then untouched.
+/// float16, bfloat16. Averages need the model too: its order shows theirs, and what is not trained
+/// has none. Returns the updates they have seen, 0 where the file does not say. Throws Error as
+/// io::TorchFile does, and with a list of all tensors that are missing, unexpected, misshapen, not
+/// floating or not finite; `weights` is then untouched.
 template <std::floating_point T>
 std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetConfig& config,
                                      const nn::ParameterTable& table, ScoreSdeWeights which,
                                      std::span<T> weights) {
   detail::require(weights.size() == table.size(), "score_sde weights: the buffer holds ",
                   weights.size(), " scalars; the network has ", table.size(), " parameters");
+  const std::uint64_t step = score_sde_step(file).value_or(0);
   std::vector<T> flat(table.size());
   detail::ScoreSdeReader<T> reader(file, config, table);
   reader.read_model(flat);
   if (which == ScoreSdeWeights::ema) reader.read_averages(flat);
   reader.refuse();
-  const std::uint64_t step = score_sde_step(file);
   std::copy(flat.begin(), flat.end(), weights.begin());
   return step;
 }
 
 /// The whole state of a run: weights, averages, Adam's moments, updates. Throws Error as
-/// load_score_sde_weights does.
+/// load_score_sde_weights does, and where the file does not say its step.
 template <std::floating_point T>
 [[nodiscard]] TrainingState<T> load_score_sde_run(const io::TorchFile& file,
                                                   const nn::UNetConfig& config,
                                                   const nn::ParameterTable& table) {
   auto state = TrainingState<T>::start(std::vector<T>(table.size()));
-  state.step = score_sde_step(file);
   detail::ScoreSdeReader<T> reader(file, config, table);
+  const auto step = score_sde_step(file);
+  detail::require(step.has_value(),
+                  "score_sde checkpoint: there is no 'step' that is a number; a run "
+                  "resumes from it");
+  state.step = *step;
   reader.read_model(state.parameters);
   state.average = state.parameters;
   reader.read_averages(state.average);
