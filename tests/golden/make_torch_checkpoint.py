@@ -186,7 +186,9 @@ def write_foreign():
     for protocol in (2, 3, 4, 5):
         torch.save(foreign_objects(), FOLDER / f"foreign_{protocol}.pth", pickle_protocol=protocol)
     torch.save(foreign_objects(), FOLDER / "foreign_legacy.pth", pickle_protocol=4, _use_new_zipfile_serialization=False)
-    deflate(FOLDER / "foreign_3.pth")
+    torch.save({"zeros": torch.zeros(1000)}, FOLDER / "zeros.pth")
+    for name in ("foreign_3.pth", "zeros.pth"):
+        deflate(FOLDER / name)
     model = OrderedDict(("_orig_mod.module." + name, tensor) for name, _, _, tensor in reversed(named()))
     model["_orig_mod.extra"] = torch.tensor([1j])
     torch.save({"model": model, "step": torch.tensor(70), **foreign_objects()}, FOLDER / "tiny_foreign.pth")

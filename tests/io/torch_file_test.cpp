@@ -212,7 +212,7 @@ TEST_CASE("what the torch writer writes, the reader reads bit for bit") {
 TEST_CASE("foreign objects in a file do not make its weights unreadable, and are named") {
   const std::vector<std::string> skipped{
       "args: argparse.Namespace",
-      "array: numpy._core.multiarray._reconstruct",
+      "array: numpy",
       "best_fid: numpy._core.multiarray.scalar",
       "big: an integer of more than 8 bytes",
       "complex: a tensor of type C64",
@@ -235,7 +235,8 @@ TEST_CASE("foreign objects in a file do not make its weights unreadable, and are
     CHECK(file.root().find("counts")->find("updates")->integer() == 70);
     std::vector<std::string> found;
     scoresde::io::for_each_skipped(file, [&](const std::string& path, std::string what) {
-      // Protocol 2 spells bytes and sets as calls, protocol 3 sets.
+      // Protocol 2 spells bytes and sets as calls, protocol 3 sets; 5 has its own call of arrays.
+      if (path == "array") what.resize(5);
       if (what == "_codecs.encode") what = "bytes";
       if (what == "__builtin__.set" || what == "builtins.set") what = "set";
       found.push_back(path + ": " + what);
@@ -272,12 +273,10 @@ TEST_CASE("the bytes of a storage are checked once for all tensors that view it"
 }
 
 TEST_CASE("tensors of a compressed file may be larger together than the file") {
-  const TorchFile file = TorchFile::open(folder_of_files / "tiny_foreign.pth");
-  const TensorFile model = scoresde::io::tensors_of(file, *file.root().find("model"));
-  std::size_t bytes = 0;
-  for (const auto& [name, tensor] : model.tensors) bytes += tensor.bytes.size();
-  CHECK(bytes > std::filesystem::file_size(folder_of_files / "tiny_foreign.pth"));
-  CHECK(model.at("_orig_mod.extra").dtype == "C64");
+  const TorchFile file = TorchFile::open(folder_of_files / "zeros.pth");
+  const TensorFile tensors = scoresde::io::tensors_of(file, file.root());
+  CHECK(tensors.at("zeros").as<float>() == std::vector<float>(1000));
+  CHECK(std::filesystem::file_size(folder_of_files / "zeros.pth") < 4000);
 }
 
 TEST_CASE("a compressed pickle that would grow beyond measure is refused before it is unpacked") {

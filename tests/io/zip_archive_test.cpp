@@ -117,7 +117,16 @@ TEST_CASE("damaged, encrypted and doubled entries of an archive are refused") {
                     Catch::Contains("lies at byte"));
   const std::string longer =
       with(good, central + 20, little<std::uint32_t>(5000) + little<std::uint32_t>(5000));
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(longer)).read("a/first"), Catch::Contains("5000 bytes"));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(longer)),
+                    Catch::Contains("5000 bytes") && Catch::Contains("larger than the file"));
+  // The second entry would hold the first: together they are larger than the file.
+  const auto whole = static_cast<std::uint32_t>(good.size() - 5);
+  const std::string overlapping = with(good, second + 20, little(whole) + little(whole));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(overlapping)),
+                    Catch::Contains("a/second") && Catch::Contains("larger than the file"));
+  const std::string past = with(good, second + 20, little<std::uint32_t>(200) + little(200u));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(past)).read("a/second"),
+                    Catch::Contains("200 bytes") && Catch::Contains("from its beginning on"));
 }
 
 TEST_CASE("entries that are compressed with deflate are inflated, as Python's zipfile wrote them") {

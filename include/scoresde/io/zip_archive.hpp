@@ -60,7 +60,8 @@ class ZipArchive {
         "; the file has ", bytes.size());
     const auto place = static_cast<std::size_t>(directory.offset);
     detail::ByteCursor in(bytes.subspan(place, static_cast<std::size_t>(directory.size)));
-    for (std::uint64_t i = 0; i < directory.entries; ++i) read_entry(in);
+    std::uint64_t left = bytes.size();
+    for (std::uint64_t i = 0; i < directory.entries; ++i) read_entry(in, left);
   }
 
   /// Names of all entries, sorted.
@@ -158,8 +159,9 @@ class ZipArchive {
     return directory;
   }
 
-  /// The next entry of the central directory.
-  void read_entry(detail::ByteCursor& in) {
+  /// The next entry of the central directory; `left` is what of the file the entries before it
+  /// leave: entries that overlap could inflate the same bytes many times.
+  void read_entry(detail::ByteCursor& in, std::uint64_t& left) {
     detail::require(in.number<std::uint32_t>() == entry_mark,
                     "zip: there is no directory entry at byte ", in.position() - 4,
                     " of the directory");
@@ -179,6 +181,9 @@ class ZipArchive {
     const std::string_view name = detail::characters(in.take(name_size));
     read_zip64_sizes(in.take(extra_size), entry);
     static_cast<void>(in.take(comment_size));
+    detail::require(entry.packed <= left, "zip: entry ", detail::printable(name), " has ",
+                    entry.packed, " bytes; it and the entries before it are larger than the file");
+    left -= entry.packed;
     detail::require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
                     " appears twice");
   }
