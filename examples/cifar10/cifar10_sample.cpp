@@ -40,6 +40,7 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
                           ? network.num_class_embeds * options.columns
                           : 64;
   choice.evaluations_of_a_score = options.classes.evaluations();
+  choice.centered = network.centered;
   cifar10::settle(choice, given);
   if (options.backend.on_device())
     cifar10::sample_on_device(options, configuration);

@@ -69,7 +69,7 @@ inline void add_times(CLI::App& app, SamplerChoice& s) {
       ->group(sampler_group);
   app.add_option("--atol", s.atol,
                  "Absolute tolerance of adaptive steps (default: 0.001; 2/256 of adaptive-sde, "
-                 "0.0078 of dpm-solver-12 and -23)")
+                 "0.0078 of dpm-solver-12 and -23, half of these for data in [0, 1])")
       ->check(positive_number())
       ->group(sampler_group);
   app.add_option("--control", s.control,

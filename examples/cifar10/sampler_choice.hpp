@@ -26,6 +26,7 @@ struct SamplerChoice {
   std::optional<double> rtol, atol;
   double eps = 0;                          ///< time at which sampling stops
   std::size_t evaluations_of_a_score = 1;  ///< of the network; guidance takes two
+  bool centered = true;                    ///< data in [−1, 1]; otherwise in [0, 1]
 };
 
 namespace detail {
@@ -100,16 +101,16 @@ inline std::size_t affordable_steps(const SamplerChoice& c) {
   return steps;
 }
 
-/// Those of the library's types; for dopri5 what pictures need.
+/// Those of the library's types, atol for the range of the data; for dopri5 what images need.
 inline void settle_tolerances(SamplerChoice& c) {
   const auto settle_to = [&](double rtol, double atol) {
     c.rtol = c.rtol.value_or(rtol);
     c.atol = c.atol.value_or(atol);
   };
   if (c.solver == "dopri5") return settle_to(1e-3, 1e-3);
-  if (c.solver == "adaptive-sde")
-    return settle_to(scoresde::AdaptiveSdeOptions{}.rtol, scoresde::AdaptiveSdeOptions{}.atol);
-  settle_to(scoresde::DpmSolver12{}.rtol, scoresde::DpmSolver12{}.atol);
+  const double level = scoresde::quantization_step(c.centered ? -1 : 0, 1);
+  if (c.solver == "adaptive-sde") return settle_to(scoresde::AdaptiveSdeOptions{}.rtol, level);
+  settle_to(scoresde::DpmSolver12{}.rtol, c.centered ? scoresde::DpmSolver12{}.atol : level);
 }
 
 inline void settle_preset(SamplerChoice& c) {

@@ -65,6 +65,20 @@ struct Field {
 template <class F>
 Field(F) -> Field<F>;
 
+/// Where a solve has been, and how many of its trials were not finite.
+struct Trials {
+  std::vector<double> times;
+  std::size_t not_finite = 0;
+  void operator()(TimeStep step, std::size_t, const X&) { times.push_back(step.t_next); }
+  void on_try(const TriedSteps& tried, const X&) {
+    for (std::size_t k = 0; k < tried.error.size(); ++k) {
+      if (std::isfinite(tried.error[k])) continue;
+      ++not_finite;
+      CHECK(tried.accepted[k] == 0);
+    }
+  }
+};
+
 TimeGrid span_of(double start, double end) { return TimeGrid(std::vector<TimeStep>{{start, end}}); }
 
 template <class F>
@@ -164,6 +178,8 @@ TEST_CASE("the controller follows its formulas") {
   CHECK(c.accepted(1e-3, true) == 1);
   CHECK(c.rejected(2) == Approx(0.9 * std::pow(2, -0.2)));
   CHECK(c.rejected(1e9) == 0.2);
+  CHECK(c.rejected(std::nan("")) == 0.2);
+  CHECK(c.rejected(std::numeric_limits<double>::infinity()) == 0.2);
   CHECK(StepSizeController::trial_step(1, 2, 10) == Approx(0.005));
   CHECK(StepSizeController::trial_step(0, 2, 10) == 1e-6);
   CHECK(StepSizeController::trial_step(1e3, 1e-2, 10) == 10);
@@ -171,16 +187,61 @@ TEST_CASE("the controller follows its formulas") {
   CHECK(c.first_step(1, 3, 7, 10) == Approx(std::pow(0.01 / 7, 0.2)));
 }
 
-TEST_CASE("a field that is not finite is refused at once, with its time") {
+TEST_CASE("trials that are not finite are rejected and shortened, in the steps of scipy's RK45") {
+  const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
+  const auto jump = Field{[](double x, double t) { return t < 5 ? 0 * x : -1e3 * std::pow(x, 9); }};
+  for (const ScipyWall& wanted : scipy_walls)
+    for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
+      INFO((wanted.jumps ? "jump" : "wall") << ", tolerance " << wanted.tolerance);
+      const Adaptive rule{.rtol = wanted.tolerance, .atol = wanted.tolerance, .control = control};
+      X x({1, 1}, std::vector<double>{1});
+      Workspace<X, Adaptive::buffers> work(x);
+      Trials seen;
+      const TimeGrid span = span_of(wanted.start, wanted.end);
+      const OdeStatistics done = wanted.jumps ? rule.solve(jump, x, span, work, seen)
+                                              : rule.solve(wall, x, span, work, seen);
+      if (wanted.jumps || wanted.tolerance > 1e-5) CHECK(seen.not_finite > 0);
+      CHECK(done.nfe == static_cast<std::size_t>(wanted.nfe));
+      REQUIRE(seen.times.size() == wanted.times.size());
+      for (std::size_t i = 0; i < seen.times.size(); ++i)
+        CHECK(seen.times[i] == Approx(wanted.times[i]).epsilon(1e-7));
+      CHECK(x(0, 0) == Approx(wanted.x).epsilon(1e-7));
+    }
+}
+
+TEST_CASE("a trial that is not finite leaves the other samples of the batch as they were") {
+  const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
+  const Adaptive rule{.rtol = 1e-4, .atol = 1e-4, .control = StepControl::per_sample};
+  const double end = std::log(19.9);
+  X batch({3, 1}, std::vector<double>{0.3, 1, -2});
+  const X first = batch;
+  solve(rule, wall, batch, 0, end);
+  for (std::size_t k = 0; k < 3; ++k) {
+    X one({1, 1}, std::vector<double>{first(k, 0)});
+    solve(rule, wall, one, 0, end);
+    CHECK(one(0, 0) == batch(k, 0));
+    CHECK(one(0, 0) == Approx(19.9 * first(k, 0)).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("a state or field that is not finite where a solve is ends it, with the time") {
   const double bad = std::numeric_limits<double>::quiet_NaN();
+  const auto decay = Field{[](double x, double) { return -x; }};
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
     const Adaptive rule{.control = control};
     X x({1, 1}, std::vector<double>{1});
-    CHECK_THROWS_WITH(solve(rule, Field{[=](double, double) { return bad; }}, x, 0, 1),
-                      Contains("not finite"));
+    std::size_t calls = 0;
+    const auto never = Field{[&](double, double) { return ++calls, bad; }};
+    CHECK_THROWS_WITH(solve(rule, never, x, 0.25, 1),
+                      Contains("the model's output at t = 0.25 is not finite"));
+    CHECK(calls == 1);
+    x(0, 0) = std::numeric_limits<double>::infinity();
+    CHECK_THROWS_WITH(solve(rule, decay, x, 0.25, 1),
+                      Contains("the state at t = 0.25 is not finite"));
     x(0, 0) = 1;
     const auto later = Field{[=](double y, double t) { return t > 0.5 ? bad : -y; }};
-    CHECK_THROWS_WITH(solve(rule, later, x, 0, 1), Contains("not finite"));
+    CHECK_THROWS_WITH(solve(rule, later, x, 0, 1),
+                      Contains("the step at t = 0.5 fell to") && Contains("not finite there"));
   }
 }
 

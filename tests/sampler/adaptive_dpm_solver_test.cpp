@@ -123,7 +123,11 @@ X fixed_step(const S& sde, const R& solver, const TimeGrid& grid) {
 /// One step that is accepted whatever its error, and that error.
 template <class P, class S>
 void is_one_step_of(const S& sde, const X& lower, const X& higher, TimeStep span) {
-  const AdaptiveDpmSolver sampler{sde, P{.rtol = 0, .atol = 1e6, .first_step = 100}, span};
+  const P pair{.rtol = 0,
+               .atol = 1e6,
+               .first_step = 100,
+               .max_step = std::numeric_limits<double>::infinity()};
+  const AdaptiveDpmSolver sampler{sde, pair, span};
   X x = prior(sde);
   Workspace<X, sampler.buffers> work(x);
   StepStatistics seen;
@@ -193,6 +197,23 @@ TEST_CASE("the published tolerance costs few evaluations, and the higher pair fe
   CHECK(low < 100);
 }
 
+TEST_CASE("no step is longer in half the log-SNR than max_step") {
+  const VpSde sde;
+  const auto longest = [&](const auto& pair) {
+    X x(shape);
+    StepStatistics seen;
+    AdaptiveDpmSolver{sde, pair}.sample(mixture(sde), x, Noise{.seed = 1}, seen);
+    double most = 0;
+    for (const auto& tried : seen.tries())
+      most = std::max(most, 0.5 * (log_snr(sde, tried.time.t_next) - log_snr(sde, tried.time.t)));
+    return most;
+  };
+  CHECK(longest(DpmSolver12{}) == Approx(0.5));
+  CHECK(longest(DpmSolver23{}) == Approx(1));
+  CHECK(longest(DpmSolver23{.max_step = 0.3}) == Approx(0.3));
+  CHECK(longest(DpmSolver23{.rtol = 0.5, .atol = 0.5, .max_step = 20}) > 1.5);
+}
+
 TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batches are not") {
   const auto apart = [](const auto& pair) {
     const AdaptiveDpmSolver sampler{SubVpSde(), pair};
@@ -250,7 +271,7 @@ TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are report
     CHECK(done.nfe == std::size_t(pair.order) * most + final_ones);
     return done.rejected;
   };
-  CHECK(check(DpmSolver12{.rtol = 1e-3, .atol = 1e-3, .first_step = 2}, 0) > 0);
+  CHECK(check(DpmSolver12{.rtol = 1e-3, .atol = 1e-3, .first_step = 2, .max_step = 2}, 0) > 0);
   check(DpmSolver23{.denoise = FinalDenoise::tweedie}, 1);
   check(DpmSolver23{.error_scope = ErrorScope::whole_batch}, 0);
 }
@@ -301,6 +322,8 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
   refused({.rtol = 0, .atol = 0}, "atol 0");
   refused({.first_step = -1}, "first_step is -1");
   refused({.safety = 0}, "safety is 0");
+  refused({.max_step = 0}, "max_step is 0; it must be positive");
+  refused({.max_step = std::numeric_limits<double>::quiet_NaN()}, "max_step is nan");
   refused({.max_growth = 1}, "max_growth is 1");
   refused({.max_steps = 0}, "max_steps is 0");
   refused({.denoise = FinalDenoise::reverse_diffusion}, "discrete chain");
@@ -321,5 +344,6 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
     [[nodiscard]] ScoreForm score_form(double) const { return {}; }
   };
   const AdaptiveDpmSolver whole{sde, DpmSolver12{.error_scope = ErrorScope::whole_batch}};
-  CHECK_THROWS_WITH(whole.sample(Bad{}, x, Noise{}), Contains("error estimate of sample 0"));
+  CHECK_THROWS_WITH(whole.sample(Bad{}, x, Noise{}),
+                    Contains("output of sample 0 at t = 1 is not finite"));
 }

@@ -215,7 +215,7 @@ TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept 
     }
   }
   CHECK(now.t == sde.t_min());
-  CHECK(deepest == 3);
+  CHECK(deepest >= 3);
   CHECK(bridges > 10);
   CHECK(x(0, 0) == Approx(wanted).epsilon(1e-10));
 }
@@ -229,7 +229,7 @@ TEST_CASE("rejections do not shrink the noise") {
   X x({n, 1});
   Workspace<X, sampler.buffers> work(x);
   const SamplerStatistics done = sampler.integrate(NoScore{}, x, Noise{.seed = 1}, work);
-  CHECK(double(done.rejected) > 0.3 * double(done.accepted));
+  CHECK(double(done.rejected) > 0.25 * double(done.accepted));
   double variance = 0;
   for (std::size_t k = 0; k < n; ++k) variance += x(k, 0) * x(k, 0) / n;
   // ∫g² dt = σ(1)² − σ(t_min)²; its standard error is 1.4 %.
@@ -409,6 +409,7 @@ TEST_CASE("what an adaptive run cannot use is refused by name") {
   refused({.first_step = 0}, "first_step is 0");
   refused({.safety = 1}, "safety is 1");
   refused({.exponent = 0}, "exponent is 0");
+  refused({.max_growth = 1}, "max_growth is 1");
   refused({.max_steps = 0}, "max_steps is 0");
   refused({.denoise = FinalDenoise::reverse_diffusion}, "discrete chain");
   CHECK_THROWS_WITH((AdaptiveSde{sde, TimeStep{0.1, 0.2}}), Contains("time must decrease"));
@@ -424,5 +425,6 @@ TEST_CASE("what an adaptive run cannot use is refused by name") {
     }
     void evaluate(const X& at, std::span<const double>, X& out) const { evaluate(at, 0, out); }
   };
-  CHECK_THROWS_WITH(sampler.sample(Bad{}, x, Noise{}), Contains("error estimate of sample 0"));
+  CHECK_THROWS_WITH(sampler.sample(Bad{}, x, Noise{}),
+                    Contains("output of sample 0 at t = 1 is not finite"));
 }

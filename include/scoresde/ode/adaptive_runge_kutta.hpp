@@ -45,10 +45,11 @@ struct AdaptiveRungeKutta {
     detail::require(max_steps >= 1, "adaptive runge-kutta: max_steps is 0; it must be positive");
   }
 
-  /// Throws Error for a grid of more than one step, a field that is not finite, a step that
-  /// becomes too small, more than max_steps tries, and per-sample control of a field that takes
-  /// one time only. Under per-sample control the listener hears one TimeStep per sweep over the
-  /// batch: that of the sample furthest behind.
+  /// Throws Error for a grid of more than one step, a state or field that is not finite where the
+  /// solve begins, a step that becomes too small, more than max_steps tries, and per-sample control
+  /// of a field that takes one time only. A trial that is not finite is rejected and shortened.
+  /// Under per-sample control the listener hears one TimeStep per sweep over the batch: that of the
+  /// sample furthest behind.
   template <class F, State X, class L>
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                       L&& listener) const {

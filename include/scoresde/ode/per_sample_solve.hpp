@@ -85,7 +85,6 @@ class PerSampleSolve {
 
   void scaled_norms(const X& y, std::span<double> norms) {
     backend(y).scaled_rms(error_buffer(), x_, y, limits_.atol, limits_.rtol, norms);
-    for (std::size_t k = 0; k < samples_; ++k) require_error(norms[k], time()[k]);
   }
 
   void first_steps(double interval) {
@@ -100,6 +99,8 @@ class PerSampleSolve {
     assign_forms(error_buffer(), 2, slope);
     scaled_norms(x_, slope_norm());
     for (std::size_t k = 0; k < samples_; ++k) {
+      require_finite(state_norm()[k], "the state", time()[k]);
+      require_finite(slope_norm()[k], "the model's output", time()[k]);
       step_size()[k] = StepSizeController::trial_step(state_norm()[k], slope_norm()[k], interval);
       stage_times()[k] = time()[k] + direction_ * step_size()[k];
     }
@@ -127,7 +128,7 @@ class PerSampleSolve {
       }
       if (rejected()[k] == 0)
         step_size()[k] = std::max(step_size()[k], smallest_step(t, direction_));
-      require_step(step_size()[k], t, direction_);
+      require_step(step_size()[k], t, direction_, error()[k]);
       time_next()[k] = clamped_end(t, step_size()[k], direction_, bound_);
       step_size()[k] = std::abs(time_next()[k] - t);
     }

@@ -5,8 +5,11 @@
 ///   after a rejection
 ///
 /// q is the order of the error estimate (4 for Dormand-Prince 5(4)); error is the root mean square
-/// of error_e / (atol + rtol·max(|x_e|, |y_e|)). Hairer, Nørsett & Wanner, Solving Ordinary
-/// Differential Equations I, section II.4 (eq. 4.13 and the starting step of p. 169).
+/// of error_e / (atol + rtol·max(|x_e|, |y_e|)). A trial whose error is not finite is rejected, and
+/// h ← 0.2 h: its stages have left the field's domain or overflowed, which shorter ones need not
+/// do; a field that is not finite where a step begins ends the solve, and so does h below 10 units
+/// in the last place of t. Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I,
+/// section II.4 (eq. 4.13 and the starting step of p. 169).
 #pragma once
 
 #include <algorithm>
@@ -34,7 +37,7 @@ struct StepLimits {
 struct TriedSteps {
   std::span<const double> t;         ///< where each step begins
   std::span<const double> t_next;    ///< where it would end; t of a sample that has arrived
-  std::span<const double> error;     ///< the scaled error that is held against 1
+  std::span<const double> error;     ///< the scaled error; below 1 is accepted, NaN or ∞ is not
   std::span<const double> accepted;  ///< 1 where the step was taken, 0 elsewhere
 };
 
@@ -50,8 +53,10 @@ struct StepSizeController {
     const double factor = error == 0 ? max_factor : std::min(max_factor, raw(error));
     return rejected_before ? std::min(1.0, factor) : factor;
   }
-  /// After a rejected step, error ≥ 1.
-  [[nodiscard]] double rejected(double error) const { return std::max(min_factor, raw(error)); }
+  /// After a rejected step, error ≥ 1 or not finite.
+  [[nodiscard]] double rejected(double error) const {
+    return std::isfinite(error) ? std::max(min_factor, raw(error)) : min_factor;
+  }
 
   /// The trial step of the starting procedure, from the scaled norms of x and its slope.
   [[nodiscard]] static double trial_step(double state_norm, double slope_norm, double interval) {
@@ -59,10 +64,10 @@ struct StepSizeController {
     return std::min(h, interval);
   }
   /// The first step, from the trial step, the scaled norm of the slope and that of the slope's
-  /// change over the trial step divided by its length.
+  /// change over the trial step divided by its length, which does not count where it is NaN.
   [[nodiscard]] double first_step(double trial, double slope_norm, double curvature_norm,
                                   double interval) const {
-    const double largest = std::max(slope_norm, curvature_norm);
+    const double largest = std::fmax(slope_norm, curvature_norm);
     const double h = largest <= 1e-15 ? std::max(1e-6, trial * 1e-3)
                                       : std::pow(0.01 / largest, 1.0 / (error_order + 1));
     return std::min({100 * trial, h, interval});
@@ -88,14 +93,18 @@ namespace detail {
   return direction * (end - bound) > 0 ? bound : end;
 }
 
-inline void require_step(double h_abs, double t, double direction) {
+/// `error` is that of the trial before, whose rejection made the step so short.
+inline void require_step(double h_abs, double t, double direction, double error) {
   require(h_abs >= smallest_step(t, direction), "adaptive runge-kutta: the step at t = ", t,
-          " fell to ", h_abs, "; the field is too rough or the tolerance too small there");
+          " fell to ", h_abs,
+          std::isfinite(error)
+              ? "; the field is too rough or the tolerance too small there"
+              : "; the model's output is not finite there, however short the step is");
 }
 
-inline void require_error(double error, double t) {
-  require(std::isfinite(error), "adaptive runge-kutta: the error estimate at t = ", t, " is ",
-          error, "; the model's output is not finite there");
+/// Of a norm at the state where a solve begins.
+inline void require_finite(double norm, const char* what, double t) {
+  require(std::isfinite(norm), "adaptive runge-kutta: ", what, " at t = ", t, " is not finite");
 }
 
 }  // namespace detail

@@ -30,17 +30,18 @@ class WholeBatchSolve {
     const double direction = span.t_next > span.t ? 1 : -1;
     double t = span.t;
     double h_abs = first_step(span, direction);
+    double error = 0;
     StepAction action = StepAction::proceed;
     while (t != span.t_next && action != StepAction::stop) {
       h_abs = std::max(h_abs, smallest_step(t, direction));
       for (bool rejected = false;;) {
-        require_step(h_abs, t, direction);
+        require_step(h_abs, t, direction, error);
         require(statistics_.accepted + statistics_.rejected < limits_.max_steps,
                 "adaptive runge-kutta: ", limits_.max_steps, " steps were tried and t = ", t,
                 " is reached of ", span.t_next, "; allow more by max_steps");
         const TimeStep step{t, clamped_end(t, h_abs, direction, span.t_next)};
         h_abs = std::abs(step.t_next - step.t);
-        const double error = try_step(step);
+        error = try_step(step);
         if (error < 1) accept(step);
         report(step, error, listener);
         if (error < 1) {
@@ -101,9 +102,10 @@ class WholeBatchSolve {
     forms.set_slope(0, field_.form(span.t));
     const Form slope = forms.slope(0);
     const double slope_norm = scaled_norm(slope);
-    require_error(slope_norm, span.t);
-    const double trial =
-        StepSizeController::trial_step(scaled_norm(Form::slot(0)), slope_norm, interval);
+    const double state_norm = scaled_norm(Form::slot(0));
+    require_finite(state_norm, "the state", span.t);
+    require_finite(slope_norm, "the model's output", span.t);
+    const double trial = StepSizeController::trial_step(state_norm, slope_norm, interval);
     const double t = span.t + direction * trial;
     const Form moved = Form::slot(0) + (direction * trial) * slope;
     assign(*y_, moved, slots());
@@ -111,11 +113,11 @@ class WholeBatchSolve {
     const FieldForm form = field_.form(t);
     const double curvature =
         scaled_norm(form.state * moved + form.output * Form::slot(2) + -1.0 * slope) / trial;
-    require_error(curvature, t);
     return controller.first_step(trial, slope_norm, curvature, interval);
   }
 
-  /// Leaves the new state in y and returns the scaled norm of its error.
+  /// Leaves the new state in y and returns the scaled norm of its error, which is not finite where
+  /// a stage is not.
   double try_step(TimeStep step) {
     StageForms<T> forms(step.t_next - step.t);
     forms.set_slope(0, field_.form(step.t));
@@ -126,9 +128,7 @@ class WholeBatchSolve {
       forms.set_slope(i, field_.form(t));
     }
     assign(error_buffer(), forms.error(), slots());
-    const double error = scaled_norm(*y_);
-    require_error(error, step.t);
-    return error;
+    return scaled_norm(*y_);
   }
 
   template <class L>

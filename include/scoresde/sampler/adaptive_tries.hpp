@@ -2,12 +2,17 @@
 /// What adaptive samplers share: every sample's own time, its tries, and what becomes of them.
 ///
 ///   E = √(mean over elements of ((x′ − x″)/(atol + rtol·max(|x′|, |x′_prev|)))²)
-///   E ≤ 1:  x ← x″,  x′_prev ← x′;   in either case  h ← θ h E^(−r)
+///   E ≤ 1:  x ← x″,  x′_prev ← x′;   in either case  h ← h·clamp(θ E^(−r), 0.2, growth)
 ///
 /// x′ is the result of the lower order, x″ of the higher, x′_prev that of the last accepted step.
 /// Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), section 3.1; Lu et al. 2022
 /// (arXiv:2206.00927), appendix C. Both have max(atol, rtol·max(…)) below the bar; the sum, this
 /// library's tolerance everywhere, lies between that and twice that.
+///
+/// A trial that is not finite has left the model's domain or overflowed; its E is ∞, so it is
+/// rejected and h divided by 5, as in scipy's Runge-Kutta solvers, whose smallest factor this is.
+/// The run ends where the model is not finite at the present state, or where h is too small to move
+/// t.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +26,16 @@
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
-namespace scoresde::detail {
+namespace scoresde {
+
+/// The distance between two of the 256 levels of images with values in [low, high]: the absolute
+/// tolerance at which an error is about one level. 2/256 for [−1, 1], 1/256 for [0, 1], published
+/// as 0.0078 and 0.0039 (arXiv:2105.14080).
+[[nodiscard]] constexpr double quantization_step(double low, double high) {
+  return (high - low) / 256;
+}
+
+namespace detail {
 
 /// out ← Σⱼ cⱼ[k]·xⱼ[k] + c[k]·z[k].
 template <State X, std::size_t M>
@@ -43,9 +57,9 @@ struct TryLimits {
   const char* sampler = "";
   double atol = 0;
   double rtol = 0;
-  double safety = 0.9;    ///< θ
-  double exponent = 0.9;  ///< r
-  double max_growth = std::numeric_limits<double>::infinity();
+  double safety = 0.9;                                          ///< θ
+  double exponent = 0.9;                                        ///< r
+  double max_growth = std::numeric_limits<double>::infinity();  ///< of h, per trial
   std::size_t max_steps = 0;
   bool whole_batch = false;  ///< one E for all: the largest
 };
@@ -80,6 +94,7 @@ class AdaptiveTries {
       : limits_(limits), x_(x), span_(span), work_(work) {
     std::fill(t().begin(), t().end(), span.t);
     std::fill(size().begin(), size().end(), first_step);
+    std::fill(error().begin(), error().end(), 0.0);
     const Term<X> whole{1, &x};
     backend(x).assign(previous(), std::span<const Term<X>>(&whole, 1), NoiseTerm{});
   }
@@ -93,11 +108,22 @@ class AdaptiveTries {
   std::span<double> accepted() { return work_.row(4); }
   [[nodiscard]] bool rests(std::size_t k) { return t()[k] == span_.t_next; }
 
+  /// Throws Error unless step h of sample k, `length` in time, moves t reliably.
+  void require_step(std::size_t k, double h, double length) {
+    require(length >= smallest_step(t()[k], -1), limits_.sampler, ": the step at t = ", t()[k],
+            " fell to ", h,
+            std::isfinite(error()[k])
+                ? "; the model is too rough or the tolerance too small there"
+                : "; the model's output is not finite there, however short the step is");
+  }
+
   /// Repeats try_steps(number) until all samples have arrived: it fills t_next, size, lower and
-  /// difference (x and 0 for samples that rest) and returns its evaluations. decided(number) is
-  /// called when `accepted` is known and t still holds the beginnings.
-  template <class Try, class Decided, class O>
-  SamplerStatistics run(const Try& try_steps, const Decided& decided, O& observer) {
+  /// difference (x and 0 for samples that rest) and returns its evaluations. evaluate() puts the
+  /// model's output at (x, t) into `difference`; it is called after trials that were not finite.
+  /// decided(number) is called when `accepted` is known and t still holds the beginnings.
+  template <class Try, class Evaluate, class Decided, class O>
+  SamplerStatistics run(const Try& try_steps, const Evaluate& evaluate, const Decided& decided,
+                        O& observer) {
     notify_start(observer, {0, 0, {span_.t, span_.t}, 0}, x_);
     double behind = span_.t;
     std::size_t taken = 0;
@@ -106,8 +132,9 @@ class AdaptiveTries {
               " steps were tried and t = ", behind, " is reached of ", span_.t_next,
               "; allow more by max_steps");
       statistics_.nfe += try_steps(number);
-      measure();
+      const bool finite = measure();
       accept();
+      if (!finite) require_present(evaluate);
       notify_try(observer, TriedSteps{t(), t_next(), error(), accepted()}, x_);
       decided(number);
       advance();
@@ -118,6 +145,7 @@ class AdaptiveTries {
       stopped_ = notify_step(observer, {taken++, 0, step, statistics_.nfe}, x_) == StepAction::stop;
       if (stopped_) break;
     }
+    require_finite(x_, "the state", [](std::size_t) { return true; });
     return statistics_;
   }
   [[nodiscard]] bool stopped() const { return stopped_; }
@@ -127,14 +155,41 @@ class AdaptiveTries {
 
   X& previous() { return work_[2]; }
 
-  void measure() {
+  /// Fills `error`, with infinity for trials that are not finite; true when all are.
+  bool measure() {
     backend(x_).scaled_rms(difference(), lower(), previous(), limits_.atol, limits_.rtol, error());
-    for (std::size_t k = 0; k < error().size(); ++k)
-      require(std::isfinite(error()[k]), limits_.sampler, ": the error estimate of sample ", k,
-              " at t = ", t()[k], " is ", error()[k], "; the model's output is not finite there");
-    if (!limits_.whole_batch) return;
-    const double largest = *std::max_element(error().begin(), error().end());
-    std::fill(error().begin(), error().end(), largest);
+    bool finite = true;
+    for (double& e : error()) {
+      if (std::isfinite(e)) continue;
+      e = std::numeric_limits<double>::infinity();
+      finite = false;
+    }
+    if (limits_.whole_batch) {
+      const double largest = *std::max_element(error().begin(), error().end());
+      std::fill(error().begin(), error().end(), largest);
+    }
+    return finite;
+  }
+
+  /// Throws Error where a trial was not finite because the state or the model's output at its
+  /// beginning is not.
+  template <class Evaluate>
+  void require_present(const Evaluate& evaluate) {
+    const auto failed = [&](std::size_t k) { return !std::isfinite(error()[k]); };
+    require_finite(x_, "the state", failed);
+    evaluate();
+    ++statistics_.nfe;
+    require_finite(difference(), "the model's output", failed);
+  }
+
+  /// Throws Error where a sample of `value` that counts is not finite.
+  template <class Counts>
+  void require_finite(const X& value, const char* what, const Counts& counts) {
+    const std::span<double> square = work_.row(last);
+    backend(x_).inner(value, value, square);
+    for (std::size_t k = 0; k < square.size(); ++k)
+      require(!counts(k) || std::isfinite(square[k]), limits_.sampler, ": ", what, " of sample ", k,
+              " at t = ", t()[k], " is not finite");
   }
 
   void accept() {
@@ -151,12 +206,17 @@ class AdaptiveTries {
     assign_per_sample(previous(), newest, {}, NoiseDraw{});
   }
 
+  /// By which h changes; E = 0 and ∞ included.
+  [[nodiscard]] double factor(double error) const {
+    const double factor = limits_.safety * std::pow(error, -limits_.exponent);
+    return std::min(limits_.max_growth, std::max(0.2, factor));
+  }
+
   void advance() {
     for (std::size_t k = 0; k < t().size(); ++k) {
       if (rests(k)) continue;
       ++(accepted()[k] != 0 ? statistics_.accepted : statistics_.rejected);
-      size()[k] *=
-          std::min(limits_.max_growth, limits_.safety * std::pow(error()[k], -limits_.exponent));
+      size()[k] *= factor(error()[k]);
       if (accepted()[k] != 0) t()[k] = t_next()[k];
     }
   }
@@ -169,4 +229,5 @@ class AdaptiveTries {
   bool stopped_ = false;
 };
 
-}  // namespace scoresde::detail
+}  // namespace detail
+}  // namespace scoresde
