@@ -2,17 +2,19 @@
 /// Label conventions: what a network is told about time, and what its output means.
 ///
 ///   type                    label                       ∇log p_t(x) ≈
-///   NoisePredictionAtTime   999·t                       −F/std(t)
+///   PredictionAtTime        999·t                       −F/std(t)
 ///   ScoreAtSigma            std(t), σ(t) for VE         F
 ///   KarrasPreconditioned    c_noise, and c_in·x for x   −x/v + α σ_d/(σ √v)·F
-///   NoisePredictionAtLevel  i                           −F/√(1 − ᾱ_i)
+///   PredictionAtLevel       i                           −F/√(1 − ᾱ_i)
 ///   ScoreAtLevel            N − 1 − i                   F
 ///
-/// The first two are score_sde's continuous conventions for VP, sub-VP and VE: Song et al. 2021
-/// (arXiv:2011.13456), appendix C and G; Karras's is score/preconditioning.hpp. The last two are
-/// those of DDPM and SMLD: the label is the number of one of N noise levels, counted from the least
-/// noise in the first, from the most in the second. They go with a DiscreteSde alone and refuse
-/// times that are no level, for there is nothing that such a network has learned of them.
+/// The two predictions are of the noise, as in the table, or of the data or the velocity, whose
+/// forms are score/parameterization.hpp's. The first two are score_sde's continuous conventions for
+/// VP, sub-VP and VE: Song et al. 2021 (arXiv:2011.13456), appendix C and G; Karras's is
+/// score/preconditioning.hpp. The last two are those of DDPM and SMLD: the label is the number of
+/// one of N noise levels, counted from the least noise in the first, from the most in the second.
+/// They go with a DiscreteSde alone and refuse times that are no level, for there is nothing that
+/// such a network has learned of them.
 #pragma once
 
 #include <cmath>
@@ -21,6 +23,7 @@
 #include <type_traits>
 
 #include <scoresde/error.hpp>
+#include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -32,9 +35,22 @@
 
 namespace scoresde::nn {
 
-/// The network is told label_scale·t and predicts the noise: score = −F/std.
-struct NoisePredictionAtTime {
+namespace detail {
+
+/// The score's form where std is positive. Throws Error where it is not.
+[[nodiscard]] inline ScoreForm prediction_form(PredictionType type, const MarginalProb& marginal,
+                                               double t) {
+  scoresde::detail::require(marginal.std > 0, "score network: std is ", marginal.std, " at time ",
+                            t, "; a prediction gives the score where it is positive");
+  return score_form_of(type, marginal);
+}
+
+}  // namespace detail
+
+/// The network is conditioned on label_scale·t and predicts the noise, the data or the velocity.
+struct PredictionAtTime {
   double label_scale = 999;
+  PredictionType prediction = PredictionType::noise;
 
   /// Throws Error for t outside [0, T].
   template <Sde S>
@@ -45,12 +61,12 @@ struct NoisePredictionAtTime {
   /// Throws Error where std(t) = 0.
   template <Sde S>
   [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    const double std = sde.marginal_prob(t).std;
-    scoresde::detail::require(std > 0, "noise prediction: std is ", std, " at time ", t,
-                              "; the score needs a time at which it is positive");
-    return {0, -1 / std};
+    return detail::prediction_form(prediction, sde.marginal_prob(t), t);
   }
 };
+
+/// Its default: the noise.
+using NoisePredictionAtTime = PredictionAtTime;
 
 /// The network is told std(t), which is σ(t) for VE, and gives the score itself.
 struct ScoreAtSigma {
@@ -84,12 +100,14 @@ struct KarrasPreconditioned {
   }
 };
 
-/// The network is told the number of a level, from 0 for the least noise, and predicts the noise.
-struct NoisePredictionAtLevel {
+/// The network is conditioned on the number of a level, from 0 for the least noise, and predicts
+/// the noise, the data or the velocity.
+struct PredictionAtLevel {
   static constexpr bool at_levels = true;
   /// Takes times between levels as well, as score_sde and the authors of DPM-Solver do: the label
-  /// is then a fraction, std that of training_marginal(t).
+  /// is then a fraction, and the marginal training_marginal(t).
   bool between_levels = false;
+  PredictionType prediction = PredictionType::noise;
 
   /// Throws Error for a time outside the levels and, unless between_levels, for one between them.
   template <DiscreteSde S>
@@ -101,9 +119,12 @@ struct NoisePredictionAtLevel {
   template <DiscreteSde S>
   [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
     if (!between_levels) t = sde.training_time(training_level(sde, t));
-    return {0, -1 / training_marginal(sde, t).std};
+    return detail::prediction_form(prediction, training_marginal(sde, t), t);
   }
 };
+
+/// Its default: the noise.
+using NoisePredictionAtLevel = PredictionAtLevel;
 
 /// The network is told the number of a level, from 0 for the most noise, and gives the score.
 struct ScoreAtLevel {

@@ -22,6 +22,19 @@
 
 namespace scoresde {
 
+/// What an output F predicts: ε, x₀ or αε − σx₀. diffusers' prediction_type calls them epsilon,
+/// sample and v_prediction.
+enum class PredictionType { noise, data, velocity };
+
+/// ∇log p_t(x) as a form in x and a prediction F, where x_t = mean·x₀ + std·ε with std > 0.
+[[nodiscard]] inline ScoreForm score_form_of(PredictionType type, const MarginalProb& marginal) {
+  const auto [alpha, sigma] = marginal;
+  if (type == PredictionType::noise) return {0, -1 / sigma};
+  if (type == PredictionType::data) return {-1 / (sigma * sigma), alpha / (sigma * sigma)};
+  const double square = alpha * alpha + sigma * sigma;
+  return {-1 / square, -alpha / (sigma * square)};
+}
+
 /// The score itself.
 struct ScoreOutput {
   [[nodiscard]] ScoreForm operator()(double) const { return {0, 1}; }
@@ -31,7 +44,9 @@ struct ScoreOutput {
 template <Sde S>
 struct NoiseOutput {
   S sde;
-  [[nodiscard]] ScoreForm operator()(double t) const { return {0, -1 / sde.marginal_prob(t).std}; }
+  [[nodiscard]] ScoreForm operator()(double t) const {
+    return score_form_of(PredictionType::noise, sde.marginal_prob(t));
+  }
 };
 
 /// F predicts x₀.
@@ -39,8 +54,7 @@ template <Sde S>
 struct DenoiserOutput {
   S sde;
   [[nodiscard]] ScoreForm operator()(double t) const {
-    const auto [alpha, sigma] = sde.marginal_prob(t);
-    return {-1 / (sigma * sigma), alpha / (sigma * sigma)};
+    return score_form_of(PredictionType::data, sde.marginal_prob(t));
   }
 };
 
@@ -49,9 +63,7 @@ template <Sde S>
 struct VelocityOutput {
   S sde;
   [[nodiscard]] ScoreForm operator()(double t) const {
-    const auto [alpha, sigma] = sde.marginal_prob(t);
-    const double square = alpha * alpha + sigma * sigma;
-    return {-1 / square, -alpha / (sigma * square)};
+    return score_form_of(PredictionType::velocity, sde.marginal_prob(t));
   }
 };
 
