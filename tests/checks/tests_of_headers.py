@@ -12,6 +12,7 @@ TRIED_IN = {
     "scoresde/version.hpp": "tests/package",
     "scoresde/host_device.hpp": "tests/noise",
     "scoresde/error.hpp": "tests/sde",
+    "scoresde/nearest_name.hpp": "tests/train/settings_test.cpp",
     "scoresde/fma.hpp": "tests/noise/bits.cmake",
     "scoresde/state/backend.hpp": "tests/state",
     "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",

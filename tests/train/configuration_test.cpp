@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <string>
 #include <type_traits>
+#include <vector>
 
+#include <scoresde/train/chain_settings.hpp>
 #include <scoresde/train/configuration.hpp>
 
 #include "support/catch.hpp"
@@ -161,4 +164,89 @@ TEST_CASE("a configuration without SDE or network, or with strange values, is re
   CHECK_THROWS_AS(visit_sde(flat, ignore), Error);
   CHECK_THROWS_WITH(network_of({}), Catch::Contains("network."));
   CHECK_THROWS_WITH(network_of({{"network.colour", "red"}}), Catch::Contains("colour"));
+}
+
+TEST_CASE("a chain of betas comes back from its settings, number for number") {
+  using List = BetaList;
+  for (const List& list :
+       {List{}, List{.levels = 50, .first = 1e-3, .last = 0.3, .zero_terminal_snr = true},
+        List{.rule = BetaRule::scaled_linear, .first = 0.00085, .last = 0.012},
+        List{.rule = BetaRule::cosine, .levels = 250},
+        List{.rule = BetaRule::listed, .betas = {0.1 / 3, 0.2, 0.25}},
+        List{.rule = BetaRule::listed, .betas = {0.1, 0.2, 0.3}, .zero_terminal_snr = true}}) {
+    nn::FlatConfig flat = describe(list);
+    flat["training.loss"] = "discrete";
+    CAPTURE(flat.at("sde.betas"));
+    const std::vector<double> betas = list.values();
+    CHECK(beta_list_of(flat).values() == betas);
+    visit_score(flat, [&]<class S, class C>(const S& sde, const C& convention) {
+      if constexpr (std::same_as<S, DdpmSde>) {
+        double log_alpha_bar = 0;
+        for (std::size_t i = 0; i < sde.training_steps(); ++i) {
+          log_alpha_bar += std::log1p(-betas[i]);
+          REQUIRE(sde.marginal_prob(sde.training_time(i)).std ==
+                  Approx(std::sqrt(-std::expm1(log_alpha_bar))).epsilon(1e-13));
+          REQUIRE(convention.label(sde, sde.training_time(i)) == double(i));
+        }
+      } else {
+        FAIL("another SDE came back");
+      }
+    });
+  }
+}
+
+TEST_CASE("a network's prediction comes back, at levels and at times") {
+  nn::FlatConfig levels = describe(BetaList{}), times = describe(VpSde{});
+  levels["training.loss"] = "discrete";
+  for (nn::FlatConfig flat : {levels, times}) {
+    const auto found = [&] {
+      return visit_score(flat, [](const auto&, const auto& convention) -> int {
+        if constexpr (requires { convention.prediction; }) return int(convention.prediction);
+        return -1;
+      });
+    };
+    CHECK(found() == int(PredictionType::noise));
+    for (const auto type :
+         {PredictionType::noise, PredictionType::data, PredictionType::velocity}) {
+      for (const auto& [key, value] : describe(type)) flat[key] = value;
+      CHECK(found() == int(type));
+    }
+    flat["training.prediction"] = "epsilon";
+    CHECK_THROWS_WITH(found(), Catch::Contains("training.prediction is 'epsilon'") &&
+                                   Catch::Contains("noise, data, velocity"));
+  }
+  const auto ignore = [](const auto&...) {};
+  for (nn::FlatConfig flat : {describe(VeSde{}), describe(KarrasSde{})}) {
+    flat["training.prediction"] = "velocity";
+    CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("'velocity'"));
+  }
+}
+
+TEST_CASE("settings that the SDE named does not have are rejected by name") {
+  const auto refused = [](nn::FlatConfig flat, const char* key, const char* value,
+                          const std::string& words) {
+    flat[key] = value;
+    CAPTURE(key, value);
+    CHECK_THROWS_WITH(visit_score(flat, [](const auto&...) {}),
+                      Catch::Contains(key) && Catch::Contains(words));
+  };
+  refused(describe(VpSde{}), "sde.beta_mx", "10", "the nearest is sde.beta_max");
+  refused(describe(VpSde{}), "sde.sigma_min", "0.01", "SDE 'vp'");
+  refused(describe(VpSde{}), "sde.beta_max", "banana", "'banana'; it must be a number");
+  refused(describe(VpSde{}), "sde.training_steps", "1000", "training.loss = discrete");
+  refused(describe(VeSde{}), "sde.training_steps", "1000", "training.loss = discrete");
+  refused(describe(KarrasSde{}), "sde.t_min", "0.1", "SDE 'karras'");
+  refused(describe(BetaList{}), "training.loss", "continuous", "'ddpm'");
+  nn::FlatConfig chain = describe(BetaList{});
+  chain["training.loss"] = "discrete";
+  refused(chain, "sde.betas", "banana", "linear, scaled_linear, cosine, listed");
+  refused(chain, "sde.betas", "cosine", "sde.beta_first");
+  refused(chain, "sde.zero_terminal_snr", "yes", "true or false");
+  refused(chain, "sde.training_steps", "10000000", "2^20");
+  refused(chain, "sde.t_min", "0.001", "a chain of linear betas");
+  nn::FlatConfig list = describe(BetaList{.rule = BetaRule::listed, .betas = {0.1, 0.2}});
+  list["training.loss"] = "discrete";
+  refused(list, "sde.beta_list", "0.1,,0.2", "''; it must be a number");
+  list["sde.beta_list"] = "0.1,2,0.3";
+  CHECK_THROWS_WITH(visit_score(list, [](const auto&...) {}), Catch::Contains("beta 2 of 3 is 2"));
 }

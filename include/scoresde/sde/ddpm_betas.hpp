@@ -11,12 +11,14 @@
 ///   zero SNR:       √ᾱ_i ← (√ᾱ_i − √ᾱ_N) √ᾱ_1/(√ᾱ_1 − √ᾱ_N)   Lin et al. 2023
 ///                                                         (arXiv:2305.08891), algorithm 1
 ///
-/// Any of them, and any list of one's own, makes a DdpmSde (sde/ddpm_sde.hpp).
+/// Any of them, and any list of one's own, makes a DdpmSde (sde/ddpm_sde.hpp). BetaList names one
+/// by its rule and numbers.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
@@ -109,5 +111,30 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
   betas.back() = 1;
   return betas;
 }
+
+/// The rules that make lists of betas; `listed` is any other list, number by number.
+enum class BetaRule { linear, scaled_linear, cosine, listed };
+
+/// A list of betas by what makes it: what a file keeps of a chain.
+struct BetaList {
+  BetaRule rule = BetaRule::linear;
+  std::size_t levels = 1000;         ///< of every rule but listed
+  double first = 1e-4, last = 0.02;  ///< of linear and scaled_linear
+  std::vector<double> betas{};       ///< of listed
+  bool zero_terminal_snr = false;    ///< whether zero_terminal_snr_betas is applied at the end
+
+  /// The betas themselves, from the least noise on. Throws Error as the rule's function does, and
+  /// unless a list given has betas in (0, 1), the last in (0, 1].
+  [[nodiscard]] std::vector<double> values() const {
+    std::vector<double> made = rule == BetaRule::linear ? linear_betas(levels, first, last)
+                               : rule == BetaRule::scaled_linear
+                                   ? scaled_linear_betas(levels, first, last)
+                               : rule == BetaRule::cosine ? cosine_betas(levels)
+                                                          : betas;
+    detail::require_betas("beta list", made);
+    return zero_terminal_snr ? zero_terminal_snr_betas(std::move(made)) : made;
+  }
+  bool operator==(const BetaList&) const = default;
+};
 
 }  // namespace scoresde

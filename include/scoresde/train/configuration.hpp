@@ -6,12 +6,9 @@
 /// back to the same bits.
 #pragma once
 
-#include <array>
-#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include <scoresde/error.hpp>
@@ -28,7 +25,9 @@
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/train/adam.hpp>
+#include <scoresde/train/chain_settings.hpp>
 #include <scoresde/train/ema.hpp>
+#include <scoresde/train/settings.hpp>
 
 namespace scoresde {
 
@@ -55,31 +54,6 @@ using TrainingConfiguration = TrainingConfigurationWith<DenoisingScoreMatching>;
 
 namespace detail {
 
-/// The shortest text that reads back to the same number.
-template <class Number>
-[[nodiscard]] std::string number_text(Number value) {
-  std::array<char, 32> text{};
-  const auto [end, code] = std::to_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc{} ? std::string(text.data(), end) : std::string();
-}
-
-[[nodiscard]] inline const std::string& setting(const nn::FlatConfig& configuration,
-                                                const std::string& key) {
-  const auto at = configuration.find(key);
-  require(at != configuration.end(), "configuration: there is no ", key);
-  return at->second;
-}
-
-template <class Number>
-[[nodiscard]] Number number_setting(const nn::FlatConfig& configuration, const std::string& key) {
-  const std::string& text = setting(configuration, key);
-  Number value{};
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(code == std::errc{} && end == text.data() + text.size(), "configuration: ", key, " is '",
-          text, "'; it must be a number");
-  return value;
-}
-
 [[nodiscard]] inline nn::FlatConfig describe_schedule(const char* name,
                                                       const BetaSchedule& schedule) {
   return {{"sde.name", name},
@@ -90,8 +64,6 @@ template <class Number>
 
 /// What a checkpoint calls nn::KarrasPreconditioned.
 inline constexpr const char* karras_convention = "karras_preconditioned";
-
-[[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
 
 template <DiscreteSde S>
 [[nodiscard]] nn::FlatConfig with_training_steps(nn::FlatConfig flat, const S& sde) {
@@ -223,25 +195,51 @@ namespace detail {
           number_setting<double>(c, "sde.t_min")};
 }
 
+/// Returns visit(sde) after rejecting sde settings that this SDE does not have, which would be
+/// ignored. `levels`: whether the number of training levels is one of its settings.
+template <class S, class Visitor>
+auto visit_described_sde(const nn::FlatConfig& configuration, const S& sde, bool levels,
+                         Visitor&& visit) {
+  nn::FlatConfig known = describe(sde);
+  if (levels) known["sde.training_steps"] = "";
+  require(levels || !configuration.contains("sde.training_steps"),
+          "configuration: there is sde.training_steps and training.loss is '",
+          loss_name(configuration), "'; levels go with training.loss = discrete");
+  require_known_keys(configuration, "sde.", known, "SDE '" + known.at("sde.name") + "'");
+  return visit(sde);
+}
+
 /// Calls visit with the continuous SDE of a configuration, whatever its network was trained on.
 template <class Visitor>
 auto visit_continuous_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
   const std::string& name = setting(configuration, "sde.name");
-  if (name == "vp") return visit(VpSde(beta_setting(configuration)));
-  if (name == "subvp") return visit(SubVpSde(beta_setting(configuration)));
+  const auto use = [&](const auto& sde) {
+    return visit_described_sde(configuration, sde, false, visit);
+  };
+  if (name == "vp") return use(VpSde(beta_setting(configuration)));
+  if (name == "subvp") return use(SubVpSde(beta_setting(configuration)));
   if (name == "karras")
-    return visit(KarrasSde({number_setting<double>(configuration, "sde.sigma_min"),
-                            number_setting<double>(configuration, "sde.sigma_max")}));
+    return use(KarrasSde({number_setting<double>(configuration, "sde.sigma_min"),
+                          number_setting<double>(configuration, "sde.sigma_max")}));
+  require(name != "ddpm", "configuration: sde.name is 'ddpm' and training.loss '",
+          loss_name(configuration), "'; a chain goes with training.loss = discrete");
   require(name == "ve", "configuration: sde.name is '", name,
-          "'; it must be vp, subvp, ve or karras");
-  return visit(VeSde(sigma_setting(configuration)));
+          "'; it must be vp, subvp, ve, karras or ddpm");
+  return use(VeSde(sigma_setting(configuration)));
+}
+
+/// Throws Error unless the network predicts the noise, where its output has one meaning alone.
+inline void require_noise_prediction(const nn::FlatConfig& configuration, const char* of) {
+  const PredictionType found = prediction_of(configuration);
+  require(found == PredictionType::noise, "configuration: ", prediction_key, " is '",
+          name_of_value(prediction_names, found), "'; ", of, " has no such convention");
 }
 
 }  // namespace detail
 
 /// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or KarrasSde. Throws
-/// Error when it names none of them or a setting is missing, and for a network of discrete levels:
-/// visit_score knows its SDE.
+/// Error when it names none of them, a setting is missing or is of another SDE, and for a network
+/// of discrete levels: visit_score has its SDE.
 template <class Visitor>
 auto visit_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
   detail::require(detail::loss_name(configuration) != "discrete",
@@ -257,38 +255,66 @@ auto visit_sde(const nn::FlatConfig& configuration, Visitor&& visit) {
       linear_betas(training_steps, schedule.beta_min / count, schedule.beta_max / count));
 }
 
+namespace detail {
+
+/// visit_score of training.loss = discrete.
+template <class Visitor>
+auto visit_levels(const nn::FlatConfig& configuration, Visitor&& visit) {
+  const std::string& name = setting(configuration, "sde.name");
+  const nn::PredictionAtLevel convention{.prediction = prediction_of(configuration)};
+  if (name == "ddpm") return visit(DdpmSde(beta_list_of(configuration).values()), convention);
+  const auto steps = number_setting<std::size_t>(configuration, "sde.training_steps");
+  if (name == "vp") {
+    const BetaSchedule schedule = beta_setting(configuration);
+    return visit_described_sde(configuration, VpSde(schedule), true, [&](const auto&) {
+      return visit(ddpm_sde(steps, schedule), convention);
+    });
+  }
+  require(name == "ve", "configuration: sde.name is '", name,
+          "' and training.loss 'discrete'; vp, ve and ddpm have discrete levels");
+  require_noise_prediction(configuration, "a network of SMLD's levels");
+  return visit_described_sde(configuration, SmldSde(steps, sigma_setting(configuration)), true,
+                             [&](const SmldSde& sde) { return visit(sde, nn::ScoreAtLevel{}); });
+}
+
+/// The convention of a network that was trained in continuous time.
+template <class S>
+[[nodiscard]] auto continuous_convention(const nn::FlatConfig& configuration) {
+  typename nn::convention_of<S>::type convention;
+  if constexpr (requires { convention.prediction; })
+    convention.prediction = prediction_of(configuration);
+  else
+    require_noise_prediction(configuration, "a network under this SDE");
+  return convention;
+}
+
+}  // namespace detail
+
 /// Calls visit(sde, convention) with the SDE that a configuration's network is sampled under and
-/// how it is told the time: a continuous SDE with its convention_of or KarrasPreconditioned, or
-/// DdpmSde or SmldSde with the convention of its levels. Throws Error as visit_sde does, and for
-/// discrete levels of sub-VP, which has none.
+/// how it is conditioned on the time: a continuous SDE with its convention_of or
+/// KarrasPreconditioned, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
+/// visit_sde does, for discrete levels of sub-VP, which has none, and for a training.prediction
+/// that the convention does not have.
 template <class Visitor>
 auto visit_score(const nn::FlatConfig& configuration, Visitor&& visit) {
   const std::string loss = detail::loss_name(configuration);
+  if (loss == "discrete") return detail::visit_levels(configuration, std::forward<Visitor>(visit));
   if (loss == "continuous")
     return visit_sde(configuration, [&]<class S>(const S& sde) {
-      return visit(sde, typename nn::convention_of<S>::type{});
+      return visit(sde, detail::continuous_convention<S>(configuration));
     });
-  if (loss == "karras") {
-    const auto told = configuration.find("training.convention");
-    detail::require(told == configuration.end() || told->second == detail::karras_convention,
-                    "configuration: training.convention is '",
-                    told == configuration.end() ? "" : told->second,
-                    "'; of Karras's loss it must be ", detail::karras_convention);
-    const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
-    return visit_sde(configuration, [&](const auto& sde) {
-      return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});
-    });
-  }
-  detail::require(loss == "discrete", "configuration: training.loss is '", loss,
+  detail::require(loss == "karras", "configuration: training.loss is '", loss,
                   "'; it must be continuous, discrete or karras");
-  const auto steps = detail::number_setting<std::size_t>(configuration, "sde.training_steps");
-  const std::string& name = detail::setting(configuration, "sde.name");
-  if (name == "vp")
-    return visit(ddpm_sde(steps, detail::beta_setting(configuration)),
-                 nn::NoisePredictionAtLevel{});
-  detail::require(name == "ve", "configuration: sde.name is '", name,
-                  "' and training.loss 'discrete'; vp and ve have discrete levels");
-  return visit(SmldSde(steps, detail::sigma_setting(configuration)), nn::ScoreAtLevel{});
+  const auto told = configuration.find("training.convention");
+  detail::require(told == configuration.end() || told->second == detail::karras_convention,
+                  "configuration: training.convention is '",
+                  told == configuration.end() ? "" : told->second,
+                  "'; of Karras's loss it must be ", detail::karras_convention);
+  detail::require_noise_prediction(configuration, "Karras's preconditioning");
+  const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
+  return visit_sde(configuration, [&](const auto& sde) {
+    return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});
+  });
 }
 
 }  // namespace scoresde

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/// Settings as text: how the flat configuration of a checkpoint holds numbers, words and lists.
+///
+/// Numbers are written so that they read back to the same bits. A key that nothing knows is
+/// rejected with the known key nearest to it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nearest_name.hpp>
+#include <scoresde/nn/unet_config.hpp>
+
+namespace scoresde::detail {
+
+/// The shortest text that reads back to the same number.
+template <class Number>
+[[nodiscard]] std::string number_text(Number value) {
+  std::array<char, 32> text{};
+  const auto [end, code] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc{} ? std::string(text.data(), end) : std::string();
+}
+
+[[nodiscard]] inline const std::string& setting(const nn::FlatConfig& configuration,
+                                                const std::string& key) {
+  const auto at = configuration.find(key);
+  require(at != configuration.end(), "configuration: there is no ", key);
+  return at->second;
+}
+
+template <class Number>
+[[nodiscard]] Number number_setting(const nn::FlatConfig& configuration, const std::string& key) {
+  const std::string& text = setting(configuration, key);
+  Number value{};
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(code == std::errc{} && end == text.data() + text.size(), "configuration: ", key, " is '",
+          text, "'; it must be a number");
+  return value;
+}
+
+[[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
+
+/// A setting that is "true" or "false".
+[[nodiscard]] inline bool truth_setting(const nn::FlatConfig& configuration,
+                                        const std::string& key) {
+  const std::string& text = setting(configuration, key);
+  require(text == "true" || text == "false", "configuration: ", key, " is '", text,
+          "'; it must be true or false");
+  return text == "true";
+}
+
+/// A setting that is a list of numbers, "0.0001,0.02".
+[[nodiscard]] inline std::vector<double> list_setting(const nn::FlatConfig& configuration,
+                                                      const std::string& key) {
+  std::vector<double> values;
+  const std::string& text = setting(configuration, key);
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    values.push_back(number_setting<double>({{key, text.substr(begin, end - begin)}}, key));
+    begin = end + 1;
+  }
+  return values;
+}
+
+[[nodiscard]] inline std::string list_text(const std::vector<double>& values) {
+  std::string text;
+  for (const double value : values) text += (text.empty() ? "" : ",") + number_text(value);
+  return text;
+}
+
+[[nodiscard]] inline std::vector<std::string> keys_of(const nn::FlatConfig& configuration) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : configuration) keys.push_back(key);
+  return keys;
+}
+
+/// Throws Error for a key of `configuration` that begins with `prefix` and is not in `known`.
+inline void require_known_keys(const nn::FlatConfig& configuration, std::string_view prefix,
+                               const nn::FlatConfig& known, std::string_view owner) {
+  for (const auto& [key, value] : configuration)
+    require(!key.starts_with(prefix) || known.contains(key), "configuration: ", key, " is '", value,
+            "'; ", owner, " has no such setting, the nearest is ",
+            nearest_name(key, keys_of(known)));
+}
+
+}  // namespace scoresde::detail

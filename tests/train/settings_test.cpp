@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include <scoresde/nearest_name.hpp>
+#include <scoresde/train/settings.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Contains;
+
+TEST_CASE("the distance between two words is the number of edits") {
+  CHECK(detail::edit_distance("", "") == 0);
+  CHECK(detail::edit_distance("beta", "") == 4);
+  CHECK(detail::edit_distance("beta_mx", "beta_max") == 1);
+  CHECK(detail::edit_distance("kitten", "sitting") == 3);
+  CHECK(detail::nearest_name("sigma_mx", {"beta_max", "sigma_max", "sigma_min"}) == "sigma_max");
+  CHECK(detail::nearest_name("x", {}).empty());
+}
+
+TEST_CASE("settings read back what was written, and other texts are rejected by key") {
+  const double third = 1.0 / 3;
+  const nn::FlatConfig flat{{"number", detail::number_text(third)},
+                            {"list", detail::list_text({third, 2e-300})},
+                            {"yes", detail::truth_text(true)},
+                            {"word", "banana"},
+                            {"empty", ""},
+                            {"gap", "1,,2"}};
+  CHECK(detail::number_setting<double>(flat, "number") == third);
+  CHECK(detail::list_setting(flat, "list") == std::vector<double>{third, 2e-300});
+  CHECK(detail::truth_setting(flat, "yes"));
+  CHECK_THROWS_WITH(detail::number_setting<double>(flat, "word"), Contains("word is 'banana'"));
+  CHECK_THROWS_WITH(detail::truth_setting(flat, "word"), Contains("true or false"));
+  CHECK_THROWS_WITH(detail::list_setting(flat, "gap"), Contains("gap is ''"));
+  CHECK_THROWS_WITH(detail::list_setting(flat, "empty"), Contains("empty is ''"));
+  CHECK_THROWS_WITH(detail::setting(flat, "none"), Contains("there is no none"));
+  CHECK_NOTHROW(detail::require_known_keys(flat, "sde.", {}, "an SDE"));
+  CHECK_THROWS_WITH(
+      detail::require_known_keys({{"sde.beta_mx", "1"}}, "sde.", {{"sde.beta_max", ""}}, "an SDE"),
+      Contains("sde.beta_mx is '1'; an SDE has no such setting") && Contains("sde.beta_max"));
+}
