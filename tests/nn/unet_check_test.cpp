@@ -108,8 +108,30 @@ TEST_CASE("Knobs that a configuration does not use are not looked at") {
   config.fir_kernel = {};
   config.num_scales = 0;
   CHECK_NOTHROW(nn::check(config));
-  config.name = "ddpm";
-  config.fir = true;
-  config.fir_kernel = {1, 3, 3, 1};
-  CHECK_NOTHROW(nn::check(config));
+}
+
+TEST_CASE("Knobs that DDPM's architecture would ignore are refused by name") {
+  const auto ignored = [](auto change, const char* knob, const char* value, const char* allowed) {
+    refuse(
+        [&](UNetConfig& c) {
+          c.name = "ddpm";
+          change(c);
+        },
+        knob, value, allowed);
+  };
+  ignored([](auto& c) { c.embedding_type = "fourier"; }, "embedding_type", "fourier", "positional");
+  ignored([](auto& c) { c.progressive = "output_skip"; }, "progressive", "output_skip", "none");
+  ignored([](auto& c) { c.progressive_input = "residual"; }, "progressive_input", "residual",
+          "none");
+  ignored([](auto& c) { c.progressive_combine = "cat"; }, "progressive_combine", "cat", "sum");
+  ignored([](auto& c) { c.fir = true; }, "fir", "true", "false");
+  ignored([](auto& c) { c.fir_kernel = {1, 2, 1}; }, "fir_kernel", "1,2,1", "1,3,3,1");
+  ignored([](auto& c) { c.fourier_scale = 8; }, "fourier_scale", "8", "16");
+  ignored([](auto& c) { c.init_scale = 0.5; }, "init_scale", "0.5", "0");
+  UNetConfig config;
+  config.name = config.resblock_type = "ddpm";
+  for (const bool scaled : {true, false}) {
+    config.skip_rescale = scaled;
+    CHECK_NOTHROW(nn::check(config));
+  }
 }

@@ -39,5 +39,6 @@ TEST_CASE("Configurations that cannot be read name key, value and what is allowe
   CHECK_THROWS_WITH(from_flat({{"fir", "yes"}}), Contains("fir") && Contains("'true' or 'false'"));
   CHECK_THROWS_WITH(from_flat({{"ch_mult", "1,,2"}}), Contains("ch_mult"));
   CHECK_THROWS_WITH(from_flat({{"dropout", ""}}), Contains("dropout"));
-  CHECK_THROWS_WITH(from_flat({{"n_filters", "3"}}), Contains("'n_filters'") && Contains("nf"));
+  CHECK_THROWS_WITH(from_flat({{"nff", "3"}}), Contains("'nff'") && Contains("nearest is nf"));
+  CHECK_THROWS_WITH(from_flat({{"progresive", "none"}}), Contains("nearest is progressive"));
 }

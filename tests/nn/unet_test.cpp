@@ -38,6 +38,7 @@ TEST_CASE("Modules are counted as score_sde counts them") {
   CHECK(modules(nn::unet(config)) == 95);
   config.num_res_blocks = 4;
   CHECK(modules(nn::unet(config)) == 59);
+  config = {};
   config.name = "ddpm";
   config.num_res_blocks = 2;
   CHECK(modules(nn::unet(config)) == 37);

@@ -38,6 +38,8 @@ inline scoresde::nn::UNetConfig configuration(const scoresde::io::TensorFile& fi
     const auto json = nlohmann::json::parse(file.metadata.at(section));
     for (const auto& [key, value] : json.items()) flat[key] = flat_value(value);
   }
+  // score_sde's default names an embedding that its DDPM does not have.
+  if (flat["name"] == "ddpm") flat["embedding_type"] = "positional";
   return scoresde::nn::from_flat(flat);
 }
 

@@ -54,6 +54,25 @@ inline void check_filter(const UNetConfig& c) {
           "; their sum divides them and must be finite and not 0");
 }
 
+/// DDPM's architecture has neither pyramids nor filters, Fourier features or scaled branches: what
+/// would be ignored is rejected. The values that it has in fact are allowed as well as the
+/// defaults.
+inline void check_ddpm(const UNetConfig& c) {
+  const auto field = [](bool unused, const char* name, const auto& value, const char* allowed) {
+    require(unused, "unet: ", name, " is ", value,
+            " and name 'ddpm', which ignores it; it must be ", allowed);
+  };
+  const UNetConfig defaults;
+  field(c.embedding_type == "positional", "embedding_type", c.embedding_type, "positional");
+  field(c.progressive == "none", "progressive", c.progressive, "none");
+  field(c.progressive_input == "none", "progressive_input", c.progressive_input, "none");
+  field(c.progressive_combine == "sum", "progressive_combine", c.progressive_combine, "sum");
+  field(!c.fir, "fir", "true", "false");
+  field(c.fir_kernel == defaults.fir_kernel, "fir_kernel", write_knob(c.fir_kernel), "1,3,3,1");
+  field(c.fourier_scale == defaults.fourier_scale, "fourier_scale", c.fourier_scale, "16");
+  field(c.init_scale == 0, "init_scale", c.init_scale, "0");
+}
+
 }  // namespace detail
 
 /// Throws Error, naming knob, value and what is allowed, for a configuration that unet() refuses.
@@ -81,7 +100,8 @@ inline void check(const UNetConfig& c) {
   require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
   require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
           c.num_class_embeds, " and conditional false; classes join the embedding of the time");
-  require(c.progressive != "residual" || c.name == "ddpm" || c.ch_mult.size() > 1,
+  if (c.name == "ddpm") detail::check_ddpm(c);
+  require(c.progressive != "residual" || c.ch_mult.size() > 1,
           "unet: progressive is 'residual' with one level; it needs 2");
   if (!c.scale_by_sigma) return;
   require(c.sigma_min > 0 && c.sigma_min < c.sigma_max && c.num_scales >= 2, "unet: sigma_min is ",

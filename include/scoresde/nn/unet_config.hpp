@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/parameters.hpp>
 
 namespace scoresde::nn {
@@ -189,14 +190,14 @@ template <class Number>
   for (const std::string_view key : detail::keys_beside_the_network)
     used += flat.count(std::string(key));
   if (used == flat.size()) return config;
-  const FlatConfig known = to_flat(config);
-  for (const auto& [key, value] : flat) {
-    const bool beside =
-        std::find(detail::keys_beside_the_network.begin(), detail::keys_beside_the_network.end(),
-                  key) != detail::keys_beside_the_network.end();
-    detail::require(known.count(key) > 0 || beside, "network configuration: '", key,
-                    "' is no key of a score network; there are image_size, nf, ch_mult, …");
-  }
+  std::vector<std::string> known(detail::keys_beside_the_network.begin(),
+                                 detail::keys_beside_the_network.end());
+  for (const auto& [key, value] : to_flat(config)) known.push_back(key);
+  for (const auto& [key, value] : flat)
+    detail::require(std::find(known.begin(), known.end(), key) != known.end(),
+                    "network configuration: '", key,
+                    "' is not a key of a score network; the nearest is ",
+                    scoresde::detail::nearest_name(key, known));
   return config;
 }
 

@@ -126,6 +126,7 @@ nn::UNetConfig residual_pyramids() {
 nn::UNetConfig ddpm() {
   nn::UNetConfig config = small::every_path();
   config.name = "ddpm";
+  config.init_scale = 0;
   config.nf = 32;
   return config;
 }
