@@ -8,6 +8,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/train/checkpoint.hpp>
+#include <scoresde/train/checkpoint_replacement.hpp>
 
 #include "on_backends.hpp"
 #include "program.hpp"
@@ -32,6 +33,7 @@ void check_folder(const TrainOptions& options) {
 
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
 void export_ema(const TrainOptions& options) {
+  if (!options.overwrite) scoresde::require_replaceable("--export-ema", options.export_ema);
   const auto checkpoint = options.out / "checkpoint.safetensors";
   const auto configuration = scoresde::read_configuration(checkpoint);
   const auto graph = scoresde::nn::unet(scoresde::network_of(configuration));

@@ -80,9 +80,13 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
       ->check(natural_number(0));
   add_backend_options(app, o.backend);
   detail::add_interval_options(app, o);
-  app.add_option("--export-ema", o.export_ema,
-                 "Only write the EMA weights of the checkpoint in --out to this file, as float32 "
-                 "with their configuration, and end");
+  auto* export_ema =
+      app.add_option("--export-ema", o.export_ema,
+                     "Only write the EMA weights of the checkpoint in --out to this file, as "
+                     "float32 with their configuration, and end");
+  app.add_flag("--overwrite", o.overwrite,
+               "Let --export-ema replace the checkpoint of a training run")
+      ->needs(export_ema);
 }
 
 }  // namespace cifar10

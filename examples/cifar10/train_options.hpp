@@ -31,6 +31,7 @@ struct TrainOptions {
   std::size_t snapshot_steps = 100;
   bool resume = false;
   std::filesystem::path export_ema;
+  bool overwrite = false;  ///< lets export_ema replace the checkpoint of a run
   BackendOptions backend;
 };
 

@@ -35,10 +35,12 @@
 #include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/train/adam.hpp>
+#include <scoresde/train/chain_settings.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/ema.hpp>
 #include <scoresde/train/gradient_norm.hpp>
 #include <scoresde/train/label_dropout.hpp>
+#include <scoresde/train/settings.hpp>
 #include <scoresde/train/trainer.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>

@@ -11,6 +11,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
+#include <scoresde/nearest_name.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>

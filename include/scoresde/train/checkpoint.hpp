@@ -6,7 +6,7 @@
 ///
 /// <name> is the parameter's name in score_sde_pytorch (`all_modules.3.Conv_0.weight`). Files are
 /// safetensors, written beside and renamed, so that a run that is killed leaves the old file whole.
-/// Loading is strict: whatever does not fit is listed in full.
+/// Loading is strict: whatever does not fit is listed.
 #pragma once
 
 #include <algorithm>
@@ -49,14 +49,14 @@ inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatCon
   for (const auto& [key, value] : wanted) {
     const auto at = found.find(key);
     if (at == found.end())
-      differences.add("setting ", key, " is absent from the file; the run has '", value, "'");
+      differences.add_first("setting ", key, " is absent from the file; the run has '", value, "'");
     else if (at->second != value)
-      differences.add("setting ", key, " is '", at->second, "' in the file; the run has '", value,
-                      "'");
+      differences.add_first("setting ", key, " is '", at->second, "' in the file; the run has '",
+                            value, "'");
   }
   for (const auto& [key, value] : found)
     if (!file_key(key) && wanted.count(key) == 0)
-      differences.add("setting ", key, " is '", value, "' in the file; the run has none");
+      differences.add_first("setting ", key, " is '", value, "' in the file; the run has none");
 }
 
 /// Reads family.<name> for every parameter into the flat buffer; `exact` asks for T's own type.
@@ -141,8 +141,8 @@ template <std::floating_point T>
   detail::Differences differences;
   if (const auto at = file.metadata.find("format");
       at == file.metadata.end() || at->second != detail::run_format)
-    differences.add("format is '", at == file.metadata.end() ? "" : at->second,
-                    "'; a run resumes from '", detail::run_format, "'");
+    differences.add_first("format is '", at == file.metadata.end() ? "" : at->second,
+                          "'; a run resumes from '", detail::run_format, "'");
   detail::compare_configuration(file.metadata, configuration, differences);
   TrainingState<T> state;
   const std::array<std::vector<T>*, 4> buffers{&state.parameters, &state.average,
@@ -189,8 +189,9 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   std::copy(read.begin(), read.end(), weights.begin());
 }
 
-/// The configuration of a checkpoint or weights file, for network_of and visit_sde.
-/// Throws Error as io::read_safetensors does, and when the file is neither.
+/// The configuration of a checkpoint or weights file, for network_of and visit_score.
+/// Throws Error as io::read_safetensors does, when the file is neither, and for a format_version of
+/// a later release.
 [[nodiscard]] inline nn::FlatConfig read_configuration(const std::filesystem::path& path) {
   nn::FlatConfig configuration = io::read_safetensors(path).metadata;
   const auto format = configuration.find("format");
@@ -199,6 +200,11 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
                   "checkpoint ", path.string(), ": its format is '",
                   format == configuration.end() ? "" : format->second, "'; it must be '",
                   detail::run_format, "' or '", detail::weights_format, "'");
+  const auto version = configuration.find("format_version");
+  detail::require(version == configuration.end() || version->second == "1", "checkpoint ",
+                  path.string(), ": its format_version is '",
+                  version == configuration.end() ? "" : version->second,
+                  "'; this release reads '1'");
   std::erase_if(configuration, [](const auto& entry) { return detail::file_key(entry.first); });
   return configuration;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What of a file does not fit a network, gathered so that one message tells it all.
+/// What of a file does not fit a network, gathered for one message.
 #pragma once
 
 #include <algorithm>
@@ -17,19 +17,36 @@
 
 namespace scoresde::detail {
 
-/// Lines about settings and tensors.
+/// Lines about settings and tensors. The message begins with what distinguishes networks, settings
+/// and shapes, and ends after `most` lines with the number of those left out: the wrong preset
+/// gives thousands of missing tensors and one line that says why.
 class Differences {
  public:
+  static constexpr std::size_t most = 24;
+
   template <class... Parts>
   void add(const Parts&... parts) {
-    lines_ += text("\n  ", parts...);
+    lines_.push_back(text(parts...));
   }
-  [[nodiscard]] bool empty() const { return lines_.empty(); }
-  /// Throws Error with every line, if there is one.
-  void refuse(const std::string& what) const { require(lines_.empty(), what, lines_); }
+  /// A line that comes before all of `add`.
+  template <class... Parts>
+  void add_first(const Parts&... parts) {
+    first_.push_back(text(parts...));
+  }
+  [[nodiscard]] bool empty() const { return first_.empty() && lines_.empty(); }
+  /// Throws Error with the lines, if there is one.
+  void refuse(const std::string& what) const {
+    std::string message;
+    std::size_t shown = 0;
+    for (const auto* lines : {&first_, &lines_})
+      for (const std::string& line : *lines)
+        if (shown++ < most) message += "\n  " + line;
+    if (shown > most) message += text("\n  and ", shown - most, " more");
+    require(empty(), what, message);
+  }
 
  private:
-  std::string lines_;
+  std::vector<std::string> first_, lines_;
 };
 
 [[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
@@ -55,8 +72,8 @@ void read_parameter(const std::string& name, const io::TensorFile::Tensor& tenso
     differences.add("tensor ", name, " is of type ", tensor.dtype, "; it must be ",
                     exact ? io::stored_type_of<T>() : "F64, F32, F16 or BF16");
   if (tensor.shape != p.shape)
-    differences.add("tensor ", name, " has shape ", shape_text(tensor.shape), "; the network has ",
-                    shape_text(p.shape));
+    differences.add_first("tensor ", name, " has shape ", shape_text(tensor.shape),
+                          "; the network has ", shape_text(p.shape));
   if (!type_fits || tensor.shape != p.shape) return;
   const std::vector<T> values = tensor.template as<T>();
   if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))

@@ -104,7 +104,7 @@ class ScoreSdeReader {
   void read_averages(std::span<T> flat) {
     const io::PickleValue shadows = section(section(file_.root(), "ema"), "shadow_params");
     if (!ordered_)
-      differences_.add(
+      differences_.add_first(
           "ema: the model lists its parameters in another order than the network; "
           "shadow_params is a list without names, whose order is then unknown");
     std::size_t count = 0;
@@ -199,7 +199,7 @@ class ScoreSdeReader {
     const bool fits = std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(),
                                  [](double a, double b) { return std::abs(a - b) <= 1e-6 * b; });
     if (!fits)
-      differences_.add(
+      differences_.add_first(
           "model: sigmas has ", found.size(), " levels",
           found.empty() ? std::string() : text(" from ", found.front(), " to ", found.back()),
           "; the network has ", wanted.size(), " from ", config_.sigma_max, " to ",
