@@ -31,6 +31,10 @@
 #include <scoresde/train/diffusers_names.hpp>
 
 namespace scoresde {
+
+/// What save_for_diffusers calls the file of the weights.
+inline constexpr const char* diffusers_weights_name = "diffusion_pytorch_model.safetensors";
+
 namespace detail {
 
 /// The present spelling of a name of an older release.
@@ -140,7 +144,7 @@ void save_for_diffusers(const std::filesystem::path& folder, const nn::UNetConfi
   const std::string configuration = describe_for_diffusers(config);
   const io::TensorFile file = diffusers_weights(config, table, weights);
   io::require_writable_folder(folder);
-  io::write_safetensors(folder / "diffusion_pytorch_model.safetensors", file);
+  io::write_safetensors(folder / diffusers_weights_name, file);
   io::write_file_atomically(folder / "config.json", configuration);
 }
 

@@ -74,6 +74,9 @@ class DiffusersKeys {
     return list;
   }
 
+  /// Whether anything has asked for the key.
+  [[nodiscard]] bool asked(const std::string& key) const { return asked_.contains(key); }
+
   /// Throws Error for a key that nothing asked for.
   void finish() const {
     for (const auto& [key, found] : json_.items())
