@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -13,14 +12,16 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <scoresde/error.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/train/checkpoint.hpp>
+#include <scoresde/train/checkpoint_replacement.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/diffusers_checkpoint.hpp>
+#include <scoresde/train/diffusers_config.hpp>
+#include <scoresde/train/diffusers_folder.hpp>
+#include <scoresde/train/diffusers_scheduler.hpp>
 #include <scoresde/train/score_sde_checkpoint.hpp>
 
 namespace convert {
@@ -45,22 +46,9 @@ struct NetworkFile {
   bool averaged = true;                 ///< whether `state.average` is an average
 };
 
-/// Weights and config.json of a diffusers folder, or of its weights file.
-struct DiffusersFiles {
-  fs::path weights, configuration;
-};
-
-inline DiffusersFiles diffusers_files(const fs::path& path) {
-  if (!fs::is_directory(path)) return {path, path.parent_path() / "config.json"};
-  for (const char* name : {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"})
-    if (fs::exists(path / name)) return {path / name, path / "config.json"};
-  throw Error(
-      text("folder ", path.string(), " has no diffusion_pytorch_model.safetensors or .bin"));
-}
-
 /// What lies at `path`, by its content. Throws Error when it cannot be read.
 inline Format format_of(const fs::path& path) {
-  if (fs::is_directory(path)) return Format::diffusers;
+  if (fs::is_directory(path) || path.extension() == ".json") return Format::diffusers;
   if (scoresde::io::is_torch_file(path)) {
     const auto file = scoresde::io::TorchFile::open(path);
     return scoresde::is_score_sde_checkpoint(file) ? Format::score_sde : Format::diffusers;
@@ -71,11 +59,24 @@ inline Format format_of(const fs::path& path) {
   return ours ? Format::scoresde : Format::diffusers;
 }
 
-/// What `path` shall become, by its name.
+/// What `path` is to become, by its name. Throws Error for a suffix that names no format.
 inline Format format_to_write(const fs::path& path) {
   if (path.extension() == ".pth") return Format::score_sde;
   if (path.extension() == ".safetensors") return Format::scoresde;
+  require(fs::is_directory(path) || path.extension().empty(), "OUTPUT: ", path.string(),
+          " ends with ", path.extension().string(),
+          ", which names no format; .pth is score_sde's, .safetensors this library's, a folder "
+          "diffusers', and --to says which it is under any other name");
   return Format::diffusers;
+}
+
+/// `changes` over `base`; the settings of an SDE go with its name.
+inline FlatConfig overlay(FlatConfig base, const FlatConfig& changes) {
+  const auto name = changes.find("sde.name");
+  if (name != changes.end() && base.contains("sde.name") && base.at("sde.name") != name->second)
+    std::erase_if(base, [](const auto& entry) { return entry.first.starts_with("sde."); });
+  for (const auto& [key, value] : changes) base[key] = value;
+  return base;
 }
 
 inline NetworkFile read_scoresde(const fs::path& path) {
@@ -143,32 +144,83 @@ inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& config
   return read;
 }
 
-/// The network is the one of config.json; the SDE is the preset's or given, or VP for networks of a
-/// positional embedding, as DDPM's betas make it.
-inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& configuration) {
-  const DiffusersFiles files = diffusers_files(path);
+inline scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
+  const auto bytes = scoresde::io::read_file(path);
+  try {
+    return scoresde::scheduler_of_diffusers(scoresde::io::detail::characters(bytes));
+  } catch (const Error& failure) {
+    throw Error(text(path.string(), ": ", failure.what()));
+  }
+}
+
+/// The SDE and the conventions of a diffusers network: its scheduler's, or DDPM's chain for a
+/// positional embedding without one, and over them what the command line says. `notes` gets what
+/// was assumed and what the scheduler says that a checkpoint does not carry.
+inline FlatConfig process_of_diffusers(const scoresde::DiffusersFolder& files,
+                                       const scoresde::nn::UNetConfig& network,
+                                       const FlatConfig& given, std::vector<std::string>& notes) {
+  FlatConfig process;
+  if (given.contains("sde.name")) {
+    if (!files.scheduler.empty())
+      notes.push_back(files.scheduler.string() + " is not used: sde.name is given");
+  } else if (!files.scheduler.empty()) {
+    const auto found = read_scheduler(files.scheduler);
+    process = found.settings;
+    notes.push_back(text("betas or noise levels, and prediction, are those of ",
+                         files.scheduler.string(), " (", found.class_name, ")"));
+    std::string hints;
+    for (const std::string& hint : found.hints) hints += (hints.empty() ? "" : ", ") + hint;
+    if (!hints.empty())
+      notes.push_back("not carried, to be chosen when samples are made: " + hints);
+  } else if (network.embedding_type == "positional") {
+    process = scoresde::describe(scoresde::BetaList{});
+    process["training.loss"] = "discrete";
+    notes.push_back(
+        "there is no scheduler_config.json; assumed is DDPM's chain of 1000 linear betas from "
+        "0.0001 to 0.02, and that the network predicts the noise");
+  }
+  process = overlay(std::move(process), given);
+  require(network.embedding_type != "fourier" || scoresde::detail::loss_name(process) != "discrete",
+          "the network's embedding is 'fourier', of a standard deviation; training.loss is "
+          "'discrete', of levels. The noise levels come from a ScoreSdeVeScheduler or --set "
+          "sde.name=ve");
+  // DDPM's sampler, which cifar10_sample takes where its command line names none.
+  if (scoresde::detail::loss_name(process) == "discrete")
+    process.merge(FlatConfig{{"program.predictor", "ancestral"}});
+  return process;
+}
+
+/// The network is the one of config.json.
+inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& given) {
+  const auto files = scoresde::find_diffusers_files(path);
   const auto bytes = scoresde::io::read_file(files.configuration);
   const auto network = scoresde::network_of_diffusers(scoresde::io::detail::characters(bytes));
-  NetworkFile read{scoresde::describe(network), {}, false};
-  for (const auto& [key, value] : configuration)
-    if (!key.starts_with("network.")) read.configuration[key] = value;
-  if (network.embedding_type == "positional" && !configuration.contains("sde.name"))
-    read.configuration.merge(scoresde::describe(scoresde::VpSde()));
+  NetworkFile read{scoresde::describe(network), {}};
+  FlatConfig settings = given;
+  std::erase_if(settings, [](const auto& entry) { return entry.first.starts_with("network."); });
+  read.configuration.merge(process_of_diffusers(files, network, settings, read.notes));
+  for (const std::string& component : files.components)
+    read.notes.push_back("the pipeline's " + component + " is not converted");
   const auto graph = scoresde::nn::unet(network);
   std::vector<float> weights(graph.parameters().size());
-  scoresde::load_diffusers_weights<float>(scoresde::io::read_state_dict(files.weights), network,
+  scoresde::load_diffusers_weights<float>(scoresde::read_diffusers_tensors(files.weights), network,
                                           graph.parameters(), weights);
   read.state = scoresde::TrainingState<float>::start(std::move(weights));
   return read;
 }
 
-/// Reads a file of this format; `configuration` is what the command line says of it.
+/// Reads a file of this format; `configuration` is what the command line says of it. Throws Error
+/// also for settings of an SDE that do not go together.
 inline NetworkFile read_network(const fs::path& path, Format format,
                                 const FlatConfig& configuration, Keep keep) {
-  if (format == Format::score_sde) return read_score_sde(path, configuration, keep);
-  if (format == Format::diffusers) return read_diffusers(path, configuration);
-  NetworkFile read = read_scoresde(path);
-  for (const auto& [key, value] : configuration) read.configuration[key] = value;
+  NetworkFile read = format == Format::score_sde   ? read_score_sde(path, configuration, keep)
+                     : format == Format::diffusers ? read_diffusers(path, configuration)
+                                                   : read_scoresde(path);
+  if (format == Format::scoresde)
+    read.configuration = overlay(std::move(read.configuration), configuration);
+  const auto of_sde = [](const auto& entry) { return entry.first.starts_with("sde."); };
+  if (std::any_of(configuration.begin(), configuration.end(), of_sde))
+    scoresde::visit_score(read.configuration, [](const auto&, const auto&) {});
   return read;
 }
 
@@ -201,8 +253,12 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
                           : file.averaged     ? "the averaged weights"
                                               : "the weights, of which there is no average";
   if (format == Format::diffusers) {
+    const auto scheduler = file.configuration.contains("sde.name")
+                               ? scoresde::describe_scheduler_for_diffusers(file.configuration)
+                               : std::nullopt;
     scoresde::save_for_diffusers<float>(path, network, table, weights);
-    return set;
+    if (scheduler) scoresde::io::write_file_atomically(path / "scheduler_config.json", *scheduler);
+    return set + (scheduler ? " and scheduler_config.json" : ", without a scheduler_config.json");
   }
   if (format == Format::score_sde) {
     auto state = keep == Keep::all ? file.state : scoresde::TrainingState<float>::start(weights);
@@ -214,7 +270,7 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
                                         optimizer_of(file.configuration), decay);
     return keep == Keep::all && file.averaged ? "the whole state" : set;
   }
-  // The file shall be one that a sampler can use.
+  // A sampler must be able to use the file.
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
   if (keep == Keep::all && file.resumable) {
     scoresde::save_checkpoint(path, table, file.state, file.configuration);
@@ -224,9 +280,8 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
   return set;
 }
 
-/// Prints name, type and shape of every tensor of a file.
-inline void list_tensors(const fs::path& path) {
-  const fs::path weights = fs::is_directory(path) ? diffusers_files(path).weights : path;
+/// Prints name, type and shape of every tensor of one file.
+inline void list_tensors_of(const fs::path& weights) {
   const auto line = [](const std::string& name, const scoresde::io::TensorFile::Tensor& tensor) {
     std::cout << name << "  " << tensor.dtype << "  " << scoresde::detail::shape_text(tensor.shape)
               << '\n';
@@ -241,6 +296,33 @@ inline void list_tensors(const fs::path& path) {
   }
   for (const auto& [name, tensor] : scoresde::io::read_safetensors(weights).tensors)
     line(scoresde::io::detail::printable(name), tensor);
+}
+
+/// The files that hold the weights at `path`.
+inline std::vector<fs::path> weight_files(const fs::path& path) {
+  if (!fs::is_directory(path) && path.extension() != ".json") return {path};
+  const fs::path weights = scoresde::find_diffusers_files(path).weights;
+  if (weights.extension() == ".json") return scoresde::shards_of(weights);
+  return {weights};
+}
+
+inline void list_tensors(const fs::path& path) {
+  for (const fs::path& weights : weight_files(path)) list_tensors_of(weights);
+}
+
+/// Throws Error when writing OUTPUT would replace a file that INPUT is read from or lie in its
+/// folder, whatever links lead there, or replace the checkpoint of a training run.
+inline void require_output_replaceable(const fs::path& input, const fs::path& output,
+                                       Format format) {
+  if (!fs::exists(output)) return;
+  const bool folder = format == Format::diffusers;
+  for (const fs::path& source : weight_files(input))
+    require(!fs::equivalent(folder ? fs::absolute(source).parent_path() : source, output),
+            "OUTPUT: ", output.string(),
+            " is INPUT as well and would be replaced; name another, or replace it with "
+            "--overwrite");
+  scoresde::require_replaceable("OUTPUT",
+                                folder ? output / scoresde::diffusers_weights_name : output);
 }
 
 }  // namespace convert

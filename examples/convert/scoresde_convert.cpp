@@ -4,9 +4,15 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include <scoresde/nearest_name.hpp>
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/train/chain_settings.hpp>
+#include <scoresde/train/settings.hpp>
 
 #include "cifar10/configuration.hpp"
 #include "cifar10/program.hpp"
@@ -26,7 +32,7 @@ struct Options {
   std::filesystem::path input, output, config;
   std::string from, to, preset;
   std::vector<std::string> settings;
-  bool model = false, ema = false, list = false;
+  bool model = false, ema = false, list = false, overwrite = false;
 };
 
 /// A JSON object of settings as flat text; lists become "1,2,2,2".
@@ -49,9 +55,64 @@ FlatConfig settings_of(const std::filesystem::path& path) {
   return flat;
 }
 
-/// What the command line says of the network and its run: the preset, over it the file, over it
-/// each --set.
-FlatConfig configuration_of(const Options& options) {
+/// Every setting that a checkpoint of this library's programs may hold, with a value that it has.
+FlatConfig known_settings() {
+  FlatConfig known = scoresde::describe(scoresde::PredictionType::noise);
+  known["training.label_dropout"] = "0";
+  for (const auto& preset : scoresde::nn::presets())
+    cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
+      known.merge(cifar10::checkpoint_configuration(
+          preset, sde, cifar10::training_configuration(preset, loss, 42)));
+    });
+  for (const auto rule : {scoresde::BetaRule::linear, scoresde::BetaRule::listed})
+    known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
+  for (const auto key : scoresde::nn::detail::keys_beside_the_network)
+    known["network." + std::string(key)] = "";
+  return known;
+}
+
+/// Throws Error for a setting that there is not, naming the nearest, and for a value that is not of
+/// its kind: a number, or true or false. Values of the network are from_flat's to read.
+void check_settings(const FlatConfig& given) {
+  using scoresde::detail::require;
+  static const FlatConfig known = known_settings();
+  for (const auto& [key, value] : given) {
+    const auto at = known.find(key);
+    require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
+            scoresde::detail::nearest_name(key, scoresde::detail::keys_of(known)));
+    if (key.starts_with("network.")) continue;
+    if (at->second == "true" || at->second == "false")
+      static_cast<void>(scoresde::detail::truth_setting(given, key));
+    else if (double number = 0; CLI::detail::lexical_cast(at->second, number))
+      static_cast<void>(scoresde::detail::number_setting<double>(given, key));
+  }
+  FlatConfig network = given;
+  std::erase_if(network, [](const auto& entry) { return !entry.first.starts_with("network."); });
+  if (!network.empty()) static_cast<void>(scoresde::network_of(network));
+}
+
+/// What --config and --set say, --set over the file.
+FlatConfig given_settings(const Options& options) {
+  FlatConfig file, set;
+  if (!options.config.empty()) file = settings_of(options.config);
+  for (const std::string& setting : options.settings) {
+    const auto equals = setting.find('=');
+    scoresde::detail::require(equals != std::string::npos && equals > 0, "--set: '", setting,
+                              "' must be key=value, such as sde.sigma_max=348");
+    set[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  check_settings(file);
+  check_settings(set);
+  return convert::overlay(std::move(file), set);
+}
+
+/// What the command line says of the network and its run: the preset, over it what is given.
+FlatConfig configuration_of(const Options& options, Format from) {
+  const FlatConfig given = given_settings(options);
+  if (from == Format::diffusers)
+    for (const auto& [key, value] : given)
+      scoresde::detail::require(!key.starts_with("network."), "setting ", key, " = '", value,
+                                "': the network of diffusers is that of its config.json");
   FlatConfig configuration;
   if (!options.preset.empty()) {
     const auto& preset = scoresde::nn::preset(options.preset);
@@ -60,15 +121,7 @@ FlatConfig configuration_of(const Options& options) {
           preset, sde, cifar10::training_configuration(preset, loss, 42));
     });
   }
-  if (!options.config.empty())
-    for (const auto& [key, value] : settings_of(options.config)) configuration[key] = value;
-  for (const std::string& setting : options.settings) {
-    const auto equals = setting.find('=');
-    scoresde::detail::require(equals != std::string::npos && equals > 0, "--set: '", setting,
-                              "' must be key=value, such as sde.sigma_max=348");
-    configuration[setting.substr(0, equals)] = setting.substr(equals + 1);
-  }
-  return configuration;
+  return convert::overlay(std::move(configuration), given);
 }
 
 int run(const Options& options) {
@@ -77,12 +130,14 @@ int run(const Options& options) {
     return 0;
   }
   scoresde::detail::require(!options.output.empty(), "OUTPUT is missing; only --list needs none");
-  const Format from =
-      options.from.empty() ? convert::format_of(options.input) : formats.at(options.from);
   const Format to =
       options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
+  const Format from =
+      options.from.empty() ? convert::format_of(options.input) : formats.at(options.from);
+  if (!options.overwrite) convert::require_output_replaceable(options.input, options.output, to);
   const Keep keep = options.model ? Keep::model : options.ema ? Keep::ema : Keep::all;
-  const auto file = convert::read_network(options.input, from, configuration_of(options), keep);
+  const auto file =
+      convert::read_network(options.input, from, configuration_of(options, from), keep);
   for (const std::string& note : file.notes) std::cout << "note: " << note << '\n';
   const std::string kept = convert::write_network(options.output, to, file, keep);
   std::cout << "wrote " << options.output.string() << ": " << kept << " after " << file.state.step
@@ -94,8 +149,9 @@ void add_options(CLI::App& app, Options& o) {
   std::vector<std::string> names;
   for (const auto& [name, format] : formats) names.push_back(name);
   app.add_option("INPUT", o.input,
-                 "score_sde's .pth, a checkpoint or weights of this library, a folder of diffusers "
-                 "or the weights in it; recognised by its content")
+                 "score_sde's .pth, a checkpoint or weights of this library, or of diffusers a "
+                 "pipeline's folder, a network's folder, its weights or their index of shards; "
+                 "recognised by its content")
       ->required();
   app.add_option(
       "OUTPUT", o.output,
@@ -115,6 +171,8 @@ void add_options(CLI::App& app, Options& o) {
   auto* ema =
       app.add_flag("--ema", o.ema, "Keep the averaged weights alone, with which samples are drawn");
   model->excludes(ema);
+  app.add_flag("--overwrite", o.overwrite,
+               "Let OUTPUT replace INPUT or the checkpoint of a training run");
   app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and end");
 }
 
@@ -123,15 +181,17 @@ void add_options(CLI::App& app, Options& o) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Converts checkpoints between score_sde_pytorch, diffusers and this library. Nothing in a "
-      "file is executed; whatever does not fit is listed in full.",
+      "file is executed; what does not fit is listed.",
       "scoresde_convert");
   app.footer(
       "Examples\n"
       "  scoresde_convert checkpoint_26.pth ema.safetensors --ema "
       "--preset vp/cifar10_ddpmpp_continuous\n"
       "  scoresde_convert run/checkpoint.safetensors checkpoint.pth\n"
-      "  scoresde_convert ncsnpp-celebahq-256 celebahq.safetensors --set sde.name=ve "
-      "--set sde.sigma_min=0.01 --set sde.sigma_max=348 --set sde.t_min=1e-5\n"
+      "  scoresde_convert ddpm-cifar10-32 ddpm.safetensors\n"
+      "  scoresde_convert ncsnpp-celebahq-256 celebahq.safetensors\n"
+      "  scoresde_convert unet-without-a-scheduler w.safetensors --set "
+      "training.prediction=velocity\n"
       "  scoresde_convert --list checkpoint_26.pth\n"
       "Without --model or --ema everything is kept that OUTPUT can hold.");
   app.option_defaults()->take_last();

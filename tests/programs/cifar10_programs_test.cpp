@@ -141,6 +141,19 @@ TEST_CASE("a run stopped and resumed is the run that was never stopped, and can 
   const std::string weights = (folder / "ema.safetensors").string();
   require_success(train_program, {"--out", whole.string(), "--export-ema", weights});
   REQUIRE(std::filesystem::file_size(weights) <= 8'000'000);
+  // not over the run's own checkpoint, whatever its name, but by the flag
+  const std::string checkpoint = (parts / "checkpoint.safetensors").string();
+  const std::string before = text_of(checkpoint);
+  std::filesystem::create_symlink(checkpoint, folder / "link");
+  for (const std::string& file : {checkpoint, (folder / "link").string()})
+    require_refused(train_program, {"--out", parts.string(), "--export-ema", file},
+                    {"--export-ema", file, "training run", "--overwrite"});
+  REQUIRE(text_of(checkpoint) == before);
+  require_refused(train_program, tiny_run(data, folder / "new") + Words{"--overwrite"},
+                  {"--overwrite", "--export-ema"});
+  require_success(train_program,
+                  {"--out", parts.string(), "--export-ema", checkpoint, "--overwrite"});
+  REQUIRE(read_safetensors(checkpoint).metadata.at("format") == "scoresde weights");
   const auto pictures = [&](const std::string& from, const Words& more) {
     const auto out = folder / "pictures";
     require_success(sample_program,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// scoresde_convert as its users meet it: help, refusals, PyTorch's files there and back.
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -181,6 +184,133 @@ TEST_CASE("diffusers' folder goes to weights and back bit for bit") {
   CHECK(text_of(weights) == text_of(folder / "same.safetensors"));
 }
 
+TEST_CASE("a scheduler next to diffusers' network names its noise levels, in shards as well") {
+  const TemporaryFolder folder;
+  std::filesystem::copy(files / "diffusers", folder / "unet");
+  std::filesystem::create_directory(folder / "scheduler");
+  folder.write("scheduler/scheduler_config.json",
+               R"({"_class_name": "ScoreSdeVeScheduler", "sigma_min": 0.01, "sigma_max": 348,
+                   "sampling_eps": 1e-05, "snr": 0.075, "correct_steps": 1})");
+  folder.write("model_index.json", R"({"unet": ["diffusers", "UNet2DModel"],
+                                       "vqvae": ["diffusers", "VQModel"]})");
+  const std::string by_hand = (folder / "hand.safetensors").string();
+  require_success(Words{(files / "diffusers").string(), by_hand} + ve_sde);
+  const auto wanted = read_safetensors(by_hand);
+
+  // In two shards under a variant's name, as save_pretrained(variant="fp16", max_shard_size=…).
+  const auto unet = folder / "unet";
+  const auto whole = read_safetensors(unet / "present_names.safetensors");
+  std::array<TensorFile, 2> shards;
+  std::string map;
+  std::size_t i = 0;
+  for (const auto& [name, tensor] : whole.tensors) {
+    shards[i % 2].tensors[name] = tensor;
+    map += (map.empty() ? "" : ", ") + ('"' + name) + "\": \"shard" + std::to_string(i++ % 2) + '"';
+  }
+  for (const char* name : {"diffusion_pytorch_model.bin", "present_names.safetensors"})
+    std::filesystem::remove(unet / name);
+  const std::string index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json";
+  folder.write(index, "{\"weight_map\": {" + map + "}}");
+  const std::string out = (folder / "out.safetensors").string();
+  require_refused({folder.path().string(), out}, {"there is no shard0, shard1"});
+  for (const std::size_t k : {0, 1})
+    write_safetensors(unet / ("shard" + std::to_string(k)), shards[k]);
+  for (const auto& input : {folder.path(), unet, folder / index}) {
+    const Outcome told = require_success({input.string(), out});
+    CHECK(told.says("ScoreSdeVeScheduler"));
+    CHECK(told.says(
+        "not carried, to be chosen when samples are made: correct_steps = 1, snr = 0.075"));
+    CHECK(told.says("vqvae is not converted") == (input == folder.path()));
+    const auto found = read_safetensors(out);
+    for (const auto& [name, tensor] : wanted.tensors) CHECK(found.at(name).bytes == tensor.bytes);
+    CHECK(found.metadata.at("sde.name") == "ve");
+    for (const char* key : {"sde.sigma_min", "sde.sigma_max", "sde.t_min"})
+      CHECK(std::stod(found.metadata.at(key)) == std::stod(wanted.metadata.at(key)));
+  }
+  CHECK(require_success({"--list", folder.path().string()}).says("conv_in.weight  F32"));
+  const Outcome given = require_success(Words{folder.path().string(), out} + ve_sde);
+  CHECK(given.says("is not used: sde.name is given"));
+  require_success({out, (folder / "back").string()});
+  CHECK(text_of(folder / "back/scheduler_config.json").find("ScoreSdeVeScheduler") !=
+        std::string::npos);
+  folder.write("scheduler/scheduler_config.json", R"({"_class_name": "DDPMScheduler"})");
+  require_refused({folder.path().string(), out}, {"embedding is 'fourier'", "discrete"});
+  folder.write("scheduler/scheduler_config.json",
+               R"({"_class_name": "DDPMScheduler", "prediction_type": "flow"})");
+  require_refused({folder.path().string(), out}, {"scheduler_config.json", "prediction_type"});
+}
+
+TEST_CASE("settings that there are not are rejected by name, before anything is read") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out.safetensors").string(),
+                    pth = (files / "tiny.pth").string(), settings = tiny_settings(folder);
+  const auto refused = [&](const std::string& setting, const Words& words) {
+    require_refused({pth, out, "--config", settings, "--set", setting}, words);
+  };
+  refused("sde.sigma_mx=348", {"sde.sigma_mx", "the nearest is sde.sigma_max"});
+  refused("foo=1", {"foo", "is not known"});
+  refused("training.ema_deccay=0.9", {"the nearest is training.ema_decay"});
+  refused("network.nff=3", {"nff"});
+  refused("network.nf=many", {"nf is 'many'"});
+  refused("sde.sigma_max=banana", {"sde.sigma_max is 'banana'", "a number"});
+  refused("training.reduce_mean=maybe", {"training.reduce_mean is 'maybe'", "true or false"});
+  refused("sde.training_steps=1000", {"sde.training_steps", "training.loss = discrete"});
+  refused("sde.beta_max=10", {"sde.beta_max", "SDE 've'"});
+  refused("training.prediction=velocity", {"training.prediction is 'velocity'"});
+  require_refused({pth, out, "--config", folder.write("c.json", R"({"sde.beta": 1})").string()},
+                  {"sde.beta", "is not known"});
+  require_refused(Words{(files / "diffusers").string(), out, "--set", "network.nf=8"} + ve_sde,
+                  {"network.nf", "config.json"});
+  CHECK_FALSE(std::filesystem::exists(out));
+  // Another SDE takes the settings of the first with it.
+  require_success({pth, out, "--config", settings, "--set", "sde.name=karras", "--set",
+                   "sde.sigma_min=0.01", "--set", "sde.sigma_max=50"});
+  CHECK_FALSE(read_safetensors(out).metadata.contains("sde.t_min"));
+}
+
+TEST_CASE("nothing replaces its own input or a run's checkpoint unasked") {
+  const TemporaryFolder folder;
+  const std::string pth = (files / "tiny.pth").string(), settings = tiny_settings(folder),
+                    run_file = (folder / "run.safetensors").string(),
+                    weights = (folder / "ema.safetensors").string(),
+                    link = (folder / "link.safetensors").string();
+  require_success({pth, run_file, "--config", settings});
+  require_success({run_file, weights, "--ema"});
+  std::filesystem::create_symlink(run_file, link);
+  const std::string before = text_of(run_file), ema = text_of(weights);
+  for (const std::string& target : {run_file, link}) {
+    require_refused({run_file, target, "--ema"}, {target, "INPUT", "--overwrite"});
+    require_refused({weights, target}, {target, "training run", "--overwrite"});
+    require_refused({pth, target, "--config", settings}, {target, "training run"});
+    CHECK(text_of(run_file) == before);
+  }
+  std::filesystem::create_hard_link(weights, folder / "hard.safetensors");
+  require_refused({weights, (folder / "hard.safetensors").string()}, {"INPUT", "--overwrite"});
+  const std::string copy = (folder / "copy.pth").string();
+  std::filesystem::copy(pth, copy);
+  require_refused({weights, copy}, {"training run"});
+  CHECK(text_of(copy) == text_of(pth));
+  require_success({weights, (folder / "unet").string()});
+  for (const char* input : {"unet", "unet/diffusion_pytorch_model.safetensors"})
+    require_refused({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
+  CHECK(text_of(weights) == ema);
+  // Weights may be replaced, a checkpoint by the flag.
+  require_success({run_file, weights, "--model"});
+  CHECK(text_of(weights) != ema);
+  require_success({run_file, run_file, "--ema", "--overwrite"});
+  CHECK(text_of(run_file) == ema);
+}
+
+TEST_CASE("a suffix that names no format is rejected, not guessed") {
+  const TemporaryFolder folder;
+  const std::string weights = (folder / "w.safetensors").string();
+  require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
+  require_refused({weights, (folder / "w.ckpt").string()}, {".ckpt", "--to", ".safetensors"});
+  CHECK_FALSE(std::filesystem::exists(folder / "w.ckpt"));
+  require_success({weights, (folder / "v1.0").string(), "--to", "diffusers"});
+  require_success({weights, (folder / "v1.0").string()});
+}
+
 TEST_CASE("the option --list prints every tensor of any file") {
   const Outcome torch = require_success({"--list", (files / "tiny.pth").string()});
   CHECK(torch.says("model/module.all_modules.3.weight  F32  (4, 3, 3, 3)"));
@@ -198,7 +328,9 @@ TEST_CASE("scoresde_convert refuses what it cannot do, and leaves nothing behind
   require_refused({pth, out}, {"--preset"});
   require_refused({pth, out, "--preset", "huge"}, {"huge", "cifar10_small"});
   require_refused({pth, out, "--preset", "cifar10_small"},
-                  {"model: all_modules.3", "is missing", "shadow_params["});
+                  {"model: all_modules.1.weight has shape (16, 8)", " more"});
+  const Outcome wrong = run({pth, out, "--preset", "ve/cifar10_ncsnpp_continuous"});
+  CHECK(std::count(wrong.text.begin(), wrong.text.end(), '\n') < 30);
   require_refused({pth, out, "--model", "--ema"}, {"--model", "--ema"});
   require_refused({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
   require_refused({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
