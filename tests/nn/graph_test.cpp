@@ -57,11 +57,15 @@ TEST_CASE("Operands that do not fit are refused with their shapes") {
   CHECK_THROWS_WITH(graph.sum_scaled(x, wide, 1), Contains("(3, 5, 6)") && Contains("(4, 5, 6)"));
   CHECK_THROWS_WITH(graph.sum_scaled(x, x, 1), Contains("two tensors"));
   CHECK_THROWS_WITH(graph.attention(x, x, wide), Contains("attention"));
+  const Tensor more = graph.silu(wide), most = graph.silu(wide);
+  CHECK_THROWS_WITH(graph.attention(wide, more, most, 3), Contains("3 heads for 4 channels"));
+  CHECK_THROWS_WITH(graph.scale_shift(x, wide), Contains("(4, 5, 6)") && Contains("(6, 1, 1)"));
   CHECK_THROWS_WITH(graph.group_norm(wide, "g", {.groups = 3}),
                     Contains("4 channels") && Contains("3 groups"));
   CHECK_THROWS_WITH(graph.dense(x, "d", 4), Contains("vectors"));
   CHECK_THROWS_WITH(graph.dropout(x, 1.0), Contains("[0, 1)"));
   CHECK_THROWS_WITH(graph.positional_embedding(7), Contains("7 channels"));
+  CHECK_THROWS_WITH(graph.positional_embedding(8, {false, 4}), Contains("shift 4"));
   CHECK_THROWS_WITH(graph.concatenate(x, graph.upsample_nearest(x)), Contains("do not join"));
   CHECK_THROWS_WITH(graph.convolution(x, {.name = "e", .out_channels = 4}, {.channel_bias = wide}),
                     Contains("bias per channel"));

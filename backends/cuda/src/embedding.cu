@@ -16,9 +16,9 @@ EmbeddingRows rows_of(std::size_t samples, std::size_t width) {
 }  // namespace
 
 template <class T>
-void positional_embedding(const Context& context, std::size_t samples, std::size_t width,
-                          const double* labels, T* y) {
-  enqueue(context, PositionalEmbedding<T>::of(rows_of(samples, width), labels, y),
+void positional_embedding(const Context& context, const nn::PositionalEmbedding& op,
+                          std::size_t samples, std::size_t width, const double* labels, T* y) {
+  enqueue(context, PositionalEmbedding<T>::of(rows_of(samples, width), op, labels, y),
           "a positional embedding");
 }
 
@@ -52,8 +52,8 @@ void dropout(const Context& context, nn::View<const T> x, double rate, const Dev
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                    \
-  template void positional_embedding<T>(const Context&, std::size_t, std::size_t, const double*,   \
-                                        T*);                                                       \
+  template void positional_embedding<T>(const Context&, const nn::PositionalEmbedding&,            \
+                                        std::size_t, std::size_t, const double*, T*);              \
   template void fourier_embedding<T>(const Context&, std::size_t, std::size_t, const double*,      \
                                      const float*, T*);                                            \
   template void class_embedding<T>(const Context&, std::size_t, std::size_t, const std::uint32_t*, \

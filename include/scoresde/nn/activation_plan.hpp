@@ -91,6 +91,7 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
   return std::holds_alternative<node::Dense>(node.operation) ||
          std::holds_alternative<node::GroupNorm>(node.operation) ||
          std::holds_alternative<node::Attention>(node.operation) ||
+         std::holds_alternative<node::ScaleShift>(node.operation) ||
          std::holds_alternative<node::Activation>(node.operation);
 }
 
@@ -106,9 +107,10 @@ template <class Layout>
                                     const Layout& layout) {
   if (const auto* norm = std::get_if<node::GroupNorm>(&node.operation))
     return 2 * norm->norm.groups * batch;
-  if (!std::holds_alternative<node::Attention>(node.operation)) return 0;
+  const auto* attention = std::get_if<node::Attention>(&node.operation);
+  if (attention == nullptr) return 0;
   const std::size_t pixels = graph.shape(node.inputs.front()).pixels();
-  return layout.activation_size({batch, pixels, pixels, 1});
+  return layout.activation_size({batch * attention->heads.heads, pixels, pixels, 1});
 }
 
 }  // namespace detail

@@ -90,9 +90,14 @@ class BackwardPass {
                                  dx(node), parameter_gradient(op.weights.weight),
                                  parameter_gradient(op.weights.bias), run_.scratch);
   }
-  void execute(const Node& node, const node::Attention&) {
-    run_.ops.attention_backward(in(node, 0), in(node, 1), in(node, 2), run_.probabilities(node_),
-                                dy(node), dx(node, 0), dx(node, 1), dx(node, 2), run_.scratch);
+  void execute(const Node& node, const node::Attention& op) {
+    run_.ops.attention_backward(op.heads, in(node, 0), in(node, 1), in(node, 2),
+                                run_.probabilities(node_), dy(node), dx(node, 0), dx(node, 1),
+                                dx(node, 2), run_.scratch);
+  }
+  void execute(const Node& node, const node::ScaleShift&) {
+    run_.ops.scale_shift_backward(in(node, 0), in(node, 1), dy(node), dx(node, 0), dx(node, 1),
+                                  run_.scratch);
   }
   void execute(const Node&, const node::FourierEmbedding&) {}
   void execute(const Node& node, const node::ClassEmbedding& op) {

@@ -112,8 +112,8 @@ class ForwardPass {
     return run_.activation(node.output);
   }
 
-  void execute(const Node& node, const node::PositionalEmbedding&) {
-    run_.ops.positional_embedding(run_.told.labels, out(node));
+  void execute(const Node& node, const node::PositionalEmbedding& op) {
+    run_.ops.positional_embedding(op.waves, run_.told.labels, out(node));
   }
   void execute(const Node& node, const node::Convolution& op) {
     const ConvolutionTerms<A> terms{
@@ -130,9 +130,12 @@ class ForwardPass {
                         run_.parameter(op.weights.bias), out(node), run_.statistics(node_),
                         run_.scratch);
   }
-  void execute(const Node& node, const node::Attention&) {
-    run_.ops.attention(in(node, 0), in(node, 1), in(node, 2), out(node), run_.probabilities(node_),
-                       run_.scratch);
+  void execute(const Node& node, const node::Attention& op) {
+    run_.ops.attention(op.heads, in(node, 0), in(node, 1), in(node, 2), out(node),
+                       run_.probabilities(node_), run_.scratch);
+  }
+  void execute(const Node& node, const node::ScaleShift&) {
+    run_.ops.scale_shift(in(node, 0), in(node, 1), out(node));
   }
   void execute(const Node& node, const node::Activation& op) {
     run_.ops.activation(op.function, in(node), out(node));

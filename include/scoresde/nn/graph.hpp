@@ -34,7 +34,9 @@ struct Weights {
 
 /// The kinds of nodes: what of an operation of NetworkOps is known before the run.
 namespace node {
-struct PositionalEmbedding {};
+struct PositionalEmbedding {
+  nn::PositionalEmbedding waves;
+};
 struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
   nn::Convolution shape;
   Weights weights;
@@ -47,7 +49,10 @@ struct GroupNorm {
   nn::GroupNorm norm;
   Weights weights;
 };
-struct Attention {};  ///< inputs: q, k, v
+struct Attention {  ///< inputs: q, k, v
+  nn::Attention heads;
+};
+struct ScaleShift {};  ///< inputs: x, then factors and shifts, two for each channel
 struct Activation {
   nn::Activation function = nn::Activation::swish;
 };
@@ -85,7 +90,8 @@ using Operation =
     std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
                  node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
                  node::Fir, node::Concatenate, node::SumScaled, node::Affine, node::Dropout,
-                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma>;
+                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
+                 node::ScaleShift>;
 
 /// One operation, its operands and its result.
 struct Node {
@@ -129,11 +135,15 @@ class Graph {
   [[nodiscard]] const ParameterTable& parameters() const { return parameters_; }
   [[nodiscard]] std::size_t dropouts() const { return dropouts_; }
 
-  /// Sines and cosines of the label, `channels` in all. Throws Error unless even and at least 4.
-  Tensor positional_embedding(std::size_t channels) {
+  /// Sines and cosines of the label, `channels` in all. Throws Error unless even and at least 4,
+  /// and for a shift that is not below half of them.
+  Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& waves = {}) {
     detail::require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
                     " channels; there must be an even number of at least 4");
-    return append(node::PositionalEmbedding{}, {}, {1, channels, 1, 1});
+    detail::require(waves.shift < static_cast<double>(channels / 2), "positional embedding: shift ",
+                    waves.shift, "; it must be below ", channels / 2,
+                    ", the number of frequencies");
+    return append(node::PositionalEmbedding{waves}, {}, {1, channels, 1, 1});
   }
 
   /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
@@ -231,10 +241,18 @@ class Graph {
     return append(node::GroupNorm{norm, weights}, {x}, in);
   }
 
-  Tensor attention(Tensor q, Tensor k, Tensor v) {
+  /// Throws Error when the heads do not divide the channels.
+  Tensor attention(Tensor q, Tensor k, Tensor v, std::size_t heads = 1) {
     require_same(q, k, "attention");
     require_same(q, v, "attention");
-    return append(node::Attention{}, {q, k, v}, shape(q));
+    detail::require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ",
+                    shape(q).c, " channels; they must divide them");
+    return append(node::Attention{{heads}}, {q, k, v}, shape(q));
+  }
+  /// x·(1 + scale) + shift, with two values per channel of x in (scale, shift).
+  Tensor scale_shift(Tensor x, Tensor scale_and_shift) {
+    require_equal(shape(scale_and_shift), {1, 2 * shape(x).c, 1, 1}, "scale and shift");
+    return append(node::ScaleShift{}, {x, scale_and_shift}, shape(x));
   }
   Tensor activation(Tensor x, nn::Activation function) {
     return append(node::Activation{function}, {x}, shape(x));

@@ -42,8 +42,10 @@ template <NetworkOps Ops>
       size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
     if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
       size = std::max(size, ops.group_norm_scratch(op->norm, shape(node.inputs[0])));
-    if (std::holds_alternative<node::Attention>(node.operation))
-      size = std::max(size, ops.attention_scratch(shape(node.inputs[0])));
+    if (const auto* op = std::get_if<node::Attention>(&node.operation))
+      size = std::max(size, ops.attention_scratch(op->heads, shape(node.inputs[0])));
+    if (std::holds_alternative<node::ScaleShift>(node.operation) && differentiates(mode))
+      size = std::max(size, ops.scale_shift_scratch(shape(node.inputs[0])));
     if (const auto* op = std::get_if<node::Fir>(&node.operation))
       size = std::max(size, ops.fir_scratch(op->filter, shape(node.inputs[0]), shape(node.output)));
   }
@@ -130,6 +132,13 @@ class Network {
   /// Of one sample: n = 1.
   [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
   [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
+
+  /// Throws Error unless the output has the shape of the input, as a score has.
+  void require_score_shape() const {
+    const Shape in = input_shape(), out = output_shape();
+    detail::require(in == out, "score network: the network takes ", in.c, " channels and gives ",
+                    out.c, "; a score has as many as its input");
+  }
 
   /// Classes that the network may be told; 0 where it is told none.
   [[nodiscard]] std::size_t classes() const { return class_count_; }

@@ -139,6 +139,28 @@ struct GroupNorm {
   bool silu = true;
 };
 
+/// Sines and cosines of a label t, h = ⌊c/2⌋ of each; an odd width ends with a zero.
+///
+///   y = (sin(t ω₀), …, sin(t ω_{h−1}), cos(t ω₀), …, cos(t ω_{h−1})),   ωᵢ = 10000^{−i/(h −
+///   shift)}
+///
+/// Vaswani et al. 2017, section 3.5, with cosines first and shift 0 where sines alternate with
+/// cosines there; shift 1 is Ho et al. 2020. diffusers names both flip_sin_to_cos and freq_shift.
+struct PositionalEmbedding {
+  bool cosines_first = false;
+  double shift = 1;
+};
+
+/// Attention of `heads` heads, which share the channels in contiguous parts: each is attention of
+/// c/heads channels by itself. Vaswani et al. 2017, section 3.2.2.
+struct Attention {
+  std::size_t heads = 1;
+  /// Heads as samples of their own: what (n, c, h, w) is without a change of memory.
+  [[nodiscard]] constexpr Shape of_heads(const Shape& x) const {
+    return {x.n * heads, x.c / heads, x.h, x.w};
+  }
+};
+
 /// The class of a sample that is told none.
 inline constexpr std::uint32_t no_class = 0xffffffff;
 
@@ -155,9 +177,10 @@ concept NetworkOps = requires(
     const ConvolutionTerms<typename Ops::Activation>& terms, const Told& told,
     typename Ops::ToldMemory& told_memory,
     const ConvolutionGradients<typename Ops::Scalar, typename Ops::Activation>& gradients,
-    const GroupNorm& norm, std::span<const double> labels, std::span<const std::uint32_t> classes,
-    double real, NoiseDraw draw, std::size_t count, Shape shape, Activation function,
-    const Fir& fir, Mode mode) {
+    const GroupNorm& norm, const Attention& heads, const PositionalEmbedding& waves,
+    std::span<const double> labels, std::span<const std::uint32_t> classes, double real,
+    NoiseDraw draw, std::size_t count, Shape shape, Activation function, const Fir& fir,
+    Mode mode) {
   typename Ops::Buffer;  // of Scalars: .data(), .size(); zero when made
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
   // Room for feature maps of this shape.
@@ -194,11 +217,17 @@ concept NetworkOps = requires(
   ops.group_norm_backward(norm, in, parameter, parameter, parameter, in, gradient, memory, memory,
                           scratch);
 
-  // y ← v softmax(qᵀk / √c)ᵀ over pixels; probabilities, kept for backward:
-  // feature maps of shape (n, pixels, pixels, 1)
-  { ops.attention_scratch(shape) } -> std::same_as<std::size_t>;
-  ops.attention(in, in, in, out, keep, scratch);
-  ops.attention_backward(in, in, in, kept, in, gradient, gradient, gradient, scratch);
+  // y ← v softmax(qᵀk / √c)ᵀ over pixels, c the channels of a head; probabilities, kept for
+  // backward: feature maps of shape (n·heads, pixels, pixels, 1)
+  { ops.attention_scratch(heads, shape) } -> std::same_as<std::size_t>;
+  ops.attention(heads, in, in, in, out, keep, scratch);
+  ops.attention_backward(heads, in, in, in, kept, in, gradient, gradient, gradient, scratch);
+
+  // y ← x·(1 + scale[n, c]) + shift[n, c]; (scale, shift) is one tensor of 2c channels, h = w = 1.
+  // x, (scale, shift), dy to the gradients. Scratch: of x's shape, for the backward pass
+  { ops.scale_shift_scratch(shape) } -> std::same_as<std::size_t>;
+  ops.scale_shift(in, in, out);
+  ops.scale_shift_backward(in, in, in, gradient, gradient, scratch);
 
   ops.activation(function, in, out);
   ops.activation_backward(function, in, in, gradient);  // x, dy to dx
@@ -223,8 +252,8 @@ concept NetworkOps = requires(
   // y[n] ← row class[n] of a table of rows of y's channels, zeros for no_class; dtable[class[n]] +=
   ops.class_embedding(classes, parameter, out);
   ops.class_embedding_backward(classes, in, memory);
-  // y[n] ← (sin(label ωᵢ), cos(label ωᵢ)), ωᵢ = 10000^{−i/(c/2 − 1)}, i < c/2; h = w = 1
-  ops.positional_embedding(labels, out);
+  // y[n] ← sines and cosines of the label; h = w = 1
+  ops.positional_embedding(waves, labels, out);
   // inverted dropout at a rate: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0
   ops.dropout(in, real, draw, out);
   ops.dropout_backward(in, real, draw, gradient);

@@ -18,14 +18,16 @@ TEMPLATE_TEST_CASE("embeddings of labels are the double operations", "[emulated]
   const eigen::Ops<double> ops(1);
   const std::vector<double> labels{0, 0.25, 999, 1234.5678, 1e-5, 50, 378, 0.01};
   const std::vector<double> sigmas{50, 0.01, 1, 378, 1e-3, 0.5, 80, 2};
+  const nn::PositionalEmbedding waves =
+      GENERATE(nn::PositionalEmbedding{}, nn::PositionalEmbedding{true, 0});
   for (const std::size_t width : {128u, 2u, 7u, 300u, 1u}) {
-    CAPTURE(width);
+    CAPTURE(width, waves.cosines_first);
     const nn::Shape shape{labels.size(), width};
     const EmbeddingRows rows{static_cast<std::uint32_t>(shape.n), std::uint32_t(width)};
     std::vector<double> expected(shape.size());
-    ops.positional_embedding(labels, {expected.data(), shape});
+    ops.positional_embedding(waves, labels, {expected.data(), shape});
     std::vector<TestType> y = poisoned<TestType>(shape.size());
-    emulate(cuda::PositionalEmbedding<TestType>::of(rows, labels.data(), y.data()),
+    emulate(cuda::PositionalEmbedding<TestType>::of(rows, waves, labels.data(), y.data()),
             every_schedule[1]);
     CHECK(relative_distance(from_channels_last(y, shape), expected) < kernel_tolerance<TestType>);
     if (width % 2 != 0) continue;

@@ -101,17 +101,22 @@ TEST_CASE("scaled sums and affine maps are what they say, with gradients of cent
   CHECK(y == std::vector<double>{1, 3});
 }
 
-TEST_CASE("the positional embedding holds sines, then cosines, of geometric frequencies") {
+TEST_CASE("the positional embedding holds sines and cosines of geometric frequencies") {
   const eigen::Ops<double> ops(1);
   const std::vector<double> labels = {0.0, 1.0, 999.0, 0.25};
   const std::size_t width = 12, half = 6;
-  std::vector<double> y = not_a_number<double>(labels.size() * width);
-  ops.positional_embedding(labels, {y.data(), {labels.size(), width, 1, 1}});
-  for (std::size_t n = 0; n < labels.size(); ++n)
-    for (std::size_t k = 0; k < half; ++k) {
-      const double angle = labels[n] * std::pow(10000.0, -double(k) / double(half - 1));
-      CHECK(y[n * width + k] == Approx(std::sin(angle)).margin(1e-12));
-      CHECK(y[n * width + half + k] == Approx(std::cos(angle)).margin(1e-12));
+  for (const bool cosines_first : {false, true})
+    for (const double shift : {1.0, 0.0, 0.5}) {
+      std::vector<double> y = not_a_number<double>(labels.size() * width);
+      ops.positional_embedding({cosines_first, shift}, labels,
+                               {y.data(), {labels.size(), width, 1, 1}});
+      const std::size_t sines = cosines_first ? half : 0, cosines = half - sines;
+      for (std::size_t n = 0; n < labels.size(); ++n)
+        for (std::size_t k = 0; k < half; ++k) {
+          const double angle = labels[n] * std::pow(10000.0, -double(k) / (double(half) - shift));
+          CHECK(y[n * width + sines + k] == Approx(std::sin(angle)).margin(1e-12));
+          CHECK(y[n * width + cosines + k] == Approx(std::cos(angle)).margin(1e-12));
+        }
     }
 }
 

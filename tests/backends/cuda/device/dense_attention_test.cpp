@@ -78,27 +78,57 @@ TEMPLATE_TEST_CASE("dense layers on the device are the double operation", "", Bf
 TEMPLATE_TEST_CASE("attention on the device is the double operation", "", Bf16, Tf32, Fp32) {
   using T = typename TestType::T;
   const auto ops = TestType::ops();
-  for (const nn::Shape& s : {nn::Shape{2, 64, 8, 8}, nn::Shape{3, 24, 5, 4}})
+  struct Case {
+    nn::Shape shape;
+    std::size_t heads;
+  };
+  for (const auto& [s, heads] :
+       {Case{{2, 64, 8, 8}, 1}, Case{{3, 24, 5, 4}, 1}, Case{{2, 64, 5, 4}, 8}})
     for (const bool accumulate : {false, true}) {
-      CAPTURE(s.c, s.h, accumulate);
+      CAPTURE(s.c, s.h, heads, accumulate);
+      const nn::Attention op{heads};
       const Input<T> q(s, 1), k(s, 2), v(s, 3), dy(s, 4);
       Output<T> y(s), dq(s, accumulate), dk(s), dv(s, accumulate);
-      std::vector<double> p(s.n * s.pixels() * s.pixels()), wide(exact().attention_scratch(s));
-      exact().attention(q.view(), k.view(), v.view(), {y.expected.data(), s}, p.data(), wide);
-      exact().attention_backward(q.view(), k.view(), v.view(), p.data(), dy.view(), dq.wide(),
+      std::vector<double> p(s.n * heads * s.pixels() * s.pixels()),
+          wide(exact().attention_scratch(op, s));
+      exact().attention(op, q.view(), k.view(), v.view(), {y.expected.data(), s}, p.data(), wide);
+      exact().attention_backward(op, q.view(), k.view(), v.view(), p.data(), dy.view(), dq.wide(),
                                  dk.wide(), dv.wide(), wide);
 
-      const std::size_t count = ops.attention_scratch(s);
+      const std::size_t count = ops.attention_scratch(op, s);
       const auto memory = scratch(count);
       const DeviceVector<T> kept(context(), poisoned<T>(p.size()));
-      ops.attention(q.on_device(), k.on_device(), v.on_device(), y.on_device(), kept.data(),
+      ops.attention(op, q.on_device(), k.on_device(), v.on_device(), y.on_device(), kept.data(),
                     span_of(memory, count));
-      ops.attention_backward(q.on_device(), k.on_device(), v.on_device(), kept.data(),
+      ops.attention_backward(op, q.on_device(), k.on_device(), v.on_device(), kept.data(),
                              dy.on_device(), dq.gradient(), dk.gradient(), dv.gradient(),
                              span_of(memory, count));
       CHECK(y.error() < TestType::tolerance);
       CHECK(dq.error() < TestType::tolerance);
       CHECK(dk.error() < TestType::tolerance);
       CHECK(dv.error() < TestType::tolerance);
+    }
+}
+
+TEMPLATE_TEST_CASE("scales and shifts on the device are the double operation", "", Bf16, Fp32) {
+  using T = typename TestType::T;
+  const auto ops = TestType::ops();
+  for (const nn::Shape& s : {nn::Shape{2, 64, 8, 8}, nn::Shape{3, 12, 5, 3}})
+    for (const bool accumulate : {false, true}) {
+      CAPTURE(s.c, accumulate);
+      const nn::Shape vectors{s.n, 2 * s.c};
+      const Input<T> x(s, 1), dy(s, 2), modulation(vectors, 3);
+      Output<T> y(s), dx(s, accumulate), dmodulation(vectors, accumulate);
+      exact().scale_shift(x.view(), modulation.view(), {y.expected.data(), s});
+      exact().scale_shift_backward(x.view(), modulation.view(), dy.view(), dx.wide(),
+                                   dmodulation.wide(), {});
+      const std::size_t count = ops.scale_shift_scratch(s);
+      const auto memory = scratch(count);
+      ops.scale_shift(x.on_device(), modulation.on_device(), y.on_device());
+      ops.scale_shift_backward(x.on_device(), modulation.on_device(), dy.on_device(), dx.gradient(),
+                               dmodulation.gradient(), span_of(memory, count));
+      CHECK(y.error() < TestType::tolerance);
+      CHECK(dx.error() < TestType::tolerance);
+      CHECK(dmodulation.error() < TestType::tolerance);
     }
 }

@@ -226,8 +226,10 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout are the double opera
   Parameters dtable(3 * s.c, 3);
   const Input<TestType> dy(s, 4);
   Output<TestType> positional(s), fourier(s), rows(s);
-  ops().positional_embedding(labels, positional.view());
-  cuda::positional_embedding<TestType>(context(), s.n, s.c, on_device.data(), positional.data());
+  const nn::PositionalEmbedding waves{true, 0};
+  ops().positional_embedding(waves, labels, positional.view());
+  cuda::positional_embedding<TestType>(context(), waves, s.n, s.c, on_device.data(),
+                                       positional.data());
   CHECK(positional.error() < tolerance);
   ops().fourier_embedding(labels, frequencies.wide.data(), fourier.view());
   cuda::fourier_embedding<TestType>(context(), s.n, s.c, on_device.data(),

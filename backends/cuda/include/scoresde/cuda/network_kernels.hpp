@@ -120,10 +120,32 @@ template <class T, class Score>
 void softmax_backward(const Context& context, std::size_t rows, std::size_t length, double scale,
                       const T* probabilities, const Score* dp, T* ds);
 
+/// apart ← (n·heads, pixels, c/heads) of (n, pixels, c), each head a sample; and `together`, of
+/// that shape, ← or += the way back.
+template <class T>
+void split_heads(const Context& context, const nn::Attention& op, nn::View<const T> together,
+                 T* apart);
+template <class T>
+void join_heads(const Context& context, const nn::Attention& op, const T* apart,
+                const nn::Shape& shape, nn::Gradient<T> together);
+
+/// Floats of scratch for scale_shift_backward.
+template <class T>
+[[nodiscard]] std::size_t scale_shift_scratch(const nn::Shape& x);
+
+/// y ← x·(1 + scale[n, c]) + shift[n, c] of modulation (n, 2c); dx and dmodulation of it, either of
+/// which may be null.
+template <class T>
+void scale_shift(const Context& context, nn::View<const T> x, const T* modulation, T* y);
+template <class T>
+void scale_shift_backward(const Context& context, nn::View<const T> x, const T* modulation,
+                          const T* dy, nn::Gradient<T> dx, nn::Gradient<T> dmodulation,
+                          float* scratch);
+
 /// Rows of `width` values for each of `samples` labels or classes, which lie on the device.
 template <class T>
-void positional_embedding(const Context& context, std::size_t samples, std::size_t width,
-                          const double* labels, T* y);
+void positional_embedding(const Context& context, const nn::PositionalEmbedding& op,
+                          std::size_t samples, std::size_t width, const double* labels, T* y);
 template <class T>
 void fourier_embedding(const Context& context, std::size_t samples, std::size_t width,
                        const double* labels, const float* frequencies, T* y);

@@ -84,15 +84,18 @@ class ConvolutionScratch {
   std::size_t scaled_ = 0, arranged_ = 0, sums_ = 0, workspace_ = 0;
 };
 
-/// Of attention: scores (n, pixels, pixels) in float, their gradient in A, and the workspace of the
-/// products.
+/// Of attention: scores (n·heads, pixels, pixels) in float, their gradient in A, the workspace of
+/// the products, and with several heads rooms for what lies apart: q, k, v, dy and a result.
 template <class A>
 class AttentionScratch {
  public:
   /// Chooses the products' algorithms where that is not done. Throws Error as that does.
-  AttentionScratch(const nn::Shape& q, MatrixProducts& products)
-      : scores_product_(attention_scores(q.n, q.pixels(), q.c)) {
+  AttentionScratch(const nn::Attention& op, const nn::Shape& together, MatrixProducts& products)
+      : heads_(op.of_heads(together)),
+        scores_product_(attention_scores(heads_.n, heads_.pixels(), heads_.c)) {
     scores_product_.float32_c = true;
+    const nn::Shape& q = heads_;
+    if (op.heads > 1) room_ = aligned_floats(floats_of(q.size() * sizeof(A)));
     const std::size_t count = q.n * q.pixels() * q.pixels();
     scores_ = aligned_floats(count);
     gradient_ = aligned_floats(floats_of(count * sizeof(A)));
@@ -101,19 +104,28 @@ class AttentionScratch {
                                      products.plan(attention_transposed(q.n, q.pixels(), q.c))}));
   }
 
-  [[nodiscard]] std::size_t size() const { return scores_ + gradient_ + workspace_; }
+  [[nodiscard]] std::size_t size() const { return workspace_at() + workspace_; }
+  /// Of q, k and v with heads as samples.
+  [[nodiscard]] const nn::Shape& heads() const { return heads_; }
   [[nodiscard]] const MatrixProduct& scores_product() const { return scores_product_; }
   [[nodiscard]] float* scores(std::span<float> memory) const { return memory.data(); }
   [[nodiscard]] A* score_gradient(std::span<float> memory) const {
     return reinterpret_cast<A*>(memory.data() + scores_);
   }
+  /// The i-th of the rooms.
+  [[nodiscard]] A* room(std::size_t i, std::span<float> memory) const {
+    return reinterpret_cast<A*>(memory.data() + scores_ + gradient_ + i * room_);
+  }
   [[nodiscard]] std::span<std::byte> workspace(std::span<float> memory) const {
-    return std::as_writable_bytes(memory.subspan(scores_ + gradient_));
+    return std::as_writable_bytes(memory.subspan(workspace_at()));
   }
 
  private:
+  [[nodiscard]] std::size_t workspace_at() const { return scores_ + gradient_ + 5 * room_; }
+
+  nn::Shape heads_;
   MatrixProduct scores_product_;
-  std::size_t scores_, gradient_, workspace_;
+  std::size_t scores_, gradient_, workspace_, room_ = 0;
 };
 
 }  // namespace scoresde::cuda

@@ -175,38 +175,60 @@ class Ops {
                                  dbeta, scratch.data());
   }
 
-  [[nodiscard]] std::size_t attention_scratch(const nn::Shape& q) const {
-    return AttentionScratch<A>(q, plans_->products).size();
+  [[nodiscard]] std::size_t attention_scratch(const nn::Attention& op, const nn::Shape& q) const {
+    return AttentionScratch<A>(op, q, plans_->products).size();
   }
-  void attention(In q, In k, In v, Out y, A* probabilities, Scratch scratch) const {
-    const auto [n, c, p] = extents_of(q.shape);
-    const AttentionScratch<A> parts(q.shape, plans_->products);
+  void attention(const nn::Attention& op, In q, In k, In v, Out y, A* probabilities,
+                 Scratch scratch) const {
+    const AttentionScratch<A> parts(op, q.shape, plans_->products);
+    const auto [n, c, p] = extents_of(parts.heads());
+    const A *const queries = split(op, q, parts.room(0, scratch)),
+                   *const keys = split(op, k, parts.room(1, scratch)),
+                   *const values = split(op, v, parts.room(2, scratch));
     float* const scores = parts.scores(scratch);
-    plans_->products.run(parts.scores_product(), {.a = q.data, .b = k.data, .c = scores},
+    plans_->products.run(parts.scores_product(), {.a = queries, .b = keys, .c = scores},
                          parts.workspace(scratch));
     softmax<A, float>(context_, n * p, p, 1 / std::sqrt(double(c)), scores, probabilities);
-    plans_->products.run(attention_values(n, p, c), {.a = probabilities, .b = v.data, .c = y.data},
+    A* const mixed = op.heads > 1 ? parts.room(4, scratch) : y.data;
+    plans_->products.run(attention_values(n, p, c), {.a = probabilities, .b = values, .c = mixed},
                          parts.workspace(scratch));
+    if (op.heads > 1) join_heads<A>(context_, op, mixed, y.shape, {y.data, false});
   }
-  void attention_backward(In q, In k, In v, const A* probabilities, In dy, Gradient dq, Gradient dk,
-                          Gradient dv, Scratch scratch) const {
-    const auto [n, c, p] = extents_of(q.shape);
-    const AttentionScratch<A> parts(q.shape, plans_->products);
+  void attention_backward(const nn::Attention& op, In q, In k, In v, const A* probabilities, In dy,
+                          Gradient dq, Gradient dk, Gradient dv, Scratch scratch) const {
+    const AttentionScratch<A> parts(op, q.shape, plans_->products);
+    const auto [n, c, p] = extents_of(parts.heads());
+    const A* const dmixed = split(op, dy, parts.room(3, scratch));
     const auto product = [&](const MatrixProduct& kind, const A* a, const A* b, Gradient to) {
       if (to.data == nullptr) return;
-      plans_->products.run(kind,
-                           {.a = a, .b = b, .c = to.data, .beta = to.accumulate ? 1.0f : 0.0f},
-                           parts.workspace(scratch));
+      const Gradient result = op.heads > 1 ? Gradient{parts.room(4, scratch), false} : to;
+      plans_->products.run(
+          kind, {.a = a, .b = b, .c = result.data, .beta = result.accumulate ? 1.0f : 0.0f},
+          parts.workspace(scratch));
+      if (op.heads > 1) join_heads<A>(context_, op, result.data, q.shape, to);
     };
-    product(attention_transposed(n, p, c), probabilities, dy.data, dv);
+    product(attention_transposed(n, p, c), probabilities, dmixed, dv);
     if (dq.data == nullptr && dk.data == nullptr) return;
     float* const dp = parts.scores(scratch);
     A* const ds = parts.score_gradient(scratch);
-    plans_->products.run(parts.scores_product(), {.a = dy.data, .b = v.data, .c = dp},
+    plans_->products.run(parts.scores_product(),
+                         {.a = dmixed, .b = split(op, v, parts.room(2, scratch)), .c = dp},
                          parts.workspace(scratch));
     softmax_backward<A, float>(context_, n * p, p, 1 / std::sqrt(double(c)), probabilities, dp, ds);
-    product(attention_values(n, p, c), ds, k.data, dq);
-    product(attention_transposed(n, p, c), ds, q.data, dk);
+    product(attention_values(n, p, c), ds, split(op, k, parts.room(1, scratch)), dq);
+    product(attention_transposed(n, p, c), ds, split(op, q, parts.room(0, scratch)), dk);
+  }
+
+  [[nodiscard]] std::size_t scale_shift_scratch(const nn::Shape& x) const {
+    return cuda::scale_shift_scratch<A>(x);
+  }
+  void scale_shift(In x, In modulation, Out y) const {
+    cuda::scale_shift<A>(context_, x, modulation.data, y.data);
+  }
+  void scale_shift_backward(In x, In modulation, In dy, Gradient dx, Gradient dmodulation,
+                            Scratch scratch) const {
+    cuda::scale_shift_backward<A>(context_, x, modulation.data, dy.data, dx, dmodulation,
+                                  scratch.data());
   }
 
   void activation(nn::Activation function, In x, Out y) const {
@@ -257,8 +279,9 @@ class Ops {
     cuda::scale_samples<A>(context_, dy, factors.data(), dx);
   }
 
-  void positional_embedding(std::span<const double> labels, Out y) const {
-    cuda::positional_embedding<A>(context_, labels.size(), y.shape.c, labels.data(), y.data);
+  void positional_embedding(const nn::PositionalEmbedding& op, std::span<const double> labels,
+                            Out y) const {
+    cuda::positional_embedding<A>(context_, op, labels.size(), y.shape.c, labels.data(), y.data);
   }
   void fourier_embedding(std::span<const double> labels, const float* frequencies, Out y) const {
     cuda::fourier_embedding<A>(context_, labels.size(), y.shape.c, labels.data(), frequencies,
@@ -306,6 +329,13 @@ class Ops {
     std::size_t samples, channels, pixels;
   };
   static AttentionExtents extents_of(const nn::Shape& q) { return {q.n, q.c, q.pixels()}; }
+
+  /// The operand with its heads apart: in `room`, or where it is when there is one head.
+  const A* split(const nn::Attention& op, In x, A* room) const {
+    if (op.heads == 1) return x.data;
+    split_heads<A>(context_, op, x, room);
+    return room;
+  }
 
   /// to ← from in A; nothing for null.
   void round(const float* from, std::size_t count, A* to) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Single-head attention over the pixels of each sample, and its gradient.
+/// Attention over the pixels of each sample, one head of its own, and its gradient.
 ///
 ///   S = qᵀk/√c,  P = softmax of each row of S,  y = v Pᵀ          (q, k, v: c × pixels)
 ///   dV = dy P,  dP = dyᵀ v,  dS = P ∘ (dP − rowsum(P ∘ dP)),  dq = k dSᵀ/√c,  dk = q dS/√c

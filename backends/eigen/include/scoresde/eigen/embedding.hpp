@@ -17,18 +17,18 @@
 
 namespace scoresde::eigen::detail {
 
-/// y[n] = (sin(t ω₀), …, sin(t ω_{h−1}), cos(t ω₀), …, cos(t ω_{h−1})), h = ⌊width/2⌋ and
-/// ω_k = 10000^{−k/(h−1)}; an odd width ends with a zero. Vaswani et al. 2017, section 3.5, with
-/// the spacing of Ho et al. 2020, which ends at 1/10000 exactly.
+/// y[n] = nn::PositionalEmbedding of label n, in `width` values.
 template <class T>
-void positional_embedding(std::span<const double> labels, std::size_t width, T* y) {
+void positional_embedding(const nn::PositionalEmbedding& op, std::span<const double> labels,
+                          std::size_t width, T* y) {
   const std::size_t half = width / 2;
-  const double step = half > 1 ? std::log(10000.0) / static_cast<double>(half - 1) : 0.0;
+  const double step = half > 1 ? std::log(10000.0) / (static_cast<double>(half) - op.shift) : 0.0;
+  const std::size_t sines = op.cosines_first ? half : 0, cosines = half - sines;
   for (std::size_t n = 0; n < labels.size(); ++n, y += width) {
     for (std::size_t k = 0; k < half; ++k) {
       const double angle = labels[n] * std::exp(-step * static_cast<double>(k));
-      y[k] = static_cast<T>(std::sin(angle));
-      y[half + k] = static_cast<T>(std::cos(angle));
+      y[sines + k] = static_cast<T>(std::sin(angle));
+      y[cosines + k] = static_cast<T>(std::cos(angle));
     }
     if (width % 2 == 1) y[width - 1] = T(0);
   }

@@ -25,6 +25,7 @@
 #include <scoresde/eigen/group_norm.hpp>
 #include <scoresde/eigen/parallel.hpp>
 #include <scoresde/eigen/resampling.hpp>
+#include <scoresde/eigen/scale_shift.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::eigen {
@@ -134,17 +135,28 @@ class Ops {
                                    threads_, scratch.data());
   }
 
-  [[nodiscard]] std::size_t attention_scratch(const nn::Shape& q) const {
-    return threads_ * detail::attention_part_size<T>(q);
+  /// Channels of a head lie together, so each head is a sample.
+  [[nodiscard]] std::size_t attention_scratch(const nn::Attention& op, const nn::Shape& q) const {
+    return threads_ * detail::attention_part_size<T>(op.of_heads(q));
   }
-  void attention(In q, In k, In v, Out y, T* probabilities, Scratch scratch) const {
-    detail::attention_forward<T>(q, k.data, v.data, y.data, probabilities, threads_,
-                                 scratch.data());
+  void attention(const nn::Attention& op, In q, In k, In v, Out y, T* probabilities,
+                 Scratch scratch) const {
+    detail::attention_forward<T>({q.data, op.of_heads(q.shape)}, k.data, v.data, y.data,
+                                 probabilities, threads_, scratch.data());
   }
-  void attention_backward(In q, In k, In v, const T* probabilities, In dy, Gradient dq, Gradient dk,
-                          Gradient dv, Scratch scratch) const {
-    detail::attention_backward<T>(q, k.data, v.data, probabilities, dy.data, {dq, dk, dv}, threads_,
-                                  scratch.data());
+  void attention_backward(const nn::Attention& op, In q, In k, In v, const T* probabilities, In dy,
+                          Gradient dq, Gradient dk, Gradient dv, Scratch scratch) const {
+    detail::attention_backward<T>({q.data, op.of_heads(q.shape)}, k.data, v.data, probabilities,
+                                  dy.data, {dq, dk, dv}, threads_, scratch.data());
+  }
+
+  [[nodiscard]] std::size_t scale_shift_scratch(const nn::Shape&) const { return 0; }
+  void scale_shift(In x, In modulation, Out y) const {
+    detail::scale_shift<T>(x, modulation.data, y.data, threads_);
+  }
+  void scale_shift_backward(In x, In modulation, In dy, Gradient dx, Gradient dmodulation,
+                            Scratch) const {
+    detail::scale_shift_backward<T>(x, modulation.data, dy.data, dx, dmodulation, threads_);
   }
 
   void activation(nn::Activation function, In x, Out y) const {
@@ -237,8 +249,9 @@ class Ops {
   void class_embedding_backward(std::span<const std::uint32_t> classes, In dy, T* dtable) const {
     detail::class_embedding_gradient<T>(classes, dy.data, detail::features(dy.shape), dtable);
   }
-  void positional_embedding(std::span<const double> labels, Out y) const {
-    detail::positional_embedding<T>(labels, detail::features(y.shape), y.data);
+  void positional_embedding(const nn::PositionalEmbedding& op, std::span<const double> labels,
+                            Out y) const {
+    detail::positional_embedding<T>(op, labels, detail::features(y.shape), y.data);
   }
 
   void dropout(In x, double rate, NoiseDraw draw, Out y) const {

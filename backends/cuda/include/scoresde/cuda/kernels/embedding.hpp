@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The embeddings of time labels and classes.
 ///
-///   positional  (sin(t ωᵢ), cos(t ωᵢ)),  ωᵢ = 10000^{−i/(h − 1)},  i < h = ⌊width/2⌋
+///   positional  (sin(t ωᵢ), cos(t ωᵢ)) or (cos, sin),  ωᵢ = 10000^{−i/(h − shift)},
+///               i < h = ⌊width/2⌋
 ///   Fourier     (sin(2π wᵢ ln σ), cos(2π wᵢ ln σ))
 ///   class       the row of a table; its gradient is added row by row, samples in their order
 ///
@@ -44,13 +45,16 @@ struct PositionalEmbedding {
   static constexpr unsigned threads = EmbeddingRows::threads;
 
   EmbeddingRows rows;
-  double step;  ///< ln 10000/(h − 1), or 0 for one frequency
+  double step;  ///< ln 10000/(h − shift), or 0 for one frequency
+  bool cosines_first;
   const double* labels;
   T* y;
 
-  [[nodiscard]] static PositionalEmbedding of(EmbeddingRows rows, const double* labels, T* y) {
+  [[nodiscard]] static PositionalEmbedding of(EmbeddingRows rows, const nn::PositionalEmbedding& op,
+                                              const double* labels, T* y) {
     const std::uint32_t half = rows.width / 2;
-    return {rows, half > 1 ? std::log(10000.0) / (half - 1) : 0.0, labels, y};
+    return {rows, half > 1 ? std::log(10000.0) / (half - op.shift) : 0.0, op.cosines_first, labels,
+            y};
   }
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
@@ -62,7 +66,7 @@ struct PositionalEmbedding {
     constexpr double turn = 6.283185307179586477;
     const std::uint32_t half = rows.width / 2, k = i < half ? i : i - half;
     const double turns = labels[n] * std::exp(-step * k) / turn;
-    const float value = i < 2 * half ? wave_of_turns(turns, i >= half) : 0.0f;
+    const float value = i < 2 * half ? wave_of_turns(turns, (i >= half) != cosines_first) : 0.0f;
     y[std::size_t{n} * rows.width + i] = from_float<T>(value);
   }
 };

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/// A factor and a shift for each sample and channel, and what their gradients are summed from.
+///
+///   y = x·(1 + s[n, c]) + b[n, c],   dx ← or += dy·(1 + s),   product ← dy·x
+///
+/// s and b are the first and the last c of 2c values per sample; ds and db are the sums of the
+/// product and of dy over pixels. Perez et al. 2018, arXiv:1709.07871, equation 2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/kernels/block.hpp>
+#include <scoresde/cuda/kernels/concatenation.hpp>
+#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/nn/ops.hpp>
+
+namespace scoresde::cuda {
+
+template <class T>
+struct ScaleShift {
+  static constexpr unsigned threads = 256;
+
+  JoinedRows rows;  ///< of x alone
+  bool whole;       ///< rows are whole packets
+  const T *x, *modulation;
+  T* y;
+
+  [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
+    rows.with_packet<T>(block.index(), block.thread(), threads,
+                        [&](std::size_t row, std::uint32_t channel) {
+                          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
+                            const std::size_t at = row * rows.first + channel;
+                            Lanes<T> value = load(x + at, extent);
+                            const Lanes<T> scale = load(scales + channel, extent);
+                            const Lanes<T> shift = load(scales + rows.first + channel, extent);
+                            for (unsigned i = 0; i < lanes<T>; ++i)
+                              value[i] = value[i] * (1 + scale[i]) + shift[i];
+                            store(y + at, value, extent);
+                          });
+                        });
+  }
+};
+
+/// Either output may be null.
+template <class T>
+struct ScaleShiftGradient {
+  static constexpr unsigned threads = 256;
+
+  JoinedRows rows;
+  bool whole;
+  const T *x, *modulation, *dy;
+  nn::Gradient<T> dx;
+  T* product;
+
+  [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
+    rows.with_packet<T>(block.index(), block.thread(), threads,
+                        [&](std::size_t row, std::uint32_t channel) {
+                          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
+                            const std::size_t at = row * rows.first + channel;
+                            const Lanes<T> d = load(dy + at, extent);
+                            if (product != nullptr) {
+                              Lanes<T> value = load(x + at, extent);
+                              for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= d[i];
+                              store(product + at, value, extent);
+                            }
+                            if (dx.data == nullptr) return;
+                            Lanes<T> value = load(scales + channel, extent);
+                            for (unsigned i = 0; i < lanes<T>; ++i)
+                              value[i] = d[i] * (1 + value[i]);
+                            store(dx.data + at, value, extent, dx.accumulate);
+                          });
+                        });
+  }
+};
+
+}  // namespace scoresde::cuda
