@@ -77,6 +77,15 @@ TEST_CASE("VP and sub-VP networks see 999·t and predict the noise") {
   CHECK_THROWS_WITH(model.score_form(0), Contains("std is 0 at time 0"));
 }
 
+TEST_CASE("a network whose output has other channels than its input is no score") {
+  nn::UNetConfig config = small::every_path();
+  config.out_channels = 4;
+  nn::Network<Ops<double>> network(nn::unet(config), 1, nn::Mode::inference);
+  const std::vector<double> parameters(network.parameters().size());
+  CHECK_THROWS_WITH((Model<double>(network, parameters, VpSde{})),
+                    Contains("takes 2 channels and gives 4"));
+}
+
 TEST_CASE("a VE network sees sigma and gives the score itself") {
   Fixture<double> f(5);
   Model<double, VeSde> model(f.network, f.parameters, VeSde{});

@@ -43,7 +43,7 @@ TEST_CASE("Names that are none are refused with the names there are") {
 }
 
 TEST_CASE("Attention and classes that do not exist are refused") {
-  refuse([](auto& c) { c.attn_up = "twice"; }, "attn_up", "'twice'", "'once', 'every'");
+  refuse([](auto& c) { c.attn_up = "twice"; }, "attn_up", "'twice'", "'once', 'every', 'none'");
   refuse([](auto& c) { c.norm_eps = 0; }, "norm_eps", "0", "positive");
   refuse(
       [](auto& c) {
@@ -74,6 +74,39 @@ TEST_CASE("Sizes that do not fit together are refused") {
         c.ch_mult = {1};
       },
       "progressive", "'residual'", "2");
+}
+
+TEST_CASE("Values of diffusers' knobs that fit no network are refused") {
+  refuse([](auto& c) { c.middle = "block"; }, "middle", "'block'", "'attention', 'blocks', 'none'");
+  refuse([](auto& c) { c.resnet_time_scale_shift = "shift"; }, "resnet_time_scale_shift", "'shift'",
+         "'default', 'scale_shift'");
+  refuse(
+      [](auto& c) {
+        c.conditional = false;
+        c.resnet_time_scale_shift = "scale_shift";
+      },
+      "resnet_time_scale_shift", "'scale_shift'", "embedding");
+  refuse([](auto& c) { c.downsample_padding = 2; }, "downsample_padding", "2", "0 or 1");
+  refuse([](auto& c) { c.freq_shift = 64; }, "freq_shift", "64", "below nf/2");
+  refuse([](auto& c) { c.freq_shift = std::numeric_limits<double>::quiet_NaN(); }, "freq_shift",
+         "nan", "below nf/2");
+  refuse([](auto& c) { c.block_out_channels = {128, 256}; }, "block_out_channels", "2 levels", "4");
+  refuse([](auto& c) { c.block_out_channels = {128, 64, 64, 64}; }, "ch_mult", "2", "must be 1");
+  refuse(
+      [](auto& c) {
+        c.ch_mult = {1, 1, 1, 1};
+        c.block_out_channels = {128, 64, 66, 64};
+      },
+      "block_out_channels", "66", "16 groups");
+  refuse([](auto& c) { c.norm_num_groups = 48; }, "nf", "128", "multiple of 48");
+  refuse([](auto& c) { c.attn_norm_num_groups = 3; }, "attn_norm_num_groups", "3", "256");
+  refuse([](auto& c) { c.attention_head_dim = 96; }, "attention_head_dim", "96", "256");
+  refuse(
+      [](auto& c) {
+        c.attn_up = "none";
+        c.attn_up_resolutions = {8};
+      },
+      "attn_up_resolutions", "1", "empty");
 }
 
 TEST_CASE("Rates, scales, filters and noise levels out of range are refused") {

@@ -31,6 +31,29 @@ TEST_CASE(
   CHECK(from_flat({{"ch_mult", "1, 2, 2"}}).ch_mult == std::vector<std::size_t>{1, 2, 2});
 }
 
+TEST_CASE(
+    "Knobs of diffusers stand in the text where they are not at their defaults, and survive") {
+  CHECK(to_flat(UNetConfig{}).size() == 30);
+  UNetConfig config;
+  config.out_channels = 6;
+  config.ch_mult = {1, 1};
+  config.block_out_channels = {64, 96};
+  config.attention_head_dim = 8;
+  config.attn_up_resolutions = {16, 8};
+  config.norm_num_groups = 16;
+  config.attn_norm_num_groups = 4;
+  config.middle = "none";
+  config.resnet_time_scale_shift = "scale_shift";
+  config.time_embedding_dim = 96;
+  config.flip_sin_to_cos = true;
+  config.freq_shift = 0.5;
+  config.downsample_padding = 1;
+  const FlatConfig flat = to_flat(config);
+  CHECK(flat.size() == 42);
+  CHECK(flat.at("block_out_channels") == "64,96");
+  CHECK(from_flat(flat) == config);
+}
+
 TEST_CASE("Configurations that cannot be read name key, value and what is allowed") {
   CHECK_THROWS_WITH(from_flat({{"nf", "many"}}),
                     Contains("nf is 'many'") && Contains("natural number"));

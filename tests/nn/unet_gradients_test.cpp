@@ -52,6 +52,29 @@ std::vector<Knob> knobs() {
       knob("skip_rescale", &C::skip_rescale, std::vector<bool>{true, false}),
       knob("image_width", &C::image_width, std::vector<std::size_t>{0, 8}),
   };
+  // What diffusers' networks have in addition, each by itself.
+  all.push_back({"diffusers",
+                 {[](C&) {}, [](C& c) { c.attention_head_dim = 4; },
+                  [](C& c) {
+                    c.resnet_time_scale_shift = "scale_shift";
+                    c.conditional = true;
+                  },
+                  [](C& c) { c.middle = "blocks"; }, [](C& c) { c.middle = "none"; },
+                  [](C& c) {
+                    c.flip_sin_to_cos = true;
+                    c.freq_shift = 0;
+                    c.time_embedding_dim = 10;
+                    c.norm_num_groups = 2;
+                  },
+                  [](C& c) {
+                    c.downsample_padding = 1;
+                    c.attn_up_resolutions = {4};
+                  },
+                  [](C& c) {
+                    c.out_channels = 3;
+                    c.ch_mult = {1, 1};
+                    c.block_out_channels = {8, 4};
+                  }}});
   Knob filter{"fir", {[](C& c) { c.fir = false; }}};
   for (const std::vector<double>& taps :
        {std::vector<double>{1, 3, 3, 1}, {1, 3, 0.5}, {1, 4, 6, -2, 1}})

@@ -46,8 +46,8 @@ class ScoreNetwork {
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// Throws Error unless there is one scalar for each parameter of the network, and for a
-  /// convention that refuses its own parameters (`validate`).
+  /// Throws Error unless there is one scalar for each parameter of the network and its output has
+  /// its input's shape, and for a convention that refuses its own parameters (`validate`).
   ScoreNetwork(Network<Ops>& network, std::span<const Scalar> parameters, S sde,
                Convention convention = {})
       : network_(&network),
@@ -58,6 +58,7 @@ class ScoreNetwork {
     scoresde::detail::require(parameters.size() == network.parameters().size(),
                               "score network: ", parameters.size(),
                               " parameters given; the network has ", network.parameters().size());
+    network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
 

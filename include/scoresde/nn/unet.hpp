@@ -3,12 +3,12 @@
 /// backend.
 ///
 /// Down: per level num_res_blocks residual blocks, each followed by attention at the listed
-/// resolutions, and a halving. Middle: block, attention, block. Up: per level num_res_blocks + 1
-/// blocks that each take back one kept tensor, attention at the end or after each, a doubling.
-/// NCSN++ may feed an image pyramid into the way down (progressive_input) and gather one on the way
-/// up (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239,
-/// appendix B; Song et al. 2021, arXiv:2011.13456, appendix H. Modules are numbered as
-/// score_sde_pytorch numbers them.
+/// resolutions, and a halving. Middle: block, attention, block, unless left out. Up: per level
+/// num_res_blocks + 1 blocks that each take back one kept tensor, attention at the end or after
+/// each, a doubling. NCSN++ may feed an image pyramid into the way down (progressive_input) and
+/// gather one on the way up (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al.
+/// 2020, arXiv:2006.11239, appendix B; Song et al. 2021, arXiv:2011.13456, appendix H. Modules are
+/// numbered as score_sde_pytorch numbers them.
 #pragma once
 
 #include <algorithm>
@@ -40,9 +40,12 @@ namespace detail {
                          .dropout = c.dropout,
                          .init_scale = ddpm ? 0 : c.init_scale,
                          .skip_rescale = !ddpm && c.skip_rescale,
-                         .fixed_groups = ddpm ? std::size_t{32} : 0,
+                         .fixed_groups = fixed_groups(c),
                          .epsilon = c.norm_eps,
-                         .fir = {}};
+                         .fir = {},
+                         .scale_shift = c.resnet_time_scale_shift == "scale_shift",
+                         .head_channels = c.attention_head_dim,
+                         .symmetric_halving = c.downsample_padding == 1};
   if (!ddpm && c.fir) settings.fir = c.fir_kernel;
   return settings;
 }
@@ -66,25 +69,19 @@ class UNetBuilder {
     Tensor h = graph_.convolution(x, {.name = next(), .out_channels = config_.nf});
     kept_.push_back(h);
     for (std::size_t level = 0; level < levels(); ++level) h = down(h, level);
-    const std::size_t middle = graph_.shape(h).c;
-    h = block(h, middle);
-    h = attention_block(graph_, h, next(), settings_);
-    h = block(h, middle);
+    if (config_.middle != "none") h = middle(h);
     pyramid_.reset();
     for (std::size_t level = levels(); level-- > 0;) h = up(h, level);
-    h = pyramid_out_ == "output_skip" ? *pyramid_ : head(h, config_.num_channels, last_scale());
+    h = pyramid_out_ == "output_skip" ? *pyramid_
+                                      : head(h, config_.output_channels(), last_scale());
     if (config_.scale_by_sigma) graph_.divide_by_sigma(h, sigma_levels());
     return std::move(graph_);
   }
 
  private:
   [[nodiscard]] std::string next() { return "all_modules." + std::to_string(module_++); }
-  [[nodiscard]] std::size_t levels() const { return config_.ch_mult.size(); }
+  [[nodiscard]] std::size_t levels() const { return config_.levels(); }
   [[nodiscard]] double last_scale() const { return settings_.init_scale; }
-  [[nodiscard]] bool attends(std::size_t level) const {
-    const auto& at = config_.attn_resolutions;
-    return std::find(at.begin(), at.end(), config_.image_size >> level) != at.end();
-  }
 
   /// Networks with a Fourier embedding are told σ itself, others the index of a level.
   [[nodiscard]] node::DivideBySigma sigma_levels() const {
@@ -99,9 +96,11 @@ class UNetBuilder {
     if (!config_.conditional) return;
     const Tensor waves =
         fourier ? graph_.fourier_embedding(frequencies, 2 * config_.nf, config_.fourier_scale)
-                : graph_.positional_embedding(config_.nf);
+                : graph_.positional_embedding(config_.nf,
+                                              {config_.flip_sin_to_cos, config_.freq_shift});
     const std::string first = next(), second = next();
-    const std::size_t width = 4 * config_.nf;
+    const std::size_t width =
+        config_.time_embedding_dim == 0 ? 4 * config_.nf : config_.time_embedding_dim;
     std::optional<Tensor> classes;
     if (config_.num_class_embeds > 0)
       classes = graph_.class_embedding("class_embedding", config_.num_class_embeds, width);
@@ -112,6 +111,20 @@ class UNetBuilder {
   [[nodiscard]] Tensor block(Tensor h, std::size_t channels) {
     if (ddpm_blocks_) return ddpm_residual_block(graph_, h, next(), channels, settings_);
     return residual_block(graph_, h, next(), channels, Resample::none, settings_);
+  }
+
+  /// Block, attention, block. The attention's groups may be its own, and without a number of them
+  /// scale_shift leaves its normalization out, as diffusers' UNetMidBlock2D does.
+  [[nodiscard]] Tensor middle(Tensor h) {
+    const std::size_t channels = graph_.shape(h).c;
+    h = block(h, channels);
+    if (config_.middle == "attention") {
+      BlockSettings own = settings_;
+      if (config_.attn_norm_num_groups > 0) own.fixed_groups = config_.attn_norm_num_groups;
+      own.normalize_attention = !own.scale_shift || config_.attn_norm_num_groups > 0;
+      h = attention_block(graph_, h, next(), own);
+    }
+    return block(h, channels);
   }
 
   /// A halving or doubling of the main path.
@@ -133,10 +146,10 @@ class UNetBuilder {
   }
 
   [[nodiscard]] Tensor down(Tensor h, std::size_t level) {
-    const std::size_t channels = config_.nf * config_.ch_mult[level];
+    const std::size_t channels = config_.channels(level);
     for (std::size_t i = 0; i < config_.num_res_blocks; ++i) {
       h = block(h, channels);
-      if (attends(level)) h = attention_block(graph_, h, next(), settings_);
+      if (config_.attends_down(level)) h = attention_block(graph_, h, next(), settings_);
       kept_.push_back(h);
     }
     if (level + 1 == levels()) return h;
@@ -163,13 +176,13 @@ class UNetBuilder {
   }
 
   [[nodiscard]] Tensor up(Tensor h, std::size_t level) {
-    const std::size_t channels = config_.nf * config_.ch_mult[level];
+    const std::size_t channels = config_.channels(level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
       h = graph_.concatenate(h, kept_.back());
       kept_.pop_back();
       h = block(h, channels);
-      if (attends(level) && (config_.attn_up == "every" || i == config_.num_res_blocks))
-        h = attention_block(graph_, h, next(), settings_);
+      const bool here = config_.attn_up == "every" || i == config_.num_res_blocks;
+      if (here && config_.attends_up(level)) h = attention_block(graph_, h, next(), settings_);
     }
     h = gather_pyramid(h);
     return level > 0 ? change(h, Resample::up) : h;
@@ -182,7 +195,7 @@ class UNetBuilder {
     if (pyramid_out_ == "output_skip") {
       Joined joined;
       if (pyramid_) joined.residual = resample(graph_, *pyramid_, Resample::up, settings_);
-      pyramid_ = head(h, config_.num_channels, last_scale(), joined);
+      pyramid_ = head(h, config_.output_channels(), last_scale(), joined);
       return h;
     }
     if (pyramid_out_ == "none") return h;
@@ -207,7 +220,7 @@ class UNetBuilder {
 
 }  // namespace detail
 
-/// The network as a graph, (num_channels, height, width) to the same.
+/// The network as a graph, (num_channels, height, width) to (output_channels(), height, width).
 /// Throws Error for a configuration that `check` refuses.
 [[nodiscard]] inline Graph unet(const UNetConfig& config) {
   check(config);

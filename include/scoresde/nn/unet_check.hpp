@@ -44,6 +44,62 @@ inline void check_image(const UNetConfig& c) {
           c.ch_mult.size(), " levels it must be a multiple of ", halvings, ", or 0 for a square");
 }
 
+/// Groups of every normalization, 0 for min(C/4, 32).
+[[nodiscard]] inline std::size_t fixed_groups(const UNetConfig& c) {
+  return c.norm_num_groups == 0 && c.name == "ddpm" ? 32 : c.norm_num_groups;
+}
+
+inline void check_channels(const UNetConfig& c) {
+  const std::size_t fixed = fixed_groups(c), unit = fixed == 0 ? 4 : fixed;
+  require(c.nf >= unit && c.nf % unit == 0, "unet: nf is ", c.nf,
+          "; it must be a positive multiple of ", unit,
+          fixed == 0 ? std::string(" (groups of four channels)")
+                     : " (" + std::to_string(fixed) + " groups)");
+  if (c.block_out_channels.empty()) return;
+  require(c.block_out_channels.size() == c.levels(), "unet: block_out_channels has ",
+          c.block_out_channels.size(), " levels and ch_mult ", c.levels(), "; both must agree");
+  for (std::size_t level = 0; level < c.levels(); ++level) {
+    const std::size_t channels = c.block_out_channels[level];
+    const std::size_t groups = fixed != 0 ? fixed : std::min<std::size_t>(channels / 4, 32);
+    require(groups > 0 && channels > 0 && channels % groups == 0, "unet: block_out_channels has ",
+            channels, "; its channels must divide into ", groups == 0 ? 1 : groups, " groups");
+    require(c.ch_mult[level] == 1, "unet: ch_mult has ", c.ch_mult[level],
+            "; with block_out_channels, which says the channels, all must be 1");
+  }
+}
+
+inline void check_attention(const UNetConfig& c) {
+  require_knob("attn_up", c.attn_up, {"once", "every", "none"});
+  require_knob("middle", c.middle, {"attention", "blocks", "none"});
+  require(c.attn_up != "none" || c.attn_up_resolutions.empty(), "unet: attn_up is 'none' and ",
+          "attn_up_resolutions names ", c.attn_up_resolutions.size(), " heights; it must be empty");
+  const std::size_t last = c.levels() - 1, groups = c.attn_norm_num_groups;
+  require(groups == 0 || (c.middle == "attention" && c.channels(last) % groups == 0),
+          "unet: attn_norm_num_groups is ", groups, "; it must divide the middle's ",
+          c.channels(last), " channels, and the middle be 'attention'");
+  if (c.attention_head_dim == 0) return;
+  for (std::size_t level = 0; level <= last; ++level) {
+    const bool attends =
+        c.attends_down(level) || c.attends_up(level) || (level == last && c.middle == "attention");
+    require(!attends || c.channels(level) % c.attention_head_dim == 0,
+            "unet: attention_head_dim is ", c.attention_head_dim, "; it must divide the ",
+            c.channels(level), " channels of a level that attends");
+  }
+}
+
+inline void check_time(const UNetConfig& c) {
+  require_knob("embedding_type", c.embedding_type, {"positional", "fourier"});
+  require_knob("resnet_time_scale_shift", c.resnet_time_scale_shift, {"default", "scale_shift"});
+  require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
+          c.num_class_embeds, " and conditional false; classes join the embedding of the time");
+  require(c.conditional || c.resnet_time_scale_shift == "default",
+          "unet: resnet_time_scale_shift is 'scale_shift' and conditional false; scales and shifts "
+          "come from the embedding of the time");
+  if (c.embedding_type == "fourier") return;
+  require(c.freq_shift < static_cast<double>(c.nf / 2) && std::isfinite(c.freq_shift),
+          "unet: freq_shift is ", c.freq_shift, "; it must be below nf/2, ", c.nf / 2);
+}
+
 inline void check_filter(const UNetConfig& c) {
   if (!c.fir) return;
   require(c.fir_kernel.size() >= 2 && c.fir_kernel.size() <= Fir::max_taps, "unet: fir_kernel has ",
@@ -79,27 +135,24 @@ inline void check_ddpm(const UNetConfig& c) {
 inline void check(const UNetConfig& c) {
   detail::require_knob("name", c.name, {"ddpm", "ncsnpp"});
   static_cast<void>(detail::activation_of(c.nonlinearity));
-  detail::require_knob("embedding_type", c.embedding_type, {"positional", "fourier"});
   detail::require_knob("resblock_type", c.resblock_type, {"biggan", "ddpm"});
   detail::require_knob("progressive", c.progressive, {"none", "output_skip", "residual"});
   detail::require_knob("progressive_input", c.progressive_input,
                        {"none", "input_skip", "residual"});
   detail::require_knob("progressive_combine", c.progressive_combine, {"sum", "cat"});
-  detail::require_knob("attn_up", c.attn_up, {"once", "every"});
   detail::check_image(c);
+  detail::check_channels(c);
+  detail::check_attention(c);
+  detail::check_time(c);
   detail::check_filter(c);
   using detail::require;
-  const std::size_t unit = c.name == "ddpm" ? 32 : 4;
-  require(c.nf >= unit && c.nf % unit == 0, "unet: nf is ", c.nf,
-          "; it must be a positive multiple of ", unit,
-          unit == 4 ? " (groups of four channels)" : " (32 groups)");
+  require(c.downsample_padding <= 1, "unet: downsample_padding is ", c.downsample_padding,
+          "; it must be 0 or 1");
   require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
   require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
   require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
           "; it must be in [0, 1)");
   require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
-  require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
-          c.num_class_embeds, " and conditional false; classes join the embedding of the time");
   if (c.name == "ddpm") detail::check_ddpm(c);
   require(c.progressive != "residual" || c.ch_mult.size() > 1,
           "unet: progressive is 'residual' with one level; it needs 2");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// UNetConfig: the knobs of a score network, named and valued as score_sde's config.model and
-/// config.data, and their flat text form for checkpoints. attn_up, norm_eps and num_class_embeds
-/// are ours, the last two named as in diffusers.
+/// config.data, and their flat text form for checkpoints. attn_up and middle are ours; norm_eps,
+/// num_class_embeds and the last group are named as in diffusers' UNet2DModel.
 ///
 /// The defaults are DDPM++ for CIFAR-10 (Song et al. 2021, arXiv:2011.13456, appendix H).
 #pragma once
@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -51,24 +52,78 @@ struct UNetConfig {
   std::vector<double> fir_kernel{1, 3, 3, 1};
   double fourier_scale = 16;
   bool resamp_with_conv = true;
-  /// Attention on the way up: "once" at the end of a level, or after "every" block (Ho et al. 2020,
-  /// and diffusers' AttnUpBlock2D).
+  /// Attention on the way up: "once" at the end of a level, after "every" block (Ho et al. 2020,
+  /// and diffusers' AttnUpBlock2D), or "none".
   std::string attn_up = "once";
   double norm_eps = 1e-6;            ///< ε of the group normalisations
   std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
   // the noise levels that a network of integer labels divides its output by
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
+  // of diffusers' UNet2DModel; the defaults are what score_sde has
+  std::size_t out_channels = 0;                    ///< of the output; 0: num_channels
+  std::vector<std::size_t> block_out_channels{};   ///< of each level; empty: nf·ch_mult
+  std::size_t attention_head_dim = 0;              ///< channels of an attention head; 0: one head
+  std::vector<std::size_t> attn_up_resolutions{};  ///< empty: attn_resolutions
+  std::size_t norm_num_groups = 0;                 ///< 0: 32 (ddpm) or min(C/4, 32) (ncsnpp)
+  /// Groups of the middle's attention. 0: as everywhere, and with scale_shift no normalization.
+  std::size_t attn_norm_num_groups = 0;
+  std::string middle = "attention";  ///< or "blocks" (two without attention between) or "none"
+  /// How the time enters a block: added before the second normalization ("default"), or as factor
+  /// and shift after it ("scale_shift"; Nichol and Dhariwal 2021, arXiv:2102.09672, section 3.2).
+  std::string resnet_time_scale_shift = "default";
+  std::size_t time_embedding_dim = 0;  ///< 0: 4·nf
+  bool flip_sin_to_cos = false;        ///< cosines before sines
+  double freq_shift = 1;               ///< ωᵢ = 10000^{−i/(nf/2 − freq_shift)}
+  std::size_t downsample_padding = 0;  ///< zeros of plain halving: 1 all around, 0 below and right
 
   [[nodiscard]] std::size_t height() const { return image_size; }
   [[nodiscard]] std::size_t width() const { return image_width == 0 ? image_size : image_width; }
+  [[nodiscard]] std::size_t levels() const { return ch_mult.size(); }
+  [[nodiscard]] std::size_t channels(std::size_t level) const {
+    return block_out_channels.empty() ? nf * ch_mult[level] : block_out_channels[level];
+  }
+  [[nodiscard]] std::size_t output_channels() const {
+    return out_channels == 0 ? num_channels : out_channels;
+  }
+  /// Whether blocks of a level are followed by attention, on the way down and up.
+  [[nodiscard]] bool attends_down(std::size_t level) const {
+    return contains(attn_resolutions, image_size >> level);
+  }
+  [[nodiscard]] bool attends_up(std::size_t level) const {
+    const auto& at = attn_up_resolutions.empty() ? attn_resolutions : attn_up_resolutions;
+    return attn_up != "none" && contains(at, image_size >> level);
+  }
   bool operator==(const UNetConfig&) const = default;
+
+ private:
+  static bool contains(const std::vector<std::size_t>& list, std::size_t value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  }
 };
 
 /// Keys and values as text; lists are "1,2,2,2", truth values "true" and "false".
 using FlatConfig = std::map<std::string, std::string>;
 
 namespace detail {
+
+/// Calls visit(key, member) for the last group, which files name only where it is not at its
+/// defaults.
+template <class Config, class Visitor>
+void for_each_diffusers_knob(Config& c, Visitor&& visit) {
+  visit("out_channels", c.out_channels);
+  visit("block_out_channels", c.block_out_channels);
+  visit("attention_head_dim", c.attention_head_dim);
+  visit("attn_up_resolutions", c.attn_up_resolutions);
+  visit("norm_num_groups", c.norm_num_groups);
+  visit("attn_norm_num_groups", c.attn_norm_num_groups);
+  visit("middle", c.middle);
+  visit("resnet_time_scale_shift", c.resnet_time_scale_shift);
+  visit("time_embedding_dim", c.time_embedding_dim);
+  visit("flip_sin_to_cos", c.flip_sin_to_cos);
+  visit("freq_shift", c.freq_shift);
+  visit("downsample_padding", c.downsample_padding);
+}
 
 /// Calls visit(key, member) for every knob; the one list behind reading and writing.
 template <class Config, class Visitor>
@@ -103,6 +158,7 @@ void for_each_knob(Config& c, Visitor&& visit) {
   visit("sigma_min", c.sigma_min);
   visit("sigma_max", c.sigma_max);
   visit("num_scales", c.num_scales);
+  for_each_diffusers_knob(c, visit);
 }
 
 /// Keys of config.model and config.data that say nothing about the network's arithmetic.
@@ -166,11 +222,16 @@ template <class Number>
 
 }  // namespace detail
 
-/// Every knob as text; from_flat gives the same configuration back.
+/// Every knob as text, but for those of diffusers that are at their defaults; from_flat gives the
+/// same configuration back.
 [[nodiscard]] inline FlatConfig to_flat(const UNetConfig& config) {
   FlatConfig flat;
   detail::for_each_knob(config, [&](const char* key, const auto& value) {
     flat.emplace(key, detail::write_knob(value));
+  });
+  const UNetConfig defaults;
+  detail::for_each_diffusers_knob(defaults, [&](const char* key, const auto& value) {
+    if (const auto at = flat.find(key); at->second == detail::write_knob(value)) flat.erase(at);
   });
   return flat;
 }
@@ -192,7 +253,7 @@ template <class Number>
   if (used == flat.size()) return config;
   std::vector<std::string> known(detail::keys_beside_the_network.begin(),
                                  detail::keys_beside_the_network.end());
-  for (const auto& [key, value] : to_flat(config)) known.push_back(key);
+  detail::for_each_knob(config, [&](const char* key, const auto&) { known.emplace_back(key); });
   for (const auto& [key, value] : flat)
     detail::require(std::find(known.begin(), known.end(), key) != known.end(),
                     "network configuration: '", key,

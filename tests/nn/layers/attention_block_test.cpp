@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <cstddef>
+#include <variant>
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
@@ -27,6 +29,18 @@ TEST_CASE("Equal keys attend to all pixels equally: the block adds a constant pe
     for (std::size_t p = 1; p < 9; ++p)
       CHECK(y[9 * c + p] * std::sqrt(2.0) - x[9 * c + p] == Approx(added).epsilon(1e-11));
   }
+}
+
+TEST_CASE("Attention has heads of the width asked, and its normalization can be left out") {
+  nn::Graph graph(8, 3, 3);
+  nn::attention_block(graph, graph.input(), "a",
+                      {.embedding = {}, .head_channels = 2, .normalize_attention = false});
+  CHECK(!graph.parameters().contains("a.GroupNorm_0.weight"));
+  CHECK(graph.parameters().contains("a.NIN_0.W"));
+  std::size_t heads = 0;
+  for (const nn::Node& node : graph.nodes())
+    if (const auto* op = std::get_if<nn::node::Attention>(&node.operation)) heads = op->heads.heads;
+  CHECK(heads == 4);
 }
 
 TEST_CASE("Queries, keys and values start with variance scale 0.1, the last layer as asked") {

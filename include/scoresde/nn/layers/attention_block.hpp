@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Self-attention over the pixels of a feature map, one head.
+/// Self-attention over the pixels of a feature map, in one head or several.
 ///
 ///   (q, k, v) = NIN₀,₁,₂(GN(x)),   y = (x + NIN₃(v softmax(qᵀk/√C)ᵀ))·s,   s = 1/√2 or 1
 ///
+/// Heads have C/heads channels each, side by side, and divide by the root of their own. GN may be
+/// left out.
 /// Vaswani et al. 2017, arXiv:1706.03762, equation 1; Ho et al. 2020, arXiv:2006.11239, appendix B.
 #pragma once
 
@@ -28,11 +30,13 @@ inline Tensor attention_block(Graph& graph, Tensor x, const std::string& name,
                               .input_major = true},
                              joined);
   };
-  const Tensor h = group_normalization(graph, x, name + ".GroupNorm_0", settings);
+  const Tensor h = settings.normalize_attention
+                       ? group_normalization(graph, x, name + ".GroupNorm_0", settings)
+                       : x;
   const Tensor q = pointwise(h, ".NIN_0", 0.1);
   const Tensor k = pointwise(h, ".NIN_1", 0.1);
   const Tensor v = pointwise(h, ".NIN_2", 0.1);
-  const Tensor mixed = graph.attention(q, k, v);
+  const Tensor mixed = graph.attention(q, k, v, settings.heads(channels));
   return pointwise(mixed, ".NIN_3", settings.init_scale,
                    {.residual = x, .scale = settings.scale()});
 }

@@ -23,10 +23,17 @@ struct BlockSettings {
   std::size_t fixed_groups = 0;  ///< groups of every normalisation; 0: min(C/4, 32)
   double epsilon = 1e-6;         ///< of the normalisations
   std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbours and means
+  bool scale_shift = false;      ///< the embedding scales and shifts after the second normalization
+  std::size_t head_channels = 0;    ///< of an attention head; 0: one head
+  bool normalize_attention = true;  ///< attention begins with a normalization
+  bool symmetric_halving = false;   ///< zeros of a plain halving convolution lie all around
 
   [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }
   [[nodiscard]] std::size_t groups(std::size_t channels) const {
     return fixed_groups != 0 ? fixed_groups : std::min<std::size_t>(channels / 4, 32);
+  }
+  [[nodiscard]] std::size_t heads(std::size_t channels) const {
+    return head_channels == 0 ? 1 : channels / head_channels;
   }
 };
 

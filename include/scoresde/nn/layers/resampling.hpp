@@ -2,7 +2,8 @@
 /// Changes of resolution by two: plain or by a FIR filter, alone or with a convolution.
 ///
 ///   plain:  nearest neighbours up, means of 2×2 down; with a 3×3 convolution after the doubling,
-///           or of stride 2 with a zero row below and a zero column at the right
+///           or of stride 2 with a zero row below and a zero column at the right, or zeros all
+///           around
 ///   FIR:    ↑2 then filter (gain 2 in each direction), or filter then ↓2; a convolution runs
 ///           behind the filter that doubles, and takes every second pixel of the filter that halves
 ///
@@ -67,7 +68,7 @@ inline Tensor resample_with_convolution(Graph& graph, Tensor x, const std::strin
                        .out_channels = out_channels};
   if (how == Resample::down) spec.stride = 2;
   if (plain) {
-    if (how == Resample::down) spec.pads = {0, 1};
+    if (how == Resample::down && !settings.symmetric_halving) spec.pads = {0, 1};
     return graph.convolution(how == Resample::up ? graph.upsample_nearest(x) : x, spec, joined);
   }
   spec.pads = {0, 0};

@@ -4,10 +4,12 @@
 ///   h = Conv₀(resample(a(GN₀(x)))) + Dense₀(e)
 ///   h = Conv₁(dropout(a(GN₁(h)))),   y = (shortcut(resample(x)) + h)·s,   s = 1/√2 or 1
 ///
-/// Brock et al. 2019, arXiv:1809.11096, figure 15; Ho et al. 2020, arXiv:2006.11239, appendix B,
-/// for the block without resampling; Song et al. 2021, arXiv:2011.13456, appendix H.
+/// With scale_shift, (γ, β) = Dense₀(e) do not join Conv₀: a(GN₁(h)·(1 + γ) + β) in place of
+/// a(GN₁(h)). Brock et al. 2019, arXiv:1809.11096, figure 15; Ho et al. 2020, arXiv:2006.11239,
+/// appendix B, for the block without resampling; Song et al. 2021, arXiv:2011.13456, appendix H.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <scoresde/nn/graph.hpp>
@@ -26,11 +28,19 @@ inline Tensor residual_branch(Graph& graph, Tensor x, const std::string& name,
   const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = last.out_channels};
   // A convolution's parameters precede in the flat buffer those of layers that run before it.
   graph.convolution_weights(moved, first);
-  Joined joined;
+  std::optional<Tensor> time;
   if (settings.embedding)
-    joined.channel_bias = graph.dense(*settings.embedding, name + ".Dense_0", last.out_channels);
-  Tensor h = graph.convolution(moved, first, joined);
-  h = activated_normalization(graph, h, name + ".GroupNorm_1", settings);
+    time = graph.dense(*settings.embedding, name + ".Dense_0",
+                       (settings.scale_shift ? 2 : 1) * last.out_channels);
+  Tensor h;
+  if (settings.scale_shift) {
+    h = group_normalization(graph, graph.convolution(moved, first), name + ".GroupNorm_1",
+                            settings);
+    h = graph.activation(graph.scale_shift(h, time.value()), settings.activation);
+  } else {
+    h = graph.convolution(moved, first, {.channel_bias = time});
+    h = activated_normalization(graph, h, name + ".GroupNorm_1", settings);
+  }
   h = graph.dropout(h, settings.dropout);
   graph.convolution_weights(h, last);
   return h;

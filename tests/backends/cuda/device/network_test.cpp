@@ -131,6 +131,24 @@ nn::UNetConfig ddpm() {
   return config;
 }
 
+/// What diffusers' networks have and score_sde's have not.
+nn::UNetConfig diffusers() {
+  nn::UNetConfig config = small::every_path();
+  config.name = "ddpm";
+  config.norm_num_groups = 4;
+  config.nf = 8;
+  config.ch_mult = {1, 1};
+  config.block_out_channels = {8, 12};
+  config.out_channels = 3;
+  config.attention_head_dim = 4;
+  config.resnet_time_scale_shift = "scale_shift";
+  config.time_embedding_dim = 16;
+  config.flip_sin_to_cos = true;
+  config.freq_shift = 0;
+  config.downsample_padding = 1;
+  return config;
+}
+
 nn::UNetConfig conditional() {
   nn::UNetConfig config = small::every_path();
   config.num_class_embeds = 3;
@@ -146,7 +164,8 @@ constexpr double bf16_tolerance = 3e-2, tf32_tolerance = 3e-3, fp32_tolerance = 
 }  // namespace
 
 TEST_CASE("networks on the device agree with Eigen's in double, forward and backward") {
-  for (const auto& config : {small::every_path(), pyramids(), residual_pyramids(), ddpm()}) {
+  for (const auto& config :
+       {small::every_path(), pyramids(), residual_pyramids(), ddpm(), diffusers()}) {
     const Case c(config);
     compare<float>(c, cuda::Precision::fp32, fp32_tolerance);
     // The emulated products know no tf32.

@@ -39,8 +39,8 @@ class ScoreNetwork {
   using State = DeviceState<float>;
 
  public:
-  /// Throws Error unless there is one scalar for each parameter of the network, and for a
-  /// convention that refuses its own parameters.
+  /// Throws Error unless there is one scalar for each parameter of the network and its output has
+  /// its input's shape, and for a convention that refuses its own parameters.
   ScoreNetwork(nn::Network<Ops<A>>& network, std::span<const float> parameters, S sde,
                Convention convention = {})
       : network_(&network),
@@ -50,6 +50,7 @@ class ScoreNetwork {
     detail::require(parameters.size() == network.parameters().size(),
                     "score network: ", parameters.size(), " parameters given; the network has ",
                     network.parameters().size());
+    network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
 

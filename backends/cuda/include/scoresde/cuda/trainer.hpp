@@ -71,6 +71,7 @@ class Trainer {
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         memory_(context(), network_.parameters().size()) {
     scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
+    network_.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
     restore(TrainingState<float>::start(
         scoresde::detail::initial_parameters<float>(network_.parameters(), configuration_.seed)));
