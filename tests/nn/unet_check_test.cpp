@@ -76,7 +76,7 @@ TEST_CASE("Sizes that do not fit together are refused") {
       "progressive", "'residual'", "2");
 }
 
-TEST_CASE("Values of diffusers' knobs that fit no network are refused") {
+TEST_CASE("Values of diffusers' fields that fit no network are refused") {
   refuse([](auto& c) { c.middle = "block"; }, "middle", "'block'", "'attention', 'blocks', 'none'");
   refuse([](auto& c) { c.resnet_time_scale_shift = "shift"; }, "resnet_time_scale_shift", "'shift'",
          "'default', 'scale_shift'");
@@ -98,6 +98,12 @@ TEST_CASE("Values of diffusers' knobs that fit no network are refused") {
         c.block_out_channels = {128, 64, 66, 64};
       },
       "block_out_channels", "66", "16 groups");
+  refuse(
+      [](auto& c) {
+        c.norm_num_groups = 3;
+        c.nf = 9;
+      },
+      "nf", "9", "even");
   refuse([](auto& c) { c.norm_num_groups = 48; }, "nf", "128", "multiple of 48");
   refuse([](auto& c) { c.attn_norm_num_groups = 3; }, "attn_norm_num_groups", "3", "256");
   refuse([](auto& c) { c.attention_head_dim = 96; }, "attention_head_dim", "96", "256");

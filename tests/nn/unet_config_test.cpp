@@ -32,7 +32,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "Knobs of diffusers stand in the text where they are not at their defaults, and survive") {
+    "Fields of diffusers stand in the text where they are not at their defaults, and survive") {
   CHECK(to_flat(UNetConfig{}).size() == 30);
   UNetConfig config;
   config.out_channels = 6;

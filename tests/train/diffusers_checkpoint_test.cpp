@@ -68,6 +68,21 @@ const char* const ddpm_cifar10_json =
     "time_embedding_type": "positional", "up_block_types": ["UpBlock2D", "UpBlock2D",
     "AttnUpBlock2D", "UpBlock2D"]})";
 
+/// What diffusers 0.42 writes of its script for unconditional training.
+const char* const training_script_json =
+    R"({"_class_name": "UNet2DModel", "_diffusers_version": "0.42.1", "act_fn": "silu",
+    "add_attention": true, "attention_head_dim": 8, "attn_norm_num_groups": null,
+    "block_out_channels": [128, 128, 256, 256, 512, 512], "center_input_sample": false,
+    "class_embed_type": null, "down_block_types": ["DownBlock2D", "DownBlock2D", "DownBlock2D",
+    "DownBlock2D", "AttnDownBlock2D", "DownBlock2D"], "downsample_padding": 1,
+    "downsample_type": "conv", "dropout": 0.0, "flip_sin_to_cos": true, "freq_shift": 0,
+    "in_channels": 3, "layers_per_block": 2, "mid_block_scale_factor": 1,
+    "mid_block_type": "UNetMidBlock2D", "norm_eps": 1e-05, "norm_num_groups": 32,
+    "num_class_embeds": null, "num_train_timesteps": null, "out_channels": 3,
+    "resnet_time_scale_shift": "default", "sample_size": 64, "time_embedding_dim": null,
+    "time_embedding_type": "positional", "up_block_types": ["UpBlock2D", "AttnUpBlock2D",
+    "UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"], "upsample_type": "conv"})";
+
 /// The settings that a config.json does not hold, at their defaults.
 UNetConfig without_levels(UNetConfig config) {
   const UNetConfig defaults;
@@ -235,9 +250,14 @@ TEST_CASE("unknown keys and values of a config.json are refused by name") {
                          {{"attention_head_dim", 8}},
                          {{"mid_block_scale_factor", 1}},
                          {{"out_channels", 6}},
+                         {{"in_channels", 4}},
+                         {{"mid_block_type", "UNetMidBlock2DSimpleCrossAttn"}},
+                         {{"add_attention", nullptr}},
+                         {{"freq_shift", "0"}},
+                         {{"time_embedding_dim", 0}},
                          {{"sample_size", nullptr}},
                          {{"sample_size", {8, 8, 8}}},
-                         {{"block_out_channels", {4, 6}}},
+                         {{"block_out_channels", {4, 0}}},
                          {{"block_out_channels", {4, -4}}},
                          {{"block_out_channels", {4}}},
                          {{"layers_per_block", "2"}},
@@ -247,8 +267,8 @@ TEST_CASE("unknown keys and values of a config.json are refused by name") {
                          {{"time_embedding_type", "learned"}},
                          {{"down_block_types", {"SkipDownBlock2D", "DownBlock2D"}}},
                          {{"down_block_types", {"KDownBlock2D", "DownBlock2D"}}},
-                         {{"up_block_types", {"SkipUpBlock2D", "AttnSkipUpBlock2D"}}},
-                         {{"resnet_time_scale_shift", "scale_shift"}},
+                         {{"up_block_types", {"SkipUpBlock2D", "UpBlock2D"}}},
+                         {{"resnet_time_scale_shift", "spatial"}},
                          {{"_class_name", "UNet2DConditionModel"}}}) {
     const std::string key = patch.begin().key();
     INFO(patch);
@@ -259,6 +279,47 @@ TEST_CASE("unknown keys and values of a config.json are refused by name") {
   CHECK_THROWS_WITH(network_of_diffusers("{"), Catch::Contains("JSON"));
   CHECK_THROWS_WITH(network_of_diffusers(R"({"act_fn":"silu","act_fn":"silu"})"),
                     Catch::Contains("twice"));
+}
+
+TEST_CASE("keys that are null, or that a later release has at its default, are accepted") {
+  CHECK(config_refusal({{"time_embedding_dim", nullptr}, {"mid_block_type", "UNetMidBlock2D"}})
+            .empty());
+  CHECK(config_refusal({{"a_key_of_next_year", nullptr}}).empty());
+  CHECK_THAT(config_refusal({{"a_key_of_next_year", false}}),
+             Catch::Contains("a_key_of_next_year"));
+}
+
+TEST_CASE("one message lists every reason why a config.json is no network here") {
+  const std::string message =
+      config_refusal({{"act_fn", "gelu"},
+                      {"downsample_type", "resnet"},
+                      {"class_embed_type", "identity"},
+                      {"down_block_types", {"SkipDownBlock2D", "KDownBlock2D"}},
+                      {"time_embedding_type", "learned"},
+                      {"dropout", "some"},
+                      {"novelty", 1}});
+  for (const char* key : {"act_fn is \"gelu\"", "downsample_type is \"resnet\"",
+                          "class_embed_type is \"identity\"", "down_block_types names KDownBlock2D",
+                          "time_embedding_type is learned", "dropout is \"some\"", "novelty is 1"})
+    CHECK_THAT(message, Catch::Contains(key));
+}
+
+TEST_CASE("diffusers' script for unconditional training becomes its network of 113,673,219") {
+  const UNetConfig config = network_of_diffusers(training_script_json);
+  CHECK(config.attention_head_dim == 8);
+  CHECK(config.flip_sin_to_cos);
+  CHECK(config.freq_shift == 0);
+  CHECK(config.downsample_padding == 1);
+  CHECK(scoresde::nn::unet(config).parameters().trainable_size() == 113673219);
+  CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
+}
+
+TEST_CASE("UNet2DModel with no key at all but its size has diffusers' default channels") {
+  const UNetConfig config = network_of_diffusers(R"({"sample_size": 64})");
+  CHECK(config.nf == 224);
+  CHECK(config.ch_mult == std::vector<std::size_t>{1, 2, 3, 4});
+  CHECK(config.attn_resolutions == std::vector<std::size_t>{32, 16, 8});
+  CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
 }
 
 TEST_CASE("networks that UNet2DModel cannot express are refused by knob") {
@@ -280,4 +341,11 @@ TEST_CASE("networks that UNet2DModel cannot express are refused by knob") {
   refused([](UNetConfig& c) { c.conditional = false; }, "conditional");
   refused([](UNetConfig& c) { c.attn_up = "every"; }, "attn_up");
   refused([](UNetConfig& c) { c.nf = 4; }, "block_out_channels");
+  refused([](UNetConfig& c) { c.norm_num_groups = 16; }, "norm_num_groups");
+  refused([](UNetConfig& c) { c.ch_mult = {2, 2, 2, 2, 2, 2, 2}; }, "nf");
+  UNetConfig several = celebahq();
+  several.conditional = several.skip_rescale = several.fir = false;
+  CHECK_THROWS_WITH(describe_for_diffusers(several), Catch::Contains("conditional = false") &&
+                                                         Catch::Contains("skip_rescale = false") &&
+                                                         Catch::Contains("fir and fir_kernel"));
 }

@@ -96,6 +96,8 @@ inline void check_time(const UNetConfig& c) {
           "unet: resnet_time_scale_shift is 'scale_shift' and conditional false; scales and shifts "
           "come from the embedding of the time");
   if (c.embedding_type == "fourier") return;
+  require(c.nf >= 4 && c.nf % 2 == 0, "unet: nf is ", c.nf,
+          "; with a positional embedding it must be even and at least 4");
   require(c.freq_shift < static_cast<double>(c.nf / 2) && std::isfinite(c.freq_shift),
           "unet: freq_shift is ", c.freq_shift, "; it must be below nf/2, ", c.nf / 2);
 }

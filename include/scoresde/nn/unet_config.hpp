@@ -12,7 +12,6 @@
 #include <concepts>
 #include <cstddef>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -110,7 +109,7 @@ namespace detail {
 /// Calls visit(key, member) for the last group, which files name only where it is not at its
 /// defaults.
 template <class Config, class Visitor>
-void for_each_diffusers_knob(Config& c, Visitor&& visit) {
+void for_each_diffusers_field(Config& c, Visitor&& visit) {
   visit("out_channels", c.out_channels);
   visit("block_out_channels", c.block_out_channels);
   visit("attention_head_dim", c.attention_head_dim);
@@ -158,7 +157,7 @@ void for_each_knob(Config& c, Visitor&& visit) {
   visit("sigma_min", c.sigma_min);
   visit("sigma_max", c.sigma_max);
   visit("num_scales", c.num_scales);
-  for_each_diffusers_knob(c, visit);
+  for_each_diffusers_field(c, visit);
 }
 
 /// Keys of config.model and config.data that say nothing about the network's arithmetic.
@@ -230,7 +229,7 @@ template <class Number>
     flat.emplace(key, detail::write_knob(value));
   });
   const UNetConfig defaults;
-  detail::for_each_diffusers_knob(defaults, [&](const char* key, const auto& value) {
+  detail::for_each_diffusers_field(defaults, [&](const char* key, const auto& value) {
     if (const auto at = flat.find(key); at->second == detail::write_knob(value)) flat.erase(at);
   });
   return flat;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// The config.json of diffusers' UNet2DModel as a UNetConfig, and back.
 ///
-/// Two families can be said in both: DDPM's (DownBlock2D, AttnDownBlock2D; google/ddpm-*) and
-/// NCSN++'s with image pyramids summed in and out (SkipDownBlock2D; google/ncsnpp-*). Keys that are
-/// absent have UNet2DModel's defaults; unknown keys, and values that no network here has, are
-/// refused by name. Keys that begin with an underscore say nothing about the network.
+/// Two families can be said in both: DDPM's (DownBlock2D, AttnDownBlock2D; google/ddpm-*,
+/// diffusers' script for unconditional training) and NCSN++'s with image pyramids summed in and out
+/// (SkipDownBlock2D; google/ncsnpp-*). Keys that are absent have UNet2DModel's defaults; unknown
+/// keys whose value is not null, and values that no network here has, are rejected, all in one
+/// message. Keys that begin with an underscore say nothing about the network.
 #pragma once
 
 #include <algorithm>
@@ -29,112 +30,169 @@
 namespace scoresde {
 namespace detail {
 
-/// A block type without its direction: attention or not, with pyramids or not.
-struct DiffusersBlock {
-  bool attention = false, skip = false;
+/// A level: whether its blocks attend on the way down and up, and its channels.
+struct DiffusersLevel {
+  bool down = false, up = false;
+  std::size_t channels = 0;
 };
 
-[[nodiscard]] inline DiffusersBlock diffusers_block(const char* key, const std::string& name,
-                                                    const char* direction) {
-  for (const bool attention : {false, true})
-    for (const bool skip : {false, true})
-      if (name ==
-          std::string(attention ? "Attn" : "") + (skip ? "Skip" : "") + direction + "Block2D")
-        return {attention, skip};
-  throw Error(
-      text(key, " names ", name, "; a network here has [Attn][Skip]", direction, "Block2D"));
+/// Whether the block attends. Down or up, all blocks of a network are of one family.
+[[nodiscard]] inline bool diffusers_attends(DiffusersKeys& keys, const char* key,
+                                            const std::string& name, bool skip,
+                                            const std::string& direction) {
+  const std::string plain = (skip ? "Skip" : "") + direction + "Block2D";
+  keys.expect(name == plain || name == "Attn" + plain, key, " names ", name,
+              "; a network here has [Attn][Skip]", direction,
+              "Block2D, with Skip in all of its blocks or in none");
+  return name.starts_with("Attn");
 }
 
-/// The levels' blocks from the highest resolution on; down and up must agree.
-[[nodiscard]] inline std::vector<DiffusersBlock> diffusers_blocks(DiffusersKeys& keys) {
+/// Whether these are NCSN++'s blocks, and the levels from the highest resolution on; no level where
+/// the lists do not fit together.
+[[nodiscard]] inline std::pair<bool, std::vector<DiffusersLevel>> diffusers_levels(
+    DiffusersKeys& keys) {
   const auto down = keys.texts(
       "down_block_types", {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"});
   const auto up = keys.texts("up_block_types",
                              {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"});
-  require(!down.empty() && down.size() == up.size(), "down_block_types has ", down.size(),
-          " blocks and up_block_types ", up.size(), "; both must have one for each level");
-  std::vector<DiffusersBlock> blocks;
-  for (std::size_t i = 0; i < down.size(); ++i) {
-    const std::string& above = up[up.size() - 1 - i];
-    const DiffusersBlock block = diffusers_block("down_block_types", down[i], "Down");
-    const DiffusersBlock opposite = diffusers_block("up_block_types", above, "Up");
-    require(block.attention == opposite.attention && block.skip == opposite.skip,
-            "down_block_types has ", down[i], " where up_block_types has ", above,
-            "; a level attends on both ways or on none");
-    require(blocks.empty() || block.skip == blocks.front().skip,
-            "down_block_types mixes blocks with and without Skip");
-    blocks.push_back(block);
-  }
-  return blocks;
+  const auto channels = keys.naturals("block_out_channels", {224, 448, 672, 896});
+  const bool skip = std::any_of(down.begin(), down.end(), [](const std::string& name) {
+    return name.find("SkipDown") != std::string::npos;
+  });
+  std::vector<DiffusersLevel> levels;
+  const bool whole = down.size() == up.size() && down.size() == channels.size();
+  if (!keys.expect(whole, "down_block_types has ", down.size(), " blocks, up_block_types ",
+                   up.size(), " and block_out_channels ", channels.size(),
+                   " entries; there must be one of each for each level"))
+    return {skip, levels};
+  for (std::size_t i = 0; i < down.size(); ++i)
+    levels.push_back({diffusers_attends(keys, "down_block_types", down[i], skip, "Down"),
+                      diffusers_attends(keys, "up_block_types", up[up.size() - 1 - i], skip, "Up"),
+                      channels[i]});
+  return {skip, levels};
 }
 
-inline void read_diffusers_image(DiffusersKeys& keys, nn::UNetConfig& config) {
+inline void read_diffusers_image(DiffusersKeys& keys, bool skip, nn::UNetConfig& config) {
   const Json size = keys.value("sample_size", nullptr);
   if (size.is_array()) {
     const auto extents = keys.naturals("sample_size", nullptr);
-    require(extents.size() == 2, "sample_size is ", size.dump(), "; it must be [height, width]");
-    config.image_size = extents[0];
-    config.image_width = extents[1] == extents[0] ? 0 : extents[1];
-  } else {
-    require(!size.is_null(), "sample_size is absent; a network here needs the size of its images");
+    if (keys.expect(extents.size() == 2, "sample_size is ", size.dump(),
+                    "; it must be [height, width]")) {
+      config.image_size = extents[0];
+      config.image_width = extents[1] == extents[0] ? 0 : extents[1];
+    }
+  } else if (keys.expect(!size.is_null(),
+                         "sample_size is null or absent; a network here needs the "
+                         "size of its images")) {
     config.image_size = keys.natural("sample_size", 0);
   }
   config.num_channels = keys.natural("in_channels", 3);
-  keys.only("out_channels", {config.num_channels}, 3);
+  const std::size_t out = keys.natural("out_channels", 3);
+  keys.expect(out > 0, "out_channels is 0; it must be positive");
+  config.out_channels = out == config.num_channels ? 0 : out;
+  keys.expect(!skip || (config.num_channels == 3 && out == 3), "in_channels is ",
+              config.num_channels, " and out_channels ", out, "; Skip blocks need 3 and 3");
   config.centered = !keys.truth("center_input_sample", false);
 }
 
-inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<DiffusersBlock>& blocks,
-                                  nn::UNetConfig& config) {
-  const auto channels = keys.naturals("block_out_channels", {224, 448, 672, 896});
-  require(channels.size() == blocks.size(), "block_out_channels has ", channels.size(),
-          " levels; there are ", blocks.size(), " blocks");
-  config.nf = channels[0];
+/// Channels, and which levels attend.
+inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
+                                  bool skip, nn::UNetConfig& config) {
+  config.num_res_blocks = keys.natural("layers_per_block", 2);
+  config.attn_up = skip ? "once" : "every";
   config.ch_mult.clear();
   config.attn_resolutions.clear();
-  const Json heads = keys.value("attention_head_dim", 8);
-  for (std::size_t level = 0; level < blocks.size(); ++level) {
-    require(config.nf > 0 && channels[level] % config.nf == 0, "block_out_channels has ",
-            channels[level], "; a network here needs multiples of the first, ", config.nf);
-    config.ch_mult.push_back(channels[level] / config.nf);
-    const bool attends = blocks[level].attention;
-    if (attends) config.attn_resolutions.push_back(config.image_size >> level);
-    require(!(attends && blocks[level].skip) || channels[level] >= 128, "block_out_channels has ",
-            channels[level],
-            " where an AttnSkip block normalises 32 groups; a network here then "
-            "needs at least 128");
-    const bool last = level + 1 == blocks.size();
-    require(heads.is_null() || !(attends || last) || heads == Json(channels[level]),
-            "attention_head_dim is ", heads.dump(), " where a block attends over ", channels[level],
-            " channels; a network here has one head: null");
+  if (levels.empty()) return;
+  config.nf = levels.front().channels;
+  if (!keys.expect(config.nf > 0, "block_out_channels begins with 0; it must be positive")) return;
+  const bool multiples = std::all_of(levels.begin(), levels.end(), [&](const DiffusersLevel& l) {
+    return l.channels > 0 && l.channels % config.nf == 0;
+  });
+  std::vector<std::size_t> up;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const auto& [attends_down, attends_up, channels] = levels[i];
+    config.ch_mult.push_back(multiples ? channels / config.nf : 1);
+    if (!multiples) config.block_out_channels.push_back(channels);
+    if (attends_down) config.attn_resolutions.push_back(config.image_size >> i);
+    if (attends_up) up.push_back(config.image_size >> i);
+    keys.expect(!(skip && (attends_down || attends_up)) || channels >= 128,
+                "block_out_channels has ", channels,
+                " where an AttnSkip block normalizes 32 groups; a network here then "
+                "needs at least 128");
   }
-  config.num_res_blocks = keys.natural("layers_per_block", 2);
+  if (up == config.attn_resolutions) return;
+  if (up.empty()) config.attn_up = "none";
+  config.attn_up_resolutions = up;
+}
+
+/// The middle, and the heads of all attention.
+inline void read_diffusers_attention(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
+                                     nn::UNetConfig& config) {
+  const Json middle = keys.value("mid_block_type", "UNetMidBlock2D");
+  keys.expect(middle.is_null() || middle == "UNetMidBlock2D", "mid_block_type is ", middle.dump(),
+              "; a network here needs \"UNetMidBlock2D\" or null");
+  if (!keys.truth("add_attention", true)) config.middle = "blocks";
+  if (middle.is_null()) config.middle = "none";
+  const bool in_the_middle = config.middle == "attention";
+  const std::size_t groups = keys.natural_or_null("attn_norm_num_groups", nullptr);
+  if (in_the_middle) config.attn_norm_num_groups = groups;
+  const std::size_t width = keys.natural_or_null("attention_head_dim", 8);
+  if (width == 0) return;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const auto& [down, up, channels] = levels[i];
+    if (!down && !up && !(in_the_middle && i + 1 == levels.size())) continue;
+    keys.expect(channels % width == 0, "attention_head_dim is ", width, " where ", channels,
+                " channels attend; a network here needs heads of equal width");
+    if (channels != width) config.attention_head_dim = width;
+  }
+}
+
+/// The embedding of the time and the blocks that take it.
+inline void read_diffusers_time(DiffusersKeys& keys, bool skip, nn::UNetConfig& config) {
+  const std::string kind = keys.word("time_embedding_type", "positional");
+  const bool fourier = skip && kind == "fourier";
+  keys.expect(fourier || kind == "positional", "time_embedding_type is ", kind,
+              "; a network of these blocks needs positional", skip ? " or fourier" : "");
+  config.embedding_type = fourier ? "fourier" : "positional";
+  config.scale_by_sigma = fourier;
+  const bool flip = keys.truth("flip_sin_to_cos", true);
+  const double shift = keys.number("freq_shift", 0);
+  if (!fourier) {
+    config.flip_sin_to_cos = flip;
+    config.freq_shift = shift;
+  }
+  config.time_embedding_dim = keys.natural_or_null("time_embedding_dim", nullptr);
+  if (config.time_embedding_dim == 4 * config.nf) config.time_embedding_dim = 0;
+  config.num_class_embeds = keys.natural_or_null("num_class_embeds", nullptr);
+  config.resnet_time_scale_shift = keys.word("resnet_time_scale_shift", "default");
+  keys.expect(config.resnet_time_scale_shift == "default" ||
+                  config.resnet_time_scale_shift == "scale_shift",
+              "resnet_time_scale_shift is ", config.resnet_time_scale_shift,
+              "; a network here needs default or scale_shift");
 }
 
 /// What DDPM's and NCSN++'s blocks need, each in its family.
-inline void read_diffusers_family(DiffusersKeys& keys, bool skip, nn::UNetConfig& config) {
-  keys.only("time_embedding_type",
-            skip ? std::vector<Json>{"positional", "fourier"} : std::vector<Json>{"positional"});
+inline void read_diffusers_family(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
+                                  bool skip, nn::UNetConfig& config) {
   config.name = skip ? "ncsnpp" : "ddpm";
-  config.embedding_type = keys.value("time_embedding_type", "positional").get<std::string>();
-  const bool fourier = config.embedding_type == "fourier";
-  const Json flip = keys.value("flip_sin_to_cos", true), shift = keys.value("freq_shift", 0);
-  require(fourier || (flip == Json(false) && shift == Json(1)), "flip_sin_to_cos is ", flip.dump(),
-          " and freq_shift ", shift.dump(), "; a network here needs false and 1");
   const double scale = keys.number("mid_block_scale_factor", 1);
   const double wanted = skip ? std::numbers::sqrt2 : 1.0;
-  require(std::abs(scale - wanted) < 1e-12, "mid_block_scale_factor is ", scale,
-          "; a network of these blocks needs ", wanted);
-  const Json padding = keys.value("downsample_padding", 1);
-  require(skip || padding == Json(0), "downsample_padding is ", padding.dump(),
-          "; a network of these blocks needs 0");
-  const Json groups = keys.value("norm_num_groups", 32);
-  require(skip ? groups.is_null() || (groups == Json(32) && config.nf >= 128) : groups == Json(32),
-          "norm_num_groups is ", groups.dump(), "; a network of these blocks needs ",
-          skip ? "null" : "32");
-  keys.only("attn_norm_num_groups", {nullptr});
-  config.attn_up = skip ? "once" : "every";
-  config.scale_by_sigma = fourier;
+  keys.expect(config.middle == "none" || std::abs(scale - wanted) < 1e-12,
+              "mid_block_scale_factor is ", scale, "; a network of these blocks needs ", wanted);
+  const std::size_t padding = keys.natural("downsample_padding", 1);
+  keys.expect(skip || padding <= 1, "downsample_padding is ", padding,
+              "; a network of these blocks needs 0 or 1");
+  if (!skip) config.downsample_padding = padding;
+  const std::size_t groups = keys.natural_or_null("norm_num_groups", 32);
+  const bool wide = std::all_of(levels.begin(), levels.end(),
+                                [](const DiffusersLevel& l) { return l.channels >= 128; });
+  if (skip)
+    keys.expect(groups == 0 || (groups == 32 && wide), "norm_num_groups is ", groups,
+                "; a network of these blocks needs null");
+  else if (keys.expect(groups > 0,
+                       "norm_num_groups is null; a network of these blocks needs a "
+                       "number"))
+    config.norm_num_groups = groups == 32 ? 0 : groups;
   config.skip_rescale = skip;
   config.fir = skip;
   config.progressive = skip ? "output_skip" : "none";
@@ -143,54 +201,61 @@ inline void read_diffusers_family(DiffusersKeys& keys, bool skip, nn::UNetConfig
 
 /// What all networks here have in common.
 inline void read_diffusers_constants(DiffusersKeys& keys) {
-  keys.only("_class_name", {"UNet2DModel"});
   keys.only("act_fn", {"silu", "swish"});
   keys.only("downsample_type", {"conv"});
   keys.only("upsample_type", {"conv"});
-  keys.only("resnet_time_scale_shift", {"default"});
-  keys.only("mid_block_type", {"UNetMidBlock2D"});
-  keys.only("add_attention", {true});
   keys.only("attention_legacy_order", {false});
   keys.only("class_embed_type", {nullptr});
   static_cast<void>(keys.value("num_train_timesteps", nullptr));
 }
 
-/// Throws Error naming the knob that UNet2DModel cannot express.
+/// Throws Error naming every field that UNet2DModel cannot express.
 inline void check_diffusers_can_express(const nn::UNetConfig& c) {
-  const auto knob = [](bool fits, const char* name, const auto& found, const char* wanted) {
-    require(fits, "diffusers' UNet2DModel cannot express ", name, " = ", found, "; it needs ",
-            wanted);
+  Differences reasons;
+  const auto field = [&](bool fits, const char* name, const auto& found, const auto& wanted) {
+    if (!fits) reasons.add(name, " = ", found, "; it needs ", wanted);
   };
-  const bool skip = c.name == "ncsnpp";
+  const auto truth = [](bool value) { return value ? "true" : "false"; };
+  const bool skip = c.name == "ncsnpp", fourier = skip && c.embedding_type == "fourier";
   const char* const attn_up = skip ? "once" : "every";
-  knob(c.attn_up == attn_up || c.attn_resolutions.empty(), "attn_up", c.attn_up, attn_up);
-  knob(c.conditional, "conditional", "false", "true");
-  knob(c.nonlinearity == "swish", "nonlinearity", c.nonlinearity, "swish");
-  const bool fourier = skip && c.embedding_type == "fourier";
-  knob(c.scale_by_sigma == fourier, "scale_by_sigma", c.scale_by_sigma ? "true" : "false",
-       fourier ? "true" : "false");
-  if (!skip) return knob(c.resamp_with_conv, "resamp_with_conv", "false", "true");
-  knob(c.progressive == "output_skip", "progressive", c.progressive, "output_skip");
-  knob(c.progressive_input == "input_skip", "progressive_input", c.progressive_input, "input_skip");
-  knob(c.progressive_combine == "sum", "progressive_combine", c.progressive_combine, "sum");
-  knob(c.resblock_type == "biggan", "resblock_type", c.resblock_type, "biggan");
-  knob(c.skip_rescale, "skip_rescale", "false", "true");
-  knob(c.fir && c.fir_kernel == nn::UNetConfig{}.fir_kernel, "fir and fir_kernel",
-       nn::detail::write_knob(c.fir_kernel), "true and 1,3,3,1");
+  bool attends_up = false;
+  for (std::size_t level = 0; level < c.levels(); ++level) attends_up |= c.attends_up(level);
+  field(c.attn_up == attn_up || !attends_up, "attn_up", c.attn_up, attn_up);
+  field(c.nf == c.channels(0), "nf", c.nf, "the channels of the first level");
+  field(c.conditional, "conditional", "false", "true");
+  field(c.nonlinearity == "swish", "nonlinearity", c.nonlinearity, "swish");
+  field(c.scale_by_sigma == fourier, "scale_by_sigma", truth(c.scale_by_sigma), truth(fourier));
+  if (!skip) field(c.resamp_with_conv, "resamp_with_conv", "false", "true");
+  if (skip) {
+    field(c.progressive == "output_skip", "progressive", c.progressive, "output_skip");
+    field(c.progressive_input == "input_skip", "progressive_input", c.progressive_input,
+          "input_skip");
+    field(c.progressive_combine == "sum", "progressive_combine", c.progressive_combine, "sum");
+    field(c.resblock_type == "biggan", "resblock_type", c.resblock_type, "biggan");
+    field(c.skip_rescale, "skip_rescale", "false", "true");
+    field(c.fir && c.fir_kernel == nn::UNetConfig{}.fir_kernel, "fir and fir_kernel",
+          nn::detail::write_knob(c.fir_kernel), "true and 1,3,3,1");
+    field(c.norm_num_groups == 0, "norm_num_groups", c.norm_num_groups, "0");
+    field(c.num_channels == 3 && c.output_channels() == 3, "num_channels", c.num_channels,
+          "3, in and out");
+  }
+  reasons.refuse("diffusers' UNet2DModel cannot express this network:");
 }
 
 [[nodiscard]] inline nn::UNetConfig read_diffusers_config(Json json) {
   DiffusersKeys keys(std::move(json));
-  read_diffusers_constants(keys);
+  const Json kind = keys.value("_class_name", "UNet2DModel");
+  require(kind == "UNet2DModel", "_class_name is ", kind.dump(), "; it must be \"UNet2DModel\"");
   nn::UNetConfig config;
-  const auto blocks = diffusers_blocks(keys);
-  read_diffusers_image(keys, config);
-  read_diffusers_levels(keys, blocks, config);
-  read_diffusers_family(keys, blocks.front().skip, config);
+  const auto [skip, levels] = diffusers_levels(keys);
+  read_diffusers_constants(keys);
+  read_diffusers_image(keys, skip, config);
+  read_diffusers_levels(keys, levels, skip, config);
+  read_diffusers_attention(keys, levels, config);
+  read_diffusers_time(keys, skip, config);
+  read_diffusers_family(keys, levels, skip, config);
   config.dropout = keys.number("dropout", 0);
   config.norm_eps = keys.number("norm_eps", 1e-5);
-  if (!keys.value("num_class_embeds", nullptr).is_null())
-    config.num_class_embeds = keys.natural("num_class_embeds", 0);
   keys.finish();
   nn::check(config);
   return config;
@@ -198,8 +263,8 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
 
 }  // namespace detail
 
-/// The network of a config.json's text. Throws Error naming the key, what was found and what a
-/// network here needs.
+/// The network of a config.json's text. Throws Error naming every key that does not fit, what was
+/// found and what a network here needs.
 [[nodiscard]] inline nn::UNetConfig network_of_diffusers(std::string_view text) {
   try {
     return detail::read_diffusers_config(io::detail::parse_strictly(text, 3));
@@ -208,21 +273,41 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
   }
 }
 
+namespace detail {
+
+/// The keys whose defaults are those of the networks that config.json described from the start;
+/// named only where the network has other values.
+inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json) {
+  if (c.num_class_embeds > 0) json["num_class_embeds"] = c.num_class_embeds;
+  if (c.width() != c.height()) json["sample_size"] = {c.height(), c.width()};
+  if (c.attention_head_dim > 0) json["attention_head_dim"] = c.attention_head_dim;
+  if (c.attn_norm_num_groups > 0) json["attn_norm_num_groups"] = c.attn_norm_num_groups;
+  if (c.time_embedding_dim > 0) json["time_embedding_dim"] = c.time_embedding_dim;
+  if (c.freq_shift == 0)
+    json["freq_shift"] = 0;
+  else if (c.freq_shift != 1)
+    json["freq_shift"] = c.freq_shift;
+  if (c.middle == "blocks") json["add_attention"] = false;
+  if (c.middle == "none") json["mid_block_type"] = nullptr;
+  if (c.resnet_time_scale_shift != "default")
+    json["resnet_time_scale_shift"] = c.resnet_time_scale_shift;
+}
+
+}  // namespace detail
+
 /// The config.json of a network, which network_of_diffusers reads back: but for init_scale and the
-/// noise levels, which are no part of it. Throws Error naming the knob that UNet2DModel has not.
+/// noise levels, which are no part of it. Throws Error naming every field that UNet2DModel has not.
 [[nodiscard]] inline std::string describe_for_diffusers(const nn::UNetConfig& c) {
   nn::check(c);
   detail::check_diffusers_can_express(c);
   const bool skip = c.name == "ncsnpp", fourier = skip && c.embedding_type == "fourier";
   std::vector<std::string> down, up;
   std::vector<std::size_t> channels;
-  for (std::size_t level = 0; level < c.ch_mult.size(); ++level) {
-    const auto& at = c.attn_resolutions;
-    const bool attends = std::find(at.begin(), at.end(), c.image_size >> level) != at.end();
-    const std::string kind = std::string(attends ? "Attn" : "") + (skip ? "Skip" : "");
-    down.push_back(kind + "DownBlock2D");
-    up.insert(up.begin(), kind + "UpBlock2D");
-    channels.push_back(c.nf * c.ch_mult[level]);
+  for (std::size_t level = 0; level < c.levels(); ++level) {
+    const std::string kind = skip ? "Skip" : "";
+    down.push_back((c.attends_down(level) ? "Attn" : "") + kind + "DownBlock2D");
+    up.insert(up.begin(), (c.attends_up(level) ? "Attn" : "") + kind + "UpBlock2D");
+    channels.push_back(c.channels(level));
   }
   nlohmann::json json{{"_class_name", "UNet2DModel"},
                       {"act_fn", "silu"},
@@ -230,24 +315,23 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
                       {"block_out_channels", channels},
                       {"center_input_sample", !c.centered},
                       {"down_block_types", down},
-                      {"downsample_padding", skip ? 1 : 0},
+                      {"downsample_padding", skip ? 1 : c.downsample_padding},
                       {"dropout", c.dropout},
-                      {"flip_sin_to_cos", false},
+                      {"flip_sin_to_cos", c.flip_sin_to_cos},
                       {"freq_shift", 1},
                       {"in_channels", c.num_channels},
                       {"layers_per_block", c.num_res_blocks},
                       {"mid_block_scale_factor", skip ? std::numbers::sqrt2 : 1.0},
                       {"norm_eps", c.norm_eps},
                       {"norm_num_groups", nullptr},
-                      {"out_channels", c.num_channels},
+                      {"out_channels", c.output_channels()},
                       {"sample_size", c.image_size},
                       {"time_embedding_type", fourier ? "fourier" : "positional"},
                       {"up_block_types", up}};
-  if (!skip) json["norm_num_groups"] = 32;
-  if (c.num_class_embeds > 0) json["num_class_embeds"] = c.num_class_embeds;
-  if (c.width() != c.height()) json["sample_size"] = {c.height(), c.width()};
+  if (!skip) json["norm_num_groups"] = nn::detail::fixed_groups(c);
+  detail::describe_other_values(c, json);
   const std::string text = json.dump(2) + "\n";
-  static_cast<void>(network_of_diffusers(text));  // what it cannot say is refused here
+  static_cast<void>(network_of_diffusers(text));  // what it cannot say is rejected here
   return text;
 }
 

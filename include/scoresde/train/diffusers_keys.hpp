@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DiffusersKeys: the keys of a config.json with their defaults, each asked for once, none left
-/// over.
+/// DiffusersKeys: the keys of a config.json with their defaults, each read once, none left over;
+/// what does not fit is gathered, so that one message lists all of it.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +14,14 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/error.hpp>
+#include <scoresde/train/checkpoint_differences.hpp>
 
 namespace scoresde::detail {
 
 using Json = nlohmann::json;
 
-/// Reads keys with their defaults and knows in the end which were never asked for.
+/// Reads keys with their defaults, and gathers reasons why a file cannot be read. A value of the
+/// wrong kind is such a reason, and the default is returned in its place.
 class DiffusersKeys {
  public:
   explicit DiffusersKeys(Json json) : json_(std::move(json)) {
@@ -31,68 +33,87 @@ class DiffusersKeys {
     const auto found = json_.find(key);
     return found == json_.end() ? absent : *found;
   }
-  /// Refuses every value but these; the first is what an absent key means, unless `absent` is
-  /// given.
-  void only(const char* key, const std::vector<Json>& allowed, const Json& absent) {
-    const Json found = value(key, absent);
+  /// Adds a reason unless the condition holds, which it returns.
+  template <class... Parts>
+  bool expect(bool holds, const Parts&... reason) {
+    if (!holds) reasons_.add(reason...);
+    return holds;
+  }
+  /// Expects one of these values; the first is what an absent key means.
+  void only(const char* key, const std::vector<Json>& allowed) {
+    const Json found = value(key, allowed[0]);
     std::string list;
     for (const Json& each : allowed) list += (list.empty() ? "" : " or ") + each.dump();
-    require(std::find(allowed.begin(), allowed.end(), found) != allowed.end(), key, " is ",
-            found.dump(), "; a network here needs ", list);
+    expect(std::find(allowed.begin(), allowed.end(), found) != allowed.end(), key, " is ",
+           found.dump(), "; a network here needs ", list);
   }
-  void only(const char* key, const std::vector<Json>& allowed) { only(key, allowed, allowed[0]); }
 
   [[nodiscard]] bool truth(const char* key, bool absent) {
     const Json found = value(key, absent);
-    require(found.is_boolean(), key, " is ", found.dump(), "; it must be true or false");
-    return found.get<bool>();
+    const bool fits =
+        expect(found.is_boolean(), key, " is ", found.dump(), "; it must be true or false");
+    return fits ? found.get<bool>() : absent;
   }
   [[nodiscard]] double number(const char* key, double absent) {
     const Json found = value(key, absent);
-    require(found.is_number(), key, " is ", found.dump(), "; it must be a number");
-    return found.get<double>();
+    const bool fits = expect(found.is_number(), key, " is ", found.dump(), "; it must be a number");
+    return fits ? found.get<double>() : absent;
+  }
+  [[nodiscard]] std::string word(const char* key, const std::string& absent) {
+    const Json found = value(key, absent);
+    const bool fits = expect(found.is_string(), key, " is ", found.dump(), "; it must be a text");
+    return fits ? found.get<std::string>() : absent;
   }
   [[nodiscard]] std::size_t natural(const char* key, std::size_t absent) {
-    return natural_of(key, value(key, absent));
+    return natural_of(key, value(key, absent), absent);
+  }
+  /// 0 for null, else a positive number.
+  [[nodiscard]] std::size_t natural_or_null(const char* key, const Json& absent) {
+    const Json found = value(key, absent);
+    if (found.is_null()) return 0;
+    expect(found != Json(0), key, " is 0; it must be positive, or null");
+    return natural_of(key, found, 0);
   }
   [[nodiscard]] std::vector<std::size_t> naturals(const char* key, const Json& absent) {
     const Json found = value(key, absent);
-    require(found.is_array() && !found.empty() && found.size() < 32, key, " is ", found.dump(),
-            "; it must be a list of 1 to 31 natural numbers");
     std::vector<std::size_t> numbers;
-    for (const Json& each : found) numbers.push_back(natural_of(key, each));
+    if (expect(found.is_array() && !found.empty() && found.size() < 32, key, " is ", found.dump(),
+               "; it must be a list of 1 to 31 natural numbers"))
+      for (const Json& each : found) numbers.push_back(natural_of(key, each, 0));
     return numbers;
   }
   [[nodiscard]] std::vector<std::string> texts(const char* key, const Json& absent) {
     const Json found = value(key, absent);
-    require(found.is_array(), key, " is ", found.dump(), "; it must be a list of texts");
     std::vector<std::string> list;
-    for (const Json& each : found) {
-      require(each.is_string(), key, " has an entry ", each.dump(), "; it must be a text");
-      list.push_back(each.get<std::string>());
-    }
+    if (expect(found.is_array(), key, " is ", found.dump(), "; it must be a list of texts"))
+      for (const Json& each : found)
+        if (expect(each.is_string(), key, " has an entry ", each.dump(), "; it must be a text"))
+          list.push_back(each.get<std::string>());
     return list;
   }
 
   /// Whether anything has asked for the key.
   [[nodiscard]] bool asked(const std::string& key) const { return asked_.contains(key); }
 
-  /// Throws Error for a key that nothing asked for.
-  void finish() const {
+  /// Throws Error with every reason. A key that was never read is one, unless its value is null:
+  /// later releases write keys that say nothing about older networks.
+  void finish() {
     for (const auto& [key, found] : json_.items())
-      require(key.starts_with('_') || asked_.contains(key), key, " is ", found.dump(),
-              "; no network here knows such a key");
+      expect(key.starts_with('_') || asked_.contains(key) || found.is_null(), key, " is ",
+             found.dump(), "; no network here knows such a key");
+    reasons_.refuse("no network here is described:");
   }
 
  private:
-  [[nodiscard]] static std::size_t natural_of(const char* key, const Json& found) {
-    require(found.is_number_unsigned() && found.get<std::uint64_t>() <= 1u << 24, key, " has ",
-            found.dump(), "; it must be a natural number of at most 2^24");
-    return found.get<std::size_t>();
+  [[nodiscard]] std::size_t natural_of(const char* key, const Json& found, std::size_t absent) {
+    const bool fits = found.is_number_unsigned() && found.get<std::uint64_t>() <= 1u << 24;
+    expect(fits, key, " has ", found.dump(), "; it must be a natural number of at most 2^24");
+    return fits ? found.get<std::size_t>() : absent;
   }
 
   Json json_;
   std::set<std::string> asked_;
+  Differences reasons_;
 };
 
 }  // namespace scoresde::detail

@@ -42,11 +42,9 @@ class DiffusersNames {
     same(next(), "time_embedding.linear_2");
     add("class_embedding.weight", "class_embedding.weight", DiffusersLayout::same);
     same(next(), "conv_in");
-    const std::size_t levels = config_.ch_mult.size();
+    const std::size_t levels = config_.levels();
     for (std::size_t level = 0; level < levels; ++level) down(level);
-    residual("mid_block.resnets.0");
-    attention("mid_block.attentions.0");
-    residual("mid_block.resnets.1");
+    middle();
     for (std::size_t level = levels; level-- > 0;) up(level);
     if (!skip_) head("conv_norm_out", "conv_out");
     for (const nn::Parameter& p : table_.entries())
@@ -59,10 +57,6 @@ class DiffusersNames {
 
  private:
   [[nodiscard]] std::string next() { return "all_modules." + std::to_string(module_++); }
-  [[nodiscard]] bool attends(std::size_t level) const {
-    const auto& at = config_.attn_resolutions;
-    return std::find(at.begin(), at.end(), config_.image_size >> level) != at.end();
-  }
 
   void add(const std::string& ours, std::string theirs, DiffusersLayout layout) {
     if (table_.contains(ours)) tensors_.push_back({table_.index(ours), std::move(theirs), layout});
@@ -99,13 +93,20 @@ class DiffusersNames {
     same(next(), convolution);
   }
 
+  void middle() {
+    if (config_.middle == "none") return;
+    residual("mid_block.resnets.0");
+    if (config_.middle == "attention") attention("mid_block.attentions.0");
+    residual("mid_block.resnets.1");
+  }
+
   void down(std::size_t level) {
     const std::string block = "down_blocks." + std::to_string(level);
     for (std::size_t i = 0; i < config_.num_res_blocks; ++i) {
       residual(block + ".resnets." + std::to_string(i));
-      if (attends(level)) attention(block + ".attentions." + std::to_string(i));
+      if (config_.attends_down(level)) attention(block + ".attentions." + std::to_string(i));
     }
-    if (level + 1 == config_.ch_mult.size()) return;
+    if (level + 1 == config_.levels()) return;
     if (!skip_) return same(next() + ".Conv_0", block + ".downsamplers.0.conv");
     residual(block + ".resnet_down");
     same(next() + ".Conv_0", block + ".skip_conv");
@@ -114,13 +115,13 @@ class DiffusersNames {
   /// Diffusers' DDPM attends behind every block, NCSN++ once behind the last, where it gathers its
   /// picture.
   void up(std::size_t level) {
-    const std::string block = "up_blocks." + std::to_string(config_.ch_mult.size() - 1 - level);
+    const std::string block = "up_blocks." + std::to_string(config_.levels() - 1 - level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
       residual(block + ".resnets." + std::to_string(i));
-      if (attends(level) && config_.attn_up == "every")
+      if (config_.attends_up(level) && config_.attn_up == "every")
         attention(block + ".attentions." + std::to_string(i));
     }
-    if (attends(level) && config_.attn_up == "once") attention(block + ".attentions.0");
+    if (config_.attends_up(level) && config_.attn_up == "once") attention(block + ".attentions.0");
     if (skip_ && level == 0) return head("conv_norm_out", "conv_out");
     if (skip_) head(block + ".skip_norm", block + ".skip_conv");
     if (skip_) return residual(block + ".resnet_up");
