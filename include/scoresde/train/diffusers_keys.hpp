@@ -106,7 +106,8 @@ class DiffusersKeys {
 
  private:
   [[nodiscard]] std::size_t natural_of(const char* key, const Json& found, std::size_t absent) {
-    const bool fits = found.is_number_unsigned() && found.get<std::uint64_t>() <= 1u << 24;
+    const bool fits = found.is_number_integer() && found.get<std::int64_t>() >= 0 &&
+                      found.get<std::uint64_t>() <= 1u << 24;
     expect(fits, key, " has ", found.dump(), "; it must be a natural number of at most 2^24");
     return fits ? found.get<std::size_t>() : absent;
   }
