@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <numeric>
+#include <variant>
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
@@ -180,4 +181,18 @@ TEST_CASE("Nothing happens to an image whose resolution stays, and odd images ar
   CHECK(nn::resample(graph, graph.input(), Resample::none, {}) == graph.input());
   CHECK_THROWS_WITH(nn::resample(graph, graph.input(), Resample::down, {}),
                     Catch::Matchers::Contains("5×4"));
+}
+
+TEST_CASE("a plain halving convolution has its zeros below and right, or all around") {
+  for (const bool symmetric : {false, true}) {
+    nn::Graph graph(4, 8, 8);
+    const nn::BlockSettings settings{.symmetric_halving = symmetric};
+    const nn::Tensor half =
+        nn::resample_with_convolution(graph, graph.input(), "r", 6, Resample::down, settings);
+    CHECK(graph.shape(half) == nn::Shape{1, 6, 4, 4});
+    const auto& op = std::get<nn::node::Convolution>(graph.nodes().back().operation).shape;
+    CHECK(op.stride == 2);
+    CHECK(op.pad_before == std::size_t{symmetric});
+    CHECK(op.pad_after == 1);
+  }
 }
