@@ -101,8 +101,10 @@ class DiffusersKeys {
     for (const auto& [key, found] : json_.items())
       expect(key.starts_with('_') || asked_.contains(key) || found.is_null(), key, " is ",
              found.dump(), "; no network here knows such a key");
-    reasons_.refuse("no network here is described:");
+    refuse("no network here is described:");
   }
+  /// Throws Error with the reasons so far, after `title`.
+  void refuse(const char* title) const { reasons_.refuse(title); }
 
  private:
   [[nodiscard]] std::size_t natural_of(const char* key, const Json& found, std::size_t absent) {

@@ -181,6 +181,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
     throw Error(text("_class_name is ", name.dump(),
                      "; it must be a scheduler of a chain of betas (DDPM, DDIM, PNDM, DPMSolver, "
                      "DEIS, UniPC, SASolver, Euler, Heun, KDPM2, LMS), ScoreSdeVe or EDM"));
+  keys.refuse("no scheduler here is described:");
   for (const auto& [key, value] : json.items())
     if (!key.starts_with('_') && !keys.asked(key) && !value.is_null())
       scheduler.hints.push_back(
