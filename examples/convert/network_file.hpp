@@ -251,7 +251,7 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
       keep == Keep::model ? file.state.parameters : file.state.average;
   const std::string set = keep == Keep::model ? "the model's weights"
                           : file.averaged     ? "the averaged weights"
-                                              : "the weights, of which there is no average";
+                                              : "the weights (there is no average)";
   if (format == Format::diffusers) {
     const auto scheduler = file.configuration.contains("sde.name")
                                ? scoresde::describe_scheduler_for_diffusers(file.configuration)
