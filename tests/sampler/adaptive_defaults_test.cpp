@@ -149,7 +149,7 @@ void keeps_the_variance(const std::string& name, const std::vector<Named>& sdes,
       INFO(name << " under " << sde_name << ", variance " << v << ", dimension " << shape.dim
                 << ", " << found.evaluations << " evaluations");
       CHECK(found.variance == Approx(1).epsilon(0.05));
-      CHECK(found.largest < 6);
+      CHECK(found.largest < 10);  // 243 and more where steps of AdaptiveSde grew without limit
     }
 }
 

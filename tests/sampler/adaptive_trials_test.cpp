@@ -88,7 +88,7 @@ void recovers(P pair) {
   const X x = run(first, together);
   CHECK(together > 0);
   for (std::size_t k = 0; k < first.size(); ++k) {
-    CHECK(x(k, 0) == Approx(first[k] * marginal_std(0.002)).epsilon(0.01));
+    CHECK(x(k, 0) == Approx(first[k] * marginal_std(0.002)).epsilon(0.02));
     if (pair.error_scope == ErrorScope::whole_batch) continue;
     CHECK(run({first[k]}, alone)(0, 0) == x(k, 0));
     sum += alone;
@@ -167,8 +167,9 @@ TEST_CASE("an adaptive run ends where model or state is not finite, with sample 
 TEST_CASE("an adaptive run towards times where the model is not finite ends with an error") {
   const auto early = [](double, double t) { return t > 0.5; };
   // It evaluates the model where its steps end, so they shrink towards t = 0.5.
-  CHECK_THAT(error_of(AdaptiveSde{KarrasSde()}, early, 7),
-             Contains("the step at t = 0.5 fell to") && Contains("not finite there"));
+  CHECK_THAT(error_of(AdaptiveSde{KarrasSde()}, early, 7), Contains("the step at t = 0.5") &&
+                                                               Contains("fell to") &&
+                                                               Contains("not finite there"));
   // A step has ended beyond before the model is evaluated there.
   CHECK_THAT(error_of(AdaptiveDpmSolver{KarrasSde()}, early, 7),
              Contains("the model's output of sample") && Contains("at t = 0."));
