@@ -21,7 +21,7 @@ inline const char* const device_group = "Options of --backend cuda, refused with
 inline void add_backend_options(CLI::App& app, BackendOptions& o) {
   app.add_option("--backend", o.backend, "cpu, or cuda: an NVIDIA GPU")
       ->capture_default_str()
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+      ->check(one_of({"cpu", "cuda"}));
   app.add_option("--threads", o.threads, "CPU threads; 0 takes all")
       ->capture_default_str()
       ->check(natural_number(0, 1024))
@@ -30,7 +30,7 @@ inline void add_backend_options(CLI::App& app, BackendOptions& o) {
                  "Of the network: bf16; tf32, float32 with products on tensor cores; fp32. "
                  "Checkpoints are float32 in all of them")
       ->capture_default_str()
-      ->check(CLI::IsMember({"bf16", "tf32", "fp32"}))
+      ->check(one_of({"bf16", "tf32", "fp32"}))
       ->group(detail::device_group);
   app.add_option("--device", o.device, "Number of the GPU")
       ->capture_default_str()
@@ -49,13 +49,14 @@ inline void add_backend_options(CLI::App& app, BackendOptions& o) {
       ->group(detail::device_group);
 }
 
-/// Throws Error for options on the command line that the backend does not listen to.
+/// Throws UsageError for options on the command line that the backend does not take.
 inline void refuse_options_of_the_other_backend(const CLI::App& app, const BackendOptions& o) {
   const char* const refused = o.on_device() ? detail::host_group : detail::device_group;
   for (const CLI::Option* option : app.get_options())
-    scoresde::detail::require(option->get_group() != refused || option->count() == 0,
-                              option->get_name(), " does not go with --backend ", o.backend,
-                              "; it is for --backend ", o.on_device() ? "cpu" : "cuda");
+    if (option->get_group() == refused && option->count() > 0)
+      throw UsageError(scoresde::detail::text(option->get_name(), " does not go with --backend ",
+                                              o.backend, "; it is for --backend ",
+                                              o.on_device() ? "cpu" : "cuda"));
 }
 
 }  // namespace cifar10

@@ -26,7 +26,6 @@ void check_folder(const TrainOptions& options) {
           " holds no checkpoint.safetensors to continue from");
   require(options.resume || !holds_run, "--out: ", options.out.string(),
           " holds a run already; continue it with --resume or choose another folder");
-  require(!options.data.empty(), "--data is missing: the folder with data_batch_1.bin");
   require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
           " is not a folder");
 }
@@ -52,6 +51,8 @@ int run(const TrainOptions& options) {
     return 0;
   }
   const scoresde::nn::Preset preset = cifar10::chosen_preset(options);
+  if (options.data.empty())
+    throw cifar10::UsageError("--data is missing: the folder with data_batch_1.bin");
   check_folder(options);
   if (options.backend.on_device())
     cifar10::train_on_device(options, preset);

@@ -22,7 +22,7 @@ inline const char* const sampler_group = "Options of some samplers, refused with
 
 inline void add_names(CLI::App& app, SamplerChoice& s) {
   const auto add = [&](const char* option, std::string& name, const char* text) {
-    return app.add_option(option, name, text)->check(CLI::IsMember(names_of(option)));
+    return app.add_option(option, name, text)->check(one_of(names_of(option)));
   };
   app.add_flag_callback(
       "--list-samplers",
@@ -42,10 +42,10 @@ inline void add_names(CLI::App& app, SamplerChoice& s) {
                  "Time at which sampling stops, above 0 (default: the checkpoint's)")
       ->check(positive_number());
   app.add_option("--final", s.final_step,
-                 "What becomes of the noise left at eps: eps, it stays; denoise, the last picture "
+                 "What becomes of the noise left at eps: eps, it stays; denoise, the last image "
                  "predicted; zero, the last step goes there (fast solvers)")
       ->capture_default_str()
-      ->check(CLI::IsMember({"eps", "zero", "denoise"}));
+      ->check(one_of({"eps", "zero", "denoise"}));
 }
 
 inline void add_times(CLI::App& app, SamplerChoice& s) {
@@ -56,8 +56,8 @@ inline void add_times(CLI::App& app, SamplerChoice& s) {
                  "In place of --steps: as many as this number of network evaluations pays for")
       ->check(natural_number(1, 1000000))
       ->group(sampler_group);
-  app.add_option("--grid", s.grid, "Where the steps lie (default: --list-samplers tells)")
-      ->check(CLI::IsMember({"uniform", "quadratic", "log_snr", "karras"}))
+  app.add_option("--grid", s.grid, "Where the steps lie (default: that of --list-samplers)")
+      ->check(one_of({"uniform", "quadratic", "log_snr", "karras"}))
       ->group(sampler_group);
   app.add_option("--rho", s.rho, "Of --grid karras (default: 7)")
       ->check(positive_number())
@@ -75,7 +75,7 @@ inline void add_times(CLI::App& app, SamplerChoice& s) {
   app.add_option("--control", s.control,
                  "Steps of dopri5: per_sample, each picture its own; scipy, one for the batch")
       ->capture_default_str()
-      ->check(CLI::IsMember({"per_sample", "scipy"}))
+      ->check(one_of({"per_sample", "scipy"}))
       ->group(sampler_group);
 }
 
@@ -89,7 +89,7 @@ inline void add_numbers(CLI::App& app, SamplerChoice& s) {
       ->group(sampler_group);
   app.add_option("--variance", s.variance, "Of the predictor ancestral, as Ho et al. 2020 name it")
       ->capture_default_str()
-      ->check(CLI::IsMember({"small", "large"}))
+      ->check(one_of({"small", "large"}))
       ->group(sampler_group);
   const auto number = [&](const char* option, std::optional<double>& value, const char* text) {
     app.add_option(option, value, text)->check(number_from_zero())->group(sampler_group);

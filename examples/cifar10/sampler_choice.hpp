@@ -11,6 +11,8 @@
 
 #include <scoresde/error.hpp>
 
+#include "exit_status.hpp"
+#include "nearest_name.hpp"
 #include "sampler_list.hpp"
 
 namespace cifar10 {
@@ -33,14 +35,10 @@ namespace detail {
 
 /// Throws Error, listing the names, when there is none like this.
 inline const SamplerRow& row_of(const char* option, const std::string& name) {
-  std::string names;
-  for (const SamplerRow& row : sampler_rows()) {
-    if (row.option != option) continue;
-    if (row.name == name) return row;
-    names += (names.empty() ? "" : ", ") + row.name;
-  }
-  throw scoresde::Error(
-      scoresde::detail::text(option, " is '", name, "'; it must be one of ", names));
+  for (const SamplerRow& row : sampler_rows())
+    if (row.option == option && row.name == name) return row;
+  const std::vector<std::string> known = names_of(option);
+  throw scoresde::Error(option + (": " + unknown_name(name, known, known)));
 }
 
 /// The rows whose names make up the choice.
@@ -53,16 +51,22 @@ inline std::vector<const SamplerRow*> chosen_rows(const SamplerChoice& c) {
   return rows;
 }
 
-/// Who listens to an option, in words.
+/// Who takes an option: "--solver sa-solver-2, sa-solver-3 and --predictor ddim".
 inline std::string takers_of(const std::string& option) {
   if (row_of("--solver", "euler").takes(option)) return "solvers that do not choose their steps";
-  std::string names;
-  for (const SamplerRow& row : sampler_rows())
-    if (row.takes(option)) names += (names.empty() ? "" : ", ") + row.name;
+  std::string names, last;
+  for (const SamplerRow& row : sampler_rows()) {
+    if (!row.takes(option)) continue;
+    if (row.option == last)
+      names += ", " + row.name;
+    else
+      names += (names.empty() ? "" : " and ") + row.option + ' ' + row.name;
+    last = row.option;
+  }
   return names;
 }
 
-/// Refuses options given that none of the chosen names listens to.
+/// Rejects options given that none of the chosen names takes.
 inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::string>& given) {
   const auto rows = chosen_rows(c);
   std::string chosen;
@@ -72,8 +76,7 @@ inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::s
     bool taken = false;
     for (const SamplerRow* row : rows) taken = taken || row->takes(option);
     taken = taken && (c.preset.empty() || option != "--corrector-steps");  // fixed by the name
-    scoresde::detail::require(taken, option, " does not go with ", chosen, "; it is for ",
-                              takers_of(option));
+    require_usage(taken, option, " does not go with ", chosen, "; it is for ", takers_of(option));
   }
 }
 
@@ -96,8 +99,8 @@ inline std::size_t evaluations(const SamplerChoice& c, std::size_t steps) {
 inline std::size_t affordable_steps(const SamplerChoice& c) {
   std::size_t steps = 0;
   while (evaluations(c, steps + 1) <= c.nfe) ++steps;
-  scoresde::detail::require(steps > 0, "--nfe is ", c.nfe, "; --solver ", c.solver, " ending in ",
-                            c.final_step, " needs at least ", evaluations(c, 1));
+  require_usage(steps > 0, "--nfe is ", c.nfe, "; --solver ", c.solver, " ending in ", c.final_step,
+                " needs at least ", evaluations(c, 1));
   return steps;
 }
 
@@ -114,8 +117,8 @@ inline void settle_tolerances(SamplerChoice& c) {
 }
 
 inline void settle_preset(SamplerChoice& c) {
-  scoresde::detail::require(c.solver.empty(), "--solver does not go with --sampler ", c.preset,
-                            ", which is a predictor-corrector sampler");
+  require_usage(c.solver.empty(), "--solver does not go with --sampler ", c.preset,
+                ", which is a predictor-corrector sampler");
   const scoresde::SongSampler& song = scoresde::song_sampler(c.preset);
   c.steps = song.steps;
   c.corrector_steps = static_cast<std::size_t>(song.corrections);
@@ -126,23 +129,23 @@ inline void settle_preset(SamplerChoice& c) {
 }  // namespace detail
 
 /// Fills in what was left open; `given` are the options on the command line that not every sampler
-/// takes. Throws Error for unknown names, options that the sampler does not listen to, and budgets
-/// that pay for no step.
+/// takes. Throws Error for unknown names, and UsageError for options that the sampler does not take
+/// and budgets that pay for no step.
 inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
-  using scoresde::detail::require;
   if (!c.preset.empty()) detail::settle_preset(c);
   if (c.solver.empty()) c.solver = "pc";
   detail::refuse_idle_options(c, given);
   const SamplerRow& row = detail::row_of("--solver", c.solver);
-  require(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
-          "--predictor none --corrector none: one of them must move the pictures");
-  require(c.final_step != "zero" || row.family == Family::fast, "--final zero does not go with ",
-          "--solver ", c.solver, ", which ends in eps or denoise");
-  require(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
+  require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
+                "--predictor none --corrector none: one of them must change the samples");
+  require_usage(c.final_step != "zero" || row.family == Family::fast,
+                "--final zero does not go with --solver ", c.solver,
+                ", which ends in eps or denoise");
+  require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
   c.grid_given = !c.grid.empty();
   c.steps_given = c.steps > 0 && c.preset.empty();
   if (!c.grid_given) c.grid = row.grid;
-  require(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
+  require_usage(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
   if (row.family == Family::adaptive) return detail::settle_tolerances(c);
   if (c.nfe > 0) c.steps = detail::affordable_steps(c);
   if (c.steps == 0) c.steps = row.family == Family::fast ? 25 : 100;

@@ -36,7 +36,8 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
 inline void add_preset_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
                  "Network, SDE and training settings, one of: " + preset_names())
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(preset_name());
   app.add_flag_callback(
       "--list-presets",
       [] {
