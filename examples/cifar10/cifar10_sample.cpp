@@ -7,6 +7,7 @@
 
 #include "on_backends.hpp"
 #include "program.hpp"
+#include "run_lock.hpp"
 #include "sample_command_line.hpp"
 
 namespace {
@@ -42,6 +43,7 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
   choice.evaluations_of_a_score = options.classes.evaluations();
   choice.centered = network.centered;
   cifar10::settle(choice, given);
+  const cifar10::RunLock lock(options.out);
   if (options.backend.on_device())
     cifar10::sample_on_device(options, configuration);
   else

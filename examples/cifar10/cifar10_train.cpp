@@ -12,13 +12,14 @@
 
 #include "on_backends.hpp"
 #include "program.hpp"
+#include "run_lock.hpp"
 #include "train_command_line.hpp"
 
 namespace {
 
 using cifar10::TrainOptions;
 
-/// Refuses to overwrite a run or to resume none, before any work is done.
+/// Rejects overwriting a run and resuming none, before any work is done. The folder is locked.
 void check_folder(const TrainOptions& options) {
   using scoresde::detail::require;
   const bool holds_run = std::filesystem::exists(options.out / "checkpoint.safetensors");
@@ -53,6 +54,7 @@ int run(const TrainOptions& options) {
   const scoresde::nn::Preset preset = cifar10::chosen_preset(options);
   if (options.data.empty())
     throw cifar10::UsageError("--data is missing: the folder with data_batch_1.bin");
+  const cifar10::RunLock lock(options.out);
   check_folder(options);
   if (options.backend.on_device())
     cifar10::train_on_device(options, preset);

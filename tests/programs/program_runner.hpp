@@ -48,12 +48,23 @@ class RunningProgram {
     if (process_ == 0) {
       if (std::freopen(output_.c_str(), "w", stdout) == nullptr) ::_exit(126);
       ::dup2(STDOUT_FILENO, STDERR_FILENO);
+      for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
       ::execv(program.c_str(), words.data());
       ::_exit(127);
     }
   }
 
   void signal(int number) const { ::kill(process_, number); }
+  [[nodiscard]] ::pid_t process() const { return process_; }
+
+  /// Waits until a file is there; false where that takes a minute.
+  [[nodiscard]] static bool wait_for(const std::filesystem::path& file) {
+    for (int attempts = 0; attempts < 6000; ++attempts) {
+      if (std::filesystem::exists(file)) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
 
   Outcome wait() const {
     int status = 0;
