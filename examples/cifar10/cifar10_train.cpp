@@ -13,6 +13,7 @@
 #include "on_backends.hpp"
 #include "program.hpp"
 #include "run_lock.hpp"
+#include "stop_signals.hpp"
 #include "train_command_line.hpp"
 
 namespace {
@@ -60,7 +61,7 @@ int run(const TrainOptions& options) {
     cifar10::train_on_device(options, preset);
   else
     cifar10::train_on_host(options, preset);
-  return 0;
+  return cifar10::stop_status();
 }
 
 }  // namespace
@@ -75,7 +76,9 @@ int main(int argc, char** argv) {
       "On a GPU, where cuDNN's plans are kept for the next run\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
       "--plan-cache plans\n"
-      "Ctrl-C saves before it ends. cifar10_sample draws from run/checkpoint.safetensors.");
+      "Ctrl-C saves before it ends. cifar10_sample samples from run/checkpoint.safetensors.\n"
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
+      "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved.");
   app.option_defaults()->take_last();
   TrainOptions options;
   cifar10::add_train_options(app, options);

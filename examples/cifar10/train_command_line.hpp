@@ -19,9 +19,20 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--log-every", o.log_every, "Steps between rows of train_log.csv")
       ->capture_default_str()
       ->check(natural_number(1));
-  app.add_option("--checkpoint-every", o.checkpoint_every, "Steps between checkpoints")
+  app.add_option(
+         "--checkpoint-every", o.checkpoint_every,
+         "Steps between checkpoints; each takes the time of one step more, which shows that "
+         "the loss is finite")
       ->capture_default_str()
       ->check(natural_number(1));
+  app.add_option("--keep-every", o.keep_every,
+                 "Steps between checkpoints that are kept under their number, as "
+                 "checkpoint_0050000.safetensors; 0 for none")
+      ->capture_default_str()
+      ->check(natural_number(0));
+  app.add_option("--keep", o.keep, "Numbered checkpoints that stay, the latest ones; 0 for all")
+      ->capture_default_str()
+      ->check(natural_number(0));
   app.add_option(
          "--snapshot-every", o.snapshot_every,
          "Steps between grids of 16 samples from the EMA weights, clipped in every step on the "

@@ -146,9 +146,14 @@ if [ -e "$checkpoint" ]; then resume=(--resume); fi
 if [ "$train_seconds" -gt 0 ]; then
   echo "training for $train_seconds s of $left_seconds s that are left"
   # The program's own clock begins when cuDNN's plans are made; SIGINT has it save where they take long.
+  status=0
   timeout --signal=INT --kill-after=20 $((end - SECONDS - reserve + 30)) "${command[@]}" ${resume[@]+"${resume[@]}"} \
-    --minutes "$(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')" >"$run/log.txt" 2>&1 ||
-    { tail -n 5 "$run/log.txt" >&2 && fail "cifar10_train ended with an error; $run/log.txt has all it said"; }
+    --minutes "$(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')" >"$run/log.txt" 2>&1 || status=$?
+  # 124 of timeout and 130 of the program: SIGINT, and saved.
+  case $status in
+    0 | 124 | 130) ;;
+    *) tail -n 5 "$run/log.txt" >&2 && fail "cifar10_train ended with status $status; $run/log.txt has all it said" ;;
+  esac
   tail -n 2 "$run/log.txt"
 fi
 

@@ -28,6 +28,8 @@ struct TrainOptions {
   std::optional<double> label_dropout;
   std::uint64_t seed = 42;
   std::uint64_t log_every = 50, checkpoint_every = 500, snapshot_every = 2000;
+  std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none
+  std::size_t keep = 0;              ///< numbered checkpoints that stay; 0: all
   std::size_t snapshot_steps = 100;
   bool resume = false;
   std::filesystem::path export_ema;

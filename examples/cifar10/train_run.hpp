@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include <scoresde/train/checkpoint.hpp>
 
 #include "configuration.hpp"
+#include "kept_checkpoints.hpp"
 #include "progress_bar.hpp"
 #include "stop_signals.hpp"
 #include "train_log.hpp"
@@ -46,29 +48,41 @@ class TrainRun {
 
   /// Trains until the iterations or minutes are used up or a signal comes, and saves.
   void operator()() {
-    const auto checkpoint = options_.out / "checkpoint.safetensors";
-    if (options_.resume) load(checkpoint);
+    if (options_.resume) load(checkpoint());
     log_.emplace(options_.out / "train_log.csv", steps());
     seconds_before_ = log_->seconds();
     start_ = seconds_now();
     first_step_ = steps();
     report_setup();
     catch_stop_signals();
+    try {
+      train();
+    } catch (const scoresde::Error& failure) {
+      throw scoresde::Error(scoresde::detail::text(failure.what(), last_good_text()));
+    }
+    report_end();
+  }
+
+ private:
+  void train() {
     ProgressBar bar("train");
     while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
       step();
       bar.show(fraction(), progress_text());
       const std::uint64_t n = steps();
-      if (n % options_.checkpoint_every == 0) save(checkpoint);
+      if (n % options_.checkpoint_every == 0 || is_kept(n)) save();
       if (n % options_.log_every == 0) write_log_row();
       if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0) snapshot();
     }
-    save(checkpoint);
-    bar.end_line();
-    report_end(checkpoint);
+    if (saved_step_ != steps()) save();
   }
 
- private:
+  [[nodiscard]] std::filesystem::path checkpoint() const {
+    return options_.out / "checkpoint.safetensors";
+  }
+  [[nodiscard]] bool is_kept(std::uint64_t step) const {
+    return options_.keep_every > 0 && step > 0 && step % options_.keep_every == 0;
+  }
   [[nodiscard]] std::uint64_t steps() const { return training_.trainer().step_count(); }
 
   void step() {
@@ -103,15 +117,45 @@ class TrainRun {
   }
 
   /// The row comes first: what the checkpoint has seen is then in the log, and no mean spans it.
-  void save(const std::filesystem::path& path) {
+  void save() {
     write_log_row();
     auto& trainer = training_.trainer();
-    scoresde::save_checkpoint(path, trainer.parameters(), trainer.state(), configuration());
+    const scoresde::TrainingState<float> state = trainer.state();
+    require_good(state);
+    scoresde::save_checkpoint(checkpoint(), trainer.parameters(), state, configuration());
+    saved_step_ = state.step;
+    if (!is_kept(state.step)) return;
+    scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step), trainer.parameters(),
+                              state, configuration());
+    keep_newest(options_.out, options_.keep);
+  }
+
+  /// Takes one step from the state, which shows that its loss is finite, and puts the state back: a
+  /// state that a step has ruined is never saved over a good one. Throws Error as the step does,
+  /// and for a state that holds numbers which are not finite.
+  void require_good(const scoresde::TrainingState<float>& state) {
+    for (const auto* buffer :
+         {&state.parameters, &state.average, &state.first_moment, &state.second_moment})
+      scoresde::detail::require(
+          std::all_of(buffer->begin(), buffer->end(), [](float x) { return std::isfinite(x); }),
+          "training: after step ", state.step,
+          " weights, averages or moments are not all finite; a smaller --lr may help");
+    training_.step();
+    (void)training_.reports();
+    training_.trainer().restore(state);
   }
 
   void load(const std::filesystem::path& path) {
     auto& trainer = training_.trainer();
     trainer.restore(scoresde::load_checkpoint<float>(path, trainer.parameters(), configuration()));
+    saved_step_ = steps();
+  }
+
+  /// Where a run that has failed left off.
+  [[nodiscard]] std::string last_good_text() const {
+    if (!saved_step_) return "; no checkpoint had been saved";
+    return scoresde::detail::text("; ", checkpoint().string(),
+                                  " holds the last good state, of step ", *saved_step_);
   }
 
   [[nodiscard]] scoresde::nn::FlatConfig configuration() const {
@@ -176,9 +220,9 @@ class TrainRun {
               << "out         " << options_.out.string() << std::endl;
   }
 
-  void report_end(const std::filesystem::path& checkpoint) const {
-    std::cout << (stop_requested() ? "stopped by a signal" : "done") << " after " << steps()
-              << " steps; " << checkpoint.string() << " is saved\n";
+  void report_end() const {
+    std::cout << (stop_requested() ? "stopped by a signal, " + stop_signal_name() + "," : "done")
+              << " after " << steps() << " steps; " << checkpoint().string() << " is saved\n";
     if (steps() < preset_.n_iters) std::cout << "continue with the same options and --resume\n";
   }
 
@@ -189,6 +233,7 @@ class TrainRun {
   scoresde::StepReport sum_{};
   std::size_t untold_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
+  std::optional<std::uint64_t> saved_step_;  ///< of the checkpoint
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0;
 };
 

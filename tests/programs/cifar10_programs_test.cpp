@@ -188,21 +188,20 @@ TEST_CASE("a truncated checkpoint is refused by both programs and left as it is"
   REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("Ctrl-C and SIGTERM save before the run ends") {
+TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, with a status of their own") {
   const TemporaryFolder data, folder;
   make_data(data);
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     const auto out = folder / std::to_string(number);
     const RunningProgram program(program_path(train_program), tiny_run(data, out),
                                  folder / "output");
-    for (int tries = 0; tries < 3000 && !std::filesystem::exists(out / "checkpoint.safetensors");
-         ++tries)
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(RunningProgram::wait_for(out / "checkpoint.safetensors"));
     program.signal(number);
     const Outcome outcome = program.wait();
     INFO("output: " << outcome.text);
-    REQUIRE(outcome.status == 0);
+    REQUIRE(outcome.status == 128 + number);
     REQUIRE(outcome.says("stopped by a signal"));
+    REQUIRE_FALSE(std::filesystem::exists(out / "run.lock"));
     const auto rows = log_rows(out / "train_log.csv");
     REQUIRE(read_safetensors(out / "checkpoint.safetensors").metadata.at("step") ==
             std::to_string(rows.size()));

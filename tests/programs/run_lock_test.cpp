@@ -107,5 +107,6 @@ TEST_CASE("the second program on a folder ends with status 3 and the PID of the 
   first.signal(SIGTERM);
   const Outcome outcome = first.wait();
   INFO(outcome.text);
+  CHECK(outcome.status == 143);
   CHECK_FALSE(std::filesystem::exists(out / "samples.png"));
 }

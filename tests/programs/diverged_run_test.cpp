@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// Checkpoints that cifar10_train keeps by number, and what is left of a run that diverges.
+#include <filesystem>
+#include <string>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/train/checkpoint.hpp>
+
+#include "cifar10/kept_checkpoints.hpp"
+#include "programs/cifar10_programs.hpp"
+#include "programs/made_up_data.hpp"
+
+using namespace scoresde;
+using namespace scoresde::test;
+
+TEST_CASE("checkpoints are kept under the number of their step, as many as --keep says") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto run = [&](const char* name, const Words& words) {
+    require_success(train_program, tiny_run(data, folder / name) + words);
+    return cifar10::kept_steps(folder / name);
+  };
+  using Steps = std::vector<std::uint64_t>;
+  CHECK(run("usual", {"--iterations", "2"}).empty());
+  CHECK(run("all", {"--iterations", "6", "--keep-every", "2"}) == Steps{2, 4, 6});
+  CHECK(text_of(folder / "all" / "checkpoint_0000006.safetensors") ==
+        text_of(folder / "all" / "checkpoint.safetensors"));
+  CHECK(read_step(folder / "all" / "checkpoint_0000004.safetensors") == 4);
+  CHECK(run("two", {"--iterations", "7", "--keep-every", "2", "--keep", "2"}) == Steps{4, 6});
+  CHECK(text_of(folder / "two" / "checkpoint_0000006.safetensors") ==
+        text_of(folder / "all" / "checkpoint_0000006.safetensors"));
+}
+
+TEST_CASE("a run that diverges leaves its last good checkpoint, and names it") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto out = folder / "run", checkpoint = out / "checkpoint.safetensors";
+  require_success(train_program, tiny_run(data, out) + Words{"--iterations", "2"});
+  // As if the good state had come by this rate: the next step ruins it.
+  auto file = io::read_safetensors(checkpoint);
+  file.metadata.at("training.learning_rate") = "1e+30";
+  io::write_safetensors(checkpoint, file);
+  const std::string good = text_of(checkpoint);
+  for (const char* every : {"1", "100"}) {  // ruined by a save, and in between
+    const Outcome outcome = run(
+        train_program, tiny_run(data, out) + Words{"--resume", "--lr", "1e30", "--checkpoint-every",
+                                                   every, "--iterations", "9"});
+    INFO(outcome.text);
+    CHECK(outcome.status == 1);
+    CHECK(outcome.says("holds the last good state, of step 2"));
+    CHECK(text_of(checkpoint) == good);
+  }
+  // Its last step, after which no loss is computed.
+  const Outcome last = run(
+      train_program, tiny_run(data, out) + Words{"--resume", "--lr", "1e30", "--iterations", "3"});
+  INFO(last.text);
+  CHECK(last.status == 1);
+  CHECK(text_of(checkpoint) == good);
+  const Outcome at_once = run(
+      train_program, tiny_run(data, folder / "fresh") + Words{"--lr", "1e30", "--iterations", "9"});
+  INFO(at_once.text);
+  CHECK(at_once.status == 1);
+  CHECK(at_once.says("no checkpoint had been saved"));
+  CHECK_FALSE(std::filesystem::exists(folder / "fresh" / "checkpoint.safetensors"));
+}
