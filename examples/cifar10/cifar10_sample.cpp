@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample: draws pictures from a checkpoint by any sampler of the library.
+/// cifar10_sample: samples images from a checkpoint by any sampler of the library.
 #include <string>
 #include <vector>
 
@@ -9,6 +9,7 @@
 #include "program.hpp"
 #include "run_lock.hpp"
 #include "sample_command_line.hpp"
+#include "stop_signals.hpp"
 
 namespace {
 
@@ -48,14 +49,14 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
     cifar10::sample_on_device(options, configuration);
   else
     cifar10::sample_on_host(options, configuration);
-  return 0;
+  return cifar10::stop_status();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Draws pictures from a score-based generative model of CIFAR-10 on the CPU or a GPU.",
+      "Samples images from a score-based generative model of CIFAR-10 on the CPU or a GPU.",
       "cifar10_sample");
   app.footer(
       "Examples\n"
@@ -70,7 +71,10 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out pictures --checkpoint karras/checkpoint.safetensors --nfe 35\n"
       "  cifar10_sample --out pictures --backend cuda --batch 64 --plan-cache plans\n"
       "  cifar10_sample --list-samplers\n"
-      "Arrays hold float32 (pictures, 3, height, width): 0 is black, 1 is full, not clipped.");
+      "Arrays hold float32 (samples, 3, height, width): 0 is black, 1 is full, not clipped.\n"
+      "Ctrl-C keeps what is finished; --resume goes on.\n"
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
+      "143 stopped by SIGHUP, SIGINT or SIGTERM.");
   app.option_defaults()->take_last();
   SampleOptions options;
   cifar10::add_sample_options(app, options);

@@ -29,8 +29,8 @@ inline std::string clock_text(double seconds) {
   return text;
 }
 
-/// Shows how far a run is: redrawn in place on a terminal, a line every `plain_interval` seconds
-/// where the output is a file or a pipe.
+/// Shows how far a run is: redrawn in place on a terminal; where the output is a file or a pipe, a
+/// line at once and one every `plain_interval` seconds.
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label, double plain_interval = 30)
@@ -76,7 +76,7 @@ class ProgressBar {
   bool terminal_ = ::isatty(STDOUT_FILENO) != 0;
   double interval_;
   double start_ = seconds_now();
-  double shown_ = start_;
+  double shown_ = start_ - interval_;
   bool open_ = false;
 };
 

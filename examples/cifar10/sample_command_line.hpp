@@ -119,13 +119,23 @@ inline void add_classes(CLI::App& app, ClassChoice& c) {
       ->check(number_from_zero());
 }
 
+inline void add_output(CLI::App& app, SampleOptions& o) {
+  app.add_option("--out", o.out, "Folder for samples.png, samples.npy, samples.safetensors")
+      ->required();
+  app.add_flag(
+      "--resume", o.resume,
+      "Continue the run that was stopped in --out; the samples are those of a run that was "
+      "not stopped, bit for bit");
+  app.add_flag("--png", o.each_png,
+               "Write every sample as an image of its own, too: --out/images/0000000.png, ...");
+}
+
 }  // namespace detail
 
 inline void add_sample_options(CLI::App& app, SampleOptions& o) {
   app.add_option("--checkpoint", o.checkpoint,
                  "Checkpoint of a run, or exported EMA weights (default: the bundled ones)");
-  app.add_option("--out", o.out, "Folder for samples.png, samples.npy, samples.safetensors")
-      ->required();
+  detail::add_output(app, o);
   detail::add_names(app, o.sampler);
   detail::add_times(app, o.sampler);
   detail::add_numbers(app, o.sampler);
@@ -142,7 +152,8 @@ inline void add_sample_options(CLI::App& app, SampleOptions& o) {
       ->group(detail::host_group);
   detail::add_classes(app, o.classes);
   app.add_option("--samples", o.samples,
-                 "Pictures to draw (default: 64, or a row of the grid for each class)")
+                 "Images to sample (default: 64, or a row of the grid for each class); they go to "
+                 "disk as they come")
       ->check(natural_number(1, 10000000));
   app.add_option("--first-sample", o.first_sample,
                  "Number of the first picture: picture n of a seed is the same in every run")

@@ -19,7 +19,7 @@ struct SampleOptions {
   ClassChoice classes;
   std::uint64_t seed = 42;
   std::uint32_t first_sample = 0;
-  bool clip_denoised = false;
+  bool clip_denoised = false, resume = false, each_png = false;
   std::optional<double> dynamic_threshold;
   std::size_t samples = 0, batch = 16, columns = 8;
   BackendOptions backend;

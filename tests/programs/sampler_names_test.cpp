@@ -6,19 +6,20 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/unet.hpp>
 #include <scoresde/sampler/song_samplers.hpp>
 #include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
-#include <scoresde/train/checkpoint.hpp>
 
 #include "programs/cifar10_programs.hpp"
+#include "programs/tiny_checkpoint.hpp"
 
 namespace {
 
@@ -55,26 +56,6 @@ std::vector<Row> listed() {
     for (std::size_t c = 0; c < row.size(); ++c) rows.back()[titles[c]] = row[c];
   }
   return rows;
-}
-
-/// Weights of an untrained network for pictures of 8 × 8, which takes milliseconds.
-template <class S>
-std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde, bool centered = true) {
-  nn::UNetConfig network{.image_size = 8,
-                         .centered = centered,
-                         .nf = 8,
-                         .ch_mult = {1},
-                         .num_res_blocks = 1,
-                         .attn_resolutions = {},
-                         .dropout = 0,
-                         .init_scale = 1};
-  const nn::Graph graph = nn::unet(network);
-  std::vector<float> weights(graph.parameters().size());
-  nn::initialize(graph.parameters(), std::span<float>(weights), 3);
-  auto configuration = run_configuration(network, sde, TrainingConfiguration{});
-  save_weights(folder / "weights", graph.parameters(), std::span<const float>(weights),
-               configuration, 0);
-  return (folder / "weights").string();
 }
 
 /// Draws from a tiny checkpoint; `told` is what the program said.

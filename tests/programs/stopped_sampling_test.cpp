@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_sample stopped and killed: what is finished stays, and a resumed run ends in the bits of
+/// one that was never stopped.
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+#include "programs/cifar10_programs.hpp"
+#include "programs/tiny_checkpoint.hpp"
+
+using namespace scoresde;
+using namespace scoresde::test;
+
+namespace {
+
+const Words files{"samples.safetensors", "samples.npy", "samples.png"};
+
+class Sampling {
+ public:
+  Sampling() : checkpoint_(tiny_checkpoint(folder_, VpSde())) {}
+
+  [[nodiscard]] std::filesystem::path out(const std::string& name) const { return folder_ / name; }
+  [[nodiscard]] Words options(const std::string& name) const {
+    return {"--checkpoint", checkpoint_, "--out",       out(name).string(),
+            "--threads",    "1",         "--samples",   "60",
+            "--batch",      "4",         "--steps",     "150",
+            "--predictor",  "ancestral", "--corrector", "langevin"};
+  }
+  /// Ends a run by a signal when its first batch is on disk.
+  [[nodiscard]] Outcome stopped(const std::string& name, int number) const {
+    const RunningProgram program(program_path(sample_program), options(name), folder_ / "output");
+    REQUIRE(RunningProgram::wait_for(out(name) / "samples.progress.json"));
+    program.signal(number);
+    return program.wait();
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::string checkpoint_;
+};
+
+}  // namespace
+
+TEST_CASE("a sampling run that is stopped keeps its samples, and resumes to the same bits") {
+  const Sampling sampling;
+  require_success(sample_program, sampling.options("whole"));
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
+    const std::string name = std::to_string(number);
+    const auto out = sampling.out(name);
+    const Outcome outcome = sampling.stopped(name, number);
+    INFO(outcome.text);
+    CHECK(outcome.status == 128 + number);
+    CHECK(outcome.says("samples 1 to 4 of 60"));  // a line of progress, though no terminal
+    CHECK(std::filesystem::exists(out / "samples.partial"));
+    for (const std::string& file : files) CHECK_FALSE(std::filesystem::exists(out / file));
+    if (number != SIGKILL) {
+      CHECK(outcome.says("continue with the same options and --resume"));
+      CHECK(std::filesystem::exists(out / "samples.partial.png"));
+      CHECK_FALSE(std::filesystem::exists(out / "run.lock"));
+    }
+
+    require_refused(sample_program, sampling.options(name), {"unfinished run", "--resume"});
+    require_refused(sample_program,
+                    sampling.options(name) + Words{"--resume", "--seed", "7", "--snr", "0.5"},
+                    {"the settings differ", "--seed is '42' in the stopped run, '7' in this one",
+                     "--snr is '0.16' in the stopped run, '0.5' in this one"});
+    const Outcome resumed =
+        require_success(sample_program, sampling.options(name) + Words{"--resume"});
+    CHECK(resumed.says("samples are there already"));
+    for (const std::string& file : files)
+      CHECK(text_of(out / file) == text_of(sampling.out("whole") / file));
+    CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 3);
+  }
+  require_refused(sample_program, sampling.options("whole") + Words{"--resume"},
+                  {"holds no unfinished run"});
+}
+
+TEST_CASE("the option --png writes an image of each sample under its number") {
+  const Sampling sampling;
+  const Words few =
+      sampling.options("few") +
+      Words{"--samples", "3", "--steps", "2", "--batch", "2", "--first-sample", "9", "--png"};
+  require_success(sample_program, few);
+  for (const char* name : {"0000009.png", "0000010.png", "0000011.png"})
+    CHECK(std::filesystem::file_size(sampling.out("few") / "images" / name) > 100);
+  require_refused(sample_program, few, {"images", "holds files already"});
+  const auto file = io::read_safetensors(sampling.out("few") / "samples.safetensors");
+  CHECK(file.metadata.at("nfe") == "4");
+  CHECK(file.at("samples").shape == std::vector<std::size_t>{3, 3, 8, 8});
+}
