@@ -26,6 +26,12 @@ inline void add_backend_options(CLI::App& app, BackendOptions& o) {
       ->capture_default_str()
       ->check(natural_number(0, 1024))
       ->group(detail::host_group);
+  app.add_option(
+         "--memory-limit", o.memory_limit,
+         "GiB of memory that the run may take; one that needs more is rejected at its start "
+         "(default: what the machine, its control group and ulimit leave)")
+      ->check(positive_number())
+      ->group(detail::host_group);
   app.add_option("--precision", o.precision,
                  "Of the network: bf16; tf32, float32 with products on tensor cores; fp32. "
                  "Checkpoints are float32 in all of them")

@@ -11,6 +11,7 @@ namespace cifar10 {
 struct BackendOptions {
   std::string backend = "cpu", precision = "bf16";
   std::size_t threads = 0;  ///< of the CPU
+  double memory_limit = 0;  ///< GiB of the CPU's memory; 0: what is available
   int device = 0;
   std::filesystem::path plan_cache;
   std::size_t autotune = 0;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/cudnn_convolution.hpp>
+#include <scoresde/error.hpp>
 
 #include "backend_options.hpp"
 #include "precision_option.hpp"
@@ -20,6 +22,17 @@ namespace cifar10 {
 [[nodiscard]] inline std::string device_description(const scoresde::cuda::Context& context,
                                                     const BackendOptions& o) {
   return context.name() + ", " + o.precision;
+}
+
+/// make(); where the device has not enough memory, the Error ends in `advice`.
+template <class Make>
+auto within_device_memory(const char* advice, const Make& make) {
+  try {
+    return make();
+  } catch (const scoresde::Error& failure) {
+    const bool memory = std::string_view(failure.what()).find("allocating") != std::string::npos;
+    throw scoresde::Error(std::string(failure.what()) + (memory ? std::string("; ") + advice : ""));
+  }
 }
 
 }  // namespace cifar10

@@ -12,16 +12,18 @@
 
 void cifar10::sample_on_device(const SampleOptions& given,
                                const scoresde::nn::FlatConfig& configuration) {
-  visit_sampled_score(given, configuration,
-                      [&]<class S, class C>(const SampleOptions& options, const S& sde,
-                                            const C& convention, const auto& sampler) {
-                        SampleRun run(options, configuration);
-                        const scoresde::cuda::Context context(options.backend.device);
-                        const DeviceNetwork network(context, options.checkpoint,
-                                                    std::min(options.batch, options.samples),
-                                                    options.backend);
-                        DeviceSampling<S, C> sampling(options, network, sde, convention);
-                        scoresde::io::require_writable_folder(options.out);
-                        run(sampling, sde.t_max(), DeviceDraws(sampling, sampler));
-                      });
+  visit_sampled_score(
+      given, configuration,
+      [&]<class S, class C>(const SampleOptions& options, const S& sde, const C& convention,
+                            const auto& sampler) {
+        SampleRun run(options, configuration);
+        const scoresde::cuda::Context context(options.backend.device);
+        const auto network = within_device_memory("a smaller --batch needs less", [&] {
+          return DeviceNetwork(context, options.checkpoint,
+                               std::min(options.batch, options.samples), options.backend);
+        });
+        DeviceSampling<S, C> sampling(options, network, sde, convention);
+        scoresde::io::require_writable_folder(options.out);
+        run(sampling, sde.t_max(), DeviceDraws(sampling, sampler));
+      });
 }

@@ -20,6 +20,7 @@
 
 #include "class_choice.hpp"
 #include "progress_bar.hpp"
+#include "resource_check.hpp"
 #include "sample_options.hpp"
 #include "sample_settings.hpp"
 #include "sample_store.hpp"
@@ -106,6 +107,8 @@ class SampleRun {
   void operator()(const Sampling& sampling, double t_max, Draw&& draw) {
     const SampleLayout layout{options_.samples, network_.num_channels, network_.height(),
                               network_.width(), network_.num_class_embeds > 0};
+    require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()),
+                       "fewer --samples need less");
     report_setup(sampling.parameters(), sampling.device_text());
     SampleStore store(options_.out, layout, metadata(), progress_);
     catch_stop_signals();

@@ -18,7 +18,9 @@ void cifar10::train_on_device(const TrainOptions& options, const Preset& preset)
     scoresde::io::require_writable_folder(options.out);  // device and libraries are there
     const auto images = training_pictures(options);
     visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
-      DeviceTraining<A, S, Loss> training(options, preset, ops, images, sde, loss);
+      auto training = within_device_memory("a smaller --network-batch or --batch needs less", [&] {
+        return DeviceTraining<A, S, Loss>(options, preset, ops, images, sde, loss);
+      });
       TrainRun(options, preset, training)();
     });
   });
