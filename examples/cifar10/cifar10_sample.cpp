@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_sample: samples images from a checkpoint by any sampler of the library.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <scoresde/train/checkpoint.hpp>
 
 #include "on_backends.hpp"
+#include "option_aliases.hpp"
 #include "program.hpp"
 #include "run_lock.hpp"
 #include "sample_command_line.hpp"
@@ -26,6 +28,8 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
   const auto configuration = scoresde::read_configuration(options.checkpoint);
   cifar10::SamplerChoice& choice = options.sampler;
+  cifar10::resolve_aliases(choice);
+  if (!choice.aliases.empty()) options.notes.push_back(choice.aliases);
   const bool names_parts = !choice.predictor.empty() || !choice.corrector.empty();
   if (choice.solver.empty() && choice.preset.empty() && !names_parts)
     choice.solver = setting_or(configuration, "program.solver", "pc");
@@ -70,6 +74,7 @@ int main(int argc, char** argv) {
       "1.5\n"
       "  cifar10_sample --out pictures --checkpoint karras/checkpoint.safetensors --nfe 35\n"
       "  cifar10_sample --out pictures --backend cuda --batch 64 --plan-cache plans\n"
+      "  cifar10_sample --out pictures --sampler dpmpp_2m --steps 20 --grid karras\n"
       "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (samples, 3, height, width): 0 is black, 1 is full, not clipped.\n"
       "Ctrl-C keeps what is finished; --resume goes on.\n"
@@ -78,7 +83,8 @@ int main(int argc, char** argv) {
   app.option_defaults()->take_last();
   SampleOptions options;
   cifar10::add_sample_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] {
+  const auto arguments = cifar10::translated({argv + 1, argv + argc}, options.notes);
+  return cifar10::run_program(app, arguments, [&] {
     cifar10::refuse_options_of_the_other_backend(app, options.backend);
     return run(options, cifar10::sampler_options_given(app));
   });

@@ -22,17 +22,21 @@ inline const char* const sampler_group = "Options of some samplers, refused with
 
 inline void add_names(CLI::App& app, SamplerChoice& s) {
   const auto add = [&](const char* option, std::string& name, const char* text) {
-    return app.add_option(option, name, text)->check(one_of(names_of(option)));
+    return app.add_option(option, name, text)->check(one_of(names_of(option), alias_names(option)));
   };
   app.add_flag_callback(
       "--list-samplers",
       [] {
         list_samplers(std::cout);
+        std::cout << '\n';
+        list_aliases(std::cout);
         throw CLI::Success();
       },
-      "Print all names with order, evaluations in a step and options of their own, and end");
+      "Print all names with order, evaluations in a step and options of their own, and the names "
+      "of other libraries that are accepted, and end");
   add("--sampler", s.preset,
-      "By its name in Song et al. 2021, table 1, the SDE deciding what the paper leaves to it");
+      "By its name in Song et al. 2021, table 1, the SDE deciding what the paper leaves to it, or "
+      "by its name in k-diffusion or diffusers");
   add("--solver", s.solver,
       "pc: predictor-corrector on the reverse-time SDE; or any name of --list-samplers "
       "(default: the checkpoint's)");
@@ -43,8 +47,7 @@ inline void add_names(CLI::App& app, SamplerChoice& s) {
       ->check(positive_number());
   app.add_option("--final", s.final_step,
                  "What becomes of the noise left at eps: eps, it stays; denoise, the last image "
-                 "predicted; zero, the last step goes there (fast solvers)")
-      ->capture_default_str()
+                 "predicted; zero, the last step goes there (fast solvers) (default: denoise)")
       ->check(one_of({"eps", "zero", "denoise"}));
 }
 
@@ -57,7 +60,7 @@ inline void add_times(CLI::App& app, SamplerChoice& s) {
       ->check(natural_number(1, 1000000))
       ->group(sampler_group);
   app.add_option("--grid", s.grid, "Where the steps lie (default: that of --list-samplers)")
-      ->check(one_of({"uniform", "quadratic", "log_snr", "karras"}))
+      ->check(one_of({"uniform", "quadratic", "log_snr", "karras"}, alias_names("--grid")))
       ->group(sampler_group);
   app.add_option("--rho", s.rho, "Of --grid karras (default: 7)")
       ->check(positive_number())

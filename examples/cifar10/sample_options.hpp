@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "backend_options.hpp"
 #include "class_choice.hpp"
@@ -23,6 +25,7 @@ struct SampleOptions {
   std::optional<double> dynamic_threshold;
   std::size_t samples = 0, batch = 16, columns = 8;
   BackendOptions backend;
+  std::vector<std::string> notes;  ///< lines about names of other libraries
 };
 
 }  // namespace cifar10

@@ -181,6 +181,7 @@ class SampleRun {
 
   void report_setup(std::size_t parameters, const std::string& device) const {
     const std::string classes = describe(options_.classes, network_.num_class_embeds);
+    for (const std::string& note : options_.notes) std::cout << "name        " << note << '\n';
     std::cout << "checkpoint  " << options_.checkpoint.string() << '\n'
               << "preset      " << preset_name() << " (" << parameters << " parameters, "
               << configuration_.at("sde.name") << " SDE)\n"

@@ -3,16 +3,20 @@
 /// together.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
 
 #include "exit_status.hpp"
 #include "nearest_name.hpp"
+#include "sampler_aliases.hpp"
 #include "sampler_list.hpp"
 
 namespace cifar10 {
@@ -21,7 +25,9 @@ namespace cifar10 {
 /// of the library's types.
 struct SamplerChoice {
   std::string preset, solver, predictor, corrector;
-  std::string grid, final_step = "denoise", variance = "small", control = "per_sample";
+  std::string grid, final_step, variance = "small", control = "per_sample";
+  std::string usual_grid;  ///< of an alias, where no grid is given
+  std::string aliases;     ///< names of other libraries and what they stood for
   bool grid_given = false, steps_given = false;
   std::size_t steps = 0, nfe = 0, corrector_steps = 1;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
@@ -128,12 +134,71 @@ inline void settle_preset(SamplerChoice& c) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// Sets what was left open by "--option value --option value …".
+inline void set_defaults(SamplerChoice& c, const std::string& options) {
+  const std::map<std::string, std::string*> words{
+      {"--final", &c.final_step}, {"--grid", &c.usual_grid}, {"--corrector", &c.corrector}};
+  const std::map<std::string, std::optional<double>*> numbers{
+      {"--snr", &c.snr},         {"--rtol", &c.rtol},     {"--atol", &c.atol},
+      {"--s-churn", &c.s_churn}, {"--s-tmin", &c.s_tmin}, {"--s-tmax", &c.s_tmax},
+      {"--s-noise", &c.s_noise}, {"--eta", &c.eta}};
+  std::istringstream text(options);
+  std::string option, value;
+  while (text >> option >> value) {
+    if (const auto word = words.find(option); word != words.end()) {
+      if (word->second->empty()) *word->second = value;
+      continue;
+    }
+    double number = 0;
+    std::from_chars(value.data(), value.data() + value.size(), number);
+    std::optional<double>& kept = *numbers.at(option);
+    kept = kept.value_or(number);
+  }
+}
+
+/// Puts what an alias stands for in the place of the name; `from` is where it was given.
+inline void resolve_alias(SamplerChoice& c, const std::string& option, std::string& from) {
+  const SamplerAlias* alias = alias_of(option, from);
+  if (alias == nullptr || from.empty()) return;
+  for (const std::string& own : names_of(option))
+    if (own == from) return;
+  const std::string name = std::exchange(from, "");
+  const std::string own(alias->option);
+  std::string& to = own == "--solver"      ? c.solver
+                    : own == "--predictor" ? c.predictor
+                    : own == "--corrector" ? c.corrector
+                                           : c.grid;
+  require_usage(to.empty(), option, ' ', name, " is ", alias->stands_for(), "; ", own, ' ', to,
+                " does not go with it");
+  to = alias->value;
+  set_defaults(c, alias->with);
+  const bool whole = option == "--sampler" || option == "--solver";
+  if (whole && own == "--predictor" && c.corrector.empty()) c.corrector = "none";
+  c.aliases += scoresde::detail::text(c.aliases.empty() ? "" : "; ", name, " of ", alias->source,
+                                      " is ", alias->stands_for());
+}
+
+}  // namespace detail
+
+/// Names of other libraries become this library's. Throws UsageError where two names exclude each
+/// other.
+inline void resolve_aliases(SamplerChoice& c) {
+  detail::resolve_alias(c, "--sampler", c.preset);
+  detail::resolve_alias(c, "--solver", c.solver);
+  detail::resolve_alias(c, "--predictor", c.predictor);
+  detail::resolve_alias(c, "--corrector", c.corrector);
+  detail::resolve_alias(c, "--grid", c.grid);
+}
+
 /// Fills in what was left open; `given` are the options on the command line that not every sampler
 /// takes. Throws Error for unknown names, and UsageError for options that the sampler does not take
 /// and budgets that pay for no step.
 inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
   if (!c.preset.empty()) detail::settle_preset(c);
   if (c.solver.empty()) c.solver = "pc";
+  if (c.final_step.empty()) c.final_step = "denoise";
   detail::refuse_idle_options(c, given);
   const SamplerRow& row = detail::row_of("--solver", c.solver);
   require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
@@ -144,7 +209,7 @@ inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
   require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
   c.grid_given = !c.grid.empty();
   c.steps_given = c.steps > 0 && c.preset.empty();
-  if (!c.grid_given) c.grid = row.grid;
+  if (!c.grid_given) c.grid = c.usual_grid.empty() ? row.grid : c.usual_grid;
   require_usage(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
   if (row.family == Family::adaptive) return detail::settle_tolerances(c);
   if (c.nfe > 0) c.steps = detail::affordable_steps(c);

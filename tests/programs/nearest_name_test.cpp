@@ -48,6 +48,8 @@ TEST_CASE("programs suggest the nearest sampler, preset, grid, class and option,
   suggested(train_program, {"--itterations", "3"}, "--iterations");
   suggested(train_program, {"--backend", "cdua"}, "cuda");
   suggested(sample_program, {"--solver", "dpm-solver++2m"}, "dpm-solver++-2m");
+  suggested(sample_program, {"--solver", "DPMSolverMultiStepSheduler"},
+            "DPMSolverMultistepScheduler");
   suggested(sample_program, {"--sampler", "PC100"}, "PC1000");
   suggested(sample_program, {"--predictor", "reverse-difusion"}, "reverse_diffusion");
   suggested(sample_program, {"--corrector", "langvin"}, "langevin");

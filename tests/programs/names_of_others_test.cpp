@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+/// Names of k-diffusion, diffusers and score_sde: what cifar10_sample makes of them.
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+#include "cifar10/sampler_aliases.hpp"
+#include "cifar10/sampler_list.hpp"
+#include "programs/cifar10_programs.hpp"
+#include "programs/tiny_checkpoint.hpp"
+
+using namespace scoresde;
+using namespace scoresde::test;
+
+namespace {
+
+Words words_of(const std::string& text) {
+  std::istringstream stream(text);
+  Words words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+struct Result {
+  std::vector<std::byte> samples;
+  std::string text, sampler;
+};
+
+class Sampling {
+ public:
+  template <class S>
+  explicit Sampling(const S& sde) : checkpoint_(tiny_checkpoint(folder_, sde)) {}
+
+  Result operator()(const Words& words) const {
+    const auto out = folder_ / "out";
+    const Outcome outcome =
+        require_success(sample_program, Words{"--checkpoint", checkpoint_, "--out", out.string(),
+                                              "--threads", "1", "--samples", "1"} +
+                                            words);
+    const auto file = io::read_safetensors(out / "samples.safetensors");
+    return {file.at("samples").bytes, outcome.text, file.metadata.at("sampler")};
+  }
+  void refused(const Words& words, const Words& said) const {
+    require_refused(
+        sample_program,
+        Words{"--checkpoint", checkpoint_, "--out", (folder_ / "none").string()} + words, said);
+    CHECK_FALSE(std::filesystem::exists(folder_ / "none"));
+  }
+
+ private:
+  TemporaryFolder folder_;
+  std::string checkpoint_;
+};
+
+bool adaptive(const cifar10::SamplerAlias& alias) {
+  for (const auto& row : cifar10::sampler_rows())
+    if (row.option == alias.option && row.name == alias.value)
+      return row.family == cifar10::Family::adaptive;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("every alias samples what it stands for, and says so") {
+  const Sampling sampling{VpSde()};
+  std::set<std::string> seen;
+  for (const auto& alias : cifar10::sampler_aliases) {
+    const std::string names(alias.names), name = names.substr(0, names.find(','));
+    INFO(name);
+    CHECK(seen.insert(name).second);
+    const std::string option(alias.option);
+    const Words more =
+        adaptive(alias) ? Words{"--rtol", "1", "--atol", "1"} : Words{"--steps", "3"};
+    const Result by_name = sampling(Words{option, name} + more);
+    const Result in_full = sampling(words_of(alias.stands_for()) + more);
+    CHECK(by_name.samples == in_full.samples);
+    CHECK(by_name.sampler == in_full.sampler);
+    CHECK(by_name.text.find(name + " of " + alias.source + " is " + alias.stands_for()) !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("whole samplers of others go with --sampler and --solver alike") {
+  const Sampling sampling{VpSde()};
+  const Words steps{"--steps", "3"};
+  const auto sampler = [&](const Words& words) { return sampling(words + steps).sampler; };
+  using Catch::Matchers::Contains;
+  for (const char* option : {"--sampler", "--solver"}) {
+    CHECK_THAT(sampler({option, "dpmpp_2m"}),
+               Contains("dpm-solver++-2m") && Contains("final step zero"));
+    CHECK_THAT(sampler({option, "EulerAncestralDiscreteScheduler"}),
+               Contains("predictor euler_ancestral, corrector none"));
+  }
+  // This library's own names first; k-diffusion's step in sigma.
+  CHECK_THAT(sampler({"--solver", "euler"}), Contains("solver euler"));
+  CHECK_THAT(sampler({"--sampler", "euler"}), Contains("solver karras-euler"));
+  // What is given is not overruled.
+  CHECK_THAT(sampler({"--solver", "dpmpp_2m", "--final", "denoise", "--grid", "quadratic"}),
+             Contains("quadratic grid") && Contains("final step denoise"));
+  CHECK_THAT(sampler({"--sampler", "ScoreSdeVeScheduler", "--snr", "0.2"}),
+             Contains("corrector langevin") && Contains("snr 0.2"));
+  sampling.refused({"--sampler", "dpmpp_2m", "--solver", "heun"},
+                   {"dpmpp_2m is --solver dpm-solver++-2m", "--solver heun does not go with it"});
+  sampling.refused({"--predictor", "dpmpp_2m"}, {"'dpmpp_2m' is unknown"});
+  sampling.refused({"--solver", "ddim", "--eta", "0.5"},
+                   {"--eta does not go with --solver ddim", "and --predictor ddim"});
+  // Where sigma is the time, equal steps in t of diffusers are not those of sigma.
+  CHECK_THAT(Sampling{KarrasSde()}({"--solver", "EulerDiscreteScheduler", "--steps", "3"}).sampler,
+             Contains("karras grid"));
+}
+
+TEST_CASE("options of others are translated, and their values") {
+  const Sampling sampling{VpSde()};
+  const auto same = [&](const Words& theirs, const Words& ours, const std::string& note) {
+    const Result found = sampling(theirs), wanted = sampling(ours);
+    INFO(found.text);
+    CHECK(found.samples == wanted.samples);
+    CHECK(found.text.find(note) != std::string::npos);
+  };
+  same({"--scheduler", "DDIMScheduler", "--num_inference_steps", "4"},
+       {"--solver", "ddim", "--final", "zero", "--grid", "uniform", "--steps", "4"},
+       "--num_inference_steps is --steps 4");
+  same({"--solver", "dpm-2", "--num-inference-steps=3", "--use_karras_sigmas"},
+       {"--solver", "dpm-2", "--steps", "3", "--grid", "karras"}, "is --grid karras");
+  same({"--solver", "karras-heun", "--steps", "3", "--S_churn", "1", "--S_min", "0.1"},
+       {"--solver", "karras-heun", "--steps", "3", "--s-churn", "1", "--s-tmin", "0.1"},
+       "--S_min is --s-tmin 0.1");
+  sampling.refused({"--guidance_scale", "7.5"}, {"--guidance", "told no classes"});
+  sampling.refused({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
+}
+
+TEST_CASE("the list of samplers and the README name every alias") {
+  const std::string list = require_success(sample_program, {"--list-samplers"}).text;
+  const std::string readme =
+      text_of(std::filesystem::path(SCORESDE_SOURCE_DIR) / "examples/cifar10/README.md");
+  for (const auto& alias : cifar10::sampler_aliases) {
+    CHECK(list.find(std::string("\n") + alias.names + ' ') != std::string::npos);
+    const std::string row = "| `" + std::string(alias.names) + "` | " + alias.source + " | `" +
+                            alias.stands_for() + "` |";
+    INFO(row);
+    CHECK(readme.find(row) != std::string::npos);
+  }
+}
