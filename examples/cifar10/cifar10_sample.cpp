@@ -45,6 +45,7 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
     options.samples = network.num_class_embeds > 0 && options.classes.name == "all"
                           ? network.num_class_embeds * options.columns
                           : 64;
+  choice.centered = network.centered;
   choice.evaluations_of_a_score = options.classes.evaluations();
   choice.centered = network.centered;
   cifar10::settle(choice, given);

@@ -87,7 +87,10 @@ inline void add_numbers(CLI::App& app, SamplerChoice& s) {
       ->capture_default_str()
       ->check(natural_number(1, 1000000))
       ->group(sampler_group);
-  app.add_option("--snr", s.snr, "Signal-to-noise ratio of a corrector step (default: 0.16)")
+  app.add_option("--snr", s.snr,
+                 "Signal-to-noise ratio of a corrector step (default: the best of Song et al. "
+                 "2021, table 5, "
+                 "for SDE and predictor, 0.16 or 0.01)")
       ->check(positive_number())
       ->group(sampler_group);
   app.add_option("--variance", s.variance, "Of the predictor ancestral, as Ho et al. 2020 name it")

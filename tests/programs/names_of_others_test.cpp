@@ -148,3 +148,36 @@ TEST_CASE("the list of samplers and the README name every alias") {
     CHECK(readme.find(row) != std::string::npos);
   }
 }
+
+TEST_CASE("the corrector's signal-to-noise ratio is the predictor's in the paper's table 5") {
+  const auto snr = [&](const auto& sde, const char* predictor) {
+    const Sampling sampling{sde};
+    const std::string text =
+        sampling({"--predictor", predictor, "--corrector", "langevin", "--steps", "2"}).sampler;
+    const auto from = text.find("snr ") + 4;
+    return text.substr(from, text.find(',', from) - from);
+  };
+  CHECK(snr(VeSde(), "ancestral") == "0.17");
+  CHECK(snr(VeSde(), "reverse_diffusion") == "0.16");
+  CHECK(snr(VeSde(), "ddim") == "0.17");
+  CHECK(snr(VeSde(), "none") == "0.22");
+  CHECK(snr(VpSde(), "ancestral") == "0.01");
+  CHECK(snr(VpSde(), "reverse_diffusion") == "0.01");
+  CHECK(snr(VpSde(), "ddim") == "0.04");
+  CHECK(snr(VpSde(), "none") == "0.27");
+}
+
+TEST_CASE("absolute tolerances are half as large for data in [0, 1]") {
+  const auto atol = [&](bool centered, const char* solver) {
+    const TemporaryFolder folder;
+    const std::string checkpoint = tiny_checkpoint(folder, VeSde(), centered);
+    require_success(sample_program, {"--checkpoint", checkpoint, "--out", (folder / "out").string(),
+                                     "--samples", "1", "--rtol", "1", "--solver", solver});
+    const auto text =
+        io::read_safetensors(folder / "out" / "samples.safetensors").metadata.at("sampler");
+    return std::stod(text.substr(text.find("atol ") + 5));
+  };
+  for (const char* solver : {"adaptive-sde", "dopri5", "dpm-solver-12"})
+    CHECK(atol(false, solver) == Approx(atol(true, solver) / 2).epsilon(1e-3));
+  CHECK(atol(false, "adaptive-sde") == Approx(0.0039).epsilon(0.01));
+}

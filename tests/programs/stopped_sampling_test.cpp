@@ -66,7 +66,7 @@ TEST_CASE("a sampling run that is stopped keeps its samples, and resumes to the 
     require_refused(sample_program,
                     sampling.options(name) + Words{"--resume", "--seed", "7", "--snr", "0.5"},
                     {"the settings differ", "--seed is '42' in the stopped run, '7' in this one",
-                     "--snr is '0.16' in the stopped run, '0.5' in this one"});
+                     "--snr is '0.01' in the stopped run, '0.5' in this one"});
     const Outcome resumed =
         require_success(sample_program, sampling.options(name) + Words{"--resume"});
     CHECK(resumed.says("samples are there already"));
