@@ -47,7 +47,6 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
                           : 64;
   choice.centered = network.centered;
   choice.evaluations_of_a_score = options.classes.evaluations();
-  choice.centered = network.centered;
   cifar10::settle(choice, given);
   const cifar10::RunLock lock(options.out);
   if (options.backend.on_device())
