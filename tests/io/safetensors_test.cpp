@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// safetensors: what is written is read back, and everything unsound is refused by name.
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -116,6 +117,22 @@ TEST_CASE("half precision and bfloat16 are decoded to the values their bits say"
   const TensorFile::Tensor brain{
       "BF16", {2}, {std::byte{0x80}, std::byte{0x3f}, std::byte{0x49}, std::byte{0xc0}}};
   REQUIRE(brain.as<float>() == std::vector<float>{1.0f, -3.140625f});
+}
+
+TEST_CASE("every number of half precision comes back from a float, and others round to even") {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const float value = scoresde::io::detail::float_of_half(static_cast<std::uint16_t>(bits));
+    if (!std::isnan(value)) REQUIRE(scoresde::io::Half(value).bits() == bits);
+  }
+  CHECK(scoresde::io::Half(1 + 0x1p-11f).bits() == 0x3c00);             // a tie: to the even 1
+  CHECK(scoresde::io::Half(1 + 3 * 0x1p-11f).bits() == 0x3c02);         // a tie: up to the even one
+  CHECK(scoresde::io::Half(1 + 0x1p-11f + 0x1p-20f).bits() == 0x3c01);  // above a tie
+  CHECK(scoresde::io::Half(0x1p-25f).bits() == 0);                      // a tie below the smallest
+  CHECK(scoresde::io::Half(-0x1.8p-24f).bits() == 0x8002);              // a tie of subnormals
+  CHECK(scoresde::io::Half(0x1.ffffp-15f).bits() == 0x0400);            // up to the smallest normal
+  CHECK(scoresde::io::Half(65519.0f).bits() == 0x7bff);
+  CHECK_THROWS_WITH(scoresde::io::Half(65520.0f), Catch::Contains("beyond float16"));
+  CHECK(std::isnan(static_cast<float>(scoresde::io::Half(std::nanf("")))));
 }
 
 TEST_CASE("a conversion that would change an integer is refused") {

@@ -47,6 +47,24 @@ inline float float_of_half(std::uint16_t half) {
   return (half & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
+/// The binary16 nearest to a value, ties to even. Throws Error for a finite value that binary16
+/// does not hold, of 65520 and more.
+inline std::uint16_t half_of_float(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
+  const float magnitude = std::fabs(value);
+  if (std::isnan(value)) return sign | 0x7e00u;
+  if (std::isinf(value)) return sign | 0x7c00u;
+  require(magnitude < 65520.0f, "tensor element ", value,
+          " is beyond float16, which ends at 65504");
+  // Subnormals: a multiple of 2^-24. Others: 11 bits of significand.
+  if (magnitude < 0x1p-14f)
+    return sign | static_cast<std::uint16_t>(std::nearbyint(std::ldexp(magnitude, 24)));
+  const std::uint32_t rest = bits & 0x7fffffffu;
+  const std::uint32_t rounded = rest + 0x0fffu + ((rest >> 13) & 1u);
+  return sign | static_cast<std::uint16_t>((rounded >> 13) - (112u << 10));
+}
+
 /// bfloat16: the upper half of a float.
 inline float float_of_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
@@ -96,11 +114,27 @@ inline void copy_strided(const std::byte* source, std::size_t element,
 
 }  // namespace detail
 
+/// An IEEE 754 binary16 number, stored as F16.
+class Half {
+ public:
+  Half() = default;
+  /// The nearest one, ties to even. Throws Error for a finite value of 65520 and more.
+  explicit Half(float value) : bits_(detail::half_of_float(value)) {}
+  [[nodiscard]] std::uint16_t bits() const { return bits_; }
+  explicit operator float() const { return detail::float_of_half(bits_); }
+
+ private:
+  std::uint16_t bits_ = 0;
+};
+
 /// The stored type of a C++ scalar.
 template <class T>
 [[nodiscard]] constexpr std::string_view stored_type_of() {
-  static_assert(std::is_arithmetic_v<T> && sizeof(T) <= 8, "tensors hold numbers");
-  if constexpr (std::is_same_v<T, bool>)
+  static_assert(std::is_same_v<T, Half> || (std::is_arithmetic_v<T> && sizeof(T) <= 8),
+                "tensors hold numbers");
+  if constexpr (std::is_same_v<T, Half>)
+    return "F16";
+  else if constexpr (std::is_same_v<T, bool>)
     return "BOOL";
   else if constexpr (std::is_floating_point_v<T>)
     return sizeof(T) == 8 ? "F64" : "F32";
