@@ -39,6 +39,7 @@
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/ema.hpp>
 #include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/settings.hpp>
 #include <scoresde/train/trainer.hpp>

@@ -32,7 +32,8 @@ enum class Purpose : std::uint8_t {
   probe = 5,           ///< Hutchinson's trace estimator
   initialization = 6,  ///< parameters of a network
   brownian = 7,        ///< nodes of a Brownian tree
-  label_dropout = 8    ///< whether a sample's class is kept from the network
+  label_dropout = 8,   ///< whether a sample's class is kept from the network
+  held_out = 9         ///< the noise and times of a held-out loss
 };
 
 /// The name of one N(0, I) tensor; it stores none.

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/// HeldOutLoss: the training loss at one noise level, on images that the network does not train on.
+///
+///   L(t) = (1/N) Σₖ w(t)·‖std(t)·s(mean(t)·xₖ + std(t)·zₖ, t) + zₖ‖²,   zₖ named by k
+///
+/// The times and normals of a training step are new each time, and the loss differs more from one
+/// noise level to the next than from one network to another (Karras et al. 2022, arXiv:2206.00364,
+/// figure 5a). With images, noise and levels fixed, the losses of two networks can be compared.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/loss/training_loss.hpp>
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/score_network.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/state/host_state.hpp>
+
+namespace scoresde {
+
+/// The times at these quantiles, in [0, 1], of 2¹⁴ times of the loss under `sde`; always the same.
+/// Throws Error for a quantile outside [0, 1].
+template <class Loss, Sde S>
+[[nodiscard]] std::vector<double> held_out_times(const Loss& loss, const S& sde,
+                                                 std::span<const double> quantiles) {
+  std::vector<double> drawn(std::size_t{1} << 14), times;
+  loss.draw_times(sde, Noise{.purpose = Purpose::held_out}.draw(1), drawn);
+  std::sort(drawn.begin(), drawn.end());
+  for (const double q : quantiles) {
+    detail::require(q >= 0 && q <= 1, "held-out times: a quantile is ", q,
+                    "; it must lie in [0, 1]");
+    times.push_back(drawn[static_cast<std::size_t>(q * static_cast<double>(drawn.size() - 1))]);
+  }
+  return times;
+}
+
+/// Owns a network in inference mode; allocates when made and when the size of its batches changes.
+template <nn::NetworkOps Ops, Sde S, class Loss,
+          class Convention = typename Loss::template Convention<S>>
+class HeldOutLoss {
+ public:
+  using Scalar = typename Ops::Scalar;
+
+  /// `network_batch` samples are evaluated at a time. Throws Error as loss.check does.
+  HeldOutLoss(const nn::Graph& graph, S sde, Loss loss, Convention convention,
+              std::size_t network_batch, Ops ops = Ops())
+      : sde_(std::move(sde)),
+        loss_(std::move(loss)),
+        convention_(std::move(convention)),
+        network_(graph, network_batch, nn::Mode::inference, std::move(ops)) {
+    loss_.check(sde_);
+  }
+
+  /// Mean loss at time t of the network with these parameters over images (n, C, H, W) and, for a
+  /// class-conditional network, the class of each or nn::no_class. Depends on neither the network's
+  /// batch nor the number of threads beyond rounding. Throws Error unless images holds whole
+  /// images, at least one, and classes one for each or none.
+  [[nodiscard]] double operator()(std::span<const Scalar> parameters,
+                                  std::span<const Scalar> images,
+                                  std::span<const std::uint32_t> classes, double t) {
+    const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
+    detail::require(samples > 0 && samples * dim == images.size(), "held-out loss: images has ",
+                    images.size(), " elements; it must be a positive multiple of ", dim);
+    detail::require(classes.empty() || classes.size() == samples, "held-out loss: classes has ",
+                    classes.size(), " entries; it must have ", samples, " or none");
+    nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sde_, convention_);
+    network_.freeze(parameters);
+    double sum = 0;
+    for (std::size_t first = 0; first < samples; first += network_.batch()) {
+      const std::size_t count = std::min(network_.batch(), samples - first);
+      if (!classes.empty()) model.set_classes(classes.subspan(first, count));
+      sum += static_cast<double>(count) *
+             part(model, images.subspan(first * dim, count * dim), {count, dim}, first, t);
+    }
+    network_.thaw();
+    return sum / static_cast<double>(samples);
+  }
+
+ private:
+  using Batch = HostState<Scalar>;
+
+  /// The mean loss of images first, first + 1, ….
+  template <class Model>
+  double part(Model& model, std::span<const Scalar> images, Extents shape, std::size_t first,
+              double t) {
+    if (!batch_ || batch_->extents() != shape) {
+      batch_.emplace(shape);
+      work_.emplace(*batch_);
+    }
+    std::copy(images.begin(), images.end(), batch_->data());
+    std::fill(work_->times().begin(), work_->times().end(), t);
+    const Noise noise{.first_sample = static_cast<std::uint32_t>(first),
+                      .purpose = Purpose::held_out};
+    return loss_(sde_, model, *batch_, noise.draw(0), *work_);
+  }
+
+  S sde_;
+  Loss loss_;
+  Convention convention_;
+  nn::Network<Ops> network_;
+  std::optional<Batch> batch_;
+  std::optional<LossWorkspace<Batch>> work_;
+};
+
+}  // namespace scoresde

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/mlp.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/train/held_out_loss.hpp>
+
+#include "support/catch.hpp"
+#include "train/tiny_run.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+using HeldOut = HeldOutLoss<eigen::Ops<double>, KarrasSde, KarrasLoss>;
+
+constexpr std::size_t samples = 6, dim = 64;
+const nn::Graph graph = nn::mlp({.dim = dim, .width = 16, .depth = 1});
+
+std::vector<double> parameters() {
+  return detail::initial_parameters<double>(graph.parameters(), 3);
+}
+
+}  // namespace
+
+TEST_CASE("the held-out loss of a network of output 0 is that of the preconditioning alone") {
+  const KarrasLoss loss{.reduce_mean = true};
+  const std::vector<double> zero(graph.parameters().size());
+  const auto images = test::tiny_images<double>(samples);
+  for (const double sigma : {0.05, 0.5, 4.0}) {
+    HeldOut held_out(graph, KarrasSde{}, loss, {.sigma_data = loss.sigma_data}, 4);
+    // D = c_skip·x, so the error is (c_skip − 1)·x0 + c_skip·sigma·z, weighted by 1/c_out².
+    const double s = sigma * sigma, d = loss.sigma_data * loss.sigma_data, skip = d / (s + d);
+    double sum = 0;
+    for (std::size_t k = 0; k < samples; ++k) {
+      std::vector<float> z(dim);
+      fill_normal(z, Noise{.purpose = Purpose::held_out}.draw(0), k, 0);
+      for (std::size_t e = 0; e < dim; ++e) {
+        const double error = (skip - 1) * images[k * dim + e] + skip * sigma * double(z[e]);
+        sum += error * error * (s + d) / (s * d);
+      }
+    }
+    CHECK(held_out(zero, images, {}, sigma) == Approx(sum / (samples * dim)).epsilon(1e-10));
+  }
+}
+
+TEST_CASE("the held-out loss is the same again and in batches of any size") {
+  const auto images = test::tiny_images<double>(samples);
+  const auto weights = parameters();
+  HeldOut whole(graph, KarrasSde{}, {}, {}, 6), parts(graph, KarrasSde{}, {}, {}, 4);
+  const double value = whole(weights, images, {}, 0.7);
+  CHECK(whole(weights, images, {}, 0.7) == value);
+  CHECK(parts(weights, images, {}, 0.7) == Approx(value).epsilon(1e-12));
+  CHECK(whole(weights, images, {}, 0.8) != value);
+}
+
+TEST_CASE("held-out times are quantiles of the training distribution") {
+  const std::vector<double> quantiles{0.1587, 0.5, 0.8413};
+  const auto times = held_out_times(KarrasLoss{}, KarrasSde{}, quantiles);
+  // ln sigma ~ N(-1.2, 1.2²); the quantiles are one standard deviation apart.
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(std::log(times[i]) == Approx(-1.2 + 1.2 * (double(i) - 1)).margin(0.05));
+  CHECK(held_out_times(KarrasLoss{}, KarrasSde{}, quantiles) == times);
+  const auto uniform = held_out_times(DenoisingScoreMatching{}, VpSde{}, quantiles);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(uniform[i] == Approx(quantiles[i]).margin(0.02));
+  const std::vector<double> outside{1.5};
+  CHECK_THROWS_WITH(held_out_times(KarrasLoss{}, KarrasSde{}, outside),
+                    Catch::Contains("quantile is 1.5"));
+}
+
+TEST_CASE("images that are not whole and classes that are not one for each are rejected") {
+  HeldOut held_out(graph, KarrasSde{}, {}, {}, 4);
+  const auto weights = parameters();
+  const std::vector<double> images(2 * dim);
+  const std::vector<std::uint32_t> one{0};
+  CHECK_THROWS_WITH(held_out(weights, std::span(images).first(dim + 1), {}, 1.0),
+                    Catch::Contains("images has 65 elements"));
+  CHECK_THROWS_WITH(held_out(weights, images, one, 1.0),
+                    Catch::Contains("classes has 1 entries; it must have 2"));
+}
