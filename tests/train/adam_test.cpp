@@ -91,6 +91,17 @@ TEST_CASE("the learning rate rises linearly and then stays") {
   CHECK(Adam{.warm_up = 0}.learning_rate_at(0) == 2e-4);
 }
 
+TEST_CASE("a decay lowers the learning rate in a straight line from its first update to 0") {
+  const Adam adam{.learning_rate = 0.5, .warm_up = 10, .decay = {.first = 100, .updates = 40}};
+  CHECK(adam.learning_rate_at(5) == 0.25);
+  CHECK(adam.learning_rate_at(100) == 0.5);
+  CHECK(adam.learning_rate_at(110) == Approx(0.5 * 0.75).epsilon(1e-15));
+  CHECK(adam.learning_rate_at(139) == Approx(0.5 / 40).epsilon(1e-15));
+  CHECK(adam.learning_rate_at(140) == 0);
+  CHECK(adam.learning_rate_at(141) == 0);
+  CHECK(adam.decay.end() == 140);
+}
+
 TEST_CASE("clipping scales long gradients to the limit and leaves short ones") {
   const Adam adam{.gradient_clip = 1};
   CHECK(adam.clip_factor(0) == 1);

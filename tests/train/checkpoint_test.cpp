@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,7 +38,10 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 
 template <class T>
 bool same_bits(const TrainingState<T>& a, const TrainingState<T>& b) {
-  return a.step == b.step && same_bits(a.parameters, b.parameters) &&
+  bool same_tracks = a.tracks.size() == b.tracks.size();
+  for (std::size_t j = 0; same_tracks && j < a.tracks.size(); ++j)
+    same_tracks = same_bits(a.tracks[j], b.tracks[j]);
+  return same_tracks && a.step == b.step && same_bits(a.parameters, b.parameters) &&
          same_bits(a.average, b.average) && same_bits(a.first_moment, b.first_moment) &&
          same_bits(a.second_moment, b.second_moment);
 }
@@ -109,6 +113,64 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
   train(second, 3);
   CHECK(same_bits(second.state(), whole.state()));
   CHECK_FALSE(same_bits(second.state(), first.state()));
+}
+
+TEST_CASE("a resumed run with two tracks and a decay equals an uninterrupted one bit for bit") {
+  const TemporaryFolder folder;
+  const auto path = folder / "run.safetensors";
+  TrainingConfiguration training = test::tiny_training();
+  training.ema_tracks = {ExponentialMovingAverage::power(0.05),
+                         ExponentialMovingAverage::power(0.1)};
+  training.optimizer.decay = {.first = 4, .updates = 3};
+  const nn::FlatConfig flat = run_configuration(test::tiny_network(), VpSde{}, training);
+  auto whole = tiny_trainer<float>(4, training), first = tiny_trainer<float>(4, training),
+       second = tiny_trainer<float>(4, training);
+  train(whole, 7);
+  train(first, 5);
+  save_checkpoint(path, first.parameters(), first.state(), flat);
+  const auto kept = load_checkpoint<float>(path, second.parameters(), flat);
+  CHECK(same_bits(kept, first.state()));
+  second.restore(kept);
+  train(second, 2);
+  CHECK(same_bits(second.state(), whole.state()));
+  REQUIRE(whole.state().tracks.size() == 2);
+  CHECK_FALSE(same_bits(whole.state().tracks[0], whole.state().tracks[1]));
+  CHECK_FALSE(same_bits(whole.state().tracks[0], whole.state().parameters));
+
+  // What samples is the average; the tracks are not in the way.
+  std::vector<float> weights(second.parameters().size());
+  load_weights(path, second.parameters(), std::span<float>(weights));
+  CHECK(same_bits(weights, first.state().average));
+  auto plain = tiny_trainer<float>(4);
+  CHECK_THROWS_WITH(plain.restore(kept), Contains("2 tracks of averages; there must be 0"));
+  CHECK_THROWS_WITH(load_checkpoint<float>(path, plain.parameters(), tiny_configuration()),
+                    Contains("training.ema_track_gammas"));
+  CHECK_THROWS_WITH(save_checkpoint(path, plain.parameters(), kept, tiny_configuration()),
+                    Contains("there must be 0"));
+}
+
+TEST_CASE(
+    "weights stored as float16 come back rounded to 11 bits, and too large ones are rejected") {
+  const TemporaryFolder folder;
+  const nn::ParameterTable table = small_table();
+  std::vector<float> weights(table.size()), read(table.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::sin(float(i) + 1) / 3;
+  const auto save = [&] {
+    save_weights<float, io::Half>(folder / "half", table, std::span<const float>(weights),
+                                  small_configuration, 5);
+  };
+  save();
+  load_weights(folder / "half", table, std::span<float>(read));
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    CHECK(read[i] != weights[i]);
+    CHECK(read[i] == Approx(weights[i]).epsilon(0x1p-11).margin(0));
+  }
+  const io::TensorFile file = io::read_safetensors(folder / "half");
+  CHECK(file.at("model.all_modules.0.bias").dtype == "F16");
+  CHECK(read_step(folder / "half") == 5);
+  weights[3] = 7e4f;
+  CHECK_THROWS_WITH(save(), Contains("beyond float16"));
+  CHECK(read_step(folder / "half") == 5);
 }
 
 TEMPLATE_TEST_CASE("a checkpoint gives back every bit of the state", "", float, double) {

@@ -151,6 +151,30 @@ TEST_CASE("different settings have different texts") {
   other = {};
   other.optimizer.epsilon = 1e-7;
   CHECK(describe(plain) != describe(other));
+  other = {};
+  other.ema_tracks = {ExponentialMovingAverage::power(0.05)};
+  CHECK(describe(plain) != describe(other));
+}
+
+TEST_CASE("a decay of the learning rate comes back from the configuration that names it") {
+  TrainingConfiguration configuration{};
+  CHECK(decay_of(describe(configuration)) == LearningRateDecay{});
+  configuration.optimizer.decay = {.first = 700, .updates = 30};
+  CHECK(decay_of(describe(configuration)) == LearningRateDecay{700, 30});
+}
+
+TEST_CASE("an average of power-function profile is named by its gamma, and tracks must be such") {
+  TrainingConfiguration configuration{};
+  configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};
+  configuration.ema_tracks = {configuration.ema, ExponentialMovingAverage::power(0.05)};
+  configuration.check();
+  const nn::FlatConfig flat = describe(configuration);
+  CHECK(flat.at("training.ema_schedule") == "power");
+  CHECK(flat.at("training.ema_gamma") == "6.5");
+  CHECK(flat.count("training.ema_decay") == 0);
+  CHECK(flat.at("training.ema_track_gammas").substr(0, 9) == "6.5,16.97");
+  configuration.ema_tracks = {ExponentialMovingAverage{}};
+  CHECK_THROWS_WITH(configuration.check(), Catch::Contains("EmaSchedule::power"));
 }
 
 TEST_CASE("a configuration without SDE or network, or with strange values, is refused") {

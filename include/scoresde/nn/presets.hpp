@@ -34,14 +34,16 @@ struct Preset {
   bool likelihood_weighting = false;
   bool reduce_mean = true;
   double ema_rate = 0.9999;
+  std::vector<double> ema_tracks{};  ///< σ_rel of power-function averages kept in addition
   double p_mean = -1.2, p_std = 1.2, sigma_data = 0.5;  ///< of Karras's loss
   double label_dropout = 0;  ///< share of samples whose class is kept from the network
   std::size_t batch_size = 128;
   std::uint64_t n_iters = 1300001;
   // optim: Adam
   double lr = 2e-4, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  std::uint64_t warmup = 5000;  ///< steps of linear learning-rate growth
-  double grad_clip = 1;         ///< largest norm of the gradient
+  std::uint64_t warmup = 5000;                     ///< steps of linear learning-rate growth
+  std::uint64_t decay_first = 0, decay_steps = 0;  ///< of the decay to 0; decay_steps 0 for none
+  double grad_clip = 1;                            ///< largest norm of the gradient
   // sampling
   std::string solver = "pc";  ///< predictor and corrector, or a name of solver/catalogue.hpp
   std::string predictor = "euler_maruyama";

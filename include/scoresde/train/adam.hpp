@@ -7,7 +7,7 @@
 ///
 /// Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1; clipping as Pascanu et al. 2013. Warm-up
 /// follows score_sde: lr·min((n − 1)/warm_up, 1), so the first update moves the moments but not the
-/// parameters.
+/// parameters. A decay, where there is one, lowers the rate to 0 in a straight line.
 #pragma once
 
 #include <algorithm>
@@ -47,6 +47,26 @@ struct AdamCoefficients {
   }
 };
 
+/// The last part of a run, in which the learning rate falls: a constant rate does not fix the
+/// length of a run, and its last tenth or so with a rate that falls to 0 reaches the loss of a
+/// schedule planned from the start (Hägele et al. 2024, arXiv:2405.18392).
+struct LearningRateDecay {
+  std::uint64_t first = 0;    ///< updates done before it
+  std::uint64_t updates = 0;  ///< its length; 0 for no decay
+
+  /// Updates done when the rate is 0.
+  [[nodiscard]] SCORESDE_HOST_DEVICE std::uint64_t end() const { return first + updates; }
+
+  /// min(1, (end − n)/updates) after n updates, and 0 past the end.
+  [[nodiscard]] SCORESDE_HOST_DEVICE double factor_at(std::uint64_t n) const {
+    if (updates == 0 || n <= first) return 1;
+    if (n >= end()) return 0;
+    return static_cast<double>(end() - n) / static_cast<double>(updates);
+  }
+
+  bool operator==(const LearningRateDecay&) const = default;
+};
+
 struct Adam {
   double learning_rate = 2e-4;
   double beta1 = 0.9;
@@ -55,6 +75,7 @@ struct Adam {
   double weight_decay = 0;       ///< added to the gradient (L2), not decoupled
   std::uint64_t warm_up = 5000;  ///< updates; 0 for none
   double gradient_clip = 1;      ///< largest ‖g‖₂; infinity for none
+  LearningRateDecay decay{};
 
   /// Throws Error naming the setting that is out of range.
   void check() const {
@@ -71,8 +92,9 @@ struct Adam {
 
   /// Learning rate after `updates` updates have been done.
   [[nodiscard]] SCORESDE_HOST_DEVICE double learning_rate_at(std::uint64_t updates) const {
-    if (updates >= warm_up) return learning_rate;
-    return learning_rate * static_cast<double>(updates) / static_cast<double>(warm_up);
+    const double rate = learning_rate * decay.factor_at(updates);
+    if (updates >= warm_up) return rate;
+    return rate * static_cast<double>(updates) / static_cast<double>(warm_up);
   }
 
   /// min(1, clip/(norm + 10⁻⁶)).

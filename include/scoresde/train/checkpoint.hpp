@@ -2,6 +2,7 @@
 /// Checkpoints: a run's whole state, or its averaged weights alone, with the configuration.
 ///
 ///   tensors:  model.<name>  ema.<name>  adam.first_moment.<name>  adam.second_moment.<name>
+///             ema_track.<j>.<name> for each further average
 ///   metadata: format, format_version, step, and the configuration key by key
 ///
 /// <name> is the parameter's name in score_sde_pytorch (`all_modules.3.Conv_0.weight`). Files are
@@ -36,6 +37,15 @@ namespace detail {
 /// The families of tensors in a checkpoint, in the order of TrainingState's buffers.
 inline constexpr std::array<const char*, 4> checkpoint_families{
     "model.", "ema.", "adam.first_moment.", "adam.second_moment."};
+
+/// The family of track j, and whether a tensor's name begins with one.
+[[nodiscard]] inline std::string track_family(std::size_t j) { return text("ema_track.", j, "."); }
+[[nodiscard]] inline std::string_view without_track_family(std::string_view name) {
+  constexpr std::string_view prefix = "ema_track.";
+  if (name.substr(0, prefix.size()) != prefix) return {};
+  const std::size_t dot = name.find('.', prefix.size());
+  return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
+}
 inline constexpr const char* run_format = "scoresde run";
 inline constexpr const char* weights_format = "scoresde weights";
 
@@ -78,12 +88,14 @@ void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
 inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable& table,
                             Differences& differences) {
   for (const auto& [name, tensor] : file.tensors) {
-    const bool known = std::any_of(
-        checkpoint_families.begin(), checkpoint_families.end(), [&, &name = name](const char* f) {
-          const std::string family(f);
-          return name.compare(0, family.size(), family) == 0 &&
-                 table.contains(std::string_view(name).substr(family.size()));
-        });
+    const bool known =
+        std::any_of(checkpoint_families.begin(), checkpoint_families.end(),
+                    [&, &name = name](const char* f) {
+                      const std::string family(f);
+                      return name.compare(0, family.size(), family) == 0 &&
+                             table.contains(std::string_view(name).substr(family.size()));
+                    }) ||
+        table.contains(without_track_family(name));
     if (!known)
       differences.add("tensor ", name, " ", shape_text(tensor.shape),
                       " is not among the network's parameters");
@@ -115,18 +127,22 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
 
 }  // namespace detail
 
-/// Writes the state of a run. Throws Error when a buffer's size is not the table's, and as
-/// io::write_safetensors does; an older file at `path` is then untouched.
+/// Writes the state of a run. Throws Error when a buffer's size is not the table's or the number of
+/// tracks is not the configuration's, and as io::write_safetensors does; an older file at `path` is
+/// then untouched.
 template <std::floating_point T>
 void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable& table,
                      const TrainingState<T>& state, const nn::FlatConfig& configuration) {
-  state.check(table.size());
+  state.check(table.size(), detail::track_count(configuration));
   io::TensorFile file = detail::file_of(configuration, detail::run_format, state.step);
   const std::array<const std::vector<T>*, 4> buffers{&state.parameters, &state.average,
                                                      &state.first_moment, &state.second_moment};
   for (std::size_t i = 0; i < buffers.size(); ++i)
     detail::write_family<T>(file, table, detail::checkpoint_families[i],
                             std::span<const T>(*buffers[i]));
+  for (std::size_t j = 0; j < state.tracks.size(); ++j)
+    detail::write_family<T>(file, table, detail::track_family(j),
+                            std::span<const T>(state.tracks[j]));
   io::write_safetensors(path, file);
 }
 
@@ -152,19 +168,25 @@ template <std::floating_point T>
     detail::read_family<T>(file, table, detail::checkpoint_families[i], true, *buffers[i],
                            differences);
   }
+  state.tracks.resize(detail::track_count(configuration), std::vector<T>(table.size()));
+  for (std::size_t j = 0; j < state.tracks.size(); ++j)
+    detail::read_family<T>(file, table, detail::track_family(j), true, state.tracks[j],
+                           differences);
   detail::find_unexpected(file, table, differences);
   differences.refuse(detail::text("checkpoint ", path.string(), " does not fit this run:"));
   state.step = detail::number_setting<std::uint64_t>(file.metadata, "step");
   return state;
 }
 
-/// Writes weights alone, as float32, with the configuration and the updates they have seen.
-template <std::floating_point T>
+/// Writes weights alone, as float32 or with Stored = io::Half as float16, with the configuration
+/// and the updates they have seen. Throws Error as io::write_safetensors does, and for a weight
+/// that float16 does not hold.
+template <std::floating_point T, class Stored = float>
 void save_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
                   std::span<const T> weights, const nn::FlatConfig& configuration,
                   std::uint64_t step) {
   io::TensorFile file = detail::file_of(configuration, detail::weights_format, step);
-  detail::write_family<float>(file, table, detail::checkpoint_families[0], weights);
+  detail::write_family<Stored>(file, table, detail::checkpoint_families[0], weights);
   io::write_safetensors(path, file);
 }
 

@@ -6,10 +6,13 @@
 /// back to the same bits.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
@@ -38,12 +41,20 @@ struct TrainingConfigurationWith {
   Loss loss{};
   Adam optimizer{};
   ExponentialMovingAverage ema{};
+  /// Averages kept in addition; for reconstruction after the run, two of EmaSchedule::power.
+  std::vector<ExponentialMovingAverage> ema_tracks{};
   double label_dropout = 0;  ///< share of samples whose class is kept from the network
 
   /// Throws Error naming the setting that is out of range.
   void check() const {
     optimizer.check();
     ema.check();
+    for (const ExponentialMovingAverage& track : ema_tracks) {
+      track.check();
+      detail::require(track.schedule == EmaSchedule::power,
+                      "training: ema_tracks holds an average of another schedule; all must be of "
+                      "EmaSchedule::power");
+    }
     detail::require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ",
                     label_dropout, "; it must lie in [0, 1]");
   }
@@ -64,6 +75,31 @@ namespace detail {
 
 /// What a checkpoint calls nn::KarrasPreconditioned.
 inline constexpr const char* karras_convention = "karras_preconditioned";
+
+/// What a checkpoint says of an average: its schedule and what determines it.
+[[nodiscard]] inline nn::FlatConfig describe_ema(const ExponentialMovingAverage& ema) {
+  if (ema.schedule == EmaSchedule::power)
+    return {{"training.ema_schedule", "power"}, {"training.ema_gamma", number_text(ema.gamma)}};
+  return {{"training.ema_schedule", ema.schedule == EmaSchedule::ramp ? "ramp" : "constant"},
+          {"training.ema_decay", number_text(ema.decay)}};
+}
+
+/// The setting that lists the γ of the tracks, "16.97,6.94"; absent where there are none.
+inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
+
+[[nodiscard]] inline std::string tracks_text(const std::vector<ExponentialMovingAverage>& tracks) {
+  std::string list;
+  for (const ExponentialMovingAverage& track : tracks)
+    list += text(list.empty() ? "" : ",", track.gamma);
+  return list;
+}
+
+/// How many averages a configuration keeps in addition.
+[[nodiscard]] inline std::size_t track_count(const nn::FlatConfig& configuration) {
+  const auto at = configuration.find(ema_tracks_key);
+  if (at == configuration.end()) return 0;
+  return 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
+}
 
 template <DiscreteSde S>
 [[nodiscard]] nn::FlatConfig with_training_steps(nn::FlatConfig flat, const S& sde) {
@@ -130,17 +166,20 @@ template <DiscreteSde S>
 template <class Loss>
 [[nodiscard]] nn::FlatConfig describe(const TrainingConfigurationWith<Loss>& c) {
   using detail::number_text;
-  nn::FlatConfig flat{
-      {"training.seed", number_text(c.seed)},
-      {"training.learning_rate", number_text(c.optimizer.learning_rate)},
-      {"training.beta1", number_text(c.optimizer.beta1)},
-      {"training.beta2", number_text(c.optimizer.beta2)},
-      {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
-      {"training.weight_decay", number_text(c.optimizer.weight_decay)},
-      {"training.warm_up", number_text(c.optimizer.warm_up)},
-      {"training.gradient_clip", number_text(c.optimizer.gradient_clip)},
-      {"training.ema_decay", number_text(c.ema.decay)},
-      {"training.ema_schedule", c.ema.schedule == EmaSchedule::ramp ? "ramp" : "constant"}};
+  nn::FlatConfig flat{{"training.seed", number_text(c.seed)},
+                      {"training.learning_rate", number_text(c.optimizer.learning_rate)},
+                      {"training.beta1", number_text(c.optimizer.beta1)},
+                      {"training.beta2", number_text(c.optimizer.beta2)},
+                      {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
+                      {"training.weight_decay", number_text(c.optimizer.weight_decay)},
+                      {"training.warm_up", number_text(c.optimizer.warm_up)},
+                      {"training.gradient_clip", number_text(c.optimizer.gradient_clip)}};
+  if (c.optimizer.decay.updates > 0) {
+    flat["training.decay_first"] = number_text(c.optimizer.decay.first);
+    flat["training.decay_updates"] = number_text(c.optimizer.decay.updates);
+  }
+  flat.merge(detail::describe_ema(c.ema));
+  if (!c.ema_tracks.empty()) flat[detail::ema_tracks_key] = detail::tracks_text(c.ema_tracks);
   flat.merge(describe(c.loss));
   return flat;
 }
@@ -175,6 +214,13 @@ template <Sde S, class Loss = DenoisingScoreMatching>
                   "configuration: no key begins with network.; the file does not "
                   "say which network its weights belong to");
   return nn::from_flat(knobs);
+}
+
+/// The decay of the learning rate that a run's checkpoint names; none where it names none.
+[[nodiscard]] inline LearningRateDecay decay_of(const nn::FlatConfig& configuration) {
+  if (configuration.count("training.decay_updates") == 0) return {};
+  return {detail::number_setting<std::uint64_t>(configuration, "training.decay_first"),
+          detail::number_setting<std::uint64_t>(configuration, "training.decay_updates")};
 }
 
 namespace detail {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Trainer: fits a score network by denoising score matching, one update for each batch.
 ///
-///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
+///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ),   trackⱼ ← EMAⱼ(trackⱼ, θ)
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
 /// (seed, step, place in the batch), so a resumed run continues bit for bit; on the CPU with any
@@ -66,7 +66,8 @@ class Trainer {
         sde_(std::move(sde)),
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         state_(TrainingState<Scalar>::start(
-            detail::initial_parameters<Scalar>(network_.parameters(), configuration.seed))),
+            detail::initial_parameters<Scalar>(network_.parameters(), configuration.seed),
+            configuration.ema_tracks.size())),
         gradient_(state_.parameters.size()),
         norm_(gradient_.size()),
         model_(network_, state_.parameters, sde_, convention) {
@@ -90,9 +91,12 @@ class Trainer {
   /// Of the last step's batch, before clipping.
   [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_; }
 
-  /// Continues from another state. Throws Error when its size is not the network's.
+  /// Continues from another state. Throws Error when its size is not the network's, or its tracks
+  /// are not as many as the configuration's.
   void restore(const TrainingState<Scalar>& state) {
-    state.check(gradient_.size());
+    state.check(gradient_.size(), state_.tracks.size());
+    for (std::size_t j = 0; j < state_.tracks.size(); ++j)
+      std::copy(state.tracks[j].begin(), state.tracks[j].end(), state_.tracks[j].begin());
     std::copy(state.parameters.begin(), state.parameters.end(), state_.parameters.begin());
     std::copy(state.average.begin(), state.average.end(), state_.average.begin());
     std::copy(state.first_moment.begin(), state.first_moment.end(), state_.first_moment.begin());
@@ -119,6 +123,10 @@ class Trainer {
     const Adam& adam = configuration_.optimizer;
     adam.update(state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
                 configuration_.ema.decay_at(state_.step + 1));
+    for (std::size_t j = 0; j < state_.tracks.size(); ++j)
+      configuration_.ema_tracks[j].update(std::span<Scalar>(state_.tracks[j]),
+                                          std::span<const Scalar>(state_.parameters),
+                                          state_.step + 1);
     return {loss, norm, adam.learning_rate_at(state_.step++)};
   }
 

@@ -13,15 +13,17 @@
 
 namespace scoresde {
 
-/// Four flat buffers of the layout of one parameter table, and the updates done.
+/// Flat buffers of the layout of one parameter table, and the updates done.
 template <std::floating_point T>
 struct TrainingState {
   std::vector<T> parameters, average, first_moment, second_moment;
+  std::vector<std::vector<T>> tracks;  ///< further averages: TrainingConfigurationWith::ema_tracks
   std::uint64_t step = 0;
 
-  /// The start of a run: the average begins at the parameters, the moments at zero.
-  [[nodiscard]] static TrainingState start(std::vector<T> parameters) {
+  /// The start of a run: averages begin at the parameters, the moments at zero.
+  [[nodiscard]] static TrainingState start(std::vector<T> parameters, std::size_t tracks = 0) {
     TrainingState state;
+    state.tracks.assign(tracks, parameters);
     state.first_moment.resize(parameters.size());
     state.second_moment.resize(parameters.size());
     state.average = parameters;
@@ -33,13 +35,18 @@ struct TrainingState {
     return {parameters, first_moment, second_moment, average};
   }
 
-  /// Throws Error unless every buffer holds `size` scalars.
-  void check(std::size_t size) const {
+  /// Throws Error unless every buffer holds `size` scalars and there are `track_count` tracks.
+  void check(std::size_t size, std::size_t track_count = 0) const {
     detail::require(parameters.size() == size && average.size() == size &&
                         first_moment.size() == size && second_moment.size() == size,
                     "training state: parameters, average and moments have ", parameters.size(),
                     ", ", average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
                     " scalars; the network has ", size, " parameters");
+    detail::require(tracks.size() == track_count, "training state: there are ", tracks.size(),
+                    " tracks of averages; there must be ", track_count);
+    for (const std::vector<T>& track : tracks)
+      detail::require(track.size() == size, "training state: a track of averages has ",
+                      track.size(), " scalars; the network has ", size, " parameters");
   }
 
   bool operator==(const TrainingState&) const = default;

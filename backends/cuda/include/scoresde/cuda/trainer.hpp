@@ -71,6 +71,9 @@ class Trainer {
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         memory_(context(), network_.parameters().size()) {
     scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
+    scoresde::detail::require(configuration_.ema_tracks.empty(), "cuda::Trainer: ema_tracks holds ",
+                              configuration_.ema_tracks.size(),
+                              " averages; on a device there is one, of configuration.ema");
     network_.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
     restore(TrainingState<float>::start(

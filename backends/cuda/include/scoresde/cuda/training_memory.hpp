@@ -96,6 +96,7 @@ class TrainingMemory {
             .average = read(average_),
             .first_moment = read(first_moment_),
             .second_moment = read(second_moment_),
+            .tracks = {},
             .step = step};
   }
 
