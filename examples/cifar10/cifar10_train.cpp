@@ -52,11 +52,14 @@ int run(const TrainOptions& options) {
     export_ema(options);
     return 0;
   }
-  const scoresde::nn::Preset preset = cifar10::chosen_preset(options);
+  scoresde::nn::Preset preset = cifar10::chosen_preset(options);
   if (options.data.empty())
     throw cifar10::UsageError("--data is missing: the folder with data_batch_1.bin");
   const cifar10::RunLock lock(options.out);
   check_folder(options);
+  scoresde::detail::require(!options.held_out || options.resume,
+                            "--held-out evaluates the checkpoint in --out; it needs --resume");
+  cifar10::add_decay(options, preset);
   if (options.backend.on_device())
     cifar10::train_on_device(options, preset);
   else

@@ -72,7 +72,10 @@ scoresde::TrainingConfigurationWith<Loss> training_configuration(const Preset& p
   c.optimizer.epsilon = p.eps;
   c.optimizer.warm_up = p.warmup;
   c.optimizer.gradient_clip = p.grad_clip;
+  c.optimizer.decay = {p.decay_first, p.decay_steps};
   c.ema.decay = p.ema_rate;
+  for (const double sigma_rel : p.ema_tracks)
+    c.ema_tracks.push_back(scoresde::ExponentialMovingAverage::power(sigma_rel));
   c.label_dropout = p.label_dropout;
   return c;
 }

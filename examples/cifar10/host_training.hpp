@@ -16,9 +16,11 @@
 #include <scoresde/io/cifar10.hpp>
 #include <scoresde/io/minibatch.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/trainer.hpp>
 
 #include "configuration.hpp"
+#include "held_out.hpp"
 #include "snapshot.hpp"
 #include "train_options.hpp"
 #include "train_run.hpp"
@@ -30,6 +32,7 @@ class HostTraining {
   using Ops = scoresde::eigen::Ops<float>;
 
  public:
+  using HeldOut = HeldOutSet<Ops, S, Loss>;
   static constexpr std::size_t reports_kept = 1;
 
   HostTraining(const TrainOptions& options, const Preset& preset, S sde, const Loss& loss)
@@ -66,6 +69,13 @@ class HostTraining {
     snapshot_->write(path, trainer_.state().average, options_.seed);
   }
 
+  /// The test images and the network that evaluates them; read when first asked for.
+  [[nodiscard]] HeldOut& held_out() {
+    if (!held_out_)
+      held_out_.emplace(options_, graph_, trainer_, centered_, Ops(options_.backend.threads));
+    return *held_out_;
+  }
+
   [[nodiscard]] std::string device_text() const {
     return scoresde::detail::text("CPU, ", trainer_.network().ops().threads(), " threads, float32");
   }
@@ -80,6 +90,7 @@ class HostTraining {
   std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is told them
   scoresde::Trainer<Ops, S, Loss> trainer_;
   std::optional<Snapshot<Ops, S, typename Loss::template Convention<S>>> snapshot_;
+  std::optional<HeldOut> held_out_;
   std::optional<scoresde::StepReport> last_;
 };
 

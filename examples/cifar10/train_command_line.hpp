@@ -42,6 +42,36 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps of a snapshot")
       ->capture_default_str()
       ->check(natural_number(1));
+  app.add_option("--checkpoint-minutes", o.checkpoint_minutes,
+                 "Also save a checkpoint when the last one is older than this many minutes; 0: "
+                 "by steps only")
+      ->capture_default_str()
+      ->check(number_from_zero());
+}
+
+inline void add_average_options(CLI::App& app, TrainOptions& o) {
+  app.add_option("--ema-tracks", o.ema_tracks,
+                 "Relative widths, above 0 and at most 0.2886, of further averages of the weights "
+                 "with power-function profiles (Karras et al. 2024), for example 0.05,0.1")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(host_group);
+  app.add_option("--weights-every", o.weights_every,
+                 "Images between snapshots of the weights as float16: the current ones and each of "
+                 "--ema-tracks, with the held-out loss of each in held_out.csv; 0 for none")
+      ->capture_default_str()
+      ->check(natural_number(0))
+      ->group(host_group);
+  app.add_option("--held-out-images", o.held_out_images,
+                 "Test images, from the first on, of the held-out loss")
+      ->capture_default_str()
+      ->check(natural_number(1, 10000))
+      ->group(host_group);
+  app.add_flag("--held-out", o.held_out,
+               "Only print the held-out loss of the checkpoint in --out by noise level, and end; "
+               "with the options of the run and --resume")
+      ->group(host_group);
 }
 
 inline void add_preset_options(CLI::App& app, TrainOptions& o) {
@@ -56,6 +86,11 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
         throw CLI::Success();
       },
       "Print all presets with their number of parameters, and end");
+  app.add_option("--network", o.network,
+                 "KEY=VALUE: another value of a field of the preset's network, named as in "
+                 "score_sde's config.model, for example ch_mult=1,2,4; may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--class-conditional", o.class_conditional,
                "Tell the preset's network the class of each picture as well");
   app.add_option("--label-dropout", o.label_dropout,
@@ -87,11 +122,16 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
       ->check(natural_number(1, 65536));
   app.add_option("--lr", o.lr, "Learning rate after warm-up (default: the preset's)")
       ->check(positive_number());
+  app.add_option("--decay-images", o.decay_images,
+                 "With --resume: let the learning rate fall to 0 over this many images from now, "
+                 "and end the run there")
+      ->check(natural_number(1));
   app.add_option("--seed", o.seed, "Names every random number of the run")
       ->capture_default_str()
       ->check(natural_number(0));
   add_backend_options(app, o.backend);
   detail::add_interval_options(app, o);
+  detail::add_average_options(app, o);
   auto* export_ema =
       app.add_option("--export-ema", o.export_ema,
                      "Only write the EMA weights of the checkpoint in --out to this file, as "

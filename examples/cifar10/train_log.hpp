@@ -8,11 +8,40 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 
 namespace cifar10 {
+
+/// The rows of a log up to a step, without its header; their first field is the step.
+[[nodiscard]] inline std::vector<std::string> rows_up_to(const std::filesystem::path& path,
+                                                         std::uint64_t step) {
+  std::ifstream old(path);
+  std::vector<std::string> kept;
+  std::string line;
+  std::getline(old, line);
+  while (std::getline(old, line)) {
+    std::istringstream fields(line);
+    std::uint64_t row_step = 0;
+    if (!(fields >> row_step) || row_step > step) break;
+    kept.push_back(line);
+  }
+  return kept;
+}
+
+/// Writes a log with these rows and opens it for more.
+[[nodiscard]] inline std::ofstream continued_log(const std::filesystem::path& path,
+                                                 const char* header,
+                                                 const std::vector<std::string>& rows) {
+  std::string kept = std::string(header) + '\n';
+  for (const std::string& row : rows) kept += row + '\n';
+  scoresde::io::write_file_atomically(path, kept);
+  std::ofstream stream(path, std::ios::app);
+  scoresde::detail::require(stream.is_open(), "log ", path.string(), " cannot be opened");
+  return stream;
+}
 
 /// One row: means over the steps since the row before.
 struct TrainLogRow {
@@ -32,11 +61,10 @@ class TrainLog {
 
   /// Starts a log, or with `resume_step` > 0 continues the one at `path`.
   TrainLog(const std::filesystem::path& path, std::uint64_t resume_step) {
-    std::string kept = std::string(header) + '\n';
-    if (resume_step > 0) kept += rows_up_to(path, resume_step);
-    scoresde::io::write_file_atomically(path, kept);
-    stream_.open(path, std::ios::app);
-    scoresde::detail::require(stream_.is_open(), "train log ", path.string(), " cannot be opened");
+    std::vector<std::string> kept;
+    if (resume_step > 0) kept = rows_up_to(path, resume_step);
+    if (!kept.empty()) seconds_ = seconds_of(kept.back());
+    stream_ = continued_log(path, header, kept);
   }
 
   /// Training time of the rows kept.
@@ -52,20 +80,13 @@ class TrainLog {
   }
 
  private:
-  std::string rows_up_to(const std::filesystem::path& path, std::uint64_t step) {
-    std::ifstream old(path);
-    std::string kept, line;
-    std::getline(old, line);
-    while (std::getline(old, line)) {
-      std::istringstream fields(line);
-      std::uint64_t row_step = 0, images = 0;
-      double seconds = 0;
-      char comma = 0;
-      if (!(fields >> row_step >> comma >> images >> comma >> seconds) || row_step > step) break;
-      seconds_ = seconds;
-      kept += line + '\n';
-    }
-    return kept;
+  [[nodiscard]] static double seconds_of(const std::string& row) {
+    std::istringstream fields(row);
+    std::uint64_t step = 0, images = 0;
+    double seconds = 0;
+    char comma = 0;
+    fields >> step >> comma >> images >> comma >> seconds;
+    return seconds;
   }
 
   std::ofstream stream_;

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/cifar10.hpp>
 #include <scoresde/nn/presets.hpp>
+#include <scoresde/train/checkpoint.hpp>
 
 #include "backend_options.hpp"
 
@@ -31,11 +33,31 @@ struct TrainOptions {
   std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none
   std::size_t keep = 0;              ///< numbered checkpoints that stay; 0: all
   std::size_t snapshot_steps = 100;
+  double checkpoint_minutes = 0;
+  std::vector<std::string> network;  ///< "key=value"
+  std::vector<double> ema_tracks;
+  std::uint64_t weights_every = 0, decay_images = 0;  ///< in images
+  std::size_t held_out_images = 512;
+  bool held_out = false;
   bool resume = false;
   std::filesystem::path export_ema;
   bool overwrite = false;  ///< lets export_ema replace the checkpoint of a run
   BackendOptions backend;
 };
+
+/// The network with the fields that "key=value" names. Throws Error for a text without "=", and as
+/// from_flat does.
+inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network,
+                                                const std::vector<std::string>& changes) {
+  scoresde::nn::FlatConfig flat = scoresde::nn::to_flat(network);
+  for (const std::string& change : changes) {
+    const std::size_t equals = change.find('=');
+    scoresde::detail::require(equals != std::string::npos && equals > 0, "--network: '", change,
+                              "' must be KEY=VALUE, for example nf=64");
+    flat[change.substr(0, equals)] = change.substr(equals + 1);
+  }
+  return scoresde::nn::from_flat(flat);
+}
 
 /// The preset with what the command line changes of it. Throws Error for contradictions.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
@@ -44,6 +66,7 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
                             "--preset: ", o.preset, " is made for pictures of ",
                             preset.network.width(), "x", preset.network.height(),
                             "; those of CIFAR-10 have 32x32");
+  preset.network = changed_network(preset.network, o.network);
   if (o.class_conditional)
     preset =
         scoresde::nn::class_conditional(std::move(preset), scoresde::io::cifar10_classes.size());
@@ -54,10 +77,33 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;
+  preset.ema_tracks = o.ema_tracks;
   const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
   scoresde::detail::require(preset.batch_size % part == 0, "--network-batch is ", part,
                             "; it must divide --batch, which is ", preset.batch_size);
   return preset;
+}
+
+/// Adds the decay of the learning rate to the preset of a run that resumes: the one in its
+/// checkpoint, or with --decay-images one that begins now; the run ends with it. Throws Error for a
+/// second decay, and for one without --resume.
+inline void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
+  using scoresde::detail::require;
+  require(o.resume || o.decay_images == 0,
+          "--decay-images begins a decay in a run under way; it needs --resume");
+  if (!o.resume) return;
+  const auto checkpoint = o.out / "checkpoint.safetensors";
+  scoresde::LearningRateDecay decay = scoresde::decay_of(scoresde::read_configuration(checkpoint));
+  require(decay.updates == 0 || o.decay_images == 0,
+          "--decay-images: the learning rate of this run decays already, from step ", decay.first,
+          " to ", decay.end(), "; resume without it");
+  if (o.decay_images > 0)
+    decay = {scoresde::read_step(checkpoint),
+             (o.decay_images + preset.batch_size - 1) / preset.batch_size};
+  if (decay.updates == 0) return;
+  preset.decay_first = decay.first;
+  preset.decay_steps = decay.updates;
+  preset.n_iters = decay.end();
 }
 
 }  // namespace cifar10

@@ -11,16 +11,19 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
 #include "configuration.hpp"
+#include "held_out.hpp"
 #include "kept_checkpoints.hpp"
 #include "progress_bar.hpp"
 #include "stop_signals.hpp"
 #include "train_log.hpp"
 #include "train_options.hpp"
+#include "weight_snapshots.hpp"
 
 namespace cifar10 {
 
@@ -49,9 +52,10 @@ class TrainRun {
   /// Trains until the iterations or minutes are used up or a signal comes, and saves.
   void operator()() {
     if (options_.resume) load(checkpoint());
+    if (options_.held_out) return print_held_out();
     log_.emplace(options_.out / "train_log.csv", steps());
     seconds_before_ = log_->seconds();
-    start_ = seconds_now();
+    start_ = saved_ = seconds_now();
     first_step_ = steps();
     report_setup();
     catch_stop_signals();
@@ -65,14 +69,20 @@ class TrainRun {
 
  private:
   void train() {
+    if (options_.weights_every > 0)
+      held_out_log_.emplace(options_.out / "held_out.csv", first_step_);
+    if (options_.decay_images > 0) save();  // a run that is killed keeps the decay
+    if (weights_due()) store_weights();     // a stop may have come in between
     ProgressBar bar("train");
     while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
       step();
       bar.show(fraction(), progress_text());
       const std::uint64_t n = steps();
-      if (n % options_.checkpoint_every == 0 || is_kept(n)) save();
+      if (n % options_.checkpoint_every == 0 || is_kept(n) || checkpoint_is_old() || weights_due())
+        save();
       if (n % options_.log_every == 0) write_log_row();
       if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0) snapshot();
+      if (weights_due()) store_weights();
     }
     if (saved_step_ != steps()) save();
   }
@@ -107,7 +117,7 @@ class TrainRun {
     const double count = static_cast<double>(steps_in_sum_);
     last_loss_ = sum_.loss / count;
     log_->write({.step = steps(),
-                 .images = steps() * preset_.batch_size,
+                 .images = images_seen(),
                  .seconds = seconds_before_ + seconds_now() - start_,
                  .loss = last_loss_,
                  .learning_rate = sum_.learning_rate,
@@ -124,6 +134,7 @@ class TrainRun {
     require_good(state);
     scoresde::save_checkpoint(checkpoint(), trainer.parameters(), state, configuration());
     saved_step_ = state.step;
+    saved_ = seconds_now();
     if (!is_kept(state.step)) return;
     scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step), trainer.parameters(),
                               state, configuration());
@@ -147,7 +158,12 @@ class TrainRun {
 
   void load(const std::filesystem::path& path) {
     auto& trainer = training_.trainer();
-    trainer.restore(scoresde::load_checkpoint<float>(path, trainer.parameters(), configuration()));
+    auto wanted = configuration();
+    if (options_.decay_images > 0)  // begins with this call: the file does not know it
+      std::erase_if(wanted, [](const auto& entry) {
+        return entry.first == "training.decay_first" || entry.first == "training.decay_updates";
+      });
+    trainer.restore(scoresde::load_checkpoint<float>(path, trainer.parameters(), wanted));
     saved_step_ = steps();
   }
 
@@ -156,6 +172,52 @@ class TrainRun {
     if (!saved_step_) return "; no checkpoint had been saved";
     return scoresde::detail::text("; ", checkpoint().string(),
                                   " holds the last good state, of step ", *saved_step_);
+  }
+
+  [[nodiscard]] std::uint64_t images_seen() const { return steps() * preset_.batch_size; }
+  [[nodiscard]] bool checkpoint_is_old() const {
+    return options_.checkpoint_minutes > 0 &&
+           seconds_now() - saved_ >= 60 * options_.checkpoint_minutes;
+  }
+
+  /// Whether the last step passed a multiple of weights_every.
+  [[nodiscard]] bool weights_due() const {
+    const std::uint64_t every = options_.weights_every;
+    return every > 0 && steps() > 0 &&
+           images_seen() / every != (images_seen() - preset_.batch_size) / every;
+  }
+
+  /// Snapshots of the weights and their held-out losses. The checkpoint of this step is saved
+  /// before, so that a run stopped in between does the rest when it resumes.
+  void store_weights() {
+    auto& trainer = training_.trainer();
+    const auto& state = trainer.state();
+    const auto all = named_weights(state, trainer.configuration());
+    write_weight_snapshots(options_.out, trainer.parameters(), all, configuration(), steps(),
+                           images_seen());
+    if (held_out_log_->holds(steps())) return;
+    if (const auto rows = held_out_rows(all)) held_out_log_->write(steps(), *rows);
+  }
+
+  /// Nothing if a signal came meanwhile.
+  [[nodiscard]] std::optional<std::string> held_out_rows(const std::vector<NamedWeights>& all) {
+    std::string rows;
+    if constexpr (requires { training_.held_out(); })
+      for (const NamedWeights& one : all) {
+        const auto levels = training_.held_out().evaluate(one.weights);
+        if (!levels) return std::nullopt;
+        for (const HeldOutLevel& level : *levels)
+          rows += HeldOutLog::row(steps(), images_seen(), one.name, level);
+      }
+    return rows;
+  }
+
+  void print_held_out() {
+    auto& trainer = training_.trainer();
+    const auto& state = trainer.state();
+    std::cout << HeldOutLog::header << '\n'
+              << held_out_rows(named_weights(state, trainer.configuration())).value_or("")
+              << std::flush;
   }
 
   [[nodiscard]] scoresde::nn::FlatConfig configuration() const {
@@ -230,11 +292,12 @@ class TrainRun {
   Preset preset_;
   Training& training_;
   std::optional<TrainLog> log_;
+  std::optional<HeldOutLog> held_out_log_;
   scoresde::StepReport sum_{};
   std::size_t untold_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
   std::optional<std::uint64_t> saved_step_;  ///< of the checkpoint
-  double last_loss_ = 0, seconds_before_ = 0, start_ = 0;
+  double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;
 };
 
 }  // namespace cifar10

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Karras's loss in the CIFAR-10 programs: trained, named in the checkpoint, sampled by his method.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <span>
@@ -64,4 +65,81 @@ TEST_CASE("a network that Karras's loss trained under another SDE is refused by 
       {"--checkpoint", (folder / "weights").string(), "--out", (folder / "none").string()},
       {"Karras's loss under another SDE"});
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
+}
+
+TEST_CASE(
+    "a run with tracks keeps float16 snapshots and held-out losses, and resumes to the same") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto options = [&](const char* out, const char* iterations) {
+    return tiny_run(data, folder / out) + Words{"--preset",
+                                                "cifar10_small_karras",
+                                                "--iterations",
+                                                iterations,
+                                                "--class-conditional",
+                                                "--network",
+                                                "nf=8",
+                                                "--network",
+                                                "ch_mult=1,2",
+                                                "--ema-tracks",
+                                                "0.05,0.1",
+                                                "--weights-every",
+                                                "4",
+                                                "--held-out-images",
+                                                "3",
+                                                "--snapshot-every",
+                                                "0"};
+  };
+  require_success(train_program, options("whole", "5"));
+  require_success(train_program, options("parts", "3"));
+  require_success(train_program, options("parts", "5") + Words{"--resume"});
+  const auto checkpoint = folder / "whole" / "checkpoint.safetensors";
+  CHECK(text_of(checkpoint) == text_of(folder / "parts" / "checkpoint.safetensors"));
+  const std::string losses = text_of(folder / "whole" / "held_out.csv");
+  CHECK(losses == text_of(folder / "parts" / "held_out.csv"));
+  // Two snapshots of three sets of weights at eight levels, and the header.
+  CHECK(std::count(losses.begin(), losses.end(), '\n') == 2 * 3 * 8 + 1);
+
+  for (const char* name :
+       {"weights_0000000004_raw.safetensors", "weights_0000000004_ema_0.05.safetensors",
+        "weights_0000000008_ema_0.1.safetensors"}) {
+    INFO(name);
+    const auto path = folder / "whole" / name;
+    CHECK(text_of(path) == text_of(folder / "parts" / name));
+    CHECK(io::read_safetensors(path).tensors.begin()->second.dtype == "F16");
+  }
+  const auto kept =
+      read_configuration(folder / "whole" / "weights_0000000004_ema_0.05.safetensors");
+  CHECK(kept.at("snapshot.images") == "4");
+  CHECK(kept.at("program.batch") == "2");
+  CHECK(std::stod(kept.at("snapshot.gamma")) == Approx(16.97).margin(5e-3));
+  CHECK(network_of(kept).ch_mult == std::vector<std::size_t>{1, 2});
+
+  const Outcome told =
+      require_success(train_program, options("whole", "5") + Words{"--resume", "--held-out"});
+  CHECK(told.says("5,10,ema_0.05,"));
+  CHECK(text_of(folder / "whole" / "held_out.csv") == losses);
+}
+
+TEST_CASE("a decay that begins when a run resumes is kept by its checkpoint and ends the run") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const Words options = tiny_run(data, folder / "run") + Words{"--preset",  "cifar10_small_karras",
+                                                               "--network", "nf=8",
+                                                               "--network", "ch_mult=1,2",
+                                                               "--network", "attn_resolutions="};
+  const auto decay_in_file = [&] {
+    return decay_of(read_configuration(folder / "run" / "checkpoint.safetensors"));
+  };
+  require_success(train_program, options + Words{"--iterations", "3"});
+  CHECK(decay_in_file() == LearningRateDecay{});
+  require_refused(train_program, options + Words{"--decay-images", "7"}, {"holds a run already"});
+  require_success(train_program, options + Words{"--resume", "--decay-images", "7"});
+  CHECK(decay_in_file() == LearningRateDecay{3, 4});
+  CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
+  require_refused(train_program, options + Words{"--resume", "--decay-images", "7"},
+                  {"decays already, from step 3 to 7"});
+  require_success(train_program, options + Words{"--resume"});
+  CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
+  require_refused(train_program, options + Words{"--network", "width=3"}, {"'width' is no key"});
 }

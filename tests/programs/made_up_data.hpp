@@ -11,7 +11,7 @@
 
 namespace scoresde::test {
 
-/// 50,000 made-up records; the five names are one file.
+/// 60,000 made-up records; the six names are one file.
 inline void make_data(const TemporaryFolder& folder) {
   std::string bytes(std::size_t{3073} * 10000, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i)
@@ -19,6 +19,7 @@ inline void make_data(const TemporaryFolder& folder) {
   const auto first = folder.write("data_batch_1.bin", bytes);
   for (int i = 2; i <= 5; ++i)
     std::filesystem::create_hard_link(first, folder / ("data_batch_" + std::to_string(i) + ".bin"));
+  std::filesystem::create_hard_link(first, folder / "test_batch.bin");
 }
 
 /// Options of a run so small that a step takes a fraction of a second.

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// The held-out loss of a run: on the first test images, at eight noise levels.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/io/cifar10.hpp>
+#include <scoresde/io/minibatch.hpp>
+#include <scoresde/nn/graph.hpp>
+#include <scoresde/train/held_out_loss.hpp>
+
+#include "stop_signals.hpp"
+#include "train_log.hpp"
+#include "train_options.hpp"
+
+namespace cifar10 {
+
+/// Quantiles of the training times: two ends, and the middles of six equal parts, whose losses have
+/// about the mean that the training loss has.
+inline constexpr std::array<double, 8> held_out_quantiles{0.002,    1 / 12.0, 3 / 12.0,  5 / 12.0,
+                                                          7 / 12.0, 9 / 12.0, 11 / 12.0, 0.998};
+
+/// One noise level of an evaluation.
+struct HeldOutLevel {
+  double sigma = 0;  ///< std/mean
+  double loss = 0;
+};
+
+template <class Ops, class S, class Loss>
+class HeldOutSet {
+ public:
+  /// Images evaluated at a time.
+  static constexpr std::size_t batch = 64;
+
+  template <class Trainer>
+  HeldOutSet(const TrainOptions& options, const scoresde::nn::Graph& graph, const Trainer& trainer,
+             bool centered, Ops ops)
+      : sde_(trainer.sde()),
+        loss_(trainer.configuration().loss),
+        times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
+        held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
+    const auto set = scoresde::io::read_cifar10(options.data, scoresde::io::Split::test);
+    const std::size_t count = std::min(options.held_out_images, set.size());
+    images_.resize(count * set.dim());
+    for (std::size_t k = 0; k < count; ++k)
+      scoresde::io::fill_image(set, k, {.centered = centered}, 0, 0, k,
+                               std::span<float>(images_).subspan(k * set.dim(), set.dim()));
+    if (trainer.network().classes() > 0)
+      classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));
+  }
+
+  /// The loss of these weights at each level; nothing if a signal came meanwhile.
+  [[nodiscard]] std::optional<std::vector<HeldOutLevel>> evaluate(std::span<const float> weights) {
+    std::vector<HeldOutLevel> levels;
+    for (const double t : times_) {
+      if (stop_requested()) return std::nullopt;
+      const auto p = loss_.weighted_marginal(sde_, t, 1).p;
+      levels.push_back({p.std / p.mean, held_out_(weights, images_, classes_, t)});
+    }
+    return levels;
+  }
+
+ private:
+  S sde_;
+  Loss loss_;
+  std::vector<double> times_;
+  scoresde::HeldOutLoss<Ops, S, Loss> held_out_;
+  std::vector<float> images_;
+  std::vector<std::uint32_t> classes_;
+};
+
+/// held_out.csv: a row for each noise level of each set of weights, continued by a run that resumes
+/// as train_log.csv is.
+class HeldOutLog {
+ public:
+  static constexpr const char* header = "step,images,weights,sigma,loss";
+
+  HeldOutLog(const std::filesystem::path& path, std::uint64_t resume_step) {
+    std::vector<std::string> kept;
+    if (resume_step > 0) kept = rows_up_to(path, resume_step);
+    if (!kept.empty()) last_step_ = std::stoull(kept.back());
+    stream_ = continued_log(path, header, kept);
+  }
+
+  /// Whether an evaluation at this step is in the log.
+  [[nodiscard]] bool holds(std::uint64_t step) const { return last_step_ == step; }
+
+  [[nodiscard]] static std::string row(std::uint64_t step, std::uint64_t images,
+                                       const std::string& weights, const HeldOutLevel& level) {
+    char line[160];
+    std::snprintf(line, sizeof line, "%llu,%llu,%s,%.5g,%.9g\n",
+                  static_cast<unsigned long long>(step), static_cast<unsigned long long>(images),
+                  weights.c_str(), level.sigma, level.loss);
+    return line;
+  }
+
+  /// All rows of one step.
+  void write(std::uint64_t step, const std::string& rows) {
+    stream_ << rows << std::flush;
+    last_step_ = step;
+  }
+
+ private:
+  std::ofstream stream_;
+  std::optional<std::uint64_t> last_step_;
+};
+
+}  // namespace cifar10
