@@ -109,18 +109,22 @@ template <scoresde::Sde S, class R>
   const auto is = [&](const char* name) { return entry.name == name; };
   if (is("dpm-solver-2s") || is("dpm-solver++-2s")) entry.parts = 2;
   if (is("dpm-solver-fast") || is("dpm-solver++-3s")) entry.parts = 3;
-  if (is("pndm")) {
+  if (is("pndm") || is("plms") || is("ipndm")) {
     entry.grid = Grid::uniform;
     entry.steps = {400, 800, 1600, 3200, 6400};
-    // Where time is σ/α, the classical weights are weights in the variable of the transfer.
-    if constexpr (std::same_as<S, scoresde::KarrasSde>) entry.order = 4;
+    // Where time is σ/α, the classical weights are weights in the variable of the transfer. The
+    // third order of the steps that Plms begins with is not seen: ε hardly changes there.
+    if constexpr (std::same_as<S, scoresde::KarrasSde>) entry.order = is("ipndm") ? 2 : 4;
   }
   if (!entry.stochastic) return entry;
   entry.eta = 1;
   entry.steps = {50, 100, 200, 400};
   // Noise is added exactly and the flow's steps are of second order, so the marginals are, too;
   // how much of x is replaced by noise, hence the mean from another start, is of first order.
-  if (is("karras-stochastic") || is("dpm-solver++-2s-ancestral")) entry.covariance_order = 2;
+  if (is("karras-stochastic") || is("dpm-solver++-2s-ancestral") || is("dpm-2-ancestral"))
+    entry.covariance_order = 2;
+  // Before 200 steps its errors in two variances nearly cancel.
+  if (is("sde-dpm-solver-1")) entry.steps = {200, 400, 800, 1600};
   if (is("karras-stochastic")) entry.grid = Grid::log_snr;
   // At τ = 1 the trapezoidal corrector's error of second order is none in a linear score.
   if (is("sa-solver-2")) entry.covariance_order = 3;

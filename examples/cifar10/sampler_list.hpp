@@ -53,7 +53,7 @@ namespace detail {
 
 /// The grid on which a solver's authors run it on pictures.
 inline std::string default_grid(std::string_view solver) {
-  if (solver == "pndm") return "uniform";
+  if (solver == "pndm" || solver == "plms" || solver == "ipndm") return "uniform";
   if (solver == "ddim" || solver.starts_with("deis")) return "quadratic";
   if (solver.starts_with("dpm-solver") || solver.starts_with("uni")) return "log_snr";
   return "karras";

@@ -75,9 +75,12 @@
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
 #include <scoresde/solver/adams.hpp>
+#include <scoresde/solver/ancestral_noise.hpp>
 #include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
+#include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/solver/karras.hpp>
 #include <scoresde/solver/moments.hpp>

@@ -10,9 +10,12 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/solver/adams.hpp>
+#include <scoresde/solver/ancestral_noise.hpp>
 #include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
+#include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/solver/karras.hpp>
 #include <scoresde/solver/moments.hpp>
@@ -86,7 +89,14 @@ void all_carry_a_constant(const S& sde) {
     carries_a_constant_prediction(sde, KarrasHeun{.prediction = prediction});
     carries_a_constant_prediction(sde, Dpm2{.prediction = prediction});
   }
+  carries_a_constant_prediction(
+      sde, DpmSolverPlusPlusSingleStep<3>{.inner_form = SolverForm::dpm_solver});
+  for (const auto prediction : {Prediction::noise, Prediction::data})
+    carries_a_constant_prediction(sde, Dpm2Ancestral{.prediction = prediction, .eta = 0});
+  carries_a_constant_prediction(sde, DpmSolverPlusPlusSde{.eta = 0});
+  carries_a_constant_prediction(sde, SdeDpmSolver<2>{.eta = 0});
   carries_a_constant_prediction(sde, SaSolver<3, 2>{.tau = 0});
+  carries_a_constant_prediction(sde, SaSolver<2>{.tau = 0, .few_steps = true});
   carries_a_constant_prediction(sde, SdeDpmSolverPlusPlus<3>{.eta = 0});
   carries_a_constant_prediction(sde, DpmSolverPlusPlus2SAncestral{.eta = 0});
 }
@@ -116,7 +126,11 @@ void all_keep_the_marginal(const S& sde) {
     keeps_the_marginal(sde, SdeDpmSolverPlusPlus<1>{.eta = share});
     keeps_the_marginal(sde, SdeDpmSolverPlusPlus<3>{.eta = share});
     keeps_the_marginal(sde, DpmSolverPlusPlus2SAncestral{.eta = share});
+    keeps_the_marginal(sde, Dpm2Ancestral{.eta = share});
+    keeps_the_marginal(sde, DpmSolverPlusPlusSde{.eta = share});
+    keeps_the_marginal(sde, DpmSolverPlusPlusSde{.eta = share, .midpoint = 0.3});
     keeps_the_marginal(sde, SaSolver<3>{.tau = share});
+    keeps_the_marginal(sde, SaSolver<2>{.tau = share, .few_steps = true});
     keeps_the_marginal(sde, SaSolver<2, 0>{.tau = share, .low = 0.1, .high = 1});
     const Churn churn{.s_churn = 4 * share, .s_tmin = 0.02, .s_tmax = 30};
     keeps_the_marginal(sde, KarrasEuler{.churn = churn});
@@ -180,6 +194,39 @@ TEST_CASE("stochastic solvers keep the marginal of data at a point, whatever the
   all_keep_the_marginal(VeSde());
 }
 
+TEST_CASE(
+    "noise-prediction SDE steps scale noise and score by eta as the data-prediction ones do") {
+  // With D held fixed, x₀ = (x_s − σ_s D)/α_s in one and ε = (x_s − α_s D)/σ_s in the other, one
+  // step of each has the same limit in h; the first-order terms of both in h are equal.
+  const VpSde sde;
+  for (const double eta : {0.0, 0.5, 1.0}) {
+    const TimeGrid grid({0.5, 0.5 - 1e-6});
+    const SolverStage noise = SdeDpmSolver<1>{.eta = eta}.stages(sde, grid)[0];
+    const SolverStage data = SdeDpmSolverPlusPlus<1>{.eta = eta}.stages(sde, grid)[0];
+    const NoiseLevel at = noise_level(sde, 0.5);
+    const double x = 0.4, score = -1.3;
+    const double eps = -at.sigma * score, x0 = (x + at.sigma * at.sigma * score) / at.alpha;
+    const double by_noise = noise.state * x + noise.weights[0] * eps - x;
+    const double by_data = data.state * x + data.weights[0] * x0 - x;
+    CHECK(by_noise == Approx(by_data).epsilon(1e-4));
+    CHECK(noise.noise.coefficient == Approx(data.noise.coefficient).epsilon(1e-4).margin(1e-12));
+  }
+}
+
+TEST_CASE("SA-Solver's few-step rules weigh the slope by a half") {
+  // Predictor of two nodes at λ and λ − h: D₀ + (D₀ − D₋₁)/h·m with m the first moment.
+  const VpSde sde;
+  const TimeGrid grid = log_snr_grid(sde, 4);
+  const SolverStage exact = SaSolver<2, 0>{}.stages(sde, grid)[2];
+  const SolverStage few = SaSolver<2, 0>{.few_steps = true}.stages(sde, grid)[2];
+  const NoiseLevel from = noise_level(sde, grid[2].t), to = noise_level(sde, grid[2].t_next);
+  const double h = to.lambda - from.lambda, gain = 2 * to.alpha * h;
+  CHECK(few.weights[1] == Approx(-0.5 * gain).epsilon(1e-9));
+  CHECK(exact.weights[1] == Approx(-phi(2, -2 * h) * gain).epsilon(1e-9));
+  CHECK(few.weights[0] + few.weights[1] == Approx(exact.weights[0] + exact.weights[1]));
+  CHECK(few.noise.coefficient == exact.noise.coefficient);
+}
+
 TEST_CASE("churn stays within the SDE's time") {
   const VpSde sde;
   const KarrasEuler solver{.churn = {.s_churn = 100}};
@@ -205,6 +252,11 @@ TEST_CASE("solvers refuse members out of range and noise up the path") {
   CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_noise = -3}}.validate()), Contains("s_noise is -3"));
   CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{.eta = 1.5}.validate(), Contains("eta is 1.5"));
   CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{.eta = -1}.validate(), Contains("eta is -1"));
+  CHECK_THROWS_WITH(SdeDpmSolver<2>{.eta = -1}.validate(), Contains("SDE-DPM-Solver: eta is -1"));
+  CHECK_THROWS_WITH(Dpm2Ancestral{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(Dpm2Ancestral{.eta = 2}.validate(), Contains("eta is 2"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlusSde{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlusSde{.midpoint = 1}.validate(), Contains("midpoint is 1"));
   CHECK_THROWS_WITH((SaSolver<2>{.tau = -1}.validate()), Contains("tau is -1"));
   CHECK_THROWS_WITH((SaSolver<2>{.low = 2, .high = 1}.validate()), Contains("low is 2"));
 }
@@ -258,6 +310,9 @@ TEST_CASE("single steps divide the evaluations as published") {
   CHECK(single_step_orders(6, 3, false) == std::vector<int>{3, 3});
   CHECK(single_step_orders(5, 2) == std::vector<int>{2, 2, 1});
   CHECK(single_step_orders(1, 3) == std::vector<int>{1});
+  CHECK(single_step_orders(6, 2) == std::vector<int>{2, 2, 2});
+  CHECK(single_step_orders(6, 2, true, true) == std::vector<int>{2, 2, 1, 1});
+  CHECK(single_step_orders(6, 2, false, true) == std::vector<int>{2, 2, 2});
   // To noise-free data the last evaluation is a step of order 1, and no other order is lowered.
   const auto evaluations_of_steps = [](std::size_t steps) {
     std::vector<int> orders;

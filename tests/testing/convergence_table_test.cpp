@@ -51,7 +51,7 @@ void check(const std::string& wanted, bool stochastic) {
     for_each_predictor(sde, row);
     for_each_flow(sde, row);
   });
-  CHECK(rows >= (stochastic ? 13u : 36u));
+  CHECK(rows >= (stochastic ? 18u : 38u));
 }
 
 }  // namespace

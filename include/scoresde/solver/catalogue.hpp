@@ -7,8 +7,10 @@
 #include <vector>
 
 #include <scoresde/solver/adams.hpp>
+#include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
+#include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/solver/karras.hpp>
 #include <scoresde/solver/pndm.hpp>
@@ -96,6 +98,8 @@ void for_each_noise_integrator(Use use) {
   use(SolverEntry{"lms-2", 2, false, "linear multistep in sigma"}, Lms<2>{});
   use(SolverEntry{"lms-4", 4, false, "linear multistep in sigma"}, Lms<4>{});
   use(SolverEntry{"pndm", 2, false, "pseudo-numerical, Runge-Kutta start"}, Pndm{});
+  use(SolverEntry{"plms", 2, false, "pseudo-numerical, one Heun step to start"}, Plms{});
+  use(SolverEntry{"ipndm", 2, false, "pseudo-numerical, starting at lower orders"}, Ipndm{});
   use(SolverEntry{"karras-euler", 1, false, "Euler in sigma"}, KarrasEuler{});
   use(SolverEntry{"karras-heun", 2, false, "Karras's algorithm 1"}, KarrasHeun{});
   use(SolverEntry{"dpm-2", 2, false, "midpoint in sigma"}, Dpm2{});
@@ -111,12 +115,21 @@ void for_each_stochastic_solver(Use use) {
       SdeDpmSolverPlusPlus<2>{});
   use(SolverEntry{"sde-dpm-solver++-3m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<3>{});
+  use(SolverEntry{"sde-dpm-solver-1", 1, true, "SDE-DPM-Solver, in the noise"}, SdeDpmSolver<1>{});
+  use(SolverEntry{"sde-dpm-solver-2m", 2, true, "SDE-DPM-Solver, in the noise, multistep"},
+      SdeDpmSolver<2>{});
+  use(SolverEntry{"dpm-solver++-sde", 2, true, "DPM-Solver++ 2S for the reverse SDE"},
+      DpmSolverPlusPlusSde{});
+  use(SolverEntry{"dpm-2-ancestral", 1, true, "midpoint in sigma and ancestral noise"},
+      Dpm2Ancestral{});
   use(SolverEntry{"dpm-solver++-2s-ancestral", 1, true, "DPM-Solver++ 2S and ancestral noise"},
       DpmSolverPlusPlus2SAncestral{});
   use(SolverEntry{"sa-solver-2", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<2>{});
   use(SolverEntry{"sa-solver-3", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<3>{});
+  use(SolverEntry{"sa-solver-2-few-steps", 2, true, "the same with the published weights"},
+      SaSolver<2>{.few_steps = true});
 }
 
 /// Calls use(entry, solver) for every solver, deterministic ones first.

@@ -57,27 +57,40 @@ struct DividedDifferences {
   }
 };
 
-/// The table of a multistep method over the first steps of a run of `steps`; at η > 0, for
-/// predicted data alone, that of the SDE.
+/// How the last steps fall to lower orders.
+struct LastOrders {
+  std::size_t lower_below = 0;
+  bool euler_at_final = false;
+
+  [[nodiscard]] int order_of(int order, std::size_t index, std::size_t steps) const {
+    if (euler_at_final && index + 1 == steps) return 1;
+    return order_of_step(order, index, steps, lower_below);
+  }
+};
+
+/// The table of a multistep method over the first steps of a run of `steps`; at η > 0 that of the
+/// SDE: solver/sde_dpm_solver.hpp.
 template <int Order, Prediction P, Sde S>
 [[nodiscard]] std::vector<SolverStage> exponential_multistep(const S& sde, const TimeGrid& grid,
                                                              std::size_t steps,
                                                              const DividedDifferences& rule,
-                                                             std::size_t lower_order_below,
-                                                             double eta) {
+                                                             const LastOrders& last, double eta) {
+  constexpr bool data = P == Prediction::data;
   const std::vector<NoiseLevel> level = noise_levels(sde, grid);
   std::vector<SolverStage> table;
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const ExponentialStep step(P, level[i], level[i + 1]);
-    const int now = order_of_step(Order, i, steps, lower_order_below);
+    const int now = last.order_of(Order, i, steps);
     std::array<double, 2> r{};
     for (std::size_t j = 0; j + 1 < static_cast<std::size_t>(now); ++j)
       r[j] = (level[i - j].lambda - level[i - j - 1].lambda) / step.length;
-    SolverStage stage{.time = grid[i], .state = step.state * std::exp(-eta * step.length)};
-    const auto weights = rule.weights(now, (1 + eta) * step.exponent, r);
+    SolverStage stage{.time = grid[i], .state = step.state};
+    if (data) stage.state *= std::exp(-eta * step.length);
+    const auto weights = rule.weights(now, (data ? 1 + eta : 1) * step.exponent, r);
     for (std::size_t j = 0; j < weights.size(); ++j)
       stage.weights[j] = (1 + eta) * step.gain * weights[j];
-    const double variance = -std::expm1(-2 * eta * step.length);
+    const double variance =
+        data ? -std::expm1(-2 * eta * step.length) : eta * std::expm1(2 * step.length);
     stage.noise = {level[i + 1].sigma * std::sqrt(variance), i + 1, grid[i]};
     table.push_back(stage);
   }
@@ -97,6 +110,8 @@ struct ExponentialMultistep {
   SecondDifference second_difference = SecondDifference::exact;
   /// The last steps fall to orders 2 and 1 when the grid has fewer steps than this; 0 is never.
   std::size_t lower_order_below = 10;
+  /// The last step is of order 1, however many there are.
+  bool euler_at_final = false;
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
@@ -107,7 +122,7 @@ struct ExponentialMultistep {
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
     return detail::exponential_multistep<Order, P>(sde, grid, steps, {form, second_difference},
-                                                   lower_order_below, 0);
+                                                   {lower_order_below, euler_at_final}, 0);
   }
 };
 

@@ -2,19 +2,18 @@
 /// DPM-Solver++ 2S ancestral: a second-order step to less noise than wanted, and noise to make it
 /// up.
 ///
-///   s_up² = η² s′²(s² − s′²)/s²,   s_down² = s′² − s_up²,   λₘ midway between λ and λ_down
+///   λₘ midway between λ and λ_down, s_up and s_down of solver/ancestral_noise.hpp
 ///   yₘ = (sₘ/s) y + (1 − sₘ/s) D₀,   y ← (s_down/s) y + (1 − s_down/s) Dₘ + s_up z
 ///
 /// with y = x/α, s = σ/α, D = x₀. The step is DPM-Solver++ 2S of Lu et al. 2022 (arXiv:2211.01095),
-/// algorithm 1 with r = ½; the noise is the ancestral one of Song et al. 2021 (arXiv:2011.13456),
-/// appendix F, as predictor/ddim.hpp has it. y is not kept: it is taken out of the form by yₘ.
+/// algorithm 1 with r = ½. y is not kept: it is taken out of the form by yₘ.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
-#include <scoresde/solver/solver.hpp>
+#include <scoresde/solver/ancestral_noise.hpp>
 
 namespace scoresde {
 
@@ -28,24 +27,17 @@ struct DpmSolverPlusPlus2SAncestral {
   double eta = 1;
 
   /// Throws Error unless η lies in [0, 1].
-  void validate() const {
-    detail::require(eta >= 0 && eta <= 1, "DPM-Solver++ 2S ancestral: eta is ", eta,
-                    "; it must lie in [0, 1]");
-  }
+  void validate() const { detail::require_share_of_noise("DPM-Solver++ 2S ancestral", eta); }
 
   /// Throws Error for noise along a grid that increases.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
-    detail::require(grid.generates() || eta == 0, "DPM-Solver++ 2S ancestral: the grid goes from ",
-                    grid.front().t, " up to ", grid.back().t_next,
-                    "; noise is for runs to the data");
+    detail::require_noise_to_data("DPM-Solver++ 2S ancestral", grid, eta != 0);
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;
     for (std::size_t i = 0; i < grid.size(); ++i) {
       const NoiseLevel &from = level[i], &to = level[i + 1];
-      const double s_next = std::exp(-to.lambda);
-      const double up = eta * s_next * std::sqrt(-std::expm1(2 * (from.lambda - to.lambda)));
-      const double lambda_down = -0.5 * std::log((s_next - up) * (s_next + up));
+      const auto [up, lambda_down] = AncestralNoise(eta, from, to);
       const double t = time_of_log_snr(sde, from.lambda + lambda_down);
       const NoiseLevel middle = noise_level(sde, t);
       const double first = std::exp(from.lambda - middle.lambda);   // sₘ/s

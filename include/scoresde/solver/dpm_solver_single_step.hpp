@@ -22,15 +22,20 @@ namespace scoresde {
 
 /// The orders of consecutive steps that together take `evaluations`: as many of `order` as fit and
 /// the rest as one step. With lower_order_final the last steps are of lower order even where
-/// `order` = 3 divides the number: …, 3, 2, 1 (arXiv:2206.00927, appendix D.3).
+/// `order` = 3 divides the number: …, 3, 2, 1 (arXiv:2206.00927, appendix D.3); with
+/// lower_second_order also where `order` = 2 does: …, 2, 1, 1, as in diffusers.
 [[nodiscard]] inline std::vector<int> single_step_orders(std::size_t evaluations, int order,
-                                                         bool lower_order_final = true) {
+                                                         bool lower_order_final = true,
+                                                         bool lower_second_order = false) {
   const auto size = static_cast<std::size_t>(order);
   std::vector<int> orders(evaluations / size, order);
   if (const auto rest = static_cast<int>(evaluations % size)) {
     orders.push_back(rest);
   } else if (order == 3 && lower_order_final && !orders.empty()) {
     orders.back() = 2;
+    orders.push_back(1);
+  } else if (order == 2 && lower_order_final && lower_second_order && !orders.empty()) {
+    orders.back() = 1;
     orders.push_back(1);
   }
   return orders;
@@ -65,6 +70,10 @@ struct ExponentialSingleStep {
   SolverForm form = SolverForm::dpm_solver;
   /// As single_step_orders has it.
   bool lower_order_final = true;
+  bool lower_second_order = false;
+  /// Weight of D₁ − D₀ at the second inner node of order 3: φ₂ in the paper, ½φ₁ in diffusers with
+  /// its solver_type midpoint.
+  SolverForm inner_form = SolverForm::taylor;
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
@@ -76,7 +85,8 @@ struct ExponentialSingleStep {
                                                 std::size_t steps) const {
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;
-    std::vector<int> orders = single_step_orders(steps, Order, lower_order_final);
+    std::vector<int> orders =
+        single_step_orders(steps, Order, lower_order_final, lower_second_order);
     for (std::size_t left_out = steps - grid.size(); left_out > 0; --left_out)
       if (--orders.back() == 0) orders.pop_back();
     for (const int now : orders) {
@@ -118,9 +128,10 @@ struct ExponentialSingleStep {
     return nodes;
   }
 
-  static std::array<double, 3> inner(const ExponentialStep& step, double ratio) {
-    const double c = ratio * phi(2, step.exponent);
-    return {phi(1, step.exponent) - c, c};
+  [[nodiscard]] std::array<double, 3> inner(const ExponentialStep& step, double ratio) const {
+    const double one = phi(1, step.exponent);
+    const double c = ratio * (inner_form == SolverForm::taylor ? phi(2, step.exponent) : 0.5 * one);
+    return {one - c, c};
   }
   [[nodiscard]] std::array<double, 3> second(const ExponentialStep& step, double r1) const {
     const double one = phi(1, step.exponent);

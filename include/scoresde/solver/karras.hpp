@@ -82,6 +82,24 @@ void churn_step(const S& sde, const Churn& churn, std::size_t index, std::size_t
                    .evaluates = false});
 }
 
+/// The midpoint rule with its node midway in λ: y ← yₘ + (s′ − ŝ) εₘ − (sₘ − ŝ) ε₀, and with ε =
+/// (yₘ − x₀)/sₘ: y ← (s′/sₘ) yₘ − ….
+template <Sde S>
+void midpoint_step(const S& sde, Prediction prediction, const NoiseStep& step,
+                   std::vector<SolverStage>& table) {
+  const double t = time_of_log_snr(sde, step.from.lambda + step.to.lambda);
+  const NoiseStep first{{step.time.t, t}, step.from, noise_level(sde, t)};
+  table.push_back(first.euler(prediction));
+  const double middle = first.s_next(), alpha = step.to.alpha;
+  SolverStage stage{.time = {t, step.time.t_next}, .state = alpha / first.to.alpha};
+  stage.weights = {alpha * (step.s_next() - step.s()), -alpha * (middle - step.s())};
+  if (prediction == Prediction::data) {
+    stage.state *= step.s_next() / middle;
+    for (double& weight : stage.weights) weight /= -middle;
+  }
+  table.push_back(stage);
+}
+
 }  // namespace detail
 
 /// The rule of a step.
@@ -124,7 +142,7 @@ struct KarrasSolver {
       if (to_data && i + 1 == grid.size())
         table.push_back(data_stage(sde, prediction, step.time.t));
       else if constexpr (Rule == KarrasStep::midpoint)
-        midpoint(sde, step, table);
+        detail::midpoint_step(sde, prediction, step, table);
       else
         euler_or_heun(step, table);
     }
@@ -140,23 +158,6 @@ struct KarrasSolver {
       const double t = step.time.t_next;
       table.push_back({.time = {t, t}, .weights = {half, -half}});
     }
-  }
-
-  /// y ← yₘ + (s′ − ŝ) εₘ − (sₘ − ŝ) ε₀, and with ε = (yₘ − x₀)/sₘ: y ← (s′/sₘ) yₘ − ….
-  template <Sde S>
-  void midpoint(const S& sde, const detail::NoiseStep& step,
-                std::vector<SolverStage>& table) const {
-    const double t = time_of_log_snr(sde, step.from.lambda + step.to.lambda);
-    const detail::NoiseStep first{{step.time.t, t}, step.from, noise_level(sde, t)};
-    table.push_back(first.euler(prediction));
-    const double middle = first.s_next(), alpha = step.to.alpha;
-    SolverStage stage{.time = {t, step.time.t_next}, .state = alpha / first.to.alpha};
-    stage.weights = {alpha * (step.s_next() - step.s()), -alpha * (middle - step.s())};
-    if (prediction == Prediction::data) {
-      stage.state *= step.s_next() / middle;
-      for (double& weight : stage.weights) weight /= -middle;
-    }
-    table.push_back(stage);
   }
 };
 

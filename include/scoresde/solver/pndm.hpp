@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: MIT
-/// PNDM: classical methods for the predicted noise, each slope carried by a DDIM step.
+/// PNDM and its relatives: classical methods for the predicted noise, each slope carried by a DDIM
+/// step.
 ///
 ///   φ(x, ε, s → t) = (α_t/α_s) x + α_t (s_t − s_s) ε,   s = σ/α
-///   first three steps:  ε₁ at x, ε₂ at φ(x, ε₁) and ε₃ at φ(x, ε₂) half-way, ε₄ at φ(x, ε₃) at the
-///                       end,  x ← φ(x, (ε₁ + 2ε₂ + 2ε₃ + ε₄)/6)
-///   then:               x ← φ(x, (55ε₀ − 59ε₋₁ + 37ε₋₂ − 9ε₋₃)/24)
+///   a step:  x ← φ(x, Σⱼ wⱼ ε₋ⱼ),   w of Adams-Bashforth of order 4: (55, −59, 37, −9)/24
 ///
-/// Liu et al. 2022 (arXiv:2202.09778), eq. 11 to 14 and algorithm 1 (F-PNDM). Half-way is in time,
-/// and the weights are those of equal steps in time: use a uniform grid. Of order 2, as the paper
-/// proves: the DDIM step weighs ε by s and the classical weights by t.
+/// Liu et al. 2022 (arXiv:2202.09778), eq. 11 to 14 and algorithm 1 (F-PNDM). The first steps have
+/// no slopes before them, and there the three methods differ:
+///
+///   Pndm   three steps of Runge-Kutta: ε₁ at x, ε₂ at φ(x, ε₁) and ε₃ at φ(x, ε₂) half-way, ε₄ at
+///          φ(x, ε₃) at the end,  x ← φ(x, (ε₁ + 2ε₂ + 2ε₃ + ε₄)/6)
+///   Plms   one step of Heun: ε₁ at x, ε₂ at φ(x, ε₁) at the end,  x ← φ(x, (ε₁ + ε₂)/2); then
+///          Adams-Bashforth of orders 2, 3 and 4: diffusers' skip_prk_steps, Stable Diffusion's
+///          PLMS
+///   Ipndm  Adams-Bashforth of orders 1, 2, 3 and 4: Zhang & Chen 2022 (arXiv:2204.13902), section
+///   4
+///
+/// Half-way is in time, and the weights are those of equal steps in time: use a uniform grid. Of
+/// order 2, as the paper proves: the DDIM step weighs ε by s and the classical weights by t.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -18,38 +28,45 @@
 
 namespace scoresde {
 
-struct Pndm {
+/// What the first steps of a pseudo-numerical method are.
+enum class PndmStart { runge_kutta, heun, lower_orders };
+
+template <PndmStart Start>
+struct PseudoNumerical {
   static constexpr int order = 2;
-  /// Three slopes of the steps before and up to three of a Runge-Kutta step.
-  static constexpr std::size_t history = 6;
+  /// Three slopes of the steps before, and the present one or up to three of a Runge-Kutta step.
+  static constexpr std::size_t history = Start == PndmStart::runge_kutta ? 6 : 4;
   static constexpr Prediction prediction = Prediction::noise;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) {
-    return steps < start ? 4 * steps : steps + 3 * start;
+    return steps < start ? (extra + 1) * steps : steps + extra * start;
   }
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     std::vector<SolverStage> table;
     for (std::size_t i = 0; i < grid.size(); ++i) {
-      if (i < start) {
-        runge_kutta(sde, grid[i], table);
-        continue;
-      }
       const Transfer whole(noise_level(sde, grid[i].t), noise_level(sde, grid[i].t_next));
-      SolverStage stage{.time = grid[i], .state = whole.state};
-      // A slope of a Runge-Kutta step lies three evaluations further back.
-      for (std::size_t j = 0; j < 4; ++j) {
-        const std::size_t further = j > i - start ? 3 * (j - (i - start)) : 0;
-        stage.weights[j + further] = whole.gain * adams_bashforth[j];
-      }
-      table.push_back(stage);
+      if (i < start)
+        begin(sde, grid[i], whole, table);
+      else
+        table.push_back(adams_bashforth(i, grid[i], whole));
     }
     return table;
   }
 
  private:
-  static constexpr std::size_t start = 3;
-  static constexpr double adams_bashforth[4] = {55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24};
+  /// The steps that evaluate more than once, and how often more.
+  static constexpr std::size_t start = Start == PndmStart::runge_kutta ? 3
+                                       : Start == PndmStart::heun      ? 1
+                                                                       : 0;
+  static constexpr std::size_t extra = Start == PndmStart::runge_kutta ? 3
+                                       : Start == PndmStart::heun      ? 1
+                                                                       : 0;
+  using Weights = std::array<double, 4>;
+  static constexpr std::array<Weights, 4> weights{
+      Weights{1.0, 0.0, 0.0, 0.0}, Weights{3.0 / 2, -1.0 / 2, 0.0, 0.0},
+      Weights{23.0 / 12, -16.0 / 12, 5.0 / 12, 0.0},
+      Weights{55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24}};
 
   /// φ as state·x + gain·ε.
   struct Transfer {
@@ -61,13 +78,36 @@ struct Pndm {
     }
   };
 
+  /// Of as high an order as there are slopes. A slope of a first step lies `extra` evaluations
+  /// further back for each first step from it on.
+  static SolverStage adams_bashforth(std::size_t i, TimeStep time, const Transfer& whole) {
+    SolverStage stage{.time = time, .state = whole.state};
+    const std::size_t slopes = i + 1 < 4 ? i + 1 : 4;
+    for (std::size_t j = 0; j < slopes; ++j) {
+      const std::size_t further = j > i - start ? extra * (j - (i - start)) : 0;
+      stage.weights[j + further] = whole.gain * weights[slopes - 1][j];
+    }
+    return stage;
+  }
+
+  template <Sde S>
+  static void begin(const S& sde, TimeStep step, const Transfer& whole,
+                    std::vector<SolverStage>& table) {
+    if constexpr (Start == PndmStart::runge_kutta) {
+      runge_kutta(sde, step, whole, table);
+    } else {
+      const double half = 0.5 * whole.gain;
+      table.push_back({.time = step, .state = whole.state, .weights = {whole.gain}});
+      table.push_back({.time = {step.t_next, step.t_next}, .weights = {half, -half}});
+    }
+  }
+
   /// The x of the step's beginning is not kept: each stage takes it out of the form before.
   template <Sde S>
-  static void runge_kutta(const S& sde, TimeStep step, std::vector<SolverStage>& table) {
+  static void runge_kutta(const S& sde, TimeStep step, const Transfer& whole,
+                          std::vector<SolverStage>& table) {
     const double middle = 0.5 * (step.t + step.t_next);
-    const NoiseLevel from = noise_level(sde, step.t);
-    const Transfer half(from, noise_level(sde, middle));
-    const Transfer whole(from, noise_level(sde, step.t_next));
+    const Transfer half(noise_level(sde, step.t), noise_level(sde, middle));
     const double ratio = whole.state / half.state, g = half.gain, w = whole.gain / 6;
     table.push_back({.time = {step.t, middle}, .state = half.state, .weights = {g}});
     table.push_back({.time = {middle, middle}, .weights = {g, -g}});
@@ -76,5 +116,12 @@ struct Pndm {
     table.push_back({.time = {step.t_next, step.t_next}, .weights = {w, -4 * w, 2 * w, w}});
   }
 };
+
+/// F-PNDM: three Runge-Kutta steps of four evaluations, then one evaluation per step.
+using Pndm = PseudoNumerical<PndmStart::runge_kutta>;
+/// PNDM without Runge-Kutta steps: two evaluations in the first step, then one.
+using Plms = PseudoNumerical<PndmStart::heun>;
+/// Improved PNDM: one evaluation per step from the first on.
+using Ipndm = PseudoNumerical<PndmStart::lower_orders>;
 
 }  // namespace scoresde

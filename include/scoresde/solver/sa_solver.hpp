@@ -8,6 +8,9 @@
 /// at the predicted x_t as well (corrector). Xue et al. 2023 (arXiv:2309.05019, NeurIPS 2023),
 /// eq. 14 to 18 and algorithm 1, with τ constant over a step.
 ///
+/// The published code replaces ∫ e^{−(1+τ²)(λ_t − λ)} (λ − λ_s) dλ by h²/2 in rules of two nodes,
+/// for runs of few steps: few_steps is that.
+///
 /// x_t is linear in the x before it and the corrector takes the same z, so a correction is a form
 /// in predictions alone, added in the pass of the next predictor.
 #pragma once
@@ -43,6 +46,8 @@ struct SaSolver {
   double low = 0, high = std::numeric_limits<double>::infinity();
   /// The last steps fall to lower orders when the grid has fewer steps than this; 0 is never.
   std::size_t lower_order_below = 0;
+  /// Rules of two nodes weigh the slope of D by ½ in place of φ₂, as the published code does.
+  bool few_steps = false;
 
   /// Throws Error unless τ is finite and not negative and low ≤ high.
   void validate() const {
@@ -100,8 +105,8 @@ struct SaSolver {
 
   /// Weights of the predictions at `count` nodes from nodes[first] on: ∫₀¹ e^{e(1−θ)} θᵏ dθ =
   /// k! φₖ₊₁(e).
-  static NodeValues adams(const NodeValues& nodes, std::size_t first, std::size_t count,
-                          double gain, double exponent) {
+  [[nodiscard]] NodeValues adams(const NodeValues& nodes, std::size_t first, std::size_t count,
+                                 double gain, double exponent) const {
     NodeValues chosen{}, moments{};
     double factorial = 1;
     for (std::size_t k = 0; k < count; ++k) {
@@ -109,6 +114,7 @@ struct SaSolver {
       moments[k] = gain * factorial * phi(static_cast<int>(k) + 1, exponent);
       factorial *= static_cast<double>(k + 1);
     }
+    if (few_steps && count == 2) moments[1] = 0.5 * gain;
     return match_moments(chosen, moments, count);
   }
 };

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// SDE-DPM-Solver++: exponential multistep methods for a reverse SDE of any noise level η.
+/// SDE-DPM-Solver++ and SDE-DPM-Solver: exponential multistep methods for a reverse SDE of any
+/// noise level η, in the predicted data and in the predicted noise.
 ///
-///   x_t = (σ_t/σ_s) e^{−ηh} x_s + α_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(1 − e^{−2ηh}) z,   D = x₀
+///   D = x₀:  x_t = (σ_t/σ_s) e^{−ηh} x_s + α_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(1 − e^{−2ηh}) z
+///   D = ε:   x_t = (α_t/α_s) x_s − σ_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(η(e^{2h} − 1)) z
 ///
-/// with the weights of DPM-Solver++ at e = −(1 + η)h (solver/dpm_solver.hpp). η = 0 is the
-/// probability flow, η = 1 the reverse SDE. Lu et al. 2022 (arXiv:2211.01095), section 5 and
-/// appendix B.7; η as in the family of SDEs of Zhang & Chen 2022 (arXiv:2204.13902), eq. 9, where
-/// g² is scaled by η in the noise and by 1 + η in the score.
+/// with the weights of DPM-Solver++ at e = −(1 + η)h and of DPM-Solver at e = h
+/// (solver/dpm_solver.hpp). η = 0 is the probability flow, η = 1 the reverse SDE. Lu et al. 2022
+/// (arXiv:2211.01095), section 5 and appendix B.7; η as in the family of SDEs of Zhang & Chen 2022
+/// (arXiv:2204.13902), eq. 9, where g² is scaled by η in the noise and by 1 + η in the score.
 ///
 /// In distribution the orders are 1, 2 and 2: the noise of a step, which D is extrapolated without,
 /// is made up for one step later by D₀ − D₋₁, and what is left is of third order in each step.
@@ -20,22 +22,23 @@
 
 namespace scoresde {
 
-template <int Order>
-struct SdeDpmSolverPlusPlus {
-  static_assert(Order >= 1 && Order <= 3, "SdeDpmSolverPlusPlus: the order must be 1, 2 or 3");
+template <int Order, Prediction P>
+struct SdeExponentialMultistep {
+  static_assert(Order >= 1 && Order <= 3, "SdeDpmSolver: the order must be 1, 2 or 3");
   static constexpr int order = Order < 2 ? 1 : 2;
   static constexpr std::size_t history = Order;
-  static constexpr Prediction prediction = Prediction::data;
+  static constexpr Prediction prediction = P;
 
   double eta = 1;
   SolverForm form = SolverForm::dpm_solver;
   SecondDifference second_difference = SecondDifference::exact;
-  /// As ExponentialMultistep has it.
+  /// As ExponentialMultistep has them.
   std::size_t lower_order_below = 10;
+  bool euler_at_final = false;
 
   /// Throws Error unless η is finite and not negative.
   void validate() const {
-    detail::require(std::isfinite(eta) && eta >= 0, "SDE-DPM-Solver++: eta is ", eta,
+    detail::require(std::isfinite(eta) && eta >= 0, name(), ": eta is ", eta,
                     "; it must be finite and not negative");
   }
 
@@ -48,11 +51,24 @@ struct SdeDpmSolverPlusPlus {
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
-    detail::require(grid.generates(), "SDE-DPM-Solver++: the grid goes from ", grid.front().t,
-                    " up to ", grid.back().t_next, "; time must decrease towards the data");
-    return detail::exponential_multistep<Order, Prediction::data>(
-        sde, grid, steps, {form, second_difference}, lower_order_below, eta);
+    detail::require(grid.generates(), name(), ": the grid goes from ", grid.front().t, " up to ",
+                    grid.back().t_next, "; time must decrease towards the data");
+    return detail::exponential_multistep<Order, P>(sde, grid, steps, {form, second_difference},
+                                                   {lower_order_below, euler_at_final}, eta);
+  }
+
+ private:
+  static constexpr const char* name() {
+    return P == Prediction::data ? "SDE-DPM-Solver++" : "SDE-DPM-Solver";
   }
 };
+
+/// SDE-DPM-Solver++ (1, 2M, 3M): exponential steps in the predicted data.
+template <int Order>
+using SdeDpmSolverPlusPlus = SdeExponentialMultistep<Order, Prediction::data>;
+
+/// SDE-DPM-Solver (1, 2M, 3M): exponential steps in the predicted noise.
+template <int Order>
+using SdeDpmSolver = SdeExponentialMultistep<Order, Prediction::noise>;
 
 }  // namespace scoresde

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// Ancestral noise: a step to less noise than the grid wants, and a draw that makes up for it.
+///
+///   s_up² = η² s′²(s² − s′²)/s²,   s_down² = s′² − s_up²,   s = σ/α
+///
+/// Song et al. 2021 (arXiv:2011.13456), appendix F, with the share η of DDIM (predictor/ddim.hpp).
+/// η = 1 is the reverse SDE, whose s_down is s′²/s.
+#pragma once
+
+#include <cmath>
+
+#include <scoresde/solver/solver.hpp>
+
+namespace scoresde {
+
+/// s_up and λ_down = −ln s_down of a step.
+struct AncestralNoise {
+  double up = 0;
+  double lambda_down = 0;
+
+  AncestralNoise(double eta, const NoiseLevel& from, const NoiseLevel& to) {
+    const double s_next = std::exp(-to.lambda);
+    up = eta * s_next * std::sqrt(-std::expm1(2 * (from.lambda - to.lambda)));
+    lambda_down = -0.5 * std::log((s_next - up) * (s_next + up));
+  }
+};
+
+namespace detail {
+
+/// Throws Error unless η lies in [0, 1].
+inline void require_share_of_noise(const char* solver, double eta) {
+  require(eta >= 0 && eta <= 1, solver, ": eta is ", eta, "; it must lie in [0, 1]");
+}
+
+/// Throws Error for noise along a grid that increases.
+inline void require_noise_to_data(const char* solver, const TimeGrid& grid, bool noisy) {
+  require(grid.generates() || !noisy, solver, ": the grid goes from ", grid.front().t, " up to ",
+          grid.back().t_next, "; noise is for runs to the data");
+}
+
+}  // namespace detail
+}  // namespace scoresde
