@@ -70,6 +70,7 @@
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/suggest_sigma_max.hpp>
+#include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -100,6 +101,7 @@
 #include <scoresde/state/scratch_state.hpp>
 #include <scoresde/state/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
+#include <scoresde/time/beta_distribution.hpp>
 #include <scoresde/time/brownian_clock.hpp>
 #include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/log_snr_grid.hpp>

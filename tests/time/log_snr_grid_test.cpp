@@ -91,3 +91,42 @@ TEST_CASE("grids without steps, with infinite log-SNR or a bad rho are refused b
   CHECK_THROWS_AS(karras_grid(sde, 4, std::numeric_limits<double>::infinity()), Error);
   CHECK_THROWS_AS(log_snr_grid(sde, 2, 0.1, 4), Error);
 }
+
+TEST_CASE(
+    "a polyexponential grid is a power of equal steps in log-SNR, and of power 1 log_snr_grid") {
+  const KarrasSde sde({.sigma_min = 0.01, .sigma_max = 40});
+  const TimeGrid grid = polyexponential_grid(sde, 8, 1.7), plain = polyexponential_grid(sde, 8);
+  const TimeGrid even = log_snr_grid(sde, 8);
+  for (std::size_t i = 0; i < 8; ++i) {
+    const double ramp = std::pow(1 - double(i) / 8, 1.7);
+    CHECK(grid[i].t == Approx(std::exp(std::log(0.01) + ramp * std::log(4000.0))).epsilon(1e-12));
+    CHECK(plain[i].t == Approx(even[i].t).epsilon(1e-12));
+  }
+  CHECK_THROWS_WITH(polyexponential_grid(sde, 8, -1), Contains("rho is -1"));
+}
+
+TEST_CASE("a VP grid has the noise of VP at equal steps of its time") {
+  const VpSde vp;
+  const TimeGrid same = vp_grid(vp, 6), even = uniform_grid(vp, 6);
+  const KarrasSde sde({.sigma_min = 0.002, .sigma_max = 160});
+  const TimeGrid grid = vp_grid(sde, 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(same[i].t_next == Approx(even[i].t_next).epsilon(1e-10));
+    const MarginalProb p = vp.marginal_prob(even[i].t);
+    CHECK(grid[i].t == Approx(p.std / p.mean).epsilon(1e-10));
+  }
+  CHECK_THROWS_WITH(vp_grid(KarrasSde(), 6), Contains("outside"));
+  CHECK_THROWS_WITH(vp_grid(sde, 6, {.eps_s = 0}), Contains("eps_s is 0"));
+}
+
+TEST_CASE("a beta grid has its noise at the distribution's quantiles") {
+  const KarrasSde sde({.sigma_min = 1, .sigma_max = 9});
+  // Of beta(1, 1), equal steps in σ; of beta(½, ½), the arcsine distribution.
+  const TimeGrid even = beta_grid(sde, 4, {1, 1}), arcsine = beta_grid(sde, 4, {0.5, 0.5});
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(even[i].t == Approx(9 - 2 * double(i)).epsilon(1e-12));
+    const double quantile = std::pow(std::sin(0.5 * std::acos(-1.0) * (1 - double(i) / 4)), 2);
+    CHECK(arcsine[i].t == Approx(1 + 8 * quantile).epsilon(1e-12));
+  }
+  CHECK_THROWS_WITH(beta_grid(sde, 4, {0, 1}), Contains("a is 0"));
+}

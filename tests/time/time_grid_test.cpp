@@ -66,3 +66,25 @@ TEST_CASE("steps = 0 and eps outside [0, T) are refused by name") {
   CHECK_THROWS_AS(song_grid(1, 1, 10), Error);
   CHECK_THROWS_AS(song_grid(1, 1e-3, 0), Error);
 }
+
+TEST_CASE("a grid is extended to the data by one step") {
+  const TimeGrid grid = extended_to_data(uniform_grid(1, 0.2, 4));
+  CHECK(grid.size() == 5);
+  CHECK(grid.back() == TimeStep{0.2, 0});
+  CHECK_THROWS_WITH(extended_to_data(uniform_grid(1, 0, 4)), Contains("end above 0"));
+  CHECK_THROWS_WITH(extended_to_data(uniform_grid(1, 0.2, 4).reversed()), Contains("end above 0"));
+}
+
+TEST_CASE("a flow shift moves times towards the noise and keeps the ends") {
+  const TimeGrid grid = flow_shifted(uniform_grid(1, 0, 4), 3);
+  CHECK(grid.front().t == 1);
+  CHECK(grid.back().t_next == 0);
+  // σ/α = t/(1 − t) grows by the shift.
+  for (const TimeStep& step : grid) {
+    const double t = step.t_next, before = t / (3 - 2 * t);
+    CHECK(t / (1 - t) == Approx(3 * before / (1 - before)));
+  }
+  CHECK(flow_shifted(uniform_grid(1, 0, 4), 1)[1] == uniform_grid(1, 0, 4)[1]);
+  CHECK_THROWS_WITH(flow_shifted(uniform_grid(1, 0, 4), 0), Contains("shift is 0"));
+  CHECK_THROWS_WITH(flow_shifted(uniform_grid(2, 0, 4), 3), Contains("t = 2"));
+}

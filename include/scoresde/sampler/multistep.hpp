@@ -70,8 +70,8 @@ class Multistep {
                 "Multistep: the solver's history must be 1 to 7 predictions");
 
   /// Throws Error unless the steps follow one another within [0, T], the log-SNR is finite at all
-  /// their times (noise-free data are reached by ToZero or Denoise alone), the solver accepts its
-  /// own parameters and makes finite coefficients.
+  /// their times (noise-free data are reached by ToZero or Denoise alone; the grid of ToZero may
+  /// end at them), the solver accepts its own parameters and makes finite coefficients.
   Multistep(S sde, R solver, TimeGrid grid, F = {})
       : sde_(std::move(sde)), solver_(std::move(solver)), grid_(std::move(grid)) {
     if constexpr (requires { solver_.validate(); }) solver_.validate();
@@ -162,6 +162,8 @@ class Multistep {
       for (const double t : {step.t, step.t_next}) {
         detail::require(t >= 0 && t <= sde_.t_max(), "multistep: the grid reaches t = ", t,
                         "; it must lie in [0, T] with T = ", sde_.t_max());
+        // The last step's end is not used by a step to the data.
+        if (std::same_as<F, ToZero> && i + 1 == grid_.size() && t == step.t_next) continue;
         detail::require(std::isfinite(log_snr(sde_, t)), "multistep: the log-SNR at t = ", t,
                         " is infinite; end the grid before it and denoise there");
       }

@@ -3,15 +3,21 @@
 ///
 ///   log-SNR:  λᵢ = λ(T) + i/N (λ(ε) − λ(T))
 ///   Karras:   (σ/α)ᵢ = ((σ/α)_T^{1/ρ} + i/N ((σ/α)_ε^{1/ρ} − (σ/α)_T^{1/ρ}))^ρ
+///   polyexponential:  λᵢ = λ(ε) + (1 − i/N)^ρ (λ(T) − λ(ε))
+///   VP:       (σ/α)ᵢ = √(e^{½ β_d uᵢ² + β_min uᵢ} − 1),   u from 1 to ε_s in equal steps
+///   beta:     (σ/α)ᵢ = (σ/α)_ε + q(1 − i/N) ((σ/α)_T − (σ/α)_ε),   q the quantiles of beta(a, b)
 ///
-/// Lu et al. 2022 (arXiv:2206.00927), section 4.3; Karras et al. 2022 (arXiv:2206.00364), eq. 5.
-/// σ/α = e^{−λ/2} is the noise of x/α, so that Karras's grid serves every linear SDE.
+/// Lu et al. 2022 (arXiv:2206.00927), section 4.3; Karras et al. 2022 (arXiv:2206.00364), eq. 5;
+/// Lee et al. 2024 (arXiv:2407.12173) for beta. The log-SNR grid is what k-diffusion and diffusers
+/// call exponential and Lu; polyexponential and VP are k-diffusion's. σ/α = e^{−λ/2} is the noise
+/// of x/α, so that all of them serve every linear SDE.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include <scoresde/time/beta_distribution.hpp>
 #include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -73,6 +79,75 @@ template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, std::size_t steps, double rho = 7) {
   static_assert(detail::TimesArgument<S>::checked);
   return karras_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
+}
+
+/// `steps` steps from t_max to eps whose log-SNR is a power ρ of equal steps; ρ = 1 is
+/// log_snr_grid. Throws Error for ρ that is not positive and finite, and as log_snr_grid does.
+template <class S>
+[[nodiscard]] TimeGrid polyexponential_grid(const S& sde, double t_max, double eps,
+                                            std::size_t steps, double rho = 1) {
+  detail::require(rho > 0 && std::isfinite(rho), "polyexponential grid: rho is ", rho,
+                  "; it must be positive and finite");
+  return detail::grid_by_log_snr(sde, t_max, eps, steps,
+                                 [rho](double first, double last, double u) {
+                                   return last + std::pow(1 - u, rho) * (first - last);
+                                 });
+}
+
+/// The same from the SDE's t_max to its t_min.
+template <class S>
+[[nodiscard]] TimeGrid polyexponential_grid(const S& sde, std::size_t steps, double rho = 1) {
+  return polyexponential_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
+}
+
+/// The shape of a beta distribution; a, b < 1 puts more steps at both ends.
+struct BetaShape {
+  double a = 0.6, b = 0.6;
+};
+
+/// `steps` steps from t_max to eps with σ/α at the quantiles of a beta distribution between those
+/// of the ends. Throws Error for a or b that is not positive and finite, and as log_snr_grid does.
+template <class S>
+[[nodiscard]] TimeGrid beta_grid(const S& sde, double t_max, double eps, std::size_t steps,
+                                 BetaShape shape = {}) {
+  detail::require_shape(shape.a, shape.b);
+  return detail::grid_by_log_snr(
+      sde, t_max, eps, steps, [shape](double first, double last, double u) {
+        const double from = std::exp(-0.5 * first), to = std::exp(-0.5 * last);
+        return -2 * std::log(to + beta_quantile(1 - u, shape.a, shape.b) * (from - to));
+      });
+}
+
+/// The same from the SDE's t_max to its t_min.
+template <class S>
+[[nodiscard]] TimeGrid beta_grid(const S& sde, std::size_t steps, BetaShape shape = {}) {
+  return beta_grid(sde, sde.t_max(), sde.t_min(), steps, shape);
+}
+
+/// The VP SDE that a VP grid takes its noise from.
+struct VpNoise {
+  double beta_d = 19.9, beta_min = 0.1;
+  double eps_s = 1e-3;  ///< where it ends
+
+  /// λ at time u of that SDE.
+  [[nodiscard]] double log_snr(double u) const {
+    return -std::log(std::expm1(0.5 * beta_d * u * u + beta_min * u));
+  }
+};
+
+/// `steps` steps over the σ/α that the VP SDE has at equal steps of its time from 1 to eps_s; under
+/// VpSde it is uniform_grid. Throws Error for steps = 0, numbers that are not positive, eps_s ≥ 1,
+/// and noise that this SDE does not reach (σ/α = 152 at the first time, by default).
+template <class S>
+[[nodiscard]] TimeGrid vp_grid(const S& sde, std::size_t steps, VpNoise noise = {}) {
+  detail::require(noise.beta_d > 0 && noise.beta_min > 0, "VP grid: beta_d is ", noise.beta_d,
+                  " and beta_min ", noise.beta_min, "; both must be positive");
+  detail::require(noise.eps_s > 0, "VP grid: eps_s is ", noise.eps_s, "; it must be positive");
+  std::vector<double> times;
+  const TimeGrid even = uniform_grid(1, noise.eps_s, steps);
+  for (const TimeStep& step : even) times.push_back(time_of_log_snr(sde, noise.log_snr(step.t)));
+  times.push_back(time_of_log_snr(sde, noise.log_snr(noise.eps_s)));
+  return TimeGrid(times);
 }
 
 }  // namespace scoresde

@@ -168,4 +168,33 @@ template <class S>
   return TimeGrid(std::move(list));
 }
 
+/// The grid and one step more, to noise-free data at t = 0, as k-diffusion's lists of σ end in 0:
+/// for a sampler whose last step goes to data (ToZero). Throws Error for a grid that increases or
+/// is at 0 already.
+[[nodiscard]] inline TimeGrid extended_to_data(const TimeGrid& grid) {
+  detail::require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
+                  grid.front().t, " to ", grid.back().t_next,
+                  "; a step to the data is for grids that decrease and end above 0");
+  std::vector<TimeStep> steps(grid.begin(), grid.end());
+  steps.push_back({grid.back().t_next, 0});
+  return TimeGrid(std::move(steps));
+}
+
+/// A grid of rectified flow with its times moved towards the noise, t ↦ a t/(1 + (a − 1) t): static
+/// flow shift, Esser et al. 2024 (arXiv:2403.03206), eq. 23, for images of higher resolution than
+/// a = 1 was made for. Throws Error for a shift that is not positive and finite and times outside
+/// [0, 1].
+[[nodiscard]] inline TimeGrid flow_shifted(const TimeGrid& grid, double shift) {
+  detail::require(shift > 0 && std::isfinite(shift), "flow shift: shift is ", shift,
+                  "; it must be positive and finite");
+  const auto moved = [shift](double t) {
+    detail::require(t >= 0 && t <= 1, "flow shift: the grid reaches t = ", t,
+                    "; it must lie in [0, 1]");
+    return shift * t / (1 + (shift - 1) * t);
+  };
+  std::vector<TimeStep> steps;
+  for (const TimeStep& step : grid) steps.push_back({moved(step.t), moved(step.t_next)});
+  return TimeGrid(std::move(steps));
+}
+
 }  // namespace scoresde

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/// Grids over the levels that training used, in the spacings of diffusers' schedulers.
+///
+///   n of N timesteps (labels 0 … N − 1), noise first:
+///   leading    k·⌊N/n⌋ + offset        linspace   k(N − 1)/(n − 1), rounded
+///   trailing   N − k·N/n − 1, rounded
+///
+/// Lin et al. 2023 (arXiv:2305.08891), table 2, name the spacings. diffusers goes from a timestep
+/// to the next in three ways, hence three grids: DDPM, DDIM and PNDM a stride of ⌊N/n⌋ whatever the
+/// next timestep is (strided_timestep_grid); the multistep schedulers to the next timestep, of a
+/// list with one more entry (timestep_grid); Euler, Heun, LMS and DPM-2 along σ/α, where linspace
+/// is not rounded (sigma_timestep_grid).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/time/log_snr.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+enum class TimestepSpacing { leading, linspace, trailing };
+
+struct TimestepOptions {
+  TimestepSpacing spacing = TimestepSpacing::leading;
+  /// Added to every timestep of `leading`.
+  std::size_t steps_offset = 0;
+  /// The grid ends at the data, t = 0 (set_alpha_to_one; final_sigmas_type zero), and not at the
+  /// level of timestep 0 (sigma_min).
+  bool to_data = true;
+};
+
+namespace detail {
+
+/// Rounding to even, as numpy has it.
+[[nodiscard]] inline std::size_t rounded_timestep(double value) {
+  const double floor = std::floor(value), rest = value - floor;
+  const bool up = rest > 0.5 || (rest == 0.5 && std::fmod(floor, 2) == 1);
+  return static_cast<std::size_t>(floor) + (up ? 1 : 0);
+}
+
+inline void require_timesteps(std::size_t levels, std::size_t steps, std::size_t largest) {
+  require(steps >= 1 && steps <= levels, "timesteps: steps is ", steps, "; it must be 1 to the ",
+          levels, " levels that training used");
+  require(largest < levels, "timesteps: the first is ", largest, "; the last level is ",
+          levels - 1);
+}
+
+/// The step from each time to the next, and from the last to `end` unless it is there already.
+[[nodiscard]] inline TimeGrid steps_through(std::vector<double> times, double end) {
+  if (times.back() > end) times.push_back(end);
+  return TimeGrid(times);
+}
+
+template <DiscreteSde S>
+[[nodiscard]] double end_of(const S& sde, const TimestepOptions& options) {
+  return options.to_data ? 0 : sde.training_time(0);
+}
+
+/// The times of timesteps.
+template <DiscreteSde S>
+[[nodiscard]] std::vector<double> training_times(const S& sde,
+                                                 const std::vector<std::size_t>& timesteps) {
+  std::vector<double> times;
+  for (const std::size_t label : timesteps) times.push_back(sde.training_time(label));
+  return times;
+}
+
+}  // namespace detail
+
+/// `steps` of the `levels` timesteps in descending order, as DDPM, DDIM, PNDM and the schedulers
+/// along σ have them. Throws Error for steps outside 1 … levels, an offset that leads beyond the
+/// last level.
+[[nodiscard]] inline std::vector<std::size_t> spaced_timesteps(std::size_t levels,
+                                                               std::size_t steps,
+                                                               TimestepOptions options = {}) {
+  detail::require_timesteps(levels, steps, 0);
+  const auto count = static_cast<double>(levels), n = static_cast<double>(steps);
+  std::vector<std::size_t> timesteps(steps);
+  for (std::size_t k = 0; k < steps; ++k) {
+    const std::size_t up = steps - 1 - k;
+    if (options.spacing == TimestepSpacing::leading)
+      timesteps[k] = up * (levels / steps) + options.steps_offset;
+    else if (options.spacing == TimestepSpacing::linspace)
+      timesteps[k] =
+          steps == 1 ? 0
+                     : detail::rounded_timestep(static_cast<double>(up) * (count - 1) / (n - 1));
+    else
+      timesteps[k] = detail::rounded_timestep(count - static_cast<double>(k) * count / n) - 1;
+  }
+  detail::require_timesteps(levels, steps, timesteps.front());
+  return timesteps;
+}
+
+/// `steps` timesteps in descending order as diffusers' multistep schedulers have them: of a list of
+/// steps + 1 leading or linspace timesteps without the last, and trailing as above. Throws Error as
+/// spaced_timesteps does.
+[[nodiscard]] inline std::vector<std::size_t> multistep_timesteps(std::size_t levels,
+                                                                  std::size_t steps,
+                                                                  TimestepOptions options = {}) {
+  if (options.spacing == TimestepSpacing::trailing) return spaced_timesteps(levels, steps, options);
+  std::vector<std::size_t> timesteps = spaced_timesteps(levels, steps + 1, options);
+  timesteps.pop_back();
+  return timesteps;
+}
+
+/// The grid of DDPM, DDIM and PNDM: from each timestep a stride of ⌊N/steps⌋ down, which the
+/// spacing linspace does not continue from; below timestep 0 it is the grid's end. A step of length
+/// 0 at the end (to_data = false, offset 0) is left out. Throws Error as spaced_timesteps does.
+template <DiscreteSde S>
+[[nodiscard]] TimeGrid strided_timestep_grid(const S& sde, std::size_t steps,
+                                             TimestepOptions options = {}) {
+  const std::size_t stride = sde.training_steps() / std::max<std::size_t>(steps, 1);
+  std::vector<TimeStep> list;
+  for (const std::size_t label : spaced_timesteps(sde.training_steps(), steps, options)) {
+    const double t = sde.training_time(label);
+    const double next =
+        label >= stride ? sde.training_time(label - stride) : detail::end_of(sde, options);
+    if (next < t) list.push_back({t, next});
+  }
+  return TimeGrid(std::move(list));
+}
+
+/// The grid of diffusers' multistep schedulers (DPMSolverMultistep, UniPC, DEIS, SASolver): from
+/// each of multistep_timesteps to the next, then to the grid's end. Throws Error as
+/// spaced_timesteps does.
+template <DiscreteSde S>
+[[nodiscard]] TimeGrid timestep_grid(const S& sde, std::size_t steps,
+                                     TimestepOptions options = {}) {
+  const auto timesteps = multistep_timesteps(sde.training_steps(), steps, options);
+  return detail::steps_through(detail::training_times(sde, timesteps),
+                               detail::end_of(sde, options));
+}
+
+/// The grid of diffusers' schedulers along σ (Euler, Heun, LMS, DPM-2): from each of
+/// spaced_timesteps to the next, then to the grid's end. linspace is not rounded: σ/α is
+/// interpolated linearly between the levels. Throws Error as spaced_timesteps does.
+template <DiscreteSde S>
+[[nodiscard]] TimeGrid sigma_timestep_grid(const S& sde, std::size_t steps,
+                                           TimestepOptions options = {}) {
+  const std::size_t levels = sde.training_steps();
+  if (options.spacing != TimestepSpacing::linspace || steps < 2)
+    return detail::steps_through(
+        detail::training_times(sde, spaced_timesteps(levels, steps, options)),
+        detail::end_of(sde, options));
+  detail::require_timesteps(levels, steps, 0);
+  const auto sigma = [&](std::size_t label) {
+    return std::exp(-0.5 * log_snr(sde, sde.training_time(label)));
+  };
+  std::vector<double> times;
+  for (std::size_t up = steps; up-- > 0;) {
+    const double position =
+        static_cast<double>(up) * static_cast<double>(levels - 1) / static_cast<double>(steps - 1);
+    const auto below = std::min(static_cast<std::size_t>(position), levels - 2);
+    const double past = position - static_cast<double>(below);
+    times.push_back(
+        past == 0 ? sde.training_time(below)
+        : past == 1
+            ? sde.training_time(below + 1)
+            : time_of_log_snr(sde, -2 * std::log(std::lerp(sigma(below), sigma(below + 1), past))));
+  }
+  return detail::steps_through(std::move(times), detail::end_of(sde, options));
+}
+
+}  // namespace scoresde
