@@ -83,6 +83,16 @@ TEST_CASE("a network of levels refuses times that are none, unless told otherwis
   CHECK_THROWS_WITH(between.label(ddpm, 0.0625), Contains("outside the levels"));
 }
 
+TEST_CASE("rounded labels keep the noise of the time between levels") {
+  const DdpmSde sde(linear_betas(8));
+  const nn::NoisePredictionAtLevel rounded{.rounded_labels = true};
+  for (const double t : {0.51, 0.56, 0.57, 0.625})
+    CHECK(rounded.label(sde, t) == (t < 0.5625 ? 3 : 4));
+  CHECK(rounded.score_form(sde, 0.56).output ==
+        Approx(-1 / sde.marginal_prob(0.56).std).epsilon(1e-14));
+  CHECK_THROWS_WITH(rounded.label(sde, 0.0625), Contains("outside the levels"));
+}
+
 TEST_CASE("between its levels score_sde's VP is told a fraction and divided by the level below") {
   const DiscreteVpSde sde(1000);
   const nn::NoisePredictionAtLevel between{.between_levels = true};

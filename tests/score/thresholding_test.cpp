@@ -130,6 +130,23 @@ TEST_CASE("a dynamic threshold is the quantile of each sample, and never below t
   CHECK(output(1, 1) == -1);
 }
 
+TEST_CASE("a cap keeps a dynamic threshold from growing, and at the bound makes it static") {
+  const VeSde sde;
+  const std::vector<double> loud{0.5, -3, 0.7, 2, -1.5};
+  X data({1, 5}, loud), x({1, 5}), output({1, 5});
+  auto model = denoiser(Fixed{data}, sde);
+  for (const double cap : {1.0, 1.5, 2.5, 10.0}) {
+    DynamicallyThresholdedDenoiser limited(model, sde, {.cap = cap});
+    limited.evaluate(x, 0.4, output);
+    const double s = std::min(cap, quantile(loud, 0.995));
+    for (std::size_t e = 0; e < 5; ++e)
+      CHECK(output(0, e) == Approx(std::clamp(loud[e], -s, s) / s).epsilon(1e-14));
+  }
+  using Limited = DynamicallyThresholdedDenoiser<decltype(model), VeSde>;
+  CHECK_THROWS_WITH(Limited(model, sde, {.bound = 2, .cap = 1}),
+                    "dynamic thresholding: cap is 1; it must be at least the bound, 2");
+}
+
 TEST_CASE("a dynamic threshold takes a time per sample") {
   const VpSde sde;
   LinearModel model;

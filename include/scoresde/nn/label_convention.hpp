@@ -107,18 +107,23 @@ struct PredictionAtLevel {
   /// Takes times between levels as well, as score_sde and the authors of DPM-Solver do: the label
   /// is then a fraction, and the marginal training_marginal(t).
   bool between_levels = false;
+  /// Takes times between levels with the label of the nearest level and the std of the time, as
+  /// diffusers' schedulers do with σ of Karras et al.
+  bool rounded_labels = false;
   PredictionType prediction = PredictionType::noise;
 
-  /// Throws Error for a time outside the levels and, unless between_levels, for one between them.
+  /// Throws Error for a time outside the levels and, unless between_levels or rounded_labels, for
+  /// one between them.
   template <DiscreteSde S>
   [[nodiscard]] double label(const S& sde, double t) const {
+    if (rounded_labels) return std::round(std::fmax(0.0, level_position(sde, t)));
     if (!between_levels) return static_cast<double>(training_level(sde, t));
     return std::fmax(0.0, level_position(sde, t));
   }
   /// Throws Error as label does.
   template <DiscreteSde S>
   [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    if (!between_levels) t = sde.training_time(training_level(sde, t));
+    if (!between_levels && !rounded_labels) t = sde.training_time(training_level(sde, t));
     return detail::prediction_form(prediction, training_marginal(sde, t), t);
   }
 };

@@ -3,16 +3,20 @@
 ///
 ///   ∇log p_t(x) ≈ (α·θ(x̂₀) − x)/σ²,   x̂₀ the data that the model's own score predicts at (x, t)
 ///   static:   θ(x̂₀) = clip(x̂₀, low, high)
-///   dynamic:  θ(x̂₀) = clip(x̂₀, −s, s)·b/s,   s = max(b, q-quantile of |x̂₀| over the sample)
+///   dynamic:  θ(x̂₀) = clip(x̂₀, −s, s)·b/s,   s = max(b, q-quantile of |x̂₀| over the sample),
+///             at most c
 ///
-/// Both under these names in Saharia et al. 2022 (arXiv:2205.11487), section 2.3, with b = 1; the
+/// Both under these names in Saharia et al. 2022 (arXiv:2205.11487), section 2.3, with b = 1 and no
+/// c, which is diffusers' sample_max_value; the
 /// code of Ho et al. 2020 (arXiv:2006.11239) samples by the static one. Pictures cannot lie outside
 /// their range, so a network of little training errs less. Nothing else in the library clips.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,6 +38,8 @@ struct DataRange {
 struct DynamicThreshold {
   double quantile = 0.995;  ///< of |x̂₀| over the elements of a sample
   double bound = 1;         ///< data lie in [−bound, bound]
+  /// s is at most this; cap = bound is static thresholding.
+  double cap = std::numeric_limits<double>::infinity();
 };
 
 namespace detail {
@@ -134,7 +140,8 @@ class ClippedDenoiser {
 template <class M, Sde S>
 class DynamicallyThresholdedDenoiser {
  public:
-  /// Throws Error unless 0 < quantile ≤ 1 and the bound is positive and finite.
+  /// Throws Error unless 0 < quantile ≤ 1, the bound is positive and finite and the cap not below
+  /// it.
   DynamicallyThresholdedDenoiser(M& model, S sde, DynamicThreshold threshold = {})
       : model_(&model), sde_(std::move(sde)), options_(threshold) {
     detail::require(threshold.quantile > 0 && threshold.quantile <= 1,
@@ -143,6 +150,8 @@ class DynamicallyThresholdedDenoiser {
     detail::require(threshold.bound > 0 && std::isfinite(threshold.bound),
                     "dynamic thresholding: bound is ", threshold.bound,
                     "; it must be positive and finite");
+    detail::require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ",
+                    threshold.cap, "; it must be at least the bound, ", threshold.bound);
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return DenoiserOutput<S>{sde_}(t); }
@@ -173,7 +182,8 @@ class DynamicallyThresholdedDenoiser {
     backend(x).assign(output, std::span<const SampleTerm<X>>(denoised), SampleNoise{});
     thresholds_.resize(extents(x).samples);
     backend(x).absolute_quantile(output, options_.quantile, std::span<double>(thresholds_));
-    for (double& s : thresholds_) s = s > options_.bound ? s : options_.bound;
+    for (double& s : thresholds_)
+      s = std::min(s > options_.bound ? s : options_.bound, options_.cap);
     backend(x).transform(output, detail::ClipToThreshold{thresholds_.data(), options_.bound},
                          output);
   }
