@@ -35,6 +35,7 @@
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_tries.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/final_denoise.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/general_probability_flow.hpp>
