@@ -44,11 +44,13 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("DPM-Solver-12, adaptive",
       scoresde::AdaptiveDpmSolver{
           sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .error_scope = whole}});
-  // Fast solvers count in log-SNR. They are tables here, so that one sampler is compiled for all.
+  // Fast solvers, as tables: one sampler is compiled for all. They count in log-SNR.
   const scoresde::TimeGrid even = scoresde::log_snr_grid(sde, steps);
-  scoresde::for_each_solver([&](const scoresde::SolverEntry& entry, const auto& solver) {
+  const auto solve = [&](const scoresde::SolverEntry& entry, const auto& solver) {
     use(entry.name, scoresde::Multistep{sde, scoresde::solver_table(solver, sde, even), even});
-  });
+  };
+  scoresde::for_each_solver(solve);
+  solve(scoresde::restart_entry, scoresde::Restart{});
 }
 
 /// The same for samplers that give every sample a time and a step of its own; the model must take a

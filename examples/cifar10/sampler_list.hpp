@@ -139,6 +139,18 @@ inline void add_catalogue(std::vector<SamplerRow>& rows) {
                     .options = member_options<R>(),
                     .nfe = nfe});
   });
+  const auto& restart = scoresde::restart_entry;
+  rows.push_back(
+      {.family = Family::fast,
+       .option = "--solver",
+       .name = restart.name,
+       .about = restart.about,
+       .stochastic = restart.stochastic,
+       .order = restart.order,
+       .evaluations = 2,
+       .states = scoresde::Restart::history,
+       .grid = default_grid(restart.name),
+       .nfe = [](std::size_t steps) { return scoresde::Restart{}.most_evaluations(steps); }});
 }
 
 inline void add_parts(std::vector<SamplerRow>& rows) {

@@ -167,6 +167,8 @@ void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
     set_members(c, solver);
     table = scoresde::solver_table(solver, sde, grid);
   });
+  if (c.solver == scoresde::restart_entry.name)
+    table = scoresde::solver_table(scoresde::Restart{}, sde, grid);
   if (c.final_step == "eps") return body(scoresde::Multistep(sde, table, grid));
   if (c.final_step == "zero")
     return body(scoresde::Multistep(sde, table, grid, scoresde::ToZero{}));

@@ -88,6 +88,7 @@
 #include <scoresde/solver/moments.hpp>
 #include <scoresde/solver/phi.hpp>
 #include <scoresde/solver/pndm.hpp>
+#include <scoresde/solver/restart.hpp>
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>

@@ -14,6 +14,7 @@
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/solver/karras.hpp>
 #include <scoresde/solver/pndm.hpp>
+#include <scoresde/solver/restart.hpp>
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/unipc.hpp>
@@ -131,6 +132,10 @@ void for_each_stochastic_solver(Use use) {
   use(SolverEntry{"sa-solver-2-few-steps", 2, true, "the same with the published weights"},
       SaSolver<2>{.few_steps = true});
 }
+
+/// Restart, which is not among the solvers below: its evaluations depend on the grid's times as
+/// well as on their number.
+inline constexpr SolverEntry restart_entry{"restart", 2, true, "Heun, repeated from fresh noise"};
 
 /// Calls use(entry, solver) for every solver, deterministic ones first.
 template <class Use>

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/// Restart: the probability flow, interrupted by going back up with fresh noise and down again.
+///
+///   for each interval [low, high] of s = σ/α, when the flow arrives at low, K times:
+///     x̂ = (α̂/α) x + α̂ √(high² − low²) S_noise z,   then the flow from high to low in `steps` steps
+///
+/// Xu et al. 2023 (arXiv:2306.14878), algorithm 1. All steps are Heun's along s
+/// (solver/karras.hpp); those of an interval are spaced as Karras et al. 2022 (arXiv:2206.00364),
+/// eq. 5 space them. The errors that a flow has gathered shrink with each return, as those of an
+/// SDE do, at the flow's number of steps.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include <scoresde/solver/ancestral_noise.hpp>
+#include <scoresde/solver/karras.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+
+namespace scoresde {
+
+/// Where the flow is repeated, in σ/α, and how.
+struct RestartInterval {
+  double low = 0.06, high = 0.3;
+  std::size_t repeats = 2;  ///< K
+  std::size_t steps = 3;    ///< from high to low, each time
+};
+
+/// The interval that the authors' code names for the EDM network of CIFAR-10 (class-unconditional,
+/// VP), for a flow of about 18 steps.
+inline constexpr RestartInterval cifar10_restart{};
+
+struct Restart {
+  static constexpr int order = 2;
+  static constexpr std::size_t history = 2;
+  static constexpr bool counted_at_run_time = true;
+
+  /// An interval is repeated at the time of the grid whose σ/α is nearest to its low end in ln, and
+  /// its steps begin and end there; none if the grid does not come below its high end.
+  std::vector<RestartInterval> intervals{cifar10_restart};
+  double s_noise = 1;
+  double rho = 7;  ///< of the spacing of an interval's steps
+  /// Data or noise, what is held fixed: the steps are the same, their rounding is not.
+  Prediction prediction = Prediction::data;
+
+  /// Throws Error unless 0 < low < high in all intervals, with a step and a repeat at least, and
+  /// s_noise and rho are positive and finite.
+  void validate() const {
+    for (std::size_t i = 0; i < intervals.size(); ++i) {
+      const auto& [low, high, repeats, steps] = intervals[i];
+      detail::require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i,
+                      " goes from ", low, " to ", high, "; 0 < low < high is needed");
+      detail::require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats,
+                      " repeats of ", steps, " steps; at least 1 of each is needed");
+    }
+    detail::require(s_noise > 0 && std::isfinite(s_noise), "restart: s_noise is ", s_noise,
+                    "; it must be positive and finite");
+    detail::require(rho > 0 && std::isfinite(rho), "restart: rho is ", rho,
+                    "; it must be positive and finite");
+  }
+
+  /// Evaluations over `steps` steps that reach every interval.
+  [[nodiscard]] std::size_t most_evaluations(std::size_t steps) const {
+    for (const RestartInterval& interval : intervals) steps += interval.repeats * interval.steps;
+    return 2 * steps;
+  }
+
+  /// Repeat k of all, from 0 on, names draw N + 1 + k, N the grid's steps. Throws Error for a grid
+  /// that increases and an interval above the SDE's σ/α at T.
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
+    return make(sde, grid, false);
+  }
+  template <Sde S>
+  [[nodiscard]] std::vector<SolverStage> stages_to_data(const S& sde, const TimeGrid& grid) const {
+    return make(sde, grid, true);
+  }
+
+ private:
+  using Table = std::vector<SolverStage>;
+
+  template <Sde S>
+  [[nodiscard]] Table make(const S& sde, const TimeGrid& grid, bool to_data) const {
+    detail::require_noise_to_data("restart", grid, true);
+    const std::vector<NoiseLevel> level = noise_levels(sde, grid);
+    const std::size_t last = to_data ? grid.size() - 1 : grid.size();
+    std::vector<std::vector<RestartInterval>> at(grid.size());
+    for (const RestartInterval& interval : intervals)
+      if (const std::size_t i = arrival(level, last, interval); i < last) at[i].push_back(interval);
+    Table table;
+    std::size_t draw = grid.size() + 1;
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+      if (i == last) {
+        table.push_back(data_stage(sde, prediction, grid[i].t));
+        break;
+      }
+      heun(sde, TimeGrid({grid[i]}), table);
+      for (const RestartInterval& interval : at[i])
+        for (std::size_t k = 0; k < interval.repeats; ++k)
+          repeat(sde, grid[i].t_next, interval, draw++, table);
+    }
+    return table;
+  }
+
+  /// The step that arrives nearest to the interval's low end, `last` where none arrives below its
+  /// high end.
+  static std::size_t arrival(const std::vector<NoiseLevel>& level, std::size_t last,
+                             const RestartInterval& interval) {
+    const double low = -std::log(interval.low), high = -std::log(interval.high);
+    std::size_t best = last;
+    for (std::size_t i = 0; i < last; ++i)
+      if (level[i + 1].lambda > high &&
+          (best == last ||
+           std::abs(level[i + 1].lambda - low) < std::abs(level[best + 1].lambda - low)))
+        best = i;
+    return best;
+  }
+
+  template <Sde S>
+  void heun(const S& sde, const TimeGrid& grid, Table& table) const {
+    const Table steps = KarrasHeun{.prediction = prediction}.stages(sde, grid);
+    table.insert(table.end(), steps.begin(), steps.end());
+  }
+
+  template <Sde S>
+  void repeat(const S& sde, double t, const RestartInterval& interval, std::size_t draw,
+              Table& table) const {
+    const TimeStep up{t, time_of_log_snr(sde, -2 * std::log(interval.high))};
+    const NoiseLevel from = noise_level(sde, t), to = noise_level(sde, up.t_next);
+    const double s = std::exp(-from.lambda), high = std::exp(-to.lambda);
+    table.push_back({.time = up,
+                     .state = to.alpha / from.alpha,
+                     .noise = {s_noise * to.alpha * std::sqrt((high - s) * (high + s)), draw, up},
+                     .evaluates = false});
+    heun(sde, karras_grid(sde, up.t_next, t, interval.steps, rho), table);
+  }
+};
+
+}  // namespace scoresde
