@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/// Settings of diffusers' schedulers and k-diffusion's samplers, by their names here, against the
+/// peers' own results in double.
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <scoresde/nn/label_convention.hpp>
+
+#include "peer_runs.hpp"
+#include "support/catch.hpp"
+#include "support/golden_directory.hpp"
+
+namespace {
+
+/// What the network is conditioned on at the times of a grid even in Karras's power of σ/α.
+void labels_are_rounded(const peers::Case& c) {
+  const scoresde::DdpmSde sde(scoresde::linear_betas(1000));
+  const scoresde::nn::NoisePredictionAtLevel rounded{.rounded_labels = true};
+  const scoresde::TimeGrid grid = peers::multistep_grid(c, sde);
+  const std::vector<double> labels = c.tensor("labels");
+  REQUIRE(labels.size() == grid.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) CHECK(rounded.label(sde, grid[i].t) == labels[i]);
+}
+
+}  // namespace
+
+TEST_CASE("settings of diffusers and k-diffusion give their results", "[golden]") {
+  std::map<std::string, std::size_t> seen;
+  for (const auto& path : golden::files()) {
+    const scoresde::io::TensorFile file = scoresde::io::read_safetensors(path.string());
+    peers::for_each_run(file, [&](const peers::Case& c, const peers::Agreement& found) {
+      INFO(c.name() << ": " << c.scheduler() << " " << c.settings().dump() << ", here "
+                    << found.ours);
+      CHECK(found.error <= 1e-10);
+      ++seen[c.scheduler()];
+      if (file.contains(c.name() + ".labels")) labels_are_rounded(c);
+    });
+  }
+  golden::require_cases(seen.size(), "runs of peers");
+  if (golden::named()) return;
+  for (const char* kind :
+       {"DDIMScheduler", "DPMSolverMultistepScheduler", "IPNDMScheduler",
+        "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "SASolverScheduler",
+        "PNDMScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler",
+        "EulerAncestralDiscreteScheduler", "dpm_2_ancestral", "dpmpp_sde", "dpmpp_2m"})
+    CHECK(seen[kind] > 0);
+}
+
+TEST_CASE("the example of the page for users of diffusers makes its evaluations") {
+  //! [from_diffusers]
+  // DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++", use_karras_sigmas=True), 25 steps
+  const scoresde::DdpmSde sde(scoresde::linear_betas(1000));
+  const auto grid = scoresde::extended_to_data(scoresde::karras_grid(sde, 24));
+  const scoresde::Multistep sampler{sde, scoresde::SdeDpmSolverPlusPlus<2>{}, grid,
+                                    scoresde::ToZero{}};
+  //! [from_diffusers]
+  CHECK(sampler.nfe() == 25);
+}
