@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 
 using namespace scoresde;
+using Catch::Matchers::Contains;
 
 TEST_CASE("a uniform grid has equal steps that meet its ends exactly") {
   const TimeGrid grid = uniform_grid(1, 1e-3, 7);
