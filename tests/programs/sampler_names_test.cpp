@@ -127,8 +127,8 @@ TEST_CASE("the option --list-samplers lists what the library names, with its ord
     REQUIRE(row.at("states") == std::to_string(R::history));
     solvers.erase(entry.name);
   });
-  for (const char* own :
-       {"pc", "euler", "heun", "rk4", "dopri5", "dpm-solver-12", "dpm-solver-23", "adaptive-sde"})
+  for (const char* own : {"pc", "euler", "heun", "rk4", "dopri5", "dpm-solver-12", "dpm-solver-23",
+                          "adaptive-sde", "restart"})
     REQUIRE(solvers.erase(own) == 1);
   REQUIRE(solvers.empty());
   for (const SongSampler& song : song_samplers) REQUIRE(presets.erase(std::string(song.name)) == 1);
