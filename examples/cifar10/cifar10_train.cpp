@@ -57,8 +57,6 @@ int run(const TrainOptions& options) {
     throw cifar10::UsageError("--data is missing: the folder with data_batch_1.bin");
   const cifar10::RunLock lock(options.out);
   check_folder(options);
-  scoresde::detail::require(!options.held_out || options.resume,
-                            "--held-out evaluates the checkpoint in --out; it needs --resume");
   cifar10::add_decay(options, preset);
   if (options.backend.on_device())
     cifar10::train_on_device(options, preset);

@@ -37,11 +37,13 @@ struct HeldOutLevel {
   double loss = 0;
 };
 
+/// Images evaluated at a time.
+inline constexpr std::size_t held_out_batch = 64;
+
 template <class Ops, class S, class Loss>
 class HeldOutSet {
  public:
-  /// Images evaluated at a time.
-  static constexpr std::size_t batch = 64;
+  static constexpr std::size_t batch = held_out_batch;
 
   template <class Trainer>
   HeldOutSet(const TrainOptions& options, const scoresde::nn::Graph& graph, const Trainer& trainer,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
 
 #include "exit_status.hpp"
 
@@ -75,6 +76,10 @@ class RunLock {
       leave();
       throw;
     }
+    const auto checkpoint = folder / "checkpoint.safetensors";
+    if (std::filesystem::is_symlink(checkpoint))  // its parts lie where the link leads
+      for (const auto& part : scoresde::io::remove_stale_parts(checkpoint))
+        std::cout << "removed     " << part.string() << ", which a killed run has left\n";
     for (const std::string& name : remove_left_parts(folder))
       std::cout << "removed     " << (folder / name).string() << ", which a killed run has left\n";
   }

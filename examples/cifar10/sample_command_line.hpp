@@ -89,8 +89,7 @@ inline void add_numbers(CLI::App& app, SamplerChoice& s) {
       ->group(sampler_group);
   app.add_option("--snr", s.snr,
                  "Signal-to-noise ratio of a corrector step (default: the best of Song et al. "
-                 "2021, table 5, "
-                 "for SDE and predictor, 0.16 or 0.01)")
+                 "2021, table 5, for SDE and predictor: 0.16 to 0.22 for VE, 0.01 to 0.27 for VP)")
       ->check(positive_number())
       ->group(sampler_group);
   app.add_option("--variance", s.variance, "Of the predictor ancestral, as Ho et al. 2020 name it")

@@ -107,7 +107,8 @@ class SampleRun {
   void operator()(const Sampling& sampling, double t_max, Draw&& draw) {
     const SampleLayout layout{options_.samples, network_.num_channels, network_.height(),
                               network_.width(), network_.num_class_embeds > 0};
-    require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()),
+    const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
+    require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()) - there,
                        "fewer --samples need less");
     report_setup(sampling.parameters(), sampling.device_text());
     SampleStore store(options_.out, layout, metadata(), progress_);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -74,11 +75,20 @@ class StreamedFile {
     if (::fdatasync(descriptor_) != 0) fail("cannot be flushed");
   }
 
-  /// Flushes it and puts it in the place of `target`, in the same folder.
+  /// Flushes it and puts it in the place of `target`, which may be a link to a file of the same
+  /// file system; keeps an existing file's mode. Throws Error where that is not a regular file.
   void rename_to(const std::filesystem::path& target) {
+    struct stat old {};
+    const bool exists = ::stat(target.c_str(), &old) == 0;
+    scoresde::detail::require(!exists || S_ISREG(old.st_mode), "file ", target.string(),
+                              " is not a regular file; only a regular file is replaced");
+    if (exists) static_cast<void>(::fchmod(descriptor_, old.st_mode & 07777));
     if (::fsync(descriptor_) != 0) fail("cannot be flushed");
-    if (std::rename(path_.c_str(), target.c_str()) != 0) fail("cannot be renamed");
-    path_ = target;
+    std::error_code failure;
+    const auto found = exists ? std::filesystem::canonical(target, failure) : target;
+    const auto place = failure ? target : found;
+    if (std::rename(path_.c_str(), place.c_str()) != 0) fail("cannot be renamed");
+    path_ = place;
   }
 
  private:

@@ -71,6 +71,7 @@ inline void add_average_options(CLI::App& app, TrainOptions& o) {
   app.add_flag("--held-out", o.held_out,
                "Only print the held-out loss of the checkpoint in --out by noise level, and end; "
                "with the options of the run and --resume")
+      ->needs(app.get_option("--resume"))
       ->group(host_group);
 }
 
@@ -125,7 +126,8 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--decay-images", o.decay_images,
                  "With --resume: let the learning rate fall to 0 over this many images from now, "
                  "and end the run there")
-      ->check(natural_number(1));
+      ->check(natural_number(1))
+      ->needs(app.get_option("--resume"));
   app.add_option("--seed", o.seed, "Names every random number of the run")
       ->capture_default_str()
       ->check(natural_number(0));

@@ -69,8 +69,11 @@ class TrainRun {
 
  private:
   void train() {
-    if (options_.weights_every > 0)
+    if (options_.weights_every > 0) {
       held_out_log_.emplace(options_.out / "held_out.csv", first_step_);
+      // Reads the test images and allocates now, not at the first snapshot.
+      if constexpr (requires { training_.held_out(); }) static_cast<void>(training_.held_out());
+    }
     if (options_.decay_images > 0) save();  // a run that is killed keeps the decay
     if (weights_due()) store_weights();     // a stop may have come in between
     ProgressBar bar("train");
@@ -132,13 +135,14 @@ class TrainRun {
     auto& trainer = training_.trainer();
     const scoresde::TrainingState<float> state = trainer.state();
     require_good(state);
+    // The numbered one first: a run that is killed in between computes this step again.
+    if (is_kept(state.step))
+      scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step),
+                                trainer.parameters(), state, configuration());
     scoresde::save_checkpoint(checkpoint(), trainer.parameters(), state, configuration());
     saved_step_ = state.step;
     saved_ = seconds_now();
-    if (!is_kept(state.step)) return;
-    scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step), trainer.parameters(),
-                              state, configuration());
-    keep_newest(options_.out, options_.keep);
+    if (is_kept(state.step)) keep_newest(options_.out, options_.keep);
   }
 
   /// Takes one step from the state, which shows that its loss is finite, and puts the state back: a

@@ -13,9 +13,10 @@
 
 namespace cifar10 {
 
-/// Bytes of a training run: the workspace of the network; weights, average, two moments and
-/// gradient; while a checkpoint is written, that state twice more; the data set; and a batch of
-/// images, of which the loss keeps two more for each part that is differentiated.
+/// Bytes of a training run: the workspace of the network; weights, average, tracks, two moments and
+/// gradient; while a checkpoint is written, that state twice more and one buffer; with held-out
+/// losses, their network and the test images; the data set; and a batch of images, of which the
+/// loss keeps two more for each part that is differentiated.
 template <class Ops>
 [[nodiscard]] double training_memory(const TrainOptions& options,
                                      const scoresde::nn::Preset& preset, const Ops& ops) {
@@ -30,7 +31,16 @@ template <class Ops>
   if (options.snapshot_every > 0)
     bytes += static_cast<double>(
         scoresde::nn::workspace_bytes(graph, snapshot_pictures, Mode::inference, ops));
-  bytes += float_bytes((5 + 4 + 4) * parameters);
+  const auto tracks = static_cast<double>(preset.ema_tracks.size());
+  bytes += float_bytes((5 + 4 + 4 + 1 + 3 * tracks) * parameters);
+  if (options.weights_every > 0 || options.held_out) {
+    constexpr std::size_t test_images = 10000;
+    bytes += static_cast<double>(
+        scoresde::nn::workspace_bytes(graph, held_out_batch, Mode::inference, ops));
+    bytes +=
+        static_cast<double>(test_images) * image +
+        float_bytes(static_cast<double>(std::min(options.held_out_images, test_images)) * image);
+  }
   bytes += images_of_the_set * image;
   bytes += float_bytes((static_cast<double>(preset.batch_size) + 3.0 * double(part)) * image);
   return bytes;

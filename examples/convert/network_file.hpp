@@ -241,6 +241,24 @@ inline scoresde::Adam optimizer_of(const FlatConfig& configuration) {
   return adam;
 }
 
+/// Writes a network's folder of diffusers, with the scheduler that its SDE is where there is one;
+/// returns in words whether there is.
+inline std::string write_for_diffusers(const fs::path& path, const NetworkFile& file,
+                                       const scoresde::nn::Graph& graph,
+                                       const std::vector<float>& weights) {
+  const auto scheduler = file.configuration.contains("sde.name")
+                             ? scoresde::describe_scheduler_for_diffusers(file.configuration)
+                             : std::nullopt;
+  scoresde::save_for_diffusers<float>(path, scoresde::network_of(file.configuration),
+                                      graph.parameters(), weights);
+  const fs::path place = path / "scheduler_config.json";
+  if (scheduler)
+    scoresde::io::write_file_atomically(place, *scheduler);
+  else
+    fs::remove(place);  // one of another network would decide what these weights mean
+  return scheduler ? " and scheduler_config.json" : ", without a scheduler_config.json";
+}
+
 /// Writes what is kept; returns in words what that is.
 inline std::string write_network(const fs::path& path, Format format, const NetworkFile& file,
                                  Keep keep) {
@@ -252,14 +270,7 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
   const std::string set = keep == Keep::model ? "the model's weights"
                           : file.averaged     ? "the averaged weights"
                                               : "the weights (there is no average)";
-  if (format == Format::diffusers) {
-    const auto scheduler = file.configuration.contains("sde.name")
-                               ? scoresde::describe_scheduler_for_diffusers(file.configuration)
-                               : std::nullopt;
-    scoresde::save_for_diffusers<float>(path, network, table, weights);
-    if (scheduler) scoresde::io::write_file_atomically(path / "scheduler_config.json", *scheduler);
-    return set + (scheduler ? " and scheduler_config.json" : ", without a scheduler_config.json");
-  }
+  if (format == Format::diffusers) return set + write_for_diffusers(path, file, graph, weights);
   if (format == Format::score_sde) {
     auto state = keep == Keep::all ? file.state : scoresde::TrainingState<float>::start(weights);
     state.step = file.state.step;
@@ -268,7 +279,11 @@ inline std::string write_network(const fs::path& path, Format format, const Netw
       decay = scoresde::detail::number_setting<double>(file.configuration, "training.ema_decay");
     scoresde::save_score_sde_checkpoint(path, network, table, state,
                                         optimizer_of(file.configuration), decay);
-    return keep == Keep::all && file.averaged ? "the whole state" : set;
+    if (keep != Keep::all || !file.averaged) return set;
+    const std::size_t tracks = file.state.tracks.size();
+    return tracks == 0 ? std::string("the whole state")
+                       : text("the state without its ", tracks,
+                              " further averages (--ema-tracks), which a .pth does not hold,");
   }
   // A sampler must be able to use the file.
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});

@@ -68,6 +68,14 @@ FlatConfig known_settings() {
     known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
   for (const auto key : scoresde::nn::detail::keys_beside_the_network)
     known["network." + std::string(key)] = "";
+  const scoresde::nn::UNetConfig network;  // files leave out some fields at their defaults
+  scoresde::nn::detail::for_each_knob(network, [&](const char* key, const auto&) {
+    known.emplace("network." + std::string(key), "");
+  });
+  known.merge(FlatConfig{{"training.decay_first", "0"},
+                         {"training.decay_updates", "0"},
+                         {"training.ema_gamma", "0"},
+                         {"training.ema_track_gammas", ""}});
   return known;
 }
 

@@ -37,7 +37,7 @@ CASES = {
     "zero_snr_v": dict(rescale_betas_zero_snr=True, prediction_type="v_prediction"),
 }
 RUNS = [(name, spacing, steps) for name in CASES for spacing, steps in (("trailing", 10), ("leading", 50))
-        # The first level of a trailing run has no signal, hence no score.
+        # The first level of a trailing run has no signal, so its score has no finite form.
         if (name, spacing) != ("zero_snr_v", "trailing")]
 
 

@@ -290,7 +290,7 @@ TEST_CASE("a compressed pickle that would grow beyond measure is refused before 
                     Catch::Contains("209715200") && Catch::Contains("64 for one"));
 }
 
-TEST_CASE("a file of another format is named by what it begins like") {
+TEST_CASE("a file that is not of torch.save is named by what it begins like") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(TorchFile::open(folder.write("x.pth", "\x80\x04\x95}.")),
                     Catch::Contains("x.pth") && Catch::Contains("like a pickle"));

@@ -132,7 +132,8 @@ TEST_CASE("converted pipelines of every kind of betas and prediction run as diff
     INFO(name);
     const test::TemporaryFolder folder;
     write_pipeline(folder, config, run.at("scheduler"));
-    const auto file = convert::read_network(folder.path(), convert::Format::diffusers, {});
+    const auto file =
+        convert::read_network(folder.path(), convert::Format::diffusers, {}, convert::Keep::all);
     const auto checkpoint = folder / "w.safetensors";
     convert::write_network(checkpoint, convert::Format::scoresde, file, convert::Keep::all);
     const auto end = ddim(checkpoint, run.at("spacing"), run.at("steps"), golden.at("start"));
@@ -152,7 +153,8 @@ TEST_CASE("a DDPM of diffusers without a scheduler becomes DDPM's chain") {
   write_pipeline(folder, config, "{}");
   std::filesystem::remove_all(folder / "scheduler");
   const auto read = [&](const nn::FlatConfig& given) {
-    return convert::read_network(folder.path(), convert::Format::diffusers, given);
+    return convert::read_network(folder.path(), convert::Format::diffusers, given,
+                                 convert::Keep::all);
   };
   const auto file = read({});
   CHECK(beta_list_of(file.configuration) == BetaList{});

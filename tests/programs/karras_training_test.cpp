@@ -133,7 +133,8 @@ TEST_CASE("a decay that begins when a run resumes is kept by its checkpoint and 
   };
   require_success(train_program, options + Words{"--iterations", "3"});
   CHECK(decay_in_file() == LearningRateDecay{});
-  require_refused(train_program, options + Words{"--decay-images", "7"}, {"holds a run already"});
+  require_refused(train_program, options + Words{"--decay-images", "7"},
+                  {"--decay-images requires --resume"});
   require_success(train_program, options + Words{"--resume", "--decay-images", "7"});
   CHECK(decay_in_file() == LearningRateDecay{3, 4});
   CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
@@ -141,5 +142,5 @@ TEST_CASE("a decay that begins when a run resumes is kept by its checkpoint and 
                   {"decays already, from step 3 to 7"});
   require_success(train_program, options + Words{"--resume"});
   CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
-  require_refused(train_program, options + Words{"--network", "width=3"}, {"'width' is no key"});
+  require_refused(train_program, options + Words{"--network", "width=3"}, {"'width' is not a key"});
 }

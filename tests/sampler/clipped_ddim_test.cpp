@@ -80,3 +80,16 @@ TEST_CASE("clipped DDIM rejects a range, a share of noise and a grid that mean n
   CHECK_THROWS_WITH((ClippedDdim{sde, grid.reversed()}), Contains("must decrease"));
   CHECK_THROWS_WITH((ClippedDdim{sde, uniform_grid(2, 1, 3)}), Contains("T = 1"));
 }
+
+TEST_CASE("clipped DDIM begins with the marginal at the first time of its grid") {
+  const TimeGrid grid = uniform_grid(0.8, 1e-3, 4);
+  struct First {
+    std::vector<double> values;
+    void on_start(const ObservedStep&, const X& x) { values.assign(x.data(), x.data() + x.size()); }
+  } first;
+  auto model = data();
+  X x({5, 2}), wanted({5, 2});
+  ClippedDdim{sde, grid}.sample(model, x, Noise{.seed = 3}, first);
+  draw_prior(sde, 0.8, wanted, Noise{.seed = 3}.draw(0));
+  CHECK(first.values == std::vector<double>(wanted.data(), wanted.data() + wanted.size()));
+}

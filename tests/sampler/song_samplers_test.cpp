@@ -55,6 +55,9 @@ TEST_CASE("names of table 1 stand for these steps, predictors and correctors") {
 TEST_CASE("SDE and predictor decide the signal-to-noise ratio") {
   REQUIRE(song_snr(KarrasSde(), song_pc1000) == 0.16);
   REQUIRE(song_snr(KarrasSde(), song_pc1000, Ancestral{}) == 0.17);
+  const ReverseDiffusion flow{.probability_flow = true};
+  REQUIRE(song_snr(VeSde(), song_pc1000, flow) == 0.17);
+  REQUIRE(song_snr(VpSde(), song_pc1000, flow) == 0.04);
   REQUIRE(song_snr(SubVpSde(), song_pc1000) == 0.01);
   REQUIRE(song_snr(SubVpSde(), song_pc1000, Ancestral{}) == 0.01);
   REQUIRE(song_snr(SubVpSde(), song_c2000) == 0.27);

@@ -60,10 +60,11 @@ double phi_by_quadrature(int k, double z) {
 /// Every solver is exact where its prediction is constant along the path: then x_t = α_t x₀ + σ_t ε
 /// moves with the prediction fixed.
 template <class S, class R>
-void carries_a_constant_prediction(const S& sde, const R& solver) {
-  const TimeGrid grid = uniform_grid(sde, 7);
+void carries_a_constant_prediction(const S& sde, const R& solver, bool to_noise = false) {
+  const TimeGrid down = uniform_grid(sde, 7), grid = to_noise ? down.reversed() : down;
   const double constant = 0.7, x_start = 1.3;
-  const MarginalProb from = sde.marginal_prob(sde.t_max()), to = sde.marginal_prob(sde.t_min());
+  const MarginalProb from = sde.marginal_prob(grid.front().t);
+  const MarginalProb to = sde.marginal_prob(grid.back().t_next);
   double x = x_start;
   for (const SolverStage& stage : solver.stages(sde, grid)) {
     x *= stage.state;
@@ -98,7 +99,11 @@ void all_carry_a_constant(const S& sde) {
   carries_a_constant_prediction(sde, SaSolver<3, 2>{.tau = 0});
   carries_a_constant_prediction(sde, SaSolver<2>{.tau = 0, .few_steps = true});
   carries_a_constant_prediction(sde, SdeDpmSolverPlusPlus<3>{.eta = 0});
-  carries_a_constant_prediction(sde, DpmSolverPlusPlus2SAncestral{.eta = 0});
+  for (const bool to_noise : {false, true}) {
+    carries_a_constant_prediction(sde, DpmSolverPlusPlus2SAncestral{.eta = 0}, to_noise);
+    carries_a_constant_prediction(sde, DpmSolverPlusPlusSde{.eta = 0}, to_noise);
+    carries_a_constant_prediction(sde, Dpm2Ancestral{.eta = 0}, to_noise);
+  }
 }
 
 /// Data at a point x₀ are predicted exactly, so the variance of x − α x₀ goes by the table alone

@@ -333,7 +333,7 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one whole") {
       save_checkpoint("/proc/a.safetensors", small_table(), later, small_configuration),
       Contains("/proc/a.safetensors cannot be created"));
   CHECK_THROWS_WITH(save_checkpoint(inner, small_table(), later, small_configuration),
-                    Contains("cannot be put in place"));
+                    Contains("is a directory; only a regular file is replaced"));
   CHECK(folder.files() == 1);
   // A setting under a reserved name fails before anything is written.
   CHECK_THROWS_WITH(save_checkpoint(path, small_table(), later, {{"step", "1"}}),

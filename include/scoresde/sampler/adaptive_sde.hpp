@@ -9,7 +9,7 @@
 /// the stochastic improved Euler (Roberts 2012, arXiv:1210.0933) for the result; acceptance and
 /// step sizes in sampler/adaptive_tries.hpp.
 ///
-/// Where E is small by chance the published rule knows no bound for h, and one jump over the data's
+/// Where E is small by chance the published rule does not bound h, and one jump over the data's
 /// scales leaves a sample far outside of them. A step is therefore at most max_growth = 2 times as
 /// long as the last: no evaluations more, and N(0, 0.25) in one dimension keeps its variance under
 /// RectifiedFlowSde and KarrasSde, where it is several times too large without.
@@ -71,7 +71,7 @@ class AdaptiveSde {
   AdaptiveSde(S sde, TimeStep span, AdaptiveSdeOptions options = {})
       : sde_(std::move(sde)), span_(span), options_(options) {
     detail::check_limits(limits(), options_.first_step, span_, sde_.t_max());
-    detail::check_final_denoise<S>("adaptive sde", options_.denoise);
+    detail::check_final_denoise("adaptive sde", sde_, options_.denoise, span_.t_next);
   }
 
   /// The same from t_max to t_min.
@@ -121,7 +121,7 @@ class AdaptiveSde {
         observer);
     if (options_.denoise != FinalDenoise::none && !tries.stopped()) {
       detail::denoise(sde_, model, x, span_.t_next, options_.denoise, tries.difference());
-      detail::check_finite("adaptive sde", x, span_, work.row(0));
+      detail::check_finite("adaptive sde", x, {span_.t_next, span_.t_next}, work.row(0));
       ++done.nfe;
     }
     detail::notify_finish(observer, static_cast<const X&>(x));

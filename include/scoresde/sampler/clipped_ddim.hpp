@@ -20,6 +20,7 @@
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/thresholding.hpp>
+#include <scoresde/sde/general_sde.hpp>
 #include <scoresde/state/elementwise.hpp>
 
 namespace scoresde {
@@ -64,8 +65,13 @@ struct ClippedDdimElement {
 
 /// A const, stateless value, over every state whose backend is elementwise. Draw 0 is the prior, i
 /// + 1 the noise of step i.
-template <Sde S>
+template <class S>
 class ClippedDdim {
+  static_assert(Sde<S> || !GeneralSde<S>,
+                "ClippedDdim: this SDE is a general one, without the closed-form marginal of "
+                "marginal_prob(t); take ReverseSimulation");
+  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+
  public:
   static constexpr std::size_t buffers = 1;
 
@@ -80,6 +86,13 @@ class ClippedDdim {
     detail::require(grid_.front().t <= sde_.t_max() && grid_.back().t_next >= 0,
                     "clipped DDIM: the grid goes from ", grid_.front().t, " to ",
                     grid_.back().t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
+    for (const TimeStep time : grid_) {
+      const StepCoefficients step = Ddim{options_.eta}.coefficients(sde_, time);
+      detail::require(
+          std::isfinite(step.state) && std::isfinite(step.score) && std::isfinite(step.noise),
+          "clipped DDIM: the coefficients of the step from t = ", time.t, " to ", time.t_next,
+          " are ", step.state, ", ", step.score, " and ", step.noise, "; they must be finite");
+    }
   }
 
   /// Evaluations of the model in one run.
@@ -87,38 +100,36 @@ class ClippedDdim {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
-  template <class M, State X, class N, class O = NoObserver>
+  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
+  /// carries it to the data. Makes a workspace. Throws Error as draw_prior and integrate do.
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(NoiseSource<N, X>,
-                  "ClippedDdim: the noise is not a noise source; it needs draw(index) returning "
-                  "NoiseDraw or const State&");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
-    draw_prior(sde_, x, noise.draw(0));
+    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
     return integrate(model, x, noise, work, observer);
   }
 
   /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
   /// and states that are not finite.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(ScoreModel<std::remove_reference_t<M>, X>,
-                  "ClippedDdim: the model is not a score model for this state; it needs "
-                  "evaluate(x, t, output) and score_form(t) returning ScoreForm");
+    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
     static_assert(ElementwiseState<X>,
                   "ClippedDdim: the state's backend runs no function element by element; it needs "
                   "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     detail::check_shapes("clipped DDIM", x, work);
+    for (const TimeStep time : grid_) detail::check_score_form("clipped DDIM", model, time.t);
     const std::size_t count = grid_.size();
     detail::notify_start(observer, {0, count, {grid_.front().t, grid_.front().t}, 0}, x);
+    detail::FiniteLooks look{"clipped DDIM", count, grid_.front().t};
     std::size_t taken = 0;
     while (taken < count) {
       const std::size_t i = taken++;
       model.evaluate(x, grid_[i].t, work[0]);
       step(x, work[0], i, model.score_form(grid_[i].t), noise);
-      if ((taken & (taken - 1)) == 0 || taken == count)
-        detail::check_finite("clipped DDIM", x, grid_[i], work.row(0));
+      look(x, taken, grid_[i].t_next, work.row(0));
       if (detail::notify_step(observer, {i, count, grid_[i], taken}, x) == StepAction::stop) break;
     }
     detail::notify_finish(observer, static_cast<const X&>(x));

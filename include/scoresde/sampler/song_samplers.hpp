@@ -53,17 +53,21 @@ inline constexpr std::array<SongSampler, 4> song_samplers{song_p1000, song_p2000
                            "'; there are P1000, P2000, C2000 and PC1000"));
 }
 
-/// Langevin's signal-to-noise ratio of table 5, by predictor; the variance explodes where the mean
-/// of x stays:
+/// The signal-to-noise ratio of Langevin dynamics in table 5, by predictor; the variance explodes
+/// where the mean of x stays:
 ///
 ///   predictor           the variance explodes   it does not
-///   ReverseDiffusion    0.16                    0.01          (and any not named here)
+///   reverse diffusion   0.16                    0.01          (and any not named here)
 ///   Ancestral           0.17                    0.01
+///   probability flow    0.17                    0.04          (.probability_flow = true)
 ///   none (C2000)        0.22                    0.27
 template <Sde S, class P = ReverseDiffusion>
-[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler, const P& = {}) {
+[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler,
+                              [[maybe_unused]] const P& predictor = {}) {
   const bool explodes = sde.marginal_prob(sde.t_max()).mean == 1;
   if (!sampler.predicts) return explodes ? 0.22 : 0.27;
+  if constexpr (requires { predictor.probability_flow; })
+    if (predictor.probability_flow) return explodes ? 0.17 : 0.04;
   if (!explodes) return 0.01;
   return std::same_as<P, Ancestral> ? 0.17 : 0.16;
 }

@@ -92,7 +92,8 @@ class FunctionModel {
   void evaluate(const X& x, double t, X& output) {
     static_assert(!detail::copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X>(),
                   "FunctionModel: the function takes its output by value, so what it writes is "
-                  "lost; the third parameter must be a reference, State& output");
+                  "lost, or as auto&&, which looks the same; the third parameter must be an lvalue "
+                  "reference, State& output or auto& output");
     function_(x, t, output);
   }
 

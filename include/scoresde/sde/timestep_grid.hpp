@@ -98,11 +98,13 @@ template <DiscreteSde S>
 
 /// `steps` timesteps in descending order as diffusers' multistep schedulers have them: of a list of
 /// steps + 1 leading or linspace timesteps without the last, and trailing as above. Throws Error as
-/// spaced_timesteps does.
+/// spaced_timesteps does, and for steps = levels unless trailing.
 [[nodiscard]] inline std::vector<std::size_t> multistep_timesteps(std::size_t levels,
                                                                   std::size_t steps,
                                                                   TimestepOptions options = {}) {
   if (options.spacing == TimestepSpacing::trailing) return spaced_timesteps(levels, steps, options);
+  detail::require(steps >= 1 && steps < levels, "timesteps: steps is ", steps,
+                  "; leading and linspace of the multistep schedulers need 1 to ", levels - 1);
   std::vector<std::size_t> timesteps = spaced_timesteps(levels, steps + 1, options);
   timesteps.pop_back();
   return timesteps;
@@ -127,7 +129,7 @@ template <DiscreteSde S>
 
 /// The grid of diffusers' multistep schedulers (DPMSolverMultistep, UniPC, DEIS, SASolver): from
 /// each of multistep_timesteps to the next, then to the grid's end. Throws Error as
-/// spaced_timesteps does.
+/// spaced_timesteps does, and for steps = levels unless trailing.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid timestep_grid(const S& sde, std::size_t steps,
                                      TimestepOptions options = {}) {

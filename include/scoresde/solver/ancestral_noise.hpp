@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Ancestral noise: a step to less noise than the grid wants, and a draw that makes up for it.
+/// Ancestral noise: a step to less noise than the grid's next time has, and a draw that makes up
+/// for it.
 ///
 ///   s_up² = η² s′²(s² − s′²)/s²,   s_down² = s′² − s_up²,   s = σ/α
 ///
@@ -19,9 +20,10 @@ struct AncestralNoise {
   double lambda_down = 0;
 
   AncestralNoise(double eta, const NoiseLevel& from, const NoiseLevel& to) {
-    const double s_next = std::exp(-to.lambda);
-    up = eta * s_next * std::sqrt(-std::expm1(2 * (from.lambda - to.lambda)));
-    lambda_down = -0.5 * std::log((s_next - up) * (s_next + up));
+    const double h = to.lambda - from.lambda;
+    // Along a grid that increases, h < 0 and η is 0.
+    if (eta > 0) up = eta * std::exp(-to.lambda) * std::sqrt(-std::expm1(-2 * h));
+    lambda_down = to.lambda - 0.5 * std::log((1 - eta) * (1 + eta) + eta * eta * std::exp(-2 * h));
   }
 };
 

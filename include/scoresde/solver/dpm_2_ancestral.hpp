@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DPM-2 ancestral: the midpoint rule in s = σ/α to less noise than wanted, and noise to make up
-/// for it.
+/// DPM-2 ancestral: the midpoint rule in s = σ/α to less noise than the next time has, and noise to
+/// make up for it.
 ///
 ///   yₘ = y + (sₘ − s) ε₀,   y ← y + (s_down − s) εₘ + s_up z,   sₘ = √(s s_down)
 ///

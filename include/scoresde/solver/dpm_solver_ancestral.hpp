@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DPM-Solver++ 2S ancestral: a second-order step to less noise than wanted, and noise to make it
-/// up.
+/// DPM-Solver++ 2S ancestral: a second-order step to less noise than the next time has, and noise
+/// to make it up.
 ///
 ///   λₘ midway between λ and λ_down, s_up and s_down of solver/ancestral_noise.hpp
 ///   yₘ = (sₘ/s) y + (1 − sₘ/s) D₀,   y ← (s_down/s) y + (1 − s_down/s) Dₘ + s_up z

@@ -10,11 +10,9 @@
 ///
 ///   Pndm   three steps of Runge-Kutta: ε₁ at x, ε₂ at φ(x, ε₁) and ε₃ at φ(x, ε₂) half-way, ε₄ at
 ///          φ(x, ε₃) at the end,  x ← φ(x, (ε₁ + 2ε₂ + 2ε₃ + ε₄)/6)
-///   Plms   one step of Heun: ε₁ at x, ε₂ at φ(x, ε₁) at the end,  x ← φ(x, (ε₁ + ε₂)/2); then
-///          Adams-Bashforth of orders 2, 3 and 4: diffusers' skip_prk_steps, Stable Diffusion's
-///          PLMS
-///   Ipndm  Adams-Bashforth of orders 1, 2, 3 and 4: Zhang & Chen 2022 (arXiv:2204.13902), section
-///   4
+///   Plms   one step of Heun: ε₁ at x, ε₂ at φ(x, ε₁) at the end,  x ← φ(x, (ε₁ + ε₂)/2);
+///          then Adams-Bashforth of orders 2, 3 and 4: diffusers' skip_prk_steps
+///   Ipndm  Adams-Bashforth of orders 1, 2, 3 and 4: Zhang & Chen 2022 (arXiv:2204.13902)
 ///
 /// Half-way is in time, and the weights are those of equal steps in time: use a uniform grid. Of
 /// order 2, as the paper proves: the DDIM step weighs ε by s and the classical weights by t.

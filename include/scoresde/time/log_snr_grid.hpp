@@ -97,6 +97,7 @@ template <class S>
 /// The same from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid polyexponential_grid(const S& sde, std::size_t steps, double rho = 1) {
+  static_assert(detail::TimesArgument<S>::checked);
   return polyexponential_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 
@@ -121,6 +122,7 @@ template <class S>
 /// The same from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid beta_grid(const S& sde, std::size_t steps, BetaShape shape = {}) {
+  static_assert(detail::TimesArgument<S>::checked);
   return beta_grid(sde, sde.t_max(), sde.t_min(), steps, shape);
 }
 
@@ -140,6 +142,7 @@ struct VpNoise {
 /// and noise that this SDE does not reach (σ/α = 152 at the first time, by default).
 template <class S>
 [[nodiscard]] TimeGrid vp_grid(const S& sde, std::size_t steps, VpNoise noise = {}) {
+  static_assert(detail::TimesArgument<S>::checked);
   detail::require(noise.beta_d > 0 && noise.beta_min > 0, "VP grid: beta_d is ", noise.beta_d,
                   " and beta_min ", noise.beta_min, "; both must be positive");
   detail::require(noise.eps_s > 0, "VP grid: eps_s is ", noise.eps_s, "; it must be positive");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Settings as text: how the flat configuration of a checkpoint holds numbers, words and lists.
 ///
-/// Numbers are written so that they read back to the same bits. A key that nothing knows is
+/// Numbers are written so that they read back to the same bits. An unknown key is
 /// rejected with the known key nearest to it.
 #pragma once
 
