@@ -226,11 +226,11 @@ TEST_CASE("states that are empty, of another shape or not finite are refused") {
   CHECK_THROWS_WITH(simulation.run(x, RecordedNoise<X>{draws}), Contains("draw 3 is wanted"));
   x(1, 2) = std::nan("");
   CHECK_THROWS_WITH(simulation.run(x, Noise{}),
-                    Contains("simulation: the state of sample 1 is not finite after the step from "
-                             "t = 0"));
+                    Contains("simulation: the state of sample 1 is not finite at t = 0.125; it "
+                             "became so since t = 0"));
   // Square roots of what a long step has carried below 0.
   const FunctionSde untruncated([](double v, double) { return 0.2 - v; },
                                 [](double v, double) { return 2 * std::sqrt(v); });
   CHECK_THROWS_WITH(simulate(untruncated, EulerMaruyama{}, forward(0, 1, 16), 0.2, 50),
-                    Contains("is not finite after the step"));
+                    Contains("is not finite at t = 0.125; it became so since t = 0.0625"));
 }
