@@ -135,6 +135,7 @@ nn::UNetConfig ddpm() {
 nn::UNetConfig diffusers() {
   nn::UNetConfig config = small::every_path();
   config.name = "ddpm";
+  config.init_scale = 0;
   config.norm_num_groups = 4;
   config.nf = 8;
   config.ch_mult = {1, 1};
