@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A model whose evaluate takes its output by value writes to a copy.
-// expect: Multistep: the model is no score model for this state; it needs evaluate(x, t, output)
-// and score_form(t) returning ScoreForm
+// expect: sampler: the model is not a score model for this state; it needs evaluate(const State& x,
+// double t, State& output) and score_form(double t)
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/solver/dpm_solver.hpp>

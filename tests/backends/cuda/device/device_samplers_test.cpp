@@ -247,6 +247,5 @@ TEST_CASE("a state that is not finite is refused on a device") {
   } model;
   const ProbabilityFlow sampler{sde, Euler{}, uniform_grid(sde, 4)};
   DeviceState<float> x(context(), {2, 5});
-  CHECK_THROWS_WITH(sampler.sample(model, x, noise),
-                    Catch::Contains("is not finite at t = "));
+  CHECK_THROWS_WITH(sampler.sample(model, x, noise), Catch::Contains("is not finite at t = "));
 }
