@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# keep_resources.sh <compiler> <argument>...: runs nvcc and keeps what ptxas says of each kernel's registers, stack and
-# spills in <object file>.ptxas, and every warning; everything but the former is shown. tests/backends/cuda/kernel_limits.py reads it.
+# keep_resources.sh <compiler> <argument>...: runs nvcc and stores ptxas's report of each kernel's registers, stack and
+# spills, and every warning, in <object file>.ptxas for tests/backends/cuda/kernel_limits.py. Prints all other output.
 object=
 previous=
 for argument in "$@"; do
@@ -11,7 +11,7 @@ done
 said=$object.said
 "$@" 2>"$said"
 status=$?
-# A line of ptxas, or the one below it that counts bytes.
+# Lines of ptxas, and the following line with byte counts.
 grep -E '^ptxas info|bytes stack frame' "$said" >"$object.ptxas"
 grep -i warning "$said" >>"$object.ptxas"
 grep -vE '^ptxas info|bytes stack frame' "$said" >&2

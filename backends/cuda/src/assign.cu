@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DeviceBackend::assign and draw_sum: the launchers of the step update.
+/// Launchers of DeviceBackend::assign and draw_sum.
 #include <algorithm>
 
 #include <scoresde/cuda/kernels/draw_sum_kernel.hpp>
@@ -21,7 +21,7 @@ void DeviceBackend<T>::assign(State& out, std::span<const Term<State>> terms,
 template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> terms,
                               SampleNoise noise) const {
-  const char* const verb = "assign with coefficients per sample";
+  const char* const verb = "assign with per-sample coefficients";
   require_alike(verb, out, terms);
   require_answers(verb, out.context());
   const std::size_t samples = out.extents().samples;
@@ -48,11 +48,12 @@ void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> ter
 template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
                               DeviceNumbers told) const {
-  const char* const verb = "assign with coefficients on the device";
-  detail::require(states.size() <= max_terms, verb, ": ", states.size(), " terms given; at most ",
+  const char* const verb = "assign with device coefficients";
+  detail::require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ",
                   max_terms, " are allowed");
   detail::require(out.context().recording() == nullptr, verb,
-                  ": it is for models; a sampler that is captured gives its coefficients by value");
+                  ": it is called by a captured sampler, which must pass its coefficients by "
+                  "value; only models may call it");
   AssignCall<T> call{quads_of(out.extents()), out.device_data()};
   for (const State* x : states) {
     require_alike(verb, out, *x);
@@ -64,11 +65,12 @@ void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
 template <class T>
 void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) const {
   using Kernel = DrawSumKernel<T>;
-  detail::require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(),
-                  " draws given; at most ", Kernel::max_draws, " are allowed");
-  detail::require(out.context().recording() == nullptr,
-                  "draw_sum: the increments of a Brownian path differ from step to step, so a run "
-                  "along one cannot be captured in a CUDA graph; take Noise");
+  detail::require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(), " draws; at most ",
+                  Kernel::max_draws, " are allowed");
+  detail::require(
+      out.context().recording() == nullptr,
+      "draw_sum: a run along a Brownian path cannot be captured in a CUDA graph because its draws "
+      "differ between steps; use Noise");
   Kernel kernel{};
   kernel.shape = quads_of(out.extents());
   kernel.out = out.device_data();

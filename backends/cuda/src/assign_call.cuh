@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One linear form as work for the device: which of the kernels, and how it is written down.
+/// A linear combination as a recordable device call, and its choice of kernel.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@
 
 namespace scoresde::cuda {
 
-/// out ← Σ coefficient[j]·state[j] + noise; none of the coefficients is 0. In a row of a table the
-/// coefficients come first, then the noise's and the index of its draw.
+/// out ← Σ coefficient[j]·state[j] + noise; all coefficients are non-zero. A row of the table holds
+/// the coefficients, the noise's coefficient and the draw's index.
 template <class T>
 struct AssignCall {
   QuadShape shape;
@@ -47,9 +47,9 @@ struct AssignCall {
     enqueue_by(context, {noise.draw, playing.row, count + 1}, {});
   }
 
-  /// The same with coefficients per sample, in device memory; `draw` names the noise.
+  /// The same with per-sample coefficients in device memory; `draw` selects the noise.
   void enqueue_by(const Context& context, const DrawSource& draw, SampleRows rows) const {
-    // Few terms are the common case, and leave registers for more threads.
+    // Kernels for few terms, the common case, need fewer registers.
     constexpr unsigned few = 3;
     if (count <= few)
       noisy() ? enqueue_as<few, true>(context, draw, rows)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches the change of order that lays the heads of attention apart, and back.
+/// Launches layout conversions for multi-head attention.
 #include <scoresde/cuda/kernels/attention_heads.hpp>
 #include <scoresde/cuda/network_kernels.hpp>
 
@@ -20,7 +20,8 @@ void split_heads(const Context& context, const nn::Attention& op, nn::View<const
                  T* apart) {
   const HeadRows rows = rows_of(op, together.shape);
   const bool whole = rows_are_whole(rows.width * sizeof(T), together.data, apart);
-  enqueue(context, SplitHeads<T>{rows, whole, together.data, apart}, "laying heads apart");
+  enqueue(context, SplitHeads<T>{rows, whole, together.data, apart},
+          "a conversion to head-major layout");
 }
 
 template <class T>
@@ -28,7 +29,8 @@ void join_heads(const Context& context, const nn::Attention& op, const T* apart,
                 const nn::Shape& shape, nn::Gradient<T> together) {
   const HeadRows rows = rows_of(op, shape);
   const bool whole = rows_are_whole(rows.width * sizeof(T), apart, together.data);
-  enqueue(context, JoinHeads<T>{rows, whole, apart, together}, "joining heads");
+  enqueue(context, JoinHeads<T>{rows, whole, apart, together},
+          "a conversion from head-major layout");
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                 \

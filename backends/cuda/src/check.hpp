@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// CUDA's error codes as scoresde::Error.
+/// Converts CUDA's error codes to scoresde::Error.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -8,14 +8,14 @@
 
 namespace scoresde::cuda {
 
-/// CUDA's name and sentence of an error, such as "cudaErrorNoDevice: no CUDA-capable device is
+/// Name and description of an error, for example "cudaErrorNoDevice: no CUDA-capable device is
 /// detected".
 inline std::string error_text(cudaError_t error) {
   return scoresde::detail::text(cudaGetErrorName(error), ": ", cudaGetErrorString(error));
 }
 
-/// Throws Error unless `error` is cudaSuccess. Says what was tried; clears CUDA's memory of an
-/// error that it can recover from.
+/// Throws Error unless `error` is cudaSuccess, with a description of the failed operation. Clears
+/// CUDA's last error if it is recoverable.
 template <class... Parts>
 void check(cudaError_t error, const Parts&... tried) {
   if (error == cudaSuccess) return;

@@ -13,7 +13,7 @@
 namespace scoresde::cuda {
 namespace {
 
-/// What UploadRing asks of CUDA.
+/// The CUDA functions used by UploadRing.
 struct UploadDriver {
   cudaStream_t stream;
 
@@ -42,7 +42,7 @@ struct UploadDriver {
   }
   bool done(cudaEvent_t event) const {
     const cudaError_t error = cudaEventQuery(event);
-    if (error != cudaErrorNotReady) check(error, "asking for a copy to the device");
+    if (error != cudaErrorNotReady) check(error, "querying a copy to the device");
     return error == cudaSuccess;
   }
   void wait_for_all() const { check(cudaStreamSynchronize(stream), "work on the device"); }
@@ -52,13 +52,13 @@ std::string version_text(int version) {
   return detail::text(version / 1000, ".", version % 1000 / 10);
 }
 
-/// The same for every way to have none: no driver, an old one, no device.
+/// One message for every cause: no driver, a driver that is too old, no device.
 std::string reason(cudaError_t error) {
   if (error != cudaErrorInsufficientDriver) return error_text(error);
   int driver = 0;
   static_cast<void>(cudaDriverGetVersion(&driver));
   if (driver == 0) return detail::text(error_text(error), " (no driver is installed)");
-  return detail::text(error_text(error), " (the driver knows CUDA ", version_text(driver),
+  return detail::text(error_text(error), " (the driver supports CUDA ", version_text(driver),
                       "; this library was built with ", version_text(CUDART_VERSION), ")");
 }
 
@@ -79,7 +79,7 @@ struct Context::Resources {
   std::size_t scratch_bytes = 0;
   std::vector<double> host_scratch;
   std::optional<UploadRing<UploadDriver>> uploads;
-  std::size_t waits = 0;  // but for those of uploads
+  std::size_t waits = 0;  // excluding those of uploads
   Recording* recording = nullptr;
 
   explicit Resources(int wanted) : device(wanted) {
@@ -106,17 +106,17 @@ struct Context::Resources {
   void make_pool() {
     int supported = 0;
     check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device),
-          "asking for memory pools");
+          "querying memory pool support");
     detail::require(supported != 0, "CUDA: device ", device,
-                    " has no memory pools; the library needs a driver with cudaMallocAsync");
+                    " has no memory pools; a driver that supports cudaMallocAsync is required");
     cudaMemPoolProps properties{};
     properties.allocType = cudaMemAllocationTypePinned;
     properties.location = {cudaMemLocationTypeDevice, device};
     check(cudaMemPoolCreate(&pool, &properties), "creating a memory pool");
-    // Released memory is kept for the next state: the system call is a thousand times as long.
+    // Keep released memory for the next state; the system call is about 1000 times slower.
     std::uint64_t keep = std::numeric_limits<std::uint64_t>::max();
     check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep),
-          "setting up a memory pool");
+          "configuring a memory pool");
   }
 };
 
@@ -137,7 +137,7 @@ Context::Context(int device) {
   detail::require(why.empty(), "CUDA: no device can be used: ", why);
   const int devices = device_count();
   detail::require(device >= 0 && device < devices, "CUDA: device is ", device,
-                  "; it must lie in [0, ", devices - 1, "]");
+                  "; it must be in [0, ", devices - 1, "]");
   resources_ = std::make_shared<Resources>(device);
 }
 
@@ -146,7 +146,7 @@ Stream Context::stream() const { return resources_->stream; }
 
 std::string Context::name() const {
   cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, device()), "asking for the properties of a device");
+  check(cudaGetDeviceProperties(&properties, device()), "querying device properties");
   return detail::text(static_cast<const char*>(properties.name), ", compute capability ",
                       properties.major, ".", properties.minor);
 }
@@ -195,7 +195,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   activate();
   detail::require(recording() == nullptr,
-                  "CUDA: a state is copied while a run is captured; it cannot be replayed");
+                  "CUDA: copying a state is not supported while a run is captured");
   if (bytes > 0)
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying ", bytes,
           " bytes on the device");
@@ -223,10 +223,10 @@ void Context::record(Recording* recording) const { resources_->recording = recor
 void Context::require_live(const char* what) const {
   activate();
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(stream(), &status), "asking whether work is captured");
+  check(cudaStreamIsCapturing(stream(), &status), "querying the capture status");
   detail::require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
                   "CUDA: ", what,
-                  " is asked for while a run is captured: work that needs it cannot "
+                  " is not supported while a run is captured: it cannot "
                   "be replayed");
 }
 

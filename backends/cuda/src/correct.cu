@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DeviceBackend::correct, a Langevin step without a word from the host, and the check of a
+/// DeviceBackend::correct, a Langevin step without host synchronization, and the finite check of a
 /// captured run.
 #include <bit>
 
@@ -14,14 +14,14 @@
 namespace scoresde::cuda {
 namespace {
 
-/// Norms, step sizes and the update. Its numbers: p, q, snr, scale, and the index of the draw.
-/// Its scratch: the sums, then the coefficients of the update.
+/// Norms, step sizes and update. Numbers: p, q, snr, scale, and the draw's index. Scratch: the
+/// sums, then the coefficients of the update.
 template <class T>
 struct CorrectCall {
   QuadShape shape;
   T* x;
   const T* output;
-  const T* z;  // null: the draw
+  const T* z;  // null: use the draw
   ScoreForm form;
   NoiseDraw draw;
   LangevinRule rule;
@@ -40,7 +40,7 @@ struct CorrectCall {
     static_cast<void>(enqueue_all(context, playing));
   }
 
-  /// Returns where the norms will lie: of the scores, then of the noise.
+  /// Returns the device memory of the norms: of the scores, then of the noise.
   const double* enqueue_all(const Context& context, const Playing& playing) const {
     const DrawSource source{draw, playing.row, 4};
     auto* const scratch = static_cast<double*>(playing.scratch);
@@ -61,7 +61,7 @@ struct CorrectCall {
   }
 };
 
-/// ⟨x, x⟩ must be finite. Its number: which check of the run it is.
+/// Checks that ⟨x, x⟩ is finite. Number: the index of the check in the run.
 template <class T>
 struct FiniteCall {
   QuadShape shape;
@@ -76,7 +76,8 @@ struct FiniteCall {
   void play(const Context& context, const Playing& playing) const {
     const double* const sums = enqueue_sum(context, shape, Product<T>{x, x}, SumFinish::sum,
                                            static_cast<double*>(playing.scratch));
-    enqueue(context, FiniteKernel{sums, shape.samples, playing.row, playing.flags}, "a check");
+    enqueue(context, FiniteKernel{sums, shape.samples, playing.row, playing.flags},
+            "a finite check");
   }
 };
 
@@ -112,7 +113,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
                             rule,
                             scope == NormScope::batch_mean};
   if (score_norms.empty() && noise_norms.empty()) return submit(context, call);
-  require_answers("correct, whose norms are observed", context);
+  require_answers("correct with observed norms", context);
   const std::size_t samples = x.extents().samples;
   for (const std::span<double> norms : {score_norms, noise_norms})
     detail::require_row("correct", norms.size(), samples);
@@ -128,7 +129,7 @@ bool DeviceBackend<T>::defer_finite_check(const char* sampler, const State& x,
   Recording* const recording = x.context().recording();
   if (recording == nullptr) return false;
   const std::size_t check = recording->add_check({sampler, step});
-  // A graph of its own: with it a step would be another kind of step.
+  // A separate graph, so that steps with and without a check share a graph.
   recording->end_graph();
   submit(x.context(), FiniteCall<T>{quads_of(x.extents()), x.device_data(), check});
   recording->end_graph();

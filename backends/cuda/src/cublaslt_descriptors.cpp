@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Row-major products in cuBLASLt's column-major terms.
+/// Expresses row-major products in cuBLASLt's column-major convention.
 #include "cublaslt_descriptors.hpp"
 
 #include <cstdint>
@@ -10,9 +10,9 @@ namespace {
 using scoresde::detail::require;
 using scoresde::detail::text;
 
-/// A matrix in memory, row-major.
+/// A row-major matrix in memory.
 struct Memory {
-  std::size_t rows, columns, row;  // row: elements from a row to the next
+  std::size_t rows, columns, row;  // row: row stride in elements
 };
 
 [[nodiscard]] Memory memory(std::size_t rows, std::size_t columns, bool transposed,
@@ -49,10 +49,11 @@ struct Memory {
 
 void check_product(const MatrixProduct& p) {
   require(p.m > 0 && p.n > 0 && p.k > 0 && p.batch > 0, "matrix product: ", p.batch,
-          " products of ", p.m, "×", p.k, " by ", p.k, "×", p.n, "; all must be positive");
+          " products of ", p.m, "×", p.k, " by ", p.k, "×", p.n, "; all extents must be positive");
   const auto check_row = [](const char* name, const Memory& matrix) {
-    require(matrix.row >= matrix.columns, "matrix product: rows of ", name, " have ",
-            matrix.columns, " elements and lie ", matrix.row, " apart");
+    require(matrix.row >= matrix.columns, "matrix product: the rows of ", name, " have ",
+            matrix.columns, " elements and stride ", matrix.row,
+            "; the stride must be at least the length");
   };
   check_row("A", memory_a(p));
   check_row("B", memory_b(p));
@@ -70,8 +71,8 @@ std::string words(const MatrixProduct& p) {
 
 void check_operands(const MatrixProduct& product, const ProductOperands& operands) {
   require(product.bias == (operands.bias != nullptr), "matrix product: the bias is ",
-          operands.bias != nullptr ? "given" : "null", ", and the ", words(product),
-          product.bias ? " needs one" : " takes none");
+          operands.bias != nullptr ? "set" : "null", " for the ", words(product),
+          product.bias ? "; it must be set" : "; it must be null");
 }
 
 ProductDescriptors::ProductDescriptors(const MatrixProduct& product, Precision precision) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// A product as cuBLASLt takes it: column-major, and so with the factors in reverse.
+/// Descriptors of a product in cuBLASLt's column-major convention, with the factors exchanged.
 ///
-/// A row-major matrix is the transpose of the column-major one in the same memory, so that the
-/// memory of C = op(A) op(B) holds Cᵀ = op(B)ᵀ op(A)ᵀ: cuBLASLt's first factor is our B.
+/// The memory of a row-major matrix is that of its transpose in column-major order, so computing
+/// C = op(A) op(B) is computing Cᵀ = op(B)ᵀ op(A)ᵀ: cuBLASLt's first factor is our B.
 #pragma once
 
 #include <memory>
@@ -23,12 +23,12 @@ using ProductOperation = std::unique_ptr<cublasLtMatmulDescOpaque_t,
 using ProductLayout = std::unique_ptr<cublasLtMatrixLayoutOpaque_t,
                                       DestroyCublasLt<&CublasLtLibrary::destroy_layout>>;
 
-/// Throws Error, by the names of MatrixProduct, for empty matrices and rows that overlap.
+/// Throws Error, with the names of MatrixProduct, for empty matrices and overlapping rows.
 void check_product(const MatrixProduct& product);
 
-/// "product of 3×4 and 4×5, with a bias".
+/// For example "product of 3×4 and 4×5, with a bias".
 [[nodiscard]] std::string words(const MatrixProduct& product);
-/// Throws Error for a bias that is given or missing against the product.
+/// Throws Error if `operands` has a bias and `product` does not, or vice versa.
 void check_operands(const MatrixProduct& product, const ProductOperands& operands);
 
 /// The product's descriptors; `a` and `b` are the layouts of our A and B.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Opening cuBLASLt.
+/// Loads cuBLASLt.
 #include "cublaslt_library.hpp"
 
 #include "dynamic_library.hpp"

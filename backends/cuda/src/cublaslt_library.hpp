@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The entry points of cuBLASLt that we call, and what its failures become.
+/// The cuBLASLt functions that are used, and the conversion of its errors.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace scoresde::cuda {
 
-/// cuBLASLt, opened at the first use: libcublasLt of the toolkit that this was built with, or the
-/// file that SCORESDE_CUBLASLT_LIBRARY names.
+/// cuBLASLt, loaded at first use: libcublasLt of the toolkit of the build, or the file in the
+/// environment variable SCORESDE_CUBLASLT_LIBRARY.
 struct CublasLtLibrary {
   decltype(&::cublasLtGetStatusString) get_status_string = nullptr;
   decltype(&::cublasLtCreate) create = nullptr;
@@ -31,11 +31,11 @@ struct CublasLtLibrary {
   decltype(&::cublasLtMatmul) multiply = nullptr;
 };
 
-/// Throws Error when the library is missing (again at every call, until it is there).
+/// Throws Error if the library is missing; later calls try again.
 [[nodiscard]] const CublasLtLibrary& cublaslt();
 
-/// Throws Error with the parts, which say what was tried, and cuBLASLt's words, unless it
-/// succeeded.
+/// Throws Error unless `status` is success, with `parts`, which describe the operation, and
+/// cuBLASLt's message.
 template <class... Parts>
 void check_cublaslt(cublasStatus_t status, const Parts&... parts) {
   if (status != CUBLAS_STATUS_SUCCESS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Choosing cuBLASLt's algorithms and running them.
+/// Selects and runs cuBLASLt's algorithms.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -22,14 +22,14 @@ using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t,
 
 [[nodiscard]] Preference preference(std::size_t workspace_limit) {
   cublasLtMatmulPreference_t made = nullptr;
-  check_cublaslt(cublaslt().create_preference(&made), "making a preference");
+  check_cublaslt(cublaslt().create_preference(&made), "creating a preference");
   Preference preference(made);
   const auto set = [&](cublasLtMatmulPreferenceAttributes_t name, const auto& value) {
     check_cublaslt(cublaslt().set_preference(made, name, &value, sizeof(value)),
-                   "making a preference");
+                   "setting a preference");
   };
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_limit});
-  // Parts of a sum are kept in float32 and added in one order; other schemes round them.
+  // Partial sums must be kept in float32 and added in a fixed order; other schemes round them.
   set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   for (const auto name :
@@ -39,7 +39,7 @@ using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t,
   return preference;
 }
 
-/// A product ready to run.
+/// A product that is ready to run.
 struct Entry {
   ProductDescriptors descriptors;
   cublasLtMatmulAlgo_t algorithm{};
@@ -63,12 +63,12 @@ struct MatrixProducts::Implementation {
     const cublasStatus_t status = cublaslt().get_heuristic(
         handle.get(), d.operation.get(), d.b.get(), d.a.get(), d.c.get(), d.c.get(), limits.get(),
         static_cast<int>(results.size()), results.data(), &count);
-    check_cublaslt(status, "choosing an algorithm for the ", words(product));
+    check_cublaslt(status, "selecting an algorithm for the ", words(product));
     const auto end = results.begin() + count;
     const auto found = std::find_if(results.begin(), end,
                                     [](const auto& r) { return r.state == CUBLAS_STATUS_SUCCESS; });
     require(found != end, "cuBLASLt: no algorithm for the ", words(product),
-            "; a greater workspace limit, or rows at multiples of 16 bytes, may help");
+            "; a larger workspace_limit or 16-byte aligned rows may help");
     entry.algorithm = found->algo;
     entry.workspace = found->workspaceSize;
     return entry;
@@ -103,7 +103,7 @@ void MatrixProducts::run(const MatrixProduct& product, const ProductOperands& op
   check_operands(product, operands);
   Entry& made = implementation_->entry(product);
   require(workspace.size() >= made.workspace, "cuBLASLt: the workspace has ", workspace.size(),
-          " bytes; it must have ", made.workspace, " for the ", words(product));
+          " bytes; it must have at least ", made.workspace, " for the ", words(product));
   ProductDescriptors& d = made.descriptors;
   implementation_->context.activate();
   if (product.bias) d.set_bias(operands.bias);

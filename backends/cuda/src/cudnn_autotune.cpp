@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Timing plans on the device.
+/// Times plans on the device.
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -14,8 +14,8 @@
 namespace scoresde::cuda {
 namespace {
 
-/// Memory whose values are 0.0115 in bfloat16 as in float32: zeros cost less power, hence less
-/// time.
+/// Memory filled with 0.0115 (in bfloat16 and in float32): zeros would draw less power and run
+/// faster.
 [[nodiscard]] DeviceMemory filled_memory(const Context& context, std::size_t bytes) {
   DeviceMemory memory(context, bytes);
   if (bytes > 0)
@@ -27,8 +27,8 @@ namespace {
 class Stopwatch {
  public:
   explicit Stopwatch(cudaStream_t stream) : stream_(stream) {
-    check(cudaEventCreate(&begin_), "making an event");
-    check(cudaEventCreate(&end_), "making an event");
+    check(cudaEventCreate(&begin_), "creating an event");
+    check(cudaEventCreate(&end_), "creating an event");
   }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
@@ -37,7 +37,7 @@ class Stopwatch {
     cudaEventDestroy(end_);
   }
 
-  /// Milliseconds of `work` on the stream.
+  /// Time of `work` on the stream in milliseconds.
   template <class Work>
   [[nodiscard]] float time(const Work& work) {
     check(cudaEventRecord(begin_, stream_), "timing a plan");
@@ -73,7 +73,7 @@ std::size_t fastest_plan(const OperationGraph& graph, const PlanTarget& target,
   const DeviceMemory workspace = filled_memory(context, workspace_size);
   Stopwatch stopwatch(context.stream());
   std::vector<float> best(plans.size(), std::numeric_limits<float>::infinity());
-  // Rounds over all plans, so that a change of the clock touches all alike; the first warms up.
+  // Rounds over all plans, so that clock changes affect all of them; the first round warms up.
   for (int round = 0; round <= rounds; ++round)
     for (std::size_t i = 0; i < plans.size(); ++i) {
       const float time = stopwatch.time([&] {

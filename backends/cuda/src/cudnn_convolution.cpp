@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Making the plans of convolutions, with their fallbacks, and running them.
+/// Builds plans of convolutions, with fallbacks, and runs them.
 #include <chrono>
 #include <map>
 #include <optional>
@@ -22,7 +22,7 @@ using scoresde::detail::text;
 
 enum class Pass { forward, backward_data, backward_filter };
 
-/// What a plan is made for, beside the precision.
+/// The key of a plan, in addition to the precision.
 struct PlanKey {
   Pass pass;
   nn::Convolution op;
@@ -43,10 +43,10 @@ struct Entry {
 };
 
 void check_shapes(const nn::Convolution& op, const nn::Shape& x) {
-  require(x.n > 0 && x.h > 0 && x.w > 0, "convolution: the input is empty: ", x.n, "×", x.c, "×",
-          x.h, "×", x.w);
-  require(op.in_channels == x.c, "convolution: the input has ", x.c, " channels; the weights take ",
-          op.in_channels);
+  require(x.n > 0 && x.h > 0 && x.w > 0, "convolution: the input has no elements: ", x.n, "×", x.c,
+          "×", x.h, "×", x.w);
+  require(op.in_channels == x.c, "convolution: the input has ", x.c,
+          " channels; the weights require ", op.in_channels);
   require(op.out_channels > 0 && op.kernel > 0 && op.stride > 0, "convolution: ", op.out_channels,
           " output channels, kernel ", op.kernel, " and stride ", op.stride,
           " must all be positive");
@@ -71,7 +71,7 @@ struct ConvolutionPlans::Implementation {
             .workspace_limit = options.workspace_limit};
   }
 
-  /// Everything that a stored plan depends on.
+  /// The cache key: everything that a stored plan depends on.
   [[nodiscard]] std::string stored_under(const OperationGraph& graph) const {
     std::string key = text("cuDNN ", cudnn().version, "; ", device.name(), "; ", rules().words(),
                            "; at most ", options.workspace_limit, " bytes of workspace; ");
@@ -86,7 +86,7 @@ struct ConvolutionPlans::Implementation {
       return PlanFound{ExecutionPlan(device.target(), *json),
                        "stored in " + cache.file(key).string()};
     } catch (const Error&) {
-      return std::nullopt;  // of a driver that this cuDNN no longer agrees with, for example
+      return std::nullopt;  // for example, built by another driver version
     }
   }
 
@@ -106,8 +106,8 @@ struct ConvolutionPlans::Implementation {
     return std::move(search.found[best]);
   }
 
-  /// The plan of the whole graph or, where there is none, of the first of its parts, whose rest is
-  /// a kernel of our own; a graph without parts has none.
+  /// The plan of the whole graph or, if there is none, of its first part, whose remainder runs as
+  /// one of the library's kernels. Graphs without parts have no fallback.
   [[nodiscard]] Entry make(const OperationGraph& whole, const OperationGraph* part,
                            bool try_whole) const {
     const auto begin = std::chrono::steady_clock::now();
@@ -118,9 +118,9 @@ struct ConvolutionPlans::Implementation {
     if (!found && part != nullptr) found = plan(*part, why);
     require(found.has_value(), "convolution: cuDNN has no plan on ", device.name(), " for the ",
             part != nullptr ? part->words() : whole.words(), ": ", why,
-            ". More may be found with a greater PlanOptions::workspace_limit, with "
-            "deterministic = false, with channels padded to aligned_channels, or in "
-            "another precision");
+            "; a larger PlanOptions::workspace_limit, "
+            "deterministic = false, channels padded to aligned_channels, or "
+            "another precision may help");
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
     const std::size_t workspace = found->plan.workspace();
     return {std::move(found->plan),
@@ -144,13 +144,13 @@ struct ConvolutionPlans::Implementation {
     return entry;
   }
 
-  /// Of residual and bias cuDNN has compiled kernels; it takes a tenth of a second to say that it
-  /// has none of the rest.
+  /// cuDNN has compiled kernels for residual and bias; for the other terms, finding that it has
+  /// none takes 0.1 s.
   [[nodiscard]] static bool only_generated(const Epilogue& epilogue) {
     return epilogue.channel_bias || epilogue.scale;
   }
 
-  /// Place of the rounded gradient, in front of the plan's own workspace.
+  /// Bytes of the rounded gradient, which precedes the plan's own workspace.
   [[nodiscard]] static std::size_t rounded_gradient_bytes(const nn::Convolution& op) {
     constexpr std::size_t alignment = 256;
     return (op.weight_size() * 2 + alignment - 1) / alignment * alignment;
@@ -163,13 +163,13 @@ struct ConvolutionPlans::Implementation {
     return entries.emplace(key, make(key)).first->second;
   }
 
-  /// The plan of a run, its workspace checked and the device current.
+  /// The plan of a run, after checking the workspace and making the device current.
   const Entry& ready(const PlanKey& key, std::span<std::byte> workspace) {
     const Entry& made = entry(key);
     require(device.target().handle != nullptr, "convolution: plans for ", device.name(),
-            " were made from a description; they cannot be run");
+            " were built from a device description; they cannot be run");
     require(workspace.size() >= made.report.workspace, "convolution: the workspace has ",
-            workspace.size(), " bytes; it must have ", made.report.workspace, " for the ",
+            workspace.size(), " bytes; it must have at least ", made.report.workspace, " for the ",
             made.report.graph);
     device.target().context->activate();
     return made;
@@ -179,9 +179,10 @@ struct ConvolutionPlans::Implementation {
 ConvolutionPlans::ConvolutionPlans(PlanDevice device, Precision precision, PlanOptions options)
     : implementation_(
           new Implementation{std::move(device), precision, options, PlanCache(options.cache), {}}) {
-  require(options.autotune == 0 || implementation_->device.target().handle != nullptr,
-          "convolution: autotuning needs the device; there is only the description of ",
-          implementation_->device.name());
+  require(
+      options.autotune == 0 || implementation_->device.target().handle != nullptr,
+      "convolution: PlanOptions::autotune needs the device; PlanDevice is only a description of ",
+      implementation_->device.name());
 }
 ConvolutionPlans::~ConvolutionPlans() = default;
 ConvolutionPlans::ConvolutionPlans(ConvolutionPlans&&) noexcept = default;
@@ -206,7 +207,7 @@ void ConvolutionPlans::forward(const nn::Convolution& op, const nn::Shape& x,
                                const ConvolutionOperands& operands,
                                std::span<std::byte> workspace) {
   require(operands.residual == nullptr || operands.residual != operands.y,
-          "convolution: the residual is y itself; it must be other memory");
+          "convolution: the residual is y; it must be different memory");
   const Epilogue epilogue{operands.residual != nullptr, operands.bias != nullptr,
                           operands.channel_bias != nullptr, operands.scale != 1};
   const Entry& made = implementation_->ready({Pass::forward, op, x, epilogue}, workspace);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Building the graphs of a convolution.
+/// Builds the graphs of a convolution.
 #include "cudnn_convolution_graphs.hpp"
 
 namespace scoresde::cuda {
@@ -17,7 +17,7 @@ using Tensor = OperationGraph::Tensor;
   return extents({op.out_channels, op.in_channels, op.kernel, op.kernel});
 }
 
-/// Tensors of the convolution proper, the same in every graph.
+/// The tensors of the convolution itself, the same in every graph.
 struct Operands {
   Operands(OperationGraph& graph, const ConvolutionProblem& p)
       : x(graph.tensor(Operand::x, p.type(), extents(p.x))),

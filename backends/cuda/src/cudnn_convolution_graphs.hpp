@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The graphs of a convolution: forward with its epilogue, backward to data and to weights.
+/// The graphs of a convolution: forward with epilogue, backward data and backward filter.
 #pragma once
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
@@ -9,7 +9,7 @@
 
 namespace scoresde::cuda {
 
-/// What a convolution's graphs share: the operation, the shape of its input and the types.
+/// What the graphs of a convolution have in common: operation, input shape and types.
 struct ConvolutionProblem {
   nn::Convolution op;
   nn::Shape x;
@@ -20,21 +20,21 @@ struct ConvolutionProblem {
   }
 };
 
-/// y ← (W ∗ x + residual + bias + channel_bias)·scale. With a residual and a bias alone this is a
-/// pattern for which cuDNN has compiled kernels, when they come in this order.
+/// y ← (W ∗ x + residual + bias + channel_bias)·scale. cuDNN has compiled kernels for the pattern
+/// of residual and bias alone, in this order.
 [[nodiscard]] OperationGraph forward_graph(const ConvolutionProblem& problem,
                                            const Epilogue& epilogue);
 
-/// dx ← Wᵀ ∗ dy, or added to dx; dx and dy are the operands x and y.
+/// dx ← Wᵀ ∗ dy, optionally added to dx; dx and dy are the operands x and y.
 [[nodiscard]] OperationGraph backward_data_graph(const ConvolutionProblem& problem,
                                                  bool accumulate);
 
-/// dW ← dweights_before + x ∗ dy in float32. In bf16 no compiled kernel writes float32, but one
-/// generated for a virtual float32 gradient and a sum does; float32's own kernels add to dW, so
-/// that there is no dweights_before.
+/// dW ← dweights_before + x ∗ dy in float32. For bf16 no compiled kernel writes float32, but a
+/// generated kernel for a virtual float32 gradient and a sum does; float32 kernels accumulate into
+/// dW, so there is no dweights_before.
 [[nodiscard]] OperationGraph backward_filter_graph(const ConvolutionProblem& problem);
 
-/// dW ← x ∗ dy in the type of the activations.
+/// dW ← x ∗ dy in the activation type.
 [[nodiscard]] OperationGraph rounded_backward_filter_graph(const ConvolutionProblem& problem);
 
 }  // namespace scoresde::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Descriptor: an object of cuDNN's backend API, whose attributes are set by their C++ type.
+/// Descriptor: an object of cuDNN's backend API with attributes typed by their C++ type.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace scoresde::cuda {
 
-/// cuDNN's name of a C++ type. Not for void*, which is both a pointer and any descriptor.
+/// cuDNN's attribute type of a C++ type. Undefined for void*, which is both a pointer and a
+/// descriptor.
 template <class T>
 inline constexpr auto attribute_type = static_cast<cudnnBackendAttributeType_t>(-1);
 template <>
@@ -38,12 +39,12 @@ inline constexpr auto attribute_type<cudnnBackendNumericalNote_t> = CUDNN_TYPE_N
 template <>
 inline constexpr auto attribute_type<cudnnBackendBehaviorNote_t> = CUDNN_TYPE_BEHAVIOR_NOTE;
 
-/// Made, set, finalised; then it can be read and referred to. Every failure is an Error.
+/// Create, set, finalize; then it can be read and referenced. Failures are thrown as Error.
 class Descriptor {
  public:
   explicit Descriptor(cudnnBackendDescriptorType_t type) {
     cudnnBackendDescriptor_t made = nullptr;
-    check_cudnn(cudnn().create_descriptor(type, &made), "making descriptor ",
+    check_cudnn(cudnn().create_descriptor(type, &made), "creating descriptor ",
                 static_cast<int>(type));
     descriptor_.reset(made);
   }
@@ -71,7 +72,7 @@ class Descriptor {
   }
 
   Descriptor& finalize(const char* what) {
-    check_cudnn(cudnn().finalize(get()), "finalising ", what);
+    check_cudnn(cudnn().finalize(get()), "finalizing ", what);
     return *this;
   }
 
@@ -92,7 +93,7 @@ class Descriptor {
     result.resize(static_cast<std::size_t>(count));
     return result;
   }
-  /// The descriptors that an attribute holds, each copied into a new one of that type.
+  /// The descriptors in an attribute, each copied to a new one of type `type`.
   [[nodiscard]] std::vector<Descriptor> descriptors(cudnnBackendAttributeName_t name,
                                                     cudnnBackendDescriptorType_t type) const {
     std::int64_t count = 0;

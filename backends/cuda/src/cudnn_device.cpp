@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The device of plans: a context's, or one that is described.
+/// The device of plans: that of a context, or a described one.
 #include <charconv>
 #include <cstdint>
 #include <memory>
@@ -25,11 +25,11 @@ using scoresde::detail::text;
   return text(model, ", architecture ", architecture, ", ", multiprocessors, " multiprocessors");
 }
 
-/// The text after "field": in cuDNN's JSON, up to the end of the value.
+/// The value of "field": in cuDNN's JSON.
 [[nodiscard]] std::string field(std::string_view json, std::string_view name) {
   const std::string quoted = text("\"", name, "\":");
   const std::size_t at = json.find(quoted);
-  require(at != json.npos, "described device: the JSON has no ", name);
+  require(at != json.npos, "device description: the JSON has no field ", name);
   json.remove_prefix(at + quoted.size());
   while (!json.empty() && json.front() == ' ') json.remove_prefix(1);
   if (json.starts_with('"')) return std::string(json.substr(1, json.find('"', 1) - 1));
@@ -40,8 +40,8 @@ using scoresde::detail::text;
   const std::string digits = field(json, name);
   std::int64_t value = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  require(!digits.empty() && read.ptr == digits.data() + digits.size(), "described device: ", name,
-          " is no number");
+  require(!digits.empty() && read.ptr == digits.data() + digits.size(),
+          "device description: ", name, " is not a number");
   return value;
 }
 
@@ -49,8 +49,7 @@ using scoresde::detail::text;
 
 PlanDevice::PlanDevice(const Context& context) {
   cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, context.device()),
-        "asking for the properties of a device");
+  check(cudaGetDeviceProperties(&properties, context.device()), "querying device properties");
   const auto release = [](PlanTarget* target) {
     if (target->handle != nullptr) cudnn().destroy(target->handle);
     delete target;
@@ -60,7 +59,7 @@ PlanDevice::PlanDevice(const Context& context) {
                              properties.multiProcessorCount);
   target->context = context;
   context.activate();
-  check_cudnn(cudnn().create(&target->handle), "opening ", target->name);
+  check_cudnn(cudnn().create(&target->handle), "initializing ", target->name);
   check_cudnn(cudnn().set_stream(target->handle, context.stream()), "setting the stream");
   target_ = target;
 }

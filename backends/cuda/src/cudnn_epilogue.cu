@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches the epilogue of a convolution and the sum of rounded gradients.
+/// Launches convolution epilogues and the accumulation of rounded gradients.
 #include <scoresde/cuda/kernels/convolution_epilogue.hpp>
 
 #include "cudnn_epilogue.hpp"

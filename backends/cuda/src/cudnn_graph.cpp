@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Building graphs of cuDNN's backend API.
+/// Builds graphs of cuDNN's backend API.
 #include "cudnn_graph.hpp"
 
 #include <string>

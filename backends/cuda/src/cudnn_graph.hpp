@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// OperationGraph: tensors in channels-last memory and what is computed with them, as cuDNN takes
-/// it, and the same in words: the key of plans and the subject of errors.
+/// OperationGraph: a graph of cuDNN's backend API on channels-last tensors, and its description,
+/// which is the key of plans and used in error messages.
 ///
-/// Extents are (n, c, h, w), strides (chw, 1, cw, c). All arithmetic is float32's; intermediate
-/// tensors are virtual float32, which no memory holds.
+/// Extents are (n, c, h, w), strides (chw, 1, cw, c). Arithmetic is float32; intermediate tensors
+/// are virtual float32 and not stored.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace scoresde::cuda {
 
-/// Which pointer of a run a tensor is; its unique id.
+/// The role of a tensor in a run; used as cuDNN's unique id.
 enum class Operand : std::int64_t {
   x = 1,
   weights,
@@ -38,7 +38,7 @@ class OperationGraph {
   struct Tensor {
     std::size_t index = 0;
   };
-  /// What a run needs a pointer to.
+  /// A tensor for which a run needs a pointer.
   struct Memory {
     Operand which;
     std::size_t bytes = 0;
@@ -46,9 +46,9 @@ class OperationGraph {
   };
 
   [[nodiscard]] Tensor tensor(Operand which, cudnnDataType_t type, const Extents& extents);
-  /// A float32 tensor between two operations.
+  /// A virtual float32 tensor between two operations.
   [[nodiscard]] Tensor intermediate(const Extents& extents);
-  /// A float32 on the host, read when the plan is run.
+  /// A float32 in host memory, read when the plan is run.
   [[nodiscard]] Tensor host_scalar(Operand which);
 
   void convolution_forward(const nn::Convolution& op, Tensor x, Tensor weights, Tensor y);
@@ -58,10 +58,10 @@ class OperationGraph {
   /// dW ← x ∗ dy + blend·dW, blend 0 or 1.
   void convolution_backward_filter(const nn::Convolution& op, Tensor x, Tensor dy, Tensor dweights,
                                    double blend);
-  /// out ← a + b or a·b, b repeated along the extents where it has 1.
+  /// out ← a + b or a·b; b is broadcast along extents of 1.
   void pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor b, Tensor out);
 
-  /// The graph that cuDNN plans; the handle is null where plans are made for a described device.
+  /// The finalized graph; the handle is null if plans are built for a described device.
   [[nodiscard]] Descriptor finalize(cudnnHandle_t handle) const;
   [[nodiscard]] const std::string& words() const { return words_; }
   [[nodiscard]] const std::vector<Memory>& memory() const { return memory_; }
@@ -76,7 +76,7 @@ class OperationGraph {
   void say(const std::string& sentence);
 
   std::vector<Made> tensors_;
-  std::vector<Descriptor> details_;  // what operations refer to
+  std::vector<Descriptor> details_;  // referenced by operations
   std::vector<Descriptor> operations_;
   std::vector<Memory> memory_;
   std::string words_;

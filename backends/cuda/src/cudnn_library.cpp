@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Opening cuDNN, and reading its errors.
+/// Loads cuDNN and reads its errors.
 #include "cudnn_library.hpp"
 
 #include <array>
@@ -30,7 +30,7 @@ CudnnLibrary open_cudnn() {
   file.bind(library.get_attribute, "cudnnBackendGetAttribute");
   file.bind(library.execute, "cudnnBackendExecute");
   library.version = library.get_version();
-  require(library.version / 10000 == 9, "cuDNN: the library found is release ",
+  require(library.version / 10000 == 9, "cuDNN: the library is of release ",
           library.version / 10000, "; it must be 9");
   return library;
 }

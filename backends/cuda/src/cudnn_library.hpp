@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The dozen entry points of cuDNN that we call, and what its failures become.
+/// The cuDNN functions that are used, and the conversion of its errors.
 ///
 /// NVIDIA cuDNN backend API, cudnn_graph.h of release 9.
 #pragma once
@@ -12,7 +12,8 @@
 
 namespace scoresde::cuda {
 
-/// cuDNN, opened at the first use: libcudnn.so.9, or the file that SCORESDE_CUDNN_LIBRARY names.
+/// cuDNN, loaded at first use: libcudnn.so.9, or the file in the environment variable
+/// SCORESDE_CUDNN_LIBRARY.
 struct CudnnLibrary {
   decltype(&::cudnnGetVersion) get_version = nullptr;
   decltype(&::cudnnGetErrorString) get_error_string = nullptr;
@@ -26,17 +27,17 @@ struct CudnnLibrary {
   decltype(&::cudnnBackendSetAttribute) set_attribute = nullptr;
   decltype(&::cudnnBackendGetAttribute) get_attribute = nullptr;
   decltype(&::cudnnBackendExecute) execute = nullptr;
-  std::size_t version = 0;  ///< 91900 is 9.19.0
+  std::size_t version = 0;  ///< 91900 for 9.19.0
 };
 
-/// Throws Error when the library is missing (again at every call, until it is there) or no
-/// release 9.
+/// Throws Error if the library is missing or not of release 9; later calls try again.
 [[nodiscard]] const CudnnLibrary& cudnn();
 
-/// The name of the status and cuDNN's last error string.
+/// cuDNN's name of the status, and its last error string.
 [[nodiscard]] std::string cudnn_reason(cudnnStatus_t status);
 
-/// Throws Error with the parts, which say what was tried, and cuDNN's reason, unless it succeeded.
+/// Throws Error unless `status` is success, with `parts`, which describe the operation, and cuDNN's
+/// reason.
 template <class... Parts>
 void check_cudnn(cudnnStatus_t status, const Parts&... parts) {
   if (status != CUDNN_STATUS_SUCCESS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Finding, storing and running cuDNN's execution plans.
+/// Searches, stores and runs cuDNN's execution plans.
 #include "cudnn_plan.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace {
 using scoresde::detail::require;
 using scoresde::detail::text;
 
-/// Numerical notes that no rule allows: rounded inputs or sums, and transforms that lose digits.
+/// Numerical notes that are never allowed: rounded inputs or sums, and inaccurate transforms.
 constexpr cudnnBackendNumericalNote_t inaccurate[] = {
     CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
     CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
@@ -25,7 +25,7 @@ struct Engine {
   explicit Engine(const Descriptor& configuration) {
     const std::vector<Descriptor> engine =
         configuration.descriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-    require(!engine.empty(), "cuDNN: a configuration names no engine");
+    require(!engine.empty(), "cuDNN: a configuration has no engine");
     index = engine[0].value<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
     notes = engine[0].values<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
     const auto behavior =
@@ -53,7 +53,7 @@ struct Engine {
   bool compiled = false;
 };
 
-/// Counts of what a search met, in words.
+/// Statistics of a search.
 struct Refusals {
   std::size_t listed = 0, against_rules = 0, too_large = 0, failed = 0;
   std::string last;
@@ -62,10 +62,10 @@ struct Refusals {
     std::string words = text("cuDNN lists ", listed, " configurations");
     if (against_rules > 0) words += text("; ", against_rules, " are not ", rules.words());
     if (too_large > 0)
-      words +=
-          text("; ", too_large, " need more than ", rules.workspace_limit, " bytes of workspace");
-    if (failed > 0) words += text("; ", failed, " do not build");
-    if (!last.empty()) words += text("; the last error: ", last);
+      words += text("; ", too_large, " require more than ", rules.workspace_limit,
+                    " bytes of workspace");
+    if (failed > 0) words += text("; ", failed, " fail to build");
+    if (!last.empty()) words += text("; last error: ", last);
     return words;
   }
 };
@@ -80,7 +80,7 @@ std::vector<Descriptor> configurations(const Descriptor& graph, const PlanTarget
   return heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
-/// Adds the configuration's plan to those found, or the reason why not to the refusals.
+/// Adds the plan of the configuration to search.found, or counts why it was rejected.
 void try_configuration(const Descriptor& configuration, const PlanTarget& target,
                        const PlanRules& rules, PlanSearch& search, Refusals& refusals) {
   ++refusals.listed;

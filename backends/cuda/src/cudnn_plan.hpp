@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// ExecutionPlan: one way in which cuDNN computes a graph, found by its heuristics, stored as JSON
+/// ExecutionPlan: an implementation of a graph by cuDNN, selected by its heuristics, stored as JSON
 /// and run on device pointers.
 ///
-/// Heuristics (mode A, then its fallback) list configurations in the order of the time that they
-/// expect; what builds and keeps the rules is taken. Plans can be made for a device that is only
-/// described (CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR), and run where that device is.
+/// Heuristics (mode A, then its fallback) list configurations by expected time; the first that
+/// builds and satisfies the rules is used. Plans can be built for a device that is only described
+/// (CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR), and run on a machine that has the device.
 #pragma once
 
 #include <array>
@@ -22,18 +22,18 @@
 
 namespace scoresde::cuda {
 
-/// The device that plans are made for: of a context, with cuDNN's handle of its stream; or
-/// described by properties, and then plans can be made and stored, not run.
+/// The device for which plans are built: that of a context, with cuDNN's handle for its stream; or
+/// described by properties, for which plans can be built and stored but not run.
 struct PlanTarget {
   std::optional<Context> context;
   cudnnHandle_t handle = nullptr;
   std::optional<Descriptor> properties;
-  std::string name;  ///< plans are good for devices of the same name
+  std::string name;  ///< plans are valid for devices of this name
 };
 
-/// What a plan may do. Sums are float32's and inputs are not rounded, whatever the rules.
+/// Constraints of plans. In all cases sums are float32 and inputs are not rounded.
 struct PlanRules {
-  bool tensor_cores = true;  ///< of float32 tensors these compute in tf32
+  bool tensor_cores = true;  ///< with float32 tensors this is tf32
   bool compiled_at_run_time = true;
   bool deterministic = true;
   std::size_t workspace_limit = 0;
@@ -41,7 +41,7 @@ struct PlanRules {
   [[nodiscard]] std::string words() const;
 };
 
-/// The pointers of a run: on the device, but of host scalars on the host.
+/// The pointers of a run, in device memory except host scalars.
 class Bindings {
  public:
   void add(Operand which, const void* data) {
@@ -61,14 +61,14 @@ class Bindings {
 
 class ExecutionPlan {
  public:
-  /// Throws Error when cuDNN cannot build a plan of this configuration for the target.
+  /// Throws Error if cuDNN cannot build a plan of this configuration for the target.
   ExecutionPlan(const PlanTarget& target, const Descriptor& configuration);
-  /// From what json() returned. Throws Error for what cuDNN does not accept.
+  /// From a string of json(). Throws Error if cuDNN rejects it.
   ExecutionPlan(const PlanTarget& target, const std::string& json);
 
   [[nodiscard]] std::size_t workspace() const { return workspace_; }  ///< bytes
   [[nodiscard]] std::string json() const;
-  /// Runs on the stream of the handle. Throws Error when cuDNN refuses.
+  /// Runs on the handle's stream. Throws Error if cuDNN fails.
   void run(cudnnHandle_t handle, const Bindings& operands, void* workspace) const;
 
  private:
@@ -78,24 +78,24 @@ class ExecutionPlan {
   std::size_t workspace_ = 0;
 };
 
-/// A plan and cuDNN's number of its engine.
+/// A plan and the number of its engine.
 struct PlanFound {
   ExecutionPlan plan;
   std::string engine;
 };
 
-/// What a search gave: the first plans that could be had, and why others could not.
+/// The result of a search: the first usable plans, and why others were rejected.
 struct PlanSearch {
   std::vector<PlanFound> found;
   std::string refusals;
 };
 
-/// Up to `wanted` plans in cuDNN's order; none is no error here.
+/// Up to `wanted` plans in cuDNN's order; the result may be empty.
 [[nodiscard]] PlanSearch search_plans(const OperationGraph& graph, const PlanTarget& target,
                                       const PlanRules& rules, std::size_t wanted);
 
-/// Which of the plans runs fastest on memory that is allocated for this purpose.
-/// Throws Error when there is too little memory.
+/// Index of the plan that runs fastest, on temporary memory. Throws Error if the device does not
+/// have enough memory.
 [[nodiscard]] std::size_t fastest_plan(const OperationGraph& graph, const PlanTarget& target,
                                        std::span<const PlanFound> plans);
 

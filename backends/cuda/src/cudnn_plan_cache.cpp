@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Reading and writing stored plans.
+/// Reads and writes stored plans.
 #include "cudnn_plan_cache.hpp"
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace {
 
 using scoresde::detail::text;
 
-/// FNV-1a of 64 bits in hexadecimal digits: Fowler, Noll and Vo, RFC 9923.
+/// 64-bit FNV-1a as hexadecimal digits: Fowler, Noll and Vo, RFC 9923.
 [[nodiscard]] std::string hash(std::string_view text) {
   std::uint64_t value = 0xcbf29ce484222325;
   for (const char character : text)
@@ -26,7 +26,7 @@ using scoresde::detail::text;
   return digits;
 }
 
-/// Everything before the plan; a file of another key or another plan begins otherwise.
+/// The text before the plan; files of another key or plan start differently.
 [[nodiscard]] std::string head(std::string_view key, std::string_view plan) {
   std::string escaped;
   for (const char character : key) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// PlanCache: execution plans on disk, one JSON file each, found again by what they were made for.
+/// PlanCache: execution plans on disk, one JSON file per plan.
 ///
 ///   {"key": "<graph, cuDNN's version, device, rules>", "checksum": "<of the plan>", "plan": {…}}
 ///
-/// The name of a file is the hash of its key. What is not whole, damaged or of another key is as
-/// good as absent.
+/// The file name is the hash of the key. Truncated or damaged files and files of another key are
+/// ignored.
 #pragma once
 
 #include <filesystem>
@@ -15,13 +15,13 @@ namespace scoresde::cuda {
 
 class PlanCache {
  public:
-  /// An empty path keeps nothing. Throws Error when the folder cannot be made or written.
+  /// An empty path disables the cache. Throws Error if the directory cannot be created or written.
   explicit PlanCache(std::filesystem::path folder);
 
-  /// cuDNN's JSON of the plan of that key, if it is there.
+  /// cuDNN's JSON of the plan with this key, if it is stored.
   [[nodiscard]] std::optional<std::string> find(const std::string& key) const;
-  /// Puts it there, whole or not at all. A disk that is full later on is no error: the plan is only
-  /// made again.
+  /// Stores the plan atomically. Write errors, such as a full disk, are ignored: the plan is
+  /// rebuilt when it is needed.
   void keep(const std::string& key, const std::string& plan) const;
 
   [[nodiscard]] std::filesystem::path file(const std::string& key) const;

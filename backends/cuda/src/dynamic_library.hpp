@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// A library that is opened at run time, so that programs start without it and say what is missing.
+/// A library loaded at run time, so that programs start without it and can report that it is
+/// missing.
 #pragma once
 
 #include <cstdlib>
@@ -12,12 +13,11 @@
 
 namespace scoresde::cuda {
 
-/// A shared library; it stays open until the process ends, because what it gave out may live as
-/// long.
+/// A shared library. It is never closed, because objects that it created may live until exit.
 class DynamicLibrary {
  public:
-  /// Opens the file that the environment variable names; where it names none, the first of `files`
-  /// that the loader finds. Throws Error with the loader's reason when there is none.
+  /// Loads the file in the environment variable or, if that is not set, the first of `files` that
+  /// the loader finds. Throws Error with the loader's message if there is none.
   DynamicLibrary(const char* purpose, const char* variable, std::vector<const char*> files)
       : purpose_(purpose) {
     const char* named = std::getenv(variable);
@@ -30,16 +30,16 @@ class DynamicLibrary {
       if (reason.empty()) reason = ::dlerror();
     }
     throw Error(scoresde::detail::text(purpose_, " cannot be loaded: ", reason,
-                                       ". Install it, add its folder ",
-                                       "to LD_LIBRARY_PATH, or name the file in ", variable));
+                                       "; install it, add its directory ",
+                                       "to LD_LIBRARY_PATH, or set the file in ", variable));
   }
 
-  /// Sets `function` to the symbol. Throws Error when the library lacks it.
+  /// Sets `function` to the symbol. Throws Error if the library does not have it.
   template <class Function>
   void bind(Function*& function, const char* symbol) const {
     function = reinterpret_cast<Function*>(::dlsym(library_, symbol));
     scoresde::detail::require(function != nullptr, purpose_, ": ", file_, " has no ", symbol,
-                              "; a newer release is needed");
+                              "; a newer release is required");
   }
 
  private:

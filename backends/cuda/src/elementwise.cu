@@ -71,7 +71,7 @@ void scale_samples(const Context& context, nn::View<const T> x, const double* fa
   enqueue(context,
           ScaleSamples<T>{count, static_cast<std::uint32_t>(x.shape.n),
                           rows_are_whole(count * sizeof(T), x.data, y.data), factors, x.data, y},
-          "factors for each sample");
+          "per-sample scaling");
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                    \

@@ -33,14 +33,14 @@ template <class T>
 void class_embedding(const Context& context, std::size_t samples, std::size_t width,
                      const std::uint32_t* classes, const float* table, T* y) {
   enqueue(context, ClassEmbedding<T>{rows_of(samples, width), classes, table, y},
-          "an embedding of classes");
+          "a class embedding");
 }
 
 template <class T>
 void class_embedding_backward(const Context& context, std::size_t samples, std::size_t width,
                               const std::uint32_t* classes, const T* dy, float* dtable) {
   enqueue(context, ClassEmbeddingGradient<T>{rows_of(samples, width), classes, dy, dtable},
-          "the gradient of an embedding of classes");
+          "the gradient of a class embedding");
 }
 
 template <class T>

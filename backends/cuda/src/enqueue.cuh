@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Puts a kernel into the stream of a context, or throws.
+/// Enqueues a kernel in the stream of a context.
 ///
-/// Where nvcc does not compile, g++ does, for the tests: they bring an enqueue that runs the kernel
-/// on the CPU. So a .cu file names nothing of CUDA's own; what must is a .cpp file.
+/// For tests g++ compiles the .cu files, with an enqueue that runs the kernel on the CPU. A .cu
+/// file therefore does not use names of CUDA; code that needs them is in a .cpp file.
 #pragma once
 
 #include <scoresde/cuda/context.hpp>
@@ -14,7 +14,7 @@
 
 namespace scoresde::cuda {
 
-/// Throws Error that names `what` if the device refuses the launch.
+/// Throws Error with `what` if the launch fails.
 template <class Kernel>
 void enqueue(const Context& context, const Kernel& kernel, const char* what) {
   context.activate();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Graph, by stream capture.
+/// Graph, implemented by stream capture.
 #include <scoresde/cuda/graph.hpp>
 
 #include "check.hpp"
@@ -14,7 +14,7 @@ struct Graph::Executable {
   Executable(const Context& c, const void* work, void (*call)(const void*)) : context(c) {
     context.activate();
     check(cudaStreamBeginCapture(context.stream(), cudaStreamCaptureModeThreadLocal),
-          "beginning the capture of a graph");
+          "beginning stream capture");
     try {
       call(work);
     } catch (...) {

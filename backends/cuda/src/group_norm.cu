@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches group normalisation, its gradient and the gradients of biases.
+/// Launches group normalization, its gradient and bias gradients.
 #include <scoresde/cuda/kernels/channel_sums.hpp>
 #include <scoresde/cuda/kernels/group_norm.hpp>
 #include <scoresde/cuda/kernels/group_norm_backward.hpp>
@@ -10,7 +10,7 @@
 namespace scoresde::cuda {
 namespace {
 
-/// out[c] += Σ of `count` rows, where it is wanted.
+/// out[c] += Σ of `count` rows; no-op if `out` is null.
 void add_rows(const Context& context, const float* rows, std::size_t count, std::size_t channels,
               float* out) {
   if (out == nullptr) return;

@@ -10,7 +10,7 @@
 
 namespace scoresde::cuda {
 
-/// __grid_constant__: arrays among the arguments are indexed where they lie, without a local copy.
+/// __grid_constant__: array arguments are indexed in constant memory, without a local copy.
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::threads)
     run_kernel(const __grid_constant__ Kernel kernel) {
@@ -18,8 +18,8 @@ __global__ void __launch_bounds__(Kernel::threads)
   kernel(block);
 }
 
-/// Puts the kernel into the stream, on the grid that it names; returns what CUDA says. A grid
-/// without blocks is no launch.
+/// Launches the kernel on its grid in the stream and returns CUDA's status. An empty grid is not
+/// launched.
 template <class Kernel>
 [[nodiscard]] cudaError_t launch(const Kernel& kernel, cudaStream_t stream) {
   static_assert(std::is_trivially_copyable_v<Kernel>, "a kernel's members are its arguments");
@@ -27,7 +27,7 @@ template <class Kernel>
   const auto [x, y, z] = kernel.grid();
   if (x == 0 || y == 0 || z == 0) return cudaSuccess;
   const unsigned bytes = kernel.shared_bytes();
-  if (bytes > 48 * 1024)  // what a kernel may have without asking
+  if (bytes > 48 * 1024)  // the default limit of dynamic shared memory
     if (const cudaError_t error = cudaFuncSetAttribute(
             run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes));
         error != cudaSuccess)

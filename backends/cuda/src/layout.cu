@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches concatenation and changes of layout.
+/// Launches concatenations and layout conversions.
 #include <scoresde/cuda/kernels/concatenation.hpp>
 #include <scoresde/cuda/kernels/doors.hpp>
 #include <scoresde/cuda/kernels/weight_layout.hpp>
@@ -45,7 +45,7 @@ void enter_door(const Context& context, nn::View<const float> outside, std::size
   enqueue(context,
           EnterDoor<T>{door_of(outside.shape, padded), rows_are_whole(padded * sizeof(T), inside),
                        factors, outside.data, inside},
-          "images on their way in");
+          "a layout conversion to NHWC");
 }
 
 template <class T>
@@ -55,20 +55,20 @@ void leave_door(const Context& context, const T* inside, const nn::Shape& shape,
   enqueue(context,
           LeaveDoor<T>{door_of(shape, padded), rows_are_whole(padded * sizeof(T), inside), factors,
                        inside, outside},
-          "images on their way out");
+          "a layout conversion to NCHW");
 }
 
 template <class T>
 void arrange_weights(const Context& context, const nn::Convolution& op, std::size_t pad,
                      const float* weights, T* arranged) {
   enqueue(context, ArrangeWeights<T>{WeightExtents::of(op, pad), weights, arranged},
-          "an arrangement of weights");
+          "a layout conversion of weights");
 }
 
 void add_weight_gradient(const Context& context, const nn::Convolution& op, std::size_t pad,
                          const float* arranged, float* gradient) {
   enqueue(context, AddWeightGradient{WeightExtents::of(op, pad), arranged, gradient},
-          "an arrangement of gradients");
+          "a layout conversion of gradients");
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                  \

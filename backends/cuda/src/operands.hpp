@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What every verb of DeviceBackend checks of its states, and the terms that are left.
+/// Checks of the states passed to DeviceBackend, and the selection of non-zero terms.
 #pragma once
 
 #include <array>
@@ -20,18 +20,18 @@ template <class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const DeviceState<T>& other) {
   detail::require_same(verb, other.extents(), x.extents());
   detail::require(other.context() == x.context(), verb,
-                  ": the states belong to two contexts; all must belong to one");
+                  ": the states belong to different contexts; all must share one");
 }
 
-/// The same for all terms. Throws Error also for more than max_terms of them.
+/// The same for all terms. Throws Error also for more than max_terms terms.
 template <class Terms, class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const Terms& terms) {
-  detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
+  detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms; at most ",
                   max_terms, " are allowed");
   for (const auto& term : terms) require_alike(verb, x, *term.state);
 }
 
-/// The terms whose coefficient is not 0.
+/// The terms with non-zero coefficients.
 template <class T>
 struct DeviceTerms {
   unsigned count = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// What a run would have asked of the device, written down step by step.
+/// The device operations of a run, recorded step by step.
 ///
-/// A call has a structure (which operation, on which memory) and numbers (coefficients, the index
-/// of a draw). Steps of equal structure are one CUDA graph that finds its numbers in a table.
+/// A call has a structure (operation and memory) and numbers (coefficients, draw index). Steps of
+/// equal structure share one CUDA graph, which reads its numbers from a table.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +19,12 @@
 
 namespace scoresde::cuda {
 
-/// What a call is given when it is played into a graph.
+/// Arguments of a call while it is captured into a graph.
 struct Playing {
-  StepRow row{};              ///< where its numbers lie
-  void* scratch = nullptr;    ///< as many bytes as it asked for
-  double* told = nullptr;     ///< the numbers that the next evaluation of a model is told
-  unsigned* flags = nullptr;  ///< one for each check of the run
+  StepRow row{};              ///< its numbers
+  void* scratch = nullptr;    ///< scratch_bytes() bytes
+  double* told = nullptr;     ///< conditioning of the next model evaluation
+  unsigned* flags = nullptr;  ///< one per check of the run
 };
 
 struct RecordedCall {
@@ -34,7 +34,7 @@ struct RecordedCall {
   std::function<void(const Playing&)> play;
 };
 
-/// A check of a run, and what its failure is to be called.
+/// A check of a run, with the names for its error message.
 struct RecordedCheck {
   std::string sampler;
   TimeStep step;
@@ -45,12 +45,12 @@ class Recording {
   using Step = std::vector<RecordedCall>;
 
   void add(RecordedCall call) { current_.push_back(std::move(call)); }
-  /// The number of the check among those of the run.
+  /// Returns the index of the check in the run.
   std::size_t add_check(RecordedCheck check) {
     checks_.push_back(std::move(check));
     return checks_.size() - 1;
   }
-  /// What was added since the last call is one graph, and one row of the table.
+  /// Ends a graph and a row of the table: the calls added since the last end_graph.
   void end_graph() {
     if (!current_.empty()) steps_.push_back(std::exchange(current_, {}));
   }
@@ -64,12 +64,12 @@ class Recording {
   std::vector<RecordedCheck> checks_;
 };
 
-/// An address as a part of a structure.
+/// An address as a word of a structure.
 inline std::uint64_t word(const void* address) {
   return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address));
 }
 
-/// Does the call now, or writes it down while a run is recorded. A call has structure(), numbers(),
+/// Executes the call, or records it while a run is recorded. A call has structure(), numbers(),
 /// scratch_bytes() and play(context, playing).
 template <class Call>
 void submit(const Context& context, const Call& call) {
@@ -81,11 +81,11 @@ void submit(const Context& context, const Call& call) {
   }
 }
 
-/// Refuses what needs an answer from the device while a run is recorded.
+/// Throws Error while a run is recorded; for operations that return results to the host.
 inline void require_answers(const char* verb, const Context& context) {
   detail::require(context.recording() == nullptr, verb,
-                  ": it brings numbers to the host, so a run that needs it cannot be captured in a "
-                  "CUDA graph; run this sampler without CapturedSampler");
+                  ": it copies results to the host, so the run cannot be captured in a "
+                  "CUDA graph; use this sampler without CapturedSampler");
 }
 
 }  // namespace scoresde::cuda

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches changes of resolution.
+/// Launches up- and downsampling.
 #include <scoresde/cuda/kernels/fir_filter.hpp>
 #include <scoresde/cuda/kernels/resampling.hpp>
 #include <scoresde/cuda/network_kernels.hpp>
@@ -18,8 +18,7 @@ template <class T>
 void spread(const Context& context, nn::View<const T> small, float scale, nn::Gradient<T> large) {
   if (large.data == nullptr) return;
   const bool whole = rows_are_whole(small.shape.c * sizeof(T), small.data, large.data);
-  enqueue(context, Spread<T>{image_of(small.shape), whole, scale, small.data, large},
-          "a doubling of resolution");
+  enqueue(context, Spread<T>{image_of(small.shape), whole, scale, small.data, large}, "upsampling");
 }
 
 template <class T>
@@ -27,8 +26,7 @@ void gather(const Context& context, nn::View<const T> large, float scale, nn::Gr
   if (small.data == nullptr) return;
   const nn::Shape shape{large.shape.n, large.shape.c, large.shape.h / 2, large.shape.w / 2};
   const bool whole = rows_are_whole(shape.c * sizeof(T), large.data, small.data);
-  enqueue(context, Gather<T>{image_of(shape), whole, scale, large.data, small},
-          "a halving of resolution");
+  enqueue(context, Gather<T>{image_of(shape), whole, scale, large.data, small}, "downsampling");
 }
 
 }  // namespace
@@ -58,7 +56,7 @@ void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const n
           FirFilter<T>{image_of(shape), static_cast<std::int32_t>(x.shape.h),
                        static_cast<std::int32_t>(x.shape.w),
                        rows_are_whole(shape.c * sizeof(T), x.data, y.data), FirTaps(op), x.data, y},
-          "a filter");
+          "a FIR filter");
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                   \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Launches factors and shifts for each sample and channel, and their gradients.
+/// Launches per-sample, per-channel scale and shift, and their gradients.
 #include <scoresde/cuda/kernels/scale_shift.hpp>
 #include <scoresde/cuda/network_kernels.hpp>
 
@@ -13,13 +13,13 @@ JoinedRows rows_of(const nn::Shape& x) {
           static_cast<std::uint32_t>(x.c), 0};
 }
 
-/// Floats that hold `count` of T, to the next multiple of 256 bytes.
+/// Size in floats of `count` elements of T, rounded up to 256 bytes.
 template <class T>
 std::size_t room(std::size_t count) {
   return (count * sizeof(T) + 255) / 256 * 64;
 }
 
-/// What the sums of a gradient need: dy·x, ds, db, and both side by side.
+/// Buffers for the sums of a gradient: dy·x, ds, db, and ds and db concatenated.
 template <class T>
 struct Parts {
   Parts(const nn::Shape& x, float* memory)
@@ -46,7 +46,7 @@ template <class T>
 void scale_shift(const Context& context, nn::View<const T> x, const T* modulation, T* y) {
   const bool whole = rows_are_whole(x.shape.c * sizeof(T), x.data, modulation, y);
   enqueue(context, ScaleShift<T>{rows_of(x.shape), whole, x.data, modulation, y},
-          "a scale and shift of channels");
+          "scale and shift");
 }
 
 template <class T>
@@ -60,7 +60,7 @@ void scale_shift_backward(const Context& context, nn::View<const T> x, const T* 
       rows_are_whole(x.shape.c * sizeof(T), x.data, modulation, dy, dx.data, product);
   enqueue(context,
           ScaleShiftGradient<T>{rows_of(x.shape), whole, x.data, modulation, dy, dx, product},
-          "the gradient of a scale and shift of channels");
+          "the gradient of scale and shift");
   if (product == nullptr) return;
   const nn::Shape vectors{x.shape.n, x.shape.c};
   bias_gradient<T>(context, {product, x.shape}, nullptr, {parts.ds, false}, parts.sums);

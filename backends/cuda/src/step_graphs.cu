@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// StepGraphs: from what a run asks for to graphs and a table, and its replay.
+/// StepGraphs: converts a recording to graphs and a table, and replays them.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -22,7 +22,7 @@ namespace {
 
 using Structure = std::vector<std::uint64_t>;
 
-/// The structures of all calls of a step, with their lengths so that they cannot run together.
+/// The structures of all calls of a step, each with its length to keep the sequence unambiguous.
 Structure structure_of(const Recording::Step& step) {
   Structure all;
   for (const RecordedCall& call : step) {
@@ -38,7 +38,7 @@ std::size_t numbers_of(const Recording::Step& step) {
   return count;
 }
 
-/// The largest of a count over all steps, or over all their calls.
+/// The maximum of a count over all steps, or over all their calls.
 template <class Items, class CountOf>
 std::size_t largest(const Items& items, const CountOf& count_of) {
   std::size_t most = 0;
@@ -66,7 +66,7 @@ struct StepGraphs::Parts {
     if (context.recording() == &recording) context.record(nullptr);
   }
 
-  /// The memory that all graphs share: they run one after the other.
+  /// Memory shared by all graphs, which run one after another.
   void make_memory() {
     const auto& steps = recording.steps();
     const std::size_t stride = std::max<std::size_t>(1, largest(steps, numbers_of));
@@ -141,7 +141,7 @@ void StepGraphs::add(const Evaluation& call) {
   kept.numbers = {};
   recorded.play = [kept, count, context = parts_->context](const Playing& playing) {
     if (count > 0)
-      enqueue(context, CopyRowKernel{playing.row, playing.told, count}, "the numbers of a step");
+      enqueue(context, CopyRowKernel{playing.row, playing.told, count}, "the parameters of a step");
     kept.evaluate(kept, {playing.told});
   };
   parts_->recording.add(std::move(recorded));

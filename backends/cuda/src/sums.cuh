@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Sums per sample, over one chunk or many.
+/// Per-sample sums, in one or several chunks.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,14 @@
 
 namespace scoresde::cuda {
 
-/// Bytes of scratch that enqueue_sum takes for `sums` numbers per sample.
+/// Scratch size in bytes of enqueue_sum for `sums` numbers per sample.
 inline std::size_t sum_bytes(QuadShape shape, unsigned sums) {
   const unsigned chunks = sum_chunks(shape);
   const std::size_t rows = std::size_t{sums} * shape.samples;
   return rows * (chunks + (chunks > 1)) * sizeof(double);
 }
 
-/// Puts the sums into the stream; returns where they will lie in the scratch, sum s of sample k at
-/// s·samples + k.
+/// Enqueues the sums; returns their location in the scratch, sum s of sample k at s·samples + k.
 template <class Quantity>
 const double* enqueue_sum(const Context& context, QuadShape shape, const Quantity& quantity,
                           SumFinish finish, double* scratch) {
@@ -27,7 +26,8 @@ const double* enqueue_sum(const Context& context, QuadShape shape, const Quantit
   if (chunks == 1) return scratch;
   const unsigned rows = Quantity::sums * shape.samples;
   double* const out = scratch + std::size_t{rows} * chunks;
-  enqueue(context, ChunkSumKernel{scratch, out, rows, chunks, shape.dim, finish}, "a sum of sums");
+  enqueue(context, ChunkSumKernel{scratch, out, rows, chunks, shape.dim, finish},
+          "a sum of partial sums");
   return out;
 }
 

@@ -15,7 +15,7 @@ QuadShape quads_of(Extents shape) { return {narrow(shape.samples), narrow(shape.
 }  // namespace
 
 void training_row(const Context& context, const TrainingRow& row) {
-  enqueue(context, row, "the numbers of a training step");
+  enqueue(context, row, "the parameters of a training step");
 }
 
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
@@ -48,12 +48,12 @@ void update_parameters(const Context& context, const DeviceParameters& run, cons
   enqueue(context,
           FinishStep{adam, ema, SumOfSquares::parts(run.count), narrow(samples), run.partial,
                      losses, run.step, run.coefficients, run.outcome},
-          "the end of a step");
+          "the end of a training step");
   enqueue(context,
           UpdateParameters{run.count, whole, clear_gradient, run.coefficients, run.outcome,
                            run.parameters, run.first_moment, run.second_moment, run.average,
                            run.gradient, run.cast},
-          "an update of parameters");
+          "a parameter update");
 }
 
 }  // namespace scoresde::cuda

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// UploadRing: pinned memory of the host that copies to a device pass through.
+/// UploadRing: a ring of pinned host buffers for copies to a device.
 ///
-/// From pageable memory a copy may make the host wait for all work before it (CUDA Runtime API
-/// 13.0, "API synchronization behavior"). From pinned memory it does not, but reads its bytes when
-/// its turn comes. So bytes are put into the next of a ring of pinned slots, and a slot is written
-/// again only when the copy out of it is done.
+/// A copy from pageable memory may make the host wait for all earlier work (CUDA Runtime API 13.0,
+/// "API synchronization behavior"). A copy from pinned memory does not, but reads its source when
+/// it is executed. Bytes are therefore staged in the next of a ring of pinned slots, and a slot is
+/// reused only after its copy is done.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@
 
 namespace scoresde::cuda {
 
-/// `Driver` is what CUDA does for it, in one stream:
+/// `Driver` wraps the CUDA functions for one stream:
 ///
-///   void* pin(std::size_t bytes) noexcept      pinned memory, or null where there is none left
+///   void* pin(std::size_t bytes) noexcept      pinned memory, or null if none is available
 ///   void unpin(void*) noexcept
 ///   Event make_event(), void destroy(Event) noexcept
-///   void copy(void* to, const void* from, std::size_t bytes)    begins a copy to the device
-///   void record(Event)                         after the copies begun so far
-///   void wait(Event)                           for the copies before its last record
-///   bool done(Event)                           whether wait() would return at once
+///   void copy(void* to, const void* from, std::size_t bytes)    enqueues a copy to the device
+///   void record(Event)                         after all copies enqueued so far
+///   void wait(Event)                           until the copies before its last record are done
+///   bool done(Event)                           whether wait() would return immediately
 ///   void wait_for_all()
 template <class Driver>
 class UploadRing {
@@ -32,13 +32,13 @@ class UploadRing {
 
  public:
   static constexpr std::size_t slots = 8;
-  /// Bytes of the largest copy that goes through the ring.
+  /// Size in bytes of the largest copy that is staged.
   static constexpr std::size_t limit = std::size_t{4} << 20;
 
   explicit UploadRing(Driver driver) : driver_(std::move(driver)) {}
   UploadRing(const UploadRing&) = delete;
   UploadRing& operator=(const UploadRing&) = delete;
-  /// The driver's stream must have done its work.
+  /// All work of the driver's stream must be done.
   ~UploadRing() {
     for (Slot& slot : slots_) {
       if (slot.memory != nullptr) driver_.unpin(slot.memory);
@@ -46,7 +46,7 @@ class UploadRing {
     }
   }
 
-  /// Copies to the device; `from` has been read when it returns. Throws what the driver throws.
+  /// Copies to the device; `from` may be reused on return. Rethrows exceptions of the driver.
   void copy(void* to, const void* from, std::size_t bytes) {
     if (bytes == 0) return;
     Slot* const slot = bytes <= limit ? next(bytes) : nullptr;
@@ -60,7 +60,7 @@ class UploadRing {
     driver_.record(slot->event);
   }
 
-  /// How often copy() had to wait for the device.
+  /// Number of times that copy() waited for the device.
   [[nodiscard]] std::size_t waits() const { return waits_; }
 
  private:
@@ -68,7 +68,7 @@ class UploadRing {
     void* memory = nullptr;
     std::size_t bytes = 0;
     Event event{};
-    bool used = false;  // has an event
+    bool used = false;  // event is valid
   };
 
   template <class Waiting>
@@ -77,7 +77,7 @@ class UploadRing {
     waiting();
   }
 
-  /// The next slot, of as many bytes and free; null where no memory can be pinned.
+  /// The next slot, free and large enough; null if no memory can be pinned.
   Slot* next(std::size_t bytes) {
     Slot& slot = slots_[next_];
     if (slot.used && !driver_.done(slot.event)) wait([&] { driver_.wait(slot.event); });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// CapturedSampler: a fixed-step sampler and its model as CUDA graphs, replayed with any seed.
 ///
-/// The kernels, their order and their numbers are those of the sampler run without it, so the bits
-/// are too. What changes between runs, the seed and the first sample, lies in device memory:
-/// one capture serves every batch. docs/cuda.md says what can be captured.
+/// The graphs launch the same kernels in the same order as the uncaptured sampler, so results are
+/// bit-identical. What changes between runs (seed, first sample) is stored in device memory: one
+/// capture serves every batch. docs/cuda.md lists what can be captured.
 #pragma once
 
 #include <concepts>
@@ -15,9 +15,9 @@
 
 namespace scoresde::cuda {
 
-/// A model whose evaluation depends on t through numbers that it reads from device memory: one
-/// capture serves all steps. numbers(t) returns a range of doubles, always as many;
-/// evaluate(x, told, output) does what evaluate(x, t, output) does when told.data holds numbers(t).
+/// A model that reads everything that depends on t from device memory, so that one capture serves
+/// all steps. numbers(t) returns a range of doubles of constant length; evaluate(x, told, output)
+/// is equivalent to evaluate(x, t, output) if told.data holds numbers(t).
 template <class M, class X>
 concept TabulatedScoreModel = ScoreModel<M, X> &&
     requires(M& model, const X& x, double t, DeviceNumbers told, X& output) {
@@ -25,7 +25,7 @@ concept TabulatedScoreModel = ScoreModel<M, X> &&
   { model.evaluate(x, told, output) } -> std::same_as<void>;
 };
 
-/// Stands for the model while a run is written down.
+/// Replaces the model while a run is recorded.
 template <class T, class M>
 class RecordedModel {
  public:
@@ -61,7 +61,7 @@ class RecordedModel {
   StepGraphs& graphs_;
 };
 
-/// Tells where a step ends.
+/// Marks the end of each step in the recording.
 struct StepMarker {
   StepGraphs& graphs;
   template <class X>
@@ -70,22 +70,22 @@ struct StepMarker {
   }
 };
 
-/// For a sampler of fixed steps (PredictorCorrector, Multistep, ProbabilityFlow with a method by
-/// name) over states of one shape. The model must outlive it.
+/// For samplers with fixed steps (PredictorCorrector, Multistep, ProbabilityFlow with a named
+/// method) and states of one shape. The model must outlive this object.
 template <class T, class Sampler, class Model>
 class CapturedSampler {
   static_assert(ScoreModel<Model, DeviceState<T>>,
-                "CapturedSampler: the model is no score model for device states; it needs "
+                "CapturedSampler: the model is not a score model for device states; it needs "
                 "evaluate(x, t, output) and score_form(t) returning ScoreForm");
   static_assert(
       requires(const Sampler& sampler) { sampler.grid().front(); },
-      "CapturedSampler: the sampler has no grid of steps known before the run; take "
+      "CapturedSampler: the sampler has no grid of steps known before the run; use "
       "PredictorCorrector, Multistep or ProbabilityFlow");
 
  public:
-  /// Evaluates the model once, so that it makes its memory, and captures the run for states like
-  /// `like`. Throws Error for a sampler that needs numbers from the device (adaptive steps) and a
-  /// model that waits, allocates or copies to the host.
+  /// Evaluates the model once, so that it allocates its memory, and captures the run for states of
+  /// the shape of `like`. Throws Error for a sampler that reads results from the device (adaptive
+  /// steps) and for a model that synchronizes, allocates or copies to the host.
   CapturedSampler(const Sampler& sampler, Model& model, const DeviceState<T>& like)
       : x_(backend(like).make_like(like)), work_(x_), graphs_(warmed(sampler, model)) {
     const RecordedModel<T, Model> recorded(model, graphs_);
@@ -96,16 +96,16 @@ class CapturedSampler {
   CapturedSampler(const CapturedSampler&) = delete;
   CapturedSampler& operator=(const CapturedSampler&) = delete;
 
-  /// Fills x as sampler.sample(model, x, noise) does, bit for bit. Throws Error for another shape,
-  /// a purpose other than sampling, and states that are not finite.
+  /// Fills x; bit-identical to sampler.sample(model, x, noise). Throws Error for another shape or
+  /// context, a purpose other than sampling, and non-finite states.
   SamplerStatistics sample(DeviceState<T>& x, Noise noise) const {
     detail::require(x.extents() == x_.extents() && x.context() == x_.context(),
-                    "captured sampler: captured for ", x_.extents().samples,
-                    " samples of dimension ", x_.extents().dim, " and called with ",
+                    "captured sampler: the captured state has ", x_.extents().samples,
+                    " samples of dimension ", x_.extents().dim, " and the argument has ",
                     x.extents().samples, " of ", x.extents().dim,
                     "; shape and context must be the same");
-    detail::require(noise.purpose == Purpose::sampling, "captured sampler: the noise has purpose ",
-                    static_cast<int>(noise.purpose), "; it must be that of sampling, 0");
+    detail::require(noise.purpose == Purpose::sampling, "captured sampler: noise.purpose is ",
+                    static_cast<int>(noise.purpose), "; it must be Purpose::sampling (0)");
     graphs_.run(noise.seed, noise.first_sample);
     const Term<DeviceState<T>> whole{1, &x_};
     backend(x).assign(x, std::span<const Term<DeviceState<T>>>(&whole, 1), NoiseTerm{});
@@ -115,7 +115,7 @@ class CapturedSampler {
   [[nodiscard]] const StepGraphs& graphs() const { return graphs_; }
 
  private:
-  /// Before anything is written down: the model makes its memory in its first evaluation.
+  /// Evaluates the model before recording starts, so that it allocates its memory.
   StepGraphs warmed(const Sampler& sampler, Model& model) {
     draw_prior(sampler.sde(), sampler.grid().front().t, x_, Noise{}.draw(0));
     model.evaluate(x_, sampler.grid().front().t, work_[0]);
@@ -128,7 +128,6 @@ class CapturedSampler {
   SamplerStatistics statistics_{};
 };
 
-/// CapturedSampler{sampler, model, like}.
 template <class T, class Sampler, class Model>
 CapturedSampler(const Sampler&, Model&, const DeviceState<T>&)
     -> CapturedSampler<T, Sampler, Model>;

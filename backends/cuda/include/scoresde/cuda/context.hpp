@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Context: one device, one stream of work on it, and the pool its memory comes from.
+/// Context: a device, a stream on it, and the memory pool that allocations come from.
 ///
-/// A plain C++ header: CUDA's own types stay behind it.
+/// A plain C++ header that does not include CUDA's.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
 
-struct CUstream_st;  // what cudaStream_t points to
+struct CUstream_st;  // the type that cudaStream_t points to
 
 namespace scoresde::cuda {
 
@@ -17,69 +17,69 @@ using Stream = CUstream_st*;
 
 class Recording;
 
-/// A handle: copies share the device's stream and memory, which live until the last copy and the
-/// last state made with one are gone. Work of one context is done in the order it is asked for;
-/// nothing waits for it but synchronize(), copies to the host and large ones to the device. A
-/// context belongs to one thread at a time. What CUDA refuses is thrown as Error, in CUDA's words.
+/// A handle: copies share stream and memory pool, which live until the last copy and the last state
+/// created with one are destroyed. Work is executed in the order in which it is enqueued. The host
+/// waits only in synchronize(), in copies to the host and in large copies to the device. A context
+/// must be used by one thread at a time. CUDA errors are thrown as Error with CUDA's message.
 class Context {
  public:
-  /// Throws Error that names the reason where there is no device `device`, or the driver is older
-  /// than the CUDA version this library was built with.
+  /// Throws Error with the reason if `device` does not exist or the driver is older than the CUDA
+  /// version that this library was built with.
   explicit Context(int device = 0);
 
   [[nodiscard]] int device() const;
   [[nodiscard]] Stream stream() const;
-  /// Such as "NVIDIA H200, compute capability 9.0".
+  /// For example "NVIDIA H200, compute capability 9.0".
   [[nodiscard]] std::string name() const;
 
-  /// Waits for all work asked for. Throws Error if some of it failed.
+  /// Waits for all enqueued work. Throws Error if any of it failed.
   void synchronize() const;
-  /// How often the host has waited for the device so far, in a member of this or of a copy of it.
+  /// Number of times the host has waited for the device in members of this context or its copies.
   [[nodiscard]] std::size_t waits() const;
 
-  /// Makes the device current for the calling thread, as the members below do first.
+  /// Makes the device current for the calling thread; the members below do this themselves.
   void activate() const;
 
-  /// Memory of the pool, aligned to 256 bytes; null for 0 bytes. It may be handed out again as soon
-  /// as the work asked for before its release is done. Throws Error, which leaves everything
-  /// usable, if the device has not that much left, and while work is being captured.
+  /// Memory from the pool, aligned to 256 bytes; null for 0 bytes. Released memory is reused once
+  /// the work enqueued before the release is done. Throws Error if the device does not have enough
+  /// memory (the context remains usable) and during stream capture.
   [[nodiscard]] void* allocate(std::size_t bytes) const;
   void release(void* memory) const noexcept;
 
-  /// The host's bytes are read before it returns. Up to 4 MiB go through pinned memory, so that it
-  /// waits for no work but, at times, for a copy that was asked for eight copies ago; more bytes
-  /// wait for all work. Throws Error while work is being captured.
+  /// The host memory may be reused on return. Copies of up to 4 MiB are staged in pinned memory and
+  /// wait at most for the copy enqueued eight copies earlier; larger copies wait for all work.
+  /// Throws Error during stream capture.
   void copy_to_device(void* to, const void* from, std::size_t bytes) const;
-  /// Waits for the work before it, and for the bytes; throws Error while work is being captured.
+  /// Waits for all enqueued work and the copy. Throws Error during stream capture.
   void copy_to_host(void* to, const void* from, std::size_t bytes) const;
-  /// Zero bytes, as work of the stream.
+  /// Fills `bytes` bytes with zeros, asynchronously.
   void clear(void* memory, std::size_t bytes) const;
   void copy_on_device(void* to, const void* from, std::size_t bytes) const;
 
-  /// At least `bytes` of device memory for the next piece of work; what was lent before may be the
-  /// same memory.
+  /// At least `bytes` of device memory for the next operation; invalidates earlier results of
+  /// scratch().
   [[nodiscard]] void* scratch(std::size_t bytes) const;
-  /// The same on the host, for numbers on their way to the device.
+  /// The same in host memory, for values to be copied to the device.
   [[nodiscard]] double* host_scratch(std::size_t count) const;
 
-  /// Where calls of states of this context are written down instead of done; null but while a
-  /// CapturedSampler is made.
+  /// The recording that receives operations on states of this context instead of the stream; null
+  /// except while a CapturedSampler is constructed.
   [[nodiscard]] Recording* recording() const;
   void record(Recording* recording) const;
 
   [[nodiscard]] bool operator==(const Context&) const = default;
 
  private:
-  /// Throws Error while work of this context is captured.
+  /// Throws Error during stream capture.
   void require_live(const char* what) const;
 
   struct Resources;
   std::shared_ptr<Resources> resources_;
 };
 
-/// How many devices the driver shows; 0, never an error, where there is no driver.
+/// Number of devices visible to the driver; 0 (without throwing) if there is no driver.
 [[nodiscard]] int device_count();
-/// Why there is none, in CUDA's words; empty where there is one.
+/// CUDA's message why there is no device; empty if there is one.
 [[nodiscard]] std::string why_no_device();
 
 }  // namespace scoresde::cuda

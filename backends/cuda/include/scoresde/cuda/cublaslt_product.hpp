@@ -3,9 +3,8 @@
 ///
 ///   C ← α·op(A) op(B) + β·C + bias      op(A) of m×k, op(B) of k×n, bias[n] added to every row
 ///
-/// Matrices are row-major; op transposes where the product says so, and then the memory holds k×m
-/// or n×k. Rows may lie further apart than they are long, which takes q, k and v out of one matrix.
-/// Sums are float32's.
+/// Matrices are row-major. A transposed operand is stored as k×m or n×k. Rows may be padded, so
+/// that q, k and v can be slices of one matrix. Products are accumulated in float32.
 #pragma once
 
 #include <compare>
@@ -18,13 +17,13 @@
 
 namespace scoresde::cuda {
 
-/// `batch` products that lie one after another. Row lengths of 0 say that rows lie close together.
+/// A batch of `batch` contiguous products. A row stride of 0 means contiguous rows.
 struct MatrixProduct {
   std::size_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;
   std::size_t batch = 1;
-  std::size_t row_a = 0, row_b = 0, row_c = 0;  ///< elements from a row to the next, in memory
-  bool float32_c = false;  ///< C is float32 whatever the precision, as gradients of weights are
+  std::size_t row_a = 0, row_b = 0, row_c = 0;  ///< row strides in elements
+  bool float32_c = false;  ///< C is float32 in every precision (weight gradients)
   bool bias = false;
 
   constexpr auto operator<=>(const MatrixProduct&) const = default;
@@ -46,8 +45,8 @@ struct MatrixProduct {
   return {.m = out, .n = in, .k = n, .transpose_a = true, .float32_c = true};
 }
 
-/// S ← q kᵀ of every sample: q and k (pixels, channels) with rows `row` apart, S (pixels, pixels);
-/// α = 1/√channels. The same with dy and v gives dP = dy vᵀ.
+/// S ← q kᵀ per sample: q and k (pixels, channels) with row stride `row`, S (pixels, pixels);
+/// α = 1/√channels. Applied to dy and v it gives dP = dy vᵀ.
 [[nodiscard]] constexpr MatrixProduct attention_scores(std::size_t batch, std::size_t pixels,
                                                        std::size_t channels, std::size_t row = 0) {
   return {.m = pixels,
@@ -58,12 +57,12 @@ struct MatrixProduct {
           .row_a = row,
           .row_b = row};
 }
-/// y ← P v. The same with dS and k gives dq = dS k.
+/// y ← P v. Applied to dS and k it gives dq = dS k.
 [[nodiscard]] constexpr MatrixProduct attention_values(std::size_t batch, std::size_t pixels,
                                                        std::size_t channels, std::size_t row = 0) {
   return {.m = pixels, .n = channels, .k = pixels, .batch = batch, .row_b = row};
 }
-/// dv ← Pᵀ dy. The same with dS and q gives dk = dSᵀ q.
+/// dv ← Pᵀ dy. Applied to dS and q it gives dk = dSᵀ q.
 [[nodiscard]] constexpr MatrixProduct attention_transposed(std::size_t batch, std::size_t pixels,
                                                            std::size_t channels,
                                                            std::size_t row = 0) {
@@ -71,7 +70,7 @@ struct MatrixProduct {
       .m = pixels, .n = channels, .k = pixels, .transpose_a = true, .batch = batch, .row_b = row};
 }
 
-/// Device pointers of a product; α and β are the host's.
+/// Device pointers of a product; α and β are host values.
 struct ProductOperands {
   const void* a = nullptr;
   const void* b = nullptr;
@@ -80,24 +79,24 @@ struct ProductOperands {
   float alpha = 1, beta = 0;
 };
 
-/// The products of one network in one precision. Runs are work of the context: asynchronous, and
-/// for one thread at a time.
+/// The products of one network in one precision. Runs are asynchronous work of the context's
+/// stream. Not thread-safe.
 class MatrixProducts {
  public:
-  /// Algorithms that take at most that many bytes of workspace, all of them deterministic.
-  /// Throws Error when cuBLASLt is missing or cannot be opened on the device.
+  /// Uses deterministic algorithms that need at most `workspace_limit` bytes of workspace. Throws
+  /// Error if cuBLASLt is missing or cannot be initialized on the device.
   MatrixProducts(const Context& context, Precision precision,
                  std::size_t workspace_limit = std::size_t{32} << 20);
   ~MatrixProducts();
   MatrixProducts(MatrixProducts&&) noexcept;
   MatrixProducts& operator=(MatrixProducts&&) noexcept;
 
-  /// Chooses the algorithm, if that is not done, and says how many bytes of workspace it takes.
-  /// Throws Error for empty or overlapping matrices, or when cuBLASLt has no algorithm.
+  /// Selects an algorithm unless one is cached and returns its workspace size in bytes. Throws
+  /// Error for empty or overlapping matrices, and if cuBLASLt has no algorithm.
   std::size_t plan(const MatrixProduct& product);
 
-  /// All pointers lie at multiples of 16 bytes. Throws Error as plan() does, for a workspace that
-  /// is too small, and for a bias that is given or missing against the product.
+  /// All pointers must be 16-byte aligned. Throws Error as plan() does, for a workspace that is too
+  /// small, and if `operands` has a bias and `product` does not, or vice versa.
   void run(const MatrixProduct& product, const ProductOperands& operands,
            std::span<std::byte> workspace);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The CUDA backend, in plain C++: no nvcc is needed to include it. cuda/unet.hpp, which reads
-/// checkpoints and needs scoresde::io, is included by name.
+/// The CUDA backend in plain C++; including it does not require nvcc. cuda/unet.hpp, which reads
+/// checkpoints and needs scoresde::io, must be included separately.
 #pragma once
 
 #include <scoresde/cuda/captured_sampler.hpp>

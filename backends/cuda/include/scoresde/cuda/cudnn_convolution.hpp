@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Convolutions on the GPU by cuDNN, forward and backward, in channels-last memory.
+/// Convolutions on the GPU by cuDNN, forward and backward, in channels-last (NHWC) layout.
 ///
 ///   forward          y ← (W ∗ x + residual + bias[c] + channel_bias[n, c])·scale
 ///   backward data    dx ← Wᵀ ∗ dy, or added to dx
 ///   backward filter  dW ← dW + x ∗ dy, in float32
 ///
-/// Element (n, c, h, w) of a tensor lies at ((n·H + h)·W + w)·C + c, and element (out, in, i, j)
-/// of W at ((out·k + i)·k + j)·in_channels + in. Each is a graph of cuDNN's backend API for which
-/// an execution plan is made once for every shape, kept in memory and, if wished, on disk.
+/// Element (n, c, h, w) of a tensor is at offset ((n·H + h)·W + w)·C + c, element (out, in, i, j)
+/// of W at ((out·k + i)·k + j)·in_channels + in. Each operation is a graph of cuDNN's backend API.
+/// Its execution plan is built once per shape, cached in memory and optionally on disk.
 #pragma once
 
 #include <compare>
@@ -28,16 +28,17 @@ namespace scoresde::cuda {
 
 struct PlanTarget;
 
-/// The device that plans are made for.
+/// The device for which plans are built.
 class PlanDevice {
  public:
   /// The device of a context, and its stream. Throws Error when cuDNN is missing.
   explicit PlanDevice(const Context& context);
-  /// A device known by cuDNN's JSON of its properties alone: plans can be made and stored for it on
-  /// any machine, but not run. Throws Error when cuDNN is missing or does not accept the text.
+  /// A device given only by cuDNN's JSON description of its properties: plans can be built and
+  /// stored for it on any machine, but not run. Throws Error if cuDNN is missing or rejects the
+  /// description.
   [[nodiscard]] static PlanDevice described(std::string_view json);
 
-  /// Model, architecture and multiprocessors; stored plans are taken where this is the same.
+  /// Model, architecture and multiprocessor count; stored plans are used only if it is the same.
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const PlanTarget& target() const { return *target_; }
 
@@ -47,14 +48,14 @@ class PlanDevice {
 };
 
 struct PlanOptions {
-  std::filesystem::path cache{};  ///< folder of stored plans; empty: they are made in every process
-  std::size_t workspace_limit = std::size_t{64} << 20;  ///< bytes that one plan may take
-  std::size_t autotune = 0;   ///< plans that are timed, for each graph, 0: cuDNN's first is taken
-  bool compile = true;        ///< kernels may be generated, which takes cuDNN a second each
-  bool deterministic = true;  ///< only plans that give the same bits every time
+  std::filesystem::path cache{};  ///< directory of stored plans; empty: do not store plans
+  std::size_t workspace_limit = std::size_t{64} << 20;  ///< in bytes, per plan
+  std::size_t autotune = 0;   ///< plans to time per graph; 0: use cuDNN's first choice
+  bool compile = true;        ///< allow engines compiled at run time (about 1 s each)
+  bool deterministic = true;  ///< only plans with bit-identical results in every run
 };
 
-/// Which parts of the forward equation are there.
+/// The terms of the forward equation that are present.
 struct Epilogue {
   bool residual = false, bias = false, channel_bias = false, scale = false;
   [[nodiscard]] constexpr bool empty() const {
@@ -63,36 +64,36 @@ struct Epilogue {
   constexpr auto operator<=>(const Epilogue&) const = default;
 };
 
-/// Device pointers of a forward convolution; all but float32's scale in the activations' type.
+/// Device pointers of a forward convolution, in the activation type; scale is a host float.
 struct ConvolutionOperands {
   const void* x = nullptr;             ///< (n, h, w, in)
   const void* weights = nullptr;       ///< (out, k, k, in)
-  const void* residual = nullptr;      ///< like y, not y itself
+  const void* residual = nullptr;      ///< shape of y; must not be y
   const void* bias = nullptr;          ///< (out)
   const void* channel_bias = nullptr;  ///< (n, out)
   float scale = 1;
   void* y = nullptr;  ///< (n, h', w', out)
 };
 
-/// What was chosen for one graph.
+/// The plan selected for one graph.
 struct PlanReport {
-  std::string graph;          ///< in words
-  std::string engine;         ///< cuDNN's number, or where the plan was stored
+  std::string graph;          ///< description
+  std::string engine;         ///< cuDNN's engine number, or the stored plan's path
   std::size_t workspace = 0;  ///< bytes
-  bool fused = true;          ///< false: the epilogue, or the sum into dW, is a kernel of its own
-  double seconds = 0;         ///< that making it took
+  bool fused = true;          ///< false: the epilogue or the sum into dW runs as a separate kernel
+  double seconds = 0;         ///< build time
 };
 
-/// The plans of one network in one precision. Runs are work of the device's context: asynchronous,
-/// and for one thread at a time.
+/// The plans of one network in one precision. Runs are asynchronous work of the context's stream.
+/// Not thread-safe.
 ///
-/// plan_… makes the plan if it is not there and says how much workspace it takes; a run makes it,
-/// too, so call plan_… before capturing a graph. All throw Error when the shapes do not fit the
-/// operation, or when cuDNN finds no plan: with the graph, why not, and what to do.
-/// `x` is always the shape of the forward operation's input; `input_major` is not looked at.
+/// plan_… builds the plan unless it is cached and returns its workspace size in bytes. A run also
+/// builds a missing plan, so call plan_… before stream capture. All members throw Error if shapes
+/// do not match the operation, and if cuDNN has no plan; the message names the graph, the cause and
+/// a remedy. `x` is always the shape of the forward input; `input_major` is ignored.
 class ConvolutionPlans {
  public:
-  /// Throws Error when the cache's folder cannot be written, or for autotuning without a device.
+  /// Throws Error if the cache directory is not writable, or for autotuning without a device.
   ConvolutionPlans(PlanDevice device, Precision precision, PlanOptions options = {});
   ~ConvolutionPlans();
   ConvolutionPlans(ConvolutionPlans&&) noexcept;
@@ -104,18 +105,18 @@ class ConvolutionPlans {
                                        bool accumulate);
   const PlanReport& plan_backward_filter(const nn::Convolution& op, const nn::Shape& x);
 
-  /// The parts whose pointers are null, or whose scale is 1, are absent. Throws Error also for a
-  /// residual that is y itself.
+  /// Terms with a null pointer, or a scale of 1, are omitted. Throws Error also if the residual is
+  /// y.
   void forward(const nn::Convolution& op, const nn::Shape& x, const ConvolutionOperands& operands,
                std::span<std::byte> workspace);
-  /// Nothing when dx.data is null.
+  /// No-op if dx.data is null.
   void backward_data(const nn::Convolution& op, const nn::Shape& x, const void* weights,
                      const void* dy, nn::Gradient<void> dx, std::span<std::byte> workspace);
-  /// Nothing when dweights is null.
+  /// No-op if dweights is null.
   void backward_filter(const nn::Convolution& op, const nn::Shape& x, const void* input,
                        const void* dy, float* dweights, std::span<std::byte> workspace);
 
-  /// All plans there are.
+  /// One report per plan built so far.
   [[nodiscard]] std::vector<PlanReport> reports() const;
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DeviceMemory: bytes on a device, owned; DeviceNumbers: numbers there, borrowed.
+/// DeviceMemory: an owning buffer in device memory; DeviceNumbers: a non-owning pointer to doubles.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,7 @@
 
 namespace scoresde::cuda {
 
-/// Move-only; its contents are undefined until written. Memory of a context outlives every handle
-/// of it that the owner has dropped.
+/// Move-only; uninitialized. Keeps its context's memory pool alive.
 class DeviceMemory {
  public:
   /// Throws Error as Context::allocate does.
@@ -42,7 +41,7 @@ class DeviceMemory {
   void* data_;
 };
 
-/// Numbers that work finds on the device: what a model is told of a step, in a captured run.
+/// Non-owning pointer to device memory that holds a model's conditioning in a captured run.
 struct DeviceNumbers {
   const double* data = nullptr;
 };

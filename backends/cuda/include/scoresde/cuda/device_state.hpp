@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// DeviceState: a batch of points in device memory, with the backend that samplers ask of it.
+/// DeviceState: a batch of points in device memory, and the backend with the operations that
+/// samplers require.
 ///
-/// The members of DeviceBackend are compiled in the library: a program that uses them needs no
-/// nvcc. docs/cuda.md says which of them wait for the device.
+/// The members of DeviceBackend are compiled in the library, so user code does not need nvcc.
+/// docs/cuda.md lists which of them wait for the device.
 #pragma once
 
 #include <cstddef>
@@ -20,17 +21,17 @@
 
 namespace scoresde::cuda {
 
-/// Element e of sample k at k·dim + e, T float or double. A copy is a copy of the elements.
+/// Element e of sample k is at index k·dim + e; T is float or double. Copies are deep.
 template <class T>
 class DeviceState {
  public:
   using Scalar = T;
 
-  /// Its elements are undefined until written. Throws Error where the device has not the memory,
-  /// and for more than 2³² − 1 quads of four elements.
+  /// Uninitialized. Throws Error if the device does not have enough memory, and for more than
+  /// 2³² − 1 groups of four elements.
   DeviceState(const Context& context, Extents extents)
       : extents_(checked(extents)), memory_(context, extents.size() * sizeof(T)) {}
-  /// The same elements as a host state's.
+  /// Copies the elements of a host state.
   DeviceState(const Context& context, const HostState<T>& x) : DeviceState(context, x.extents()) {
     write({x.data(), x.size()});
   }
@@ -45,16 +46,16 @@ class DeviceState {
   [[nodiscard]] const Context& context() const { return memory_.context(); }
   [[nodiscard]] Extents extents() const { return extents_; }
   [[nodiscard]] std::size_t size() const { return extents_.size(); }
-  /// A device address: no host code may follow it.
+  /// A device pointer; host code must not dereference it.
   [[nodiscard]] T* device_data() { return memory_.template data<T>(); }
   [[nodiscard]] const T* device_data() const { return memory_.template data<T>(); }
 
-  /// Throws Error unless there is one value per element.
+  /// Throws Error unless values.size() == size().
   void write(std::span<const T> values) {
     require_size(values.size());
     context().copy_to_device(device_data(), values.data(), values.size_bytes());
   }
-  /// Waits for the work before it. Throws Error unless there is room for one value per element.
+  /// Waits for all enqueued work. Throws Error unless values.size() == size().
   void read(std::span<T> values) const {
     require_size(values.size());
     context().copy_to_host(values.data(), device_data(), values.size_bytes());
@@ -65,8 +66,8 @@ class DeviceState {
     const std::size_t quads = (extents.dim + 3) / 4;
     detail::require(extents.samples < limit && extents.dim < limit &&
                         (quads == 0 || extents.samples <= (limit - 1) / quads),
-                    "device state: ", extents.samples, " samples of dimension ", extents.dim,
-                    " given; at most 2^32 - 1 quads of four elements are allowed");
+                    "device state: the extents are ", extents.samples, " samples of dimension ",
+                    extents.dim, "; at most 2^32 - 1 groups of four elements are allowed");
     return extents;
   }
   void require_size(std::size_t found) const {
@@ -80,7 +81,7 @@ class DeviceState {
   DeviceMemory memory_;
 };
 
-/// The elements in host memory. Waits for the work before it.
+/// Copies the elements to host memory. Waits for all enqueued work.
 template <class T>
 [[nodiscard]] HostState<T> to_host(const DeviceState<T>& x) {
   std::vector<T> values(x.size());
@@ -88,8 +89,8 @@ template <class T>
   return HostState<T>(x.extents(), std::move(values));
 }
 
-/// assign has the bits of HostState's, noise included; reductions are deterministic sums in double.
-/// All states of a call must belong to one context.
+/// assign, including its noise, is bit-identical to HostState's; reductions are deterministic sums
+/// in double. All states of a call must share one context.
 template <class T>
 class DeviceBackend {
  public:
@@ -98,40 +99,39 @@ class DeviceBackend {
   [[nodiscard]] Extents extents(const State& x) const { return x.extents(); }
   [[nodiscard]] State make_like(const State& x) const { return State(x.context(), x.extents()); }
 
-  /// Throws Error for more than max_terms terms, or a term of other extents or another context than
-  /// `out`.
+  /// Throws Error for more than max_terms terms, and for a term whose extents or context differ
+  /// from those of `out`.
   void assign(State& out, std::span<const Term<State>> terms, NoiseTerm noise) const;
-  /// The same; the coefficients are copied to the device. Throws Error also unless every row holds
-  /// one per sample, and while a run is captured.
+  /// The same with per-sample coefficients, which are copied to the device. Throws Error also
+  /// unless every row holds one coefficient per sample, and during stream capture.
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const;
 
-  /// out ← Σ told[j]·xⱼ with coefficients that lie on the device, for models that a captured run
-  /// evaluates (TabulatedScoreModel). A coefficient 0 is a term like any other.
+  /// out ← Σ told[j]·xⱼ with coefficients in device memory, for models evaluated in a captured run
+  /// (TabulatedScoreModel). Terms with coefficient 0 are not skipped.
   void assign(State& out, std::span<const State* const> states, DeviceNumbers told) const;
 
-  /// These four bring a number per sample to the host and wait for it. They throw Error for
-  /// different extents or contexts, unless there is room for a number per sample, and while a run
-  /// is captured.
+  /// These four copy one number per sample to the host and wait for it. They throw Error for
+  /// different extents or contexts, unless the span has one element per sample, and during capture.
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const;
   void norms(NoiseDraw draw, const State& x, std::span<double> per_sample) const;
   void scaled_rms(const State& error, const State& x, const State& y, double atol, double rtol,
                   std::span<double> per_sample) const;
   void inner(const State& x, const State& y, std::span<double> per_sample) const;
 
-  /// out ← Σ cᵢ·zᵢ in one pass, with the bits of one assign after the other: the draws of a
-  /// Brownian tree. Throws Error for more than a tree has.
+  /// out ← Σ cᵢ·zᵢ in one pass, for Brownian trees; bit-identical to one assign per term. Throws
+  /// Error for more terms than a tree has.
   void draw_sum(State& out, std::span<const NoiseTerm> draws) const;
 
-  /// A whole corrector step x ← a·x + b·(form.state·x + form.output·output) + c·z, with a, b and c
-  /// from the rule where the norms are: nothing comes to the host but the norms of every sample,
-  /// and those only into spans that are not empty.
+  /// A whole corrector step x ← a·x + b·(form.state·x + form.output·output) + c·z. a, b and c are
+  /// computed on the device from the norms; only the norms are copied to the host, and only into
+  /// non-empty spans.
   void correct(State& x, const State& output, ScoreForm form, NoiseDraw z, LangevinRule rule,
                NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
   void correct(State& x, const State& output, ScoreForm form, const State& z, LangevinRule rule,
                NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
 
-  /// True while a run is captured: the check is then made in every replay, and its failure thrown
-  /// at the end of it.
+  /// True while a run is captured: the check then runs in every replay, and a failure is thrown at
+  /// the end of the replay.
   [[nodiscard]] bool defer_finite_check(const char* sampler, const State& x, TimeStep step) const;
 
  private:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Graph: a piece of work that is captured once and put into the stream as a whole, again and
-/// again.
+/// Graph: work captured once into a CUDA graph and launched repeatedly.
 #pragma once
 
 #include <memory>
@@ -9,17 +8,17 @@
 
 namespace scoresde::cuda {
 
-/// A CUDA graph, ready to run.
+/// An instantiated CUDA graph.
 class Graph {
  public:
-  /// What `work` puts into the context's stream, none of it done. Throws Error for work that cannot
-  /// be captured (it waits for the device, allocates or copies to the host), and what `work`
-  /// throws; the stream is usable after either.
+  /// Captures what `work` enqueues in the context's stream without executing it. Throws Error for
+  /// work that cannot be captured (it synchronizes, allocates or copies to the host), and rethrows
+  /// exceptions of `work`; the stream remains usable in either case.
   template <class Work>
   Graph(const Context& context, const Work& work)
       : Graph(context, &work, [](const void* w) { (*static_cast<const Work*>(w))(); }) {}
 
-  /// Puts it into the stream of its context.
+  /// Enqueues the graph in the stream of its context.
   void launch() const;
 
  private:

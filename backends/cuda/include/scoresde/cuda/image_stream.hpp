@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// ImageStream: a data set that lies in device memory, and its minibatches with the bits of
-/// io::ImageStream.
+/// ImageStream: a data set in device memory with minibatches bit-identical to io::ImageStream's.
 ///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
 ///
-/// Pixels are brought to the device once, the order of an epoch when a batch first reaches into it.
+/// Pixels are copied to the device once, an epoch's permutation when a batch first reaches it.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +25,7 @@ namespace scoresde::cuda {
 
 class ImageStream {
  public:
-  /// Copies the pictures. Throws Error for an empty set, and as Context::allocate does.
+  /// Copies the images to the device. Throws Error for an empty set, and as Context::allocate does.
   ImageStream(const Context& context, const io::ImageSet& images, io::ImageTransform transform,
               std::uint64_t seed)
       : seed_(seed),
@@ -34,7 +33,7 @@ class ImageStream {
         pixels_(context, images.pixels.size()),
         orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
-    detail::require(images.size() > 0, "image stream: the set has no pictures");
+    detail::require(images.size() > 0, "image stream: the set has no images");
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
     const auto draw = [seed](io::detail::DataChoice choice) {
       return io::detail::data_draw(seed, 0, choice);
@@ -52,11 +51,11 @@ class ImageStream {
                .dequantization = draw(io::detail::DataChoice::dequantization)};
   }
 
-  /// Pictures of an epoch.
+  /// Images per epoch.
   [[nodiscard]] std::size_t size() const { return labels_.size(); }
   [[nodiscard]] const std::vector<std::uint8_t>& labels() const { return labels_; }
 
-  /// Fills `labels` with those of the pictures at places first, first + 1, ….
+  /// Fills `labels` with those of the images at positions first, first + 1, ….
   void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
     for (std::size_t k = 0; k < labels.size(); ++k) {
       const std::uint64_t place = first + k;
@@ -64,8 +63,9 @@ class ImageStream {
     }
   }
 
-  /// Brings the orders of the epochs to the device that places first … first + count − 1 belong to,
-  /// at most two; call it before minibatch() of these. Throws Error while work is being captured.
+  /// Copies the permutations of the (at most two) epochs that contain positions first … first +
+  /// count − 1 to the device; call it before minibatch() for them. Throws Error during stream
+  /// capture.
   void bring_orders(std::uint64_t first, std::size_t count) {
     for (std::uint64_t epoch = first / size(); epoch <= (first + count - 1) / size(); ++epoch) {
       if (on_device_[epoch % 2] == epoch) continue;
@@ -75,7 +75,7 @@ class ImageStream {
     }
   }
 
-  /// x ← the pictures at places first + stride·step, …, with `step` in device memory.
+  /// x ← the images at positions first + stride·step, …, with `step` in device memory.
   void minibatch(std::uint64_t first, std::uint64_t stride, const std::uint64_t* step,
                  std::size_t samples, float* x) const {
     cuda::minibatch(pixels_.context(), images_, first, stride, step, samples, x, nullptr);
@@ -84,7 +84,7 @@ class ImageStream {
  private:
   static constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
 
-  /// Of an epoch; the last of even and of odd number are kept.
+  /// The permutation of an epoch; the latest even and the latest odd epoch are cached.
   const std::vector<std::uint32_t>& order(std::uint64_t epoch) {
     if (on_host_[epoch % 2] != epoch) {
       host_orders_[epoch % 2] = io::epoch_order(seed_, epoch, size());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Device memory that a network on the GPU asks its operations for.
+/// Device memory of a network: parameters, activations and conditioning.
 ///
-/// A plain C++ header: what is done with the memory is compiled in the library.
+/// A plain C++ header; operations on the memory are compiled in the library.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace scoresde::cuda {
 
-/// Floats of device memory, zero when made.
+/// A zero-initialized buffer of floats in device memory.
 class FloatBuffer {
  public:
   /// Throws Error as Context::allocate does.
@@ -24,10 +24,10 @@ class FloatBuffer {
   }
   [[nodiscard]] const Context& context() const { return memory_.context(); }
   [[nodiscard]] std::size_t size() const { return memory_.bytes() / sizeof(float); }
-  /// A device address: no host code may follow it.
+  /// A device pointer; host code must not dereference it.
   [[nodiscard]] float* data() { return memory_.data<float>(); }
   [[nodiscard]] const float* data() const { return memory_.data<float>(); }
-  /// For signatures that take spans; the elements are the device's.
+  /// A span of device memory, for interfaces that take spans.
   [[nodiscard]] std::span<float> span() { return {data(), size()}; }
   [[nodiscard]] std::span<const float> span() const { return {data(), size()}; }
 
@@ -35,7 +35,7 @@ class FloatBuffer {
   DeviceMemory memory_;
 };
 
-/// Room on the device for what a network is told of up to `samples` samples.
+/// Device memory for the conditioning of up to `samples` samples.
 class ToldMemory {
  public:
   /// Throws Error as Context::allocate does.
@@ -44,7 +44,7 @@ class ToldMemory {
         numbers_(context, 2 * samples * sizeof(double)),
         classes_(context, samples * sizeof(std::uint32_t)) {}
 
-  /// Copies what the host has. Throws Error while work is being captured.
+  /// Copies the conditioning from the host. Throws Error during stream capture.
   nn::Told place(const nn::Told& told) {
     double* const numbers = numbers_.data<double>();
     std::uint32_t* const classes = classes_.data<std::uint32_t>();

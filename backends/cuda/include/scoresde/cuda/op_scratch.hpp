@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// How the operations of a network divide the memory that they are given.
+/// Layout of the scratch memory of network operations.
 ///
-/// All parts begin at multiples of 256 bytes, which cuDNN's and cuBLASLt's widest loads want.
+/// All parts are 256-byte aligned, as the widest loads of cuDNN and cuBLASLt require.
 #pragma once
 
 #include <algorithm>
@@ -16,16 +16,16 @@
 
 namespace scoresde::cuda {
 
-/// A count of floats whose end is aligned.
+/// Rounds a number of floats up to the alignment.
 [[nodiscard]] constexpr std::size_t aligned_floats(std::size_t count) {
   return (count + 63) / 64 * 64;
 }
-/// Floats that hold as many bytes.
+/// Number of floats that hold `bytes` bytes.
 [[nodiscard]] constexpr std::size_t floats_of(std::size_t bytes) {
   return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
-/// A layer's weights and bias in A, in the memory that was prepared for it.
+/// Weights and bias of a layer in type A, in memory prepared for the operation.
 template <class A>
 struct PreparedLayer {
   using Memory = std::conditional_t<std::is_const_v<A>, const float, float>;
@@ -45,12 +45,12 @@ struct PreparedLayer {
   }
 };
 
-/// Of a convolution: a gradient scaled, a gradient of weights in cuDNN's order, sums of biases, and
-/// the workspace of its plans. Inference has the workspace alone.
+/// Scratch of a convolution: a scaled gradient, a weight gradient in cuDNN's layout, bias sums, and
+/// the workspace of its plans. Inference needs only the workspace.
 template <class A>
 class ConvolutionScratch {
  public:
-  /// Makes the plans where they are not there. Throws Error as they do.
+  /// Builds missing plans. Throws Error as ConvolutionPlans does.
   ConvolutionScratch(const nn::Convolution& op, const nn::Shape& x, nn::Mode mode,
                      ConvolutionPlans& plans) {
     const Epilogue epilogue{op.residual, op.bias, op.channel_bias,
@@ -84,12 +84,13 @@ class ConvolutionScratch {
   std::size_t scaled_ = 0, arranged_ = 0, sums_ = 0, workspace_ = 0;
 };
 
-/// Of attention: scores (n·heads, pixels, pixels) in float, their gradient in A, the workspace of
-/// the products, and with several heads rooms for what lies apart: q, k, v, dy and a result.
+/// Scratch of attention: scores (n·heads, pixels, pixels) in float, their gradient in A, the
+/// workspace of the products and, with several heads, head-major buffers for q, k, v, dy and a
+/// result.
 template <class A>
 class AttentionScratch {
  public:
-  /// Chooses the products' algorithms where that is not done. Throws Error as that does.
+  /// Selects algorithms for the products. Throws Error as MatrixProducts::plan does.
   AttentionScratch(const nn::Attention& op, const nn::Shape& together, MatrixProducts& products)
       : heads_(op.of_heads(together)),
         scores_product_(attention_scores(heads_.n, heads_.pixels(), heads_.c)) {
@@ -105,14 +106,14 @@ class AttentionScratch {
   }
 
   [[nodiscard]] std::size_t size() const { return workspace_at() + workspace_; }
-  /// Of q, k and v with heads as samples.
+  /// Shape of q, k and v in head-major order, with heads as samples.
   [[nodiscard]] const nn::Shape& heads() const { return heads_; }
   [[nodiscard]] const MatrixProduct& scores_product() const { return scores_product_; }
   [[nodiscard]] float* scores(std::span<float> memory) const { return memory.data(); }
   [[nodiscard]] A* score_gradient(std::span<float> memory) const {
     return reinterpret_cast<A*>(memory.data() + scores_);
   }
-  /// The i-th of the rooms.
+  /// The i-th head-major buffer.
   [[nodiscard]] A* room(std::size_t i, std::span<float> memory) const {
     return reinterpret_cast<A*>(memory.data() + scores_ + gradient_ + i * room_);
   }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Ops: the network operations on the GPU, forward and backward.
 ///
-/// Feature maps are channels-last in Bfloat16 or float; parameters, their gradients, statistics and
-/// images at the doors are float. Convolutions are cuDNN's, dense layers and the products of
-/// attention cuBLASLt's, the rest is handwritten (network_kernels.hpp). Work is asked for in the
-/// context's stream and nothing waits for it, so a network's passes can be captured in a CUDA
-/// graph. Every operation is deterministic.
+/// Feature maps are channels-last (NHWC) in Bfloat16 or float; parameters, their gradients,
+/// statistics and external images (NCHW) are float. Convolutions run in cuDNN, dense layers and
+/// attention products in cuBLASLt, everything else in the library's own kernels
+/// (network_kernels.hpp). All work is enqueued asynchronously in the context's stream, so a
+/// network's passes can be captured in a CUDA graph. Every operation is deterministic.
 #pragma once
 
 #include <cmath>
@@ -29,8 +29,8 @@
 
 namespace scoresde::cuda {
 
-/// A model of nn::NetworkOps (see there for what each operation computes). A is Bfloat16 or float.
-/// Copies share plans; they are for one thread at a time.
+/// Models nn::NetworkOps, which defines each operation. A is Bfloat16 or float. Copies share plans.
+/// Not thread-safe.
 template <class A>
 class Ops {
   static_assert(std::is_same_v<A, Bfloat16> || std::is_same_v<A, float>);
@@ -47,8 +47,8 @@ class Ops {
   using ToldMemory = cuda::ToldMemory;
   static constexpr bool doors_in_place = false;
 
-  /// With float activations, products are computed in tf32 or fp32. Throws Error when cuDNN or
-  /// cuBLASLt is missing, or the cache's folder cannot be written.
+  /// With float activations, products are computed in tf32 or fp32. Throws Error if cuDNN or
+  /// cuBLASLt is missing, or the plan cache's directory is not writable.
   explicit Ops(const Context& context, PlanOptions options = {},
                Precision precision = std::is_same_v<A, float> ? Precision::tf32 : Precision::bf16)
       : context_(context),
@@ -57,13 +57,13 @@ class Ops {
             MatrixProducts(context, precision))) {}
 
   [[nodiscard]] const Context& context() const { return context_; }
-  /// What was chosen for the convolutions planned so far.
+  /// One report per convolution planned so far.
   [[nodiscard]] std::vector<PlanReport> plan_reports() const {
     return plans_->convolutions.reports();
   }
 
-  /// Dropout adds the number in this device memory to the indices of its draws, from now on: a
-  /// captured training step then draws other masks in every replay. Null: it adds nothing.
+  /// Sets the step counter in device memory that dropout adds to the index of its draws, so that
+  /// every replay of a captured training step uses new masks. Null: no counter.
   void count_steps(const std::uint64_t* step) { plans_->step = step; }
 
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(context_, count); }
@@ -80,7 +80,7 @@ class Ops {
     leave_door<A>(context_, y.data, y.shape, y.shape.c, nullptr, {to, false});
   }
 
-  /// Weights in cuDNN's order, then the bias, both in A.
+  /// Weights in cuDNN's layout, then the bias, both in A.
   [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op, nn::Mode) const {
     return PreparedLayer<A>::size(op.weight_size(), op.out_channels);
   }
@@ -89,7 +89,7 @@ class Ops {
     arrange_weights<A>(context_, op, 1, layer.weights, to.weights);
     round(layer.bias, op.out_channels, to.bias);
   }
-  /// The same for dense layers; float ones are read where the parameters have them.
+  /// The same for dense layers; float activations use the parameters in place.
   [[nodiscard]] std::size_t dense_prepared_size(const nn::Shape& x, const nn::Shape& y,
                                                 nn::Mode) const {
     return rounds ? PreparedLayer<A>::size(x.c * y.c, y.c) : 0;
@@ -315,10 +315,10 @@ class Ops {
   };
 
   static Precision checked(Precision precision) {
-    scoresde::detail::require(rounds == (precision == Precision::bf16),
-                              "CUDA network: the precision is ", name_of(precision),
-                              "; activations in ",
-                              rounds ? "Bfloat16 go with bf16" : "float go with tf32 or fp32");
+    scoresde::detail::require(
+        rounds == (precision == Precision::bf16), "CUDA network: precision is ", name_of(precision),
+        "; it must be ",
+        rounds ? "bf16 for Bfloat16 activations" : "tf32 or fp32 for float activations");
     return precision;
   }
   static const char* name_of(Precision precision) {
@@ -330,14 +330,14 @@ class Ops {
   };
   static AttentionExtents extents_of(const nn::Shape& q) { return {q.n, q.c, q.pixels()}; }
 
-  /// The operand with its heads apart: in `room`, or where it is when there is one head.
+  /// The operand in head-major layout: converted into `room`, or in place if there is one head.
   const A* split(const nn::Attention& op, In x, A* room) const {
     if (op.heads == 1) return x.data;
     split_heads<A>(context_, op, x, room);
     return room;
   }
 
-  /// to ← from in A; nothing for null.
+  /// to ← from, converted to A; no-op if `from` is null.
   void round(const float* from, std::size_t count, A* to) const {
     const nn::Convolution column{.in_channels = 1, .out_channels = count, .kernel = 1};
     if (from != nullptr) arrange_weights<A>(context_, column, 1, from, to);
@@ -350,7 +350,7 @@ class Ops {
     return {prepared.weights, layer.bias != nullptr ? prepared.bias : nullptr};
   }
 
-  /// scale·dy, which is also what the residual gets: in its gradient, in `room`, or dy itself.
+  /// scale·dy, which is also the residual's gradient: stored there, in `room`, or dy itself.
   In scale_gradient(const nn::Convolution& op, In dy, Gradient residual, A* room) const {
     cuda::affine<A>(context_, dy, op.scale, 0, residual);
     if (op.scale == 1) return dy;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// ScoreNetwork: a network on the GPU, its parameters and an SDE as a score model over device
+/// ScoreNetwork: a network on the GPU, its parameters and an SDE as a score model for device
 /// states.
 ///
 ///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
-/// label, p, q and c are the convention's (nn/label_convention.hpp). Song et al. 2021
-/// (arXiv:2011.13456), appendix C and G.
+/// label, p, q and c are defined by the convention (nn/label_convention.hpp). Song et al. 2021
+/// (arXiv:2011.13456), appendices C and G.
 #pragma once
 
 #include <algorithm>
@@ -27,20 +27,20 @@
 
 namespace scoresde::cuda {
 
-/// Models ScoreModel, PerSampleScoreModel, DifferentiableScoreModel and TabulatedScoreModel over
-/// DeviceState<float>: a captured sampler evaluates it at every time with one graph. Batches beyond
-/// the network's are taken in parts. Refers to the network and to the parameters on the device,
-/// which must outlive it. Not for two threads at once.
+/// Models ScoreModel, PerSampleScoreModel, DifferentiableScoreModel and TabulatedScoreModel for
+/// DeviceState<float>; a captured sampler evaluates it at every time with one graph. Batches larger
+/// than the network's are evaluated in parts. Holds references to the network and to the parameters
+/// in device memory, which must outlive it. Not thread-safe.
 template <class A, Sde S, class Convention = typename nn::convention_of<S>::type>
 class ScoreNetwork {
   static_assert(nn::convention_fits<Convention, S>,
-                "ScoreNetwork: a network of discrete levels cannot be asked for the times of a "
-                "continuous SDE; it needs one with training_steps() and training_time(i)");
+                "ScoreNetwork: a network with discrete levels cannot be evaluated at times of a "
+                "continuous SDE; the SDE must have training_steps() and training_time(i)");
   using State = DeviceState<float>;
 
  public:
-  /// Throws Error unless there is one scalar for each parameter of the network and its output has
-  /// its input's shape, and for a convention that refuses its own parameters.
+  /// Throws Error unless there is one parameter value per network parameter and input and output
+  /// shapes agree, and if the convention rejects its parameters.
   ScoreNetwork(nn::Network<Ops<A>>& network, std::span<const float> parameters, S sde,
                Convention convention = {})
       : network_(&network),
@@ -48,8 +48,8 @@ class ScoreNetwork {
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
     detail::require(parameters.size() == network.parameters().size(),
-                    "score network: ", parameters.size(), " parameters given; the network has ",
-                    network.parameters().size());
+                    "score network: the span has ", parameters.size(),
+                    " parameters; the network has ", network.parameters().size());
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
@@ -58,27 +58,28 @@ class ScoreNetwork {
   [[nodiscard]] double label(double t) const { return convention_.label(sde_, t); }
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] nn::Network<Ops<A>>& network() const { return *network_; }
-  /// Elements of one sample.
+  /// Elements per sample.
   [[nodiscard]] std::size_t dim() const { return network_->input_shape().size(); }
 
-  /// Names the class of each sample of the following evaluations, or nn::no_class; empty: no class
-  /// for any. The values must outlive the evaluations. Throws Error in captured runs.
+  /// Sets the class, or nn::no_class, of each sample for the following evaluations; empty: no
+  /// classes. The values must outlive the evaluations. Captured runs throw Error if classes are
+  /// set.
   void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
-  /// output ← F(x, t) with one time for all. Throws Error unless each sample has dim() elements,
-  /// and while work is being captured.
+  /// output ← F(x, t) with one time for all samples. Throws Error unless each sample has dim()
+  /// elements, and during stream capture.
   void evaluate(const State& x, double t, State& output) {
     evaluate_parts(x, output, [t](std::size_t) { return t; });
   }
-  /// The same with a time per sample. Throws Error also unless there is one for each.
+  /// The same with one time per sample. Throws Error also unless there is one per sample.
   void evaluate(const State& x, std::span<const double> times, State& output) {
     detail::require(times.size() == x.extents().samples, "score network: ", times.size(),
                     " times for ", x.extents().samples, " samples");
     evaluate_parts(x, output, [&](std::size_t k) { return times[k]; });
   }
 
-  /// What an evaluation at t depends on beside x: labels, output factors and input scales, one of
-  /// each for every sample of a part. Valid until the next call.
+  /// The conditioning of an evaluation at t: labels, output factors and input scales, one of each
+  /// for every sample of a part. Valid until the next call.
   [[nodiscard]] std::span<const double> numbers(double t) {
     const std::size_t n = network_->batch();
     numbers_.resize(3 * n);
@@ -88,10 +89,11 @@ class ScoreNetwork {
     std::fill_n(numbers_.begin() + std::ptrdiff_t(2 * n), n, input_scale(t));
     return numbers_;
   }
-  /// evaluate(x, t, output) where numbers(t) lie on the device: with no copy, and no class.
+  /// evaluate(x, t, output) with numbers(t) in device memory: no copies, no classes.
   void evaluate(const State& x, DeviceNumbers told, State& output) {
-    detail::require(classes_.empty(),
-                    "score network: a captured run is told no classes; give them to the graph");
+    detail::require(
+        classes_.empty(),
+        "score network: classes are set; a captured run cannot be conditioned on classes");
     const auto [samples, dim] = checked_extents(x, output);
     const std::size_t n = network_->batch();
     for (std::size_t first = 0; first < samples; first += n) {
@@ -103,8 +105,8 @@ class ScoreNetwork {
     }
   }
 
-  /// out ← vᵀ ∂F/∂x at (x, t), for a network in Mode::differentiation. Throws Error in inference
-  /// mode, and as evaluate does.
+  /// out ← vᵀ ∂F/∂x at (x, t); requires Mode::differentiation. Throws Error in inference mode, and
+  /// as evaluate does.
   void vjp(const State& x, double t, const State& v, State& out) {
     const auto [samples, dim] = checked_extents(x, out);
     static_cast<void>(checked_extents(x, v));
@@ -163,14 +165,14 @@ class ScoreNetwork {
                       classes_.empty() ? classes_ : classes_.subspan(first, count));
   }
 
-  /// c·x of `count` samples, where the network reads them.
+  /// c·x for `count` samples, in the network's input buffer.
   const float* scaled(const float* x, std::size_t count, const double* scales) {
     float* const to = staging(0).device_data();
     scale_samples<float>(network_->ops().context(), {x, {count, dim(), 1, 1}}, scales, {to});
     return to;
   }
 
-  /// A state of one network batch, made when it is first asked for.
+  /// A state of one network batch, allocated at first use.
   State& staging(std::size_t which) {
     if (!staging_[which])
       staging_[which].emplace(network_->ops().context(), Extents{network_->batch(), dim()});
@@ -180,9 +182,9 @@ class ScoreNetwork {
   [[nodiscard]] Extents checked_extents(const State& x, const State& output) const {
     const Extents shape = x.extents();
     detail::require(shape.dim == dim(), "score network: x has ", shape.dim,
-                    " elements a sample; the network takes ", dim());
+                    " elements per sample; the network requires ", dim());
     detail::require(output.extents() == shape, "score network: x has ", shape.samples,
-                    " samples of ", shape.dim, ", the output ", output.extents().samples, " of ",
+                    " samples of ", shape.dim, ", output has ", output.extents().samples, " of ",
                     output.extents().dim);
     return shape;
   }

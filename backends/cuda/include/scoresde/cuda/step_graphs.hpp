@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// StepGraphs: a run of many steps as a few CUDA graphs and a table of numbers.
+/// StepGraphs: a run of many steps as a few CUDA graphs and a table of per-step numbers.
 ///
-/// A fixed-step sampler knows its coefficients before it runs, so it is first run without a device:
-/// what it asks for is written down, step by step. Steps that ask for the same on the same memory
-/// are captured as one graph whose kernels read their coefficients and the index of their draw from
-/// the table's row of the step. CapturedSampler is its user; others use that.
+/// The coefficients of a fixed-step sampler are known before the run, so the sampler is first
+/// executed without the device and its operations are recorded step by step. Steps with the same
+/// operations on the same memory become one graph whose kernels read coefficients and draw indices
+/// from the step's row of the table. Used by CapturedSampler, which user code should use instead.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +17,14 @@
 
 namespace scoresde::cuda {
 
-/// A model's evaluation, as it is written down and later captured.
+/// A recorded model evaluation.
 struct Evaluation {
   void* model = nullptr;
   const void* x = nullptr;
   void* output = nullptr;
   double t = 0;
-  /// With numbers the evaluation depends on t through them alone and is captured once; without, it
-  /// is captured anew for every t.
+  /// If set, the evaluation depends on t only through `numbers` and is captured once; otherwise it
+  /// is captured for every t.
   bool tabulated = false;
   std::span<const double> numbers;
   void (*evaluate)(const Evaluation& call, DeviceNumbers told) = nullptr;
@@ -32,7 +32,7 @@ struct Evaluation {
 
 class StepGraphs {
  public:
-  /// From here to end_run, calls of states of this context are written down instead of done.
+  /// Until end_run, operations on states of this context are recorded instead of executed.
   explicit StepGraphs(const Context& context);
   StepGraphs(StepGraphs&&) noexcept;
   StepGraphs& operator=(StepGraphs&&) noexcept;
@@ -40,16 +40,16 @@ class StepGraphs {
 
   void add(const Evaluation& call);
   void end_step();
-  /// Captures the graphs. Throws Error for a model whose work cannot be captured.
+  /// Captures the graphs. Throws Error if the model's work cannot be captured.
   void end_run();
 
-  /// Does the whole run with the draws of `seed` from `first_sample` on, and waits for it. Throws
-  /// Error naming the step after which a state was not finite.
+  /// Executes the whole run with draws of `seed` from `first_sample` on, and waits for it. Throws
+  /// Error with the step after which a state was not finite.
   void run(std::uint64_t seed, std::uint32_t first_sample) const;
 
-  /// Graphs that a run puts into the stream: one for each step and each check.
+  /// Graph launches per run: one per step and check.
   [[nodiscard]] std::size_t launches() const;
-  /// How many different ones they are.
+  /// Number of distinct graphs.
   [[nodiscard]] std::size_t graphs() const;
 
  private:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Trainer: fits a score network on the GPU by denoising score matching, a step as one CUDA graph.
+/// Trainer: trains a score network on the GPU by denoising score matching; a step is a CUDA graph.
 ///
 ///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. It draws what the CPU's Trainer
-/// draws (times, noise, masks, dropped labels) and keeps the same state, so a run may go on where
-/// the other stopped. Its own runs resume bit for bit.
+/// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. Random numbers (times, noise, masks,
+/// dropped labels) and training state are those of the CPU's Trainer, so either can continue the
+/// other's run. Resuming a run is bit-identical.
 #pragma once
 
 #include <algorithm>
@@ -35,33 +35,33 @@
 
 namespace scoresde::cuda {
 
-/// A step is asked for and not waited for; report() and state() wait. The first step of each kind
-/// (from the data set, or from given images of that number) runs operation by operation, so that
-/// its memory and plans are made; the following ones replay its graph. For one thread at a time.
+/// Steps are enqueued asynchronously; report() and state() wait. The first step of each kind (from
+/// the data set, or from given images of that batch size) runs operation by operation to allocate
+/// memory and build plans; later steps replay its graph. Not thread-safe.
 template <class A, Sde S, class Loss = DenoisingScoreMatching,
           class Convention = typename Loss::template Convention<S>>
 class Trainer {
   static_assert(
       scoresde::detail::trains_convention<Loss, Convention>,
-      "Trainer: a loss on discrete levels trains a network that is told levels, a loss in "
-      "continuous time one that is told times; NoisePredictionAtLevel and ScoreAtLevel go "
-      "with DiscreteScoreMatching, the other conventions with the other losses");
+      "Trainer: a loss on discrete levels trains a network conditioned on levels, a loss in "
+      "continuous time one conditioned on times; NoisePredictionAtLevel and ScoreAtLevel "
+      "require DiscreteScoreMatching, the other conventions the other losses");
   static_assert(WeightedResidualLoss<Loss, S>,
-                "cuda::Trainer: the loss does not say its weight; it needs "
+                "cuda::Trainer: the loss does not define its weight; it needs "
                 "weighted_marginal(sde, t, dim) returning WeightedMarginal");
 
  public:
-  /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
-  /// differentiated at a time. Throws Error on a bad configuration, on label dropout for a network
-  /// that is told no classes, and where the device has not the memory.
+  /// Parameters are initialized by the network's rules with configuration.seed. Gradients are
+  /// computed for `network_batch` samples at a time. Throws Error for an invalid configuration, for
+  /// label dropout with an unconditional network, and if the device does not have enough memory.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops<A> ops)
       : Trainer(graph, std::move(sde), configuration,
                 scoresde::detail::convention_for<Convention>(configuration.loss), network_batch,
                 std::move(ops)) {}
 
-  /// The same with a convention that has settings of its own. Throws Error also when its σ_d is not
-  /// the loss's, and for settings that it refuses itself.
+  /// The same with a convention that has settings. Throws Error also if its σ_d is not the loss's,
+  /// and if it rejects its settings.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           Convention convention, std::size_t network_batch, Ops<A> ops)
       : configuration_(configuration),
@@ -71,9 +71,10 @@ class Trainer {
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         memory_(context(), network_.parameters().size()) {
     scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
-    scoresde::detail::require(configuration_.ema_tracks.empty(), "cuda::Trainer: ema_tracks holds ",
-                              configuration_.ema_tracks.size(),
-                              " averages; on a device there is one, of configuration.ema");
+    scoresde::detail::require(
+        configuration_.ema_tracks.empty(), "cuda::Trainer: configuration.ema_tracks has ",
+        configuration_.ema_tracks.size(),
+        " averages; it must be empty, a device keeps only the average of configuration.ema");
     network_.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
     restore(TrainingState<float>::start(
@@ -89,22 +90,21 @@ class Trainer {
   [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
   [[nodiscard]] const nn::Network<Ops<A>>& network() const { return network_; }
   [[nodiscard]] const Context& context() const { return ops_.context(); }
-  /// Elements of one image.
+  /// Elements per image.
   [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
-  /// Updates asked for.
+  /// Updates enqueued so far.
   [[nodiscard]] std::uint64_t step_count() const { return asked_; }
-  /// The parameters and their average where they lie, for a ScoreNetwork of this context.
+  /// Parameters and their average in device memory, for a ScoreNetwork of this context.
   [[nodiscard]] std::span<const float> device_parameters() const { return memory_.parameters(); }
   [[nodiscard]] std::span<const float> device_average() const { return memory_.average(); }
 
-  /// Whether steps are captured and replayed, as they are unless this says no; the bits are the
-  /// same.
+  /// Whether steps are captured and replayed (the default); results are bit-identical either way.
   void set_captures(bool captures) { captures_ = captures; }
 
-  /// Brings a data set to the device. Step n then trains on pictures n·batch, n·batch + 1, … of its
-  /// stream under `seed`, those of io::ImageStream. Throws Error for pictures of another shape than
-  /// the network's, labels that it has no class for, and a batch that is larger than the set or
-  /// that the network's does not divide.
+  /// Copies a data set to the device. Step n then trains on images n·batch, n·batch + 1, … of its
+  /// stream under `seed`, which is io::ImageStream's. Throws Error if the image shape is not the
+  /// network's, for labels beyond the network's classes, and for a batch that is larger than the
+  /// set or not a multiple of the network's batch.
   void train_on(const io::ImageSet& images, io::ImageTransform transform, std::uint64_t seed,
                 std::size_t batch) {
     check_images(images, batch);
@@ -113,11 +113,11 @@ class Trainer {
     from_stream_.emplace(context(), batch, network_.batch(), dim(), rows_ahead);
   }
 
-  /// Asks for one update from the data set. Throws Error where there is none, and as CUDA does.
+  /// Enqueues one update from the data set. Throws Error if there is none, and for CUDA errors.
   void step() {
     scoresde::detail::require(from_stream_.has_value(),
-                              "training: there is no data set to take a step from; call train_on "
-                              "first, or give the step its images");
+                              "training: there is no data set; call train_on before step(), "
+                              "or pass images to step()");
     TrainingPlan& plan = *from_stream_;
     stream_->bring_orders(asked_ * plan.samples(), plan.samples());
     if (!plan.holds(asked_))
@@ -131,10 +131,10 @@ class Trainer {
     });
   }
 
-  /// Asks for one update from a batch of images (n, C, H, W) and, for a network that is told
-  /// classes, the class of each or nn::no_class. A batch beyond the network's is accumulated in
-  /// parts. Images of more than 4 MiB wait for the step before. Throws Error when n is neither at
-  /// most the network's batch nor a multiple of it, and for classes that are not the network's.
+  /// Enqueues one update from a batch of images (n, C, H, W) and, for a class-conditional network,
+  /// the class of each or nn::no_class. Batches larger than the network's are accumulated in parts.
+  /// Uploads of more than 4 MiB wait for the previous step. Throws Error unless n is at most the
+  /// network's batch or a multiple of it, and for classes that the network does not have.
   void step(std::span<const float> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples =
         scoresde::detail::checked_samples(images.size(), dim(), network_.batch());
@@ -146,18 +146,18 @@ class Trainer {
     run(plan, [] {});
   }
 
-  /// Waits for the steps asked for and says what the last one did. Throws Error when none was asked
-  /// for, and when the loss or gradient of one was not finite: the state is then as before that
-  /// step, and the steps after it were not done.
+  /// Waits for all enqueued steps and reports the last one. Throws Error if there was none, and if
+  /// the loss or gradient of a step was not finite: the state is then that before this step, and
+  /// later steps were skipped.
   StepReport report() {
-    scoresde::detail::require(any_, "training: there is no step to report");
+    scoresde::detail::require(any_, "training: there is no step to report; call step() first");
     return report_of(settle());
   }
 
-  /// Steps of which reports() tells.
+  /// The number of latest steps kept for reports().
   static constexpr std::size_t reports_kept = TrainingMemory::outcomes_kept;
-  /// What each step since the last call did, or since restore(), of at most reports_kept the
-  /// latest. Waits for the steps asked for; throws Error as report does, but not where there are
+  /// Reports of all steps since the last call or restore(), at most the latest reports_kept. Waits
+  /// for all enqueued steps; throws Error as report does, but returns an empty vector if there are
   /// none.
   std::vector<StepReport> reports() {
     settle();
@@ -169,13 +169,13 @@ class Trainer {
     return reports;
   }
 
-  /// The state after the steps asked for. Waits for them; throws Error as report does.
+  /// The state after all enqueued steps. Waits for them; throws Error as report does.
   [[nodiscard]] TrainingState<float> state() {
     settle();
     return memory_.read(asked_);
   }
 
-  /// Continues from another state. Throws Error when its size is not the network's.
+  /// Continues from another state. Throws Error if its size is not the network's.
   void restore(const TrainingState<float>& state) {
     state.check(parameters().size());
     memory_.write(state);
@@ -183,7 +183,7 @@ class Trainer {
   }
 
  private:
-  /// Steps of a data set whose numbers are brought to the device in one copy.
+  /// Steps of a data set whose parameters are uploaded in one copy.
   static constexpr std::size_t rows_ahead = 64;
   static constexpr bool scales_input = requires(const Convention& convention, const S& sde) {
     convention.input_scale(sde, 0.0);
@@ -193,15 +193,16 @@ class Trainer {
     using scoresde::detail::require;
     const nn::Shape shape = network_.input_shape();
     require(images.channels == shape.c && images.height == shape.h && images.width == shape.w,
-            "training: the pictures have ", images.channels, " channels of ", images.height, " by ",
-            images.width, " pixels; the network takes ", shape.c, " of ", shape.h, " by ", shape.w);
+            "training: the images have ", images.channels, " channels of ", images.height, " by ",
+            images.width, " pixels; the network requires ", shape.c, " of ", shape.h, " by ",
+            shape.w);
     scoresde::detail::require_samples(batch, network_.batch());
-    require(batch <= images.size(), "training: the batch has ", batch, " images, the data set ",
-            images.size(), "; it must have as many at least");
+    require(batch <= images.size(), "training: batch is ", batch, " and the data set has ",
+            images.size(), " images; batch must be at most that");
     if (network_.classes() == 0) return;
     for (const std::uint8_t label : images.labels)
-      require(label < network_.classes(), "training: a picture has label ", +label,
-              "; the network is told ", network_.classes(), " classes, from 0");
+      require(label < network_.classes(), "training: an image has label ", +label,
+              "; it must be less than the network's ", network_.classes(), " classes");
   }
 
   [[nodiscard]] double input_scale([[maybe_unused]] double t) const {
@@ -232,7 +233,7 @@ class Trainer {
     return outcome;
   }
 
-  /// Writes the numbers of the steps to come; classes_of(step) returns the classes of one.
+  /// Uploads the parameters of the coming steps; classes_of(step) returns the classes of a step.
   template <class ClassesOf>
   void fill(TrainingPlan& plan, const ClassesOf& classes_of) {
     times_.resize(plan.samples());
@@ -256,7 +257,7 @@ class Trainer {
             input_scale(t)};
   }
 
-  /// One step; `images` brings the pictures to plan.images().
+  /// One step; `images` writes the minibatch to plan.images().
   template <class Images>
   void run(TrainingPlan& plan, const Images& images) {
     plan.run(
@@ -268,7 +269,7 @@ class Trainer {
           for (std::size_t first = 0; first < plan.samples(); first += plan.part())
             accumulate(plan, first);
           network_.thaw();
-          ops_.count_steps(nullptr);  // others may share the operations
+          ops_.count_steps(nullptr);  // copies of the operations share the counter
           update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
                             configuration_.ema, plan.losses(0), plan.samples(), true);
         },
@@ -277,7 +278,7 @@ class Trainer {
     any_ = true;
   }
 
-  /// Adds the gradient of a part of the batch.
+  /// Accumulates the gradient of a part of the batch.
   void accumulate(TrainingPlan& plan, std::size_t first) {
     const TrainingDraws draws{configuration_.seed, 0, static_cast<std::uint32_t>(first)};
     const DeviceDraw z{draws.noise(), memory_.step()};
@@ -306,7 +307,7 @@ class Trainer {
   TrainingConfigurationWith<Loss> configuration_;
   S sde_;
   Convention convention_;
-  Ops<A> ops_;  // shares the step that dropout counts by with the network's
+  Ops<A> ops_;  // shares dropout's step counter with the network's operations
   nn::Network<Ops<A>> network_;
   TrainingMemory memory_;
   std::optional<ImageStream> stream_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// TrainingMemory: the state of a training run on the device, and what its steps say of themselves.
+/// TrainingMemory: the state of a training run in device memory, and the outcomes of its steps.
 ///
-///   flat float buffers of one layout: parameters, average, first and second moment, gradient
+///   flat float buffers of the same layout: parameters, average, first and second moment, gradient
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace scoresde::cuda {
 
 class TrainingMemory {
  public:
-  /// Steps whose outcomes are kept.
+  /// Number of latest steps whose outcomes are kept.
   static constexpr std::size_t outcomes_kept = 256;
 
   /// For `count` parameters. Throws Error as Context::allocate does.
@@ -38,9 +38,9 @@ class TrainingMemory {
   [[nodiscard]] const Context& context() const { return parameters_.context(); }
   [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
   [[nodiscard]] std::span<const float> average() const { return average_.span(); }
-  /// Zero where no step has begun.
+  /// Zero between steps.
   [[nodiscard]] std::span<float> gradient() { return gradient_.span(); }
-  /// Updates done, in device memory.
+  /// Number of updates, in device memory.
   [[nodiscard]] const std::uint64_t* step() const { return step_.data<std::uint64_t>(); }
   [[nodiscard]] DeviceParameters update_arguments() {
     return {.count = gradient_.size(),
@@ -56,19 +56,19 @@ class TrainingMemory {
             .outcome = outcome_.data<StepOutcome>()};
   }
 
-  /// Of the last step, or of the first that was refused. Waits for the steps asked for.
+  /// Outcome of the last step, or of the first non-finite one. Waits for all enqueued steps.
   [[nodiscard]] StepOutcome outcome() const {
     StepOutcome outcome;
     context().copy_to_host(&outcome, outcome_.data(), sizeof(outcome));
     return outcome;
   }
 
-  /// Keeps the outcome of step `step`, the last one asked for, as work of the stream.
+  /// Enqueues a copy of the outcome of step `step`, the latest, to the ring of kept outcomes.
   void keep_outcome(std::uint64_t step) {
     context().copy_on_device(kept_.data<StepOutcome>() + step % outcomes_kept, outcome_.data(),
                              sizeof(StepOutcome));
   }
-  /// Of steps first to last − 1, which must be kept. Waits for the steps asked for.
+  /// Outcomes of steps first to last − 1, which must still be kept. Waits for all enqueued steps.
   [[nodiscard]] std::vector<StepOutcome> outcomes(std::uint64_t first, std::uint64_t last) const {
     std::vector<StepOutcome> ring(outcomes_kept), outcomes;
     context().copy_to_host(ring.data(), kept_.data(), ring.size() * sizeof(StepOutcome));
@@ -76,21 +76,21 @@ class TrainingMemory {
     return outcomes;
   }
 
-  /// The next step is number `step`, and none was refused.
+  /// Sets the number of the next step and clears any failure.
   void begin_at(std::uint64_t step) {
     const StepOutcome start{.updates = step};
     context().copy_to_device(step_.data(), &step, sizeof(step));
     context().copy_to_device(outcome_.data(), &start, sizeof(start));
   }
 
-  /// The buffers of a state of as many parameters.
+  /// Uploads a state with the same number of parameters.
   void write(const TrainingState<float>& state) {
     write(parameters_, state.parameters);
     write(average_, state.average);
     write(first_moment_, state.first_moment);
     write(second_moment_, state.second_moment);
   }
-  /// Waits for the steps asked for, of which `step` were done.
+  /// Downloads the state. Waits for all enqueued steps, `step` in total.
   [[nodiscard]] TrainingState<float> read(std::uint64_t step) const {
     return {.parameters = read(parameters_),
             .average = read(average_),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// TrainingPlan: what the training steps of one size of batch work on, and the graph that they are.
+/// TrainingPlan: the buffers and the CUDA graph of training steps of one batch size.
 ///
-/// Times are drawn and all that SDE, loss and label convention say of them is computed on the host,
-/// for some steps ahead, and brought to the device as a table: row n holds the numbers of every
-/// sample of a step, and its class (kernels/training_row.hpp).
+/// Times and everything that SDE, loss and label convention derive from them are computed on the
+/// host for some steps ahead and uploaded as a table: row n holds the parameters and the class of
+/// every sample of a step (kernels/training_row.hpp).
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@
 
 namespace scoresde::cuda {
 
-/// What a sample of a step is told, in the order of a row: the numbers of the residual, what the
-/// network is told and 1/σ where it divides by it, the factor of x on its way into the network.
+/// Per-sample parameters, in the order of a row: the coefficients of the residual, the network's
+/// conditioning (with 1/σ if its output is divided by σ), and the scale of its input.
 enum class SampleField : std::size_t {
   mean,
   std,
@@ -43,7 +43,7 @@ class TrainingPlan {
   static constexpr std::size_t fields = std::tuple_size_v<SampleNumbers>;
 
  public:
-  /// For batches of `samples`, of which the network takes `part` at a time, and tables of `rows`
+  /// For batches of `samples`, evaluated by the network `part` at a time, and tables of `rows`
   /// steps. Throws Error as Context::allocate does.
   TrainingPlan(const Context& context, std::size_t samples, std::size_t part, std::size_t dim,
                std::size_t rows)
@@ -65,14 +65,14 @@ class TrainingPlan {
   [[nodiscard]] std::size_t part() const { return part_; }
   [[nodiscard]] Extents part_extents() const { return {part_, dim_}; }
 
-  /// Whether the table has the row of a step.
+  /// Whether the table has the row of step `step`.
   [[nodiscard]] bool holds(std::uint64_t step) const {
     return filled_ && step >= first_ && step - first_ < rows_;
   }
   void forget_rows() { filled_ = false; }
 
-  /// Rows for `first` and the steps after it: numbers_of(step, k) of sample k, after
-  /// classes_of(step), which returns the class of each.
+  /// Fills rows from step `first` on: classes_of(step) returns the class of each sample, then
+  /// numbers_of(step, k) the parameters of sample k.
   template <class ClassesOf, class NumbersOf>
   void fill_rows(std::uint64_t first, const ClassesOf& classes_of, const NumbersOf& numbers_of) {
     forget_rows();
@@ -91,7 +91,7 @@ class TrainingPlan {
     filled_ = true;
   }
 
-  /// The first kernel of a step: its row to where the others read it.
+  /// The first kernel of a step: copies its row to the buffer that the other kernels read.
   void take_row(const std::uint64_t* step) {
     training_row(table_.context(), {.table = table_.data<double>(),
                                     .step = step,
@@ -101,7 +101,7 @@ class TrainingPlan {
                                     .numbers = numbers_.data<double>(),
                                     .classes = classes_.data<std::uint32_t>()});
   }
-  /// A field of the samples from `first` on, in device memory as all below.
+  /// A field of the samples from `first` on; all pointers below are device memory.
   [[nodiscard]] const double* numbers(SampleField field, std::size_t first) const {
     return numbers_.data<double>() + static_cast<std::size_t>(field) * samples_ + first;
   }
@@ -112,11 +112,11 @@ class TrainingPlan {
   [[nodiscard]] float* images(std::size_t first) { return images_.data() + first * dim_; }
   [[nodiscard]] float* perturbed() { return perturbed_.data(); }
   [[nodiscard]] float* scaled() { return scaled_.data(); }
-  /// F of a part, then the gradient of the loss with respect to it.
+  /// F for a part of the batch, then the loss gradient with respect to it.
   [[nodiscard]] std::span<float> output() { return output_.span(); }
 
-  /// Does `work` the first time, so that memory and plans are made; then replays it as a graph,
-  /// unless captures are not wanted.
+  /// Executes `work` directly the first time, to allocate memory and build plans, and later replays
+  /// it as a graph unless `captures` is false.
   template <class Work>
   void run(const Work& work, bool captures) {
     if (!captures || !warm_) {

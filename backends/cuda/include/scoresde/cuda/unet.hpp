@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// UNet: the network of a checkpoint on the GPU, with its averaged weights, ready to be sampled.
+/// UNet: the network of a checkpoint on the GPU, with its averaged weights, ready for sampling.
 ///
-/// The files are those of the CPU's programs (train/checkpoint.hpp); reading them needs
-/// scoresde::io beside scoresde::cuda, hence this header is not in cuda.hpp.
+/// Checkpoints are interchangeable with the CPU's (train/checkpoint.hpp). Reading them requires
+/// scoresde::io in addition to scoresde::cuda, so cuda.hpp does not include this header.
 #pragma once
 
 #include <cstddef>
@@ -26,19 +26,19 @@
 namespace scoresde::cuda {
 
 struct UNetOptions {
-  std::size_t batch = 16;               ///< samples evaluated at a time; more need more memory
-  nn::Mode mode = nn::Mode::inference;  ///< differentiation where vjp is asked for
+  std::size_t batch = 16;               ///< samples per evaluation; determines memory use
+  nn::Mode mode = nn::Mode::inference;  ///< differentiation if vjp is needed
   PlanOptions plans{};
 };
 
-/// Owns the network and its parameters, which are frozen. A is Bfloat16 or float. Its scores refer
-/// to it, so it stays where it is made. Not for two threads at once.
+/// Owns the network and its parameters, which are frozen. A is Bfloat16 or float. Its scores hold
+/// references to it, so it cannot be moved. Not thread-safe.
 template <class A = Bfloat16>
 class UNet {
  public:
-  /// Takes network and weights from the checkpoint of a run, whose average it is then, or from what
-  /// save_weights wrote. Throws Error as read_configuration, network_of and load_weights do before
-  /// anything is asked of the device, and as Ops and Network do.
+  /// Loads network and weights from a training checkpoint, whose average is used, or from a file of
+  /// save_weights. Throws Error as read_configuration, network_of and load_weights do, before the
+  /// device is used, and as Ops and Network do.
   [[nodiscard]] static UNet load(const Context& context, const std::filesystem::path& checkpoint,
                                  UNetOptions options = {},
                                  Precision precision = std::is_same_v<A, float> ? Precision::tf32
@@ -48,7 +48,7 @@ class UNet {
   UNet(const UNet&) = delete;
   UNet& operator=(const UNet&) = delete;
 
-  /// What the file says of its run; visit_score names SDE and convention by it.
+  /// The metadata of the file; visit_score selects SDE and convention by it.
   [[nodiscard]] const nn::FlatConfig& configuration() const { return file_.configuration; }
   [[nodiscard]] const nn::UNetConfig& config() const { return file_.config; }
   [[nodiscard]] const Context& context() const { return parameters_.context(); }
@@ -56,17 +56,17 @@ class UNet {
   [[nodiscard]] const nn::Network<Ops<A>>& network() const { return network_; }
   /// In device memory.
   [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
-  /// Elements of one sample.
+  /// Elements per sample.
   [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
 
-  /// The network as a score under the SDE that it was trained on. Refers to this object.
+  /// The network as a score model of the SDE that it was trained on. Refers to this object.
   template <Sde S, class Convention = typename nn::convention_of<S>::type>
   [[nodiscard]] ScoreNetwork<A, S, Convention> score(S sde, Convention convention = {}) {
     return {network_, parameters(), std::move(sde), std::move(convention)};
   }
 
  private:
-  /// What is read before the device is asked for anything.
+  /// Everything that is read from the file before the device is used.
   struct File {
     explicit File(const std::filesystem::path& checkpoint)
         : configuration(read_configuration(checkpoint)),

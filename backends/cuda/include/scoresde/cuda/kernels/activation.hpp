@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Activation functions of one value: what network kernels apply in passing.
+/// Scalar activation functions used by the network kernels.
 ///
 ///   SiLU x σ(x),  ELU x or e^x − 1,  ReLU max(x, 0),  leaky ReLU max(x, x/5)
 ///
-/// At 0 the slopes of ELU, ReLU and leaky ReLU are 1, 0 and 1/5. The device's fast exponential and
-/// division are good to 2⁻²¹ relative, far below what a Bfloat16 or the float tests resolve.
+/// The slopes of ELU, ReLU and leaky ReLU at 0 are 1, 0 and 1/5. The device's fast exponential and
+/// division have relative errors below 2⁻²¹, far below Bfloat16's resolution and test tolerances.
 #pragma once
 
 #include <cmath>
@@ -22,14 +22,14 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float exponential(float x) {
 #endif
 }
 
-/// e^x − 1 for x ≤ 0: near 0 by its series, so that no digit is lost to the 1.
+/// e^x − 1 for x ≤ 0; uses a series near 0 to avoid cancellation.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float exponential_minus_one(float x) {
   if (x < -0.125f) return exponential(x) - 1.0f;
   const float tail = 1.0f + x * (1.0f / 3) * (1.0f + x * 0.25f * (1.0f + x * 0.2f));
   return x * (1.0f + x * 0.5f * tail);
 }
 
-/// 1/(1 + e^{−x}); both tails are right, as the exponential saturates.
+/// 1/(1 + e^{−x}); saturates correctly at both ends.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float sigmoid(float x) {
 #if defined(__CUDA_ARCH__)
   return __fdividef(1.0f, 1.0f + __expf(-x));

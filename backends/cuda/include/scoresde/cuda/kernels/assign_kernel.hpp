@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The step update: a linear form of states and a draw in one pass over memory.
+/// The step update: a linear combination of states and noise in one pass over memory.
 ///
 ///   acc ← c·z (0 without noise),   acc ← fma(cⱼ, xⱼ, acc) in the order of the terms,   out ← acc
 ///
-/// A thread owns a quad: it reads its four elements of every term, draws their noise in registers
-/// and writes them, so `out` may be any of the terms. Order, rounding and noise are HostState's,
-/// and so are the bits.
+/// Each thread loads four elements of every term, generates their noise in registers and stores the
+/// result, so `out` may alias any term. Order, rounding and noise are HostState's: the results are
+/// bit-identical.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@
 
 namespace scoresde::cuda {
 
-/// A coefficient per sample, term after term: coefficient j of sample k is data[j·samples + k], the
-/// noise's comes after the last term's. Null where all samples share theirs.
+/// Per-sample coefficients: coefficient j of sample k is data[j·samples + k], the noise's follows
+/// the last term's. Null if all samples share their coefficients.
 struct SampleRows {
   const double* data = nullptr;
 };
 
-/// Up to MaxTerms terms. Terms whose coefficient is 0 are left out by the launcher, or, with
-/// coefficients per sample, neither read nor added for that sample.
+/// Up to MaxTerms terms. Terms with coefficient 0 are removed by the launcher or, with per-sample
+/// coefficients, neither loaded nor added for that sample.
 template <class T, unsigned MaxTerms, bool Noisy>
 struct AssignKernel {
   static constexpr unsigned threads = 256;
@@ -34,7 +34,7 @@ struct AssignKernel {
   const T* state[MaxTerms];
   T coefficient[MaxTerms];
   T noise;
-  DrawSource draw;  ///< its row holds the terms' coefficients, the noise's, and the draw's index
+  DrawSource draw;  ///< row: coefficients of the terms and the noise, index of the draw
   SampleRows rows;
 
   [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
@@ -62,7 +62,7 @@ struct AssignKernel {
   }
 
  private:
-  /// c ← number j of the sample, rounded once; false if it is 0.
+  /// c ← coefficient j of the sample, rounded once; returns false if it is 0.
   SCORESDE_DEVICE bool number(unsigned j, unsigned sample, T argument, T& c) const {
     c = argument;
     if (rows.data != nullptr) {

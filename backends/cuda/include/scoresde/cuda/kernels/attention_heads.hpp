@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Feature maps with the heads of attention apart, and together again.
+/// Layout conversion of feature maps for multi-head attention, and back.
 ///
-///   together  (sample, pixel, head, channel of the head): channels-last memory as it is
-///   apart     (sample, head, pixel, channel of the head): each head a sample, for batched products
+///   together  (sample, pixel, head, channel of the head): channels-last layout
+///   apart     (sample, head, pixel, channel of the head): one matrix per head for batched products
 ///
-/// A thread takes one packet of a head's row.
+/// Each thread moves one 128-bit vector of a head's row.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@
 
 namespace scoresde::cuda {
 
-/// The rows of one head and pixel each.
+/// Extents of the rows; each holds the channels of one head at one pixel.
 struct HeadRows {
   std::uint32_t samples, pixels, heads, width;
 
-  /// In the order of heads together.
+  /// Rows in channels-last order.
   SCORESDE_HOST_DEVICE JoinedRows rows() const { return {samples, pixels * heads, width, 0}; }
-  /// Where row `row` of heads together lies among heads apart.
+  /// Index in head-major order of row `row` in channels-last order.
   SCORESDE_HOST_DEVICE std::size_t apart(std::size_t row) const {
     const std::size_t sample = row / (pixels * heads), head = row % heads;
     return (sample * heads + head) * pixels + row / heads % pixels;
@@ -35,7 +35,7 @@ struct SplitHeads {
   static constexpr unsigned threads = 256;
 
   HeadRows heads;
-  bool whole;  ///< a head's channels are whole packets
+  bool whole;  ///< rows of a head are 16-byte aligned
   const T* together;
   T* apart;
 

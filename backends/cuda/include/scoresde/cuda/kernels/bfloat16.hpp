@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Bfloat16: the upper half of a float32, in which the network keeps its activations.
+/// Bfloat16: the upper half of a float32, the storage type of activations.
 ///
-///   value = (−1)^s · 2^(e − 127) · (1 + m/2⁷)     8 bits of exponent, 7 of fraction
+///   value = (−1)^s · 2^(e − 127) · (1 + m/2⁷)     8 exponent bits, 7 fraction bits
 ///
-/// Conversion rounds to nearest, ties to even, as the hardware's cvt.rn does, with the same bits on
-/// host and device; every NaN becomes 0x7fff. Arithmetic is float's.
+/// Conversion rounds to nearest, ties to even, like the hardware's cvt.rn; host and device are
+/// bit-identical. Every NaN becomes 0x7fff. Arithmetic is done in float.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Bfloat16 {
   constexpr bool operator==(const Bfloat16&) const = default;
 };
 
-/// Two values, the first in the lower half of the word.
+/// Packs two values into a word, `low` in the lower half.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE std::uint32_t bfloat16_pair(float low, float high) {
 #if defined(__CUDA_ARCH__)
   std::uint32_t word;
@@ -40,7 +40,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float to_float(Bfloat16 value) {
 }
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float to_float(float value) { return value; }
 
-/// `value` in the type T of an activation, float or Bfloat16.
+/// Converts `value` to the activation type T, float or Bfloat16.
 template <class T>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE T from_float(float value);
 template <>

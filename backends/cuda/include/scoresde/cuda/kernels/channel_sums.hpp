@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Gradients of biases: sums of activations over pixels, then over samples.
+/// Bias gradients: sums of activations over pixels, then over samples.
 ///
-///   rows[n, k, c] = Σ over the pixels of chunk k of dy[n, pixel, c]
+///   rows[n, k, c] = Σ over pixels of chunk k of dy[n, pixel, c]
 ///   out[o, c] ← or += Σ_r rows[o, r, c]          r < count, in a fixed order
 ///
-/// With one outer row and all samples and chunks as r this is dbias, with one outer row a sample
-/// dchannel_bias; over the sums of GroupNormBackward it is dγ and dβ. No sum depends on who comes
-/// first.
+/// One outer row with all samples and chunks as r gives dbias; one outer row per sample gives
+/// dchannel_bias; applied to the sums of GroupNormBackward it gives dγ and dβ. All sums are
+/// deterministic.
 #pragma once
 
 #include <scoresde/cuda/kernels/slab.hpp>
@@ -14,19 +14,19 @@
 
 namespace scoresde::cuda {
 
-/// Pixels that a block of ChannelSums adds up.
+/// Pixels reduced by a block of ChannelSums.
 inline constexpr std::size_t channel_sum_chunk = 4096;
 
 template <class T>
 [[nodiscard]] Slabs channel_sum_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
                                       std::size_t chunk = channel_sum_chunk) {
-  // Without a tile the budget only says how many pixels a block takes: those of 64 bytes a row.
+  // There is no shared-memory tile: the budget sets the pixels per block, in rows of 64 bytes.
   Slabs slabs = cut_into_slabs<T>(samples, pixels, channels, 1, 1, channel_sum_chunk * 64);
   slabs.chunk = static_cast<std::uint32_t>(std::min(pixels, chunk));
   return slabs;
 }
 
-/// The sum of each channel over the pixels of a slab.
+/// The sum of each channel over the pixels of a tile.
 template <class T>
 struct ChannelSums {
   static constexpr unsigned threads = slab_threads;
@@ -34,7 +34,7 @@ struct ChannelSums {
   Slabs slabs;
   bool whole;
   const T* x;
-  float* rows;  ///< a row of channels for each sample and chunk
+  float* rows;  ///< (samples, chunks, channels)
 
   [[nodiscard]] GridSize grid() const { return slabs.grid(); }
   [[nodiscard]] unsigned shared_bytes() const {
@@ -59,7 +59,7 @@ struct ChannelSums {
   }
 };
 
-/// Sums of rows: eight strips of them side by side, then the strips in order.
+/// Sums of rows: eight groups of rows in parallel, then the groups' sums in order.
 template <class T>
 struct SumRows {
   static constexpr unsigned threads = 256, columns = 32, strips = threads / columns;

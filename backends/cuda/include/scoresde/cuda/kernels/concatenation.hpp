@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Joining and parting feature maps along channels, in channels-last memory.
+/// Concatenation and splitting of feature maps along channels, channels-last.
 ///
-///   y[r, c] ← a[r, c] for c < first, b[r, c − first] for the others      r: a pixel of a sample
+///   y[r, c] ← a[r, c] for c < first, b[r, c − first] otherwise          r: a pixel of a sample
 ///   gradient: da[r, c] ← or += dy[r, c], db[r, c] ← or += dy[r, first + c]
 ///
-/// A thread takes one packet of a row of y; where one part ends within a packet it goes element by
-/// element.
+/// Each thread moves one 128-bit vector of a row of y, or single elements where the boundary
+/// between a and b lies within the vector.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 namespace scoresde::cuda {
 
-/// Rows of two parts, and which packet of them a thread has.
+/// Extents of rows of two parts, and the mapping of threads to their 128-bit vectors.
 struct JoinedRows {
   std::uint32_t samples, pixels, first, second;
 
@@ -25,7 +25,7 @@ struct JoinedRows {
   [[nodiscard]] GridSize grid(unsigned threads) const {
     return {(pixels * packets<T>(first + second) + threads - 1) / threads, samples};
   }
-  /// Calls body(row, first channel) unless there is no such packet.
+  /// Calls body(row, first channel) if the thread has a vector.
   template <class T, class Body>
   SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
                                         const Body& body) const {
@@ -33,7 +33,7 @@ struct JoinedRows {
     if (i / across < pixels)
       body(std::size_t{block.y} * pixels + i / across, i % across * lanes<T>);
   }
-  /// One past the last channel of the packet that begins at `channel`.
+  /// One past the last channel of the vector that starts at `channel`.
   template <class T>
   SCORESDE_HOST_DEVICE std::uint32_t end(std::uint32_t channel) const {
     return channel + lanes<T> < first + second ? channel + lanes<T> : first + second;
@@ -45,7 +45,7 @@ struct Concatenate {
   static constexpr unsigned threads = 256;
 
   JoinedRows rows;
-  bool whole;  ///< both parts consist of whole packets
+  bool whole;  ///< rows of both parts are 16-byte aligned
   const T *a, *b;
   T* y;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// What follows a convolution where cuDNN has no kernel that does it in passing.
+/// Epilogue of a convolution, for cases where cuDNN has no fused kernel.
 ///
 ///   epilogue         y ← (y + residual + bias[c] + channel_bias[n, c])·scale
 ///   rounded gradient sum ← sum + part, part Bfloat16 and sum float
 ///
-/// Each thread has a packet of neighbouring channels, or of neighbouring elements.
+/// Each thread processes one 128-bit vector of channels or of elements.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 namespace scoresde::cuda {
 
 /// y and residual are (n, pixels, channels), bias (channels), channel_bias (n, channels); all but y
-/// may be null. `whole`: rows of channels are whole packets.
+/// may be null. `whole`: rows of channels are 16-byte aligned.
 template <class T>
 struct ConvolutionEpilogue {
   static constexpr unsigned threads = 256;
@@ -54,7 +54,7 @@ struct ConvolutionEpilogue {
   }
 };
 
-/// `count` elements; part and sum begin at multiples of 16 bytes.
+/// `count` elements; part and sum are 16-byte aligned.
 struct AddRoundedGradient {
   static constexpr unsigned threads = 256;
   const Bfloat16* part;

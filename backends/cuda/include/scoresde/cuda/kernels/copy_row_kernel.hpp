@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Numbers of a step to where a model reads them.
+/// Copies per-step numbers to the buffer that a model reads.
 #pragma once
 
 #include <scoresde/cuda/kernels/step_row.hpp>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Denoising score matching on the device: the perturbed images, and residual, loss and gradient.
+/// Denoising score matching on the device: perturbed images; residual, loss and gradient.
 ///
 ///   x_t = mean[n]·x_0 + std[n]·z,   r = a[n]·x_t + b[n]·F + z
 ///   loss[n] = w[n]·‖r‖²,   ∂loss/∂F = 2·w[n]·b[n]·share·r
 ///
 /// Vincent 2011; Song et al. 2021, arXiv:2011.13456, eq. 7; a = std·p and b = std·q of the score
-/// p·x + q·F, as in loss/training_loss.hpp. z is never stored: both kernels draw it, a counter for
-/// four elements. x_t and the gradient have the bits of HostState<float>. Coefficients are doubles
-/// in device memory, one for each sample, so that a captured graph finds those of its step there.
+/// p·x + q·F, as in loss/training_loss.hpp. z is never stored: both kernels generate it, one Philox
+/// counter per four elements. x_t and the gradient are bit-identical to HostState<float>'s.
+/// Per-sample coefficients are doubles in device memory, so that a captured graph reads those of
+/// its step.
 #pragma once
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
@@ -45,13 +46,13 @@ struct Perturb {
   }
 };
 
-/// losses[n], and gradient ← ∂loss/∂F. `gradient` may be the memory of `output`.
+/// Computes losses[n] and gradient ← ∂loss/∂F. `gradient` may alias `output`.
 struct DenoisingResidual {
   static constexpr unsigned threads = 256;
 
   QuadShape shape;
   const double *state, *output_factor, *weight;  ///< a, b and w
-  double share;                                  ///< of a sample in the mean over the batch
+  double share;                                  ///< weight of a sample in the batch mean
   DeviceDraw draw;
   const float *x, *output;
   float* gradient;

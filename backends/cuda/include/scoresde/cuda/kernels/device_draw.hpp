@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// DeviceDraw: the name of a draw whose index counts steps in device memory.
+/// DeviceDraw: a noise draw whose index includes a step counter in device memory.
 ///
 ///   index ← draw.index + *step
 ///
-/// A captured CUDA graph repeats the arguments it was captured with; the step counter lies in
-/// memory, so every replay draws what its step draws.
+/// A captured CUDA graph replays fixed arguments; because the counter is in memory, every replay
+/// generates the noise of its step.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace scoresde::cuda {
 
 struct DeviceDraw {
   NoiseDraw draw;
-  const std::uint64_t* step = nullptr;  ///< device memory; null: the draw as it is
+  const std::uint64_t* step = nullptr;  ///< device memory; null: the index is draw.index
 
   SCORESDE_HOST_DEVICE NoiseDraw now() const {
     NoiseDraw at = draw;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The doors of a network: images as the library has them to channels-last memory, and back.
+/// Layout conversion at the boundary of a network: planar images (NCHW) to channels-last (NHWC),
+/// and back.
 ///
-///   (n, c, h, w) float  ↔  (n, h, w, padded c) T, zeros in the channels beyond
+///   (n, c, h, w) float  ↔  (n, h, w, padded c) T, padding channels are zero
 ///
-/// Channels are padded because tensor cores take 8 at a time: an image of 3 channels becomes one of
-/// 8. A factor for each sample scales the input of a preconditioned network in passing.
+/// Channels are padded to multiples of 8 for tensor cores: 3-channel images get 8 channels. A
+/// per-sample factor scales the input of a preconditioned network in the same pass.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,7 @@
 
 namespace scoresde::cuda {
 
-/// Images of `channels` planes outside and rows of `padded` ≥ channels inside.
+/// NCHW images of `channels` planes outside, NHWC rows of `padded` ≥ channels inside.
 struct Door {
   std::uint32_t samples, pixels, channels, padded;
 
@@ -24,8 +25,8 @@ struct Door {
   [[nodiscard]] GridSize grid(unsigned threads) const {
     return {(pixels * packets<T>(padded) + threads - 1) / threads, samples};
   }
-  /// Calls body(offset of the plane's element, of the row's element, first channel) unless there is
-  /// no such packet. Neighbouring threads have neighbouring pixels, as the planes want it.
+  /// Calls body(offset in the NCHW image, offset in the NHWC row, first channel) if the thread has
+  /// a vector. Consecutive threads have consecutive pixels, so that accesses to planes coalesce.
   template <class T, class Body>
   SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
                                         const Body& body) const {
@@ -35,7 +36,7 @@ struct Door {
     body((std::size_t{block.y} * channels + channel) * pixels + pixel,
          (std::size_t{block.y} * pixels + pixel) * padded + channel, channel);
   }
-  /// Elements of the packet that begins at `channel`, in rows of `width`.
+  /// Elements of the vector that starts at `channel`, in rows of `width`.
   template <class T>
   SCORESDE_HOST_DEVICE static unsigned count(std::uint32_t channel, std::uint32_t width) {
     if (channel >= width) return 0;
@@ -43,7 +44,7 @@ struct Door {
   }
 };
 
-/// inside ← factors[n]·outside, zeros in the channels beyond.
+/// inside ← factors[n]·outside, zeros in padding channels.
 template <class T>
 struct EnterDoor {
   static constexpr unsigned threads = 256;

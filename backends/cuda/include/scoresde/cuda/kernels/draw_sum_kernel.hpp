@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// A sum of draws in one pass: the increment of a Brownian tree.
+/// A sum of noise draws in one pass: the increment of a Brownian tree.
 ///
 ///   out ← c₁·z₁,   out ← out + cᵢ·zᵢ for i = 2, 3, …, every product and every sum rounded
 ///
-/// The roundings are those of one assign after the other, so the bits are too; but nothing is read
+/// Roundings are those of one assign per term, so results are bit-identical, but nothing is read
 /// and out is written once.
 #pragma once
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Inverted dropout with the library's counter noise, over channels-last memory.
+/// Inverted dropout with the library's counter-based noise, channels-last.
 ///
 ///   y ← or += x/(1 − rate) where uniform(draw, n, e) ≥ rate, else 0        e = (c·H + h)·W + w
 ///
-/// Srivastava et al. 2014. The mask belongs to the element of (C, H, W), whatever the layout, so it
-/// is that of every other backend. A counter names four neighbouring pixels of a channel: a thread
-/// takes a packet of channels at four pixels, and wastes no word where the number of pixels is a
-/// multiple of four.
+/// Srivastava et al. 2014. The mask is indexed by (C, H, W) independently of the memory layout, so
+/// it is the same in every backend. A Philox counter covers four consecutive pixels of a channel: a
+/// thread processes a 128-bit vector of channels at four pixels, and uses every generated word if
+/// the number of pixels is a multiple of four.
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,7 @@
 
 namespace scoresde::cuda {
 
-/// The smallest word whose uniform number (word + ½)·2⁻³² is at least `rate`; 2³² if none is.
+/// The smallest word with (word + ½)·2⁻³² ≥ rate; 2³² if there is none.
 [[nodiscard]] inline std::uint64_t dropout_threshold(double rate) {
   const double words = rate * 0x1p32;
   auto word = static_cast<std::uint64_t>(words);
@@ -31,7 +31,7 @@ namespace scoresde::cuda {
 template <class T>
 struct Dropout {
   static constexpr unsigned threads = 256;
-  static constexpr unsigned quad = 4;  ///< pixels of a thread, and elements of a counter
+  static constexpr unsigned quad = 4;  ///< pixels per thread, elements per counter
 
   std::uint32_t samples, pixels, channels;
   bool whole;
@@ -41,7 +41,7 @@ struct Dropout {
   const T* x;
   nn::Gradient<T> y;
 
-  /// `rate` lies in [0, 1).
+  /// `rate` must be in [0, 1).
   [[nodiscard]] static Dropout of(const nn::Shape& s, bool whole, double rate,
                                   const DeviceDraw& draw, const T* x, nn::Gradient<T> y) {
     return {static_cast<std::uint32_t>(s.n),
@@ -68,7 +68,7 @@ struct Dropout {
     const std::uint32_t left = channels - channel;
     const unsigned count = left < lanes<T> ? left : lanes<T>;
     const NoiseDraw now = draw.now();
-    std::uint32_t kept = 0;  // bit 4c + p: channel c of the packet at pixel p
+    std::uint32_t kept = 0;  // bit 4c + p: channel c of the vector at pixel p
     SCORESDE_UNROLL(lanes<T>)
     for (unsigned c = 0; c < lanes<T>; ++c)
       if (c < count) kept |= kept_pixels(now, n, (channel + c) * pixels + first) << (quad * c);
@@ -89,12 +89,12 @@ struct Dropout {
  private:
   SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (pixels + quad - 1) / quad; }
 
-  /// Bit p: element e + p is kept.
+  /// Bit p is set if element e + p is kept.
   SCORESDE_DEVICE std::uint32_t kept_pixels(const NoiseDraw& now, std::uint32_t n,
                                             std::uint32_t e) const {
     const unsigned shift = e % 4;
     const PhiloxBlock words = noise_words(now, n, e / 4);
-    // The word of lane 4 + j is lane j of the next counter.
+    // Lanes 4 … 7 are lanes 0 … 3 of the next counter.
     const PhiloxBlock next = shift == 0 ? words : noise_words(now, n, e / 4 + 1);
     std::uint32_t kept = 0;
     for (unsigned lane = 0; lane < 2 * quad; ++lane) {

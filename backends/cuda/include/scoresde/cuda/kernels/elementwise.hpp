@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Functions of one or two activations, element by element, and factors for each sample.
+/// Elementwise functions of one or two activations, and per-sample scaling.
 ///
 ///   out[i] ← or += f(in[i], …)            y[n, i] ← or += factor[n]·x[n, i]
 ///
-/// A thread loads all its packets before it stores one, so that enough loads are on their way to
-/// fill the memory bus. Outputs may be inputs.
+/// A thread issues all its 128-bit loads before the first store, to saturate memory bandwidth.
+/// Outputs may alias inputs.
 #pragma once
 
 #include <cstddef>
@@ -18,14 +18,14 @@
 namespace scoresde::cuda {
 
 inline constexpr unsigned map_threads = 256;
-inline constexpr unsigned map_packets = 4;  ///< of each thread
+inline constexpr unsigned map_packets = 4;  ///< 128-bit vectors per thread
 
-/// Elements that a block maps.
+/// Elements per block.
 template <class T>
 inline constexpr unsigned map_span = map_threads* map_packets* lanes<T>;
 
-/// Applies `function` to the part of `count` elements that belongs to block `block`. Outputs that
-/// are null go nowhere; `whole`: every pointer is a multiple of 16 bytes.
+/// Applies `function` to the elements of block `block`, of `count` in total. Null outputs are not
+/// stored; `whole`: every pointer is 16-byte aligned.
 template <class T, unsigned Inputs, unsigned Outputs, class Function>
 SCORESDE_DEVICE void map_elements(unsigned thread, unsigned block, std::size_t count, bool whole,
                                   const T* const (&in)[Inputs],
@@ -61,7 +61,7 @@ SCORESDE_DEVICE void map_elements(unsigned thread, unsigned block, std::size_t c
     });
 }
 
-/// out ← or += function(in…) over flat memory.
+/// out ← or += function(in…) on contiguous arrays.
 template <class T, class Function, unsigned Inputs = 1, unsigned Outputs = 1>
 struct Elementwise {
   static constexpr unsigned threads = map_threads;
@@ -90,7 +90,7 @@ struct ScaleSamples {
 
   std::size_t count;
   std::uint32_t samples;
-  bool whole;  ///< also of every sample
+  bool whole;  ///< every sample is 16-byte aligned
   const double* factors;
   const T* x;
   nn::Gradient<T> y;
@@ -110,8 +110,6 @@ struct ScaleSamples {
                     [factor](float v) { return factor * v; });
   }
 };
-
-// The functions.
 
 struct Activate {
   nn::Activation function;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// The embeddings of time labels and classes.
+/// Embeddings of time labels and classes.
 ///
 ///   positional  (sin(t ωᵢ), cos(t ωᵢ)) or (cos, sin),  ωᵢ = 10000^{−i/(h − shift)},
 ///               i < h = ⌊width/2⌋
 ///   Fourier     (sin(2π wᵢ ln σ), cos(2π wᵢ ln σ))
-///   class       the row of a table; its gradient is added row by row, samples in their order
+///   class       a row of a table; the gradient is summed over samples in order
 ///
 /// Ho et al. 2020, arXiv:2006.11239, appendix B; Tancik et al. 2020, arXiv:2006.10739, eq. 5.
 /// Angles are reduced to a fraction of a turn in double, so that labels near 1000 keep their
-/// digits, and their sines are those of the library's noise: the same bits everywhere.
+/// precision. Sines are those of the library's noise: bit-identical on host and device.
 #pragma once
 
 #include <cmath>
@@ -31,7 +31,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float wave_of_turns(double turns, bo
   return cosine ? c : s;
 }
 
-/// Rows of `width` values, one for each sample; a thread takes one value.
+/// Rows of `width` values, one row per sample; one value per thread.
 struct EmbeddingRows {
   static constexpr unsigned threads = 128;
 
@@ -45,7 +45,7 @@ struct PositionalEmbedding {
   static constexpr unsigned threads = EmbeddingRows::threads;
 
   EmbeddingRows rows;
-  double step;  ///< ln 10000/(h − shift), or 0 for one frequency
+  double step;  ///< ln 10000/(h − shift), 0 for a single frequency
   bool cosines_first;
   const double* labels;
   T* y;
@@ -77,7 +77,7 @@ struct FourierEmbedding {
 
   EmbeddingRows rows;
   const double* labels;
-  const float* frequencies;  ///< width/2 of them
+  const float* frequencies;  ///< width/2 values
   T* y;
 
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
@@ -116,7 +116,7 @@ struct ClassEmbedding {
   }
 };
 
-/// dtable[classes[n]] += dy[n]: the first sample of a class adds those of all others.
+/// dtable[classes[n]] += dy[n]; the threads of a class's first sample add all samples of the class.
 template <class T>
 struct ClassEmbeddingGradient {
   static constexpr unsigned threads = EmbeddingRows::threads;

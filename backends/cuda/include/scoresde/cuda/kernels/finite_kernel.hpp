@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A check of a captured run: are the numbers of all samples finite? The answer is read after it.
+/// Finite check of a captured run; the host reads the flag after the replay.
 #pragma once
 
 #include <scoresde/cuda/kernels/block.hpp>
@@ -7,8 +7,7 @@
 
 namespace scoresde::cuda {
 
-/// flags[number 0 of the row] ← 1 + the first sample k whose values[k] is not finite, if there is
-/// one: a check whose answer is read after the run.
+/// flags[number 0 of the row] ← 1 + the first sample k whose values[k] is not finite, if any.
 struct FiniteKernel {
   static constexpr unsigned threads = 256;
 

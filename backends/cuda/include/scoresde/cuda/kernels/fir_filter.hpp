@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// A separable FIR filter with changes of resolution over channels-last memory.
+/// Separable FIR filter with up- and downsampling, channels-last.
 ///
 ///   y[o, p] ← or += Σ_{a,b} tap[count − 1 − a] tap[count − 1 − b] x̃[o·down + a, p·down + b]
 ///
-/// x̃ is x with up − 1 zeros between its pixels, pads around it and zeros beyond (nn::Fir; Karras et
-/// al. 2020, arXiv:1912.04958, appendix B). Only taps that meet pixels are visited. The gradient is
-/// the filter nn::Fir::adjoint(). A thread takes one packet of channels of a pixel of y.
+/// x̃ is x with up − 1 zeros between its pixels and zero padding around it (nn::Fir; Karras et al.
+/// 2020, arXiv:1912.04958, appendix B). Taps that meet inserted zeros are skipped. The gradient is
+/// the filter nn::Fir::adjoint(). Each thread computes one 128-bit vector of channels of a pixel.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace scoresde::cuda {
 
-/// nn::Fir in float, the last tap first.
+/// The taps of nn::Fir in float, in reverse order.
 struct FirTaps {
   float tap[nn::Fir::max_taps];
   std::int32_t count, up, down, before;
@@ -36,7 +36,7 @@ struct FirTaps {
     const std::int32_t rest = (before - o * down) % up;
     return rest < 0 ? rest + up : rest;
   }
-  /// The pixel of x that tap a meets there.
+  /// The pixel of x at tap a of output o.
   SCORESDE_HOST_DEVICE std::int32_t pixel(std::int32_t o, std::int32_t a) const {
     return (o * down + a - before) / up;
   }

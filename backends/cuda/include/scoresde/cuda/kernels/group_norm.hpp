@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Group normalisation, optionally followed by SiLU, over channels-last activations.
+/// Group normalization, optionally followed by SiLU, channels-last.
 ///
 ///   x̂ = (x − μ)·r,  r = 1/√(var + ε),  y = γ x̂ + β or its SiLU
 ///
-/// Wu and He 2018, arXiv:1803.08494. A block keeps its slab in shared memory, so x is read once;
-/// μ is found first and the squares of x − μ summed then, so a large mean costs no digits. An image
-/// too large for that is cut into chunks: each leaves its own mean and sum of squares, which are
-/// joined by Chan et al. 1979 and applied in a second pass.
+/// Wu and He 2018, arXiv:1803.08494. A block keeps its tile in shared memory, so x is read once.
+/// The squares of x − μ are summed after μ is known, which avoids cancellation for large means.
+/// Images that do not fit are split into chunks: each writes its mean and sum of squares, which a
+/// second pass merges (Chan et al. 1979) and applies.
 #pragma once
 
 #include <cmath>
@@ -16,27 +16,27 @@
 
 namespace scoresde::cuda {
 
-/// Shared memory of a tile: three blocks fit on an SM of the H200, one on one of sm_120.
+/// Shared memory per tile: three blocks fit on an SM of the H200, one on an SM of sm_120.
 inline constexpr std::size_t tile_budget = 64 * 1024;
 
-/// What the kernels of a group normalisation know of its extents.
+/// Extents of a group normalization.
 struct GroupExtents {
   Slabs slabs;
-  std::uint32_t group;  ///< channels of a group
+  std::uint32_t group;  ///< channels per group
 
   SCORESDE_HOST_DEVICE std::uint32_t groups_of_slab() const { return slabs.width / group; }
   SCORESDE_HOST_DEVICE std::uint32_t groups() const { return slabs.channels / group; }
-  /// Where sample n has its group g of the slab, counted over all samples.
+  /// Index over all samples of group g of the block's tile.
   SCORESDE_HOST_DEVICE std::size_t index(GridSize block, std::uint32_t g) const {
     return std::size_t{block.z} * groups() + block.x * groups_of_slab() + g;
   }
-  /// Floats of the partial statistics: none where a block sees all pixels.
+  /// Size of the partial statistics in floats; 0 if each block has all pixels of its sample.
   [[nodiscard]] std::size_t partial_size() const {
     return slabs.chunks() == 1 ? 0 : std::size_t{2} * slabs.samples * slabs.chunks() * groups();
   }
 };
 
-/// `tiles` copies of a slab take at most `budget` bytes of shared memory.
+/// Extents for which `tiles` tiles take at most `budget` bytes of shared memory.
 template <class T>
 [[nodiscard]] GroupExtents group_extents(const nn::GroupNorm& norm, const nn::Shape& x,
                                          std::size_t tiles, std::size_t budget = tile_budget) {
@@ -45,7 +45,7 @@ template <class T>
           static_cast<std::uint32_t>(group)};
 }
 
-/// (x − mean)·scale + shift for the channels of a packet.
+/// (x − mean)·scale + shift for a vector of channels.
 template <class T>
 struct ChannelAffine {
   Lanes<T> mean, scale, shift;
@@ -60,7 +60,7 @@ struct ChannelAffine {
   }
 };
 
-/// A mean in two floats, mean + rest, and 1/√(var + ε).
+/// A mean as an unevaluated sum of two floats, mean + rest, and 1/√(var + ε).
 struct GroupStatistics {
   float mean, rest, reciprocal;
 };
@@ -72,17 +72,17 @@ struct GroupNormArguments {
 
   GroupExtents extents;
   float epsilon;
-  bool with_silu, whole;  ///< whole: rows consist of whole packets
+  bool with_silu, whole;  ///< whole: rows are 16-byte aligned
   const T* x;
   const float *gamma, *beta;
   T* y;
-  float* statistics;  ///< (μ, r) of each sample and group
-  float* partial;     ///< (mean, Σ(x − mean)²) of each sample, chunk and group
+  float* statistics;  ///< (μ, r) per sample and group
+  float* partial;     ///< (mean, Σ(x − mean)²) per sample, chunk and group
 
   [[nodiscard]] GridSize grid() const { return extents.slabs.grid(); }
 
-  /// Writes y where packet(offset, index, extent) is x (see SlabWalk) and stats(g) are those of
-  /// group g of the slab.
+  /// Writes y from packet(offset, index, extent), the vectors of x (see SlabWalk), and stats(g),
+  /// the statistics of group g of the tile.
   template <class Statistics, class Source>
   SCORESDE_DEVICE void normalize(GridSize block, const SlabWalk<T>& walk, const Statistics& stats,
                                  const Source& packet) const {
@@ -107,14 +107,14 @@ struct GroupNormArguments {
     statistics[at] = s.mean + s.rest;
     statistics[at + 1] = s.reciprocal;
   }
-  /// Of chunk k: where its partial statistics of group g of the slab lie.
+  /// Partial statistics of chunk k and group g of the tile.
   SCORESDE_DEVICE float* partial_of(GridSize block, std::uint32_t k, std::uint32_t g) const {
     const std::size_t row = std::size_t{block.z} * extents.slabs.chunks() + k;
     return partial + 2 * (row * extents.groups() + block.x * extents.groups_of_slab() + g);
   }
 };
 
-/// The normalisation where a block sees all pixels, else the partial statistics of its chunk.
+/// The whole normalization if a block has all pixels, otherwise the partial statistics of a chunk.
 template <class T>
 struct GroupNormForward : GroupNormArguments<T> {
   using Arguments = GroupNormArguments<T>;
@@ -162,7 +162,7 @@ struct GroupNormForward : GroupNormArguments<T> {
     return extents.slabs.chunk * packets<T>(extents.slabs.width);
   }
 
-  /// For each group of the slab: its mean m in a float, then the means of x − m and (x − m)².
+  /// Per group of the tile: its mean m in float, then the means of x − m and (x − m)².
   template <class Block>
   SCORESDE_DEVICE void find_moments(Block& block, const SlabWalk<T>& walk,
                                     typename Block::template Shared<Packet> tile,
@@ -193,7 +193,7 @@ struct GroupNormForward : GroupNormArguments<T> {
   }
 };
 
-/// The second pass over an image of several chunks.
+/// The second pass for images of several chunks.
 template <class T>
 struct GroupNormApply : GroupNormArguments<T> {
   using Arguments = GroupNormArguments<T>;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The gradient of group normalisation, optionally followed by SiLU, over channels-last memory.
+/// Gradient of group normalization, optionally followed by SiLU, channels-last.
 ///
 ///   dz = dy·silu'(z) or dy,   P_c = Σ dz x̂,  S_c = Σ dz            over pixels
 ///   dx = r (γ dz − mean(γ dz) − x̂ mean(γ dz·x̂))                   means over the group
-///   dγ_c += Σ P_c,  dβ_c += Σ S_c                                 over samples, in their order
+///   dγ_c += Σ P_c,  dβ_c += Σ S_c                                 over samples in ascending order
 ///
-/// Wu and He 2018, arXiv:1803.08494. A block keeps its slab of x and dy in shared memory, so each
-/// is read once; the sums of every sample are left for SumRows, which adds them to dγ and dβ. An
-/// image too large for that is cut into chunks and read twice.
+/// Wu and He 2018, arXiv:1803.08494. A block keeps its tile of x and dy in shared memory, so each
+/// is read once; SumRows then adds the per-sample sums to dγ and dβ. Images that do not fit are
+/// split into chunks and read twice.
 #pragma once
 
 #include <scoresde/cuda/kernels/group_norm.hpp>
@@ -23,17 +23,17 @@ struct GroupNormGradient {
   bool with_silu, whole;
   const T *x, *dy;
   const float *gamma, *beta;
-  const float* statistics;  ///< (μ, r) of each sample and group
+  const float* statistics;  ///< (μ, r) per sample and group
   nn::Gradient<T> dx;
-  float* sums;  ///< P, then S: a row of channels for each sample and chunk
+  float* sums;  ///< P, then S: each (samples, chunks, channels)
 
   [[nodiscard]] GridSize grid() const { return extents.slabs.grid(); }
-  /// Floats of `sums`.
+  /// Size of `sums` in floats.
   [[nodiscard]] static std::size_t sums_size(const GroupExtents& extents) {
     return std::size_t{2} * extents.slabs.samples * extents.slabs.chunks() * extents.slabs.channels;
   }
 
-  /// P of the slab's first channel in chunk k; S lies `to_plain_sums` behind it.
+  /// P of the tile's first channel in chunk k; S is `to_plain_sums` elements further.
   SCORESDE_DEVICE float* sums_of(GridSize block, std::uint32_t k) const {
     const std::size_t row = std::size_t{block.z} * extents.slabs.chunks() + k;
     return sums + row * extents.slabs.channels + block.x * extents.slabs.width;
@@ -45,7 +45,7 @@ struct GroupNormGradient {
     return statistics[2 * extents.index(block, g) + 1];
   }
 
-  /// The normalisation again, for the channels of a thread.
+  /// The forward normalization of the thread's channels.
   SCORESDE_DEVICE ChannelAffine<T> affine(GridSize block, const SlabWalk<T>& walk) const {
     ChannelAffine<T> out{};
     const std::size_t first = std::size_t{block.x} * extents.slabs.width + walk.channel();
@@ -57,7 +57,7 @@ struct GroupNormGradient {
     }
     return out;
   }
-  /// dz of centred values c = x − μ.
+  /// dz for centered values c = x − μ.
   SCORESDE_DEVICE Lanes<T> inner_gradient(const ChannelAffine<T>& affine, const Lanes<T>& centred,
                                           Lanes<T> d) const {
     if (with_silu)
@@ -66,7 +66,7 @@ struct GroupNormGradient {
     return d;
   }
 
-  /// terms[2g], terms[2g + 1] ← r·mean(γ dz), r²·mean(γ dz·x̂) from P and S of the slab's channels.
+  /// terms[2g], terms[2g + 1] ← r·mean(γ dz), r²·mean(γ dz·x̂) from P and S of the tile's channels.
   template <class Block>
   SCORESDE_DEVICE void find_terms(Block& block, typename Block::template Shared<float> channel_sums,
                                   typename Block::template Shared<float> terms) const {
@@ -91,7 +91,7 @@ struct GroupNormGradient {
     block.sync();
   }
 
-  /// Writes or adds dx where packets(offset, index, extent) are x and dy of a packet.
+  /// Stores or accumulates dx from packets(offset, index, extent), the vectors of x and dy.
   template <class Terms, class Source>
   SCORESDE_DEVICE void spread(GridSize block, const SlabWalk<T>& walk,
                               const ChannelAffine<T>& affine, const Terms& terms,
@@ -117,12 +117,12 @@ struct GroupNormGradient {
   }
 };
 
-/// x and dy in one place.
+/// Vectors of x and dy at the same offset.
 struct PacketPair {
   Packet value, gradient;
 };
 
-/// The sums of a chunk and, where that is all pixels, dx.
+/// The sums of a chunk and, if the chunk is the whole image, dx.
 template <class T>
 struct GroupNormBackward : GroupNormGradient<T> {
   using Arguments = GroupNormGradient<T>;
@@ -174,7 +174,7 @@ struct GroupNormBackward : GroupNormGradient<T> {
   SCORESDE_HOST_DEVICE unsigned tile_size() const {
     return extents.slabs.chunk * packets<T>(extents.slabs.width);
   }
-  /// Makes Σ dz x̂ of Σ dz (x − μ), and writes both sums of every channel.
+  /// Converts Σ dz (x − μ) to Σ dz x̂, and writes both sums of every channel.
   template <class Block>
   SCORESDE_DEVICE void leave_sums(Block& block,
                                   typename Block::template Shared<float> channel_sums) const {
@@ -191,7 +191,7 @@ struct GroupNormBackward : GroupNormGradient<T> {
   }
 };
 
-/// dx of an image of several chunks, once their sums are there.
+/// dx of images of several chunks, after their sums have been computed.
 template <class T>
 struct GroupNormBackwardApply : GroupNormGradient<T> {
   using Arguments = GroupNormGradient<T>;

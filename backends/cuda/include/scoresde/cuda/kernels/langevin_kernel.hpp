@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Langevin's step sizes where the norms are: from ‖∇log p_t(x)‖ and ‖z‖ of every sample to the
+/// Langevin step sizes on the device: from ‖∇log p_t(x)‖ and ‖z‖ of every sample to the
 /// coefficients of its update.
 ///
-///   ε, c ← rule(‖∇log p_t(x)‖, ‖z‖),   x ← (1 + ε p)·x + (ε q)·F + c·z,   per sample or with the
-///   norms' means over the batch
+///   ε, c ← rule(‖∇log p_t(x)‖, ‖z‖),   x ← (1 + ε p)·x + (ε q)·F + c·z
+///   per sample or with the norms' means over the batch
 ///
-/// No number comes to the host, so a corrector step can be captured in a CUDA graph.
+/// Nothing is copied to the host, so a corrector step can be captured in a CUDA graph.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,9 @@
 
 namespace scoresde::cuda {
 
-/// One block. `norms` holds ‖p·x + q·F‖ of every sample, then ‖z‖ of every sample. Writes the rows
-/// of AssignKernel: coefficients[3·samples] for x, F and z. The row holds p, q, snr and scale.
+/// One block. `norms` holds ‖p·x + q·F‖ of every sample, then ‖z‖ of every sample. Writes the
+/// per-sample coefficients of AssignKernel: coefficients[3·samples] for x, F and z. The row holds
+/// p, q, snr and scale.
 struct LangevinKernel {
   static constexpr unsigned threads = 256;
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// A minibatch of a data set that lies in device memory, flipped and dequantised there.
+/// A minibatch of a data set in device memory, flipped and dequantized on the device.
 ///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
 ///
-/// Place p of the endless stream is picture order(p mod N) of epoch ⌊p/N⌋, and its draws are named
-/// by epoch and place, so x has the bits of io::ImageStream. The orders of two epochs lie in device
-/// memory, even and odd, because a batch may reach into the next one.
+/// Position p of the stream is image order(p mod N) of epoch ⌊p/N⌋, and its random numbers are
+/// indexed by epoch and position, so x is bit-identical to io::ImageStream's. The permutations of
+/// an even and an odd epoch are kept in device memory, because a batch may span two epochs.
 #pragma once
 
 #include <cstddef>
@@ -16,23 +16,23 @@
 
 namespace scoresde::cuda {
 
-/// A data set, the order of its pictures, and what is drawn for them.
+/// A data set, its permutations and its noise draws.
 struct DeviceImages {
   const std::uint8_t* pixels;     ///< (count, channels, height, width)
-  const std::uint8_t* labels;     ///< one for each picture; may be null
-  const std::uint32_t* order[2];  ///< of the present epochs of even and odd number
+  const std::uint8_t* labels;     ///< (count); may be null
+  const std::uint32_t* order[2];  ///< permutations of the current even and odd epoch
   std::uint32_t count;            ///< N
   std::uint32_t rows, width;      ///< rows: channels·height
   bool centered, random_flip, uniform_dequantization;
-  NoiseDraw flip, dequantization;  ///< of epoch 0; an epoch later the index is 4 more
+  NoiseDraw flip, dequantization;  ///< of epoch 0; the index grows by 4 per epoch
 };
 
 struct MinibatchImages {
   static constexpr unsigned threads = 256;
 
   DeviceImages images;
-  std::uint64_t first;        ///< place of sample 0 of step 0
-  std::uint64_t stride;       ///< places that a step takes
+  std::uint64_t first;        ///< position of sample 0 of step 0
+  std::uint64_t stride;       ///< positions per step
   const std::uint64_t* step;  ///< device memory; null: 0
   std::uint32_t samples;
   float* x;
@@ -75,7 +75,7 @@ struct MinibatchImages {
   SCORESDE_HOST_DEVICE float value(std::uint8_t pixel, std::uint32_t word) const {
     const double uniform = (static_cast<double>(word) + 0.5) * 0x1p-32;
     const double u = pixel, unit = images.uniform_dequantization ? (u + uniform) / 256 : u / 255;
-    // 2·unit is exact, so contraction into an fma changes no bit.
+    // 2·unit is exact, so contraction to an fma does not change the result.
     return static_cast<float>(images.centered ? 2 * unit - 1 : unit);
   }
 };

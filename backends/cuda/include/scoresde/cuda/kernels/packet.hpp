@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Packets: the 16 bytes of neighbouring activations that a thread loads or stores at once.
+/// 128-bit vectorized access to activations.
 ///
-///   8 Bfloat16 or 4 float; arithmetic is float's, on `Lanes`
+///   8 Bfloat16 or 4 float per access; arithmetic is done in float, on `Lanes`
 ///
-/// A packet is whole when all its elements exist and the first lies at a multiple of 16 bytes;
-/// others are read and written element by element, with zeros in place of what does not exist.
+/// A vector is whole if all its elements exist and its address is 16-byte aligned. Other vectors
+/// are loaded and stored element by element, with zeros for missing elements.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 #include <scoresde/cuda/kernels/bfloat16.hpp>
 #include <scoresde/host_device.hpp>
 
-// Asks the device compiler to unroll the following loop; hosts decide for themselves.
+// Unrolls the following loop on the device; no effect on the host.
 #if defined(__CUDA_ARCH__)
 #define SCORESDE_PRAGMA(text) _Pragma(#text)
 #define SCORESDE_UNROLL(times) SCORESDE_PRAGMA(unroll times)
@@ -24,11 +24,11 @@
 
 namespace scoresde::cuda {
 
-/// Elements of a packet.
+/// Elements per 128-bit vector.
 template <class T>
 inline constexpr unsigned lanes = 16 / sizeof(T);
 
-/// The values of a packet.
+/// The elements of a vector in float.
 template <class T>
 struct Lanes {
   float value[lanes<T>];
@@ -51,7 +51,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> operator*(Lanes<T> a, const
   return a;
 }
 
-/// The memory of a packet.
+/// The storage of a vector.
 struct alignas(16) Packet {
   std::uint32_t word[4];
 };
@@ -80,7 +80,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet pack(const Lanes<T>& values) 
   return out;
 }
 
-/// One access of 16 aligned bytes; hosts copy, because they may assume that types do not alias.
+/// One aligned 128-bit load; host code copies to respect strict aliasing.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet read_packet(const void* from) {
 #if defined(__CUDA_ARCH__)
   return *static_cast<const Packet*>(from);
@@ -98,14 +98,14 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void write_packet(void* to, const Pa
 #endif
 }
 
-/// How a packet is reached: at once, or the elements that exist one by one.
+/// Extent of an access: the whole vector, or its first `count` elements one by one.
 struct WholePacket {};
 struct PartOfPacket {
   unsigned count;
 };
 
-/// Calls body(WholePacket) or body(PartOfPacket): once around a loop, so that nothing stands in it
-/// between one load and the next.
+/// Calls body(WholePacket) or body(PartOfPacket). Placed outside a loop, it keeps branches from
+/// separating the loop's loads.
 template <class Body>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void with_extent(bool whole, unsigned count,
                                                              const Body& body) {
@@ -141,7 +141,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const Lanes<T>& va
     if (i < part.count) to[i] = from_float<T>(values[i]);
 }
 
-/// Over what is there, or added to it.
+/// Stores, or adds to the stored elements.
 template <class T, class Extent>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, Lanes<T> values, Extent extent,
                                                        bool accumulate) {
@@ -149,14 +149,14 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, Lanes<T> values, E
   store(to, values, extent);
 }
 
-/// Packets that `count` elements take, the last perhaps not whole.
+/// Number of vectors that cover `count` elements; the last may be partial.
 template <class T>
 SCORESDE_HOST_DEVICE constexpr unsigned packets(unsigned count) {
   return (count + lanes<T> - 1) / lanes<T>;
 }
 
-/// Whether rows of `length` elements that begin at the pointers consist of whole packets. Null
-/// pointers, which nobody follows, do not count.
+/// Whether rows of `bytes_of_row` bytes that start at the pointers consist of whole vectors. Null
+/// pointers are ignored.
 template <class... Pointers>
 [[nodiscard]] inline bool rows_are_whole(std::size_t bytes_of_row, const Pointers*... pointers) {
   return bytes_of_row % 16 == 0 && ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);

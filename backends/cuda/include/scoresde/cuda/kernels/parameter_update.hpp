@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The end of a training step: the gradient's norm, and Adam, EMA and the cast for the network in
-/// one pass over flat buffers.
+/// The end of a training step: the gradient norm, and a fused Adam and EMA update with the cast to
+/// network weights, in one pass over flat buffers.
 ///
-///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as train/adam.hpp says;
+///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as in train/adam.hpp;
 ///   average ← average + (1 − d)(θ − average);  network weights ← bfloat16(θ)
 ///
-/// Kingma and Ba 2015, arXiv:1412.6980. Nothing waits for the host: the clipping factor is computed
-/// on the device, and a step whose loss or gradient is not finite leaves all state as it was and
-/// says so in its outcome.
+/// Kingma and Ba 2015, arXiv:1412.6980. The step does not wait for the host: the clipping factor is
+/// computed on the device, and a step with a non-finite loss or gradient leaves all state unchanged
+/// and sets `finite` = 0 in its outcome.
 #pragma once
 
 #include <cmath>
@@ -24,12 +24,12 @@ namespace scoresde::cuda {
 /// Partial sums of squares of a flat buffer.
 struct SumOfSquares {
   static constexpr unsigned threads = 256;
-  static constexpr std::uint32_t span = 16384;  ///< elements of a block
+  static constexpr std::uint32_t span = 16384;  ///< elements per block
 
   std::size_t count;
   bool whole;
   const float* values;
-  double* partial;  ///< parts(count) of them
+  double* partial;  ///< parts(count) elements
 
   [[nodiscard]] static std::uint32_t parts(std::size_t count) {
     return static_cast<std::uint32_t>((count + span - 1) / span);
@@ -58,18 +58,18 @@ struct SumOfSquares {
   }
 };
 
-/// What a step did, for the host to read when it likes.
+/// The result of a step, which the host can read later.
 struct StepOutcome {
-  std::uint64_t updates = 0;  ///< done so far
+  std::uint64_t updates = 0;  ///< number of updates so far
   double loss = 0;            ///< mean over the batch
   double gradient_norm = 0;   ///< before clipping
   double learning_rate = 0;   ///< of this step
-  std::uint32_t finite = 1;   ///< 0: loss or gradient is not, and nothing was updated
+  std::uint32_t finite = 1;   ///< 0: non-finite loss or gradient, no update
 };
 
-/// Joins the norm and the loss, and says what UpdateParameters does. After a step that is refused
-/// all are, with its outcome, until the host has read it and sets `finite` again: steps that were
-/// asked for meanwhile must not go on from the state before it.
+/// Computes the norm and the mean loss, and the coefficients of UpdateParameters. After a step with
+/// a non-finite loss or gradient all later steps are skipped with the same outcome until the host
+/// sets `finite` again: steps already enqueued must not update the state.
 struct FinishStep {
   static constexpr unsigned threads = 256;
 
@@ -77,8 +77,8 @@ struct FinishStep {
   ExponentialMovingAverage ema;
   std::uint32_t parts, samples;
   const double* partial;  ///< of SumOfSquares
-  const double* losses;   ///< of each sample
-  std::uint64_t* step;    ///< updates done: counts up unless the step is refused
+  const double* losses;   ///< per sample
+  std::uint64_t* step;    ///< number of updates; not incremented by a skipped step
   AdamCoefficients<float>* coefficients;
   StepOutcome* outcome;
 
@@ -107,11 +107,11 @@ struct FinishStep {
 /// The update itself. `average` and `cast` may be null.
 struct UpdateParameters {
   static constexpr unsigned threads = 256;
-  static constexpr unsigned of_thread = lanes<Bfloat16>;  ///< elements: a packet of the cast
+  static constexpr unsigned of_thread = lanes<Bfloat16>;  ///< elements: a 128-bit vector of `cast`
 
   std::size_t count;
-  bool whole;           ///< all buffers begin at multiples of 16 bytes
-  bool clear_gradient;  ///< leave zeros for the next step to add to, also after a refused one
+  bool whole;           ///< all buffers are 16-byte aligned
+  bool clear_gradient;  ///< zero it for the next step, also after a skipped step
   const AdamCoefficients<float>* coefficients;
   const StepOutcome* outcome;
   float *parameters, *first_moment, *second_moment, *average, *gradient;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Quads: four consecutive elements of a sample, what one Philox counter gives noise to and what a
-/// thread works on at a time.
+/// Quad: four consecutive elements of a sample, the noise of one Philox counter and the work of one
+/// thread.
 ///
 ///   quad q of sample k: elements 4q … 4q + 3 at k·dim + 4q, fewer in the last where dim mod 4 ≠ 0
 #pragma once
@@ -17,13 +17,13 @@ struct alignas(16) Quad {
   T value[4];
 };
 
-/// A batch seen as quads; total() must fit 32 bits.
+/// A batch divided into groups of four elements; total() must fit in 32 bits.
 struct QuadShape {
   unsigned samples = 0, dim = 0;
 
   SCORESDE_HOST_DEVICE constexpr unsigned quads() const { return dim / 4 + (dim % 4 != 0); }
   SCORESDE_HOST_DEVICE constexpr unsigned total() const { return samples * quads(); }
-  /// How many elements a quad has.
+  /// Number of elements in a group.
   SCORESDE_HOST_DEVICE constexpr unsigned count(unsigned quad) const {
     return dim - 4 * quad < 4 ? dim - 4 * quad : 4;
   }
@@ -32,8 +32,8 @@ struct QuadShape {
   }
 };
 
-/// A quad of a state that begins at a multiple of 16 bytes; zeros past its end. Where dim is a
-/// multiple of 4 it moves 16 bytes at a time.
+/// Loads four elements of a 16-byte aligned state, with zeros past the end of the sample. Uses
+/// 128-bit accesses if dim is a multiple of 4.
 template <class T>
 SCORESDE_DEVICE Quad<T> load_quad(const T* x, QuadShape shape, unsigned sample, unsigned quad) {
   const T* const from = x + shape.first(sample, quad);
@@ -62,7 +62,7 @@ SCORESDE_DEVICE void store_quad(T* x, QuadShape shape, unsigned sample, unsigned
     if (i < count) to[i] = value.value[i];
 }
 
-/// The normals that a draw gives a quad, bit for bit those of fill_normal.
+/// The normal variates of four elements, bit-identical to fill_normal.
 SCORESDE_DEVICE inline Quad<float> normal_quad(NoiseDraw draw, unsigned sample, unsigned quad) {
   const PhiloxBlock words = noise_words(draw, sample, quad);
   Quad<float> z;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What SumKernel sums: squares of linear forms and of draws, products, scaled errors, and the two
-/// norms of a Langevin step.
+/// Summands of SumKernel: squares of linear combinations and of noise, products, scaled errors, and
+/// the two norms of a Langevin step.
 #pragma once
 
 #include <scoresde/cuda/kernels/quad.hpp>
@@ -8,7 +8,7 @@
 
 namespace scoresde::cuda {
 
-/// (Σⱼ cⱼxⱼ)²; terms whose coefficient is 0 are left out by the launcher.
+/// (Σⱼ cⱼxⱼ)²; the launcher removes terms with coefficient 0.
 template <class T>
 struct FormSquare {
   static constexpr unsigned sums = 1, max_terms = 8;
@@ -28,7 +28,7 @@ struct FormSquare {
   }
 };
 
-/// z² of a draw, which is stored nowhere.
+/// z² of a draw, without storing z.
 struct DrawSquare {
   static constexpr unsigned sums = 1;
   NoiseDraw draw;
@@ -85,8 +85,8 @@ struct ScaledSquare {
   static SCORESDE_DEVICE double larger(double a, double b) { return a < b ? b : a; }
 };
 
-/// ‖p·x + q·F‖² and ‖z‖² in one pass: what a Langevin step needs. p and q are arguments or numbers
-/// 0 and 1 of the draw's row; z is a state, or the draw where that is null.
+/// ‖p·x + q·F‖² and ‖z‖² of a Langevin step in one pass. p and q are arguments or numbers 0 and 1
+/// of the draw's row; z is a state, or generated from the draw if that is null.
 template <class T>
 struct LangevinSquares {
   static constexpr unsigned sums = 2;

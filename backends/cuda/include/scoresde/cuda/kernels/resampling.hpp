@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Changes of resolution by two over channels-last memory.
+/// Resampling by a factor of two, channels-last.
 ///
 ///   Spread: large[2i + a, 2j + b] ← or += scale·small[i, j]          a, b ∈ {0, 1}
 ///   Gather: small[i, j] ← or += scale·Σ_{a,b} large[2i + a, 2j + b]
 ///
-/// Nearest neighbours up are Spread with scale 1 and Gather as gradient; means of 2×2 are Gather
-/// with scale ¼ and Spread as gradient. A thread takes one packet of channels of a small pixel.
+/// Nearest-neighbor upsampling is Spread with scale 1, its gradient Gather; average pooling is
+/// Gather with scale ¼, its gradient Spread. Each thread processes one 128-bit vector of channels
+/// of a small pixel.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@
 
 namespace scoresde::cuda {
 
-/// Extents of the small image, and which packet of it a thread has.
+/// Extents of the small image, and the mapping of threads to its 128-bit vectors.
 struct SmallImage {
   std::uint32_t samples, height, width, channels;
 
@@ -25,7 +26,7 @@ struct SmallImage {
   [[nodiscard]] GridSize grid(unsigned threads) const {
     return {(height * width * packets<T>(channels) + threads - 1) / threads, samples};
   }
-  /// Calls body(row of all samples, column, first channel, extent) unless there is no such packet.
+  /// Calls body(row over all samples, column, first channel, extent) if the thread has a vector.
   template <class T, class Body>
   SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
                                         bool whole, const Body& body) const {

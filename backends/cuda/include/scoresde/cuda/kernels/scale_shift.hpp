@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// A factor and a shift for each sample and channel, and what their gradients are summed from.
+/// Per-sample, per-channel scale and shift (FiLM), and the terms of their gradients.
 ///
 ///   y = x·(1 + s[n, c]) + b[n, c],   dx ← or += dy·(1 + s),   product ← dy·x
 ///
-/// s and b are the first and the last c of 2c values per sample; ds and db are the sums of the
-/// product and of dy over pixels. Perez et al. 2018, arXiv:1709.07871, equation 2.
+/// s and b are the first and the last c of 2c values per sample; ds and db are the sums over pixels
+/// of the product and of dy. Perez et al. 2018, arXiv:1709.07871, equation 2.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ template <class T>
 struct ScaleShift {
   static constexpr unsigned threads = 256;
 
-  JoinedRows rows;  ///< of x alone
-  bool whole;       ///< rows are whole packets
+  JoinedRows rows;  ///< of x; second is 0
+  bool whole;       ///< rows are 16-byte aligned
   const T *x, *modulation;
   T* y;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Slabs: neighbouring channels of neighbouring pixels of a sample, what one block works on when
-/// it sums over pixels.
+/// Channel tiles: the channels × pixels of a sample that one block processes in reductions over
+/// pixels.
 ///
 ///   block (s, k, n): channels s·width …, pixels k·chunk … of sample n
-///   thread t: the packet of channels in column t mod columns, of pixels ⌊t/columns⌋ + i·rows
+///   thread t: the 128-bit vector in column t mod columns, of pixels ⌊t/columns⌋ + i·rows
 ///
-/// A thread keeps to its channels, so it sums over pixels in registers; then threads meet in
-/// shared memory. Width and chunk depend on channels and pixels alone, hence so does the order of
-/// every sum: a sample's bits are the same in any batch.
+/// A thread's channels are fixed, so it sums over pixels in registers; the block's sums are then
+/// combined in shared memory. Width and chunk depend only on channels and pixels, and so does the
+/// order of every sum: results are bit-identical in any batch.
 #pragma once
 
 #include <algorithm>
@@ -23,11 +23,11 @@ namespace scoresde::cuda {
 
 inline constexpr unsigned slab_threads = 256;
 
-/// How activations (n, pixels, channels), channels innermost, are cut into slabs.
+/// Tiling of activations (n, pixels, channels), channels innermost.
 struct Slabs {
   std::uint32_t samples, pixels, channels;
-  std::uint32_t width;  ///< channels of a slab; divides `channels`
-  std::uint32_t chunk;  ///< pixels of a slab, but for the last
+  std::uint32_t width;  ///< channels per tile; divides `channels`
+  std::uint32_t chunk;  ///< pixels per tile, except the last
 
   SCORESDE_HOST_DEVICE std::uint32_t across() const { return channels / width; }
   SCORESDE_HOST_DEVICE std::uint32_t chunks() const { return (pixels + chunk - 1) / chunk; }
@@ -37,23 +37,23 @@ struct Slabs {
   SCORESDE_HOST_DEVICE std::uint32_t length(std::uint32_t k) const {
     return k * chunk + chunk < pixels ? chunk : pixels - k * chunk;
   }
-  /// Where the slab of a block begins.
+  /// Offset of the block's tile.
   SCORESDE_HOST_DEVICE std::size_t begin(GridSize block) const {
     return (std::size_t{block.z} * pixels + block.y * chunk) * channels + block.x * width;
   }
 };
 
-/// Cuts so that `unit` neighbouring channels stay together and a tile of `bytes` for each element
-/// of a slab fits into `budget`: all pixels of a sample where that is possible. Rows of a slab are
-/// at least 64 bytes where the channels allow it, and small images are given more channels, so that
-/// a block has something to do. Throws Error when a unit has more channels than a block can take.
+/// Chooses a tiling in which `unit` consecutive channels stay together and a tile of `bytes` per
+/// element fits in `budget`, with all pixels of a sample if possible. Rows of a tile have at least
+/// 64 bytes if there are enough channels; small images get more channels per tile to occupy the
+/// block. Throws Error if a unit has more channels than a block can process.
 template <class T>
 [[nodiscard]] Slabs cut_into_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
                                    std::size_t unit, std::size_t bytes, std::size_t budget) {
   if (channels % lanes<T> == 0) unit = std::lcm(unit, std::size_t{lanes<T>});
   const std::size_t most = std::size_t{slab_threads} * lanes<T>;
-  detail::require(unit <= most, "cuda: ", unit, " channels are normalised together; ", "at most ",
-                  most, " can be");
+  detail::require(unit <= most, "cuda: ", unit, " channels are normalized together; ", "at most ",
+                  most, " are allowed");
   const auto fits = [&](std::size_t width) { return pixels * width * bytes <= budget; };
   std::size_t width = unit;
   for (std::size_t wider = 2 * unit; wider <= std::min(channels, most); wider += unit) {
@@ -69,7 +69,7 @@ template <class T>
           narrowed(chunk)};
 }
 
-/// A thread's place in a slab.
+/// A thread's vectors in a tile.
 template <class T>
 class SlabWalk {
  public:
@@ -82,18 +82,18 @@ class SlabWalk {
 
   SCORESDE_HOST_DEVICE unsigned columns() const { return columns_; }
   SCORESDE_HOST_DEVICE unsigned rows() const { return rows_; }
-  /// Its first pixel; none where this is not below rows().
+  /// Its first pixel; the thread is idle if row() ≥ rows().
   SCORESDE_HOST_DEVICE unsigned row() const { return row_; }
   SCORESDE_HOST_DEVICE unsigned column() const { return column_; }
-  /// Its first channel within the slab, and how many there are of its packet.
+  /// The first channel of its vector within the tile, and the number of channels in it.
   SCORESDE_HOST_DEVICE unsigned channel() const { return column_ * lanes<T>; }
   SCORESDE_HOST_DEVICE unsigned count() const {
     const unsigned left = width_ - channel();
     return left < lanes<T> ? left : lanes<T>;
   }
 
-  /// Calls visit(offset from the slab's begin, index of the packet within it, its extent) for each
-  /// of the thread's packets of the first `pixels` pixels.
+  /// Calls visit(offset from the tile's begin, index of the vector within it, its extent) for each
+  /// of the thread's vectors in the first `pixels` pixels.
   template <class Visit>
   SCORESDE_HOST_DEVICE void for_each_packet(std::uint32_t pixels, std::uint32_t channels,
                                             bool whole, const Visit& visit) const {
@@ -109,12 +109,12 @@ class SlabWalk {
   unsigned columns_, rows_, column_, row_, width_;
 };
 
-/// Sums over the pixels of a block and over strips of `strip` neighbouring channels.
+/// Sums over the pixels of a block and over groups of `strip` consecutive channels.
 ///
 ///   out[i] ← factor·Σ values of channels i·strip …, i < strips
 ///
-/// A strip is added by as many lanes of a warp as it has numbers for, in a fixed order. `partial`
-/// holds slab_threads·lanes<T> floats. Ends in a barrier.
+/// Several lanes of a warp add the values of a group in a fixed order. `partial` holds
+/// slab_threads·lanes<T> floats. Ends with a barrier.
 template <class T, class Block>
 SCORESDE_DEVICE void sum_strips(Block& block, const SlabWalk<T>& walk, const Lanes<T>& values,
                                 typename Block::template Shared<float> partial, unsigned strip,

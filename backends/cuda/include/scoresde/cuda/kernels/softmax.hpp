@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The softmax of attention scores, row by row, and its gradient.
+/// Row-wise softmax of attention scores, and its gradient.
 ///
 ///   p = softmax(s·scale),   ds = scale·p ∘ (dp − Σ p·dp)
 ///
-/// Vaswani et al. 2017, arXiv:1706.03762, equation 1. Maximum and sum are found in one reading
-/// (Milakov and Gimelshein 2018, arXiv:1805.02867), a second writes. Scores are float or the
-/// activations' T, and may be the memory that is written to where the types agree.
+/// Vaswani et al. 2017, arXiv:1706.03762, equation 1. The first pass computes maximum and sum
+/// together (Milakov and Gimelshein 2018, arXiv:1805.02867), the second writes. Scores are float or
+/// the activation type T; the output may alias them if the types agree.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@
 
 namespace scoresde::cuda {
 
-/// As many elements as a packet of T has, of another type: float beside Bfloat16.
+/// Loads as many elements of type From as a vector of T has, such as float scores for Bfloat16.
 template <class T, class From, class Extent>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> load_as(const From* from, Extent extent) {
   if constexpr (std::is_same_v<T, From>) {
@@ -41,13 +41,13 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> load_as(const From* from, E
   }
 }
 
-/// How the threads of a block share rows: one, two, four or eight warps to each.
+/// Mapping of rows to the threads of a block: one, two, four or eight warps per row.
 struct RowShare {
   static constexpr unsigned threads = 256;
 
   std::uint32_t rows, length;
-  std::uint32_t team;  ///< threads of a row: a power of 2, at least a warp
-  bool whole;          ///< rows consist of whole packets
+  std::uint32_t team;  ///< threads per row: a power of 2, at least a warp
+  bool whole;          ///< rows are 16-byte aligned
 
   template <class T>
   [[nodiscard]] static RowShare of(std::size_t rows, std::size_t length, bool whole) {
@@ -59,14 +59,14 @@ struct RowShare {
     const std::uint32_t rows_of_block = threads / team;
     return {(rows + rows_of_block - 1) / rows_of_block};
   }
-  /// A float for each warp.
+  /// One float per warp.
   [[nodiscard]] unsigned shared_bytes() const { return shared_size<float>(threads / warp_size); }
 
-  /// The row of a thread; it is beyond the last for some threads of the last block.
+  /// The row of a thread; may be past the end in the last block.
   SCORESDE_HOST_DEVICE std::uint32_t row(GridSize block, unsigned thread) const {
     return block.x * (threads / team) + thread / team;
   }
-  /// Calls visit(offset in the row, its elements, extent) for each packet of a thread.
+  /// Calls visit(offset in the row, elements, extent) for each of the thread's vectors.
   template <class T, class Visit>
   SCORESDE_HOST_DEVICE void for_each_packet(std::uint32_t row, unsigned thread,
                                             const Visit& visit) const {
@@ -81,7 +81,7 @@ struct RowShare {
       }
     }
   }
-  /// `value` of all threads of a row, joined by `join` in a fixed order; the same in each of them.
+  /// Reduces `value` over the threads of a row in a fixed order; all of them return the result.
   template <class Block, class Join>
   SCORESDE_DEVICE float join(Block& block, float value, const Join& join,
                              typename Block::template Shared<float> scratch) const {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Numbers of a step that a captured kernel reads where it runs: a row of a table, one for each
-/// step of a run.
+/// Per-step numbers that captured kernels read from device memory: a table with one row per step of
+/// a run.
 ///
 ///   row = table + step·stride + offset
 ///
-/// A CUDA graph replays kernels with the arguments they were captured with. What changes from step
-/// to step (coefficients, the index of a draw) and from run to run (seed, first sample) therefore
-/// lies in memory, and one graph serves every step of its kind.
+/// A CUDA graph replays kernels with the arguments of the capture. What changes between steps
+/// (coefficients, draw index) and between runs (seed, first sample) is therefore stored in memory,
+/// and one graph serves all steps of its kind.
 #pragma once
 
 #include <bit>
@@ -18,22 +18,22 @@
 
 namespace scoresde::cuda {
 
-/// What a whole run changes: which noise it draws, and which step it is at.
+/// State of a replayed run: its noise and the current step.
 struct RunState {
   std::uint64_t seed = 0;
   std::uint32_t first_sample = 0;
   std::uint32_t step = 0;
 };
 
-/// Where a captured call finds its numbers; a null table says that they are its arguments. Without
-/// a run there is one row.
+/// The numbers of a captured call in the table; a null table means that they are passed as
+/// arguments. Without a run the table has one row.
 struct StepRow {
   const double* table = nullptr;
   const RunState* run = nullptr;
   std::size_t stride = 0, offset = 0;
 
   [[nodiscard]] SCORESDE_DEVICE bool given() const { return table != nullptr; }
-  /// Number i of this call in the present step.
+  /// Number i of this call in the current step.
   [[nodiscard]] SCORESDE_DEVICE double operator[](std::size_t i) const {
     return table[(run != nullptr ? run->step * stride : 0) + offset + i];
   }
@@ -42,7 +42,7 @@ struct StepRow {
   }
 };
 
-/// A draw as a call is given it: by value, or with its index at `place` of the row.
+/// The draw of a call: by value, or with its index in number `place` of the row.
 struct DrawSource {
   NoiseDraw draw;
   StepRow row;
@@ -53,7 +53,7 @@ struct DrawSource {
     return {row.run->seed, index_of(row[place]), row.run->first_sample};
   }
 
-  /// An index as a number of the table: its 64 bits, whatever they mean as a double.
+  /// A draw index stored as the bit pattern of a double in the table.
   [[nodiscard]] static SCORESDE_DEVICE std::uint64_t index_of(double number) {
 #if defined(__CUDA_ARCH__)
     return static_cast<std::uint64_t>(__double_as_longlong(number));
@@ -63,7 +63,7 @@ struct DrawSource {
   }
 };
 
-/// The last kernel of a step: the next one begins.
+/// The last kernel of a step: increments the step counter.
 struct AdvanceKernel {
   static constexpr unsigned threads = 32;
   RunState* run;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Sums over the elements of each sample, in double.
+/// Per-sample sums over elements, in double.
 ///
-///   out[s, k] ← finish(Σ_q quantity_s(k, q))      q: the quads of sample k
+///   out[s, k] ← finish(Σ_q quantity_s(k, q))      q: groups of four elements of sample k
 ///
-/// A block sums 2048 quads of one sample; where a sample has more, a second kernel adds its chunks
-/// in their order. Samples of up to 128 quads get a warp each. Which numbers meet in which order
-/// depends on dim alone: the bits are the same in any batch, at any place and in every run.
+/// A block sums 2048 groups of one sample; for larger samples a second kernel adds the partial sums
+/// in order. Samples of up to 128 groups are summed by one warp each. The order of additions
+/// depends only on dim: results are bit-identical in any batch, at any position and in every run.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace scoresde::cuda {
 
-/// What becomes of a sum S: S, √S, √(S/dim).
+/// Applied to the sum S: S, √S, √(S/dim).
 enum class SumFinish : unsigned { sum, root, root_mean };
 
 SCORESDE_DEVICE inline double finished(double sum, unsigned dim, SumFinish finish) {
@@ -25,14 +25,14 @@ SCORESDE_DEVICE inline double finished(double sum, unsigned dim, SumFinish finis
 
 inline constexpr unsigned chunk_quads = 2048, warp_quads = 128;
 
-/// Chunks of a sample, one at least.
+/// Chunks per sample, at least 1.
 constexpr unsigned sum_chunks(QuadShape shape) {
   return shape.quads() <= chunk_quads ? 1 : (shape.quads() - 1) / chunk_quads + 1;
 }
 
-/// Quantity::sums numbers per sample: quantity(shape, sample, quad, sum) adds a quad's part to
-/// each. Chunk c of sum s of sample k goes to out[(s·samples + k)·chunks + c], finished if it is
-/// the only one.
+/// Quantity::sums numbers per sample: quantity(shape, sample, quad, sum) adds the contribution of
+/// four elements to each. Chunk c of sum s of sample k is written to
+/// out[(s·samples + k)·chunks + c]; `finish` is applied if there is only one chunk.
 template <class Quantity>
 struct SumKernel {
   static constexpr unsigned threads = 256;

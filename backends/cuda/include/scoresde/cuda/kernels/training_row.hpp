@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// What the samples of a training step are told, from a table of many steps to where the step's
-/// kernels read it.
+/// Copies the per-sample parameters of a training step from a table of many steps to the buffer
+/// that the step's kernels read.
 ///
 ///   row = table + (step mod rows)·(fields·samples + samples)
 ///
-/// A row holds `fields` numbers of every sample, field by field, then the class of each. A captured
-/// step finds its row by the step counter, so one graph serves all steps.
+/// A row holds `fields` numbers per sample, field by field, then the class of each sample. A
+/// captured step selects its row by the step counter, so one graph serves all steps.
 #pragma once
 
 #include <cstddef>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Weights of convolutions between the library's order and cuDNN's.
+/// Layout conversion of convolution weights between the library and cuDNN.
 ///
 ///   library  (out, in, k, k), or NIN's (in, out), float
-///   cuDNN    (padded_out, k, k, padded_in) T, zeros beyond out and in
+///   cuDNN    (padded_out, k, k, padded_in) T, zeros in padding channels
 ///
-/// A block moves up to 32 input channels of one output channel through shared memory, so that both
-/// sides are read and written in runs.
+/// A block transposes up to 32 input channels of one output channel through shared memory, so that
+/// loads and stores both coalesce.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,9 @@
 
 namespace scoresde::cuda {
 
-/// Extents of a convolution's weights in both orders.
+/// Extents of a convolution's weights in both layouts.
 struct WeightExtents {
-  static constexpr std::uint32_t strip = 32;  ///< input channels of a block
+  static constexpr std::uint32_t strip = 32;  ///< input channels per block
 
   std::uint32_t out, in, taps, padded_out, padded_in;
   bool input_major;
@@ -36,14 +36,14 @@ struct WeightExtents {
             padded(op.in_channels),
             op.input_major};
   }
-  /// Elements in cuDNN's order.
+  /// Number of elements in cuDNN's layout.
   [[nodiscard]] std::size_t padded_size() const {
     return std::size_t{padded_out} * taps * padded_in;
   }
   [[nodiscard]] GridSize grid() const { return {(padded_in + strip - 1) / strip, padded_out}; }
   [[nodiscard]] unsigned shared_bytes() const { return shared_size<float>(strip * taps); }
 
-  /// Where the library has tap 0 of input channel c of output channel o.
+  /// Offset in the library's layout of tap 0 of input channel c of output channel o.
   SCORESDE_HOST_DEVICE std::size_t library(std::uint32_t o, std::uint32_t c) const {
     return input_major ? std::size_t{c} * out + o : (std::size_t{o} * in + c) * taps;
   }
@@ -53,7 +53,7 @@ struct WeightExtents {
   }
 };
 
-/// to ← from, in cuDNN's order.
+/// to ← from, converted to cuDNN's layout.
 template <class T>
 struct ArrangeWeights {
   static constexpr unsigned threads = 128;
@@ -84,7 +84,7 @@ struct ArrangeWeights {
   }
 };
 
-/// to += the gradient that lies in cuDNN's order at `from`.
+/// to += the gradient at `from` in cuDNN's layout.
 struct AddWeightGradient {
   static constexpr unsigned threads = 128;
 
