@@ -108,8 +108,8 @@ mkdir -p "$plans"
 # Where a pack has them: the folder that the tests were compiled to look in is on another machine.
 if [ -z "${SCORESDE_GOLDEN_DIR:-}" ] && [ -d "$here/../golden" ]; then export SCORESDE_GOLDEN_DIR=$(realpath "$here/../golden"); fi
 # Of every kind of kernel a small one, and one small network: whole ones would take the sanitizer minutes.
-kernels="a user samples eagerly or by graphs,assign on a device*,reductions*,Langevin steps sized*,the launcher*,what enters by the door*"
-network="networks on the device are told classes"
+kernels="samplers run eagerly and as captured graphs,assign on a device*,reductions*,Langevin steps sized*,the launcher*,layout conversions*"
+network="networks on the device are conditioned on classes"
 
 echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-none; the comparison is left out}"
 say_libraries

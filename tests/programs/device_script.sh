@@ -45,7 +45,7 @@ bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/d
 says "$folder/dry" "missing: benchmark_device_assign"
 sed 's/^network="networks/network="no networks/' "$script" >"$folder/pack/benchmarks/renamed.sh"
 bash "$folder/pack/benchmarks/renamed.sh" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || true
-says "$folder/dry" "is named 'no networks on the device are told classes'"
+says "$folder/dry" "is named 'no networks on the device are conditioned on classes'"
 
 bash "$script" --bin "$folder/pack" --out "$folder/report" --seconds 200 >"$folder/run" 2>&1 || { cat "$folder/run" && fail "the run failed"; }
 report=$folder/report/device.md

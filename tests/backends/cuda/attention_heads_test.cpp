@@ -11,8 +11,8 @@ using scoresde::cuda::Bfloat16;
 using scoresde::testing::emulate;
 using scoresde::testing::every_schedule;
 
-TEMPLATE_TEST_CASE("heads laid apart are samples, and come together again", "[emulated]", float,
-                   Bfloat16) {
+TEMPLATE_TEST_CASE("splitting heads makes each head a sample, and joining inverts it", "[emulated]",
+                   float, Bfloat16) {
   struct Case {
     nn::Shape shape;
     std::size_t heads;
@@ -27,7 +27,7 @@ TEMPLATE_TEST_CASE("heads laid apart are samples, and come together again", "[em
     std::vector<TestType> apart = poisoned<TestType>(s.size());
     emulate(cuda::SplitHeads<TestType>{rows, whole, x.memory.data(), apart.data()},
             every_schedule[1]);
-    // (n, c, pixels) is (n·heads, c/heads, pixels) where channels lie before pixels.
+    // In NCHW layout (n, c, pixels) and (n·heads, c/heads, pixels) are the same memory.
     CHECK(from_channels_last(apart, of_heads) == x.exact);
     for (const bool accumulate : {false, true}) {
       const Target<TestType> target(s, accumulate);

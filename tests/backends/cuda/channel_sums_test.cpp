@@ -48,7 +48,7 @@ Sums<T> run(const Activations<T>& dy, const std::vector<float>& bias, const Targ
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the gradients of biases are the double operation's", "[emulated]", float,
+TEMPLATE_TEST_CASE("bias gradient kernels match the double operation", "[emulated]", float,
                    Bfloat16) {
   for (const nn::Shape& shape : shapes)
     for (const std::size_t chunk : {cuda::channel_sum_chunk, std::size_t{10}})

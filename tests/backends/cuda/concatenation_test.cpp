@@ -33,8 +33,8 @@ bool whole(const Case& c) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("joining and parting channels are the double operations", "[emulated]", float,
-                   Bfloat16) {
+TEMPLATE_TEST_CASE("concatenation and split kernels match the double operations", "[emulated]",
+                   float, Bfloat16) {
   const eigen::Ops<double> ops(1);
   for (const Case& c : cases) {
     CAPTURE(c.first.n, c.first.c, c.second);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A context, and what is said where none can be had.
+/// Context, and its errors on machines without a device.
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -11,7 +11,7 @@
 
 using scoresde::cuda::Context;
 
-TEST_CASE("a missing device is an error in CUDA's words, and not the end of the program") {
+TEST_CASE("a missing device throws CUDA's message") {
   if (scoresde::cuda::device_count() > 0) {
     CHECK(scoresde::cuda::why_no_device().empty());
     CHECK_THROWS_WITH(Context(-1), Catch::Contains("device is -1"));
@@ -25,12 +25,11 @@ TEST_CASE("a missing device is an error in CUDA's words, and not the end of the 
   }
 }
 
-TEST_CASE("a driver that is too old and one without a device are named, each by its reason",
-          "[emulated]") {
+TEST_CASE("a driver that is too old or has no device throws the reason", "[emulated]") {
   constexpr const char* variable = "SCORESDE_EMULATED_DRIVER_VERSION";
   const char* const version = std::getenv(variable);
   if (version == nullptr) {
-    // A driver stays loaded, so processes of their own meet the emulated one in its place.
+    // A loaded driver stays loaded, so child processes load the emulated one instead.
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
     for (const std::string told : {"11000", "13000"}) {
       const std::string command = scoresde::detail::text(
@@ -41,7 +40,7 @@ TEST_CASE("a driver that is too old and one without a device are named, each by 
     return;
   }
   const std::string reason = std::string(version) == "11000"
-                                 ? "(the driver knows CUDA 11.0; this library was built with "
+                                 ? "(the driver supports CUDA 11.0; this library was built with "
                                  : "cudaErrorNoDevice";
   CHECK(scoresde::cuda::device_count() == 0);
   for (int attempt = 0; attempt < 2; ++attempt)

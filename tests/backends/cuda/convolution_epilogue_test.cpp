@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The kernels behind a convolution, on the CPU, against sums in double.
+/// The epilogue kernels of convolutions, on the CPU, against sums in double.
 #include <vector>
 
 #include <scoresde/cuda/kernels/convolution_epilogue.hpp>
@@ -14,7 +14,8 @@ using scoresde::cuda::Bfloat16;
 using scoresde::testing::emulate;
 using scoresde::testing::every_schedule;
 
-TEMPLATE_TEST_CASE("an epilogue adds what is there and scales", "[emulated]", float, Bfloat16) {
+TEMPLATE_TEST_CASE("the epilogue kernel adds its non-null terms and scales", "[emulated]", float,
+                   Bfloat16) {
   for (const nn::Shape& shape : {nn::Shape{3, 16, 5, 7}, nn::Shape{2, 3, 8, 8},
                                  nn::Shape{1, 13, 1, 1}, nn::Shape{5, 128, 4, 4}})
     for (unsigned parts = 0; parts < 8; ++parts)
@@ -46,7 +47,7 @@ TEMPLATE_TEST_CASE("an epilogue adds what is there and scales", "[emulated]", fl
       }
 }
 
-TEST_CASE("rounded gradients are added to float32 sums", "[emulated]") {
+TEST_CASE("rounded gradients are accumulated in float32", "[emulated]") {
   for (const std::size_t count : {1, 7, 8, 9, 2048, 2049, 5000}) {
     const Activations<Bfloat16> part({1, count}, 5);
     const auto before = random_values<float>(count, 6);

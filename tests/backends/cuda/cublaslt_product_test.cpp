@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The descriptors that cuBLASLt is given, read back and followed on the CPU: cuBLASLt itself
-/// chooses no algorithm without a device.
+/// The descriptors passed to cuBLASLt, read back and evaluated on the CPU; without a device
+/// cuBLASLt itself selects no algorithm.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -29,7 +29,7 @@ T attribute(const ProductLayout& layout, cublasLtMatrixLayoutAttribute_t name) {
   return value;
 }
 
-/// A matrix as cuBLASLt reads it: column-major, element (i, j) at i + j·ld.
+/// A matrix in cuBLASLt's convention: column-major, element (i, j) at i + j·ld.
 struct ColumnMajor {
   explicit ColumnMajor(const ProductLayout& layout)
       : rows(attribute<std::uint64_t>(layout, CUBLASLT_MATRIX_LAYOUT_ROWS)),
@@ -51,7 +51,7 @@ struct ColumnMajor {
   std::uint32_t type;
 };
 
-/// D = α op(A) op(B) + β C + bias of cublasLtMatmul's documentation, on these descriptors.
+/// D = α op(A) op(B) + β C + bias as in cublasLtMatmul's documentation, for these descriptors.
 void multiply(const ProductDescriptors& d, const std::vector<double>& first,
               const std::vector<double>& second, const double* bias, double alpha, double beta,
               std::vector<double>& out) {
@@ -64,7 +64,7 @@ void multiply(const ProductDescriptors& d, const std::vector<double>& first,
   const bool transpose_a = operation(CUBLASLT_MATMUL_DESC_TRANSA) == CUBLAS_OP_T;
   const bool transpose_b = operation(CUBLASLT_MATMUL_DESC_TRANSB) == CUBLAS_OP_T;
   CHECK((operation(CUBLASLT_MATMUL_DESC_EPILOGUE) == CUBLASLT_EPILOGUE_BIAS) == (bias != nullptr));
-  const ColumnMajor a(d.b), b(d.a), c(d.c);  // in cuBLASLt's order
+  const ColumnMajor a(d.b), b(d.a), c(d.c);  // cuBLASLt's operand order
   const std::uint64_t inner = transpose_a ? a.rows : a.columns;
   REQUIRE((transpose_a ? a.columns : a.rows) == c.rows);
   REQUIRE((transpose_b ? b.rows : b.columns) == c.columns);
@@ -106,7 +106,8 @@ const std::vector<MatrixProduct> products = {
 
 }  // namespace
 
-TEST_CASE("row-major products become cuBLASLt's column-major ones", "[emulated]") {
+TEST_CASE("descriptors express row-major products in cuBLASLt's column-major convention",
+          "[emulated]") {
   for (const MatrixProduct& p : products) {
     CAPTURE(p.m, p.n, p.k, p.transpose_a, p.transpose_b, p.batch);
     const auto a = random_values<double>(size_of_a(p), 1),
@@ -121,8 +122,8 @@ TEST_CASE("row-major products become cuBLASLt's column-major ones", "[emulated]"
   }
 }
 
-TEST_CASE("the named products are those of dense layers and attention", "[emulated]") {
-  // y = x Wᵀ + b and its gradients; S = q kᵀ, y = P v, dv = Pᵀ dy: shapes by the definition alone.
+TEST_CASE("named products compute dense layers and attention", "[emulated]") {
+  // y = x Wᵀ + b and its gradients; S = q kᵀ, y = P v, dv = Pᵀ dy: shapes from the definitions.
   const std::vector<double> x{1, 2, 3, 4, 5, 6}, w{1, 0, 2, 0, 1, 1, 3, 1, 0, 1, 1, 1},
       b{1, 2, 3, 4};
   std::vector<double> y(8);
@@ -144,7 +145,7 @@ TEST_CASE("the named products are those of dense layers and attention", "[emulat
   CHECK(values[5] == 32 * 3 + 77 * 6);
 }
 
-TEST_CASE("types and precisions of products", "[emulated]") {
+TEST_CASE("descriptors have the types of the precision", "[emulated]") {
   const auto type = [](const ProductLayout& layout) {
     return attribute<std::uint32_t>(layout, CUBLASLT_MATRIX_LAYOUT_TYPE);
   };
@@ -168,25 +169,25 @@ TEST_CASE("types and precisions of products", "[emulated]") {
   CHECK(compute(ProductDescriptors(products[0], Precision::fp32)) == CUBLAS_COMPUTE_32F);
 }
 
-TEST_CASE("products that are none are refused by name", "[emulated]") {
+TEST_CASE("invalid products are rejected", "[emulated]") {
   CHECK_THROWS_WITH(check_product({.m = 3, .n = 0, .k = 5}),
-                    Contains("1 products of 3×5 by 5×0; all must be positive"));
+                    Contains("1 products of 3×5 by 5×0; all extents must be positive"));
   CHECK_THROWS_WITH(check_product({.m = 3, .n = 4, .k = 5, .row_b = 3}),
-                    Contains("rows of B have 4 elements and lie 3 apart"));
+                    Contains("the rows of B have 4 elements and stride 3"));
   CHECK_THROWS_WITH(check_product({.m = 3, .n = 4, .k = 5, .transpose_a = true, .row_a = 2}),
-                    Contains("rows of A have 3 elements and lie 2 apart"));
+                    Contains("the rows of A have 3 elements and stride 2"));
   CHECK_THROWS_WITH(check_operands(dense_product(8, 5, 4, true), {}),
-                    Contains("the bias is null, and the product of 8×5 and (4×5)ᵀ, with a bias "
-                             "needs one"));
+                    Contains("the bias is null for the product of 8×5 and (4×5)ᵀ, with a bias; "
+                             "it must be set"));
   CHECK_THROWS_WITH(check_operands(attention_scores(2, 4, 5), {.bias = &products}),
-                    Contains("the bias is given, and the product of 4×5 and (4×5)ᵀ, 2 times takes "
-                             "none"));
+                    Contains("the bias is set for the product of 4×5 and (4×5)ᵀ, 2 times; it must "
+                             "be null"));
 }
 
-TEST_CASE("a missing cuBLASLt is an error that names it", "[emulated]") {
+TEST_CASE("a missing cuBLASLt throws an error with its name", "[emulated]") {
   constexpr const char* variable = "SCORESDE_CUBLASLT_LIBRARY";
   if (std::getenv(variable) == nullptr) {
-    // It stays loaded once it is there, so a process of its own tries this case.
+    // A loaded library stays loaded, so a child process runs this case.
     const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::string command = "SCORESDE_CUBLASLT_LIBRARY=/no/such/libcublasLt.so '" + self +
                                 "' 'a missing cuBLASLt*' >&2";

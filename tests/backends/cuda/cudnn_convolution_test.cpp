@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What plans refuse, and how they are stored.
+/// Errors of convolution plans, and their storage.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -46,14 +46,14 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder)
 
 }  // namespace
 
-TEST_CASE("channels are aligned to 16 bytes") {
+TEST_CASE("aligned_channels rounds up to 16 bytes") {
   CHECK(aligned_channels(3, Precision::bf16) == 8);
   CHECK(aligned_channels(3, Precision::tf32) == 4);
   CHECK(aligned_channels(128, Precision::bf16) == 128);
   CHECK(aligned_channels(129, Precision::fp32) == 132);
 }
 
-TEST_CASE("a plan says what it computes, and is made once", "[emulated]") {
+TEST_CASE("a plan is built once and reports its graph", "[emulated]") {
   ConvolutionPlans plans(described_device(), Precision::bf16);
   const PlanReport& report = plans.plan_forward(same, image, {.bias = true});
   CHECK(report.graph ==
@@ -66,12 +66,12 @@ TEST_CASE("a plan says what it computes, and is made once", "[emulated]") {
   CHECK(plans.reports().size() == 2);
 }
 
-TEST_CASE("shapes that do not fit an operation are refused by name", "[emulated]") {
+TEST_CASE("shapes that do not match the operation are rejected", "[emulated]") {
   ConvolutionPlans plans(described_device(), Precision::bf16);
   CHECK_THROWS_WITH(plans.plan_forward(same, {4, 63, 16, 16}, {}),
-                    Contains("the input has 63 channels; the weights take 64"));
+                    Contains("the input has 63 channels; the weights require 64"));
   CHECK_THROWS_WITH(plans.plan_backward_data(same, {0, 64, 16, 16}, false),
-                    Contains("the input is empty: 0×64×16×16"));
+                    Contains("the input has no elements: 0×64×16×16"));
   CHECK_THROWS_WITH(plans.plan_backward_filter({.in_channels = 64, .out_channels = 0}, image),
                     Contains("0 output channels"));
   CHECK_THROWS_WITH(
@@ -81,10 +81,9 @@ TEST_CASE("shapes that do not fit an operation are refused by name", "[emulated]
   CHECK(plans.reports().empty());
 }
 
-TEST_CASE("a graph without a plan is an error that says why, and leaves the others usable",
-          "[emulated]") {
+TEST_CASE("a graph without a plan throws the reason, and other plans remain usable", "[emulated]") {
   scoresde::testing::need_driver();
-  // Before architecture 8.0 there is no bfloat16: none of cuDNN's configurations builds.
+  // Architectures before 8.0 do not have bfloat16, so no configuration of cuDNN builds.
   std::string json = scoresde::testing::h200_properties();
   json.replace(json.find(":900"), 4, ":610");
   const PlanDevice old = PlanDevice::described(json);
@@ -95,13 +94,13 @@ TEST_CASE("a graph without a plan is an error that says why, and leaves the othe
           Contains("convolution of x bf16 [4 64 16 16] by weights bf16 [32 64 3 3]") &&
           Contains("cuDNN lists 0 configurations") && Contains("another precision"));
   CHECK_THROWS_WITH(bf16.plan_backward_filter(same, image),
-                    Contains("do not build; the last error: cuDNN: finalising an execution plan"));
+                    Contains("fail to build; last error: cuDNN: finalizing an execution plan"));
   CHECK(bf16.reports().empty());
   CHECK(ConvolutionPlans(old, Precision::fp32).plan_forward(same, image, {}).fused);
 }
 
-TEST_CASE("a plan that takes too much workspace is passed over", "[emulated]") {
-  // Of three channels cuDNN makes eight, in workspace; slower kernels take them as they are.
+TEST_CASE("plans beyond the workspace limit are skipped", "[emulated]") {
+  // cuDNN's fast kernels pad three channels to eight in workspace; slower kernels do not.
   const Convolution stem{.in_channels = 3, .out_channels = 128};
   ConvolutionPlans plans(described_device(), Precision::bf16),
       thrifty(described_device(), Precision::bf16, {.workspace_limit = 0});
@@ -109,35 +108,35 @@ TEST_CASE("a plan that takes too much workspace is passed over", "[emulated]") {
   CHECK(thrifty.plan_backward_data(stem, {128, 3, 32, 32}, false).workspace == 0);
 }
 
-TEST_CASE("fp32 does without the tensor cores that tf32 takes", "[emulated]") {
+TEST_CASE("fp32 plans do not use tensor cores and tf32 plans do", "[emulated]") {
   const auto engine = [](Precision precision) {
     return ConvolutionPlans(described_device(), precision).plan_forward(same, image, {}).engine;
   };
   CHECK(engine(Precision::fp32) != engine(Precision::tf32));
 }
 
-TEST_CASE("plans for a description cannot be run or timed", "[emulated]") {
+TEST_CASE("plans for a device description cannot be run or timed", "[emulated]") {
   ConvolutionPlans plans(described_device(), Precision::bf16);
   CHECK_THROWS_WITH(plans.forward(same, image, ConvolutionOperands{}, {}),
                     Contains("they cannot be run"));
   CHECK_THROWS_WITH(plans.forward(same, image, {.residual = &plans, .y = &plans}, {}),
-                    Contains("the residual is y itself"));
+                    Contains("the residual is y"));
   CHECK_THROWS_WITH(ConvolutionPlans(described_device(), Precision::bf16, {.autotune = 4}),
-                    Contains("autotuning needs the device") && Contains("NVIDIA H200"));
+                    Contains("PlanOptions::autotune needs the device") && Contains("NVIDIA H200"));
 }
 
-TEST_CASE("a description that cuDNN does not know is refused", "[emulated]") {
+TEST_CASE("invalid device descriptions are rejected", "[emulated]") {
   scoresde::testing::need_driver();
-  CHECK_THROWS_WITH(PlanDevice::described("{}"), Contains("the JSON has no deviceName"));
+  CHECK_THROWS_WITH(PlanDevice::described("{}"), Contains("the JSON has no field deviceName"));
   CHECK_THROWS_WITH(
       PlanDevice::described(R"({"deviceName":"X","deviceVer":"ninety","multiProcessorCount":1})"),
-      Contains("deviceVer is no number"));
+      Contains("deviceVer is not a number"));
   CHECK_THROWS_WITH(
       PlanDevice::described(R"({"deviceName":"X","deviceVer":900,"multiProcessorCount":1})"),
       StartsWith("cuDNN: "));
 }
 
-TEST_CASE("stored plans are found again, whichever process made them", "[emulated]") {
+TEST_CASE("stored plans are found by other processes", "[emulated]") {
   const scoresde::test::TemporaryFolder folder;
   const auto plan = [&](const Shape& x) {
     ConvolutionPlans plans(described_device(), Precision::bf16, {.cache = folder.path()});
@@ -155,7 +154,7 @@ TEST_CASE("stored plans are found again, whichever process made them", "[emulate
   CHECK(files_in(folder.path()).size() == 4);
 }
 
-TEST_CASE("damaged and foreign files in the cache are made anew", "[emulated]") {
+TEST_CASE("damaged and foreign files in the cache are replaced", "[emulated]") {
   const scoresde::test::TemporaryFolder folder;
   const auto plan = [&] {
     ConvolutionPlans plans(described_device(), Precision::bf16, {.cache = folder.path()});
@@ -177,17 +176,18 @@ TEST_CASE("damaged and foreign files in the cache are made anew", "[emulated]") 
     CHECK_THAT(plan(), StartsWith("stored in "));
   }
   std::filesystem::remove(file);
-  std::filesystem::create_directory(file);  // cannot be read, nor written over
+  std::filesystem::create_directory(file);  // can be neither read nor overwritten
   CHECK_THAT(plan(), StartsWith("engine "));
   CHECK_THROWS_AS(
       ConvolutionPlans(described_device(), Precision::bf16, {.cache = "/proc/no_such_folder"}),
       Error);
 }
 
-TEST_CASE("a missing cuDNN is an error that names it and is looked for again", "[emulated]") {
+TEST_CASE("a missing cuDNN throws an error with its name, and later calls try again",
+          "[emulated]") {
   constexpr const char* variable = "SCORESDE_CUDNN_LIBRARY";
   if (std::getenv(variable) == nullptr) {
-    // cuDNN stays loaded once it is there, so a process of its own tries this case.
+    // A loaded library stays loaded, so a child process runs this case.
     const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::string command =
         "SCORESDE_CUDNN_LIBRARY=/no/such/libcudnn.so.9 '" + self + "' 'a missing cuDNN*' >&2";

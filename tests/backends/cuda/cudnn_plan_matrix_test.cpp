@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Every convolution of the CIFAR-10 presets has plans, forward and backward, on a described H200.
+/// Every convolution of the CIFAR-10 presets has plans, forward and backward, for a described H200.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -26,7 +26,7 @@ using scoresde::testing::described_device;
 using scoresde::testing::PresetConvolution;
 using scoresde::testing::unique_convolutions;
 
-/// What the plans of one kind of graph have in common, printed as a row of the matrix.
+/// Statistics of the plans of one kind of graph, printed as a row of the matrix.
 struct Row {
   std::set<std::string> graphs;
   std::size_t fused = 0, workspace = 0;
@@ -45,7 +45,7 @@ std::string kind(const Epilogue& epilogue) {
          (epilogue.residual ? ", residual" : "") + (epilogue.scale ? ", scale" : "");
 }
 
-/// All graphs that training and sampling ask of these convolutions.
+/// All graphs of these convolutions in training and sampling.
 std::map<std::string, Row> plan_all(ConvolutionPlans& plans,
                                     const std::vector<PresetConvolution>& all, std::size_t n,
                                     bool backward_data = true) {
@@ -66,13 +66,13 @@ std::map<std::string, Row> plan_all(ConvolutionPlans& plans,
 
 }  // namespace
 
-TEST_CASE("every convolution of the presets has plans of compiled kernels", "[emulated]") {
+TEST_CASE("every convolution of the presets has plans with precompiled kernels", "[emulated]") {
   const auto all = cifar10_convolutions();
   CHECK(all.size() > 90);
   ConvolutionPlans plans(described_device(), Precision::bf16, {.compile = false});
   for (const std::size_t n : {1, 64, 128, 512}) {
     auto rows = plan_all(plans, all, n);
-    // The patterns that cuDNN has compiled; others take a kernel of our own behind it.
+    // The patterns that cuDNN has precompiled; for others the epilogue is a separate kernel.
     for (const char* whole :
          {"forward, bias", "forward, bias, residual", "data gradient", "data gradient, added"}) {
       CHECK(rows[whole].graphs.size() > 0);
@@ -83,13 +83,12 @@ TEST_CASE("every convolution of the presets has plans of compiled kernels", "[em
       CHECK(rows[parts].graphs.size() > 0);
       CHECK(rows[parts].fused == 0);
     }
-    // 512 MiB is what a plan may take; these take little.
+    // The limit is 512 MiB per plan; these plans stay far below.
     for (const auto& [name, row] : rows) CHECK(row.workspace < (std::size_t{64} << 20));
   }
 }
 
-TEST_CASE("float32 and tf32 have plans, too, and add to weight gradients themselves",
-          "[emulated]") {
+TEST_CASE("float32 and tf32 have plans that accumulate weight gradients", "[emulated]") {
   for (const Precision precision : {Precision::fp32, Precision::tf32})
     for (const std::size_t n : {1, 128, 512}) {
       ConvolutionPlans plans(described_device(), precision, {.compile = false});
@@ -100,7 +99,7 @@ TEST_CASE("float32 and tf32 have plans, too, and add to weight gradients themsel
 }
 
 TEST_CASE("generated kernels fuse epilogues and float32 weight gradients", "[emulated]") {
-  // One network block of each resolution; all of them take two minutes and are the slow test.
+  // One network block per resolution; the slow test below covers all and takes two minutes.
   std::vector<PresetConvolution> some;
   for (const PresetConvolution& c : cifar10_convolutions())
     if (c.op.in_channels == 128 && c.op.out_channels == 128 && c.x.h == 32) some.push_back(c);
@@ -111,8 +110,8 @@ TEST_CASE("generated kernels fuse epilogues and float32 weight gradients", "[emu
   }
 }
 
-// Two minutes each; 64 and 512 samples of one network, where the shapes are those of the others.
-TEMPLATE_TEST_CASE_SIG("all graphs of the presets fuse where channels fill 16 bytes",
+// Two minutes each; 64 and 512 samples for one network only, whose shapes are those of the others.
+TEMPLATE_TEST_CASE_SIG("all graphs of the presets fuse if channels are 16-byte aligned",
                        "[emulated][slow]", ((int samples), samples), 1, 64, 128, 512) {
   constexpr std::size_t n = samples;
   const auto all = n == 1 || n == 128 ? cifar10_convolutions()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A matrix product by its definition.
+/// A matrix product computed from its definition.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace scoresde::test {
 
-/// Elements of the memory of A, B and C.
+/// Number of elements in the memory of A, B and C.
 inline std::size_t size_of_a(const cuda::MatrixProduct& p) {
   const std::size_t rows = p.transpose_a ? p.k : p.m, columns = p.transpose_a ? p.m : p.k;
   return p.batch * rows * (p.row_a > 0 ? p.row_a : columns);
@@ -22,7 +22,7 @@ inline std::size_t size_of_c(const cuda::MatrixProduct& p) {
   return p.batch * p.m * (p.row_c > 0 ? p.row_c : p.n);
 }
 
-/// C ← α·op(A) op(B) + β·C + bias, in double and in MatrixProduct's own words.
+/// C ← α·op(A) op(B) + β·C + bias in double, for the layout of MatrixProduct.
 inline void define(const cuda::MatrixProduct& p, const std::vector<double>& a,
                    const std::vector<double>& b, const double* bias, double alpha, double beta,
                    std::vector<double>& c) {

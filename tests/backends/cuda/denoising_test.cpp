@@ -23,7 +23,7 @@ namespace {
 
 using State = HostState<float>;
 
-/// A network whose output is given; remembers what it was shown.
+/// A network that returns a given output and records its input.
 struct GivenOutput {
   using Scalar = float;
   std::vector<float> output;
@@ -40,7 +40,7 @@ struct GivenOutput {
 const NoiseDraw draw =
     Noise{.seed = 8, .first_sample = 5, .purpose = Purpose::training_noise}.draw(3);
 
-/// The loss on the host and by the kernels, of the same images, times and network output.
+/// Compares the loss on the host and by the kernels, for the same images, times and output.
 template <class S>
 void compare(const S& sde, ScoreForm form, Extents shape) {
   CAPTURE(shape.samples, shape.dim, form.state);
@@ -56,7 +56,7 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
   const DenoisingScoreMatching loss{};
   const double value = loss(sde, model, x0, draw, work, share);
 
-  // The coefficients of a step, as the host would put them into device memory.
+  // The coefficients of a step, as in device memory.
   std::vector<double> mean(n), std(n), state(n), factor(n), weight(n),
       losses = not_a_number<double>(n);
   for (std::size_t k = 0; k < n; ++k) {
@@ -97,7 +97,8 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
 
 }  // namespace
 
-TEST_CASE("perturbed images have the host's bits, loss and gradient are the host's", "[emulated]") {
+TEST_CASE("perturbed images are bit-identical to the host's, loss and gradient match",
+          "[emulated]") {
   for (const Extents shape :
        {Extents{3, 3 * 7 * 5}, Extents{2, 1500}, Extents{1, 1}, Extents{4, 2}}) {
     compare(VpSde{}, {0, -1}, shape);
@@ -107,7 +108,7 @@ TEST_CASE("perturbed images have the host's bits, loss and gradient are the host
   }
 }
 
-TEST_CASE("the step counter in memory names the draw", "[emulated]") {
+TEST_CASE("the step counter in memory selects the draw", "[emulated]") {
   const std::uint64_t step = 3;
   const std::vector<double> zero{0}, one{1};
   std::vector<float> by_counter(10), by_name(10), x0(10);

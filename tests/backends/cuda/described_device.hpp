@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An H200 known by its properties alone, for which cuDNN makes plans without a GPU.
+/// A device description of an H200, for which cuDNN builds plans without a GPU.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +14,8 @@
 
 namespace scoresde::testing {
 
-/// Puts the emulated driver in the place of libcuda.so.1 where there is none, once for the process
-/// and before cuDNN looks for it.
+/// Loads the emulated driver if there is no libcuda.so.1, once per process and before cuDNN looks
+/// for it.
 inline void need_driver() {
   static const bool loaded = [] {
     if (::dlopen("libcuda.so.1", RTLD_NOW) != nullptr) return true;
@@ -25,7 +25,7 @@ inline void need_driver() {
   REQUIRE(loaded);
 }
 
-/// cuDNN's description of an H200, written by hand.
+/// cuDNN's JSON description of an H200, written by hand.
 inline std::string h200_properties() {
   const auto json = io::read_file(SCORESDE_SOURCE_DIR "/tests/backends/cuda/h200.deviceprop.json");
   return {reinterpret_cast<const char*>(json.data()), json.size()};

@@ -30,7 +30,7 @@ cuda::Door door(const Case& c) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("images come in with zeros beyond their channels and go out without",
+TEMPLATE_TEST_CASE("layout conversion pads channels with zeros and removes the padding",
                    "[emulated]", float, Bfloat16) {
   for (const Case& c : cases)
     for (const bool scaled : {false, true}) {

@@ -18,13 +18,13 @@ using scoresde::testing::every_schedule;
 namespace {
 
 const NoiseDraw draw = Noise{.seed = 3, .first_sample = 10, .purpose = Purpose::dropout}.draw(5);
-/// Pixels that are a multiple of four and not, channels likewise.
+/// Numbers of pixels and channels that are multiples of four, and others.
 const std::vector<nn::Shape> shapes = {{3, 16, 4, 5}, {2, 5, 8, 8},  {2, 8, 5, 7},
                                        {1, 3, 3, 3},  {4, 40, 1, 1}, {2, 13, 1, 2}};
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the dropout kernel drops what the double operation drops", "[emulated]", float,
+TEMPLATE_TEST_CASE("the dropout kernel matches the double operation", "[emulated]", float,
                    Bfloat16) {
   const eigen::Ops<double> ops(1);
   for (const nn::Shape& s : shapes)
@@ -36,7 +36,7 @@ TEMPLATE_TEST_CASE("the dropout kernel drops what the double operation drops", "
         std::vector<double> expected = target.before;
         ops.dropout_backward(x.view(), rate, draw, {expected.data(), true});
         std::vector<TestType> y = target.memory;
-        // The step of a captured graph is added to the index of the draw it was captured with.
+        // The step of a captured graph is added to the index of the captured draw.
         const std::uint64_t step = 2;
         cuda::DeviceDraw counted{draw, &step};
         counted.draw.index -= step;
@@ -51,8 +51,7 @@ TEMPLATE_TEST_CASE("the dropout kernel drops what the double operation drops", "
       }
 }
 
-TEST_CASE("the threshold of dropout parts words as their uniform numbers are parted",
-          "[emulated]") {
+TEST_CASE("the dropout threshold on words equals that on uniform numbers", "[emulated]") {
   const auto number = [](std::uint64_t word) { return (double(word) + 0.5) * 0x1p-32; };
   for (const double rate : {0.0, 0.1, 0.25, 0.5, 0x1p-33, 0x1.8p-32, 0x1p-40, 1 - 0x1p-34, 0.999})
     for (const double nudged : {rate, std::nextafter(rate, 0.0), std::nextafter(rate, 1.0)}) {

@@ -15,15 +15,15 @@ using scoresde::testing::every_schedule;
 
 namespace {
 
-/// Less than a packet, less than a block, a packet less than one, more; whole and not.
+/// Less than a vector, less than a block, and more; aligned and not.
 const std::vector<nn::Shape> shapes = {{1, 3, 1, 1},   {3, 16, 5, 5}, {2, 8, 32, 32},
                                        {1, 7, 17, 41}, {5, 5, 1, 1},  {1, 1, 89, 92}};
 
 constexpr nn::Activation functions[] = {nn::Activation::swish, nn::Activation::elu,
                                         nn::Activation::relu, nn::Activation::leaky_relu};
 
-/// Runs out[j] ← or += function(in…) and returns the outputs; what `count` elements of `in` begin
-/// `shift` elements behind a multiple of 16 bytes.
+/// Runs out[j] ← or += function(in…) and returns the outputs; the arrays start `shift` elements
+/// after a multiple of 16 bytes.
 template <class T, class Function, unsigned Inputs, unsigned Outputs>
 std::array<std::vector<double>, Outputs> run(const Function& function,
                                              const std::array<const Activations<T>*, Inputs>& in,
@@ -46,7 +46,8 @@ std::array<std::vector<double>, Outputs> run(const Function& function,
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("activation kernels are the double operations", "[emulated]", float, Bfloat16) {
+TEMPLATE_TEST_CASE("activation kernels match the double operations", "[emulated]", float,
+                   Bfloat16) {
   const eigen::Ops<double> ops(1);
   for (const nn::Activation function : functions)
     for (const nn::Shape& s : shapes)
@@ -65,7 +66,7 @@ TEMPLATE_TEST_CASE("activation kernels are the double operations", "[emulated]",
       }
 }
 
-TEST_CASE("activation functions are right at 0 and far out", "[emulated]") {
+TEST_CASE("activation functions are correct at 0 and at large arguments", "[emulated]") {
   const eigen::Ops<double> ops(1);
   const std::vector<double> x{0, -0.0, 1e-20, -1e-20, 30, -30, 87, -87, 100, -100, 1e30, -1e30};
   const nn::Shape s{1, x.size()};
@@ -83,7 +84,7 @@ TEST_CASE("activation functions are right at 0 and far out", "[emulated]") {
   }
 }
 
-TEMPLATE_TEST_CASE("sums, scales and shifts are the double operations", "[emulated]", float,
+TEMPLATE_TEST_CASE("sum, scale and shift kernels match the double operations", "[emulated]", float,
                    Bfloat16) {
   const eigen::Ops<double> ops(1);
   const double scale = 0.7071, shift = -1;
@@ -99,7 +100,7 @@ TEMPLATE_TEST_CASE("sums, scales and shifts are the double operations", "[emulat
     const auto affine =
         run<TestType, cuda::Affine, 1, 1>({float(scale), float(shift)}, {&a}, {&over});
     CHECK(relative_distance(affine[0], y) < kernel_tolerance<TestType>);
-    // Two gradients at once, one of them added, and one that nobody wants.
+    // Two gradients at once, one of them accumulated; one of them null.
     std::vector<double> da(s.size()), db = added.before;
     ops.sum_scaled_backward(a.view(), scale, {da.data(), false}, {db.data(), true});
     const auto both = run<TestType, cuda::Affine, 1, 2>({float(scale), 0}, {&a}, {&over, &added});
@@ -110,8 +111,7 @@ TEMPLATE_TEST_CASE("sums, scales and shifts are the double operations", "[emulat
   }
 }
 
-TEMPLATE_TEST_CASE("memory that begins anywhere gives the bits of aligned memory", "[emulated]",
-                   float, Bfloat16) {
+TEMPLATE_TEST_CASE("unaligned memory gives bit-identical results", "[emulated]", float, Bfloat16) {
   const nn::Shape s{1, 5, 30, 31};
   const Activations<TestType> x(s, 1);
   std::vector<TestType> moved(s.size() + 1), aligned(s.size()), out(s.size());
@@ -124,7 +124,7 @@ TEMPLATE_TEST_CASE("memory that begins anywhere gives the bits of aligned memory
   CHECK(out == aligned);
 }
 
-TEMPLATE_TEST_CASE("factors for each sample are the double operation", "[emulated]", float,
+TEMPLATE_TEST_CASE("per-sample scaling matches the double operation", "[emulated]", float,
                    Bfloat16) {
   for (const nn::Shape& s : shapes)
     for (const bool accumulate : {false, true}) {

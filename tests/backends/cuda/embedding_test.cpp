@@ -13,7 +13,7 @@ using scoresde::cuda::EmbeddingRows;
 using scoresde::testing::emulate;
 using scoresde::testing::every_schedule;
 
-TEMPLATE_TEST_CASE("embeddings of labels are the double operations", "[emulated]", float,
+TEMPLATE_TEST_CASE("label embedding kernels match the double operations", "[emulated]", float,
                    Bfloat16) {
   const eigen::Ops<double> ops(1);
   const std::vector<double> labels{0, 0.25, 999, 1234.5678, 1e-5, 50, 378, 0.01};
@@ -43,8 +43,8 @@ TEMPLATE_TEST_CASE("embeddings of labels are the double operations", "[emulated]
   }
 }
 
-TEMPLATE_TEST_CASE("embeddings of classes and their gradient are the double operations",
-                   "[emulated]", float, Bfloat16) {
+TEMPLATE_TEST_CASE("class embedding kernels match the double operations", "[emulated]", float,
+                   Bfloat16) {
   const eigen::Ops<double> ops(1);
   const std::vector<std::uint32_t> classes{3, 0, nn::no_class, 3, 9, 3, nn::no_class, 0};
   for (const std::size_t width : {150u, 4u, 1u}) {

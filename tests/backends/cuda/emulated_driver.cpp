@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A CUDA driver that has no device but takes in kernels.
+// A CUDA driver without a device that accepts kernels.
 //
-// cuDNN generates fused kernels with NVRTC and hands them to the driver before it calls a plan
-// finished. This library, loaded in the place of libcuda.so.1 on machines without one, accepts
-// them, so that such plans are built, measured and stored there; everything that needs a device
-// answers CUDA_ERROR_NO_DEVICE. It has the entry points that cuDNN 9 looks up, and the version that
-// SCORESDE_EMULATED_DRIVER_VERSION says.
+// cuDNN generates fused kernels with NVRTC and loads them into the driver before it finalizes a
+// plan. This library, loaded as libcuda.so.1 on machines without one, accepts them, so that such
+// plans can be built, measured and stored; functions that need a device return
+// CUDA_ERROR_NO_DEVICE. It has the entry points that cuDNN 9 looks up, and the version in the
+// environment variable SCORESDE_EMULATED_DRIVER_VERSION.
 #include <cstdlib>
 
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr int success = 0;
 constexpr int no_device = 100;
 
-// Handles that are never null and never followed.
+// Handles that are not null and never dereferenced.
 char library, kernel;
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The emulation runs correct kernels and names what is wrong with the others.
+/// The emulation runs correct kernels and reports the errors of incorrect ones.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,7 +18,7 @@ using scoresde::testing::emulate;
 using scoresde::testing::EmulationError;
 using scoresde::testing::every_schedule;
 
-/// A kernel of one block with some shared doubles, made of a function of the block.
+/// A kernel of one block with shared doubles, from a function of the block.
 template <class Body>
 struct OneBlock {
   static constexpr unsigned threads = 64;
@@ -37,7 +37,7 @@ void run_under_every_schedule(Body body) {
   for (const auto& schedule : every_schedule) emulate(OneBlock<Body>{body}, schedule);
 }
 
-/// What the emulation says about the kernel: the same under every schedule.
+/// The error messages of the emulation, one line per schedule.
 template <class Body>
 std::string complaint(Body body) {
   std::string found;
@@ -87,7 +87,7 @@ struct RowSums {
 };
 //! [row_sums]
 
-/// Every block counts its threads in shared memory, and itself.
+/// Counts threads per block in shared memory, and blocks.
 struct Count {
   static constexpr unsigned threads = 32;
   std::uint32_t* seen;
@@ -106,7 +106,7 @@ struct Count {
   }
 };
 
-/// Launched as its members say.
+/// Launched with the given configuration.
 struct Launch {
   static constexpr unsigned threads = 32;
   GridSize size;
@@ -119,7 +119,7 @@ struct Launch {
 
 }  // namespace
 
-TEST_CASE("a block sum has the same bits under every schedule", "[emulated]") {
+TEST_CASE("a block sum is bit-identical under every schedule", "[emulated]") {
   for (const unsigned length : {1u, 31u, 32u, 127u, 128u, 1000u}) {
     std::vector<double> rows(3 * std::size_t{length});
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = 1 / (1.5 + double(i));
@@ -137,7 +137,7 @@ TEST_CASE("a block sum has the same bits under every schedule", "[emulated]") {
   }
 }
 
-TEST_CASE("warp exchanges move the values CUDA's do", "[emulated]") {
+TEST_CASE("warp shuffles return the same values as CUDA's", "[emulated]") {
   const auto body = [](auto& block) {
     const unsigned lane = block.lane();
     CHECK(block.shuffle(lane, 5) == 5);
@@ -146,7 +146,7 @@ TEST_CASE("warp exchanges move the values CUDA's do", "[emulated]") {
     CHECK(block.shuffle_down(lane, 4) == (lane < 28 ? lane + 4 : lane));
     CHECK(block.shuffle_down(lane, 2, 4) == (lane % 4 < 2 ? lane + 2 : lane));
     CHECK(block.ballot(lane % 3 == 0) == 0x49249249u);
-    // One warp is ahead of the other: warps meet at block barriers only.
+    // One warp is ahead of the other: only block barriers synchronize warps.
     if (block.warp() == 1) {
       CHECK(block.shuffle(lane, 0) == 0);
       CHECK(block.ballot(true) == ~0u);
@@ -156,7 +156,7 @@ TEST_CASE("warp exchanges move the values CUDA's do", "[emulated]") {
   run_under_every_schedule(body);
 }
 
-TEST_CASE("threads, blocks and shared memory are those of the launch", "[emulated]") {
+TEST_CASE("threads, blocks and shared memory match the launch", "[emulated]") {
   for (const auto& schedule : every_schedule) {
     std::vector<std::uint32_t> seen(24);
     emulate(Count{seen.data()}, schedule);
@@ -164,7 +164,7 @@ TEST_CASE("threads, blocks and shared memory are those of the launch", "[emulate
   }
 }
 
-TEST_CASE("a missing barrier is named whatever the order of threads", "[emulated]") {
+TEST_CASE("a missing barrier is reported for every order of threads", "[emulated]") {
   CHECK(every_line_has(complaint([](auto& block) {
                          auto values = block.template shared<double>(64);
                          values[block.thread()] = 1.0;
@@ -173,7 +173,7 @@ TEST_CASE("a missing barrier is named whatever the order of threads", "[emulated
                          values[block.thread()] = sum;
                        }),
                        "of shared memory"));
-  // A read, then a write by another thread: right by luck under one order, wrong under another.
+  // A read, then a write by another thread: correct by chance in one order, wrong in another.
   CHECK(every_line_has(complaint([](auto& block) {
                          auto values = block.template shared<double>(64);
                          values[block.thread()] = double(block.thread());
@@ -192,7 +192,7 @@ TEST_CASE("a missing barrier is named whatever the order of threads", "[emulated
                        "no barrier between threads"));
 }
 
-TEST_CASE("a warp barrier orders its own warp", "[emulated]") {
+TEST_CASE("a warp barrier orders accesses of its warp", "[emulated]") {
   const auto body = [](auto& block) {
     auto values = block.template shared<double>(64);
     values[block.thread()] = block.lane();
@@ -202,12 +202,12 @@ TEST_CASE("a warp barrier orders its own warp", "[emulated]") {
   run_under_every_schedule(body);
 }
 
-TEST_CASE("a divergent barrier is named", "[emulated]") {
+TEST_CASE("a divergent barrier is reported", "[emulated]") {
   CHECK(every_line_has(complaint([](auto& block) {
                          if (block.thread() < 40) block.sync();
                        }),
                        "has left the kernel"));
-  // Not inside the macro, which would make one place of two.
+  // Outside the macro, which would put both calls on one line.
   const auto two_calls = [](auto& block) {
     if (block.warp() == 0)
       block.sync();
@@ -225,7 +225,7 @@ TEST_CASE("a divergent barrier is named", "[emulated]") {
                        "waits in shuffle_xor"));
 }
 
-TEST_CASE("reads outside shared memory and before a write are named", "[emulated]") {
+TEST_CASE("out-of-bounds and uninitialized reads of shared memory are reported", "[emulated]") {
   CHECK(every_line_has(complaint([](auto& block) {
                          auto values = block.template shared<double>(64);
                          values[block.thread() + 1] = 1;
@@ -236,15 +236,15 @@ TEST_CASE("reads outside shared memory and before a write are named", "[emulated
                          const double never = values[block.thread()];
                          values[block.thread()] = never;
                        }),
-                       "nobody has written"));
+                       "has not been written"));
   CHECK(every_line_has(complaint([](auto& block) {
                          (void)block.template shared<double>(64);
                          (void)block.template shared<float>(1);
                        }),
-                       "take 528 bytes; the kernel asks for 512"));
+                       "use 528 bytes; the kernel requests 512"));
 }
 
-TEST_CASE("launches that a device would refuse are refused", "[emulated]") {
+TEST_CASE("launches that a device would reject are rejected", "[emulated]") {
   CHECK_THROWS_WITH(emulate(Launch{{1, 70000, 1}, 0}), Catch::Contains("at most 65535"));
   CHECK_THROWS_WITH(emulate(Launch{{1, 1, 1}, 120000}), Catch::Contains("120000 bytes"));
 }

@@ -29,7 +29,7 @@ nn::Fir filter(std::initializer_list<double> taps, std::size_t up, std::size_t d
   return fir;
 }
 
-/// The network's own filters, crops, factors of three, one tap and twelve.
+/// The network's filters, cropping, factors of three, and filters of one and twelve taps.
 const std::vector<Case> cases = {
     {filter({0.25, 0.75, 0.75, 0.25}, 2, 1, 2, 1), {2, 16, 4, 6}},
     {filter({0.125, 0.375, 0.375, 0.125}, 1, 2, 1, 1), {2, 8, 8, 6}},
@@ -46,7 +46,7 @@ const std::vector<Case> cases = {
     {filter({1, 2, 3, 4, 5, 6, -6, -5, 4, 3, 2, 1}, 1, 2, 5, 5), {1, 3, 8, 6}},
 };
 
-/// y ← or += the filter of x, y of the shape given.
+/// y ← or += filtered x, with y of the given shape.
 template <class T>
 std::vector<double> run(const nn::Fir& op, const Activations<T>& x, const nn::Shape& y,
                         const Target<T>& target) {
@@ -65,8 +65,8 @@ std::vector<double> run(const nn::Fir& op, const Activations<T>& x, const nn::Sh
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the filter kernel and its gradient are the double operation", "[emulated]",
-                   float, Bfloat16) {
+TEMPLATE_TEST_CASE("the FIR filter kernel and its gradient match the double operation",
+                   "[emulated]", float, Bfloat16) {
   const eigen::Ops<double> ops(1);
   for (const Case& c : cases) {
     CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);

@@ -24,7 +24,7 @@ struct Case {
   double mean = 0;
 };
 
-/// Groups of 1, 3, 4, 5, 8, 12 and 6 channels; rows of whole packets and not; one pixel; batches.
+/// Groups of 1, 3, 4, 5, 8, 12 and 6 channels; aligned and unaligned rows; one pixel; batches.
 const std::vector<Case> cases = {
     {{.groups = 8, .epsilon = 1e-6, .silu = true}, {2, 32, 5, 7}},
     {{.groups = 32, .epsilon = 1e-6, .silu = true}, {1, 32, 4, 6}},
@@ -35,7 +35,7 @@ const std::vector<Case> cases = {
     {{.groups = 1, .epsilon = 1e-2, .silu = false}, {3, 6, 1, 1}},
     {{.groups = 4, .epsilon = 1e-6, .silu = true}, {1, 8, 9, 11}, 500},
 };
-/// A tile that holds every image of these, and one that holds none but the smallest.
+/// A tile that fits every image of the cases, and one that fits only the smallest.
 struct Tile {
   std::size_t budget;
   std::vector<Schedule> schedules;
@@ -116,7 +116,7 @@ Backward<T> backward(const Case& c, const Activations<T>& x, const Activations<T
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the group norm kernels are the double operation", "[emulated]", float,
+TEMPLATE_TEST_CASE("the group norm kernels match the double operation", "[emulated]", float,
                    Bfloat16) {
   for (const Case& c : cases)
     for (const auto& [budget, schedules] : tiles) {
@@ -133,7 +133,7 @@ TEMPLATE_TEST_CASE("the group norm kernels are the double operation", "[emulated
     }
 }
 
-TEMPLATE_TEST_CASE("the group norm kernels' gradients are the double operation's", "[emulated]",
+TEMPLATE_TEST_CASE("the gradient kernels of group norm match the double operation", "[emulated]",
                    float, Bfloat16) {
   for (const Case& c : cases)
     for (const auto& [budget, schedules] : tiles)
@@ -153,7 +153,7 @@ TEMPLATE_TEST_CASE("the group norm kernels' gradients are the double operation's
                                 dbeta.data(), scratch);
         const auto stats = converted<float>(statistics);
         const auto found = backward(c, x, dy, p, stats, target, every_schedule[0], budget);
-        // The mean is kept in a float: at 500 its rounding, 1.5e-5, is part of x̂.
+        // The mean is rounded to float: at 500 its error of 1.5e-5 affects x̂.
         const double exact = c.mean == 0 ? 1e-5 : 5e-5;
         CHECK(relative_distance(from_channels_last(found.dx, c.x), dx) <
               std::max(exact, kernel_tolerance<TestType>));

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""No kernel spills, each stays below its number of registers and bytes of stack on every architecture, and all compile without a warning.
+"""Checks that no kernel spills, that registers and stack stay within the limits on every architecture, and that nvcc does not warn.
 
     kernel_limits.py <table> <folder of *.ptxas files> <c++filt> [--print]
 
-The files are what ptxas said when the library was compiled (backends/cuda/keep_resources.sh). Every kernel must be in the
-table and every line of the table must be a kernel. --print writes the table as measured.
+The files hold ptxas's output from building the library (backends/cuda/keep_resources.sh). Every kernel must be in the
+table and every line of the table must be a kernel. --print prints the measured table.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ def measured(folder):
     found = []
     for path in sorted(pathlib.Path(folder).rglob("*.ptxas")):
         if not path.with_suffix("").exists():
-            continue  # of a source that is gone
+            continue  # of a removed source
         name = architecture = stack = spills = None
         for line in path.read_text(encoding="utf-8").splitlines():
             if match := ENTRY.search(line):
@@ -36,7 +36,7 @@ def measured(folder):
 
 
 def warnings(folder):
-    """What compilers and assembler warned of in sources that are still there."""
+    """Warnings of compilers and assembler for existing sources."""
     said = []
     for path in sorted(pathlib.Path(folder).rglob("*.ptxas")):
         if path.with_suffix("").exists():
@@ -46,7 +46,7 @@ def warnings(folder):
 
 
 def short_names(mangled, demangler):
-    """AssignKernel<float, 3u, true> of scoresde::cuda::run_kernel<scoresde::cuda::AssignKernel<…>>(…)."""
+    """"AssignKernel<float, 3u, true>" for scoresde::cuda::run_kernel<scoresde::cuda::AssignKernel<…>>(…)."""
     names = sorted(set(mangled))
     run = subprocess.run([demangler], input="\n".join(names), capture_output=True, text=True, check=True)
     short = {}
@@ -72,7 +72,7 @@ def main():
     table, folder, demangler = sys.argv[1:4]
     kernels = measured(folder)
     if not kernels:
-        sys.exit(f"{folder}: ptxas has said nothing; is scoresde_cuda built?")
+        sys.exit(f"{folder}: no output of ptxas; is scoresde_cuda built?")
     names = short_names([kernel[0] for kernel in kernels], demangler)
     worst = {}
     for mangled, architecture, registers, stack, spills in kernels:
@@ -85,14 +85,14 @@ def main():
             print(f"{name:{width}}{registers:3} {stack:3}")
         return
     limits = read_table(table)
-    violations = [f"{name}: {spills} bytes are spilled; none may be" for name, (_, _, spills, _) in worst.items() if spills]
+    violations = [f"{name}: {spills} bytes are spilled; no spills are allowed" for name, (_, _, spills, _) in worst.items() if spills]
     for name, (registers, stack, _, _) in sorted(worst.items()):
         if name not in limits:
-            violations.append(f"{name}: not in the table; it takes {registers} registers and {stack} bytes of stack")
+            violations.append(f"{name}: not in the table; it uses {registers} registers and {stack} bytes of stack")
         elif registers > limits[name][0] or stack > limits[name][1]:
             violations.append(f"{name}: {registers} registers and {stack} bytes of stack; "
                               f"{limits[name][0]} and {limits[name][1]} are allowed")
-    violations += [f"{name}: in the table, and no kernel" for name in sorted(limits.keys() - worst.keys())]
+    violations += [f"{name}: in the table, but not a kernel" for name in sorted(limits.keys() - worst.keys())]
     violations += warnings(folder)
     for violation in violations:
         print(violation)

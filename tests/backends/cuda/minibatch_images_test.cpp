@@ -28,7 +28,7 @@ io::ImageSet images(std::size_t count, std::size_t channels, std::size_t height,
   return set;
 }
 
-/// The order of the two epochs that a batch at place `first` can touch.
+/// The permutations of the two epochs that a batch at position `first` can span.
 std::array<std::vector<std::uint32_t>, 2> orders(std::uint64_t first, std::size_t count) {
   std::array<std::vector<std::uint32_t>, 2> out;
   const std::uint64_t epoch = first / count;
@@ -38,12 +38,12 @@ std::array<std::vector<std::uint32_t>, 2> orders(std::uint64_t first, std::size_
 
 }  // namespace
 
-TEST_CASE("a minibatch on the device has the bits of the host's stream", "[emulated]") {
+TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[emulated]") {
   for (const io::ImageSet& set : {images(11, 3, 4, 6), images(5, 1, 5, 3)})
     for (const io::ImageTransform t :
          {io::ImageTransform{}, io::ImageTransform{false, true, false},
           io::ImageTransform{true, true, true}, io::ImageTransform{false, false, true}})
-      // From the beginning, over the end of an epoch, and far into the stream.
+      // From the start, across the end of an epoch, and far into the stream.
       for (const std::uint64_t step : {0, 2, 1000}) {
         CAPTURE(set.dim(), t.centered, t.random_flip, t.uniform_dequantization, step);
         const std::uint32_t samples = 4;

@@ -30,7 +30,7 @@ const Adam adam{.learning_rate = 0.01,
                 .gradient_clip = 2.5};
 const ExponentialMovingAverage ema{.decay = 0.9};
 
-/// All that a step reads and writes, as it would lie on the device.
+/// The buffers of a training step, as in device memory.
 struct DeviceRun {
   std::vector<float> theta, m, v, average, gradient;
   std::vector<Bfloat16> cast;
@@ -69,7 +69,7 @@ struct DeviceRun {
 
 }  // namespace
 
-TEST_CASE("the fused update is Adam, EMA and a cast", "[emulated]") {
+TEST_CASE("the fused update matches Adam, EMA and cast", "[emulated]") {
   for (const std::size_t size : {1u, 7u, 8u, 2049u, 40000u})
     for (const bool whole : {true, false}) {
       CAPTURE(size, whole);
@@ -102,7 +102,7 @@ TEST_CASE("the fused update is Adam, EMA and a cast", "[emulated]") {
     }
 }
 
-TEST_CASE("without an average none is moved", "[emulated]") {
+TEST_CASE("a null average is not updated", "[emulated]") {
   DeviceRun run(100);
   const auto average = run.average;
   run.gradient = random_values<float>(100, 3);
@@ -113,7 +113,7 @@ TEST_CASE("without an average none is moved", "[emulated]") {
   CHECK(run.theta != average);
 }
 
-TEST_CASE("a step that is not finite changes nothing, nor do those after it until it is known",
+TEST_CASE("a non-finite step and the steps after it change nothing until it is reset",
           "[emulated]") {
   for (const bool in_gradient : {true, false}) {
     DeviceRun run(300);
@@ -133,7 +133,7 @@ TEST_CASE("a step that is not finite changes nothing, nor do those after it unti
     run.losses[1] = 0.5;
     run.gradient = random_values<float>(300, 4);
     const double loss = run.outcome.loss, norm = run.outcome.gradient_norm;
-    run.update(every_schedule[3]);  // asked for before the host knew
+    run.update(every_schedule[3]);  // enqueued before the host reads the failure
     CHECK(run == before);
     CHECK(run.outcome.finite == 0);
     CHECK(std::isfinite(run.outcome.loss) == std::isfinite(loss));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The convolutions of the CIFAR-10 presets, each with what its network does with the result.
+/// The convolutions of the CIFAR-10 presets with their epilogues.
 #pragma once
 
 #include <set>
@@ -17,7 +17,7 @@ namespace scoresde::testing {
 
 struct PresetConvolution {
   nn::Convolution op;
-  nn::Shape x;  ///< of one sample
+  nn::Shape x;  ///< for one sample
   cuda::Epilogue epilogue;
 
   [[nodiscard]] auto order() const {
@@ -28,7 +28,7 @@ struct PresetConvolution {
   [[nodiscard]] nn::Shape batch(std::size_t n) const { return {n, x.c, x.h, x.w}; }
 };
 
-/// The convolutions of one network, with what joins them.
+/// The convolutions of one network with their epilogues.
 [[nodiscard]] inline std::vector<PresetConvolution> convolutions_of(const nn::Graph& graph) {
   std::vector<PresetConvolution> found;
   for (const nn::Node& node : graph.nodes()) {
@@ -46,7 +46,7 @@ struct PresetConvolution {
   return found;
 }
 
-/// Those of the presets of these names, without repetitions.
+/// Those of the named presets, without duplicates.
 [[nodiscard]] inline std::vector<PresetConvolution> unique_convolutions(
     const std::vector<std::string>& names) {
   std::set<PresetConvolution> unique;
@@ -56,7 +56,7 @@ struct PresetConvolution {
   return {unique.begin(), unique.end()};
 }
 
-/// Those of all presets with pictures of 32×32.
+/// Those of all presets for images of 32×32.
 [[nodiscard]] inline std::vector<PresetConvolution> cifar10_convolutions() {
   std::vector<std::string> names;
   for (const nn::Preset& preset : nn::presets())

@@ -14,7 +14,7 @@ using scoresde::testing::every_schedule;
 
 namespace {
 
-/// Of the smaller image.
+/// Shapes of the smaller image.
 const std::vector<nn::Shape> shapes = {{2, 16, 5, 3}, {1, 5, 4, 7}, {3, 3, 1, 1}, {1, 40, 8, 9}};
 
 cuda::SmallImage image(const nn::Shape& s) {
@@ -50,7 +50,8 @@ std::vector<double> gather(const Activations<T>& large, float scale, const Targe
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("resampling kernels are the double operations", "[emulated]", float, Bfloat16) {
+TEMPLATE_TEST_CASE("resampling kernels match the double operations", "[emulated]", float,
+                   Bfloat16) {
   const eigen::Ops<double> ops(1);
   constexpr double tolerance = kernel_tolerance<TestType>;
   for (const nn::Shape& small : shapes)

@@ -12,7 +12,7 @@ using scoresde::cuda::Bfloat16;
 using scoresde::testing::emulate;
 using scoresde::testing::every_schedule;
 
-TEMPLATE_TEST_CASE("scales and shifts of channels are the double operation", "[emulated]", float,
+TEMPLATE_TEST_CASE("scale and shift kernels match the double operation", "[emulated]", float,
                    Bfloat16) {
   const eigen::Ops<double> ops(1);
   for (const nn::Shape& s : {nn::Shape{2, 16, 5, 3}, nn::Shape{3, 5, 4, 1}, nn::Shape{1, 24, 9, 9}})

@@ -12,7 +12,7 @@ using cuda::tile_budget;
 
 namespace {
 
-/// The rules that kernels rely on.
+/// The properties that kernels rely on.
 template <class T>
 void check_rules(std::size_t samples, std::size_t pixels, std::size_t channels, std::size_t unit,
                  std::size_t bytes) {
@@ -34,7 +34,7 @@ void check_rules(std::size_t samples, std::size_t pixels, std::size_t channels, 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("slabs cover whole groups and fit into shared memory", "[emulated]", float,
+TEMPLATE_TEST_CASE("tiles cover whole groups and fit in shared memory", "[emulated]", float,
                    Bfloat16) {
   for (const std::size_t side : {1, 2, 4, 7, 8, 16, 32, 64, 256})
     for (const std::size_t channels : {3, 4, 6, 15, 16, 32, 64, 96, 128, 256, 384, 512, 1024})
@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("slabs cover whole groups and fit into shared memory", "[emul
                                   tiles * sizeof(TestType));
 }
 
-TEST_CASE("the shapes of the CIFAR-10 networks are read once", "[emulated]") {
+TEST_CASE("activations of the CIFAR-10 networks are read once", "[emulated]") {
   const auto width = [](std::size_t channels, std::size_t side, std::size_t tiles) {
     const Slabs s =
         cuda::group_extents<Bfloat16>({.groups = 32}, {64, channels, side, side}, tiles).slabs;
@@ -53,7 +53,7 @@ TEST_CASE("the shapes of the CIFAR-10 networks are read once", "[emulated]") {
     return s.width;
   };
   CHECK(width(128, 32, 1) == 32);
-  CHECK(width(384, 32, 1) == 24);  // groups of 12 channels in packets of 8
+  CHECK(width(384, 32, 1) == 24);  // groups of 12 channels in vectors of 8
   CHECK(width(256, 16, 1) == 32);
   CHECK(width(128, 32, 2) == 16);
   CHECK(width(256, 4, 1) == 256);

@@ -16,7 +16,7 @@ using scoresde::testing::every_schedule;
 
 namespace {
 
-/// A batch of square score matrices, as attention over so many pixels has them; odd lengths.
+/// A batch of square score matrices, as in attention over that many pixels; odd lengths.
 struct Case {
   std::size_t rows, length;
 };
@@ -75,7 +75,7 @@ void check(const Case& c) {
     emulate(cuda::Softmax<T, Score>{share, float(scale), scores.memory.data(), again.data()},
             schedule);
     CHECK(again == p);
-    // In place, where the types agree.
+    // In place, if the types agree.
     if constexpr (std::is_same_v<T, Score>) {
       again = scores.memory;
       emulate(cuda::Softmax<T, Score>{share, float(scale), again.data(), again.data()}, schedule);
@@ -91,7 +91,7 @@ void check(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("the softmax kernels are the double operation", "[emulated]") {
+TEST_CASE("the softmax kernels match the double operation", "[emulated]") {
   for (const Case& c : cases) {
     check<float, float>(c);
     check<Bfloat16, Bfloat16>(c);
@@ -99,7 +99,7 @@ TEST_CASE("the softmax kernels are the double operation", "[emulated]") {
   }
 }
 
-TEST_CASE("softmax survives scores that overflow an exponential", "[emulated]") {
+TEST_CASE("softmax is finite for scores whose exponential overflows", "[emulated]") {
   const Case c{2, 8};
   std::vector<float> s{1000,   999,    -1000,  0,      1000,   3,      2,      1,
                        -1e30f, -1e30f, -1e30f, -1e30f, -1e30f, -1e30f, -1e30f, -1e30f};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The kernels of a sampler's step by themselves: every schedule, memory of exactly their size, and
-/// numbers by value against numbers from a table.
+/// The kernels of a sampler step: every schedule, memory of exact size, and numbers passed by value
+/// against numbers from a table.
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -38,7 +38,7 @@ std::vector<T> some_values(std::size_t count, std::uint64_t tag) {
   return values;
 }
 
-/// A table of three rows of which the second, from number 2 on, is what a call is given.
+/// A table of three rows; the numbers of the call are in the second, from index 2 on.
 struct Table {
   std::vector<double> numbers;
   std::vector<double> rows;
@@ -61,7 +61,7 @@ const QuadShape shapes[] = {{1, 1}, {3, 5}, {2, 8}, {70, 3}, {2, 511}, {2, 513},
 
 }  // namespace
 
-TEST_CASE("a quad is four elements, fewer at the end of a sample", "[emulated]") {
+TEST_CASE("groups have four elements, fewer at the end of a sample", "[emulated]") {
   const QuadShape shape{2, 6};
   CHECK(shape.quads() == 2);
   CHECK(shape.total() == 4);
@@ -81,7 +81,7 @@ TEST_CASE("a quad is four elements, fewer at the end of a sample", "[emulated]")
   }
 }
 
-TEMPLATE_TEST_CASE("an update is the same by value, from a table and with rows of a sample",
+TEMPLATE_TEST_CASE("updates by value, from a table and with per-sample coefficients are identical",
                    "[emulated]", float, double) {
   for (const QuadShape shape : shapes) {
     const std::size_t size = std::size_t{shape.samples} * shape.dim;
@@ -118,7 +118,7 @@ TEMPLATE_TEST_CASE("an update is the same by value, from a table and with rows o
   }
 }
 
-TEST_CASE("sums have one value under every schedule, in warps, blocks and chunks", "[emulated]") {
+TEST_CASE("sums by warps, blocks and chunks are identical under every schedule", "[emulated]") {
   for (const QuadShape shape : shapes) {
     const auto x = some_values<float>(std::size_t{shape.samples} * shape.dim, 3);
     const unsigned chunks = sum_chunks(shape);
@@ -146,7 +146,7 @@ TEST_CASE("sums have one value under every schedule, in warps, blocks and chunks
   }
 }
 
-TEST_CASE("a Langevin step is sized by its rule, from arguments and from a table", "[emulated]") {
+TEST_CASE("a Langevin step follows its rule, with arguments and from a table", "[emulated]") {
   const LangevinRule rule{0.2, 1.5};
   const double p = -0.3, q = 1.25;
   for (const unsigned samples : {1u, 31u, 300u})
@@ -177,7 +177,8 @@ TEST_CASE("a Langevin step is sized by its rule, from arguments and from a table
     }
 }
 
-TEST_CASE("the norms of a Langevin step are those of form and draw", "[emulated]") {
+TEST_CASE("the norms of a Langevin step match those of the linear combination and the draw",
+          "[emulated]") {
   for (const QuadShape shape : shapes) {
     const std::size_t size = std::size_t{shape.samples} * shape.dim;
     const auto x = some_values<double>(size, 5), f = some_values<double>(size, 6);
@@ -203,13 +204,12 @@ TEST_CASE("the norms of a Langevin step are those of form and draw", "[emulated]
     HostState<double> z({shape.samples, shape.dim});
     backend(z).assign(z, std::span<const Term<HostState<double>>>(), NoiseTerm{1, draw});
     CHECK(sums({x.data(), f.data(), z.data(), 0.5, -2, {}}) == both);
-    // A coefficient 0 reads nothing.
+    // Terms with coefficient 0 are not read.
     CHECK(sums({nullptr, f.data(), z.data(), 0, 1, {}})[0] > 0);
   }
 }
 
-TEST_CASE("the scaled error takes the larger of two states, and no element past the end",
-          "[emulated]") {
+TEST_CASE("the scaled error uses the larger state and no element past the end", "[emulated]") {
   const QuadShape shape{1, 3};
   const std::vector<float> error{1, 2, -3}, x{-4, 1, 0}, y{2, -5, 0};
   double found = 0;
@@ -222,7 +222,7 @@ TEST_CASE("the scaled error takes the larger of two states, and no element past 
   CHECK(found == Approx(14));
 }
 
-TEST_CASE("a sum of draws is one update after the other", "[emulated]") {
+TEST_CASE("a sum of draws is bit-identical to consecutive updates", "[emulated]") {
   for (const QuadShape shape : {QuadShape{3, 5}, {2, 64}}) {
     HostState<float> wanted({shape.samples, shape.dim});
     DrawSumKernel<float> kernel{};
@@ -242,7 +242,7 @@ TEST_CASE("a sum of draws is one update after the other", "[emulated]") {
   }
 }
 
-TEST_CASE("a check names the first sample that is not finite", "[emulated]") {
+TEST_CASE("a finite check reports the first sample that is not finite", "[emulated]") {
   for (const unsigned samples : {1u, 40u, 1000u}) {
     const Table table({2.0});
     std::vector<double> values(samples, 1.0);
@@ -260,7 +260,8 @@ TEST_CASE("a check names the first sample that is not finite", "[emulated]") {
   }
 }
 
-TEST_CASE("a step's numbers reach a model, and the next step follows", "[emulated]") {
+TEST_CASE("the numbers of a step are copied for the model, and the step counter advances",
+          "[emulated]") {
   Table table({1.5, -2.5, 3.5});
   std::vector<double> told(3);
   emulate(CopyRowKernel{table.row, told.data(), 3});

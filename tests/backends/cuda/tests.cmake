@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The tests of backends/cuda/device, twice: over a device of the host's own, on which the backend's launchers, compiled
-# by the C++ compiler, run their kernels under the emulation; and, where scoresde::cuda is on, over a real one. Those of
-# backends/cuda/on_device run over a real one alone.
+# The tests in backends/cuda/device run twice: on an emulated device, for which the C++ compiler compiles the backend's
+# launchers and the kernels run under the emulation; and on a real device, if scoresde::cuda is enabled. The tests in
+# backends/cuda/on_device run on a real device only.
 
 file(GLOB launchers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/backends/cuda/src/*.cu)
 set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
@@ -30,7 +30,7 @@ add_executable(test_backends_cuda_emulated $<TARGET_OBJECTS:device_tests> ${main
 target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde_cuda_emulated)
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
-# What the CIFAR-10 programs do on a device, over the host's.
+# The CIFAR-10 programs on the emulated device.
 if(TARGET cifar10_train_on_device)
   file(GLOB program_tests CONFIGURE_DEPENDS programs/emulated/*_test.cpp)
   add_executable(test_programs_emulated ${program_tests} ${main})
@@ -42,25 +42,25 @@ if(TARGET cifar10_train_on_device)
   add_cases(test_programs_emulated "programs emulated" emulated)
 endif()
 
-# For what the backend's sources keep to themselves.
+# For the private headers of the backend.
 target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
 if(TARGET scoresde_cuda)
-  # A driver without a device, in the place of libcuda.so.1 where there is none and under that name.
+  # A driver without a device, loaded as libcuda.so.1 on machines without one.
   add_library(emulated_driver SHARED backends/cuda/emulated_driver.cpp)
   target_link_libraries(emulated_driver PRIVATE scoresde_own_warnings)
   set_target_properties(emulated_driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
                                                    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/driver)
   add_dependencies(test_backends_cuda emulated_driver)
-  # cuBLASLt's descriptors are tested as it gets them.
+  # For the tests of cuBLASLt's descriptors.
   target_include_directories(test_backends_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 
-  file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # longer than an emulation can be
+  file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # too slow for the emulation
   add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> ${long_tests} support/device_main.cpp)
   target_link_libraries(test_backends_cuda_device PRIVATE test_settings scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
 
-# The kernels by themselves and the backend over the host's device, with every access to memory checked.
+# Kernels and the backend on the emulated device under sanitizers.
 add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_test.cpp
                                    backends/cuda/step_kernels_test.cpp
                                    backends/cuda/device/device_state_test.cpp
@@ -73,10 +73,10 @@ add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_te
 target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
 target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
-# Among the sanitizers' own code gcc 12 takes counters of loops for uninitialised.
+# False positives of gcc 12 in the sanitizers' instrumentation of loop counters.
 target_compile_options(test_cuda_sanitized PRIVATE ${sanitizers} -O1 -g -Wno-maybe-uninitialized)
 target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
-add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state keeps the promises of a backend - double")
+add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state satisfies the backend requirements - double")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "quick;emulated"
                                                                                        TIMEOUT 600)
 
@@ -94,5 +94,5 @@ if(TARGET scoresde_cuda AND Python3_FOUND AND SCORESDE_CXXFILT)
   set_tests_properties("backends/cuda: registers, stack and spills of every kernel"
                        "backends/cuda: the PTX of the step update" PROPERTIES LABELS "quick;emulated" TIMEOUT 120)
 elseif(TARGET scoresde_cuda)
-  message(STATUS "the registers of CUDA kernels are not checked: they need python3 and c++filt")
+  message(STATUS "registers of CUDA kernels are not checked: this requires python3 and c++filt")
 endif()

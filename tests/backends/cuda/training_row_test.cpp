@@ -10,8 +10,7 @@
 
 using namespace scoresde;
 
-TEST_CASE("the row of a training step is found by the step counter, its classes exact",
-          "[emulated]") {
+TEST_CASE("the step counter selects the row of a training step, with exact classes", "[emulated]") {
   constexpr std::uint32_t rows = 3, fields = 2, samples = 130, length = (fields + 1) * samples;
   std::vector<double> table(std::size_t{rows} * length);
   for (std::size_t i = 0; i < table.size(); ++i) table[i] = 0.25 + double(i);

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What the PTX of the step update must show: 16 bytes moved at a time, nothing in local memory, and no rounding left to choose.
+"""Checks the PTX of the step update: 128-bit accesses, no local memory, and no multiply-add left for ptxas to contract.
 
     update_ptx.py <nvcc> <assign.cu> <include folder>...
 
-The bits of noise and update are the host's only if every multiply-add is one that the source wrote. So a kernel has the fused
-operations of its terms and, with noise, of two Box-Muller transforms, no more; and no sum takes a product that ptxas could
-contract with it (a product with an explicit .rn it leaves alone).
+Noise and update are bit-identical to the host's only if every fused multiply-add is explicit in the source. A kernel must have the
+fused operations of its terms and, with noise, of two Box-Muller transforms, and no others; and no sum may use a product that ptxas
+could contract with it (ptxas does not contract products with an explicit .rn).
 """
 
 import re
@@ -13,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 
-# In the name of a kernel: what its text must hold, and how often at least.
+# Part of a kernel's name: instructions that it must have, and their minimum counts.
 WIDE = {
     "AssignKernelIfLj3E": {"ld.global.v4.f32": 3, "st.global.v4.f32": 1},
     "AssignKernelIfLj8E": {"ld.global.v4.f32": 8, "st.global.v4.f32": 1},
     "AssignKernelIdLj3E": {"ld.global.v2.f64": 6, "st.global.v2.f64": 2},
     "DrawSumKernelIf": {"st.global.v4.f32": 1},
 }
-# noise/normal.hpp: uniform 1, logarithm 9, square root 5, cosine and sine 7; two transforms a quad.
+# noise/normal.hpp: uniform 1, logarithm 9, square root 5, cosine and sine 7; two transforms per thread.
 FUSED_IN_NOISE = 2 * (1 + 9 + 5 + 7)
 
 
@@ -36,18 +36,18 @@ def check_wide(kernels, violations):
     for part, wanted in WIDE.items():
         bodies = {name: body for name, body in kernels.items() if part in name}
         if not bodies:
-            violations.append(f"{part}: no such kernel")
+            violations.append(f"{part}: kernel not found")
         for name, body in bodies.items():
             for instruction, count in wanted.items():
                 if (found := body.count(instruction)) < count:
-                    violations.append(f"{name}: {found} {instruction}, {count} are needed")
+                    violations.append(f"{name}: {found} {instruction}; at least {count} are required")
 
 
 def check_rounding(name, body, violations):
     products = set(re.findall(r"\bmul\.f(?:32|64)\s+(%\w+),", body))
     for line in re.findall(r"\b(?:add|sub)\.f(?:32|64)\s+[^;]+;", body):
         if taken := products & set(re.findall(r"%\w+", line)[1:]):
-            violations.append(f"{name}: '{line}' takes the product {', '.join(taken)}: ptxas may contract them")
+            violations.append(f"{name}: '{line}' uses the product {', '.join(taken)}: ptxas may contract them")
 
 
 def check_fused(name, body, violations):

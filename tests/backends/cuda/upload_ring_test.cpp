@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Copies to a device through pinned memory, over a device that does nothing before it must.
+/// Copies through pinned memory to a device that executes them as late as possible.
 #include "upload_ring.hpp"
 
 #include <cstddef>
@@ -15,12 +15,12 @@ using scoresde::cuda::UploadRing;
 
 namespace {
 
-/// Reads a copy's bytes when somebody waits, as late as CUDA may.
+/// Reads a copy's source only in a wait, which is as late as CUDA may.
 struct LateDevice {
   std::vector<std::function<void()>> asked;
   std::size_t done = 0, pinned = 0, events = 0, pinned_ever = 0;
   bool has_memory = true;
-  std::map<std::size_t, std::size_t> recorded;  // event, copies before it
+  std::map<std::size_t, std::size_t> recorded;  // event to number of copies before it
 
   void advance(std::size_t count) {
     for (; done < count; ++done) asked[done]();
@@ -53,7 +53,7 @@ struct LateDriver {
 
 using Ring = UploadRing<LateDriver>;
 
-/// Copies `count` arrays of growing size out of one buffer that is overwritten after each.
+/// Copies `count` arrays of increasing size from one buffer that is overwritten after each.
 std::vector<std::vector<int>> copied(Ring& ring, std::size_t count) {
   std::vector<std::vector<int>> to(count);
   std::vector<int> from;
@@ -73,8 +73,7 @@ void check(const std::vector<std::vector<int>>& found) {
 
 }  // namespace
 
-TEST_CASE("what is copied to a device are the bytes at the call, however late it reads them",
-          "[emulated]") {
+TEST_CASE("copies to a device have the bytes at the time of the call", "[emulated]") {
   LateDevice device;
   {
     Ring ring({&device});
@@ -90,7 +89,7 @@ TEST_CASE("what is copied to a device are the bytes at the call, however late it
   CHECK(device.events == 0);
 }
 
-TEST_CASE("copies to a device wait for none that is done, and keep their memory", "[emulated]") {
+TEST_CASE("copies do not wait for completed ones, and slots are reused", "[emulated]") {
   LateDevice device;
   Ring ring({&device});
   for (int round = 0; round < 5; ++round) {
@@ -104,7 +103,7 @@ TEST_CASE("copies to a device wait for none that is done, and keep their memory"
   CHECK(device.asked.size() == 5 * Ring::slots);
 }
 
-TEST_CASE("copies too large for pinned memory, or without any, are waited for", "[emulated]") {
+TEST_CASE("copies wait if they are too large or no memory can be pinned", "[emulated]") {
   LateDevice device;
   Ring ring({&device});
   std::vector<char> large(Ring::limit + 1, 'a'), there(large.size());
@@ -120,7 +119,7 @@ TEST_CASE("copies too large for pinned memory, or without any, are waited for", 
   Ring without({&poor});
   check(copied(without, 3));
   CHECK(without.waits() == 3);
-  poor.has_memory = true;  // again
+  poor.has_memory = true;  // available again
   const auto found = copied(without, 1);
   CHECK(without.waits() == 3);
   poor.advance(poor.asked.size());

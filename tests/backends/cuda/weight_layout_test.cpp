@@ -27,7 +27,7 @@ const std::vector<Case> cases = {
     {{.in_channels = 2, .out_channels = 2, .kernel = 5}, 1},
 };
 
-/// Where the library has the weight of output channel o, input channel c and tap t.
+/// Offset in the library's layout of output channel o, input channel c and tap t.
 std::size_t library(const nn::Convolution& op, std::size_t o, std::size_t c, std::size_t t) {
   return op.input_major ? c * op.out_channels + o
                         : (o * op.in_channels + c) * op.kernel * op.kernel + t;
@@ -35,7 +35,7 @@ std::size_t library(const nn::Convolution& op, std::size_t o, std::size_t c, std
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("weights lie in cuDNN's order with zeros beyond", "[emulated]", float,
+TEMPLATE_TEST_CASE("weights are converted to cuDNN's layout with zero padding", "[emulated]", float,
                    Bfloat16) {
   for (const auto& [op, pad] : cases) {
     CAPTURE(op.in_channels, op.out_channels, op.kernel, op.input_major, pad);
@@ -57,7 +57,7 @@ TEMPLATE_TEST_CASE("weights lie in cuDNN's order with zeros beyond", "[emulated]
   }
 }
 
-TEST_CASE("gradients of weights are added in the library's order", "[emulated]") {
+TEST_CASE("weight gradients are accumulated in the library's layout", "[emulated]") {
   for (const auto& [op, pad] : cases) {
     CAPTURE(op.in_channels, op.out_channels, op.kernel, op.input_major, pad);
     const auto extents = cuda::WeightExtents::of(op, pad);

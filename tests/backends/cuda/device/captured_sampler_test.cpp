@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Captured runs: the bits of the run itself, for any seed, from a few graphs.
+/// Captured runs are bit-identical to uncaptured ones, for any seed, and need few graphs.
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -26,8 +26,7 @@ bool same(const DeviceState<T>& a, const DeviceState<T>& b) {
   return std::equal(x.data(), x.data() + x.size(), y.data(), y.data() + y.size());
 }
 
-/// Replays with several names of noise against the same runs without a graph; returns the number of
-/// graphs.
+/// Compares replays with several seeds to uncaptured runs; returns the number of graphs.
 template <class T, class Sampler, class M>
 std::size_t check_replays(Extents shape, const Sampler& sampler, M model) {
   const DeviceState<T> like(context(), shape);
@@ -47,7 +46,7 @@ std::size_t check_replays(Extents shape, const Sampler& sampler, M model) {
   return captured.graphs().graphs();
 }
 
-/// Every kind of fixed-step sampler, with the number of graphs that it may need.
+/// Calls use(name, sampler, model) for every kind of fixed-step sampler.
 template <class M, class Use>
 void for_every_fixed_sampler(std::size_t steps, const Use& use) {
   const VpSde sde;
@@ -75,7 +74,7 @@ void for_every_fixed_sampler(std::size_t steps, const Use& use) {
 
 }  // namespace
 
-TEST_CASE("a user samples eagerly or by graphs") {
+TEST_CASE("samplers run eagerly and as captured graphs") {
   IsotropicScore<VpSde> model{VpSde()};
   //! [sample]
   const VpSde sde;
@@ -87,7 +86,7 @@ TEST_CASE("a user samples eagerly or by graphs") {
 
   const cuda::CapturedSampler captured(sampler, model, x);
   cuda::DeviceState<float> y(x);
-  captured.sample(y, Noise{.seed = 42});                     // the same bits
+  captured.sample(y, Noise{.seed = 42});                     // bit-identical to x
   captured.sample(y, Noise{.seed = 42, .first_sample = 4});  // the next four samples
   const HostState<float> pictures = cuda::to_host(y);
   //! [sample]
@@ -97,7 +96,7 @@ TEST_CASE("a user samples eagerly or by graphs") {
   CHECK(std::equal(pictures.data(), pictures.data() + pictures.size(), all[4].data()));
 }
 
-TEST_CASE("a captured run has the bits of the run, with a graph for every time") {
+TEST_CASE("a captured run is bit-identical, with one graph per time") {
   for_every_fixed_sampler<IsotropicScore<VpSde>>(
       5, [](const std::string& name, const auto& sampler, const auto& model) {
         INFO(name);
@@ -105,7 +104,7 @@ TEST_CASE("a captured run has the bits of the run, with a graph for every time")
       });
 }
 
-TEST_CASE("a model told its times on the device is captured a few times only") {
+TEST_CASE("a model conditioned in device memory needs few graphs") {
   std::size_t most = 0, fewest = 1000;
   for_every_fixed_sampler<TabulatedIsotropicScore<VpSde>>(
       24, [&](const std::string& name, const auto& sampler, const auto& model) {
@@ -115,10 +114,10 @@ TEST_CASE("a model told its times on the device is captured a few times only") {
         fewest = std::min(fewest, graphs);
       });
   CHECK(fewest <= 4);
-  CHECK(most <= 16);  // PNDM begins with twelve stages of Runge-Kutta
+  CHECK(most <= 16);  // PNDM starts with twelve Runge-Kutta stages
 }
 
-TEST_CASE("the number of graphs does not grow with the number of steps") {
+TEST_CASE("the number of graphs does not depend on the number of steps") {
   const VpSde sde;
   const auto graphs = [&](std::size_t steps) {
     const PredictorCorrector sampler{sde, ReverseDiffusion{}, Langevin{}, uniform_grid(sde, steps)};
@@ -132,8 +131,8 @@ TEST_CASE("the number of graphs does not grow with the number of steps") {
   CHECK(graphs(100) <= 4);
 }
 
-TEST_CASE("the first failure of a captured run is thrown as the run throws it") {
-  /// Finite, until the number that it is told is not.
+TEST_CASE("a captured run throws the same error as the uncaptured run") {
+  /// Finite, except for one number.
   struct Diverging : TabulatedIsotropicScore<VpSde> {
     [[nodiscard]] std::array<double, 1> numbers(double t) const {
       return {t < 0.6 ? INFINITY : factor(t)};
@@ -163,7 +162,7 @@ TEST_CASE("the first failure of a captured run is thrown as the run throws it") 
   CHECK(words([&] { captured.sample(x, Noise{.seed = 3}); }) == wanted);
 }
 
-TEST_CASE("what cannot be captured is refused, and the context goes on") {
+TEST_CASE("runs that cannot be captured throw, and the context remains usable") {
   const VpSde sde;
   IsotropicScore<VpSde> model{sde};
   DeviceState<double> x(context(), {2, 4});
@@ -201,7 +200,7 @@ TEST_CASE("what cannot be captured is refused, and the context goes on") {
   CHECK(same(x, wanted));
 }
 
-TEST_CASE("one context holds several captured samplers, and its own work between them") {
+TEST_CASE("a context supports several captured samplers with other work between them") {
   const VpSde sde;
   const TimeGrid grid = uniform_grid(sde, 3);
   TabulatedIsotropicScore<VpSde> model{{sde}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Convolutions on the device against Eigen's in double, on the same inputs.
+/// Convolutions on the device against Eigen's in double, with the same inputs.
 #include <tuple>
 #include <vector>
 
@@ -42,7 +42,7 @@ struct Fp32 {
   static constexpr double tolerance = 1e-5;
 };
 
-/// A convolution with its operands on both sides.
+/// A convolution with its operands on the host and on the device.
 template <class Kind>
 struct Case {
   using T = typename Kind::T;
@@ -104,7 +104,7 @@ struct Problem {
   nn::Shape x;
 };
 
-/// Kernels, strides and pads of the networks; odd extents, and the three channels of pictures.
+/// Kernels, strides and padding of the networks; odd extents; images of three channels.
 std::vector<Problem> problems() {
   const nn::Convolution same{.in_channels = 16, .out_channels = 24};
   nn::Convolution pointwise = same, strided = same, valid = same, stem = same, head = same;
@@ -127,12 +127,12 @@ constexpr Epilogue epilogues[] = {{},
                                   {.residual = true, .bias = true, .scale = true},
                                   {.residual = true, .channel_bias = true, .scale = true}};
 
-/// Whether kernels may be generated: both ways a convolution is computed.
+/// With and without kernels generated at run time.
 const std::vector<PlanOptions> ways = {{.compile = true}, {.compile = false}};
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("convolutions and their epilogues are the double operation's", "", Bf16, Tf32,
+TEMPLATE_TEST_CASE("convolutions and their epilogues match the double operation", "", Bf16, Tf32,
                    Fp32) {
   using T = typename TestType::T;
   for (const PlanOptions& options : ways) {
@@ -153,7 +153,7 @@ TEMPLATE_TEST_CASE("convolutions and their epilogues are the double operation's"
   }
 }
 
-TEMPLATE_TEST_CASE("gradients of convolutions are the double operation's", "", Bf16, Tf32, Fp32) {
+TEMPLATE_TEST_CASE("gradients of convolutions match the double operation", "", Bf16, Tf32, Fp32) {
   using T = typename TestType::T;
   for (const PlanOptions& options : ways) {
     ConvolutionPlans plans(PlanDevice(context()), TestType::precision, options);
@@ -183,7 +183,7 @@ TEMPLATE_TEST_CASE("gradients of convolutions are the double operation's", "", B
   }
 }
 
-TEST_CASE("convolutions give the same bits again, and gradients nobody wants are not computed") {
+TEST_CASE("convolutions are bit-reproducible, and null gradients are not computed") {
   ConvolutionPlans plans(PlanDevice(context()), Precision::bf16);
   Case<Bf16> c({.in_channels = 64, .out_channels = 64}, {4, 64, 16, 16});
   const auto& report = plans.plan_backward_filter(c.op, c.x.shape);
@@ -204,7 +204,7 @@ TEST_CASE("convolutions give the same bits again, and gradients nobody wants are
   CHECK(plans.reports().size() == made);
 }
 
-TEST_CASE("timed plans compute the same, and are stored") {
+TEST_CASE("autotuned plans match the double operation and are stored") {
   const TemporaryFolder folder;
   Case<Bf16> c({.in_channels = 64, .out_channels = 64}, {4, 64, 16, 16});
   const Epilogue parts{.residual = true, .bias = true, .scale = true};
@@ -224,7 +224,7 @@ TEST_CASE("timed plans compute the same, and are stored") {
   }
 }
 
-TEST_CASE("a workspace that is too small is refused") {
+TEST_CASE("a workspace that is too small is rejected") {
   ConvolutionPlans plans(PlanDevice(context()), Precision::bf16, {.compile = false});
   Case<Bf16> c({.in_channels = 64, .out_channels = 64}, {4, 64, 16, 16});
   const auto& report = plans.plan_backward_filter(c.op, c.x.shape);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Dense layers and attention, which are products and kernels together, on the device against
-/// Eigen's in double, on the same inputs.
+/// Dense layers and attention, which combine products and kernels, on the device against Eigen's in
+/// double, with the same inputs.
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -37,7 +37,7 @@ using Bf16 = Kind<Bfloat16, Precision::bf16>;
 using Tf32 = Kind<float, Precision::tf32>;
 using Fp32 = Kind<float, Precision::fp32>;
 
-/// Scratch, poisoned: nothing may count on what lies there.
+/// Scratch filled with NaN: results must not depend on its contents.
 DeviceVector<float> scratch(std::size_t count) { return {context(), poisoned<float>(count)}; }
 std::span<float> span_of(const DeviceVector<float>& memory, std::size_t count) {
   return {memory.data(), count};
@@ -45,7 +45,7 @@ std::span<float> span_of(const DeviceVector<float>& memory, std::size_t count) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("dense layers on the device are the double operation", "", Bf16, Tf32, Fp32) {
+TEMPLATE_TEST_CASE("dense layers on the device match the double operation", "", Bf16, Tf32, Fp32) {
   using T = typename TestType::T;
   const auto ops = TestType::ops();
   for (const bool accumulate : {false, true}) {
@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("dense layers on the device are the double operation", "", Bf
   }
 }
 
-TEMPLATE_TEST_CASE("attention on the device is the double operation", "", Bf16, Tf32, Fp32) {
+TEMPLATE_TEST_CASE("attention on the device matches the double operation", "", Bf16, Tf32, Fp32) {
   using T = typename TestType::T;
   const auto ops = TestType::ops();
   struct Case {
@@ -110,7 +110,7 @@ TEMPLATE_TEST_CASE("attention on the device is the double operation", "", Bf16, 
     }
 }
 
-TEMPLATE_TEST_CASE("scales and shifts on the device are the double operation", "", Bf16, Fp32) {
+TEMPLATE_TEST_CASE("scale and shift on the device match the double operation", "", Bf16, Fp32) {
   using T = typename TestType::T;
   const auto ops = TestType::ops();
   for (const nn::Shape& s : {nn::Shape{2, 64, 8, 8}, nn::Shape{3, 12, 5, 3}})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Every sampler of the library over device states: HostState's bits where no sum decides a step,
-/// and its numbers to rounding where one does.
+/// Every sampler of the library on device states: bit-identical to HostState if no sum determines a
+/// step, equal to rounding otherwise.
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -84,7 +84,7 @@ TEST_CASE("every sampler runs on a device state") {
   CHECK(exact > 20);
 }
 
-TEST_CASE("samplers with steps of their own for every sample run on a device state") {
+TEST_CASE("samplers with per-sample steps run on a device state") {
   for_every_adaptive_sampler(VeSde(), [&](const std::string& name, const auto& sampler) {
     INFO(name);
     const auto runs = run_both<double>({3, 6}, sampler, IsotropicScore<VeSde>{VeSde()}, noise);
@@ -93,7 +93,7 @@ TEST_CASE("samplers with steps of their own for every sample run on a device sta
   });
 }
 
-TEST_CASE("fixed steps in float have the host's bits at any dimension") {
+TEST_CASE("fixed steps in float are bit-identical to the host's at any dimension") {
   const VeSde sde;
   for (const Extents shape : {Extents{1, 1}, {5, 3}, {2, 64}, {3, 257}}) {
     const PredictorCorrector sampler{sde, ReverseDiffusion{}, AnnealedLangevin{.snr = 0.1},
@@ -103,7 +103,7 @@ TEST_CASE("fixed steps in float have the host's bits at any dimension") {
   }
 }
 
-TEST_CASE("Langevin steps sized on the device are the host's, with either scope and any noise") {
+TEST_CASE("Langevin steps sized on the device match the host's, with either scope and any noise") {
   const VpSde sde;
   const TimeGrid grid = uniform_grid(sde, 4);
   for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean})
@@ -113,7 +113,7 @@ TEST_CASE("Langevin steps sized on the device are the host's, with either scope 
       const auto runs = run_both<double>(shape, sampler, IsotropicScore<VpSde>{sde}, noise);
       CHECK(largest_difference(runs) < 1e-12);
     }
-  // Normals that are kept as states.
+  // Noise that is stored as states.
   const Extents shape{3, 10};
   const PredictorCorrector sampler{sde, Ancestral{}, Langevin{.snr = 0.1}, grid};
   std::vector<HostState<double>> host;
@@ -134,7 +134,7 @@ TEST_CASE("Langevin steps sized on the device are the host's, with either scope 
 
 namespace {
 
-/// A corrector of a user's own: its rule is compiled for the host alone.
+/// A user-defined corrector whose rule is compiled only for the host.
 struct HalfLangevin {
   int steps = 1;
   NormScope norm_scope = NormScope::per_sample;
@@ -153,7 +153,7 @@ struct HalfLangevin {
 
 }  // namespace
 
-TEST_CASE("a corrector's rule that no device knows is asked on the host") {
+TEST_CASE("a user-defined corrector rule is evaluated on the host") {
   const VpSde sde;
   for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean}) {
     const PredictorCorrector sampler{sde, Ancestral{}, HalfLangevin{.norm_scope = scope},
@@ -163,7 +163,7 @@ TEST_CASE("a corrector's rule that no device knows is asked on the host") {
   }
 }
 
-TEST_CASE("a score without direction gives no Langevin step on the device either") {
+TEST_CASE("a zero score gives no Langevin step on the device") {
   struct ZeroScore {
     void evaluate(const DeviceState<float>&, double, DeviceState<float>& output) {
       backend(output).assign(output, std::span<const Term<DeviceState<float>>>(), NoiseTerm{});
@@ -179,7 +179,7 @@ TEST_CASE("a score without direction gives no Langevin step on the device either
   CHECK(std::equal(found.data(), found.data() + found.size(), wanted.data()));
 }
 
-TEST_CASE("who watches a run on a device sees it and does not change it") {
+TEST_CASE("observers see a run on a device and do not change it") {
   const VpSde sde;
   const PredictorCorrector sampler{sde, Ancestral{}, Langevin{.snr = 0.1}, uniform_grid(sde, 5)};
   IsotropicScore<VpSde> model{sde};
@@ -209,7 +209,8 @@ TEST_CASE("who watches a run on a device sees it and does not change it") {
   CHECK(std::equal(a.data(), a.data() + a.size(), last.data()));
 }
 
-TEMPLATE_TEST_CASE("a Brownian path drawn on a device is the host's", "", float, double) {
+TEMPLATE_TEST_CASE("a Brownian path on a device is bit-identical to the host's", "", float,
+                   double) {
   const Extents shape{3, 7};
   const HostState<TestType> host(shape);
   const DeviceState<TestType> device(context(), shape);
@@ -217,7 +218,7 @@ TEMPLATE_TEST_CASE("a Brownian path drawn on a device is the host's", "", float,
     const BrownianPath<HostState<TestType>, TimeClock> a(host, noise, TimeClock(1, 0), depth);
     const BrownianPath<DeviceState<TestType>, TimeClock> b(device, noise, TimeClock(1, 0), depth);
     for (const TimeStep step : {TimeStep{1, 0.3}, {0.7, 0.3}, {0.3, 0.125}, {0.5, 0}}) {
-      if (depth == 1 && step.t_next == 0.125) continue;  // one leaf
+      if (depth == 1 && step.t_next == 0.125) continue;  // a single leaf
       const HostState<TestType>& wanted = a.draw(0, step);
       const HostState<TestType> found = cuda::to_host(b.draw(0, step));
       CHECK(std::equal(found.data(), found.data() + found.size(), wanted.data()));
@@ -235,7 +236,7 @@ TEMPLATE_TEST_CASE("a Brownian path drawn on a device is the host's", "", float,
   CHECK(std::equal(found.data(), found.data() + found.size(), x.data()));
 }
 
-TEST_CASE("a state that is not finite is refused on a device") {
+TEST_CASE("a state that is not finite throws on a device") {
   const VpSde sde;
   struct Diverges {
     void evaluate(const DeviceState<float>& x, double, DeviceState<float>& output) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// States on a device: the backend's promises, HostState's bits, and sums in double.
+/// Device states: backend conformance, bit-identity with HostState, and sums in double.
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -31,7 +31,7 @@ std::vector<T> elements(const HostState<T>& x) {
   return {x.data(), x.data() + x.size()};
 }
 
-/// Equal bits: 0 and −0 differ, NaNs of equal bits do not.
+/// Compares bits: 0 and −0 differ, NaNs with equal bits do not.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -40,8 +40,8 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   });
 }
 
-/// A linear form on the host and its twin on the device: up to eight terms, coefficients for all
-/// and per sample, some of them 0.
+/// The same linear combination on the host and on the device: up to eight terms, with shared or
+/// per-sample coefficients, some of them 0.
 template <class T>
 struct Twins {
   std::vector<HostState<T>> host;
@@ -101,7 +101,7 @@ const std::vector<Extents> shapes{{1, 1}, {3, 7}, {5, 4}, {2, 64}, {3, 255}, {2,
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a device state keeps the promises of a backend", "", float, double) {
+TEMPLATE_TEST_CASE("a device state satisfies the backend requirements", "", float, double) {
   for (const Extents shape : testing::awkward_extents) {
     const auto violations = testing::check_backend(
         DeviceState<TestType>(context(), shape),
@@ -117,7 +117,7 @@ TEMPLATE_TEST_CASE("a device state keeps the promises of a backend", "", float, 
   }
 }
 
-TEMPLATE_TEST_CASE("assign on a device has the bits of HostState", "", float, double) {
+TEMPLATE_TEST_CASE("assign on a device is bit-identical to HostState", "", float, double) {
   for (const Extents shape : shapes)
     for (std::size_t terms = 0; terms <= max_terms; ++terms)
       for (const double noise : {0.0, -0.37})
@@ -138,8 +138,9 @@ TEMPLATE_TEST_CASE("assign on a device has the bits of HostState", "", float, do
         }
 }
 
-TEMPLATE_TEST_CASE("coefficients are rounded once, and one that vanishes is still a term", "",
-                   float, double) {
+TEMPLATE_TEST_CASE(
+    "coefficients are rounded once, and a coefficient that rounds to 0 is still a term", "", float,
+    double) {
   const Extents shape{2, 5};
   const Twins<TestType> twins(shape, 2);
   for (const double c : {1e-60, 0.1, 1 / 3.0, 1e-42}) {
@@ -156,7 +157,7 @@ TEMPLATE_TEST_CASE("coefficients are rounded once, and one that vanishes is stil
   }
 }
 
-TEST_CASE("the published noise hash on a device") {
+TEST_CASE("noise on a device has the published hash") {
   constexpr std::size_t samples = 256, dim = 4096;
   DeviceState<float> z(context(), {samples, dim});
   backend(z).assign(z, std::span<const Term<DeviceState<float>>>(),
@@ -164,7 +165,7 @@ TEST_CASE("the published noise hash on a device") {
   CHECK(testing::hash_bits(14695981039346656037u, elements(z)) == testing::published_noise_hash);
 }
 
-TEMPLATE_TEST_CASE("reductions are HostState's to 1e-12, over one chunk and many", "", float,
+TEMPLATE_TEST_CASE("reductions match HostState to 1e-12, for one chunk and many", "", float,
                    double) {
   for (const Extents shape : {Extents{1, 1}, {3, 7}, {4, 3072}, {1, 8192}, {2, 8193}, {1, 40001}}) {
     Twins<TestType> twins(shape, 3);
@@ -200,7 +201,7 @@ TEMPLATE_TEST_CASE("reductions are HostState's to 1e-12, over one chunk and many
   }
 }
 
-TEST_CASE("a sample's sums do not depend on its batch") {
+TEST_CASE("sums of a sample do not depend on the batch") {
   const Extents shape{5, 9001};
   Twins<float> twins(shape, 2);
   std::vector<double> all(shape.samples), one(1);
@@ -214,7 +215,7 @@ TEST_CASE("a sample's sums do not depend on its batch") {
   }
 }
 
-TEST_CASE("a device state is copied by value and read back as it was written") {
+TEST_CASE("device states are copied by value and read back unchanged") {
   const Twins<double> twins({3, 7}, 1);
   DeviceState<double> x(twins.device[0]), y(context(), {1, 1});
   y = x;
@@ -227,7 +228,7 @@ TEST_CASE("a device state is copied by value and read back as it was written") {
   CHECK(elements(cuda::to_host(y)) == other);
 }
 
-TEST_CASE("a device state refuses what does not fit") {
+TEST_CASE("device states reject mismatched arguments") {
   using Catch::Contains;
   DeviceState<float> x(context(), {2, 3}), y(context(), {2, 4});
   const auto add = [&](const DeviceState<float>& term) {
@@ -236,14 +237,14 @@ TEST_CASE("a device state refuses what does not fit") {
   };
   CHECK_THROWS_WITH(add(y), Contains("2 samples of dimension 4"));
   const Context another;
-  CHECK_THROWS_WITH(add(DeviceState<float>(another, {2, 3})), Contains("two contexts"));
+  CHECK_THROWS_WITH(add(DeviceState<float>(another, {2, 3})), Contains("different contexts"));
   std::vector<float> seven(7);
   CHECK_THROWS_WITH(x.write(seven), Contains("7 values given"));
   CHECK_THROWS_WITH(x.read(seven), Contains("7 values given"));
   std::vector<double> row(3);
   CHECK_THROWS_WITH(backend(x).inner(x, x, row), Contains("3 numbers per sample for 2 samples"));
-  CHECK_THROWS_WITH(DeviceState<float>(context(), {1ull << 31, 8}), Contains("2^32 - 1 quads"));
-  // 100 GB each: more than any device has, yet the context goes on.
+  CHECK_THROWS_WITH(DeviceState<float>(context(), {1ull << 31, 8}), Contains("2^32 - 1 groups"));
+  // 100 GB each: more than any device has; the context must remain usable.
   std::vector<DeviceState<double>> many;
   const auto exhaust = [&] {
     while (many.size() < 8) many.emplace_back(context(), Extents{1ull << 28, 48});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The score of N(0, v·I) through assign alone: a model for states of any backend.
+/// The score of N(0, v·I) by assign alone: a model for states of any backend.
 ///
 ///   ∇log p_t(x) = −x/(m²v + s²),   m, s = marginal_prob(t)
 #pragma once
@@ -13,7 +13,7 @@
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 
-/// F is the score; with a time per sample too.
+/// F is the score; also with one time per sample.
 template <scoresde::Sde S>
 struct IsotropicScore {
   S sde;
@@ -45,7 +45,7 @@ struct IsotropicScore {
   [[nodiscard]] scoresde::ScoreForm score_form(double) const { return {0, 1}; }
 };
 
-/// The same, told of the time by a number in device memory.
+/// The same with a coefficient in device memory that depends on the time.
 template <scoresde::Sde S>
 struct TabulatedIsotropicScore : IsotropicScore<S> {
   using IsotropicScore<S>::evaluate;

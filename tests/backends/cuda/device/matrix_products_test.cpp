@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Matrix products on the device against their definition in double, on the same inputs.
+/// Matrix products on the device against their definition in double, with the same inputs.
 #include <vector>
 
 #include <scoresde/cuda/context.hpp>
@@ -17,7 +17,7 @@ namespace {
 using namespace scoresde::cuda;
 using namespace scoresde::test;
 
-/// Random numbers rounded to T, and the same in double.
+/// Random numbers rounded to T, and the rounded values in double.
 template <class T>
 struct Numbers {
   Numbers(std::size_t count, std::uint64_t seed) : exact(random_values<double>(count, seed)) {
@@ -37,8 +37,8 @@ std::vector<double> in_double(const std::vector<T>& values) {
   return out;
 }
 
-/// The largest relative distance to the definition, with β = 0 over memory that is not a number and
-/// with β = 1.
+/// The largest relative distance to the definition, with β = 0 on memory filled with NaN and with
+/// β = 1.
 template <class T, class C>
 double distance(MatrixProducts& products, const MatrixProduct& p) {
   const Numbers<T> a(size_of_a(p), 1), b(size_of_b(p), 2);
@@ -91,8 +91,8 @@ void compare(Precision precision, double tolerance) {
 
 }  // namespace
 
-TEST_CASE("matrix products are the definition's: bf16") {
+TEST_CASE("matrix products match the definition: bf16") {
   compare<Bfloat16>(Precision::bf16, 1e-2);
 }
-TEST_CASE("matrix products are the definition's: tf32") { compare<float>(Precision::tf32, 1e-3); }
-TEST_CASE("matrix products are the definition's: fp32") { compare<float>(Precision::fp32, 1e-5); }
+TEST_CASE("matrix products match the definition: tf32") { compare<float>(Precision::tf32, 1e-3); }
+TEST_CASE("matrix products match the definition: fp32") { compare<float>(Precision::fp32, 1e-5); }

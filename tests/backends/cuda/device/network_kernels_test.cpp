@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The launchers of the network's kernels against the double operations, on a device.
+/// The launchers of the network kernels against the double operations, on a device.
 #include <cmath>
 #include <vector>
 
@@ -56,14 +56,14 @@ void check_group_norm(const nn::GroupNorm& norm, const nn::Shape& s, bool accumu
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("the launchers of group norm are the double operation", "", float, Bfloat16) {
+TEMPLATE_TEST_CASE("the launchers of group norm match the double operation", "", float, Bfloat16) {
   check_group_norm<TestType>({.groups = 8}, {2, 32, 6, 7}, false);
   check_group_norm<TestType>({.groups = 5, .epsilon = 1e-5, .silu = false}, {2, 15, 5, 5}, true);
-  // Beyond the largest tile: in chunks.
+  // Larger than the largest tile: split into chunks.
   check_group_norm<TestType>({.groups = 2}, {1, 16, 80, 96}, true);
 }
 
-TEMPLATE_TEST_CASE("the launcher of biases' gradients is the double operation", "", float,
+TEMPLATE_TEST_CASE("the launcher of bias gradients matches the double operation", "", float,
                    Bfloat16) {
   const nn::Shape s{3, 24, 9, 8};
   const Input<TestType> dy(s, 1);
@@ -80,7 +80,7 @@ TEMPLATE_TEST_CASE("the launcher of biases' gradients is the double operation", 
   CHECK(dchannel.error() < kernel_tolerance<TestType>);
 }
 
-TEMPLATE_TEST_CASE("the launchers of elementwise kernels are the double operations", "", float,
+TEMPLATE_TEST_CASE("the launchers of elementwise kernels match the double operations", "", float,
                    Bfloat16) {
   constexpr double tolerance = kernel_tolerance<TestType>;
   const nn::Shape s{3, 17, 9, 11};
@@ -114,7 +114,7 @@ TEMPLATE_TEST_CASE("the launchers of elementwise kernels are the double operatio
   }
 }
 
-TEMPLATE_TEST_CASE("the launchers of resampling are the double operations", "", float, Bfloat16) {
+TEMPLATE_TEST_CASE("the launchers of resampling match the double operations", "", float, Bfloat16) {
   constexpr double tolerance = kernel_tolerance<TestType>;
   const nn::Shape small{2, 16, 5, 7}, large{2, 16, 10, 14};
   const Input<TestType> x(small, 1), z(large, 2);
@@ -142,7 +142,7 @@ TEMPLATE_TEST_CASE("the launchers of resampling are the double operations", "", 
   CHECK(gradient.error() < tolerance);
 }
 
-TEMPLATE_TEST_CASE("the launchers of joining and parting are the double operations", "", float,
+TEMPLATE_TEST_CASE("the launchers of concatenation match the double operations", "", float,
                    Bfloat16) {
   for (const std::size_t second : {24u, 5u}) {
     const nn::Shape a{2, 8, 5, 3}, b{2, second, 5, 3}, joined{2, 8 + second, 5, 3};
@@ -159,8 +159,8 @@ TEMPLATE_TEST_CASE("the launchers of joining and parting are the double operatio
   }
 }
 
-TEMPLATE_TEST_CASE("what enters by the door leaves by it, and weights come back", "", float,
-                   Bfloat16) {
+TEMPLATE_TEST_CASE("layout conversions of images and weights are inverted by their counterparts",
+                   "", float, Bfloat16) {
   const nn::Shape s{3, 3, 6, 7};
   const auto images = random_values<float>(s.size(), 1);
   const DeviceVector<float> outside(context(), images), back(context(), images);
@@ -187,7 +187,7 @@ TEMPLATE_TEST_CASE("what enters by the door leaves by it, and weights come back"
     CHECK(rounded[i] == cuda::from_float<TestType>(exact[i]));
 }
 
-TEMPLATE_TEST_CASE("the launchers of softmax are the double operation", "", float, Bfloat16) {
+TEMPLATE_TEST_CASE("the launchers of softmax match the double operation", "", float, Bfloat16) {
   const std::size_t rows = 6, length = 300;
   const double scale = 0.3;
   const nn::Shape s{rows, length};
@@ -214,7 +214,7 @@ TEMPLATE_TEST_CASE("the launchers of softmax are the double operation", "", floa
         kernel_tolerance<TestType>);
 }
 
-TEMPLATE_TEST_CASE("the launchers of embeddings and dropout are the double operations", "", float,
+TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double operations", "", float,
                    Bfloat16) {
   constexpr double tolerance = kernel_tolerance<TestType>;
   const std::vector<double> labels{999, 0.01, 50, 3};
@@ -254,11 +254,11 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout are the double opera
   }
 }
 
-TEST_CASE("scratch of the network kernels is known without a device") {
+TEST_CASE("scratch sizes of the network kernels do not require a device") {
   const nn::GroupNorm norm{.groups = 32};
-  // A sum of two kinds for each sample and channel.
+  // Two sums per sample and channel.
   CHECK(cuda::group_norm_scratch<Bfloat16>(norm, {128, 256, 32, 32}) == 2 * 128 * 256);
-  // An image that no tile holds is cut: 8 chunks and more.
+  // An image that does not fit in a tile is split into at least 8 chunks.
   CHECK(cuda::group_norm_scratch<float>(norm, {2, 256, 256, 256}) >= 8 * 2 * 2 * 256);
   CHECK(cuda::bias_gradient_scratch<float>({16, 12, 5, 7}) == 16 * 12);
   CHECK_THROWS_AS(cuda::group_norm_scratch<float>({.groups = 1}, {1, 4096, 8, 8}), Error);

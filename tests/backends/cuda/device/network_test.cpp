@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Whole networks on the device beside the Eigen operations in double, forward and backward.
+/// Whole networks on the device against the Eigen operations in double, forward and backward.
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -39,7 +39,7 @@ FloatBuffer on_device(const std::vector<double>& values) {
   return buffer;
 }
 
-/// ‖a − b‖/‖b‖ of what is on the device.
+/// ‖a − b‖/‖b‖ for a in device memory.
 double distance(const FloatBuffer& a, const std::vector<double>& b) {
   std::vector<float> found(a.size());
   context().copy_to_host(found.data(), a.data(), found.size() * sizeof(float));
@@ -53,7 +53,7 @@ double distance(const FloatBuffer& a, const std::vector<double>& b) {
   return std::sqrt(error / size);
 }
 
-/// A network, what it is given, and what is asked of both backends. Values are floats'.
+/// A network, its inputs and the results of both backends. Values are representable in float.
 struct Case {
   nn::Graph graph;
   std::vector<double> parameters, x, v, labels;
@@ -131,7 +131,7 @@ nn::UNetConfig ddpm() {
   return config;
 }
 
-/// What diffusers' networks have and score_sde's have not.
+/// Features of diffusers' networks that score_sde's do not have.
 nn::UNetConfig diffusers() {
   nn::UNetConfig config = small::every_path();
   config.name = "ddpm";
@@ -159,31 +159,31 @@ nn::UNetConfig conditional() {
   return config;
 }
 
-// Rounding of bfloat16, 2⁻⁹, over the layers of a small network and back.
+// The rounding of bfloat16, 2⁻⁹, accumulated over the layers of a small network.
 constexpr double bf16_tolerance = 3e-2, tf32_tolerance = 3e-3, fp32_tolerance = 1e-5;
 
 }  // namespace
 
-TEST_CASE("networks on the device agree with Eigen's in double, forward and backward") {
+TEST_CASE("networks on the device match Eigen's in double, forward and backward") {
   for (const auto& config :
        {small::every_path(), pyramids(), residual_pyramids(), ddpm(), diffusers()}) {
     const Case c(config);
     compare<float>(c, cuda::Precision::fp32, fp32_tolerance);
-    // The emulated products know no tf32.
+    // The emulated products do not implement tf32.
     if (context().name() != "emulated device")
       compare<float>(c, cuda::Precision::tf32, tf32_tolerance);
     compare<Bfloat16>(c, cuda::Precision::bf16, bf16_tolerance);
   }
 }
 
-TEST_CASE("networks on the device are told classes") {
+TEST_CASE("networks on the device are conditioned on classes") {
   Case c(conditional());
   c.classes = {2, nn::no_class};
   compare<float>(c, cuda::Precision::fp32, fp32_tolerance);
   compare<Bfloat16>(c, cuda::Precision::bf16, bf16_tolerance);
 }
 
-TEST_CASE("golden networks on the device", "[golden]") {
+TEST_CASE("golden networks match on the device", "[golden]") {
   const auto paths = golden::network_files();
   golden::require_cases(paths.size(), "networks");
   for (const auto& path : paths) {
@@ -215,7 +215,7 @@ TEST_CASE("golden networks on the device", "[golden]") {
   }
 }
 
-TEST_CASE("an operation's parts of scratch are aligned and lie one behind another") {
+TEST_CASE("the scratch buffers of an operation are aligned and consecutive") {
   alignas(256) static float memory[1 << 16];
   cuda::ConvolutionPlans plans(cuda::PlanDevice(context()), cuda::Precision::bf16);
   const nn::Convolution op{.in_channels = 5, .out_channels = 3, .residual = true, .scale = 0.5};
@@ -240,7 +240,7 @@ TEST_CASE("an operation's parts of scratch are aligned and lie one behind anothe
   CHECK(cuda::PreparedLayer<Bfloat16>::size(45, 3) == 128);
 }
 
-TEST_CASE("a precision goes with the type of activations") {
+TEST_CASE("precisions that do not match the activation type are rejected") {
   CHECK_THROWS_WITH(cuda::Ops<Bfloat16>(context(), {}, cuda::Precision::fp32),
                     Contains("precision is fp32") && Contains("bf16"));
   CHECK_THROWS_WITH(cuda::Ops<float>(context(), {}, cuda::Precision::bf16),
@@ -249,8 +249,8 @@ TEST_CASE("a precision goes with the type of activations") {
 
 namespace {
 
-/// The same score network here and on the device, over states of five samples taken in parts of
-/// two.
+/// The same score network on the host and on the device, for states of five samples evaluated in
+/// parts of two.
 template <class S, class Convention = typename nn::convention_of<S>::type>
 struct Scores {
   using State = cuda::DeviceState<float>;
@@ -309,13 +309,13 @@ void check_score_model(S sde, const nn::UNetConfig& config) {
 
 }  // namespace
 
-TEST_CASE("score networks on the device are those of the host, and are captured with samplers") {
+TEST_CASE("score networks on the device match the host's and can be captured with samplers") {
   check_score_model(VpSde{}, small::every_path());
   check_score_model(VeSde{}, pyramids());
   check_score_model<VpSde, nn::KarrasPreconditioned>(VpSde{}, small::every_path());
 }
 
-TEST_CASE("score networks on the device refuse what does not fit") {
+TEST_CASE("score networks on the device reject mismatched arguments") {
   Scores<VpSde> s(VpSde{}, small::every_path());
   cuda::DeviceState<float> x(context(), Extents{2, 100}), y(context(), Extents{3, 128});
   cuda::DeviceState<float> z(context(), Extents{2, 128});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training steps on the device beside the CPU's: the same draws, the same curve, the same state.
+/// Training steps on the device against the CPU's: the same draws, losses and states.
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -42,7 +42,7 @@ struct Tolerance {
 };
 constexpr Tolerance fp32{2e-5, 1e-4, 5e-3}, bf16{1e-2, 4e-2, 2e-1};
 
-/// Both runs from the start; the device takes its batches in parts of two.
+/// Runs both trainers from the start; the device accumulates its batches in parts of two.
 template <class A, class Loss = DenoisingScoreMatching, class S>
 void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& tolerance,
              TrainingConfigurationWith<Loss> configuration = small_training<Loss>()) {
@@ -53,7 +53,7 @@ void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& toler
   device.train_on(images, test::transform, test::data_seed, 4);
   const std::vector<float> start = host.trainer.state().parameters;
   CHECK(device.state() == host.trainer.state());
-  for (int n = 0; n < 3; ++n) {  // the third batch reaches into the next epoch
+  for (int n = 0; n < 3; ++n) {  // the third batch spans two epochs
     const StepReport wanted = host.step();
     device.step();
     const StepReport found = device.report();
@@ -79,15 +79,15 @@ nn::UNetConfig told_sigma() {
 
 }  // namespace
 
-TEST_CASE("a VP run on the device follows the CPU's") {
+TEST_CASE("a VP run on the device matches the CPU's") {
   compare<float>(small::every_path(), VpSde{}, fp32);
 }
 
-TEST_CASE("a VE run on the device follows the CPU's, its network divided by sigma") {
+TEST_CASE("a VE run on the device matches the CPU's, with output divided by sigma") {
   compare<float>(told_sigma(), VeSde{}, fp32);
 }
 
-TEST_CASE("a sub-VP run on the device follows the CPU's, with classes of which some are dropped") {
+TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout") {
   auto configuration = small_training();
   configuration.label_dropout = 0.4;
   configuration.loss.likelihood_weighting = true;
@@ -95,17 +95,17 @@ TEST_CASE("a sub-VP run on the device follows the CPU's, with classes of which s
   compare<float>(test::classed_network(), SubVpSde{}, fp32, configuration);
 }
 
-TEST_CASE("a run with Karras's preconditioning on the device follows the CPU's") {
+TEST_CASE("a run with EDM preconditioning on the device matches the CPU's") {
   compare<float>(small::every_path(), KarrasSde{}, fp32, small_training<KarrasLoss>());
 }
 
-TEST_CASE("a run of DDPM's loss on the device follows the CPU's") {
+TEST_CASE("a run with DDPM's loss on the device matches the CPU's") {
   auto configuration = small_training<DiscreteScoreMatching>();
   configuration.loss.min_snr_gamma = 5;
   compare<float>(small::every_path(), DdpmSde(linear_betas(20, 1e-3, 0.4)), fp32, configuration);
 }
 
-TEST_CASE("a run of SMLD's loss on the device follows the CPU's, its network told levels") {
+TEST_CASE("a run with SMLD's loss on the device matches the CPU's, conditioned on levels") {
   nn::UNetConfig network = small::every_path();
   network.scale_by_sigma = true;
   network.num_scales = 20;
@@ -113,11 +113,11 @@ TEST_CASE("a run of SMLD's loss on the device follows the CPU's, its network tol
   compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
 }
 
-TEST_CASE("a run in bfloat16 follows the CPU's at a distance") {
+TEST_CASE("a run in bfloat16 approximates the CPU's") {
   compare<Bfloat16>(small::every_path(), VpSde{}, bf16);
 }
 
-TEST_CASE("replayed steps, steps without a graph and resumed ones are the same to the bit") {
+TEST_CASE("replayed, eager and resumed steps are bit-identical") {
   const nn::Graph graph = nn::unet(test::classed_network());
   auto configuration = small_training();
   configuration.label_dropout = 0.4;
@@ -125,7 +125,7 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   const auto make = [&] {
     return cuda::Trainer<Bfloat16, VpSde>(graph, VpSde{}, configuration, 2, ops);
   };
-  auto replayed = make(), eager = make(), resumed = make();  // sharing their operations
+  auto replayed = make(), eager = make(), resumed = make();  // with shared operations
   eager.set_captures(false);
   for (auto* trainer : {&replayed, &eager, &resumed})
     trainer->train_on(pictures(5), test::transform, test::data_seed, 4);
@@ -153,7 +153,7 @@ TEST_CASE("replayed steps, steps without a graph and resumed ones are the same t
   CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
 }
 
-TEST_CASE("the host waits for no step, but for its report") {
+TEST_CASE("the host waits for reports and not for steps") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(test::classed_network());
   cuda::Trainer<Bfloat16, VpSde> trainer(graph, VpSde{}, small_training(), 2,
@@ -162,19 +162,19 @@ TEST_CASE("the host waits for no step, but for its report") {
   const std::vector<float> images(4 * trainer.dim(), 0.5f);
   const std::vector<std::uint32_t> classes(4, 1);
   trainer.step();
-  const TrainingState<float> start = trainer.state();  // all copies are done
+  const TrainingState<float> start = trainer.state();  // waits for all copies
   const std::size_t before = gpu.waits();
-  for (int n = 0; n < 3; ++n) trainer.step();  // captured, replayed, into the next epoch
+  for (int n = 0; n < 3; ++n) trainer.step();  // captured, replayed, across epochs
   trainer.step(std::span<const float>(images), classes);
   CHECK(gpu.waits() == before);
   CHECK(trainer.report().loss > 0);
   CHECK(gpu.waits() == before + 1);
   trainer.restore(start);
-  trainer.step();  // with a table made anew
+  trainer.step();  // fills a new table
   CHECK(gpu.waits() == before + 1);
 }
 
-TEST_CASE("a step on given images is the data set's, and one that is not finite changes nothing") {
+TEST_CASE("a step on given images equals the data set's, and a non-finite step changes nothing") {
   const nn::Graph graph = nn::unet(small::every_path());
   const io::ImageSet images = pictures(10);
   cuda::Trainer<float, VpSde> given(graph, VpSde{}, small_training(), 2, training_ops<float>());
@@ -194,7 +194,7 @@ TEST_CASE("a step on given images is the data set's, and one that is not finite 
   std::vector<float> bad(batch);
   bad[7] = std::numeric_limits<float>::quiet_NaN();
   given.step(std::span<const float>(bad));
-  step_on_next(2);  // asked for before the host knew
+  step_on_next(2);  // enqueued before the host reads the failure
   CHECK(given.step_count() == 3);
   CHECK_THROWS_WITH(given.report(), Contains("at step 1 the loss is nan") &&
                                         Contains("The state is as before the step"));
@@ -205,7 +205,7 @@ TEST_CASE("a step on given images is the data set's, and one that is not finite 
   CHECK(given.state() == streamed.state());
 }
 
-TEST_CASE("of more steps than are kept the latest are reported") {
+TEST_CASE("reports are kept for the latest steps") {
   const cuda::Context& gpu = test::training_context();
   cuda::TrainingMemory memory(gpu, 4);
   const std::uint64_t steps = cuda::TrainingMemory::outcomes_kept + 3;
@@ -219,7 +219,7 @@ TEST_CASE("of more steps than are kept the latest are reported") {
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].loss == double(i + 3));
 }
 
-TEST_CASE("a run on the device in a few lines") {
+TEST_CASE("a network trains on the device") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(small::every_path());
   const io::ImageSet images = pictures(8);
@@ -228,8 +228,8 @@ TEST_CASE("a run on the device in a few lines") {
   const cuda::Ops<cuda::Bfloat16> ops(gpu);
   cuda::Trainer<cuda::Bfloat16, VpSde> trainer(graph, VpSde{}, configuration, 2, ops);
   trainer.train_on(images, {.random_flip = true}, 42,
-                   4);                                 // batches of 4, 2 differentiated at a time
-  for (int n = 0; n < 3; ++n) trainer.step();          // returns at once
+                   4);                                 // batches of 4 in parts of 2
+  for (int n = 0; n < 3; ++n) trainer.step();          // asynchronous
   const StepReport last = trainer.report();            // waits
   const TrainingState<float> state = trainer.state();  // for a checkpoint
   //! [train]
@@ -238,7 +238,7 @@ TEST_CASE("a run on the device in a few lines") {
   CHECK(state.step == 3);
 }
 
-TEST_CASE("pictures on the device are those of the host's stream, labels too, over epochs") {
+TEST_CASE("images and labels on the device match the host's stream, across epochs") {
   const cuda::Context& gpu = test::training_context();
   const io::ImageSet images = pictures(5);
   io::ImageStream wanted(images, test::transform, test::data_seed);
@@ -258,10 +258,10 @@ TEST_CASE("pictures on the device are those of the host's stream, labels too, ov
     wanted.fill_labels(4 * n, other);
     CHECK(labels == other);
   }
-  CHECK_THROWS_WITH(cuda::ImageStream(gpu, io::ImageSet{}, {}, 1), Contains("has no pictures"));
+  CHECK_THROWS_WITH(cuda::ImageStream(gpu, io::ImageSet{}, {}, 1), Contains("has no images"));
 }
 
-TEST_CASE("a plan tells each step its own row, from whichever step its table begins") {
+TEST_CASE("a plan gives each step its own row, whatever step its table starts with") {
   const cuda::Context& gpu = test::training_context();
   cuda::TrainingPlan plan(gpu, 2, 8, 5, 3);
   const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
@@ -297,7 +297,7 @@ TEST_CASE("a plan tells each step its own row, from whichever step its table beg
   CHECK_FALSE(plan.holds(7));
 }
 
-TEST_CASE("a graph does its work when it is launched, and not when that cannot be captured") {
+TEST_CASE("a graph executes its work when launched, and throws for work that cannot be captured") {
   const cuda::Context& gpu = test::training_context();
   cuda::FloatBuffer a(gpu, 3), b(gpu, 3);
   std::vector<float> values{1, 2, 3}, found(3);
@@ -324,12 +324,12 @@ TEST_CASE("a graph does its work when it is launched, and not when that cannot b
   CHECK(read() == values);
 }
 
-TEST_CASE("a trainer that a device has no memory for is refused, and others go on") {
+TEST_CASE("a trainer without enough device memory throws, and others remain usable") {
   const nn::Graph graph = nn::unet(small::every_path());
   cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
   trainer.train_on(pictures(4), test::transform, test::data_seed, 2);
   trainer.step();
-  // Some 500 GB; cuDNN may have no plan for so many samples either.
+  // About 500 GB; cuDNN may also have no plan for so many samples.
   const auto make = [&] {
     cuda::Trainer<float, VpSde>(graph, VpSde{}, small_training(), std::size_t{1} << 23,
                                 training_ops<float>());
@@ -343,19 +343,20 @@ TEST_CASE("a trainer that a device has no memory for is refused, and others go o
   CHECK(trainer.step_count() == 2);
 }
 
-TEST_CASE("a device trainer names what it cannot do") {
+TEST_CASE("the device trainer rejects invalid arguments") {
   const nn::Graph graph = nn::unet(test::classed_network());
   cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
   CHECK_THROWS_WITH(trainer.step(), Contains("there is no data set"));
   CHECK_THROWS_WITH(trainer.report(), Contains("there is no step to report"));
-  CHECK_THROWS_WITH(trainer.train_on(pictures(3), {}, 1, 4), Contains("the data set 3"));
+  CHECK_THROWS_WITH(trainer.train_on(pictures(3), {}, 1, 4), Contains("the data set has 3"));
   CHECK_THROWS_WITH(trainer.train_on(pictures(8), {}, 1, 3),
                     Contains("3 images; it must be at most 2 or a multiple of it"));
   io::ImageSet other = pictures(4);
   other.labels[2] = 3;
-  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("a picture has label 3"));
+  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("an image has label 3"));
   std::swap(other.channels = 1, other.height);
-  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("the network takes 2 of 8 by 8"));
+  CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2),
+                    Contains("the network requires 2 of 8 by 8"));
   const std::vector<float> images(2 * trainer.dim());
   CHECK_THROWS_WITH(trainer.step(std::span<const float>(images)), Contains("0 classes for 2"));
   CHECK(trainer.step_count() == 0);

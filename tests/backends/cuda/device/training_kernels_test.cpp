@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A training step's launchers against the host's text, on a device.
+/// The launchers of a training step against the host implementation, on a device.
 #include <vector>
 
 #include <scoresde/cuda/training_kernels.hpp>
@@ -21,7 +21,7 @@ using cuda::Context;
 
 }  // namespace
 
-TEST_CASE("the launcher of minibatches gives the bits of the host's stream") {
+TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
   const std::uint64_t seed = 5;
   io::ImageSet set{3, 4, 5, {}, {}};
   for (std::size_t i = 0; i < 10 * set.dim(); ++i)
@@ -53,7 +53,7 @@ TEST_CASE("the launcher of minibatches gives the bits of the host's stream") {
   CHECK(classes.values() == std::vector<std::uint32_t>{first[8], first[9], second[0], second[1]});
 }
 
-TEST_CASE("the launchers of perturbation and residual are the host's linear forms") {
+TEST_CASE("the launchers of perturbation and residual match the host's linear combinations") {
   const Extents shape{3, 101};
   const NoiseDraw draw = Noise{.seed = 2, .purpose = Purpose::training_noise}.draw(7);
   const std::vector<double> mean{0.9, 0.5, 0.1}, std{0.1, 0.6, 2}, a{0, -0.2, 0.4}, b{-1, 0.7, 0.3},
@@ -85,7 +85,7 @@ TEST_CASE("the launchers of perturbation and residual are the host's linear form
   }
 }
 
-TEST_CASE("the launcher of updates is Adam, EMA and a cast") {
+TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
   const std::size_t size = 40001;
   const Adam adam{.learning_rate = 0.01, .warm_up = 0, .gradient_clip = 1};
   const ExponentialMovingAverage ema{.decay = 0.9};

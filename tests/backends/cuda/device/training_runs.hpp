@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training runs that device and CPU are asked for alike: small pictures, a network of every path.
+/// Training runs for device and CPU: small images, a network with every kind of layer.
 #pragma once
 
 #include <cmath>
@@ -28,7 +28,7 @@ inline constexpr std::uint64_t data_seed = 11;
 inline constexpr io::ImageTransform transform{
     .centered = false, .random_flip = true, .uniform_dequantization = true};
 
-/// Pictures of 2×8×8 pixels that are not symmetric, in three classes.
+/// Asymmetric images of 2×8×8 pixels in three classes.
 inline io::ImageSet pictures(std::size_t count) {
   io::ImageSet set;
   set.channels = 2;
@@ -72,7 +72,7 @@ inline double relative(const std::vector<float>& a, const std::vector<float>& b,
   return std::sqrt(error / size);
 }
 
-/// The CPU's run on the stream that the device has.
+/// The CPU's run on the same stream of images.
 template <class S, class Loss = DenoisingScoreMatching>
 class HostRun {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Networks of checkpoints on the device beside the CPU's: the same files, the same scores.
+/// Networks of checkpoints on the device against the CPU's: the same files, the same scores.
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -29,7 +29,7 @@ using test::TemporaryFolder;
 
 namespace {
 
-/// The network of the file on the CPU at (x, t), under SDE and convention of its configuration.
+/// The network of the file on the CPU at (x, t), with SDE and convention of its configuration.
 HostState<float> by_eigen(const std::filesystem::path& path, const HostState<float>& x, double t) {
   const auto configuration = read_configuration(path);
   nn::Network<eigen::Ops<float>> network(nn::unet(network_of(configuration)), x.extents().samples,
@@ -57,7 +57,7 @@ double distance(const HostState<float>& a, const HostState<float>& b) {
   return std::sqrt(error / size);
 }
 
-/// Three samples in a network of two, so that a part is left over.
+/// Three samples with a network batch of two, so that the last part is incomplete.
 template <class A>
 double error_at(const std::filesystem::path& path, double t, cuda::Precision precision) {
   auto unet = cuda::UNet<A>::load(context(), path, {.batch = 2}, precision);
@@ -72,7 +72,7 @@ double error_at(const std::filesystem::path& path, double t, cuda::Precision pre
 
 }  // namespace
 
-TEST_CASE("the score of a checkpoint's network on the device is the CPU's") {
+TEST_CASE("the score of a checkpoint on the device matches the CPU's") {
   const TemporaryFolder folder;
   nn::UNetConfig told_sigma = small::every_path();
   told_sigma.embedding_type = "fourier";
@@ -86,7 +86,7 @@ TEST_CASE("the score of a checkpoint's network on the device is the CPU's") {
   CHECK(error_at<float>(karras, 2.0, cuda::Precision::fp32) < 1e-5);
 }
 
-TEST_CASE("of a run's checkpoint the average is taken") {
+TEST_CASE("a training checkpoint is loaded with its average") {
   const TemporaryFolder folder;
   const nn::UNetConfig config = small::every_path();
   const nn::Graph graph = nn::unet(config);
@@ -103,14 +103,14 @@ TEST_CASE("of a run's checkpoint the average is taken") {
   CHECK(error_at<float>(path, 0.7, cuda::Precision::fp32) < 1e-5);
 }
 
-TEST_CASE("a checkpoint is sampled on the device in a few lines") {
+TEST_CASE("a checkpoint is sampled on the device") {
   const TemporaryFolder folder;
   const auto checkpoint =
       small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   //! [load]
   const cuda::Context gpu;                                        // device 0
   auto unet = cuda::UNet<>::load(gpu, checkpoint, {.batch = 4});  // bfloat16, the EMA weights
-  auto score = unet.score(VpSde{});  // the SDE that it was trained under
+  auto score = unet.score(VpSde{});                               // the SDE of the training
   const PredictorCorrector sampler{score.sde(), ReverseDiffusion{}, NoCorrector{},
                                    uniform_grid(score.sde(), 10)};
 
@@ -125,7 +125,7 @@ TEST_CASE("a checkpoint is sampled on the device in a few lines") {
   CHECK(std::equal(wanted.data(), wanted.data() + wanted.size(), pictures.data()));
 }
 
-TEST_CASE("a network of a checkpoint is differentiated where that was asked for") {
+TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {
   const TemporaryFolder folder;
   const auto path =
       small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
@@ -138,7 +138,7 @@ TEST_CASE("a network of a checkpoint is differentiated where that was asked for"
   CHECK(distance(cuda::to_host(gradient), cuda::to_host(x)) > 0.1);
 }
 
-TEST_CASE("a file that does not fit is refused by name") {
+TEST_CASE("invalid checkpoint files are rejected") {
   const TemporaryFolder folder;
   const auto load = [&](const std::filesystem::path& path) {
     static_cast<void>(cuda::UNet<>::load(context(), path));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A run of 200 steps on a device beside the CPU's loss curve; the emulation would take an hour.
+/// A run of 200 steps on a device against the CPU's loss curve; emulating it would take an hour.
 #include <cmath>
 
 #include <scoresde/cuda/trainer.hpp>
@@ -15,7 +15,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Means over 20 steps: a step's loss is as noisy as its times are, and both runs draw the same.
+/// Compares means over 20 steps: losses are as noisy as their times, and both runs use the same.
 template <class A, class S>
 void follow(const S& sde, bool told_sigma, double tolerance) {
   nn::UNetConfig network = small::every_path();
@@ -43,15 +43,15 @@ void follow(const S& sde, bool told_sigma, double tolerance) {
 
 }  // namespace
 
-TEST_CASE("200 steps follow the CPU's loss curve: VP in float", "[slow]") {
+TEST_CASE("200 steps match the CPU's loss curve: VP in float", "[slow]") {
   follow<float>(VpSde{}, false, 1e-2);
 }
-TEST_CASE("200 steps follow the CPU's loss curve: VP in bfloat16", "[slow]") {
+TEST_CASE("200 steps match the CPU's loss curve: VP in bfloat16", "[slow]") {
   follow<cuda::Bfloat16>(VpSde{}, false, 5e-2);
 }
-TEST_CASE("200 steps follow the CPU's loss curve: sub-VP in bfloat16", "[slow]") {
+TEST_CASE("200 steps match the CPU's loss curve: sub-VP in bfloat16", "[slow]") {
   follow<cuda::Bfloat16>(SubVpSde{}, false, 5e-2);
 }
-TEST_CASE("200 steps follow the CPU's loss curve: VE in bfloat16", "[slow]") {
+TEST_CASE("200 steps match the CPU's loss curve: VE in bfloat16", "[slow]") {
   follow<cuda::Bfloat16>(VeSde{}, true, 5e-2);
 }
