@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What the tests of CUDA kernels share: activations of type T in channels-last memory beside the
-/// same numbers in double and (N, C, H, W), as the Eigen operations take them.
+/// Shared by the tests of CUDA kernels: activations of type T in channels-last layout, and the same
+/// numbers in double and (N, C, H, W) for the Eigen operations.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace scoresde::test {
 template <class T>
 inline constexpr double kernel_tolerance = std::is_same_v<T, float> ? 1e-5 : 1e-2;
 
-/// Position in channels-last memory of element i of (N, C, H, W).
+/// Index in channels-last layout of element i of (N, C, H, W).
 inline std::size_t channels_last(const nn::Shape& s, std::size_t i) {
   const std::size_t pixel = i % s.pixels(), channel = i / s.pixels() % s.c;
   return (i / (s.pixels() * s.c) * s.pixels() + pixel) * s.c + channel;
@@ -41,7 +41,7 @@ std::vector<double> from_channels_last(const std::vector<T>& x, const nn::Shape&
   return out;
 }
 
-/// Random activations: `memory` for the kernel and the same numbers in `exact`.
+/// Random activations: `memory` for the kernel, `exact` with the same numbers in double.
 template <class T>
 struct Activations {
   nn::Shape shape;
@@ -58,13 +58,14 @@ struct Activations {
   [[nodiscard]] nn::View<const double> view() const { return {exact.data(), shape}; }
 };
 
-/// Memory that a kernel must overwrite: not a number.
+/// Memory filled with NaN, which a kernel must overwrite.
 template <class T>
 std::vector<T> poisoned(std::size_t count) {
   return std::vector<T>(count, cuda::from_float<T>(std::numeric_limits<float>::quiet_NaN()));
 }
 
-/// A gradient to write over or to add to: what lies there before the call, and the same in double.
+/// A gradient to overwrite or accumulate into: its contents before the call, and the same in
+/// double.
 template <class T>
 struct Target {
   std::vector<T> memory;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Runs the text of a CUDA kernel on the CPU: emulate(kernel) or emulate(kernel, schedule).
+/// Runs a CUDA kernel on the CPU: emulate(kernel) or emulate(kernel, schedule).
 ///
-/// The threads of a block are fibers on one OS thread, so a run depends on nothing but the
-/// schedule: ascending, descending or drawn from a seed. EmulationError names a barrier that not
-/// all threads reach, or not at the same call; a shuffle that part of a warp misses; and what
-/// emulated_shared_memory.hpp finds. Global memory is ordinary memory: AddressSanitizer watches it.
-/// Not emulated: the memory model between blocks, and time.
+/// The threads of a block are fibers on one OS thread, so a run is determined by its schedule:
+/// ascending, descending or pseudorandom order. EmulationError reports barriers that not all
+/// threads reach, or not at the same call, shuffles that part of a warp misses, and the errors
+/// detected by emulated_shared_memory.hpp. Global memory is ordinary memory, checked by
+/// AddressSanitizer. The memory model between blocks and timing are not emulated.
 #pragma once
 
 #include <algorithm>
@@ -26,12 +26,12 @@
 
 namespace scoresde::testing {
 
-/// In which order the threads of a block run between two barriers, and the blocks of a grid.
+/// The order of the threads of a block between two barriers, and of the blocks of a grid.
 struct Schedule {
   enum class Order { ascending, descending, random } order = Order::ascending;
   unsigned seed = 0;
 
-  /// The numbers below n as they come in turn `turn`.
+  /// A permutation of the numbers below n, for turn `turn`.
   [[nodiscard]] std::vector<unsigned> sequence(unsigned n, std::size_t turn) const {
     std::vector<unsigned> out(n);
     std::iota(out.begin(), out.end(), 0u);
@@ -44,17 +44,16 @@ struct Schedule {
   }
 };
 
-/// Both directions and three shuffles: what a kernel's test goes through.
+/// The schedules of every kernel test: both directions and three random orders.
 inline constexpr std::array every_schedule = {
     Schedule{Schedule::Order::ascending}, Schedule{Schedule::Order::descending},
     Schedule{Schedule::Order::random, 1}, Schedule{Schedule::Order::random, 2},
     Schedule{Schedule::Order::random, 3}};
 
-/// The largest shared memory of a block that every architecture of the default list has (sm_120).
+/// The largest shared memory per block that all default architectures support (sm_120).
 inline constexpr unsigned max_shared_bytes = 99 * 1024;
 
-/// The line of a call; a default argument makes it that of the caller. Not std::source_location,
-/// which clang 14 does not have.
+/// The source line of a call, as a default argument. clang 14 does not have std::source_location.
 struct Place {
   const char* file = "";
   int line = 0;
@@ -114,14 +113,14 @@ class EmulatedBlock {
     std::size_t& made = state_[thread()].arrays;
     if (made == arrays_.size()) {
       taken_ += cuda::shared_size<T>(count);
-      emulation_require(taken_ <= shared_bytes_, "the arrays of shared memory take ", taken_,
-                        " bytes; the kernel asks for ", shared_bytes_);
+      emulation_require(taken_ <= shared_bytes_, "the arrays in shared memory use ", taken_,
+                        " bytes; the kernel requests ", shared_bytes_);
       arrays_.emplace_back(count, sizeof(T));
     }
     SharedStorage& array = arrays_[made++];
     emulation_require(array.count() == count && array.element_size() == sizeof(T), "thread ",
-                      thread(), " asks for ", count, " shared elements of ", sizeof(T),
-                      " bytes where another asked for ", array.count(), " of ",
+                      thread(), " requests ", count, " shared elements of ", sizeof(T),
+                      " bytes where another thread requested ", array.count(), " of ",
                       array.element_size());
     return {array, clock_, 0};
   }
@@ -170,7 +169,7 @@ class EmulatedBlock {
     alignas(16) std::array<std::byte, 16> value[2];
   };
 
-  /// At least `count` of them, kept between blocks: the system gives and takes their stacks slowly.
+  /// At least `count` fibers, reused between blocks because allocating stacks is slow.
   static std::deque<Fiber>& fibers(unsigned count) {
     static std::deque<Fiber> kept;
     while (kept.size() < count) kept.emplace_back();
@@ -185,7 +184,7 @@ class EmulatedBlock {
     fibers_[thread()].pause();
   }
 
-  /// Two slots, used in turn: nobody can be two exchanges ahead of another thread of its warp.
+  /// Two slots, used alternately: no thread can be two exchanges ahead of another one of its warp.
   template <class T>
   std::size_t deposit(T value, const char* call, Place place) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 16);
@@ -211,7 +210,7 @@ class EmulatedBlock {
                        [kind](const ThreadState& s) { return s.wait == kind; });
   }
 
-  /// Lets go on who waits for what has come; throws if nobody can.
+  /// Releases threads whose barrier is complete; throws if there are none.
   void release() {
     bool released = all(Wait::left);
     for (unsigned first = 0; first < threads(); first += cuda::warp_size)
@@ -253,17 +252,17 @@ class EmulatedBlock {
   std::deque<Fiber>& fibers_;
 };
 
-/// Runs all blocks of the kernel; a grid without blocks is no launch. Throws EmulationError for a
-/// launch that the device would refuse and for what the kernel does wrong.
+/// Runs all blocks of the kernel; an empty grid is not launched. Throws EmulationError for launch
+/// configurations that a device would reject and for errors of the kernel.
 template <class Kernel>
 void emulate(const Kernel& kernel, const Schedule& schedule = {}) {
   static_assert(std::is_trivially_copyable_v<Kernel>, "a kernel's members are its arguments");
   static_assert(Kernel::threads % cuda::warp_size == 0 && Kernel::threads <= 1024);
   const cuda::GridSize grid = kernel.grid();
   emulation_require(grid.y <= 65535 && grid.z <= 65535, "the grid is ", grid.x, " by ", grid.y,
-                    " by ", grid.z, " blocks; the last two may be at most 65535");
-  emulation_require(kernel.shared_bytes() <= max_shared_bytes, "the kernel asks for ",
-                    kernel.shared_bytes(), " bytes of shared memory; every device has ",
+                    " by ", grid.z, " blocks; y and z must be at most 65535");
+  emulation_require(kernel.shared_bytes() <= max_shared_bytes, "the kernel requests ",
+                    kernel.shared_bytes(), " bytes of shared memory; the limit is ",
                     max_shared_bytes);
   EmulatedBlock block(Kernel::threads, grid, kernel.shared_bytes());
   for (const unsigned i : schedule.sequence(grid.x * grid.y * grid.z, 0))

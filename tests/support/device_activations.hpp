@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Activations and parameters on a device, beside the doubles they are compared with.
+/// Activations and parameters on a device, and the same values in double for comparison.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace scoresde::test {
 
-/// Activations with their copy on the device.
+/// Activations and their copy on the device.
 template <class T>
 struct Input : Activations<T> {
   DeviceVector<T> device;
@@ -23,7 +23,7 @@ struct Input : Activations<T> {
   [[nodiscard]] nn::View<const T> on_device() const { return {device.data(), this->shape}; }
 };
 
-/// Memory that a launcher writes over or adds to, and what the double operation leaves there.
+/// Memory that a launcher writes or accumulates into, and the result of the double operation.
 template <class T>
 struct Output {
   nn::Shape shape;
@@ -39,7 +39,7 @@ struct Output {
   [[nodiscard]] T* data() const { return device.data(); }
   [[nodiscard]] nn::View<T> on_device() const { return {data(), shape}; }
   [[nodiscard]] nn::Gradient<T> gradient() const { return {data(), target.accumulate}; }
-  /// For the double operation: what was there before counts once.
+  /// For the double operation, whose target already holds the initial contents.
   [[nodiscard]] nn::Gradient<double> wide() { return {expected.data(), true}; }
   [[nodiscard]] nn::View<double> view() { return {expected.data(), shape}; }
   [[nodiscard]] double error() const {
@@ -47,7 +47,7 @@ struct Output {
   }
 };
 
-/// Parameters or their gradients: float on the device, double beside.
+/// Parameters or their gradients: in float on the device and in double.
 struct Parameters {
   std::vector<float> values;
   std::vector<double> wide;

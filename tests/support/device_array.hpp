@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Numbers of the host in memory of a device, and back.
+/// Copies arrays to device memory and back.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ std::vector<T> on_host(const cuda::DeviceMemory& memory) {
   return values;
 }
 
-/// Memory of that size whose bytes are all 0xff, which is not a number of any type.
+/// Device memory with all bytes 0xff, which is a NaN in every floating-point type.
 inline cuda::DeviceMemory poisoned_memory(const cuda::Context& context, std::size_t bytes) {
   return on_device(context, std::vector<std::byte>(bytes, std::byte{0xff}));
 }

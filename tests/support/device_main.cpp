@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// main() of the tests that run on a device: where there is none it says why, and that the test was
-/// skipped.
+/// main() of the tests that run on a device; without one it prints the reason and reports the test
+/// as skipped.
 #define CATCH_CONFIG_RUNNER
 #include <cstdio>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "support/catch.hpp"
 
-/// What ctest knows as skipped (SKIP_RETURN_CODE).
+/// The exit code for skipped tests (SKIP_RETURN_CODE in ctest).
 constexpr int skipped = 77;
 
 int main(int argc, char** argv) {
@@ -20,6 +20,6 @@ int main(int argc, char** argv) {
                 scoresde::cuda::why_no_device().c_str());
     return skipped;
   }
-  // Not the number of failures, which could be `skipped`.
+  // The number of failures must not be returned: it could equal `skipped`.
   return Catch::Session().run(argc, argv) == 0 ? 0 : 1;
 }

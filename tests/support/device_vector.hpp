@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A std::vector's copy on the device, for tests of launchers.
+/// A copy of a std::vector on the device, for tests of launchers.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ class DeviceVector {
     context.copy_to_device(memory_.data(), values.data(), memory_.bytes());
   }
   [[nodiscard]] T* data() const { return memory_.template data<T>(); }
-  /// What lies there once all work before is done.
+  /// The contents after all enqueued work.
   [[nodiscard]] std::vector<T> values() const {
     std::vector<T> out(size_);
     memory_.context().copy_to_host(out.data(), memory_.data(), memory_.bytes());

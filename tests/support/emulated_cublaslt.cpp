@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Matrix products of the emulated device: what cuBLASLt computes, by loops on the host. Sums are
-/// float's. A run asks for a little workspace and spoils it.
+/// Matrix products of the emulated device, in place of cuBLASLt, by loops on the host. Sums are
+/// float. A run requires a small workspace and overwrites it.
 #include <cstring>
 #include <type_traits>
 
@@ -12,9 +12,10 @@
 namespace scoresde::cuda {
 namespace {
 
-constexpr std::size_t spoiled = 64;  ///< bytes of workspace
+constexpr std::size_t spoiled = 64;  ///< workspace size in bytes
 
-/// Element (i, j) of op(M) in memory of rows of `columns` elements, `row` apart unless that is 0.
+/// Element (i, j) of op(M) in row-major memory of `columns` columns, with row stride `row` if not
+/// 0.
 struct Rows {
   std::size_t rows, columns, row;
   bool transposed;
@@ -64,7 +65,7 @@ std::size_t MatrixProducts::plan(const MatrixProduct&) { return spoiled; }
 void MatrixProducts::run(const MatrixProduct& product, const ProductOperands& operands,
                          std::span<std::byte> workspace) {
   detail::require(workspace.size() >= spoiled, "matrix product: the workspace has ",
-                  workspace.size(), " bytes; it must have ", spoiled);
+                  workspace.size(), " bytes; it must have at least ", spoiled);
   const auto work = [=, precision = implementation_->precision] {
     std::memset(workspace.data(), 0xff, spoiled);
     if (precision != Precision::bf16)

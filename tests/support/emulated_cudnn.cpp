@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Convolutions of the emulated device: what cuDNN computes, by loops on the host.
+/// Convolutions of the emulated device, in place of cuDNN, by loops on the host.
 ///
-/// Sums are float's, results are rounded to the type of the activations. Where kernels may not be
-/// generated (PlanOptions::compile) the epilogue and the sum of a rounded weight gradient are the
-/// library's own kernels, as on a device. A run asks for a little workspace and spoils it.
+/// Sums are float; results are rounded to the activation type. If run-time compiled kernels are
+/// disabled (PlanOptions::compile), the epilogue and the sum of a rounded weight gradient are the
+/// library's own kernels, as on a device. A run requires a small workspace and overwrites it.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -30,9 +30,10 @@ const std::string& PlanDevice::name() const { return target_->name; }
 
 namespace {
 
-constexpr std::size_t spoiled = 64;  ///< bytes of workspace
+constexpr std::size_t spoiled = 64;  ///< workspace size in bytes
 
-/// Calls visit(offset of an output pixel's channels, of an input pixel's, tap) for all that meet.
+/// Calls visit(offset of an output pixel, offset of an input pixel, tap) for all taps that hit the
+/// image.
 template <class Visit>
 void for_each_tap(const nn::Convolution& op, const nn::Shape& x, const Visit& visit) {
   const nn::Shape y = op.output(x);
@@ -41,7 +42,7 @@ void for_each_tap(const nn::Convolution& op, const nn::Shape& x, const Visit& vi
       const std::size_t row = pixel / y.w % y.h * op.stride + tap / op.kernel;
       const std::size_t column = pixel % y.w * op.stride + tap % op.kernel;
       const std::size_t h = row - op.pad_before, w = column - op.pad_before;
-      if (h < x.h && w < x.w)  // before the image they are huge
+      if (h < x.h && w < x.w)  // negative positions wrap around to huge values
         visit(pixel * y.c, (pixel / y.pixels() * x.pixels() + h * x.w + w) * x.c, tap);
     }
 }
@@ -59,7 +60,7 @@ void put(const std::vector<float>& values, void* to) {
   std::transform(values.begin(), values.end(), static_cast<T*>(to), from_float<T>);
 }
 
-/// One convolution in its three passes, with weights (out, k, k, in).
+/// A convolution with weights (out, k, k, in): forward, backward data and backward filter.
 template <class T>
 struct Convolved {
   nn::Convolution op;
@@ -145,11 +146,11 @@ struct ConvolutionPlans::Implementation {
     return fuses || precision != Precision::bf16 ? 0 : op.weight_size() * sizeof(Bfloat16);
   }
 
-  /// Does the work, or keeps it while a graph is captured, with the workspace spoiled.
+  /// Executes the work, or records it during graph capture, and overwrites the workspace.
   template <class Work>
   void ask(std::span<std::byte> workspace, std::size_t needed, const Work& work) const {
     detail::require(workspace.size() >= needed, "convolution: the workspace has ", workspace.size(),
-                    " bytes; it must have ", needed);
+                    " bytes; it must have at least ", needed);
     const auto all = [=, which = precision] {
       std::memset(workspace.data(), 0xff, needed);
       if (which == Precision::bf16)

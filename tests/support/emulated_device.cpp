@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Context and Graph over the host's memory: the counterparts of context.cpp and graph.cpp.
+/// Context and Graph on host memory: the counterparts of context.cpp and graph.cpp.
 #include "support/emulated_device.hpp"
 
 #include <cstdlib>
@@ -14,7 +14,7 @@
 namespace scoresde::cuda {
 namespace {
 
-/// Copies are done at once.
+/// Copies are immediate.
 struct UploadDriver {
   void* pin(std::size_t bytes) noexcept { return std::malloc(bytes); }
   void unpin(void* memory) noexcept { std::free(memory); }
@@ -45,7 +45,7 @@ int device_count() { return 1; }
 std::string why_no_device() { return ""; }
 
 Context::Context(int device) : resources_(std::make_shared<Resources>()) {
-  detail::require(device == 0, "CUDA: device is ", device, "; it must lie in [0, 0]");
+  detail::require(device == 0, "CUDA: device is ", device, "; it must be in [0, 0]");
 }
 
 int Context::device() const { return 0; }
@@ -58,8 +58,7 @@ void Context::synchronize() const {
 std::size_t Context::waits() const { return resources_->waits + resources_->uploads.waits(); }
 void Context::activate() const {}
 
-/// Filled with what is not a number, and of exactly the size asked for, so that AddressSanitizer
-/// sees the byte after it.
+/// Filled with NaN, and of exactly the requested size so that AddressSanitizer detects overruns.
 void* Context::allocate(std::size_t bytes) const {
   require_live("allocating device memory");
   if (bytes == 0) return nullptr;
@@ -88,7 +87,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
 }
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   detail::require(recording() == nullptr,
-                  "CUDA: a state is copied while a run is captured; it cannot be replayed");
+                  "CUDA: copying a state is not supported while a run is captured");
   run_emulated(stream(), [=] {
     if (bytes > 0) std::memcpy(to, from, bytes);
   });
@@ -112,7 +111,7 @@ void Context::record(Recording* recording) const { resources_->recording = recor
 
 void Context::require_live(const char* what) const {
   detail::require(stream()->captured == nullptr && recording() == nullptr, "CUDA: ", what,
-                  " is asked for while a run is captured: work that needs it cannot be replayed");
+                  " is not supported while a run is captured: it cannot be replayed");
 }
 
 struct Graph::Executable {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// A device of the host's own: the launchers of backends/cuda/src, compiled by g++, run their
-/// kernels under the emulation, and Context hands out ordinary memory.
+/// An emulated device: the launchers of backends/cuda/src, compiled by g++, run their kernels under
+/// the emulation, and Context allocates ordinary memory.
 ///
-/// Work is done when it is asked for, or kept while a graph is captured: with the arguments it had
-/// then, as CUDA keeps it. Every launch takes the next of every_schedule, so that a kernel whose
-/// result depends on the order of its threads shows.
+/// Work is executed immediately, or recorded with its arguments during graph capture. Each launch
+/// uses the next schedule of every_schedule, to detect results that depend on the thread order.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +15,15 @@
 
 #include "support/cuda_emulation.hpp"
 
-/// What an emulated stream is.
+/// The type of an emulated stream.
 struct CUstream_st {
-  std::vector<std::function<void()>>* captured = nullptr;  ///< null: work is done at once
+  std::vector<std::function<void()>>* captured = nullptr;  ///< null: work is executed immediately
   std::size_t launches = 0;
 };
 
 namespace scoresde::cuda {
 
-/// Does the work of a stream: at once, or whenever the graph that is captured is launched.
+/// Executes work of a stream: immediately, or in every launch of the graph being captured.
 inline void run_emulated(Stream stream, std::function<void()> work) {
   if (stream->captured != nullptr)
     stream->captured->push_back(std::move(work));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Shared memory of an emulated block: each access is checked for bounds, for an earlier write, and
-/// for a barrier between it and what other threads did to the element.
+/// Shared memory of an emulated block: each access is checked for bounds, for a preceding write,
+/// and for a barrier between it and accesses of other threads to the element.
 ///
-/// Two accesses of one element by different threads, at least one of them a write, need a block
-/// barrier between them, or a warp barrier if both threads are of one warp. That holds or fails
-/// whatever order the threads run in.
+/// Two accesses of one element by different threads, at least one of them a write, require a block
+/// barrier between them, or a warp barrier if both threads are of one warp. The check does not
+/// depend on the order in which the threads run.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace scoresde::testing {
 
-/// What a kernel did that the device would punish or, worse, not.
+/// An error of a kernel, which a device may or may not detect.
 class EmulationError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -29,7 +29,7 @@ void emulation_require(bool condition, const Parts&... parts) {
   if (!condition) throw EmulationError(detail::text(parts...));
 }
 
-/// Who touches an element, and after how many barriers of the block and of its warp.
+/// A thread, and the numbers of block and warp barriers that it has passed.
 struct Moment {
   unsigned thread = 0, warp = 0;
   std::size_t block_epoch = 0, warp_epoch = 0;
@@ -48,7 +48,7 @@ class SharedStorage {
         element_size_(element_size),
         bytes_((count * element_size + sizeof(Chunk) - 1) / sizeof(Chunk)),
         history_(count) {
-    std::memset(bytes_.data(), 0xff, bytes_.size() * sizeof(Chunk));  // not a number
+    std::memset(bytes_.data(), 0xff, bytes_.size() * sizeof(Chunk));  // NaN
   }
 
   [[nodiscard]] std::size_t count() const { return count_; }
@@ -60,7 +60,7 @@ class SharedStorage {
   void read(std::size_t i, const Moment& now) {
     History& history = find(i, now);
     emulation_require(history.written, "thread ", now.thread, " reads element ", i,
-                      " of shared memory, which nobody has written");
+                      " of shared memory, which has not been written");
     emulation_require(history.writer.ordered_before(now), "no barrier between thread ",
                       history.writer.thread, " writing element ", i,
                       " of shared memory and thread ", now.thread, " reading it");
@@ -97,8 +97,8 @@ class SharedStorage {
   };
 
   History& find(std::size_t i, const Moment& now) {
-    emulation_require(i < count_, "thread ", now.thread, " touches element ", i, " of an array of ",
-                      count_, " in shared memory");
+    emulation_require(i < count_, "thread ", now.thread, " accesses element ", i,
+                      " of an array of ", count_, " in shared memory");
     History& history = history_[i];
     if (!history.readers.empty() && history.readers.front().block_epoch < now.block_epoch)
       history.readers.clear();
@@ -110,7 +110,7 @@ class SharedStorage {
   std::vector<History> history_;
 };
 
-/// Says when the thread that runs now does so.
+/// The current moment of the running thread.
 class Clock {
  public:
   [[nodiscard]] Moment now() const { return {thread, warp(), block_epoch, warp_epochs[warp()]}; }
@@ -121,7 +121,7 @@ class Clock {
   std::vector<std::size_t> warp_epochs;
 };
 
-/// One element: what a T& is on the device.
+/// One element, in place of T& on the device.
 template <class T>
 class SharedReference {
  public:
@@ -154,7 +154,7 @@ class SharedReference {
   std::size_t i_;
 };
 
-/// An array or the rest of one: what a T* is on the device.
+/// An array or the rest of one, in place of T* on the device.
 template <class T>
 class SharedArray {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -171,7 +171,7 @@ class SharedArray {
     return {*storage_, *clock_, first_ + offset};
   }
 
-  /// Adds without a record, as the hardware does: *this ← *this + value; returns what was there.
+  /// Atomic *this ← *this + value without a check for barriers; returns the old value.
   T atomic_add(T value) const {
     emulation_require(first_ < storage_->count(), "an atomic addition to element ", first_,
                       " of an array of ", storage_->count(), " in shared memory");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Fiber: a function with a stack of its own that can pause and be resumed, on one OS thread.
+/// Fiber: a function with its own stack that can pause and be resumed, on one OS thread.
 #pragma once
 
 #include <csetjmp>
@@ -26,29 +26,29 @@
 
 namespace scoresde::testing {
 
-/// Never moved while it runs: its context points into itself.
+/// Must not be moved while it runs: its context holds pointers into it.
 class Fiber {
  public:
   Fiber() : stack_(new std::byte[stack_size]) { getcontext(&context_); }
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  /// Will run `body` from its beginning; what an abandoned run left on the stack is forgotten.
+  /// Sets `body` to be run from its beginning; discards the stack of an abandoned run.
   void start(std::function<void()> body) {
     body_ = std::move(body);
     failure_ = nullptr;
-    entered_ = entered_ && done_;  // then it waits for a body at the end of run()
+    entered_ = entered_ && done_;  // a finished run waits for a body at the end of run()
     done_ = false;
     if (!entered_) make_context();
   }
 
-  /// Runs it until it pauses or ends. Throws what the body threw.
+  /// Runs the fiber until it pauses or ends. Rethrows exceptions of the body.
   void resume() {
     enter_or_go_on();
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
-  /// Called from inside: goes back to the caller of resume().
+  /// Called by the body: returns to the caller of resume().
   void pause() { leave(); }
 
   [[nodiscard]] bool done() const { return done_; }
@@ -84,7 +84,7 @@ class Fiber {
   }
 
 #if defined(SCORESDE_TEST_ADDRESS_SANITIZER)
-  // Told of every switch of stacks, and of a run that is over by making the next one anew.
+  // AddressSanitizer is notified of every switch; a finished fiber is recreated for the next run.
   void enter_or_go_on() {
     if (!entered_) {
       ASAN_UNPOISON_MEMORY_REGION(stack_.get(), stack_size);
@@ -107,7 +107,7 @@ class Fiber {
     __sanitizer_finish_switch_fiber(fake_stack_, &caller_stack_, &caller_stack_size_);
   }
 #else
-  // Contexts carry the signal mask, two system calls a switch; jumps between stacks take none.
+  // Contexts save the signal mask, two system calls per switch; jumps between stacks do not.
   void enter_or_go_on() {
     if (_setjmp(caller_jump_) != 0) return;
     if (entered_) _longjmp(own_jump_, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Where golden files lie, and what it means to find none of a kind.
+/// The directory of golden files, and the handling of missing kinds.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +13,13 @@
 
 namespace golden {
 
-/// Whether SCORESDE_GOLDEN_DIR names the directory.
+/// Whether SCORESDE_GOLDEN_DIR is set.
 inline bool named() {
   const char* name = std::getenv("SCORESDE_GOLDEN_DIR");
   return name != nullptr && *name != '\0';
 }
 
-/// The directory that SCORESDE_GOLDEN_DIR names; tests/golden of the source tree without it.
+/// The directory in SCORESDE_GOLDEN_DIR, or tests/golden of the source tree.
 inline std::filesystem::path directory() {
   if (named()) return std::getenv("SCORESDE_GOLDEN_DIR");
   return std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden";
@@ -36,7 +36,7 @@ inline std::vector<std::filesystem::path> files() {
   return paths;
 }
 
-/// The source tree holds every kind; a directory named by the user may hold some only.
+/// The source tree has cases of every kind; a directory set by the user may have only some.
 inline void require_cases(std::size_t count, const std::string& kind) {
   if (count == 0 && named())
     WARN("no " << kind << " in " << directory());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Golden networks: files of reference networks with inputs, outputs and gradients.
+/// Golden networks: files with reference networks, inputs, outputs and gradients.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@
 
 namespace golden {
 
-/// The files whose metadata hold the configuration of a network.
+/// The files with a network configuration in their metadata.
 inline std::vector<std::filesystem::path> network_files() {
   std::vector<std::filesystem::path> found;
   for (const auto& path : files())
@@ -31,14 +31,14 @@ inline std::string flat_value(const nlohmann::json& value) {
   return text;
 }
 
-/// The configuration in a file's metadata. Throws scoresde::Error for keys it does not know.
+/// The configuration in a file's metadata. Throws scoresde::Error for unknown keys.
 inline scoresde::nn::UNetConfig configuration(const scoresde::io::TensorFile& file) {
   scoresde::nn::FlatConfig flat;
   for (const char* section : {"model", "data"}) {
     const auto json = nlohmann::json::parse(file.metadata.at(section));
     for (const auto& [key, value] : json.items()) flat[key] = flat_value(value);
   }
-  // score_sde's default names an embedding that its DDPM does not have.
+  // score_sde's default is an embedding that its DDPM does not have.
   if (flat["name"] == "ddpm") flat["embedding_type"] = "positional";
   return scoresde::nn::from_flat(flat);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Golden updates and runs: cases of any file in the golden directory, by what their entries name.
+/// Golden updates and runs: cases in any file of the golden directory, selected by their keys.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct Case {
   const scoresde::io::TensorFile* file;
 };
 
-/// Calls test(case) for every case, of whatever file, that has all these keys; returns how many.
+/// Calls test(case) for every case in any file that has all these keys; returns their number.
 template <class Test>
 std::size_t for_each_case(const std::vector<std::string>& keys, Test test) {
   std::size_t count = 0;
@@ -47,7 +47,7 @@ std::size_t for_each_case(const std::vector<std::string>& keys, Test test) {
   return count;
 }
 
-/// A tensor of one batch, (n, C, H, W) or any (n, …), as a state.
+/// A tensor of one batch, (n, C, H, W) or (n, …), as a state.
 template <class T>
 scoresde::HostState<T> state(const Case& c, const std::string& what) {
   const auto& tensor = c.file->at(c.name + "." + what);
@@ -55,7 +55,7 @@ scoresde::HostState<T> state(const Case& c, const std::string& what) {
   return {{n, tensor.size() / n}, tensor.template as<T>()};
 }
 
-/// A stack of batches as states like x. A tensor of the shape of x itself is a stack of one.
+/// A stack of batches as states of the shape of x. A tensor of the shape of x is a stack of one.
 template <class T>
 std::vector<scoresde::HostState<T>> states(const Case& c, const std::string& what,
                                            const scoresde::HostState<T>& x) {
@@ -83,7 +83,7 @@ double relative_error(const scoresde::HostState<T>& a, const std::vector<double>
 template <class T>
 inline constexpr double tolerance = std::is_same_v<T, double> ? 1e-10 : 1e-4;
 
-/// Calls use(sde) with Song's chain of `levels` levels that the case names.
+/// Calls use(sde) with the case's SDE, discretized as in score_sde with `levels` levels.
 template <class Use>
 void with_sde(const Case& c, std::size_t levels, Use use) {
   const std::string sde = c.entry.at("sde");
@@ -103,7 +103,7 @@ void with_sde(const Case& c, std::size_t levels, Use use) {
     throw scoresde::Error("golden case " + c.name + ": unknown SDE " + sde);
 }
 
-/// Calls use(predictor) with the predictor that `method` names, in Song's conventions.
+/// Calls use(predictor) with score_sde's predictor `method`.
 template <class Use>
 void with_predictor(const Case& c, const std::string& method, Use use) {
   const bool flow = c.entry.value("probability_flow", false);
@@ -121,7 +121,7 @@ void with_predictor(const Case& c, const std::string& method, Use use) {
     throw scoresde::Error("golden case " + c.name + ": unknown predictor " + method);
 }
 
-/// The exact score of the file's data N(mu, diag(var)).
+/// The exact score of the file's data distribution N(mu, diag(var)).
 template <class S>
 scoresde::Gaussian<S> data(const Case& c, const S& sde) {
   return {sde, c.file->at("mu").as<double>(), c.file->at("var").as<double>()};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// General SDEs whose laws are known: geometric Brownian motion, the double well, CIR.
+/// General SDEs with known distributions: geometric Brownian motion, the double well, CIR.
 #pragma once
 
 #include <algorithm>
@@ -40,12 +40,12 @@ struct GeometricBrownianMotion {
     return x <= 0 ? 0
                   : 0.5 * std::erfc(-(std::log(x) - log_mean(t)) / std::sqrt(2 * log_variance(t)));
   }
-  /// The probability flow: (ln x − m_t)/√v_t stays as it is.
+  /// The probability flow: (ln x − m_t)/√v_t is constant.
   double flow(double x, double t, double u) const {
     const double z = (std::log(x) - log_mean(t)) / std::sqrt(log_variance(t));
     return std::exp(log_mean(u) + std::sqrt(log_variance(u)) * z);
   }
-  /// Points of the law at t, one per normal.
+  /// Samples of the distribution at t, one per normal.
   template <class X>
   void draw(X& x, double t, scoresde::NoiseDraw normals) const {
     scoresde::backend(x).assign(x, {}, scoresde::NoiseTerm{1, normals});
@@ -69,7 +69,7 @@ struct DoubleWell {
   double diffusion(double, double) const { return s; }
   double diffusion_derivative(double, double) const { return 0; }
 
-  /// E xⁿ of the stationary law, by the trapezoidal rule on [−5, 5], where it is exact to rounding.
+  /// E xⁿ of the stationary distribution, by the trapezoidal rule on [−5, 5], exact to rounding.
   double moment(int n) const {
     double sum = 0, weight = 0;
     for (int i = -2000; i <= 2000; ++i) {
@@ -82,8 +82,9 @@ struct DoubleWell {
   }
 };
 
-/// Cox, Ingersoll & Ross 1985: dx = κ(θ − x) dt + σ√x dw, fully truncated: where a step has carried
-/// x below 0, drift and diffusion see 0 (Lord, Koekkoek & van Dijk 2010). max(x, 0) is the result.
+/// Cox, Ingersoll & Ross 1985: dx = κ(θ − x) dt + σ√x dw with full truncation: where a step has
+/// made x negative, drift and diffusion use 0 (Lord, Koekkoek & van Dijk 2010). max(x, 0) is the
+/// result.
 struct CoxIngersollRoss {
   double kappa = 1.5, theta = 0.6, sigma = 0.5;
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Writes the ctest list of one Catch2 executable: every case a test, its tags [golden], [slow] and [emulated] labels, and
-# `label` that of all; programs of label gpu end with 77 where there is no device (support/device_main.cpp).
+# Writes the ctest list of one Catch2 executable: one test per case, labeled by its tags [golden], [slow] and [emulated]
+# and by `label`; programs with label gpu exit with 77 if there is no device (support/device_main.cpp).
 
-# The names of the cases that match `spec`, one a line (Catch2 2 returns their count as exit status).
+# The names of the cases that match `spec`, one per line (Catch2 2 returns their number as exit status).
 function(names_of result spec)
   execute_process(COMMAND ${executable} ${spec} --list-test-names-only OUTPUT_VARIABLE names
                   ERROR_VARIABLE error RESULT_VARIABLE status)
-  if(error MATCHES "nrecognised token") # Catch2 3 has another spelling
+  if(error MATCHES "nrecognised token") # the options of Catch2 3
     execute_process(COMMAND ${executable} ${spec} --list-tests --verbosity quiet OUTPUT_VARIABLE names
                     RESULT_VARIABLE status)
   endif()
@@ -36,7 +36,7 @@ while(NOT all STREQUAL "")
   if(case STREQUAL "")
     continue()
   endif()
-  # Characters that Catch2's test specification reads as syntax.
+  # Escape the characters that are special in Catch2's test specifications.
   string(REGEX REPLACE "([][,\"\\\\])" "\\\\\\1" spec "${case}")
   set(labels "")
   foreach(tag golden emulated)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The device that all tests of a program work on.
+/// The device used by all tests of a program.
 #pragma once
 
 #include <scoresde/cuda/context.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Plans that all networks of a test program share: cuDNN takes a second to make some of them.
+/// Plans shared by all networks of a test program: building one can take cuDNN a second.
 #pragma once
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
@@ -8,7 +8,7 @@
 
 namespace scoresde::test {
 
-/// A folder of stored plans that goes with the process.
+/// A directory of stored plans for the lifetime of the process.
 inline cuda::PlanOptions shared_plans() {
   static const TemporaryFolder folder;
   return {.cache = folder.path()};

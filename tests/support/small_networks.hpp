@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Small networks for tests, with parameters that make every path count.
+/// Small networks for tests, with parameters that exercise every path.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace small {
 
-/// Two levels, attention, dropout, uncentred data, shortcuts with and without projection.
+/// Two levels, attention, dropout, uncentered data, shortcuts with and without projection.
 inline scoresde::nn::UNetConfig every_path() {
   scoresde::nn::UNetConfig config;
   config.image_size = 8;
@@ -34,7 +34,7 @@ std::vector<T> normals(std::size_t size, std::uint64_t seed) {
   return {z.begin(), z.end()};
 }
 
-/// Initial parameters moved by 0.1·N(0, 1), so that no bias is zero and no gain is one.
+/// Initial parameters plus 0.1·N(0, 1), so that no bias is zero and no gain is one.
 template <class T>
 std::vector<T> parameters(const scoresde::nn::Graph& graph, std::uint64_t seed) {
   std::vector<T> values(graph.parameters().size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Weights of small networks in files.
+/// Weight files of small networks.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace small {
 
-/// Weights of a network in a file of the folder, as cifar10_train exports them.
+/// Writes a network's weights to a file in the directory, in the format exported by cifar10_train.
 template <class Loss, class S>
 std::filesystem::path weights_file(const scoresde::test::TemporaryFolder& folder,
                                    const scoresde::nn::UNetConfig& config, const S& sde) {

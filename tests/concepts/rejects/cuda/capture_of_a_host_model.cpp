@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A model of states in host memory cannot be evaluated on a device.
-// expect: CapturedSampler: the model is no score model for device states; it needs evaluate(x, t,
-// output) and score_form(t) returning ScoreForm
+// expect: CapturedSampler: the model is not a score model for device states; it needs evaluate(x,
+// t, output) and score_form(t) returning ScoreForm
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/scoresde.hpp>
 
