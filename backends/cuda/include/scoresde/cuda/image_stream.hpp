@@ -33,7 +33,7 @@ class ImageStream {
         pixels_(context, images.pixels.size()),
         orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
-    detail::require(images.size() > 0, "image stream: the set has no images");
+    detail::require(images.size() > 0, "image stream: the image set is empty");
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
     const auto draw = [seed](io::detail::DataChoice choice) {
       return io::detail::data_draw(seed, 0, choice);

@@ -34,8 +34,8 @@ namespace scoresde::cuda {
 template <class A, Sde S, class Convention = typename nn::convention_of<S>::type>
 class ScoreNetwork {
   static_assert(nn::convention_fits<Convention, S>,
-                "ScoreNetwork: a network with discrete levels cannot be evaluated at times of a "
-                "continuous SDE; the SDE must have training_steps() and training_time(i)");
+                "ScoreNetwork: a convention of discrete noise levels requires an SDE with "
+                "training_steps() and training_time(i)");
   using State = DeviceState<float>;
 
  public:
@@ -182,7 +182,7 @@ class ScoreNetwork {
   [[nodiscard]] Extents checked_extents(const State& x, const State& output) const {
     const Extents shape = x.extents();
     detail::require(shape.dim == dim(), "score network: x has ", shape.dim,
-                    " elements per sample; the network requires ", dim());
+                    " elements per sample; it must have ", dim());
     detail::require(output.extents() == shape, "score network: x has ", shape.samples,
                     " samples of ", shape.dim, ", output has ", output.extents().samples, " of ",
                     output.extents().dim);

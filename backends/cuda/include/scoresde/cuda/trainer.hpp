@@ -43,9 +43,8 @@ template <class A, Sde S, class Loss = DenoisingScoreMatching,
 class Trainer {
   static_assert(
       scoresde::detail::trains_convention<Loss, Convention>,
-      "Trainer: a loss on discrete levels trains a network conditioned on levels, a loss in "
-      "continuous time one conditioned on times; NoisePredictionAtLevel and ScoreAtLevel "
-      "require DiscreteScoreMatching, the other conventions the other losses");
+      "Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching, and the "
+      "other label conventions require a loss in continuous time");
   static_assert(WeightedResidualLoss<Loss, S>,
                 "cuda::Trainer: the loss does not define its weight; it needs "
                 "weighted_marginal(sde, t, dim) returning WeightedMarginal");

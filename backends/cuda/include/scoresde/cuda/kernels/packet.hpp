@@ -141,7 +141,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const Lanes<T>& va
     if (i < part.count) to[i] = from_float<T>(values[i]);
 }
 
-/// Stores, or adds to the stored elements.
+/// Stores the values, or adds them to the elements in memory.
 template <class T, class Extent>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, Lanes<T> values, Extent extent,
                                                        bool accumulate) {
