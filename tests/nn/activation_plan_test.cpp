@@ -28,7 +28,7 @@ std::size_t overlaps(const ActivationPlan& plan) {
   return count;
 }
 
-/// The largest sum of the sizes that live at one step: no plan can be smaller.
+/// The largest sum of the sizes that live at one step: a lower bound of any plan.
 std::size_t lower_bound(const ActivationPlan& plan) {
   std::size_t last = 0, most = 0;
   for (const auto& b : plan.buffers()) last = std::max(last, b.last);
@@ -43,7 +43,7 @@ std::size_t lower_bound(const ActivationPlan& plan) {
 
 }  // namespace
 
-TEST_CASE("No two buffers that live at the same time overlap, and all lie inside the workspace") {
+TEST_CASE("buffers with overlapping lifetimes are disjoint and inside the workspace") {
   for (const auto& config : {small::every_path(), preset("cifar10_small").network,
                              preset("vp/cifar10_ddpmpp_continuous").network})
     for (const Mode mode : {Mode::inference, Mode::training}) {
@@ -55,19 +55,19 @@ TEST_CASE("No two buffers that live at the same time overlap, and all lie inside
     }
 }
 
-TEST_CASE("Plans come within a quarter of the most that lives at one step") {
+TEST_CASE("plans exceed the largest live size by at most a quarter") {
   const Graph graph = unet(preset("vp/cifar10_ddpmpp_continuous").network);
   const ActivationPlan inference(graph, 8, Mode::inference), training(graph, 8, Mode::training);
   CHECK(double(inference.size()) <= 1.25 * double(lower_bound(inference)));
   CHECK(double(training.size()) <= 1.25 * double(lower_bound(training)));
-  // Without reuse, inference would take the sum of everything.
+  // Without reuse, inference would need the sum of all sizes.
   std::size_t sum = 0;
   for (const auto& b : inference.buffers()) sum += b.size;
   CHECK(5 * inference.size() < sum);
   CHECK(5 * inference.size() < training.size());
 }
 
-TEST_CASE("A training plan keeps what the backward pass reads until it is read") {
+TEST_CASE("a training plan keeps values until the backward pass has read them") {
   const Graph graph = unet(small::every_path());
   const ActivationPlan plan(graph, 2, Mode::training);
   const auto& nodes = graph.nodes();
@@ -79,7 +79,7 @@ TEST_CASE("A training plan keeps what the backward pass reads until it is read")
   }
 }
 
-TEST_CASE("The first consumer that runs backward writes a gradient and the others add") {
+TEST_CASE("the first consumer in backward order writes a gradient and the others add to it") {
   Graph graph(4, 2, 2);
   const Tensor a = graph.silu(graph.input());
   const Tensor b = graph.silu(a);
@@ -87,13 +87,13 @@ TEST_CASE("The first consumer that runs backward writes a gradient and the other
   graph.sum_scaled(c, a, 1);
   const ActivationPlan plan(graph, 1, Mode::training);
   CHECK_FALSE(plan.accumulates(3, 0));
-  CHECK_FALSE(plan.accumulates(3, 1));  // the last use of a
+  CHECK_FALSE(plan.accumulates(3, 1));  // the last consumer of a
   CHECK(plan.accumulates(2, 0));
   CHECK_FALSE(plan.accumulates(2, 1));
   CHECK(plan.accumulates(1, 0));
 }
 
-TEST_CASE("Dropout takes no memory in inference") {
+TEST_CASE("dropout uses no memory in inference") {
   Graph graph(4, 2, 2);
   const Tensor a = graph.silu(graph.input());
   const Tensor b = graph.dropout(a, 0.5);
@@ -104,7 +104,7 @@ TEST_CASE("Dropout takes no memory in inference") {
   CHECK(ActivationPlan(graph, 1, Mode::training).root(b) == b);
 }
 
-TEST_CASE("Plans refuse graphs that cannot be run") {
+TEST_CASE("ActivationPlan rejects invalid graphs") {
   Graph empty(1, 2, 2);
   CHECK_THROWS_WITH(ActivationPlan(empty, 1, Mode::inference), Contains("no operation"));
   Graph unread(1, 2, 2);

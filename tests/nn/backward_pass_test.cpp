@@ -15,7 +15,7 @@ using namespace scoresde;
 
 namespace {
 
-/// L(θ, x) = ⟨v, F(x, labels; θ)⟩ with dropout masks that stay the same.
+/// L(θ, x) = ⟨v, F(x, labels; θ)⟩ with fixed dropout masks.
 class Loss {
  public:
   explicit Loss(const nn::Graph& graph, std::size_t threads = 1)
@@ -52,7 +52,7 @@ class Loss {
 
 }  // namespace
 
-TEST_CASE("Every parameter's gradient is the finite difference of the whole network") {
+TEST_CASE("every parameter's gradient matches finite differences of the whole network") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);
   std::vector<double> gradient(graph.parameters().size(), 0.0);
@@ -67,12 +67,13 @@ TEST_CASE("Every parameter's gradient is the finite difference of the whole netw
       size = std::max(size, std::abs(gradient[i]));
     }
     CAPTURE(p.name, error, size);
-    // Key biases have gradient zero: the difference's own rounding is measured against all.
+    // Key biases have zero gradient; the rounding of the difference is relative to the largest
+    // gradient.
     CHECK(error < 1e-6 * std::max(size, 1e-3 * largest));
   }
 }
 
-TEST_CASE("The gradient of the input is the finite difference of the whole network") {
+TEST_CASE("the input's gradient matches finite differences of the whole network") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);
   std::vector<double> dx(loss.x.size());
@@ -86,7 +87,7 @@ TEST_CASE("The gradient of the input is the finite difference of the whole netwo
   CHECK(error < 1e-6 * size);
 }
 
-TEST_CASE("Gradients of parameters are added, those of the input are written") {
+TEST_CASE("gradients of parameters accumulate, the input's gradient is overwritten") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);
   std::vector<double> once(graph.parameters().size(), 0.0), twice(once.size(), 0.0);
@@ -102,7 +103,7 @@ TEST_CASE("Gradients of parameters are added, those of the input are written") {
     CHECK(std::abs(twice[i] - 2 * once[i]) <= 1e-12 * std::abs(once[i]) + 1e-14);
 }
 
-TEST_CASE("Gradients have the same bits with any number of threads") {
+TEST_CASE("gradients are bit-identical for any number of threads") {
   const nn::Graph graph = nn::unet(small::every_path());
   const auto gradients = [&](std::size_t threads) {
     Loss loss(graph, threads);
@@ -116,7 +117,7 @@ TEST_CASE("Gradients have the same bits with any number of threads") {
   for (const std::size_t threads : {2u, 3u, 8u}) CHECK(gradients(threads) == one);
 }
 
-TEST_CASE("The gradient of a batch is the sum over its samples, each with its own masks") {
+TEST_CASE("the gradient of a batch is the sum over its samples, each with its own dropout masks") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);
   const std::size_t dim = loss.x.size() / 2;
@@ -138,11 +139,11 @@ TEST_CASE("The gradient of a batch is the sum over its samples, each with its ow
   CHECK(error < 1e-13 * largest);
 }
 
-TEST_CASE("Every kind of configuration has right gradients along a random direction") {
+TEST_CASE("every kind of configuration has correct gradients along a random direction") {
   auto config = small::every_path();
   SECTION("without skip rescaling") { config.skip_rescale = false; }
   SECTION("without a time label") { config.conditional = false; }
-  SECTION("centred data, no dropout") {
+  SECTION("centered data, no dropout") {
     config.centered = true;
     config.dropout = 0;
   }

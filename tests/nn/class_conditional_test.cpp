@@ -29,7 +29,7 @@ using X = HostState<double>;
 static_assert(PerSampleScoreModel<Conditional, X>);
 static_assert(DifferentiableScoreModel<Conditional, X>);
 
-/// Pictures of 8×16 in a network of two samples at a time, told one of three classes.
+/// Images of 8×16 and a network of three classes with batches of two.
 struct Fixture {
   nn::Graph graph = [] {
     auto config = small::every_path();
@@ -43,7 +43,7 @@ struct Fixture {
   X x{{5, 256}, small::normals<double>(5 * 256, 9)};
 };
 
-/// The network's own answer for sample k alone.
+/// The network's output for sample k evaluated separately.
 std::vector<double> alone(Fixture& f, std::size_t k, double t, std::uint32_t label) {
   std::vector<double> y(256);
   const std::vector<double> labels{999 * t};
@@ -54,7 +54,7 @@ std::vector<double> alone(Fixture& f, std::size_t k, double t, std::uint32_t lab
 
 }  // namespace
 
-TEST_CASE("every sample is told its own class, also where the batch is taken in parts") {
+TEST_CASE("every sample is conditioned on its own class, also in a split batch") {
   Fixture f;
   const std::vector<std::uint32_t> classes{2, nn::no_class, 0, 2, 1};
   Conditional conditional(f.model, classes);
@@ -68,7 +68,7 @@ TEST_CASE("every sample is told its own class, also where the batch is taken in 
   CHECK(conditional.score_form(0.3).output == f.model.score_form(0.3).output);
 }
 
-TEST_CASE("a conditional model keeps the laws of scores and leaves the network without a class") {
+TEST_CASE("ClassConditional satisfies the score identities and resets the network's classes") {
   Fixture f;
   X before(f.x.extents()), after(f.x.extents()), one(f.x.extents());
   f.model.evaluate(f.x, 0.3, before);
@@ -82,7 +82,7 @@ TEST_CASE("a conditional model keeps the laws of scores and leaves the network w
   CHECK_FALSE(std::equal(before.data(), before.data() + before.size(), one.data()));
 }
 
-TEST_CASE("one network guides itself: its own two answers, weighted") {
+TEST_CASE("one network's guidance is the weighted difference of its two scores") {
   Fixture f;
   const std::vector<std::uint32_t> classes{2, 1, 0, 2, 1};
   Conditional conditional(f.model, classes), unconditional(f.model, 5, nn::no_class);
@@ -102,12 +102,12 @@ TEST_CASE("one network guides itself: its own two answers, weighted") {
   CHECK(violated.empty());
 }
 
-TEST_CASE("classes that do not fit are refused, and forgotten") {
+TEST_CASE("invalid classes are rejected and reset") {
   Fixture f;
   X output(f.x.extents());
-  CHECK_THROWS_WITH(Conditional(f.model, {}), Contains("no classes"));
+  CHECK_THROWS_WITH(Conditional(f.model, {}), Contains("is empty"));
   Conditional few(f.model, 4, 1), foreign(f.model, 5, 3);
   CHECK_THROWS_WITH(few.evaluate(f.x, 0.3, output), Contains("4 classes for 5 samples"));
-  CHECK_THROWS_WITH(foreign.evaluate(f.x, 0.3, output), Contains("no class 3"));
+  CHECK_THROWS_WITH(foreign.evaluate(f.x, 0.3, output), Contains("a class is 3"));
   CHECK_NOTHROW(f.model.evaluate(f.x, 0.3, output));
 }

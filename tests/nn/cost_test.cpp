@@ -5,7 +5,7 @@
 
 using namespace scoresde::nn;
 
-TEST_CASE("Multiply-adds are counted by hand for one layer of each kind") {
+TEST_CASE("multiply-adds match hand counts for one layer of each kind") {
   Graph graph(3, 4, 4);
   const Tensor x = graph.input();
   const Tensor h = graph.convolution(x, {.name = "c", .out_channels = 8});

@@ -14,8 +14,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Feature maps that do not lie where images lie, as on a GPU, and take more room than their
-/// values.
+/// Feature maps in separate memory, as on a GPU, that are larger than their values.
 class CopiedDoors : public eigen::Ops<double> {
  public:
   static constexpr bool doors_in_place = false;
@@ -53,7 +52,7 @@ Result run(const nn::UNetConfig& config, nn::Mode mode) {
 
 }  // namespace
 
-TEST_CASE("Networks whose images are copied at the doors compute the same, forward and backward") {
+TEST_CASE("networks with a separate internal layout compute the same, forward and backward") {
   nn::UNetConfig pyramids = small::every_path();
   pyramids.fir = true;
   pyramids.progressive = "output_skip";

@@ -8,7 +8,7 @@
 using namespace scoresde::nn;
 using Catch::Matchers::Contains;
 
-TEST_CASE("A graph lists operations in order, with the shape of each result") {
+TEST_CASE("a graph lists operations in order, with the shape of each result") {
   Graph graph(3, 8, 8);
   const Tensor h = graph.convolution(graph.input(), {.name = "c", .out_channels = 6});
   const Tensor down = graph.downsample_mean(h);
@@ -24,7 +24,7 @@ TEST_CASE("A graph lists operations in order, with the shape of each result") {
   CHECK(graph.nodes()[3].inputs == std::vector<Tensor>{up, graph.input()});
 }
 
-TEST_CASE("Layers register their parameters with score_sde's names and layouts") {
+TEST_CASE("layers register their parameters with score_sde's names and layouts") {
   Graph graph(4, 2, 2);
   const Tensor h = graph.convolution(graph.input(), {.name = "conv", .out_channels = 8});
   graph.convolution(h, {.name = "nin", .out_channels = 6, .kernel = 1, .input_major = true});
@@ -38,7 +38,7 @@ TEST_CASE("Layers register their parameters with score_sde's names and layouts")
   CHECK(table.find("dense.bias").shape == std::vector<std::size_t>{7});
 }
 
-TEST_CASE("A convolution takes parameters that were placed before it") {
+TEST_CASE("a convolution uses parameters added before it") {
   Graph graph(4, 2, 2);
   const ConvolutionSpec spec{.name = "c", .out_channels = 4};
   graph.convolution_weights(graph.input(), spec);
@@ -49,13 +49,13 @@ TEST_CASE("A convolution takes parameters that were placed before it") {
   CHECK_THROWS_WITH(graph.convolution(graph.input(), wider), Contains("another shape"));
 }
 
-TEST_CASE("Operands that do not fit are refused with their shapes") {
+TEST_CASE("mismatched operands are rejected with their shapes") {
   Graph graph(3, 5, 6);
   const Tensor x = graph.input();
   const Tensor wide = graph.convolution(x, {.name = "c", .out_channels = 4});
   CHECK_THROWS_WITH(graph.downsample_mean(x), Contains("5×6") && Contains("odd"));
   CHECK_THROWS_WITH(graph.sum_scaled(x, wide, 1), Contains("(3, 5, 6)") && Contains("(4, 5, 6)"));
-  CHECK_THROWS_WITH(graph.sum_scaled(x, x, 1), Contains("two tensors"));
+  CHECK_THROWS_WITH(graph.sum_scaled(x, x, 1), Contains("different tensors"));
   CHECK_THROWS_WITH(graph.attention(x, x, wide), Contains("attention"));
   const Tensor more = graph.silu(wide), most = graph.silu(wide);
   CHECK_THROWS_WITH(graph.attention(wide, more, most, 3), Contains("3 heads for 4 channels"));
@@ -66,11 +66,12 @@ TEST_CASE("Operands that do not fit are refused with their shapes") {
   CHECK_THROWS_WITH(graph.dropout(x, 1.0), Contains("[0, 1)"));
   CHECK_THROWS_WITH(graph.positional_embedding(7), Contains("7 channels"));
   CHECK_THROWS_WITH(graph.positional_embedding(8, {false, 4}), Contains("shift 4"));
-  CHECK_THROWS_WITH(graph.concatenate(x, graph.upsample_nearest(x)), Contains("do not join"));
+  CHECK_THROWS_WITH(graph.concatenate(x, graph.upsample_nearest(x)),
+                    Contains("cannot be concatenated"));
   CHECK_THROWS_WITH(graph.convolution(x, {.name = "e", .out_channels = 4}, {.channel_bias = wide}),
                     Contains("bias per channel"));
   CHECK_THROWS_WITH(graph.convolution(x, {.name = "f", .out_channels = 5}, {.residual = wide}),
                     Contains("(4, 5, 6)") && Contains("(5, 5, 6)"));
   CHECK_THROWS_WITH(graph.convolution(wide, {.name = "g", .out_channels = 4}, {.residual = wide}),
-                    Contains("another tensor"));
+                    Contains("must differ"));
 }

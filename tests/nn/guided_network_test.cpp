@@ -27,7 +27,7 @@ namespace {
 
 using Ops = eigen::Ops<double>;
 
-/// Five points of three elements and a network of three classes, made for `batch` samples.
+/// Five points of three elements and a network of three classes, planned for `batch` samples.
 template <Sde S>
 struct Fixture {
   S sde{};
@@ -51,8 +51,8 @@ void check_equal(const X& a, const X& b, double tolerance) {
 }  // namespace
 
 TEMPLATE_TEST_CASE(
-    "both halves in one pass are the guidance of two models, however the network is "
-    "planned",
+    "one batch of both scores matches the guidance of two models, for any batch size of "
+    "the network",
     "", VpSde, KarrasSde) {
   for (const std::size_t batch : {std::size_t{10}, std::size_t{4}, std::size_t{1}}) {
     Fixture<TestType> f(batch);
@@ -80,7 +80,7 @@ TEMPLATE_TEST_CASE(
   }
 }
 
-TEST_CASE("a guided network keeps the laws of scores and leaves its model without classes") {
+TEST_CASE("GuidedNetwork satisfies the score identities and resets the model's classes") {
   Fixture<VpSde> f(10);
   nn::GuidedNetwork halves(f.model, 2);
   nn::ClassConditional guided(halves, 5, 1);
@@ -93,7 +93,7 @@ TEST_CASE("a guided network keeps the laws of scores and leaves its model withou
   check_equal(plain, none, 0);
 }
 
-TEST_CASE("a guided network takes states of other scalars") {
+TEST_CASE("GuidedNetwork accepts states of other scalar types") {
   Fixture<VpSde> f(10);
   nn::GuidedNetwork halves(f.model, 2);
   nn::ClassConditional guided(halves, f.classes);
@@ -105,7 +105,7 @@ TEST_CASE("a guided network takes states of other scalars") {
   for (std::size_t i = 0; i < 15; ++i) CHECK(found.data()[i] == float(wanted.data()[i]));
 }
 
-TEST_CASE("a guided network refuses what means nothing") {
+TEST_CASE("GuidedNetwork rejects invalid arguments") {
   Fixture<VpSde> f(10);
   using Guided = nn::GuidedNetwork<decltype(f.model)>;
   CHECK_THROWS_WITH(Guided(f.model, std::nan("")), Contains("the weight is nan"));

@@ -38,7 +38,7 @@ static_assert(!nn::convention_fits<nn::ScoreAtLevel, VeSde>);
 
 }  // namespace
 
-TEST_CASE("a DDPM network is told the index of the level, whichever chain has it") {
+TEST_CASE("a DDPM network is conditioned on the index of the level, for every chain") {
   const nn::NoisePredictionAtLevel convention;
   const DdpmSde chain(linear_betas(1000));
   const DiscreteVpSde song(1000);
@@ -57,18 +57,18 @@ TEST_CASE("a DDPM network is told the index of the level, whichever chain has it
   CHECK(convention.score_form(chain, 0.5).state == 0);
 }
 
-TEST_CASE("an SMLD network is told its level counted from the most noise") {
+TEST_CASE("an SMLD network is conditioned on its level counted from the most noise") {
   const nn::ScoreAtLevel convention;
   const SmldSde sde(10);
   CHECK(convention.label(sde, 1) == 0);
   CHECK(convention.label(sde, 0) == 9);
   CHECK(convention.label(sde, 1.0 / 3) == 6);
   CHECK(convention.score_form(sde, 1.0 / 3).output == 1);
-  // What score_sde's grid asks for lies a hundredth off the levels.
+  // score_sde's grid is off the levels by one hundredth of a level.
   CHECK(convention.label(DiscreteVeSde(1000), 1e-5) == 999);
 }
 
-TEST_CASE("a network of levels refuses times that are none, unless told otherwise") {
+TEST_CASE("a level convention rejects times between levels by default") {
   const DdpmSde ddpm(linear_betas(8));
   const SmldSde smld(5);
   CHECK_THROWS_WITH(nn::NoisePredictionAtLevel{}.label(ddpm, 0.5625), Contains("between levels"));
@@ -93,7 +93,7 @@ TEST_CASE("rounded labels keep the noise of the time between levels") {
   CHECK_THROWS_WITH(rounded.label(sde, 0.0625), Contains("outside the levels"));
 }
 
-TEST_CASE("between its levels score_sde's VP is told a fraction and divided by the level below") {
+TEST_CASE("between levels score_sde's VP uses a fractional label and the std of the level below") {
   const DiscreteVpSde sde(1000);
   const nn::NoisePredictionAtLevel between{.between_levels = true};
   const double t = song_grid(1, 1e-3, 1000)[500].t;
@@ -103,7 +103,7 @@ TEST_CASE("between its levels score_sde's VP is told a fraction and divided by t
 }
 
 TEST_CASE("predictions of noise, data and velocity give the score of Gaussian data") {
-  constexpr double variance = 0.3, x = 1.7;  // data N(0, variance): every posterior mean is linear
+  constexpr double variance = 0.3, x = 1.7;  // data N(0, variance): all posterior means are linear
   const auto check = [&](const auto& sde, auto convention, double t) {
     const auto [alpha, sigma] = sde.marginal_prob(t);
     const double total = alpha * alpha * variance + sigma * sigma;
@@ -128,8 +128,8 @@ TEST_CASE("predictions of noise, data and velocity give the score of Gaussian da
                     Contains("std is 0 at time 0"));
 }
 
-TEST_CASE("the labels of a DDPM network are of the noise that its chain has there") {
-  // What a continuous VP SDE with label 999 t makes of the same network is 29 % off at label 1.
+TEST_CASE("the labels of a DDPM network match the noise levels of its chain") {
+  // A continuous VP SDE with label 999 t would be off by 29 % at label 1.
   const DdpmSde chain(linear_betas(1000));
   const nn::PredictionAtLevel levels;
   const nn::PredictionAtTime times;

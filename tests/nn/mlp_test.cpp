@@ -27,7 +27,7 @@ using Ops = eigen::Ops<double>;
 
 namespace {
 
-/// W x + b of the layer of that name.
+/// W x + b of the layer `name`.
 std::vector<double> dense(const nn::Graph& graph, const std::vector<double>& p,
                           const std::string& name, const std::vector<double>& x) {
   const nn::Parameter& w = graph.parameters().find(name + ".weight");
@@ -52,7 +52,7 @@ std::vector<double> sum(std::vector<double> a, const std::vector<double>& b) {
 
 }  // namespace
 
-TEST_CASE("an MLP is its formula") {
+TEST_CASE("an MLP matches its formula") {
   const nn::Graph graph = nn::mlp({.dim = 3, .width = 7, .depth = 2, .time_features = 4});
   const auto p = small::parameters<double>(graph, 3);
   nn::Network<Ops> network(graph, 1, nn::Mode::inference);
@@ -73,7 +73,7 @@ TEST_CASE("an MLP is its formula") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(y[i] == Approx(expected[i]).epsilon(1e-12));
 }
 
-TEST_CASE("a class joins an MLP's embedding of the time, and no class adds nothing") {
+TEST_CASE("a class adds to an MLP's time embedding, and no_class adds nothing") {
   const nn::MlpConfig plain{.dim = 3, .width = 7, .depth = 1, .time_features = 4};
   nn::MlpConfig told = plain;
   told.num_class_embeds = 2;
@@ -90,7 +90,8 @@ TEST_CASE("a class joins an MLP's embedding of the time, and no class adds nothi
   };
   const auto y = answer({1, nn::no_class});
   CHECK(std::abs(y[0] - y[3]) > 1e-3);
-  // What class 1 adds before the activation, the bias of the layer before it may add as well.
+  // What class 1 adds before the activation is equivalent to a change of the preceding layer's
+  // bias.
   const nn::Parameter& bias = graph.parameters().find("time.1.bias");
   for (std::size_t i = 0; i < 7; ++i) p[bias.offset + i] += p[table.offset + 7 + i];
   const auto moved = answer({nn::no_class, nn::no_class});
@@ -100,9 +101,9 @@ TEST_CASE("a class joins an MLP's embedding of the time, and no class adds nothi
   }
 }
 
-TEST_CASE("an MLP of any width and depth has the parameters of its layers") {
+TEST_CASE("an MLP's parameter count follows its width and depth") {
   const auto count = [](const nn::MlpConfig& c) { return nn::mlp(c).parameters().size(); };
-  // time.0, time.1, in, out; and three layers for each block.
+  // time.0, time.1, in, out; and three layers per block.
   CHECK(count({.dim = 2, .width = 10, .depth = 0, .time_features = 6}) == 70 + 110 + 30 + 22);
   CHECK(count({.dim = 2, .width = 10, .depth = 5, .time_features = 6}) ==
         70 + 110 + 30 + 22 + 5 * 330);
@@ -110,7 +111,7 @@ TEST_CASE("an MLP of any width and depth has the parameters of its layers") {
 
 namespace {
 
-/// Central differences of the loss in every parameter, against backward through the network.
+/// Central differences of the loss in every parameter, compared with the network's backward pass.
 template <Sde S, class Loss>
 void check_gradients(const S& sde, const Loss& loss, nn::MlpConfig config) {
   config.width = 5;
@@ -143,20 +144,20 @@ void check_gradients(const S& sde, const Loss& loss, nn::MlpConfig config) {
 
 }  // namespace
 
-TEST_CASE("an MLP's every gradient is the loss's derivative, with every activation and embedding") {
+TEST_CASE("an MLP's gradients match the loss's derivative for every activation and embedding") {
   const DenoisingScoreMatching loss;
   check_gradients(VpSde{}, loss, {});
   check_gradients(VpSde{}, loss, {.activation = nn::Activation::elu});
   check_gradients(VeSde{}, loss, {.fourier_scale = 1, .scale_by_sigma = true});
 }
 
-TEST_CASE("an MLP's every gradient is the derivative of discrete losses and Karras's") {
+TEST_CASE("an MLP's gradients match the derivatives of the discrete losses and EDM's loss") {
   check_gradients(DdpmSde(linear_betas(1000)), DiscreteScoreMatching{}, {});
   check_gradients(SmldSde(20), DiscreteScoreMatching{.reduce_mean = true}, {});
   check_gradients(KarrasSde{}, KarrasLoss{}, {});
 }
 
-TEST_CASE("an MLP refuses settings that make no network") {
+TEST_CASE("an MLP rejects invalid settings") {
   CHECK_THROWS_WITH(nn::mlp({.dim = 0}), Catch::Contains("dim is 0"));
   CHECK_THROWS_WITH(nn::mlp({.width = 0}), Catch::Contains("width is 0"));
   CHECK_THROWS_WITH(nn::mlp({.time_features = 5}), Catch::Contains("5 channels"));

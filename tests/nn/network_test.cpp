@@ -23,7 +23,7 @@ double largest(const std::vector<T>& values) {
   return size;
 }
 
-/// max |a − b| / max |b|, where each b is itself known to a relative `rounding`, which is forgiven.
+/// max |a − b| / max |b| where each b has a relative uncertainty `rounding`, which is subtracted.
 template <class T>
 double relative_difference(const std::vector<T>& a, const std::vector<double>& b,
                            double rounding = 0) {
@@ -34,7 +34,7 @@ double relative_difference(const std::vector<T>& a, const std::vector<double>& b
   return difference / largest(b);
 }
 
-/// Compares one golden network in y, dx and each grad.<name>.
+/// Compares one golden network in y, dx and every grad.<name>.
 template <class T>
 void compare(const io::TensorFile& file, const nn::Graph& graph, double tolerance) {
   const auto& table = graph.parameters();
@@ -47,7 +47,7 @@ void compare(const io::TensorFile& file, const nn::Graph& graph, double toleranc
   }
   const auto x = file.at("x").as<T>(), v = file.at("v").as<T>();
   auto labels = file.at("t").as<double>();
-  // The reference casts labels to float32 before its positional embedding, and only there.
+  // The reference casts labels to float32, but only before its positional embedding.
   if (const auto config = golden::configuration(file);
       config.name == "ddpm" || config.embedding_type == "positional")
     for (double& label : labels) label = double(float(label));
@@ -66,10 +66,11 @@ void compare(const io::TensorFile& file, const nn::Graph& graph, double toleranc
     }
     const auto& stored = file.at("grad." + p.name);
     const auto wanted = stored.template as<double>();
-    // Gradients stored as float32 have been rounded to the nearest of them.
+    // Gradients stored as float32 are rounded to nearest.
     const double rounding = stored.dtype == "F32" ? 0x1p-24 : 0;
     CAPTURE(p.name);
-    // The softmax does not see a shift of all keys, so their bias has a gradient of exactly zero.
+    // The softmax is invariant to a shift of all keys, so their bias has a gradient of exactly
+    // zero.
     if (largest(wanted) < 1e-12)
       CHECK(largest(found) < tolerance * largest(gradient));
     else
@@ -79,7 +80,7 @@ void compare(const io::TensorFile& file, const nn::Graph& graph, double toleranc
 
 }  // namespace
 
-TEST_CASE("Networks agree with the reference in output and all gradients", "[golden]") {
+TEST_CASE("networks agree with the reference in output and all gradients", "[golden]") {
   std::size_t compared = 0;
   for (const auto& path : golden::network_files()) {
     const auto file = io::read_safetensors(path);
@@ -98,7 +99,8 @@ TEST_CASE("Networks agree with the reference in output and all gradients", "[gol
   golden::require_cases(compared, "networks of a supported architecture");
 }
 
-TEST_CASE("A smaller batch runs in a network planned for a larger one, sample by sample") {
+TEST_CASE(
+    "a smaller batch in a network planned for a larger one gives the same result per sample") {
   const auto config = small::every_path();
   const nn::Graph graph = nn::unet(config);
   const auto parameters = small::parameters<double>(graph, 3);
@@ -114,13 +116,13 @@ TEST_CASE("A smaller batch runs in a network planned for a larger one, sample by
                       std::span(labels).subspan(k, 1), one, {.seed = 9, .first_sample = k});
       const std::vector<double> want(all.begin() + std::ptrdiff_t(k * dim),
                                      all.begin() + std::ptrdiff_t((k + 1) * dim));
-      // Summation order inside a matrix product may depend on the batch: rounding only.
+      // The summation order inside a matrix product may depend on the batch: rounding only.
       CHECK(relative_difference(one, want) < 1e-13);
     }
   }
 }
 
-TEST_CASE("Training without dropout gives inference's values, bit for bit") {
+TEST_CASE("training without dropout is bit-identical to inference") {
   auto config = small::every_path();
   config.dropout = 0;
   const nn::Graph graph = nn::unet(config);
@@ -135,7 +137,7 @@ TEST_CASE("Training without dropout gives inference's values, bit for bit") {
   CHECK(trained == inferred);
 }
 
-TEST_CASE("Dropout acts in training alone, with the masks of its draw") {
+TEST_CASE("dropout acts in training only, with the masks of its draw") {
   const nn::Graph graph = nn::unet(small::every_path());
   REQUIRE(graph.dropouts() > 0);
   const auto parameters = small::parameters<double>(graph, 3);
@@ -153,7 +155,7 @@ TEST_CASE("Dropout acts in training alone, with the masks of its draw") {
   CHECK(output(nn::Mode::training, 1) != output(nn::Mode::inference, 1));
 }
 
-TEST_CASE("Differentiation keeps what backward needs and drops nothing") {
+TEST_CASE("differentiation mode supports backward and has no dropout") {
   const nn::Graph graph = nn::unet(small::every_path());
   REQUIRE(graph.dropouts() > 0);
   auto without = small::every_path();
@@ -180,7 +182,7 @@ TEST_CASE("Differentiation keeps what backward needs and drops nothing") {
   CHECK(found.gradient == wanted.gradient);
 }
 
-TEST_CASE("Classes change what a network says of their samples alone; none is the default") {
+TEST_CASE("a class affects the output of its own sample only, and no_class is the default") {
   auto config = small::every_path();
   config.num_class_embeds = 4;
   const nn::Graph graph = nn::unet(config);
@@ -208,8 +210,8 @@ TEST_CASE("Classes change what a network says of their samples alone; none is th
   CHECK(half(run({1, 2}), 1) == half(mixed, 0));
   CHECK(network.classes() == 4);
   using Catch::Matchers::Contains;
-  CHECK_THROWS_WITH(run({4, 0}), Contains("no class 4") && Contains("there are 4"));
-  CHECK_THROWS_WITH(run({1}), Contains("classes holds 1") && Contains("asks for 2"));
+  CHECK_THROWS_WITH(run({4, 0}), Contains("a class is 4") && Contains("below 4"));
+  CHECK_THROWS_WITH(run({1}), Contains("classes holds 1") && Contains("must hold 2"));
   nn::Network<eigen::Ops<double>> plain(nn::unet(small::every_path()), 2, nn::Mode::inference);
   const std::vector<double> fewer(plain.parameters().size());
   const std::vector<std::uint32_t> classes{1, 2};
@@ -218,7 +220,7 @@ TEST_CASE("Classes change what a network says of their samples alone; none is th
                     Contains("2 classes given") && Contains("num_class_embeds"));
 }
 
-TEST_CASE("A network takes the memory that was announced, less in inference than in training") {
+TEST_CASE("a network allocates workspace_bytes, less in inference than in training") {
   const nn::Graph graph = nn::unet(small::every_path());
   using Ops = eigen::Ops<float>;
   const std::size_t inference = nn::workspace_bytes<Ops>(graph, 3, nn::Mode::inference);
@@ -228,7 +230,7 @@ TEST_CASE("A network takes the memory that was announced, less in inference than
   CHECK(inference < training);
 }
 
-TEST_CASE("A network refuses what does not fit and says what it asks for") {
+TEST_CASE("a network rejects arguments of wrong sizes and states the expected ones") {
   using Catch::Matchers::Contains;
   const nn::Graph graph = nn::unet(small::every_path());
   nn::Network<eigen::Ops<double>> network(graph, 2, nn::Mode::training);
@@ -249,10 +251,12 @@ TEST_CASE("A network refuses what does not fit and says what it asks for") {
   CHECK_THROWS_WITH(network.forward(x, x, label, y), Contains("parameters holds"));
   CHECK_THROWS_WITH(network.forward(parameters, parameters, label, y), Contains("x holds"));
   CHECK_THROWS_WITH(network.forward(parameters, x, label, gradient), Contains("y holds"));
-  CHECK_THROWS_WITH(network.backward(parameters, y, gradient), Contains("must follow a forward"));
+  CHECK_THROWS_WITH(network.backward(parameters, y, gradient),
+                    Contains("requires a new forward pass"));
   network.forward(parameters, x, label, y);
   CHECK_THROWS_WITH(network.backward(parameters, gradient, gradient), Contains("dy holds"));
   CHECK_THROWS_WITH(network.backward(parameters, y, y), Contains("gradient holds"));
   network.backward(parameters, y, gradient);
-  CHECK_THROWS_WITH(network.backward(parameters, y, gradient), Contains("must follow a forward"));
+  CHECK_THROWS_WITH(network.backward(parameters, y, gradient),
+                    Contains("requires a new forward pass"));
 }

@@ -34,7 +34,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("frozen parameters give the bits of others, and stay what they were when frozen") {
+TEST_CASE("frozen parameters give bit-identical results and ignore later changes") {
   Case c;
   nn::Network<Ops> network(c.graph, 2, nn::Mode::inference);
   network.freeze(c.parameters);
@@ -42,7 +42,7 @@ TEST_CASE("frozen parameters give the bits of others, and stay what they were wh
   CHECK(c.forward(network) == before);
   const auto& weight = c.graph.parameters().find("all_modules.2.weight");
   c.parameters[weight.offset] += 1;
-  CHECK(c.forward(network) == before);  // that the weights changed is not seen
+  CHECK(c.forward(network) == before);  // the change of the weights has no effect
   const auto after = c.expected();
   CHECK(after != before);
   network.freeze(c.parameters);
@@ -52,7 +52,7 @@ TEST_CASE("frozen parameters give the bits of others, and stay what they were wh
   CHECK(c.forward(network) == c.expected());
 }
 
-TEST_CASE("parameters in other memory are prepared anew, and end the freeze") {
+TEST_CASE("parameters in other memory are prepared again and end the freeze") {
   Case c;
   nn::Network<Ops> network(c.graph, 2, nn::Mode::inference);
   const std::vector<float> others(c.parameters.size(), 0.0f);
@@ -62,13 +62,13 @@ TEST_CASE("parameters in other memory are prepared anew, and end the freeze") {
   CHECK(c.forward(network) == c.expected());
 }
 
-TEST_CASE("a network refuses to freeze parameters of another size") {
+TEST_CASE("freeze rejects parameters of another size") {
   const Case c;
   nn::Network<Ops> network(c.graph, 1, nn::Mode::inference);
   CHECK_THROWS_WITH(network.freeze(std::vector<float>(3)), Contains("parameters holds 3 scalars"));
 }
 
-TEST_CASE("prepared weights are part of the workspace that is told before the run") {
+TEST_CASE("workspace_bytes includes prepared weights") {
   const Case c;
   const Ops ops(1);
   const nn::PreparedWeights inference(c.graph, nn::Mode::inference, ops);

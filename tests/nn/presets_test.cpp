@@ -14,7 +14,7 @@ using namespace scoresde::nn;
 
 namespace {
 
-/// What the published file of that name says, written out.
+/// The values of the published configuration file of that name.
 struct Published {
   std::string name, sde, family;
   bool continuous;
@@ -31,7 +31,8 @@ const std::vector<Published> cifar10 = {
      107'586'947},
     {"vp/ddpm/cifar10", "vp", "ddpm", false, "ancestral_sampling", "none", 2, 35'218'947},
     {"vp/ddpm/cifar10_continuous", "vp", "ddpm", true, "euler_maruyama", "none", 2, 35'218'947},
-    // The embedding's layers, 328 704, and a dense layer in each block, 4992 outputs of 512 + 1.
+    // Without the embedding's layers (328 704) and a dense layer per block (4992 outputs of
+    // 512 + 1).
     {"vp/ddpm/cifar10_unconditional", "vp", "ddpm", false, "ancestral_sampling", "none", 2,
      35'218'947 - 328'704 - 4992 * 513},
     {"vp/cifar10_ddpmpp", "vp", "ddpmpp", false, "ancestral_sampling", "none", 4, 61'804'419},
@@ -60,7 +61,7 @@ std::size_t parameters(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("The CIFAR-10 presets are the published configurations") {
+TEST_CASE("the CIFAR-10 presets are the published configurations") {
   for (const Published& c : cifar10) {
     INFO(c.name);
     const Preset& p = preset(c.name);
@@ -90,7 +91,7 @@ TEST_CASE("The CIFAR-10 presets are the published configurations") {
   }
 }
 
-TEST_CASE("The presets of larger pictures have the published number of parameters") {
+TEST_CASE("the presets for larger images have the published number of parameters") {
   for (const auto& [name, sigma_max] : {std::pair{"ve/bedroom_ncsnpp_continuous", 378},
                                         {"ve/church_ncsnpp_continuous", 380},
                                         {"ve/celebahq_256_ncsnpp_continuous", 348},
@@ -108,12 +109,12 @@ TEST_CASE("The presets of larger pictures have the published number of parameter
     CHECK(preset(name).sigma_max == 1348);
     CHECK(preset(name).snr == 0.15);
   }
-  // Attention after every block of its level up would give the 113 673 219 of the diffusers files.
+  // Attention after every block of its level up would give the 113 673 219 of diffusers' files.
   for (const char* name : {"vp/ddpm/bedroom", "vp/ddpm/church", "vp/ddpm/celebahq"})
     CHECK(parameters(name) == 111'569'923);
 }
 
-TEST_CASE("Every preset builds, has a name of its own, and its network has its noise levels") {
+TEST_CASE("every preset builds, has a unique name, and shares its noise levels with its network") {
   CHECK(presets().size() == cifar10.size() + 9 + 4);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
@@ -127,7 +128,7 @@ TEST_CASE("Every preset builds, has a name of its own, and its network has its n
   }
 }
 
-TEST_CASE("The small preset is small enough for a CPU") {
+TEST_CASE("the small preset is small enough for a CPU") {
   const Preset& p = preset("cifar10_small");
   const std::size_t count = unet(p.network).parameters().size();
   CHECK(count > 1'000'000);
@@ -135,9 +136,9 @@ TEST_CASE("The small preset is small enough for a CPU") {
   CHECK(p.network.dropout == 0);
 }
 
-TEST_CASE("Karras's preset is the paper's training of DDPM++, and the small one takes its loss") {
+TEST_CASE("the EDM preset is the paper's training of DDPM++, and the small one has its loss") {
   const Preset& p = preset("karras/cifar10_ddpmpp");
-  // The published network has a map of nine augmentation labels to 128 channels beside.
+  // The published network also has a map of nine augmentation labels to 128 channels.
   CHECK(parameters(p.name) == 55'733'891 - 9 * 128);
   CHECK(p.batch_size * p.n_iters == 200'000'000);
   CHECK(p.batch_size * p.warmup == Approx(1e7).epsilon(1e-4));
@@ -161,7 +162,7 @@ TEST_CASE("Karras's preset is the paper's training of DDPM++, and the small one 
   }
 }
 
-TEST_CASE("A class-conditional preset is another's with a table of classes and label dropout") {
+TEST_CASE("a class-conditional preset adds a class table and label dropout to another preset") {
   const Preset& small = preset("cifar10_small_class_conditional");
   CHECK(small.label_dropout == 0.1);
   CHECK(parameters(small.name) == parameters("cifar10_small") + 10 * 128);
@@ -171,7 +172,7 @@ TEST_CASE("A class-conditional preset is another's with a table of classes and l
         61'804'419 + 10 * 512);
 }
 
-TEST_CASE("An unknown preset is refused with the names there are") {
+TEST_CASE("an unknown preset is rejected with the list of names") {
   CHECK_THROWS_WITH(preset("vp/cifar100"),
                     Catch::Matchers::Contains("'vp/cifar100'") &&
                         Catch::Matchers::Contains("vp/cifar10_ddpmpp_continuous") &&

@@ -35,7 +35,7 @@ static_assert(PerSampleScoreModel<Model<float>, HostState<double>>);
 static_assert(TrainableScoreModel<Model<double, VeSde>, HostState<double>>);
 static_assert(TrainableScoreModel<Model<float>, Eigen::ArrayXXf>);
 
-/// A network, its parameters and a batch of three for it, in one scalar type.
+/// A network, its parameters and a batch of three, in one scalar type.
 template <class T>
 struct Fixture {
   nn::Graph graph = nn::unet(small::every_path());
@@ -49,7 +49,7 @@ struct Fixture {
       : network(graph, batch, mode) {}
 };
 
-/// The network at these labels, all samples at once.
+/// The network's output at these labels, all samples in one batch.
 template <class T>
 std::vector<T> raw_output(const Fixture<T>& f, std::vector<double> labels) {
   nn::Network<Ops<T>> network(f.graph, labels.size(), nn::Mode::inference);
@@ -60,7 +60,7 @@ std::vector<T> raw_output(const Fixture<T>& f, std::vector<double> labels) {
 
 }  // namespace
 
-TEST_CASE("VP and sub-VP networks see 999·t and predict the noise") {
+TEST_CASE("VP and sub-VP networks are conditioned on 999·t and predict the noise") {
   Fixture<double> f(5);
   Model<double> model(f.network, f.parameters, VpSde{});
   HostState<double> output(f.shape);
@@ -77,16 +77,16 @@ TEST_CASE("VP and sub-VP networks see 999·t and predict the noise") {
   CHECK_THROWS_WITH(model.score_form(0), Contains("std is 0 at time 0"));
 }
 
-TEST_CASE("a network whose output has other channels than its input is no score") {
+TEST_CASE("a network whose output and input channels differ is rejected") {
   nn::UNetConfig config = small::every_path();
   config.out_channels = 4;
   nn::Network<Ops<double>> network(nn::unet(config), 1, nn::Mode::inference);
   const std::vector<double> parameters(network.parameters().size());
   CHECK_THROWS_WITH((Model<double>(network, parameters, VpSde{})),
-                    Contains("takes 2 channels and gives 4"));
+                    Contains("maps 2 channels to 4"));
 }
 
-TEST_CASE("a VE network sees sigma and gives the score itself") {
+TEST_CASE("a VE network is conditioned on sigma and returns the score") {
   Fixture<double> f(5);
   Model<double, VeSde> model(f.network, f.parameters, VeSde{});
   HostState<double> output(f.shape);
@@ -98,8 +98,8 @@ TEST_CASE("a VE network sees sigma and gives the score itself") {
   CHECK(model.score_form(0.5).output == 1);
 }
 
-TEMPLATE_TEST_CASE("a preconditioned network sees c_in·x and c_noise, whatever the state's scalar",
-                   "", float, double) {
+TEMPLATE_TEST_CASE("a preconditioned network receives c_in·x and c_noise for any scalar type", "",
+                   float, double) {
   Fixture<double> f(2);
   const VpSde sde;
   nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned> model(f.network, f.parameters, sde,
@@ -121,7 +121,7 @@ TEMPLATE_TEST_CASE("a preconditioned network sees c_in·x and c_noise, whatever 
   const auto expected = raw_output(wanted, labels);
   for (std::size_t i = 0; i < x.size(); ++i)
     REQUIRE(output.data()[i] == Approx(expected[i]).epsilon(1e-6).margin(1e-7));
-  // Compilers may round a sum of products computed beforehand otherwise than at run time.
+  // Compilers may round a sum of products differently at compile time and at run time.
   const MarginalProb at = sde.marginal_prob(0.4);
   CHECK(model.label(0.4) == Approx(karras_coefficients(at, 0.3).noise).epsilon(1e-14));
   CHECK(model.score_form(0.4).state == Approx(karras_score_form(at, 0.3).state).epsilon(1e-14));
@@ -131,7 +131,7 @@ TEMPLATE_TEST_CASE("a preconditioned network sees c_in·x and c_noise, whatever 
                     Contains("sigma_data is 0"));
 }
 
-TEST_CASE("a batch beyond the network's is taken in parts with the same result") {
+TEST_CASE("a batch larger than the network's is split with the same result") {
   Fixture<double> whole(5), parts(2);
   Model<double> a(whole.network, whole.parameters, VpSde{});
   Model<double> b(parts.network, parts.parameters, VpSde{});
@@ -142,7 +142,7 @@ TEST_CASE("a batch beyond the network's is taken in parts with the same result")
     REQUIRE(second.data()[i] == Approx(first.data()[i]).epsilon(1e-12).margin(1e-14));
 }
 
-TEST_CASE("double states run through a float network and Eigen columns are samples") {
+TEST_CASE("a float network accepts double states, and Eigen columns are samples") {
   Fixture<float> f(2);
   Model<float> model(f.network, f.parameters, VpSde{});
   HostState<float> expected(f.shape);
@@ -158,7 +158,7 @@ TEST_CASE("double states run through a float network and Eigen columns are sampl
   }
 }
 
-TEST_CASE("backward gives the loss's derivative through the network for every SDE") {
+TEST_CASE("backward computes the loss's derivative through the network for every SDE") {
   const auto check = [](const auto& sde) {
     Fixture<double> f(5, nn::Mode::training);
     nn::ScoreNetwork<Ops<double>, std::remove_cvref_t<decltype(sde)>> model(f.network, f.parameters,
@@ -187,7 +187,7 @@ TEST_CASE("backward gives the loss's derivative through the network for every SD
   check(VeSde{});
 }
 
-TEST_CASE("dropout masks follow the named draw and the sample's place") {
+TEST_CASE("dropout masks depend on the draw and the sample's index") {
   Fixture<float> f(5, nn::Mode::training);
   Model<float> model(f.network, f.parameters, VpSde{});
   HostState<float> first(f.shape), again(f.shape), other(f.shape);
@@ -210,7 +210,7 @@ TEST_CASE("dropout masks follow the named draw and the sample's place") {
     REQUIRE(again.data()[i] == Approx(first.data()[i]).epsilon(1e-4).margin(1e-5));
 }
 
-TEST_CASE("vjp is the derivative of the raw output, in parts and in any scalar of the state") {
+TEST_CASE("vjp is the derivative of the raw output, for split batches and any scalar type") {
   const VpSde sde;
   using Preconditioned = nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned>;
   Fixture<double> f(2, nn::Mode::differentiation);
@@ -235,15 +235,15 @@ TEST_CASE("vjp is the derivative of the raw output, in parts and in any scalar o
   CHECK_THROWS_WITH(other.vjp(f.x, 0.3, v, product), Contains("a mode that differentiates"));
 }
 
-TEST_CASE("a score network refuses wrong shapes, times, parameters and orders of calls") {
+TEST_CASE("ScoreNetwork rejects wrong shapes, times, parameters and call orders") {
   Fixture<float> f(2, nn::Mode::training);
   CHECK_THROWS_WITH(
       (Model<float>(f.network, std::span<const float>(f.parameters).first(7), VpSde{})),
       Contains("7 parameters given"));
   Model<float> model(f.network, f.parameters, VpSde{});
   HostState<float> output(f.shape), narrow({5, 127}), few({4, 128});
-  CHECK_THROWS_WITH(model.evaluate(narrow, 0.5, narrow), Contains("127 elements a sample"));
-  CHECK_THROWS_WITH(model.evaluate(f.x, 0.5, few), Contains("the output 4 of 128"));
+  CHECK_THROWS_WITH(model.evaluate(narrow, 0.5, narrow), Contains("127 elements per sample"));
+  CHECK_THROWS_WITH(model.evaluate(f.x, 0.5, few), Contains("the output has 4 of 128"));
   CHECK_THROWS_WITH(model.evaluate(f.x, std::span<const double>(f.times).first(3), output),
                     Contains("3 times for 5 samples"));
   CHECK_THROWS_WITH(model.evaluate(f.x, 1.5, output), Contains("1.5"));

@@ -13,8 +13,8 @@ using nn::UNetConfig;
 
 namespace {
 
-/// A configuration that differs from the default by `change` must be refused, by check and unet
-/// alike, in words that name the knob, its value and what is allowed.
+/// A configuration changed by `change` must be rejected by both check and unet, with an error that
+/// states the field, its value and what is allowed.
 template <class Change>
 void refuse(const Change& change, const std::string& knob, const std::string& value,
             const std::string& allowed) {
@@ -27,7 +27,7 @@ void refuse(const Change& change, const std::string& knob, const std::string& va
 
 }  // namespace
 
-TEST_CASE("Names that are none are refused with the names there are") {
+TEST_CASE("unknown names are rejected with the list of names") {
   refuse([](auto& c) { c.name = "ncsn"; }, "name", "'ncsn'", "'ddpm', 'ncsnpp'");
   refuse([](auto& c) { c.embedding_type = "learned"; }, "embedding_type", "'learned'",
          "'positional', 'fourier'");
@@ -42,7 +42,7 @@ TEST_CASE("Names that are none are refused with the names there are") {
          "'swish', 'elu', 'relu', 'lrelu'");
 }
 
-TEST_CASE("Attention and classes that do not exist are refused") {
+TEST_CASE("unknown attention settings and invalid classes are rejected") {
   refuse([](auto& c) { c.attn_up = "twice"; }, "attn_up", "'twice'", "'once', 'every', 'none'");
   refuse([](auto& c) { c.norm_eps = 0; }, "norm_eps", "0", "positive");
   refuse(
@@ -53,7 +53,7 @@ TEST_CASE("Attention and classes that do not exist are refused") {
       "num_class_embeds", "10", "conditional");
 }
 
-TEST_CASE("Sizes that do not fit together are refused") {
+TEST_CASE("inconsistent sizes are rejected") {
   refuse([](auto& c) { c.nf = 6; }, "nf", "6", "multiple of 4");
   refuse(
       [](auto& c) {
@@ -76,7 +76,7 @@ TEST_CASE("Sizes that do not fit together are refused") {
       "progressive", "'residual'", "2");
 }
 
-TEST_CASE("Values of diffusers' fields that fit no network are refused") {
+TEST_CASE("invalid values of diffusers' fields are rejected") {
   refuse([](auto& c) { c.middle = "block"; }, "middle", "'block'", "'attention', 'blocks', 'none'");
   refuse([](auto& c) { c.resnet_time_scale_shift = "shift"; }, "resnet_time_scale_shift", "'shift'",
          "'default', 'scale_shift'");
@@ -115,7 +115,7 @@ TEST_CASE("Values of diffusers' fields that fit no network are refused") {
       "attn_up_resolutions", "1", "empty");
 }
 
-TEST_CASE("Rates, scales, filters and noise levels out of range are refused") {
+TEST_CASE("rates, scales, filters and noise levels out of range are rejected") {
   refuse([](auto& c) { c.dropout = 1.5; }, "dropout", "1.5", "[0, 1)");
   refuse([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout", "nan",
          "[0, 1)");
@@ -142,14 +142,14 @@ TEST_CASE("Rates, scales, filters and noise levels out of range are refused") {
   refuse(levels(0.01, 50, 1), "num_scales", "1", "2 levels");
 }
 
-TEST_CASE("Knobs that a configuration does not use are not looked at") {
+TEST_CASE("fields that a configuration does not use are not checked") {
   UNetConfig config;
   config.fir_kernel = {};
   config.num_scales = 0;
   CHECK_NOTHROW(nn::check(config));
 }
 
-TEST_CASE("Knobs that DDPM's architecture would ignore are refused by name") {
+TEST_CASE("fields that DDPM's architecture would ignore are rejected by name") {
   const auto ignored = [](auto change, const char* knob, const char* value, const char* allowed) {
     refuse(
         [&](UNetConfig& c) {

@@ -8,13 +8,13 @@
 using namespace scoresde::nn;
 using Catch::Matchers::Contains;
 
-TEST_CASE("A configuration survives its flat text form") {
+TEST_CASE("a configuration is unchanged by a round trip through its text form") {
   UNetConfig config;
   config.image_size = 64;
   config.centered = false;
   config.ch_mult = {1, 1, 2, 3};
   config.attn_resolutions = {};
-  config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must hold every bit
+  config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must preserve every bit
   config.init_scale = 1e-300;
   config.progressive = "output_skip";
   config.fir_kernel = {0.1, -3, 1e20};
@@ -24,15 +24,13 @@ TEST_CASE("A configuration survives its flat text form") {
   CHECK(to_flat(config).at("fir") == "true");
 }
 
-TEST_CASE(
-    "Keys that are absent keep their defaults, and those beside the network are passed over") {
+TEST_CASE("absent keys keep their defaults, and keys of other sections are ignored") {
   CHECK(from_flat({}) == UNetConfig{});
   CHECK(from_flat({{"sigma_max", "50"}, {"ema_rate", "0.999"}}) == UNetConfig{});
   CHECK(from_flat({{"ch_mult", "1, 2, 2"}}).ch_mult == std::vector<std::size_t>{1, 2, 2});
 }
 
-TEST_CASE(
-    "Fields of diffusers stand in the text where they are not at their defaults, and survive") {
+TEST_CASE("diffusers' fields are written where they differ from their defaults, and read back") {
   CHECK(to_flat(UNetConfig{}).size() == 30);
   UNetConfig config;
   config.out_channels = 6;
@@ -54,7 +52,7 @@ TEST_CASE(
   CHECK(from_flat(flat) == config);
 }
 
-TEST_CASE("Configurations that cannot be read name key, value and what is allowed") {
+TEST_CASE("errors about invalid configurations state key, value and what is allowed") {
   CHECK_THROWS_WITH(from_flat({{"nf", "many"}}),
                     Contains("nf is 'many'") && Contains("natural number"));
   CHECK_THROWS_WITH(from_flat({{"nf", "-1"}}), Contains("nf is '-1'"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gradients of whole networks for every pair of knobs that the golden files leave open.
+// Gradients of whole networks for every pair of settings that the golden files do not cover.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -52,7 +52,7 @@ std::vector<Knob> knobs() {
       knob("skip_rescale", &C::skip_rescale, std::vector<bool>{true, false}),
       knob("image_width", &C::image_width, std::vector<std::size_t>{0, 8}),
   };
-  // What diffusers' networks have in addition, each by itself.
+  // Settings used by diffusers' networks, one at a time.
   all.push_back({"diffusers",
                  {[](C&) {}, [](C& c) { c.attention_head_dim = 4; },
                   [](C& c) {
@@ -86,9 +86,9 @@ std::vector<Knob> knobs() {
   return all;
 }
 
-using Row = std::vector<std::size_t>;  // the setting of each knob
+using Row = std::vector<std::size_t>;  // the setting of each field
 
-/// Which pairs (knob i at setting a, knob j at setting b) some row has.
+/// The pairs (field i at setting a, field j at setting b) that some row covers.
 class Pairs {
  public:
   explicit Pairs(const std::vector<Knob>& knobs) : seen_(16 * 16 * 8 * 8) {
@@ -97,7 +97,7 @@ class Pairs {
         open_ += knobs[i].settings.size() * knobs[j].settings.size();
   }
   [[nodiscard]] std::size_t open() const { return open_; }
-  /// How many open pairs the setting of knob i would close, with the knobs in `set` fixed.
+  /// Number of open pairs that the setting of field i would close, with the fields in `set` fixed.
   [[nodiscard]] std::size_t gain(const Row& row, const std::vector<bool>& set, std::size_t i,
                                  std::size_t setting) const {
     std::size_t count = 0;
@@ -113,7 +113,7 @@ class Pairs {
         --open_;
       }
   }
-  /// The first knob with an open pair, in (knob, setting, knob, setting).
+  /// The first field with an open pair, as (field, setting, field, setting).
   [[nodiscard]] std::array<std::size_t, 4> first(const std::vector<Knob>& knobs) const {
     for (std::size_t i = 0; i < knobs.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
@@ -131,8 +131,8 @@ class Pairs {
   std::size_t open_ = 0;
 };
 
-/// Rows that hold every pair of settings of two knobs, each row chosen greedily around one that is
-/// still missing.
+/// Rows that cover every pair of settings of two fields, each row chosen greedily around one pair
+/// that is still open.
 std::vector<Row> covering_rows(const std::vector<Knob>& knobs) {
   Pairs pairs(knobs);
   std::vector<Row> rows;
@@ -167,13 +167,14 @@ UNetConfig small_network() {
   return config;
 }
 
-/// The slope of L = ⟨v, F(x, labels; θ)⟩ along directions, by difference and by backward.
+/// The slope of L = ⟨v, F(x, labels; θ)⟩ along directions, by finite difference and by backward.
 class Slopes {
  public:
   explicit Slopes(const UNetConfig& config)
       : graph_(nn::unet(config)),
         network_(graph_, 2, nn::Mode::training, eigen::Ops<double>(1)),
-        // Kinks want a step that hardly ever meets one; the rest a step with little rounding.
+        // Kinks need a step small enough to avoid them; smooth functions a step with little
+        // rounding.
         h_(config.nonlinearity == "swish" ? 1e-5 : 1e-7),
         parameters_(small::parameters<double>(graph_, 1)),
         x_(small::normals<double>(2 * graph_.shape(graph_.input()).size(), 7)),
@@ -181,7 +182,7 @@ class Slopes {
         y_(v_.size()),
         gradient_(parameters_.size(), 0.0),
         dx_(x_.size()) {
-    // Indices of levels, where those are what the network is told.
+    // Labels are indices of levels where the network is conditioned on those.
     if (config.num_class_embeds > 0) classes_ = {2, nn::no_class};
     if (config.scale_by_sigma && config.embedding_type == "positional") labels_ = {400.5, 731};
     loss();
@@ -211,8 +212,8 @@ class Slopes {
     return sum;
   }
 
-  /// Of the slope along one random direction in a range of `values`, relative to its own size or,
-  /// where it is nearly zero, to that of the largest gradient.
+  /// The error of the slope along one random direction in a range of `values`, relative to the
+  /// slope or, where that is nearly zero, to the largest gradient.
   double error(std::vector<double>& values, std::size_t first, std::size_t count,
                const std::vector<double>& gradient) {
     const auto direction = small::normals<double>(count, 100 + first);
@@ -244,7 +245,7 @@ class Slopes {
 
 }  // namespace
 
-TEST_CASE("Gradients are finite differences for every pair of knobs of NCSN++") {
+TEST_CASE("gradients match finite differences for every pair of fields of NCSN++") {
   const std::vector<Knob> all = knobs();
   const std::vector<Row> rows = covering_rows(all);
   Pairs pairs(all);
@@ -263,7 +264,7 @@ TEST_CASE("Gradients are finite differences for every pair of knobs of NCSN++") 
   CHECK(rows.size() >= 16);
 }
 
-TEST_CASE("Gradients of DDPM are finite differences, with and without convolutions that resample") {
+TEST_CASE("DDPM's gradients match finite differences, with and without resampling convolutions") {
   UNetConfig config = small_network();
   config.name = "ddpm";
   config.init_scale = 0;
@@ -277,7 +278,7 @@ TEST_CASE("Gradients of DDPM are finite differences, with and without convolutio
   }
 }
 
-TEST_CASE("Gradients are finite differences through three levels with all pyramids") {
+TEST_CASE("gradients match finite differences through three levels with all pyramids") {
   UNetConfig config = small_network();
   config.image_size = 8;
   config.ch_mult = {1, 1, 2};

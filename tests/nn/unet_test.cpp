@@ -26,7 +26,7 @@ std::size_t modules(const nn::Graph& graph) {
 
 }  // namespace
 
-TEST_CASE("Modules are counted as score_sde counts them") {
+TEST_CASE("modules are numbered as in score_sde") {
   UNetConfig config;  // DDPM++
   CHECK(modules(nn::unet(config)) == 55);
   config.num_res_blocks = 8;
@@ -44,9 +44,9 @@ TEST_CASE("Modules are counted as score_sde counts them") {
   CHECK(modules(nn::unet(config)) == 37);
 }
 
-TEST_CASE("Attention after every block of a level up gives the networks of diffusers' DDPM") {
-  // google/ddpm-cifar10-32 and google/ddpm-church-256; score_sde's have it once, at the level's
-  // end.
+TEST_CASE("attention after every block of a level up gives diffusers' DDPM networks") {
+  // google/ddpm-cifar10-32 and google/ddpm-church-256; score_sde's networks have it once, at the
+  // end of the level.
   for (const auto& [name, once, every] : {std::tuple{"vp/ddpm/cifar10", 35'218'947, 35'746'307},
                                           {"vp/ddpm/church", 111'569'923, 113'673'219}}) {
     UNetConfig config = nn::preset(name).network;
@@ -58,14 +58,14 @@ TEST_CASE("Attention after every block of a level up gives the networks of diffu
   config.attn_up = "every";
   const nn::Graph graph = nn::unet(config);
   CHECK(modules(graph) == 39);
-  // Blocks and attentions of the second level up take turns; its last attention precedes a
-  // doubling.
+  // Blocks and attentions of the second level up alternate; its last attention precedes the
+  // upsampling.
   for (const char* name : {"27.Conv_0.weight", "28.NIN_0.W", "29.Conv_0.weight", "30.NIN_0.W",
                            "31.Conv_0.weight", "32.NIN_0.W", "33.Conv_0.weight"})
     CHECK(graph.parameters().contains(std::string("all_modules.") + name));
 }
 
-TEST_CASE("A table of classes joins the embedding without renumbering the modules") {
+TEST_CASE("a class table adds to the embedding without renumbering the modules") {
   UNetConfig config = small::every_path();
   const nn::Graph without = nn::unet(config);
   config.num_class_embeds = 10;
@@ -76,7 +76,7 @@ TEST_CASE("A table of classes joins the embedding without renumbering the module
     CHECK(with.parameters().find(p.name).shape == p.shape);
 }
 
-TEST_CASE("The epsilon of every normalisation is the configuration's") {
+TEST_CASE("every normalization has the configuration's epsilon") {
   UNetConfig config = small::every_path();
   config.norm_eps = 1e-5;
   std::size_t count = 0;
@@ -89,7 +89,7 @@ TEST_CASE("The epsilon of every normalisation is the configuration's") {
   CHECK(count > 10);
 }
 
-TEST_CASE("The parameters are those of the reference's state dictionary", "[golden]") {
+TEST_CASE("the parameters are those of the reference's state dictionary", "[golden]") {
   std::size_t compared = 0;
   for (const auto& path : golden::network_files()) {
     const auto file = io::read_safetensors(path);
@@ -113,7 +113,7 @@ TEST_CASE("The parameters are those of the reference's state dictionary", "[gold
   golden::require_cases(compared, "networks of a supported architecture");
 }
 
-TEST_CASE("Parameters of a block stand in the order of the reference") {
+TEST_CASE("parameters of a block have the order of the reference") {
   const nn::Graph graph = nn::unet(small::every_path());
   std::string order;
   for (const auto& p : graph.parameters().entries())
@@ -123,7 +123,7 @@ TEST_CASE("Parameters of a block stand in the order of the reference") {
         "GroupNorm_1.weight GroupNorm_1.bias Conv_1.weight Conv_1.bias Conv_2.weight Conv_2.bias ");
 }
 
-TEST_CASE("The network maps images to images of the same shape, and ends nearly at zero") {
+TEST_CASE("the network preserves the image shape, and its initial output is nearly zero") {
   const nn::Graph graph = nn::unet(UNetConfig{.image_size = 16, .num_channels = 1, .nf = 8});
   CHECK(graph.shape(graph.output()) == nn::Shape{1, 1, 16, 16});
   const auto& last = graph.parameters().entries()[graph.parameters().entries().size() - 2];

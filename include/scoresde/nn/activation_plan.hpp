@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// ActivationPlan: where each activation, statistic and gradient lies in one workspace buffer.
+/// ActivationPlan: places every activation, statistic and gradient in one workspace buffer.
 ///
 /// Every buffer has a lifetime in steps: node i runs forward at step i and, in training, backward
-/// at step 2N − 1 − i. Buffers whose lifetimes overlap get disjoint places; others may share.
-/// Placement is greedy by size into the tightest gap (Pisarchyk and Lee 2020, arXiv:2001.03288,
-/// section 5.1).
+/// at step 2N − 1 − i. Buffers whose lifetimes overlap get disjoint ranges; others may share
+/// memory. Placement is greedy by size into the tightest gap (Pisarchyk and Lee 2020,
+/// arXiv:2001.03288, section 5.1).
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@
 
 namespace scoresde::nn {
 
-/// How much room feature maps take, and whether images lie outside: what a plan asks of NetworkOps.
-/// This is the memory law, (N, C, H, W) without gaps.
+/// What a plan depends on of NetworkOps: the size of feature maps, and whether external images are
+/// used in place. This is the default memory layout, (N, C, H, W) without gaps.
 struct PlainLayout {
   static constexpr bool doors_in_place = true;
   [[nodiscard]] static constexpr std::size_t activation_size(const Shape& shape) {
@@ -38,14 +38,14 @@ struct PlannedBuffer {
 
 namespace detail {
 
-/// Places start at multiples of this many scalars, so that vector loads stay aligned.
+/// Offsets are multiples of this many scalars, so that vector loads stay aligned.
 inline constexpr std::size_t plan_alignment = 64;
 
 [[nodiscard]] constexpr std::size_t aligned(std::size_t scalars) {
   return (scalars + plan_alignment - 1) / plan_alignment * plan_alignment;
 }
 
-/// The tightest gap among the buffers already placed that live at the same time.
+/// The offset of the tightest gap among the buffers already placed with an overlapping lifetime.
 [[nodiscard]] inline std::size_t tightest_gap(const std::vector<const PlannedBuffer*>& by_offset,
                                               const PlannedBuffer& b) {
   std::size_t end = 0, best = 0, best_gap = std::numeric_limits<std::size_t>::max();
@@ -63,7 +63,7 @@ inline constexpr std::size_t plan_alignment = 64;
   return best_gap == std::numeric_limits<std::size_t>::max() ? end : best;
 }
 
-/// Gives every buffer its offset and returns the scalars needed in all.
+/// Assigns an offset to every buffer and returns the total number of scalars.
 inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
   std::vector<std::size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -85,7 +85,7 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
   return total;
 }
 
-/// Whether the backward pass of the node reads its inputs' values (a convolution reads x alone).
+/// Whether the backward pass of the node reads this input's values (a convolution reads x only).
 [[nodiscard]] inline bool backward_reads(const Node& node, std::size_t slot) {
   if (std::holds_alternative<node::Convolution>(node.operation)) return slot == 0;
   return std::holds_alternative<node::Dense>(node.operation) ||
@@ -95,13 +95,14 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
          std::holds_alternative<node::Activation>(node.operation);
 }
 
-/// Whether the backward pass of the node does anything: nothing lies before an embedding of a
-/// label, but a table before one of a class.
+/// Whether the node has a backward pass: a label embedding has no inputs and no parameters to
+/// differentiate; a class embedding has a learned table.
 [[nodiscard]] inline bool takes_gradient(const Node& node) {
   return !node.inputs.empty() || std::holds_alternative<node::ClassEmbedding>(node.operation);
 }
 
-/// Scalars that a node keeps beside its output: (μ, 1/σ) per group, or attention probabilities.
+/// Scalars that a node stores in addition to its output: (μ, 1/σ) per group, or attention
+/// probabilities.
 template <class Layout>
 [[nodiscard]] std::size_t kept_size(const Graph& graph, const Node& node, std::size_t batch,
                                     const Layout& layout) {
@@ -147,28 +148,28 @@ class ActivationPlan {
   [[nodiscard]] Mode mode() const { return mode_; }
   /// Scalars of the workspace.
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Every buffer with its lifetime; those of size 0 lie outside (the doors) or do not exist.
+  /// Every buffer with its lifetime; those of size 0 are external or do not exist.
   [[nodiscard]] const std::vector<PlannedBuffer>& buffers() const { return buffers_; }
 
-  /// The tensor that really holds the values: dropout is the identity but in training.
+  /// The tensor that holds the values: outside training, dropout is the identity and shares its
+  /// input's.
   [[nodiscard]] Tensor root(Tensor t) const { return {roots_[t.index]}; }
   [[nodiscard]] std::size_t activation(Tensor t) const { return buffers_[root(t).index].offset; }
   [[nodiscard]] std::size_t gradient(Tensor t) const { return buffers_[tensors_ + t.index].offset; }
-  /// Whether the images at the doors lie outside the workspace and are worked on there.
+  /// Whether external images are used in place, outside the workspace.
   [[nodiscard]] bool doors_outside() const { return outside_; }
-  /// Whether the plan keeps a gradient of the tensor; doors outside and the embedding of the label
-  /// have none.
+  /// Whether the plan has a gradient of the tensor; external images and label embeddings have none.
   [[nodiscard]] bool has_gradient(Tensor t) const { return buffers_[tensors_ + t.index].size > 0; }
   /// Statistics or probabilities of a node.
   [[nodiscard]] std::size_t kept(std::size_t node) const {
     return buffers_[2 * tensors_ + node].offset;
   }
-  /// Whether the backward pass of `node` adds to the gradient of its input `slot`: a later consumer
-  /// has already written it.
+  /// Whether the backward pass of `node` adds to the gradient of its input `slot`, because a later
+  /// consumer has already written it.
   [[nodiscard]] bool accumulates(std::size_t node, std::size_t slot) const {
     return accumulates_[node][slot];
   }
-  /// Whether the node does nothing in this mode.
+  /// Whether the node is skipped in this mode.
   [[nodiscard]] bool dropped(const Node& node) const {
     return mode_ != Mode::training && std::holds_alternative<node::Dropout>(node.operation);
   }
@@ -184,9 +185,10 @@ class ActivationPlan {
     for (std::size_t t = 0; t < tensors_; ++t)
       detail::require(used[t] != (t == graph.output().index), "activation plan: tensor ", t,
                       used[t] ? " is the output and may not be read" : " is never read");
-    detail::require(graph.nodes().back().output == graph.output() &&
-                        !std::holds_alternative<node::Dropout>(graph.nodes().back().operation),
-                    "activation plan: the last operation must give the output, and not be dropout");
+    detail::require(
+        graph.nodes().back().output == graph.output() &&
+            !std::holds_alternative<node::Dropout>(graph.nodes().back().operation),
+        "activation plan: the last operation must produce the output and must not be dropout");
   }
 
   void find_accumulations(const Graph& graph) {
@@ -208,7 +210,7 @@ class ActivationPlan {
   }
 
   void add_activations(const Graph& graph, const auto& size) {
-    // The input may lie at the caller's during inference; a backward pass needs a copy.
+    // In inference the input may stay in the caller's memory; a backward pass needs a copy.
     if (differentiates(mode_) || !outside_) buffers_[0].size = size(graph.input());
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Node& node = graph.nodes()[i];
@@ -222,8 +224,8 @@ class ActivationPlan {
     }
   }
 
-  // A gradient lives from the backward step of its tensor's last consumer to that of its producer,
-  // that of the input to the end.
+  // A gradient lives from the backward step of its tensor's last consumer to that of its producer;
+  // that of the input lives to the end.
   void add_gradients(const Graph& graph, const auto& size) {
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Tensor t = graph.nodes()[i].output;

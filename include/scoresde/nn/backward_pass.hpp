@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// BackwardPass: runs the operations of a graph from the last to the first, gradients for values.
+/// BackwardPass: the gradients of all operations of a graph, computed from the last to the first.
 ///
-/// The first operation to reach a tensor's gradient writes it, the others add to it, so nothing is
-/// cleared. Gradients of parameters are added to the caller's buffer.
+/// The first operation that reaches a tensor's gradient overwrites it and later ones add to it, so
+/// nothing is cleared. Gradients of parameters are added to the caller's buffer.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +47,7 @@ class BackwardPass {
     const View<A> view = run_.gradient(node.output);
     return {view.data, view.shape};
   }
-  /// Where the gradient of an operand goes; null where nobody asks for it.
+  /// Where the gradient of an operand goes; null where it is not needed.
   [[nodiscard]] Gradient<A> dx(const Node& node, std::size_t slot = 0) const {
     const Tensor t = node.inputs[slot];
     if (t == run_.graph.input()) return {input_gradient(), accumulates(slot)};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// ClassConditional: a class-conditional score network told one class for every sample.
+/// ClassConditional: a class-conditional score network with fixed classes.
 ///
 ///   F(x, t) = F_θ(x, t, y),   y the class of each sample, or none
 ///
-/// Ho and Salimans 2022 (arXiv:2207.12598), section 3: one network is both models, with y and
-/// without.
+/// Ho and Salimans 2022 (arXiv:2207.12598), section 3: one network is both the conditional and the
+/// unconditional model.
 #pragma once
 
 #include <cstddef>
@@ -19,16 +19,19 @@
 
 namespace scoresde::nn {
 
-/// Models what `Model` models, a ScoreNetwork or one with its set_classes; refers to it, so that
-/// several share one network, in turn. Not for two threads at once.
+/// Has the interface of `Model`, a ScoreNetwork or another model with set_classes, and holds a
+/// reference to it: several ClassConditionals may share one network, one evaluation at a time. Not
+/// thread-safe.
 template <class Model>
 class ClassConditional {
  public:
-  /// `classes` holds the class, or no_class, of each sample of the states to come. Throws Error
-  /// when there is none; classes that the network does not have are refused by each evaluation.
+  /// `classes` holds the class, or no_class, of each sample of later states. Throws Error when it
+  /// is empty; each evaluation throws Error for a class that the network does not have.
   ClassConditional(Model& model, std::vector<std::uint32_t> classes)
       : model_(&model), classes_(std::move(classes)) {
-    scoresde::detail::require(!classes_.empty(), "class conditional: there are no classes");
+    scoresde::detail::require(
+        !classes_.empty(),
+        "class conditional: `classes` is empty; it must hold one class per sample");
   }
   /// The same class for all of `samples` samples.
   ClassConditional(Model& model, std::size_t samples, std::uint32_t label)
@@ -37,7 +40,7 @@ class ClassConditional {
   [[nodiscard]] ScoreForm score_form(double t) const { return model_->score_form(t); }
   [[nodiscard]] std::span<const std::uint32_t> classes() const { return classes_; }
 
-  /// As the model's own. Throws Error also unless x has a sample for each class.
+  /// As `Model`. Also throws Error unless x has one sample per class.
   template <class X>
   requires ScoreModel<Model, X>
   void evaluate(const X& x, double t, X& output) {
@@ -55,7 +58,7 @@ class ClassConditional {
   }
 
  private:
-  /// The model is told the classes for one call, also when that throws.
+  /// Sets the model's classes for one call and resets them afterwards, also when the call throws.
   template <class Call>
   void told(const Call& call) {
     struct Reset {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// What a network costs: multiply-adds of one sample's forward pass.
+/// The cost of a network: multiply-adds of one sample's forward pass.
 ///
 /// Convolution: pixels·k²·in·out; dense: in·out; attention: 2·pixels²·C (both products). The
-/// backward pass costs twice as much again. Pointwise operations are not counted.
+/// backward pass costs twice as much. Elementwise operations are not counted.
 #pragma once
 
 #include <cstdint>

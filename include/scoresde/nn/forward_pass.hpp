@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// ForwardPass: runs the operations of a graph in order over planned memory.
 ///
-/// With its counterpart backward_pass.hpp it is the only place that turns tensor numbers into
-/// pointers.
+/// Only this and backward_pass.hpp convert tensor numbers to pointers.
 #pragma once
 
 #include <cstddef>
@@ -18,14 +17,14 @@
 
 namespace scoresde::nn::detail {
 
-/// The noise of one dropout of the network: the caller's draw with the ordinal in bits 40 to 55 of
-/// its index, so that draws below 2⁴⁰ never meet.
+/// The noise of one dropout layer: the caller's draw with the layer's ordinal in bits 40 to 55 of
+/// its index, so that draws with indices below 2⁴⁰ do not collide.
 [[nodiscard]] constexpr NoiseDraw dropout_draw(NoiseDraw draw, std::size_t ordinal) {
   draw.index += static_cast<std::uint64_t>(ordinal) << 40;
   return draw;
 }
 
-/// What one run works on; the pointers are the backend's own.
+/// The data of one run; the pointers are to the backend's memory.
 template <NetworkOps Ops>
 struct Run {
   using T = typename Ops::Scalar;
@@ -64,7 +63,7 @@ struct Run {
   [[nodiscard]] T* statistics(std::size_t node) const { return workspace + plan.kept(node); }
   [[nodiscard]] A* probabilities(std::size_t node) const { return feature_maps(statistics(node)); }
 
-  /// Memory of the workspace as feature maps.
+  /// Workspace memory as feature maps.
   [[nodiscard]] static A* feature_maps(T* memory) {
     if constexpr (std::is_same_v<A, T>)
       return memory;
@@ -79,7 +78,7 @@ class ForwardPass {
   using A = typename Ops::Activation;
 
  public:
-  /// `x` and `y` are the images at the doors; dropout derives its masks from `draw`.
+  /// `x` and `y` are the external images; dropout derives its masks from `draw`.
   ForwardPass(const Run<Ops>& run, const T* x, T* y, NoiseDraw draw)
       : run_(run), x_(x), y_(y), draw_(draw) {}
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// Graph: a network as a static list of operations, in the order of the forward pass.
 ///
-/// Tensors are numbered; each has a shape per sample (n = 1) and exactly one producer, so that the
-/// backward pass is the list read from its end. A graph knows no backend, scalar type or batch
-/// size.
+/// Tensors are numbered; each has a shape per sample (n = 1) and exactly one producer, so the
+/// backward pass is the same list in reverse. A graph is independent of backend, scalar type and
+/// batch size.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ struct Weights {
   std::size_t weight = none, bias = none;
 };
 
-/// The kinds of nodes: what of an operation of NetworkOps is known before the run.
+/// The kinds of nodes: the parameters of NetworkOps' operations that are known before the run.
 namespace node {
 struct PositionalEmbedding {
   nn::PositionalEmbedding waves;
@@ -66,7 +66,8 @@ struct ClassEmbedding {
   Weights weights;
   std::size_t count = 0;  ///< classes
 };
-/// x/σ(label) for each sample; the labels are σ, or indices of `count` levels from σ_max down.
+/// x/σ(label) per sample; labels are σ, or indices of `count` levels in decreasing order from
+/// σ_max.
 struct DivideBySigma {
   std::size_t count = 0;
   double sigma_min = 0, sigma_max = 0;
@@ -82,7 +83,7 @@ struct Affine {
 };
 struct Dropout {
   double rate = 0;
-  std::size_t ordinal = 0;  ///< which dropout of the network, for its own noise
+  std::size_t ordinal = 0;  ///< index among the network's dropout layers, for independent noise
 };
 }  // namespace node
 
@@ -100,7 +101,7 @@ struct Node {
   Tensor output;
 };
 
-/// How a convolution starts and what it is called.
+/// The shape, initialization and name of a convolution.
 struct ConvolutionSpec {
   std::string name;  ///< parameters are name.weight, name.bias (input_major: name.W, name.b)
   std::size_t out_channels = 0;
@@ -112,14 +113,15 @@ struct ConvolutionSpec {
   bool input_major = false;
 };
 
-/// What joins a convolution: y = (W ∗ x + b + channel_bias + residual)·scale. The bias is one per
-/// sample and channel, (out_channels, 1, 1) per sample; the residual has the shape of y.
+/// Operations fused into a convolution: y = (W ∗ x + b + channel_bias + residual)·scale.
+/// channel_bias is (out_channels, 1, 1) per sample; the residual has the shape of y.
 struct Joined {
   std::optional<Tensor> channel_bias{}, residual{};
   double scale = 1;
 };
 
-/// The list itself and the functions that lengthen it; each checks the shapes it joins.
+/// The list of operations and the functions that append to it; each checks the shapes of its
+/// operands.
 class Graph {
  public:
   /// A graph of one image input (c, h, w).
@@ -135,11 +137,11 @@ class Graph {
   [[nodiscard]] const ParameterTable& parameters() const { return parameters_; }
   [[nodiscard]] std::size_t dropouts() const { return dropouts_; }
 
-  /// Sines and cosines of the label, `channels` in all. Throws Error unless even and at least 4,
-  /// and for a shift that is not below half of them.
+  /// Sines and cosines of the label, `channels` in all. Throws Error for an odd number of channels
+  /// or fewer than 4, and for a shift that is not below half of them.
   Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& waves = {}) {
     detail::require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
-                    " channels; there must be an even number of at least 4");
+                    " channels; the number must be even and at least 4");
     detail::require(waves.shift < static_cast<double>(channels / 2), "positional embedding: shift ",
                     waves.shift, "; it must be below ", channels / 2,
                     ", the number of frequencies");
@@ -147,18 +149,18 @@ class Graph {
   }
 
   /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
-  /// drawn once, N(0, scale²), and not trained.
+  /// sampled once from N(0, scale²) and not trained.
   Tensor fourier_embedding(const std::string& name, std::size_t channels, double scale) {
     detail::require(channels >= 2 && channels % 2 == 0, "fourier embedding: ", channels,
-                    " channels; there must be an even number of at least 2");
+                    " channels; the number must be even and at least 2");
     const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
     return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
   }
 
-  /// A row of a learned table for each of `count` classes, zeros for no class. Parameter:
+  /// A row of a learned table for each of `count` classes, zeros for no_class. Parameter:
   /// name.weight, N(0, 1).
   Tensor class_embedding(const std::string& name, std::size_t count, std::size_t channels) {
-    detail::require(count > 0, name, ": there are 0 classes; there must be one at least");
+    detail::require(count > 0, name, ": the number of classes is 0; it must be at least 1");
     const Weights weights{parameters_.add(name + ".weight", {count, channels}, normal(1))};
     return append(node::ClassEmbedding{weights, count}, {}, {1, channels, 1, 1});
   }
@@ -167,8 +169,8 @@ class Graph {
     return append(levels, {x}, shape(x));
   }
 
-  /// The parameters of a convolution of x. Called before, it fixes their place in the flat buffer;
-  /// the convolution of that name then takes them.
+  /// Adds the parameters of a convolution of x. Called before convolution(), it fixes their
+  /// position in the flat buffer; the convolution of that name then uses them.
   Weights convolution_weights(Tensor x, const ConvolutionSpec& spec) {
     const std::size_t in = shape(x).c, out = spec.out_channels, k = spec.kernel;
     const std::string weight = spec.name + (spec.input_major ? ".W" : ".weight");
@@ -185,8 +187,8 @@ class Graph {
             parameters_.add(bias, {out}, constant(0))};
   }
 
-  /// A convolution; it keeps the extents unless the spec says otherwise.
-  /// Throws Error where the kernel does not fit, or what is joined has another shape than it must.
+  /// A convolution; it keeps the spatial extents unless the spec says otherwise. Throws Error where
+  /// the kernel does not fit, or a fused operand has the wrong shape.
   Tensor convolution(Tensor x, const ConvolutionSpec& spec, const Joined& joined = {}) {
     const Shape in = shape(x);
     const std::size_t same = (spec.kernel - 1) / 2;
@@ -209,12 +211,13 @@ class Graph {
     if (joined.channel_bias) {
       const Shape found = shape(*joined.channel_bias);
       detail::require(found == Shape{1, out.c, 1, 1}, spec.name, ": the bias per channel has ",
-                      found.size(), " values; there are ", out.c, " output channels");
+                      found.size(), " values; there are ", out.c,
+                      " output channels; they must be equal");
       inputs.push_back(*joined.channel_bias);
     }
     if (joined.residual) {
       detail::require(joined.residual->index != x.index, spec.name,
-                      ": the residual must be another tensor than the input");
+                      ": the residual must differ from the input tensor");
       require_equal(shape(*joined.residual), out, spec.name.c_str());
       inputs.push_back(*joined.residual);
     }
@@ -223,8 +226,8 @@ class Graph {
 
   Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
     const Shape in = shape(x);
-    detail::require(in.pixels() == 1, name, ": a dense layer takes vectors, not ", in.h, "×", in.w,
-                    " images");
+    detail::require(in.pixels() == 1, name, ": the input of a dense layer must be vectors, not ",
+                    in.h, "×", in.w, " images");
     const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
                                           variance_scaling(1, in.c, out_channels)),
                           parameters_.add(name + ".bias", {out_channels}, constant(0))};
@@ -246,10 +249,10 @@ class Graph {
     require_same(q, k, "attention");
     require_same(q, v, "attention");
     detail::require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ",
-                    shape(q).c, " channels; they must divide them");
+                    shape(q).c, " channels; the number of heads must divide the channels");
     return append(node::Attention{{heads}}, {q, k, v}, shape(q));
   }
-  /// x·(1 + scale) + shift, with two values per channel of x in (scale, shift).
+  /// x·(1 + scale) + shift; scale_and_shift has two values per channel of x, all scales first.
   Tensor scale_shift(Tensor x, Tensor scale_and_shift) {
     require_equal(shape(scale_and_shift), {1, 2 * shape(x).c, 1, 1}, "scale and shift");
     return append(node::ScaleShift{}, {x, scale_and_shift}, shape(x));
@@ -285,7 +288,7 @@ class Graph {
   Tensor concatenate(Tensor a, Tensor b) {
     const Shape p = shape(a), q = shape(b);
     detail::require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×",
-                    q.w, " images do not join");
+                    q.w, " images cannot be concatenated");
     return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
   }
   Tensor sum_scaled(Tensor a, Tensor b, double scale) {
@@ -295,7 +298,7 @@ class Graph {
   Tensor affine(Tensor x, double scale, double shift) {
     return append(node::Affine{scale, shift}, {x}, shape(x));
   }
-  /// Nothing at rate 0. Throws Error outside [0, 1).
+  /// Adds no node at rate 0. Throws Error for a rate outside [0, 1).
   Tensor dropout(Tensor x, double rate) {
     detail::require(rate >= 0 && rate < 1, "dropout: the rate is ", rate, "; it must be in [0, 1)");
     if (rate == 0) return x;
@@ -317,7 +320,7 @@ class Graph {
   }
   void require_same(Tensor a, Tensor b, const char* what) const {
     require_equal(shape(a), shape(b), what);
-    detail::require(a.index != b.index, what, ": the operands must be two tensors");
+    detail::require(a.index != b.index, what, ": the operands must be different tensors");
   }
 
   std::vector<Shape> shapes_;

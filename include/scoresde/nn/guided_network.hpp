@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// GuidedNetwork: classifier-free guidance by one network, asked for both answers at once.
+/// GuidedNetwork: classifier-free guidance by one network, with both scores from one batch.
 ///
 ///   F(x, t) = (1 + w)·F_θ(x, t, c) − w·F_θ(x, t)
 ///
 /// Ho and Salimans 2022 (arXiv:2207.12598), eq. 6. The same score as classifier_free_guidance of
 /// two ClassConditionals (score/guidance.hpp), from one pass over a batch of twice as many samples,
-/// which takes less time where samples are few. At times outside of the interval, where the class
-/// alone is asked for, the batch is the samples'.
+/// which is faster for small batches. At times outside the interval only the conditional score is
+/// evaluated, with the original batch size.
 #pragma once
 
 #include <algorithm>
@@ -27,15 +27,15 @@
 
 namespace scoresde::nn {
 
-/// Models what `Model` models, a ScoreNetwork or one with its set_classes, over every
-/// ContiguousHostState; its network is best made for twice the samples. Refers to the model, which
-/// must outlive it. Not for two threads at once.
+/// Has the interface of `Model`, a ScoreNetwork or another model with set_classes, over every
+/// ContiguousHostState; its network is best planned for twice the samples. Holds a reference to the
+/// model, which must outlive it. Not thread-safe.
 template <class Model>
 class GuidedNetwork {
  public:
   using Scalar = typename Model::Scalar;
 
-  /// Throws Error for a weight that is not finite and an interval that ends before it begins.
+  /// Throws Error for a weight that is not finite and for an interval that ends before it begins.
   GuidedNetwork(Model& model, double weight, TimeInterval interval = {})
       : model_(&model), weight_(weight), interval_(interval) {
     scoresde::detail::require(std::isfinite(weight), "guided network: the weight is ", weight,
@@ -45,11 +45,11 @@ class GuidedNetwork {
 
   [[nodiscard]] ScoreForm score_form(double t) const { return model_->score_form(t); }
 
-  /// Names the class of each sample to guide to, as ScoreNetwork does. Empty: no class for any, and
-  /// no guidance.
+  /// Sets the class of each sample, as ScoreNetwork does. Empty: unconditional and without
+  /// guidance.
   void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
-  /// Throws Error unless there is a class for each sample, or none.
+  /// Throws Error unless there is one class per sample, or none at all.
   template <ContiguousHostState X>
   void evaluate(const X& x, double t, X& output) {
     if (!guides(t)) return told(classes_, [&] { model_->evaluate(x, t, output); });
@@ -67,7 +67,7 @@ class GuidedNetwork {
     told(labels_, [&] { model_->evaluate(twice_, std::span<const double>(times_), answers_); });
     combine(output, [&](std::size_t k) { return guides(times[k]) ? weight_ : 0; });
   }
-  /// out ← vᵀ ∂F/∂x, where the model's own is to be had.
+  /// out ← vᵀ ∂F/∂x, where `Model` provides it.
   template <ContiguousHostState X>
   requires DifferentiableScoreModel<Model, HostState<Scalar>>
   void vjp(const X& x, double t, const X& v, X& out) {
@@ -90,7 +90,7 @@ class GuidedNetwork {
     return weight_ != 0 && !classes_.empty() && interval_.contains(t);
   }
 
-  /// The model is told the classes for one call, also when that throws.
+  /// Sets the model's classes for one call and resets them afterwards, also when the call throws.
   template <class Call>
   void told(std::span<const std::uint32_t> classes, const Call& call) {
     struct Reset {
@@ -101,12 +101,12 @@ class GuidedNetwork {
     call();
   }
 
-  /// twice_ ← first·x, then second·x; labels_ ← the classes, then none.
+  /// twice_ ← first·x, then second·x; labels_ ← the classes, then no_class.
   template <class X>
   void stage(const X& x, double first, double second) {
     const std::size_t samples = extents(x).samples, dim = extents(x).dim;
     scoresde::detail::require(classes_.size() == samples, "guided network: ", classes_.size(),
-                              " classes for ", samples, " samples");
+                              " classes for ", samples, " samples; there must be one per sample");
     const Extents both{2 * samples, dim};
     if (twice_.extents() != both) twice_ = answers_ = HostState<Scalar>(both);
     const auto half = [&](Scalar* to, double factor) {
@@ -119,7 +119,7 @@ class GuidedNetwork {
     labels_.resize(2 * samples, no_class);
   }
 
-  /// output ← (1 + w)·first half − w·second half of the answers, w = weight_of(k) of sample k.
+  /// output ← (1 + w)·first half − w·second half of answers_, w = weight_of(k) of sample k.
   template <class X, class WeightOf>
   void combine(X& output, const WeightOf& weight_of) const {
     const auto [samples, dim] = extents(output);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Label conventions: what a network is told about time, and what its output means.
+/// Label conventions: the label that a network is conditioned on, and the meaning of its output.
 ///
 ///   type                    label                       ∇log p_t(x) ≈
 ///   PredictionAtTime        999·t                       −F/std(t)
@@ -8,12 +8,13 @@
 ///   PredictionAtLevel       i                           −F/√(1 − ᾱ_i)
 ///   ScoreAtLevel            N − 1 − i                   F
 ///
-/// The two predictions are of the noise, as in the table, or of the data or the velocity, whose
-/// forms are score/parameterization.hpp's. The first two are score_sde's continuous conventions for
-/// VP, sub-VP and VE: Song et al. 2021 (arXiv:2011.13456), appendix C and G; Karras's is
-/// score/preconditioning.hpp. The last two are those of DDPM and SMLD: the label is the number of
-/// one of N noise levels, counted from the least noise in the first, from the most in the second.
-/// They go with a DiscreteSde alone and refuse times that are no level, for there is nothing that
+/// The two predictions are of the noise, as in the table, or of the data or the velocity
+/// (score/parameterization.hpp). The first two conventions are those of score_sde's continuous
+/// models for VP, sub-VP and VE (Song et al. 2021, arXiv:2011.13456, appendix C and G); the third
+/// is that of EDM (score/preconditioning.hpp). The last two are those of DDPM and SMLD: the label
+/// is the index of one of N noise levels, in increasing order of noise for the first and in
+/// decreasing order for the second. They require a DiscreteSde and throw Error for times that are
+/// not a level, where the network was not trained.
 /// such a network has learned of them.
 #pragma once
 
@@ -41,7 +42,7 @@ namespace detail {
 [[nodiscard]] inline ScoreForm prediction_form(PredictionType type, const MarginalProb& marginal,
                                                double t) {
   scoresde::detail::require(marginal.std > 0, "score network: std is ", marginal.std, " at time ",
-                            t, "; a prediction gives the score where it is positive");
+                            t, "; it must be positive");
   return score_form_of(type, marginal);
 }
 
@@ -65,10 +66,10 @@ struct PredictionAtTime {
   }
 };
 
-/// Its default: the noise.
+/// The default predicts the noise.
 using NoisePredictionAtTime = PredictionAtTime;
 
-/// The network is told std(t), which is σ(t) for VE, and gives the score itself.
+/// The network is conditioned on std(t), which is σ(t) for VE, and its output is the score.
 struct ScoreAtSigma {
   template <Sde S>
   [[nodiscard]] double label(const S& sde, double t) const {
@@ -80,12 +81,12 @@ struct ScoreAtSigma {
   }
 };
 
-/// The network is told c_noise, gets c_in·x and gives Karras's F.
+/// The network is conditioned on c_noise, its input is c_in·x and its output is F of EDM.
 struct KarrasPreconditioned {
   double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
 
   void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
-  /// Throws Error where std(t) = 0, and so do the others.
+  /// Throws Error where std(t) = 0, as do input_scale and score_form.
   template <Sde S>
   [[nodiscard]] double label(const S& sde, double t) const {
     return karras_coefficients(sde.marginal_prob(t), sigma_data).noise;
@@ -100,20 +101,20 @@ struct KarrasPreconditioned {
   }
 };
 
-/// The network is conditioned on the number of a level, from 0 for the least noise, and predicts
-/// the noise, the data or the velocity.
+/// The network is conditioned on the index of a level, 0 for the least noise, and predicts the
+/// noise, the data or the velocity.
 struct PredictionAtLevel {
   static constexpr bool at_levels = true;
-  /// Takes times between levels as well, as score_sde and the authors of DPM-Solver do: the label
-  /// is then a fraction, and the marginal training_marginal(t).
+  /// Accepts times between levels, as score_sde and DPM-Solver do: the label is then fractional,
+  /// and the marginal is training_marginal(t).
   bool between_levels = false;
-  /// Takes times between levels with the label of the nearest level and the std of the time, as
-  /// diffusers' schedulers do with σ of Karras et al.
+  /// Accepts times between levels with the label of the nearest level and the std of the time, as
+  /// diffusers' schedulers do with the σ of Karras et al.
   bool rounded_labels = false;
   PredictionType prediction = PredictionType::noise;
 
-  /// Throws Error for a time outside the levels and, unless between_levels or rounded_labels, for
-  /// one between them.
+  /// Throws Error for a time outside the levels and, unless between_levels or rounded_labels is
+  /// set, for a time between them.
   template <DiscreteSde S>
   [[nodiscard]] double label(const S& sde, double t) const {
     if (rounded_labels) return std::round(std::fmax(0.0, level_position(sde, t)));
@@ -128,15 +129,17 @@ struct PredictionAtLevel {
   }
 };
 
-/// Its default: the noise.
+/// The default predicts the noise.
 using NoisePredictionAtLevel = PredictionAtLevel;
 
-/// The network is told the number of a level, from 0 for the most noise, and gives the score.
+/// The network is conditioned on the index of a level, 0 for the most noise; its output is the
+/// score.
 struct ScoreAtLevel {
   static constexpr bool at_levels = true;
-  bool between_levels = false;  ///< takes times between levels as their nearest one
+  bool between_levels = false;  ///< accepts times between levels, rounded to the nearest
 
-  /// Throws Error for a time outside the levels and, unless between_levels, for one between them.
+  /// Throws Error for a time outside the levels and, unless between_levels is set, for one between
+  /// them.
   template <DiscreteSde S>
   [[nodiscard]] double label(const S& sde, double t) const {
     const double level = between_levels ? std::round(level_position(sde, t))
@@ -151,18 +154,18 @@ struct ScoreAtLevel {
   }
 };
 
-/// A convention of networks that know discrete levels alone.
+/// A convention of networks trained on discrete levels only.
 template <class C>
 concept LevelConvention = requires {
   requires C::at_levels;
 };
 
-/// Whether a network of this convention can be asked for this SDE's times.
+/// Whether a network of this convention can be evaluated at this SDE's times.
 template <class C, class S>
 inline constexpr bool convention_fits = !LevelConvention<C> || DiscreteSde<S>;
 
-/// The usual convention for an SDE: score_sde's continuous one, Karras's for KarrasSde, levels for
-/// DdpmSde. Specialise it for an SDE of your own.
+/// The usual convention for an SDE: score_sde's continuous one, EDM's for KarrasSde, levels for
+/// DdpmSde. Specialize it for user-defined SDEs.
 template <Sde S>
 struct convention_of {
   using type = std::conditional_t<std::derived_from<S, VeSde>, ScoreAtSigma, NoisePredictionAtTime>;
@@ -178,7 +181,7 @@ struct convention_of<DdpmSde> {
 template <Sde S>
 struct convention_of<WithPriorMean<S>> : convention_of<S> {};
 
-/// The convention of networks trained on an SDE's discrete levels: SMLD's for VE, else DDPM's.
+/// The convention of networks trained on an SDE's discrete levels: SMLD for VE, else DDPM.
 template <Sde S>
 using level_convention_of =
     std::conditional_t<std::derived_from<S, VeSde>, ScoreAtLevel, NoisePredictionAtLevel>;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// A score network for data without a picture's order: dense layers that are told the time.
+/// A score network for data without image structure: dense layers conditioned on the time.
 ///
 ///   h₀ = W_in x,   h_{l+1} = h_l + V_l a(W_l a(h_l) + T_l e),   F = W_out a(h_depth)
 ///
-/// with a the activation, e the time (and class) embedding (nn/layers/time_embedding.hpp), l <
-/// depth: residual blocks as in He et al. 2016 (arXiv:1603.05027), the time let in as in Ho et al.
-/// 2020 (arXiv:2006.11239), appendix B; every dense layer has a bias.
+/// with a the activation, e the time (and class) embedding (nn/layers/time_embedding.hpp) and l <
+/// depth: residual blocks as in He et al. 2016 (arXiv:1603.05027), with the time added as in Ho et
+/// al. 2020 (arXiv:2006.11239), appendix B; every dense layer has a bias.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +21,14 @@ namespace scoresde::nn {
 struct MlpConfig {
   std::size_t dim = 2;     ///< of a sample, and of the output
   std::size_t width = 64;  ///< of the hidden layers
-  std::size_t depth = 3;   ///< residual blocks, two dense layers each
-  /// Sines and cosines of the label, even; 4 or more. With `fourier_scale` they are of 2πw ln σ,
-  /// w ~ N(0, fourier_scale²), for labels that are σ.
+  std::size_t depth = 3;   ///< residual blocks of two dense layers
+  /// Number of sines and cosines of the label: even, at least 4. With `fourier_scale` they are of
+  /// 2πw ln σ, w ~ N(0, fourier_scale²), for labels σ.
   std::size_t time_features = 32;
   double fourier_scale = 0;
   Activation activation = Activation::swish;
   bool scale_by_sigma = false;       ///< divides the output by the label, for ScoreAtSigma
-  std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
+  std::size_t num_class_embeds = 0;  ///< classes of a class-conditional network; 0: unconditional
 };
 
 namespace detail {
@@ -42,7 +42,7 @@ inline void check(const MlpConfig& c) {
 
 }  // namespace detail
 
-/// The network as a graph of one input (dim, 1, 1). Throws Error for settings out of range.
+/// The network as a graph with one input (dim, 1, 1). Throws Error for settings out of range.
 [[nodiscard]] inline Graph mlp(const MlpConfig& config) {
   detail::check(config);
   const Activation a = config.activation;

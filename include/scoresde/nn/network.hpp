@@ -25,7 +25,7 @@ namespace scoresde::nn {
 
 namespace detail {
 
-/// Scalars of scratch that the largest operation of the graph asks for.
+/// Scalars of scratch that the largest operation of the graph needs.
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, Mode mode,
                                        const Ops& ops) {
@@ -52,7 +52,7 @@ template <NetworkOps Ops>
   return size;
 }
 
-/// The division by σ that the graph ends in, where it has one.
+/// The division by σ at the end of the graph, if there is one.
 [[nodiscard]] inline std::optional<node::DivideBySigma> division_by_sigma(const Graph& graph) {
   for (const Node& node : graph.nodes())
     if (const auto* op = std::get_if<node::DivideBySigma>(&node.operation)) return *op;
@@ -65,12 +65,12 @@ template <NetworkOps Ops>
   if (levels.count > 0) {
     const auto last = static_cast<double>(levels.count - 1);
     require(label >= 0 && label < last + 1, "network: the label ", label,
-            " is no index of a noise level; there are ", levels.count);
+            " is not the index of a noise level; their number is ", levels.count);
     const double u = std::floor(label) / last;
     sigma = std::exp(std::lerp(std::log(levels.sigma_max), std::log(levels.sigma_min), u));
   }
   require(sigma > 0 && std::isfinite(sigma), "network: the label ", label,
-          " is no noise level; it must be positive and finite");
+          " is not a noise level; it must be positive and finite");
   return sigma;
 }
 
@@ -81,7 +81,7 @@ template <NetworkOps Ops>
   return false;
 }
 
-/// The classes that the graph embeds, 0 where it embeds none.
+/// Number of classes that the graph embeds, 0 if it is unconditional.
 [[nodiscard]] inline std::size_t embedded_classes(const Graph& graph) {
   for (const Node& node : graph.nodes())
     if (const auto* op = std::get_if<node::ClassEmbedding>(&node.operation)) return op->count;
@@ -90,7 +90,7 @@ template <NetworkOps Ops>
 
 }  // namespace detail
 
-/// Bytes that a Network of this batch and mode takes beside its parameters, without building it.
+/// Memory of a Network of this batch and mode in bytes, without its parameters; nothing is built.
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
                                           const Ops& ops = Ops()) {
@@ -100,8 +100,8 @@ template <NetworkOps Ops>
          sizeof(typename Ops::Scalar);
 }
 
-/// Plans and allocates when made, and never afterwards. Not for two threads at once: the workspace
-/// is one; make one Network for each.
+/// Plans and allocates on construction only. Not thread-safe, because it has one workspace; use one
+/// Network per thread.
 template <NetworkOps Ops>
 class Network {
  public:
@@ -133,27 +133,27 @@ class Network {
   [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
   [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
 
-  /// Throws Error unless the output has the shape of the input, as a score has.
+  /// Throws Error unless the output has the shape of the input, as a score must.
   void require_score_shape() const {
     const Shape in = input_shape(), out = output_shape();
-    detail::require(in == out, "score network: the network takes ", in.c, " channels and gives ",
-                    out.c, "; a score has as many as its input");
+    detail::require(in == out, "score network: the network maps ", in.c, " channels to ", out.c,
+                    "; they must be equal");
   }
 
-  /// Classes that the network may be told; 0 where it is told none.
+  /// Number of classes of a class-conditional network, 0 for an unconditional one.
   [[nodiscard]] std::size_t classes() const { return class_count_; }
 
-  /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that the network
-  /// cannot be told.
+  /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that is not finite
+  /// or is not a noise level of the graph.
   [[nodiscard]] double output_factor(double label) const {
     detail::require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
                     label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
     return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
   }
 
-  /// Says that these parameters stay as they are, until thaw() or another freeze(): their weights
-  /// are prepared here, and no longer in every pass that is given the same memory. On small batches
-  /// that is much of a pass. Throws Error when their size is not what the network asks for.
+  /// Declares these parameters constant until thaw() or another freeze(): their weights are
+  /// prepared here, once, rather than in every pass with the same memory, which is a large part of
+  /// a pass for small batches. Throws Error when their number is not the network's.
   void freeze(std::span<const Scalar> parameters) {
     check("parameters", parameters.size(), graph_.parameters().size());
     prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
@@ -161,10 +161,10 @@ class Network {
   }
   void thaw() { frozen_ = nullptr; }
 
-  /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and may
-  /// not overlap. `dropout` names the masks in training mode; other modes drop nothing. `classes`
-  /// holds the class of each sample, below classes() or no_class; empty stands for no_class
-  /// everywhere. Throws Error when a size or a class is not what the network asks for.
+  /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and must
+  /// not overlap. `dropout` selects the masks in training mode; other modes have no dropout.
+  /// `classes` holds the class of each sample, below classes() or no_class; empty: no_class for
+  /// all. Throws Error for a wrong size or class.
   void forward(std::span<const Scalar> parameters, std::span<const Scalar> x,
                std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {},
                std::span<const std::uint32_t> classes = {}) {
@@ -186,9 +186,8 @@ class Network {
     forward_told(parameters, x.data(), told_, y.data(), dropout);
   }
 
-  /// The same where the samples' labels lie in the backend's memory already, with what belongs to
-  /// them, and x and y there for as many. Nothing is checked, nothing is brought to the backend or
-  /// from it.
+  /// The same where the labels and all other conditioning values, x and y are already in the
+  /// backend's memory. Nothing is checked and nothing is copied to or from the backend.
   void forward_told(std::span<const Scalar> parameters, const Scalar* x, const Told& told,
                     Scalar* y, NoiseDraw dropout = {}) {
     const std::size_t n = told.labels.size();
@@ -203,15 +202,15 @@ class Network {
     samples_ = differentiates(plan_.mode()) ? n : 0;
   }
 
-  /// After a forward of the same parameters in a mode that differentiates: adds the parameters'
-  /// gradient of ⟨y, dy⟩ to `gradient` (layout of parameters(); empty: not computed) and writes
-  /// that of x to `dx` (empty: not computed). Once for each forward, because gradients take the
-  /// memory of activations. Throws Error without such a forward, or when a size is not what the
-  /// network asks for.
+  /// After a forward pass with the same parameters in a mode that differentiates: adds the
+  /// parameters' gradient of ⟨y, dy⟩ to `gradient` (layout of parameters(); empty: not computed)
+  /// and writes that of x to `dx` (empty: not computed). Only once per forward pass, because
+  /// gradients overwrite activations. Throws Error without such a forward pass, and for a wrong
+  /// size.
   void backward(std::span<const Scalar> parameters, std::span<const Scalar> dy,
                 std::span<Scalar> gradient, std::span<Scalar> dx = {}) {
     detail::require(samples_ > 0,
-                    "network: each backward must follow a forward of its own, in a mode "
+                    "network: each backward pass requires a new forward pass, in a mode "
                     "that differentiates");
     check("parameters", parameters.size(), graph_.parameters().size());
     check("dy", dy.size(), samples_ * output_shape().size());
@@ -224,16 +223,16 @@ class Network {
 
  private:
   static void check(const char* what, std::size_t found, std::size_t wanted) {
-    detail::require(found == wanted, "network: ", what, " holds ", found,
-                    " scalars; the network asks for ", wanted);
+    detail::require(found == wanted, "network: ", what, " holds ", found, " scalars; it must hold ",
+                    wanted);
   }
   void take_classes(std::span<const std::uint32_t> classes, std::size_t n) {
     detail::require(classes.empty() || class_count_ > 0, "network: ", classes.size(),
-                    " classes given; this network is told none (num_class_embeds is 0)");
+                    " classes given; the network is unconditional (num_class_embeds is 0)");
     if (!classes.empty()) check("classes", classes.size(), n);
     for (const std::uint32_t c : classes)
-      detail::require(c < class_count_ || c == no_class, "network: there is no class ", c,
-                      "; there are ", class_count_, ", from 0");
+      detail::require(c < class_count_ || c == no_class, "network: a class is ", c,
+                      "; it must be below ", class_count_, " or no_class");
     if (class_count_ == 0) return;
     std::fill_n(classes_.begin(), n, no_class);
     std::copy(classes.begin(), classes.end(), classes_.begin());
@@ -263,10 +262,10 @@ class Network {
   std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
   typename Ops::ToldMemory told_memory_;
-  Told told_;  // of the last forward
+  Told told_;  // of the last forward pass
   bool needs_sigma_;
-  const Scalar* frozen_ = nullptr;  // the parameters that are prepared and stay
-  std::size_t samples_ = 0;         // of the forward that a backward may follow
+  const Scalar* frozen_ = nullptr;  // parameters with prepared weights
+  std::size_t samples_ = 0;         // of the last forward pass; 0 after its backward pass
   NoiseDraw dropout_{};
 };
 

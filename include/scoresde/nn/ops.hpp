@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// NetworkOps: what a backend must compute for a score network, forward and backward.
+/// NetworkOps: the operations that a backend provides for score networks, forward and backward.
 ///
-/// A network is a list of these operations on planned memory (nn/graph.hpp), so a backend supplies
-/// arithmetic only. Activations are batches of feature maps in the order (N, C, H, W) at the doors;
-/// a backend may keep another layout and another type between them. Pointers are the backend's own
-/// (device pointers on a GPU).
+/// A network is a list of these operations on planned memory (nn/graph.hpp), so a backend
+/// implements arithmetic only. External images are (N, C, H, W); internal feature maps may have
+/// another layout and another type. Pointers are to the backend's memory (device memory on a GPU).
 #pragma once
 
 #include <array>
@@ -25,30 +24,30 @@ struct Shape {
   constexpr bool operator==(const Shape&) const = default;
 };
 
-/// A batch of feature maps somewhere in memory that the network has planned.
+/// A batch of feature maps in planned memory.
 template <class T>
 struct View {
   T* data = nullptr;
   Shape shape;
 };
 
-/// Where the gradient of an activation goes: nowhere (null), over what is there, or added to it.
-/// Gradients of parameters are always added; a null pointer says that they are not wanted.
+/// Destination of the gradient of an activation: not needed (null), overwritten, or added to.
+/// Gradients of parameters are always added; a null pointer means not needed.
 template <class T>
 struct Gradient {
   T* data = nullptr;
   bool accumulate = false;
 };
 
-/// What a network is for. Inference reuses memory at once; training keeps what backward needs and
-/// drops out; differentiation keeps it and drops nothing.
+/// Inference reuses activation memory immediately; training keeps the activations that backward
+/// needs and applies dropout; differentiation keeps them without dropout.
 enum class Mode { inference, training, differentiation };
 
 /// Whether a backward pass may follow a forward pass.
 [[nodiscard]] constexpr bool differentiates(Mode mode) { return mode != Mode::inference; }
 
-/// The parameters of a layer: weights and bias (may be null) as the flat buffer holds them, and
-/// both as the backend prepared them (null for backends and modes that prepare nothing).
+/// The parameters of a layer: weights and bias (may be null) in the layout of the flat buffer, and
+/// both in the backend's prepared form (null for backends and modes without one).
 template <class T>
 struct LayerParameters {
   const T* weights = nullptr;
@@ -56,25 +55,25 @@ struct LayerParameters {
   const T* prepared = nullptr;
 };
 
-/// What a network is told of each sample: its label, 1/σ(label) where the graph divides by it, its
-/// class where the graph embeds one.
+/// What a network is conditioned on, per sample: the label, 1/σ(label) where the graph divides by
+/// it, and the class where the graph embeds one.
 struct Told {
   std::span<const double> labels, factors{};
   std::span<const std::uint32_t> classes{};
 };
 
-/// A k×k convolution (cross-correlation, as in every deep-learning library), with what joins it:
+/// A k×k convolution (cross-correlation, as in deep-learning libraries) with its fused terms:
 ///
 ///   y = (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale
 ///
-/// A backend may plan ahead by the shapes and by which terms there are.
-/// Weights are (out, in, k, k); with `input_major` and k = 1 they are (in, out), score_sde's NIN.
+/// A backend may plan ahead from the shapes and the terms that are present. Weights are (out, in,
+/// k, k); with `input_major` and k = 1 they are (in, out), score_sde's NIN.
 struct Convolution {
   std::size_t in_channels = 0, out_channels = 0;
   std::size_t kernel = 3, stride = 1;
   std::size_t pad_before = 1, pad_after = 1;  ///< zeros above and left, below and right
   bool input_major = false;
-  bool bias = true, channel_bias = false, residual = false;  ///< which terms there are
+  bool bias = true, channel_bias = false, residual = false;  ///< terms that are present
   double scale = 1;
 
   [[nodiscard]] constexpr std::size_t weight_size() const {
@@ -88,14 +87,14 @@ struct Convolution {
   }
 };
 
-/// The terms that are other tensors, null where there are none. The residual has y's shape.
+/// The terms that are other tensors, null where absent. The residual has the shape of y.
 template <class Activation>
 struct ConvolutionTerms {
   const Activation* channel_bias = nullptr;
   const Activation* residual = nullptr;
 };
 
-/// Where the gradients of a convolution go.
+/// Destinations of the gradients of a convolution.
 template <class Scalar, class Activation = Scalar>
 struct ConvolutionGradients {
   Gradient<Activation> x{};
@@ -104,12 +103,12 @@ struct ConvolutionGradients {
   Gradient<Activation> channel_bias{}, residual{};
 };
 
-/// SiLU (swish) x/(1 + e^{−x}); ELU x or e^x − 1; ReLU max(x, 0); leaky ReLU x or x/5, as
-/// score_sde's names swish, elu, relu and lrelu.
+/// SiLU (swish) x/(1 + e^{−x}); ELU x or e^x − 1; ReLU max(x, 0); leaky ReLU x or x/5: swish, elu,
+/// relu and lrelu in score_sde.
 enum class Activation { swish, elu, relu, leaky_relu };
 
-/// A separable FIR filter with changes of resolution: zeros between the pixels, zeros around, a
-/// convolution with the taps in either direction, every `down`-th value kept. Negative pads crop.
+/// A separable FIR filter with resampling, in each direction: insert `up` − 1 zeros between pixels,
+/// pad with zeros, convolve with the taps, keep every `down`-th value. Negative pads crop.
 struct Fir {
   static constexpr std::size_t max_taps = 12;
   std::array<double, max_taps> taps{};
@@ -124,7 +123,7 @@ struct Fir {
     };
     return {x.n, x.c, extent(x.h), extent(x.w)};
   }
-  /// The transposed map, which carries gradients back; its pad_after is the shape's to say.
+  /// The transposed map, which propagates gradients; its pad_after follows from the shapes.
   [[nodiscard]] constexpr Fir adjoint() const {
     Fir other{{}, count, down, up, static_cast<std::ptrdiff_t>(count) - 1 - pad_before, 0};
     for (std::size_t i = 0; i < count; ++i) other.taps[i] = taps[count - 1 - i];
@@ -132,7 +131,7 @@ struct Fir {
   }
 };
 
-/// Group normalisation over c/groups channels and all pixels, optionally followed by SiLU.
+/// Group normalization over c/groups channels and all pixels, optionally followed by SiLU.
 struct GroupNorm {
   std::size_t groups = 1;
   double epsilon = 1e-6;
@@ -141,32 +140,34 @@ struct GroupNorm {
 
 /// Sines and cosines of a label t, h = ⌊c/2⌋ of each; an odd width ends with a zero.
 ///
-///   y = (sin(t ω₀), …, sin(t ω_{h−1}), cos(t ω₀), …, cos(t ω_{h−1})),   ωᵢ = 10000^{−i/(h −
-///   shift)}
+///   y = (sin(t ω₀), …, sin(t ω_{h−1}), cos(t ω₀), …, cos(t ω_{h−1}))
+///   ωᵢ = 10000^{−i/(h − shift)}
 ///
-/// Vaswani et al. 2017, section 3.5, with cosines first and shift 0 where sines alternate with
-/// cosines there; shift 1 is Ho et al. 2020. diffusers names both flip_sin_to_cos and freq_shift.
+/// Vaswani et al. 2017, section 3.5, up to the order of the components: they have shift 0 and
+/// alternate sines and cosines; Ho et al. 2020 have shift 1. diffusers calls the two settings
+/// flip_sin_to_cos and freq_shift.
 struct PositionalEmbedding {
   bool cosines_first = false;
   double shift = 1;
 };
 
-/// Attention of `heads` heads, which share the channels in contiguous parts: each is attention of
-/// c/heads channels by itself. Vaswani et al. 2017, section 3.2.2.
+/// Attention with `heads` heads, each over its own c/heads consecutive channels. Vaswani et al.
+/// 2017, section 3.2.2.
 struct Attention {
   std::size_t heads = 1;
-  /// Heads as samples of their own: what (n, c, h, w) is without a change of memory.
+  /// Shape with heads as samples; the memory layout is unchanged.
   [[nodiscard]] constexpr Shape of_heads(const Shape& x) const {
     return {x.n * heads, x.c / heads, x.h, x.w};
   }
 };
 
-/// The class of a sample that is told none.
+/// The class of an unconditional sample.
 inline constexpr std::uint32_t no_class = 0xffffffff;
 
-/// The operations. Scalar is the type of parameters, statistics and images at the doors, Activation
-/// that of feature maps between them. `scratch` is at least as long as the matching *_scratch
-/// function says and may hold anything before and after the call. Every size is in Scalars.
+/// The operations. Scalar is the type of parameters, statistics and external images, Activation
+/// that of internal feature maps. `scratch` has at least the size that the matching *_scratch
+/// function returns, and its contents are unspecified before and after the call. All sizes are in
+/// Scalars.
 template <class Ops>
 concept NetworkOps = requires(
     const Ops& ops, View<const typename Ops::Activation> in, View<typename Ops::Activation> out,
@@ -181,20 +182,20 @@ concept NetworkOps = requires(
     std::span<const double> labels, std::span<const std::uint32_t> classes, double real,
     NoiseDraw draw, std::size_t count, Shape shape, Activation function, const Fir& fir,
     Mode mode) {
-  typename Ops::Buffer;  // of Scalars: .data(), .size(); zero when made
+  typename Ops::Buffer;  // of Scalars: .data(), .size(); initially zero
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
-  // Room for feature maps of this shape.
+  // Size of feature maps of this shape.
   { ops.activation_size(shape) } -> std::same_as<std::size_t>;
-  // Whether feature maps are (N, C, H, W) of Scalars, so that images need no copy at the doors.
+  // Whether feature maps are (N, C, H, W) of Scalars, so that external images need no conversion.
   { Ops::doors_in_place } -> std::convertible_to<bool>;
   ops.enter(parameter, out);  // (N, C, H, W) of Scalars to feature maps
-  ops.leave(in, memory);      // and back
+  ops.leave(in, memory);      // and the reverse
 
-  // Labels, factors and classes of up to `count` samples, from the host's memory to the backend's.
+  // Labels, factors and classes of up to `count` samples, copied from host memory to the backend's.
   { ops.make_told(count) } -> std::same_as<typename Ops::ToldMemory>;
   { told_memory.place(told) } -> std::same_as<Told>;
 
-  // Parameters in the form that the layers read, written when they have changed; size 0: none.
+  // Parameters in the layers' prepared form, written when they change; size 0: no such form.
   { ops.convolution_prepared_size(convolution, mode) } -> std::same_as<std::size_t>;
   ops.prepare_convolution(convolution, layer, memory);
   { ops.dense_prepared_size(shape, shape, mode) } -> std::same_as<std::size_t>;
@@ -203,7 +204,7 @@ concept NetworkOps = requires(
   // y ← (W ∗ x + bias[c] + channel_bias[n, c] + residual)·scale. Scratch: of x's shape
   { ops.convolution_scratch(convolution, shape, mode) } -> std::same_as<std::size_t>;
   ops.convolution(convolution, in, layer, terms, out, scratch);
-  // x, W, dy to the gradients
+  // (x, W, dy) to the gradients
   ops.convolution_backward(convolution, in, layer, in, gradients, scratch);
 
   // y[n] ← W x[n] + bias, W (out, in). Scratch: of x's and y's shapes
@@ -224,7 +225,7 @@ concept NetworkOps = requires(
   ops.attention_backward(heads, in, in, in, kept, in, gradient, gradient, gradient, scratch);
 
   // y ← x·(1 + scale[n, c]) + shift[n, c]; (scale, shift) is one tensor of 2c channels, h = w = 1.
-  // x, (scale, shift), dy to the gradients. Scratch: of x's shape, for the backward pass
+  // (x, (scale, shift), dy) to the gradients. Scratch: of x's shape, for the backward pass
   { ops.scale_shift_scratch(shape) } -> std::same_as<std::size_t>;
   ops.scale_shift(in, in, out);
   ops.scale_shift_backward(in, in, in, gradient, gradient, scratch);
@@ -254,7 +255,7 @@ concept NetworkOps = requires(
   ops.class_embedding_backward(classes, in, memory);
   // y[n] ← sines and cosines of the label; h = w = 1
   ops.positional_embedding(waves, labels, out);
-  // inverted dropout at a rate: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0
+  // inverted dropout: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0
   ops.dropout(in, real, draw, out);
   ops.dropout_backward(in, real, draw, gradient);
 };

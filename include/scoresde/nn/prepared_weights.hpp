@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// PreparedWeights: where the weights of each layer lie in the form that the backend's operations
-/// read, and how they get there.
+/// PreparedWeights: offsets of the layers' weights in the backend's prepared form, and their
+/// preparation.
 ///
-/// A backend may pack, transpose or round weights. That depends on the parameters alone, so it is
-/// done when they change, not in every pass.
+/// A backend may pack, transpose or round weights. This depends on the parameters only and is done
+/// when they change, not in every pass.
 #pragma once
 
 #include <cstddef>
@@ -31,16 +31,16 @@ class PreparedWeights {
     }
   }
 
-  /// Scalars in all.
+  /// Total number of scalars.
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  /// The weights of a node in `memory`; null for a node without any.
+  /// The prepared weights of a node in `memory`; null for a node without any.
   template <class T>
   [[nodiscard]] T* of(std::size_t node, T* memory) const {
     return offsets_[node] == none ? nullptr : memory + offsets_[node];
   }
 
-  /// Writes all of them to `memory` from the flat buffer of parameters.
+  /// Writes all prepared weights to `memory` from the flat buffer of parameters.
   template <NetworkOps Ops>
   void prepare(const Graph& graph, const Ops& ops, const typename Ops::Scalar* parameters,
                typename Ops::Scalar* memory) const {

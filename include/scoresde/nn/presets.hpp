@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Presets: score_sde's published configurations under their names, Karras et al.'s training, and
-/// small ones for CPUs.
+/// Presets: score_sde's published configurations under their names, EDM's training, and small
+/// configurations for CPUs.
 ///
 /// Song et al. 2021, arXiv:2011.13456, appendices C, D and H, and the configuration files of its
 /// code; Karras et al. 2022, arXiv:2206.00364, table 1 and appendix F.
@@ -20,12 +20,12 @@
 
 namespace scoresde::nn {
 
-/// Everything that one configuration file says, in score_sde's words.
+/// The contents of one configuration file, with score_sde's names.
 struct Preset {
   std::string name;
   UNetConfig network;
   // sde
-  std::string sde = "vp";  ///< "vp", "ve" or "subvp"; "karras", which goes with Karras's loss
+  std::string sde = "vp";  ///< "vp", "ve", "subvp" or "karras", which implies EDM's loss
   double beta_min = 0.1, beta_max = 20;
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
@@ -34,18 +34,18 @@ struct Preset {
   bool likelihood_weighting = false;
   bool reduce_mean = true;
   double ema_rate = 0.9999;
-  std::vector<double> ema_tracks{};  ///< σ_rel of power-function averages kept in addition
-  double p_mean = -1.2, p_std = 1.2, sigma_data = 0.5;  ///< of Karras's loss
-  double label_dropout = 0;  ///< share of samples whose class is kept from the network
+  std::vector<double> ema_tracks{};  ///< σ_rel of additional power-function averages
+  double p_mean = -1.2, p_std = 1.2, sigma_data = 0.5;  ///< of EDM's loss
+  double label_dropout = 0;  ///< fraction of samples trained without their class
   std::size_t batch_size = 128;
   std::uint64_t n_iters = 1300001;
   // optim: Adam
   double lr = 2e-4, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   std::uint64_t warmup = 5000;                     ///< steps of linear learning-rate growth
-  std::uint64_t decay_first = 0, decay_steps = 0;  ///< of the decay to 0; decay_steps 0 for none
-  double grad_clip = 1;                            ///< largest norm of the gradient
+  std::uint64_t decay_first = 0, decay_steps = 0;  ///< of the decay to 0; decay_steps 0: no decay
+  double grad_clip = 1;                            ///< maximum norm of the gradient
   // sampling
-  std::string solver = "pc";  ///< predictor and corrector, or a name of solver/catalogue.hpp
+  std::string solver = "pc";  ///< "pc" or a name of solver/catalogue.hpp
   std::string predictor = "euler_maruyama";
   std::string corrector = "none";
   double snr = 0.16;
@@ -56,8 +56,9 @@ struct Preset {
   bool uniform_dequantization = false;
 };
 
-/// The preset with a network that is told one of `classes` classes, as classifier-free guidance
-/// needs it: 0.1 is a rate of Ho and Salimans 2022 (arXiv:2207.12598), section 4.
+/// The preset with a network conditioned on one of `classes` classes, as classifier-free guidance
+/// requires; a label dropout of 0.1 is one of the rates of Ho and Salimans 2022 (arXiv:2207.12598),
+/// section 4.
 [[nodiscard]] inline Preset class_conditional(Preset p, std::size_t classes) {
   p.network.num_class_embeds = classes;
   p.label_dropout = 0.1;
@@ -66,7 +67,7 @@ struct Preset {
 
 namespace detail {
 
-/// What all published VE configurations share: data in [0, 1], the network divides by σ.
+/// Common to all published VE configurations: data in [0, 1], and the network divides by σ.
 inline void make_variance_exploding(Preset& p) {
   p.sde = "ve";
   p.reduce_mean = false;
@@ -78,7 +79,7 @@ inline void make_variance_exploding(Preset& p) {
   p.network.scale_by_sigma = true;
 }
 
-/// The noise levels of the SDE, which are the network's as well.
+/// Sets the noise levels of the SDE and of the network.
 inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   p.sigma_max = p.network.sigma_max = sigma_max;
   p.num_scales = p.network.num_scales = count;
@@ -101,7 +102,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
-/// VE with NCSN++ whose pyramids go in and out, for pictures of 256 pixels a side.
+/// VE with NCSN++ with input and output pyramids, for images of 256×256 pixels.
 [[nodiscard]] inline Preset ncsnpp_256(std::string name, double sigma_max) {
   Preset p{.name = std::move(name), .network = {}};
   make_variance_exploding(p);
@@ -121,7 +122,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
-/// The same for 1024 pixels a side.
+/// The same for 1024×1024 pixels.
 [[nodiscard]] inline Preset ncsnpp_1024(std::string name, bool reduce_mean) {
   Preset p = ncsnpp_256(std::move(name), 1348);
   p.reduce_mean = reduce_mean;
@@ -135,7 +136,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
-/// DDPM for 256 pixels a side.
+/// DDPM for 256×256 pixels.
 [[nodiscard]] inline Preset ddpm_256(std::string name) {
   Preset p = cifar10("vp", "ddpm", false, std::move(name));
   p.batch_size = 64;
@@ -148,7 +149,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
-/// Learns recognisable shapes on two CPU cores within an hour.
+/// Learns recognizable shapes on two CPU cores within an hour.
 [[nodiscard]] inline Preset cifar10_small() {
   Preset p{.name = "cifar10_small",
            .network = {},
@@ -165,7 +166,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   return p;
 }
 
-/// σ is the time, the network is preconditioned and trained by Karras's loss, Heun's method
+/// σ is the time, the network is preconditioned and trained with EDM's loss, and Heun's method
 /// samples: table 1, column "ours".
 inline void make_karras(Preset& p) {
   p.sde = "karras";
@@ -175,7 +176,7 @@ inline void make_karras(Preset& p) {
   p.sigma_max = p.network.sigma_max = 80;
 }
 
-/// Our own presets.
+/// Presets of this library.
 [[nodiscard]] inline std::vector<Preset> small_presets() {
   Preset of_classes = class_conditional(cifar10_small(), 10);
   of_classes.name = "cifar10_small_class_conditional";
@@ -186,10 +187,10 @@ inline void make_karras(Preset& p) {
   return {cifar10_small(), std::move(of_classes), std::move(karras)};
 }
 
-/// Karras et al.'s training of DDPM++ on CIFAR-10, configuration E of their table 2: what their
-/// best has, but the augmentation. Batches of 512 for 200 million pictures, the first 10 million to
-/// warm up; an average of half-life 0.5 million; the levels of 4 pixels a side left out and that of
-/// 32 twice as wide.
+/// EDM's training of DDPM++ on CIFAR-10, configuration E of table 2: their best configuration
+/// without augmentation. Batches of 512 for 200 million images, the first 10 million for warm-up;
+/// an average of half-life 0.5 million images; no level at 4×4 pixels, and twice the channels at
+/// 32×32.
 [[nodiscard]] inline Preset karras_cifar10() {
   Preset p{.name = "karras/cifar10_ddpmpp", .network = {}};
   make_karras(p);
@@ -204,7 +205,7 @@ inline void make_karras(Preset& p) {
   return p;
 }
 
-/// Configurations that leave their family's rule in one value.
+/// Configurations that differ from the rule of their family in one value.
 [[nodiscard]] inline std::vector<Preset> cifar10_exceptions() {
   Preset unconditional = cifar10("vp", "ddpm", false, "vp/ddpm/cifar10_unconditional");
   unconditional.network.conditional = false;
@@ -257,20 +258,20 @@ inline void make_karras(Preset& p) {
 
 }  // namespace detail
 
-/// All presets: our own small ones, Karras's, then score_sde's by name.
+/// All presets: this library's small ones, EDM's, then score_sde's by name.
 [[nodiscard]] inline const std::vector<Preset>& presets() {
   static const std::vector<Preset> table = detail::all_presets();
   return table;
 }
 
-/// The preset of that name. Throws Error, listing the names, when there is none.
+/// The preset of that name. Throws Error listing the names when it does not exist.
 [[nodiscard]] inline const Preset& preset(std::string_view name) {
   const auto& all = presets();
   const auto at =
       std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
   std::string names;
   for (const Preset& p : all) names += (names.empty() ? "" : ", ") + p.name;
-  detail::require(at != all.end(), "preset: there is no '", name, "'; there are ", names);
+  detail::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);
   return *at;
 }
 

@@ -3,7 +3,7 @@
 ///
 ///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
-/// label, p, q and c are the convention's (nn/label_convention.hpp). Song et al. 2021
+/// label, p, q and c are defined by the convention (nn/label_convention.hpp). Song et al. 2021
 /// (arXiv:2011.13456), appendix C and G.
 #pragma once
 
@@ -24,7 +24,7 @@
 
 namespace scoresde::nn {
 
-/// A state whose elements lie one after another in host memory, element e of sample k at k·dim + e.
+/// A state with contiguous elements in host memory, element e of sample k at k·dim + e.
 template <class X>
 concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
   { *x.data() } -> std::convertible_to<double>;
@@ -32,22 +32,21 @@ concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
 };
 
 /// Models ScoreModel, PerSampleScoreModel, TrainableScoreModel and DifferentiableScoreModel over
-/// every ContiguousHostState;
-/// where its scalar is not the network's, or the convention scales x, values pass through a buffer
-/// of one network batch. Refers to the network and to the parameters, which must outlive it. Not
-/// for two threads at once.
+/// every ContiguousHostState. Where its scalar is not the network's, or the convention scales x,
+/// values are copied through a buffer of one network batch. Holds references to the network and the
+/// parameters, which must outlive it. Not thread-safe.
 template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ScoreNetwork {
   static_assert(convention_fits<Convention, S>,
-                "ScoreNetwork: a network of discrete levels cannot be asked for the times of a "
-                "continuous SDE; it needs one with training_steps() and training_time(i): DdpmSde, "
-                "SmldSde, DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)");
+                "ScoreNetwork: a convention of discrete noise levels requires an SDE with "
+                "training_steps() and training_time(i): DdpmSde, SmldSde, DiscreteVpSde or "
+                "DiscreteVeSde (sub-VP has no such levels)");
 
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// Throws Error unless there is one scalar for each parameter of the network and its output has
-  /// its input's shape, and for a convention that refuses its own parameters (`validate`).
+  /// Throws Error unless there is one scalar per parameter of the network and its output has the
+  /// shape of its input, and for a convention whose `validate` throws.
   ScoreNetwork(Network<Ops>& network, std::span<const Scalar> parameters, S sde,
                Convention convention = {})
       : network_(&network),
@@ -68,10 +67,10 @@ class ScoreNetwork {
   [[nodiscard]] const Convention& convention() const { return convention_; }
   [[nodiscard]] std::span<const Scalar> parameters() const { return parameters_; }
   [[nodiscard]] Network<Ops>& network() const { return *network_; }
-  /// Elements of one sample.
+  /// Number of elements of a sample.
   [[nodiscard]] std::size_t dim() const { return network_->input_shape().size(); }
 
-  /// output ← F(x, t) with one time for all; batches beyond the network's are taken in parts.
+  /// output ← F(x, t) with one time for all samples; larger batches than the network's are split.
   /// Throws Error unless each sample has dim() elements.
   template <ContiguousHostState X>
   void evaluate(const X& x, double t, X& output) {
@@ -79,16 +78,18 @@ class ScoreNetwork {
     evaluate_parts(x, output, [told](std::size_t) { return told; });
   }
 
-  /// The same with a time per sample. Throws Error also unless there is one for each.
+  /// The same with one time per sample. Also throws Error unless there are as many times as
+  /// samples.
   template <ContiguousHostState X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
     scoresde::detail::require(times.size() == extents(x).samples, "score network: ", times.size(),
-                              " times for ", extents(x).samples, " samples");
+                              " times for ", extents(x).samples,
+                              " samples; there must be one per sample");
     evaluate_parts(x, output, [&](std::size_t k) { return tell(times[k]); });
   }
 
-  /// out ← vᵀ ∂F/∂x at (x, t), for a network in a mode that differentiates: Mode::differentiation,
-  /// as training drops out. Throws Error in inference mode, and as evaluate does.
+  /// out ← vᵀ ∂F/∂x at (x, t). The network's mode should be Mode::differentiation, because training
+  /// applies dropout. Throws Error in inference mode, and as evaluate does.
   template <ContiguousHostState X>
   void vjp(const X& x, double t, const X& v, X& out) {
     const auto [samples, dim] = checked_extents(x, out);
@@ -109,15 +110,15 @@ class ScoreNetwork {
     }
   }
 
-  /// Names the dropout masks of the following evaluations; a network in inference mode drops none.
+  /// Selects the dropout masks of later evaluations; only training mode has dropout.
   void set_dropout(NoiseDraw draw) { dropout_ = draw; }
 
-  /// Names the class of each sample of the following evaluations, or nn::no_class; empty: no class
-  /// for any. The values must outlive the evaluations.
+  /// Sets the class of each sample of later evaluations, or nn::no_class; empty: unconditional. The
+  /// values must outlive the evaluations.
   void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
-  /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must have fitted the
-  /// network at once. Throws Error when it did not, and on a network in inference mode.
+  /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must not exceed the
+  /// network's batch. Throws Error otherwise, and for a network in inference mode.
   template <ContiguousHostState X>
   void backward(const X& v, std::span<Scalar> gradient) {
     const Extents shape = checked_extents(v, v);
@@ -138,7 +139,7 @@ class ScoreNetwork {
     convention.input_scale(sde, 0.0);
   };
 
-  /// What the network gets beside x.
+  /// The network's input in addition to x: its label, and the factor of x.
   struct Told {
     double label, scale;
   };
@@ -166,14 +167,14 @@ class ScoreNetwork {
     evaluated_ = samples;
   }
 
-  /// y ← F of `count` samples of x from the `first`, as the network is to be told of them.
+  /// y ← F of samples first, …, first + count − 1 of x, with their labels and scales.
   template <class X, class ToldOf>
   void forward_part(const X& x, std::size_t first, std::size_t count, const ToldOf& told_of,
                     Scalar* y) {
     const auto [samples, dim] = extents(x);
     scoresde::detail::require(classes_.empty() || classes_.size() == samples,
                               "score network: ", classes_.size(), " classes for ", samples,
-                              " samples");
+                              " samples; there must be one per sample");
     for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
     NoiseDraw dropout = dropout_;
     dropout.first_sample += static_cast<std::uint32_t>(first);
@@ -187,14 +188,14 @@ class ScoreNetwork {
   [[nodiscard]] Extents checked_extents(const X& x, const X& output) const {
     const Extents shape = extents(x);
     scoresde::detail::require(shape.dim == dim(), "score network: x has ", shape.dim,
-                              " elements a sample; the network takes ", dim());
+                              " elements per sample; it must have ", dim());
     scoresde::detail::require(extents(output) == shape, "score network: x has ", shape.samples,
-                              " samples of ", shape.dim, ", the output ", extents(output).samples,
-                              " of ", extents(output).dim);
+                              " samples of ", shape.dim, "; the output has ",
+                              extents(output).samples, " of ", extents(output).dim);
     return shape;
   }
 
-  /// `count` samples as the network is to see them.
+  /// `count` samples as the network's scaled input.
   template <class T, class ScaleOf>
   std::span<const Scalar> scaled(const T* values, std::size_t count, std::size_t dim,
                                  const ScaleOf& scale_of) {
@@ -211,7 +212,7 @@ class ScoreNetwork {
     }
   }
 
-  /// The values as the network's scalars: in place, or through the buffer.
+  /// The values as the network's scalars: in place, or copied through the buffer.
   template <class T>
   std::span<const Scalar> read(const T* values, std::size_t count) {
     if constexpr (std::is_same_v<T, Scalar>) {

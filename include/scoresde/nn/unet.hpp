@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The U-Nets of DDPM, DDPM++ and NCSN++, as a graph: the one text of the architecture for every
-/// backend.
+/// The U-Nets of DDPM, DDPM++ and NCSN++ as a graph, independent of the backend.
 ///
 /// Down: per level num_res_blocks residual blocks, each followed by attention at the listed
-/// resolutions, and a halving. Middle: block, attention, block, unless left out. Up: per level
-/// num_res_blocks + 1 blocks that each take back one kept tensor, attention at the end or after
-/// each, a doubling. NCSN++ may feed an image pyramid into the way down (progressive_input) and
-/// gather one on the way up (progressive). Ronneberger et al. 2015, arXiv:1505.04597; Ho et al.
-/// 2020, arXiv:2006.11239, appendix B; Song et al. 2021, arXiv:2011.13456, appendix H. Modules are
-/// numbered as score_sde_pytorch numbers them.
+/// resolutions, and a downsampling. Middle: block, attention, block, unless omitted. Up: per level
+/// num_res_blocks + 1 blocks, each with one skip connection, attention at the end or after each
+/// block, and an upsampling. NCSN++ can inject a pyramid of the input image on the way down
+/// (progressive_input) and accumulate one of the output image on the way up (progressive).
+/// Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239, appendix B; Song et
+/// al. 2021, arXiv:2011.13456, appendix H. Modules are numbered as in score_sde_pytorch.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +31,7 @@ namespace scoresde::nn {
 
 namespace detail {
 
-/// The settings that all blocks of this configuration share, but for the embedding.
+/// The settings that all blocks of this configuration share, without the embedding.
 [[nodiscard]] inline BlockSettings block_settings(const UNetConfig& c) {
   const bool ddpm = c.name == "ddpm";
   BlockSettings settings{.embedding = {},
@@ -50,7 +49,7 @@ namespace detail {
   return settings;
 }
 
-/// Walks the architecture and numbers the modules.
+/// Builds the graph and numbers the modules.
 class UNetBuilder {
  public:
   explicit UNetBuilder(const UNetConfig& config)
@@ -83,7 +82,7 @@ class UNetBuilder {
   [[nodiscard]] std::size_t levels() const { return config_.levels(); }
   [[nodiscard]] double last_scale() const { return settings_.init_scale; }
 
-  /// Networks with a Fourier embedding are told σ itself, others the index of a level.
+  /// Networks with a Fourier embedding are conditioned on σ itself, others on the index of a level.
   [[nodiscard]] node::DivideBySigma sigma_levels() const {
     if (config_.name != "ddpm" && config_.embedding_type == "fourier") return {};
     return {config_.num_scales, config_.sigma_min, config_.sigma_max};
@@ -91,7 +90,7 @@ class UNetBuilder {
 
   void embed() {
     const bool fourier = config_.name != "ddpm" && config_.embedding_type == "fourier";
-    // The frequencies are a module of their own, even of a network that no label conditions.
+    // The frequencies are a numbered module even in an unconditional network.
     const std::string frequencies = fourier ? next() : "";
     if (!config_.conditional) return;
     const Tensor waves =
@@ -113,8 +112,8 @@ class UNetBuilder {
     return residual_block(graph_, h, next(), channels, Resample::none, settings_);
   }
 
-  /// Block, attention, block. The attention's groups may be its own, and without a number of them
-  /// scale_shift leaves its normalization out, as diffusers' UNetMidBlock2D does.
+  /// Block, attention, block. Attention may have its own number of groups; without one, scale_shift
+  /// omits its normalization, as diffusers' UNetMidBlock2D does.
   [[nodiscard]] Tensor middle(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     h = block(h, channels);
@@ -127,7 +126,7 @@ class UNetBuilder {
     return block(h, channels);
   }
 
-  /// A halving or doubling of the main path.
+  /// Downsampling or upsampling of the main path.
   [[nodiscard]] Tensor change(Tensor h, Resample how) {
     const std::size_t channels = graph_.shape(h).c;
     if (!ddpm_blocks_) return residual_block(graph_, h, next(), channels, how, settings_);
@@ -158,8 +157,8 @@ class UNetBuilder {
     return h;
   }
 
-  /// The halved image joins the main path: by a 1×1 convolution (input_skip, summed or
-  /// concatenated), or through a convolution of its own that becomes the path (residual).
+  /// Adds the downsampled image to the main path: by a 1×1 convolution (input_skip, summed or
+  /// concatenated), or by a strided convolution whose result becomes the main path (residual).
   [[nodiscard]] Tensor feed_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     if (pyramid_in_ == "input_skip") {
@@ -188,8 +187,8 @@ class UNetBuilder {
     return level > 0 ? change(h, Resample::up) : h;
   }
 
-  /// What the level gives to the picture: a picture that is doubled and added to (output_skip), or
-  /// features that are doubled by a convolution and become the path (residual).
+  /// The level's contribution to the output: an image that is upsampled and added to (output_skip),
+  /// or features that are upsampled by a convolution and become the main path (residual).
   [[nodiscard]] Tensor gather_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     if (pyramid_out_ == "output_skip") {
@@ -221,7 +220,7 @@ class UNetBuilder {
 }  // namespace detail
 
 /// The network as a graph, (num_channels, height, width) to (output_channels(), height, width).
-/// Throws Error for a configuration that `check` refuses.
+/// Throws Error for a configuration that `check` rejects.
 [[nodiscard]] inline Graph unet(const UNetConfig& config) {
   check(config);
   return detail::UNetBuilder(config).build();

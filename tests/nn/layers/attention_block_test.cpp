@@ -13,7 +13,7 @@
 
 using namespace scoresde;
 
-TEST_CASE("Equal keys attend to all pixels equally: the block adds a constant per channel") {
+TEST_CASE("with equal keys the block adds a constant per channel") {
   nn::Graph graph(4, 3, 3);
   nn::attention_block(graph, graph.input(), "a", {.embedding = {}, .init_scale = 1});
   auto parameters = small::parameters<double>(graph, 1);
@@ -31,7 +31,7 @@ TEST_CASE("Equal keys attend to all pixels equally: the block adds a constant pe
   }
 }
 
-TEST_CASE("Attention has heads of the width asked, and its normalization can be left out") {
+TEST_CASE("attention has heads of the given width, and its normalization can be omitted") {
   nn::Graph graph(8, 3, 3);
   nn::attention_block(graph, graph.input(), "a",
                       {.embedding = {}, .head_channels = 2, .normalize_attention = false});
@@ -43,7 +43,9 @@ TEST_CASE("Attention has heads of the width asked, and its normalization can be 
   CHECK(heads == 4);
 }
 
-TEST_CASE("Queries, keys and values start with variance scale 0.1, the last layer as asked") {
+TEST_CASE(
+    "queries, keys and values are initialized with variance scale 0.1, the last layer with "
+    "init_scale") {
   nn::Graph graph(4, 3, 3);
   nn::attention_block(graph, graph.input(), "a", {.embedding = {}, .init_scale = 0});
   for (const char* name : {"a.NIN_0.W", "a.NIN_1.W", "a.NIN_2.W"})

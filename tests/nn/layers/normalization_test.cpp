@@ -7,7 +7,7 @@
 
 using namespace scoresde::nn;
 
-TEST_CASE("A normalisation has a group for every four channels, at most 32") {
+TEST_CASE("a normalization has one group per four channels, at most 32") {
   for (const auto& [channels, groups] :
        {std::pair{4, 1}, {16, 4}, {48, 12}, {128, 32}, {256, 32}}) {
     Graph graph(std::size_t(channels), 2, 2);
@@ -19,7 +19,7 @@ TEST_CASE("A normalisation has a group for every four channels, at most 32") {
   }
 }
 
-TEST_CASE("Channels that do not divide into 32 groups are refused") {
+TEST_CASE("channels not divisible by 32 groups are rejected") {
   Graph graph(144, 2, 2);
   CHECK_THROWS_WITH(group_normalization(graph, graph.input(), "g", {}),
                     Catch::Matchers::Contains("144 channels"));

@@ -18,7 +18,7 @@ using nn::Resample;
 
 namespace {
 
-/// One plane with zeros everywhere outside.
+/// One plane, zero outside.
 struct Plane {
   std::ptrdiff_t h, w;
   std::vector<double> values;
@@ -31,7 +31,7 @@ struct Plane {
   double& operator()(std::ptrdiff_t i, std::ptrdiff_t j) { return values[std::size_t(i * w + j)]; }
 };
 
-/// Zeros behind every pixel but the last.
+/// A zero after every pixel but the last.
 Plane with_zeros_between(const Plane& x) {
   Plane y(2 * x.h - 1, 2 * x.w - 1);
   for (std::ptrdiff_t i = 0; i < x.h; ++i)
@@ -52,7 +52,7 @@ Plane correlate(const Plane& x, const std::vector<double>& k, std::ptrdiff_t sid
   return y;
 }
 
-/// The outer product of the taps, of sum `gain`, turned round for `correlate`.
+/// The outer product of the taps, of sum `gain`, flipped for `correlate`.
 std::vector<double> outer(const std::vector<double>& taps, double gain) {
   const double sum = std::accumulate(taps.begin(), taps.end(), 0.0);
   std::vector<double> k;
@@ -64,8 +64,8 @@ std::vector<double> outer(const std::vector<double>& taps, double gain) {
 std::ptrdiff_t half_up(std::ptrdiff_t p) { return (p + 1) >> 1; }
 std::ptrdiff_t half_down(std::ptrdiff_t p) { return p >> 1; }
 
-/// The definition: StyleGAN2's four operations, with the pads of its published TensorFlow form;
-/// `weights` empty: no convolution.
+/// The definition: StyleGAN2's four operations with the pads of its published TensorFlow code;
+/// empty `weights`: no convolution.
 Plane by_definition(const Plane& x, const std::vector<double>& taps, Resample how,
                     const std::vector<double>& weights) {
   const auto n = static_cast<std::ptrdiff_t>(taps.size());
@@ -98,7 +98,7 @@ const std::vector<std::vector<double>> kernels = {
 
 }  // namespace
 
-TEST_CASE("Filters double and halve as StyleGAN2 defines it, whatever their taps") {
+TEST_CASE("FIR resampling matches StyleGAN2's definition for any taps") {
   for (const auto& taps : kernels)
     for (const Resample how : {Resample::up, Resample::down}) {
       CAPTURE(taps, int(how));
@@ -115,7 +115,7 @@ TEST_CASE("Filters double and halve as StyleGAN2 defines it, whatever their taps
     }
 }
 
-TEST_CASE("Convolutions with a filter are zeros between, convolution, filter, and the reverse") {
+TEST_CASE("convolutions with a filter match upsample, convolve, filter, and the reverse") {
   for (const auto& taps : kernels)
     for (const Resample how : {Resample::up, Resample::down}) {
       CAPTURE(taps, int(how));
@@ -135,14 +135,15 @@ TEST_CASE("Convolutions with a filter are zeros between, convolution, filter, an
     }
 }
 
-TEST_CASE("A filter of sum one keeps a constant away from the border, both ways") {
+TEST_CASE("a filter with unit sum preserves constants away from the border, up and down") {
   for (const auto& taps : kernels)
     for (const Resample how : {Resample::up, Resample::down}) {
       nn::Graph graph(1, 16, 16);
       nn::resample(graph, graph.input(), how, {.fir = taps});
       const auto y = run(graph, {}, std::vector<double>(256, 3.0));
       const std::size_t side = how == Resample::up ? 32 : 8;
-      // Doubling weighs odd and even pixels with half the taps each: equal for binomials alone.
+      // Upsampling weights even and odd pixels with half the taps each: equal for binomial taps
+      // only.
       const double even =
           taps[0] + (taps.size() > 2 ? taps[2] : 0) + (taps.size() > 4 ? taps[4] : 0);
       const double sum = std::accumulate(taps.begin(), taps.end(), 0.0);
@@ -151,7 +152,7 @@ TEST_CASE("A filter of sum one keeps a constant away from the border, both ways"
     }
 }
 
-TEST_CASE("Plain changes of resolution pad below and right alone, and name their layer Conv_0") {
+TEST_CASE("plain resampling pads below and right only, and names its layer Conv_0") {
   nn::Graph graph(1, 4, 6);
   nn::resample_with_convolution(graph, graph.input(), "d", 1, Resample::down, {});
   REQUIRE(graph.parameters().contains("d.Conv_0.weight"));
@@ -176,14 +177,14 @@ TEST_CASE("Plain changes of resolution pad below and right alone, and name their
     CHECK(z[i] == Approx(large.values[i]).epsilon(1e-13).margin(1e-14));
 }
 
-TEST_CASE("Nothing happens to an image whose resolution stays, and odd images are not halved") {
+TEST_CASE("Resample::none is the identity, and downsampling rejects odd extents") {
   nn::Graph graph(1, 5, 4);
   CHECK(nn::resample(graph, graph.input(), Resample::none, {}) == graph.input());
   CHECK_THROWS_WITH(nn::resample(graph, graph.input(), Resample::down, {}),
                     Catch::Matchers::Contains("5×4"));
 }
 
-TEST_CASE("a plain halving convolution has its zeros below and right, or all around") {
+TEST_CASE("a plain downsampling convolution pads below and right, or all sides") {
   for (const bool symmetric : {false, true}) {
     nn::Graph graph(4, 8, 8);
     const nn::BlockSettings settings{.symmetric_halving = symmetric};

@@ -28,7 +28,7 @@ void set(const nn::Graph& graph, std::vector<double>& parameters, const char* na
 
 }  // namespace
 
-TEST_CASE("A block whose last convolution is zero is its shortcut, rescaled") {
+TEST_CASE("a block whose last convolution is zero equals its rescaled shortcut") {
   for (const bool rescale : {true, false}) {
     nn::Graph graph(4, 4, 4);
     nn::residual_block(graph, graph.input(), "b", 4, nn::Resample::none,
@@ -45,7 +45,7 @@ TEST_CASE("A block whose last convolution is zero is its shortcut, rescaled") {
   }
 }
 
-TEST_CASE("Projection and doubling commute in the shortcut of an upsampling block") {
+TEST_CASE("projection and upsampling commute in the shortcut of an upsampling block") {
   nn::Graph block(4, 2, 2);
   nn::residual_block(block, block.input(), "b", 8, nn::Resample::up, {.embedding = {}});
   auto parameters = small::parameters<double>(block, 1);
@@ -65,7 +65,7 @@ TEST_CASE("Projection and doubling commute in the shortcut of an upsampling bloc
     CHECK(y[i] == Approx(wanted[i] * std::sqrt(0.5)).epsilon(1e-13).margin(1e-14));
 }
 
-TEST_CASE("Blocks change resolution and channels as asked") {
+TEST_CASE("blocks change resolution and channels as specified") {
   nn::Graph graph(4, 8, 8);
   const nn::Tensor e = graph.positional_embedding(8);
   const nn::BlockSettings settings{.embedding = e};

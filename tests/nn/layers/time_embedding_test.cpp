@@ -12,8 +12,8 @@
 
 using namespace scoresde;
 
-TEST_CASE("The time embedding is its formula, label by label, class by class") {
-  // The image must be read: it is normalised away, so that the embedding alone remains.
+TEST_CASE("the time embedding matches its formula for every label and class") {
+  // A graph must read its image; here it is multiplied by zero so that only the embedding remains.
   constexpr std::size_t c = 4, wide = 16;
   nn::Graph graph(wide, 1, 1);
   const nn::Tensor e =

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Self-attention over the pixels of a feature map, in one head or several.
+/// Self-attention over the pixels of a feature map, with one or several heads.
 ///
 ///   (q, k, v) = NIN₀,₁,₂(GN(x)),   y = (x + NIN₃(v softmax(qᵀk/√C)ᵀ))·s,   s = 1/√2 or 1
 ///
-/// Heads have C/heads channels each, side by side, and divide by the root of their own. GN may be
-/// left out.
-/// Vaswani et al. 2017, arXiv:1706.03762, equation 1; Ho et al. 2020, arXiv:2006.11239, appendix B.
+/// Each head has C/heads consecutive channels and scales by the square root of that number. GN may
+/// be omitted. Vaswani et al. 2017, arXiv:1706.03762, equation 1; Ho et al. 2020, arXiv:2006.11239,
+/// appendix B.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What the blocks of one network have in common.
+/// Settings shared by all blocks of a network.
 #pragma once
 
 #include <algorithm>
@@ -15,18 +15,18 @@ namespace scoresde::nn {
 enum class Resample { none, up, down };
 
 struct BlockSettings {
-  std::optional<Tensor> embedding{};  ///< the activated time embedding, where conditional
+  std::optional<Tensor> embedding{};  ///< the activated time embedding, if conditional
   Activation activation = Activation::swish;
   double dropout = 0;
   double init_scale = 0;         ///< variance scale of the last convolution
   bool skip_rescale = true;      ///< sums of two branches are divided by √2
-  std::size_t fixed_groups = 0;  ///< groups of every normalisation; 0: min(C/4, 32)
-  double epsilon = 1e-6;         ///< of the normalisations
-  std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbours and means
+  std::size_t fixed_groups = 0;  ///< groups of every normalization; 0: min(C/4, 32)
+  double epsilon = 1e-6;         ///< of the normalizations
+  std::vector<double> fir{};     ///< taps of resampling; empty: nearest neighbor and means
   bool scale_shift = false;      ///< the embedding scales and shifts after the second normalization
-  std::size_t head_channels = 0;    ///< of an attention head; 0: one head
+  std::size_t head_channels = 0;    ///< per attention head; 0: one head
   bool normalize_attention = true;  ///< attention begins with a normalization
-  bool symmetric_halving = false;   ///< zeros of a plain halving convolution lie all around
+  bool symmetric_halving = false;   ///< a plain downsampling convolution pads all sides
 
   [[nodiscard]] double scale() const { return skip_rescale ? 1 / std::numbers::sqrt2 : 1.0; }
   [[nodiscard]] std::size_t groups(std::size_t channels) const {

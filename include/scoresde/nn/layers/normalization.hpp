@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Group normalisation in min(C/4, 32) groups (NCSN++) or a fixed number (DDPM: 32).
+/// Group normalization in min(C/4, 32) groups (NCSN++) or a fixed number (DDPM: 32).
 ///
 /// Wu and He 2018, arXiv:1803.08494, equation 1; Song et al. 2021, arXiv:2011.13456, appendix H.
 #pragma once
@@ -19,7 +19,7 @@ inline Tensor group_normalization(Graph& graph, Tensor x, const std::string& nam
   return graph.group_norm(x, name, {.groups = groups, .epsilon = settings.epsilon, .silu = false});
 }
 
-/// y ← activation(GroupNorm(x)), in one pass for SiLU.
+/// y ← activation(GroupNorm(x)), fused for SiLU.
 inline Tensor activated_normalization(Graph& graph, Tensor x, const std::string& name,
                                       const BlockSettings& settings) {
   const bool fused = settings.activation == Activation::swish;

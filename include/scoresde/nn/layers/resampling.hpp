@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Changes of resolution by two: plain or by a FIR filter, alone or with a convolution.
+/// Resampling by a factor of two: plain or by an FIR filter, alone or with a convolution.
 ///
-///   plain:  nearest neighbours up, means of 2×2 down; with a 3×3 convolution after the doubling,
-///           or of stride 2 with a zero row below and a zero column at the right, or zeros all
-///           around
+///   plain:  nearest neighbor up, means of 2×2 down; with a 3×3 convolution after upsampling,
+///           or of stride 2 with a zero row below and a zero column at the right, or zeros on all
+///           sides
 ///   FIR:    ↑2 then filter (gain 2 in each direction), or filter then ↓2; a convolution runs
-///           behind the filter that doubles, and takes every second pixel of the filter that halves
+///           after the upsampling filter, and has stride 2 after the downsampling filter
 ///
 /// Zhang 2019 (arXiv:1904.11486), section 3; Karras et al. 2020 (arXiv:1912.04958), appendix B;
 /// Song et al. 2021 (arXiv:2011.13456), appendix H; Ho et al. 2020 (arXiv:2006.11239) for the plain
-/// ones.
+/// variant.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@
 namespace scoresde::nn {
 namespace detail {
 
-/// The filter of a change of resolution; `margin` more pixels are left on each side for a
-/// convolution that follows without padding of its own.
+/// The resampling filter; `margin` more pixels are kept on each side for a convolution without
+/// padding that follows.
 [[nodiscard]] inline Fir resampling_filter(const std::vector<double>& taps, Resample how,
                                            std::ptrdiff_t margin) {
   Fir fir{.count = taps.size()};
@@ -50,7 +50,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// Throws Error on odd extents when halving.
+/// Throws Error on odd extents when downsampling.
 inline Tensor resample(Graph& graph, Tensor x, Resample how, const BlockSettings& settings) {
   if (how == Resample::none) return x;
   if (settings.fir.empty())
@@ -58,8 +58,8 @@ inline Tensor resample(Graph& graph, Tensor x, Resample how, const BlockSettings
   return graph.fir(x, detail::resampling_filter(settings.fir, how, 0));
 }
 
-/// The same with a 3×3 convolution to `out_channels`; parameters name.Conv_0, or name.Conv2d_0 with
-/// a filter.
+/// As resample, with a 3×3 convolution to `out_channels`; parameters name.Conv_0, or name.Conv2d_0
+/// with a filter.
 inline Tensor resample_with_convolution(Graph& graph, Tensor x, const std::string& name,
                                         std::size_t out_channels, Resample how,
                                         const BlockSettings& settings, const Joined& joined = {}) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Residual blocks: of BigGAN type, which also change the resolution, and of DDPM.
+/// Residual blocks: BigGAN's, which can also resample, and DDPM's.
 ///
 ///   h = Conv₀(resample(a(GN₀(x)))) + Dense₀(e)
 ///   h = Conv₁(dropout(a(GN₁(h)))),   y = (shortcut(resample(x)) + h)·s,   s = 1/√2 or 1
 ///
-/// With scale_shift, (γ, β) = Dense₀(e) do not join Conv₀: a(GN₁(h)·(1 + γ) + β) in place of
+/// With scale_shift, (γ, β) = Dense₀(e) is not added to Conv₀; a(GN₁(h)·(1 + γ) + β) replaces
 /// a(GN₁(h)). Brock et al. 2019, arXiv:1809.11096, figure 15; Ho et al. 2020, arXiv:2006.11239,
 /// appendix B, for the block without resampling; Song et al. 2021, arXiv:2011.13456, appendix H.
 #pragma once
@@ -19,14 +19,15 @@
 
 namespace scoresde::nn {
 
-/// The input of Conv₁ in the equations above; parameters lie under `name`, Conv₁'s included.
+/// The input of Conv₁ in the equations above; all parameters, including Conv₁'s, are named under
+/// `name`.
 inline Tensor residual_branch(Graph& graph, Tensor x, const std::string& name,
                               const ConvolutionSpec& last, Resample how,
                               const BlockSettings& settings) {
   const Tensor before = activated_normalization(graph, x, name + ".GroupNorm_0", settings);
   const Tensor moved = resample(graph, before, how, settings);
   const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = last.out_channels};
-  // A convolution's parameters precede in the flat buffer those of layers that run before it.
+  // In the flat buffer the parameters of a convolution precede those of layers that run before it.
   graph.convolution_weights(moved, first);
   std::optional<Tensor> time;
   if (settings.embedding)
@@ -52,9 +53,10 @@ inline ConvolutionSpec last_convolution(const std::string& name, std::size_t out
   return {.name = name + ".Conv_1", .out_channels = out_channels, .scale = settings.init_scale};
 }
 
-/// Shortcut of the BigGAN block: a 1×1 convolution where channels or resolution change. Pointwise
-/// layers and resampling commute but for the bias, which a filter leaves alone only inside the
-/// image; so the convolution runs on the smaller side of a plain doubling alone.
+/// Shortcut of the BigGAN block: a 1×1 convolution where channels or resolution change. A pointwise
+/// convolution commutes with resampling except for the bias, which a filter preserves only in the
+/// interior of the image; therefore only plain upsampling runs the convolution at the lower
+/// resolution.
 inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
                                 std::size_t out_channels, Resample how,
                                 const BlockSettings& settings) {
@@ -66,7 +68,7 @@ inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
   return project ? graph.convolution(same, spec) : same;
 }
 
-/// y of the equations above, of BigGAN type.
+/// y of the equations above, BigGAN type.
 inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
                              std::size_t out_channels, Resample how,
                              const BlockSettings& settings) {
@@ -76,8 +78,8 @@ inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
   return graph.convolution(h, last, {.residual = shortcut, .scale = settings.scale()});
 }
 
-/// y of DDPM's type: the resolution stays; where channels change, the shortcut is a pointwise layer
-/// NIN_0 with weights (in, out).
+/// y of the DDPM type: the resolution is unchanged; where the number of channels changes, the
+/// shortcut is a pointwise layer NIN_0 with weights (in, out).
 inline Tensor ddpm_residual_block(Graph& graph, Tensor x, const std::string& name,
                                   std::size_t out_channels, const BlockSettings& settings) {
   const ConvolutionSpec last = last_convolution(name, out_channels, settings);

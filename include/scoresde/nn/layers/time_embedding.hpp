@@ -2,11 +2,11 @@
 /// The embedding of the time label, and of a class, that every residual block receives.
 ///
 ///   e = a(W₁ a(W₀ φ(label) + b₀) + b₁ + E[class]),   a the activation,  E[no class] = 0
-///   φ = (sin(label ωᵢ), cos(label ωᵢ))  (positional)   or   (sin(2πwᵢ ln σ), cos(2πwᵢ ln σ)),  σ
-///   the label  (Fourier)
+///   φ = (sin(label ωᵢ), cos(label ωᵢ))               (positional)
+///   φ = (sin(2πwᵢ ln σ), cos(2πwᵢ ln σ)), σ the label  (Fourier)
 ///
-/// Ho et al. 2020, arXiv:2006.11239, appendix B; the sines of Vaswani et al. 2017, section 3.5; the
-/// random Fourier features of Tancik et al. 2020, arXiv:2006.10739, equation 5.
+/// Ho et al. 2020, arXiv:2006.11239, appendix B; positional features: Vaswani et al. 2017, section
+/// 3.5; random Fourier features: Tancik et al. 2020, arXiv:2006.10739, equation 5.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,8 @@
 
 namespace scoresde::nn {
 
-/// What the blocks see: the waves φ through two dense layers of `width`, plus the embedding of the
-/// class where there is one. The outer activation is the same in every block and therefore computed
-/// once, here.
+/// The features φ (`waves`) through two dense layers of `width`, plus the embedding of the class if
+/// any. The outer activation is the same in every block and is therefore computed once, here.
 inline Tensor time_embedding(Graph& graph, Tensor waves, std::size_t width,
                              const std::string& first, const std::string& second, Activation a,
                              std::optional<Tensor> classes = std::nullopt) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// A network that learned a thousand noise levels knows nothing of the times between them.
-// expect: ScoreNetwork: a network of discrete levels cannot be asked for the times of a continuous
-// SDE; it needs one with training_steps() and training_time(i): DdpmSde, SmldSde,
-// DiscreteVpSde or DiscreteVeSde (sub-VP has no such levels)
+// expect: ScoreNetwork: a convention of discrete noise levels requires an SDE with
+// training_steps() and training_time(i): DdpmSde, SmldSde, DiscreteVpSde or DiscreteVeSde (sub-VP
+// has no such levels)
 #include <scoresde/eigen/eigen.hpp>
 #include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
