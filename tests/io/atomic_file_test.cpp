@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Files are whole or absent, and a folder that cannot be written to is rejected at once.
+/// Files are complete or absent, and a folder that is not writable is rejected at once.
 #include <csignal>
 #include <filesystem>
 #include <iterator>
@@ -32,7 +32,7 @@ std::string text_of(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("a file is replaced whole, with nothing else left in its folder") {
+TEST_CASE("a file is replaced completely, with nothing else left in its folder") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "f", "first and long");
   write_file_atomically(folder / "f", "second");
@@ -42,7 +42,7 @@ TEST_CASE("a file is replaced whole, with nothing else left in its folder") {
   REQUIRE(read_file(folder / "empty").empty());
 }
 
-TEST_CASE("a writer that gives up leaves the old file and no temporary") {
+TEST_CASE("an abandoned write leaves the old file and no temporary file") {
   const TemporaryFolder folder;
   folder.write("f", "old");
   {
@@ -54,7 +54,7 @@ TEST_CASE("a writer that gives up leaves the old file and no temporary") {
   REQUIRE(read_file(folder / "f").size() == 3);
 }
 
-TEST_CASE("a file that cannot be written to its end is an error, not a short file") {
+TEST_CASE("a write that cannot be completed throws and leaves the old file") {
   const TemporaryFolder folder;
   folder.write("f", "old");
   struct ::rlimit before {};
@@ -75,7 +75,7 @@ TEST_CASE("a file that cannot be written to its end is an error, not a short fil
   CHECK(read_file(folder / "f").size() == 3);
 }
 
-TEST_CASE("writing through a symbolic link replaces the file that it leads to") {
+TEST_CASE("writing through a symbolic link replaces the file that it points to") {
   const TemporaryFolder folder;
   fs::create_directory(folder / "disk");
   folder.write("disk/file", "old");
@@ -145,7 +145,7 @@ TEST_CASE("an existing file keeps its mode and owner, a new one gets those of th
   CHECK(status.st_gid == 54321);
 }
 
-TEST_CASE("a link in the place of the temporary is not written through") {
+TEST_CASE("a symbolic link with the temporary file's name is not followed") {
   const TemporaryFolder folder;
   folder.write("victim", "theirs");
   fs::create_symlink("victim", folder / ("f.part-" + std::to_string(::getpid())));
@@ -155,7 +155,7 @@ TEST_CASE("a link in the place of the temporary is not written through") {
   CHECK(folder.files() == 2);
 }
 
-TEST_CASE("the parts that killed writers of a file left are found and removed, and nothing else") {
+TEST_CASE("parts left by killed writers are found and removed, and nothing else") {
   const TemporaryFolder folder;
   fs::create_directory(folder / "disk");
   for (const char* name : {"f.part-1", "f.part-4000000", "f.part-", "f.part-1x", "g.part-1", "f"})
@@ -170,7 +170,7 @@ TEST_CASE("the parts that killed writers of a file left are found and removed, a
   CHECK(std::distance(fs::directory_iterator(folder / "disk"), {}) == 5);
 }
 
-TEST_CASE("a folder is made and proved writable") {
+TEST_CASE("require_writable_folder creates a folder and rejects one that is not writable") {
   const TemporaryFolder folder;
   require_writable_folder(folder / "a/b/c");
   REQUIRE(std::filesystem::is_directory(folder / "a/b/c"));

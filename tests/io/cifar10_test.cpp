@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// CIFAR-10's layout, from made-up files and, where it lies on this machine, from the real ones.
+/// CIFAR-10's layout, from synthetic files and, if present on this machine, from the real data set.
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -33,7 +33,7 @@ std::string synthetic_file(int file) {
   return bytes;
 }
 
-/// $CIFAR10_DIR, or the folder beside the repository; empty where there is neither.
+/// $CIFAR10_DIR, or shared/data of the folder that contains the repository; empty without either.
 std::filesystem::path real_data() {
   const char* named = std::getenv("CIFAR10_DIR");
   const std::string beside = SCORESDE_SOURCE_DIR "/../shared/data/cifar-10-batches-bin";
@@ -62,7 +62,7 @@ TEST_CASE("both splits are read in the published layout") {
   REQUIRE(+test.image(9999)[0] == 9);
 }
 
-TEST_CASE("a missing folder and a missing file are named") {
+TEST_CASE("a missing folder and a missing file are named in the error") {
   const TemporaryFolder folder;
   REQUIRE_THROWS_WITH(read_cifar10(folder / "none", Split::test),
                       Catch::Contains("none") && Catch::Contains("not a folder"));
@@ -70,7 +70,7 @@ TEST_CASE("a missing folder and a missing file are named") {
                       Catch::Contains("test_batch.bin") && Catch::Contains("does not exist"));
 }
 
-TEST_CASE("a truncated file, a longer one and a label above 9 are refused") {
+TEST_CASE("a truncated file, a longer one and a label above 9 are rejected") {
   const TemporaryFolder folder;
   std::string bytes = synthetic_file(1);
   folder.write("test_batch.bin", std::string_view(bytes).substr(0, bytes.size() - 1));
@@ -105,7 +105,7 @@ TEST_CASE("the real training set has its published means", "[data]") {
   REQUIRE(read_cifar10(folder, Split::test).size() == 10000);
 }
 
-TEST_CASE("the farthest two pictures of the real training set are 53.4 apart", "[data]") {
+TEST_CASE("the farthest two images of the real training set are 53.4 apart", "[data]") {
   const std::filesystem::path folder = real_data();
   if (folder.empty()) {
     WARN("set CIFAR10_DIR to the folder of the real data to run this test");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Picture grids: rounding, layout, and a PNG that libpng reads back to the same bytes.
+/// Image grids: rounding, layout, and a PNG round trip.
 #include <limits>
 #include <vector>
 
@@ -44,8 +44,8 @@ TEST_CASE("numbers are rounded to the nearest byte and clipped") {
   REQUIRE(byte_of_unit(std::numeric_limits<double>::quiet_NaN()) == 0);
 }
 
-TEST_CASE("pictures lie in rows, with padding between and around them") {
-  // three pictures of 1 × 2 pixels in two columns
+TEST_CASE("images are arranged in rows, with padding between and around them") {
+  // three images of 1 × 2 pixels in two columns
   const std::vector<double> images{1,  0,  0,  0,  0,  1,  // red, then blue
                                    0,  0,  1,  1,  0,  0,  // green twice
                                    .2, .4, .2, .4, .2, .4};
@@ -68,7 +68,7 @@ TEST_CASE("pictures lie in rows, with padding between and around them") {
   REQUIRE(pixel(3, 4) == std::vector<int>{9, 9, 9});
 }
 
-TEST_CASE("the PNG holds the pixels laid out, centred or not") {
+TEST_CASE("the PNG has the pixels of the layout, centered or not") {
   const TemporaryFolder folder;
   std::vector<float> images(5 * 3 * 6 * 4);
   for (std::size_t e = 0; e < images.size(); ++e) images[e] = float(e % 97) / 96;
@@ -86,7 +86,7 @@ TEST_CASE("the PNG holds the pixels laid out, centred or not") {
   REQUIRE(folder.files() == 2);
 }
 
-TEST_CASE("grids without pictures, of broken pictures and into no folder are refused") {
+TEST_CASE("lay_out and write_image_grid reject no images, partial images and a missing folder") {
   const TemporaryFolder folder;
   const std::vector<float> images(3 * 32 * 32);
   const std::span<const float> all(images);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Minibatches: the order is a permutation, choices are functions of their names, pixels map as
-/// told.
+/// Minibatches: the order is a permutation, random choices are functions of their keys, pixels are
+/// converted as specified.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -17,7 +17,7 @@ using scoresde::io::ImageSet;
 using scoresde::io::ImageStream;
 using scoresde::io::ImageTransform;
 
-/// `count` pictures of 1 × 2 × 4 whose pixels are 8·i … 8·i + 7, modulo 256.
+/// `count` images of 1 × 2 × 4 with pixels 8·i … 8·i + 7, modulo 256.
 ImageSet counting_images(std::size_t count) {
   ImageSet images{.channels = 1, .height = 2, .width = 4, .pixels = {}, .labels = {}};
   images.labels.resize(count);
@@ -34,7 +34,7 @@ std::vector<double> batch(const ImageSet& images, ImageTransform transform, std:
 
 }  // namespace
 
-TEST_CASE("every epoch is a permutation of its own") {
+TEST_CASE("every epoch has its own permutation") {
   const auto first = epoch_order(5, 0, 1000), second = epoch_order(5, 1, 1000);
   REQUIRE(first == epoch_order(5, 0, 1000));
   REQUIRE(first != second);
@@ -47,8 +47,8 @@ TEST_CASE("every epoch is a permutation of its own") {
   REQUIRE(first != all);
 }
 
-TEST_CASE("the first picture of an epoch is any picture, equally often") {
-  // 5000 epochs of 10 pictures: 500 expected each, standard deviation 21; six of them allowed
+TEST_CASE("the first image of an epoch is uniformly distributed") {
+  // 5000 epochs of 10 images: 500 expected each, standard deviation 21; tolerance of six
   std::vector<int> hits(10);
   for (std::uint64_t epoch = 0; epoch < 5000; ++epoch) ++hits[epoch_order(3, epoch, 10)[0]];
   for (const int count : hits) REQUIRE(std::abs(count - 500) < 130);
@@ -65,7 +65,7 @@ TEST_CASE("pixels become [0, 1] or [-1, 1]") {
   for (std::size_t e = 0; e < 8; ++e) REQUIRE(centered[e] == 2 * unit[e] - 1);
 }
 
-TEST_CASE("dequantisation keeps every pixel in its own 256th and is uniform in it") {
+TEST_CASE("dequantization is uniform within the pixel's interval of length 1/256") {
   const ImageSet images = counting_images(512);
   const auto x = batch(images, {.centered = false, .uniform_dequantization = true}, 1, 0, 512);
   const auto order = epoch_order(1, 0, 512);
@@ -76,11 +76,11 @@ TEST_CASE("dequantisation keeps every pixel in its own 256th and is uniform in i
       REQUIRE((v > 0 && v < 1));
       sum += v;
     }
-  // standard deviation of the mean of 4096 uniforms: 0.0045; five of them allowed
+  // standard deviation of the mean of 4096 uniforms: 0.0045; tolerance of five
   REQUIRE(sum / 4096 == Approx(0.5).margin(0.023));
 }
 
-TEST_CASE("half of the pictures are mirrored, row by row") {
+TEST_CASE("half of the images are mirrored, row by row") {
   const ImageSet images = counting_images(400);
   const auto plain = batch(images, {}, 7, 0, 400);
   const auto flipped = batch(images, {.random_flip = true}, 7, 0, 400);
@@ -92,11 +92,11 @@ TEST_CASE("half of the pictures are mirrored, row by row") {
     ++mirrored;
     for (std::size_t e = 0; e < 8; ++e) REQUIRE(b[e] == a[e / 4 * 4 + 3 - e % 4]);
   }
-  // binomial, standard deviation 10; six of them allowed
+  // binomial, standard deviation 10; tolerance of six
   REQUIRE(std::abs(mirrored - 200) < 60);
 }
 
-TEST_CASE("a stream cut into other batches, or entered in the middle, holds the same pictures") {
+TEST_CASE("a stream gives the same images for any batch size and starting position") {
   const ImageSet images = counting_images(30);
   const ImageTransform all{.random_flip = true, .uniform_dequantization = true};
   const auto whole = batch(images, all, 11, 0, 75);
@@ -108,7 +108,7 @@ TEST_CASE("a stream cut into other batches, or entered in the middle, holds the 
   REQUIRE(whole != batch(images, all, 12, 0, 75));
 }
 
-TEST_CASE("labels are those of the pictures at their places, in any epoch") {
+TEST_CASE("labels match the images at their positions, in any epoch") {
   ImageSet images = counting_images(30);
   for (std::size_t i = 0; i < 30; ++i) images.labels[i] = std::uint8_t(i);
   ImageStream stream(images, {}, 11);
@@ -121,9 +121,9 @@ TEST_CASE("labels are those of the pictures at their places, in any epoch") {
   REQUIRE(std::equal(middle.begin(), middle.end(), labels.begin() + 55));
 }
 
-TEST_CASE("an empty set and a batch that is no whole number of pictures are refused") {
+TEST_CASE("an empty set and a batch of partial images are rejected") {
   const ImageSet none = counting_images(0);
-  REQUIRE_THROWS_WITH(ImageStream(none, {}, 1), Catch::Contains("no pictures"));
+  REQUIRE_THROWS_WITH(ImageStream(none, {}, 1), Catch::Contains("is empty"));
   const ImageSet images = counting_images(3);
   std::vector<float> x(9);
   REQUIRE_THROWS_WITH(ImageStream(images, {}, 1).fill_batch<float>(0, x),

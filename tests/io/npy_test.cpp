@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// .npy files of NumPy (tests/golden/make_numpy_files.py) and headers of other writers.
+/// .npy files of NumPy (tests/golden/make_numpy_files.py) and headers of other programs.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -27,7 +27,7 @@ using Shape = std::vector<std::size_t>;
 const std::filesystem::path files =
     std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests" / "golden" / "numpy";
 
-/// A file of format version 1.0 around a dictionary, with `data` zero bytes.
+/// A file of format version 1.0 with this dictionary and `data` zero bytes.
 std::string npy(const std::string& dictionary, std::size_t data) {
   std::string file = "\x93NUMPY\1\0"s;
   file += {static_cast<char>(dictionary.size() & 0xff), static_cast<char>(dictionary.size() >> 8)};
@@ -46,7 +46,7 @@ std::vector<float> up_to(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("arrays of NumPy are read in C order, whichever order their file has") {
+TEST_CASE("NumPy's arrays are read in C order, whether the file is in C or Fortran order") {
   for (const char* name : {"c_order.npy", "fortran_order.npy"}) {
     INFO(name);
     const auto array = read_npy<float>(files / name);
@@ -58,7 +58,7 @@ TEST_CASE("arrays of NumPy are read in C order, whichever order their file has")
   CHECK(row.values == std::vector<double>{0, 1, 2, 3, 4});
 }
 
-TEST_CASE("long integers of Python 2 in a shape are sizes") {
+TEST_CASE("Python 2's long integers are accepted in a shape") {
   CHECK(parsed(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4L, 6L), }", 96)).shape ==
         Shape{4, 6});
   CHECK(parsed(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4L,), }", 16)).shape ==
@@ -67,7 +67,7 @@ TEST_CASE("long integers of Python 2 in a shape are sizes") {
                     Catch::Contains("broken header"));
 }
 
-TEST_CASE("one row, one column and a vector are the same in either order") {
+TEST_CASE("one row, one column and a vector are the same in C and Fortran order") {
   for (const auto& [shape, wanted] :
        {std::pair("(1, 6)", Shape{1, 6}), std::pair("(6, 1)", Shape{6, 1}),
         std::pair("(6,)", Shape{6}), std::pair("(1, 1, 6)", Shape{1, 1, 6})}) {
@@ -107,7 +107,7 @@ TEST_CASE("all format versions and all types of numbers are read") {
         Catch::Contains(type) && Catch::Contains("<f8 <f4"));
 }
 
-TEST_CASE("values are written as NumPy writes them, and not over another kind of file") {
+TEST_CASE("values are written as by NumPy, and never over a directory") {
   const TemporaryFolder folder;
   const Shape shape{2, 3, 4};
   scoresde::io::write_npy<float>(folder / "x.npy", up_to(24), shape);
@@ -116,7 +116,7 @@ TEST_CASE("values are written as NumPy writes them, and not over another kind of
   CHECK_THROWS_WITH(scoresde::io::write_npy<float>(folder / "x.npy", up_to(23), shape),
                     Catch::Contains("23 values"));
   CHECK_THROWS_WITH(read_npy<double>(folder / "x.npy"),
-                    Catch::Contains("x.npy") && Catch::Contains("type F32; F64 is wanted"));
+                    Catch::Contains("x.npy") && Catch::Contains("type F32; F64 is required"));
   CHECK_THROWS_WITH(scoresde::io::write_npy<float>(folder.path(), up_to(24), shape),
                     Catch::Contains("is a directory"));
   CHECK(folder.files() == 1);

@@ -22,7 +22,8 @@ const std::filesystem::path files =
 
 }  // namespace
 
-TEST_CASE("arrays of savez and savez_compressed are read by name, as the type that is asked for") {
+TEST_CASE(
+    "arrays of savez and savez_compressed are read by name and converted to the requested type") {
   for (const char* name : {"stored.npz", "compressed.npz"}) {
     INFO(name);
     const NpzFile file = NpzFile::open(files / name);
@@ -47,7 +48,7 @@ TEST_CASE("arrays of savez and savez_compressed are read by name, as the type th
   }
 }
 
-TEST_CASE("an array that cannot be read is named, with its file, and does not hide the others") {
+TEST_CASE("an unsupported array is named in the error and does not affect the others") {
   const NpzFile file = NpzFile::open(files / "compressed.npz");
   CHECK_THROWS_WITH(file.array("names"), Catch::Contains("compressed.npz: array names") &&
                                              Catch::Contains("of type |O"));
@@ -55,7 +56,7 @@ TEST_CASE("an array that cannot be read is named, with its file, and does not hi
                                             Catch::Contains("the 7 of the file: count flags"));
 }
 
-TEST_CASE("an npz file that is cut off or of another format is refused") {
+TEST_CASE("a truncated npz file and other formats are rejected") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(NpzFile::open(files / "c_order.npy"),
                     Catch::Contains("c_order.npy") && Catch::Contains("a NumPy array"));

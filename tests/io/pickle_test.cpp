@@ -24,7 +24,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-/// A pickle of protocol 2 around `program`, whose bytes the tree names and which must live on.
+/// A pickle of protocol 2 around `program`; owns the bytes that the tree refers to.
 struct Pickle {
   explicit Pickle(std::string_view program) : bytes("\x80\x02" + std::string(program) + '.') {
     tree = scoresde::io::read_pickle(bytes_of(bytes));
@@ -51,7 +51,7 @@ void require_refused(std::string_view program, std::initializer_list<const char*
 
 }  // namespace
 
-TEST_CASE("numbers, texts and truth values of a pickle are what Python wrote") {
+TEST_CASE("numbers, strings and booleans of a pickle are what Python wrote") {
   CHECK(Pickle("K\xff"sv).root().integer() == 255);
   CHECK(Pickle("M\x01\x02"sv).root().integer() == 513);
   CHECK(Pickle("J\xfe\xff\xff\xff"sv).root().integer() == -2);
@@ -69,7 +69,7 @@ TEST_CASE("numbers, texts and truth values of a pickle are what Python wrote") {
   CHECK(Pickle("N"sv).root().is(PickleKind::none));
 }
 
-TEST_CASE("containers of a pickle keep their order, and what the memo recalls is one value") {
+TEST_CASE("containers of a pickle keep their order, and memo references share one value") {
   const Pickle list(
       "]q\x00(K\x01K\x02h\x00"
       "e"sv);
@@ -106,7 +106,7 @@ TEST_CASE("torch's globals become descriptions, an OrderedDict a dictionary") {
   CHECK(Pickle("(U\x07storageK\x01tQ"sv).root().is(PickleKind::persistent));
 }
 
-TEST_CASE("an object that no tensor needs is a leaf with a name, and nothing is executed") {
+TEST_CASE("an object unrelated to tensors is a named leaf, and nothing is executed") {
   const auto require_foreign = [](std::string_view program, const char* name) {
     const Pickle read(program);
     CHECK(read.root().is(PickleKind::foreign));
@@ -151,7 +151,7 @@ TEST_CASE("an object that no tensor needs is a leaf with a name, and nothing is 
       "\x8b\x09\x00\x00\x00"
       "123456789"sv,
       "an integer of more than 8 bytes");
-  // What lies next to it is read.
+  // Values next to it are read.
   const Pickle dict(
       "}(U\x01"
       "acposix\nsystem\n)RU\x01"
@@ -160,9 +160,9 @@ TEST_CASE("an object that no tensor needs is a leaf with a name, and nothing is 
   CHECK(dict.root().find("a")->description() == "a foreign object (posix.system)");
 }
 
-TEST_CASE("what no program of Python writes is refused") {
+TEST_CASE("pickles that Python does not write are rejected") {
   require_refused("\x93"sv, {"a value is missing"});
-  require_refused("K\x01K\x02\x93"sv, {"an integer", "a text"});
+  require_refused("K\x01K\x02\x93"sv, {"an integer", "a string"});
   require_refused("(U\x02ido"sv, {"without a class"});
   require_refused("K\x01)R"sv, {"an integer", "a name"});
   require_refused("cposix\nsystem\nK\x01R"sv, {"an integer", "a tuple"});
@@ -219,7 +219,7 @@ TEST_CASE("an OrderedDict of Python 2, a defaultdict and protocols 3 to 5 are re
             .integer() == 5);
 }
 
-TEST_CASE("pickles that are cut off or inconsistent are refused") {
+TEST_CASE("truncated and inconsistent pickles are rejected") {
   const std::string whole =
       "\x80\x02}(X\x01\x00\x00\x00"
       "aJ\x01\x02\x03\x04G\x00\x00\x00\x00\x00\x00\x00\x00K\x01u."s;
@@ -228,7 +228,7 @@ TEST_CASE("pickles that are cut off or inconsistent are refused") {
     REQUIRE_THROWS_AS(
         scoresde::io::read_pickle(bytes_of(std::string_view(whole).substr(0, length))), Error);
   require_refused("X\xff\xff\xff\xff"sv, {"4294967295"});
-  require_refused("h\x05"sv, {"value 5", "never kept"});
+  require_refused("h\x05"sv, {"memo entry 5", "never stored"});
   require_refused("0"sv, {"empty stack"});
   require_refused(""sv, {"0 values"});
   require_refused("NN"sv, {"2 values"});
@@ -237,7 +237,7 @@ TEST_CASE("pickles that are cut off or inconsistent are refused") {
   require_refused("N(\x85"sv, {"empty stack"});
   require_refused("}(NuN"sv, {"key without a value"});
   require_refused("N]a"sv, {"None", "a list"});
-  require_refused("ctorch"sv, {"no end"});
+  require_refused("ctorch"sv, {"not terminated"});
   require_refused("\x8b\xff\xff\xff\xff"sv, {"4294967295"});
   require_refused("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"sv, {"18446744073709551615"});
   for (const char* protocol : {"\x80\x01N.", "\x80\x06N."})
@@ -246,17 +246,17 @@ TEST_CASE("pickles that are cut off or inconsistent are refused") {
   REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of("N."sv)), Catch::Contains("begin"));
 }
 
-TEST_CASE("a value of another kind than the one asked for is named") {
+TEST_CASE("accessing a value as another kind throws and names both kinds") {
   const Pickle read(
       "](K\x01"
       "e"sv);
-  REQUIRE_THROWS_WITH(read.root().text(), Catch::Contains("a list") && Catch::Contains("a text"));
+  REQUIRE_THROWS_WITH(read.root().text(), Catch::Contains("a list") && Catch::Contains("a string"));
   REQUIRE_THROWS_WITH(read.root()[1], Catch::Contains("element 1"));
   REQUIRE_THROWS_WITH(read.root().key(0), Catch::Contains("a dictionary"));
   REQUIRE_THROWS_WITH(Pickle("J\xfe\xff\xff\xff"sv).root().count(), Catch::Contains("-2"));
 }
 
-TEST_CASE("a million nested lists and a tuple called a million times cost what they are long") {
+TEST_CASE("deep nesting and repeated calls of one tuple take linear time and memory") {
   std::string deep(1000000, ']');
   deep.append(999999, 'a');
   CHECK(Pickle(deep).root().size() == 1);
@@ -271,7 +271,7 @@ TEST_CASE("a million nested lists and a tuple called a million times cost what t
   const Pickle read(calls + "t");
   CHECK(read.root().size() == 100001);
   CHECK(read.tree.nodes.size() < 500000);
-  // The pairs of one list are not copied again and again.
+  // The pairs of one list are not copied repeatedly.
   std::string dicts = "(](";
   for (int i = 0; i < 10000; ++i)
     dicts +=

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A folder for one test, removed with everything in it.
+/// A folder for one test, removed with its contents.
 #pragma once
 
 #include <filesystem>
@@ -39,7 +39,7 @@ class TemporaryFolder {
     return file;
   }
 
-  /// How many files lie in the folder.
+  /// Number of files in the folder.
   [[nodiscard]] std::size_t files() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Files that PyTorch wrote (tests/golden/make_torch_checkpoint.py), and files made wrong.
+/// Files written by PyTorch (tests/golden/make_torch_checkpoint.py), and invalid files.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -46,8 +46,8 @@ void require_tensor(const TorchFile& file, const char* name, const char* dtype, 
   REQUIRE(file.description(*file.root().find(name)).shape == shape);
 }
 
-/// A legacy file of one tensor: its storage of `stored` floats, and what stands for its arguments
-/// behind the storage.
+/// A legacy file of one tensor: its storage of `stored` floats, and the pickled arguments that
+/// follow the storage.
 std::string legacy_file(std::string_view arguments, int said = 6, int stored = 6,
                         std::string_view little = "\x88",
                         std::string_view storage = "FloatStorage") {
@@ -117,12 +117,12 @@ TEST_CASE("tensors of every type, stride and offset are read as PyTorch wrote th
   }
 }
 
-TEST_CASE("a tensor that reaches outside its storage is refused") {
+TEST_CASE("a tensor that exceeds its storage is rejected") {
   CHECK(refusal(legacy_file("K\x00K\x02K\x03\x86K\x03K\x01\x86"sv)).empty());
   CHECK(refusal(legacy_file("K\x05K\x01\x85K\xff\x85"sv)).empty());
-  CHECK_THAT(refusal(legacy_file("K\x01K\x02K\x03\x86K\x03K\x01\x86")), Catch::Contains("outside"));
+  CHECK_THAT(refusal(legacy_file("K\x01K\x02K\x03\x86K\x03K\x01\x86")), Catch::Contains("exceeds"));
   CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x03\x86K\x04K\x01\x86"sv)),
-             Catch::Contains("outside"));
+             Catch::Contains("exceeds"));
   CHECK_THAT(refusal(legacy_file("K\x06K\x01\x85K\x01\x85")),
              Catch::Contains("begins at element 6"));
   CHECK_THAT(refusal(legacy_file("J\xff\xff\xff\xffK\x01\x85K\x01\x85")), Catch::Contains("-1"));
@@ -131,15 +131,15 @@ TEST_CASE("a tensor that reaches outside its storage is refused") {
   CHECK_THAT(refusal(legacy_file("K\x00"s + huge + huge + "\x86K\x01K\x01\x86")),
              Catch::Contains("overflows"));
   CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x02\x86"s + huge + huge + "\x86")),
-             Catch::Contains("outside"));
+             Catch::Contains("exceeds"));
   CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x03\x86K\x01\x85"sv)), Catch::Contains("1 strides"));
 }
 
-TEST_CASE("storages of another length, type or byte order are refused") {
+TEST_CASE("storages of another length, type or byte order are rejected") {
   const char* const six = "K\x01K\x05\x85K\x01\x85";
   CHECK(refusal(legacy_file(six)).empty());
-  CHECK_THAT(refusal(legacy_file(six, 7)), Catch::Contains("need another number"));
-  CHECK_THAT(refusal(legacy_file(six, 6, 5)), Catch::Contains("need another number"));
+  CHECK_THAT(refusal(legacy_file(six, 7)), Catch::Contains("have a different size"));
+  CHECK_THAT(refusal(legacy_file(six, 6, 5)), Catch::Contains("have a different size"));
   CHECK_THAT(refusal(legacy_file(six, 6, 6, "\x89")), Catch::Contains("little-endian"));
   CHECK_THAT(refusal(legacy_file(six, 6, 6, "K\x01")), Catch::Contains("little-endian"));
   CHECK_THAT(refusal(legacy_file(six, 6, 6, "\x88", "QInt8Storage")),
@@ -151,7 +151,7 @@ TEST_CASE("storages of another length, type or byte order are refused") {
   CHECK_THAT(refusal(shorter), Catch::Contains("6 elements"));
 }
 
-TEST_CASE("every file of PyTorch that is cut off is refused, and so are foreign files") {
+TEST_CASE("truncated PyTorch files and other formats are rejected") {
   const TemporaryFolder folder;
   for (const char* name : {"tensors.pth", "tensors_legacy.pth"}) {
     const auto bytes = scoresde::io::read_file(folder_of_files / name);
@@ -165,7 +165,7 @@ TEST_CASE("every file of PyTorch that is cut off is refused, and so are foreign 
   CHECK_THROWS_WITH(TorchFile::open(folder / "none"), Catch::Contains("none"));
 }
 
-TEST_CASE("what the torch writer writes, the reader reads bit for bit") {
+TEST_CASE("TorchWriter's files are read back bit-identical") {
   const TemporaryFolder folder;
   const std::vector<double> doubles{0.1, -0.0, 1e300};
   const std::vector<float> floats{1, 2, 3, 4, 5, 6};
@@ -209,7 +209,7 @@ TEST_CASE("what the torch writer writes, the reader reads bit for bit") {
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("foreign objects in a file do not make its weights unreadable, and are named") {
+TEST_CASE("foreign objects in a file are named and do not affect its weights") {
   const std::vector<std::string> skipped{
       "args: argparse.Namespace",
       "array: numpy",
@@ -235,7 +235,7 @@ TEST_CASE("foreign objects in a file do not make its weights unreadable, and are
     CHECK(file.root().find("counts")->find("updates")->integer() == 70);
     std::vector<std::string> found;
     scoresde::io::for_each_skipped(file, [&](const std::string& path, std::string what) {
-      // Protocol 2 spells bytes and sets as calls, protocol 3 sets; 5 has its own call of arrays.
+      // Protocol 2 writes bytes and sets as calls, protocol 3 sets; 5 has its own call for arrays.
       if (path == "array") what.resize(5);
       if (what == "_codecs.encode") what = "bytes";
       if (what == "__builtin__.set" || what == "builtins.set") what = "set";
@@ -247,7 +247,7 @@ TEST_CASE("foreign objects in a file do not make its weights unreadable, and are
                       Catch::Contains("counts is a dictionary"));
     CHECK_THROWS_WITH(scoresde::io::tensors_of(file, *file.root().find("args")),
                       Catch::Contains("argparse.Namespace"));
-    // A tensor of another type keeps its bytes and names its type.
+    // A tensor of an unsupported type keeps its bytes; converting its elements names the type.
     const TensorFile::Tensor fp8 = file.tensor(*file.root().find("fp8"));
     CHECK(fp8.bytes == std::vector<std::byte>{std::byte{0x38}, std::byte{0x40}});
     CHECK_THROWS_WITH(fp8.as<float>(), Catch::Contains("F8_E4M3"));
@@ -272,14 +272,14 @@ TEST_CASE("the bytes of a storage are checked once for all tensors that view it"
   CHECK_THROWS_WITH(again.tensor(*again.root().find("last")), Catch::Contains("checksum"));
 }
 
-TEST_CASE("tensors of a compressed file may be larger together than the file") {
+TEST_CASE("tensors of a compressed file may be larger in total than the file") {
   const TorchFile file = TorchFile::open(folder_of_files / "zeros.pth");
   const TensorFile tensors = scoresde::io::tensors_of(file, file.root());
   CHECK(tensors.at("zeros").as<float>() == std::vector<float>(1000));
   CHECK(std::filesystem::file_size(folder_of_files / "zeros.pth") < 4000);
 }
 
-TEST_CASE("a compressed pickle that would grow beyond measure is refused before it is unpacked") {
+TEST_CASE("a compressed pickle with an excessive expansion is rejected before it is inflated") {
   const auto bytes = scoresde::io::read_file(folder_of_files / "foreign_3.pth");
   std::string file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::size_t entry = file.rfind("foreign_3/data.pkl") - 46;  // of the directory
@@ -287,10 +287,10 @@ TEST_CASE("a compressed pickle that would grow beyond measure is refused before 
   const std::uint32_t huge = 200 << 20;
   file.replace(entry + 24, 4, reinterpret_cast<const char*>(&huge), 4);
   CHECK_THROWS_WITH(TorchFile(std::as_bytes(std::span(file))),
-                    Catch::Contains("209715200") && Catch::Contains("64 for one"));
+                    Catch::Contains("209715200") && Catch::Contains("64 times"));
 }
 
-TEST_CASE("a file that is not of torch.save is named by what it begins like") {
+TEST_CASE("errors about other formats name the likely format") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(TorchFile::open(folder.write("x.pth", "\x80\x04\x95}.")),
                     Catch::Contains("x.pth") && Catch::Contains("like a pickle"));
@@ -300,7 +300,7 @@ TEST_CASE("a file that is not of torch.save is named by what it begins like") {
                     Catch::Contains("0 entries data.pkl"));
 }
 
-TEST_CASE("tensors are found wherever they lie in a file") {
+TEST_CASE("for_each_tensor finds tensors at any depth") {
   const TorchFile file = TorchFile::open(folder_of_files / "tiny.pth");
   std::size_t count = 0;
   std::string some;
@@ -314,7 +314,7 @@ TEST_CASE("tensors are found wherever they lie in a file") {
   CHECK_THROWS_WITH(scoresde::io::tensors_of(file, file.root()), Catch::Contains("optimizer"));
 }
 
-TEST_CASE("tensors that share a storage may not be larger together than their file") {
+TEST_CASE("tensors that share a storage must not exceed their file in total") {
   std::string bytes = legacy_file("K\x00K\x06\x85K\x01\x85"sv);
   const std::size_t end = bytes.find("tRs.") + 2;
   std::string more = "q\x01s";

@@ -47,7 +47,7 @@ std::string text_of(const ZipArchive& archive, std::string_view name) {
   return std::string(scoresde::io::detail::characters(read.bytes()));
 }
 
-/// What deflated_archive() holds: 2000 characters.
+/// The contents of deflated_archive(): 2000 characters.
 std::string long_text() {
   std::string text;
   while (text.size() < 1998) text += "scoresde ";
@@ -80,7 +80,7 @@ std::string with(std::string bytes, std::size_t at, std::string_view patch) {
 
 }  // namespace
 
-TEST_CASE("what the zip writer stores, the archive gives back, aligned to 64 bytes") {
+TEST_CASE("ZipArchive reads what ZipWriter stores, aligned to 64 bytes") {
   const std::string bytes = two_entries();
   const ZipArchive archive(bytes_of(bytes));
   CHECK(text_of(archive, "a/first") == "some bytes");
@@ -94,16 +94,16 @@ TEST_CASE("what the zip writer stores, the archive gives back, aligned to 64 byt
   CHECK(names == "a/first a/second ");
 }
 
-TEST_CASE("damaged, encrypted and doubled entries of an archive are refused") {
+TEST_CASE("damaged, encrypted and duplicate entries are rejected") {
   const std::string good = two_entries();
   const std::size_t central = good.find("PK\x01\x02");
   const std::string damaged = with(good, good.find("some bytes"), "S");
   CHECK_THROWS_WITH(ZipArchive(bytes_of(damaged)).read("a/first"), Catch::Contains("damaged"));
   CHECK(text_of(ZipArchive(bytes_of(damaged), ZipChecksums::ignored), "a/first") == "Some bytes");
-  // What one entry has does not matter to another.
+  // A problem of one entry does not affect another.
   for (const auto& [at, patch, words] :
-       {std::tuple(10, "\x0c", "method 12; stored entries and"), std::tuple(8, "\x01", "encrypted"),
-        std::tuple(20, "\x05", "has 5 bytes and says 10")}) {
+       {std::tuple(10, "\x0c", "method 12; it must be stored"), std::tuple(8, "\x01", "encrypted"),
+        std::tuple(20, "\x05", "has 5 bytes; its declared size is 10")}) {
     const std::string odd = with(good, central + std::size_t(at), patch);
     CHECK_THROWS_WITH(ZipArchive(bytes_of(odd)).read("a/first"), Catch::Contains(words));
     CHECK(text_of(ZipArchive(bytes_of(odd)), "a/second").empty());
@@ -118,18 +118,18 @@ TEST_CASE("damaged, encrypted and doubled entries of an archive are refused") {
   const std::string longer =
       with(good, central + 20, little<std::uint32_t>(5000) + little<std::uint32_t>(5000));
   CHECK_THROWS_WITH(ZipArchive(bytes_of(longer)),
-                    Catch::Contains("5000 bytes") && Catch::Contains("larger than the file"));
-  // The second entry would hold the first: together they are larger than the file.
+                    Catch::Contains("5000 bytes") && Catch::Contains("exceed the file"));
+  // The second entry would contain the first: in total they exceed the file.
   const auto whole = static_cast<std::uint32_t>(good.size() - 5);
   const std::string overlapping = with(good, second + 20, little(whole) + little(whole));
   CHECK_THROWS_WITH(ZipArchive(bytes_of(overlapping)),
-                    Catch::Contains("a/second") && Catch::Contains("larger than the file"));
+                    Catch::Contains("a/second") && Catch::Contains("exceed the file"));
   const std::string past = with(good, second + 20, little<std::uint32_t>(200) + little(200u));
   CHECK_THROWS_WITH(ZipArchive(bytes_of(past)).read("a/second"),
-                    Catch::Contains("200 bytes") && Catch::Contains("from its beginning on"));
+                    Catch::Contains("200 bytes") && Catch::Contains("from its position on"));
 }
 
-TEST_CASE("entries that are compressed with deflate are inflated, as Python's zipfile wrote them") {
+TEST_CASE("entries compressed with deflate by Python's zipfile are inflated") {
   const std::string good = deflated_archive();
   const ZipArchive archive(bytes_of(good));
   CHECK(text_of(archive, "a") == long_text());
@@ -138,7 +138,7 @@ TEST_CASE("entries that are compressed with deflate are inflated, as Python's zi
   CHECK(archive.unpacked_size() == 2000);
   for (std::size_t length = 0; length < good.size(); ++length)
     REQUIRE_THROWS_AS(ZipArchive(bytes_of(std::string_view(good).substr(0, length))), Error);
-  // Of another size than is said, in the directory, which is what counts.
+  // The declared size in the directory, which is authoritative, is wrong.
   const std::size_t central = good.find("PK\x01\x02");
   const auto saying = [&](std::uint32_t size) {
     const std::string bytes = with(good, central + 24, little(size));
@@ -150,20 +150,21 @@ TEST_CASE("entries that are compressed with deflate are inflated, as Python's zi
     }
     return std::string();
   };
-  CHECK_THAT(saying(1999), Catch::Contains("entry a is longer than the 1999 bytes"));
-  CHECK_THAT(saying(2001), Catch::Contains("has 2000 bytes and says 2001"));
-  CHECK_THAT(saying(0), Catch::Contains("longer than the 0 bytes"));
-  CHECK_THAT(saying(0xfffffffe), Catch::Contains("29 compressed ones hold at most 29928"));
-  // Cut off, damaged, and with another checksum.
+  CHECK_THAT(saying(1999),
+             Catch::Contains("entry a is longer than its declared size of 1999 bytes"));
+  CHECK_THAT(saying(2001), Catch::Contains("has 2000 bytes; its declared size is 2001"));
+  CHECK_THAT(saying(0), Catch::Contains("longer than its declared size of 0 bytes"));
+  CHECK_THAT(saying(0xfffffffe), Catch::Contains("29 compressed bytes inflate to at most 29928"));
+  // Truncated, damaged, and with another checksum.
   const std::string cut = with(good, central + 20, little<std::uint32_t>(10));
-  CHECK_THROWS_WITH(ZipArchive(bytes_of(cut)).read("a"), Catch::Contains("cut off"));
+  CHECK_THROWS_WITH(ZipArchive(bytes_of(cut)).read("a"), Catch::Contains("truncated"));
   const std::string damaged = with(good, good.find("PK\x03\x04") + 31, "\xff\xff");
   CHECK_THROWS_WITH(ZipArchive(bytes_of(damaged)).read("a"), Catch::Contains("damaged"));
   const std::string other = with(good, central + 16, little<std::uint32_t>(1));
   CHECK_THROWS_WITH(ZipArchive(bytes_of(other)).read("a"), Catch::Contains("checksum"));
 }
 
-TEST_CASE("an archive that is cut off anywhere is refused, one with a comment is read") {
+TEST_CASE("an archive truncated at any byte is rejected, one with a comment is read") {
   const std::string good = two_entries();
   for (std::size_t length = 0; length < good.size(); ++length)
     REQUIRE_THROWS_AS(ZipArchive(bytes_of(std::string_view(good).substr(0, length))), Error);
@@ -171,7 +172,7 @@ TEST_CASE("an archive that is cut off anywhere is refused, one with a comment is
   CHECK(text_of(ZipArchive(bytes_of(commented)), "a/first") == "some bytes");
 }
 
-TEST_CASE("the zip64 end of an archive is read where the short one says so") {
+TEST_CASE("the zip64 end record is read where the end record refers to it") {
   const std::string good = two_entries();
   const std::size_t end = good.size() - 22, central = good.find("PK\x01\x02");
   const auto zip64 = [&](std::uint64_t entries, std::uint64_t place) {
@@ -186,10 +187,10 @@ TEST_CASE("the zip64 end of an archive is read where the short one says so") {
   CHECK_THROWS_AS(ZipArchive(bytes_of(zip64(3, end))), Error);
   CHECK_THROWS_WITH(ZipArchive(bytes_of(zip64(2, end - 1))), Catch::Contains("zip64 end"));
   CHECK_THROWS_WITH(ZipArchive(bytes_of(zip64(2, std::uint64_t{1} << 60))),
-                    Catch::Contains("behind"));
+                    Catch::Contains("after its end record"));
 }
 
-TEST_CASE("a mapped file shows its bytes, also after it has moved, and must be a regular file") {
+TEST_CASE("MappedFile's bytes stay valid after a move, and it requires a regular file") {
   const TemporaryFolder folder;
   MappedFile file(folder.write("f", "text"));
   const MappedFile moved(std::move(file));

@@ -169,7 +169,7 @@ TEST_CASE(
   CHECK(file.at("model.all_modules.0.bias").dtype == "F16");
   CHECK(read_step(folder / "half") == 5);
   weights[3] = 7e4f;
-  CHECK_THROWS_WITH(save(), Contains("beyond float16"));
+  CHECK_THROWS_WITH(save(), Contains("exceeds the range of float16"));
   CHECK(read_step(folder / "half") == 5);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Files that are either whole or absent: read in one piece, written under another name, flushed
-/// and renamed.
+/// Files that are either complete or absent: read in one piece; written under a temporary name,
+/// flushed and renamed.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace detail {
 using scoresde::detail::require;
 using scoresde::detail::text;
 
-/// What a file is that is not a regular one, in words.
+/// The kind of a file that is not regular, for messages.
 [[nodiscard]] inline const char* special_kind(::mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
@@ -38,8 +38,8 @@ using scoresde::detail::text;
   return "a special file";
 }
 
-/// The file that `path` leads to: symbolic links are followed, a dangling one too. Throws Error
-/// where they lead in a circle.
+/// The file that `path` resolves to, through symbolic links, dangling ones included. Throws Error
+/// for a cycle of links.
 [[nodiscard]] inline std::filesystem::path behind_links(const std::filesystem::path& path) {
   constexpr int most = 40;  // Linux's own limit
   std::filesystem::path found = path;
@@ -53,8 +53,9 @@ using scoresde::detail::text;
   throw Error(text("file ", path.string(), " leads through more than ", most, " symbolic links"));
 }
 
-/// The temporary in the target's folder, `<target>.part-<process>`; unless renamed in time, it is
-/// removed. A symbolic link is followed: the file that it leads to is replaced, the link stays.
+/// The temporary file `<target>.part-<process>` in the target's folder, removed by the destructor
+/// unless it was renamed. If the target is a symbolic link, the file that it points to is replaced
+/// and the link stays.
 class TemporaryFile {
  public:
   /// Throws Error when the target is a device, FIFO, socket or directory, or its folder is missing
@@ -66,7 +67,7 @@ class TemporaryFile {
             special_kind(old.st_mode), "; only a regular file is replaced");
     target_ = behind_links(path);
     path_ = target_.string() + ".part-" + std::to_string(::getpid());
-    ::unlink(path_.c_str());  // that of a killed process of the same number
+    ::unlink(path_.c_str());  // left by a killed process with the same id
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                          exists ? S_IRUSR | S_IWUSR : 0666);
     if (descriptor_ < 0) fail("cannot be created");
@@ -93,23 +94,23 @@ class TemporaryFile {
     const int closed = ::close(descriptor_);
     descriptor_ = -1;
     if (closed != 0) fail("cannot be closed");
-    if (std::rename(path_.c_str(), target_.c_str()) != 0) fail("cannot be put in place");
+    if (std::rename(path_.c_str(), target_.c_str()) != 0) fail("cannot be renamed to its target");
     renamed_ = true;
   }
 
  private:
-  /// Only root may give a file away, and some file systems have no modes: as far as possible.
+  /// As far as possible: only root may change an owner, and some file systems have no modes.
   void keep_owner_and_mode(const struct ::stat& old) {
     const auto nobody = static_cast<::uid_t>(-1);
     bool kept = ::fchown(descriptor_, old.st_uid, old.st_gid) == 0;
     if (!kept) kept = ::fchown(descriptor_, nobody, old.st_gid) == 0;
-    // Another group does not get the rights of the old one.
+    // Group permissions are not transferred to another group.
     const ::mode_t withheld = kept ? 0 : S_IRWXG;
     static_cast<void>(::fchmod(descriptor_, old.st_mode & 07777 & ~withheld));
   }
 
   [[noreturn]] void fail(const char* what) {
-    // A destructor does not run when a constructor throws, so the reason is kept before clean-up.
+    // A destructor does not run when a constructor throws, so errno is saved before clean-up.
     const std::string reason = std::strerror(errno);
     if (descriptor_ >= 0) {
       ::close(descriptor_);
@@ -127,10 +128,10 @@ class TemporaryFile {
 
 }  // namespace detail
 
-/// Puts `bytes` at `path` so that a reader sees the old file or the whole new one, never a part;
-/// nothing else is left in its folder on failure. A symbolic link is followed; an existing file's
-/// mode is kept, and its owner where the process may. Throws Error when `path` leads to a device,
-/// FIFO, socket or directory, when the folder is missing or not writable, or when the disk is full.
+/// Writes `bytes` to `path` such that a reader sees the old file or the complete new one; nothing
+/// else is left in its folder on failure. A symbolic link is followed; an existing file's mode is
+/// kept, and its owner where permitted. Throws Error when `path` resolves to a device, FIFO, socket
+/// or directory, when the folder is missing or not writable, or when the disk is full.
 inline void write_file_atomically(const std::filesystem::path& path,
                                   std::span<const std::byte> bytes) {
   detail::TemporaryFile file(path);
@@ -143,7 +144,8 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
-/// The whole of a regular file. Throws Error when it is missing, not a regular file or unreadable.
+/// The contents of a regular file. Throws Error when it is missing, not a regular file or
+/// unreadable.
 inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
@@ -156,13 +158,13 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
   stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   detail::require(static_cast<std::uintmax_t>(stream.gcount()) == size, "file ", path.string(),
-                  " gave ", stream.gcount(), " bytes of ", size);
+                  " could only be read up to byte ", stream.gcount(), " of ", size);
   return bytes;
 }
 
-/// What writers of `target` that were killed left in its folder: regular files named
-/// `<target>.part-<number>`, sorted. A writer that is still at work has such a file too: only a
-/// process that holds the target's lock can say that they are stale.
+/// Files left in the folder of `target` by writers that were killed: regular files named
+/// `<target>.part-<number>`, sorted. An active writer has such a file too, so they are known to be
+/// stale only to a process that holds the target's lock.
 [[nodiscard]] inline std::vector<std::filesystem::path> stale_parts(
     const std::filesystem::path& target) {
   const std::filesystem::path file = detail::behind_links(target);
@@ -181,8 +183,8 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   return parts;
 }
 
-/// Removes the stale parts of `target` and returns those that are gone; for a process that holds
-/// the target's lock, before it writes.
+/// Removes the stale parts of `target` and returns those that were removed. Call it before writing,
+/// with the target's lock held.
 inline std::vector<std::filesystem::path> remove_stale_parts(const std::filesystem::path& target) {
   std::vector<std::filesystem::path> parts = stale_parts(target);
   std::error_code failure;
@@ -190,13 +192,13 @@ inline std::vector<std::filesystem::path> remove_stale_parts(const std::filesyst
   return parts;
 }
 
-/// Makes the folder (and its parents) unless it is there, and proves that files can be written in
-/// it, so that a long run fails at its start. Throws Error otherwise.
+/// Creates the folder and its parents if necessary and checks that files can be written to it, so
+/// that a long run fails at its start. Throws Error otherwise.
 inline void require_writable_folder(const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   detail::require(std::filesystem::is_directory(folder), "folder ", folder.string(),
-                  " cannot be made: ", failure ? failure.message() : "a file is in its place");
+                  " cannot be created: ", failure ? failure.message() : "a file is in its place");
   detail::TemporaryFile probe(folder / ".scoresde-write-test");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// ByteCursor: little-endian numbers and runs of bytes, read in order and never past the end.
+/// ByteCursor: little-endian numbers and byte ranges, read in order and never past the end.
 #pragma once
 
 #include <algorithm>
@@ -17,9 +17,10 @@ namespace scoresde::io::detail {
 using scoresde::detail::require;
 using scoresde::detail::text;
 
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "ByteCursor supports little-endian platforms only");
 
-/// The bytes as characters, where they lie.
+/// The bytes as characters, without a copy.
 [[nodiscard]] inline std::string_view characters(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -28,13 +29,13 @@ class ByteCursor {
  public:
   explicit ByteCursor(std::span<const std::byte> bytes, std::size_t position = 0)
       : bytes_(bytes), position_(position) {
-    require(position <= bytes.size(), "byte ", position, " lies behind the end, ", bytes.size());
+    require(position <= bytes.size(), "byte ", position, " is past the end, ", bytes.size());
   }
 
   [[nodiscard]] std::size_t position() const { return position_; }
   [[nodiscard]] std::size_t left() const { return bytes_.size() - position_; }
 
-  /// The next `count` bytes, where they lie. Throws Error when there are fewer.
+  /// The next `count` bytes, without a copy. Throws Error when there are fewer.
   [[nodiscard]] std::span<const std::byte> take(std::size_t count) {
     require(count <= left(), "it ends at byte ", bytes_.size(), "; ", count,
             " bytes are needed from byte ", position_);
@@ -43,7 +44,7 @@ class ByteCursor {
     return taken;
   }
 
-  /// The next number, as it is stored. Throws Error at the end.
+  /// The next number in the stored format. Throws Error at the end.
   template <class Number>
   requires std::is_arithmetic_v<Number>
   [[nodiscard]] Number number() {
@@ -52,11 +53,11 @@ class ByteCursor {
     return value;
   }
 
-  /// The characters up to the next line feed, which is passed. Throws Error when there is none.
+  /// The characters up to the next line feed, which is skipped. Throws Error when there is none.
   [[nodiscard]] std::string_view line() {
     const std::string_view rest = characters(bytes_.subspan(position_));
     const std::size_t length = rest.find('\n');
-    require(length != std::string_view::npos, "the line at byte ", position_, " has no end");
+    require(length != std::string_view::npos, "the line at byte ", position_, " is not terminated");
     position_ += length + 1;
     return rest.substr(0, length);
   }

@@ -3,7 +3,8 @@
 ///
 ///   record = label byte (0…9) | 1024 red | 1024 green | 1024 blue bytes, row by row
 ///
-/// Krizhevsky 2009, "Learning multiple layers of features from tiny images"; 10,000 records a file.
+/// Krizhevsky 2009, "Learning multiple layers of features from tiny images"; 10,000 records per
+/// file.
 #pragma once
 
 #include <algorithm>
@@ -20,26 +21,26 @@
 
 namespace scoresde::io {
 
-/// Labelled pictures of 8-bit pixels, (n, channels, height, width).
+/// Labeled images of 8-bit pixels, (n, channels, height, width).
 struct ImageSet {
   std::size_t channels = 0, height = 0, width = 0;
   std::vector<std::uint8_t> pixels;
   std::vector<std::uint8_t> labels;
 
   [[nodiscard]] std::size_t size() const { return labels.size(); }
-  /// Bytes of one picture.
+  /// Bytes per image.
   [[nodiscard]] std::size_t dim() const { return channels * height * width; }
-  /// Picture i, (channels, height, width).
+  /// Image i, (channels, height, width).
   [[nodiscard]] std::span<const std::uint8_t> image(std::size_t i) const {
     return {pixels.data() + i * dim(), dim()};
   }
 };
 
-/// What CIFAR-10's labels 0 … 9 mean, in the words of its batches.meta.txt.
+/// The class names of CIFAR-10's labels 0 … 9, from its batches.meta.txt.
 inline constexpr std::array<const char*, 10> cifar10_classes{
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
-/// Which part of a data set.
+/// A subset of the data set.
 enum class Split { train, test };
 
 namespace detail {
@@ -64,8 +65,8 @@ inline void append_cifar10_file(const std::filesystem::path& path, ImageSet& ima
 
 }  // namespace detail
 
-/// Reads data_batch_1.bin … data_batch_5.bin (50,000 pictures) or test_batch.bin (10,000).
-/// Throws Error for a missing folder or file, a file of the wrong size and a label above 9.
+/// Reads data_batch_1.bin … data_batch_5.bin (50,000 images) or test_batch.bin (10,000). Throws
+/// Error for a missing folder or file, a file of the wrong size and a label above 9.
 [[nodiscard]] inline ImageSet read_cifar10(const std::filesystem::path& folder, Split split) {
   detail::require(std::filesystem::is_directory(folder), "cifar10: ", folder.string(),
                   " is not a folder; it must be the one with data_batch_1.bin … test_batch.bin");

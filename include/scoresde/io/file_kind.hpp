@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a file begins like, in words, for messages about a file of another format.
+/// The format suggested by a file's first bytes, for messages about unexpected files.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace scoresde::io::detail {
 
-/// First bytes of common formats, the longer before the shorter.
+/// First bytes of common formats; of two with a common prefix the longer is first.
 inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> known_beginnings{
     {{"\x89PNG\r\n\x1a\n", "a PNG image"},
      {"\xff\xd8\xff", "a JPEG image"},
@@ -24,14 +24,14 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> k
      {"\x1f\x8b", "gzip data"},
      {"\x93NUMPY", "a NumPy array"},
      {"\x89HDF\r\n", "an HDF5 file"},
-     {"version https://git-lfs", "a Git LFS pointer, which stands for a file that was not fetched"},
+     {"version https://git-lfs", "a Git LFS pointer, a placeholder of a file that was not fetched"},
      {"\x80\x02", "a pickle"},
      {"\x80\x03", "a pickle"},
      {"\x80\x04", "a pickle"},
      {"\x80\x05", "a pickle"},
      {"{", "JSON text"}}};
 
-/// Whether white space and then a tag of HTML begin the text, in letters of either case.
+/// Whether the text begins with optional white space and an HTML tag, in either case.
 [[nodiscard]] inline bool begins_like_html(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -44,8 +44,8 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> k
   return false;
 }
 
-/// What these first bytes of a file are usual for, as " (it begins like a PNG image)"; empty where
-/// they are of no format known here.
+/// The format that usually has these first bytes, as " (it begins like a PNG image)"; empty where
+/// none is known.
 [[nodiscard]] inline std::string beginning_text(std::span<const std::byte> bytes) {
   const std::string_view text = characters(bytes);
   std::string_view found;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Pictures side by side in one 8-bit RGB PNG.
+/// Images side by side in one 8-bit RGB PNG.
 ///
-///   byte = round(255·x) clipped to 0 … 255, x in [0, 1]; centred pictures first (x + 1)/2
+///   byte = round(255·x) clipped to 0 … 255, x in [0, 1]; centered images are mapped by (x + 1)/2
 ///
-/// Halves round away from zero. Portable Network Graphics, ISO/IEC 15948, through libpng.
+/// Halves are rounded away from zero. Portable Network Graphics, ISO/IEC 15948, through libpng.
 #pragma once
 
 #include <algorithm>
@@ -22,33 +22,33 @@
 
 namespace scoresde::io {
 
-/// An 8-bit RGB picture: (height, width, 3).
+/// An 8-bit RGB image: (height, width, 3).
 struct RgbImage {
   std::size_t height = 0, width = 0;
   std::vector<std::uint8_t> pixels;
 };
 
-/// How pictures are laid side by side.
+/// The layout of a grid of images.
 struct ImageGrid {
-  std::size_t height = 32, width = 32;  ///< of one picture
+  std::size_t height = 32, width = 32;  ///< of one image
   std::size_t columns = 8;
-  std::size_t padding = 2;      ///< pixels between pictures and around them
-  std::uint8_t background = 0;  ///< grey level of the padding
-  bool centered = true;         ///< pictures lie in [−1, 1], not in [0, 1]
+  std::size_t padding = 2;      ///< pixels between images and around them
+  std::uint8_t background = 0;  ///< gray level of the padding
+  bool centered = true;         ///< images are in [−1, 1] rather than [0, 1]
 };
 
-/// round(255·x), clipped; a value that is not a number becomes 0.
+/// round(255·x), clipped; NaN gives 0.
 [[nodiscard]] inline std::uint8_t byte_of_unit(double x) {
   if (!(x > 0)) return 0;
   return static_cast<std::uint8_t>(std::lround(255 * std::min(x, 1.0)));
 }
 
-/// Lays out `images`, (n, 3, height, width), in rows of `columns` (fewer where n is smaller).
-/// Throws Error for no pictures, a length that is no multiple of a picture, or zero columns.
+/// Arranges `images`, (n, 3, height, width), in rows of `columns` (fewer if n is smaller). Throws
+/// Error for no images, a length that is not a multiple of an image's, or zero columns.
 template <class T>
 [[nodiscard]] RgbImage lay_out(const ImageGrid& grid, std::span<const T> images) {
   const std::size_t plane = grid.height * grid.width;
-  detail::require(plane > 0 && grid.columns > 0, "image grid: picture is ", grid.height, " x ",
+  detail::require(plane > 0 && grid.columns > 0, "image grid: image is ", grid.height, " x ",
                   grid.width, " in ", grid.columns, " columns; each must be positive");
   detail::require(!images.empty() && images.size() % (3 * plane) == 0,
                   "image grid: ", images.size(), " elements; it must be a positive multiple of ",
@@ -73,7 +73,7 @@ template <class T>
   return image;
 }
 
-/// Writes an 8-bit RGB PNG, whole or not at all. Throws Error where the file cannot be written.
+/// Writes an 8-bit RGB PNG atomically. Throws Error when the file cannot be written.
 inline void write_png(const std::filesystem::path& path, const RgbImage& image) {
   detail::require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(),
                   "png ", path.string(), ": ", image.pixels.size(), " bytes for ", image.height,
@@ -92,7 +92,7 @@ inline void write_png(const std::filesystem::path& path, const RgbImage& image) 
   write_file_atomically(path, bytes);
 }
 
-/// lay_out and write_png: the pictures (n, 3, height, width) as one PNG.
+/// lay_out and write_png: the images (n, 3, height, width) as one PNG.
 template <class T>
 void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,
                       std::span<const T> images) {

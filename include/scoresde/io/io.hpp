@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Every header of scoresde::io: safetensors, torch files, NumPy's files, CIFAR-10, minibatches,
-/// grids of images.
+/// All headers of scoresde::io: safetensors, torch files, NumPy files, CIFAR-10, minibatches, image
+/// grids.
 #pragma once
 
 #include <scoresde/io/atomic_file.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// MappedFile: a regular file's bytes, mapped read-only, so that large files cost no memory.
+/// MappedFile: a regular file's bytes, mapped read-only, so that large files are not copied.
 #pragma once
 
 #include <cerrno>
@@ -18,11 +18,11 @@
 
 namespace scoresde::io {
 
-/// Owns the mapping. Another process that shortens the file while it is mapped ends this one, as
-/// with every mapping.
+/// Owns the mapping. If another process truncates the file while it is mapped, access ends this
+/// process with SIGBUS, as with every mapping.
 class MappedFile {
  public:
-  /// Throws Error when the file is missing, no regular file or unreadable.
+  /// Throws Error when the file is missing, not a regular file or unreadable.
   explicit MappedFile(const std::filesystem::path& path) {
     using scoresde::detail::require;
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -52,7 +52,7 @@ class MappedFile {
     if (first_ != nullptr) ::munmap(const_cast<std::byte*>(first_), size_);
   }
 
-  /// Valid while the MappedFile, or the one it was moved to, lives.
+  /// Valid during the lifetime of the MappedFile, or of the one that it was moved to.
   [[nodiscard]] std::span<const std::byte> bytes() const { return {first_, size_}; }
 
  private:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Minibatches whose every choice is a function of (seed, epoch, place): order, flip,
-/// dequantisation.
+/// Minibatches in which every random choice is a function of (seed, epoch, position): order, flip,
+/// dequantization.
 ///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centred: 2x − 1
+///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
 ///
-/// Place p of the endless stream is picture order(p mod N) of epoch ⌊p/N⌋, so a run that resumes,
-/// or one that uses another batch size, sees the same pictures. Theis et al. 2016,
-/// arXiv:1511.01844, section 3.1, for uniform dequantisation.
+/// Position p of the endless stream is image order(p mod N) of epoch ⌊p/N⌋, so a resumed run, or a
+/// run with another batch size, uses the same images. Theis et al. 2016, arXiv:1511.01844, section
+/// 3.1, for uniform dequantization.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@
 
 namespace scoresde::io {
 
-/// How pixels become numbers.
+/// Conversion of pixels to numbers.
 struct ImageTransform {
   bool centered = true;                 ///< [−1, 1] instead of [0, 1]
   bool random_flip = false;             ///< mirror left and right with probability ½
@@ -32,7 +32,7 @@ struct ImageTransform {
 
 namespace detail {
 
-/// What a data draw decides; the low bits of its index, above them the epoch.
+/// What a data draw is used for: the low bits of its index; the epoch is in the bits above.
 enum class DataChoice : std::uint64_t { order = 0, flip = 1, dequantization = 2 };
 
 constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoice choice) {
@@ -56,7 +56,7 @@ constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoic
   return order;
 }
 
-/// Picture `image` of the set into `x` (its dim() elements). `place` names the draws within the
+/// Writes image `image` of the set to `x` (dim() elements). `place` identifies the draws within the
 /// epoch.
 template <class T>
 void fill_image(const ImageSet& images, std::size_t image, const ImageTransform& transform,
@@ -80,16 +80,16 @@ void fill_image(const ImageSet& images, std::size_t image, const ImageTransform&
   }
 }
 
-/// The endless, shuffled stream of a data set. Keeps the order of one epoch at a time.
+/// The endless, shuffled stream of a data set. Stores the order of one epoch at a time.
 class ImageStream {
  public:
   /// `images` must outlive the stream. Throws Error for an empty set.
   ImageStream(const ImageSet& images, ImageTransform transform, std::uint64_t seed)
       : images_(&images), transform_(transform), seed_(seed) {
-    detail::require(images.size() > 0, "image stream: the set has no pictures");
+    detail::require(images.size() > 0, "image stream: the image set is empty");
   }
 
-  /// Fills `x` with the pictures at places first, first + 1, …; its length must be a multiple of
+  /// Fills `x` with the images at positions first, first + 1, …; its length must be a multiple of
   /// dim(). Throws Error otherwise.
   template <class T>
   void fill_batch(std::uint64_t first, std::span<T> x) {
@@ -103,14 +103,14 @@ class ImageStream {
     }
   }
 
-  /// Fills `labels` with those of the pictures at places first, first + 1, ….
+  /// Fills `labels` with those of the images at positions first, first + 1, ….
   void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
     for (std::size_t k = 0; k < labels.size(); ++k)
       labels[k] = images_->labels[image_at(first + k)];
   }
 
  private:
-  /// The picture at a place of the stream; epoch_ is then its epoch.
+  /// The image at a position of the stream; epoch_ is then its epoch.
   std::size_t image_at(std::uint64_t place) {
     const std::uint64_t epoch = place / images_->size();
     if (epoch != epoch_) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// NumPy's .npy files, in and out.
+/// Reads and writes NumPy's .npy files.
 ///
 ///   "\x93NUMPY" version header-length {'descr': '<f4', 'fortran_order': False, 'shape': (…), }
 ///   data
 ///
 /// NumPy Enhancement Proposal 1 (format versions 1.0 to 3.0). Read: little-endian floating-point
-/// numbers, integers and truth values, in C or Fortran order. Written: float32 and float64, C
-/// order.
+/// numbers, integers and booleans, in C or Fortran order. Written: float32 and float64, C order.
 #pragma once
 
 #include <array>
@@ -30,7 +29,7 @@
 
 namespace scoresde::io {
 
-/// The values of a file in C order, and its shape.
+/// The values of a file in C order, and their shape.
 template <std::floating_point T>
 struct NpyArray {
   std::vector<std::size_t> shape;
@@ -62,7 +61,7 @@ struct NpyHeader {
   std::vector<std::size_t> shape;
 };
 
-/// Reads the literal dictionary of a header; throws Error at the first character that does not fit.
+/// Parses the dictionary literal of a header; throws Error at the first invalid character.
 class NpyHeaderParser {
  public:
   explicit NpyHeaderParser(std::string_view text) : text_(text) {}
@@ -81,7 +80,7 @@ class NpyHeaderParser {
       else if (key == "shape" && !std::exchange(shape, true))
         header.shape = numbers();
       else
-        fail("the key '" + key + "' is unknown or comes twice");
+        fail("the key '" + key + "' is unknown or duplicated");
       if (!accept(',')) {
         expect('}');
         break;
@@ -89,7 +88,7 @@ class NpyHeaderParser {
     }
     skip_space();
     if (at_ != text_.size()) fail("text follows the dictionary");
-    if (!type || !order || !shape) fail("descr, fortran_order and shape are needed");
+    if (!type || !order || !shape) fail("descr, fortran_order and shape are required");
     return header;
   }
 
@@ -111,7 +110,7 @@ class NpyHeaderParser {
     const char quote = accept('\'') ? '\'' : '"';
     if (quote == '"') expect('"');
     const std::size_t end = text_.find(quote, at_);
-    if (end == std::string_view::npos) fail("a string has no end");
+    if (end == std::string_view::npos) fail("a string is not terminated");
     std::string found(text_.substr(at_, end - at_));
     at_ = end + 1;
     return found;
@@ -125,7 +124,7 @@ class NpyHeaderParser {
       }
     fail("fortran_order is neither True nor False");
   }
-  /// Python 2 wrote a long integer with an L.
+  /// Python 2 writes a long integer with the suffix L.
   [[nodiscard]] std::vector<std::size_t> numbers() {
     std::vector<std::size_t> shape;
     expect('(');
@@ -134,7 +133,7 @@ class NpyHeaderParser {
       std::size_t value = 0;
       const char* const begin = text_.data() + at_;
       const auto [end, failure] = std::from_chars(begin, text_.data() + text_.size(), value);
-      if (failure != std::errc{}) fail("the shape holds something that is not a size");
+      if (failure != std::errc{}) fail("the shape has an entry that is not a size");
       at_ += static_cast<std::size_t>(end - begin);
       if (at_ < text_.size() && text_[at_] == 'L') ++at_;
       shape.push_back(value);
@@ -150,16 +149,17 @@ class NpyHeaderParser {
   std::size_t at_ = 0;
 };
 
-/// The header's dictionary; the cursor is then at the first value.
+/// The header's dictionary; afterwards the cursor is at the first value.
 [[nodiscard]] inline std::string_view npy_dictionary(ByteCursor& in) {
   require(in.left() >= npy_magic.size() && characters(in.take(npy_magic.size())) == npy_magic,
           "it is not an npy file");
   const auto version = in.number<std::uint8_t>();
   static_cast<void>(in.number<std::uint8_t>());
-  require(version >= 1 && version <= 3, "format version ", int{version}, "; 1, 2 and 3 are known");
+  require(version >= 1 && version <= 3, "format version ", int{version},
+          "; 1, 2 and 3 are supported");
   const std::size_t length = version == 1 ? in.number<std::uint16_t>() : in.number<std::uint32_t>();
-  require(length <= in.left(), "truncated: its header has ", length, " bytes, the file ", in.left(),
-          " from there on");
+  require(length <= in.left(), "truncated: its header has ", length, " bytes; the file has ",
+          in.left(), " left");
   return characters(in.take(length));
 }
 
@@ -168,7 +168,7 @@ class NpyHeaderParser {
     if (name == type) return dtype;
   std::string known;
   for (const auto& [name, dtype] : npy_types) known.append(" ").append(name);
-  throw Error(text("its values are of type ", type, "; those read are", known));
+  throw Error(text("its values are of type ", type, "; supported types are", known));
 }
 
 /// The header of float32 or float64 values in C order, padded as NumPy pads it.
@@ -192,16 +192,16 @@ class NpyHeaderParser {
 
 }  // namespace detail
 
-/// The array that the bytes of a whole .npy file hold, in C order whatever the file's order is.
-/// Throws Error, to be read after the file's name, for a file that is foreign, truncated, longer
-/// than it says, or of a type that npy_types does not list (big-endian numbers, objects).
+/// The array in the bytes of a complete .npy file, converted to C order. Throws Error for a file
+/// that is not npy, truncated, longer than its header declares, or of a type that npy_types does
+/// not list (big-endian numbers, objects); the message is to be prefixed with the file's name.
 [[nodiscard]] inline TensorFile::Tensor parse_npy(std::span<const std::byte> bytes) {
   detail::ByteCursor in(bytes);
   const detail::NpyHeader header = detail::NpyHeaderParser(detail::npy_dictionary(in)).parse();
   TensorFile::Tensor array{std::string(detail::stored_type_of_npy(header.type)), header.shape, {}};
   const std::size_t element = detail::stored_size(array.dtype);
   const std::size_t wanted = detail::byte_count(array.shape, element);
-  detail::require(in.left() == wanted, in.left(), " bytes of values; the shape needs ", wanted);
+  detail::require(in.left() == wanted, in.left(), " bytes of values; the shape requires ", wanted);
   const auto values = in.take(wanted);
   array.bytes.resize(wanted);
   std::vector<std::size_t> strides(array.shape.size(), 1);
@@ -214,7 +214,7 @@ class NpyHeaderParser {
   return array;
 }
 
-/// Reads a file of type T. Throws Error as parse_npy does, naming the file, when it is missing, and
+/// Reads a file of type T. Throws Error naming the file as parse_npy does, when it is missing, and
 /// when its values are of another type.
 template <std::floating_point T>
 [[nodiscard]] NpyArray<T> read_npy(const std::filesystem::path& path) {
@@ -222,22 +222,23 @@ template <std::floating_point T>
   try {
     TensorFile::Tensor array = parse_npy(bytes);
     detail::require(array.dtype == stored_type_of<T>(), "its values are of type ", array.dtype,
-                    "; ", stored_type_of<T>(), " is wanted");
+                    "; ", stored_type_of<T>(), " is required");
     return {std::move(array.shape), array.template as<T>()};
   } catch (const Error& failure) {
     throw Error(detail::text("npy file ", path.string(), ": ", failure.what()));
   }
 }
 
-/// Writes values of a shape as write_file_atomically does. Throws Error when the shape does not fit
-/// them or the file cannot be put in place; the target is then as it was.
+/// Writes values of a shape as write_file_atomically does. Throws Error when the shape does not
+/// match their number or the file cannot be written; an existing file is then unchanged.
 template <std::floating_point T>
 void write_npy(const std::filesystem::path& path, std::span<const T> values,
                std::span<const std::size_t> shape) {
-  static_assert(std::same_as<T, float> || std::same_as<T, double>, "npy: float or double only");
+  static_assert(std::same_as<T, float> || std::same_as<T, double>,
+                "write_npy: T must be float or double");
   const std::size_t bytes = detail::byte_count({shape.begin(), shape.end()}, sizeof(T));
   detail::require(bytes == values.size_bytes(), "npy file ", path.string(), ": ", values.size(),
-                  " values do not fill the shape given");
+                  " values do not match the shape");
   const std::string header = detail::npy_header(sizeof(T) == 8 ? "<f8" : "<f4", shape);
   detail::TemporaryFile target(path);
   target.write(std::as_bytes(std::span(header)));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// NumPy's .npz files: arrays by name, from numpy.savez and numpy.savez_compressed.
+/// NumPy's .npz files: named arrays, from numpy.savez and numpy.savez_compressed.
 ///
-/// A zip archive of .npy files; the entry `mu.npy` is the array mu. Statistics of the Fréchet
-/// distance come so, with mu and sigma.
+/// A zip archive of .npy files; the entry `mu.npy` is the array mu. Statistics for the Fréchet
+/// distance are published in this format, as mu and sigma.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@
 
 namespace scoresde::io {
 
-/// Maps the file; an array is read when it is asked for, so that others may be of any size or type.
+/// Maps the file; an array is read on request, so the others may have any size or type.
 class NpzFile {
  public:
   /// Throws Error naming the file when it is missing or not a zip archive.
@@ -41,7 +41,7 @@ class NpzFile {
     }
   }
 
-  /// The file in `bytes`, which outlive it. Throws Error when they are not a zip archive.
+  /// The file in `bytes`, which must outlive it. Throws Error when they are not a zip archive.
   explicit NpzFile(std::span<const std::byte> bytes,
                    ZipChecksums checksums = ZipChecksums::compared)
       : archive_(archive_in(bytes, checksums)) {}
@@ -58,9 +58,9 @@ class NpzFile {
     return archive_.contains(std::string(name).append(ending));
   }
 
-  /// The array of this name in C order; `array("mu").as<double>()` are its elements as doubles.
-  /// Throws Error naming file and array when there is none, when it is damaged, and when it is of a
-  /// type that parse_npy does not read.
+  /// The array of this name in C order; `array("mu").as<double>()` converts its elements to double.
+  /// Throws Error naming file and array when it does not exist, is damaged, or has a type that
+  /// parse_npy does not support.
   [[nodiscard]] TensorFile::Tensor array(std::string_view name) const {
     try {
       detail::require(contains(name), "is not among ", list_of(names()));

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Reads the pickles that torch.save writes, and executes nothing.
+/// Reads the pickles that torch.save writes, without executing anything.
 ///
 /// A pickle is a program for a stack machine (protocols 2 to 5: Python's pickletools, PEP 307,
-/// 3154, 574). The globals that tensors in dictionaries, lists and tuples need are known, and their
-/// calls are kept as descriptions; an object of any other class or function becomes a leaf that has
-/// its name, and what the pickle would do to it is left out. Memory: at most 256 bytes for each
-/// byte of the pickle.
+/// 3154, 574). The globals used by tensors in dictionaries, lists and tuples are known, and their
+/// calls are kept as descriptions; an object of any other class or function becomes a leaf with
+/// that name, and operations on it are dropped. Memory: at most 256 bytes per byte of the pickle.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +24,7 @@
 namespace scoresde::io {
 namespace detail {
 
-/// The globals that tensors need, each as module, then a dot, then name.
+/// The globals used by tensors, each as module, dot, name.
 inline constexpr std::array<std::string_view, 22> known_globals{
     "collections.OrderedDict",
     "collections.defaultdict",
@@ -50,16 +49,16 @@ inline constexpr std::array<std::string_view, 22> known_globals{
     "torch.UntypedStorage",
     "torch.storage.UntypedStorage"};
 
-/// What the opcodes do; a function of an opcode returns whether it is one of its kind.
+/// The opcodes' actions; each function returns whether it handles the opcode.
 class PickleMachine : PickleStack {
  public:
   explicit PickleMachine(std::span<const std::byte> bytes) : PickleStack(bytes) {}
 
   [[nodiscard]] PickleTree run() {
-    require(in_.number<std::uint8_t>() == 0x80, "it does not begin as a pickle does");
+    require(in_.number<std::uint8_t>() == 0x80, "it does not begin with a pickle protocol");
     const int protocol = in_.number<std::uint8_t>();
     require(protocol >= 2 && protocol <= 5, "its protocol is ", protocol,
-            "; protocols 2 to 5 are read");
+            "; protocols 2 to 5 are supported");
     for (;;) {
       const std::size_t at = in_.position();
       const auto opcode = in_.number<std::uint8_t>();
@@ -67,7 +66,7 @@ class PickleMachine : PickleStack {
       const bool known = constant(opcode) || text_or_bytes(opcode) || container(opcode) ||
                          memo(opcode) || object(opcode);
       require(known, "opcode ", int{opcode}, " at byte ", at,
-              " is not one of protocols 2 to 5, or needs data outside the pickle");
+              " is not one of protocols 2 to 5, or refers to data outside the pickle");
     }
     require(stack_.size() == 1 && marks_.empty(), "it ends with ", stack_.size(), " values and ",
             marks_.size(), " marks; there must be one value and no mark");
@@ -198,13 +197,13 @@ class PickleMachine : PickleStack {
         require(height() > 0, "a value is missing at byte ", in_.position());
         stack_.push_back(Index{stack_.back()});
         return true;
-      case 0x95:  // how long the next frame is
+      case 0x95:  // length of the next frame
         return in_.number<std::uint64_t>() <= in_.left();
       default:
         return false;
     }
   }
-  /// A mark that nothing lies on is dropped in place of a value.
+  /// At a mark without values above it, drops the mark instead of a value.
   bool drop() {
     if (height() == 0 && !marks_.empty())
       marks_.pop_back();
@@ -259,7 +258,7 @@ class PickleMachine : PickleStack {
   }
   bool extension(std::uint32_t) { return push_foreign("copyreg", "extension"); }
 
-  /// A call of a function, or an object of a class, with a tuple of arguments.
+  /// A function call, or construction of an object, with a tuple of arguments.
   bool call() {
     const Index arguments = pop_of(PickleKind::tuple);
     if (height() > 0 && tree_.nodes[stack_.back()].kind == PickleKind::foreign)
@@ -278,14 +277,14 @@ class PickleMachine : PickleStack {
     const PickleNode& foreign = tree_.nodes[callable];
     return push_foreign(foreign.module, foreign.text);
   }
-  /// Class and arguments above a mark.
+  /// A class and its arguments above a mark.
   bool object_of(const std::vector<Index>& items) {
     require(!items.empty() && tree_.nodes[items.front()].kind == PickleKind::foreign,
             "an object without a class before byte ", in_.position());
     return push_object_of(items.front());
   }
-  /// torch.save fills it entry by entry; Python 2 gave a list of pairs, which is only read while
-  /// all such lists together are no longer than the pickle.
+  /// torch.save adds entries one by one; Python 2 passes a list of pairs, which is read only while
+  /// all such lists together are not longer than the pickle.
   bool ordered_dict(const std::vector<Index>& items) {
     PickleNode dict{.kind = PickleKind::dict};
     require(items.size() <= 1, "an OrderedDict with ", items.size(), " arguments before byte ",
@@ -294,8 +293,7 @@ class PickleMachine : PickleStack {
     const PickleNode& pairs = tree_.nodes[items.front()];
     paired_ += pairs.items.size();
     require(pairs.kind == PickleKind::list && paired_ <= in_.position(), "an OrderedDict of ",
-            name_of(pairs.kind), " before byte ", in_.position(),
-            "; it is made of a list of pairs");
+            name_of(pairs.kind), " before byte ", in_.position(), "; it must be a list of pairs");
     for (const Index pair : pairs.items) {
       const PickleNode& entry = tree_.nodes[pair];
       const bool sequence = entry.kind == PickleKind::list || entry.kind == PickleKind::tuple;
@@ -305,7 +303,7 @@ class PickleMachine : PickleStack {
     }
     return push(std::move(dict));
   }
-  /// An object's attributes, such as a state_dict's _metadata, are dropped.
+  /// Attributes of an object, such as a state_dict's _metadata, are dropped.
   bool build() {
     static_cast<void>(pop());
     require(height() > 0, "an object is missing at byte ", in_.position());
@@ -323,13 +321,13 @@ class PickleMachine : PickleStack {
     return push({.kind = PickleKind::persistent, .tuple = pop_of(PickleKind::tuple)});
   }
 
-  std::size_t paired_ = 0;  ///< entries that ordered_dict has taken
+  std::size_t paired_ = 0;  ///< entries copied by ordered_dict
 };
 
 }  // namespace detail
 
-/// The pickle at the beginning of `bytes`, which outlive the tree. Throws Error naming opcode and
-/// place for whatever is unknown, incomplete or inconsistent.
+/// The pickle at the beginning of `bytes`, which must outlive the tree. Throws Error naming opcode
+/// and position for anything unknown, incomplete or inconsistent.
 [[nodiscard]] inline PickleTree read_pickle(std::span<const std::byte> bytes) {
   try {
     return detail::PickleMachine(bytes).run();

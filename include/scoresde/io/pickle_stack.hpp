@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The stack, the marks and the memo of a pickle's machine, over the tree of its values.
+/// The stack, marks and memo of the pickle machine, over the tree of its values.
 #pragma once
 
 #include <bit>
@@ -18,8 +18,8 @@
 
 namespace scoresde::io::detail {
 
-/// Values on the stack are indices into the tree. Functions that carry out an opcode return true:
-/// the opcode is known.
+/// Values on the stack are indices into the tree. Functions that execute an opcode return true, for
+/// a known opcode.
 class PickleStack {
  protected:
   explicit PickleStack(std::span<const std::byte> bytes) : in_(bytes) {}
@@ -40,7 +40,7 @@ class PickleStack {
     return push({.kind = PickleKind::integer, .integer = value});
   }
   bool push_text(std::uint64_t length) {
-    require(length <= in_.left(), "a text of ", length, " bytes at byte ", in_.position(),
+    require(length <= in_.left(), "a string of ", length, " bytes at byte ", in_.position(),
             " reaches past the end");
     return push(
         {.kind = PickleKind::text, .text = characters(in_.take(static_cast<std::size_t>(length)))});
@@ -48,14 +48,14 @@ class PickleStack {
   bool push_foreign(std::string_view module, std::string_view name) {
     return push({.kind = PickleKind::foreign, .text = name, .module = module});
   }
-  /// Bytes are of no use to tensors.
+  /// Tensors do not use bytes objects.
   bool push_bytes(std::uint64_t length) {
     require(length <= in_.left(), length, " bytes at byte ", in_.position(), " reach past the end");
     static_cast<void>(in_.take(static_cast<std::size_t>(length)));
     return push_foreign("", "bytes");
   }
 
-  /// Values above the innermost mark, or all where there is none.
+  /// Number of values above the innermost mark, or of all where there is no mark.
   [[nodiscard]] std::size_t height() const {
     return stack_.size() - (marks_.empty() ? 0 : marks_.back());
   }
@@ -73,7 +73,7 @@ class PickleStack {
     marks_.pop_back();
     return items;
   }
-  /// The value on top, which must be of this kind.
+  /// The top value, which must be of this kind.
   [[nodiscard]] PickleNode& top(PickleKind kind) {
     require(height() > 0, "a value is missing at byte ", in_.position());
     PickleNode& node = tree_.nodes[stack_.back()];
@@ -110,8 +110,8 @@ class PickleStack {
   }
   bool recall(Index slot) {
     const auto found = memo_.find(slot);
-    require(found != memo_.end(), "value ", slot, " is recalled at byte ", in_.position(),
-            ", but was never kept");
+    require(found != memo_.end(), "memo entry ", slot, " is read at byte ", in_.position(),
+            ", but was never stored");
     stack_.push_back(found->second);
     return true;
   }

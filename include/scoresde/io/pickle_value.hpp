@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// What a pickle holds: a tree of plain values, with tensors' calls as descriptions and everything
-/// else as opaque leaves that have a name.
+/// The contents of a pickle: a tree of plain values, with tensors' calls as descriptions and
+/// everything else as opaque named leaves.
 ///
-/// Values lie in one array and name each other by index, so that neither depth nor cycles of a
-/// hostile file matter to building or dropping the tree. Texts are views into the file's bytes.
+/// Values are stored in one array and refer to each other by index, so building and destroying the
+/// tree is safe for any depth and for cycles in a malicious file. Strings are views into the file's
+/// bytes.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +21,9 @@
 
 namespace scoresde::io {
 
-/// call: what a function of the white list would have been given; persistent: an object that the
-/// pickle leaves to its container, described by a tuple; foreign: an object or a name that tensors
-/// do not need, of which only the name of its class or function is kept.
+/// call: the arguments of a whitelisted function; persistent: an object stored outside the pickle
+/// by its container, described by a tuple; foreign: an object or a global that tensors do not use,
+/// of which only the name of its class or function is kept.
 enum class PickleKind : std::uint8_t {
   none,
   boolean,
@@ -39,24 +40,24 @@ enum class PickleKind : std::uint8_t {
 };
 
 [[nodiscard]] constexpr const char* name_of(PickleKind kind) {
-  constexpr const char* names[] = {"None",   "a truth value", "an integer", "a real number",
-                                   "a text", "a tuple",       "a list",     "a dictionary",
-                                   "a name", "an object",     "a storage",  "a foreign object"};
+  constexpr const char* names[] = {"None",     "a boolean", "an integer", "a float",
+                                   "a string", "a tuple",   "a list",     "a dictionary",
+                                   "a name",   "an object", "a storage",  "a foreign object"};
   return names[static_cast<std::size_t>(kind)];
 }
 
-/// One value. `items` are the elements, or a dictionary's keys and values in turn.
+/// One value. `items` are the elements, or a dictionary's alternating keys and values.
 struct PickleNode {
   PickleKind kind = PickleKind::none;
-  std::int64_t integer = 0;  ///< also a truth value
+  std::int64_t integer = 0;  ///< also a boolean
   double real = 0;
-  std::string_view text{};    ///< also the full name of a global or of the function called
-  std::string_view module{};  ///< of a foreign object: `text` is its name within this module
-  std::uint32_t tuple = 0;    ///< of a call its arguments, of a storage its description
+  std::string_view text{};    ///< also the full name of a global or called function
+  std::string_view module{};  ///< of a foreign object: `text` is its name in this module
+  std::uint32_t tuple = 0;    ///< a call's arguments or a storage's description
   std::vector<std::uint32_t> items{};
 };
 
-/// All values of one pickle, and which is the outermost.
+/// All values of one pickle, and the index of the outermost.
 struct PickleTree {
   std::deque<PickleNode> nodes;
   std::uint32_t root = 0;
@@ -65,7 +66,7 @@ struct PickleTree {
 
 namespace detail {
 
-/// Text of a file for a message: at most 100 characters, nothing that a terminal would obey.
+/// Text of a file for a message: at most 100 characters, without control characters.
 [[nodiscard]] inline std::string printable(std::string_view text) {
   std::string shown(text.substr(0, 100));
   for (char& c : shown)
@@ -74,26 +75,26 @@ namespace detail {
 }
 
 }  // namespace detail
-/// One value of a tree that outlives it. Every accessor throws Error when the value is of another
-/// kind, naming both.
+/// One value of a tree that outlives it. Every accessor throws Error naming both kinds when the
+/// value is of another kind.
 class PickleValue {
  public:
   PickleValue(const PickleTree& tree, std::uint32_t index) : tree_(&tree), index_(index) {}
 
   [[nodiscard]] PickleKind kind() const { return node().kind; }
   [[nodiscard]] bool is(PickleKind kind) const { return node().kind == kind; }
-  /// Its place among the tree's values: equal for one value met twice.
+  /// Its index among the tree's values: equal for two references to one value.
   [[nodiscard]] std::uint32_t index() const { return index_; }
 
   [[nodiscard]] std::int64_t integer() const { return expect(PickleKind::integer).integer; }
   [[nodiscard]] std::string_view text() const { return expect(PickleKind::text).text; }
   [[nodiscard]] bool truth() const { return expect(PickleKind::boolean).integer != 0; }
-  /// A real number, or an integer as one.
+  /// A float, or an integer converted to one.
   [[nodiscard]] double real() const {
     return is(PickleKind::integer) ? static_cast<double>(node().integer)
                                    : expect(PickleKind::real).real;
   }
-  /// Kind, and of a foreign object the full name of its class or function, for messages.
+  /// Kind, and for a foreign object the full name of its class or function, for messages.
   [[nodiscard]] std::string description() const {
     return is(PickleKind::foreign) ? detail::text(name_of(kind()), " (", foreign_name(), ')')
                                    : name_of(kind());
@@ -104,36 +105,36 @@ class PickleValue {
     const std::string module = detail::printable(object.module);
     return (module.empty() ? "" : module + '.') + detail::printable(object.text);
   }
-  /// Full name of a global, or of the function that a call names.
+  /// Full name of a global, or of a called function.
   [[nodiscard]] std::string_view name() const {
     return is(PickleKind::call) ? node().text : expect(PickleKind::global).text;
   }
-  /// An integer of at least 0.
+  /// A nonnegative integer.
   [[nodiscard]] std::size_t count() const {
     const std::int64_t value = integer();
     detail::require(value >= 0, "an integer is ", value, "; it must be at least 0");
     return static_cast<std::size_t>(value);
   }
 
-  /// Elements of a tuple, list, call or storage; entries of a dictionary.
+  /// Number of elements of a tuple, list, call or storage; number of entries of a dictionary.
   [[nodiscard]] std::size_t size() const {
     return is(PickleKind::dict) ? node().items.size() / 2 : items().size();
   }
-  /// Element i. Throws Error when there is none.
+  /// Element i. Throws Error when it does not exist.
   [[nodiscard]] PickleValue operator[](std::size_t i) const {
     detail::require(!is(PickleKind::dict) && i < size(), "element ", i, " of ", name_of(kind()),
-                    " of ", size(), " elements is asked for");
+                    " of ", size(), " elements does not exist");
     return {*tree_, items()[i]};
   }
-  /// Key and value of entry i < size().
+  /// Key and value of entry i, i < size().
   [[nodiscard]] PickleValue key(std::size_t i) const {
     return {*tree_, expect(PickleKind::dict).items.at(2 * i)};
   }
   [[nodiscard]] PickleValue value(std::size_t i) const {
     return {*tree_, expect(PickleKind::dict).items.at(2 * i + 1)};
   }
-  /// The last value under that text, as Python's dictionaries keep it; nothing where there is none
-  /// and where this is no dictionary.
+  /// The last value with that key, as Python's dictionaries keep it; nothing where there is none or
+  /// this is not a dictionary.
   [[nodiscard]] std::optional<PickleValue> find(std::string_view key) const {
     if (!is(PickleKind::dict)) return std::nullopt;
     for (std::size_t i = size(); i-- > 0;) {
@@ -145,7 +146,7 @@ class PickleValue {
 
  private:
   [[nodiscard]] const PickleNode& node() const { return tree_->nodes[index_]; }
-  /// A call or storage keeps its tuple's index, so that repeating it costs nothing.
+  /// A call or storage refers to its tuple by index, so that repeated use allocates nothing.
   [[nodiscard]] const std::vector<std::uint32_t>& items() const {
     const bool described = is(PickleKind::call) || is(PickleKind::persistent);
     return described ? tree_->nodes[node().tuple].items : node().items;

@@ -5,7 +5,7 @@
 ///   JSON: {"__metadata__": {text: text}, name: {"dtype", "shape", "data_offsets": [begin, end)}}
 ///
 /// The published format (github.com/huggingface/safetensors): the tensors cover the data without
-/// holes or overlaps. Everything read is checked against the file's size before it is used.
+/// gaps or overlaps. Everything is checked against the file's size before it is used.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +34,7 @@ namespace detail {
 
 inline constexpr std::string_view not_safetensors = "is not a safetensors file";
 
-/// Where one tensor lies in the data section.
+/// The range of one tensor in the data section.
 struct TensorSpan {
   std::size_t begin = 0, end = 0;
   const std::string* name = nullptr;
@@ -42,7 +42,7 @@ struct TensorSpan {
 
 [[nodiscard]] inline nlohmann::json parse_header(std::string_view header) {
   try {
-    return parse_strictly(header, 3);  // the deepest are a tensor's shape and offsets
+    return parse_strictly(header, 3);  // a tensor's shape and offsets are the deepest
   } catch (const Error& failure) {
     throw Error(text("its header ", failure.what()));
   }
@@ -60,14 +60,14 @@ inline const nlohmann::json& header_field(const nlohmann::json& entry, const cha
   return entry[field];
 }
 
-/// One tensor's entry, checked against the size of the data. Of a type that is not a stored type
-/// the bytes are kept as they are; Tensor::as names it.
+/// One tensor's entry, checked against the size of the data. For a type that is not a stored type
+/// the bytes are kept; Tensor::as throws Error naming it.
 inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json& entry,
                                                             const std::byte* data,
                                                             std::size_t data_size) {
   TensorFile::Tensor tensor;
   const auto& dtype = header_field(entry, "dtype");
-  require(dtype.is_string(), "dtype is ", dtype.dump(), "; it must be a text");
+  require(dtype.is_string(), "dtype is ", dtype.dump(), "; it must be a string");
   tensor.dtype = dtype.get<std::string>();
   const auto& shape = header_field(entry, "shape");
   require(shape.is_array(), "shape is ", shape.dump(), "; it must be a list");
@@ -82,7 +82,7 @@ inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json
   if (const std::size_t element = stored_size(tensor.dtype); element != 0) {
     const std::size_t bytes = byte_count(tensor.shape, element);
     require(bytes == span.end - span.begin, "data_offsets hold ", span.end - span.begin,
-            " bytes; shape and dtype need ", bytes);
+            " bytes; shape and dtype require ", bytes);
   }
   tensor.bytes.assign(data + span.begin, data + span.end);
   return {std::move(tensor), span};
@@ -107,13 +107,13 @@ inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
   require(entry.is_object(), "__metadata__ is ", entry.type_name(), "; it must be an object");
   for (const auto& [key, value] : entry.items()) {
     require(value.is_string(), "__metadata__ ", key, " is ", value.type_name(),
-            "; it must be a text");
+            "; it must be a string");
     file.metadata[key] = value.get<std::string>();
   }
 }
 
-/// The header: 8 bytes of length, then JSON that begins with '{'. Throws Error that says what the
-/// file may be where it begins otherwise.
+/// The header: 8 bytes of length, then JSON that begins with '{'. Otherwise throws Error that names
+/// the likely format of the file.
 [[nodiscard]] inline std::string_view header_text(std::span<const std::byte> bytes) {
   std::uint64_t size = 0;
   constexpr std::size_t prefix = sizeof(size);
@@ -123,13 +123,13 @@ inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
   const std::string kind = beginning_text(bytes);
   require(kind.empty(), not_safetensors, kind);
   require(bytes.size() >= prefix, not_safetensors, ": it has ", bytes.size(),
-          " bytes, and such a file at least ", prefix);
-  require(!rest.starts_with('{'), "its header says it has ", size, " bytes; the file has ",
+          " bytes; it must have at least ", prefix);
+  require(!rest.starts_with('{'), "its header length is ", size, " bytes; the file has ",
           rest.size(), " after the length");
   throw Error(text(not_safetensors, ": no '{' follows the 8 bytes of its header's length"));
 }
 
-/// All checked reads, with messages that do not know the file's name yet.
+/// All checked reads; their messages do not contain the file's name yet.
 inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
   const std::string_view header_bytes = header_text(bytes);
   const nlohmann::json header = parse_header(header_bytes);
@@ -145,7 +145,7 @@ inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
     }
     try {
       auto [tensor, span] = read_entry(entry, data, data_size);
-      // Overlapping tensors could ask for many copies of the data; no sound file asks for two.
+      // Overlapping tensors could expand to many times the data; valid files have none.
       copied += tensor.bytes.size();
       require(copied <= data_size, "overlaps another tensor: together they hold more than the ",
               data_size, " bytes of data");
@@ -172,7 +172,7 @@ inline std::string header_of(
     require(element != 0, "tensor ", name, ": dtype is ", tensor.dtype, "; it must be one of ",
             stored_types);
     require(byte_count(tensor.shape, element) == tensor.bytes.size(), "tensor ", name, " has ",
-            tensor.bytes.size(), " bytes; its shape and dtype need ",
+            tensor.bytes.size(), " bytes; its shape and dtype require ",
             byte_count(tensor.shape, element));
     header[name] = {{"dtype", tensor.dtype},
                     {"shape", tensor.shape},
@@ -185,16 +185,16 @@ inline std::string header_of(
   } catch (const nlohmann::json::exception& failure) {
     throw Error(detail::text("safetensors: a name or metadata is not UTF-8: ", failure.what()));
   }
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data
   return text;
 }
 
 }  // namespace detail
 
 /// Reads a safetensors file. Throws Error naming the file, the tensor, what was found and what is
-/// allowed, for whatever the format does not allow; memory use is at most a small multiple of the
-/// file's size. Tensors of other types than the stored ones (F8_E4M3, C64, ...) keep their bytes
-/// and name their type when their elements are read.
+/// allowed for any violation of the format; memory use is at most a small multiple of the file's
+/// size. Tensors of types other than the stored ones (F8_E4M3, C64, ...) keep their bytes;
+/// converting their elements throws Error naming the type.
 [[nodiscard]] inline TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
   try {
@@ -207,9 +207,9 @@ inline std::string header_of(
   }
 }
 
-/// Writes a safetensors file as write_file_atomically does. Tensors lie in order of
-/// falling element size, so that each is aligned. Throws Error as that does, and
-/// for a tensor whose shape, type and bytes disagree.
+/// Writes a safetensors file as write_file_atomically does, tensors in order of decreasing element
+/// size so that each is aligned. Throws Error as that does, and for a tensor whose shape, type and
+/// bytes disagree.
 inline void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
   std::vector<const std::pair<const std::string, TensorFile::Tensor>*> order;
   for (const auto& named : file.tensors) order.push_back(&named);

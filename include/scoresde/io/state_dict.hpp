@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Named tensors of a safetensors file or of a torch file that holds one flat dictionary; which of
-/// them a file is, its first bytes say.
+/// Named tensors of a safetensors file, or of a torch file that holds one flat dictionary; the
+/// format is detected from the file's first bytes.
 #pragma once
 
 #include <algorithm>
@@ -19,15 +19,15 @@
 
 namespace scoresde::io {
 
-/// Whether the file at `path` begins as torch.save's files do. Throws Error when it cannot be read.
+/// Whether the file at `path` begins like torch.save's files. Throws Error when it cannot be read.
 [[nodiscard]] inline bool is_torch_file(const std::filesystem::path& path) {
   return TorchFile::recognises(MappedFile(path).bytes());
 }
 
 namespace detail {
 
-/// Visits what lies below `value` and is not a container; a container that is met again is not
-/// entered again, so the work is at most the file's size.
+/// Visits the leaves below `value`; each container is entered once, so the work is bounded by the
+/// file's size.
 template <class Visitor>
 void visit_leaves(const PickleValue& value, const std::string& path, std::set<std::uint32_t>& seen,
                   Visitor& visit) {
@@ -48,7 +48,7 @@ void visit_leaves(const PickleValue& value, const std::string& path, std::set<st
   }
 }
 
-/// Whether type and shape of a tensor are such that its bytes can be copied.
+/// Whether a tensor's type and shape allow its bytes to be copied.
 [[nodiscard]] inline bool is_described(const TorchFile& file, const PickleValue& tensor) {
   try {
     static_cast<void>(file.description(tensor));
@@ -58,7 +58,7 @@ void visit_leaves(const PickleValue& value, const std::string& path, std::set<st
   }
 }
 
-/// Why a tensor's elements cannot be read; empty where they can.
+/// The reason why a tensor's elements cannot be read; empty where they can.
 [[nodiscard]] inline std::string unreadable(const TorchFile& file, const PickleValue& tensor) {
   try {
     const std::string dtype = file.description(tensor).dtype;
@@ -70,13 +70,13 @@ void visit_leaves(const PickleValue& value, const std::string& path, std::set<st
 
 }  // namespace detail
 
-/// Whether `value` is a tensor whose elements can be read: of a stored type and well described.
+/// Whether `value` is a valid tensor of a stored type, so that its elements can be read.
 [[nodiscard]] inline bool is_readable(const TorchFile& file, const PickleValue& value) {
   return TorchFile::is_tensor(value) && detail::unreadable(file, value).empty();
 }
 
-/// Calls visit(path, value) for every tensor of the file; the path is the keys and places that lead
-/// to it, such as `ema/shadow_params/3`. Throws Error above 32 levels.
+/// Calls visit(path, value) for every tensor of the file; the path consists of the keys and indices
+/// that lead to it, such as `ema/shadow_params/3`. Throws Error above 32 levels.
 template <class Visitor>
 void for_each_tensor(const TorchFile& file, Visitor&& visit) {
   std::set<std::uint32_t> seen;
@@ -86,9 +86,9 @@ void for_each_tensor(const TorchFile& file, Visitor&& visit) {
   detail::visit_leaves(file.root(), "", seen, leaf);
 }
 
-/// Calls visit(path, what) for everything in the file that is not read: foreign objects by the name
-/// of their class or function, and tensors whose elements cannot be read, each with its reason.
-/// Nothing of them is executed. Throws Error above 32 levels.
+/// Calls visit(path, what) for everything in the file that is not read: foreign objects, with the
+/// name of their class or function, and tensors whose elements cannot be read, with the reason.
+/// Nothing is executed. Throws Error above 32 levels.
 template <class Visitor>
 void for_each_skipped(const TorchFile& file, Visitor&& visit) {
   std::set<std::uint32_t> seen;
@@ -101,9 +101,9 @@ void for_each_skipped(const TorchFile& file, Visitor&& visit) {
   detail::visit_leaves(file.root(), "", seen, leaf);
 }
 
-/// All tensors of a dictionary in `file`; foreign objects in it, and tensors of a kind that
-/// TorchFile does not read, are left out. Throws Error when a key is not a text or stands twice,
-/// when a plain value is not a tensor, and when the tensors together are larger than the file.
+/// All tensors of a dictionary in `file`, without foreign objects and tensors of types that
+/// TorchFile does not support. Throws Error when a key is not a string or appears twice, when a
+/// plain value is not a tensor, and when the tensors together are larger than the file.
 [[nodiscard]] inline TensorFile tensors_of(const TorchFile& file, const PickleValue& dictionary) {
   if (!dictionary.is(PickleKind::dict))
     throw Error(detail::text("torch file: its object is ", dictionary.description(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// JSON (RFC 8259) of files from anywhere: no key twice, no deeper than its reader expects.
+/// JSON (RFC 8259) from untrusted files: rejects duplicate keys and excessive depth.
 #pragma once
 
 #include <set>
@@ -13,8 +13,9 @@
 
 namespace scoresde::io::detail {
 
-/// The value of `text`. Throws Error, to be read behind what the text is, when it is no JSON,
-/// nested deeper than `depth` containers, or names a key twice; before such values are kept.
+/// The value of `text`. Throws Error when it is not JSON, is nested deeper than `depth` containers,
+/// or has a duplicate key, before such values are stored; the message continues a sentence that
+/// begins with the name of the text.
 [[nodiscard]] inline nlohmann::json parse_strictly(std::string_view text, std::size_t depth) {
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {

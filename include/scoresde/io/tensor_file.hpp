@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// TensorFile: named tensors with their stored type, and text metadata, as safetensors files hold.
+/// TensorFile: named tensors with their stored type, and text metadata, as in safetensors files.
 ///
 /// Bytes are little-endian, C order. Stored types: F64 F32 F16 BF16, I64 I32 I16 I8, U64 U32 U16
 /// U8, BOOL.
@@ -25,7 +25,7 @@
 namespace scoresde::io {
 
 static_assert(std::endian::native == std::endian::little,
-              "scoresde::io copies little-endian bytes as they are");
+              "scoresde::io supports little-endian platforms only");
 
 namespace detail {
 
@@ -47,8 +47,8 @@ inline float float_of_half(std::uint16_t half) {
   return (half & 0x8000) != 0 ? -magnitude : magnitude;
 }
 
-/// The binary16 nearest to a value, ties to even. Throws Error for a finite value that binary16
-/// does not hold, of 65520 and more.
+/// The binary16 nearest to a value, ties to even. Throws Error for a finite value of magnitude
+/// 65520 or more, which binary16 cannot represent.
 inline std::uint16_t half_of_float(float value) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
@@ -56,7 +56,7 @@ inline std::uint16_t half_of_float(float value) {
   if (std::isnan(value)) return sign | 0x7e00u;
   if (std::isinf(value)) return sign | 0x7c00u;
   require(magnitude < 65520.0f, "tensor element ", value,
-          " is beyond float16, which ends at 65504");
+          " exceeds the range of float16; it must be at most 65504 in magnitude");
   // Subnormals: a multiple of 2^-24. Others: 11 bits of significand.
   if (magnitude < 0x1p-14f)
     return sign | static_cast<std::uint16_t>(std::nearbyint(std::ldexp(magnitude, 24)));
@@ -82,7 +82,7 @@ constexpr std::size_t stored_size(std::string_view dtype) {
   return 0;
 }
 
-/// The product of the extents times `element_size`; throws Error when it overflows.
+/// The product of the extents times `element_size`. Throws Error when it overflows.
 inline std::size_t byte_count(const std::vector<std::size_t>& shape, std::size_t element_size) {
   std::size_t bytes = element_size;
   for (const std::size_t extent : shape)
@@ -95,7 +95,7 @@ inline std::size_t byte_count(const std::vector<std::size_t>& shape, std::size_t
   return bytes;
 }
 
-/// Copies a strided tensor into C order. Every index has been checked.
+/// Copies a strided tensor into C order. All indices have been checked.
 inline void copy_strided(const std::byte* source, std::size_t element,
                          const std::vector<std::size_t>& shape,
                          const std::vector<std::size_t>& strides, std::byte* target,
@@ -118,7 +118,7 @@ inline void copy_strided(const std::byte* source, std::size_t element,
 class Half {
  public:
   Half() = default;
-  /// The nearest one, ties to even. Throws Error for a finite value of 65520 and more.
+  /// Rounds to nearest, ties to even. Throws Error for a finite value of magnitude 65520 or more.
   explicit Half(float value) : bits_(detail::half_of_float(value)) {}
   [[nodiscard]] std::uint16_t bits() const { return bits_; }
   explicit operator float() const { return detail::float_of_half(bits_); }
@@ -131,7 +131,7 @@ class Half {
 template <class T>
 [[nodiscard]] constexpr std::string_view stored_type_of() {
   static_assert(std::is_same_v<T, Half> || (std::is_arithmetic_v<T> && sizeof(T) <= 8),
-                "tensors hold numbers");
+                "tensor elements must be Half or an arithmetic type of at most 8 bytes");
   if constexpr (std::is_same_v<T, Half>)
     return "F16";
   else if constexpr (std::is_same_v<T, bool>)
@@ -144,9 +144,9 @@ template <class T>
     return sizeof(T) == 8 ? "U64" : sizeof(T) == 4 ? "U32" : sizeof(T) == 2 ? "U16" : "U8";
 }
 
-/// What a safetensors file holds.
+/// The contents of a safetensors file.
 struct TensorFile {
-  /// One tensor: `bytes` are its elements in C order as the file stores them.
+  /// One tensor: `bytes` are its elements in C order in the stored format.
   struct Tensor {
     std::string dtype;
     std::vector<std::size_t> shape;
@@ -157,12 +157,12 @@ struct TensorFile {
       return element == 0 ? 0 : bytes.size() / element;
     }
 
-    /// The elements converted to T, whatever the stored type. Throws Error for an unknown type and
-    /// where an integer T cannot hold a value exactly.
+    /// The elements converted to T from any stored type. Throws Error for an unknown type, and
+    /// where an integer T cannot represent a value exactly.
     template <class T>
     [[nodiscard]] std::vector<T> as() const;
 
-    /// A tensor of these elements in T's own stored type. Throws Error when shape and count differ.
+    /// A tensor of these elements in T's stored type. Throws Error when shape and count differ.
     template <class T>
     [[nodiscard]] static Tensor of(std::vector<std::size_t> shape, std::span<const T> elements);
   };
@@ -172,7 +172,7 @@ struct TensorFile {
 
   [[nodiscard]] bool contains(const std::string& name) const { return tensors.count(name) != 0; }
 
-  /// The tensor of this name. Throws Error when there is none.
+  /// The tensor of this name. Throws Error when it does not exist.
   [[nodiscard]] const Tensor& at(const std::string& name) const {
     const auto found = tensors.find(name);
     detail::require(found != tensors.end(), "tensor ", name, " is not among the file's ",
@@ -180,7 +180,7 @@ struct TensorFile {
     return found->second;
   }
 
-  /// Puts a tensor in, over one of the same name.
+  /// Adds a tensor, replacing one of the same name.
   template <class T>
   void set(const std::string& name, std::vector<std::size_t> shape, std::span<const T> elements) {
     tensors[name] = Tensor::of(std::move(shape), elements);
@@ -201,12 +201,12 @@ T converted(Stored value) {
     const auto number = static_cast<double>(value);
     require(number >= static_cast<double>(std::numeric_limits<T>::min()) && number < end &&
                 std::trunc(number) == number,
-            "element ", number, " is not of type ", stored_type_of<T>());
+            "element ", number, " cannot be represented by type ", stored_type_of<T>());
     return static_cast<T>(value);
   } else {
     const T result = static_cast<T>(value);
     require(static_cast<Stored>(result) == value && (result < T(0)) == (value < Stored(0)),
-            "element ", +value, " is not of type ", stored_type_of<T>());
+            "element ", +value, " cannot be represented by type ", stored_type_of<T>());
     return result;
   }
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// TorchFile: what torch.save wrote, zip or legacy, read without executing anything.
+/// TorchFile: the contents of a file of torch.save, zip or legacy, read without executing anything.
 ///
 ///   zip:     <root>/data.pkl, <root>/data/<key> for each storage, [<root>/byteorder]
 ///   legacy:  pickles of a magic number, 1001, the system, the object and the storages' keys, then
 ///            for each key 8 bytes of length and its elements
 ///
 /// A tensor is (storage, offset, shape, strides). The file is mapped, values are views, and a
-/// tensor is copied when it is asked for: it is never larger than its storage. Entries of the zip
-/// may be compressed with deflate, as by programs that packed the file again. Objects that tensors
-/// do not need are opaque leaves (PickleKind::foreign): they do not make the rest unreadable.
+/// tensor is copied on request; it is never larger than its storage. Zip entries may be compressed
+/// with deflate, as by programs that repack the file. Objects not used by tensors are opaque leaves
+/// (PickleKind::foreign) and do not make the rest unreadable.
 #pragma once
 
 #include <algorithm>
@@ -37,13 +37,13 @@
 namespace scoresde::io {
 namespace detail {
 
-/// The magic number with which legacy files begin, as a pickle's integer of 10 bytes and its end.
+/// The magic number at the beginning of legacy files: a 10-byte integer and the end of a pickle.
 inline constexpr std::string_view legacy_magic{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.",
                                                13};
 inline constexpr std::string_view zip_magic{"PK\x03\x04", 4};
 
-/// Length of the pickle of the magic number at the beginning of `text`, in protocols 2 to 5 (from 4
-/// on within a frame); 0 where there is none.
+/// Length of the pickle of the magic number at the beginning of `text`, for protocols 2 to 5 (in a
+/// frame from 4 on); 0 where there is none.
 [[nodiscard]] inline std::size_t legacy_magic_size(std::string_view text) {
   if (text.size() < 3 || text[0] != '\x80' || text[1] < 2 || text[1] > 5) return 0;
   const std::size_t begin = text[2] == '\x95' ? 11 : 2;
@@ -52,7 +52,7 @@ inline constexpr std::string_view zip_magic{"PK\x03\x04", 4};
              : 0;
 }
 
-/// ('storage', class, key, place, elements[, view]): of what type and how long a storage is.
+/// ('storage', class, key, device, elements[, view]): the type and size of a storage.
 struct StorageEntry {
   TorchType type;
   std::string_view key;
@@ -80,7 +80,7 @@ struct StorageEntry {
                                                          const char* what) {
   require(value.is(PickleKind::tuple) || value.is(PickleKind::list), what, " is ",
           name_of(value.kind()), "; it must be a tuple");
-  require(value.size() <= 64, what, " has ", value.size(), " entries; at most 64 are read");
+  require(value.size() <= 64, what, " has ", value.size(), " entries; it must have at most 64");
   std::vector<std::size_t> extents(value.size());
   for (std::size_t d = 0; d < extents.size(); ++d) extents[d] = value[d].count();
   return extents;
@@ -88,12 +88,12 @@ struct StorageEntry {
 
 }  // namespace detail
 
-/// Which of torch.save's two formats a file has.
+/// The two formats of torch.save.
 enum class TorchFormat : std::uint8_t { zip, legacy };
 
 class TorchFile {
  public:
-  /// Maps and reads a file. Throws Error naming it and what is wrong.
+  /// Maps and reads a file. Throws Error naming it and the problem.
   [[nodiscard]] static TorchFile open(const std::filesystem::path& path) {
     auto file = std::make_unique<MappedFile>(path);
     try {
@@ -105,7 +105,7 @@ class TorchFile {
     }
   }
 
-  /// The file in `bytes`, which outlive it. Throws Error.
+  /// The file in `bytes`, which must outlive it. Throws Error.
   explicit TorchFile(std::span<const std::byte> bytes,
                      ZipChecksums checksums = ZipChecksums::compared)
       : size_(bytes.size()) {
@@ -119,13 +119,13 @@ class TorchFile {
                   detail::beginning_text(bytes));
   }
 
-  /// Whether `bytes`, the beginning of a file, are those of such a file.
+  /// Whether `bytes` are the beginning of a torch file.
   [[nodiscard]] static bool recognises(std::span<const std::byte> bytes) {
     const std::string_view text = detail::characters(bytes);
     return detail::legacy_magic_size(text) != 0 || text.starts_with(detail::zip_magic);
   }
 
-  /// Bytes of the file, of compressed entries what they inflate to: at most 1032 for one.
+  /// Size of the file in bytes, with compressed entries counted as inflated: at most 1032-fold.
   [[nodiscard]] std::size_t size() const { return archive_ ? archive_->unpacked_size() : size_; }
   [[nodiscard]] TorchFormat format() const {
     return archive_ ? TorchFormat::zip : TorchFormat::legacy;
@@ -143,9 +143,10 @@ class TorchFile {
     return {std::string(view.type.dtype), view.shape, {}};
   }
 
-  /// A tensor in C order; one of a type that is not a stored type (C64, F8_E4M3) names it when its
-  /// elements are read. The bytes of a storage are checked, and inflated, once. Throws Error when
-  /// `value` is not a tensor, and when it reaches outside its storage, repeats elements, or its
+  /// A tensor in C order; for a type that is not a stored type (C64, F8_E4M3), converting its
+  /// elements throws Error naming the type. The bytes of a storage are checked, and inflated, once.
+  /// Throws Error when `value` is not a tensor, and when it reaches outside its storage, repeats
+  /// elements, or its
   /// storage is missing, damaged, of another length or a view of another.
   [[nodiscard]] TensorFile::Tensor tensor(const PickleValue& value) const {
     const View view = view_of(value);
@@ -162,17 +163,17 @@ class TorchFile {
  private:
   struct View {
     detail::StorageEntry storage;
-    detail::TorchType type;  ///< of the elements, where the storage is untyped another than its
+    detail::TorchType type;  ///< of the elements; differs from an untyped storage's
     std::size_t offset = 0, count = 0;
     std::vector<std::size_t> shape, strides;
   };
-  /// Storages that have been read, by key. A storage's bytes stay where they are.
+  /// Storages that have been read, by key. The address of a storage's bytes is stable.
   struct Storages {
     std::mutex mutex;
     std::map<std::string_view, ZipBytes> read;
   };
 
-  /// What a call of one of torch's rebuilding functions describes.
+  /// The tensor described by a call of one of torch's rebuilding functions.
   [[nodiscard]] static View view_of(PickleValue value) {
     const auto rebuilt_by = [&](std::string_view function) {
       constexpr std::string_view module = "torch._utils._rebuild_";
@@ -191,7 +192,7 @@ class TorchFile {
               detail::extents_of(value[3], "a tensor's stride")};
     detail::require(value[0].size() == 5 || value[0][5].is(PickleKind::none), "storage ",
                     detail::printable(view.storage.key),
-                    " is a view of another; such tensors are not read");
+                    " is a view of another storage; such tensors are not supported");
     const bool typed = view.storage.type.dtype != detail::untyped;
     detail::require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ",
                     value[0][1].name(), " is not rebuilt by ", value.name());
@@ -206,7 +207,7 @@ class TorchFile {
   [[nodiscard]] static detail::TorchType untyped_type(const PickleValue& value) {
     const std::string name = value.foreign_name();
     const detail::TorchType type = detail::torch_type(detail::untyped_types, name);
-    detail::require(type.size != 0, "a tensor is of type ", name, ", which is not known");
+    detail::require(type.size != 0, "a tensor is of type ", name, ", which is not supported");
     return type;
   }
 
@@ -220,7 +221,7 @@ class TorchFile {
     for (std::size_t d = 0; d < view.shape.size(); ++d) {
       const std::size_t steps = view.shape[d] - 1;
       detail::require(steps == 0 || view.strides[d] <= left / steps,
-                      "a tensor reaches outside its storage of ", elements, " elements");
+                      "a tensor exceeds its storage of ", elements, " elements");
       left -= steps * view.strides[d];
     }
   }
@@ -230,7 +231,8 @@ class TorchFile {
     const std::span<const std::byte> bytes = storage_bytes(entry.key);
     detail::require(bytes.size() / element == entry.elements && bytes.size() % element == 0,
                     "storage ", detail::printable(entry.key), " has ", bytes.size(), " bytes; its ",
-                    entry.elements, " elements of type ", entry.type.dtype, " need another number");
+                    entry.elements, " elements of type ", entry.type.dtype,
+                    " have a different size");
     return bytes;
   }
   [[nodiscard]] std::span<const std::byte> storage_bytes(std::string_view key) const {
@@ -258,18 +260,18 @@ class TorchFile {
       const ZipBytes read = archive_->read(prefix_ + "byteorder");
       const auto order = detail::characters(read.bytes());
       detail::require(order == "little", "its numbers are ", detail::printable(order),
-                      "-endian; only little-endian files are read");
+                      "-endian; only little-endian files are supported");
     }
     read_pickle_entry(prefix_ + std::string(pickle));
   }
 
-  /// A tree takes a multiple of its pickle's size, so that of a compressed one is limited: names
-  /// and shapes shrink to a tenth or so.
+  /// The tree takes a multiple of the pickle's size, so the size of a compressed one is limited;
+  /// names and shapes typically shrink to a tenth.
   void read_pickle_entry(const std::string& name) {
     constexpr std::size_t most = 64;
     const std::size_t size = archive_->size_of(name), packed = archive_->packed_size_of(name);
     detail::require(size / most <= packed, "its pickle of ", packed, " bytes inflates to ", size,
-                    "; at most ", most, " for one are read");
+                    "; at most ", most, " times the compressed size is supported");
     pickle_.emplace(archive_->read(name));
     tree_ = read_pickle(pickle_->bytes());
   }
@@ -287,8 +289,9 @@ class TorchFile {
                     "; torch.save writes 1001");
     const PickleTree system = next();
     const auto little = PickleValue(system, system.root).find("little_endian");
-    detail::require(little && little->is(PickleKind::boolean) && little->truth(),
-                    "it does not say that its numbers are little-endian; only such files are read");
+    detail::require(
+        little && little->is(PickleKind::boolean) && little->truth(),
+        "its system record does not declare little-endian numbers; only such files are supported");
     tree_ = next();
     const PickleTree keys = next();
     read_legacy_storages(bytes, at, PickleValue(keys, keys.root));
@@ -302,18 +305,18 @@ class TorchFile {
       const std::string_view key = keys[i].text();
       const auto size = sizes.find(key);
       detail::require(size != sizes.end(), "storage ", detail::printable(key),
-                      " belongs to no tensor");
+                      " is not used by any tensor");
       const auto elements = in.number<std::uint64_t>();
       detail::require(elements <= in.left() / size->second, "storage ", detail::printable(key),
                       " has ", elements, " elements; the file has ", in.left(), " bytes left");
       const auto stored = in.take(static_cast<std::size_t>(elements) * size->second);
-      // A view of this pickle's text would die with it.
+      // The key of element_sizes is stable; a view of this temporary pickle's text is not.
       storages_->read.emplace(size->first, ZipBytes(stored));
     }
   }
 
-  /// Bytes of an element of each storage that the object names: where one is of unknown size, those
-  /// that follow cannot be found.
+  /// Bytes per element of each storage that the object refers to; where one is unknown, the
+  /// storages after it cannot be located.
   [[nodiscard]] std::map<std::string_view, std::size_t> element_sizes() const {
     std::map<std::string_view, std::size_t> sizes;
     for (std::uint32_t i = 0; i < tree_.nodes.size(); ++i) {
@@ -321,7 +324,7 @@ class TorchFile {
       if (!detail::is_storage(value)) continue;
       const detail::StorageEntry entry = detail::storage_entry(value);
       const bool same = sizes.emplace(entry.key, entry.type.size).first->second == entry.type.size;
-      detail::require(same, "storage ", detail::printable(entry.key), " is of two types");
+      detail::require(same, "storage ", detail::printable(entry.key), " is used with two types");
     }
     return sizes;
   }
@@ -331,7 +334,7 @@ class TorchFile {
   PickleTree tree_;
   std::optional<ZipArchive> archive_;
   std::string prefix_;
-  std::optional<ZipBytes> pickle_;  ///< whose texts the tree views
+  std::optional<ZipBytes> pickle_;  ///< the tree's strings are views into it
   std::unique_ptr<Storages> storages_ = std::make_unique<Storages>();
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// torch's storage classes and dtypes, and what is stored for them.
+/// torch's storage classes and dtypes, and the stored types they map to.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace scoresde::io::detail {
 
-/// torch's name of a class or dtype, its elements' type as safetensors name it, and their bytes.
-/// Of types that are not stored types the bytes can be copied and the elements not read.
+/// torch's name of a class or dtype, the element type in safetensors' notation, and its size in
+/// bytes. Elements of types that are not stored types can be copied but not converted.
 struct TorchType {
   std::string_view name, dtype;
   std::size_t size = 0;
@@ -35,7 +35,7 @@ inline constexpr std::array<TorchType, 14> storage_types{
      {"torch.UntypedStorage", untyped, 1},
      {"torch.storage.UntypedStorage", untyped, 1}}};
 
-/// Of tensors in an untyped storage (_rebuild_tensor_v3).
+/// Dtypes of tensors in an untyped storage (_rebuild_tensor_v3).
 inline constexpr std::array<TorchType, 9> untyped_types{
     {{"torch.uint16", "U16", 2},
      {"torch.uint32", "U32", 4},
@@ -47,7 +47,7 @@ inline constexpr std::array<TorchType, 9> untyped_types{
      {"torch.float8_e5m2fnuz", "F8_E5M2FNUZ", 1},
      {"torch.float8_e8m0fnu", "F8_E8M0", 1}}};
 
-/// The type of this name in a table; of size 0 where there is none.
+/// The type of this name in a table; size 0 where it does not exist.
 template <std::size_t n>
 [[nodiscard]] constexpr TorchType torch_type(const std::array<TorchType, n>& types,
                                              std::string_view name) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// TorchWriter: nested dictionaries, lists and tensors as a zip file that torch.load reads, with
-/// weights_only too.
+/// TorchWriter: nested dictionaries, lists and tensors as a zip file that torch.load reads, also
+/// with weights_only.
 ///
-/// Protocol 2, no memo: `}(` key value … `u` is a dictionary, `](` … `e` a list, and a tensor the
-/// call _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()).
+/// Protocol 2, no memo: `}(` key value … `u` is a dictionary, `](` … `e` a list, and a tensor is
+/// the call _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict()).
 #pragma once
 
 #include <bit>
@@ -23,7 +23,7 @@
 
 namespace scoresde::io {
 
-/// Values are given in the order of the file; keys are texts or integers before their values.
+/// Values are written in call order; a key is a string or integer before its value.
 class TorchWriter {
  public:
   void open_dict() { pickle_ += "}("; }
@@ -50,14 +50,15 @@ class TorchWriter {
     for (int shift = 56; shift >= 0; shift -= 8) pickle_ += static_cast<char>(bits >> shift & 255);
   }
 
-  /// A tensor in C order. The bytes are read when the file is written and live until then.
-  /// Throws Error when their number does not fit, and for types that torch does not have.
+  /// A tensor in C order. The bytes are read when the file is written and must live until then.
+  /// Throws Error when their number does not match the shape, and for types that torch does not
+  /// have.
   void tensor(std::string_view dtype, const std::vector<std::size_t>& shape,
               std::span<const std::byte> bytes) {
     const std::size_t element = detail::stored_size(dtype);
     const std::string_view storage = storage_class(dtype);
     detail::require(detail::byte_count(shape, element) == bytes.size(), "a tensor has ",
-                    bytes.size(), " bytes; its shape and type need ",
+                    bytes.size(), " bytes; its shape and type require ",
                     detail::byte_count(shape, element));
     pickle_ += "ctorch._utils\n_rebuild_tensor_v2\n((";
     text("storage");

@@ -4,8 +4,8 @@
 ///   entries (local header | data) … | central directory | [zip64 end | locator] | end
 ///
 /// APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.4.5. torch.save and
-/// numpy.savez store entries as they are, numpy.savez_compressed and zip programs deflate them. The
-/// central directory is what counts, as for every reader of such archives.
+/// numpy.savez store entries uncompressed; numpy.savez_compressed and zip programs deflate them. As
+/// in other readers, the central directory is authoritative.
 #pragma once
 
 #include <algorithm>
@@ -27,16 +27,16 @@
 
 namespace scoresde::io {
 
-/// Whether an entry's CRC-32 is compared when its bytes are asked for.
+/// Whether an entry's CRC-32 is checked when its bytes are read.
 enum class ZipChecksums : std::uint8_t { compared, ignored };
 
-/// An entry's bytes: a view of the archive's where they are stored, else their own.
+/// An entry's bytes: a view of the archive's where it is stored, else an inflated copy.
 class ZipBytes {
  public:
   explicit ZipBytes(std::span<const std::byte> stored) : view_(stored) {}
   explicit ZipBytes(std::vector<std::byte> inflated) : owned_(std::move(inflated)) {}
 
-  /// Valid while the archive's bytes and this object live.
+  /// Valid during the lifetime of the archive's bytes and of this object.
   [[nodiscard]] std::span<const std::byte> bytes() const {
     return owned_.empty() ? view_ : std::span<const std::byte>(owned_);
   }
@@ -48,8 +48,8 @@ class ZipBytes {
 
 class ZipArchive {
  public:
-  /// The archive in `bytes`, which outlive it. Throws Error naming entry and place for what the
-  /// format does not allow, and for split archives.
+  /// The archive in `bytes`, which must outlive it. Throws Error naming entry and position for any
+  /// violation of the format, and for split archives.
   explicit ZipArchive(std::span<const std::byte> bytes,
                       ZipChecksums checksums = ZipChecksums::compared)
       : bytes_(bytes), checksums_(checksums) {
@@ -72,9 +72,9 @@ class ZipArchive {
 
   [[nodiscard]] bool contains(std::string_view name) const { return entries_.contains(name); }
 
-  /// An entry's bytes, inflated where they are compressed: in memory at most 1032 for each that is
-  /// there. Throws Error when there is no entry of that name, when it is encrypted or compressed by
-  /// another method than deflate, and when the bytes are not what was stored.
+  /// An entry's bytes, inflated where they are compressed, to at most 1032 bytes per compressed
+  /// byte. Throws Error when the entry does not exist, is encrypted, is compressed by a method
+  /// other than deflate, or does not match its stored size and checksum.
   [[nodiscard]] ZipBytes read(std::string_view name) const {
     const Entry& entry = entry_of(name);
     ZipBytes read = unpacked(name, entry);
@@ -86,7 +86,8 @@ class ZipArchive {
     return read;
   }
 
-  /// Bytes of all entries, of compressed ones what they inflate to, or say so where that can be.
+  /// Total size of all entries in bytes; of compressed entries the inflated size, bounded by what
+  /// deflate can reach.
   [[nodiscard]] std::size_t unpacked_size() const {
     std::size_t size = 0;
     for (const auto& [name, entry] : entries_)
@@ -96,8 +97,8 @@ class ZipArchive {
     return size;
   }
 
-  /// How many bytes an entry says that it has, and how many it takes in the archive. Throws Error
-  /// when there is none of that name.
+  /// The declared size of an entry, and its size in the archive. Throws Error when it does not
+  /// exist.
   [[nodiscard]] std::size_t size_of(std::string_view name) const { return entry_of(name).size; }
   [[nodiscard]] std::size_t packed_size_of(std::string_view name) const {
     return entry_of(name).packed;
@@ -120,8 +121,8 @@ class ZipArchive {
 
   [[nodiscard]] Directory find_directory() const {
     constexpr std::size_t size = 22, longest_comment = 65535;
-    detail::require(bytes_.size() >= size, "zip: it has ", bytes_.size(), " bytes; an archive has ",
-                    size, " or more");
+    detail::require(bytes_.size() >= size, "zip: it has ", bytes_.size(),
+                    "; it must have at least ", size, " bytes");
     const std::size_t last = bytes_.size() - size;
     const std::size_t first = last > longest_comment ? last - longest_comment : 0;
     for (std::size_t at = last + 1; at-- > first;) {
@@ -133,21 +134,22 @@ class ZipArchive {
       if (in.number<std::uint16_t>() != in.left()) continue;  // not the end record, but data
       if (entries == 0xffff || length == see_zip64 || offset == see_zip64)
         return find_zip64_directory(at);
-      detail::require(disk == 0 && directory_disk == 0 && here == entries,
-                      "zip: it is one part of several; only whole archives are read");
+      detail::require(
+          disk == 0 && directory_disk == 0 && here == entries,
+          "zip: it is one part of a split archive; only complete archives are supported");
       return {entries, length, offset};
     }
-    throw Error("zip: its end is missing; the file is cut off, or no zip archive");
+    throw Error("zip: its end record is missing; the file is truncated or is not a zip archive");
   }
 
   [[nodiscard]] Directory find_zip64_directory(std::size_t end) const {
-    detail::require(end >= 20, "zip: the place of its zip64 end is missing");
+    detail::require(end >= 20, "zip: its zip64 locator is missing");
     detail::ByteCursor locator(bytes_, end - 20);
     detail::require(locator.number<std::uint32_t>() == locator_mark,
-                    "zip: the place of its zip64 end is missing");
+                    "zip: its zip64 locator is missing");
     static_cast<void>(locator.take(4));
     const auto at = locator.number<std::uint64_t>();
-    detail::require(at <= end, "zip: its zip64 end lies at byte ", at, ", behind its end");
+    detail::require(at <= end, "zip: its zip64 end lies at byte ", at, ", after its end record");
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(at));
     detail::require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
                     at);
@@ -159,8 +161,8 @@ class ZipArchive {
     return directory;
   }
 
-  /// The next entry of the central directory; `left` is what of the file the entries before it
-  /// leave: entries that overlap could inflate the same bytes many times.
+  /// The next entry of the central directory. `left` is the part of the file not used by the
+  /// entries before it: overlapping entries could inflate the same bytes many times.
   void read_entry(detail::ByteCursor& in, std::uint64_t& left) {
     detail::require(in.number<std::uint32_t>() == entry_mark,
                     "zip: there is no directory entry at byte ", in.position() - 4,
@@ -182,13 +184,13 @@ class ZipArchive {
     read_zip64_sizes(in.take(extra_size), entry);
     static_cast<void>(in.take(comment_size));
     detail::require(entry.packed <= left, "zip: entry ", detail::printable(name), " has ",
-                    entry.packed, " bytes; it and the entries before it are larger than the file");
+                    entry.packed, " bytes; this and the entries before it exceed the file");
     left -= entry.packed;
     detail::require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
                     " appears twice");
   }
 
-  /// Sizes that do not fit 32 bits stand in an extra field, in this order.
+  /// Sizes that do not fit 32 bits are in an extra field, in this order.
   static void read_zip64_sizes(std::span<const std::byte> extra, Entry& entry) {
     detail::ByteCursor in(extra);
     while (in.left() >= 4) {
@@ -212,11 +214,11 @@ class ZipArchive {
     detail::require((entry.flags & 1) == 0, "zip: entry ", shown, " is encrypted");
     detail::require(entry.method == stored || entry.method == deflated, "zip: entry ", shown,
                     " is compressed by method ", entry.method,
-                    "; stored entries and deflate, method 8, are read");
+                    "; it must be stored or compressed with deflate (method 8)");
     const auto data = data_of(shown, entry);
     if (entry.method == stored) {
       detail::require(entry.packed == entry.size, "zip: entry ", shown, " has ", entry.packed,
-                      " bytes and says ", entry.size);
+                      " bytes; its declared size is ", entry.size);
       return ZipBytes(data);
     }
     try {
@@ -226,7 +228,7 @@ class ZipArchive {
     }
   }
 
-  /// The bytes of an entry as the archive holds them.
+  /// The bytes of an entry as stored in the archive.
   [[nodiscard]] std::span<const std::byte> data_of(const std::string& shown,
                                                    const Entry& entry) const {
     detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " lies at byte ",
@@ -239,7 +241,7 @@ class ZipArchive {
     const std::size_t extra_size = in.number<std::uint16_t>();
     static_cast<void>(in.take(name_size + extra_size));
     detail::require(entry.packed <= in.left(), "zip: entry ", shown, " has ", entry.packed,
-                    " bytes; the file has ", in.left(), " from its beginning on");
+                    " bytes; the file has ", in.left(), " from its position on");
     return in.take(static_cast<std::size_t>(entry.packed));
   }
 

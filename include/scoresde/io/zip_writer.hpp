@@ -22,13 +22,13 @@ class ZipWriter {
  public:
   explicit ZipWriter(TemporaryFile& target) : target_(target) {}
 
-  /// Appends an entry. Throws Error when the archive would exceed 4 GiB, and as writing does.
+  /// Appends an entry. Throws Error when the archive would exceed 4 GiB, and as TemporaryFile does.
   void add(std::string_view name, std::span<const std::byte> data) {
     constexpr std::size_t header = 30, field = 4, alignment = 64;
     const std::size_t unaligned = (written_ + header + name.size() + field) % alignment;
     const std::size_t padding = (alignment - unaligned) % alignment;
     require(data.size() < largest && written_ + data.size() + header + name.size() < largest,
-            "zip: ", name, " makes the archive larger than 4 GiB, the most that is written");
+            "zip: ", name, " makes the archive exceed 4 GiB, the maximum");
     const auto* first = reinterpret_cast<const unsigned char*>(data.data());
     const auto crc =
         static_cast<std::uint32_t>(::crc32_z(::crc32_z(0, nullptr, 0), first, data.size()));
@@ -45,7 +45,7 @@ class ZipWriter {
     entries_.push_back(std::move(entry));
   }
 
-  /// Appends the central directory; nothing may be added any more.
+  /// Appends the central directory; no entry may be added afterwards.
   void finish() {
     const std::size_t begin = written_;
     for (const Entry& entry : entries_) {
@@ -61,7 +61,7 @@ class ZipWriter {
     }
     require(written_ < largest && entries_.size() < 0xffff, "zip: the archive has ",
             entries_.size(), " entries in ", written_,
-            " bytes; at most 65534 in 4 GiB are written");
+            " bytes; the maximum is 65534 entries in 4 GiB");
     Record end;
     end.add<std::uint32_t>(0x06054b50);
     end.add<std::uint32_t>(0);  // this disk and the directory's
@@ -82,7 +82,7 @@ class ZipWriter {
     std::uint32_t crc = 0;
     std::size_t size = 0, offset = 0;
   };
-  /// Little-endian numbers in a row.
+  /// A sequence of little-endian numbers.
   struct Record {
     std::string text;
     template <class Number>
@@ -92,8 +92,8 @@ class ZipWriter {
     }
   };
 
-  /// What local and central header have in common: version to the length of the extra field. Times
-  /// are fixed, 1980-01-01, so that the same tensors give the same file.
+  /// The common part of local and central headers: version to the length of the extra field. Times
+  /// are fixed to 1980-01-01, so that the same tensors give the same file.
   static void describe(Record& record, const Entry& entry, std::size_t extra) {
     record.add<std::uint16_t>(version);
     record.add<std::uint16_t>(0);

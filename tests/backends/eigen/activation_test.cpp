@@ -65,7 +65,7 @@ std::vector<T> slopes(Activation f, const std::vector<T>& x) {
   return dx;
 }
 
-/// Both tails, both sides of 0, and 0 itself.
+/// Both tails, both signs near 0, and 0 itself.
 template <class T>
 std::vector<T> points() {
   std::vector<T> x{T(-0.0), T(0), T(-1e4), T(1e4), T(-87), T(87)};
@@ -75,8 +75,9 @@ std::vector<T> points() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("activations are their definitions at every size, and at 0", "", float, double) {
-  // A few units in the last place of the scalar; e^−87 is the edge of float.
+TEMPLATE_TEST_CASE("activations match their definitions at every magnitude, and at 0", "", float,
+                   double) {
+  // A few units in the last place; e^−87 is near the smallest normal float.
   const double tolerance = 8 * std::numeric_limits<TestType>::epsilon();
   const auto x = points<TestType>();
   for (const Activation f : functions) {
@@ -85,17 +86,17 @@ TEMPLATE_TEST_CASE("activations are their definitions at every size, and at 0", 
       const double at = double(x[i]), wanted = exact_value(f, at), slope = exact_slope(f, at);
       CAPTURE(int(f), at);
       CHECK(std::abs(double(y[i]) - wanted) <= tolerance * std::abs(wanted) + 1e-30);
-      // Between its zero near −1.28 and its tail the slope of swish is a difference of close terms.
+      // Between its zero near −1.28 and its tail the slope of swish is subject to cancellation.
       CHECK(std::abs(double(dx[i]) - slope) <= tolerance * std::max(std::abs(slope), 1e-1));
     }
   }
 }
 
-TEST_CASE("gradients of activations are central differences of their values") {
+TEST_CASE("gradients of activations match central differences") {
   for (const Activation f : functions)
     for (const nn::Shape& s : {nn::Shape{1, 3, 5, 7}, nn::Shape{3, 1, 1, 1}}) {
       auto x = random_values<double>(s.size(), 1);
-      for (double& v : x) v += std::copysign(0.01, v);  // a kink is no place for a difference
+      for (double& v : x) v += std::copysign(0.01, v);  // avoids differences across a kink
       const auto dy = random_values<double>(s.size(), 2);
       std::vector<double> y(s.size());
       const eigen::Ops<double> ops(2);
@@ -109,7 +110,7 @@ TEST_CASE("gradients of activations are central differences of their values") {
     }
 }
 
-TEST_CASE("what is no number stays none, and activations run in place") {
+TEST_CASE("NaN stays NaN, and activations may run in place") {
   const std::vector<double> x{std::nan(""), 1, -2};
   for (const Activation f : functions) {
     CHECK(std::isnan(values(f, x)[0]));
@@ -121,7 +122,7 @@ TEST_CASE("what is no number stays none, and activations run in place") {
   }
 }
 
-TEST_CASE("activations have the same bits with any number of threads") {
+TEST_CASE("activations are bit-identical for any number of threads") {
   const auto x = random_values<float>(3 * 7 * 65 * 33, 1);
   for (const Activation f : functions) CHECK(values(f, x, 1) == values(f, x, 3));
 }

@@ -30,7 +30,7 @@ Values<T> values_of(const nn::Shape& s, double scale = 1) {
   return values;
 }
 
-/// y by its definition, in double: head g has channels g·width …, and takes the root of the width.
+/// y by definition, in double: head g has channels g·width … and scales by √width.
 template <class T>
 std::vector<double> by_definition(const nn::Shape& s, std::size_t heads, const Values<T>& values) {
   const std::size_t pixels = s.pixels(), width = s.c / heads;
@@ -74,7 +74,7 @@ Results<T> forward(const Case& of, const Values<T>& v, std::size_t threads) {
 
 }  // namespace
 
-TEST_CASE("attention is its definition with any number of threads") {
+TEST_CASE("attention matches its definition for any number of threads") {
   for (const Case& c : cases)
     for (const std::size_t threads : {1u, 2u, 3u}) {
       const auto values = values_of<double>(c.shape);
@@ -83,7 +83,7 @@ TEST_CASE("attention is its definition with any number of threads") {
     }
 }
 
-TEST_CASE("attention gradients agree with central differences") {
+TEST_CASE("attention gradients match central differences") {
   for (const Case& of : cases) {
     const nn::Shape s = of.shape;
     const std::size_t heads = of.heads;
@@ -115,7 +115,7 @@ TEST_CASE("attention gradients agree with central differences") {
   }
 }
 
-TEST_CASE("attention in float keeps its digits, also where the softmax saturates") {
+TEST_CASE("attention in float is accurate to rounding, also where the softmax saturates") {
   const nn::Shape s{3, 32, 16, 16};
   for (const double scale : {1.0, 100.0}) {
     const auto values = values_of<float>(s, scale);

@@ -35,7 +35,8 @@ nn::Convolution convolution(std::size_t in, std::size_t out, std::size_t kernel,
           .scale = scale};
 }
 
-/// Odd extents, one and several samples, every path: pointwise, packets in place, panels, strides.
+/// Odd extents, one or several samples, and every code path: pointwise, in-place packets, panels,
+/// strides.
 const std::vector<Case> cases = {
     {convolution(3, 5, 3, 1, 1, 1), {3, 3, 7, 5}},
     {convolution(5, 3, 3, 1, 1, 1, false, 0.7), {1, 5, 4, 8}},
@@ -58,7 +59,7 @@ struct Terms {
   const T *bias, *channel_bias, *residual;
 };
 
-/// y by its definition, in double.
+/// y by definition, in double.
 template <class T>
 std::vector<double> by_definition(const Case& c, const std::vector<T>& x, const std::vector<T>& w,
                                   const Terms<T>& add) {
@@ -118,7 +119,7 @@ std::vector<T> forward(const Case& c, const Values<T>& v, std::size_t threads, c
   return y;
 }
 
-/// The same with weights that were prepared before.
+/// The same with weights prepared beforehand.
 template <class T>
 std::vector<T> forward_prepared(const Case& c, const Values<T>& v, const Terms<T>& add) {
   const eigen::Ops<T> ops(2);
@@ -153,7 +154,7 @@ Gradients<T> backward(const Case& c, const Values<T>& v, std::size_t threads) {
 
 }  // namespace
 
-TEST_CASE("convolution is the sum of its definition, with and without what joins it") {
+TEST_CASE("convolution matches its definition, with and without fused terms") {
   constexpr const double* none = nullptr;
   for (const Case& c : cases) {
     const auto v = values_of<double>(c);
@@ -168,7 +169,7 @@ TEST_CASE("convolution is the sum of its definition, with and without what joins
   }
 }
 
-TEST_CASE("prepared weights give the bits of a convolution that packs them") {
+TEST_CASE("prepared weights give bit-identical convolutions") {
   for (const Case& c : cases) {
     const auto v = values_of<double>(c);
     CHECK(forward_prepared(c, v, v.terms()) == forward(c, v, 2, v.terms()));
@@ -177,7 +178,7 @@ TEST_CASE("prepared weights give the bits of a convolution that packs them") {
   }
 }
 
-TEST_CASE("convolution gradients agree with central differences") {
+TEST_CASE("convolution gradients match central differences") {
   for (const Case& c : cases) {
     auto v = values_of<double>(c);
     INFO("kernel " << c.op.kernel << " stride " << c.op.stride << " in " << c.op.in_channels);
@@ -194,7 +195,7 @@ TEST_CASE("convolution gradients agree with central differences") {
   }
 }
 
-TEST_CASE("convolution gradients go where they are asked to go") {
+TEST_CASE("convolution gradients are skipped, written or added as requested") {
   for (const Case& c : cases) {
     const auto v = values_of<double>(c);
     const Gradients<double> g = backward(c, v, 2);
@@ -217,7 +218,7 @@ TEST_CASE("convolution gradients go where they are asked to go") {
 
 namespace {
 
-/// The shapes of a small U-Net, where float takes its fast paths.
+/// The shapes of a small U-Net, on which float takes its fast paths.
 const std::vector<Case> network_cases = {
     {convolution(3, 32, 3, 1, 1, 1), {3, 3, 32, 32}},
     {convolution(32, 3, 3, 1, 1, 1), {1, 32, 32, 32}},
@@ -227,7 +228,7 @@ const std::vector<Case> network_cases = {
     {convolution(32, 32, 3, 2, 0, 1), {2, 32, 16, 16}},
     {convolution(48, 32, 1, 1, 0, 0), {3, 48, 16, 16}},
     {convolution(32, 48, 1, 1, 0, 0, true), {3, 32, 8, 8}},
-    // Winograd's tiles: cut by the border, more than a round of them, rounds that end within rows.
+    // Winograd tiles: cut by the border, more than one round of them, rounds that end inside a row.
     {convolution(17, 24, 3, 1, 1, 1, false, 0.7), {2, 17, 9, 11}},
     {convolution(16, 19, 3, 1, 2, 0), {3, 16, 8, 13}},
     {convolution(16, 16, 3, 1, 0, 0), {1, 16, 10, 10}},
@@ -236,7 +237,7 @@ const std::vector<Case> network_cases = {
     {convolution(16, 16, 3, 1, 1, 1), {1, 16, 8, 520}},
 };
 
-/// 3×3 windows of stride 1 over whole tiles: what float sums in Winograd's domain.
+/// 3×3 convolutions of stride 1 over complete tiles, which float computes in Winograd's domain.
 bool in_tiles(const Case& c) {
   const nn::Shape y = c.op.output(c.x);
   return c.op.kernel == 3 && c.op.stride == 1 && std::min(y.h, y.w) >= 8 &&
@@ -245,7 +246,7 @@ bool in_tiles(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("convolution in float keeps its digits") {
+TEST_CASE("convolution in float is accurate to rounding") {
   for (const Case& c : network_cases) {
     const auto single = values_of<float>(c);
     const auto wide = values_of<double>(c);
@@ -262,7 +263,7 @@ TEST_CASE("convolution in float keeps its digits") {
   }
 }
 
-TEST_CASE("convolution has the same bits with any number of threads, forward and backward") {
+TEST_CASE("convolution is bit-identical for any number of threads, forward and backward") {
   for (const Case& c : network_cases) {
     const auto v = values_of<float>(c);
     const auto y = forward<float>(c, v, 1, v.terms());
@@ -279,7 +280,7 @@ TEST_CASE("convolution has the same bits with any number of threads, forward and
   }
 }
 
-TEST_CASE("a sample's convolution has the same bits alone and in a batch") {
+TEST_CASE("a sample's convolution is bit-identical alone and in a batch") {
   for (const Case& c : network_cases) {
     if (c.x.n == 1) continue;
     const auto v = values_of<float>(c);

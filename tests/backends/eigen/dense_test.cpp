@@ -41,7 +41,7 @@ std::vector<T> forward(const Extents& e, const std::vector<T>& x, const std::vec
 
 }  // namespace
 
-TEST_CASE("a dense layer is its definition, and its gradients agree with central differences") {
+TEST_CASE("a dense layer matches its definition, and its gradients match central differences") {
   for (const Extents& e : cases) {
     auto x = random_values<double>(e.n * e.in, 1), w = random_values<double>(e.out * e.in, 2),
          bias = random_values<double>(e.out, 3);
@@ -70,7 +70,7 @@ TEST_CASE("a dense layer is its definition, and its gradients agree with central
   }
 }
 
-TEST_CASE("a wide dense layer in float keeps its digits and its bits with any number of threads") {
+TEST_CASE("a wide dense layer in float is accurate and bit-identical for any number of threads") {
   const Extents e{64, 300, 260};
   const auto x = random_values<float>(e.n * e.in, 1), w = random_values<float>(e.out * e.in, 2);
   const auto y = forward<float>(e, x, w, nullptr, 1);

@@ -33,7 +33,8 @@ TEST_CASE("dropout keeps an element iff its uniform number is at least the rate"
   }
 }
 
-TEST_CASE("the least word that dropout keeps is the least of a uniform number at the rate") {
+TEST_CASE(
+    "the smallest random word that dropout keeps maps to a uniform number of at least the rate") {
   const auto kept = [](std::uint32_t word, double rate) {
     return (static_cast<double>(word) + 0.5) * 0x1p-32 >= rate;
   };
@@ -47,7 +48,7 @@ TEST_CASE("the least word that dropout keeps is the least of a uniform number at
   CHECK(eigen::detail::dropout_rule<double>(1 - 0x1p-40).scale == 0);
 }
 
-TEST_CASE("dropout keeps the mean and drops the right share") {
+TEST_CASE("dropout preserves the mean and drops the expected fraction") {
   const nn::Shape s{16, 16, 32, 32};
   const std::vector<double> ones(s.size(), 1.0);
   const auto y = dropped(ones, s, 0.3, draw);
@@ -56,12 +57,12 @@ TEST_CASE("dropout keeps the mean and drops the right share") {
     sum += v;
     zeros += v == 0;
   }
-  // 2¹⁸ Bernoulli draws: the share has a standard deviation of 9e-4; five of them are allowed.
+  // 2¹⁸ Bernoulli draws: the fraction has a standard deviation of 9e-4; the tolerance is five.
   CHECK(std::abs(zeros / double(s.size()) - 0.3) < 4.5e-3);
   CHECK(std::abs(sum / double(s.size()) - 1) < 6.5e-3);
 }
 
-TEST_CASE("a sample's mask does not depend on its batch or on threads") {
+TEST_CASE("a sample's mask does not depend on its batch or the number of threads") {
   const nn::Shape s{4, 2, 17, 33}, alone{1, 2, 17, 33};
   const std::ptrdiff_t size = 2 * 17 * 33;
   const auto x = random_values<double>(s.size(), 1);
@@ -77,7 +78,7 @@ TEST_CASE("a sample's mask does not depend on its batch or on threads") {
   }
 }
 
-TEST_CASE("the gradient of dropout finds its mask again") {
+TEST_CASE("the gradient of dropout uses the same mask") {
   const nn::Shape s{3, 3, 5, 7};
   const auto x = random_values<double>(s.size(), 1), dy = random_values<double>(s.size(), 2);
   const auto y = dropped(x, s, 0.4, draw);

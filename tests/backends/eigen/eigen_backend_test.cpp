@@ -35,14 +35,16 @@ void check_conformance() {
 
 }  // namespace
 
-TEST_CASE("dense Eigen arrays conform in float and double") {
+TEST_CASE("dense Eigen arrays satisfy the backend requirements in float and double") {
   check_conformance<Eigen::ArrayXXf>();
   check_conformance<Eigen::ArrayXXd>();
 }
 
-TEST_CASE("Eigen matrices conform") { check_conformance<Eigen::MatrixXf>(); }
+TEST_CASE("Eigen matrices satisfy the backend requirements") {
+  check_conformance<Eigen::MatrixXf>();
+}
 
-TEST_CASE("Eigen arrays with a fixed number of rows conform") {
+TEST_CASE("Eigen arrays with a fixed number of rows satisfy the backend requirements") {
   check_conformance<Eigen::Array<double, 2, Eigen::Dynamic>>();
   check_conformance<Eigen::Array<float, 7, Eigen::Dynamic>>();
   CHECK(testing::check_backend(Eigen::Array<float, 1, Eigen::Dynamic>(5)) == nothing);
@@ -56,8 +58,8 @@ TEST_CASE("an Eigen vector is one sample and a fixed array is a state") {
   CHECK(testing::check_backend(Eigen::Array22d(Eigen::Array22d::Zero())) == nothing);
 }
 
-TEMPLATE_TEST_CASE("an Eigen column is the sample that HostState has, bit by bit in its noise", "",
-                   float, double) {
+TEMPLATE_TEST_CASE("an Eigen column is a HostState sample, with bit-identical noise", "", float,
+                   double) {
   using X = Eigen::Array<TestType, Eigen::Dynamic, Eigen::Dynamic>;
   const Extents shape{5, 300};
   X x = state<X>(shape);
@@ -70,11 +72,11 @@ TEMPLATE_TEST_CASE("an Eigen column is the sample that HostState has, bit by bit
       CHECK(x(Eigen::Index(e), Eigen::Index(k)) == host(k, e));
 }
 
-TEST_CASE("Eigen reductions do not depend on where the memory begins") {
+TEST_CASE("Eigen reductions do not depend on memory alignment") {
   const Eigen::ArrayXXf values = Eigen::ArrayXXf::Random(1001, 1);
   std::vector<double> norms;
   for (Eigen::Index offset = 0; offset < 3; ++offset) {
-    // An odd number of rows shifts the second column against every vector width.
+    // An odd number of rows misaligns the second column for every vector width.
     Eigen::ArrayXXf x = Eigen::ArrayXXf::Zero(1001, 3);
     x.col(offset) = values.col(0);
     double found[3];
@@ -86,7 +88,7 @@ TEST_CASE("Eigen reductions do not depend on where the memory begins") {
   CHECK(norms[0] == norms[2]);
 }
 
-TEST_CASE("the Eigen backend refuses what does not fit together") {
+TEST_CASE("the Eigen backend rejects mismatched arguments") {
   using X = Eigen::ArrayXXd;
   X out = X::Zero(2, 3), other = X::Zero(3, 2);
   const std::vector<Term<X>> wrong{{1, &other}}, many(9, Term<X>{1, &out});
@@ -101,7 +103,8 @@ TEST_CASE("the Eigen backend refuses what does not fit together") {
       "assign: 2 numbers per sample for 3 samples");
 }
 
-TEST_CASE("an Eigen array runs thresholds and a prior mean as a host state does") {
+TEST_CASE(
+    "thresholding and a prior mean give the same result for an Eigen array as for a host state") {
   const VeSde sde({.sigma_max = 4});
   Gaussian data(sde, std::vector<double>(6, 0.5), std::vector<double>(6, 0.8));
   DynamicallyThresholdedDenoiser limited(data, sde, {.quantile = 0.7});

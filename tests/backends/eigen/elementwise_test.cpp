@@ -15,7 +15,7 @@ namespace {
 using View = nn::View<const double>;
 using Gradient = nn::Gradient<double>;
 
-/// Checks dx of y = f(x) against central differences; f writes over y, backward reads dy.
+/// Compares dx of y = f(x) with central differences; f overwrites y, backward reads dy.
 template <class Forward, class Backward>
 double map_error(const nn::Shape& from, const nn::Shape& to, const Forward& forward,
                  const Backward& backward) {
@@ -37,7 +37,7 @@ const std::vector<nn::Shape> shapes = {{1, 3, 5, 7}, {3, 2, 4, 6}, {3, 1, 1, 1}}
 
 }  // namespace
 
-TEST_CASE("resampling doubles and halves, with gradients of central differences") {
+TEST_CASE("resampling doubles and halves, and its gradients match central differences") {
   const eigen::Ops<double> ops(2);
   const std::vector<double> small = {1, 2, 3, 4, 5, 6};
   std::vector<double> large(24), back(6);
@@ -59,8 +59,7 @@ TEST_CASE("resampling doubles and halves, with gradients of central differences"
   }
 }
 
-TEST_CASE(
-    "concatenation puts the first input's channels first, and its gradient takes them apart") {
+TEST_CASE("concatenation puts the first input's channels first, and its gradient splits them") {
   const eigen::Ops<double> ops(2);
   const nn::Shape a{3, 2, 3, 5}, b{3, 4, 3, 5}, y{3, 6, 3, 5};
   const auto first = random_values<double>(a.size(), 1),
@@ -76,7 +75,7 @@ TEST_CASE(
   CHECK(gradient_error(second, [&](Gradient d) { apart({}, d); }) == 0);
 }
 
-TEST_CASE("scaled sums and affine maps are what they say, with gradients of central differences") {
+TEST_CASE("scaled sums and affine maps match their definitions and central differences") {
   const eigen::Ops<double> ops(2);
   const double scale = 0.7;
   for (const nn::Shape& s : shapes) {
@@ -101,7 +100,7 @@ TEST_CASE("scaled sums and affine maps are what they say, with gradients of cent
   CHECK(y == std::vector<double>{1, 3});
 }
 
-TEST_CASE("the positional embedding holds sines and cosines of geometric frequencies") {
+TEST_CASE("the positional embedding contains sines and cosines of geometric frequencies") {
   const eigen::Ops<double> ops(1);
   const std::vector<double> labels = {0.0, 1.0, 999.0, 0.25};
   const std::size_t width = 12, half = 6;
@@ -120,7 +119,7 @@ TEST_CASE("the positional embedding holds sines and cosines of geometric frequen
     }
 }
 
-TEST_CASE("the Fourier embedding holds sines, then cosines, of 2 pi w ln sigma") {
+TEST_CASE("the Fourier embedding contains sines, then cosines, of 2 pi w ln sigma") {
   const std::vector<double> sigmas = {0.01, 1.0, 7.5, 50.0}, w = {16.25, -3.5, 0.125};
   const std::size_t width = 6, half = 3;
   std::vector<double> y = not_a_number<double>(sigmas.size() * width);
@@ -132,7 +131,7 @@ TEST_CASE("the Fourier embedding holds sines, then cosines, of 2 pi w ln sigma")
       CHECK(y[n * width + k] == Approx(std::sin(angle)).margin(1e-12));
       CHECK(y[n * width + half + k] == Approx(std::cos(angle)).margin(1e-12));
     }
-  // In float the angle of many turns must still be reduced in double.
+  // In float, angles of many periods must still be reduced in double.
   const std::vector<float> wf = {61.5f, -48.25f, 33.75f};
   std::vector<float> yf(width);
   const std::vector<double> sigma = {0.0123};
@@ -142,7 +141,7 @@ TEST_CASE("the Fourier embedding holds sines, then cosines, of 2 pi w ln sigma")
           Approx(std::sin(2 * std::acos(-1.0) * double(wf[k]) * std::log(0.0123))).margin(1e-7));
 }
 
-TEST_CASE("a class is a row of its table, and its gradient goes there alone") {
+TEST_CASE("a class selects a row of its table, and its gradient is added to that row only") {
   const eigen::Ops<double> ops(2);
   const std::size_t width = 5;
   const auto table = random_values<double>(4 * width, 1);
@@ -165,7 +164,7 @@ TEST_CASE("a class is a row of its table, and its gradient goes there alone") {
   }
 }
 
-TEST_CASE("every sample has its own factor, with gradients of central differences") {
+TEST_CASE("every sample has its own factor, and gradients match central differences") {
   const std::vector<double> factors = {0.5, -3.0, 1.0 / 3};
   for (const std::size_t threads : {1u, 3u}) {
     const eigen::Ops<double> ops(threads);
@@ -182,7 +181,7 @@ TEST_CASE("every sample has its own factor, with gradients of central difference
   CHECK(y == std::vector<double>{0.5, 1, -9, -12, 5 * (1.0 / 3), 6 * (1.0 / 3)});
 }
 
-TEST_CASE("elementwise operations have the same bits with any number of threads") {
+TEST_CASE("elementwise operations are bit-identical for any number of threads") {
   const nn::Shape s{3, 7, 65, 33};
   const auto x = random_values<float>(s.size(), 1);
   std::vector<float> one(x.size()), three(x.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What the tests of network operations share: random values, guarded scratch, central differences.
+/// Shared by the tests of network operations: random values, guarded scratch, central differences.
 ///
 ///   ∂L/∂v_i ≈ (L(v + h e_i) − L(v − h e_i)) / 2h,   L = Σ r·y with random r
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace scoresde::test {
 
-/// `count` normal values that depend on the seed alone.
+/// `count` normal values that depend on the seed only.
 template <class T>
 std::vector<T> random_values(std::size_t count, std::uint64_t seed) {
   std::vector<float> z(count);
@@ -34,7 +34,7 @@ std::vector<T> not_a_number(std::size_t count) {
   return std::vector<T>(count, std::numeric_limits<T>::quiet_NaN());
 }
 
-/// Scratch that holds NaN before a call, with a border that a call must leave alone.
+/// Scratch filled with NaN before a call, with guard elements that a call must not modify.
 template <class T>
 class GuardedScratch {
  public:
@@ -58,7 +58,7 @@ class GuardedScratch {
   std::vector<T> memory_;
 };
 
-/// ‖a − b‖ / ‖b‖ over all elements; NaN where either has one, and then no comparison holds.
+/// ‖a − b‖ / ‖b‖ over all elements; NaN where either has a NaN, so that every comparison fails.
 template <class A, class B>
 double relative_distance(const std::vector<A>& a, const std::vector<B>& b) {
   if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
@@ -99,12 +99,12 @@ std::vector<double> central_differences(std::vector<double>& v, const Loss& loss
   return gradient;
 }
 
-/// With h = 1e-4, differences of smooth functions of unit scale carry an error of about h² = 1e-8
-/// and 1e-16/h = 1e-12 from rounding.
+/// For h = 1e-4, differences of smooth functions of unit scale have a truncation error of about h²
+/// = 1e-8 and a rounding error of about 1e-16/h = 1e-12.
 inline constexpr double difference_tolerance = 1e-6;
 
-/// The larger error of a gradient written over NaN and of one added to values, where
-/// `run(gradient)` computes it and `expected` is its value.
+/// The larger of the errors of a gradient that overwrites NaN and of one that is added to values;
+/// `run(gradient)` computes it and `expected` is its exact value.
 template <class Run>
 double gradient_error(const std::vector<double>& expected, const Run& run) {
   std::vector<double> over = not_a_number<double>(expected.size());

@@ -28,7 +28,7 @@ nn::Fir filter(std::initializer_list<double> taps, std::size_t up, std::size_t d
   return fir;
 }
 
-/// Asymmetric taps, odd extents, images that are not square, crops, factors of three.
+/// Asymmetric taps, odd extents, nonsquare images, crops, factors of three.
 const std::vector<Case> cases = {
     {filter({1, 3, 3, 1}, 2, 1, 2, 1), {2, 3, 4, 6}},
     {filter({1, 3, 3, 1}, 1, 2, 1, 1), {2, 3, 8, 6}},
@@ -47,7 +47,7 @@ const std::vector<Case> cases = {
     {filter({0.7}, 1, 3, 0, 0), {1, 2, 7, 8}},
 };
 
-/// The same in words: spread, pad or crop, convolve with the outer product, keep.
+/// The definition: upsample, pad or crop, convolve with the outer product, downsample.
 std::vector<double> by_definition(const Case& c, const std::vector<double>& x) {
   const nn::Fir& op = c.op;
   const nn::Shape in = c.x, out = op.output(in);
@@ -67,7 +67,7 @@ std::vector<double> by_definition(const Case& c, const std::vector<double>& x) {
         double sum = 0;
         for (std::ptrdiff_t a = 0; a < count; ++a)
           for (std::ptrdiff_t b = 0; b < count; ++b)
-            // A convolution: the window's last row meets the first tap.
+            // A convolution: the window's last row is multiplied by the first tap.
             sum += op.taps[std::size_t(a)] * op.taps[std::size_t(b)] *
                    padded(plane, std::ptrdiff_t(i * op.down) + count - 1 - a,
                           std::ptrdiff_t(j * op.down) + count - 1 - b);
@@ -100,7 +100,7 @@ std::vector<T> backward(const Case& c, const std::vector<T>& dy, std::size_t thr
 
 }  // namespace
 
-TEST_CASE("a filter is zeros between, zeros around, a convolution, and every down-th value") {
+TEST_CASE("a filter matches its definition: upsample, pad, convolve, downsample") {
   for (const Case& c : cases) {
     CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);
     const auto x = random_values<double>(c.x.size(), 1);
@@ -124,7 +124,7 @@ TEST_CASE("the gradient of a filter is its adjoint: <A x, y> = <x, A^T y>") {
   }
 }
 
-TEST_CASE("the gradient of a filter is found by central differences at every pixel") {
+TEST_CASE("the gradient of a filter matches central differences at every pixel") {
   for (const Case& c : cases) {
     auto x = random_values<double>(c.x.size(), 1);
     const auto y = random_values<double>(c.op.output(c.x).size(), 2);
@@ -134,7 +134,7 @@ TEST_CASE("the gradient of a filter is found by central differences at every pix
   }
 }
 
-TEST_CASE("filters in float keep their digits, and their bits with any number of threads") {
+TEST_CASE("filters in float are accurate and bit-identical for any number of threads") {
   for (const nn::Fir& op : {filter({0.25, 0.75, 0.75, 0.25}, 2, 1, 2, 1),
                             filter({0.125, 0.375, 0.375, 0.125}, 1, 2, 1, 1)}) {
     const Case c{op, {4, 24, 32, 16}};

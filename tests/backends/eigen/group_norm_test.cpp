@@ -22,7 +22,7 @@ const std::vector<Case> cases = {
     {{.groups = 1, .epsilon = 1e-2, .silu = false}, {3, 5, 1, 1}},
 };
 
-/// y by its definition in double.
+/// y by definition, in double.
 std::vector<double> by_definition(const Case& c, const std::vector<double>& x,
                                   const std::vector<double>& gamma,
                                   const std::vector<double>& beta) {
@@ -67,7 +67,7 @@ Results<T> run(const Case& c, const std::vector<T>& x, const std::vector<T>& gam
 
 }  // namespace
 
-TEST_CASE("group norm is its definition, and its gradients agree with central differences") {
+TEST_CASE("group norm matches its definition, and its gradients match central differences") {
   for (const Case& c : cases) {
     auto x = random_values<double>(c.x.size(), 1), gamma = random_values<double>(c.x.c, 2),
          beta = random_values<double>(c.x.c, 3);
@@ -81,7 +81,7 @@ TEST_CASE("group norm is its definition, and its gradients agree with central di
   }
 }
 
-TEST_CASE("group norm gradients go where they are asked to go") {
+TEST_CASE("group norm gradients are skipped, written or added as requested") {
   const Case& c = cases.front();
   const auto x = random_values<double>(c.x.size(), 1), gamma = random_values<double>(c.x.c, 2),
              beta = random_values<double>(c.x.c, 3), dy = random_values<double>(c.x.size(), 4);
@@ -102,7 +102,7 @@ TEST_CASE("group norm gradients go where they are asked to go") {
   CHECK(relative_distance(dbeta, sum_of(beta, expected.dbeta)) < 1e-14);
 }
 
-TEST_CASE("group norm in float keeps its digits, also far from zero") {
+TEST_CASE("group norm in float is accurate to rounding, also for a large mean") {
   const Case c{{.groups = 8, .epsilon = 1e-6, .silu = true}, {3, 32, 16, 16}};
   for (const float offset : {0.0f, 1000.0f}) {
     auto x = random_values<float>(c.x.size(), 1);
@@ -112,7 +112,7 @@ TEST_CASE("group norm in float keeps its digits, also far from zero") {
     const auto r = run(c, x, gamma, beta, dy, 2);
     const auto wide = run(c, converted<double>(x), converted<double>(gamma),
                           converted<double>(beta), converted<double>(dy), 1);
-    // The mean is held in float: at 1000 its rounding, 3e-5, is part of x̂.
+    // The mean is stored in float: at 1000 its rounding error, 3e-5, contributes to x̂.
     const double tolerance = offset == 0 ? 1e-6 : 1e-4;
     CHECK(relative_distance(r.y, wide.y) < tolerance);
     CHECK(relative_distance(r.dx, wide.dx) < tolerance);

@@ -9,7 +9,7 @@
 
 using namespace scoresde::eigen::detail;
 
-TEST_CASE("shares cover all items once, in order and evenly") {
+TEST_CASE("shares cover all items exactly once, in order and evenly") {
   for (const std::size_t count : {0u, 1u, 7u, 64u})
     for (const std::size_t parts : {1u, 2u, 5u}) {
       std::size_t at = 0;

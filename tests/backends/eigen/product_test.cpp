@@ -9,7 +9,7 @@ using namespace scoresde;
 using namespace scoresde::test;
 using eigen::detail::Matrix;
 
-TEST_CASE("a product of any orientation agrees with Eigen's") {
+TEST_CASE("a product of any orientation matches Eigen's") {
   using Dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>;
   const std::size_t rows = 19, columns = 37, depth = 23;
   const auto a = random_values<double>(rows * depth, 1),

@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<nn::Shape> shapes = {{1, 3, 3, 2}, {3, 5, 1, 1}, {2, 4, 5, 7}};
 
-/// y by its definition.
+/// y by definition.
 template <class T>
 std::vector<double> by_definition(const nn::Shape& s, const std::vector<T>& x,
                                   const std::vector<T>& modulation) {
@@ -28,8 +28,8 @@ std::vector<double> by_definition(const nn::Shape& s, const std::vector<T>& x,
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("channels are scaled and shifted, the same with any number of threads", "",
-                   float, double) {
+TEMPLATE_TEST_CASE("scale_shift scales and shifts channels identically for any number of threads",
+                   "", float, double) {
   for (const nn::Shape& s : shapes) {
     const nn::Shape vectors{s.n, 2 * s.c};
     const auto x = random_values<TestType>(s.size(), 1);
@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("channels are scaled and shifted, the same with any number of
   }
 }
 
-TEST_CASE("gradients of scales and shifts agree with central differences") {
+TEST_CASE("gradients of scales and shifts match central differences") {
   for (const nn::Shape& s : shapes) {
     const nn::Shape vectors{s.n, 2 * s.c};
     auto x = random_values<double>(s.size(), 1);

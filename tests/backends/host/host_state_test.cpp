@@ -21,10 +21,11 @@ void check_conformance() {
 
 }  // namespace
 
-TEST_CASE("host states conform in float") { check_conformance<float>(); }
-TEST_CASE("host states conform in double") { check_conformance<double>(); }
+TEST_CASE("host states satisfy the backend requirements in float") { check_conformance<float>(); }
+TEST_CASE("host states satisfy the backend requirements in double") { check_conformance<double>(); }
 
-TEST_CASE("host assign is noise first, then fused multiply-adds in the order of the terms") {
+TEST_CASE(
+    "host assign starts from the noise and adds the terms in order with fused multiply-adds") {
   using X = HostState<float>;
   X x({2, 3}, {1.1f, -2.3f, 0.7f, 3.9f, 1e-3f, -1e4f}), f({2, 3}, {0.3f, 1.7f, 9.1f, -4, 5, 6});
   X out({2, 3});
@@ -39,7 +40,7 @@ TEST_CASE("host assign is noise first, then fused multiply-adds in the order of 
   }
 }
 
-TEST_CASE("host states refuse values and terms of other extents") {
+TEST_CASE("host states reject values and terms of other extents") {
   CHECK_THROWS_AS(HostState<double>({2, 3}, std::vector<double>(5)), Error);
   using X = HostState<double>;
   X x({2, 3}), out({3, 2});

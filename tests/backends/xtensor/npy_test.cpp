@@ -15,7 +15,7 @@ using namespace scoresde::xtensor_backend;
 
 namespace {
 
-/// A folder of its own that is gone afterwards.
+/// A temporary folder, removed by the destructor.
 class Folder {
  public:
   Folder() {
@@ -42,7 +42,7 @@ void put(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// A version 1.0 file around a dictionary as NumPy pads it.
+/// A version 1.0 file with this dictionary, padded as by NumPy.
 std::string npy(std::string dictionary, const std::string& data) {
   while ((10 + dictionary.size() + 1) % 64 != 0) dictionary += ' ';
   dictionary += '\n';
@@ -62,7 +62,7 @@ std::string refusal(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("a state comes back from its npy file bit by bit") {
+TEST_CASE("a state survives an npy round trip bit-identical") {
   const Folder folder;
   xt::xtensor<float, 4> x = xt::zeros<float>({2, 3, 5, 7});
   backend(x).assign(x, std::span<const Term<xt::xtensor<float, 4>>>(),
@@ -78,7 +78,7 @@ TEST_CASE("a state comes back from its npy file bit by bit") {
   CHECK(folder.files() == 2);
 }
 
-TEST_CASE("an npy file is what NumPy writes, byte by byte") {
+TEST_CASE("an npy file is byte-identical to NumPy's") {
   const Folder folder;
   const std::vector<float> values{1, 2, 3, 4, 5, 6};
   const std::string data(reinterpret_cast<const char*>(values.data()), 24);
@@ -90,7 +90,7 @@ TEST_CASE("an npy file is what NumPy writes, byte by byte") {
         npy("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", data));
 }
 
-TEST_CASE("npy files of other writers are read: key order, quotes, versions, empty and scalar") {
+TEST_CASE("npy files of other programs are read: key order, quotes, versions, empty and scalar") {
   const Folder folder;
   const std::string data(reinterpret_cast<const char*>(std::vector<float>{7, 8}.data()), 8);
   put(folder / "a.npy", npy("{\"shape\":(2,),\"descr\":\"<f4\",\"fortran_order\":True}", data));
@@ -107,7 +107,7 @@ TEST_CASE("npy files of other writers are read: key order, quotes, versions, emp
   CHECK(read_npy<float>(folder / "d.npy").values == std::vector<float>{8});
 }
 
-TEST_CASE("a truncated npy file is refused at every length") {
+TEST_CASE("an npy file truncated at any byte is rejected") {
   const Folder folder;
   save_npy(folder / "x.npy", xt::xarray<float>(xt::ones<float>({3, 2})));
   const std::string whole = bytes_of(folder / "x.npy");
@@ -116,11 +116,11 @@ TEST_CASE("a truncated npy file is refused at every length") {
     CHECK_THROWS_AS(load_npy<xt::xarray<float>>(folder / "part.npy"), Error);
   }
   put(folder / "part.npy", whole + '\0');
-  CHECK(refusal(folder / "part.npy").find("25 bytes of values; the shape needs 24") !=
+  CHECK(refusal(folder / "part.npy").find("25 bytes of values; the shape requires 24") !=
         std::string::npos);
 }
 
-TEST_CASE("a foreign npy file is refused, and the message says why") {
+TEST_CASE("an unsupported npy file is rejected with the reason") {
   const Folder folder;
   const std::string data(24, '\0');
   const auto message = [&](const std::string& dictionary) {
@@ -132,12 +132,12 @@ TEST_CASE("a foreign npy file is refused, and the message says why") {
     return text.find(part) != std::string::npos;
   };
   CHECK(says(message("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"),
-             "its values are of type F64; F32 is wanted"));
+             "its values are of type F64; F32 is required"));
   CHECK(says(message("{'descr': '>f4', 'fortran_order': False, 'shape': (6,), }"), ">f4"));
   CHECK(says(message("{'descr': '<f4', 'fortran_order': Maybe, 'shape': (6,), }"),
              "neither True nor False"));
-  CHECK(says(message("{'descr': '<f4', 'fortran_order': False}"), "shape are needed"));
-  CHECK(says(message("{'descr': '<f4', 'descr': '<f4'}"), "comes twice"));
+  CHECK(says(message("{'descr': '<f4', 'fortran_order': False}"), "shape are required"));
+  CHECK(says(message("{'descr': '<f4', 'descr': '<f4'}"), "duplicated"));
   CHECK(says(message("{'descr': '<f4', 'fortran_order': False, 'shape': (-6,), }"), "not a size"));
   CHECK(
       says(message("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), } x"), "text follows"));
@@ -151,7 +151,7 @@ TEST_CASE("a foreign npy file is refused, and the message says why") {
   CHECK_THROWS_AS((load_npy<xt::xtensor<float, 3>>(folder / "x.npy")), Error);
 }
 
-TEST_CASE("a column-major array keeps the place of every element in its file and back") {
+TEST_CASE("a column-major array survives a round trip through its C-order file") {
   const Folder folder;
   const xt::xarray<float, xt::layout_type::row_major> rows{{0, 1, 2}, {10, 11, 12}};
   const xt::xarray<float, xt::layout_type::column_major> columns = rows;
@@ -171,14 +171,14 @@ TEST_CASE("a column-major array keeps the place of every element in its file and
     CHECK((load_npy<xt::xtensor<float, 2, xt::layout_type::column_major>>(folder / name) == rows));
     CHECK((load_npy<xt::xarray<float>>(folder / name)(1, 0) == 10));
   }
-  // The order in which numpy.save writes a Fortran array: down the columns.
+  // numpy.save writes a Fortran-order array column by column.
   const std::vector<float> down{0, 10, 1, 11, 2, 12};
   put(folder / "f.npy", npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }",
                             std::string(reinterpret_cast<const char*>(down.data()), 24)));
   CHECK((load_npy<xt::xarray<float>>(folder / "f.npy") == rows));
 }
 
-TEST_CASE("an npy file that cannot be written leaves nothing behind") {
+TEST_CASE("an npy file that cannot be written leaves no files") {
   const Folder folder;
   const std::vector<float> values(5);
   CHECK_THROWS_AS(write_npy<float>(folder / "x.npy", values, std::vector<std::size_t>{2, 3}),

@@ -22,7 +22,7 @@ const std::vector<std::string> nothing;
 
 }  // namespace
 
-TEST_CASE("xtensor containers conform in float and double") {
+TEST_CASE("xtensor containers satisfy the backend requirements in float and double") {
   for (const auto [samples, dim] : testing::awkward_extents) {
     CHECK(testing::check_backend(xt::xtensor<float, 2>(xt::zeros<float>({samples, dim}))) ==
           nothing);
@@ -30,12 +30,14 @@ TEST_CASE("xtensor containers conform in float and double") {
   }
 }
 
-TEST_CASE("a batch of images conforms, in a fixed and in a free number of axes") {
+TEST_CASE(
+    "a batch of images satisfies the backend requirements, with a static or dynamic number of "
+    "axes") {
   CHECK(testing::check_backend(xt::xtensor<float, 4>(xt::zeros<float>({2, 3, 5, 7}))) == nothing);
   CHECK(testing::check_backend(xt::xarray<float>(xt::zeros<float>({3, 1, 4, 4}))) == nothing);
 }
 
-TEST_CASE("the leading axis counts the samples") {
+TEST_CASE("the leading axis is the number of samples") {
   CHECK(extents(xt::xtensor<float, 4>(xt::zeros<float>({2, 3, 5, 7}))) == Extents{2, 105});
   CHECK(extents(xt::xtensor<double, 1>(xt::zeros<double>({6}))) == Extents{6, 1});
 }
@@ -47,7 +49,7 @@ TEST_CASE("make_like keeps the axes of an image") {
   CHECK(xt::all(xt::equal(y, 0.0f)));
 }
 
-TEST_CASE("sample k of a batch is the image [k, c, h, w] of the memory law") {
+TEST_CASE("sample k of a batch is the image [k, c, h, w] of the memory layout") {
   xt::xtensor<float, 4> x = xt::zeros<float>({2, 3, 4, 5});
   const NoiseDraw draw = Noise{.seed = 8}.draw(1);
   backend(x).assign(x, std::span<const Term<xt::xtensor<float, 4>>>(), NoiseTerm{1, draw});
@@ -57,12 +59,14 @@ TEST_CASE("sample k of a batch is the image [k, c, h, w] of the memory law") {
   CHECK(x(1, 1, 0, 2) == z[22]);
 }
 
-TEST_CASE("an xtensor container without axes is refused") {
+TEST_CASE("an xtensor container without axes is rejected") {
   const xt::xarray<float> x(1.0f);
   CHECK_THROWS_AS(extents(x), Error);
 }
 
-TEST_CASE("an xtensor container runs thresholds and a prior mean as a host state does") {
+TEST_CASE(
+    "thresholding and a prior mean give the same result for an xtensor container as for a host "
+    "state") {
   const VeSde sde({.sigma_max = 4});
   Gaussian data(sde, std::vector<double>(6, 0.5), std::vector<double>(6, 0.8));
   DynamicallyThresholdedDenoiser limited(data, sde, {.quantile = 0.7});
