@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// In a row-major array the elements of one sample do not lie together.
-// expect: scoresde: a row-major Eigen array of more than one row is no state
+// expect: scoresde: a row-major Eigen array of more than one row is not a state
 #include <scoresde/eigen/eigen_backend.hpp>
 
 int main() {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Activation functions over packets: values and slopes.
+/// Activation functions and their derivatives over packets.
 ///
 ///   SiLU x σ(x),  ELU x or e^x − 1,  ReLU max(x, 0),  leaky ReLU max(x, x/5)
 ///
-/// At 0 the slope of the last three is that of the positive side for ELU, 0 for ReLU and 1/5 for
-/// leaky ReLU, as PyTorch has it.
+/// At 0 the derivative is that of the positive side for ELU, 0 for ReLU and 1/5 for leaky ReLU, as
+/// in PyTorch.
 #pragma once
 
 #include <scoresde/eigen/elementwise.hpp>
@@ -13,13 +13,13 @@
 namespace scoresde::eigen::detail {
 
 /// SiLU, also called swish: x σ(x) = x / (1 + e^{−x}) (Elfwing et al. 2018). Eigen's exponential
-/// saturates instead of overflowing, so both tails are right.
+/// saturates instead of overflowing, so both tails are correct.
 template <class T>
 Lanes<T> silu(Lanes<T> x) {
   return x / (Lanes<T>(1) + exp(-x));
 }
 
-/// Its slope σ(x) (1 + x (1 − σ(x))).
+/// Its derivative σ(x) (1 + x (1 − σ(x))).
 template <class T>
 Lanes<T> silu_slope(Lanes<T> x) {
   const Lanes<T> s = Lanes<T>(1) / (Lanes<T>(1) + exp(-x));
@@ -58,7 +58,7 @@ struct Rectified {
   static constexpr T below = T(Below) / 10;
 };
 
-/// Calls use(f) with the function's value and slope.
+/// Calls use(f) with a functor f of the function's value and derivative.
 template <class T, class Use>
 void with_activation(nn::Activation function, const Use& use) {
   switch (function) {

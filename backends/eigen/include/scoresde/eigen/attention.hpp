@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Attention over the pixels of each sample, one head of its own, and its gradient.
+/// Single-head attention over the pixels of each sample, and its gradient.
 ///
 ///   S = qᵀk/√c,  P = softmax of each row of S,  y = v Pᵀ          (q, k, v: c × pixels)
 ///   dV = dy P,  dP = dyᵀ v,  dS = P ∘ (dP − rowsum(P ∘ dP)),  dq = k dSᵀ/√c,  dk = q dS/√c
 ///
-/// Vaswani et al. 2017, eq. (1). The softmax subtracts each row's maximum first.
+/// Vaswani et al. 2017, eq. (1). The softmax subtracts the maximum of each row first.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace scoresde::eigen::detail {
 
-/// Scratch of one thread: dS of a sample, then a product's.
+/// Scratch of one thread: dS of one sample, then that of a product.
 template <class T>
 std::size_t attention_part_size(const nn::Shape& q) {
   const std::size_t pixels = q.pixels();
@@ -38,7 +38,7 @@ void softmax(T* row, std::size_t count, T scale) {
       count, {row, false}, [&](Lanes<T> v) { return v * inverse; }, row);
 }
 
-/// The rows of one sample that one thread computes.
+/// The rows of one sample computed by one thread.
 template <class T>
 void attend(const T* q, const T* k, const T* v, T* y, T* probabilities, std::size_t channels,
             std::size_t pixels, Share rows, T* scratch) {
@@ -64,7 +64,7 @@ void attention_forward(nn::View<const T> q, const T* k, const T* v, T* y, T* pro
   });
 }
 
-/// dS/√c in place of dP, row by row.
+/// Replaces dP by dS/√c, row by row.
 template <class T>
 void softmax_gradient(const T* probabilities, T* gradient, std::size_t pixels, T scale) {
   for (std::size_t i = 0; i < pixels; ++i) {
@@ -79,7 +79,7 @@ void softmax_gradient(const T* probabilities, T* gradient, std::size_t pixels, T
   }
 }
 
-/// Gradients with respect to queries, keys and values; each may go nowhere.
+/// Gradients of queries, keys and values; each may be skipped.
 template <class T>
 struct AttentionGradients {
   nn::Gradient<T> q, k, v;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The channels of a pixel side by side, from planes: where sums run over pixels.
+/// Transposes planes to channels-last order, for sums over pixels.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ namespace scoresde::eigen::detail {
 #pragma GCC diagnostic ignored "-Wignored-attributes"
 #endif
 
-/// to[pixel, c] ← x[c, pixel] for c < Width, of which there are `channels`, those beyond them zero.
-/// Width is a multiple of the lanes.
+/// to[pixel, c] ← x[c, pixel] for c < Width, zero for c ≥ `channels`. Width is a multiple of the
+/// number of lanes.
 template <class T, std::size_t Width>
 void transpose_channels(const T* x, std::size_t plane, std::size_t channels, std::size_t pixels,
                         T* to) {

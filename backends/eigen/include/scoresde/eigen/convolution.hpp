@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Convolution, and its gradient with respect to the input, as products over sliding windows.
 ///
-/// In float, 3×3 windows of stride 1 are summed in Winograd's domain where that is faster
-/// (winograd.hpp). Of the rest, 3×3 windows of stride 1 over rows of whole packets are multiplied
-/// where the padded band lies; all others gather one panel of taps at a time. Neither ever holds
-/// the whole im2col matrix: a band and a panel stay in the level-2 cache, so main memory sees x
-/// once and y once.
+/// In float, 3×3 convolutions of stride 1 use Winograd's algorithm where it is faster
+/// (winograd.hpp). The other 3×3 convolutions of stride 1 over rows of complete packets read the
+/// padded band in place; all others gather one panel of taps at a time. The im2col matrix is never
+/// stored as a whole: a band and a panel stay in the level-2 cache, so x and y are transferred from
+/// and to main memory once.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 
 namespace scoresde::eigen::detail {
 
-/// Where element (out, in, tap) of a weight lies: at out·out_step + in·in_step + tap.
+/// Memory order of a weight: element (out, in, tap) is at out·out_step + in·in_step + tap.
 struct WeightOrder {
   std::size_t taps, out_step, in_step;
 };
@@ -31,7 +31,7 @@ constexpr WeightOrder weight_order(const nn::Convolution& op) {
   return {taps, op.in_channels * taps, taps};
 }
 
-/// One block of up to tile_rows rows of the packed weights: depth·taps times tile_rows values.
+/// One block of up to tile_rows rows of the packed weights: depth·taps × tile_rows values.
 template <class T>
 void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t first,
                        bool transposed, T* packed) {
@@ -56,8 +56,8 @@ void pack_weight_block(const nn::Convolution& op, const T* weights, std::size_t 
     pack(rows - first);
 }
 
-/// Packs W for y = W ∗ x: (out / tile_rows, in, tap, tile_rows), rows beyond the last zero; or,
-/// with channels exchanged, taps turned by 180° and the factor of the result, for its transpose.
+/// Packs W for y = W ∗ x as (out / tile_rows, in, tap, tile_rows), with zeros for missing rows; or,
+/// with channels exchanged, taps rotated by 180° and the factor of the result, for its transpose.
 template <class T>
 void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool transposed,
                   std::size_t threads) {
@@ -72,7 +72,7 @@ void pack_weights(const nn::Convolution& op, const T* weights, T* packed, bool t
                  });
 }
 
-/// Scalars of packed weights of that many rows.
+/// Scalars of packed weights with that many rows.
 template <class T>
 constexpr std::size_t packed_size(std::size_t rows, std::size_t depth) {
   return round_up(round_up(rows, tile_rows) * depth, cache_line_elements<T>);
@@ -82,7 +82,7 @@ std::size_t packed_size(const Window& w) {
   return packed_size<T>(w.outputs, w.depth());
 }
 
-/// Room for a band.
+/// Size of a band.
 template <class T>
 std::size_t correlate_band_size(const Window& w, std::size_t rows) {
   return w.pointwise() ? w.channels * pixel_pitch<T>(w, rows)
@@ -95,7 +95,7 @@ std::size_t correlate_part_size(const Window& w, std::size_t rows) {
   return correlate_band_size<T>(w, rows) + w.depth() * tile_columns<T>;
 }
 
-/// Scratch of a convolution of up to n samples: the packed weights, then what the sums take.
+/// Scratch of a convolution of up to n samples: the packed weights, then the parts of the threads.
 template <class T>
 std::size_t correlate_scratch(const Window& w, std::size_t n, std::size_t threads) {
   const std::size_t weights = packed_size<T>(w) + cache_line_elements<T>;
@@ -124,7 +124,7 @@ struct TileRow {
   const Epilogue<T>& add;
   std::size_t sample;
   T* y;
-  std::size_t first;  ///< of the pixels, in channel 0 of y
+  std::size_t first;  ///< of the pixels in channel 0 of y
   std::size_t columns;
 
   template <class Multiply>
@@ -163,7 +163,7 @@ void multiply_in_place(const Window& w, const Band<T>& band, std::size_t first,
       [&](const T* a, const TileTarget<T>& target) { multiply_tile<T, 1, Taps>(a, one, target); });
 }
 
-/// All tiles of `count` pixels of a band, the first of which goes to `out` in channel 0.
+/// All tiles of `count` pixels of a band; the first is written to `out` in channel 0.
 template <class T>
 void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::size_t count,
                     T* panel) {
@@ -208,7 +208,7 @@ void correlate(const Window& w, const T* packed, const T* x, const Epilogue<T>& 
 }
 
 /// y ← (W ∗ x + biases + residual)·scale; x and y are (n, c, h, w). The weights are packed here
-/// unless they come prepared, which is packed.
+/// unless `packed` has them already.
 template <class T>
 void convolution_forward(const nn::Convolution& op, nn::View<const T> x,
                          const nn::LayerParameters<T>& layer, const Epilogue<T>& add, T* y,

@@ -3,10 +3,10 @@
 ///
 ///   dW[o, c, a, b] = Σ_{n, i, j} dy[n, o, i, j] · x̃[n, c, s·i + a, s·j + b]
 ///
-/// dy is transposed so that the output channels of a pixel lie side by side; each input value is
-/// then broadcast against them. A task is a block of output channels and a range of input channels
-/// over the whole batch, so threads share no sums, and no bits depend on their number. In float,
-/// 3×3 windows of stride 1 go by Winograd's tiles (winograd_weights.hpp).
+/// dy is transposed to channels-last order; each input value is then broadcast over the output
+/// channels. A task is a block of output channels and a range of input channels over the whole
+/// batch, so threads share no sums and results do not depend on their number. In float, 3×3
+/// convolutions of stride 1 use Winograd's algorithm (winograd_weights.hpp).
 #pragma once
 
 #include <algorithm>
@@ -24,14 +24,13 @@
 
 namespace scoresde::eigen::detail {
 
-/// Packets of output channels that one pass handles: nine taps times these must fit the registers.
+/// Packets of output channels per pass: nine taps times this number must fit the registers.
 inline constexpr std::size_t channel_packets = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 2 : 1;
 
 template <class T>
 inline constexpr std::size_t channel_block = channel_packets* lanes<T>;
 
-/// Where the inputs of one pass lie: tap k of pixel (i, j) of sample n at start[k] + n·sample +
-/// i·row
+/// Input positions of one pass: tap k of pixel (i, j) of sample n is at start[k] + n·sample + i·row
 /// + j·column.
 struct TapGrid {
   std::size_t samples, height, width;
@@ -44,7 +43,7 @@ struct Taps {
 };
 
 /// sums[k, o] += Σ_pixels taps[k][pixel]·dy[pixel, o] for one block of output channels, of which
-/// the first Packets packets are wanted; pixels of all samples.
+/// the first Packets packets are used; over pixels of all samples.
 template <class T, std::size_t Count, std::size_t Packets, std::size_t... K>
 EIGEN_DONT_INLINE void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums,
                                           std::index_sequence<K...>) {
@@ -76,8 +75,8 @@ void add_outer_products(const Taps<T, Count>& taps, const T* dy, T* sums, std::s
     add_outer_products<T, Count, channel_packets>(taps, dy, sums, count);
 }
 
-/// Adds the part of dW that some samples' bands make, for one block of output channels, packed (in,
-/// tap, channel_block).
+/// Adds the contribution of the bands of some samples to dW for one block of output channels,
+/// packed (in, tap, channel_block).
 template <class T>
 void add_weight_products(const Window& w, const Band<T>& band, const TapGrid& grid, const T* dy,
                          std::size_t channels, T* sums) {
@@ -100,16 +99,16 @@ void add_weight_products(const Window& w, const Band<T>& band, const TapGrid& gr
   for (; k < w.depth(); ++k) pass(std::integral_constant<std::size_t, 1>{}, k);
 }
 
-/// How the work of a weight gradient is cut.
+/// The partition of a weight gradient into tasks.
 struct WeightTasks {
   Window window;          ///< with the input channels of one task
-  std::size_t in_blocks;  ///< tasks for each block of output channels
+  std::size_t in_blocks;  ///< tasks per block of output channels
   std::size_t rows;       ///< of a band
-  std::size_t samples;    ///< whose bands are taken together
+  std::size_t samples;    ///< whose bands are processed together
 };
 
-/// Small planes of several samples are summed in the registers at once; bands of large ones fit the
-/// level-2 cache. Threads get several tasks each, so that none waits long for another.
+/// Small planes of several samples are summed in the registers together; bands of large planes fit
+/// the level-2 cache. Each thread gets several tasks, for load balance.
 template <class T>
 WeightTasks weight_tasks(const Window& w, std::size_t n, std::size_t threads) {
   constexpr std::size_t most_channels = 64, least_channels = 8, cache_bytes = 400 * 1024;
@@ -127,7 +126,7 @@ WeightTasks weight_tasks(const Window& w, std::size_t n, std::size_t threads) {
   return tasks;
 }
 
-/// Room for the sums of one task; for the bands; for dy transposed.
+/// Sizes of the sums of one task, of the bands and of the transposed dy.
 template <class T>
 std::size_t weight_sums_size(const WeightTasks& t) {
   return t.window.depth() * channel_block<T>;
@@ -152,7 +151,7 @@ std::size_t weight_gradient_scratch(const Window& w, std::size_t n, std::size_t 
   return direct;
 }
 
-/// Where a task begins, and what it sums into.
+/// The position of a task and its sums.
 template <class T>
 struct WeightTask {
   const WeightTasks& cut;
@@ -192,8 +191,8 @@ struct WeightTask {
   }
 };
 
-/// dW += scale·sums for the channels of a task: a few output channels at a time, so that the sums
-/// are read in runs and dW is written along its own.
+/// dW += scale·sums for the channels of a task, a few output channels at a time, so that both the
+/// sums and dW are accessed contiguously.
 template <class T>
 void add_weight_gradient(const nn::Convolution& op, const WeightTask<T>& task, T* dw) {
   constexpr std::size_t group = 8;
@@ -213,7 +212,7 @@ void add_weight_gradient(const nn::Convolution& op, const WeightTask<T>& task, T
   if (o < outputs) add(o, outputs - o);
 }
 
-/// dW += from x and dy.
+/// dW += the gradient from x and dy.
 template <class T>
 void convolution_weight_gradient(const nn::Convolution& op, nn::View<const T> x, const T* dy, T* dw,
                                  std::size_t threads, T* scratch) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// <Eigen/Core>, without the false alarms it sets off.
+/// <Eigen/Core> without spurious warnings.
 ///
-/// GCC 12 takes the deliberately undefined operand in its own AVX-512 intrinsics for a mistake (GCC
-/// bug 105593) and says so wherever they are inlined. What counts is who includes them first.
+/// GCC 12 warns about the deliberately undefined operand of its own AVX-512 intrinsics wherever
+/// they are inlined (GCC bug 105593). The diagnostic state at their first inclusion matters, so
+/// this header must come first.
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -11,10 +11,10 @@
 
 namespace scoresde::eigen::detail {
 
-/// Elements of one sample.
+/// Number of elements of one sample.
 constexpr std::size_t features(const nn::Shape& shape) { return shape.c * shape.h * shape.w; }
 
-/// Threads worth waking for a product of this many multiplications.
+/// Number of threads that pays off for a product of this many multiplications.
 constexpr std::size_t product_parts(std::size_t threads, std::size_t rows, std::size_t work) {
   return std::min({threads, (rows + tile_rows - 1) / tile_rows, 1 + work / 500'000});
 }
@@ -38,7 +38,7 @@ void divided_product(std::size_t rows, std::size_t columns, std::size_t depth,
   });
 }
 
-/// Enough for y, dx and dW, whatever number of threads divides them.
+/// Sufficient for y, dx and dW with any number of threads.
 template <class T>
 std::size_t dense_scratch(const nn::Shape& x, const nn::Shape& y, std::size_t threads) {
   const std::size_t in = features(x), out = features(y);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Everything of the Eigen backend: states and network operations.
+/// All headers of the Eigen backend: states and network operations.
 #pragma once
 
 #include <scoresde/eigen/eigen_backend.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Dense Eigen arrays and matrices as states: one column per sample, float or double.
 ///
-/// Column-major storage puts element e of sample k at k·dim + e. A row-major array of more than one
-/// row would not, so it is refused at compile time. Runs on the calling thread.
+/// In column-major storage element e of sample k is at k·dim + e. Row-major arrays of more than one
+/// row are rejected at compile time. Runs on the calling thread.
 #pragma once
 
 #include <concepts>
@@ -13,7 +13,7 @@
 
 namespace scoresde::eigen {
 
-/// Where the elements of a dense Eigen object with columns as samples lie.
+/// The memory layout of a dense Eigen object with samples as columns.
 template <class X>
 struct ColumnLayout {
   using State = X;
@@ -35,8 +35,8 @@ template <class X>
 struct DenseState {
   static EigenBackend<X> of(const X&) {
     static_assert(!X::IsRowMajor || X::RowsAtCompileTime == 1,
-                  "scoresde: a row-major Eigen array of more than one row is no state: samples are "
-                  "columns, and element e of sample k must lie at k·dim + e; use a column-major "
+                  "scoresde: a row-major Eigen array of more than one row is not a state: samples "
+                  "are columns, and element e of sample k must be at k·dim + e; use a column-major "
                   "(default) array");
     return {};
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// Elementwise functions and sums over whole SIMD packets.
 ///
-/// Every element, also those of an incomplete last packet, goes through the same packet
-/// instructions, and a sum has an order that depends on its length alone. So results do not depend
-/// on the alignment of memory or on the place of a sample in its batch.
+/// Every element, including those of an incomplete last packet, is computed by the same packet
+/// instructions, and the order of a sum depends on its length only. Therefore results do not depend
+/// on memory alignment or on the position of a sample in its batch.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ struct Lanes {
   friend Lanes max(Lanes a, Lanes b) { return of(packets::pmax(a.value, b.value)); }
 };
 
-/// The last `count` < lanes<T> values, zeros behind them.
+/// The last `count` < lanes<T> values, followed by zeros.
 template <class T>
 Lanes<T> load_some(const T* from, std::size_t count) {
   alignas(64) T some[lanes<T>] = {};
@@ -100,7 +100,7 @@ T sum(std::size_t count, const T* in) {
       count, [](Lanes<T> v) { return v; }, in);
 }
 
-/// Calls f(begin, count) on pieces of an elementwise operation, divided among threads at multiples
+/// Calls f(begin, count) on parts of an elementwise operation, divided among threads at multiples
 /// of a cache line.
 template <class F>
 void for_each_piece(std::size_t threads, std::size_t count, const F& f) {

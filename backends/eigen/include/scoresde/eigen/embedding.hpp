@@ -17,7 +17,7 @@
 
 namespace scoresde::eigen::detail {
 
-/// y[n] = nn::PositionalEmbedding of label n, in `width` values.
+/// y[n] = nn::PositionalEmbedding of label n, of `width` values.
 template <class T>
 void positional_embedding(const nn::PositionalEmbedding& op, std::span<const double> labels,
                           std::size_t width, T* y) {
@@ -70,14 +70,14 @@ void class_embedding_gradient(std::span<const std::uint32_t> classes, const T* d
       for (std::size_t c = 0; c < width; ++c) dtable[classes[n] * width + c] += dy[n * width + c];
 }
 
-/// What dropout does to an element with random word w: kept and scaled iff w ≥ threshold.
+/// The rule of dropout for an element with random word w: kept and scaled iff w ≥ threshold.
 template <class T>
 struct DropoutRule {
   std::uint32_t threshold;
   T scale;
 };
 
-/// (w + ½)·2⁻³² ≥ rate iff w ≥ ⌈rate·2³² − ½⌉; a rate so near 1 that no word passes drops all.
+/// (w + ½)·2⁻³² ≥ rate iff w ≥ ⌈rate·2³² − ½⌉; a rate so close to 1 that no word passes drops all.
 template <class T>
 DropoutRule<T> dropout_rule(double rate) {
   const double words = rate * 0x1p32, whole = std::floor(words);
@@ -86,7 +86,7 @@ DropoutRule<T> dropout_rule(double rate) {
   return {static_cast<std::uint32_t>(first), static_cast<T>(1 / (1 - rate))};
 }
 
-/// At most one tile of a sample, from an element that its first counter begins with.
+/// At most one tile of a sample, starting at the first element of a Philox counter.
 template <class T>
 void dropout_tile(const T* x, scoresde::detail::PhiloxTile& tile, const DropoutRule<T>& rule,
                   std::uint64_t key, std::size_t count, nn::Gradient<T> y) {
@@ -100,9 +100,10 @@ void dropout_tile(const T* x, scoresde::detail::PhiloxTile& tile, const DropoutR
       count, y, [](Lanes<T> v, Lanes<T> f) { return v * f; }, x, static_cast<const T*>(factor));
 }
 
-/// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (Srivastava
-/// et al. 2014, inverted). Element e of sample k is kept iff its uniform number is at least `rate`,
-/// so the mask belongs to the sample, not to the batch, and the gradient finds the same one again.
+/// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (inverted
+/// dropout, Srivastava et al. 2014). Element e of sample k is kept iff its uniform number is at
+/// least `rate`; the mask depends on the sample, not on the batch, and is recomputed for the
+/// gradient.
 template <class T>
 void dropout(const T* x, const nn::Shape& shape, double rate, NoiseDraw draw, nn::Gradient<T> y,
              std::size_t threads) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Separable FIR filters with zeros between pixels and kept pixels apart.
+/// Separable FIR filters with upsampling by zeros and downsampling.
 ///
 ///   x̃[i·up + before] = x[i], 0 elsewhere;   y[o] = Σⱼ taps[count − 1 − j] x̃[o·down + j]
 ///
@@ -15,12 +15,12 @@
 
 namespace scoresde::eigen::detail {
 
-/// The padded row that `length` values of y are made from.
+/// Length of the padded row from which `length` values of y are computed.
 inline std::size_t padded_length(const nn::Fir& op, std::size_t length) {
   return (length - 1) * op.down + op.count;
 }
 
-/// Scalars that one thread needs from x to y: a plane filtered along its rows, and one padded row.
+/// Scratch of one thread in scalars: a plane filtered along its rows, and one padded row.
 inline std::size_t fir_scratch(const nn::Fir& op, const nn::Shape& x, const nn::Shape& y) {
   const std::size_t widest = std::max(op.up, op.down);
   return std::max(x.h, y.h) * y.w + (y.w + 1) * widest + op.count;
@@ -46,7 +46,7 @@ void fir_row(const nn::Fir& op, const T* from, std::size_t n, T* to, std::size_t
   }
 }
 
-/// Row o of y from the n rows of a plane that is already filtered along its rows.
+/// Row o of y from the n rows of a plane already filtered along its rows.
 template <class T>
 void fir_column(const nn::Fir& op, const T* plane, std::size_t n, std::size_t width, std::size_t o,
                 T* row) {
@@ -71,7 +71,7 @@ void fir_plane(const nn::Fir& op, const T* from, const nn::Shape& in, nn::Gradie
     fir_column(op, filtered, in.h, out.w, o, y.data + o * out.w);
 }
 
-/// y ← or += the filter of x on every plane; `shape` is that of y.
+/// y ← or += the filter applied to every plane of x; `shape` is that of y.
 template <class T>
 void fir(const nn::Fir& op, nn::View<const T> x, const nn::Shape& shape, nn::Gradient<T> y,
          std::size_t threads, T* scratch) {

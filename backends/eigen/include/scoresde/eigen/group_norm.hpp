@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Group normalisation, optionally followed by SiLU, and its gradient.
+/// Group normalization, optionally followed by SiLU, and its gradient.
 ///
 ///   x̂ = (x − μ)·r,  r = 1/√(var + ε),  z = γ x̂ + β,  y = z or z σ(z)
 ///   dx = r (γ dz − mean(γ dz) − x̂ mean(γ dz · x̂)),  means over the group
 ///
 /// Wu & He 2018, "Group Normalization". The variance is that of the group (divided by its size), in
-/// two passes, so that a large mean costs no digits.
+/// two passes, so that a large mean causes no loss of accuracy.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 
 namespace scoresde::eigen::detail {
 
-/// Extents of a group: its channels and the pixels of each.
+/// Extents of a group: its channels and their pixels.
 struct GroupExtent {
   std::size_t groups, channels, pixels;
   [[nodiscard]] constexpr std::size_t size() const { return channels * pixels; }
@@ -34,7 +34,7 @@ struct GroupStatistics {
   T mean, reciprocal_deviation;
 };
 
-/// Σ f(x) in double, from partial sums of 1024 in T.
+/// Σ f(x) in double, from partial sums of 1024 elements in T.
 template <class T, class F>
 double chunked_sum(const T* x, std::size_t count, const F& f) {
   constexpr std::size_t chunk = 1024;
@@ -44,7 +44,7 @@ double chunked_sum(const T* x, std::size_t count, const F& f) {
   return total;
 }
 
-/// μ and 1/√(var + ε). The first element is subtracted before the mean is taken.
+/// μ and 1/√(var + ε). The first element is subtracted before the mean is computed.
 template <class T>
 GroupStatistics<T> group_statistics(const T* x, std::size_t count, double epsilon) {
   const auto size = static_cast<double>(count);
@@ -62,14 +62,14 @@ GroupStatistics<T> group_statistics(const T* x, std::size_t count, double epsilo
   return {center, static_cast<T>(1 / std::sqrt(square - offset * offset + epsilon))};
 }
 
-/// (x − mean)·scale + shift, the normalisation of one channel.
+/// (x − mean)·scale + shift, the normalization of one channel.
 template <class T>
 struct Affine {
   Lanes<T> mean, scale, shift;
   Lanes<T> operator()(Lanes<T> x) const { return (x - mean) * scale + shift; }
 };
 
-/// y and the statistics (μ, r) of every sample and group, side by side.
+/// y and the interleaved statistics (μ, r) of every sample and group.
 template <class T>
 void group_norm_forward(const nn::GroupNorm& norm, nn::View<const T> x, const T* gamma,
                         const T* beta, T* y, T* statistics, std::size_t threads) {
@@ -104,7 +104,7 @@ inline std::size_t group_norm_scratch(const nn::GroupNorm& norm, const nn::Shape
   return threads * group_extent(norm, x).size() + 2 * x.n * x.c;
 }
 
-/// Fills dz for one channel; adds up Σ dz·x̂ and Σ dz.
+/// Computes dz of one channel; accumulates Σ dz·x̂ and Σ dz.
 template <class T>
 void channel_gradient(bool silu, const T* x, const T* dy, std::size_t pixels,
                       const GroupStatistics<T>& s, T gamma, T beta, T* dz, T* sums) {

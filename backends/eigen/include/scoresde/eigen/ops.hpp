@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// Ops: the network operations on the CPU, forward and backward.
 ///
-/// In double they are the reference that other backends are compared with, in float a fast network.
-/// Activations are (N, C, H, W) without gaps. The threads are those of OpenMP where the compiler
-/// has it; results have the same bits with any number of them, forward and backward. No operation
-/// allocates memory: all of it is the caller's scratch.
+/// In double this is the reference for other backends, in float a fast implementation. Activations
+/// are (N, C, H, W) without gaps. Threads are those of OpenMP where available; results are
+/// bit-identical for any number of them, forward and backward. No operation allocates memory;
+/// scratch is the caller's.
 #pragma once
 
 #include <algorithm>
@@ -30,8 +30,8 @@
 
 namespace scoresde::eigen {
 
-/// A model of nn::NetworkOps (see there for what each operation computes) in float or double.
-/// Shapes are not checked here: the network checks its graph once, when it is made.
+/// A model of nn::NetworkOps (which defines each operation) in float or double. Shapes are not
+/// checked here: the network checks its graph once, on construction.
 template <class T>
 class Ops {
   static_assert(std::is_floating_point_v<T>);
@@ -46,12 +46,12 @@ class Ops {
   using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
   static constexpr bool doors_in_place = true;
-  /// What networks are told is read where the host has it.
+  /// Conditioning values are used in host memory.
   struct ToldMemory {
     static nn::Told place(const nn::Told& told) { return told; }
   };
 
-  /// `threads` = 0 uses as many as OpenMP would.
+  /// `threads` = 0: OpenMP's default.
   explicit Ops(std::size_t threads = 0) : threads_(detail::thread_count(threads)) {}
 
   [[nodiscard]] std::size_t threads() const { return threads_; }
@@ -64,7 +64,7 @@ class Ops {
   }
   void leave(In y, T* to) const { enter(y.data, {to, y.shape}); }
 
-  /// Inference keeps packed weights; training packs them as they change, which takes no memory.
+  /// Inference stores packed weights; training packs them in each pass, without additional memory.
   [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op,
                                                       nn::Mode mode) const {
     if (nn::differentiates(mode)) return 0;
@@ -135,7 +135,7 @@ class Ops {
                                    threads_, scratch.data());
   }
 
-  /// Channels of a head lie together, so each head is a sample.
+  /// The channels of a head are consecutive, so each head is treated as a sample.
   [[nodiscard]] std::size_t attention_scratch(const nn::Attention& op, const nn::Shape& q) const {
     return threads_ * detail::attention_part_size<T>(op.of_heads(q));
   }
@@ -179,7 +179,7 @@ class Ops {
   void fir(const nn::Fir& op, In x, Out y, Scratch scratch) const {
     detail::fir<T>(op, x, y.shape, {y.data, false}, threads_, scratch.data());
   }
-  /// dx has the planes of dy, in the extents that the forward filter was given.
+  /// dx has the planes of dy and the extents of the forward filter's input.
   void fir_backward(const nn::Fir& op, In dy, const nn::Shape& x, Gradient dx,
                     Scratch scratch) const {
     if (dx.data != nullptr) detail::fir<T>(op.adjoint(), dy, x, dx, threads_, scratch.data());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// How the Eigen backend divides work among threads.
+/// Division of work among threads in the Eigen backend.
 ///
-/// Sums across items belong to one item of work each, and are made in one order. So any number of
-/// threads gives the same bits; work that is independent item by item may go to any of them.
+/// Each sum is computed by one work item in a fixed order, so results are bit-identical for any
+/// number of threads; independent items may run on any thread.
 #pragma once
 
 #include <algorithm>
@@ -20,12 +20,12 @@ struct Share {
   std::size_t begin = 0, end = 0;
 };
 
-/// The items of `part` when `count` items are divided as evenly as possible in order.
+/// The items of `part` when `count` items are divided in order, as evenly as possible.
 constexpr Share share(std::size_t count, std::size_t parts, std::size_t part) {
   return {count * part / parts, count * (part + 1) / parts};
 }
 
-/// Threads to use when `requested` are asked for; 0 asks for all.
+/// Number of threads for `requested`; 0 means all.
 inline std::size_t thread_count(std::size_t requested) {
 #ifdef _OPENMP
   return requested != 0 ? requested : static_cast<std::size_t>(std::max(1, omp_get_max_threads()));
@@ -35,8 +35,8 @@ inline std::size_t thread_count(std::size_t requested) {
 #endif
 }
 
-/// Calls f(part) once for each part. Correct with any number of threads, also where OpenMP gives
-/// fewer than asked for, as inside another parallel region.
+/// Calls f(part) once for each part. Correct for any number of threads, including where OpenMP
+/// provides fewer than requested, as inside another parallel region.
 template <class F>
 void for_each_part(std::size_t parts, const F& f) {
 #ifdef _OPENMP
@@ -50,8 +50,9 @@ void for_each_part(std::size_t parts, const F& f) {
   for (std::size_t part = 0; part < parts; ++part) f(part);
 }
 
-/// Calls f(worker, item) once for each item, in any order and on any worker < threads: for items
-/// whose results depend on neither. Items go to whoever is free, so that a busy core delays nobody.
+/// Calls f(worker, item) once for each item, in any order and on any worker < threads; results must
+/// not depend on either. Items are scheduled dynamically, so that a busy core does not delay the
+/// others.
 template <class F>
 void for_each_item([[maybe_unused]] std::size_t threads, std::size_t items, const F& f) {
 #ifdef _OPENMP
@@ -67,8 +68,8 @@ void for_each_item([[maybe_unused]] std::size_t threads, std::size_t items, cons
 }
 
 /// Calls f(begin, end) on disjoint ranges that cover [0, count), for work whose results do not
-/// depend on where ranges end. A range of cheap items should hold at least `grain` of them, as
-/// waking a thread costs some microseconds.
+/// depend on the ranges. A range of cheap items should have at least `grain` of them, because
+/// waking a thread costs a few microseconds.
 template <class F>
 void for_each_range(std::size_t threads, std::size_t count, std::size_t grain, const F& f) {
   const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, grain));

@@ -3,8 +3,8 @@
 ///
 ///   C[i, j] (+)= Σ_k A[i, k] B[k, j]
 ///
-/// For dense layers and attention. Eigen's own product would allocate its packing buffers and may
-/// start threads of its own inside a parallel region of one thread.
+/// For dense layers and attention. Eigen's product would allocate packing buffers, and may start
+/// threads inside a single-threaded parallel region.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,14 @@
 
 namespace scoresde::eigen::detail {
 
-/// A matrix in place: element (i, j) at data[i·row + j·column].
+/// A matrix in place: element (i, j) is at data[i·row + j·column].
 template <class T>
 struct Matrix {
   T* data;
   std::size_t row, column;
 };
 
-/// Scratch of product(): A packed, then one panel of B, then one tile of C.
+/// Scratch of product(): packed A, then one panel of B, then one tile of C.
 template <class T>
 constexpr std::size_t product_scratch(std::size_t rows, std::size_t depth) {
   return round_up(rows, tile_rows) * depth + depth * tile_columns<T> + tile_rows * tile_columns<T> +
@@ -41,7 +41,7 @@ void pack_left(const Matrix<const T>& a, std::size_t rows, std::size_t depth, T*
 template <class T>
 void pack_right(const Matrix<const T>& b, std::size_t first, std::size_t count, std::size_t depth,
                 T* panel) {
-  if (b.row == 1 && b.column != 1) {  // columns lie in one piece: read them so
+  if (b.row == 1 && b.column != 1) {  // columns are contiguous: read along them
     for (std::size_t j = 0; j < tile_columns<T>; ++j) {
       const T* from = b.data + (first + j) * b.column;
       for (std::size_t k = 0; k < depth; ++k)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Changes of resolution by two, and joining feature maps along channels.
+/// Resampling by a factor of two, and concatenation of feature maps along channels.
 ///
 ///   upsample:   y[2i + a, 2j + b] = x[i, j]              gradient: sums of 2×2
 ///   downsample: y[i, j] = ¼ Σ_{a,b} x[2i + a, 2j + b]    gradient: a quarter to each
@@ -54,12 +54,12 @@ void gather_two_by_two(const T* large, T scale, const nn::Shape& shape, nn::Grad
   });
 }
 
-/// Extents of two feature maps, or parts of one, that lie side by side in each sample.
+/// Extents of two feature maps, or of two parts of one, that are adjacent in each sample.
 struct Halves {
   std::size_t n, first, second;
 };
 
-/// y[n] ← a[n], then b[n].
+/// y[n] ← a[n] followed by b[n].
 template <class T>
 void concatenate_halves(const Halves& size, const T* a, const T* b, T* y, std::size_t threads) {
   const std::size_t whole = size.first + size.second;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A factor and a shift for each sample and channel, and their gradients.
+/// Scales and shifts per sample and channel, and their gradients.
 ///
 ///   y[n, c] = x[n, c]·(1 + s[n, c]) + b[n, c]
 ///   dx = dy·(1 + s),   ds = Σ over pixels of dy·x,   db = Σ over pixels of dy
@@ -16,8 +16,8 @@
 
 namespace scoresde::eigen::detail {
 
-/// Calls visit(first element of the plane, factor's place, shift's place) for each sample and
-/// channel of x; scales and shifts are (n, 2c).
+/// Calls visit(first element of the plane, index of the scale, index of the shift) for each sample
+/// and channel of x; scales and shifts are (n, 2c).
 template <class Visit>
 void for_each_plane(const nn::Shape& x, std::size_t threads, const Visit& visit) {
   const std::size_t grain = 1 + 8192 / x.pixels();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The register tile under every product of the Eigen backend.
+/// The register tile used by all products of the Eigen backend.
 ///
 ///   C[r, j] = Σ_k A[k, r] B[k, j],   r < tile_rows,  j < one or two SIMD packets
 ///
-/// A is packed with its tile_rows values of one k side by side, B is read in packets. Written with
-/// Eigen's packet primitives, so the same text compiles to the widest instructions the target has.
-/// Shapes here are small (tens of channels, tens to hundreds of pixels): a general matrix product
-/// would spend its time packing and would allocate; this tile reads images where they lie.
+/// A is packed with the tile_rows values of one k consecutive; B is read in packets. Written with
+/// Eigen's packet primitives, so that the same source uses the widest instructions of the target.
+/// The shapes are small (tens of channels, tens to hundreds of pixels), for which a general matrix
+/// product would be dominated by packing and would allocate; this tile reads images in place.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +17,12 @@
 
 namespace scoresde::eigen::detail {
 
-namespace packets = Eigen::internal;  // its packet primitives
+namespace packets = Eigen::internal;  // for its packet primitives
 
 template <class T>
 using Packet = typename packets::packet_traits<T>::type;
 
-/// Elements in a packet.
+/// Number of elements in a packet.
 template <class T>
 inline constexpr std::size_t lanes = packets::unpacket_traits<Packet<T>>::size;
 
@@ -30,14 +30,14 @@ inline constexpr std::size_t lanes = packets::unpacket_traits<Packet<T>>::size;
 template <class T>
 inline constexpr std::size_t tile_columns = 2 * lanes<T>;
 
-/// Rows of a tile: two packets in each row must fit the registers beside the operands.
+/// Rows of a tile: two packets per row must fit the registers together with the operands.
 inline constexpr std::size_t tile_rows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 8 : 4;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-/// Where a tile of B lies: packet j of step (d, ty, tx) is at start[j] + d·plane + ty·row + tx.
+/// A tile of B: packet j of step (d, ty, tx) is at start[j] + d·plane + ty·row + tx.
 template <class T, std::size_t Packets>
 struct TileSource {
   const T* start[Packets];
@@ -45,8 +45,8 @@ struct TileSource {
   std::ptrdiff_t plane, row;
 };
 
-/// Where a tile of C goes: out ← (C + bias + residual)·scale. `bias` has tile_rows values; the
-/// residual lies as `out` does, may be it (which accumulates) and may be null.
+/// Destination of a tile of C: out ← (C + bias + residual)·scale. `bias` has tile_rows values; the
+/// residual has the layout of `out`, may be `out` itself (which accumulates) and may be null.
 template <class T>
 struct TileTarget {
   T* out;
@@ -77,7 +77,7 @@ EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], st
   (add_row<T, Packets>(a[R], b, sums[R]), ...);
 }
 
-/// Runs over depth·Taps² steps. Taps = 3 reads a 3×3 neighbourhood of each plane.
+/// Sums over depth·Taps² steps. Taps = 3 reads a 3×3 neighborhood of each plane.
 template <class T, std::size_t Packets, std::ptrdiff_t Taps, std::size_t... R>
 EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
                                   TileSums<T, Packets>& sums, std::index_sequence<R...> rows) {
@@ -117,8 +117,8 @@ EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<
      ...);
 }
 
-/// One tile of C: the whole of it straight from the registers, a border tile through memory. Never
-/// inlined, as among other code compilers keep the sums in memory.
+/// One tile of C: a full tile is stored directly from the registers, a border tile through memory.
+/// Not inlined, because inside other code compilers spill the sums.
 template <class T, std::size_t Packets, std::ptrdiff_t Taps>
 EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& source,
                                      const TileTarget<T>& target) {
@@ -142,7 +142,7 @@ EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& s
   }
 }
 
-/// A tile of a product with a packed panel of B: `panel` holds depth rows of tile_columns values.
+/// A tile of a product with a packed panel of B: `panel` has depth rows of tile_columns values.
 template <class T>
 void multiply_panel(const T* a, const T* panel, std::size_t depth, const TileTarget<T>& target) {
   constexpr auto pitch = static_cast<std::ptrdiff_t>(tile_columns<T>);
@@ -152,7 +152,7 @@ void multiply_panel(const T* a, const T* panel, std::size_t depth, const TileTar
     multiply_tile<T, 1, 1>(a, {{panel}, depth, pitch, 0}, target);
 }
 
-/// The first address in `memory` on a cache line; one line more than needed must be there.
+/// The first address in `memory` at a cache line; `memory` must have one additional line.
 template <class T>
 T* cache_line(T* memory) {
   const auto address = reinterpret_cast<std::uintptr_t>(memory);

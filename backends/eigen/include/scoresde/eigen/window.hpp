@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The sliding window of a convolution: which input pixels an output pixel sees.
+/// The sliding window of a convolution: the input pixels that contribute to an output pixel.
 ///
 ///   y[o, i, j] = Σ_{c, a, b} W[o, c, a, b] · x̃[c, s·i + a, s·j + b]
 ///
-/// x̃ is x with zeros around it. The gradient with respect to x is a window too: over dy, spread out
-/// by the stride, with W turned by 180° and its channels exchanged.
+/// x̃ is x padded with zeros. The gradient with respect to x is a window too: over dy, upsampled by
+/// the stride with zeros, with W rotated by 180° and its channels exchanged.
 #pragma once
 
 #include <algorithm>
@@ -17,15 +17,15 @@
 namespace scoresde::eigen::detail {
 
 struct Window {
-  std::size_t channels, in_h, in_w;   ///< what is read
-  std::size_t outputs, out_h, out_w;  ///< what is written
+  std::size_t channels, in_h, in_w;   ///< of the input
+  std::size_t outputs, out_h, out_w;  ///< of the output
   std::size_t kernel, stride;
-  std::size_t spread;  ///< distance of neighbouring inputs: 1, or a gradient's stride
-  std::ptrdiff_t pad;  ///< zeros before the first input; negative cuts inputs off
+  std::size_t spread;  ///< distance of neighboring inputs: 1, or a gradient's stride
+  std::ptrdiff_t pad;  ///< zeros before the first input; negative pads crop
 
   [[nodiscard]] constexpr std::size_t taps() const { return kernel * kernel; }
   [[nodiscard]] constexpr std::size_t depth() const { return channels * taps(); }
-  /// Nothing around the pixels is read and every pixel is read once.
+  /// No padding is read, and every pixel is read exactly once.
   [[nodiscard]] constexpr bool pointwise() const {
     return kernel == 1 && stride == 1 && spread == 1 && pad == 0 && in_h == out_h && in_w == out_w;
   }
@@ -65,8 +65,8 @@ constexpr Window backward_window(const nn::Convolution& op, const nn::Shape& x) 
           static_cast<std::ptrdiff_t>(op.kernel) - 1 - static_cast<std::ptrdiff_t>(op.pad_before)};
 }
 
-/// What becomes of a sum over windows: y ← (sum + biases + residual)·scale. Each may be null; the
-/// residual lies as y does.
+/// The epilogue of a sum over windows: y ← (sum + biases + residual)·scale. Each pointer may be
+/// null; the residual has the layout of y.
 template <class T>
 struct Epilogue {
   const T* bias;
@@ -75,8 +75,8 @@ struct Epilogue {
   T scale;
 };
 
-/// Rows of a band of output: as many as keep its inputs in the level-2 cache, and few enough that
-/// all threads have work in a small batch. A band is the unit of work given to a thread.
+/// Rows of a band of output: as many as keep its inputs in the level-2 cache, and few enough to
+/// occupy all threads for a small batch. A band is a thread's unit of work.
 inline std::size_t band_rows(const Window& w, std::size_t n, std::size_t threads,
                              std::size_t scalar_bytes) {
   constexpr std::size_t cache_bytes = 400 * 1024;
@@ -88,19 +88,19 @@ inline std::size_t band_rows(const Window& w, std::size_t n, std::size_t threads
   return std::min({w.out_h, fit, (w.out_h + bands - 1) / bands});
 }
 
-/// The most rows band_rows gives for any batch.
+/// The maximum of band_rows over all batches.
 inline std::size_t most_band_rows(const Window& w, std::size_t scalar_bytes) {
   return band_rows(w, 1, 1, scalar_bytes);
 }
 
-/// Input pixels of a band as the tile reads them.
+/// Input pixels of a band in the layout that the tile reads.
 template <class T>
 struct Band {
   const T* data;
   std::ptrdiff_t plane, row;
 };
 
-/// Writes one row of x̃, spread and padded, from one row of x.
+/// Writes one row of x̃, upsampled and padded, from one row of x.
 template <class T>
 void copy_row(const Window& w, const T* from, T* to, std::size_t width) {
   std::fill_n(to, width, T(0));
@@ -118,8 +118,8 @@ void copy_row(const Window& w, const T* from, T* to, std::size_t width) {
   }
 }
 
-/// The inputs of output rows [first_row, first_row + rows), copied with their zeros into `memory`;
-/// a pointwise window needs no zeros and is read in place.
+/// The inputs of output rows [first_row, first_row + rows), copied with their padding to `memory`;
+/// a pointwise window has no padding and is read in place.
 template <class T>
 Band<T> load_band(const Window& w, const T* x, std::size_t first_row, std::size_t rows, T* memory) {
   if (w.pointwise())
@@ -143,19 +143,20 @@ Band<T> load_band(const Window& w, const T* x, std::size_t first_row, std::size_
   return {memory, static_cast<std::ptrdiff_t>(height * width), static_cast<std::ptrdiff_t>(width)};
 }
 
-/// Elements load_band may write.
+/// Maximum number of elements that load_band writes.
 constexpr std::size_t band_size(const Window& w, std::size_t rows) {
   return w.pointwise() ? 0 : w.channels * w.band_height(rows) * w.band_width();
 }
 
-/// Distance of the channels in load_pixels: whole tiles may be read, and distances that are powers
-/// of two, at which channels would compete for the same lines of the cache, do not occur.
+/// Distance of the channels in load_pixels: allows reads of complete tiles, and avoids powers of
+/// two, for which channels would map to the same cache sets.
 template <class T>
 constexpr std::size_t pixel_pitch(const Window& w, std::size_t rows) {
   return round_up(rows * w.out_w, tile_columns<T>) + cache_line_elements<T>;
 }
 
-/// The inputs of a pointwise window's band, copied so that the channels of a tile lie close by.
+/// The inputs of a pointwise window's band, copied so that the channels of a tile are close in
+/// memory.
 template <class T>
 Band<T> load_pixels(const Window& w, const T* x, std::size_t first_row, std::size_t rows,
                     T* memory) {
@@ -174,8 +175,8 @@ void copy_runs(const T* from, const std::ptrdiff_t* offset, std::size_t count, T
     std::memcpy(to + i, from + offset[i], Run * sizeof(T));
 }
 
-/// Gathers the taps of output pixels [first, first + count) of a band into a panel of
-/// depth rows and tile_columns columns, the columns beyond `count` zero.
+/// Gathers the taps of output pixels [first, first + count) of a band into a panel of depth rows
+/// and tile_columns columns, with zeros in the columns from `count` on.
 template <class T, std::size_t Run>
 void pack_panel_runs(const Window& w, const Band<T>& band, const std::ptrdiff_t* offset,
                      std::size_t count, T* panel) {

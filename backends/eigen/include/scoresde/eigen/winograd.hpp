@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// 3×3 convolutions of stride 1 in float, tile by tile in Winograd's domain.
+/// 3×3 convolutions of stride 1 in float by Winograd's algorithm.
 ///
 ///   M[k] = U[k] V[k],   k = 1 … 36     U from weights, V from inputs (winograd_transforms.hpp)
 ///
 /// A round transforms the inputs of up to 128 tiles, whose products then stay in the level-3 cache.
-/// Weights are transformed where they are used, a few outputs at a time: four times as large as
-/// they are, they would cost more to fetch than to make.
+/// Weights are transformed on the fly, a few outputs at a time: transformed weights are four times
+/// as large and would take longer to load than to compute.
 #pragma once
 
 #include <algorithm>
@@ -18,22 +18,23 @@
 
 namespace scoresde::eigen::detail::winograd {
 
-inline constexpr std::size_t round_tiles = 128;  ///< tiles whose transforms are kept at a time
+inline constexpr std::size_t round_tiles = 128;  ///< tiles transformed at a time
 
-/// Whether the window has tiles, and channels enough to outweigh the transforms.
+/// Whether the window has tiles, and enough channels to outweigh the transforms.
 constexpr bool fits(const Window& w) {
   constexpr std::size_t least_channels = 16;
   return w.kernel == taps && w.stride == 1 && w.spread == 1 && w.out_h >= side && w.out_w >= side &&
          w.channels >= least_channels && w.outputs >= least_channels;
 }
 
-/// Whether a window is summed this way. It depends on nothing but one sample, as a sample's bits
-/// must not depend on its batch: a single tile would leave most of a packet empty.
+/// Whether a window is computed by Winograd's algorithm. The condition depends on one sample only,
+/// because a sample's result must not depend on its batch. A single tile would leave most of a
+/// packet empty.
 constexpr bool wins(const Window& w) {
   return fits(w) && w.out_h >= 2 * side && w.out_w >= 2 * side;
 }
 
-/// Where a tile begins among the outputs.
+/// The position of a tile among the outputs.
 struct Place {
   std::size_t sample, row, column;
 };
@@ -49,16 +50,17 @@ struct Tiling {
   }
 };
 
-/// How the work is cut, and the memory of each part in elements. Products are read in strides; a
-/// cache line beyond powers of two keeps their streams from competing for the same lines.
+/// The partition of the work, and the memory sizes in elements. Products are read with strides; one
+/// additional cache line avoids powers of two, for which the streams would map to the same cache
+/// sets.
 template <class T>
 struct Cut {
-  std::size_t tiles;          ///< of a round
-  std::size_t blocks;         ///< of tile_rows outputs, taken together by one thread
+  std::size_t tiles;          ///< per round
+  std::size_t blocks;         ///< of tile_rows outputs, computed together by one thread
   std::size_t input_step;     ///< between products of the transformed inputs of one panel
   std::size_t weight_step;    ///< between products of the transformed weights
   std::size_t segment_pitch;  ///< of the rows in a segment of transformed columns
-  std::size_t segments;       ///< of rows that a round may touch
+  std::size_t segments;       ///< of rows in a round, at most
 
   Cut(const Window& w, std::size_t n, std::size_t threads);
 
@@ -88,7 +90,7 @@ Cut<T>::Cut(const Window& w, std::size_t n, std::size_t threads) {
   segments = tiles / tiling.across + 2;
 }
 
-/// Scratch of correlate(): the transformed inputs of a round, zeros, and a part for each thread.
+/// Scratch of correlate(): the transformed inputs of a round, zeros, and one part per thread.
 template <class T>
 std::size_t correlate_scratch(const Window& w, std::size_t n, std::size_t threads) {
   const Cut<T> cut(w, n, threads);
@@ -96,7 +98,7 @@ std::size_t correlate_scratch(const Window& w, std::size_t n, std::size_t thread
          threads * round_up(cut.part_size(), cache_line_elements<T>);
 }
 
-/// What is read: x, and a row of zeros for what lies above and below it.
+/// The inputs: x, and a row of zeros for the rows above and below it.
 template <class T>
 struct Inputs {
   const Window& w;
@@ -104,8 +106,8 @@ struct Inputs {
   const T* zeros;
 };
 
-/// Bᵀ d along the columns of a segment: `count` tiles side by side from `at` on, of one channel.
-/// `to` gets six rows of 4·count + 2 values and two more that are read but not used.
+/// Bᵀ d along the columns of a segment: `count` adjacent tiles of one channel from `at` on. `to`
+/// receives six rows of 4·count + 2 values and two more that are read but not used.
 template <class T>
 void transform_segment(const Inputs<T>& in, const Place& at, std::size_t channel, std::size_t count,
                        std::size_t pitch, T* to) {
@@ -127,8 +129,8 @@ void transform_segment(const Inputs<T>& in, const Place& at, std::size_t channel
   transform_columns(row, static_cast<std::size_t>(begin), static_cast<std::size_t>(end), pitch, to);
 }
 
-/// Transforms channels [begin, end) of tiles [first, first + count): `to` gets, for each panel of
-/// tiles and each product, one row of the panel's tiles for each channel.
+/// Transforms channels [begin, end) of tiles [first, first + count): for each panel of tiles and
+/// each product, `to` receives one row of the panel's tiles per channel.
 template <class T>
 void transform_inputs(const Inputs<T>& in, const Cut<T>& cut, std::size_t first, std::size_t count,
                       std::size_t begin, std::size_t end, T* segments, T* to) {
@@ -162,7 +164,7 @@ struct ProductSource {
 };
 
 /// sums[row, k, column] = Σ_d left[k, d, row] right[k, d, column] + before[row, k, column] for some
-/// blocks and the first columns of a panel; `before` may be null, and may be the sums.
+/// blocks and the first columns of a panel; `before` may be null or equal to `sums`.
 template <class T>
 void multiply_products(const ProductSource<T>& from, std::size_t blocks, std::size_t columns,
                        T* sums, const T* before) {
@@ -178,7 +180,7 @@ void multiply_products(const ProductSource<T>& from, std::size_t blocks, std::si
     }
 }
 
-/// Where a tile goes: `pixel` counts from the first of its plane.
+/// Destination of a tile; `pixel` is relative to the first of its plane.
 struct Target {
   std::size_t sample, pixel, rows, columns;
 };
@@ -217,7 +219,7 @@ struct Store {
     packets::pstoreu(y + at, packets::pmul(whole, packets::pset1<Quad<T>>(add.scale)));
   }
 
-  /// `count` tiles, at most four, from `rows` as transform_sums leaves them.
+  /// `count` tiles, at most four, from the `rows` written by transform_sums.
   void operator()(const T* rows, const Target* targets, std::size_t count,
                   std::size_t channel) const {
     for (std::size_t i = 0; i < side; ++i) {
@@ -275,11 +277,11 @@ struct Product {
   }
 };
 
-/// y ← (sums over windows + biases + residual)·scale, with weights as pack_weights leaves them.
+/// y ← (sums over windows + biases + residual)·scale, with weights from pack_weights.
 template <class T>
 void correlate(const Window& w, const T* packed, const T* x, const Epilogue<T>& add, T* y,
                std::size_t n, std::size_t threads, T* scratch) {
-  constexpr std::size_t channels = 8;  // of an item of work
+  constexpr std::size_t channels = 8;  // per work item
   const Cut<T> cut(w, n, threads);
   const std::size_t all = n * Tiling(w).in_sample, blocks = (w.outputs + tile_rows - 1) / tile_rows;
   T* transformed = scratch;

@@ -3,10 +3,10 @@
 ///
 ///   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A     for a tile Y of 4×4 outputs, d of 6×6 inputs, weights g
 ///
-/// Summed over channels before A, the middle is 36 independent matrix products. Winograd,
+/// Summed over channels before A, the bracket is 36 independent matrix products. Winograd,
 /// Arithmetic Complexity of Computations (1980); Lavin and Gray 2016 (arXiv:1509.09308), section 4.
-/// The points are 0, ±√½, ±√2 and ∞, which leave half the error of 0, ±1, ±2 and ∞ and twice that
-/// of a direct sum; Barabasz et al. 2020 (arXiv:1803.10986) on the choice of points.
+/// The points are 0, ±√½, ±√2 and ∞, which give half the error of 0, ±1, ±2 and ∞ and twice that of
+/// a direct sum; on the choice of points see Barabasz et al. 2020 (arXiv:1803.10986).
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@
 #include <scoresde/eigen/tile.hpp>
 
 #if defined(__GNUC__) && !defined(__clang__)
-// Vector types lose their aliasing attribute as template arguments; nothing here needs it.
+// Vector types lose their aliasing attribute as template arguments; not needed here.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
 #endif
 
 namespace scoresde::eigen::detail::winograd {
 
-inline constexpr std::size_t side = 4;          ///< outputs of a tile, along one axis
-inline constexpr std::size_t reach = side + 2;  ///< its inputs
+inline constexpr std::size_t side = 4;          ///< outputs of a tile along one axis
+inline constexpr std::size_t reach = side + 2;  ///< inputs of a tile along one axis
 inline constexpr std::size_t products = reach * reach, taps = 3;
 
 inline constexpr float sqrt_half = 0.70710678f, sqrt_two = 1.41421356f;
@@ -37,18 +37,18 @@ struct Narrow {
 template <class P, std::size_t Most>
 struct Narrow<P, Most, false> : Narrow<typename packets::unpacket_traits<P>::half, Most> {};
 
-/// One row of a tile, and the outputs that one step of a product handles.
+/// One row of a tile, and the outputs computed by one step of a product.
 template <class T>
 using Quad = typename Narrow<Packet<T>, side>::type;
 template <class T>
 using Outputs = typename Narrow<Packet<T>, tile_rows>::type;
 
-/// In double the sums are direct: they are what others are compared with.
+/// In double the sums are direct, as a reference.
 template <class T>
 inline constexpr bool available =
     std::is_same_v<T, float>&& packets::unpacket_traits<Quad<T>>::size == side;
 
-/// Tiles that a product takes side by side.
+/// Number of tiles computed together by a product.
 template <class T>
 inline constexpr std::size_t panel = tile_columns<T>;
 
@@ -99,7 +99,7 @@ EIGEN_ALWAYS_INLINE void transform_output(const P (&m)[reach], P (&y)[side]) {
   y[3] = multiply_add(2.0f, root_2, multiply_add(0.5f, root_1, m[5]));
 }
 
-/// m = A y, the adjoint of the outputs' transform.
+/// m = A y, the adjoint of the output transform.
 template <class P>
 EIGEN_ALWAYS_INLINE void transform_output_gradient(const P (&y)[side], P (&m)[reach]) {
   const P even_1 = multiply_add(0.5f, y[2], y[0]), odd_1 = multiply_add(0.5f, y[3], y[1]);
@@ -112,7 +112,7 @@ EIGEN_ALWAYS_INLINE void transform_output_gradient(const P (&y)[side], P (&m)[re
   m[5] = y[3];
 }
 
-/// g = Gᵀ u, the adjoint of the weights' transform.
+/// g = Gᵀ u, the adjoint of the weight transform.
 template <class P>
 EIGEN_ALWAYS_INLINE void transform_weight_gradient(const P (&u)[reach], P (&g)[taps]) {
   const P even_1 = packets::padd(u[1], u[2]), odd_1 = packets::psub(u[2], u[1]);
@@ -123,8 +123,8 @@ EIGEN_ALWAYS_INLINE void transform_weight_gradient(const P (&u)[reach], P (&g)[t
   g[2] = multiply_add(1.0f / 3, even_2, multiply_add(-1.0f / 3, even_1, u[5]));
 }
 
-/// A transform along columns, then along rows: In×In packets from load(i, j) become Out×Out that go
-/// to store(i, j, packet).
+/// A transform along columns, then along rows: In×In packets from load(i, j) become Out×Out packets
+/// passed to store(i, j, packet).
 template <class P, std::size_t In, std::size_t Out, class Load, class Transform, class Store>
 EIGEN_ALWAYS_INLINE void along_both(const Load& load, const Transform& transform,
                                     const Store& store) {
@@ -142,7 +142,7 @@ EIGEN_ALWAYS_INLINE void along_both(const Load& load, const Transform& transform
   }
 }
 
-/// Elements whose (i, j) lies at data[i·row + j·column].
+/// Elements with (i, j) at data[i·row + j·column].
 template <class T>
 struct Square {
   T* data;
@@ -151,7 +151,7 @@ struct Square {
   [[nodiscard]] T* at(std::size_t i, std::size_t j) const { return data + i * row + j * column; }
 };
 
-/// along_both from memory to memory, for `count` elements that lie side by side in either.
+/// along_both from memory to memory, for `count` elements that are adjacent in both.
 template <class P, std::size_t In, std::size_t Out, class T, class Transform>
 EIGEN_ALWAYS_INLINE void transform_squares(const Square<const T>& from, std::size_t count,
                                            const Transform& transform, const Square<T>& to) {
@@ -171,8 +171,8 @@ EIGEN_ALWAYS_INLINE void transform_columns(const T* const (&row)[reach], std::si
   for (std::size_t i = 0; i < reach; ++i) packets::pstoreu(to + i * pitch + at, v[i]);
 }
 
-/// Bᵀ d along the columns [begin, end) of six rows. Always in packets, since a scalar's multiply
-/// and add may be rounded otherwise, and where a column falls must not decide its bits.
+/// Bᵀ d along the columns [begin, end) of six rows. Always in packets: scalar multiply-adds may be
+/// rounded differently, and results must not depend on the position of a column.
 template <class T>
 void transform_columns(const T* const (&row)[reach], std::size_t begin, std::size_t end,
                        std::size_t pitch, T* to) {
@@ -218,7 +218,7 @@ void transform_weights(const T* packed, std::size_t channels, std::size_t step, 
                                                   transform, {to, reach * step, step});
 }
 
-/// Aᵀ m A for `count` of a panel of tiles of one output channel: (row, column, tile).
+/// Aᵀ m A for the first `count` tiles of a panel for one output channel: (row, column, tile).
 template <class T>
 void transform_sums(const T* sums, std::size_t count, T* to) {
   transform_squares<Packet<T>, reach, side, T>(
@@ -226,8 +226,8 @@ void transform_sums(const T* sums, std::size_t count, T* to) {
       [](const auto& m, auto& y) { transform_output(m, y); }, {to, side * panel<T>, panel<T>});
 }
 
-/// Bᵀ d B for a panel of channels of a tile that lie side by side in each pixel; `row` is the
-/// distance of rows of pixels.
+/// Bᵀ d B for a panel of channels of a tile in channels-last order; `row` is the distance of rows
+/// of pixels.
 template <class T>
 void transform_patch(const T* pixels, std::size_t row, std::size_t step, T* to) {
   transform_squares<Packet<T>, reach, reach, T>(
@@ -235,7 +235,7 @@ void transform_patch(const T* pixels, std::size_t row, std::size_t step, T* to) 
       {to, reach * step, step});
 }
 
-/// A dY Aᵀ likewise, for tile_rows channels.
+/// The same for A dY Aᵀ and tile_rows channels.
 template <class T>
 void transform_gradient_patch(const T* pixels, std::size_t row, std::size_t step, T* to) {
   transform_squares<Outputs<T>, side, reach, T>(
@@ -252,7 +252,7 @@ void transform_weight_sums(const T* sums, T* to) {
       {to, taps * panel<T>, panel<T>});
 }
 
-/// Row i of four tiles from what transform_sums left of it: packet t is that of tile t.
+/// Row i of four tiles from the output of transform_sums: packet t is that of tile t.
 template <class T>
 EIGEN_ALWAYS_INLINE void gather_rows(const T* rows, Quad<T> (&tiles)[4]) {
   packets::PacketBlock<Quad<T>, 4> block;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Gradients of 3×3 weights in Winograd's domain: the adjoint of the forward pass.
+/// Gradients of 3×3 weights by Winograd's algorithm: the adjoint of the forward pass.
 ///
 ///   dg = Gᵀ [ Σ_tiles (A dY Aᵀ) ⊙ (Bᵀ d B) ] G
 ///
-/// For each of the 36 products a matrix of outputs times tiles meets one of tiles times inputs. All
-/// sums run over tiles in one order, so no bits depend on the number of threads.
+/// Each of the 36 products multiplies a matrix of outputs × tiles by one of tiles × inputs. All
+/// sums run over tiles in a fixed order, so results do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -19,25 +19,25 @@
 
 namespace scoresde::eigen::detail::winograd {
 
-/// Whether the gradient is summed this way; with fewer tiles its own transform would take longer.
+/// Whether the gradient is computed this way; with fewer tiles its own transforms would dominate.
 constexpr bool wins_for_weights(const Window& w, std::size_t n) {
   return fits(w) && n * Tiling(w).in_sample >= 4;
 }
 
-/// How the work is cut, and the memory of each part in elements.
+/// The partition of the work, and the memory sizes in elements.
 template <class T>
 struct WeightCut {
-  std::size_t tiles;     ///< of a round: as many as keep their transforms in the level-3 cache
-  std::size_t rounds;    ///< that all samples take
-  std::size_t chunks;    ///< of tiles of a panel, transformed by one thread each
-  std::size_t blocks;    ///< of tile_rows outputs, summed by one thread
-  std::size_t in_step;   ///< between products of a panel of transformed inputs
-  std::size_t out_step;  ///< between products of tile_rows transformed gradients of outputs
+  std::size_t tiles;     ///< per round: as many as keep their transforms in the level-3 cache
+  std::size_t rounds;    ///< for all samples
+  std::size_t chunks;    ///< of a panel's tiles, each transformed by one thread
+  std::size_t blocks;    ///< of tile_rows outputs, computed by one thread
+  std::size_t in_step;   ///< distance of the products of a panel of transformed inputs
+  std::size_t out_step;  ///< distance of the products of tile_rows transformed output gradients
   std::size_t in_panels, out_panels;
   std::size_t row;  ///< of pixels in a segment of tiles
 
   static constexpr std::size_t panel_blocks = panel<T> / tile_rows;
-  static constexpr std::size_t block_sums = products * panel<T> * tile_rows;  ///< with a panel
+  static constexpr std::size_t block_sums = products * panel<T> * tile_rows;  ///< for one panel
 
   WeightCut(const Window& w, std::size_t n, std::size_t threads) {
     constexpr std::size_t line = cache_line_elements<T>, cache_bytes = 4 << 20;
@@ -79,8 +79,8 @@ struct Map {
   std::size_t channels, height, width;
 };
 
-/// Pixels [row, row + rows) × [column, column + columns) of a panel of channels, channels last and
-/// zero beyond the map.
+/// Pixels [row, row + rows) × [column, column + columns) of a panel of channels, channels last,
+/// with zeros outside the map.
 template <class T>
 void load_pixels(const Map<T>& map, std::size_t sample, std::size_t channel, std::ptrdiff_t row,
                  std::ptrdiff_t column, std::size_t rows, std::size_t columns, T* to) {
@@ -106,8 +106,8 @@ void load_pixels(const Map<T>& map, std::size_t sample, std::size_t channel, std
 }
 
 /// Calls f(i, pixels, row) for tile tiles.begin + i of a panel of channels: `pixels` is the square
-/// of `extent` pixels a side that begins `before` pixels before the tile, `row` the distance of its
-/// rows.
+/// of `extent` × `extent` pixels that begins `before` pixels before the tile, `row` the distance of
+/// its rows.
 template <class T, class F>
 void for_each_patch(const Window& w, const Map<T>& map, std::size_t channel, const Share& tiles,
                     std::ptrdiff_t before, std::size_t extent, T* memory, const F& f) {
@@ -131,7 +131,7 @@ struct WeightRound {
   Share tiles;
   T *inputs, *outputs;
 
-  /// Item of work `item`: a chunk of tiles of a panel of channels, of x and then of dy.
+  /// Work item `item`: a chunk of tiles of a panel of channels, first of x and then of dy.
   void transform(const Map<T>& x, const Map<T>& dy, std::size_t item, T* memory) const {
     const std::size_t channels = item / cut.chunks;
     const Share part = share(tiles.end - tiles.begin, cut.chunks, item % cut.chunks);
@@ -140,7 +140,7 @@ struct WeightRound {
     else
       transform_outputs(dy, channels - cut.in_panels, part, memory);
   }
-  /// sums (+)= of cut.blocks blocks of outputs from `block` on and a panel of inputs.
+  /// sums (+)= the products of cut.blocks blocks of outputs from `block` on with a panel of inputs.
   void multiply(std::size_t block, std::size_t in, T* sums, const T* before) const {
     const std::size_t block_size = products * cut.out_step;
     multiply_products<T>(

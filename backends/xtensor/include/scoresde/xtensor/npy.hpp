@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// xtensor's arrays as NumPy's .npy files, in and out, whatever the memory layout of the array.
+/// Reads and writes xtensor's arrays as NumPy's .npy files, for any memory layout of the array.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ using io::NpyArray;
 using io::read_npy;
 using io::write_npy;
 
-/// Writes an xtensor array with its own shape. The file is in C order, so that NumPy reads element
-/// (i, j, ...) where x(i, j, ...) was, row-major or column-major. Throws Error as write_npy.
+/// Writes an xtensor array with its shape. The file is in C order: NumPy reads x(i, j, ...) as
+/// element (i, j, ...) for row-major and column-major x. Throws Error as write_npy does.
 template <class X>
 void save_npy(const std::filesystem::path& path, const X& x) {
   using T = typename X::value_type;
@@ -34,8 +34,8 @@ void save_npy(const std::filesystem::path& path, const X& x) {
   write_npy<T>(path, std::span<const T>(values), shape);
 }
 
-/// Reads an xt::xarray or xt::xtensor of any layout. Throws Error as read_npy, and for a file with
-/// another number of axes than X has.
+/// Reads an xt::xarray or xt::xtensor of any layout. Throws Error as read_npy does, and for a file
+/// whose number of axes differs from that of X.
 template <class X>
 [[nodiscard]] X load_npy(const std::filesystem::path& path) {
   const NpyArray<typename X::value_type> file = read_npy<typename X::value_type>(path);
@@ -44,7 +44,7 @@ template <class X>
     shape.resize(file.shape.size());
   else
     scoresde::detail::require(shape.size() == file.shape.size(), "npy file ", path.string(), ": ",
-                              file.shape.size(), " axes; ", shape.size(), " are wanted");
+                              file.shape.size(), " axes; ", shape.size(), " are required");
   std::copy(file.shape.begin(), file.shape.end(), shape.begin());
   X x;
   x.resize(shape);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Everything of the xtensor backend: states, and .npy files in and out.
+/// All headers of the xtensor backend: states and .npy files.
 #pragma once
 
 #include <scoresde/xtensor/npy.hpp>

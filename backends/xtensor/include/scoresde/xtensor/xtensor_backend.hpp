@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// xtensor containers as states: the leading axis counts samples, the others make up a point, so
-/// that a batch of images is (n, C, H, W).
+/// xtensor containers as states: the first axis is the sample, the others are its elements, so that
+/// a batch of images is (n, C, H, W).
 ///
-/// Row-major storage puts element e of sample k at k·dim + e; another layout is refused at compile
-/// time. Runs on the calling thread.
+/// In row-major storage element e of sample k is at k·dim + e; other layouts are rejected at
+/// compile time. Runs on the calling thread.
 #pragma once
 
 #include <concepts>
@@ -21,7 +21,7 @@
 
 namespace scoresde::xtensor_backend {
 
-/// Where the elements of a row-major container with a leading axis of samples lie.
+/// The memory layout of a row-major container whose first axis is the sample.
 template <class X>
 struct LeadingAxisLayout {
   using State = X;
@@ -30,8 +30,8 @@ struct LeadingAxisLayout {
   /// Throws Error for a container without axes.
   static Extents extents(const X& x) {
     scoresde::detail::require(x.dimension() >= 1,
-                              "xtensor state: the container has no axis; the first must count the "
-                              "samples");
+                              "xtensor state: the container has no axis; its first axis must be "
+                              "the samples");
     std::size_t dim = 1;
     for (std::size_t axis = 1; axis < x.dimension(); ++axis) dim *= x.shape()[axis];
     return {x.shape()[0], dim};
@@ -55,7 +55,7 @@ struct ContainerState {
   static XtensorBackend<X> of(const X&) {
     static_assert(Layout == xt::layout_type::row_major,
                   "scoresde: an xtensor state must be row-major (the default): element e of sample "
-                  "k must lie at k·dim + e");
+                  "k must be at k·dim + e");
     return {};
   }
 };
