@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# cuDNN, wherever it lies: in the toolkit, in a distribution's folders, or in a wheel (nvidia/cudnn/{include,lib}, which
-# has libcudnn.so.9 alone). Gives cuDNN::cudnn, cuDNN_FOUND and cuDNN_VERSION; cuDNN_ROOT names a folder to look in first.
+# Finds cuDNN in the toolkit, in a distribution's folders, or in a wheel (nvidia/cudnn/{include,lib}, which has only
+# libcudnn.so.9). Defines cuDNN::cudnn, cuDNN_FOUND and cuDNN_VERSION; cuDNN_ROOT is a folder to search first.
 
 get_filename_component(toolkit "${CUDAToolkit_INCLUDE_DIRS}" DIRECTORY)
 find_path(cuDNN_INCLUDE_DIR cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${toolkit} PATH_SUFFIXES include)
@@ -19,7 +19,7 @@ find_package_handle_standard_args(cuDNN REQUIRED_VARS cuDNN_LIBRARY cuDNN_INCLUD
 mark_as_advanced(cuDNN_INCLUDE_DIR cuDNN_LIBRARY)
 
 if(cuDNN_FOUND AND NOT TARGET cuDNN::cudnn)
-  # It loads its other libraries itself.
+  # cuDNN loads its other libraries itself.
   add_library(cuDNN::cudnn SHARED IMPORTED GLOBAL)
   set_target_properties(cuDNN::cudnn PROPERTIES IMPORTED_LOCATION ${cuDNN_LIBRARY}
                                                 INTERFACE_INCLUDE_DIRECTORIES ${cuDNN_INCLUDE_DIR})

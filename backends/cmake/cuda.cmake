@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Component scoresde::cuda: nvcc, the CUDA toolkit, cuDNN, and what CMake 3.24 does not know about them.
+# Component scoresde::cuda: nvcc, the CUDA toolkit, cuDNN, and settings that CMake 3.24 lacks.
 
-# The architectures of the default build, with PTX of the last for later devices.
+# Architectures of the default build; the last also as PTX for later devices.
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(cuda_architectures 80-real 90-real 120)
 else()
@@ -15,12 +15,12 @@ if(SCORESDE_HAS_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES ${cuda_architectures})
   include(CheckLanguage)
   if(NOT DEFINED ENV{CUDACXX} AND CUDAToolkit_NVCC_EXECUTABLE)
-    set(ENV{CUDACXX} ${CUDAToolkit_NVCC_EXECUTABLE}) # where it lies, though it be not on PATH
+    set(ENV{CUDACXX} ${CUDAToolkit_NVCC_EXECUTABLE}) # it may not be on PATH
   endif()
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)
-    # CMake before 3.26 has the name CUDA20, and not its flag.
+    # CMake before 3.26 knows CUDA20 but not its compiler flag.
     if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
       set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
       set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
@@ -33,7 +33,7 @@ if(SCORESDE_HAS_CUDA)
     list(REMOVE_ITEM components cuda)
     if(NOT "${SCORESDE_BACKEND_CUDA}" STREQUAL "AUTO")
       message(FATAL_ERROR "SCORESDE_BACKEND_CUDA is ON, but nvcc is not found or does not compile with this host "
-                          "compiler. Name it in CMAKE_CUDA_COMPILER, or say -DSCORESDE_BACKEND_CUDA=OFF.")
+                          "compiler. Set CMAKE_CUDA_COMPILER, or -DSCORESDE_BACKEND_CUDA=OFF.")
     endif()
   endif()
 endif()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-# Options, what was found for them, the settings of our own programs, and the package.
+# Options and their status, settings of the library's own programs, and the package.
 
-# Imported targets are seen by whoever adds this folder as a subdirectory.
+# Makes imported targets visible to projects that use add_subdirectory.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
 
-set(components core) # those that are on, in the order of their dependencies
+set(components core) # enabled components, in the order of their dependencies
 
-# scoresde_part(<component> <option> <package>...): <option> has the values AUTO (on when every package is
-# found), ON (an error when one is missing) and OFF; its default is AUTO, or <option>_DEFAULT. Sets SCORESDE_HAS_<NAME>, and
-# SCORESDE_STATE_<NAME> to the words of the summary.
+# scoresde_part(<component> <option> <package>...): <option> is AUTO (on if every package is found), ON (a missing
+# package is an error) or OFF; its default is AUTO, or <option>_DEFAULT. Sets SCORESDE_HAS_<NAME>, and
+# SCORESDE_STATE_<NAME> to the text of the summary.
 macro(scoresde_part component option)
   string(TOUPPER ${component} name)
   if(NOT DEFINED ${option}_DEFAULT)
@@ -36,8 +36,8 @@ macro(scoresde_part component option)
       set(SCORESDE_HAS_${name} FALSE)
       set(SCORESDE_STATE_${name} "off: ${missing} not found")
       if(NOT "${${option}}" STREQUAL "AUTO")
-        message(FATAL_ERROR "${option} is ON, but CMake finds no ${missing}. Install it, name its folder in "
-                            "CMAKE_PREFIX_PATH, or say -D${option}=OFF.")
+        message(FATAL_ERROR "${option} is ON, but CMake cannot find ${missing}. Install it, add its folder to "
+                            "CMAKE_PREFIX_PATH, or set -D${option}=OFF.")
       endif()
     endif()
   else()
@@ -48,7 +48,7 @@ macro(scoresde_part component option)
   endif()
 endmacro()
 
-# In another project's build nothing is installed and no CUDA code is compiled unless that project asks for it.
+# As part of another project, nothing is installed and no CUDA code is compiled by default.
 option(SCORESDE_INSTALL "Install the headers and the CMake package" ${PROJECT_IS_TOP_LEVEL})
 if(NOT PROJECT_IS_TOP_LEVEL)
   set(SCORESDE_BACKEND_CUDA_DEFAULT OFF)
@@ -73,18 +73,18 @@ endif()
 option(SCORESDE_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SCORESDE_BUILD_EXAMPLES "Build the examples and programs" ${PROJECT_IS_TOP_LEVEL})
 option(SCORESDE_BUILD_BENCHMARKS "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
-option(SCORESDE_NATIVE "Compile our own programs, tests and benchmarks for this machine's processor" ON)
-option(SCORESDE_WARNINGS_AS_ERRORS "Treat warnings in our own programs as errors" OFF)
+option(SCORESDE_NATIVE "Compile the library's own programs, tests and benchmarks for this machine's processor" ON)
+option(SCORESDE_WARNINGS_AS_ERRORS "Treat warnings in the library's own programs as errors" OFF)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
-# What our own programs, tests and benchmarks are compiled with; never installed, never exported.
+# Compile options of the library's own programs, tests and benchmarks; neither installed nor exported.
 add_library(scoresde_own_warnings INTERFACE)
 set(for_cxx $<COMPILE_LANGUAGE:CXX>)
 set(for_cuda $<COMPILE_LANGUAGE:CUDA>)
-# nvcc hands the host compiler text without default member initialisers, so it would miss them.
+# nvcc removes default member initializers from the host code, which would trigger this warning.
 target_compile_options(
   scoresde_own_warnings INTERFACE "$<${for_cxx}:-Wall;-Wextra>"
                                   "$<${for_cuda}:-Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
@@ -101,11 +101,11 @@ if(SCORESDE_NATIVE)
   endif()
 endif()
 
-# Each component is an export set and an install component (scoresde-<component>) of its own, so that a user
-# finds only what is asked for. The CUDA library takes minutes to compile: unless SCORESDE_BACKEND_CUDA is ON it is
-# built where a target links it, and installed by `cmake --install <build> --component scoresde-cuda`.
+# Each component is a separate export set and install component (scoresde-<component>), so that find_package needs
+# only the requested ones. The CUDA library takes minutes to compile: unless SCORESDE_BACKEND_CUDA is ON it is built
+# only if a target links it, and installed by `cmake --install <build> --component scoresde-cuda`.
 if(SCORESDE_HAS_CUDA)
-  set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/scoresde) # its archive is of one architecture
+  set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/scoresde) # the CUDA library is architecture-dependent
   set(any_architecture "")
 else()
   set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/scoresde)
@@ -137,7 +137,7 @@ function(scoresde_install_package)
   set(config ${PROJECT_BINARY_DIR}/scoresde-config.cmake)
   configure_package_config_file(${PROJECT_SOURCE_DIR}/backends/cmake/scoresde-config.cmake.in ${config}
                                 INSTALL_DESTINATION ${package_folder})
-  # Before 1.0 a minor version may break its users.
+  # Before 1.0 a minor version may contain breaking changes.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/scoresde-config-version.cmake
                                    COMPATIBILITY SameMinorVersion ${any_architecture})
   install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${package_folder}
@@ -157,10 +157,10 @@ function(scoresde_print_summary)
     endif()
   endforeach()
   if(SCORESDE_HAS_CUDA AND SCORESDE_BACKEND_CUDA STREQUAL "AUTO")
-    string(APPEND SCORESDE_STATE_CUDA ", compiled where it is linked")
+    string(APPEND SCORESDE_STATE_CUDA ", compiled if linked")
   endif()
   message(STATUS "scoresde ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
-  message(STATUS "  scoresde::scoresde  on (the core needs nothing)")
+  message(STATUS "  scoresde::scoresde  on (the core has no dependencies)")
   message(STATUS "  scoresde::eigen     ${SCORESDE_STATE_EIGEN}")
   message(STATUS "  scoresde::xtensor   ${SCORESDE_STATE_XTENSOR}")
   message(STATUS "  scoresde::io        ${SCORESDE_STATE_IO}")
@@ -171,8 +171,8 @@ function(scoresde_print_summary)
   message(STATUS "  own programs        -march=native ${SCORESDE_NATIVE}, warnings as errors ${SCORESDE_WARNINGS_AS_ERRORS}")
 endfunction()
 
-# Sets `libraries` to scoresde and those of its components that a source of our own includes, and `missing` to
-# those of them that are off.
+# Sets `libraries` to scoresde and those of its components whose headers a source file includes, and `missing` to
+# the components among them that are off.
 function(scoresde_components_of file libraries missing)
   set(found scoresde)
   set(off "")

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Holds a reader to a multiple of its input's size in memory: what it has at a time is counted in
-/// operator new.
+/// Limits a reader's memory to a multiple of its input's size: bytes allocated by operator new are
+/// counted.
 ///
 ///   peak bytes ≤ per_byte·size + 4096
 ///
-/// Included by one source of a program alone, for it replaces operator new.
+/// To be included by only one source of a program, because it replaces operator new.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,11 @@
 
 namespace scoresde::fuzz {
 
-/// Bytes of operator new that are not deleted yet, and the most there were.
+/// Bytes currently allocated by operator new, and their maximum.
 inline std::size_t held = 0, peak = 0;
 
-/// Calls read(), and aborts where its memory exceeded the limit for an input of `size` bytes. With
-/// SCORESDE_FUZZ_RATIO in the environment it prints the ratio.
+/// Calls read() and aborts if its memory exceeded the limit for an input of `size` bytes. Prints
+/// the ratio if SCORESDE_FUZZ_RATIO is set in the environment.
 template <class Read>
 void with_limit(std::size_t size, std::size_t per_byte, const Read& read) {
   const std::size_t before = peak = held;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Any bytes as a config.json: read or refused with an Error; what is read can be written again.
+/// Arbitrary bytes as a config.json: read or rejected with an Error; what is read can be written.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } catch (const scoresde::Error&) {
     }
   });
-  // A whole document is written for a network however short the text: outside of the limit.
+  // Outside the limit: the document written for a network does not depend on the input's size.
   try {
     if (config &&
         !(scoresde::network_of_diffusers(scoresde::describe_for_diffusers(*config)) == *config))

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Fuzzes the readers of foreign files with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
+# Fuzzes the readers of untrusted files with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer.
 #
-#   bash tests/fuzz/fuzz.sh [seconds for each, default 600] [target...]
+#   bash tests/fuzz/fuzz.sh [seconds per target, default 600] [target...]
 #
-# Needs clang++ with its runtime (Debian: clang, libclang-rt-14-dev). New inputs go to build/fuzz/<target>; an
-# input that fails is kept there as crash-…, and the status is not 0. One core, 1 GiB.
+# Requires clang++ with its runtime (Debian: clang, libclang-rt-14-dev). New inputs are written to build/fuzz/<target>;
+# a failing input is kept there as crash-…, and the exit status is not 0. One core, 1 GiB.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1

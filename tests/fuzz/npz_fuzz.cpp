@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Any bytes as an .npz and as a .npy file: read or refused with an Error; every array converts.
-/// Checksums are passed over, since no mutation would survive them.
+/// Arbitrary bytes as an .npz and as a .npy file: read or rejected with an Error; every array can
+/// be converted. Checksums are ignored, because no mutation would pass them.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -10,7 +10,7 @@
 #include "fuzz/allocation_limit.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // deflate stands for at most 1032 bytes with one; an array, its copy and its elements as doubles
+  // deflate expands at most 1032-fold; an array, its copy and its elements as doubles
   scoresde::fuzz::with_limit(size, 16 * 1032, [&] {
     const auto bytes = std::as_bytes(std::span(data, size));
     try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Any bytes as a pickle: read or refused with an Error; every value can be looked at.
+/// Arbitrary bytes as a pickle: read or rejected with an Error; every value is accessible.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Any bytes as a safetensors file: read or refused with an Error; every tensor converts.
+/// Arbitrary bytes as a safetensors file: read or rejected with an Error; every tensor can be
+/// converted.
 #include <cstddef>
 #include <cstdint>
 #include <vector>

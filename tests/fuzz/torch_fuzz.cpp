@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Any bytes as a file of torch.save, zip or legacy: read or refused with an Error; every tensor is
-/// copied, and what is skipped is listed. Checksums are passed over, since no mutation would
-/// survive them.
+/// Arbitrary bytes as a file of torch.save, zip or legacy: read or rejected with an Error; every
+/// tensor is copied, and skipped values are listed. Checksums are ignored, because no mutation
+/// would pass them.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,8 +31,8 @@ void look_at(const scoresde::io::TorchFile& file, const scoresde::io::PickleValu
   }
 }
 
-/// Bytes of memory for each of the input: 256, and where an entry is compressed those of a pickle
-/// that grew 64-fold.
+/// Allowed bytes of memory per byte of input: 256, and for compressed entries also those of a
+/// pickle expanded 64-fold.
 std::size_t allowed(std::span<const std::byte> bytes) {
   std::size_t factor = 1;
   try {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of diffusers through scoresde_convert and back, read by diffusers: the same network, bit for bit.
+"""Converts folders of diffusers by scoresde_convert and back, and reads them by diffusers: the network is bit-identical.
 
     python3 tests/golden/diffusers_reads.py <scoresde_convert>        status 77 where diffusers is not installed
 """
@@ -40,7 +40,7 @@ def main():
             unused = key == "downsample_padding" and "Skip" in str(wanted.config.down_block_types)
             unused |= key in ("flip_sin_to_cos", "freq_shift") and wanted.config.time_embedding_type == "fourier"
             assert same or unused, (folder, key, value, found.config[key])
-    print(f"{tensors} tensors of {len(list(FOLDERS.iterdir()))} networks agree bit for bit with diffusers'")
+    print(f"{tensors} tensors of {len(list(FOLDERS.iterdir()))} networks are bit-identical to diffusers'")
 
 
 if __name__ == "__main__":

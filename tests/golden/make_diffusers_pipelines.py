@@ -3,12 +3,12 @@
 
     python3 tests/golden/make_diffusers_pipelines.py          (pip install torch diffusers safetensors)
 
-Of the kinds of betas and of predictions that a scheduler_config.json can name. The network is not stored: element e of
+One run for each kind of betas and predictions in scheduler_config.json. The network is not stored: element e of
 tensor k of the sorted state_dict is v = ((131 k + 29 e) mod 2001 - 1000) / 512, divided by the root of its fan-in where it
 has one, v/16 in a bias and 1 + v/8 in a normalization's weight, rounded to float32.
 
-`NAME.end` is the run in float64 with betas in float64; what stays float32 is the embedding of the timestep.
-`NAME.end_float32` is the run as a user has it, all in float32.
+`NAME.end` is the run in float64 with betas in float64; only the embedding of the timestep is float32.
+`NAME.end_float32` is the run entirely in float32, as for users.
 """
 
 import json
@@ -56,7 +56,7 @@ def network():
 
 
 def double_betas(config):
-    """The betas that the scheduler rounds to float32."""
+    """The betas in double, before the scheduler rounds them to float32."""
     n, start, end = config["num_train_timesteps"], config["beta_start"], config["beta_end"]
     if config["trained_betas"] is not None:
         return torch.tensor(config["trained_betas"], dtype=torch.float64)
@@ -95,7 +95,7 @@ def main():
         difference = numpy.abs(single - tensors[key + ".end"])
         print(key, "rms", numpy.sqrt((tensors[key + ".end"] ** 2).mean()), "float32 off by", difference.max())
     config = json.loads(diffusers.UNet2DModel(**NETWORK).to_json_string())
-    del config["time_embedding_dim"]  # null, and unknown to releases before 0.32
+    del config["time_embedding_dim"]  # null; unknown to releases before 0.32
     metadata = {"what": "diffusers_pipelines", "config": json.dumps(config), "cases": json.dumps(cases),
                 "diffusers": diffusers.__version__}
     save_file({name: numpy.ascontiguousarray(value) for name, value in tensors.items()}, FILE, metadata)

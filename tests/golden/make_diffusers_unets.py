@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Writes tests/golden/diffusers: small UNet2DModel folders of diffusers, and what PyTorch computes with them.
+"""Writes tests/golden/diffusers: small UNet2DModel folders of diffusers, and PyTorch's outputs.
 
     python3 tests/golden/make_diffusers_unets.py [folder]          (diffusers 0.42, torch, safetensors)
 
-Each folder holds config.json and diffusion_pytorch_model.safetensors as save_pretrained writes them (bfloat16), and
-outputs.safetensors: x, t, the classes where there are any, and y = UNet2DModel(x, t) in double with the same weights.
+Each folder has config.json and diffusion_pytorch_model.safetensors as written by save_pretrained (bfloat16), and
+outputs.safetensors: x, t, the classes, if any, and y = UNet2DModel(x, t) in double with the same weights.
 The first label is 0, where diffusers' float32 sines are exact; Fourier networks take noise levels.
 """
 
@@ -23,7 +23,7 @@ SKIP = {"sample_size": 8, "block_out_channels": (8, 8), "layers_per_block": 1, "
         "down_block_types": ("SkipDownBlock2D", "SkipDownBlock2D"), "up_block_types": ("SkipUpBlock2D", "SkipUpBlock2D"),
         "time_embedding_type": "fourier", "mid_block_scale_factor": 2**0.5}
 
-# What differs from SMALL (or SKIP), everything else at diffusers' defaults.
+# Differences from SMALL (or SKIP); everything else is at diffusers' defaults.
 CASES = {
     # diffusers' script for unconditional training, narrower: six levels, attention at the fifth.
     "training_script": {
@@ -50,7 +50,7 @@ CASES = {
 
 
 def randomize(model):
-    """No bias is 0, no gain is 1, and all are bfloat16's."""
+    """Parameters representable in bfloat16, without zero biases or unit gains."""
     for p in model.parameters():
         p.data = (p.data + 0.1 * torch.randn_like(p)).bfloat16().to(p.dtype)
 

@@ -12,7 +12,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "numpy"
 
 
 def statistics():
-    """mu and sigma of 5 features in formula values, 8-bit images, integers, and an object array that is not numbers."""
+    """mu and sigma of 5 features in formula values, 8-bit images, integers, and an object array."""
     mu = np.arange(5) / 8 - 0.25
     sigma = np.add.outer(np.arange(5), np.arange(5)) / 16 + np.eye(5)
     images = (np.arange(2 * 4 * 4 * 3) % 251).astype(np.uint8).reshape(2, 4, 4, 3)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Writes tests/golden/checkpoints with PyTorch: one tiny NCSN++ as score_sde and diffusers keep it, odd tensors, and files
-with objects that a reader of weights does not know.
+"""Writes tests/golden/checkpoints with PyTorch: one tiny NCSN++ as stored by score_sde and diffusers, unusual tensors, and files
+with objects other than weights.
 
     python3 tests/golden/make_torch_checkpoint.py          (Debian: python3-torch)
-    python3 tests/golden/make_torch_checkpoint.py foreign  (the last alone; PyTorch 2.3 or later, NumPy)
+    python3 tests/golden/make_torch_checkpoint.py foreign  (only the last; PyTorch 2.3 or later, NumPy)
 
 Element e of parameter k is ((131 k + 29 e) mod 2001 - 1000) / 512 in the model, half of it in the average, a quarter in
 Adam's first moment, and an eighth of its magnitude plus 1 in the second.
@@ -147,7 +147,7 @@ def odd_tensors():
 
 
 def config_object():
-    """An object of the class that score_sde's configurations are of, without the package ml_collections."""
+    """An object of the class of score_sde's configurations, without the package ml_collections."""
     name = "ml_collections.config_dict.config_dict"
     for parent in ("ml_collections", "ml_collections.config_dict", name):
         module = sys.modules.setdefault(parent, types.ModuleType(parent))
@@ -170,18 +170,18 @@ def foreign_objects():
 
 
 def deflate(path):
-    """Packs a file of torch.save again as a zip program would."""
+    """Recompresses a file of torch.save as a zip program would."""
     with zipfile.ZipFile(path) as old:
         entries = [(name, old.read(name)) for name in old.namelist()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name, data in entries:
-            entry = zipfile.ZipInfo(name)  # of a fixed date
+            entry = zipfile.ZipInfo(name)  # with a fixed date
             entry.compress_type = zipfile.ZIP_DEFLATED
             new.writestr(entry, data)
 
 
 def write_foreign():
-    """The weights among other objects, in every protocol; and the tiny model as torch.compile and DataParallel name it, in
+    """The weights among other objects, in every protocol; and the tiny model with the names of torch.compile and DataParallel, in
     another order, without averages, with its step as a tensor."""
     for protocol in (2, 3, 4, 5):
         torch.save(foreign_objects(), FOLDER / f"foreign_{protocol}.pth", pickle_protocol=protocol)

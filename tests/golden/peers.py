@@ -6,9 +6,9 @@
 The model is the exact noise (or data) prediction of a mixture of Gaussians, noise is injected, and float32 inside the schedulers is
 float64. Every case has `<name>.x_T`, `<name>.x_0` and, where noise is drawn, `<name>.z`, the unit normals in the order drawn, and `<name>.labels`, what the network is conditioned on, where timesteps are rounded; its entry in
 the metadata has the scheduler or function, its settings and the number of steps. x is in VP's scale for diffusers, in sigma's for
-k-diffusion. tests/sampler/golden_peers_test.cpp runs the same settings here, and `benchmark_peer_agreement` prints how far they agree.
+k-diffusion. tests/sampler/golden_peers_test.cpp runs the same settings here, and `benchmark_peer_agreement` prints the differences.
 
-Needs PyTorch, diffusers, SciPy and safetensors; k-diffusion's cases are left out where it is not installed.
+Needs PyTorch, diffusers, SciPy and safetensors; k-diffusion's cases are omitted where it is not installed.
 """
 
 import importlib.util
@@ -64,7 +64,7 @@ def predicted_noise(x, alpha, sigma):
 
 
 class Case:
-    """A case with its start and its normals."""
+    """A case with its initial state and its normals."""
 
     def __init__(self, peer, scheduler, steps, **settings):
         self.name = f"{peer}_{len(cases):03d}"
@@ -90,7 +90,7 @@ class Case:
 
 
 def diffusers_case(kind, steps, eta=None, **settings):
-    """One run of a scheduler; eta is that of DDIM's step."""
+    """One run of a scheduler; eta is DDIM's."""
     case = Case("diffusers", kind.__name__, steps, **settings, **({} if eta is None else {"eta": eta}))
     sys.modules[kind.__module__].randn_tensor = case.normal_like_sample
     if kind is SASolverScheduler and "tau" in settings:
@@ -122,7 +122,7 @@ def diffusers_case(kind, steps, eta=None, **settings):
         if kind is IPNDMScheduler:
             output = (noise - sigma * seen) / alpha
         extra = {} if eta is None else {"eta": eta}
-        # A third dimension, which dynamic thresholding counts on.
+        # Dynamic thresholding requires a third dimension.
         x = scheduler.step(torch.from_numpy(output)[..., None], t, x[..., None], **extra).prev_sample[..., 0]
     case.keep(x.numpy())
 
@@ -219,7 +219,7 @@ def k_diffusion_case(k, function, sigmas, grid, **settings):
 def k_diffusion_cases():
     k = k_diffusion_sampling()
     if k is None:
-        print("k-diffusion is not installed: its cases are left out", file=sys.stderr)
+        print("k-diffusion is not installed: its cases are omitted", file=sys.stderr)
         return
     n, low, high = 20, 0.01, 40.0
     karras = k.get_sigmas_karras(n, low, high)

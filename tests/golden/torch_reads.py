@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PyTorch's own file through scoresde_convert and back, read by PyTorch: the same to the bit.
+"""Converts PyTorch's file by scoresde_convert and back, and reads it by PyTorch: the tensors are bit-identical.
 
     python3 tests/golden/torch_reads.py <scoresde_convert>        status 77 where PyTorch is not installed
 """
@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 def compare(wanted, found, path=""):
-    """Compares the tensors, texts and numbers that `wanted` holds; returns how many tensors."""
+    """Compares the tensors, strings and numbers in `wanted`; returns the number of tensors."""
     if isinstance(wanted, torch.Tensor):
         if path.endswith("/step"):  # a number in either form
             assert float(wanted) == float(found), path
@@ -74,9 +74,9 @@ def main():
         optimizer.step()
 
         safe = "weights_only" in inspect.signature(torch.load).parameters
-        if safe and tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 0):  # 1.13 refuses every float, its own too
+        if safe and tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 0):  # 1.13 rejects every float, including its own
             compare(wanted, torch.load(folder / "back.pth", weights_only=True))
-        print(f"{tensors} tensors agree to the bit with PyTorch {torch.__version__}, which steps on from them")
+        print(f"{tensors} tensors are bit-identical to PyTorch {torch.__version__}'s, which continues training from them")
 
 
 if __name__ == "__main__":

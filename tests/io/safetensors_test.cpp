@@ -194,7 +194,7 @@ TEST_CASE("wrong types and shapes are rejected with the tensor's name") {
                   {"tensor a", "shape"});
 }
 
-TEST_CASE("errors about other formats name the likely format") {
+TEST_CASE("errors about files that are not safetensors name the likely format") {
   const std::string rest(100, 'x');
   for (const auto& [bytes, words] : std::vector<std::pair<std::string, std::string>>{
            {"\x89PNG\r\n\x1a\n" + rest, "(it begins like a PNG image)"},

@@ -290,7 +290,7 @@ TEST_CASE("a compressed pickle with an excessive expansion is rejected before it
                     Catch::Contains("209715200") && Catch::Contains("64 times"));
 }
 
-TEST_CASE("errors about other formats name the likely format") {
+TEST_CASE("errors about files that are not of torch.save name the likely format") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(TorchFile::open(folder.write("x.pth", "\x80\x04\x95}.")),
                     Catch::Contains("x.pth") && Catch::Contains("like a pickle"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A user's program: the core, and every component that he asked for.
+/// A user's program: the core, and the requested components.
 #include <cstdio>
 
 #include <scoresde/scoresde.hpp>
@@ -16,7 +16,7 @@
 #if defined(CONSUMER_CUDA)
 #include <scoresde/cuda/cuda.hpp>
 
-/// On a machine without a device the library says so, and the program goes on.
+/// On a machine without a device the library reports so, and the program continues.
 bool has_device() {
   try {
     const scoresde::cuda::Context gpu;

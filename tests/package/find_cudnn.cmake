@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# FindcuDNN in the three layouts that cuDNN comes in, from empty files of the right names.
+# FindcuDNN for cuDNN's three layouts, from empty files with the right names.
 cmake_minimum_required(VERSION 3.24)
 
 file(WRITE ${work}/project/CMakeLists.txt
@@ -9,7 +9,7 @@ file(WRITE ${work}/project/CMakeLists.txt
      "get_target_property(library cuDNN::cudnn IMPORTED_LOCATION)\n"
      "message(STATUS \"found \${cuDNN_VERSION} in \${folder} and \${library}\")\n")
 
-# lay(<name> <folder of headers> <library>): finds cuDNN below <name>
+# lay(<name> <folder of headers> <library>): finds cuDNN under <name>
 function(lay name include library)
   set(root ${work}/${name})
   file(REMOVE_RECURSE ${root} ${work}/build)
@@ -22,7 +22,7 @@ function(lay name include library)
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   string(FIND "${output}" "found 9.7.1 in ${root}/${include} and ${root}/${library}" at)
   if(NOT status EQUAL 0 OR at EQUAL -1)
-    message(FATAL_ERROR "cuDNN laid out as ${name} should be found with its version; CMake says:\n${output}")
+    message(FATAL_ERROR "cuDNN laid out as ${name} should be found with its version; CMake printed:\n${output}")
   endif()
   message(STATUS "found as ${name}")
 endfunction()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Where a package is missing: what needs it is not found, with the reason; the rest of the library is.
+# If a package is missing, the component that requires it is not found, with the reason; the others are.
 cmake_minimum_required(VERSION 3.24)
 
 file(REMOVE_RECURSE ${work})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${work}/prefix OUTPUT_QUIET
                 COMMAND_ERROR_IS_FATAL ANY)
 
-# find(<arguments of find_package> <words that must be printed> <must it fail> <option>...)
+# find(<arguments of find_package> <expected output> <whether it must fail> <option>...)
 function(find arguments words fails)
   file(REMOVE_RECURSE ${work}/build)
   file(
@@ -35,6 +35,6 @@ find("REQUIRED OPTIONAL_COMPONENTS eigen" "core 1 eigen FALSE." FALSE ${without_
 find("REQUIRED COMPONENTS eigen" "scoresde::eigen needs Eigen3, which was not found" TRUE ${without_eigen})
 find("REQUIRED COMPONENTS turbo" "scoresde has no component 'turbo' in this installation" TRUE)
 find("REQUIRED OPTIONAL_COMPONENTS turbo" "core 1" FALSE)
-# Installed where OpenMP was found, used where it is not: one thread.
+# Installed with OpenMP and used without: single-threaded.
 find("REQUIRED COMPONENTS eigen" "core 1 eigen TRUE." FALSE -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
 find("REQUIRED COMPONENTS eigen" "core 1 eigen TRUE." FALSE)

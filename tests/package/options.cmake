@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# The options of a component: AUTO says why it is off, ON makes a missing package an error, OFF is said.
+# The options of a component: AUTO prints why it is off, ON makes a missing package an error, OFF is printed.
 cmake_minimum_required(VERSION 3.24)
 
-# configure(<words that must be printed> <must it fail> <option>...)
+# configure(<expected output> <whether it must fail> <option>...)
 function(configure words fails)
   file(REMOVE_RECURSE ${work})
   execute_process(
@@ -24,9 +24,9 @@ configure("scoresde::xtensor off: SCORESDE_BACKEND_XTENSOR=OFF" FALSE -DSCORESDE
 configure("scoresde::cuda off: SCORESDE_BACKEND_CUDA=OFF" FALSE)
 configure("scoresde::cuda off: CUDAToolkit" FALSE -DSCORESDE_BACKEND_CUDA=AUTO
           -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON)
-configure("SCORESDE_BACKEND_CUDA is ON, but CMake finds no CUDAToolkit" TRUE -DSCORESDE_BACKEND_CUDA=ON
+configure("SCORESDE_BACKEND_CUDA is ON, but CMake cannot find CUDAToolkit" TRUE -DSCORESDE_BACKEND_CUDA=ON
           -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON)
-configure("SCORESDE_BACKEND_EIGEN is ON, but CMake finds no Eigen3" TRUE -DSCORESDE_BACKEND_EIGEN=ON
+configure("SCORESDE_BACKEND_EIGEN is ON, but CMake cannot find Eigen3" TRUE -DSCORESDE_BACKEND_EIGEN=ON
           -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
-configure("SCORESDE_IO is ON, but CMake finds no nlohmann_json" TRUE -DSCORESDE_IO=ON
+configure("SCORESDE_IO is ON, but CMake cannot find nlohmann_json" TRUE -DSCORESDE_IO=ON
           -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON)

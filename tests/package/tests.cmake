@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The consumer project as tests: with the core alone, and with every component that is on.
+# The consumer project as tests: with the core only, and with every enabled component.
 
 set(on "")
 foreach(component eigen xtensor io)
@@ -25,22 +25,22 @@ endfunction()
 
 add_consumer("find_package of the core" find_package "" package)
 add_consumer("find_package of every component" find_package "${on}" package quick)
-# Without CUDA, which another project's build leaves out unless it is asked for.
+# Without CUDA, which is off by default as part of another project.
 add_consumer("add_subdirectory" add_subdirectory "${on_without_cuda}" package)
 add_consumer("FetchContent of the core" FetchContent "" package)
 
-add_test(NAME "package: options say what is on and why not"
+add_test(NAME "package: options print what is on and why not"
          COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
-set_tests_properties("package: options say what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
+set_tests_properties("package: options print what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
 
 if(TARGET scoresde_eigen)
-  add_test(NAME "package: what lacks a package is not found, the rest is"
+  add_test(NAME "package: only components with a missing package are not found"
            COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/missing
                    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                    -P ${CMAKE_CURRENT_SOURCE_DIR}/package/missing.cmake)
-  set_tests_properties("package: what lacks a package is not found, the rest is" PROPERTIES LABELS "quick;package"
+  set_tests_properties("package: only components with a missing package are not found" PROPERTIES LABELS "quick;package"
                                                                                             TIMEOUT 300)
 endif()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Configures, builds and runs the consumer project one way, in a folder of its own.
+# Configures, builds and runs the consumer project in one of the ways, in a separate folder.
 cmake_minimum_required(VERSION 3.24)
 
 function(run)
@@ -26,11 +26,11 @@ run(${CMAKE_COMMAND} -S ${source}/tests/package -B ${folder}/build -G ${generato
 run(${CMAKE_COMMAND} --build ${folder}/build)
 run(${folder}/build/consumer)
 
-# What is part of another project's build is not part of its installation.
+# The library is not installed with another project that builds it.
 if(NOT way STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${folder}/build --prefix ${folder}/prefix)
   file(GLOB_RECURSE installed RELATIVE ${folder}/prefix ${folder}/prefix/*)
   if(NOT installed STREQUAL "bin/consumer")
-    message(FATAL_ERROR "the consumer's installation should hold bin/consumer alone; it holds ${installed}")
+    message(FATAL_ERROR "the consumer's installation should contain only bin/consumer; it contains ${installed}")
   endif()
 endif()

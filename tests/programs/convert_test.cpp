@@ -212,7 +212,7 @@ TEST_CASE("a scheduler next to diffusers' network names its noise levels, in sha
   const std::string index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json";
   folder.write(index, "{\"weight_map\": {" + map + "}}");
   const std::string out = (folder / "out.safetensors").string();
-  require_refused({folder.path().string(), out}, {"there is no shard0, shard1"});
+  require_refused({folder.path().string(), out}, {"these are missing: shard0, shard1"});
   for (const std::size_t k : {0, 1})
     write_safetensors(unet / ("shard" + std::to_string(k)), shards[k]);
   for (const auto& input : {folder.path(), unet, folder / index}) {

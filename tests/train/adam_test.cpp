@@ -37,7 +37,7 @@ double norm_of(const std::vector<double>& g) {
 
 }  // namespace
 
-TEST_CASE("Adam with warm-up, clipping, decay and EMA equals the formulas written out") {
+TEST_CASE("Adam with warm-up, clipping, decay and EMA matches its formulas") {
   const Adam adam{.learning_rate = 0.01,
                   .beta1 = 0.8,
                   .beta2 = 0.95,
@@ -71,7 +71,7 @@ TEST_CASE("Adam with warm-up, clipping, decay and EMA equals the formulas writte
   }
 }
 
-TEST_CASE("the first update of a warm-up moves the moments and leaves the parameters") {
+TEST_CASE("the first update of a warm-up changes the moments but not the parameters") {
   Buffers<float> b(3);
   const std::vector<float> before = b.parameters, g{1, -2, 3};
   const Adam adam{.warm_up = 10};
@@ -82,7 +82,7 @@ TEST_CASE("the first update of a warm-up moves the moments and leaves the parame
   CHECK(b.parameters != before);
 }
 
-TEST_CASE("the learning rate rises linearly and then stays") {
+TEST_CASE("the learning rate rises linearly and then is constant") {
   const Adam adam{.learning_rate = 2e-4, .warm_up = 5000};
   CHECK(adam.learning_rate_at(0) == 0);
   CHECK(adam.learning_rate_at(2500) == Approx(1e-4));
@@ -91,7 +91,7 @@ TEST_CASE("the learning rate rises linearly and then stays") {
   CHECK(Adam{.warm_up = 0}.learning_rate_at(0) == 2e-4);
 }
 
-TEST_CASE("a decay lowers the learning rate in a straight line from its first update to 0") {
+TEST_CASE("a decay lowers the learning rate linearly from its first update to 0") {
   const Adam adam{.learning_rate = 0.5, .warm_up = 10, .decay = {.first = 100, .updates = 40}};
   CHECK(adam.learning_rate_at(5) == 0.25);
   CHECK(adam.learning_rate_at(100) == 0.5);
@@ -102,7 +102,7 @@ TEST_CASE("a decay lowers the learning rate in a straight line from its first up
   CHECK(adam.decay.end() == 140);
 }
 
-TEST_CASE("clipping scales long gradients to the limit and leaves short ones") {
+TEST_CASE("clipping scales large gradients to the limit and does not change small ones") {
   const Adam adam{.gradient_clip = 1};
   CHECK(adam.clip_factor(0) == 1);
   CHECK(adam.clip_factor(0.5) == 1);
@@ -110,7 +110,7 @@ TEST_CASE("clipping scales long gradients to the limit and leaves short ones") {
   CHECK(Adam{.gradient_clip = std::numeric_limits<double>::infinity()}.clip_factor(1e9) == 1);
 }
 
-TEST_CASE("an update without an average leaves none and gives the same parameters") {
+TEST_CASE("an update without an average gives the same parameters") {
   Buffers<double> with(5), without(5);
   const std::vector<double> g{1, 2, 3, 4, 5};
   const Adam adam{.warm_up = 0};
@@ -120,7 +120,7 @@ TEST_CASE("an update without an average leaves none and gives the same parameter
   CHECK(with.parameters == without.parameters);
 }
 
-TEST_CASE("Adam refuses settings out of range and buffers of unequal size") {
+TEST_CASE("Adam rejects settings out of range and buffers of unequal size") {
   CHECK_THROWS_WITH(Adam{.learning_rate = 0}.check(), Catch::Contains("learning_rate is 0"));
   CHECK_THROWS_WITH(Adam{.learning_rate = std::nan("")}.check(), Catch::Contains("learning_rate"));
   CHECK_THROWS_WITH(Adam{.beta1 = 1}.check(), Catch::Contains("beta1 is 1"));

@@ -13,7 +13,7 @@
 using namespace scoresde;
 using Catch::Contains;
 
-TEST_CASE("the checkpoints of runs are told from weights and from other files") {
+TEST_CASE("the checkpoints of runs are distinguished from weights and from other files") {
   const test::TemporaryFolder folder;
   const auto graph = nn::unet(test::tiny_config());
   const auto& table = graph.parameters();
@@ -36,7 +36,7 @@ TEST_CASE("the checkpoints of runs are told from weights and from other files") 
                         Contains("--overwrite"));
 }
 
-TEST_CASE("a long list of differences begins with the shapes and says how many are left out") {
+TEST_CASE("a long list of differences begins with the shapes and states how many are omitted") {
   detail::Differences differences;
   CHECK_NOTHROW(differences.refuse("it does not fit:"));
   for (int i = 0; i < 1000; ++i) differences.add("tensor ", i, " is missing");

@@ -55,7 +55,7 @@ void train(Trainer& trainer, std::uint64_t steps) {
   }
 }
 
-/// A table of three small parameters and a state whose numbers are all different.
+/// A table of three small parameters and a state with distinct values.
 nn::ParameterTable small_table() {
   nn::ParameterTable table;
   table.add("all_modules.0.weight", {2, 3}, nn::constant(0));
@@ -77,7 +77,7 @@ TrainingState<T> small_state() {
 
 const nn::FlatConfig small_configuration{{"network.nf", "16"}, {"training.seed", "1"}};
 
-/// A file as save_checkpoint writes it, changed by `edit`.
+/// A file written by save_checkpoint and changed by `edit`.
 std::filesystem::path edited(const TemporaryFolder& folder,
                              const std::function<void(io::TensorFile&)>& edit) {
   const auto path = folder / "edited.safetensors";
@@ -99,7 +99,7 @@ std::string refusal(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
+TEST_CASE("a resumed run is bit-identical to an uninterrupted one") {
   const TemporaryFolder folder;
   const auto path = folder / "run.safetensors";
   auto whole = tiny_trainer<float>(4), first = tiny_trainer<float>(4),
@@ -115,7 +115,7 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
   CHECK_FALSE(same_bits(second.state(), first.state()));
 }
 
-TEST_CASE("a resumed run with two tracks and a decay equals an uninterrupted one bit for bit") {
+TEST_CASE("a resumed run with two tracks and a decay is bit-identical to an uninterrupted one") {
   const TemporaryFolder folder;
   const auto path = folder / "run.safetensors";
   TrainingConfiguration training = test::tiny_training();
@@ -137,7 +137,7 @@ TEST_CASE("a resumed run with two tracks and a decay equals an uninterrupted one
   CHECK_FALSE(same_bits(whole.state().tracks[0], whole.state().tracks[1]));
   CHECK_FALSE(same_bits(whole.state().tracks[0], whole.state().parameters));
 
-  // What samples is the average; the tracks are not in the way.
+  // Sampling uses the average; the tracks are ignored.
   std::vector<float> weights(second.parameters().size());
   load_weights(path, second.parameters(), std::span<float>(weights));
   CHECK(same_bits(weights, first.state().average));
@@ -149,8 +149,7 @@ TEST_CASE("a resumed run with two tracks and a decay equals an uninterrupted one
                     Contains("there must be 0"));
 }
 
-TEST_CASE(
-    "weights stored as float16 come back rounded to 11 bits, and too large ones are rejected") {
+TEST_CASE("weights stored as float16 are rounded to 11 bits, and too large ones are rejected") {
   const TemporaryFolder folder;
   const nn::ParameterTable table = small_table();
   std::vector<float> weights(table.size()), read(table.size());
@@ -173,7 +172,7 @@ TEST_CASE(
   CHECK(read_step(folder / "half") == 5);
 }
 
-TEMPLATE_TEST_CASE("a checkpoint gives back every bit of the state", "", float, double) {
+TEMPLATE_TEST_CASE("a checkpoint preserves every bit of the state", "", float, double) {
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
   const auto state = small_state<TestType>();
@@ -184,7 +183,7 @@ TEMPLATE_TEST_CASE("a checkpoint gives back every bit of the state", "", float, 
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("tensors carry score_sde's names under model, ema and the two moments") {
+TEST_CASE("tensors have score_sde's names under model, ema and the two moments") {
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
   const auto state = small_state<float>();
@@ -219,7 +218,7 @@ TEST_CASE("weights for sampling are the average, from a run's checkpoint and fro
   CHECK(read_step(folder / "weights.safetensors") == state.step);
 }
 
-TEST_CASE("a checkpoint of another configuration is refused with every difference") {
+TEST_CASE("a checkpoint of another configuration is rejected with every difference") {
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
   save_checkpoint(path, small_table(), small_state<float>(), small_configuration);
@@ -231,7 +230,7 @@ TEST_CASE("a checkpoint of another configuration is refused with every differenc
                         Contains("training.seed is '1' in the file; the run has none"));
 }
 
-TEST_CASE("tensors that are missing, unexpected or misshapen are all listed") {
+TEST_CASE("tensors that are missing, unexpected or of another shape are all listed") {
   const TemporaryFolder folder;
   const auto path = edited(folder, [](io::TensorFile& file) {
     file.tensors.erase("ema.all_modules.0.bias");
@@ -247,7 +246,7 @@ TEST_CASE("tensors that are missing, unexpected or misshapen are all listed") {
   CHECK_THAT(text, Contains("sigmas (6) is not among"));
 }
 
-TEST_CASE("tensors of another type, not finite values and an unreadable step are refused") {
+TEST_CASE("tensors of another type, nonfinite values and an invalid step are rejected") {
   const TemporaryFolder folder;
   CHECK_THAT(refusal(edited(folder,
                             [](io::TensorFile& file) {
@@ -271,7 +270,9 @@ TEST_CASE("tensors of another type, not finite values and an unreadable step are
                     Contains("of type F32; it must be F64"));
 }
 
-TEST_CASE("weights that are integers, of another network or incomplete are refused untouched") {
+TEST_CASE(
+    "weights that are integers, of another network or incomplete are rejected and leave the buffer "
+    "unchanged") {
   const TemporaryFolder folder;
   std::vector<float> weights(10, 7.0f);
   const auto integers = edited(folder, [](io::TensorFile& file) {
@@ -292,7 +293,7 @@ TEST_CASE("weights that are integers, of another network or incomplete are refus
       Contains("ema.all_modules.5.W (10) is missing") && Contains("is not among"));
 }
 
-TEST_CASE("a run does not resume from exported weights, nor read a foreign file's configuration") {
+TEST_CASE("exported weights and other files are rejected as checkpoints of a run") {
   const TemporaryFolder folder;
   const auto state = small_state<float>();
   const auto path = folder / "w.safetensors";
@@ -305,7 +306,7 @@ TEST_CASE("a run does not resume from exported weights, nor read a foreign file'
   CHECK_THAT(refusal(path), Contains("format is ''") && Contains("tensor x (10)"));
 }
 
-TEST_CASE("truncated and missing checkpoints are refused by name") {
+TEST_CASE("truncated and missing checkpoints are rejected by name") {
   const TemporaryFolder folder;
   const auto path = edited(folder, [](io::TensorFile&) {});
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
@@ -316,7 +317,7 @@ TEST_CASE("truncated and missing checkpoints are refused by name") {
   CHECK_THAT(refusal(folder / "none.safetensors"), Contains("does not exist"));
 }
 
-TEST_CASE("a checkpoint that cannot be written leaves the old one whole") {
+TEST_CASE("a checkpoint that cannot be written leaves the old one intact") {
   const TemporaryFolder folder;
   const auto inner = folder / "inner";
   std::filesystem::create_directory(inner);
@@ -328,19 +329,19 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one whole") {
   CHECK_THROWS_WITH(save_checkpoint(folder / "absent" / "a.safetensors", small_table(), later,
                                     small_configuration),
                     Contains("absent"));
-  // Where nobody can write, the superuser included, and onto a folder.
+  // Where not even root can write, and over a folder.
   CHECK_THROWS_WITH(
       save_checkpoint("/proc/a.safetensors", small_table(), later, small_configuration),
       Contains("/proc/a.safetensors cannot be created"));
   CHECK_THROWS_WITH(save_checkpoint(inner, small_table(), later, small_configuration),
                     Contains("is a directory; only a regular file is replaced"));
   CHECK(folder.files() == 1);
-  // A setting under a reserved name fails before anything is written.
+  // A setting with a reserved name is rejected before anything is written.
   CHECK_THROWS_WITH(save_checkpoint(path, small_table(), later, {{"step", "1"}}),
-                    Contains("may not be called step"));
+                    Contains("must not be named step"));
   later.average.pop_back();
   CHECK_THROWS_AS(save_checkpoint(path, small_table(), later, small_configuration), Error);
-  if (::geteuid() != 0) {  // root writes everywhere
+  if (::geteuid() != 0) {  // root may write everywhere
     later = state;
     std::filesystem::permissions(
         inner, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);

@@ -33,7 +33,7 @@ TEST_CASE("network and SDE can be rebuilt from a run's configuration") {
   });
 }
 
-TEST_CASE("a run with classes keeps its label dropout, one without says nothing of it") {
+TEST_CASE("label dropout is stored for a run with classes only") {
   nn::UNetConfig network;
   CHECK(run_configuration(network, VpSde{}, {.seed = 5}).count("training.label_dropout") == 0);
   network.num_class_embeds = 10;
@@ -43,7 +43,7 @@ TEST_CASE("a run with classes keeps its label dropout, one without says nothing 
   CHECK(network_of(flat).num_class_embeds == 10);
 }
 
-TEST_CASE("sub-VP and VE come back with their schedules") {
+TEST_CASE("sub-VP and VE are read back with their schedules") {
   const auto top = [](const auto& sde) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(sde)>, VeSde>)
       return sde.schedule().sigma_max;
@@ -56,9 +56,9 @@ TEST_CASE("sub-VP and VE come back with their schedules") {
   CHECK(visit_sde(describe(SubVpSde({.beta_max = 12})), top) == 12);
 }
 
-TEST_CASE("SDE and convention of every kind of run come back from its configuration") {
+TEST_CASE("SDE and convention of every kind of run are read back from its configuration") {
   const nn::UNetConfig network;
-  // What visit_score makes of a run: SDE, convention, and one number of each.
+  // The result of visit_score for a run: SDE, convention, and one number of each.
   const auto found = [&](const auto& sde, const auto& loss) {
     using Loss = std::remove_cvref_t<decltype(loss)>;
     return visit_score(
@@ -90,12 +90,12 @@ TEST_CASE("SDE and convention of every kind of run come back from its configurat
   CHECK(found(VpSde{}, KarrasLoss{.sigma_data = 0.3}) == "karras 0.3");
   CHECK(found(KarrasSde({0.01, 90}), KarrasLoss{}) == "karras sigma to 90");
   CHECK(found(KarrasSde{}, DenoisingScoreMatching{}) == "karras sigma to 80");
-  // A file from before there was a choice of losses.
+  // A file written before the loss was stored.
   CHECK(visit_score(describe(VpSde{}), [](const auto& sde, const auto&) { return sde.t_max(); }) ==
         1);
 }
 
-TEST_CASE("Karras's loss is named with its convention, and no other convention is believed of it") {
+TEST_CASE("EDM's loss is stored with its convention, and any other convention is rejected") {
   nn::FlatConfig flat = run_configuration(
       nn::UNetConfig{}, KarrasSde{}, TrainingConfigurationWith<KarrasLoss>{.loss = {.p_mean = -1}});
   CHECK(flat.at("training.loss") == "karras");
@@ -109,7 +109,7 @@ TEST_CASE("Karras's loss is named with its convention, and no other convention i
       Catch::Contains("'noise_prediction_at_time'") && Catch::Contains("karras_preconditioned"));
 }
 
-TEST_CASE("the levels of a VP run come back as the chain of its betas") {
+TEST_CASE("the levels of a VP run are read back as the chain of its betas") {
   const DiscreteVpSde trained(100, {.beta_min = 0.2, .beta_max = 10});
   nn::FlatConfig flat = describe(trained);
   flat["training.loss"] = "discrete";
@@ -123,7 +123,7 @@ TEST_CASE("the levels of a VP run come back as the chain of its betas") {
   });
 }
 
-TEST_CASE("a network of discrete levels is not given to a continuous SDE") {
+TEST_CASE("visit_sde rejects a network of discrete levels") {
   const auto ignore = [](const auto&...) {};
   nn::FlatConfig flat = describe(DiscreteVpSde(100));
   flat["training.loss"] = "discrete";
@@ -137,7 +137,7 @@ TEST_CASE("a network of discrete levels is not given to a continuous SDE") {
   CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("no sde.training_steps"));
 }
 
-TEST_CASE("different settings have different texts") {
+TEST_CASE("different settings are stored as different texts") {
   const TrainingConfiguration plain{};
   TrainingConfiguration other{};
   other.ema.schedule = EmaSchedule::constant;
@@ -156,14 +156,14 @@ TEST_CASE("different settings have different texts") {
   CHECK(describe(plain) != describe(other));
 }
 
-TEST_CASE("a decay of the learning rate comes back from the configuration that names it") {
+TEST_CASE("a decay of the learning rate is read back from the configuration") {
   TrainingConfiguration configuration{};
   CHECK(decay_of(describe(configuration)) == LearningRateDecay{});
   configuration.optimizer.decay = {.first = 700, .updates = 30};
   CHECK(decay_of(describe(configuration)) == LearningRateDecay{700, 30});
 }
 
-TEST_CASE("an average of power-function profile is named by its gamma, and tracks must be such") {
+TEST_CASE("a power-function average is stored by its gamma, and tracks must have such a profile") {
   TrainingConfiguration configuration{};
   configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};
   configuration.ema_tracks = {configuration.ema, ExponentialMovingAverage::power(0.05)};
@@ -177,7 +177,7 @@ TEST_CASE("an average of power-function profile is named by its gamma, and track
   CHECK_THROWS_WITH(configuration.check(), Catch::Contains("EmaSchedule::power"));
 }
 
-TEST_CASE("a configuration without SDE or network, or with strange values, is refused") {
+TEST_CASE("a configuration without SDE or network, or with invalid values, is rejected") {
   const auto ignore = [](const auto&) {};
   CHECK_THROWS_WITH(visit_sde({}, ignore), Catch::Contains("no sde.name"));
   CHECK_THROWS_WITH(visit_sde({{"sde.name", "vx"}}, ignore), Catch::Contains("'vx'"));
@@ -190,7 +190,7 @@ TEST_CASE("a configuration without SDE or network, or with strange values, is re
   CHECK_THROWS_WITH(network_of({{"network.colour", "red"}}), Catch::Contains("colour"));
 }
 
-TEST_CASE("a chain of betas comes back from its settings, number for number") {
+TEST_CASE("a chain of betas is read back exactly from its settings") {
   using List = BetaList;
   for (const List& list :
        {List{}, List{.levels = 50, .first = 1e-3, .last = 0.3, .zero_terminal_snr = true},
@@ -219,7 +219,7 @@ TEST_CASE("a chain of betas comes back from its settings, number for number") {
   }
 }
 
-TEST_CASE("a network's prediction comes back, at levels and at times") {
+TEST_CASE("a network's prediction type is read back, for levels and for times") {
   nn::FlatConfig levels = describe(BetaList{}), times = describe(VpSde{});
   levels["training.loss"] = "discrete";
   for (nn::FlatConfig flat : {levels, times}) {
@@ -246,7 +246,7 @@ TEST_CASE("a network's prediction comes back, at levels and at times") {
   }
 }
 
-TEST_CASE("settings that the SDE named does not have are rejected by name") {
+TEST_CASE("settings that do not belong to the SDE are rejected by name") {
   const auto refused = [](nn::FlatConfig flat, const char* key, const char* value,
                           const std::string& words) {
     flat[key] = value;

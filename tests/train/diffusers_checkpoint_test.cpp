@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Weights and configurations of diffusers: as PyTorch wrote them, and back.
+/// Weights and configurations of diffusers: as written by PyTorch, and written back.
 #include <cstddef>
 #include <set>
 #include <string>
@@ -36,7 +36,7 @@ std::string text_of(const std::filesystem::path& path) {
   return std::string(scoresde::io::detail::characters(bytes));
 }
 
-/// google/ncsnpp-celebahq-256, but for what says nothing about the network.
+/// google/ncsnpp-celebahq-256, without the settings unrelated to the network.
 UNetConfig celebahq() {
   UNetConfig config = tiny_config();
   config.image_size = 256;
@@ -68,7 +68,7 @@ const char* const ddpm_cifar10_json =
     "time_embedding_type": "positional", "up_block_types": ["UpBlock2D", "UpBlock2D",
     "AttnUpBlock2D", "UpBlock2D"]})";
 
-/// What diffusers 0.42 writes of its script for unconditional training.
+/// The configuration that diffusers 0.42 writes in its script for unconditional training.
 const char* const training_script_json =
     R"({"_class_name": "UNet2DModel", "_diffusers_version": "0.42.1", "act_fn": "silu",
     "add_attention": true, "attention_head_dim": 8, "attn_norm_num_groups": null,
@@ -83,7 +83,7 @@ const char* const training_script_json =
     "time_embedding_type": "positional", "up_block_types": ["UpBlock2D", "AttnUpBlock2D",
     "UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"], "upsample_type": "conv"})";
 
-/// The settings that a config.json does not hold, at their defaults.
+/// Resets the settings that a config.json does not contain to their defaults.
 UNetConfig without_levels(UNetConfig config) {
   const UNetConfig defaults;
   config.num_scales = defaults.num_scales;
@@ -127,7 +127,7 @@ std::string config_refusal(const json& patch) {
 
 }  // namespace
 
-TEST_CASE("diffusers' .bin and safetensors, in both spellings, give the weights exactly") {
+TEST_CASE("diffusers' .bin and safetensors, in both spellings, are read exactly") {
   const auto graph = scoresde::nn::unet(tiny_config());
   const auto wanted =
       tiny_values<float>(graph.parameters(), [](double v, const Parameter&) { return v; });
@@ -141,7 +141,7 @@ TEST_CASE("diffusers' .bin and safetensors, in both spellings, give the weights 
   CHECK(load(now) == wanted);
 }
 
-TEST_CASE("what is written for diffusers has the names and the bits of what was read") {
+TEST_CASE("save_for_diffusers writes the names and bits that were read") {
   const TemporaryFolder folder;
   const auto graph = scoresde::nn::unet(tiny_config());
   const TensorFile read = present_names();
@@ -163,7 +163,7 @@ TEST_CASE("what is written for diffusers has the names and the bits of what was 
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("all tensors that do not fit are listed under diffusers' names") {
+TEST_CASE("all mismatched tensors are listed under diffusers' names") {
   TensorFile file = present_names();
   auto bias = file.tensors.extract("conv_in.bias");
   bias.key() = "conv_in.more";
@@ -179,12 +179,13 @@ TEST_CASE("all tensors that do not fit are listed under diffusers' names") {
   CHECK_THAT(message, Catch::Contains("conv_out.bias is of type I32"));
 }
 
-TEST_CASE("Fourier frequencies under their old name are read, twice only if they are the same") {
+TEST_CASE("Fourier frequencies are read under their old name, and under both names only if equal") {
   TensorFile file = present_names();
   file.tensors["time_proj.W"] = file.at("time_proj.weight");
   CHECK(refusal(file).empty());
   file.tensors["time_proj.W"].bytes[0] ^= std::byte{1};
-  CHECK_THAT(refusal(file), Catch::Contains("time_proj.weight") && Catch::Contains("two values"));
+  CHECK_THAT(refusal(file),
+             Catch::Contains("time_proj.weight") && Catch::Contains("different values"));
   file.tensors.erase("time_proj.weight");
   CHECK(refusal(file).empty());
 }
@@ -208,7 +209,7 @@ TEST_CASE("every parameter of google's networks, and of classes, has one name in
   }
 }
 
-TEST_CASE("google/ddpm-cifar10-32 becomes its network, of 35,746,307 parameters") {
+TEST_CASE("google/ddpm-cifar10-32 is converted to a network of 35,746,307 parameters") {
   const UNetConfig config = network_of_diffusers(ddpm_cifar10_json);
   CHECK(config == ddpm_cifar10());
   CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
@@ -227,7 +228,7 @@ TEST_CASE("google/ddpm-cifar10-32 becomes its network, of 35,746,307 parameters"
   CHECK(load(file, config) == weights);
 }
 
-TEST_CASE("a config.json becomes the network, and back") {
+TEST_CASE("a config.json is converted to a network and back") {
   CHECK(network_of_diffusers(text_of(tiny_checkpoints() / "diffusers" / "config.json")) ==
         without_levels(tiny_config()));
   CHECK(network_of_diffusers(describe_for_diffusers(celebahq())) == without_levels(celebahq()));
@@ -239,7 +240,7 @@ TEST_CASE("a config.json becomes the network, and back") {
   CHECK(network_of_diffusers(describe_for_diffusers(wide)) == without_levels(wide));
 }
 
-TEST_CASE("unknown keys and values of a config.json are refused by name") {
+TEST_CASE("unknown keys and values of a config.json are rejected by name") {
   CHECK(config_refusal(json::object()).empty());
   CHECK(config_refusal({{"_anything", 1}, {"num_train_timesteps", 1000}}).empty());
   for (const json& patch :
@@ -281,7 +282,7 @@ TEST_CASE("unknown keys and values of a config.json are refused by name") {
                     Catch::Contains("twice"));
 }
 
-TEST_CASE("keys that are null, or that a later release has at its default, are accepted") {
+TEST_CASE("null keys and default values of later releases are accepted") {
   CHECK(config_refusal({{"time_embedding_dim", nullptr}, {"mid_block_type", "UNetMidBlock2D"}})
             .empty());
   CHECK(config_refusal({{"a_key_of_next_year", nullptr}}).empty());
@@ -289,7 +290,7 @@ TEST_CASE("keys that are null, or that a later release has at its default, are a
              Catch::Contains("a_key_of_next_year"));
 }
 
-TEST_CASE("one message lists every reason why a config.json is no network here") {
+TEST_CASE("one message lists every error of a config.json") {
   const std::string message =
       config_refusal({{"act_fn", "gelu"},
                       {"downsample_type", "resnet"},
@@ -304,7 +305,8 @@ TEST_CASE("one message lists every reason why a config.json is no network here")
     CHECK_THAT(message, Catch::Contains(key));
 }
 
-TEST_CASE("diffusers' script for unconditional training becomes its network of 113,673,219") {
+TEST_CASE(
+    "the network of diffusers' script for unconditional training has 113,673,219 parameters") {
   const UNetConfig config = network_of_diffusers(training_script_json);
   CHECK(config.attention_head_dim == 8);
   CHECK(config.flip_sin_to_cos);
@@ -314,7 +316,7 @@ TEST_CASE("diffusers' script for unconditional training becomes its network of 1
   CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
 }
 
-TEST_CASE("UNet2DModel with no key at all but its size has diffusers' default channels") {
+TEST_CASE("a UNet2DModel with only sample_size has diffusers' default channels") {
   const UNetConfig config = network_of_diffusers(R"({"sample_size": 64})");
   CHECK(config.nf == 224);
   CHECK(config.ch_mult == std::vector<std::size_t>{1, 2, 3, 4});
@@ -322,7 +324,7 @@ TEST_CASE("UNet2DModel with no key at all but its size has diffusers' default ch
   CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);
 }
 
-TEST_CASE("networks that UNet2DModel cannot express are refused by knob") {
+TEST_CASE("networks that UNet2DModel cannot express are rejected by field") {
   const auto refused = [](auto change, const char* knob) {
     UNetConfig config = celebahq();
     change(config);

@@ -17,7 +17,7 @@ namespace {
 
 const std::string stem = "diffusion_pytorch_model";
 
-/// A folder with the folders and empty files named.
+/// Creates the named folders and files.
 void fill(const TemporaryFolder& folder, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     std::filesystem::create_directories((folder / file).parent_path());
@@ -34,7 +34,7 @@ void write_shard(const TemporaryFolder& folder, const std::string& name, const s
 
 }  // namespace
 
-TEST_CASE("a network's weights are found plain, then in shards, then as the only variant") {
+TEST_CASE("a network's weights are found as a file, then in shards, then as the only variant") {
   for (const auto& [files, found] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{".safetensors", ".bin"}, ".safetensors"},
            {{".bin"}, ".bin"},
@@ -53,9 +53,9 @@ TEST_CASE("a network's weights are found plain, then in shards, then as the only
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(find_diffusers_files(folder.path()), Contains("no diffusion_pytorch_model"));
   fill(folder, {stem + ".fp16.safetensors", stem + ".non_ema.bin"});
-  CHECK_THROWS_WITH(
-      find_diffusers_files(folder.path()),
-      Contains(stem + ".fp16.safetensors, " + stem + ".non_ema.bin") && Contains("name the one"));
+  CHECK_THROWS_WITH(find_diffusers_files(folder.path()),
+                    Contains(stem + ".fp16.safetensors, " + stem + ".non_ema.bin") &&
+                        Contains("name one of these"));
 }
 
 TEST_CASE("a pipeline's network and scheduler are found from its root and from its network") {
@@ -84,15 +84,15 @@ TEST_CASE("a pipeline's network and scheduler are found from its root and from i
   CHECK_THROWS_WITH(find_diffusers_files(folder / "unet/config.json"), Contains("name its folder"));
 }
 
-TEST_CASE("shards are read as one file, and what is missing is named") {
+TEST_CASE("shards are read as one file, and missing ones are named") {
   const TemporaryFolder folder;
   const auto index = folder.write(stem + ".safetensors.index.json",
                                   R"({"metadata": {"total_size": 8},
       "weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
   CHECK_THROWS_WITH(read_diffusers_tensors(index),
-                    Contains("there is no one.safetensors, two.safetensors"));
+                    Contains("these are missing: one.safetensors, two.safetensors"));
   write_shard(folder, "one.safetensors", "a", 1);
-  CHECK_THROWS_WITH(read_diffusers_tensors(index), Contains("there is no two.safetensors"));
+  CHECK_THROWS_WITH(read_diffusers_tensors(index), Contains("these are missing: two.safetensors"));
   write_shard(folder, "two.safetensors", "b", 2);
   const io::TensorFile file = read_diffusers_tensors(index);
   CHECK(file.tensors.size() == 2);
@@ -103,7 +103,7 @@ TEST_CASE("shards are read as one file, and what is missing is named") {
   CHECK_THROWS_WITH(read_diffusers_tensors(index), Contains("tensor a is in"));
 }
 
-TEST_CASE("an index that leads elsewhere or is not one is rejected") {
+TEST_CASE("an invalid index and one with paths outside its folder are rejected") {
   const TemporaryFolder folder;
   const std::string name = stem + ".bin.index.json";
   for (const auto& [text, words] : std::vector<std::pair<std::string, std::string>>{

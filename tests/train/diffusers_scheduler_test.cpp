@@ -34,7 +34,7 @@ std::vector<double> betas(const json& patch) {
 
 }  // namespace
 
-TEST_CASE("a scheduler's betas are the rule's that its config names, or its own list") {
+TEST_CASE("a scheduler's betas follow the rule of its config, or its own list") {
   CHECK(betas({}) == linear_betas(1000));
   CHECK(betas({{"num_train_timesteps", 50}, {"beta_end", 0.3}}) == linear_betas(50, 1e-4, 0.3));
   CHECK(betas({{"beta_schedule", "scaled_linear"}, {"beta_start", 0.00085}, {"beta_end", 0.012}}) ==
@@ -47,12 +47,12 @@ TEST_CASE("a scheduler's betas are the rule's that its config names, or its own 
   REQUIRE(sigmoid.size() == 3);
   CHECK(sigmoid[1] == Approx((1e-4 + 0.02) / 2));
   CHECK(sigmoid[0] == Approx(1e-4 + (0.02 - 1e-4) / (1 + std::exp(6.0))));
-  // Schedulers that came from k-diffusion have other defaults.
+  // Schedulers ported from k-diffusion have other defaults.
   CHECK(beta_list_of(read({{"_class_name", "HeunDiscreteScheduler"}}).settings).first == 0.00085);
   CHECK(beta_list_of(read({{"_class_name", "DDPMScheduler"}}).settings) == BetaList{});
 }
 
-TEST_CASE("a scheduler's prediction is carried, in new words and in old") {
+TEST_CASE("a scheduler's prediction type is read, under its new and old keys") {
   const auto prediction = [](const json& patch) {
     return prediction_of(read(chain(patch)).settings);
   };
@@ -67,7 +67,7 @@ TEST_CASE("a scheduler's prediction is carried, in new words and in old") {
       PredictionType::noise);
 }
 
-TEST_CASE("schedulers of VE and of EDM give their noise levels") {
+TEST_CASE("schedulers of VE and EDM define the noise levels") {
   visit_score(read({{"_class_name", "ScoreSdeVeScheduler"},
                     {"sigma_min", 0.02},
                     {"sigma_max", 348},
@@ -85,11 +85,11 @@ TEST_CASE("schedulers of VE and of EDM give their noise levels") {
         if constexpr (requires { convention.sigma_data; })
           CHECK(convention.sigma_data == 1);
         else
-          FAIL("another convention came back");
+          FAIL("the convention differs");
       });
 }
 
-TEST_CASE("what only chooses how to sample is returned as hints") {
+TEST_CASE("settings for sampling only are returned as hints") {
   const auto found =
       read(chain({{"timestep_spacing", "leading"}, {"steps_offset", 1}, {"x", nullptr}}));
   CHECK(found.class_name == "DDIMScheduler");
@@ -97,7 +97,7 @@ TEST_CASE("what only chooses how to sample is returned as hints") {
   CHECK(read(chain()).hints.empty());
 }
 
-TEST_CASE("a scheduler's infinities, which Python writes and JSON does not have, are read") {
+TEST_CASE("Python's infinities and NaN in a scheduler are read") {
   const auto found = scheduler_of_diffusers(R"({"_class_name": "DPMSolverMultistepScheduler",
       "lambda_min_clipped": -Infinity, "a": [NaN, Infinity], "b\"-Infinity": "NaN \\\" NaN"})");
   CHECK(found.hints == std::vector<std::string>{R"(a = ["NaN","Infinity"])",

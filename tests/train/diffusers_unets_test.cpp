@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// UNet2DModel folders that diffusers wrote, against what PyTorch computes with them.
+/// UNet2DModel folders written by diffusers, compared with PyTorch's outputs.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -48,7 +48,7 @@ std::vector<T> weights_of(const fs::path& folder, const nn::UNetConfig& config) 
   return weights;
 }
 
-/// Largest difference to PyTorch's y of each sample, relative to its largest value.
+/// Largest difference from PyTorch's y per sample, relative to the largest value of y.
 template <class T>
 std::vector<double> differences(const fs::path& folder) {
   const nn::UNetConfig config = config_of(folder);
@@ -76,20 +76,20 @@ std::vector<double> differences(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("networks that diffusers saves compute in double what PyTorch does", "[golden]") {
+TEST_CASE("networks saved by diffusers give PyTorch's outputs in double", "[golden]") {
   CHECK(golden_unets().size() == 11);
   for (const fs::path& folder : golden_unets()) {
     INFO(folder);
     const auto error = differences<double>(folder);
-    // diffusers' sines are float32's; only those of label 0 are exact, and Fourier networks' are
-    // double.
+    // diffusers computes sines in float32; only those of label 0 are exact, and Fourier networks
+    // compute in double.
     const bool fourier = config_of(folder).embedding_type == "fourier";
     CHECK(error[0] < 1e-12);
     CHECK(error[1] < (fourier ? 1e-12 : 2e-6));
   }
 }
 
-TEST_CASE("networks that diffusers saves compute in float what PyTorch does", "[golden]") {
+TEST_CASE("networks saved by diffusers give PyTorch's outputs in float", "[golden]") {
   for (const fs::path& folder : golden_unets()) {
     INFO(folder);
     const auto error = differences<float>(folder);
@@ -98,7 +98,8 @@ TEST_CASE("networks that diffusers saves compute in float what PyTorch does", "[
   }
 }
 
-TEST_CASE("networks that diffusers saves go back with the names, the bits and the values of keys") {
+TEST_CASE(
+    "networks saved by diffusers are written back with the same names, bits and configuration") {
   for (const fs::path& folder : golden_unets()) {
     INFO(folder);
     const test::TemporaryFolder out;

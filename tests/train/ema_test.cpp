@@ -20,7 +20,7 @@ TEST_CASE("the EMA's decay ramps as (1 + n)/(10 + n) up to its limit, or is cons
   CHECK(constant.decay_at(1) == 0.999);
 }
 
-TEST_CASE("the average is the weighted sum of the parameters it has seen") {
+TEST_CASE("the average is the weighted sum of all past parameters") {
   const ExponentialMovingAverage ema{.decay = 0.9, .schedule = EmaSchedule::constant};
   std::vector<double> average{1, -2};
   const std::vector<double> first{3, 0}, second{-1, 4};
@@ -30,21 +30,21 @@ TEST_CASE("the average is the weighted sum of the parameters it has seen") {
   CHECK(average[1] == Approx(0.81 * -2 + 0.09 * 0 + 0.1 * 4).epsilon(1e-14));
 }
 
-TEST_CASE("the EMA refuses a decay of one, a negative one and unequal sizes") {
+TEST_CASE("the EMA rejects a decay of one, a negative one and unequal sizes") {
   CHECK_THROWS_WITH(ExponentialMovingAverage{.decay = 1}.check(), Catch::Contains("decay is 1"));
   CHECK_THROWS_AS(ExponentialMovingAverage{.decay = -0.1}.check(), Error);
   std::vector<float> average(2);
   const std::vector<float> parameters(3);
   CHECK_THROWS_WITH(ExponentialMovingAverage{}.update(std::span<float>(average),
                                                       std::span<const float>(parameters), 1),
-                    Catch::Contains("2 scalars, the parameters 3"));
+                    Catch::Contains("2 scalars and the parameters 3"));
 }
 
 TEST_CASE("a power-function average weighs step n by (n^(g+1) - (n-1)^(g+1))/N^(g+1)") {
   constexpr std::size_t steps = 200;
   for (const double gamma : {0.0, 1.5, 6.94, 16.97}) {
     const ExponentialMovingAverage ema{.decay = 0, .schedule = EmaSchedule::power, .gamma = gamma};
-    // Parameter i is 1 after update i + 1 alone, so the average holds the weights.
+    // Parameter i is 1 after update i + 1 only, so the average equals the weights.
     std::vector<double> average(steps, 7.0);
     for (std::uint64_t n = 1; n <= steps; ++n) {
       std::vector<double> parameters(steps, 0.0);
@@ -59,7 +59,7 @@ TEST_CASE("a power-function average weighs step n by (n^(g+1) - (n-1)^(g+1))/N^(
   }
 }
 
-TEST_CASE("sigma_rel is the standard deviation of the profile, and gamma comes back from it") {
+TEST_CASE("sigma_rel is the standard deviation of the profile, and ema_gamma is its inverse") {
   // Karras et al. 2024 quote 16.97 for 0.05 and 6.94 for 0.10.
   CHECK(ema_gamma(0.05) == Approx(16.97).margin(5e-3));
   CHECK(ema_gamma(0.10) == Approx(6.94).margin(5e-3));

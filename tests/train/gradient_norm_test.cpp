@@ -26,7 +26,7 @@ std::vector<float> normals(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE("the norm of a flat buffer is the root of the sum of squares") {
+TEST_CASE("the norm of a flat buffer is the square root of the sum of squares") {
   // Three blocks, the last of odd length.
   const std::vector<float> g = normals(40003);
   double sum = 0;
@@ -49,7 +49,7 @@ TEST_CASE("the norm of a buffer with NaN or infinity is not finite, and 1e30 doe
 }
 
 #if defined(_OPENMP)
-TEST_CASE("norm and update have the same bits on one, two and three threads") {
+TEST_CASE("norm and update are bit-identical for one, two and three threads") {
   const std::vector<float> g = normals(100001);
   const int before = omp_get_max_threads();
   double first_norm = 0;

@@ -29,7 +29,7 @@ std::vector<double> parameters() {
 
 }  // namespace
 
-TEST_CASE("the held-out loss of a network of output 0 is that of the preconditioning alone") {
+TEST_CASE("the held-out loss of a zero network is that of its preconditioning") {
   const KarrasLoss loss{.reduce_mean = true};
   const std::vector<double> zero(graph.parameters().size());
   const auto images = test::tiny_images<double>(samples);
@@ -50,7 +50,7 @@ TEST_CASE("the held-out loss of a network of output 0 is that of the preconditio
   }
 }
 
-TEST_CASE("the held-out loss is the same again and in batches of any size") {
+TEST_CASE("the held-out loss is reproducible and independent of the batch size") {
   const auto images = test::tiny_images<double>(samples);
   const auto weights = parameters();
   HeldOut whole(graph, KarrasSde{}, {}, {}, 6), parts(graph, KarrasSde{}, {}, {}, 4);
@@ -74,7 +74,7 @@ TEST_CASE("held-out times are quantiles of the training distribution") {
                     Catch::Contains("quantile is 1.5"));
 }
 
-TEST_CASE("images that are not whole and classes that are not one for each are rejected") {
+TEST_CASE("partial images and a wrong number of classes are rejected") {
   HeldOut held_out(graph, KarrasSde{}, {}, {}, 4);
   const auto weights = parameters();
   const std::vector<double> images(2 * dim);

@@ -31,7 +31,7 @@ Classes told(const Classes& classes, double rate, NoiseDraw draw) {
   return result;
 }
 
-/// The kind of picture that tiny_images gives sample k: three columns a picture's square may be in.
+/// The class of sample k of tiny_images: its square is in one of three columns.
 Classes classes_of(std::size_t samples) {
   Classes classes(samples);
   for (std::size_t k = 0; k < samples; ++k) classes[k] = static_cast<std::uint32_t>(k % 3);
@@ -57,7 +57,7 @@ StepReport step(TinyTrainer<T>& trainer, const Classes& classes, std::uint64_t n
 
 }  // namespace
 
-TEST_CASE("labels are dropped at their rate, each by its own number, and the others kept") {
+TEST_CASE("labels are dropped independently at the given rate, and the others kept") {
   const Classes classes = classes_of(10000);
   const NoiseDraw draw = TrainingDraws{.seed = 3, .step = 5}.label_dropout();
   const Classes seen = told(classes, 0.1, draw), more = told(classes, 0.3, draw);
@@ -68,7 +68,7 @@ TEST_CASE("labels are dropped at their rate, each by its own number, and the oth
     if (!out) REQUIRE(seen[k] == classes[k]);
     if (out) REQUIRE(more[k] == nn::no_class);
   }
-  // binomial, standard deviation 30; five of them allowed
+  // binomial, standard deviation 30; tolerance of five
   CHECK(std::abs(double(dropped) - 1000) < 150);
   CHECK(told(classes, 0, draw) == classes);
   CHECK(told(classes, 1, draw) == Classes(10000, nn::no_class));
@@ -76,7 +76,7 @@ TEST_CASE("labels are dropped at their rate, each by its own number, and the oth
   CHECK(seen != told(classes, 0.1, TrainingDraws{.seed = 4, .step = 5}.label_dropout()));
 }
 
-TEST_CASE("a part of a batch drops what the whole batch drops in its place") {
+TEST_CASE("a part of a batch drops the same labels as the whole batch") {
   const Classes classes = classes_of(50);
   const TrainingDraws whole{.seed = 3, .step = 5}, part{.seed = 3, .step = 5, .first_sample = 20};
   const Classes seen = told(classes, 0.5, whole.label_dropout());
@@ -84,7 +84,7 @@ TEST_CASE("a part of a batch drops what the whole batch drops in its place") {
   CHECK(told(rest, 0.5, part.label_dropout()) == Classes(seen.begin() + 20, seen.end()));
 }
 
-TEST_CASE("whether a label is dropped is not decided by the number that draws its time") {
+TEST_CASE("label dropout is independent of the sampled time") {
   const TrainingDraws draws{.seed = 3};
   double product = 0, square = 0;
   for (std::size_t k = 0; k < 10000; ++k) {
@@ -97,8 +97,9 @@ TEST_CASE("whether a label is dropped is not decided by the number that draws it
   CHECK(std::abs(product / square) < 0.05);
 }
 
-TEST_CASE("one network learns the score of every class and, of the labels dropped, that of all") {
-  // Three classes in the plane, equally often, each N(mean, 0.1 I).
+TEST_CASE(
+    "one network learns every class's score and, from dropped labels, the unconditional score") {
+  // Three classes in the plane, equally likely, each N(mean, 0.1 I).
   const std::vector<double> means{-2, 0, 2, 0, 0, 3};
   const VpSde sde;
   TrainingConfiguration configuration{.seed = 3, .label_dropout = 0.3};
@@ -116,8 +117,8 @@ TEST_CASE("one network learns the score of every class and, of the labels droppe
   }
   nn::Network<eigen::Ops<float>> network(graph, 150, nn::Mode::inference);
   nn::ScoreNetwork score(network, trainer.state().average, sde);
-  // Root mean square of σ·(score − exact score of these components) where the noise hides the
-  // class.
+  // Root mean square of σ·(score − exact score of these components) at noise levels where the class
+  // is not recognizable.
   const auto off = [&](const Classes& seen, std::vector<double> weights) {
     const double t = 0.4;
     const auto [alpha, sigma] = sde.marginal_prob(t);
@@ -137,7 +138,7 @@ TEST_CASE("one network learns the score of every class and, of the labels droppe
   CHECK(off(Classes(150, 0), {1, 1, 1}) > 0.4);
 }
 
-TEST_CASE("dropping every label is learning without a class, bit for bit") {
+TEST_CASE("dropping every label is bit-identical to training without classes") {
   auto dropped = conditional_trainer<float>(1), without = conditional_trainer<float>(0);
   for (std::uint64_t n = 0; n < 3; ++n) {
     step(dropped, classes_of(12), n);
@@ -151,7 +152,7 @@ TEST_CASE("dropping every label is learning without a class, bit for bit") {
   CHECK_FALSE(sometimes.state() == dropped.state());
 }
 
-TEST_CASE("a resumed run drops the labels that the whole run drops") {
+TEST_CASE("a resumed run drops the same labels as an uninterrupted one") {
   auto whole = conditional_trainer<float>(0.5), resumed = conditional_trainer<float>(0.5);
   for (std::uint64_t n = 0; n < 2; ++n) step(whole, classes_of(12), n);
   resumed.restore(whole.state());
@@ -159,7 +160,7 @@ TEST_CASE("a resumed run drops the labels that the whole run drops") {
   CHECK(whole.state() == resumed.state());
 }
 
-TEST_CASE("a batch taken in parts is told the same classes") {
+TEST_CASE("a split batch is conditioned on the same classes") {
   auto whole = conditional_trainer<double>(0.5, 12), parts = conditional_trainer<double>(0.5, 4);
   for (std::uint64_t n = 0; n < 3; ++n) {
     const StepReport a = step(whole, classes_of(12), n), b = step(parts, classes_of(12), n);
@@ -168,21 +169,21 @@ TEST_CASE("a batch taken in parts is told the same classes") {
   }
 }
 
-TEST_CASE("a trainer refuses classes that do not fit, and label dropout without classes") {
+TEST_CASE("a trainer rejects invalid classes, and label dropout without classes") {
   auto trainer = conditional_trainer<float>(0.1);
   CHECK_THROWS_WITH(step(trainer, {}), Catch::Contains("0 classes for 12 images"));
   CHECK_THROWS_WITH(step(trainer, Classes(11)), Catch::Contains("11 classes for 12 images"));
   Classes foreign = classes_of(12);
   foreign[7] = 3;
-  CHECK_THROWS_WITH(step(trainer, foreign), Catch::Contains("no class 3"));
+  CHECK_THROWS_WITH(step(trainer, foreign), Catch::Contains("a class is 3"));
   CHECK(trainer.step_count() == 0);
   CHECK_THROWS_WITH(conditional_trainer<float>(1.5), Catch::Contains("label_dropout is 1.5"));
   CHECK_THROWS_WITH(conditional_trainer<float>(-0.1), Catch::Contains("label_dropout is -0.1"));
 
   auto unconditional = test::tiny_trainer<float>(12);
-  CHECK_THROWS_WITH(step(unconditional, classes_of(12)), Catch::Contains("told 0 classes"));
+  CHECK_THROWS_WITH(step(unconditional, classes_of(12)), Catch::Contains("a network of 0 classes"));
   TrainingConfiguration configuration = test::tiny_training();
   configuration.label_dropout = 0.1;
   CHECK_THROWS_WITH(test::tiny_trainer<float>(4, configuration),
-                    Catch::Contains("label_dropout is 0.1") && Catch::Contains("no classes"));
+                    Catch::Contains("label_dropout is 0.1") && Catch::Contains("unconditional"));
 }

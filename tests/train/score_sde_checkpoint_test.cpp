@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Checkpoints that PyTorch wrote in score_sde's layout, and what is refused in them.
+/// Checkpoints written by PyTorch in score_sde's layout, and invalid ones.
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -41,10 +41,10 @@ std::vector<float> read(const TorchFile& file, ScoreSdeWeights which,
 }
 
 double same(double value, const Parameter&) { return value; }
-/// What is not trainable has no average and no moments.
+/// Parameters that are not trained have no average and no moments.
 double averaged(double value, const Parameter& p) { return p.trainable ? value / 2 : value; }
 
-/// What a checkpoint holds by which the tests change one thing at a time.
+/// Layout of a checkpoint; the tests change one member at a time.
 struct Layout {
   std::string prefix = "module.";
   std::size_t left_out = 1000, doubled = 1000, averages = 1000, moved = 1000;
@@ -143,7 +143,7 @@ std::size_t lines(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("both files of PyTorch give model and averages exactly, each tensor in its place") {
+TEST_CASE("model and averages are read exactly from both of PyTorch's formats") {
   const auto graph = scoresde::nn::unet(tiny_config());
   const auto model = tiny_values<float>(graph.parameters(), same);
   const auto average = tiny_values<float>(graph.parameters(), averaged);
@@ -157,7 +157,7 @@ TEST_CASE("both files of PyTorch give model and averages exactly, each tensor in
   }
 }
 
-TEST_CASE("a run's state comes with Adam's moments, and not without them") {
+TEST_CASE("a run's state requires Adam's moments") {
   const auto config = tiny_config();
   const auto graph = scoresde::nn::unet(config);
   const auto& table = graph.parameters();
@@ -177,7 +177,7 @@ TEST_CASE("a run's state comes with Adam's moments, and not without them") {
                     Catch::Contains("optimizer") && Catch::Contains("empty after 70"));
 }
 
-TEST_CASE("what is written reads back bit for bit, in float and double") {
+TEST_CASE("a round trip is bit-identical, in float and double") {
   const TemporaryFolder folder;
   const auto config = tiny_config();
   const auto graph = scoresde::nn::unet(config);
@@ -204,7 +204,7 @@ TEST_CASE("what is written reads back bit for bit, in float and double") {
                   scoresde::Error);
 }
 
-TEST_CASE("the prefixes of modules that wrap a network are passed over") {
+TEST_CASE("the prefixes of wrapper modules are ignored") {
   for (const char* prefix :
        {"", "module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."}) {
     INFO(prefix);
@@ -213,7 +213,7 @@ TEST_CASE("the prefixes of modules that wrap a network are passed over") {
   CHECK_THAT(refusal({.prefix = "net."}), Catch::Contains("net.all_modules.0.W"));
 }
 
-TEST_CASE("what is not asked for need not be in the file") {
+TEST_CASE("sections that are not requested may be absent") {
   const auto config = tiny_config();
   constexpr auto model = ScoreSdeWeights::model;
   CHECK(refusal({.averaged = false}, config, model).empty());
@@ -239,7 +239,9 @@ TEST_CASE("what is not asked for need not be in the file") {
                     Catch::Contains("'step'"));
 }
 
-TEST_CASE("a step is an integer, a whole real number or a tensor of one, and named otherwise") {
+TEST_CASE(
+    "a step is an integer, an integral float or a tensor of one, and others are named in the "
+    "error") {
   const TemporaryFolder folder;
   const auto graph = scoresde::nn::unet(tiny_config());
   using Step = Layout::Step;
@@ -250,11 +252,11 @@ TEST_CASE("a step is an integer, a whole real number or a tensor of one, and nam
   CHECK_FALSE(step_of(Step::none).has_value());
   for (const auto& [step, words] :
        {std::pair(Step::half, "'step' is 70.5"), std::pair(Step::negative, "'step' is -1"),
-        std::pair(Step::pair, "'step' is"), std::pair(Step::text, "'step' is a text")})
+        std::pair(Step::pair, "'step' is"), std::pair(Step::text, "'step' is a string")})
     CHECK_THROWS_WITH(step_of(step), Catch::Contains(words) && Catch::Contains("whole number"));
 }
 
-TEST_CASE("weights are read from among foreign objects, whatever the order of their names") {
+TEST_CASE("weights are read among foreign objects, in any order of names") {
   const auto config = tiny_config();
   const auto graph = scoresde::nn::unet(config);
   const auto& table = graph.parameters();
@@ -267,7 +269,7 @@ TEST_CASE("weights are read from among foreign objects, whatever the order of th
       Catch::Contains("'ema'"));
 }
 
-TEST_CASE("all that is missing, unexpected, misshapen, of another type or infinite is listed") {
+TEST_CASE("all missing, unexpected, misshapen, mistyped or infinite tensors are listed") {
   const auto graph = scoresde::nn::unet(tiny_config());
   const std::size_t count = graph.parameters().entries().size();
   const std::string missing = refusal({.left_out = 5, .averages = count - 2, .more = true});
@@ -286,12 +288,12 @@ TEST_CASE("all that is missing, unexpected, misshapen, of another type or infini
   CHECK_THAT(refusal({.integers = true}), Catch::Contains("I32"));
 }
 
-TEST_CASE("averages are refused where the model's order shows that they stand elsewhere") {
+TEST_CASE("averages are rejected if the model has another order") {
   CHECK_THAT(refusal({.moved = 8}), Catch::Contains("another order") &&
                                         Catch::Contains("shadow_params is a list without names"));
 }
 
-TEST_CASE("noise levels must be the network's where it divides by them") {
+TEST_CASE("noise levels must match those of a network that divides by them") {
   auto config = tiny_config();
   CHECK(refusal({.sigma_max = 2}, config).empty());  // conditioned on sigma itself
   config.embedding_type = "positional";
@@ -300,7 +302,7 @@ TEST_CASE("noise levels must be the network's where it divides by them") {
   CHECK(refusal({}, config).empty());
 }
 
-TEST_CASE("files without the sections of a checkpoint are refused by section") {
+TEST_CASE("a missing section of a checkpoint is named in the error") {
   const auto config = tiny_config();
   const auto graph = scoresde::nn::unet(config);
   const auto file =

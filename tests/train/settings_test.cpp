@@ -16,7 +16,7 @@ TEST_CASE("the distance between two words is the number of edits") {
   CHECK(detail::nearest_name("x", {}).empty());
 }
 
-TEST_CASE("settings read back what was written, and other texts are rejected by key") {
+TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {
   const double third = 1.0 / 3;
   const nn::FlatConfig flat{{"number", detail::number_text(third)},
                             {"list", detail::list_text({third, 2e-300})},

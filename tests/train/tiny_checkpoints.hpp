@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The tiny NCSN++ of tests/golden/make_torch_checkpoint.py, and what its files hold.
+/// The tiny NCSN++ of tests/golden/make_torch_checkpoint.py, and the contents of its files.
 #pragma once
 
 #include <cmath>
@@ -36,7 +36,7 @@ inline nn::UNetConfig tiny_config() {
   return config;
 }
 
-/// Element e of parameter k in the script's own formula, through `change`.
+/// Element e of parameter k by the script's formula, mapped by `change`.
 template <class T, class Change>
 std::vector<T> tiny_values(const nn::ParameterTable& table, Change change) {
   std::vector<T> values(table.size());

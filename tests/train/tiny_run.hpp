@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A training run that takes milliseconds: 8×8 pictures, a U-Net of a few thousand parameters.
+/// A training run that takes milliseconds: 8×8 images, a U-Net of a few thousand parameters.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace scoresde::test {
 
-/// Every path of the network, dropout included.
+/// Every branch of the network, including dropout.
 inline nn::UNetConfig tiny_network() {
   nn::UNetConfig config;
   config.image_size = 8;
@@ -40,7 +40,7 @@ TinyTrainer<T> tiny_trainer(std::size_t network_batch,
   return {nn::unet(network), VpSde{}, configuration, network_batch};
 }
 
-/// Pictures with a bright square at a place of their own.
+/// Images with one bright square, at a position that depends on the image.
 template <class T>
 std::vector<T> tiny_images(std::size_t samples, std::uint64_t step = 0) {
   std::vector<T> images(samples * 64, T(-1));

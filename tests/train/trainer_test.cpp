@@ -32,7 +32,7 @@ StepReport step(Trainer& trainer, const std::vector<typename Trainer::Scalar>& i
   return trainer.step(std::span<const typename Trainer::Scalar>(images));
 }
 
-/// The mean loss of steps first … last − 1 on the same pictures.
+/// The mean loss of steps first … last − 1 on the same images.
 template <class Trainer>
 double mean_loss(Trainer& trainer, const std::vector<float>& images, int steps) {
   double sum = 0;
@@ -40,7 +40,7 @@ double mean_loss(Trainer& trainer, const std::vector<float>& images, int steps) 
   return sum / steps;
 }
 
-/// What that many steps on the same sixteen pictures make of a loss.
+/// Ratio of the losses after and before that many steps on the same sixteen images.
 template <class S, class Loss>
 double loss_ratio(const nn::Graph& graph, const S& sde, const Loss& loss, int steps = 200) {
   const TrainingConfiguration usual = test::tiny_training();
@@ -55,13 +55,13 @@ double loss_ratio(const nn::Graph& graph, const S& sde, const Loss& loss, int st
 
 nn::Graph tiny_unet() { return nn::unet(test::tiny_network()); }
 
-/// Seconds become milliseconds where the network is not what is tried.
+/// A fast network for tests that do not depend on the network.
 nn::Graph tiny_mlp() { return nn::mlp({.dim = 64, .width = 48, .depth = 1}); }
 
 }  // namespace
 
-TEST_CASE("a tiny network learns sixteen pictures: the loss falls below a third") {
-  // An untrained network predicts nothing, a loss of 1 per element for VP; 200 updates reach 0.15.
+TEST_CASE("a tiny network learns sixteen images: the loss falls below a third") {
+  // An untrained network predicts zero, a loss of 1 per element for VP; 200 updates reach 0.15.
   CHECK(loss_ratio(tiny_unet(), VpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 1.0 / 3);
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("a sub-VP run learns as well") {
   CHECK(loss_ratio(tiny_unet(), SubVpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 0.5);
 }
 
-TEST_CASE("a VE run learns, its network told sigma and divided by it") {
+TEST_CASE("a VE run learns with a network conditioned on and divided by sigma") {
   const nn::Graph graph =
       nn::mlp({.dim = 64, .width = 48, .depth = 1, .fourier_scale = 1, .scale_by_sigma = true});
   CHECK(loss_ratio(graph, VeSde{}, DenoisingScoreMatching{}) < 0.5);
@@ -85,17 +85,17 @@ TEST_CASE("a run on DDPM's levels learns") {
   CHECK(loss_ratio(tiny_mlp(), sde, DiscreteScoreMatching{.reduce_mean = true}) < 0.5);
 }
 
-TEST_CASE("a run on SMLD's levels learns, its network divided by the label's sigma") {
+TEST_CASE("a run on SMLD's levels learns with a network divided by the label's sigma") {
   nn::UNetConfig network = test::tiny_network();
   network.scale_by_sigma = true;
   CHECK(loss_ratio(nn::unet(network), SmldSde(1000), DiscreteScoreMatching{}, 100) < 0.5);
 }
 
-TEST_CASE("a run with Karras's loss and preconditioning learns") {
+TEST_CASE("a run with EDM's loss and preconditioning learns") {
   CHECK(loss_ratio(tiny_mlp(), KarrasSde{}, KarrasLoss{}) < 0.5);
 }
 
-TEST_CASE("a preconditioning of another sigma_data than the loss's is refused") {
+TEST_CASE("a preconditioning of another sigma_data than the loss's is rejected") {
   using Karras = Trainer<eigen::Ops<float>, KarrasSde, KarrasLoss>;
   const nn::Graph graph = nn::unet(test::tiny_network());
   const TrainingConfigurationWith<KarrasLoss> configuration{.loss = {.sigma_data = 0.25}};
@@ -105,7 +105,7 @@ TEST_CASE("a preconditioning of another sigma_data than the loss's is refused") 
       Catch::Contains("sigma_data is 0.25 in the loss and 0.5"));
 }
 
-TEST_CASE("a batch beyond the network's is accumulated to the same update") {
+TEST_CASE("a batch larger than the network's is accumulated to the same update") {
   auto whole = tiny_trainer<double>(8), parts = tiny_trainer<double>(2);
   for (std::uint64_t n = 0; n < 3; ++n) {
     const auto images = tiny_images<double>(8, n);
@@ -114,7 +114,7 @@ TEST_CASE("a batch beyond the network's is accumulated to the same update") {
     CHECK(b.gradient_norm == Approx(a.gradient_norm).epsilon(1e-11));
     CHECK(b.learning_rate == a.learning_rate);
   }
-  // Adam divides by √v, which magnifies rounding where a gradient is nearly zero.
+  // Adam divides by √v, which amplifies rounding errors where a gradient is nearly zero.
   for (std::size_t i = 0; i < whole.parameters().size(); ++i)
     REQUIRE(parts.state().parameters[i] ==
             Approx(whole.state().parameters[i]).epsilon(1e-6).margin(1e-6));
@@ -125,7 +125,7 @@ TEST_CASE("the gradient of a step is the derivative of its loss through the netw
   configuration.loss.likelihood_weighting = true;
   auto trainer = tiny_trainer<double>(4, configuration);
   const auto images = tiny_images<double>(4);
-  step(trainer, images);  // moves nothing: the warm-up begins at rate 0
+  step(trainer, images);  // changes no parameters: the warm-up begins at rate 0
   TrainingState<double> state = trainer.state();
   state.step = 1;
   const auto loss_at = [&](double distance) {
@@ -140,11 +140,11 @@ TEST_CASE("the gradient of a step is the derivative of its loss through the netw
   for (std::size_t i = 0; i < trainer.gradient().size(); ++i)
     slope += trainer.gradient()[i] * std::cos(double(i));
   const double h = 1e-6;
-  // Third derivatives and rounding both leave about 1e-8 of the slope.
+  // Third derivatives and rounding both contribute about 1e-8 of the slope.
   CHECK(slope == Approx((loss_at(h) - loss_at(-h)) / (2 * h)).epsilon(1e-6));
 }
 
-TEST_CASE("the same seed repeats a run bit for bit and another seed does not") {
+TEST_CASE("runs with the same seed are bit-identical, and those with another seed differ") {
   auto a = tiny_trainer<float>(4), b = tiny_trainer<float>(4);
   TrainingConfiguration other = test::tiny_training();
   other.seed = 8;
@@ -155,7 +155,7 @@ TEST_CASE("the same seed repeats a run bit for bit and another seed does not") {
   CHECK_FALSE(a.state() == c.state());
 }
 
-TEST_CASE("a step reports the warm-up's rate and counts itself") {
+TEST_CASE("a step reports the warm-up's rate and increments the step count") {
   auto trainer = tiny_trainer<float>(4);
   const auto images = tiny_images<float>(4);
   CHECK(trainer.step_count() == 0);
@@ -164,7 +164,7 @@ TEST_CASE("a step reports the warm-up's rate and counts itself") {
   CHECK(trainer.step_count() == 2);
 }
 
-TEST_CASE("the average follows the parameters by the ramp") {
+TEST_CASE("the average's decay follows the ramp") {
   auto trainer = tiny_trainer<double>(4);
   const auto images = tiny_images<double>(4);
   for (int i = 0; i < 2; ++i) step(trainer, images);
@@ -177,7 +177,7 @@ TEST_CASE("the average follows the parameters by the ramp") {
             Approx(decay * before.average[i] + (1 - decay) * after.parameters[i]).margin(1e-13));
 }
 
-TEST_CASE("NaN in a picture is refused and the state stays as it was") {
+TEST_CASE("NaN in an image is rejected and the state is unchanged") {
   auto trainer = tiny_trainer<float>(4);
   auto images = tiny_images<float>(4);
   step(trainer, images);
@@ -190,7 +190,7 @@ TEST_CASE("NaN in a picture is refused and the state stays as it was") {
   CHECK_NOTHROW(step(trainer, tiny_images<float>(4)));
 }
 
-TEST_CASE("a trainer refuses batches that do not fit its network") {
+TEST_CASE("a trainer rejects batches of the wrong size") {
   auto trainer = tiny_trainer<float>(4);
   CHECK_THROWS_WITH(step(trainer, {}), Catch::Contains("0 elements"));
   CHECK_THROWS_WITH(step(trainer, std::vector<float>(65)), Catch::Contains("65 elements"));
@@ -199,7 +199,7 @@ TEST_CASE("a trainer refuses batches that do not fit its network") {
   CHECK_NOTHROW(step(trainer, tiny_images<float>(8)));
 }
 
-TEST_CASE("a trainer refuses settings out of range and a state of another network") {
+TEST_CASE("a trainer rejects settings out of range and the state of another network") {
   TrainingConfiguration bad = test::tiny_training();
   bad.optimizer.beta1 = 1.5;
   CHECK_THROWS_WITH(tiny_trainer<float>(4, bad), Catch::Contains("beta1"));

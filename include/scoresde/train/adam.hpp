@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Adam with warm-up and clipping by global norm, and the EMA in the same pass.
+/// Adam with warm-up and clipping by global norm, fused with the EMA.
 ///
 ///   g ← min(1, clip/(‖g‖ + 10⁻⁶))·g + weight_decay·θ
 ///   m ← β₁m + (1 − β₁)g,   v ← β₂v + (1 − β₂)g²
 ///   θ ← θ − lr·(m/(1 − β₁ⁿ)) / (√(v/(1 − β₂ⁿ)) + ε),   n = 1, 2, …
 ///
-/// Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1; clipping as Pascanu et al. 2013. Warm-up
-/// follows score_sde: lr·min((n − 1)/warm_up, 1), so the first update moves the moments but not the
-/// parameters. A decay, where there is one, lowers the rate to 0 in a straight line.
+/// Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1; clipping as in Pascanu et al. 2013. Warm-up
+/// follows score_sde: lr·min((n − 1)/warm_up, 1), so the first update changes the moments but not
+/// the parameters. An optional decay lowers the rate linearly to 0.
 #pragma once
 
 #include <algorithm>
@@ -24,14 +24,14 @@
 
 namespace scoresde {
 
-/// The flat buffers of one layout that an update writes. `average` may be empty.
+/// The flat buffers of equal layout that an update writes. `average` may be empty.
 template <std::floating_point T>
 struct ParameterBuffers {
   std::span<T> parameters, first_moment, second_moment, average{};
 };
 
-/// Constants of one update, rounded to T once, and what they do to an element. One text for host
-/// and device.
+/// Constants of one update, rounded to T once, and the update of one element; the same source for
+/// host and device.
 template <std::floating_point T>
 struct AdamCoefficients {
   T clip, decay, take1, keep1, take2, keep2, root_correction, epsilon, rate, average_rate;
@@ -47,17 +47,17 @@ struct AdamCoefficients {
   }
 };
 
-/// The last part of a run, in which the learning rate falls: a constant rate does not fix the
-/// length of a run, and its last tenth or so with a rate that falls to 0 reaches the loss of a
-/// schedule planned from the start (Hägele et al. 2024, arXiv:2405.18392).
+/// The last part of a run, in which the learning rate decays. A constant rate does not fix the
+/// length of a run in advance, and its last tenth or so with a rate that decays to 0 reaches the
+/// loss of a schedule planned from the start (Hägele et al. 2024, arXiv:2405.18392).
 struct LearningRateDecay {
-  std::uint64_t first = 0;    ///< updates done before it
-  std::uint64_t updates = 0;  ///< its length; 0 for no decay
+  std::uint64_t first = 0;    ///< updates before the decay
+  std::uint64_t updates = 0;  ///< length of the decay; 0: no decay
 
-  /// Updates done when the rate is 0.
+  /// Number of updates after which the rate is 0.
   [[nodiscard]] SCORESDE_HOST_DEVICE std::uint64_t end() const { return first + updates; }
 
-  /// min(1, (end − n)/updates) after n updates, and 0 past the end.
+  /// min(1, (end − n)/updates) after n updates; 0 past the end.
   [[nodiscard]] SCORESDE_HOST_DEVICE double factor_at(std::uint64_t n) const {
     if (updates == 0 || n <= first) return 1;
     if (n >= end()) return 0;
@@ -73,8 +73,8 @@ struct Adam {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;       ///< added to the gradient (L2), not decoupled
-  std::uint64_t warm_up = 5000;  ///< updates; 0 for none
-  double gradient_clip = 1;      ///< largest ‖g‖₂; infinity for none
+  std::uint64_t warm_up = 5000;  ///< updates; 0: no warm-up
+  double gradient_clip = 1;      ///< maximum ‖g‖₂; infinity: no clipping
   LearningRateDecay decay{};
 
   /// Throws Error naming the setting that is out of range.
@@ -90,7 +90,7 @@ struct Adam {
             "; it must be positive (infinity for none)");
   }
 
-  /// Learning rate after `updates` updates have been done.
+  /// Learning rate after `updates` updates.
   [[nodiscard]] SCORESDE_HOST_DEVICE double learning_rate_at(std::uint64_t updates) const {
     const double rate = learning_rate * decay.factor_at(updates);
     if (updates >= warm_up) return rate;
@@ -104,7 +104,7 @@ struct Adam {
     return factor < 1 ? factor : 1;
   }
 
-  /// Those of one update after `updates` others, for a gradient of norm `norm`.
+  /// Coefficients of the update after `updates` others, for a gradient of norm `norm`.
   template <std::floating_point T>
   [[nodiscard]] SCORESDE_HOST_DEVICE AdamCoefficients<T> coefficients(std::uint64_t updates,
                                                                       double norm,
@@ -123,9 +123,9 @@ struct Adam {
             T(1 - ema_decay)};
   }
 
-  /// One update after `updates` others, for a gradient of norm `norm`; the average, where there is
-  /// one, moves with `ema_decay` towards the new parameters. One pass over memory; the result does
-  /// not depend on the number of threads. Throws Error when sizes differ.
+  /// The update after `updates` others, for a gradient of norm `norm`; the average, if any, decays
+  /// with `ema_decay` towards the new parameters. One pass over memory; the result does not depend
+  /// on the number of threads. Throws Error when sizes differ.
   template <std::floating_point T>
   void update(ParameterBuffers<T> state, std::span<const T> gradient, std::uint64_t updates,
               double norm, double ema_decay = 0) const {

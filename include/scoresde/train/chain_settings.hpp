@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// A chain of betas, and what its network predicts, as settings of a checkpoint.
+/// A chain of betas, and the prediction of its network, as settings of a checkpoint.
 ///
 ///   sde.name               ddpm
 ///   sde.betas              linear, scaled_linear, cosine or listed
-///   sde.training_steps     N, of every rule but listed
-///   sde.beta_first, sde.beta_last   of linear and scaled_linear
-///   sde.beta_list          of listed: N numbers with commas between
+///   sde.training_steps     N; for every rule but listed
+///   sde.beta_first, sde.beta_last   for linear and scaled_linear
+///   sde.beta_list          for listed: N numbers separated by commas
 ///   sde.zero_terminal_snr  true or false
-///   training.prediction    noise (where it is absent), data or velocity
+///   training.prediction    noise (default), data or velocity
 ///
-/// The rules are sde/ddpm_betas.hpp's, the predictions score/parameterization.hpp's.
+/// The rules are defined in sde/ddpm_betas.hpp, the predictions in score/parameterization.hpp.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ inline constexpr std::array<std::pair<PredictionType, const char*>, 3> predictio
      {PredictionType::velocity, "velocity"}}};
 inline constexpr const char* prediction_key = "training.prediction";
 
-/// The value that `names` gives the text of a setting. Throws Error, listing the names.
+/// The value named by the text of a setting. Throws Error listing the names.
 template <class Names>
 [[nodiscard]] auto named_setting(const Names& names, const nn::FlatConfig& configuration,
                                  const std::string& key) {
@@ -59,7 +59,7 @@ template <class Names, class Value>
 
 }  // namespace detail
 
-/// A chain as text; beta_list_of gives the same list back.
+/// A chain as text; beta_list_of is the inverse.
 [[nodiscard]] inline nn::FlatConfig describe(const BetaList& list) {
   nn::FlatConfig flat{{"sde.name", "ddpm"},
                       {"sde.betas", detail::name_of_value(detail::beta_rule_names, list.rule)},
@@ -76,7 +76,7 @@ template <class Names, class Value>
 }
 
 /// The chain of a configuration with sde.name = ddpm. Throws Error naming a setting that is
-/// missing, cannot be read, or is of another rule, and for more than 2^20 levels.
+/// missing, invalid or of another rule, and for more than 2^20 levels.
 [[nodiscard]] inline BetaList beta_list_of(const nn::FlatConfig& configuration) {
   BetaList list{.rule = detail::named_setting(detail::beta_rule_names, configuration, "sde.betas")};
   if (configuration.contains("sde.zero_terminal_snr"))
@@ -97,14 +97,14 @@ template <class Names, class Value>
   return list;
 }
 
-/// What the network of a configuration predicts; files without the setting predict the noise.
-/// Throws Error for a value that is none.
+/// The prediction type of a configuration's network; the default is noise. Throws Error for an
+/// unknown value.
 [[nodiscard]] inline PredictionType prediction_of(const nn::FlatConfig& configuration) {
   if (!configuration.contains(detail::prediction_key)) return PredictionType::noise;
   return detail::named_setting(detail::prediction_names, configuration, detail::prediction_key);
 }
 
-/// The setting of a prediction.
+/// The setting of a prediction type.
 [[nodiscard]] inline nn::FlatConfig describe(PredictionType prediction) {
   return {{detail::prediction_key, detail::name_of_value(detail::prediction_names, prediction)}};
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Checkpoints: a run's whole state, or its averaged weights alone, with the configuration.
+/// Checkpoints: the complete state of a run, or its averaged weights only, with the configuration.
 ///
 ///   tensors:  model.<name>  ema.<name>  adam.first_moment.<name>  adam.second_moment.<name>
-///             ema_track.<j>.<name> for each further average
-///   metadata: format, format_version, step, and the configuration key by key
+///             ema_track.<j>.<name> for each additional average
+///   metadata: format, format_version, step, and the configuration's keys
 ///
 /// <name> is the parameter's name in score_sde_pytorch (`all_modules.3.Conv_0.weight`). Files are
-/// safetensors, written beside and renamed, so that a run that is killed leaves the old file whole.
-/// Loading is strict: whatever does not fit is listed.
+/// safetensors, written to a temporary file and renamed, so that a killed run leaves the old file
+/// intact. Loading is strict: all mismatches are listed.
 #pragma once
 
 #include <algorithm>
@@ -34,11 +34,11 @@ namespace scoresde {
 
 namespace detail {
 
-/// The families of tensors in a checkpoint, in the order of TrainingState's buffers.
+/// The tensor families of a checkpoint, in the order of TrainingState's buffers.
 inline constexpr std::array<const char*, 4> checkpoint_families{
     "model.", "ema.", "adam.first_moment.", "adam.second_moment."};
 
-/// The family of track j, and whether a tensor's name begins with one.
+/// The family of track j, and a tensor's name without such a prefix.
 [[nodiscard]] inline std::string track_family(std::size_t j) { return text("ema_track.", j, "."); }
 [[nodiscard]] inline std::string_view without_track_family(std::string_view name) {
   constexpr std::string_view prefix = "ema_track.";
@@ -49,7 +49,7 @@ inline constexpr std::array<const char*, 4> checkpoint_families{
 inline constexpr const char* run_format = "scoresde run";
 inline constexpr const char* weights_format = "scoresde weights";
 
-/// Metadata that is about the file, not about the configuration.
+/// Metadata of the file rather than of the configuration.
 [[nodiscard]] inline bool file_key(const std::string& key) {
   return key == "format" || key == "format_version" || key == "step";
 }
@@ -69,7 +69,7 @@ inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatCon
       differences.add_first("setting ", key, " is '", value, "' in the file; the run has none");
 }
 
-/// Reads family.<name> for every parameter into the flat buffer; `exact` asks for T's own type.
+/// Reads family.<name> for every parameter into the flat buffer; `exact` requires T's own type.
 template <std::floating_point T>
 void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
                  const std::string& family, bool exact, std::span<T> flat,
@@ -84,7 +84,7 @@ void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
   }
 }
 
-/// Lists tensors that are no parameter of the table in any family.
+/// Lists tensors that are not a parameter of the table in any family.
 inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable& table,
                             Differences& differences) {
   for (const auto& [name, tensor] : file.tensors) {
@@ -116,7 +116,7 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
                                             std::uint64_t step) {
   io::TensorFile file;
   for (const auto& [key, value] : configuration) {
-    require(!file_key(key), "checkpoint: a setting may not be called ", key);
+    require(!file_key(key), "checkpoint: a setting must not be named ", key);
     file.metadata[key] = value;
   }
   file.metadata["format"] = format;
@@ -129,7 +129,7 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
 
 /// Writes the state of a run. Throws Error when a buffer's size is not the table's or the number of
 /// tracks is not the configuration's, and as io::write_safetensors does; an older file at `path` is
-/// then untouched.
+/// then unchanged.
 template <std::floating_point T>
 void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable& table,
                      const TrainingState<T>& state, const nn::FlatConfig& configuration) {
@@ -146,9 +146,9 @@ void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable
   io::write_safetensors(path, file);
 }
 
-/// Reads the state of a run of this very configuration and scalar type. Throws Error as
+/// Reads the state of a run with exactly this configuration and scalar type. Throws Error as
 /// io::read_safetensors does, and with a list of all settings and tensors that are missing,
-/// unexpected, misshapen, of another type or not finite.
+/// unexpected, of another shape or type, or not finite.
 template <std::floating_point T>
 [[nodiscard]] TrainingState<T> load_checkpoint(const std::filesystem::path& path,
                                                const nn::ParameterTable& table,
@@ -158,7 +158,7 @@ template <std::floating_point T>
   if (const auto at = file.metadata.find("format");
       at == file.metadata.end() || at->second != detail::run_format)
     differences.add_first("format is '", at == file.metadata.end() ? "" : at->second,
-                          "'; a run resumes from '", detail::run_format, "'");
+                          "'; it must be '", detail::run_format, "'");
   detail::compare_configuration(file.metadata, configuration, differences);
   TrainingState<T> state;
   const std::array<std::vector<T>*, 4> buffers{&state.parameters, &state.average,
@@ -178,9 +178,9 @@ template <std::floating_point T>
   return state;
 }
 
-/// Writes weights alone, as float32 or with Stored = io::Half as float16, with the configuration
-/// and the updates they have seen. Throws Error as io::write_safetensors does, and for a weight
-/// that float16 does not hold.
+/// Writes weights only, as float32 or with Stored = io::Half as float16, with the configuration and
+/// the number of updates. Throws Error as io::write_safetensors does, and for a weight out of the
+/// range of float16.
 template <std::floating_point T, class Stored = float>
 void save_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
                   std::span<const T> weights, const nn::FlatConfig& configuration,
@@ -190,9 +190,10 @@ void save_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   io::write_safetensors(path, file);
 }
 
-/// The weights to sample with: the average of a run's checkpoint, or what save_weights wrote; any
-/// floating type. Throws Error as io::read_safetensors does, and with a list of all tensors that
-/// are missing, unexpected, misshapen, not floating or not finite; `weights` is then untouched.
+/// The weights for sampling: the average of a run's checkpoint, or the output of save_weights; any
+/// floating-point type. Throws Error as io::read_safetensors does, and with a list of all tensors
+/// that are missing, unexpected, of another shape, not floating-point or not finite; `weights` is
+/// then unchanged.
 template <std::floating_point T>
 void load_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
                   std::span<T> weights) {
@@ -211,9 +212,9 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   std::copy(read.begin(), read.end(), weights.begin());
 }
 
-/// The configuration of a checkpoint or weights file, for network_of and visit_score.
-/// Throws Error as io::read_safetensors does, when the file is neither, and for a format_version of
-/// a later release.
+/// The configuration of a checkpoint or weights file, for network_of and visit_score. Throws Error
+/// as io::read_safetensors does, when the file is neither, and for a format_version of a later
+/// release.
 [[nodiscard]] inline nn::FlatConfig read_configuration(const std::filesystem::path& path) {
   nn::FlatConfig configuration = io::read_safetensors(path).metadata;
   const auto format = configuration.find("format");
@@ -226,12 +227,12 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   detail::require(version == configuration.end() || version->second == "1", "checkpoint ",
                   path.string(), ": its format_version is '",
                   version == configuration.end() ? "" : version->second,
-                  "'; this release reads '1'");
+                  "'; this release supports '1'");
   std::erase_if(configuration, [](const auto& entry) { return detail::file_key(entry.first); });
   return configuration;
 }
 
-/// Updates that a checkpoint or weights file has seen. Throws Error when it does not say.
+/// Number of updates of a checkpoint or weights file. Throws Error when the file does not state it.
 [[nodiscard]] inline std::uint64_t read_step(const std::filesystem::path& path) {
   return detail::number_setting<std::uint64_t>(io::read_safetensors(path).metadata, "step");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What of a file does not fit a network, gathered for one message.
+/// The differences between a file and a network, collected for one message.
 #pragma once
 
 #include <algorithm>
@@ -17,9 +17,9 @@
 
 namespace scoresde::detail {
 
-/// Lines about settings and tensors. The message begins with what distinguishes networks, settings
-/// and shapes, and ends after `most` lines with the number of those left out: the wrong preset
-/// gives thousands of missing tensors and one line that says why.
+/// Lines about settings and tensors. The message begins with settings and shapes, which distinguish
+/// networks, and is limited to `most` lines plus the number of omitted ones: a wrong preset gives
+/// thousands of missing tensors and one line that explains them.
 class Differences {
  public:
   static constexpr std::size_t most = 24;
@@ -28,13 +28,13 @@ class Differences {
   void add(const Parts&... parts) {
     lines_.push_back(text(parts...));
   }
-  /// A line that comes before all of `add`.
+  /// A line that precedes all lines of `add`.
   template <class... Parts>
   void add_first(const Parts&... parts) {
     first_.push_back(text(parts...));
   }
   [[nodiscard]] bool empty() const { return first_.empty() && lines_.empty(); }
-  /// Throws Error with the lines, if there is one.
+  /// Throws Error with the lines if there are any.
   void refuse(const std::string& what) const {
     std::string message;
     std::size_t shown = 0;
@@ -60,8 +60,8 @@ class Differences {
   return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
 }
 
-/// Copies a tensor that fits `p` to its place in the flat buffer, and adds what does not fit under
-/// the name that the file knows it by; `exact` asks for T's own type.
+/// Copies a tensor that matches `p` to its position in the flat buffer, or adds the difference
+/// under the tensor's name in the file; `exact` requires T's own type.
 template <std::floating_point T>
 void read_parameter(const std::string& name, const io::TensorFile::Tensor& tensor,
                     const nn::Parameter& p, bool exact, std::span<T> flat,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Which files a program must not replace unasked: those that a training run resumes from.
+/// Files that a program must not overwrite without confirmation: those that a run resumes from.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,9 @@
 
 namespace scoresde {
 
-/// Whether the file at `path`, or the one that a link there leads to, holds an optimizer's moments
-/// and so is the checkpoint of a run: of this library or of score_sde. A file that cannot be read
-/// as either does not.
+/// Whether the file at `path`, or the target of a link, has an optimizer's moments and is therefore
+/// the checkpoint of a run, of this library or of score_sde. False for a file that is unreadable as
+/// either.
 [[nodiscard]] inline bool holds_training_state(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path)) return false;
   try {
@@ -29,7 +29,7 @@ namespace scoresde {
   }
 }
 
-/// Throws Error when `path`, which `argument` names, holds_training_state.
+/// Throws Error naming `argument` when holds_training_state(path).
 inline void require_replaceable(std::string_view argument, const std::filesystem::path& path) {
   detail::require(!holds_training_state(path), argument, ": ", path.string(),
                   " is the checkpoint of a training run, whose optimizer state would be lost; name "

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// Weights of diffusers' UNet2DModel: read strictly from a state_dict, and written as
-/// diffusion_pytorch_model.safetensors beside a config.json.
+/// diffusion_pytorch_model.safetensors with a config.json.
 ///
-/// Attention layers go by either of their spellings (query, key, value, proj_attn or to_q, to_k,
-/// to_v, to_out.0), Fourier frequencies as time_proj.weight or .W. Transposing moves bits alone, so
-/// a round trip gives the same bits.
+/// Attention layers may have either of their spellings (query, key, value, proj_attn or to_q, to_k,
+/// to_v, to_out.0), Fourier frequencies time_proj.weight or .W. Transposition moves values only, so
+/// a round trip is bit-identical.
 #pragma once
 
 #include <algorithm>
@@ -32,12 +32,12 @@
 
 namespace scoresde {
 
-/// What save_for_diffusers calls the file of the weights.
+/// The file name of the weights written by save_for_diffusers.
 inline constexpr const char* diffusers_weights_name = "diffusion_pytorch_model.safetensors";
 
 namespace detail {
 
-/// The present spelling of a name of an older release.
+/// The current spelling of a name of an older release.
 [[nodiscard]] inline std::string present_diffusers_name(std::string name) {
   if (name == "time_proj.W") return "time_proj.weight";
   if (name.find(".attentions.") == std::string::npos) return name;
@@ -69,23 +69,23 @@ namespace detail {
   return shape.size() == 2 || (shape.size() == 4 && shape[2] == 1 && shape[3] == 1);
 }
 
-/// The file's tensors under present names. Frequencies may stand there twice if they are the same.
+/// The file's tensors under current names. Frequencies may be present twice if they are equal.
 [[nodiscard]] inline std::map<std::string, const io::TensorFile::Tensor*> present_tensors(
     const io::TensorFile& file, Differences& differences) {
   std::map<std::string, const io::TensorFile::Tensor*> tensors;
   for (const auto& [name, tensor] : file.tensors) {
     const auto [kept, fresh] = tensors.emplace(present_diffusers_name(name), &tensor);
     if (!fresh && (kept->second->bytes != tensor.bytes || kept->second->shape != tensor.shape))
-      differences.add("tensor ", kept->first, " stands there under two names with two values");
+      differences.add("tensor ", kept->first, " appears under two names with different values");
   }
   return tensors;
 }
 
 }  // namespace detail
 
-/// Weights of a UNet2DModel into the flat buffer of the network's table. Throws Error with a list
-/// of all tensors that are missing, unexpected, misshapen, not floating or not finite, under
-/// diffusers' names; `weights` is then untouched.
+/// Copies the weights of a UNet2DModel to the flat buffer of the network's table. Throws Error with
+/// a list of all tensors that are missing, unexpected, of another shape, not floating-point or not
+/// finite, under diffusers' names; `weights` is then unchanged.
 template <std::floating_point T>
 void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& config,
                             const nn::ParameterTable& table, std::span<T> weights) {
@@ -115,7 +115,7 @@ void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& co
 }
 
 /// The weights under diffusers' names, in T's own type. Throws Error when the buffer's size is not
-/// the table's, and naming the knob that UNet2DModel cannot express.
+/// the table's, and naming the field that UNet2DModel cannot express.
 template <std::floating_point T>
 [[nodiscard]] io::TensorFile diffusers_weights(const nn::UNetConfig& config,
                                                const nn::ParameterTable& table,
@@ -136,8 +136,8 @@ template <std::floating_point T>
   return file;
 }
 
-/// Writes config.json and diffusion_pytorch_model.safetensors into `folder`, which is made where it
-/// is missing. Throws Error as diffusers_weights and io::write_safetensors do.
+/// Writes config.json and diffusion_pytorch_model.safetensors to `folder`, which is created if
+/// missing. Throws Error as diffusers_weights and io::write_safetensors do.
 template <std::floating_point T>
 void save_for_diffusers(const std::filesystem::path& folder, const nn::UNetConfig& config,
                         const nn::ParameterTable& table, std::span<const T> weights) {

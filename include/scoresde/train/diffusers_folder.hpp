@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Where a network of diffusers lies: a pipeline's folder, the folder of its network, or its
-/// weights, in one file or in shards.
+/// Locates a network of diffusers: in the folder of a pipeline, in the folder of the network, or by
+/// its weights, in one file or in shards.
 ///
-///   pipeline/model_index.json                which components there are
+///   pipeline/model_index.json                the components
 ///   pipeline/scheduler/scheduler_config.json
 ///   pipeline/unet/config.json
 ///   pipeline/unet/diffusion_pytorch_model[.VARIANT].safetensors, or .bin
 ///   pipeline/unet/diffusion_pytorch_model.safetensors.index[.VARIANT].json, or .bin.index…
 ///
-/// An index maps each tensor to the shard that holds it. A scheduler_config.json in the network's
-/// own folder comes first.
+/// An index maps each tensor to the shard that contains it. A scheduler_config.json in the
+/// network's own folder takes precedence.
 #pragma once
 
 #include <algorithm>
@@ -29,12 +29,12 @@
 
 namespace scoresde {
 
-/// The files of one network; what is not there is empty.
+/// The files of one network; absent files are empty paths.
 struct DiffusersFolder {
   std::filesystem::path weights;        ///< a file of weights or an index of shards
   std::filesystem::path configuration;  ///< config.json
   std::filesystem::path scheduler;      ///< scheduler_config.json
-  std::vector<std::string> components;  ///< of the pipeline, but for network and scheduler
+  std::vector<std::string> components;  ///< of the pipeline, without network and scheduler
 };
 
 namespace detail {
@@ -51,15 +51,15 @@ namespace detail {
   }
 }
 
-/// Whether a name is that of an index of shards: it ends with .index.json or .index.VARIANT.json.
+/// Whether this is the name of an index of shards: it ends in .index.json or .index.VARIANT.json.
 [[nodiscard]] inline bool is_shard_index(const std::filesystem::path& path) {
   const std::filesystem::path stem = path.stem();
   return path.extension() == ".json" &&
          (stem.extension() == ".index" || stem.stem().extension() == ".index");
 }
 
-/// The weights in a folder: plain before variants, safetensors before .bin, one file before shards.
-/// Throws Error when there are none, or several variants and nothing plain.
+/// The weights in a folder: no variant before variants, safetensors before .bin, one file before
+/// shards. Throws Error when there are none, or only several variants.
 [[nodiscard]] inline std::filesystem::path diffusers_weights_in(
     const std::filesystem::path& folder) {
   const std::string stem = "diffusion_pytorch_model";
@@ -70,7 +70,7 @@ namespace detail {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::filesystem::path name = entry.path().filename();
     const bool whole = name.extension() == ".safetensors" || name.extension() == ".bin";
-    // A shard's name goes on with a dash where a variant's has a dot.
+    // The part of a shard's name after the stem begins with a dash, that of a variant with a dot.
     if (!name.string().starts_with(stem + ".") || !(whole || is_shard_index(name)) ||
         name.string().find("-of-") != std::string::npos)
       continue;
@@ -81,11 +81,11 @@ namespace detail {
   require(!variants.empty(), "folder ", folder.string(), " has no ", stem,
           ".safetensors or .bin, no variant and no index of shards");
   require(variants.size() == 1, "folder ", folder.string(), " has ", list,
-          "; name the one to read in place of the folder");
+          "; name one of these files instead of the folder");
   return *variants.begin();
 }
 
-/// The components of a pipeline, but for network and scheduler. Throws Error when it has no unet.
+/// The components of a pipeline without network and scheduler. Throws Error without a unet.
 [[nodiscard]] inline std::vector<std::string> pipeline_components(
     const std::filesystem::path& index) {
   const nlohmann::json json = read_json(index, 4);
@@ -97,15 +97,15 @@ namespace detail {
     if (key != "unet" && key != "scheduler") others.push_back(key);
   }
   require(json.contains("unet"), "file ", index.string(), " names ", list,
-          "; a pipeline read here has a unet");
+          "; it must have a component unet");
   return others;
 }
 
 }  // namespace detail
 
 /// The files of the network at `path`: a pipeline's folder or model_index.json, a network's folder,
-/// or a file of weights or an index with config.json next to it. Throws Error when weights or
-/// network cannot be found.
+/// or a file of weights or an index with config.json in the same folder. Throws Error when weights
+/// or network cannot be found.
 [[nodiscard]] inline DiffusersFolder find_diffusers_files(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   DiffusersFolder found;
@@ -134,8 +134,8 @@ namespace detail {
   return found;
 }
 
-/// The shards that an index names, in its folder. Throws Error for names that lead elsewhere, and
-/// naming every shard that is missing.
+/// The shards listed by an index, in its folder. Throws Error for paths outside that folder, and
+/// naming all missing shards.
 [[nodiscard]] inline std::vector<std::filesystem::path> shards_of(
     const std::filesystem::path& index) {
   const nlohmann::json json = detail::read_json(index, 2);
@@ -144,7 +144,7 @@ namespace detail {
   std::set<std::string> names;
   for (const auto& [tensor, shard] : json["weight_map"].items()) {
     detail::require(shard.is_string(), "file ", index.string(), ": the shard of ", tensor, " is ",
-                    shard.dump(), "; it must be a file's name");
+                    shard.dump(), "; it must be a file name");
     names.insert(shard.get<std::string>());
   }
   std::vector<std::filesystem::path> shards;
@@ -159,13 +159,13 @@ namespace detail {
       missing += (missing.empty() ? "" : ", ") + name;
   }
   detail::require(missing.empty(), "file ", index.string(), ": of its ", shards.size(),
-                  " shards there is no ", missing);
+                  " shards these are missing: ", missing);
   return shards;
 }
 
 /// All tensors of a file of weights or of the shards of an index. Throws Error as
-/// io::read_state_dict and shards_of do, for a tensor that is not in the shard that the index
-/// names, and for one that two shards hold.
+/// io::read_state_dict and shards_of do, for a tensor that is not in the shard listed by the index,
+/// and for one that is in two shards.
 [[nodiscard]] inline io::TensorFile read_diffusers_tensors(const std::filesystem::path& weights) {
   if (!detail::is_shard_index(weights)) return io::read_state_dict(weights);
   const nlohmann::json json = detail::read_json(weights, 2);
@@ -174,7 +174,7 @@ namespace detail {
     io::TensorFile file = io::read_state_dict(shard);
     for (auto& [name, tensor] : file.tensors)
       detail::require(all.tensors.emplace(name, std::move(tensor)).second, "tensor ", name,
-                      " is in ", shard.string(), " and in a shard before it");
+                      " is in ", shard.string(), " and in an earlier shard");
   }
   for (const auto& [name, shard] : json["weight_map"].items())
     detail::require(all.tensors.contains(name), "file ", weights.string(), ": tensor ", name,

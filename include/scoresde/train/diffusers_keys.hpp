@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DiffusersKeys: the keys of a config.json with their defaults, each read once, none left over;
-/// what does not fit is gathered, so that one message lists all of it.
+/// DiffusersKeys: reads the keys of a config.json with their defaults, each once, and collects all
+/// errors, including unused keys, for one message.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@ namespace scoresde::detail {
 
 using Json = nlohmann::json;
 
-/// Reads keys with their defaults, and gathers reasons why a file cannot be read. A value of the
-/// wrong kind is such a reason, and the default is returned in its place.
+/// Reads keys with their defaults and collects errors. A value of the wrong kind is an error, and
+/// the default is returned instead.
 class DiffusersKeys {
  public:
   explicit DiffusersKeys(Json json) : json_(std::move(json)) {
@@ -33,19 +33,19 @@ class DiffusersKeys {
     const auto found = json_.find(key);
     return found == json_.end() ? absent : *found;
   }
-  /// Adds a reason unless the condition holds, which it returns.
+  /// Adds an error unless the condition holds; returns the condition.
   template <class... Parts>
   bool expect(bool holds, const Parts&... reason) {
     if (!holds) reasons_.add(reason...);
     return holds;
   }
-  /// Expects one of these values; the first is what an absent key means.
+  /// Requires one of these values; the first is the default of an absent key.
   void only(const char* key, const std::vector<Json>& allowed) {
     const Json found = value(key, allowed[0]);
     std::string list;
     for (const Json& each : allowed) list += (list.empty() ? "" : " or ") + each.dump();
     expect(std::find(allowed.begin(), allowed.end(), found) != allowed.end(), key, " is ",
-           found.dump(), "; a network here needs ", list);
+           found.dump(), "; it must be ", list);
   }
 
   [[nodiscard]] bool truth(const char* key, bool absent) {
@@ -61,7 +61,7 @@ class DiffusersKeys {
   }
   [[nodiscard]] std::string word(const char* key, const std::string& absent) {
     const Json found = value(key, absent);
-    const bool fits = expect(found.is_string(), key, " is ", found.dump(), "; it must be a text");
+    const bool fits = expect(found.is_string(), key, " is ", found.dump(), "; it must be a string");
     return fits ? found.get<std::string>() : absent;
   }
   [[nodiscard]] std::size_t natural(const char* key, std::size_t absent) {
@@ -85,25 +85,25 @@ class DiffusersKeys {
   [[nodiscard]] std::vector<std::string> texts(const char* key, const Json& absent) {
     const Json found = value(key, absent);
     std::vector<std::string> list;
-    if (expect(found.is_array(), key, " is ", found.dump(), "; it must be a list of texts"))
+    if (expect(found.is_array(), key, " is ", found.dump(), "; it must be a list of strings"))
       for (const Json& each : found)
-        if (expect(each.is_string(), key, " has an entry ", each.dump(), "; it must be a text"))
+        if (expect(each.is_string(), key, " has an entry ", each.dump(), "; it must be a string"))
           list.push_back(each.get<std::string>());
     return list;
   }
 
-  /// Whether anything has asked for the key.
+  /// Whether the key has been read.
   [[nodiscard]] bool asked(const std::string& key) const { return asked_.contains(key); }
 
-  /// Throws Error with every reason. A key that was never read is one, unless its value is null:
-  /// later releases write keys that say nothing about older networks.
+  /// Throws Error with all errors. A key that was not read is an error unless its value is null:
+  /// later releases write null keys that do not apply to older networks.
   void finish() {
     for (const auto& [key, found] : json_.items())
       expect(key.starts_with('_') || asked_.contains(key) || found.is_null(), key, " is ",
-             found.dump(), "; no network here knows such a key");
-    refuse("no network here is described:");
+             found.dump(), "; this key is not supported");
+    refuse("the configuration is not supported:");
   }
-  /// Throws Error with the reasons so far, after `title`.
+  /// Throws Error with the errors so far, after `title`.
   void refuse(const char* title) const { reasons_.refuse(title); }
 
  private:

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The names of diffusers' UNet2DModel for the parameters of our table, and how they lie there.
+/// The names and layouts of diffusers' UNet2DModel for the parameters of this library's table.
 ///
-/// Ours number the modules in the order of the way down, the middle and the way up; theirs are
-/// down_blocks.i, mid_block and up_blocks.i, i counted along each way. Our pointwise layers hold
-/// (in, out) weights; their linear layers (out, in), their shortcuts (out, in, 1, 1).
+/// This library numbers the modules in the order down, middle, up; diffusers has down_blocks.i,
+/// mid_block and up_blocks.i, with i counted separately for down and up. This library's pointwise
+/// layers have (in, out) weights; diffusers' linear layers have (out, in), its shortcuts (out, in,
+/// 1, 1).
 #pragma once
 
 #include <algorithm>
@@ -21,14 +22,14 @@ namespace scoresde::detail {
 
 enum class DiffusersLayout : std::uint8_t { same, linear, convolution };
 
-/// One tensor: its place in our table, their name, their layout.
+/// One tensor: its index in this library's table, diffusers' name, and diffusers' layout.
 struct DiffusersTensor {
   std::size_t parameter = 0;
   std::string name;
   DiffusersLayout layout = DiffusersLayout::same;
 };
 
-/// Walks the architecture as nn::unet does. Layers that the table does not hold are passed over.
+/// Traverses the architecture as nn::unet does. Layers that are not in the table are skipped.
 class DiffusersNames {
  public:
   DiffusersNames(const nn::UNetConfig& config, const nn::ParameterTable& table)
@@ -112,8 +113,8 @@ class DiffusersNames {
     same(next() + ".Conv_0", block + ".skip_conv");
   }
 
-  /// Diffusers' DDPM attends behind every block, NCSN++ once behind the last, where it gathers its
-  /// picture.
+  /// diffusers' DDPM has attention after every block, NCSN++ once after the last one, where it
+  /// accumulates the output image.
   void up(std::size_t level) {
     const std::string block = "up_blocks." + std::to_string(config_.levels() - 1 - level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {

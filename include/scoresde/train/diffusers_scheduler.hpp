@@ -4,14 +4,14 @@
 ///   linear             β_i on linspace(beta_start, beta_end)
 ///   scaled_linear      √β_i on linspace(√beta_start, √beta_end)
 ///   squaredcos_cap_v2  cosine_betas of sde/ddpm_betas.hpp
-///   sigmoid            β_i = beta_start + (beta_end − beta_start)/(1 + e^{−u_i}), u on
-///   linspace(−6, 6) trained_betas      the list itself; rescale_betas_zero_snr applies
-///   zero_terminal_snr_betas
+///   sigmoid            β_i = beta_start + (beta_end − beta_start)/(1 + e^{−u_i}),
+///                      u on linspace(−6, 6)
+///   trained_betas      the list itself; rescale_betas_zero_snr applies zero_terminal_snr_betas
 ///
-/// as in diffusers 0.42. A file says two things that belong to the network: the betas and what the
-/// network predicts. All else chooses how to sample; a checkpoint does not carry it, so it is
-/// returned as hints to be printed. What would change the meaning of the network and cannot be
-/// expressed is rejected by name.
+/// as in diffusers 0.42. Two parts of a file belong to the network: the betas and the prediction
+/// type. The rest configures sampling; a checkpoint does not store it, so it is returned as hints
+/// for display. Settings that would change the meaning of the network and cannot be expressed are
+/// rejected by name.
 #pragma once
 
 #include <algorithm>
@@ -38,16 +38,16 @@
 
 namespace scoresde {
 
-/// What a scheduler_config.json says.
+/// The contents of a scheduler_config.json.
 struct DiffusersScheduler {
   std::string class_name;          ///< such as DDPMScheduler
   nn::FlatConfig settings;         ///< sde.… and training.… of the checkpoint
-  std::vector<std::string> hints;  ///< "timestep_spacing = leading": read, and carried by no file
+  std::vector<std::string> hints;  ///< "timestep_spacing = leading": not stored
 };
 
 namespace detail {
 
-/// Schedulers of networks that are trained on a chain of betas, however they step.
+/// Schedulers for networks trained on a chain of betas, for any sampling method.
 inline constexpr std::array<std::string_view, 20> chain_schedulers{
     "DDPMScheduler",
     "DDPMParallelScheduler",
@@ -70,7 +70,7 @@ inline constexpr std::array<std::string_view, 20> chain_schedulers{
     "LMSDiscreteScheduler",
     "RePaintScheduler"};
 
-/// diffusers' betas that are not a rule of BetaList.
+/// diffusers' betas that are not a BetaRule.
 [[nodiscard]] inline std::vector<double> sigmoid_betas(std::size_t levels, double first,
                                                        double last) {
   std::vector<double> betas(levels);
@@ -80,7 +80,7 @@ inline constexpr std::array<std::string_view, 20> chain_schedulers{
 }
 
 [[nodiscard]] inline BetaList read_diffusers_betas(DiffusersKeys& keys, std::string_view name) {
-  // The schedulers that were ported from k-diffusion have the betas of Stable Diffusion.
+  // The schedulers ported from k-diffusion default to the betas of Stable Diffusion.
   const bool of_latents = name == "HeunDiscreteScheduler" || name == "DPMSolverSDEScheduler" ||
                           name.starts_with("KDPM2");
   BetaList list{.levels = keys.natural("num_train_timesteps", 1000),
@@ -117,7 +117,7 @@ inline constexpr std::array<std::string_view, 20> chain_schedulers{
 }
 
 [[nodiscard]] inline PredictionType read_diffusers_prediction(DiffusersKeys& keys) {
-  const Json old = keys.value("predict_epsilon", true);  // of 0.0 to 0.9
+  const Json old = keys.value("predict_epsilon", true);  // up to diffusers 0.9
   const Json found = keys.value("prediction_type", old == Json(false) ? "sample" : "epsilon");
   if (found == "v_prediction") return PredictionType::velocity;
   if (found == "sample") return PredictionType::data;
@@ -126,13 +126,13 @@ inline constexpr std::array<std::string_view, 20> chain_schedulers{
   return PredictionType::noise;
 }
 
-/// Values that make another process of the chain, or of its labels.
+/// Rejects values that imply another process or other labels.
 inline void reject_other_processes(DiffusersKeys& keys) {
   keys.only("use_flow_sigmas", {false, nullptr});
   keys.only("timestep_type", {"discrete", nullptr});
   const Json variance = keys.value("variance_type", nullptr);
   require(variance != "learned" && variance != "learned_range", "variance_type is ",
-          variance.dump(), "; a network here predicts no variance");
+          variance.dump(), "; learned variances are not supported");
 }
 
 [[nodiscard]] inline nn::FlatConfig read_diffusers_chain(DiffusersKeys& keys,
@@ -152,7 +152,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
   return settings;
 }
 
-/// EDM's preconditioning, whose F diffusers calls epsilon.
+/// EDM's preconditioning; diffusers calls its F epsilon.
 [[nodiscard]] inline nn::FlatConfig read_diffusers_edm(DiffusersKeys& keys) {
   keys.only("prediction_type", {"epsilon"});
   nn::FlatConfig settings =
@@ -181,7 +181,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
     throw Error(text("_class_name is ", name.dump(),
                      "; it must be a scheduler of a chain of betas (DDPM, DDIM, PNDM, DPMSolver, "
                      "DEIS, UniPC, SASolver, Euler, Heun, KDPM2, LMS), ScoreSdeVe or EDM"));
-  keys.refuse("no scheduler here is described:");
+  keys.refuse("the scheduler is not supported:");
   for (const auto& [key, value] : json.items())
     if (!key.starts_with('_') && !keys.asked(key) && !value.is_null())
       scheduler.hints.push_back(
@@ -189,7 +189,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
   return scheduler;
 }
 
-/// A chain's configuration as DDPMScheduler's.
+/// The configuration of a chain as DDPMScheduler.
 [[nodiscard]] inline Json describe_chain_for_diffusers(const nn::FlatConfig& configuration) {
   BetaList list;
   if (setting(configuration, "sde.name") == "ddpm") {
@@ -217,8 +217,8 @@ inline void reject_other_processes(DiffusersKeys& keys) {
           {"clip_sample", false}};
 }
 
-/// JSON as Python writes it, made JSON: -Infinity, Infinity and NaN outside of texts become texts.
-/// diffusers' DPM-Solver and SA-Solver have "lambda_min_clipped": -Infinity.
+/// Converts Python's JSON to standard JSON: -Infinity, Infinity and NaN outside strings become
+/// strings. diffusers' DPM-Solver and SA-Solver write "lambda_min_clipped": -Infinity.
 [[nodiscard]] inline std::string quote_python_numbers(std::string_view text) {
   std::string result;
   bool quoted = false;
@@ -242,8 +242,8 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 
 }  // namespace detail
 
-/// What the text of a scheduler_config.json says of a network. Throws Error naming the key, what
-/// was found and what is allowed.
+/// Parses the text of a scheduler_config.json. Throws Error naming the key, what was found and what
+/// is allowed.
 [[nodiscard]] inline DiffusersScheduler scheduler_of_diffusers(std::string_view text) {
   try {
     return detail::read_diffusers_scheduler(
@@ -253,9 +253,9 @@ inline void reject_other_processes(DiffusersKeys& keys) {
   }
 }
 
-/// The scheduler_config.json of a configuration, which scheduler_of_diffusers reads back: of a
-/// chain as DDPMScheduler, of VE as ScoreSdeVeScheduler. Nothing for an SDE that no scheduler of
-/// diffusers has. Throws Error for a setting that is missing or cannot be read.
+/// The scheduler_config.json of a configuration, the inverse of scheduler_of_diffusers: a chain as
+/// DDPMScheduler, VE as ScoreSdeVeScheduler. Nothing for an SDE without a scheduler in diffusers.
+/// Throws Error for a setting that is missing or invalid.
 [[nodiscard]] inline std::optional<std::string> describe_scheduler_for_diffusers(
     const nn::FlatConfig& configuration) {
   const std::string name = detail::setting(configuration, "sde.name");

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// Exponential moving average of the parameters, whose result is the network that samples.
+/// Exponential moving average of the parameters; the averaged network is used for sampling.
 ///
 ///   average ← d·average + (1 − d)·parameters,   d = min(decay, (1 + n)/(10 + n))
 ///
-/// after update n = 1, 2, …; the ramp forgets the initial parameters sooner (Song et al. 2021,
-/// arXiv:2011.13456, appendix F and its PyTorch code). EmaSchedule::constant keeps d = decay.
-/// EmaSchedule::power has a width that grows with the run:
+/// after update n = 1, 2, …; the ramp discounts the initial parameters faster (Song et al. 2021,
+/// arXiv:2011.13456, appendix F and its PyTorch code). EmaSchedule::constant has d = decay.
+/// EmaSchedule::power has a width proportional to the length of the run:
 ///
 ///   d = (1 − 1/n)^(γ + 1),   average after N updates = Σ_n ((n^(γ+1) − (n−1)^(γ+1))/N^(γ+1))·θ_n
 ///   σ_rel = (γ + 1)^(1/2)·(γ + 2)^(−1)·(γ + 3)^(−1/2)
 ///
 /// σ_rel is the standard deviation of the profile t^γ on [0, N], relative to N (Karras et al. 2024,
-/// arXiv:2312.02696, eq. 1 and 2 and appendix C). Two of them, stored during a run, approximate
-/// an average of any other profile after it.
+/// arXiv:2312.02696, eq. 1 and 2 and appendix C). Two such averages stored during a run can
+/// approximate the average of any other profile afterwards.
 #pragma once
 
 #include <cmath>
@@ -32,7 +32,7 @@ namespace scoresde {
 }
 
 /// The γ ≥ 0 whose profile has this σ_rel. Throws Error unless 0 < σ_rel ≤ 12^(−1/2), the width of
-/// a uniform profile.
+/// the uniform profile.
 [[nodiscard]] inline double ema_gamma(double sigma_rel) {
   detail::require(sigma_rel > 0 && sigma_rel <= ema_sigma_rel(0), "EMA: sigma_rel is ", sigma_rel,
                   "; it must be above 0 and at most ", ema_sigma_rel(0));
@@ -55,7 +55,7 @@ struct ExponentialMovingAverage {
     return {.decay = 0, .schedule = EmaSchedule::power, .gamma = ema_gamma(sigma_rel)};
   }
 
-  /// Throws Error unless 0 ≤ decay < 1, and γ ≥ 0 is finite.
+  /// Throws Error unless 0 ≤ decay < 1 and γ is finite and at least 0.
   void check() const {
     detail::require(decay >= 0 && decay < 1, "EMA: decay is ", decay, "; it must lie in [0, 1)");
     detail::require(gamma >= 0 && std::isfinite(gamma), "EMA: gamma is ", gamma,
@@ -71,12 +71,12 @@ struct ExponentialMovingAverage {
     return ramp < decay ? ramp : decay;
   }
 
-  /// One update on its own; Adam::update does it in its one pass. Throws Error on unequal sizes.
+  /// One separate update; Adam::update includes it in its own pass. Throws Error on unequal sizes.
   template <std::floating_point T>
   void update(std::span<T> average, std::span<const T> parameters, std::uint64_t n) const {
     const std::size_t size = parameters.size();
     detail::require(average.size() == size, "EMA: the average has ", average.size(),
-                    " scalars, the parameters ", size);
+                    " scalars and the parameters ", size);
     const T rate = static_cast<T>(1 - decay_at(n));
 #if defined(_OPENMP)
 #pragma omp parallel for schedule(static)

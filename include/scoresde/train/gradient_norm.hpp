@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The global norm ‖g‖₂ of a flat buffer, the same bits on any number of threads.
+/// The global norm ‖g‖₂ of a flat buffer, bit-identical for any number of threads.
 ///
-/// Blocks of fixed length are summed in double, in eight lanes each; then the blocks in order.
+/// Blocks of fixed length are summed in double, in eight lanes each; the block sums are then added
+/// in order.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace scoresde {
 
 namespace detail {
 
-/// Elements one thread takes at a time of a flat buffer.
+/// Block length of a flat buffer, the unit of work of one thread.
 inline constexpr std::size_t flat_block = 16384;
 
 template <std::floating_point T>
@@ -36,13 +37,14 @@ double block_sum_of_squares(std::span<const T> values) {
 
 }  // namespace detail
 
-/// Holds the partial sums, so that taking a norm allocates nothing.
+/// Owns the partial sums, so that computing a norm does not allocate.
 class GradientNorm {
  public:
   explicit GradientNorm(std::size_t size)
       : partial_((size + detail::flat_block - 1) / detail::flat_block) {}
 
-  /// ‖values‖₂ of at most the size given when made; NaN or infinite when an element is.
+  /// ‖values‖₂ of at most the number of elements given to the constructor; NaN or infinite when an
+  /// element is.
   template <std::floating_point T>
   [[nodiscard]] double operator()(std::span<const T> values) {
     const std::size_t blocks = (values.size() + detail::flat_block - 1) / detail::flat_block;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// HeldOutLoss: the training loss at one noise level, on images that the network does not train on.
+/// HeldOutLoss: the training loss at one noise level, on images not used for training.
 ///
-///   L(t) = (1/N) Σₖ w(t)·‖std(t)·s(mean(t)·xₖ + std(t)·zₖ, t) + zₖ‖²,   zₖ named by k
+///   L(t) = (1/N) Σₖ w(t)·‖std(t)·s(mean(t)·xₖ + std(t)·zₖ, t) + zₖ‖²,   zₖ a function of k
 ///
-/// The times and normals of a training step are new each time, and the loss differs more from one
-/// noise level to the next than from one network to another (Karras et al. 2022, arXiv:2206.00364,
-/// figure 5a). With images, noise and levels fixed, the losses of two networks can be compared.
+/// The times and normals of a training step are random, and the loss varies more between noise
+/// levels than between networks (Karras et al. 2022, arXiv:2206.00364, figure 5a). With fixed
+/// images, noise and levels, the losses of two networks are comparable.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +27,8 @@
 
 namespace scoresde {
 
-/// The times at these quantiles, in [0, 1], of 2¹⁴ times of the loss under `sde`; always the same.
-/// Throws Error for a quantile outside [0, 1].
+/// The times at these quantiles, in [0, 1], of 2¹⁴ times sampled by the loss under `sde`;
+/// deterministic. Throws Error for a quantile outside [0, 1].
 template <class Loss, Sde S>
 [[nodiscard]] std::vector<double> held_out_times(const Loss& loss, const S& sde,
                                                  std::span<const double> quantiles) {
@@ -43,14 +43,14 @@ template <class Loss, Sde S>
   return times;
 }
 
-/// Owns a network in inference mode; allocates when made and when the size of its batches changes.
+/// Owns a network in inference mode; allocates on construction and when the batch size changes.
 template <nn::NetworkOps Ops, Sde S, class Loss,
           class Convention = typename Loss::template Convention<S>>
 class HeldOutLoss {
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// `network_batch` samples are evaluated at a time. Throws Error as loss.check does.
+  /// `network_batch` is the number of samples evaluated at a time. Throws Error as loss.check does.
   HeldOutLoss(const nn::Graph& graph, S sde, Loss loss, Convention convention,
               std::size_t network_batch, Ops ops = Ops())
       : sde_(std::move(sde)),
@@ -61,9 +61,9 @@ class HeldOutLoss {
   }
 
   /// Mean loss at time t of the network with these parameters over images (n, C, H, W) and, for a
-  /// class-conditional network, the class of each or nn::no_class. Depends on neither the network's
-  /// batch nor the number of threads beyond rounding. Throws Error unless images holds whole
-  /// images, at least one, and classes one for each or none.
+  /// class-conditional network, the class of each or nn::no_class. Depends on the network's batch
+  /// size and the number of threads by rounding only. Throws Error unless images has a positive
+  /// whole number of images, and classes is empty or has one entry per image.
   [[nodiscard]] double operator()(std::span<const Scalar> parameters,
                                   std::span<const Scalar> images,
                                   std::span<const std::uint32_t> classes, double t) {

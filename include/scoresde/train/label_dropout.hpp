@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Label dropout: some samples of a batch are learned without their class.
+/// Label dropout: some samples of a batch are trained without their class.
 ///
-///   told[k] = no_class where u[k] < rate, else class[k],   u[k] ~ U(0, 1)
+///   label[k] = no_class where u[k] < rate, else class[k],   u[k] ~ U(0, 1)
 ///
-/// Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1: one network then knows both scores that
-/// classifier-free guidance needs (score/guidance.hpp). 0.1 and 0.2 are the paper's best rates.
+/// Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1: one network then models both scores needed
+/// by classifier-free guidance (score/guidance.hpp). 0.1 and 0.2 are the paper's best rates.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@
 
 namespace scoresde {
 
-/// Writes what the network is told of each sample, one in `told` for each class; u[k] is the
-/// uniform number of element 0 of sample k of the draw.
+/// Writes the labels of the equation above, one per class; u[k] is the uniform number of element 0
+/// of sample k of the draw.
 inline void drop_labels(std::span<const std::uint32_t> classes, double rate, NoiseDraw draw,
                         std::span<std::uint32_t> told) {
   for (std::size_t k = 0; k < classes.size(); ++k)

@@ -4,14 +4,14 @@
 ///   {'optimizer': Adam's state, 'model': state_dict, 'ema': {'decay', 'num_updates',
 ///    'shadow_params': [tensor, …]}, 'step': n}
 ///
-/// The model's names are ours after any of the prefixes `module.` (DataParallel) and `_orig_mod.`
-/// (torch.compile); in addition to the parameters it holds `sigmas`, the noise levels
-/// σ_max (σ_min/σ_max)^(i/(N−1)) in float64. The averages carry no names: they stand in the order
-/// of the trainable parameters, which is that of our table; Adam's state is numbered by all
-/// parameters in that order. (Layout of Song et al.'s code for arXiv:2011.13456.)
+/// The parameters' names are this library's, with any of the prefixes `module.` (DataParallel) and
+/// `_orig_mod.` (torch.compile); the model also has `sigmas`, the noise levels σ_max
+/// (σ_min/σ_max)^(i/(N−1)) in float64. The averages have no names; their order is that of the
+/// trainable parameters in this library's table. Adam's state is indexed by all parameters in that
+/// order. (Layout of Song et al.'s code for arXiv:2011.13456.)
 ///
-/// What is not asked for need not be there: weights are read from a file without averages, step or
-/// optimizer, and from a state_dict alone. Objects of other classes are passed over.
+/// Only the requested parts must be present: weights can be read from a file without averages, step
+/// or optimizer, and from a state_dict alone. Objects of other classes are skipped.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +37,7 @@
 
 namespace scoresde {
 
-/// Which of a checkpoint's two sets of weights: as trained last, or their moving average.
+/// The two sets of weights of a checkpoint: the last ones, or their moving average.
 enum class ScoreSdeWeights : std::uint8_t { model, ema };
 
 /// Whether the file has score_sde's layout: a key 'model', or the names of its parameters.
@@ -45,13 +45,13 @@ enum class ScoreSdeWeights : std::uint8_t { model, ema };
   return file.root().find("model") || detail::is_score_sde_state_dict(file.root());
 }
 
-/// Whether the checkpoint holds averages of its weights.
+/// Whether the checkpoint has averages of its weights.
 [[nodiscard]] inline bool score_sde_has_averages(const io::TorchFile& file) {
   return file.root().find("ema").has_value();
 }
 
-/// Updates that the checkpoint has seen, if it says so: 'step' is an integer, a whole real number
-/// or a tensor of one. A foreign object there says nothing. Throws Error for anything else.
+/// Number of updates of the checkpoint, if stated: 'step' is an integer, an integral float or a
+/// tensor of one. Nothing for a foreign object. Throws Error for anything else.
 [[nodiscard]] inline std::optional<std::uint64_t> score_sde_step(const io::TorchFile& file) {
   const auto found = file.root().find("step");
   if (!found || found->is(io::PickleKind::foreign)) return std::nullopt;
@@ -63,15 +63,15 @@ enum class ScoreSdeWeights : std::uint8_t { model, ema };
   } catch (const Error& failure) {
     what = failure.what();
   }
-  constexpr double most = 9007199254740992;  // 2⁵³: doubles count without gaps up to it
+  constexpr double most = 9007199254740992;  // 2⁵³: doubles represent all integers up to it
   const bool whole = step && *step >= 0 && *step <= most && std::trunc(*step) == *step;
   detail::require(whole, "score_sde checkpoint: 'step' is ", what,
                   "; it must be a whole number of at least 0");
   return static_cast<std::uint64_t>(*step);
 }
 
-/// Whether the checkpoint holds averages, step and Adam's moments, so that a run can resume from
-/// it; one of no updates needs no moments.
+/// Whether the checkpoint has averages, step and Adam's moments, so that a run can resume from it;
+/// with zero updates moments are not required.
 [[nodiscard]] inline bool score_sde_can_resume(const io::TorchFile& file) {
   const auto step = score_sde_step(file);
   const auto optimizer = file.root().find("optimizer");
@@ -80,11 +80,11 @@ enum class ScoreSdeWeights : std::uint8_t { model, ema };
          (state->size() > 0 || *step == 0);
 }
 
-/// The weights to sample with, into the flat buffer of the network's table; float32 and float64,
-/// float16, bfloat16. Averages need the model too: its order shows theirs, and what is not trained
-/// has none. Returns the updates they have seen, 0 where the file does not say. Throws Error as
-/// io::TorchFile does, and with a list of all tensors that are missing, unexpected, misshapen, not
-/// floating or not finite; `weights` is then untouched.
+/// Copies the weights for sampling to the flat buffer of the network's table; float32, float64,
+/// float16 or bfloat16. Averages require the model as well, whose order is also theirs; parameters
+/// that are not trained have no average. Returns the number of updates, 0 where the file does not
+/// state it. Throws Error as io::TorchFile does, and with a list of all tensors that are missing,
+/// unexpected, of another shape, not floating-point or not finite; `weights` is then unchanged.
 template <std::floating_point T>
 std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetConfig& config,
                                      const nn::ParameterTable& table, ScoreSdeWeights which,
@@ -101,8 +101,8 @@ std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetCo
   return step;
 }
 
-/// The whole state of a run: weights, averages, Adam's moments, updates. Throws Error as
-/// load_score_sde_weights does, and where the file does not say its step.
+/// The complete state of a run: weights, averages, Adam's moments, number of updates. Throws Error
+/// as load_score_sde_weights does, and where the file does not state its step.
 template <std::floating_point T>
 [[nodiscard]] TrainingState<T> load_score_sde_run(const io::TorchFile& file,
                                                   const nn::UNetConfig& config,
@@ -111,8 +111,8 @@ template <std::floating_point T>
   detail::ScoreSdeReader<T> reader(file, config, table);
   const auto step = score_sde_step(file);
   detail::require(step.has_value(),
-                  "score_sde checkpoint: there is no 'step' that is a number; a run "
-                  "resumes from it");
+                  "score_sde checkpoint: there is no 'step' that is a number; resuming "
+                  "a run requires it");
   state.step = *step;
   reader.read_model(state.parameters);
   state.average = state.parameters;
@@ -230,11 +230,11 @@ class ScoreSdeWriter {
 
 }  // namespace detail
 
-/// Writes a checkpoint that score_sde_pytorch resumes from, in T's own type; the optimizer's
-/// settings and the decay are those of the run. Second moments that are all zero are left out with
-/// the first, as torch leaves out those of an optimizer that has made no step. Throws Error when a
-/// buffer's size is not the table's, and as io::TorchWriter does; an older file at `path` is then
-/// untouched.
+/// Writes a checkpoint that score_sde_pytorch can resume from, in T's own type; the optimizer's
+/// settings and the decay are those of the run. Second moments that are all zero are omitted
+/// together with the first, as torch omits the state of an optimizer before its first step. Throws
+/// Error when a buffer's size is not the table's, and as io::TorchWriter does; an older file at
+/// `path` is then unchanged.
 template <std::floating_point T>
 void save_score_sde_checkpoint(const std::filesystem::path& path, const nn::UNetConfig& config,
                                const nn::ParameterTable& table, const TrainingState<T>& state,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Reads the sections of score_sde's checkpoints against a network; see score_sde_checkpoint.hpp.
+/// Reads the sections of score_sde's checkpoints for a given network; see score_sde_checkpoint.hpp.
 #pragma once
 
 #include <algorithm>
@@ -25,14 +25,14 @@ namespace scoresde {
 
 namespace detail {
 
-/// A parameter's name without the prefixes of the modules that wrap a network.
+/// A parameter's name without the prefixes of wrapper modules.
 [[nodiscard]] inline std::string_view unwrapped_name(std::string_view name) {
   for (const std::string_view prefix : {"module.", "_orig_mod."})
     if (name.starts_with(prefix)) return unwrapped_name(name.substr(prefix.size()));
   return name;
 }
 
-/// Whether a dictionary has a parameter of score_sde's networks among its keys.
+/// Whether a dictionary has a parameter name of score_sde's networks among its keys.
 [[nodiscard]] inline bool is_score_sde_state_dict(const io::PickleValue& value) {
   if (!value.is(io::PickleKind::dict)) return false;
   for (std::size_t i = 0; i < value.size(); ++i)
@@ -52,7 +52,7 @@ namespace detail {
   return sigmas;
 }
 
-/// An integer, a real number or a tensor of one element, as a number; nothing where it is neither.
+/// An integer, a float or a tensor of one element as a number; nothing for other values.
 [[nodiscard]] inline std::optional<double> single_number(const io::TorchFile& file,
                                                          const io::PickleValue& value) {
   if (value.is(io::PickleKind::integer) || value.is(io::PickleKind::real)) return value.real();
@@ -61,7 +61,7 @@ namespace detail {
   return elements.size() == 1 ? std::optional(elements.front()) : std::nullopt;
 }
 
-/// Reads one checkpoint against one network; what does not fit is gathered.
+/// Reads one checkpoint for one network; differences are collected.
 template <std::floating_point T>
 class ScoreSdeReader {
  public:
@@ -100,13 +100,13 @@ class ScoreSdeReader {
     ordered_ = std::is_sorted(order.begin(), order.end());
   }
 
-  /// After read_model, into a copy of its result: what is not trainable has no average.
+  /// After read_model, into a copy of its result: parameters that are not trained have no average.
   void read_averages(std::span<T> flat) {
     const io::PickleValue shadows = section(section(file_.root(), "ema"), "shadow_params");
     if (!ordered_)
       differences_.add_first(
-          "ema: the model lists its parameters in another order than the network; "
-          "shadow_params is a list without names, whose order is then unknown");
+          "ema: the model's parameters are in another order than the network's; "
+          "shadow_params is a list without names, so its order is unknown");
     std::size_t count = 0;
     for (const nn::Parameter& p : table_.entries()) {
       if (!p.trainable) continue;
@@ -122,7 +122,7 @@ class ScoreSdeReader {
                        " is beyond the network's ", count, " trainable parameters");
   }
 
-  /// Adam's moments. A checkpoint without any is of a run that has made no step.
+  /// Adam's moments. A checkpoint without any belongs to a run without updates.
   void read_moments(std::span<T> first, std::span<T> second, std::uint64_t step) {
     const io::PickleValue state = section(section(file_.root(), "optimizer"), "state");
     std::map<std::int64_t, io::PickleValue> numbered;
@@ -130,7 +130,7 @@ class ScoreSdeReader {
       numbered.insert_or_assign(state.key(i).integer(), state.value(i));
     if (numbered.empty() && step > 0)
       differences_.add("optimizer: its state is empty after ", step,
-                       " updates; a run resumes from Adam's moments");
+                       " updates; resuming a run requires Adam's moments");
     if (numbered.empty()) return;
     for (std::size_t i = 0; i < table_.entries().size(); ++i) {
       if (!table_[i].trainable) continue;
@@ -151,11 +151,11 @@ class ScoreSdeReader {
                              table_.entries().size(), " tensors:"));
   }
 
-  /// What a dictionary holds under a key. Throws Error where it holds nothing.
+  /// The value of a key of a dictionary. Throws Error where it does not exist.
   [[nodiscard]] static io::PickleValue section(const io::PickleValue& where, const char* key) {
     const auto found = where.find(key);
     require(found.has_value(), "score_sde checkpoint: there is no '", key,
-            "'; a checkpoint holds 'optimizer', 'model', 'ema' and 'step', and a state_dict names "
+            "'; a checkpoint has 'optimizer', 'model', 'ema' and 'step', a state_dict has names "
             "like 'all_modules.0.weight'");
     return *found;
   }
@@ -189,7 +189,7 @@ class ScoreSdeReader {
       differences_.add(name, key, " is missing");
   }
 
-  /// Only networks that divide by a level of the table read it.
+  /// The noise levels are used only by networks that divide by a level of the table.
   void check_sigmas(const io::PickleValue& value) {
     const bool used =
         config_.scale_by_sigma && (config_.name == "ddpm" || config_.embedding_type != "fourier");

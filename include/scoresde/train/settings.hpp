@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Settings as text: how the flat configuration of a checkpoint holds numbers, words and lists.
+/// Settings as text: numbers, words and lists in the flat configuration of a checkpoint.
 ///
-/// Numbers are written so that they read back to the same bits. An unknown key is
-/// rejected with the known key nearest to it.
+/// Numbers are written so that reading them back is exact. An unknown key is rejected with the
+/// nearest known key.
 #pragma once
 
 #include <algorithm>

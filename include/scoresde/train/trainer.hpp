@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Trainer: fits a score network by denoising score matching, one update for each batch.
+/// Trainer: trains a score network by denoising score matching, one update per batch.
 ///
 ///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ),   trackⱼ ← EMAⱼ(trackⱼ, θ)
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 and appendix H. All randomness is a function of
-/// (seed, step, place in the batch), so a resumed run continues bit for bit; on the CPU with any
-/// number of threads. A network that is told classes learns the score of each, and without a class
-/// at the rate of label_dropout.
+/// (seed, step, index in the batch), so a resumed run is bit-identical, on the CPU for any number
+/// of threads. A class-conditional network learns the score of every class and, with the rate of
+/// label_dropout, the unconditional score.
 #pragma once
 
 #include <algorithm>
@@ -34,32 +34,30 @@
 
 namespace scoresde {
 
-/// Owns the training-mode network and all state of the run. Allocates when made and when the size
-/// of its batches changes. The convention is how the network is told the time; the loss names the
-/// usual one.
+/// Owns the training-mode network and the state of the run. Allocates on construction and when the
+/// batch size changes. The convention defines the network's label; its default depends on the loss.
 template <nn::NetworkOps Ops, Sde S, class Loss = DenoisingScoreMatching,
           class Convention = typename Loss::template Convention<S>>
 class Trainer {
   static_assert(
       detail::trains_convention<Loss, Convention>,
-      "Trainer: a loss on discrete levels trains a network that is told levels, a loss in "
-      "continuous time one that is told times; NoisePredictionAtLevel and ScoreAtLevel go "
-      "with DiscreteScoreMatching, the other conventions with the other losses");
+      "Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching, and the "
+      "other label conventions require a loss in continuous time");
 
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// Parameters start from the network's rules and configuration.seed. `network_batch` samples are
-  /// differentiated at a time. Throws Error on a bad configuration, and on label dropout for a
-  /// network that is told no classes.
+  /// Parameters are initialized by the network's rules and configuration.seed. `network_batch` is
+  /// the number of samples differentiated at a time. Throws Error on an invalid configuration, and
+  /// on label dropout for an unconditional network.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops ops = Ops())
       : Trainer(graph, std::move(sde), configuration,
                 detail::convention_for<Convention>(configuration.loss), network_batch,
                 std::move(ops)) {}
 
-  /// The same with a convention that has settings of its own. Throws Error also when its σ_d is not
-  /// the loss's.
+  /// The same with a convention that has parameters. Also throws Error when its σ_d is not the
+  /// loss's.
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           Convention convention, std::size_t network_batch, Ops ops = Ops())
       : configuration_(configuration),
@@ -84,15 +82,15 @@ class Trainer {
   [[nodiscard]] const nn::ParameterTable& parameters() const { return network_.parameters(); }
   [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
   [[nodiscard]] const TrainingState<Scalar>& state() const { return state_; }
-  /// Updates done.
+  /// Number of updates.
   [[nodiscard]] std::uint64_t step_count() const { return state_.step; }
-  /// Elements of one image.
+  /// Number of elements of an image.
   [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
-  /// Of the last step's batch, before clipping.
+  /// Gradient of the last step's batch, before clipping.
   [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_; }
 
-  /// Continues from another state. Throws Error when its size is not the network's, or its tracks
-  /// are not as many as the configuration's.
+  /// Continues from another state. Throws Error when its size is not the network's, or its number
+  /// of tracks is not the configuration's.
   void restore(const TrainingState<Scalar>& state) {
     state.check(gradient_.size(), state_.tracks.size());
     for (std::size_t j = 0; j < state_.tracks.size(); ++j)
@@ -104,10 +102,10 @@ class Trainer {
     state_.step = state.step;
   }
 
-  /// One update from a batch of images (n, C, H, W) and, for a network that is told classes, the
-  /// class of each or nn::no_class. A batch beyond the network's is accumulated in parts. Throws
+  /// One update from a batch of images (n, C, H, W) and, for a class-conditional network, the class
+  /// of each or nn::no_class. A batch larger than the network's is accumulated in parts. Throws
   /// Error when n is neither at most the network's batch nor a multiple of it, for classes that are
-  /// not the network's, and on a loss or gradient that is not finite; the state is then as before.
+  /// not the network's, and on a loss or gradient that is not finite; the state is then unchanged.
   StepReport step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples = detail::checked_samples(images.size(), dim(), network_.batch());
     told_.resize(samples);
@@ -135,10 +133,10 @@ class Trainer {
   using Model = nn::ScoreNetwork<Ops, S, Convention>;
   static_assert(TrainableScoreModel<Model, Batch>);
   static_assert(TrainingLoss<Loss, S, Model, Batch>,
-                "Trainer: the loss does not fit this SDE; it needs check(sde), draw_times(sde, "
+                "Trainer: the loss does not support this SDE; it needs check(sde), draw_times(sde, "
                 "draw, times) and a call with (sde, model, x0, draw, workspace, share)");
 
-  /// Adds the gradient of images first, first + 1, … of a batch; returns their part of its loss.
+  /// Adds the gradient of images first, first + 1, … of a batch; returns their share of its loss.
   double accumulate(std::span<const Scalar> images, std::size_t first, std::size_t samples) {
     const Extents shape{images.size() / dim(), dim()};
     if (!batch_ || batch_->extents() != shape) {

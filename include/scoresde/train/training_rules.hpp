@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What every trainer holds to, whatever its device: which settings go together, what a batch may
-/// be, what the network is told of it, and that a step must be finite.
+/// Rules common to the trainers of all devices: consistent settings, valid batches, the labels of a
+/// batch, and finite steps.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@
 
 namespace scoresde {
 
-/// What one update did.
+/// Statistics of one update.
 struct StepReport {
   double loss = 0;           ///< mean over the batch
   double gradient_norm = 0;  ///< before clipping
@@ -28,7 +28,7 @@ struct StepReport {
 
 namespace detail {
 
-/// Whether a loss and the label convention of its networks go together.
+/// Whether a loss can train a network with this label convention.
 template <class Loss, class Convention>
 inline constexpr bool trains_convention =
     nn::LevelConvention<Loss> == nn::LevelConvention<Convention>;
@@ -46,7 +46,7 @@ template <class Convention, class Loss>
   return convention;
 }
 
-/// By the network's rules.
+/// Initial parameters by the network's rules.
 template <class Scalar>
 [[nodiscard]] std::vector<Scalar> initial_parameters(const nn::ParameterTable& table,
                                                      std::uint64_t seed) {
@@ -55,29 +55,30 @@ template <class Scalar>
   return parameters;
 }
 
-/// Throws Error for settings out of range, or that do not go together. `classes`: how many the
-/// network may be told.
+/// Throws Error for settings that are out of range or inconsistent. `classes`: number of classes of
+/// the network.
 template <class Loss, class S, class Convention>
 void check_training(const TrainingConfigurationWith<Loss>& configuration, const S& sde,
                     [[maybe_unused]] const Convention& convention, std::size_t classes) {
   configuration.check();
   configuration.loss.check(sde);
   require(configuration.label_dropout == 0 || classes > 0, "training: label_dropout is ",
-          configuration.label_dropout, "; the network is told no classes (num_class_embeds is 0)");
+          configuration.label_dropout,
+          "; it must be 0 for an unconditional network (num_class_embeds is 0)");
   if constexpr (shares_sigma_data<Loss, Convention>)
     require(configuration.loss.sigma_data == convention.sigma_data, "training: sigma_data is ",
             configuration.loss.sigma_data, " in the loss and ", convention.sigma_data,
-            " in the preconditioning; both must be the data's");
+            " in the preconditioning; both must be that of the data");
 }
 
-/// Throws Error unless the network's batch takes them at once or in equal parts.
+/// Throws Error unless the network's batch can process them at once or in equal parts.
 inline void require_samples(std::size_t samples, std::size_t network_batch) {
   require(samples > 0 && (samples <= network_batch || samples % network_batch == 0),
           "training: the batch has ", samples, " images; it must be at most ", network_batch,
           " or a multiple of it");
 }
 
-/// The images of a batch of `size` elements. Throws Error as require_samples does.
+/// The number of images of a batch of `size` elements. Throws Error as require_samples does.
 [[nodiscard]] inline std::size_t checked_samples(std::size_t size, std::size_t dim,
                                                  std::size_t network_batch) {
   require(size > 0 && size % dim == 0, "training: the batch has ", size,
@@ -86,25 +87,25 @@ inline void require_samples(std::size_t samples, std::size_t network_batch) {
   return size / dim;
 }
 
-/// The classes of the batch as a network that may be told `count` is told them in a step. Throws
-/// Error unless there is one for each sample, or none where none is told.
+/// The classes of a batch after label dropout, for a network of `count` classes. Throws Error
+/// unless there is one class per sample, or none for an unconditional network.
 inline void tell_classes(std::span<const std::uint32_t> classes, std::size_t count, double dropout,
                          const TrainingDraws& draws, std::span<std::uint32_t> told) {
   const std::size_t wanted = count > 0 ? told.size() : 0;
   require(classes.size() == wanted, "training: ", classes.size(), " classes for ", told.size(),
-          " images; the network is told ", count, " classes, so there must be ", wanted);
+          " images; a network of ", count, " classes requires ", wanted);
   for (const std::uint32_t c : classes)
-    require(c < count || c == nn::no_class, "training: there is no class ", c, "; there are ",
-            count, ", from 0");
+    require(c < count || c == nn::no_class, "training: a class is ", c, "; it must be below ",
+            count, " or no_class");
   drop_labels(classes, dropout, draws.label_dropout(), told);
 }
 
-/// Throws Error for a step that may not change the state.
+/// Throws Error for a step that must not change the state.
 inline void require_finite_step(std::uint64_t step, double loss, double norm) {
   require(std::isfinite(loss) && std::isfinite(norm), "training: at step ", step, " the loss is ",
           loss, " and the gradient's norm ", norm,
-          "; both must be finite. The state is as before the step: check the images for "
-          "NaN or lower the learning rate");
+          "; both must be finite (the state is unchanged; check the images for "
+          "NaN or lower the learning rate)");
 }
 
 }  // namespace detail

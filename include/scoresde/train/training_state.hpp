@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// TrainingState: everything a run changes; with the configuration it determines all that follows.
+/// TrainingState: all mutable state of a run; together with the configuration it determines the
+/// rest of the run.
 #pragma once
 
 #include <concepts>
@@ -13,14 +14,15 @@
 
 namespace scoresde {
 
-/// Flat buffers of the layout of one parameter table, and the updates done.
+/// Flat buffers with the layout of one parameter table, and the number of updates.
 template <std::floating_point T>
 struct TrainingState {
   std::vector<T> parameters, average, first_moment, second_moment;
-  std::vector<std::vector<T>> tracks;  ///< further averages: TrainingConfigurationWith::ema_tracks
+  std::vector<std::vector<T>>
+      tracks;  ///< additional averages: TrainingConfigurationWith::ema_tracks
   std::uint64_t step = 0;
 
-  /// The start of a run: averages begin at the parameters, the moments at zero.
+  /// The state before the first update: averages equal the parameters, moments are zero.
   [[nodiscard]] static TrainingState start(std::vector<T> parameters, std::size_t tracks = 0) {
     TrainingState state;
     state.tracks.assign(tracks, parameters);
@@ -35,7 +37,7 @@ struct TrainingState {
     return {parameters, first_moment, second_moment, average};
   }
 
-  /// Throws Error unless every buffer holds `size` scalars and there are `track_count` tracks.
+  /// Throws Error unless every buffer has `size` scalars and there are `track_count` tracks.
   void check(std::size_t size, std::size_t track_count = 0) const {
     detail::require(parameters.size() == size && average.size() == size &&
                         first_moment.size() == size && second_moment.size() == size,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A loss that draws any time cannot train a network that is told levels.
-// expect: Trainer: a loss on discrete levels trains a network that is told levels, a loss in
-// continuous time one that is told times
+// expect: Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching
 #include <scoresde/eigen/eigen.hpp>
 #include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
