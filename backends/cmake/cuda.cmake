@@ -20,7 +20,7 @@ if(SCORESDE_HAS_CUDA)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)
-    # CMake before 3.26 knows CUDA20 but not its compiler flag.
+    # CMake before 3.26 defines CUDA20 but not its compiler flag.
     if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
       set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
       set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")

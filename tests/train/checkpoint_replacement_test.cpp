@@ -38,16 +38,16 @@ TEST_CASE("the checkpoints of runs are distinguished from weights and from other
 
 TEST_CASE("a long list of differences begins with the shapes and states how many are omitted") {
   detail::Differences differences;
-  CHECK_NOTHROW(differences.refuse("it does not fit:"));
+  CHECK_NOTHROW(differences.refuse("it does not match:"));
   for (int i = 0; i < 1000; ++i) differences.add("tensor ", i, " is missing");
   differences.add_first("tensor a has shape (3, 3)");
   std::string message;
   try {
-    differences.refuse("it does not fit:");
+    differences.refuse("it does not match:");
   } catch (const Error& failure) {
     message = failure.what();
   }
-  CHECK(
-      message.starts_with("it does not fit:\n  tensor a has shape (3, 3)\n  tensor 0 is missing"));
+  CHECK(message.starts_with(
+      "it does not match:\n  tensor a has shape (3, 3)\n  tensor 0 is missing"));
   CHECK(message.ends_with("\n  tensor 22 is missing\n  and 977 more"));
 }

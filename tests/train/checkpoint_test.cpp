@@ -224,7 +224,7 @@ TEST_CASE("a checkpoint of another configuration is rejected with every differen
   save_checkpoint(path, small_table(), small_state<float>(), small_configuration);
   nn::FlatConfig other{{"network.nf", "32"}, {"sde.name", "ve"}};
   CHECK_THROWS_WITH(load_checkpoint<float>(path, small_table(), other),
-                    Contains("a.safetensors does not fit this run") &&
+                    Contains("a.safetensors does not match this run") &&
                         Contains("network.nf is '16' in the file; the run has '32'") &&
                         Contains("sde.name is absent from the file; the run has 've'") &&
                         Contains("training.seed is '1' in the file; the run has none"));

@@ -56,7 +56,7 @@ class ZipArchive {
     const Directory directory = find_directory();
     detail::require(
         directory.offset <= bytes.size() && directory.size <= bytes.size() - directory.offset,
-        "zip: its directory lies at bytes ", directory.offset, " + ", directory.size,
+        "zip: its directory is at bytes ", directory.offset, " + ", directory.size,
         "; the file has ", bytes.size());
     const auto place = static_cast<std::size_t>(directory.offset);
     detail::ByteCursor in(bytes.subspan(place, static_cast<std::size_t>(directory.size)));
@@ -149,7 +149,7 @@ class ZipArchive {
                     "zip: its zip64 locator is missing");
     static_cast<void>(locator.take(4));
     const auto at = locator.number<std::uint64_t>();
-    detail::require(at <= end, "zip: its zip64 end lies at byte ", at, ", after its end record");
+    detail::require(at <= end, "zip: its zip64 end is at byte ", at, ", after its end record");
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(at));
     detail::require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
                     at);
@@ -231,7 +231,7 @@ class ZipArchive {
   /// The bytes of an entry as stored in the archive.
   [[nodiscard]] std::span<const std::byte> data_of(const std::string& shown,
                                                    const Entry& entry) const {
-    detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " lies at byte ",
+    detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " is at byte ",
                     entry.offset, "; the file has ", bytes_.size());
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(entry.offset));
     detail::require(in.number<std::uint32_t>() == local_mark, "zip: entry ", shown,

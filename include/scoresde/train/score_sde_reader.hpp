@@ -147,7 +147,7 @@ class ScoreSdeReader {
   }
 
   void refuse() const {
-    differences_.refuse(text("score_sde checkpoint does not fit the network of ",
+    differences_.refuse(text("score_sde checkpoint does not match the network of ",
                              table_.entries().size(), " tensors:"));
   }
 

@@ -154,7 +154,7 @@ TEST_CASE("invalid checkpoint files are rejected") {
   const auto path = folder / "misshapen";
   save_weights(path, graph.parameters(), std::span<const float>(weights),
                run_configuration(wider, VpSde{}, TrainingConfiguration{}), 0);
-  CHECK_THROWS_WITH(load(path), Contains("do not fit") && Contains("all_modules.0"));
+  CHECK_THROWS_WITH(load(path), Contains("do not match") && Contains("all_modules.0"));
 
   const auto fits = small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{});
   CHECK_THROWS_WITH(cuda::UNet<float>::load(context(), fits, {.batch = 0}), Contains("batch"));
