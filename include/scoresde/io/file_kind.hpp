@@ -24,7 +24,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> k
      {"\x1f\x8b", "gzip data"},
      {"\x93NUMPY", "a NumPy array"},
      {"\x89HDF\r\n", "an HDF5 file"},
-     {"version https://git-lfs", "a Git LFS pointer, a placeholder of a file that was not fetched"},
+     {"version https://git-lfs", "a Git LFS pointer, whose file was not fetched"},
      {"\x80\x02", "a pickle"},
      {"\x80\x03", "a pickle"},
      {"\x80\x04", "a pickle"},
