@@ -146,8 +146,7 @@ class TorchFile {
   /// A tensor in C order; for a type that is not a stored type (C64, F8_E4M3), converting its
   /// elements throws Error naming the type. The bytes of a storage are checked, and inflated, once.
   /// Throws Error when `value` is not a tensor, and when it reaches outside its storage, repeats
-  /// elements, or its
-  /// storage is missing, damaged, of another length or a view of another.
+  /// elements, or its storage is missing, damaged, of another length or a view of another.
   [[nodiscard]] TensorFile::Tensor tensor(const PickleValue& value) const {
     const View view = view_of(value);
     const std::size_t element = view.type.size;

@@ -15,7 +15,6 @@
 /// is the index of one of N noise levels, in increasing order of noise for the first and in
 /// decreasing order for the second. They require a DiscreteSde and throw Error for times that are
 /// not a level, where the network was not trained.
-/// such a network has learned of them.
 #pragma once
 
 #include <cmath>
