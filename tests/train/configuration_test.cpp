@@ -187,7 +187,7 @@ TEST_CASE("a configuration without SDE or network, or with invalid values, is re
   flat["sde.beta_max"] = "-3";
   CHECK_THROWS_AS(visit_sde(flat, ignore), Error);
   CHECK_THROWS_WITH(network_of({}), Catch::Contains("network."));
-  CHECK_THROWS_WITH(network_of({{"network.colour", "red"}}), Catch::Contains("colour"));
+  CHECK_THROWS_WITH(network_of({{"network.color", "red"}}), Catch::Contains("color"));
 }
 
 TEST_CASE("a chain of betas is read back exactly from its settings") {

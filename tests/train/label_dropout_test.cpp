@@ -117,8 +117,8 @@ TEST_CASE(
   }
   nn::Network<eigen::Ops<float>> network(graph, 150, nn::Mode::inference);
   nn::ScoreNetwork score(network, trainer.state().average, sde);
-  // Root mean square of σ·(score − exact score of these components) at noise levels where the class
-  // is not recognizable.
+  // Root mean square of σ·(score − exact score of these components) at a noise level where the
+  // class is not recognizable.
   const auto off = [&](const Classes& seen, std::vector<double> weights) {
     const double t = 0.4;
     const auto [alpha, sigma] = sde.marginal_prob(t);
