@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The one exception type, and how its messages are put together.
+/// The exception type of the library, and the assembly of its messages.
 ///
-/// Every refusal names the argument, the value or shape found and what is allowed.
+/// Each message names the argument, the value or shape found, and what is allowed.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@
 
 namespace scoresde {
 
-/// Thrown at every public door: bad argument, mismatched shape, non-finite model output, broken
-/// file.
+/// Thrown by public functions for invalid arguments, mismatched shapes, non-finite model outputs
+/// and broken files.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -25,8 +25,8 @@ namespace detail {
 inline void append(std::string& out, std::string_view part) { out += part; }
 inline void append(std::string& out, char part) { out += part; }
 
-/// The shortest digits that read back as the same number. Not a stream: <sstream> is a sixth of the
-/// compile time of the whole core.
+/// The shortest decimal form that parses to the same number. Not a stream: <sstream> accounts for a
+/// sixth of the compile time of the core.
 template <class Number>
 requires std::integral<Number> || std::floating_point<Number>
 void append(std::string& out, Number part) {

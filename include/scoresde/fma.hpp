@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// fma(a, b, c) = a·b + c rounded once, and loops over it in hardware whatever the flags say.
+/// fma(a, b, c) = a·b + c rounded once, and loops that use hardware FMA whatever the compiler
+/// flags.
 ///
-/// A build for the x86-64 of 2003, the compilers' default, knows no fused multiply-add: std::fma is
-/// then a call of the C library, twenty times as long as the instruction. Processors since 2013
-/// have it, so such a build holds its few hot loops twice and asks the processor. The bits are the
-/// same either way.
+/// Baseline x86-64, the default target of compilers, has no fused multiply-add: std::fma is then a
+/// call into the C library, about twenty times slower than the instruction. Processors since 2013
+/// have it, so such a build compiles its few hot loops twice and selects one at run time. The
+/// results are bit-identical.
 #pragma once
 
 #include <cmath>
 
 #include <scoresde/host_device.hpp>
 
-// Whether to ask the processor; define it as 0 for a build that must not.
+// Whether to detect FMA at run time; define it as 0 to disable this.
 #if !defined(SCORESDE_FMA_AT_RUN_TIME)
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__FMA__) && !defined(__CUDACC__)
 #define SCORESDE_FMA_AT_RUN_TIME 1
@@ -38,8 +39,8 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE double fma(double a, double b, doubl
 #endif
 }
 
-/// a·b, rounded by itself: no compiler contracts it with a sum that it goes into. For kernels; the
-/// host's loops store their products, or hand them to fma, which does as well.
+/// a·b, rounded by itself: compilers cannot contract it with a subsequent sum. For kernels; host
+/// loops store their products or pass them to fma, which has the same effect.
 SCORESDE_HOST_DEVICE inline float rounded_product(float a, float b) {
 #if defined(__CUDA_ARCH__)
   return __fmul_rn(a, b);
@@ -58,23 +59,22 @@ SCORESDE_HOST_DEVICE inline double rounded_product(double a, double b) {
 #endif
 }
 
-/// body(), with all that it calls inlined: a call left in a loop keeps it from being vectorised. It
-/// is not inlined itself, for that would come before and undo it.
+/// body() with all calls inlined, because a call inside a loop prevents vectorization. The function
+/// itself must not be inlined, which would happen before flattening and undo it.
 template <class Body>
 [[gnu::flatten, gnu::noinline]] void call_flat(Body body) {
   body();
 }
 
 #if SCORESDE_FMA_AT_RUN_TIME
-/// The same, compiled for AVX2 and FMA.
+/// call_flat, compiled for AVX2 and FMA.
 template <class Body>
 [[gnu::flatten, gnu::noinline, gnu::target("avx2,fma")]] void call_flat_with_fma(Body body) {
   body();
 }
 #endif
 
-/// Calls body(), for its hot loops: flattened, and in hardware FMA where only the processor is
-/// known to have it.
+/// Calls body() with its hot loops flattened, using hardware FMA if the processor supports it.
 template <class Body>
 void with_hardware_fma(Body body) {
 #if SCORESDE_FMA_AT_RUN_TIME

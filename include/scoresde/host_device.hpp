@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The macros of element functions: shared between the host and CUDA kernels, and inlined into
-/// every loop, because a call left in a loop keeps it from being vectorised.
+/// Macros for functions shared between the host and CUDA kernels. They are inlined into every loop,
+/// because a call inside a loop prevents vectorization.
 #pragma once
 
 #if defined(__CUDACC__)
 #define SCORESDE_HOST_DEVICE __host__ __device__
-// Of kernels, which run on the device or, in tests, under an emulation of it.
+// For kernels, which run on the device or, in tests, under emulation.
 #define SCORESDE_DEVICE __device__
 #else
 #define SCORESDE_HOST_DEVICE

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The name nearest to one that was misspelled, for messages.
+/// The known name closest to a misspelled one, for error messages.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace scoresde::detail {
 
-/// Insertions, deletions and substitutions of a character that make `b` of `a` (Levenshtein 1966).
+/// The number of insertions, deletions and substitutions that turn `a` into `b` (Levenshtein 1966).
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -27,8 +27,8 @@ namespace scoresde::detail {
   return row.back();
 }
 
-/// The one of `known` with the smallest edit distance to `name`, the first of several; empty where
-/// there is none.
+/// The entry of `known` with the smallest edit distance to `name`, the first in case of ties; empty
+/// if `known` is.
 [[nodiscard]] inline std::string nearest_name(std::string_view name,
                                               const std::vector<std::string>& known) {
   const auto nearest = std::min_element(known.begin(), known.end(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// All of the core that builds and trains networks, with the standard library only; checkpoints,
-/// which need scoresde::io, are included by name. `python3 tests/checks/umbrella.py --write` keeps
-/// it complete.
+/// Includes everything in the core for building and training networks. Depends on the standard
+/// library only; checkpoints, which require scoresde::io, are included separately. `python3
+/// tests/checks/umbrella.py --write` updates this list.
 #pragma once
 
 #include <scoresde/loss/denoising_score_matching.hpp>

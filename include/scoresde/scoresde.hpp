@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// All of the core that samples and scores, with the standard library only. Networks and their
-/// training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which costs compile time
-/// for a clock, are included by name. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// Includes everything in the core for sampling and scoring. Depends on the standard library only.
+/// Networks and training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which adds
+/// compile time for a clock, are included separately. `python3 tests/checks/umbrella.py --write`
+/// updates this list.
 #pragma once
 
 #include <scoresde/corrector/annealed_langevin.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The version of the library; CMake reads it from here and nothing else states it.
+/// The version of the library. This is its only definition; CMake reads it from here.
 #pragma once
 
 #define SCORESDE_VERSION_MAJOR 0

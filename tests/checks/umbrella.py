@@ -16,16 +16,17 @@ NETWORKS = r"(nn|loss|train)/.*"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|testing)/.*|train/(checkpoint|score_sde|diffusers)\w*\.hpp|sampler/progress\.hpp"
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT
-/// All of the core that samples and scores, with the standard library only. Networks and their
-/// training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which costs compile time
-/// for a clock, are included by name. `python3 tests/checks/umbrella.py --write` keeps it complete.
+/// Includes everything in the core for sampling and scoring. Depends on the standard library only.
+/// Networks and training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which adds
+/// compile time for a clock, are included separately. `python3 tests/checks/umbrella.py --write`
+/// updates this list.
 #pragma once
 
 """,
     "networks.hpp": """// SPDX-License-Identifier: MIT
-/// All of the core that builds and trains networks, with the standard library only; checkpoints,
-/// which need scoresde::io, are included by name. `python3 tests/checks/umbrella.py --write` keeps
-/// it complete.
+/// Includes everything in the core for building and training networks. Depends on the standard
+/// library only; checkpoints, which require scoresde::io, are included separately. `python3
+/// tests/checks/umbrella.py --write` updates this list.
 #pragma once
 
 """,

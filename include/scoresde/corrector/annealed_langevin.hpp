@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Annealed Langevin corrector: a step size known before the run.
+/// Annealed Langevin corrector, with a step size that depends on t only.
 ///
 ///   ε = 2α (snr std(t))²,   x ← x + ε ∇log p_t(x) + √(2ε) z
 ///
-/// Song & Ermon 2019 (arXiv:1907.05600), algorithm 1, in the normalisation of Song et al. 2021's
-/// code. α = sde.langevin_scale(t), 1 where the SDE has none.
+/// Song & Ermon 2019 (arXiv:1907.05600), algorithm 1, normalized as in score_sde. α =
+/// sde.langevin_scale(t), or 1 if the SDE does not define it.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@
 
 namespace scoresde {
 
-/// The same coefficients whatever the norms.
+/// The same coefficients for any norms.
 struct FixedStepRule {
   double epsilon = 0;
 
@@ -34,7 +34,7 @@ struct AnnealedLangevin {
     return {2 * detail::langevin_scale(sde, t) * size * size};
   }
   /// Throws Error unless snr > 0 and steps ≥ 0.
-  void validate() const { detail::check_langevin("annealed langevin", snr, steps); }
+  void validate() const { detail::check_langevin("annealed Langevin", snr, steps); }
 };
 
 }  // namespace scoresde

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Corrector: a step of MCMC at fixed t that leaves p_t invariant.
+/// Corrector: an MCMC step at fixed t that leaves p_t invariant.
 ///
-///   x ← x + ε ∇log p_t(x) + √(2ε) z,   ε from the norms of score and noise
+///   x ← x + ε ∇log p_t(x) + √(2ε) z,   ε computed from the norms of score and noise
 ///
 /// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5.
 #pragma once
@@ -19,16 +19,16 @@ struct Norms {
   double noise = 0;
 };
 
-/// Whose norms set the step size. Per sample, a picture does not depend on its batch; batch means
-/// are Song et al.'s convention.
+/// The norms that set the step size. With per-sample norms, a sample does not depend on the rest of
+/// its batch; batch means are the convention of Song et al.
 enum class NormScope { per_sample, batch_mean };
 
-/// Optional members, used when present: validate(), which throws Error for members out of range,
-/// and validate(dim), which throws Error for states of a dimension that the corrector is not for.
+/// Optional members, used if present: validate(), which throws Error for members out of range, and
+/// validate(dim), which throws Error for states of an unsupported dimension.
 ///
-/// rule(sde, t) returns a small trivially copyable functor Norms → StepCoefficients, so that a
-/// backend may evaluate it where the norms are. With needs_norms = false no reduction is run and
-/// the rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
+/// rule(sde, t) returns a small trivially copyable functor Norms → StepCoefficients, which a
+/// backend may evaluate on its device. With needs_norms = false no reduction is computed and the
+/// rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
 template <class C, class S>
 concept Corrector = Sde<S> && std::copyable<C> &&
     requires(const C& corrector, const S& sde, double t, Norms norms) {

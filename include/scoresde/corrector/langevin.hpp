@@ -3,16 +3,16 @@
 ///
 ///   ε = 2α (snr ‖z‖₂/‖∇log p_t(x)‖₂)²,   x ← x + ε ∇log p_t(x) + √(2ε) z
 ///
-/// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5. α = sde.langevin_scale(t), 1 where the
-/// SDE has none. `snr` is the ratio of the lengths of the noise-free and the noise part of a step,
-/// up to √α.
+/// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5. α = sde.langevin_scale(t), or 1 if the
+/// SDE does not define it. `snr` is the ratio of the lengths of the noise-free part and the noise
+/// of a step, up to √α.
 ///
-/// Because ε depends on x and z, the step is not exactly invariant: with norms per sample, on N(0,
-/// vI) in d dimensions, the density settles for small snr at that of N(0, (1 + 2/d) vI) times ‖x‖²,
-/// whose variance is v(1 + 2/d)²; for images (d = 3072) that is 0.13 % too much, in d = 8 56 %.
-/// E‖x‖² after a step depends on E‖x‖⁻² before it, which is infinite for d ≤ 2: there the variance
-/// does not exist, and norms per sample are rejected. Batch means have neither fault, and their
-/// variance settles at v(1 + snr²).
+/// Because ε depends on x and z, the step is not exactly invariant. With per-sample norms on N(0,
+/// vI) in d dimensions, the stationary density for small snr is N(0, (1 + 2/d) vI) times ‖x‖², with
+/// variance v(1 + 2/d)²: 0.13 % too large for images (d = 3072), 56 % for d = 8. E‖x‖² after a step
+/// depends on E‖x‖⁻² before it, which is infinite for d ≤ 2; the variance does not exist there, and
+/// per-sample norms are rejected. Batch means have neither problem; their stationary variance is
+/// v(1 + snr²).
 #pragma once
 
 #include <cmath>
@@ -24,7 +24,7 @@
 namespace scoresde {
 namespace detail {
 
-/// α of an SDE, 1 where it has none.
+/// α of an SDE, or 1 if it does not define it.
 template <Sde S>
 [[nodiscard]] double langevin_scale(const S& sde, double t) {
   if constexpr (requires { sde.langevin_scale(t); })
@@ -35,12 +35,12 @@ template <Sde S>
 
 inline void check_langevin(const char* corrector, double snr, int steps) {
   require(std::isfinite(snr) && snr > 0, corrector, ": snr is ", snr, "; it must be positive");
-  require(steps >= 0, corrector, ": steps is ", steps, "; it must not be negative");
+  require(steps >= 0, corrector, ": steps is ", steps, "; it must be nonnegative");
 }
 
 }  // namespace detail
 
-/// Norms → coefficients. A zero score norm gives no step: there is no direction to follow.
+/// Norms → coefficients. A zero score norm gives no step, as it defines no direction.
 struct LangevinRule {
   double snr = 0;
   double scale = 1;
@@ -65,13 +65,13 @@ struct Langevin {
     return {snr, detail::langevin_scale(sde, t)};
   }
   /// Throws Error unless snr > 0 and steps ≥ 0.
-  void validate() const { detail::check_langevin("langevin", snr, steps); }
-  /// Throws Error for norms per sample of states in 1 or 2 dimensions.
+  void validate() const { detail::check_langevin("Langevin", snr, steps); }
+  /// Throws Error for per-sample norms of states in 1 or 2 dimensions.
   void validate(std::size_t dim) const {
     detail::require(norm_scope == NormScope::batch_mean || dim > 2,
-                    "langevin: norms per sample are asked for in dimension ", dim,
-                    ", where they give x an infinite variance; they need dimension 3 or more, so "
-                    "take NormScope::batch_mean or AnnealedLangevin");
+                    "Langevin: norm_scope is per_sample in dimension ", dim,
+                    ", where x would have infinite variance; it requires dimension 3 or more, so "
+                    "use NormScope::batch_mean or AnnealedLangevin");
   }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// No corrector: no step, no evaluation, no draw.
+/// No corrector: no step, evaluation or draw.
 ///
 ///   x ← x
 ///
-/// With a predictor this is plain reverse-time integration: Song et al. 2021 (arXiv:2011.13456),
+/// With a predictor, this is plain reverse-time integration: Song et al. 2021 (arXiv:2011.13456),
 /// section 4.1.
 #pragma once
 

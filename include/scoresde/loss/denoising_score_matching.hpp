@@ -5,7 +5,7 @@
 ///   loss = E[ w(t)·reduce(r²) ],   w = 1, or g(t)²/std(t)² with likelihood weighting
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 7 with λ(t) = std²; likelihood weighting is λ(t) = g²,
-/// Song et al. 2021 (arXiv:2101.09258), theorem 1. loss/training_loss.hpp has residual and
+/// Song et al. 2021 (arXiv:2101.09258), theorem 1. loss/training_loss.hpp defines residual and
 /// gradient.
 #pragma once
 
@@ -21,16 +21,16 @@
 
 namespace scoresde {
 
-/// Aggregate of the loss's choices. `reduce_mean`: mean over the elements of a sample, else half
-/// their sum; over samples it is always the mean.
+/// `reduce_mean`: the mean over the elements of a sample instead of half their sum. The loss is
+/// always the mean over samples.
 struct DenoisingScoreMatching {
-  /// How the networks it trains are labelled.
+  /// The label convention of the networks trained with this loss.
   template <Sde S>
   using Convention = typename nn::convention_of<S>::type;
 
   bool likelihood_weighting = false;
   bool reduce_mean = false;
-  double epsilon = 1e-5;  ///< smallest training time, above 0 where std(0) = 0
+  double epsilon = 1e-5;  ///< smallest training time; must be positive if std(0) = 0
   double min_snr_gamma = std::numeric_limits<double>::infinity();  ///< w times min(γ/SNR, 1)
 
   /// Throws Error unless 0 ≤ ε < T and γ > 0.
@@ -41,7 +41,7 @@ struct DenoisingScoreMatching {
     detail::require_min_snr_gamma(min_snr_gamma);
   }
 
-  /// t = u(T − ε) + ε. Throws Error as check does.
+  /// u(T − ε) + ε. Throws Error as check does.
   template <Sde S>
   [[nodiscard]] double time(const S& sde, double u) const {
     check(sde);
@@ -63,8 +63,8 @@ struct DenoisingScoreMatching {
     return {p, weight * detail::reduction(reduce_mean, dim)};
   }
 
-  /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
-  /// extents differ.
+  /// As in TrainingLoss; `z` is a NoiseDraw, or a state of given normals. Throws Error if extents
+  /// differ.
   template <Sde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {

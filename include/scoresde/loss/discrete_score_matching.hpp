@@ -7,8 +7,8 @@
 ///
 /// Ho et al. 2020 (arXiv:2006.11239), eq. 14; Song and Ermon 2019 (arXiv:1907.05600), eq. 6 with
 /// λ(σ) = σ²; Song et al. 2021 (arXiv:2011.13456), eq. 1 and 3. Both are E[ reduce(r²) ] with r =
-/// std_i·s + z, for s = −F/std_i and s = F, so one text serves the two and the SDE says which
-/// levels: DdpmSde or DiscreteVpSde, and DiscreteVeSde.
+/// std_i·s + z, for s = −F/std_i and s = F, so one implementation serves both; the SDE determines
+/// the levels: DdpmSde or DiscreteVpSde, and DiscreteVeSde.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,12 @@
 
 namespace scoresde {
 
-/// Aggregate of the loss's choices. `reduce_mean`: mean over the elements of a sample, else half
-/// their sum; over samples it is always the mean. There is no likelihood weighting: g belongs to
-/// continuous time.
+/// `reduce_mean`: the mean over the elements of a sample instead of half their sum. The loss is
+/// always the mean over samples. There is no likelihood weighting, since g is defined for
+/// continuous time only.
 struct DiscreteScoreMatching {
   static constexpr bool at_levels = true;
-  /// How the networks it trains are labelled.
+  /// The label convention of the networks trained with this loss.
   template <Sde S>
   using Convention = nn::level_convention_of<S>;
 
@@ -48,8 +48,8 @@ struct DiscreteScoreMatching {
       times[k] = sde.training_time(static_cast<std::size_t>(uniform(draw, k, 0) * count));
   }
 
-  /// p(x_t | x_0) and the weight of ‖r‖² at t, for samples of `dim` elements. Throws
-  /// Error for a time that is no level.
+  /// p(x_t | x_0) and the weight of ‖r‖² at t, for samples of `dim` elements. Throws Error if there
+  /// is no level at t.
   template <DiscreteSde S>
   [[nodiscard]] WeightedMarginal weighted_marginal(const S& sde, double t, std::size_t dim) const {
     const double level_time = sde.training_time(training_level(sde, t));
@@ -58,8 +58,8 @@ struct DiscreteScoreMatching {
     return {p, detail::min_snr_factor(p, min_snr_gamma) * reduced};
   }
 
-  /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
-  /// extents differ, and for a time that is no level.
+  /// As in TrainingLoss; `z` is a NoiseDraw, or a state of given normals. Throws Error if extents
+  /// differ or there is no level at a time.
   template <DiscreteSde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {

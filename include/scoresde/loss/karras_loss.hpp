@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Karras's loss: the noise level log-normal, the network's own target of variance 1 everywhere.
+/// The EDM loss: a log-normal noise level, and a network target of variance 1 at every level.
 ///
 ///   ln σ ~ N(P_mean, P_std²),   loss = E[ λ(σ)·‖D(x_0 + σz, σ) − x_0‖² ]
 ///   λ(σ) = (σ² + σ_d²)/(σ σ_d)² = 1/c_out²
 ///
-/// Karras et al. 2022 (arXiv:2206.00364), eq. 2 and table 1. With D = x + σ²s, D − x_0 = σ·r and so
-/// λ‖D − x_0‖² = (1 + σ²/σ_d²)·‖r‖², r = σs + z. Under another linear SDE σ stands for std/mean,
-/// the noise of x_t/mean, and t is the time at which the SDE has it.
+/// Karras et al. 2022 (arXiv:2206.00364), eq. 2 and table 1. With D = x + σ²s, D − x_0 = σ·r, so
+/// λ‖D − x_0‖² = (1 + σ²/σ_d²)·‖r‖² with r = σs + z. For other linear SDEs σ is std/mean, the noise
+/// level of x_t/mean, and t is the time at which the SDE reaches it.
 #pragma once
 
 #include <cmath>
@@ -22,27 +22,27 @@
 
 namespace scoresde {
 
-/// Aggregate of the loss's choices; the defaults are the paper's for CIFAR-10.
+/// The defaults are those of the paper for CIFAR-10.
 struct KarrasLoss {
-  /// How the networks it trains are labelled and scaled.
+  /// The label and scaling convention of the networks trained with this loss.
   template <Sde S>
   using Convention = nn::KarrasPreconditioned;
 
   double p_mean = -1.2, p_std = 1.2;  ///< of ln σ
-  double sigma_data = 0.5;            ///< σ_d, also the preconditioning's
-  bool reduce_mean = false;           ///< mean over the elements of a sample, else their sum
+  double sigma_data = 0.5;            ///< σ_d, the same as in the preconditioning
+  bool reduce_mean = false;           ///< mean over the elements of a sample instead of their sum
 
   /// Throws Error unless all are finite, p_std ≥ 0 and σ_d > 0.
   template <Sde S>
   void check(const S&) const {
     detail::require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0,
-                    "Karras loss: p_mean is ", p_mean, " and p_std ", p_std,
-                    "; they must be finite, p_std at least 0");
+                    "EDM loss: p_mean is ", p_mean, " and p_std ", p_std,
+                    "; both must be finite and p_std nonnegative");
     detail::require_sigma_data(sigma_data);
   }
 
-  /// The time of ln σ = p_mean + p_std·z. A σ beyond those of [t_min, t_max] is moved to the end
-  /// of that range: no sampler asks for it.
+  /// The time at which ln σ = p_mean + p_std·z. σ is clamped to the range of [t_min, t_max], since
+  /// samplers evaluate no others.
   template <Sde S>
   [[nodiscard]] double time(const S& sde, double z) const {
     return nearest_time_of_log_snr(sde, -2 * (p_mean + p_std * z), sde.t_min());
@@ -67,8 +67,8 @@ struct KarrasLoss {
     return {p, (1 + ratio * ratio) * (reduce_mean ? 1.0 / static_cast<double>(dim) : 1.0)};
   }
 
-  /// As TrainingLoss says; `z` is a NoiseDraw, or a state of given normals. Throws Error when
-  /// extents differ.
+  /// As in TrainingLoss; `z` is a NoiseDraw, or a state of given normals. Throws Error if extents
+  /// differ.
   template <Sde S, class M, State X, class Z>
   double operator()(const S& sde, M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
                     double share = 1) const {

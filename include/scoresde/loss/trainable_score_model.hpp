@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// TrainableScoreModel: a score model whose parameters can be fitted.
+/// TrainableScoreModel: a score model with trainable parameters.
 ///
 ///   gradient ← gradient + Σₖ vₖᵀ ∂F(xₖ, tₖ)/∂θ
 ///
-/// at the batch of the last evaluation with a time per sample. Parameters and gradient are flat
-/// buffers of one layout.
+/// for the batch of the last evaluation with a time per sample. Parameters and gradient are flat
+/// buffers with the same layout.
 #pragma once
 
 #include <concepts>
@@ -15,8 +15,8 @@
 
 namespace scoresde {
 
-/// evaluate(x, times, output), then backward(v, gradient) with v of the extents of x. x must stay
-/// as it was between the two. set_dropout names the masks of the following evaluations.
+/// evaluate(x, times, output), then backward(v, gradient) with v of the extents of x. x must not
+/// change between the two. set_dropout names the masks of subsequent evaluations.
 template <class M, class X>
 concept TrainableScoreModel = PerSampleScoreModel<M, X> &&
     requires(M& model, const M& constant, const X& v, std::span<typename M::Scalar> gradient,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// TrainingDraws: the names of all random numbers of one training step.
+/// TrainingDraws: the names of all random numbers of a training step.
 ///
-/// They are a function of (seed, step, place in the batch) alone, so a run that resumes, or one
-/// that splits a batch into parts or over machines, draws what an uninterrupted one draws.
+/// They depend only on seed, step and position in the batch, so a run that resumes, or that splits
+/// a batch into parts or over machines, uses the same numbers as an uninterrupted one.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,18 @@
 
 namespace scoresde {
 
-/// Sample k of the batch at hand is picture first_sample + k of the whole batch of that step.
+/// Sample k of the current batch is image first_sample + k of the whole batch of the step.
 struct TrainingDraws {
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;  ///< updates done before
+  std::uint64_t step = 0;  ///< number of preceding updates
   std::uint32_t first_sample = 0;
 
-  /// Element 0 of each sample is its uniform for t.
+  /// Element 0 of each sample is the uniform number for t.
   [[nodiscard]] constexpr NoiseDraw time() const { return draw(Purpose::training_time); }
   /// z of x_t = mean·x_0 + std·z.
   [[nodiscard]] constexpr NoiseDraw noise() const { return draw(Purpose::training_noise); }
   [[nodiscard]] constexpr NoiseDraw dropout() const { return draw(Purpose::dropout); }
-  /// Element 0 of each sample is its uniform for label_dropout.
+  /// Element 0 of each sample is the uniform number for label_dropout.
   [[nodiscard]] constexpr NoiseDraw label_dropout() const { return draw(Purpose::label_dropout); }
 
  private:

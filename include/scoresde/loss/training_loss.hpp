@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// TrainingLoss: what a trainer asks of a loss, and the residual that every loss here is made of.
+/// TrainingLoss: the interface of losses, and the residual that all losses here share.
 ///
 ///   x_t = mean·x_0 + std·z,   r = std·s(x_t, t) + z,   loss = E[ w(t)·‖r‖² ]
 ///
-/// Vincent 2011; Song et al. 2021 (arXiv:2011.13456), eq. 7. Losses differ in how t is drawn and in
-/// w. The score is the form s = p·x_t + q·F of the raw output F, hence residual and gradient are
+/// Vincent 2011; Song et al. 2021 (arXiv:2011.13456), eq. 7. Losses differ in the distribution of t
+/// and in w. The score is s = p·x_t + q·F with the model's output F, so residual and gradient are
 /// one linear form per sample each, on every backend:
 ///
 ///   r = std·p·x_t + std·q·F + z,   ∂loss/∂F = 2·w·std·q·r / samples
@@ -24,7 +24,7 @@
 
 namespace scoresde {
 
-/// What the loss needs beside x_0 and the model, allocated once for a batch.
+/// The memory of a loss in addition to x_0 and the model, allocated once per batch size.
 template <State X>
 class LossWorkspace {
  public:
@@ -33,7 +33,7 @@ class LossWorkspace {
   [[nodiscard]] Extents shape() const { return work_.shape(); }
   /// One time per sample: written by draw_times or by the caller before the loss.
   [[nodiscard]] std::span<double> times() { return work_.row(0); }
-  /// Weighted loss of each sample, after the loss.
+  /// The weighted loss of each sample, after the loss.
   [[nodiscard]] std::span<double> losses() { return work_.row(1); }
   /// x_t, after the loss.
   [[nodiscard]] X& perturbed() { return work_[0]; }
@@ -51,11 +51,11 @@ class LossWorkspace {
   Workspace<X, 2> work_;
 };
 
-/// check(sde) throws Error where the loss's settings and the SDE do not go together; draw_times
-/// names the times of a batch; the call evaluates the model once at work.times() and returns the
-/// mean loss of the batch, with share·∂loss/∂F left in work.output_gradient(). `share` is the
-/// batch's part of a larger one that is accumulated. A loss that trains on the levels of a
-/// DiscreteSde alone has `static constexpr bool at_levels = true`.
+/// check(sde) throws Error if the loss does not support the SDE with its options; draw_times
+/// generates the times of a batch; the call evaluates the model once at work.times() and returns
+/// the mean loss of the batch, leaving share·∂loss/∂F in work.output_gradient(). `share` is the
+/// batch's fraction of a larger one that is accumulated. A loss that trains only on the levels of a
+/// DiscreteSde defines `static constexpr bool at_levels = true`.
 template <class L, class S, class M, class X>
 concept TrainingLoss = requires(const L& loss, const S& sde, M& model, const X& x0, NoiseDraw draw,
                                 std::span<double> times, LossWorkspace<X>& work, double share) {
@@ -64,14 +64,14 @@ concept TrainingLoss = requires(const L& loss, const S& sde, M& model, const X& 
   { loss(sde, model, x0, draw, work, share) } -> std::same_as<double>;
 };
 
-/// What a loss says of one time: p(x_t | x_0) and w.
+/// p(x_t | x_0) and w at one time.
 struct WeightedMarginal {
   MarginalProb p;
   double weight = 1;
 };
 
-/// A loss that is E[ w(t)·‖r‖² ] and says so: weighted_marginal(sde, t, dim) is all that a backend
-/// needs to compute it with kernels of its own, for samples of `dim` elements.
+/// A loss of the form E[ w(t)·‖r‖² ]: with weighted_marginal(sde, t, dim), for samples of `dim`
+/// elements, a backend can compute it with its own kernels.
 template <class L, class S>
 concept WeightedResidualLoss = requires(const L& loss, const S& sde, double t, std::size_t dim) {
   { loss.weighted_marginal(sde, t, dim) } -> std::same_as<WeightedMarginal>;
@@ -79,7 +79,7 @@ concept WeightedResidualLoss = requires(const L& loss, const S& sde, double t, s
 
 namespace detail {
 
-/// What residual, loss and gradient of one sample are made of: mean, std, std·p, std·q and w.
+/// The coefficients of residual, loss and gradient of one sample: mean, std, std·p, std·q and w.
 struct DenoisingCoefficients {
   double mean, std, state, output, weight;
 };
@@ -126,18 +126,18 @@ double reduce_residual(LossWorkspace<X>& work, double share) {
   return sum / samples;
 }
 
-/// The loss at work.times() with marginal_of(t) a WeightedMarginal; `z` is a NoiseDraw, or a state
-/// of given normals. Throws Error when extents differ.
+/// The loss at work.times(); marginal_of(t) returns a WeightedMarginal. `z` is a NoiseDraw, or a
+/// state of given normals. Throws Error if extents differ.
 template <class M, State X, class Z, class MarginalOf>
 double denoising_loss(M& model, const X& x0, const Z& z, LossWorkspace<X>& work, double share,
                       const MarginalOf& marginal_of) {
   static_assert(PerSampleScoreModel<M, X>,
-                "denoising score matching needs a score model with evaluate(x, times, output) "
+                "denoising score matching requires a score model with evaluate(x, times, output) "
                 "for a time per sample, and score_form(t)");
   const Extents shape = work.shape();
   require(extents(x0) == shape, "denoising score matching: x_0 has ", extents(x0).samples,
-          " samples of dimension ", extents(x0).dim, "; the workspace was made for ", shape.samples,
-          " of ", shape.dim);
+          " samples of dimension ", extents(x0).dim, "; the workspace has ", shape.samples,
+          " samples of dimension ", shape.dim);
   for (std::size_t k = 0; k < shape.samples; ++k) {
     const double t = work.times()[k];
     const DenoisingCoefficients c = denoising_coefficients(marginal_of(t), model.score_form(t));
@@ -157,14 +157,14 @@ double denoising_loss(M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
   return reduce_residual(work, share);
 }
 
-/// The factor of ‖r‖² in score_sde's two reductions of a sample.
+/// The factor of ‖r‖² in the two per-sample reductions of score_sde.
 [[nodiscard]] inline double reduction(bool reduce_mean, std::size_t dim) {
   return reduce_mean ? 1.0 / static_cast<double>(dim) : 0.5;
 }
 
 inline void require_min_snr_gamma(double gamma) {
   require(gamma > 0, "denoising score matching: min_snr_gamma is ", gamma,
-          "; it must be positive (infinity for none)");
+          "; it must be positive (infinity disables it)");
 }
 
 }  // namespace detail

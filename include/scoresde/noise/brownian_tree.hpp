@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-/// Brownian tree: one Brownian path for every element, known at any time from a few named draws.
+/// Brownian tree: a Brownian path per element, evaluated at any time from a few named draws.
 ///
 ///   W(u) = (u − u₀)/√(u₁ − u₀)·z₀ + Σⱼ sⱼ(u)·zⱼ + √((u − l)(r − u)/(r − l))·z_leaf
 ///   sⱼ(u) = √((m − l)(r − m)/(r − l)) · min((u − l)/(m − l), (r − u)/(r − m))
 ///
-/// Positions in [0, 1] are halved `depth` times; node j halves the interval whose ends and middle
-/// have the variances l, r and m, and the leaf is what is left around u. This is Lévy's midpoint
-/// construction, written as a sum over Ciesielski's hat functions (Karatzas & Shreve 1991, section
-/// 2.3) in any increasing clock; a tree that draws its nodes when asked and keeps none is in Li et
-/// al. 2020 (arXiv:2001.01328), section 4. Bridging the leaf at u itself makes the increments of a
-/// run exactly independent normals as long as no two of its times lie inside one leaf.
+/// Positions in [0, 1] are halved `depth` times. Node j halves an interval whose ends and midpoint
+/// have variances l, r and m; the leaf is the last interval around u. This is Lévy's midpoint
+/// construction, written as a sum over Ciesielski's hat functions (Karatzas & Shreve 1991,
+/// section 2.3) in an arbitrary increasing clock. A tree that generates its nodes on demand and
+/// stores none is described by Li et al. 2020 (arXiv:2001.01328), section 4. Bridging the leaf at u
+/// itself makes the increments of a run exactly independent normals, provided that no two of its
+/// times lie inside one leaf.
 #pragma once
 
 #include <algorithm>
@@ -25,14 +26,14 @@
 
 namespace scoresde {
 
-/// weight·z of a node's draw: 0 is the path's end, the others count like a heap: node j has the
-/// children 2j and 2j + 1, the leaves follow the last halving.
+/// weight·z of a node's draw. Node 0 is the end of the path; the others are numbered like a heap:
+/// node j has children 2j and 2j + 1, and the leaves follow the last halving.
 struct BrownianTerm {
   std::uint64_t node = 0;
   double weight = 0;
 };
 
-/// W(to) − W(from) as a combination of independent normals; Σ weight² is the variance.
+/// W(to) − W(from) as a linear combination of independent normals; Σ weight² is the variance.
 class BrownianIncrement {
  public:
   static constexpr int max_depth = 32;
@@ -54,15 +55,15 @@ class BrownianIncrement {
   double variance_ = 0;
 };
 
-/// The names and weights of a path; it draws nothing itself. The clock is a BrownianClock
+/// The nodes and weights of a path; it generates no numbers itself. Clock is a BrownianClock
 /// (time/brownian_clock.hpp).
 template <class Clock>
 class BrownianTree {
  public:
   static constexpr int max_depth = BrownianIncrement::max_depth;
 
-  /// Throws Error for a depth outside [1, 32] and a clock that does not run from one finite
-  /// variance to a greater one.
+  /// Throws Error for a depth outside [1, 32] and a clock that does not increase between two finite
+  /// variances.
   explicit BrownianTree(Clock clock, int depth) : clock_(std::move(clock)), depth_(depth) {
     detail::require(depth >= 1 && depth <= max_depth, "Brownian tree: depth is ", depth,
                     "; it must lie in [1, ", max_depth, "]");
@@ -76,14 +77,14 @@ class BrownianTree {
   [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] int depth() const { return depth_; }
 
-  /// W(t_next) − W(t), by at most 2·depth + 3 terms. Throws Error for times outside the path, and
-  /// for two that are equal or lie inside one leaf.
+  /// W(t_next) − W(t), with at most 2·depth + 3 terms. Throws Error for times outside the path, and
+  /// for times that are equal or lie inside one leaf.
   [[nodiscard]] BrownianIncrement increment(double t, double t_next) const {
     Descent from(*this, t), to(*this, t_next);
     BrownianIncrement out;
     out.variance_ = std::abs(to.at() - from.at());
-    detail::require(out.variance_ > 0, "Brownian tree: the clock stands still from t = ", t, " to ",
-                    t_next, "; a step must take time");
+    detail::require(out.variance_ > 0, "Brownian tree: the clock does not advance from t = ", t,
+                    " to ", t_next, "; the two times must differ in variance");
     out.add(0, (to.at() - from.at()) / std::sqrt(last_ - first_));
     for (int level = 0; level < depth_; ++level) {
       const std::uint64_t node = from.node(), other = to.node();
@@ -94,14 +95,14 @@ class BrownianTree {
     const double weight = from.leaf(), weight_next = to.leaf();
     detail::require(from.node() != to.node() || weight == 0 || weight_next == 0,
                     "Brownian tree: the times ", t, " and ", t_next, " lie in one of the 2^",
-                    depth_, " leaves of depth ", depth_, "; take a greater depth or a longer step");
+                    depth_, " leaves of depth ", depth_, "; use a greater depth or longer steps");
     out.add(from.node(), -weight);
     out.add(to.node(), weight_next);
     return out;
   }
 
  private:
-  /// The way from the root to one time.
+  /// The path from the root to one time.
   class Descent {
    public:
     Descent(const BrownianTree& tree, double t)
@@ -112,7 +113,8 @@ class BrownianTree {
     [[nodiscard]] double at() const { return at_; }
     [[nodiscard]] std::uint64_t node() const { return node_; }
 
-    /// The hat of the present node at the time sought; goes on to the child that holds it.
+    /// The value of the current node's hat function at the target time; descends to the child that
+    /// contains it.
     [[nodiscard]] double halve(const Clock& clock) {
       const double middle = clock.variance(begin_ + 0.5 * width_);
       detail::require(left_ < middle && middle < right_, "Brownian tree: the clock goes from ",
@@ -135,9 +137,9 @@ class BrownianTree {
     }
 
    private:
-    /// To a multiple of 2⁻⁴⁰, so that times equal but for rounding are one point of the path.
+    /// Rounds to a multiple of 2⁻⁴⁰, so that times that differ only by rounding are the same point.
     static double rounded(double position) {
-      detail::require(position >= 0 && position <= 1, "Brownian tree: the clock gave position ",
+      detail::require(position >= 0 && position <= 1, "Brownian tree: the clock returned position ",
                       position, "; it must lie in [0, 1]");
       return std::nearbyint(position * 0x1p40) * 0x1p-40;
     }

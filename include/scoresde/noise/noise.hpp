@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Noise as a value: every normal the library draws is a pure function of its name.
+/// Noise as a value: every normal in the library is a pure function of its name.
 ///
-///   z[k, e] of draw d = lane (e mod 4) of normal4(philox4x32_10({e/4, first_sample + k, d_lo,
-///   d_hi}, seed))
+///   z[k, e] of draw d = lane (e mod 4) of
+///     normal4(philox4x32_10({e/4, first_sample + k, d_lo, d_hi}, seed))
 ///
-/// Nothing advances, so nothing can be advanced twice, shared by two threads or differ by batch,
-/// backend or resume. The stream is float32 by definition; double states take the promoted value.
-/// docs/noise.md tells what is promised and publishes the hash.
+/// There is no generator state, so results do not depend on threads, batch size, backend or
+/// resuming. The stream is float32 by definition; double states hold the promoted values.
+/// docs/noise.md specifies the guarantees and publishes the hash.
 #pragma once
 
 #include <algorithm>
@@ -22,28 +22,28 @@
 
 namespace scoresde {
 
-/// What a draw is for: the top byte of its index, so that streams of one seed never meet.
+/// What a draw is for: the top byte of its index, which keeps the streams of one seed disjoint.
 enum class Purpose : std::uint8_t {
   sampling = 0,
   training_time = 1,
   training_noise = 2,
   dropout = 3,
-  data = 4,            ///< shuffling, flips, dequantisation
-  probe = 5,           ///< Hutchinson's trace estimator
-  initialization = 6,  ///< parameters of a network
-  brownian = 7,        ///< nodes of a Brownian tree
-  label_dropout = 8,   ///< whether a sample's class is kept from the network
-  held_out = 9         ///< the noise and times of a held-out loss
+  data = 4,            ///< shuffling, flips, dequantization
+  probe = 5,           ///< Hutchinson trace estimator
+  initialization = 6,  ///< network parameters
+  brownian = 7,        ///< Brownian tree nodes
+  label_dropout = 8,   ///< which samples lose their class label
+  held_out = 9         ///< noise and times of a held-out loss
 };
 
-/// The name of one N(0, I) tensor; it stores none.
+/// The name of one N(0, I) tensor; the values are not stored.
 struct NoiseDraw {
   std::uint64_t seed = 0;
-  std::uint64_t index = 0;  ///< purpose in the top byte
+  std::uint64_t index = 0;  ///< Purpose in the top byte
   std::uint32_t first_sample = 0;
 };
 
-/// The name of an endless family of draws. Sample k of a batch is picture first_sample + k.
+/// The name of an unbounded sequence of draws. Sample k of a batch is image first_sample + k.
 struct Noise {
   std::uint64_t seed = 0;
   std::uint32_t first_sample = 0;
@@ -63,7 +63,7 @@ SCORESDE_HOST_DEVICE constexpr PhiloxBlock noise_counter(NoiseDraw draw, std::ui
            static_cast<std::uint32_t>(draw.index >> 32)}};
 }
 
-/// The four random words that belong to them.
+/// The four random words of these elements.
 SCORESDE_HOST_DEVICE constexpr PhiloxBlock noise_words(NoiseDraw draw, std::uint32_t sample,
                                                        std::uint32_t quad) {
   return philox4x32_10(noise_counter(draw, sample, quad), draw.seed);
@@ -83,7 +83,7 @@ constexpr double uniform(NoiseDraw draw, std::size_t sample, std::size_t element
 
 namespace detail {
 
-/// The elements of a draw, in the order of memory, that are still to be written.
+/// The elements of a draw that are still to be written, in memory order.
 struct NormalCursor {
   NoiseDraw draw;
   std::size_t dim, sample, element, left;
@@ -92,9 +92,9 @@ struct NormalCursor {
     return noise_counter(draw, static_cast<std::uint32_t>(sample),
                          static_cast<std::uint32_t>(element / 4));
   }
-  /// How many of the elements are left in this sample.
+  /// The number of these elements in the current sample.
   [[nodiscard]] std::size_t run() const { return std::min(left, dim - element); }
-  /// How many of them belong to the counter of the first, which is in its lane element % 4.
+  /// The number of these elements in the current counter, whose lane element % 4 comes next.
   [[nodiscard]] std::size_t piece() const { return std::min(run(), 4 - element % 4); }
   void pass(std::size_t count) {
     left -= count;
@@ -103,7 +103,7 @@ struct NormalCursor {
   }
 };
 
-/// Writes the normals that one counter holds; returns their end.
+/// Writes the normals of one counter; returns the end of the output.
 SCORESDE_ALWAYS_INLINE float* write_piece(NormalCursor& cursor, float* z) {
   const auto [w] = philox4x32_10(cursor.counter(), cursor.draw.seed);
   float normal[4];
@@ -114,7 +114,7 @@ SCORESDE_ALWAYS_INLINE float* write_piece(NormalCursor& cursor, float* z) {
   return std::copy_n(normal + lane, count, z);
 }
 
-/// The same for the next 64 counters, or as many as there are: of any samples.
+/// The same for up to 64 counters, which may span samples.
 SCORESDE_ALWAYS_INLINE float* write_pieces(NormalCursor& cursor, float* z) {
   NormalTile tile;
   std::size_t lane[NormalTile::counters], count[NormalTile::counters], pieces = 0;
@@ -124,7 +124,7 @@ SCORESDE_ALWAYS_INLINE float* write_pieces(NormalCursor& cursor, float* z) {
     count[pieces] = cursor.piece();
     cursor.pass(count[pieces]);
   }
-  // Each piece is moved as four floats, of which the next piece overwrites those not wanted.
+  // Each piece is copied as four floats; the next piece overwrites those beyond its count.
   float normal[NormalTile::size + 4], packed[NormalTile::size + 4];
   std::fill_n(normal + NormalTile::size, 4, 0.0f);
   tile.write(cursor.draw.seed, normal);
@@ -134,7 +134,7 @@ SCORESDE_ALWAYS_INLINE float* write_pieces(NormalCursor& cursor, float* z) {
   return std::copy_n(packed, end, z);
 }
 
-/// The same for the next 256 elements, all of one sample and the first in lane 0.
+/// The same for 256 elements of one sample, the first in lane 0.
 SCORESDE_ALWAYS_INLINE float* write_tile(NormalCursor& cursor, float* z) {
   NormalTile tile;
   tile.set_row(cursor.counter());
@@ -143,9 +143,9 @@ SCORESDE_ALWAYS_INLINE float* write_tile(NormalCursor& cursor, float* z) {
   return z + NormalTile::size;
 }
 
-/// Writes all the elements to z.
+/// Writes all remaining elements to z.
 [[gnu::noinline]] inline void write_normals(NormalCursor cursor, float* z) {
-  // So few counters cost less one by one than in a tile.
+  // For so few counters, a tile costs more than writing them one by one.
   const bool few = cursor.left <= 8 * std::min<std::size_t>(cursor.dim, 4);
   with_hardware_fma([few, cursor, z]() mutable {
     while (cursor.left > 0)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Standard normals from random words, with the same bits on every compiler and device.
+/// Standard normals from random words, bit-identical on every compiler and device.
 ///
 ///   u = (⌊b₀/2⌋ + ½)·2⁻³¹ ∈ (0, 1],   θ = 2π·b₁/2³²,   (z₀, z₁) = √(−2 ln u)·(cos θ, sin θ)
 ///
-/// Box and Muller 1958. Each multiply-add is an explicit fma and no bare a·b + c remains, so that
-/// contraction has nothing left to decide; logarithm, sine, cosine and square root are polynomials
-/// and Newton steps written here, because library versions differ in their last bits. Accuracy is
-/// about 2⁻²² relative; |z| ≤ 6.67.
+/// Box and Muller 1958. Every multiply-add is an explicit fma and no bare a·b + c remains, so the
+/// result does not depend on contraction. Logarithm, sine, cosine and square root are polynomials
+/// and Newton steps implemented here, because library versions differ in their last bits. The
+/// relative accuracy is about 2⁻²²; |z| ≤ 6.67.
 #pragma once
 
 #include <bit>
@@ -16,7 +16,7 @@
 #include <scoresde/host_device.hpp>
 
 #if defined(__FAST_MATH__)
-#error "scoresde's noise promises bits: compile without -ffast-math"
+#error "scoresde's noise must be bit-identical: compile without -ffast-math"
 #endif
 
 namespace scoresde::detail {
@@ -58,9 +58,9 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float natural_log(float u) {
   return fma(e, 0x1.62e4p-1f, f + tail);
 }
 
-/// √w for w in [0, 64]: a bit-trick start, three Newton steps for 1/√w and a last correction.
-/// Not std::sqrt, which may set errno, and no inner loop: either keeps compilers from vectorising
-/// the loop around it.
+/// √w for w in [0, 64]: a bit-trick initial guess, three Newton steps for 1/√w and a final
+/// correction. std::sqrt, which may set errno, or an inner loop would prevent the enclosing loop
+/// from being vectorized.
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float square_root(float w) {
   const float half = 0.5f * w;
   float y = float_from_bits(0x5f375a86u - (bits_of_float(w) >> 1));
@@ -71,8 +71,8 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float square_root(float w) {
   return fma(fma(-s, s, w), 0.5f * y, s);
 }
 
-/// (cos θ, sin θ) for θ = 2π·turn/2³²: the nearest quarter turn exactly, the rest by polynomials in
-/// x = 4·rest ∈ [−½, ½] (minimax fits, 3·10⁻⁹ and 5·10⁻¹¹).
+/// (cos θ, sin θ) for θ = 2π·turn/2³²: exact reduction to the nearest quarter turn, then
+/// polynomials in x = 4·rest ∈ [−½, ½] (minimax fits, 3·10⁻⁹ and 5·10⁻¹¹).
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void cos_sin_of_turn(std::uint32_t turn, float& cosine,
                                                                  float& sine) {
   const std::uint32_t quarter = (turn + 0x20000000u) >> 30;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// PhiloxTile and NormalTile: 64 counters side by side, 256 words or normals at a time.
+/// PhiloxTile and NormalTile: 64 counters in parallel, 256 words or normals at a time.
 ///
 ///   z[4i + j] = lane j of normal4(philox4x32_10(counter i, key))
 ///
-/// The bits are those of philox4x32_10 and box_muller one counter after the other. Words lie as a
-/// structure of arrays, every loop has a constant number of turns, no branch, no call and no array
-/// that could overlap another: compilers then vectorise each of them at -O2 already.
+/// Bit-identical to philox4x32_10 and box_muller applied counter by counter. Words are stored as a
+/// structure of arrays; all loops have a constant trip count and no branches, calls or aliasing
+/// arrays, so compilers vectorize them at -O2.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,11 @@ namespace scoresde::detail {
 struct PhiloxTile {
   static constexpr std::size_t counters = 64;
 
-  /// Counter i.
   void set(std::size_t i, const PhiloxBlock& counter) {
     for (std::size_t j = 0; j < 4; ++j) word[j][i] = counter.word[j];
   }
 
-  /// Every counter: word 0 counts up from that of `first`, the others are equal.
+  /// Sets all counters: word 0 counts up from that of `first`, the others are equal to it.
   void set_row(const PhiloxBlock& first) {
     for (std::size_t i = 0; i < counters; ++i)
       word[0][i] = first.word[0] + static_cast<std::uint32_t>(i);
@@ -33,7 +32,7 @@ struct PhiloxTile {
       for (std::size_t i = 0; i < counters; ++i) word[j][i] = first.word[j];
   }
 
-  /// Each counter becomes its random words.
+  /// Replaces each counter by its random words.
   SCORESDE_ALWAYS_INLINE void mix(std::uint64_t key) {
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32);

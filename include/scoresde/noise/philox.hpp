@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Philox4x32-10: a counter-based generator, four 32-bit words from a counter and a key.
+/// Philox4x32-10: a counter-based generator of four 32-bit words from a counter and a key.
 ///
 ///   (c₀, c₁, c₂, c₃) ← (hi(M₁c₂) ⊕ c₁ ⊕ k₀, lo(M₁c₂), hi(M₀c₀) ⊕ c₃ ⊕ k₁, lo(M₀c₀)), ten times,
 ///   (k₀, k₁) ← (k₀ + W₀, k₁ + W₁) between the rounds
@@ -14,7 +14,7 @@
 
 namespace scoresde {
 
-/// Four words of counter or of output.
+/// Four words of a counter or of the output.
 struct PhiloxBlock {
   std::uint32_t word[4];
   constexpr bool operator==(const PhiloxBlock&) const = default;
@@ -25,7 +25,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE constexpr void philox_round(
     std::uint32_t& c0, std::uint32_t& c1, std::uint32_t& c2, std::uint32_t& c3, std::uint32_t k0,
     std::uint32_t k1) {
   constexpr std::uint32_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
-  // Low halves as products of their own: vector units have them without shuffling words.
+  // Computing low halves separately lets vector units avoid shuffling words.
   const auto high0 = static_cast<std::uint32_t>((std::uint64_t{m0} * c0) >> 32);
   const auto high1 = static_cast<std::uint32_t>((std::uint64_t{m1} * c2) >> 32);
   const std::uint32_t low0 = m0 * c0;
@@ -42,7 +42,7 @@ SCORESDE_HOST_DEVICE constexpr void next_philox_key(std::uint32_t& k0, std::uint
   k1 += 0xBB67AE85;
 }
 
-/// The ten rounds. Pure integer arithmetic: the same bits on every compiler and device.
+/// All ten rounds, in integer arithmetic only: bit-identical on every compiler and device.
 SCORESDE_HOST_DEVICE constexpr PhiloxBlock philox4x32_10(PhiloxBlock counter, std::uint64_t key) {
   auto k0 = static_cast<std::uint32_t>(key);
   auto k1 = static_cast<std::uint32_t>(key >> 32);
@@ -54,7 +54,7 @@ SCORESDE_HOST_DEVICE constexpr PhiloxBlock philox4x32_10(PhiloxBlock counter, st
   return counter;
 }
 
-// Known answers of the Random123 distribution (kat_vectors, philox 4x32 10).
+// Known-answer tests of the Random123 distribution (kat_vectors, philox 4x32 10).
 static_assert(philox4x32_10({{0, 0, 0, 0}}, 0) ==
               PhiloxBlock{{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}});
 static_assert(philox4x32_10({{~0u, ~0u, ~0u, ~0u}}, ~std::uint64_t{0}) ==

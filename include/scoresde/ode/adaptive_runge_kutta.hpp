@@ -4,7 +4,7 @@
 ///   y = x + h Σ bᵢ kᵢ,   error = h Σ (bᵢ − b̂ᵢ) kᵢ
 ///
 /// Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section II.4; constants in
-/// ode/step_size_controller.hpp. The last slope is the first of the next step.
+/// ode/step_size_controller.hpp. The last slope of a step is the first of the next one.
 #pragma once
 
 #include <cmath>
@@ -21,14 +21,15 @@ namespace scoresde {
 
 template <RungeKuttaMethod T = DormandPrince54>
 struct AdaptiveRungeKutta {
-  static_assert(T::error_order > 0 && T::tableau.first_same_as_last(),
-                "AdaptiveRungeKutta: the method has no embedded error estimate, or its last stage "
-                "is not the first of the next step; DormandPrince54 has both");
+  static_assert(
+      T::error_order > 0 && T::tableau.first_same_as_last(),
+      "AdaptiveRungeKutta: the method must have an embedded error estimate and a last stage "
+      "that is the first of the next step, as DormandPrince54 has");
 
   double rtol = 1e-5;
   double atol = 1e-5;
   StepControl control = StepControl::whole_batch_scipy;
-  /// Steps tried, accepted or not, before the solve gives up with an Error.
+  /// The maximum number of attempted steps, accepted or not; the solve then throws Error.
   std::size_t max_steps = 10000;
 
   static constexpr int order = T::order;
@@ -40,21 +41,21 @@ struct AdaptiveRungeKutta {
   void validate() const {
     detail::require(
         std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
-        "adaptive runge-kutta: rtol is ", rtol, " and atol ", atol,
-        "; both must be non-negative and one positive");
-    detail::require(max_steps >= 1, "adaptive runge-kutta: max_steps is 0; it must be positive");
+        "adaptive Runge-Kutta: rtol is ", rtol, " and atol ", atol,
+        "; both must be nonnegative and at least one positive");
+    detail::require(max_steps >= 1, "adaptive Runge-Kutta: max_steps is 0; it must be positive");
   }
 
-  /// Throws Error for a grid of more than one step, a state or field that is not finite where the
-  /// solve begins, a step that becomes too small, more than max_steps tries, and per-sample control
-  /// of a field that takes one time only. A trial that is not finite is rejected and shortened.
-  /// Under per-sample control the listener hears one TimeStep per sweep over the batch: that of the
-  /// sample furthest behind.
+  /// Throws Error for a grid of more than one step, a state or field that is not finite at the
+  /// start, a step that becomes too small, more than max_steps attempts, and per-sample control of
+  /// a field without a time per sample. An attempt that is not finite is rejected and repeated with
+  /// a shorter step. With per-sample control the listener receives one TimeStep per sweep over the
+  /// batch: that of the least advanced sample.
   template <class F, State X, class L>
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                       L&& listener) const {
-    detail::require(grid.size() == 1, "adaptive runge-kutta: the grid has ", grid.size(),
-                    " steps; give one, from the first time to the last");
+    detail::require(grid.size() == 1, "adaptive Runge-Kutta: the grid has ", grid.size(),
+                    " steps; it must have 1, from the first time to the last");
     using Field = std::remove_reference_t<F>;
     const StepLimits limits{rtol, atol, max_steps};
     if (control == StepControl::whole_batch_scipy)
@@ -65,7 +66,8 @@ struct AdaptiveRungeKutta {
           .run(grid.front(), listener);
     else
       throw Error(
-          "adaptive runge-kutta: per-sample control needs a model that takes a time per sample, "
+          "adaptive Runge-Kutta: control is per_sample; it requires a model that takes a time per "
+          "sample, "
           "evaluate(x, span<const double> times, output)");
   }
 };

@@ -3,7 +3,7 @@
 ///
 ///   kᵢ = v(x + h Σⱼ aᵢⱼ kⱼ, t + cᵢ h),   x ← x + h Σ bᵢ kᵢ
 ///
-/// A method has order p exactly when Σᵢ bᵢ Φᵢ(τ) = 1/γ(τ) for every rooted tree τ of at most p
+/// A method has order p if and only if Σᵢ bᵢ Φᵢ(τ) = 1/γ(τ) for every rooted tree τ of at most p
 /// nodes: Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, theorem II.2.13.
 #pragma once
 
@@ -22,18 +22,18 @@ struct ButcherTableau {
   std::array<Row, S> a{};
   Row b{};
   Row c{};
-  Row error{};  ///< bᵢ − b̂ᵢ of the embedded method; all zero when there is none
+  Row error{};  ///< bᵢ − b̂ᵢ of the embedded method; all zero if there is none
 
   static constexpr std::size_t stages = S;
 
-  /// The last stage is the first of the next step.
+  /// True if the last stage is the first of the next step.
   [[nodiscard]] constexpr bool first_same_as_last() const {
     for (std::size_t j = 0; j < S; ++j)
       if (a[S - 1][j] != b[j]) return false;
     return S > 1;
   }
 
-  /// Stages that x at the end of a step depends on.
+  /// The number of stages on which x at the end of a step depends.
   [[nodiscard]] constexpr std::size_t stages_of_solution() const {
     std::size_t used = S;
     while (used > 1 && b[used - 1] == 0) --used;
@@ -72,7 +72,7 @@ constexpr std::array<double, S> times(const ButcherTableau<S>& tableau,
 }  // namespace detail
 
 /// The largest |Σ wᵢ Φᵢ(τ) − 1/γ(τ)| over the trees of at most `order` ≤ 5 nodes, and of |Σⱼ aᵢⱼ −
-/// cᵢ|; w are the weights under test. Infinite for an order above 5.
+/// cᵢ|, for the weights w. Infinite for orders above 5.
 template <std::size_t S>
 [[nodiscard]] constexpr double order_residual(const ButcherTableau<S>& tableau,
                                               const std::array<double, S>& w, int order) {
@@ -115,13 +115,13 @@ template <std::size_t S>
   return worst;
 }
 
-/// The same for the method's own weights b.
+/// order_residual of the method's weights b.
 template <std::size_t S>
 [[nodiscard]] constexpr double order_residual(const ButcherTableau<S>& tableau, int order) {
   return order_residual(tableau, tableau.b, order);
 }
 
-/// A named method: `tableau`, its order, and the order of its error estimate (0 without one).
+/// A named method: `tableau`, its order, and the order of its error estimate (0 if it has none).
 template <class T>
 concept RungeKuttaMethod = requires {
   { T::order + T::error_order } -> std::same_as<int>;

@@ -3,8 +3,9 @@
 ///
 ///   kᵢ = v(x + h Σⱼ aᵢⱼ kⱼ, t + cᵢ h),   x ← x + h Σ bᵢ kᵢ
 ///
-/// One pass over memory makes the argument of each stage, one more the new x; no slope is stored.
-/// Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, definition II.1.1.
+/// The argument of each stage is computed in one pass over memory, and the new x in another; no
+/// slope is stored. Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, definition
+/// II.1.1.
 #pragma once
 
 #include <array>
@@ -18,9 +19,9 @@ template <RungeKuttaMethod T>
 struct ExplicitRungeKutta {
   static constexpr int order = T::order;
   static constexpr bool adaptive = false;
-  /// Evaluations per step. A last stage that is the first of the next step is not evaluated twice.
+  /// Evaluations per step. A last stage that is the first of the next step is evaluated only once.
   static constexpr std::size_t stages = T::tableau.stages_of_solution();
-  /// One output per stage, and the argument of a stage.
+  /// One output per stage, and the argument of the current stage.
   static constexpr std::size_t buffers = stages + 1;
 
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return steps * stages; }

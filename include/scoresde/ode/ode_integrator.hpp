@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// OdeIntegrator: solves a field that is linear in x and in one network output.
+/// OdeIntegrator: integrates a field that is linear in x and in one network output.
 ///
 ///   dx/dt = state(t)·x + output(t)·F(x, t)
 ///
 /// The probability flow of every linear SDE is such a field (Song et al. 2021, arXiv:2011.13456,
-/// eq. 13), so slopes stay numbers over {x, F₁, …, F_S} until memory is touched.
+/// eq. 13), so slopes are kept as coefficients over {x, F₁, …, F_S} until memory is accessed.
 #pragma once
 
 #include <concepts>
@@ -25,7 +25,7 @@ struct FieldForm {
   double output = 1;
 };
 
-/// evaluate writes F(x, t); form gives the coefficients at t.
+/// evaluate writes F(x, t); form returns the coefficients at t.
 template <class F, class X>
 concept LinearField = State<X> && requires(F& field, const X& x, double t, X& output) {
   { field.evaluate(x, t, output) } -> std::same_as<void>;
@@ -39,24 +39,24 @@ concept PerSampleLinearField = LinearField<F, X> &&
   { field.evaluate(x, times, output) } -> std::same_as<void>;
 };
 
-/// What a solve did.
+/// Statistics of a solve.
 struct OdeStatistics {
   std::size_t nfe = 0;       ///< evaluations of the field's F
-  std::size_t accepted = 0;  ///< steps taken; summed over samples when each has its own steps
-  std::size_t rejected = 0;  ///< steps tried and not taken
+  std::size_t accepted = 0;  ///< summed over samples if each has its own steps
+  std::size_t rejected = 0;  ///< attempted steps that were not accepted
 };
 
-/// The listener that hears nothing.
+/// A listener that does nothing.
 struct NoListener {
   template <class X>
   void operator()(TimeStep, std::size_t, const X&) const {}
 };
 
-/// solve carries x through the grid, in either direction, allocating nothing, and calls
-/// listener(TimeStep, nfe, x) after every accepted step; where that returns StepAction::stop, solve
-/// returns with what it has done. An adaptive integrator takes a grid of one step, whose ends it
-/// meets exactly; it calls listener.on_try(TriedSteps, x) after every try, where the listener has
-/// that.
+/// solve integrates x over the grid, in either direction and without allocating, and calls
+/// listener(TimeStep, nfe, x) after every accepted step; if that returns StepAction::stop, solve
+/// returns the statistics so far. An adaptive integrator takes a grid of one step and ends exactly
+/// at its end; it calls listener.on_try(TriedSteps, x), if the listener has it, after every
+/// attempt.
 template <class I, class F, class X>
 concept OdeIntegrator = LinearField<F, X> &&
     requires(const I& integrator, F& field, X& x, const TimeGrid& grid,
@@ -69,7 +69,7 @@ concept OdeIntegrator = LinearField<F, X> &&
 
 namespace detail {
 
-/// listener(step, nfe, x); a listener that returns nothing lets the solve proceed.
+/// Calls listener(step, nfe, x); a listener that returns void never stops the solve.
 template <class L, class X>
 StepAction notify_listener(L& listener, TimeStep step, std::size_t nfe, const X& x) {
   if constexpr (std::same_as<decltype(listener(step, nfe, x)), StepAction>) {
@@ -80,7 +80,7 @@ StepAction notify_listener(L& listener, TimeStep step, std::size_t nfe, const X&
   }
 }
 
-/// on_try of a listener or an observer, where it has one.
+/// Calls on_try of a listener or an observer that has it.
 template <class L, class X>
 void notify_try(L& listener, const TriedSteps& tried, const X& x) {
   if constexpr (requires { listener.on_try(tried, x); }) listener.on_try(tried, x);
@@ -102,15 +102,15 @@ class StageForms {
     for (std::size_t j = 0; j < count; ++j) form += (h_ * w[j]) * slope_[j];
     return form;
   }
-  /// Where stage i is evaluated.
+  /// The argument of stage i.
   [[nodiscard]] constexpr Form stage(std::size_t i) const { return position(T::tableau.a[i], i); }
-  /// h Σ eⱼ kⱼ: the estimate of the step's error.
+  /// h Σ eⱼ kⱼ: the error estimate of the step.
   [[nodiscard]] constexpr Form error() const {
     Form form = position(T::tableau.error, stages);
     form.coefficient[0] -= 1;
     return form;
   }
-  /// Makes kᵢ = form.state·(stage i) + form.output·F_{i+1}.
+  /// Sets kᵢ = form.state·(stage i) + form.output·F_{i+1}.
   constexpr void set_slope(std::size_t i, FieldForm form) {
     slope_[i] = form.state * stage(i) + form.output * Form::slot(i + 1);
   }
@@ -121,7 +121,7 @@ class StageForms {
   std::array<Form, stages> slope_{};
 };
 
-/// The time of stage i; the end of the step exactly where cᵢ = 1.
+/// The time of stage i, which is exactly t_next if cᵢ = 1.
 template <class T>
 [[nodiscard]] constexpr double stage_time(TimeStep step, std::size_t i) {
   const double c = T::tableau.c[i];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// A time and a step size for every sample: its result does not depend on its batch.
+/// A time and a step size per sample, so that a sample's result does not depend on its batch.
 ///
-///   tₖ ← tₖ + hₖ where errorₖ < 1,   errorₖ = √(mean over elements of (error/(atol + rtol·max))²)
+///   tₖ ← tₖ + hₖ if errorₖ < 1,   errorₖ = √(mean over elements of (error/(atol + rtol·max))²)
 ///
-/// All samples share the evaluations of a sweep; those that have arrived rest with h = 0 until the
-/// last one has. Forms are recomputed per stage from scalars instead of stored per sample.
+/// All samples share the evaluations of a sweep; finished samples keep h = 0 until the last one
+/// finishes. Forms are recomputed per stage from scalars instead of being stored per sample.
 #pragma once
 
 #include <algorithm>
@@ -33,9 +33,9 @@ class PerSampleSolve {
     first_steps(std::abs(span.t_next - span.t));
     double behind = span.t;
     for (std::size_t sweep = 0; behind != bound_; ++sweep) {
-      require(sweep < limits_.max_steps, "adaptive runge-kutta: ", limits_.max_steps,
-              " steps were tried and t = ", behind, " is reached of ", bound_,
-              "; allow more by max_steps");
+      require(sweep < limits_.max_steps, "adaptive Runge-Kutta: ", limits_.max_steps,
+              " steps were attempted, but t = ", behind, " is short of ", bound_,
+              "; increase max_steps");
       clamp_steps();
       try_steps();
       decide(listener);
@@ -66,7 +66,7 @@ class PerSampleSolve {
   std::span<double> state_norm() { return work_.row(stages + 7); }
   std::span<double> slope_norm() { return work_.row(stages + 8); }
 
-  /// out[k] ← form(k) over {x[k], F₁[k], …}, `count` slots of it.
+  /// out[k] ← form(k) over the first `count` slots of {x[k], F₁[k], …}.
   template <class FormOf>
   void assign_forms(X& out, std::size_t count, FormOf form_of) {
     for (std::size_t k = 0; k < samples_; ++k) {
@@ -134,7 +134,7 @@ class PerSampleSolve {
     }
   }
 
-  /// The stages before stage i of sample k.
+  /// The forms of sample k with slopes of the stages before stage i.
   StageForms<T> forms(std::size_t k, std::size_t i) {
     const TimeStep step{time()[k], time_next()[k]};
     StageForms<T> forms(step.t_next - step.t);
@@ -154,7 +154,7 @@ class PerSampleSolve {
     scaled_norms(moved(), error());
   }
 
-  /// Samples whose error is below 1 move and pass their last output on as the first.
+  /// Samples with error < 1 take the step; their last output becomes the first of the next step.
   template <class L>
   void decide(L& listener) {
     const std::span<double> stay = coefficients(0), move = coefficients(1);

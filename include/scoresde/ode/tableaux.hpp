@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The explicit Runge-Kutta methods by name; every order is proved when this header is compiled.
+/// The named explicit Runge-Kutta methods; their orders are verified at compile time.
 ///
 ///   Euler (order 1), Heun (2), RungeKutta4 (the classic one, 4), DormandPrince54 (5, embedded 4)
 ///
@@ -17,7 +17,7 @@ struct Euler {
   static constexpr ButcherTableau<1> tableau{.a = {}, .b = {1}, .c = {0}, .error = {}};
 };
 
-/// The trapezoidal predictor-corrector.
+/// The trapezoidal predictor-corrector method.
 struct Heun {
   static constexpr int order = 2;
   static constexpr int error_order = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One step size for the whole batch: the error norm runs over all its elements.
+/// One step size for the whole batch, from an error norm over all its elements.
 ///
 ///   error = √(mean over samples and elements of (error/(atol + rtol·max(|x|, |y|)))²)
 ///
@@ -37,8 +37,8 @@ class WholeBatchSolve {
       for (bool rejected = false;;) {
         require_step(h_abs, t, direction, error);
         require(statistics_.accepted + statistics_.rejected < limits_.max_steps,
-                "adaptive runge-kutta: ", limits_.max_steps, " steps were tried and t = ", t,
-                " is reached of ", span.t_next, "; allow more by max_steps");
+                "adaptive Runge-Kutta: ", limits_.max_steps, " steps were attempted, but t = ", t,
+                " is short of ", span.t_next, "; increase max_steps");
         const TimeStep step{t, clamped_end(t, h_abs, direction, span.t_next)};
         h_abs = std::abs(step.t_next - step.t);
         error = try_step(step);
@@ -116,8 +116,8 @@ class WholeBatchSolve {
     return controller.first_step(trial, slope_norm, curvature, interval);
   }
 
-  /// Leaves the new state in y and returns the scaled norm of its error, which is not finite where
-  /// a stage is not.
+  /// Writes the new state to y and returns the scaled norm of its error, which is not finite if a
+  /// stage is not.
   double try_step(TimeStep step) {
     StageForms<T> forms(step.t_next - step.t);
     forms.set_slope(0, field_.form(step.t));

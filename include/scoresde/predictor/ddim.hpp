@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// DDIM(η): to the noise predicted and a share η of fresh noise, for every linear SDE.
+/// DDIM(η): a step with a fraction η of fresh noise, for every linear SDE.
 ///
 ///   x ← mean_s x̂₀ + √(std_s² − c²) ε̂ + c z,   c² = η² v std_s²/std_t²
 ///
-/// from t to s, x_t = a x_s + √v z the chain, x̂₀ = (x + std_t² ∇log p_t)/mean_t, ε̂ = −std_t ∇log
-/// p_t. Song et al. 2021 (arXiv:2010.02502), eq. 12 and 16. η = 0 is the probability flow to first
-/// order, η = 1 ancestral sampling with the small variance; c² does not depend on α, so the same
-/// step is Karras et al.'s Euler-ancestral step in σ/α.
+/// The step goes from t to s; x_t = a x_s + √v z is the forward transition, x̂₀ = (x + std_t² ∇log
+/// p_t)/mean_t and ε̂ = −std_t ∇log p_t. Song et al. 2021 (arXiv:2010.02502), eq. 12 and 16. η = 0
+/// is the probability flow to first order, η = 1 is ancestral sampling with the small variance.
+/// Since c² does not depend on α, the same step is the Euler-ancestral step of k-diffusion in σ/α.
 #pragma once
 
 #include <cmath>
@@ -33,7 +33,7 @@ struct Ddim {
   }
 };
 
-/// DDIM(1) by its name in σ-space, with the share η of noise as DDIM has it.
+/// DDIM(1) by its name in σ-space; η is the fraction of noise as in DDIM.
 struct EulerAncestral {
   double eta = 1;
 

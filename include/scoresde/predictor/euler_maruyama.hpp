@@ -3,8 +3,9 @@
 ///
 ///   x ← (1 + h f)x − h g² ∇log p_t(x) + g √(−h) z,   h = t_next − t < 0
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 6; the flow (eq. 13) takes half the score and no noise.
-/// The same name is the scheme x ← x + f h + g Δw of any Itô SDE (solver/strong_schemes.hpp).
+/// Song et al. 2021 (arXiv:2011.13456), eq. 6; the flow (eq. 13) uses half the score and no noise.
+/// For general Itô SDEs, the same type is the scheme x ← x + f h + g Δw
+/// (solver/strong_schemes.hpp).
 #pragma once
 
 #include <cmath>

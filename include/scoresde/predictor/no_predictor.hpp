@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// No predictor: x stays, the score is not evaluated and no draw is taken.
+/// No predictor: x is unchanged, without an evaluation of the score or a draw.
 ///
 ///   x ← x
 ///
-/// With a corrector this is annealed MCMC: Song et al. 2021 (arXiv:2011.13456), section 4.2.
+/// With a corrector, this is annealed MCMC: Song et al. 2021 (arXiv:2011.13456), section 4.2.
 #pragma once
 
 #include <scoresde/predictor/predictor.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Predictor: one step of the reverse-time process, as three numbers.
+/// Predictor: one step of the reverse-time process, as three coefficients.
 ///
 ///   x ← state·x + score·∇log p_t(x) + noise·z,   z ~ N(0, I)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), algorithm 1. The mean of the step, used to remove the last
-/// noise, is the same form with noise = 0.
+/// Song et al. 2021 (arXiv:2011.13456), algorithm 1. The mean of the step, used to drop the noise
+/// of the last step, is the same form with noise = 0.
 #pragma once
 
 #include <concepts>
@@ -19,14 +19,14 @@ struct StepCoefficients {
   double noise = 0;
 };
 
-/// The mean of a step: the same without its noise.
+/// The mean of a step.
 [[nodiscard]] constexpr StepCoefficients without_noise(StepCoefficients step) {
   step.noise = 0;
   return step;
 }
 
-/// A predictor may say `static constexpr bool needs_score = false` (NoPredictor): then neither the
-/// model is evaluated nor a draw taken for it.
+/// A predictor may define `static constexpr bool needs_score = false` (NoPredictor): samplers then
+/// skip both the evaluation and the draw.
 template <class P, class S>
 concept Predictor = Sde<S> && std::copyable<P> &&
     requires(const P& predictor, const S& sde, TimeStep step) {

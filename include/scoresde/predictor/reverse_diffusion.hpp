@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Reverse diffusion: the reverse-time SDE stepped as the forward chain is.
+/// Reverse diffusion: the reverse-time SDE with the discretization of the forward chain.
 ///
 ///   x_t = a x_s + √v z   ⇒   x ← (2 − a)x + v ∇log p_t(x) + √v z
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 45 and 46; the probability flow takes half the score
-/// and no noise. The forward chain is transition(sde, step).
+/// Song et al. 2021 (arXiv:2011.13456), eq. 45 and 46; the probability flow uses half the score and
+/// no noise. The forward chain is transition(sde, step).
 #pragma once
 
 #include <cmath>

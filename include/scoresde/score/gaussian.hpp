@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The exact score of Gaussian data, and what else is known of it in closed form.
+/// The exact score of Gaussian data, with its density, flow map and moments in closed form.
 ///
 ///   x₀ ~ N(μ, C),  C = Qᵀ diag(λ) Q   ⇒   p_t = N(mμ, Qᵀ diag(m²λ + s²) Q)
 ///   ∇log p_t(x) = −Qᵀ diag(1/(m²λ + s²)) Q (x − mμ),   m, s = marginal_prob(t)
 ///   flow from t to u:  x ↦ m_u μ + Qᵀ diag(√((m_u²λ + s_u²)/(m_t²λ + s_t²))) Q (x − m_t μ)
 ///
-/// From Song et al. 2021 (arXiv:2011.13456), eq. 29 and 13; the flow map solves d√v/dt = (f +
+/// From Song et al. 2021 (arXiv:2011.13456), eq. 29 and 13. The flow map solves d√v/dt = (f +
 /// g²/2v)√v with v' = 2fv + g², which holds for every linear SDE.
 #pragma once
 
@@ -25,22 +25,23 @@
 
 namespace scoresde {
 
-/// A state whose elements lie in host memory in the order of the memory law.
+/// A state whose elements are in host memory, in the order that Extents defines.
 template <class X>
 concept ContiguousState = State<X> && requires(X& x, const X& y) {
   {*x.data() = *y.data()};
   requires std::floating_point<std::remove_cvref_t<decltype(*y.data())>>;
 };
 
-/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. It
-/// keeps scratch memory of its own, so threads need copies.
+/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. Not
+/// thread-safe, as it has scratch memory: use a copy per thread.
 template <class S>
 class Gaussian {
   static_assert(detail::SdeArgument<S>::checked);
 
  public:
-  /// `covariance` holds d variances, or the d×d matrix in rows. Throws Error for other sizes, a
-  /// matrix that is not symmetric, and covariances that are not finite and positive semi-definite.
+  /// `covariance` holds d variances, or the d×d matrix in row-major order. Throws Error for other
+  /// sizes, a matrix that is not symmetric, and covariances that are not finite and positive
+  /// semidefinite.
   Gaussian(S sde, std::vector<double> mean, std::vector<double> covariance)
       : sde_(std::move(sde)), mean_(std::move(mean)), rotated_(mean_.size()), scale_(mean_.size()) {
     const std::size_t d = mean_.size();
@@ -61,7 +62,7 @@ class Gaussian {
     for (const double v : eigenvalues_) largest = std::max(largest, std::abs(v));
     for (double& v : eigenvalues_) {
       detail::require(v >= -1e-12 * largest, "gaussian: the covariance has the eigenvalue ", v,
-                      "; it must not be negative");
+                      "; it must be nonnegative");
       v = std::max(v, 0.0);
     }
   }
@@ -96,7 +97,7 @@ class Gaussian {
       map(v.data() + k * dim(), 0, vjp.data() + k * dim(), 0);
   }
 
-  /// out ← the probability flow's map of x from time t to time u, exactly; out may be x.
+  /// out ← the exact probability flow map of x from time t to time u; out may alias x.
   template <ContiguousState X>
   void flow(const X& x, double t, double u, X& out) {
     check(x);
@@ -109,8 +110,8 @@ class Gaussian {
 
   /// log p_t(x) of one point.
   [[nodiscard]] double log_density(std::span<const double> x, double t) {
-    detail::require(x.size() == dim(), "gaussian: the point has dimension ", x.size(), "; it is ",
-                    dim());
+    detail::require(x.size() == dim(), "gaussian: the point has dimension ", x.size(),
+                    "; it must be ", dim());
     const MarginalProb p = sde_.marginal_prob(t);
     rotate(x.data(), p.mean);
     double sum = -0.5 * static_cast<double>(dim()) * std::log(2 * std::numbers::pi);
@@ -118,13 +119,13 @@ class Gaussian {
       sum -= 0.5 * (std::log(variance(i, p)) + rotated_[i] * rotated_[i] / variance(i, p));
     return sum;
   }
-  /// Mean of p_t.
+  /// The mean of p_t.
   [[nodiscard]] std::vector<double> marginal_mean(double t) const {
     std::vector<double> mean = mean_;
     for (double& value : mean) value *= sde_.marginal_prob(t).mean;
     return mean;
   }
-  /// Covariance of p_t, d×d in rows.
+  /// The covariance of p_t, d×d in row-major order.
   [[nodiscard]] std::vector<double> marginal_covariance(double t) const {
     const std::size_t d = dim();
     const MarginalProb p = sde_.marginal_prob(t);
@@ -140,7 +141,7 @@ class Gaussian {
   template <class X>
   void check(const X& x) const {
     detail::require(extents(x).dim == dim(), "gaussian: the state has dimension ", extents(x).dim,
-                    "; the data have ", dim());
+                    "; it must be ", dim());
   }
   void check_symmetric(const std::vector<double>& c) const {
     for (std::size_t i = 0; i < dim(); ++i)

@@ -4,8 +4,8 @@
 ///   p_t = Σⱼ wⱼ N(mμⱼ, diag(m²vⱼ + s²)),   rⱼ = wⱼ Nⱼ(x)/p_t(x),   sⱼ = −(x − mμⱼ)/(m²vⱼ + s²)
 ///   ∇log p_t(x) = Σⱼ rⱼ sⱼ,   ∇²log p_t(x) = Σⱼ rⱼ (sⱼsⱼᵀ − diag(1/(m²vⱼ + s²))) − s sᵀ
 ///
-/// From Song et al. 2021 (arXiv:2011.13456), eq. 29, component by component; responsibilities by
-/// log-sum-exp, so no component underflows to 0/0.
+/// From Song et al. 2021 (arXiv:2011.13456), eq. 29, component by component. Responsibilities are
+/// computed by log-sum-exp, so that no component underflows to 0/0.
 #pragma once
 
 #include <algorithm>
@@ -22,14 +22,14 @@
 
 namespace scoresde {
 
-/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. It
-/// keeps scratch memory of its own, so threads need copies.
+/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. Not
+/// thread-safe, as it has scratch memory: use a copy per thread.
 template <class S>
 class GaussianMixture {
   static_assert(detail::SdeArgument<S>::checked);
 
  public:
-  /// K weights (normalised here), K means of dimension d in rows, and K variances (isotropic) or
+  /// K weights (normalized here), K means of dimension d in rows, and K variances (isotropic) or
   /// K×d (diagonal). Throws Error for other sizes, weights or variances that are negative or not
   /// finite, and weights that are all zero.
   GaussianMixture(S sde, std::vector<double> weights, std::vector<double> means,
@@ -49,14 +49,14 @@ class GaussianMixture {
     double sum = 0;
     for (const double w : weights_) {
       detail::require(std::isfinite(w) && w >= 0, "gaussian mixture: a weight is ", w,
-                      "; it must be finite and not negative");
+                      "; it must be finite and nonnegative");
       sum += w;
     }
-    detail::require(sum > 0, "gaussian mixture: the weights are all zero");
+    detail::require(sum > 0, "gaussian mixture: all weights are 0; at least one must be positive");
     for (double& w : weights_) w /= sum;
     for (const double v : variances_)
       detail::require(std::isfinite(v) && v >= 0, "gaussian mixture: a variance is ", v,
-                      "; it must be finite and not negative");
+                      "; it must be finite and nonnegative");
     if (variances_.size() != means_.size()) spread_variances();
     log_norm_.resize(count);
     posterior_.resize(count);
@@ -108,11 +108,11 @@ class GaussianMixture {
   /// log p_t(x) of one point.
   [[nodiscard]] double log_density(std::span<const double> x, double t) {
     detail::require(x.size() == dim_, "gaussian mixture: the point has dimension ", x.size(),
-                    "; it is ", dim_);
+                    "; it must be ", dim_);
     set_time(t);
     return responsibilities(x.data());
   }
-  /// Mean of p_t.
+  /// The mean of p_t.
   [[nodiscard]] std::vector<double> marginal_mean(double t) const {
     const double m = sde_.marginal_prob(t).mean;
     std::vector<double> mean(dim_);
@@ -120,7 +120,7 @@ class GaussianMixture {
       for (std::size_t e = 0; e < dim_; ++e) mean[e] += weights_[j] * m * means_[j * dim_ + e];
     return mean;
   }
-  /// Covariance of p_t, d×d in rows.
+  /// The covariance of p_t, d×d in row-major order.
   [[nodiscard]] std::vector<double> marginal_covariance(double t) const {
     const MarginalProb p = sde_.marginal_prob(t);
     const std::vector<double> mean = marginal_mean(t);
@@ -142,7 +142,7 @@ class GaussianMixture {
   template <class X>
   void check(const X& x) const {
     detail::require(extents(x).dim == dim_, "gaussian mixture: the state has dimension ",
-                    extents(x).dim, "; the data have ", dim_);
+                    extents(x).dim, "; it must be ", dim_);
   }
   void spread_variances() {
     std::vector<double> spread;

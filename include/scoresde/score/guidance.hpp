@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
-/// Guidance: a score model made of two, whose second pulls the first along.
+/// Guidance: a score model whose score is a linear combination of two scores.
 ///
 ///   ∇log p̃_t(x) = s₁ + a·s₁ + b·s₂   at the times of an interval,   s₁ at all others
 ///
 ///   classifier-free    (1 + w)·s(x, t | c) − w·s(x, t)        a = w, b = −w
-///   by a classifier    s(x, t) + γ·∇ₓ log p_t(c | x)          a = 0, b = γ
+///   classifier         s(x, t) + γ·∇ₓ log p_t(c | x)          a = 0, b = γ
 ///
 /// Ho and Salimans 2022 (arXiv:2207.12598), eq. 6; Dhariwal and Nichol 2021 (arXiv:2105.05233),
-/// section 4; Song et al. 2021 (arXiv:2011.13456), eq. 14, for γ = 1; the interval is Kynkäänniemi
-/// et al. 2024 (arXiv:2404.07724). Two conventions are in use: the weight w above, 0 for none, and
-/// the scale w + 1 of s + scale·(s(c) − s), 1 for none. The library has w.
+/// section 4; Song et al. 2021 (arXiv:2011.13456), eq. 14, for γ = 1; the interval is from
+/// Kynkäänniemi et al. 2024 (arXiv:2404.07724). Two conventions are in use: the weight w above,
+/// which is 0 for no guidance, and the scale w + 1 of s + scale·(s(c) − s), which is 1 for none.
+/// This library uses w.
 ///
-/// With sᵢ = pᵢ·x + qᵢ·Fᵢ the guided score is p₁·x + q₁·F of one linear form,
+/// With sᵢ = pᵢ·x + qᵢ·Fᵢ the guided score is p₁·x + q₁·F with the single linear form
 ///
 ///   F = (1 + a)·F₁ + (b q₂/q₁)·F₂ + ((a p₁ + b p₂)/q₁)·x
 ///
-/// whatever the two outputs mean; the last term vanishes where they mean the same.
+/// for any parameterization of the two models; the last term vanishes if it is the same.
 #pragma once
 
 #include <array>
@@ -34,7 +35,7 @@
 
 namespace scoresde {
 
-/// a and b: how much of each score comes to the first one.
+/// a and b, the weights of the two scores that are added to the first one.
 struct GuidanceWeights {
   double own = 0, other = 0;
 };
@@ -44,37 +45,50 @@ struct TimeInterval {
   double first = 0, last = std::numeric_limits<double>::infinity();
 
   [[nodiscard]] bool contains(double t) const { return first <= t && t <= last; }
-  /// Throws Error unless it ends where it begins or later.
+  /// Throws Error unless first ≤ last.
   void check() const {
     detail::require(first <= last, "guidance: the interval goes from ", first, " to ", last,
-                    "; it must end where it begins or later");
+                    "; it must not end before it begins");
   }
 };
 
-/// The times at which σ/α, the noise where data have their own scale, lies in [low, high]; levels
-/// beyond those of the SDE are moved to its ends. Throws Error unless 0 ≤ low ≤ high.
+/// The times at which the noise level σ/α lies in [low, high]; levels outside the range of the SDE
+/// are clamped to it. Throws Error unless 0 ≤ low ≤ high.
 template <Sde S>
 [[nodiscard]] TimeInterval noise_interval(const S& sde, double low, double high) {
   detail::require(low >= 0 && low <= high, "guidance: the noise levels go from ", low, " to ", high,
-                  "; 0 <= low <= high is needed");
+                  "; they must satisfy 0 <= low <= high");
   return {nearest_time_of_log_snr(sde, -2 * std::log(low), 0),
           nearest_time_of_log_snr(sde, -2 * std::log(high), 0)};
 }
 
-/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel where both models do. Its
-/// raw output means what the first one's means. Each evaluation evaluates the first model and,
-/// where t is in the interval and a weight is not 0, the second. Refers to both, which must outlive
-/// it; they may share one network (nn::ClassConditional). Not for two threads at once.
+namespace detail {
+
+template <class First, class Second, class X>
+concept ScoreModels = ScoreModel<First, X> && ScoreModel<Second, X>;
+template <class First, class Second, class X>
+concept PerSampleScoreModels = PerSampleScoreModel<First, X> && PerSampleScoreModel<Second, X>;
+template <class First, class Second, class X>
+concept DifferentiableScoreModels =
+    DifferentiableScoreModel<First, X> && DifferentiableScoreModel<Second, X>;
+
+}  // namespace detail
+
+/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel if both models do; its
+/// output has the parameterization of the first one. An evaluation evaluates the first model and,
+/// if t is in the interval and a weight is not 0, the second. Refers to both models, which must
+/// outlive it; they may share one network (nn::ClassConditional). Not thread-safe.
 template <class First, class Second>
 class GuidedScore {
   template <class M>
   static constexpr bool says_its_score = requires(M& model, double t) {
     { model.score_form(t) } -> std::same_as<ScoreForm>;
   };
-  static_assert(says_its_score<First> && says_its_score<Second>,
-                "GuidedScore: one of the two has no score_form(t) returning ScoreForm and is no "
-                "score model; score_function(f) makes one of a function that writes a score or "
-                "the gradient of a classifier");
+  static_assert(
+      says_its_score<First> && says_its_score<Second>,
+      "GuidedScore: one of the two models has no score_form(t) returning ScoreForm, so "
+      "it is not a score model; score_function(f) makes one from a function that writes a score or "
+      "the gradient of a classifier");
 
  public:
   /// Throws Error for weights that are not finite and an interval that ends before it begins.
@@ -88,10 +102,10 @@ class GuidedScore {
 
   [[nodiscard]] ScoreForm score_form(double t) const { return first_->score_form(t); }
 
-  /// Throws Error where the first score does not depend on its output.
+  /// Throws Error if the first model's score does not depend on its output.
   template <class X>
-  requires(ScoreModel<First, X>&& ScoreModel<Second, X>) void evaluate(const X& x, double t,
-                                                                       X& output) {
+  requires detail::ScoreModels<First, Second, X>
+  void evaluate(const X& x, double t, X& output) {
     first_->evaluate(x, t, output);
     if (!guides(t)) return;
     X& other = scratch_.like(x);
@@ -100,8 +114,8 @@ class GuidedScore {
   }
 
   template <class X>
-  requires(PerSampleScoreModel<First, X>&& PerSampleScoreModel<Second, X>) void evaluate(
-      const X& x, std::span<const double> times, X& output) {
+  requires detail::PerSampleScoreModels<First, Second, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) {
     first_->evaluate(x, times, output);
     bool any = false;
     for (const double t : times) any = any || guides(t);
@@ -120,8 +134,8 @@ class GuidedScore {
 
   /// out ← vᵀ ∂F/∂x.
   template <class X>
-  requires(DifferentiableScoreModel<First, X>&& DifferentiableScoreModel<Second, X>) void vjp(
-      const X& x, double t, const X& v, X& out) {
+  requires detail::DifferentiableScoreModels<First, Second, X>
+  void vjp(const X& x, double t, const X& v, X& out) {
     first_->vjp(x, t, v, out);
     if (!guides(t)) return;
     X& other = scratch_.like(x);
@@ -130,7 +144,7 @@ class GuidedScore {
   }
 
  private:
-  /// Of F₁, F₂ and x in F.
+  /// The coefficients of F₁, F₂ and x in F.
   using Coefficients = std::array<double, 3>;
 
   [[nodiscard]] bool guides(double t) const {
@@ -140,7 +154,7 @@ class GuidedScore {
   [[nodiscard]] Coefficients coefficients(double t) const {
     const ScoreForm own = first_->score_form(t), other = second_->score_form(t);
     detail::require(own.output != 0, "guidance: at time ", t,
-                    " the first model's score does not depend on its output");
+                    " the score of the first model does not depend on its output; it must");
     return {1 + weights_.own, weights_.other * (other.output / own.output),
             (weights_.own * own.state + weights_.other * other.state) / own.output};
   }
@@ -161,8 +175,9 @@ class GuidedScore {
   std::array<std::vector<double>, 3> rows_;
 };
 
-/// (1 + weight)·conditional − weight·unconditional. Any two models serve: a class and no class of
-/// one network, or a network and a worse one of the same data (autoguidance, arXiv:2406.02507).
+/// (1 + weight)·conditional − weight·unconditional. The two models may be one network with and
+/// without a class label, or a network and a worse one for the same data (autoguidance,
+/// arXiv:2406.02507).
 template <class Conditional, class Unconditional>
 [[nodiscard]] GuidedScore<Conditional, Unconditional> classifier_free_guidance(
     Conditional& conditional, Unconditional& unconditional, double weight,
@@ -170,7 +185,7 @@ template <class Conditional, class Unconditional>
   return {conditional, unconditional, {weight, -weight}, interval};
 }
 
-/// model + scale·gradient. `gradient` is ∇ₓ log p_t(c | x) as a score model: score_function(f) of
+/// model + scale·gradient. `gradient` is ∇ₓ log p_t(c | x) as a score model: score_function(f) for
 /// an f(x, t, output) that writes it.
 template <class Model, class Gradient>
 [[nodiscard]] GuidedScore<Model, Gradient> classifier_guidance(Model& model, Gradient& gradient,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Score models made of a function and what its output means.
+/// Score models built from a function and the meaning of its output.
 ///
 ///   x_t = α x₀ + σ ε:   score = F,   −F/σ (noise),   (αF − x)/σ² (denoiser),
 ///                       −(x + (α/σ) F)/(α² + σ²) (velocity),   2(f x − F)/g² (flow velocity)
@@ -7,8 +7,8 @@
 /// α and σ are mean and std of marginal_prob(t). Song et al. 2021 (arXiv:2011.13456), section 3.3;
 /// Ho et al. 2020 (arXiv:2006.11239), eq. 11; Vincent 2011; Salimans & Ho 2022 (arXiv:2202.00512),
 /// appendix D. The velocity v = αε − σx₀ gives ε = (αv + σx)/(α² + σ²) for any α and σ; only under
-/// VP is the denominator 1. The flow velocity u = α'x₀ + σ'ε is that of the probability flow, u = f
-/// x − ½g²∇log p_t(x): Lipman et al. 2023 (arXiv:2210.02747), section 4.
+/// VP is the denominator 1. The flow velocity α'x₀ + σ'ε is that of the probability flow, f·x −
+/// ½g²∇log p_t(x): Lipman et al. 2023 (arXiv:2210.02747), section 4.
 #pragma once
 
 #include <concepts>
@@ -22,11 +22,11 @@
 
 namespace scoresde {
 
-/// What an output F predicts: ε, x₀ or αε − σx₀. diffusers' prediction_type calls them epsilon,
-/// sample and v_prediction.
+/// What an output F predicts: ε, x₀ or αε − σx₀. The prediction_type of diffusers calls them
+/// epsilon, sample and v_prediction.
 enum class PredictionType { noise, data, velocity };
 
-/// ∇log p_t(x) as a form in x and a prediction F, where x_t = mean·x₀ + std·ε with std > 0.
+/// ∇log p_t(x) as a linear form in x and a prediction F, where x_t = mean·x₀ + std·ε with std > 0.
 [[nodiscard]] inline ScoreForm score_form_of(PredictionType type, const MarginalProb& marginal) {
   const auto [alpha, sigma] = marginal;
   if (type == PredictionType::noise) return {0, -1 / sigma};
@@ -35,7 +35,7 @@ enum class PredictionType { noise, data, velocity };
   return {-1 / square, -alpha / (sigma * square)};
 }
 
-/// The score itself.
+/// F is the score.
 struct ScoreOutput {
   [[nodiscard]] ScoreForm operator()(double) const { return {0, 1}; }
 };
@@ -67,8 +67,8 @@ struct VelocityOutput {
   }
 };
 
-/// F predicts α'x₀ + σ'ε = dx/dt along the probability flow (ε − x₀ for RectifiedFlowSde); at times
-/// where g > 0.
+/// F predicts α'x₀ + σ'ε = dx/dt along the probability flow (ε − x₀ for RectifiedFlowSde); requires
+/// g > 0.
 template <Sde S>
 struct FlowVelocityOutput {
   S sde;
@@ -78,9 +78,18 @@ struct FlowVelocityOutput {
   }
 };
 
-/// A function f(x, t, output), and one f(x, span<const double> times, output) where it has it, as a
-/// ScoreModel. f is copied; wrap it in std::ref to refer to it. It takes `output` as State&; one
-/// that takes a copy does not compile.
+namespace detail {
+
+template <class F, class X>
+concept FunctionOfTime = std::invocable<F&, const X&, double, X&>;
+template <class F, class X>
+concept FunctionOfTimes = std::invocable<F&, const X&, std::span<const double>, X&>;
+
+}  // namespace detail
+
+/// A function f(x, t, output), optionally callable as f(x, span<const double> times, output) too,
+/// as a ScoreModel. f is copied; use std::ref to refer to it. It must take `output` as State&; an f
+/// that takes it by value does not compile.
 template <class F, class Output>
 class FunctionModel {
  public:
@@ -88,18 +97,19 @@ class FunctionModel {
       : function_(std::move(function)), form_(std::move(output)) {}
 
   template <State X>
-  requires std::invocable<F&, const X&, double, X&>
+  requires detail::FunctionOfTime<F, X>
   void evaluate(const X& x, double t, X& output) {
-    static_assert(!detail::copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X>(),
-                  "FunctionModel: the function takes its output by value, so what it writes is "
-                  "lost, or as auto&&, which looks the same; the third parameter must be an lvalue "
-                  "reference, State& output or auto& output");
+    static_assert(
+        !detail::copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X>(),
+        "FunctionModel: the function takes its output by value, so its result is "
+        "lost, or as auto&&, which cannot be distinguished; the third parameter must be an lvalue "
+        "reference, State& output or auto& output");
     function_(x, t, output);
   }
 
   template <State X>
-  requires std::invocable<F&, const X&, std::span<const double>, X&> void evaluate(
-      const X& x, std::span<const double> times, X& output) {
+  requires detail::FunctionOfTimes<F, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) {
     function_(x, times, output);
   }
 
@@ -138,8 +148,8 @@ template <class F, class S>
   return FunctionModel<F, VelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 
-/// f writes its prediction of the flow velocity α'x₀ + σ'ε, as flow matching and rectified flow
-/// train it.
+/// f writes its prediction of the flow velocity α'x₀ + σ'ε, as trained by flow matching and
+/// rectified flow.
 template <class F, class S>
 [[nodiscard]] auto flow_velocity(F f, S sde) {
   static_assert(detail::SdeArgument<S>::checked);

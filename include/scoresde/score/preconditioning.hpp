@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Karras's preconditioning under any linear SDE.
+/// EDM preconditioning for any linear SDE.
 ///
 ///   E[x₀ | x_t = x] ≈ D(x, t) = c_skip·x + c_out·F(c_in·x, c_noise)
 ///   c_skip = α σ_d²/v,   c_out = σ σ_d/√v,   c_in = 1/√v,   c_noise = ¼ ln(σ/α)
 ///   v = σ² + α² σ_d²,   ∇log p_t(x) ≈ (α D − x)/σ² = −x/v + α σ_d/(σ √v)·F
 ///
-/// Karras et al. 2022 (arXiv:2206.00364), eq. 7 and table 1, is α = 1: replace x by x/α and σ by
-/// σ/α there. v is the variance of x_t for data of mean 0 and standard deviation σ_d, so F is
-/// called with inputs of variance 1 and trained on targets (x₀ − c_skip·x)/c_out of variance 1.
+/// Karras et al. 2022 (arXiv:2206.00364), eq. 7 and table 1, is the case α = 1, with x/α for x and
+/// σ/α for σ. v is the variance of x_t for data of mean 0 and standard deviation σ_d, so F has
+/// inputs of variance 1 and is trained on targets (x₀ − c_skip·x)/c_out of variance 1.
 #pragma once
 
 #include <cmath>
@@ -32,17 +32,16 @@ struct PreconditioningCoefficients {
   double noise = 0;
 };
 
-/// At the marginal p. Throws Error where its std is 0, which leaves F nothing to say.
+/// At the marginal p. Throws Error unless its std is positive: at std = 0 the score is undefined.
 [[nodiscard]] inline PreconditioningCoefficients karras_coefficients(MarginalProb p,
                                                                      double sigma_data) {
-  detail::require(p.std > 0, "Karras preconditioning: std is ", p.std,
-                  "; it needs a time at which it is positive");
+  detail::require(p.std > 0, "EDM preconditioning: std is ", p.std, "; it must be positive");
   const double scaled = p.mean * sigma_data, root = std::hypot(p.std, scaled);
   return {scaled / root * (sigma_data / root), p.std * sigma_data / root, 1 / root,
           0.25 * std::log(p.std / p.mean)};
 }
 
-/// The score as a form in (x, F), under the same condition.
+/// The score as a form in (x, F). Throws Error unless the std of p is positive.
 [[nodiscard]] inline ScoreForm karras_score_form(MarginalProb p, double sigma_data) {
   const PreconditioningCoefficients c = karras_coefficients(p, sigma_data);
   return {-c.in * c.in, p.mean * sigma_data / p.std * c.in};
@@ -51,7 +50,7 @@ struct PreconditioningCoefficients {
 namespace detail {
 
 inline void require_sigma_data(double sigma_data) {
-  require(sigma_data > 0 && std::isfinite(sigma_data), "Karras preconditioning: sigma_data is ",
+  require(sigma_data > 0 && std::isfinite(sigma_data), "EDM preconditioning: sigma_data is ",
           sigma_data, "; it must be positive and finite");
 }
 
@@ -61,15 +60,23 @@ template <class F, class X>
 concept ScalesItsInputs =
     std::invocable<F&, const X&, std::span<const double>, std::span<const double>, X&>;
 
+/// F is callable with a time, or with a time per sample, in one of the two forms of the model
+/// below.
+template <class F, class X>
+concept Preconditionable = ScalesItsInput<F, X> || std::invocable<F&, const X&, double, X&>;
+template <class F, class X>
+concept PerSamplePreconditionable =
+    ScalesItsInputs<F, X> || std::invocable<F&, const X&, std::span<const double>, X&>;
+
 }  // namespace detail
 
 /// A preconditioned F as a ScoreModel. F is called in one of two forms:
 ///
-///   f(scaled, c_noise, output)    scaled = c_in·x, which costs one pass and one state of scratch
-///   f(x, c_in, c_noise, output)   for an f that scales x itself, as it reads it: no pass
+///   f(scaled, c_noise, output)    scaled = c_in·x, which costs one pass and one scratch state
+///   f(x, c_in, c_noise, output)   for an f that scales x as it reads it: no extra pass
 ///
-/// With spans of numbers per sample in the place of the doubles it is a PerSampleScoreModel. f is
-/// copied; wrap it in std::ref to refer to it. Not for two threads at once.
+/// With spans of per-sample values in place of the doubles it is a PerSampleScoreModel. f is
+/// copied; use std::ref to refer to it. Not thread-safe.
 template <class F, Sde S>
 class KarrasPreconditionedModel {
  public:
@@ -80,7 +87,7 @@ class KarrasPreconditionedModel {
     detail::require_sigma_data(sigma_data);
   }
 
-  /// Throws Error where std(t) = 0, as evaluate and score_form do.
+  /// Throws Error if std(t) = 0, as evaluate and score_form do.
   [[nodiscard]] PreconditioningCoefficients coefficients(double t) const {
     return karras_coefficients(sde_.marginal_prob(t), sigma_data_);
   }
@@ -89,9 +96,8 @@ class KarrasPreconditionedModel {
   }
 
   template <State X>
-  requires(detail::ScalesItsInput<F, X> ||
-           std::invocable<F&, const X&, double, X&>) void evaluate(const X& x, double t,
-                                                                   X& output) {
+  requires detail::Preconditionable<F, X>
+  void evaluate(const X& x, double t, X& output) {
     const PreconditioningCoefficients c = coefficients(t);
     if constexpr (detail::ScalesItsInput<F, X>) {
       function_(x, c.in, c.noise, output);
@@ -103,11 +109,10 @@ class KarrasPreconditionedModel {
     }
   }
 
-  /// Throws Error unless there is a time per sample.
+  /// Throws Error unless there is one time per sample.
   template <State X>
-  requires(detail::ScalesItsInputs<F, X> ||
-           std::invocable<F&, const X&, std::span<const double>,
-                          X&>) void evaluate(const X& x, std::span<const double> times, X& output) {
+  requires detail::PerSamplePreconditionable<F, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) {
     set_rows(times, extents(x).samples);
     const std::span<const double> in(in_), noise(noise_);
     if constexpr (detail::ScalesItsInputs<F, X>) {
@@ -126,8 +131,8 @@ class KarrasPreconditionedModel {
 
  private:
   void set_rows(std::span<const double> times, std::size_t samples) {
-    detail::require(times.size() == samples, "Karras preconditioning: ", times.size(),
-                    " times for ", samples, " samples");
+    detail::require(times.size() == samples, "EDM preconditioning: ", times.size(), " times for ",
+                    samples, " samples; one per sample is required");
     in_.resize(samples);
     noise_.resize(samples);
     for (std::size_t k = 0; k < samples; ++k) {
@@ -144,7 +149,7 @@ class KarrasPreconditionedModel {
   std::vector<double> in_, noise_;
 };
 
-/// f under Karras's preconditioning. Throws Error unless sigma_data is positive and finite.
+/// f with EDM preconditioning. Throws Error unless sigma_data is positive and finite.
 template <class F, Sde S>
 [[nodiscard]] auto karras_preconditioned(F f, S sde, double sigma_data = 0.5) {
   return KarrasPreconditionedModel<F, S>(std::move(f), std::move(sde), sigma_data);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Eigendecomposition of a small symmetric matrix by Jacobi's cyclic rotations.
+/// Eigendecomposition of a small symmetric matrix by cyclic Jacobi rotations.
 ///
 ///   C = Qᵀ diag(λ) Q,   rows of Q are the eigenvectors
 ///
-/// Golub & Van Loan, Matrix Computations, section 8.5. Accurate to a few units in the last place of
-/// the largest eigenvalue; meant for a few hundred dimensions.
+/// Golub & Van Loan, Matrix Computations, section 8.5. Accurate to a few ulps of the largest
+/// eigenvalue; intended for up to a few hundred dimensions.
 #pragma once
 
 #include <cmath>
@@ -38,7 +38,7 @@ inline void rotate_columns(std::vector<double>& m, std::size_t n, std::size_t p,
   }
 }
 
-/// The rotation that makes element (p, q) zero, applied to m and gathered in q_rows.
+/// Applies the rotation that zeroes element (p, q) to m and accumulates it in q_rows.
 inline void annihilate(std::vector<double>& m, std::vector<double>& q_rows, std::size_t n,
                        std::size_t p, std::size_t q) {
   const double off = m[p * n + q];

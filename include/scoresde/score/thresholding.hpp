@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Score models made of another: its prediction of the data is kept in the data's range.
+/// Score models that keep another model's prediction of the data in the range of the data.
 ///
-///   ∇log p_t(x) ≈ (α·θ(x̂₀) − x)/σ²,   x̂₀ the data that the model's own score predicts at (x, t)
+///   ∇log p_t(x) ≈ (α·θ(x̂₀) − x)/σ²,   x̂₀ the data predicted by the model's score at (x, t)
 ///   static:   θ(x̂₀) = clip(x̂₀, low, high)
 ///   dynamic:  θ(x̂₀) = clip(x̂₀, −s, s)·b/s,   s = max(b, q-quantile of |x̂₀| over the sample),
 ///             at most c
 ///
-/// Both under these names in Saharia et al. 2022 (arXiv:2205.11487), section 2.3, with b = 1 and no
-/// c, which is diffusers' sample_max_value; the
-/// code of Ho et al. 2020 (arXiv:2006.11239) samples by the static one. Pictures cannot lie outside
-/// their range, so a network of little training errs less. Nothing else in the library clips.
+/// Saharia et al. 2022 (arXiv:2205.11487), section 2.3, name both, with b = 1 and no c; c is
+/// diffusers' sample_max_value. The code of Ho et al. 2020 (arXiv:2006.11239) samples with the
+/// static one. Since images cannot lie outside their range, clipping reduces the error of a network
+/// with little training. Nothing else in the library clips.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@
 
 namespace scoresde {
 
-/// Where data lie.
+/// The range of the data.
 struct DataRange {
   double low = -1, high = 1;
 };
@@ -38,7 +38,7 @@ struct DataRange {
 struct DynamicThreshold {
   double quantile = 0.995;  ///< of |x̂₀| over the elements of a sample
   double bound = 1;         ///< data lie in [−bound, bound]
-  /// s is at most this; cap = bound is static thresholding.
+  /// The upper limit of s; cap = bound is static thresholding.
   double cap = std::numeric_limits<double>::infinity();
 };
 
@@ -61,7 +61,7 @@ struct DenoisedRows {
   }
 };
 
-/// x̂₀ of an element, clipped.
+/// x̂₀ of one element, clipped.
 struct ClipDenoised {
   const double *state, *output;
   DataRange range;
@@ -74,7 +74,7 @@ struct ClipDenoised {
   }
 };
 
-/// An element of x̂₀ clipped to the sample's threshold and brought back to the bound.
+/// An element of x̂₀, clipped to the sample's threshold and rescaled to the bound.
 struct ClipToThreshold {
   const double* threshold;
   double bound;
@@ -89,9 +89,9 @@ struct ClipToThreshold {
 
 }  // namespace detail
 
-/// Static thresholding. Models ScoreModel, and PerSampleScoreModel where M does, over every state
-/// whose backend is elementwise; the raw output F is the clipped prediction of the data. One pass
-/// over memory. Refers to `model`, which must outlive it. Not for two threads at once.
+/// Static thresholding. Models ScoreModel, and PerSampleScoreModel if M does, for every state with
+/// an elementwise backend; its output F is the clipped prediction of the data. Costs one pass over
+/// memory. Refers to `model`, which must outlive it. Not thread-safe.
 template <class M, Sde S>
 class ClippedDenoiser {
  public:
@@ -99,7 +99,7 @@ class ClippedDenoiser {
   ClippedDenoiser(M& model, S sde, DataRange range = {})
       : model_(&model), sde_(std::move(sde)), range_(range) {
     detail::require(range.low < range.high, "clipped denoiser: the range goes from ", range.low,
-                    " to ", range.high, "; low < high is needed");
+                    " to ", range.high, "; low must be less than high");
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return DenoiserOutput<S>{sde_}(t); }
@@ -120,9 +120,10 @@ class ClippedDenoiser {
  private:
   template <class X, class TimeOf>
   void clip(const X& x, X& output, const TimeOf& time_of) {
-    static_assert(ElementwiseState<X>,
-                  "ClippedDenoiser: the state's backend runs no function element by element; it "
-                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(
+        ElementwiseState<X>,
+        "ClippedDenoiser: the state's backend cannot apply a function element by element; it "
+        "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     rows_.fill(*model_, sde_, extents(x).samples, time_of);
     const detail::ClipDenoised function{rows_.state.data(), rows_.output.data(), range_};
     backend(x).transform(output, function, x, output);
@@ -134,14 +135,13 @@ class ClippedDenoiser {
   detail::DenoisedRows rows_;
 };
 
-/// Dynamic thresholding, sample by sample. Models what ClippedDenoiser does, over every state whose
-/// backend is elementwise and knows quantiles. Refers to `model`, which must outlive it. Not for
-/// two threads at once.
+/// Dynamic thresholding, sample by sample. Models the same concepts as ClippedDenoiser, for every
+/// state whose backend is elementwise and computes quantiles. Refers to `model`, which must outlive
+/// it. Not thread-safe.
 template <class M, Sde S>
 class DynamicallyThresholdedDenoiser {
  public:
-  /// Throws Error unless 0 < quantile ≤ 1, the bound is positive and finite and the cap not below
-  /// it.
+  /// Throws Error unless 0 < quantile ≤ 1, bound is positive and finite, and cap ≥ bound.
   DynamicallyThresholdedDenoiser(M& model, S sde, DynamicThreshold threshold = {})
       : model_(&model), sde_(std::move(sde)), options_(threshold) {
     detail::require(threshold.quantile > 0 && threshold.quantile <= 1,
@@ -151,7 +151,7 @@ class DynamicallyThresholdedDenoiser {
                     "dynamic thresholding: bound is ", threshold.bound,
                     "; it must be positive and finite");
     detail::require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ",
-                    threshold.cap, "; it must be at least the bound, ", threshold.bound);
+                    threshold.cap, "; it must be at least the bound of ", threshold.bound);
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return DenoiserOutput<S>{sde_}(t); }

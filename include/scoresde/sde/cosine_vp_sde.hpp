@@ -4,11 +4,12 @@
 ///   mean² = ᾱ(t) = cos²θ/cos²θ₀,   θ = ω(t + s),   θ₀ = ωs,   ω = (π/2)/(1 + s),   std² = 1 − ᾱ
 ///   f = −½ β,   g = √β,   β = −(ln ᾱ)' = 2ω tan θ
 ///
-/// Nichol & Dhariwal 2021 (arXiv:2102.09672), eq. 17, in continuous time. cos θ = sin(ω(1 − t)) and
-/// ᾱ(a) − ᾱ(b) = sin(ω(b − a)) sin(ω(a + b + 2s))/cos²θ₀ keep all digits at both ends.
+/// Nichol & Dhariwal 2021 (arXiv:2102.09672), eq. 17, in continuous time. Writing cos θ as sin(ω(1
+/// − t)) and ᾱ(a) − ᾱ(b) as sin(ω(b − a)) sin(ω(a + b + 2s))/cos²θ₀ avoids cancellation at both
+/// ends.
 ///
-/// ᾱ(1) = 0 and β(1) is infinite, so a run begins at t_max < 1. The default, that of DPM-Solver's
-/// code, is where the log-SNR, −9.6, is about that of the linear schedule at its end, −10.0.
+/// ᾱ(1) = 0 and β(1) is infinite, so sampling starts at t_max < 1. The default is that of
+/// DPM-Solver's code; its log-SNR of −9.6 is close to the −10.0 at the end of the linear schedule.
 #pragma once
 
 #include <cmath>
@@ -18,7 +19,7 @@
 
 namespace scoresde {
 
-/// The offset s, which keeps the first steps from being too small, and the ends of a run.
+/// The offset s, which keeps β from being too small near t = 0, and the time range of sampling.
 struct CosineSchedule {
   double s = 0.008;
   double t_min = 1e-3;
@@ -28,13 +29,13 @@ struct CosineSchedule {
   [[nodiscard]] double rate() const { return 0.5 * std::numbers::pi / (1 + s); }
   /// cos θ(t).
   [[nodiscard]] double cosine(double t) const { return std::sin(rate() * (1 - t)); }
-  /// 1 − ᾱ(b)/ᾱ(a), the signal's power that is lost from time a to time b.
+  /// 1 − ᾱ(b)/ᾱ(a), the fraction of the signal power lost between times a and b.
   [[nodiscard]] double lost(double a, double b) const {
     const double from = cosine(a);
     return std::sin(rate() * (b - a)) * std::sin(rate() * (a + b + 2 * s)) / (from * from);
   }
 
-  /// Throws Error unless 0 ≤ s, finite, and 0 ≤ t_min < t_max < 1.
+  /// Throws Error unless s ≥ 0 is finite and 0 ≤ t_min < t_max < 1.
   void check(const char* sde) const {
     detail::require(s >= 0 && std::isfinite(s), sde, ": s is ", s,
                     "; it must be finite and not negative");
@@ -63,7 +64,7 @@ class CosineVpSde {
     return {schedule_.cosine(t) / schedule_.cosine(0), std::sqrt(schedule_.lost(0, t))};
   }
   /// The t with log_snr(t) = λ, from tan²θ − tan²θ₀ = e^{−λ}/cos²θ₀ and the tangent of θ − θ₀.
-  /// Throws Error for λ below that of t_max.
+  /// Throws Error if λ is below the log-SNR at t_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
     detail::require_log_snr(lambda);
     const double first = std::tan(schedule_.rate() * schedule_.s);

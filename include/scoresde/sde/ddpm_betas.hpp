@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
-/// The usual lists of betas of a discrete diffusion, by name, and their zero-terminal-SNR
-/// rescaling.
+/// The standard beta schedules of discrete diffusion models, and rescaling to zero terminal SNR.
 ///
 ///   x_i = √(1 − β_i) x_{i−1} + √β_i z,   ᾱ_i = Π_{j≤i} (1 − β_j),   i = 1 … N
 ///
-///   linear:         β_i on linspace(β_1, β_N)             Ho et al. 2020 (arXiv:2006.11239), sec.
-///   4 scaled linear:  √β_i on linspace(√β_1, √β_N)          Rombach et al. 2022 (arXiv:2112.10752)
-///   cosine:         β_i = min(1 − ᾱ(i/N)/ᾱ((i−1)/N), 0.999)   Nichol & Dhariwal 2021
-///                                                         (arXiv:2102.09672), eq. 17
-///   zero SNR:       √ᾱ_i ← (√ᾱ_i − √ᾱ_N) √ᾱ_1/(√ᾱ_1 − √ᾱ_N)   Lin et al. 2023
-///                                                         (arXiv:2305.08891), algorithm 1
+///   linear:         β_i on linspace(β_1, β_N)
+///   scaled linear:  √β_i on linspace(√β_1, √β_N)
+///   cosine:         β_i = min(1 − ᾱ(i/N)/ᾱ((i−1)/N), 0.999)
+///   zero SNR:       √ᾱ_i ← (√ᾱ_i − √ᾱ_N) √ᾱ_1/(√ᾱ_1 − √ᾱ_N)
 ///
-/// Any of them, and any list of one's own, makes a DdpmSde (sde/ddpm_sde.hpp). BetaList names one
-/// by its rule and numbers.
+/// In this order: Ho et al. 2020 (arXiv:2006.11239), sec. 4; Rombach et al. 2022
+/// (arXiv:2112.10752); Nichol & Dhariwal 2021 (arXiv:2102.09672), eq. 17; Lin et al. 2023
+/// (arXiv:2305.08891), algorithm 1.
+///
+/// A DdpmSde (sde/ddpm_sde.hpp) takes any of these lists or a user-defined one. BetaList describes
+/// a list by its rule and parameters.
 #pragma once
 
 #include <algorithm>
@@ -28,9 +29,9 @@ namespace scoresde {
 namespace detail {
 
 inline void require_beta_range(const char* list, std::size_t levels, double first, double last) {
-  require(levels >= 2, list, ": ", levels, " levels asked for; at least 2 are needed");
-  require(first > 0 && first < 1 && last > 0 && last < 1, list, ": they go from ", first, " to ",
-          last, "; betas lie in (0, 1)");
+  require(levels >= 2, list, ": ", levels, " levels requested; at least 2 are needed");
+  require(first > 0 && first < 1 && last > 0 && last < 1, list, ": the betas go from ", first,
+          " to ", last, "; they must lie in (0, 1)");
 }
 
 /// Entry i of linspace(first, last, count).
@@ -38,8 +39,8 @@ inline void require_beta_range(const char* list, std::size_t levels, double firs
   return first + static_cast<double>(i) / static_cast<double>(count - 1) * (last - first);
 }
 
-/// Throws Error unless there are 2 or more betas with a finite log-SNR after them, all in (0, 1);
-/// the last alone may be 1, and then one more is needed.
+/// Throws Error unless there are at least 2 betas in (0, 1), optionally followed by a last one
+/// equal to 1.
 inline void require_betas(const char* what, const std::vector<double>& betas) {
   const bool zero_snr = !betas.empty() && betas.back() == 1;
   const std::size_t count = betas.size(), finite = zero_snr ? count - 1 : count;
@@ -52,7 +53,8 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
 
 }  // namespace detail
 
-/// β_i even from `first` to `last`. Throws Error for fewer than 2 levels or betas outside (0, 1).
+/// β_i evenly spaced from `first` to `last`. Throws Error for fewer than 2 levels or betas outside
+/// (0, 1).
 [[nodiscard]] inline std::vector<double> linear_betas(std::size_t levels, double first = 1e-4,
                                                       double last = 0.02) {
   detail::require_beta_range("linear betas", levels, first, last);
@@ -61,8 +63,8 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
   return betas;
 }
 
-/// √β_i even from √first to √last; the default is Stable Diffusion's. Throws Error for fewer than 2
-/// levels or betas outside (0, 1).
+/// √β_i evenly spaced from √first to √last; the defaults are those of Stable Diffusion. Throws
+/// Error for fewer than 2 levels or betas outside (0, 1).
 [[nodiscard]] inline std::vector<double> scaled_linear_betas(std::size_t levels,
                                                              double first = 0.00085,
                                                              double last = 0.012) {
@@ -75,8 +77,8 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
   return betas;
 }
 
-/// The betas of the cosine schedule with offset s (CosineVpSde's ᾱ), none above `largest`. Throws
-/// Error for fewer than 2 levels, s that is negative or not finite, and `largest` outside (0, 1).
+/// The betas of the cosine schedule with offset s (CosineVpSde's ᾱ), clipped at `largest`. Throws
+/// Error for fewer than 2 levels, a negative or non-finite s, or `largest` outside (0, 1).
 [[nodiscard]] inline std::vector<double> cosine_betas(std::size_t levels, double s = 0.008,
                                                       double largest = 0.999) {
   detail::require_beta_range("cosine betas", levels, largest, largest);
@@ -91,10 +93,10 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
   return betas;
 }
 
-/// The list with √ᾱ shifted and scaled so that ᾱ_1 stays and ᾱ_N = 0: the last beta is 1. At that
-/// level there is no signal and log-SNR is −∞; a DdpmSde begins its runs at the level before it.
-/// A list that has this form already comes back as it is. Throws Error unless all betas lie in (0,
-/// 1), the last in (0, 1].
+/// Shifts and scales √ᾱ so that ᾱ_1 is unchanged and ᾱ_N = 0: the last beta becomes 1. The last
+/// level then has no signal and a log-SNR of −∞, and a DdpmSde starts sampling at the level before
+/// it. A list that already ends with 1 is returned unchanged. Throws Error unless all betas lie in
+/// (0, 1), the last in (0, 1].
 [[nodiscard]] inline std::vector<double> zero_terminal_snr_betas(std::vector<double> betas) {
   detail::require_betas("zero-terminal-SNR betas", betas);
   double log_mean = 0;  // ln √ᾱ
@@ -105,26 +107,26 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
     mean.push_back(std::exp(log_mean += half));
   }
   for (std::size_t i = 2; i < mean.size(); ++i) {
-    const double lost = drop[i] / (mean[i - 1] - mean.back());  // 1 − √(1 − β_i), the new ones
+    const double lost = drop[i] / (mean[i - 1] - mean.back());  // 1 − √(1 − β_i), rescaled
     betas[i - 1] = lost * (2 - lost);
   }
   betas.back() = 1;
   return betas;
 }
 
-/// The rules that make lists of betas; `listed` is any other list, number by number.
+/// How a list of betas is defined; `listed` means explicit values.
 enum class BetaRule { linear, scaled_linear, cosine, listed };
 
-/// A list of betas by what makes it: what a file keeps of a chain.
+/// A list of betas by its definition, as stored in files.
 struct BetaList {
   BetaRule rule = BetaRule::linear;
-  std::size_t levels = 1000;         ///< of every rule but listed
-  double first = 1e-4, last = 0.02;  ///< of linear and scaled_linear
-  std::vector<double> betas{};       ///< of listed
-  bool zero_terminal_snr = false;    ///< whether zero_terminal_snr_betas is applied at the end
+  std::size_t levels = 1000;         ///< for every rule except listed
+  double first = 1e-4, last = 0.02;  ///< for linear and scaled_linear
+  std::vector<double> betas{};       ///< for listed
+  bool zero_terminal_snr = false;    ///< apply zero_terminal_snr_betas last
 
-  /// The betas themselves, from the least noise on. Throws Error as the rule's function does, and
-  /// unless a list given has betas in (0, 1), the last in (0, 1].
+  /// The betas, from the lowest noise level up. Throws Error as the rule's function does; listed
+  /// betas must lie in (0, 1), the last in (0, 1].
   [[nodiscard]] std::vector<double> values() const {
     std::vector<double> made = rule == BetaRule::linear ? linear_betas(levels, first, last)
                                : rule == BetaRule::scaled_linear

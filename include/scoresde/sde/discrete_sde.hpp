@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// DiscreteSde: an SDE that names the N noise levels which networks of DDPM and SMLD are trained
-/// on.
+/// DiscreteSde: an SDE with the N discrete noise levels on which DDPM and SMLD networks are
+/// trained.
 ///
 ///   level i = 0 … N − 1 at time t_i,   t_i evenly spaced, noise growing with i
 ///
-/// Ho et al. 2020 (arXiv:2006.11239), section 2; Song and Ermon 2019 (arXiv:1907.05600), section 3;
-/// the labels that score_sde gives such networks are nn/label_convention.hpp's matter.
+/// Ho et al. 2020 (arXiv:2006.11239), section 2; Song and Ermon 2019 (arXiv:1907.05600), section 3.
+/// nn/label_convention.hpp maps levels to the labels that score_sde passes to such networks.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 
 namespace scoresde {
 
-/// Optional: training_marginal(t), the p(x_t | x_0) that training used, where it is not
+/// Optional: training_marginal(t), the p(x_t | x_0) used in training if it differs from
 /// marginal_prob(t).
 template <class S>
 concept DiscreteSde = Sde<S> && requires(const S& sde, std::size_t i) {
@@ -27,7 +27,7 @@ concept DiscreteSde = Sde<S> && requires(const S& sde, std::size_t i) {
   { sde.training_time(i) } -> std::same_as<double>;       // t_i, for i < N
 };
 
-/// p(x_t | x_0) as a network of discrete levels was trained on it.
+/// The p(x_t | x_0) that a network of discrete levels was trained on.
 template <DiscreteSde S>
 [[nodiscard]] MarginalProb training_marginal(const S& sde, double t) {
   if constexpr (requires {
@@ -38,13 +38,13 @@ template <DiscreteSde S>
     return sde.marginal_prob(t);
 }
 
-/// A time this far from a level, in units of their spacing, is at it. The grid from 1 to 10⁻⁵ on
-/// which score_sde samples VE with 1000 levels is 0.01 off.
+/// A time within this distance of a level, in units of the level spacing, counts as that level. The
+/// grid from 1 to 10⁻⁵ on which score_sde samples VE with 1000 levels is off by 0.01.
 inline constexpr double level_tolerance = 0.02;
 
 namespace detail {
 
-/// i at t_i, fractions between, and on beyond both ends.
+/// i at t_i, linearly interpolated in between and extrapolated outside.
 template <DiscreteSde S>
 [[nodiscard]] double unbounded_level_position(const S& sde, double t) {
   const std::size_t last = sde.training_steps() - 1;
@@ -54,40 +54,41 @@ template <DiscreteSde S>
 
 }  // namespace detail
 
-/// Where t lies among the levels: i at t_i, fractions between. Throws Error below the first level
-/// and above the last.
+/// The position of t among the levels: i at t_i, fractional in between. Throws Error for times
+/// before the first level or after the last.
 template <DiscreteSde S>
 [[nodiscard]] double level_position(const S& sde, double t) {
   const std::size_t last = sde.training_steps() - 1;
   const double position = detail::unbounded_level_position(sde, t);
   detail::require(
       position >= -level_tolerance && position <= static_cast<double>(last) + level_tolerance,
-      "discrete SDE: time ", t, " is outside the levels that training used; they lie ", "from ",
+      "discrete SDE: time ", t, " is outside the training levels, which lie ", "from ",
       sde.training_time(0), " to ", sde.training_time(last));
   return position;
 }
 
-/// The level at t. Throws Error for a time that is none.
+/// The level at t. Throws Error if there is no level at t.
 template <DiscreteSde S>
 [[nodiscard]] std::size_t training_level(const S& sde, double t) {
   const double position = level_position(sde, t), level = std::round(position);
   detail::require(std::abs(position - level) <= level_tolerance, "discrete SDE: time ", t,
-                  " lies between levels, at ", position, "; the network was trained on its ",
-                  sde.training_steps(), " levels alone. Give the sampler a grid of their times");
+                  " lies between levels, at ", position, "; the network was trained only on the ",
+                  sde.training_steps(),
+                  " training levels, so the sampler's grid must consist of their times");
   return static_cast<std::size_t>(level);
 }
 
 namespace detail {
 
-/// Where t lies among the levels, moved to the nearest end from outside them.
+/// The position of t among the levels, clamped to the first and last level.
 template <DiscreteSde S>
 [[nodiscard]] double nearest_level_position(const S& sde, double t) {
   return std::clamp(unbounded_level_position(sde, t), 0.0,
                     static_cast<double>(sde.training_steps() - 1));
 }
 
-/// The non-increasing sequence nearest to `values` in squares: neighbors that increase are replaced
-/// by their mean until none are left (isotonic regression; Barlow et al. 1972, section 1.2).
+/// The non-increasing sequence closest to `values` in least squares: increasing neighbors are
+/// pooled into their mean (isotonic regression; Barlow et al. 1972, section 1.2).
 inline void make_non_increasing(std::vector<double>& values) {
   struct Block {
     double sum;
@@ -110,7 +111,7 @@ inline void make_non_increasing(std::vector<double>& values) {
 
 }  // namespace detail
 
-/// The most steps of a level_grid between two times.
+/// The maximum number of steps of a level_grid between two times.
 template <DiscreteSde S>
 [[nodiscard]] std::size_t most_level_steps(const S& sde, double t, double t_next) {
   return static_cast<std::size_t>(
@@ -118,18 +119,18 @@ template <DiscreteSde S>
                std::round(detail::nearest_level_position(sde, t_next))));
 }
 
-/// The grid with its times at levels, which is what a network of discrete levels can be sampled on:
-/// as many steps as it had, no level twice, the ends at the levels nearest to them and the times
-/// between as near to theirs, in squares, as that allows. Throws Error for more steps than the
+/// The grid moved to the training levels, for networks of discrete levels: the same number of
+/// steps, no level twice, both ends at their nearest levels and the times in between as close to
+/// the given ones, in least squares, as that allows. Throws Error if there are more steps than the
 /// levels between the ends allow.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid level_grid(const S& sde, const TimeGrid& grid) {
   if (!grid.generates()) return level_grid(sde, grid.reversed()).reversed();
   const std::size_t most = most_level_steps(sde, grid.front().t, grid.back().t_next);
   detail::require(grid.size() <= most, "level grid: ", grid.size(),
-                  " steps are asked for from t = ", grid.front().t, " to ", grid.back().t_next,
+                  " steps requested from t = ", grid.front().t, " to ", grid.back().t_next,
                   "; the levels there allow at most ", most);
-  // Levels fall by 1 or more in a step exactly where level + number of the step does not increase.
+  // The levels decrease by at least 1 per step if and only if level + step index is non-increasing.
   std::vector<double> shifted;
   const auto add = [&](double t) {
     shifted.push_back(detail::nearest_level_position(sde, t) + static_cast<double>(shifted.size()));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// GeneralSde: an Itô diffusion whose terms are functions of the state, element by element.
+/// GeneralSde: an Itô diffusion with elementwise drift and diffusion functions of the state.
 ///
 ///   dx_e = f_e(x_e, t) dt + g_e(x_e, t) dw_e
 ///
-/// Song et al. 2021 (arXiv:2011.13456), appendix A, eq. 15, with a diagonal G. The lower tier: no
-/// closed-form marginal is known, so what needs one (predictors, correctors, fast solvers, losses)
-/// takes an Sde (sde/sde.hpp) instead. Simulation, ReverseSimulation and GeneralProbabilityFlow
-/// take this one.
+/// Song et al. 2021 (arXiv:2011.13456), appendix A, eq. 15, with a diagonal G. Such an SDE has no
+/// closed-form marginal, so predictors, correctors, fast solvers and losses require an Sde
+/// (sde/sde.hpp) instead. Simulation, ReverseSimulation and GeneralProbabilityFlow take a
+/// GeneralSde.
 #pragma once
 
 #include <concepts>
@@ -26,40 +26,54 @@ concept IndexedTerm = std::is_invocable_r_v<double, const F&, double, double, st
 template <class F>
 concept ElementTerm = IndexedTerm<F> || std::is_invocable_r_v<double, const F&, double, double>;
 
-/// The equation of element e of every sample, in which both spellings of a term look the same.
+template <class S, class... Args>
+concept CallsDrift = requires(const S& sde, Args... args) {
+  sde.drift(args...);
+};
+template <class S, class... Args>
+concept CallsDiffusion = requires(const S& sde, Args... args) {
+  sde.diffusion(args...);
+};
+template <class S, class... Args>
+concept CallsDerivative = requires(const S& sde, Args... args) {
+  sde.diffusion_derivative(args...);
+};
+
+/// Members of (x, t) or of (x, t, element).
+template <class S>
+concept HasDrift = CallsDrift<S, double, double> || CallsDrift<S, double, double, std::size_t>;
+template <class S>
+concept HasDiffusion =
+    CallsDiffusion<S, double, double> || CallsDiffusion<S, double, double, std::size_t>;
+template <class S>
+concept HasDerivative =
+    CallsDerivative<S, double, double> || CallsDerivative<S, double, double, std::size_t>;
+
+template <class S>
+concept HasPriorMean = requires(const S& sde) {
+  sde.prior_mean();
+};
+
+/// The equation of element e of every sample, with the same interface for both signatures of a
+/// term.
 template <class S>
 struct ElementProcess {
   const S* sde;
   std::size_t element;
 
-  [[nodiscard]] double drift(double x, double t) const requires requires {
-    sde->drift(x, t);
-  } || requires {
-    sde->drift(x, t, element);
-  }
-  {
+  [[nodiscard]] double drift(double x, double t) const requires HasDrift<S> {
     if constexpr (requires { sde->drift(x, t, element); })
       return sde->drift(x, t, element);
     else
       return sde->drift(x, t);
   }
-  [[nodiscard]] double diffusion(double x, double t) const requires requires {
-    sde->diffusion(x, t);
-  } || requires {
-    sde->diffusion(x, t, element);
-  }
-  {
+  [[nodiscard]] double diffusion(double x, double t) const requires HasDiffusion<S> {
     if constexpr (requires { sde->diffusion(x, t, element); })
       return sde->diffusion(x, t, element);
     else
       return sde->diffusion(x, t);
   }
-  [[nodiscard]] double diffusion_derivative(double x, double t) const requires requires {
-    sde->diffusion_derivative(x, t);
-  } || requires {
-    sde->diffusion_derivative(x, t, element);
-  }
-  {
+  [[nodiscard]] double diffusion_derivative(double x, double t) const requires HasDerivative<S> {
     if constexpr (requires { sde->diffusion_derivative(x, t, element); })
       return sde->diffusion_derivative(x, t, element);
     else
@@ -70,7 +84,7 @@ struct ElementProcess {
 }  // namespace detail
 
 /// drift(x, t) and diffusion(x, t) of one element, or drift(x, t, e) and diffusion(x, t, e) with
-/// the element's place e in the sample; numbers in, a number out. Optional members, used when
+/// the element's index e in the sample; scalars in, a scalar out. Optional members, used if
 /// present: diffusion_derivative (below), prior_std(), prior_mean() and t_max() as in Sde.
 template <class S>
 concept GeneralSde = std::copy_constructible<S> &&
@@ -79,8 +93,8 @@ concept GeneralSde = std::copy_constructible<S> &&
   { process.diffusion(x, t) } -> std::same_as<double>;  // g, in units of x over √time
 };
 
-/// diffusion_derivative(x, t) or (x, t, e) is ∂g/∂x: Milstein's scheme, stochastic Heun and all
-/// that goes back in time need it. 0 where the noise is additive.
+/// diffusion_derivative(x, t) or (x, t, e) is ∂g/∂x, required by Milstein's scheme, stochastic Heun
+/// and reverse-time sampling. It is 0 for additive noise.
 template <class S>
 concept GeneralSdeWithDerivative = GeneralSde<S> &&
     requires(const detail::ElementProcess<S>& process, double x, double t) {
@@ -89,7 +103,7 @@ concept GeneralSdeWithDerivative = GeneralSde<S> &&
 
 namespace detail {
 
-/// Stands for a derivative that was not given.
+/// Placeholder for a derivative that was not given.
 struct NoDerivative {};
 
 template <ElementTerm F>
@@ -102,8 +116,8 @@ template <ElementTerm F>
 
 }  // namespace detail
 
-/// A GeneralSde made of functions: FunctionSde(f, g) or FunctionSde(f, g, ∂g/∂x), each of (x, t) or
-/// (x, t, element).
+/// A GeneralSde built from functions: FunctionSde(f, g) or FunctionSde(f, g, ∂g/∂x), each of (x, t)
+/// or (x, t, element).
 template <class F, class G, class D = detail::NoDerivative>
 class FunctionSde {
   static_assert(detail::ElementTerm<F> && detail::ElementTerm<G>,
@@ -136,12 +150,12 @@ class FunctionSde {
   D derivative_;
 };
 
-/// A linear SDE as a general one, f(t)·x and g(t), so that both tiers can be compared. Its terms
-/// are computed anew for every element.
+/// A linear SDE as a general one with terms f(t)·x and g(t), for comparing the two kinds. The
+/// coefficients are recomputed for every element.
 template <class S>
 class AsGeneralSde {
   static_assert(Sde<S>,
-                "AsGeneralSde: the argument is no linear SDE; it needs drift(t), diffusion(t), "
+                "AsGeneralSde: the argument is not a linear SDE; it needs drift(t), diffusion(t), "
                 "marginal_prob(t) returning MarginalProb, prior_std(), t_min() and t_max()");
 
  public:
@@ -151,8 +165,9 @@ class AsGeneralSde {
   [[nodiscard]] double diffusion(double, double t) const { return sde_.diffusion(t); }
   [[nodiscard]] double diffusion_derivative(double, double) const { return 0; }
   [[nodiscard]] double prior_std() const { return sde_.prior_std(); }
-  [[nodiscard]] auto prior_mean() const requires requires(const S& sde) { sde.prior_mean(); }
-  { return sde_.prior_mean(); }
+  [[nodiscard]] auto prior_mean() const requires detail::HasPriorMean<S> {
+    return sde_.prior_mean();
+  }
   [[nodiscard]] double t_min() const { return sde_.t_min(); }
   [[nodiscard]] double t_max() const { return sde_.t_max(); }
 
@@ -162,13 +177,13 @@ class AsGeneralSde {
 
 namespace detail {
 
-/// Knows the standard deviation of a prior N(0, prior_std²).
+/// The SDE provides the standard deviation of its prior N(0, prior_std²).
 template <class S>
 concept HasPrior = requires(const S& sde) {
   { sde.prior_std() } -> std::same_as<double>;
 };
 
-/// Refuses a grid that leaves [0, T], where the SDE knows a T.
+/// Throws Error if the grid leaves [0, T], for an SDE that has a T.
 template <GeneralSde S>
 void require_times(const char* sampler, const S& sde, const TimeGrid& grid) {
   if constexpr (requires { sde.t_max(); })

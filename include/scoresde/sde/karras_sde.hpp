@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Karras's SDE: time is the standard deviation of the noise.
+/// The SDE of EDM: time is the standard deviation of the noise.
 ///
 ///   dx = √(2t) dw,   mean = 1,   std = σ = t,   σ_min ≤ t ≤ T = σ_max
 ///
@@ -13,7 +13,7 @@
 
 namespace scoresde {
 
-/// The noise at both ends of a run, in units of the data.
+/// The noise levels at which sampling ends and starts, in units of the data.
 struct SigmaRange {
   double sigma_min = 0.002;
   double sigma_max = 80;
@@ -25,7 +25,7 @@ class KarrasSde {
   /// Throws Error unless 0 < σ_min < σ_max, both finite.
   explicit KarrasSde(SigmaRange range) : range_(range) {
     const auto& [low, high] = range_;
-    detail::require(low > 0 && low < high && std::isfinite(high), "Karras SDE: sigma_min is ", low,
+    detail::require(low > 0 && low < high && std::isfinite(high), "EDM SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
   }
 
@@ -33,10 +33,10 @@ class KarrasSde {
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(2 * t); }
   /// Throws Error for t outside [0, σ_max].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("Karras SDE", t, t_max());
+    detail::require_time("EDM SDE", t, t_max());
     return {1, t};
   }
-  /// The t with log_snr(t) = −2 ln t = λ. Throws Error for λ below that of σ_max.
+  /// The t with log_snr(t) = −2 ln t = λ. Throws Error if λ is below the log-SNR at σ_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
     detail::require_log_snr(lambda);
     return detail::time_within(std::exp(-0.5 * lambda), t_max(), lambda);

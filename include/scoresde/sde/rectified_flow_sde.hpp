@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Rectified flow as a linear SDE: data and noise joined by straight lines.
+/// Rectified flow as a linear SDE: straight-line paths between data and noise.
 ///
 ///   x_t = (1 − t) x₀ + t ε:   mean = 1 − t,   std = t,   f = −1/(1 − t),   g² = 2t/(1 − t)
 ///
-/// Liu et al. 2022 (arXiv:2209.03003), eq. 1, with noise at t = 1; f and g follow from the laws of
-/// the marginal. The probability flow of this SDE is the rectified flow, and a network trained to
-/// predict ε − x₀ is flow_velocity(f, sde) (score/parameterization.hpp).
+/// Liu et al. 2022 (arXiv:2209.03003), eq. 1, with noise at t = 1; f and g follow from the
+/// identities of the marginal. The probability flow of this SDE is the rectified flow, and a
+/// network trained to predict ε − x₀ is wrapped as flow_velocity(f, sde)
+/// (score/parameterization.hpp).
 ///
-/// At t = 1 nothing of the data is left and f is infinite: a run begins at t_max < 1. There
-/// p_T = N(0, t_max²) up to data of weight 1 − t_max.
+/// At t = 1 no signal is left and f is infinite, so sampling starts at t_max < 1, where p_T = N(0,
+/// t_max²) up to data of weight 1 − t_max.
 #pragma once
 
 #include <cmath>
@@ -17,7 +18,7 @@
 
 namespace scoresde {
 
-/// Where a run begins and ends.
+/// The time range of sampling.
 struct RectifiedFlowTimes {
   double t_min = 1e-3;
   double t_max = 1 - 1e-5;
@@ -40,7 +41,7 @@ class RectifiedFlowSde {
     detail::require_time("rectified flow SDE", t, t_max());
     return {1 - t, t};
   }
-  /// The t with log_snr(t) = 2 ln((1 − t)/t) = λ. Throws Error for λ below that of t_max.
+  /// The t with log_snr(t) = 2 ln((1 − t)/t) = λ. Throws Error if λ is below the log-SNR at t_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
     detail::require_log_snr(lambda);
     return detail::time_within(1 / (1 + std::exp(0.5 * lambda)), t_max(), lambda);

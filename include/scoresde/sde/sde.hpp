@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Sde: a linear diffusion dx = f(t) x dt + g(t) dw, known by scalars alone.
+/// Sde: a linear diffusion dx = f(t) x dt + g(t) dw, described by scalar functions of time.
 ///
 ///   p(x_t | x_0) = N(mean(t)·x_0, std(t)² I),   mean' = f·mean,   (std²)' = 2f·std² + g²
 ///
-/// Song et al. 2021 (arXiv:2011.13456), section 3 and appendix B. testing/sde_laws.hpp checks the
-/// laws of any model of the concept.
+/// Song et al. 2021 (arXiv:2011.13456), section 3 and appendix B. testing/sde_laws.hpp checks these
+/// identities for any model of the concept.
 #pragma once
 
 #include <concepts>
@@ -21,8 +21,8 @@ struct MarginalProb {
   double std = 0;
 };
 
-/// The last step of the forward chain seen from t: x_t = mean·x_s + √variance·z with s = t_next <
-/// t, and the marginal standard deviations at both ends.
+/// The transition of the forward process that ends at t: x_t = mean·x_s + √variance·z with s =
+/// t_next < t, and the marginal standard deviations at both ends.
 struct Transition {
   double mean = 1;
   double variance = 0;
@@ -30,11 +30,11 @@ struct Transition {
   double std_next = 0;  ///< of p(x_s | x_0)
 };
 
-/// Optional members, used when present: discretize(TimeStep) → Transition, the SDE's own discrete
-/// chain (DDPM, SMLD); langevin_scale(t), the factor α of Langevin's step size (1 when absent);
-/// time_of_log_snr(λ) → t, the inverse of log_snr in closed form (found by iteration when absent);
-/// prior_mean(), a double for all elements or a std::span<const double> of 1 or dim of them (0 when
-/// absent; sde/with_prior_mean.hpp adds one).
+/// Optional members, used if present: discretize(TimeStep) → Transition, a discrete chain specific
+/// to the SDE (DDPM, SMLD); langevin_scale(t), the factor α in the step size of Langevin dynamics
+/// (default 1); time_of_log_snr(λ) → t, the closed-form inverse of log_snr (default: found by
+/// iteration); prior_mean(), a double for all elements or a std::span<const double> of size 1 or
+/// dim (default 0; sde/with_prior_mean.hpp adds one).
 template <class S>
 concept Sde = std::copyable<S> && requires(const S& sde, double t) {
   { sde.drift(t) } -> std::same_as<double>;                // f(t)
@@ -47,10 +47,10 @@ concept Sde = std::copyable<S> && requires(const S& sde, double t) {
 
 namespace detail {
 
-/// Completing it reports the first member that a type lacks to be an Sde.
+/// Instantiation reports the first member that a type lacks to be an Sde.
 template <class S>
 struct SdeArgument {
-  static_assert(std::copyable<S>, "SDE: the type cannot be copied; samplers keep a copy");
+  static_assert(std::copyable<S>, "SDE: the type is not copyable; samplers store a copy");
   static_assert(
       requires(const S& sde, double t) {
         { sde.drift(t) } -> std::same_as<double>;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// VE with the noise levels that a network of SMLD is trained on.
+/// VE with the noise levels that an SMLD network is trained on.
 ///
 ///   σ_i = exp(linspace(ln σ_min, ln σ_max, N)),   level i at t_i = i/(N − 1),   σ(t_i) = σ_i
 ///
 /// Song and Ermon 2019 (arXiv:1907.05600), section 3; Song et al. 2021 (arXiv:2011.13456), eq. 20.
-/// A step over several levels is SMLD's chain with the levels between left out, x_j = x_i + √(σ_j²
-/// − σ_i²) z, which VE's own transition is; DiscreteVeSde knows steps of one level alone.
+/// A step over several levels is SMLD's chain with the levels in between left out, x_j = x_i +
+/// √(σ_j² − σ_i²) z, which equals VE's transition. DiscreteVeSde supports only steps of one level.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace scoresde {
 
 class SmldSde : public VeSde {
  public:
-  /// Throws Error for fewer than 2 training steps or a schedule that VeSde refuses.
+  /// Throws Error for fewer than 2 training steps or a schedule that VeSde rejects.
   explicit SmldSde(std::size_t training_steps, SigmaSchedule schedule = {})
       : VeSde(schedule), count_(training_steps) {
     detail::require(count_ >= 2, "SMLD SDE: ", count_,
@@ -28,7 +28,7 @@ class SmldSde : public VeSde {
   [[nodiscard]] std::size_t training_steps() const { return count_; }
   /// t_i. Throws Error for i ≥ N.
   [[nodiscard]] double training_time(std::size_t i) const {
-    detail::require(i < count_, "SMLD SDE: level ", i, " asked for; the last is ", count_ - 1);
+    detail::require(i < count_, "SMLD SDE: level ", i, " requested; the last is ", count_ - 1);
     return static_cast<double>(i) / static_cast<double>(count_ - 1);
   }
 

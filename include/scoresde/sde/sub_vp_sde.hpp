@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Sub-VP SDE: the mean of VP with a variance bounded by VP's.
+/// Sub-VP SDE: the mean of VP with a variance bounded by that of VP.
 ///
 ///   dx = −½ β(t) x dt + √(β(t)(1 − mean(t)⁴)) dw,   std = 1 − mean²
 ///
@@ -15,7 +15,7 @@ namespace scoresde {
 class SubVpSde {
  public:
   SubVpSde() : SubVpSde(BetaSchedule{}) {}
-  /// Throws Error for a schedule that is not positive and increasing.
+  /// Throws Error unless 0 < β_min ≤ β_max, both finite, and 0 ≤ t_min < 1.
   explicit SubVpSde(BetaSchedule schedule) : schedule_(schedule) { schedule_.check("sub-VP SDE"); }
 
   [[nodiscard]] double drift(double t) const { return -0.5 * schedule_.beta(t); }
@@ -28,8 +28,8 @@ class SubVpSde {
     const double log_mean = schedule_.log_mean(t);
     return {std::exp(log_mean), -std::expm1(2 * log_mean)};
   }
-  /// The t with log_snr(t) = λ. With r = e^{λ/2} = mean/std, mean solves r·mean² + mean = r, and
-  /// ∫β = −2 ln mean = −ln(1 − mean/r). Throws Error for λ below that of t = 1.
+  /// The t with log_snr(t) = λ. With r = e^{λ/2} = mean/std, mean solves r·mean² + mean = r, and ∫β
+  /// = −2 ln mean = −ln(1 − mean/r). Throws Error if λ is below the log-SNR at t = 1.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
     detail::require_log_snr(lambda);
     const double r = std::exp(0.5 * lambda);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// suggest_sigma_max: how much noise makes every data point reachable from every other.
+/// suggest_sigma_max: the largest distance between two data points, as a value for σ_max.
 ///
 ///   σ_max = max_{i,j} ‖x_i − x_j‖₂
 ///
-/// Song & Ermon 2020 (arXiv:2006.09011), technique 1. The points are taken in descending order of
-/// their distance r from the mean; ‖x_i − x_j‖ ≤ r_i + r_j ends the search early, so that the n²/2
-/// pairs are all computed only where no point stands out. A pair is measured in float and again in
-/// double where it might be the largest, so the result is that of double precision.
+/// Song & Ermon 2020 (arXiv:2006.09011), technique 1. Points are visited in descending order of
+/// their distance r from the mean, and ‖x_i − x_j‖ ≤ r_i + r_j ends the search early, so all n²/2
+/// pairs are computed only if no point stands out. Distances are computed in float and, if a pair
+/// may be the largest, again in double; the result has double precision.
 ///
-/// CIFAR-10's 50,000 training pictures in [0, 1] give 53.4, every 25th of them 49.2
-/// (tests/io/cifar10_test.cpp); the paper takes 50.
+/// The 50,000 training images of CIFAR-10 in [0, 1] give 53.4, every 25th of them 49.2
+/// (tests/io/cifar10_test.cpp); the paper uses 50.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@
 namespace scoresde {
 namespace detail {
 
-/// ‖a − b‖² in float: lanes that any compiler vectorises, added up in double every 64 rounds.
+/// ‖a − b‖² in float, with lanes that compilers vectorize, accumulated in double every 64
+/// iterations.
 [[nodiscard]] inline double approximate_square_distance(const float* a, const float* b,
                                                         std::size_t dim) {
   constexpr std::size_t lanes = 16, round = 64 * lanes;
@@ -54,13 +55,13 @@ template <class T>
   return sum;
 }
 
-/// A point and its distance from the mean of all.
+/// A point and its distance from the mean of all points.
 struct RadialPoint {
   const float* x = nullptr;
   double radius = 0;
 };
 
-/// `points` in descending order of the radius. Throws Error for an entry that is not finite.
+/// `points` in descending order of radius. Throws Error for a non-finite entry.
 [[nodiscard]] inline std::vector<RadialPoint> by_radius(std::vector<RadialPoint> points,
                                                         std::size_t dim) {
   std::vector<double> mean(dim);
@@ -77,10 +78,10 @@ struct RadialPoint {
   return points;
 }
 
-/// The largest squared distance between two of the points given in descending order of the radius.
+/// The largest squared distance between two of the points, given in descending order of radius.
 [[nodiscard]] inline double largest_square_distance(const std::vector<RadialPoint>& points,
                                                     std::size_t dim) {
-  constexpr std::size_t block = 8;  // rows that stay in the cache while the others pass
+  constexpr std::size_t block = 8;  // rows that stay in cache while the others are streamed
   double largest = 0;
   const auto reaches = [&](const RadialPoint& a, const RadialPoint& b) {
     const double bound = (a.radius + b.radius) * (1 + 1e-9);
@@ -92,7 +93,7 @@ struct RadialPoint {
     for (std::size_t j = first + 1; j < count && reaches(points[first], points[j]); ++j)
       for (std::size_t i = first; i < std::min(first + block, j); ++i) {
         const double about = approximate_square_distance(points[i].x, points[j].x, dim);
-        // Below 1e-30 squares underflow in float.
+        // Below 1e-30, single squares may underflow in float.
         if (about > largest * (1 - 1e-4) || about < 1e-30)
           largest = std::max(largest, square_distance(points[i].x, points[j].x, dim));
       }
@@ -101,25 +102,26 @@ struct RadialPoint {
 
 }  // namespace detail
 
-/// The largest Euclidean distance between two of the points that `data` holds one after another,
-/// `dim` floats each: a σ_max for VeSde or KarrasSde in the units of the data. `at_most` > 0 looks
-/// at no more than so many points, evenly spread over the list; the distance found can only be
-/// smaller then. Throws Error for dim = 0, data that are no whole number of points or fewer than 2,
-/// at_most = 1, an entry that is not finite, and points that are all equal.
+/// The largest Euclidean distance between two of the points stored contiguously in `data`, `dim`
+/// floats each: a σ_max for VeSde or KarrasSde in the units of the data. If `at_most` > 0, at most
+/// that many points, evenly spaced in the list, are used, which can only reduce the result. Throws
+/// Error for dim = 0, a data size that is not a multiple of dim, fewer than 2 points, at_most = 1,
+/// a non-finite entry, or points that are all equal.
 [[nodiscard]] inline double suggest_sigma_max(std::span<const float> data, std::size_t dim,
                                               std::size_t at_most = 0) {
   detail::require(dim > 0 && data.size() % dim == 0, "suggest_sigma_max: ", data.size(),
-                  " values given for points of dimension ", dim, "; a whole number is needed");
+                  " values given for points of dimension ", dim,
+                  "; the count must be a multiple of it");
   const std::size_t given = data.size() / dim;
   const std::size_t count = at_most == 0 ? given : std::min(given, at_most);
-  detail::require(count >= 2, "suggest_sigma_max: ", given, " points given, at_most is ", at_most,
-                  "; at least 2 are needed");
+  detail::require(count >= 2, "suggest_sigma_max: ", given, " points given and at_most is ",
+                  at_most, "; at least 2 are needed");
   std::vector<detail::RadialPoint> points(count);
   for (std::size_t k = 0; k < count; ++k) points[k].x = data.data() + k * given / count * dim;
   const double largest =
       detail::largest_square_distance(detail::by_radius(std::move(points), dim), dim);
   detail::require(largest > 0, "suggest_sigma_max: all ", count,
-                  " points are equal; no noise is needed to join them");
+                  " points are equal; at least two must differ");
   return std::sqrt(largest);
 }
 

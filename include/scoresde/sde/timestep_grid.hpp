@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Grids over the levels that training used, in the spacings of diffusers' schedulers.
+/// Grids over the training levels, with the timestep spacings of diffusers' schedulers.
 ///
-///   n of N timesteps (labels 0 … N − 1), noise first:
+///   n of N timesteps (labels 0 … N − 1), in descending order:
 ///   leading    k·⌊N/n⌋ + offset        linspace   k(N − 1)/(n − 1), rounded
 ///   trailing   N − k·N/n − 1, rounded
 ///
-/// Lin et al. 2023 (arXiv:2305.08891), table 2, name the spacings. diffusers goes from a timestep
-/// to the next in three ways, hence three grids: DDPM, DDIM and PNDM a stride of ⌊N/n⌋ whatever the
-/// next timestep is (strided_timestep_grid); the multistep schedulers to the next timestep, of a
-/// list with one more entry (timestep_grid); Euler, Heun, LMS and DPM-2 along σ/α, where linspace
-/// is not rounded (sigma_timestep_grid).
+/// Lin et al. 2023 (arXiv:2305.08891), table 2, name the spacings. diffusers steps from one
+/// timestep to the next in three ways, so there are three grids. DDPM, DDIM and PNDM step down by
+/// ⌊N/n⌋ regardless of the next timestep (strided_timestep_grid). The multistep schedulers step to
+/// the next timestep of a list with one more entry (timestep_grid). Euler, Heun, LMS and DPM-2 step
+/// along σ/α, where linspace is not rounded (sigma_timestep_grid).
 #pragma once
 
 #include <algorithm>
@@ -29,14 +29,14 @@ struct TimestepOptions {
   TimestepSpacing spacing = TimestepSpacing::leading;
   /// Added to every timestep of `leading`.
   std::size_t steps_offset = 0;
-  /// The grid ends at the data, t = 0 (set_alpha_to_one; final_sigmas_type zero), and not at the
+  /// End the grid at the data, t = 0 (set_alpha_to_one; final_sigmas_type zero), instead of at the
   /// level of timestep 0 (sigma_min).
   bool to_data = true;
 };
 
 namespace detail {
 
-/// Rounding to even, as numpy has it.
+/// Rounds half to even, as numpy does.
 [[nodiscard]] inline std::size_t rounded_timestep(double value) {
   const double floor = std::floor(value), rest = value - floor;
   const bool up = rest > 0.5 || (rest == 0.5 && std::fmod(floor, 2) == 1);
@@ -44,13 +44,13 @@ namespace detail {
 }
 
 inline void require_timesteps(std::size_t levels, std::size_t steps, std::size_t largest) {
-  require(steps >= 1 && steps <= levels, "timesteps: steps is ", steps, "; it must be 1 to the ",
-          levels, " levels that training used");
+  require(steps >= 1 && steps <= levels, "timesteps: steps is ", steps, "; it must lie in [1, ",
+          levels, "], the number of training levels");
   require(largest < levels, "timesteps: the first is ", largest, "; the last level is ",
           levels - 1);
 }
 
-/// The step from each time to the next, and from the last to `end` unless it is there already.
+/// The step from each time to the next, and from the last one to `end` unless it equals `end`.
 [[nodiscard]] inline TimeGrid steps_through(std::vector<double> times, double end) {
   if (times.back() > end) times.push_back(end);
   return TimeGrid(times);
@@ -61,7 +61,6 @@ template <DiscreteSde S>
   return options.to_data ? 0 : sde.training_time(0);
 }
 
-/// The times of timesteps.
 template <DiscreteSde S>
 [[nodiscard]] std::vector<double> training_times(const S& sde,
                                                  const std::vector<std::size_t>& timesteps) {
@@ -72,9 +71,8 @@ template <DiscreteSde S>
 
 }  // namespace detail
 
-/// `steps` of the `levels` timesteps in descending order, as DDPM, DDIM, PNDM and the schedulers
-/// along σ have them. Throws Error for steps outside 1 … levels, an offset that leads beyond the
-/// last level.
+/// `steps` of the `levels` timesteps in descending order, as in DDPM, DDIM, PNDM and the schedulers
+/// along σ. Throws Error for steps outside 1 … levels or an offset that exceeds the last level.
 [[nodiscard]] inline std::vector<std::size_t> spaced_timesteps(std::size_t levels,
                                                                std::size_t steps,
                                                                TimestepOptions options = {}) {
@@ -96,23 +94,25 @@ template <DiscreteSde S>
   return timesteps;
 }
 
-/// `steps` timesteps in descending order as diffusers' multistep schedulers have them: of a list of
-/// steps + 1 leading or linspace timesteps without the last, and trailing as above. Throws Error as
+/// `steps` timesteps in descending order, as in diffusers' multistep schedulers: for leading and
+/// linspace, steps + 1 timesteps without the last; trailing as above. Throws Error as
 /// spaced_timesteps does, and for steps = levels unless trailing.
 [[nodiscard]] inline std::vector<std::size_t> multistep_timesteps(std::size_t levels,
                                                                   std::size_t steps,
                                                                   TimestepOptions options = {}) {
   if (options.spacing == TimestepSpacing::trailing) return spaced_timesteps(levels, steps, options);
   detail::require(steps >= 1 && steps < levels, "timesteps: steps is ", steps,
-                  "; leading and linspace of the multistep schedulers need 1 to ", levels - 1);
+                  "; with leading or linspace spacing, the multistep schedulers need 1 to ",
+                  levels - 1);
   std::vector<std::size_t> timesteps = spaced_timesteps(levels, steps + 1, options);
   timesteps.pop_back();
   return timesteps;
 }
 
-/// The grid of DDPM, DDIM and PNDM: from each timestep a stride of ⌊N/steps⌋ down, which the
-/// spacing linspace does not continue from; below timestep 0 it is the grid's end. A step of length
-/// 0 at the end (to_data = false, offset 0) is left out. Throws Error as spaced_timesteps does.
+/// The grid of DDPM, DDIM and PNDM: each step goes from a timestep down by ⌊N/steps⌋ (with
+/// linspace, this is not where the next step starts), or to the grid's end if that is below
+/// timestep 0. A last step of length 0 (to_data = false, offset 0) is left out. Throws Error as
+/// spaced_timesteps does.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid strided_timestep_grid(const S& sde, std::size_t steps,
                                              TimestepOptions options = {}) {
@@ -139,8 +139,8 @@ template <DiscreteSde S>
 }
 
 /// The grid of diffusers' schedulers along σ (Euler, Heun, LMS, DPM-2): from each of
-/// spaced_timesteps to the next, then to the grid's end. linspace is not rounded: σ/α is
-/// interpolated linearly between the levels. Throws Error as spaced_timesteps does.
+/// spaced_timesteps to the next, then to the grid's end. linspace is not rounded; σ/α is
+/// interpolated linearly between levels. Throws Error as spaced_timesteps does.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid sigma_timestep_grid(const S& sde, std::size_t steps,
                                            TimestepOptions options = {}) {

@@ -3,8 +3,8 @@
 ///
 ///   mean = mean(t)/mean(s),   variance = std(t)² − mean²·std(s)²
 ///
-/// An SDE with a discrete chain of its own (`discretize`) is asked for that instead. For VE this is
-/// SMLD's chain, for VP it is DDPM's with 1 − β = mean² (Song et al. 2021, appendix E).
+/// If the SDE defines a discrete chain (`discretize`), that is used instead. For VE the formula
+/// gives SMLD's chain, for VP that of DDPM with 1 − β = mean² (Song et al. 2021, appendix E).
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace scoresde {
 
-/// The transition over a generating step: from step.t_next up to step.t.
+/// The forward transition from step.t_next up to step.t, for a step that decreases t.
 template <Sde S>
 [[nodiscard]] Transition transition(const S& sde, TimeStep step) {
   if constexpr (requires {

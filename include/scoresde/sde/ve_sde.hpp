@@ -3,8 +3,8 @@
 ///
 ///   dx = σ(t) √(2 ln(σ_max/σ_min)) dw,   σ(t) = σ_min (σ_max/σ_min)ᵗ,   mean = 1,   std = σ(t)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 9, 30 and 31. The marginal at t = 0 keeps the standard
-/// deviation σ_min: the data are taken as already perturbed by the smallest noise.
+/// Song et al. 2021 (arXiv:2011.13456), eq. 9, 30 and 31. The standard deviation of the marginal at
+/// t = 0 is σ_min: the data are considered perturbed by the smallest noise already.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@
 
 namespace scoresde {
 
-/// The geometric schedule of VE, and where sampling stops.
+/// The geometric noise schedule of VE, and the time at which sampling stops.
 struct SigmaSchedule {
   double sigma_min = 0.01;
   double sigma_max = 50;

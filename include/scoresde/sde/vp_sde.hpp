@@ -13,7 +13,7 @@
 
 namespace scoresde {
 
-/// The linear schedule that VP and sub-VP share, and where sampling stops.
+/// The linear schedule shared by VP and sub-VP, and the time at which sampling stops.
 struct BetaSchedule {
   double beta_min = 0.1;
   double beta_max = 20;
@@ -43,7 +43,7 @@ struct BetaSchedule {
 class VpSde {
  public:
   VpSde() : VpSde(BetaSchedule{}) {}
-  /// Throws Error for a schedule that is not positive and increasing.
+  /// Throws Error unless 0 < β_min ≤ β_max, both finite, and 0 ≤ t_min < 1.
   explicit VpSde(BetaSchedule schedule) : schedule_(schedule) { schedule_.check("VP SDE"); }
 
   [[nodiscard]] double drift(double t) const { return -0.5 * schedule_.beta(t); }
@@ -54,7 +54,8 @@ class VpSde {
     const double log_mean = schedule_.log_mean(t);
     return {std::exp(log_mean), std::sqrt(-std::expm1(2 * log_mean))};
   }
-  /// The t with log_snr(t) = λ: ∫β = ln(1 + e^{−λ}). Throws Error for λ below that of t = 1.
+  /// The t with log_snr(t) = λ: ∫β = ln(1 + e^{−λ}). Throws Error if λ is below the log-SNR at t
+  /// = 1.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
     detail::require_log_snr(lambda);
     const double t = schedule_.time_of_integral(detail::log1p_exp(-lambda));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// WithPriorMean: an SDE whose prior is centred where its noised data are.
+/// WithPriorMean: an SDE whose prior is centered at the mean of the perturbed data.
 ///
 ///   p_T ≈ N(mean(T)·E[x₀], prior_std²·I)
 ///
-/// From p(x_t | x₀) of Song et al. 2021 (arXiv:2011.13456), eq. 29. N(0, prior_std²·I) is off by
-/// mean(T)·E[x₀]: 0.7 % of the data's mean under VP, but all of it under VE, whose mean is 1, and
-/// which pictures with pixels in [0, 1] feel unless σ_max is large against it.
+/// From p(x_t | x₀) of Song et al. 2021 (arXiv:2011.13456), eq. 29. The mean of N(0, prior_std²·I)
+/// is off by mean(T)·E[x₀]. Under VP that is 0.7 % of the mean of the data. Under VE, where mean(T)
+/// = 1, it is all of it, which matters for images in [0, 1] unless σ_max is large in comparison.
 #pragma once
 
 #include <cmath>
@@ -18,14 +18,14 @@
 
 namespace scoresde {
 
-/// S with a prior_mean; everything else, optional members included, is S's own.
+/// S with a prior_mean; all other members, including optional ones, are those of S.
 template <Sde S>
 class WithPriorMean : public S {
  public:
-  /// One mean for all elements of the data. Throws Error unless it is finite.
+  /// A single mean for all elements of the data. Throws Error unless it is finite.
   WithPriorMean(S sde, double data_mean)
       : WithPriorMean(std::move(sde), std::vector<double>{data_mean}) {}
-  /// E[x₀], element by element. Throws Error for none, and for one that is not finite.
+  /// E[x₀], element by element. Throws Error if it is empty or has a non-finite entry.
   WithPriorMean(S sde, std::vector<double> data_mean)
       : S(std::move(sde)), prior_mean_(std::move(data_mean)) {
     detail::require(!prior_mean_.empty(), "prior mean: 0 elements given; 1 or dim are needed");
@@ -37,7 +37,7 @@ class WithPriorMean : public S {
     }
   }
 
-  /// mean(T)·E[x₀]: one number for all elements, or one for each.
+  /// mean(T)·E[x₀]: a single value for all elements, or one per element.
   [[nodiscard]] std::span<const double> prior_mean() const { return prior_mean_; }
 
  private:

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Adams-Bashforth methods for the predicted noise, along the clock of one's choice.
+/// Adams-Bashforth methods for the predicted noise, with polynomials in a choice of variables.
 ///
-///   y = x/α, s = σ/α:   y ← y + Σⱼ wⱼ ε₋ⱼ,   wⱼ = ∫ ℓⱼ ds over the step,
-///   ℓⱼ the Lagrange polynomials, in the clock τ, of the times of the predictions
+///   y = x/α, s = σ/α:   y ← y + Σⱼ wⱼ ε₋ⱼ,   wⱼ = ∫ ℓⱼ ds over the step
+///   ℓⱼ the Lagrange polynomials, in the variable τ, of the times of the predictions
 ///
 ///   τ = t:  DEIS (tAB-DEIS),   τ = s:  LMS (ρAB-DEIS)
 ///
-/// Zhang & Chen 2022 (arXiv:2204.13902), eq. 15 and section 3; LMS is Katherine Crowson's name for
-/// the second in σ-space. The integrals are exact for τ = s and by Gauss-Legendre in λ = −ln s for
-/// τ = t, where polynomials in t(λ) are smooth down to t = 0.
+/// Zhang & Chen 2022 (arXiv:2204.13902), eq. 15 and section 3; LMS is k-diffusion's name for the
+/// second in σ-space. The integrals are exact for τ = s, and by Gauss-Legendre quadrature in λ =
+/// −ln s for τ = t, where polynomials in t(λ) are smooth down to t = 0.
 #pragma once
 
 #include <array>
@@ -22,8 +22,16 @@
 
 namespace scoresde {
 
-/// The variable in which the predicted noise is taken for a polynomial.
+/// The variable of the polynomial that interpolates the predicted noise.
 enum class AdamsClock { time, noise_ratio };
+
+namespace detail {
+
+/// The polynomials can be integrated to noise-free data, s = 0.
+template <AdamsClock Clock>
+concept IntegratesToData = Clock == AdamsClock::noise_ratio;
+
+}  // namespace detail
 
 template <int Order, AdamsClock Clock>
 struct AdamsBashforth {
@@ -32,37 +40,38 @@ struct AdamsBashforth {
   static constexpr std::size_t history = Order;
   static constexpr Prediction prediction = Prediction::noise;
 
-  /// The last steps fall to lower orders when the grid has fewer steps than this; 0 is never.
+  /// The last steps use lower orders if the grid has fewer steps than this; 0 disables it.
   std::size_t lower_order_below = 0;
 
-  /// The last step to the data is of the full order too, for parity with k-diffusion and diffusers;
-  /// for the clock in σ/α alone, whose polynomials reach 0. It extrapolates over a step that is
-  /// long against those before it, which magnifies the model's errors: by 66 in 1000 uniform steps
-  /// of LMS-4 under VE, where order 1, the default, ends within the model's error times σ.
+  /// Use the full order in the last step to the data too, for parity with k-diffusion and
+  /// diffusers; only for polynomials in σ/α, which can be integrated to 0. This extrapolates over a
+  /// step that is long compared to the preceding ones and amplifies model errors: by 66 with 1000
+  /// uniform steps of LMS-4 under VE, while order 1, the default, adds at most the model's error
+  /// times σ.
   bool full_order_to_data = false;
 
   /// Throws Error for full_order_to_data with polynomials in time.
   void validate() const {
-    detail::require(!full_order_to_data || Clock == AdamsClock::noise_ratio,
-                    "DEIS: full_order_to_data is true; polynomials in time do not reach noise-free "
-                    "data, so it must be false");
+    detail::require(
+        !full_order_to_data || Clock == AdamsClock::noise_ratio,
+        "DEIS: full_order_to_data is true; it must be false, because polynomials in time "
+        "cannot be integrated to noise-free data");
   }
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return make(sde, grid, grid.size(), false);
   }
-  /// Of the first steps of a run of `steps`.
+  /// The stages of the first steps of a run of `steps`.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
     return make(sde, grid, steps, false);
   }
-  /// To s = 0.
+  /// The stages of a run to s = 0.
   template <Sde S>
-  requires(Clock == AdamsClock::noise_ratio)
-      [[nodiscard]] std::vector<SolverStage> stages_to_data(const S& sde,
-                                                            const TimeGrid& grid) const {
+  requires detail::IntegratesToData<Clock>
+  [[nodiscard]] std::vector<SolverStage> stages_to_data(const S& sde, const TimeGrid& grid) const {
     return make(sde, grid, grid.size(), true);
   }
 
@@ -94,10 +103,10 @@ struct AdamsBashforth {
   struct Step {
     std::array<double, 2> lambda{};
     TimeStep time{};
-    double alpha = 1;  ///< at the step's end
+    double alpha = 1;  ///< at the end of the step
 
     [[nodiscard]] double length() const { return std::exp(-lambda[1]) - std::exp(-lambda[0]); }
-    /// θ, the clock from 0 to 1 over the step.
+    /// θ, the variable τ rescaled to run from 0 to 1 over the step.
     [[nodiscard]] double clock(double at_lambda, double t) const {
       if constexpr (Clock == AdamsClock::time)
         return (t - time.t) / (time.t_next - time.t);
@@ -127,7 +136,7 @@ struct AdamsBashforth {
     return moments;
   }
 
-  /// Nodes and weights on [−½, ½], exact for degree 5.
+  /// Nodes and weights on [−½, ½], exact up to degree 5.
   struct QuadraturePoint {
     double node, weight;
   };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Ancestral noise: a step to less noise than the grid's next time has, and a draw that makes up
-/// for it.
+/// Ancestral noise: a step to a lower noise level than the grid's next time, and a draw that
+/// restores the difference.
 ///
 ///   s_up² = η² s′²(s² − s′²)/s²,   s_down² = s′² − s_up²,   s = σ/α
 ///
-/// Song et al. 2021 (arXiv:2011.13456), appendix F, with the share η of DDIM (predictor/ddim.hpp).
-/// η = 1 is the reverse SDE, whose s_down is s′²/s.
+/// Song et al. 2021 (arXiv:2011.13456), appendix F, with the fraction η of noise as in DDIM
+/// (predictor/ddim.hpp). η = 1 is the reverse SDE, with s_down = s′²/s.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ struct AncestralNoise {
 
   AncestralNoise(double eta, const NoiseLevel& from, const NoiseLevel& to) {
     const double h = to.lambda - from.lambda;
-    // Along a grid that increases, h < 0 and η is 0.
+    // On increasing grids h < 0, and η must be 0.
     if (eta > 0) up = eta * std::exp(-to.lambda) * std::sqrt(-std::expm1(-2 * h));
     lambda_down = to.lambda - 0.5 * std::log((1 - eta) * (1 + eta) + eta * eta * std::exp(-2 * h));
   }
@@ -34,10 +34,10 @@ inline void require_share_of_noise(const char* solver, double eta) {
   require(eta >= 0 && eta <= 1, solver, ": eta is ", eta, "; it must lie in [0, 1]");
 }
 
-/// Throws Error for noise along a grid that increases.
+/// Throws Error for noise on an increasing grid.
 inline void require_noise_to_data(const char* solver, const TimeGrid& grid, bool noisy) {
   require(grid.generates() || !noisy, solver, ": the grid goes from ", grid.front().t, " up to ",
-          grid.back().t_next, "; noise is for runs to the data");
+          grid.back().t_next, "; with noise, time must decrease");
 }
 
 }  // namespace detail

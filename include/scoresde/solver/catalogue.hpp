@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The solvers by the names they go by: for programs that choose at run time, and for tests and
-/// benchmarks that go through all of them.
+/// The solvers by name, for programs that choose at run time and for tests and benchmarks that
+/// iterate over all of them.
 #pragma once
 
 #include <cstddef>
@@ -23,14 +23,15 @@ namespace scoresde {
 
 struct SolverEntry {
   const char* name = "";
-  /// Of convergence to the exact flow; of the distribution (weak order) where it is stochastic.
+  /// The order of convergence to the exact flow, or, for stochastic solvers, in distribution
+  /// (weak).
   int order = 1;
   bool stochastic = false;
   const char* about = "";
 };
 
-/// A solver's stages made beforehand: one type for all solvers, so that a program that chooses at
-/// run time compiles one sampler.
+/// The precomputed stages of any solver, so that programs that choose at run time instantiate a
+/// single sampler.
 struct SolverTable {
   static constexpr std::size_t history = 6;
   static constexpr bool counted_at_run_time = true;
@@ -39,7 +40,7 @@ struct SolverTable {
   Prediction prediction = Prediction::data;
   std::vector<SolverStage> to_eps, to_data;
 
-  /// Those made beforehand, for the SDE and the grid they were made for.
+  /// The precomputed stages; the arguments must be the SDE and grid they were computed for.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S&, const TimeGrid&) const {
     return to_eps;
@@ -50,10 +51,10 @@ struct SolverTable {
   }
 };
 
-/// The stages of a solver. Throws Error for members and grids the solver refuses.
+/// The stages of a solver. Throws Error for members and grids that the solver rejects.
 template <class R, Sde S>
 [[nodiscard]] SolverTable solver_table(const R& solver, const S& sde, const TimeGrid& grid) {
-  static_assert(Solver<R, S>, "solver_table: the first argument is no solver for this SDE");
+  static_assert(Solver<R, S>, "solver_table: the first argument is not a solver for this SDE");
   static_assert(R::history <= SolverTable::history);
   if constexpr (requires { solver.validate(); }) solver.validate();
   SolverTable table{solver.order, solver.prediction, solver.stages(sde, grid), {}};
@@ -61,8 +62,8 @@ template <class R, Sde S>
   return table;
 }
 
-/// The churn that Karras et al. 2022 (arXiv:2206.00364), table 5, found best for their VP network
-/// of CIFAR-10.
+/// The best churn of Karras et al. 2022 (arXiv:2206.00364), table 5, for their VP network of
+/// CIFAR-10.
 inline constexpr Churn cifar10_churn{.s_churn = 30, .s_tmin = 0.01, .s_tmax = 1, .s_noise = 1.007};
 
 /// Calls use(entry, solver) for the solvers whose steps are exponential integrators.
@@ -74,7 +75,7 @@ void for_each_exponential_solver(Use use) {
   use(SolverEntry{"dpm-solver-2s", 2, false, "DPM-Solver, single-step"}, DpmSolverSingleStep<2>{});
   use(SolverEntry{"dpm-solver-fast", 3, false, "DPM-Solver-3, single-step, ending in lower orders"},
       DpmSolverSingleStep<3>{});
-  use(SolverEntry{"dpm-solver++-1", 1, false, "DPM-Solver++; DDIM in the data"},
+  use(SolverEntry{"dpm-solver++-1", 1, false, "DPM-Solver++; DDIM in the predicted data"},
       DpmSolverPlusPlus<1>{});
   use(SolverEntry{"dpm-solver++-2m", 2, false, "DPM-Solver++, multistep"}, DpmSolverPlusPlus<2>{});
   use(SolverEntry{"dpm-solver++-3m", 3, false, "DPM-Solver++, multistep"}, DpmSolverPlusPlus<3>{});
@@ -86,11 +87,11 @@ void for_each_exponential_solver(Use use) {
   use(SolverEntry{"unipc-2", 3, false, "UniPC, predictor of order 2 and corrector"}, UniPc<2>{});
   use(SolverEntry{"unipc-3", 4, false, "UniPC, predictor of order 3 and corrector"}, UniPc<3>{});
   use(SolverEntry{"unipc-4", 5, false, "UniPC, predictor of order 4 and corrector"}, UniPc<4>{});
-  use(SolverEntry{"unip-3", 3, false, "UniPC's predictor alone, in the noise"},
+  use(SolverEntry{"unip-3", 3, false, "UniPC predictor only, in the predicted noise"},
       UniPc<3>{.prediction = Prediction::noise, .corrector = false});
 }
 
-/// Calls use(entry, solver) for the solvers that integrate the predicted noise in t or sigma.
+/// Calls use(entry, solver) for the solvers that integrate the predicted noise in t or σ/α.
 template <class Use>
 void for_each_noise_integrator(Use use) {
   use(SolverEntry{"deis-2", 2, false, "DEIS, polynomials in time"}, Deis<2>{});
@@ -99,43 +100,45 @@ void for_each_noise_integrator(Use use) {
   use(SolverEntry{"lms-2", 2, false, "linear multistep in sigma"}, Lms<2>{});
   use(SolverEntry{"lms-4", 4, false, "linear multistep in sigma"}, Lms<4>{});
   use(SolverEntry{"pndm", 2, false, "pseudo-numerical, Runge-Kutta start"}, Pndm{});
-  use(SolverEntry{"plms", 2, false, "pseudo-numerical, one Heun step to start"}, Plms{});
-  use(SolverEntry{"ipndm", 2, false, "pseudo-numerical, starting at lower orders"}, Ipndm{});
+  use(SolverEntry{"plms", 2, false, "pseudo-numerical, Heun start"}, Plms{});
+  use(SolverEntry{"ipndm", 2, false, "pseudo-numerical, lower-order start"}, Ipndm{});
   use(SolverEntry{"karras-euler", 1, false, "Euler in sigma"}, KarrasEuler{});
-  use(SolverEntry{"karras-heun", 2, false, "Karras's algorithm 1"}, KarrasHeun{});
+  use(SolverEntry{"karras-heun", 2, false, "EDM algorithm 1: Heun in sigma"}, KarrasHeun{});
   use(SolverEntry{"dpm-2", 2, false, "midpoint in sigma"}, Dpm2{});
 }
 
-/// Calls use(entry, solver) for the solvers that draw noise.
+/// Calls use(entry, solver) for the stochastic solvers.
 template <class Use>
 void for_each_stochastic_solver(Use use) {
-  use(SolverEntry{"karras-stochastic", 1, true, "Karras's algorithm 2: Heun with churn"},
+  use(SolverEntry{"karras-stochastic", 1, true, "EDM algorithm 2: Heun with churn"},
       KarrasHeun{.churn = cifar10_churn});
   use(SolverEntry{"sde-dpm-solver++-1", 1, true, "SDE-DPM-Solver++"}, SdeDpmSolverPlusPlus<1>{});
   use(SolverEntry{"sde-dpm-solver++-2m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<2>{});
   use(SolverEntry{"sde-dpm-solver++-3m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<3>{});
-  use(SolverEntry{"sde-dpm-solver-1", 1, true, "SDE-DPM-Solver, in the noise"}, SdeDpmSolver<1>{});
-  use(SolverEntry{"sde-dpm-solver-2m", 2, true, "SDE-DPM-Solver, in the noise, multistep"},
+  use(SolverEntry{"sde-dpm-solver-1", 1, true, "SDE-DPM-Solver, in the predicted noise"},
+      SdeDpmSolver<1>{});
+  use(SolverEntry{"sde-dpm-solver-2m", 2, true,
+                  "SDE-DPM-Solver, in the predicted noise, multistep"},
       SdeDpmSolver<2>{});
   use(SolverEntry{"dpm-solver++-sde", 2, true, "DPM-Solver++ 2S for the reverse SDE"},
       DpmSolverPlusPlusSde{});
-  use(SolverEntry{"dpm-2-ancestral", 1, true, "midpoint in sigma and ancestral noise"},
+  use(SolverEntry{"dpm-2-ancestral", 1, true, "midpoint in sigma, ancestral noise"},
       Dpm2Ancestral{});
-  use(SolverEntry{"dpm-solver++-2s-ancestral", 1, true, "DPM-Solver++ 2S and ancestral noise"},
+  use(SolverEntry{"dpm-solver++-2s-ancestral", 1, true, "DPM-Solver++ 2S, ancestral noise"},
       DpmSolverPlusPlus2SAncestral{});
   use(SolverEntry{"sa-solver-2", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<2>{});
   use(SolverEntry{"sa-solver-3", 2, true, "stochastic Adams, predictor and corrector"},
       SaSolver<3>{});
-  use(SolverEntry{"sa-solver-2-few-steps", 2, true, "the same with the published weights"},
+  use(SolverEntry{"sa-solver-2-few-steps", 2, true, "sa-solver-2 with the published weights"},
       SaSolver<2>{.few_steps = true});
 }
 
-/// Restart, which is not among the solvers below: its evaluations depend on the grid's times as
-/// well as on their number.
-inline constexpr SolverEntry restart_entry{"restart", 2, true, "Heun, repeated from fresh noise"};
+/// Restart. It is not in the lists, because its number of evaluations depends on the grid's times
+/// and not only on their number.
+inline constexpr SolverEntry restart_entry{"restart", 2, true, "Heun, repeated with fresh noise"};
 
 /// Calls use(entry, solver) for every solver, deterministic ones first.
 template <class Use>

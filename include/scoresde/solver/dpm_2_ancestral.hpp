@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// DPM-2 ancestral: the midpoint rule in s = σ/α to less noise than the next time has, and noise to
-/// make up for it.
+/// DPM-2 ancestral: the midpoint rule in s = σ/α with ancestral noise.
 ///
 ///   yₘ = y + (sₘ − s) ε₀,   y ← y + (s_down − s) εₘ + s_up z,   sₘ = √(s s_down)
 ///
-/// with y = x/α, and s_up, s_down of solver/ancestral_noise.hpp: DPM-2 (solver/karras.hpp) with
-/// ancestral noise, which k-diffusion calls dpm_2_ancestral and diffusers KDPM2Ancestral.
+/// with y = x/α, and s_up, s_down of solver/ancestral_noise.hpp. k-diffusion calls this variant of
+/// DPM-2 (solver/karras.hpp) dpm_2_ancestral, diffusers KDPM2Ancestral.
 #pragma once
 
 #include <cstddef>
@@ -21,15 +20,15 @@ struct Dpm2Ancestral {
   static constexpr std::size_t history = 2;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return 2 * steps; }
 
-  /// Data or noise, what is held fixed: the steps are the same, their rounding is not.
+  /// The prediction that is held constant; the steps are the same up to rounding.
   Prediction prediction = Prediction::data;
-  /// 1 is the reverse SDE's noise, 0 none: DPM-2, of order 2.
+  /// 1 for the noise of the reverse SDE, 0 for none, which is DPM-2 of order 2.
   double eta = 1;
 
   /// Throws Error unless η lies in [0, 1].
   void validate() const { detail::require_share_of_noise("DPM-2 ancestral", eta); }
 
-  /// Throws Error for noise along a grid that increases.
+  /// Throws Error for noise on an increasing grid.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     detail::require_noise_to_data("DPM-2 ancestral", grid, eta != 0);

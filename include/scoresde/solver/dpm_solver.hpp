@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DPM-Solver and DPM-Solver++ as multistep methods: one evaluation a step.
+/// DPM-Solver and DPM-Solver++ as multistep methods: one evaluation per step.
 ///
 ///   order 1 (DDIM):  x_t = a·x + g φ₁ D₀
 ///   order 2:         … + g c D₁,        c = ½φ₁ (dpm_solver) or φ₂ (taylor),   D₁ = (D₀ − D₋₁)/r₀
@@ -8,9 +8,8 @@
 /// with a, g, e of solver/solver.hpp, φₖ = φₖ(e), r₀ = h₋₁/h. Lu et al. 2022 (arXiv:2206.00927),
 /// section 3, and 2022 (arXiv:2211.01095), algorithm 2. DDIM: Song et al. 2021 (arXiv:2010.02502).
 ///
-/// The published third order takes φ₃ D₂ with the second divided difference D₂ = h²D″/2: half of
-/// the term, which leaves it of second order in the limit. SecondDifference::halved is that, for
-/// parity.
+/// The published third order uses φ₃ D₂ with the second divided difference D₂ = h²D″/2, which is
+/// half of the term and reduces the order to 2. SecondDifference::halved reproduces it.
 #pragma once
 
 #include <array>
@@ -22,7 +21,8 @@
 
 namespace scoresde {
 
-/// The weight of a first difference: the paper's ½φ₁ or Taylor's φ₂; they agree as h → 0.
+/// The weight of the first difference: ½φ₁ of the paper or φ₂ of the Taylor expansion; they agree
+/// as h → 0.
 enum class SolverForm { dpm_solver, taylor };
 
 /// The weight of the second difference at order 3: 2φ₃, or the φ₃ of the published code.
@@ -30,8 +30,8 @@ enum class SecondDifference { exact, halved };
 
 namespace detail {
 
-/// The weights of D₀, D₋₁, D₋₂ in units of the gain g. `r` are the lengths of the steps before, the
-/// last first, in units of this one.
+/// The weights of D₀, D₋₁, D₋₂ in units of the gain g. `r` are the lengths of the preceding steps
+/// in units of the current one, the latest first.
 struct DividedDifferences {
   using Weights = std::array<double, 3>;
   SolverForm form = SolverForm::dpm_solver;
@@ -57,7 +57,7 @@ struct DividedDifferences {
   }
 };
 
-/// How the last steps fall to lower orders.
+/// Lower orders in the last steps.
 struct LastOrders {
   std::size_t lower_below = 0;
   bool euler_at_final = false;
@@ -68,8 +68,8 @@ struct LastOrders {
   }
 };
 
-/// The table of a multistep method over the first steps of a run of `steps`; at η > 0 that of the
-/// SDE: solver/sde_dpm_solver.hpp.
+/// The stages of a multistep method for the first steps of a run of `steps`; for η > 0 those of the
+/// SDE (solver/sde_dpm_solver.hpp).
 template <int Order, Prediction P, Sde S>
 [[nodiscard]] std::vector<SolverStage> exponential_multistep(const S& sde, const TimeGrid& grid,
                                                              std::size_t steps,
@@ -108,16 +108,16 @@ struct ExponentialMultistep {
 
   SolverForm form = SolverForm::dpm_solver;
   SecondDifference second_difference = SecondDifference::exact;
-  /// The last steps fall to orders 2 and 1 when the grid has fewer steps than this; 0 is never.
+  /// The last steps use orders 2 and 1 if the grid has fewer steps than this; 0 disables it.
   std::size_t lower_order_below = 10;
-  /// The last step is of order 1, however many there are.
+  /// Use order 1 in the last step, for any number of steps.
   bool euler_at_final = false;
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return stages(sde, grid, grid.size());
   }
-  /// Of the first steps of a run of `steps`.
+  /// The stages of the first steps of a run of `steps`.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// DPM-Solver++ 2S ancestral: a second-order step to less noise than the next time has, and noise
-/// to make it up.
+/// DPM-Solver++ 2S ancestral: a second-order step with ancestral noise.
 ///
 ///   λₘ midway between λ and λ_down, s_up and s_down of solver/ancestral_noise.hpp
 ///   yₘ = (sₘ/s) y + (1 − sₘ/s) D₀,   y ← (s_down/s) y + (1 − s_down/s) Dₘ + s_up z
 ///
 /// with y = x/α, s = σ/α, D = x₀. The step is DPM-Solver++ 2S of Lu et al. 2022 (arXiv:2211.01095),
-/// algorithm 1 with r = ½. y is not kept: it is taken out of the form by yₘ.
+/// algorithm 1, with r = ½. y is not stored; it is expressed by yₘ and D₀.
 #pragma once
 
 #include <cmath>
@@ -23,13 +22,13 @@ struct DpmSolverPlusPlus2SAncestral {
   static constexpr Prediction prediction = Prediction::data;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return 2 * steps; }
 
-  /// 1 is the reverse SDE's noise, 0 none: DPM-Solver++ 2S, of order 2.
+  /// 1 for the noise of the reverse SDE, 0 for none, which is DPM-Solver++ 2S of order 2.
   double eta = 1;
 
   /// Throws Error unless η lies in [0, 1].
   void validate() const { detail::require_share_of_noise("DPM-Solver++ 2S ancestral", eta); }
 
-  /// Throws Error for noise along a grid that increases.
+  /// Throws Error for noise on an increasing grid.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     detail::require_noise_to_data("DPM-Solver++ 2S ancestral", grid, eta != 0);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-/// DPM-Solver++ SDE: a midpoint rule for the reverse SDE, with noise to the midpoint and from it.
+/// DPM-Solver++ SDE: a midpoint rule for the reverse SDE, with noise before and after the midpoint.
 ///
 ///   yₘ = (s_down₁/s) y + (1 − s_down₁/s) D₀ + s_up₁ z₁
 ///   y ← (s_down/s) y + (1 − s_down/s)(½D₀/r·(2r − 1) + ½Dₘ/r) + k s_up₁ z₁ + c z₂
 ///   k = s_down/s_down₁,   c² = s_up² − k² s_up₁²,   λₘ = λ + r h
 ///
-/// with y = x/α, s = σ/α, D = x₀, s_up and s_down of solver/ancestral_noise.hpp for the whole step
-/// and (₁) for the part to the midpoint. It is Katherine Crowson's dpmpp_sde (k-diffusion), which
-/// diffusers calls DPMSolverSDE: DPM-Solver++ 2S of Lu et al. 2022 (arXiv:2211.01095), algorithm 1,
-/// with ancestral noise in both of its stages.
+/// with y = x/α, s = σ/α, D = x₀, and s_up, s_down of solver/ancestral_noise.hpp for the whole step
+/// and (₁) for the part up to the midpoint. This is DPM-Solver++ 2S of Lu et al. 2022
+/// (arXiv:2211.01095), algorithm 1, with ancestral noise in both stages: dpmpp_sde in k-diffusion,
+/// DPMSolverSDE in diffusers.
 ///
-/// A step has the noise s_up of k-diffusion's; what differs is how it depends on that of the
-/// midpoint. There the two come from one Brownian path in σ, here from the path of the SDE itself:
-/// at η = 1 the two stages add the noise that the reverse SDE has, and so the method is of weak
-/// order 2. y is taken out of the form by yₘ, and z₁ with it.
+/// The noise of a step has the s_up of k-diffusion, but a different correlation with the noise of
+/// the midpoint. In k-diffusion both come from one Brownian path in σ, here from the path of the
+/// SDE: at η = 1 the two stages add the noise of the reverse SDE, so the method has weak order 2. y
+/// is not stored; it is expressed by yₘ, D₀ and z₁.
 #pragma once
 
 #include <cmath>
@@ -30,9 +30,9 @@ struct DpmSolverPlusPlusSde {
   static constexpr Prediction prediction = Prediction::data;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return 2 * steps; }
 
-  /// 1 is the reverse SDE's noise, 0 none: DPM-Solver++ 2S.
+  /// 1 for the noise of the reverse SDE, 0 for none, which is DPM-Solver++ 2S.
   double eta = 1;
-  /// r, where the midpoint lies in λ.
+  /// r, the position of the midpoint in λ.
   double midpoint = 0.5;
 
   /// Throws Error unless η lies in [0, 1] and r in (0, 1).
@@ -42,7 +42,7 @@ struct DpmSolverPlusPlusSde {
                     "; it must lie in (0, 1)");
   }
 
-  /// Step i names draws 2i + 1 and 2i + 2. Throws Error for noise along a grid that increases.
+  /// Step i uses draws 2i + 1 and 2i + 2. Throws Error for noise on an increasing grid.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     detail::require_noise_to_data("DPM-Solver++ SDE", grid, eta != 0);
@@ -57,7 +57,7 @@ struct DpmSolverPlusPlusSde {
       const double k = std::exp(half.lambda_down - whole.lambda_down);
       const double first = -std::expm1(from.lambda - half.lambda_down);
       const double second = -std::expm1(from.lambda - whole.lambda_down);
-      const double share = 0.5 / midpoint;  // of Dₘ
+      const double share = 0.5 / midpoint;  // weight of Dₘ
       const double rest = std::sqrt((whole.up - k * half.up) * (whole.up + k * half.up));
       const TimeStep begin{grid[i].t, t}, end{t, grid[i].t_next};
       table.push_back({.time = begin,

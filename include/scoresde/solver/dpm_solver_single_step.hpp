@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DPM-Solver and DPM-Solver++ as single-step methods: a step spans as many of the grid's steps as
-/// its order, and the times between are its inner nodes.
+/// DPM-Solver and DPM-Solver++ as single-step methods. A step of order n spans n steps of the grid,
+/// whose times in between are its inner nodes.
 ///
 ///   x₁ = a₁x + g₁φ₁(e₁) D₀,   x₂ = a₂x + g₂(φ₁(e₂) D₀ + (r₂/r₁) φ₂(e₂) (D₁ − D₀))
 ///   order 2:  x_t = a·x + g(φ₁ D₀ + (c/r₁)(D₁ − D₀)),   c = ½φ₁ (dpm_solver) or φ₂ (taylor)
@@ -8,7 +8,7 @@
 ///
 /// with a, g, e of solver/solver.hpp for the step from s to each node, r = (λ_node − λ_s)/h. Lu et
 /// al. 2022 (arXiv:2206.00927), algorithms 1 and 2 and appendix D; 2022 (arXiv:2211.01095). x at s
-/// is not kept: it is taken out of the form by means of the x at the node before.
+/// is not stored; it is expressed by the x at the preceding node.
 #pragma once
 
 #include <array>
@@ -20,10 +20,10 @@
 
 namespace scoresde {
 
-/// The orders of consecutive steps that together take `evaluations`: as many of `order` as fit and
-/// the rest as one step. With lower_order_final the last steps are of lower order even where
-/// `order` = 3 divides the number: …, 3, 2, 1 (arXiv:2206.00927, appendix D.3); with
-/// lower_second_order also where `order` = 2 does: …, 2, 1, 1, as in diffusers.
+/// The orders of consecutive steps that take `evaluations` in total: as many of `order` as fit, and
+/// one step for the rest. With lower_order_final the last steps have lower order even if 3 divides
+/// the number: …, 3, 2, 1 (arXiv:2206.00927, appendix D.3); with lower_second_order in addition if
+/// `order` is 2: …, 2, 1, 1, as in diffusers.
 [[nodiscard]] inline std::vector<int> single_step_orders(std::size_t evaluations, int order,
                                                          bool lower_order_final = true,
                                                          bool lower_second_order = false) {
@@ -41,8 +41,9 @@ namespace scoresde {
   return orders;
 }
 
-/// Equal steps in log-SNR for the steps themselves, each then divided into `order` equal parts: the
-/// grid of the published single-step solvers. Throws Error as log_snr_grid does.
+/// The grid of the published single-step solvers: steps of equal log-SNR, each divided into as many
+/// equal parts as its order. Throws Error as log_snr_grid does, and for an order other than 1, 2
+/// or 3.
 template <class S>
 [[nodiscard]] TimeGrid single_step_log_snr_grid(const S& sde, double t_max, double eps,
                                                 std::size_t evaluations, int order,
@@ -68,18 +69,18 @@ struct ExponentialSingleStep {
   static constexpr Prediction prediction = P;
 
   SolverForm form = SolverForm::dpm_solver;
-  /// As single_step_orders has it.
+  /// As in single_step_orders.
   bool lower_order_final = true;
   bool lower_second_order = false;
-  /// Weight of D₁ − D₀ at the second inner node of order 3: φ₂ in the paper, ½φ₁ in diffusers with
-  /// its solver_type midpoint.
+  /// The weight of D₁ − D₀ at the second inner node of order 3: φ₂ in the paper, ½φ₁ in diffusers
+  /// with solver_type midpoint.
   SolverForm inner_form = SolverForm::taylor;
 
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return stages(sde, grid, grid.size());
   }
-  /// Of the first steps of a run of `steps`.
+  /// The stages of the first steps of a run of `steps`.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {

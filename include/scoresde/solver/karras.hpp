@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Karras's samplers: Euler, Heun and midpoint steps along s = σ/α, with churn.
+/// The samplers of EDM: Euler, Heun and midpoint steps along s = σ/α, with churn.
 ///
 ///   y = x/α:   dy/ds = ε = (y − x₀)/s
 ///   churn:     s < ŝ = (1 + γ)s,   x̂ = (α̂/α) x + α̂ √(ŝ² − s²) S_noise z
 ///   Heun:      y′ = ŷ + (s′ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ)(ε₀ + ε₁)/2
 ///   DPM-2:     yₘ = ŷ + (sₘ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ) εₘ,   sₘ = √(ŝ s′)
 ///
-/// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, for α = 1 and σ = t (KarrasSde); in y
-/// and s the same steps serve every linear SDE. DPM-2 is the midpoint rule with its node where
-/// DPM-Solver-2 has it. ŷ is not kept: it is taken out of the form by means of y′ or yₘ.
+/// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, is the case α = 1 and σ = t
+/// (KarrasSde); in y and s the steps apply to every linear SDE. DPM-2 is the midpoint rule with the
+/// node of DPM-Solver-2. ŷ is not stored; it is expressed by y′ or yₘ.
 #pragma once
 
 #include <algorithm>
@@ -21,22 +21,23 @@
 
 namespace scoresde {
 
-/// Noise added before a step, γ = min(s_churn/N, √2 − 1) where s_tmin ≤ σ/α ≤ s_tmax; N is the
-/// number of steps. None by default. γ is lowered where ŝ would lie beyond the SDE's T.
+/// Noise added before a step, γ = min(s_churn/N, √2 − 1) for s_tmin ≤ σ/α ≤ s_tmax, where N is the
+/// number of steps. None by default. γ is reduced where ŝ would exceed the σ/α at T.
 struct Churn {
   double s_churn = 0;
   double s_tmin = 0;
   double s_tmax = std::numeric_limits<double>::infinity();
   double s_noise = 1;
 
-  /// Throws Error for numbers that are negative or not finite (s_tmax may be infinite).
+  /// Throws Error for members that are negative or not finite (s_tmax may be infinite) and unless
+  /// s_tmin ≤ s_tmax.
   void validate(const char* solver) const {
     detail::require(std::isfinite(s_churn) && s_churn >= 0, solver, ": s_churn is ", s_churn,
-                    "; it must be finite and not negative");
+                    "; it must be finite and nonnegative");
     detail::require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ",
-                    s_tmax, "; 0 <= s_tmin <= s_tmax is needed");
+                    s_tmax, "; they must satisfy 0 <= s_tmin <= s_tmax");
     detail::require(std::isfinite(s_noise) && s_noise >= 0, solver, ": s_noise is ", s_noise,
-                    "; it must be finite and not negative");
+                    "; it must be finite and nonnegative");
   }
 
   /// γ at σ/α = s.
@@ -48,7 +49,7 @@ struct Churn {
 
 namespace detail {
 
-/// A step in y: from and to in noise level and time.
+/// A step in y, by the times and noise levels of its ends.
 struct NoiseStep {
   TimeStep time{};
   NoiseLevel from{}, to{};
@@ -58,14 +59,14 @@ struct NoiseStep {
   [[nodiscard]] double s() const { return ratio(from); }
   [[nodiscard]] double s_next() const { return ratio(to); }
 
-  /// x ← the first-order step: ε or x₀ held fixed.
+  /// The first-order step, with ε or x₀ held constant.
   [[nodiscard]] SolverStage euler(Prediction prediction) const {
     const ExponentialStep step(prediction, from, to);
     return {.time = time, .state = step.state, .weights = {step.gain * phi(1, step.exponent)}};
   }
 };
 
-/// Raises the noise at the step's beginning by the stage it returns; both are unchanged for γ = 0.
+/// Appends the stage that raises the noise and starts `step` there; does nothing for γ = 0.
 template <Sde S>
 void churn_step(const S& sde, const Churn& churn, std::size_t index, std::size_t steps,
                 NoiseStep& step, std::vector<SolverStage>& table) {
@@ -111,13 +112,13 @@ struct KarrasSolver {
   static constexpr std::size_t history = order;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return order * steps; }
 
-  /// Data or noise, what is held fixed: the steps are the same, their rounding is not.
+  /// The prediction that is held constant; the steps are the same up to rounding.
   Prediction prediction = Prediction::data;
   Churn churn{};
 
   void validate() const { churn.validate("Karras solver"); }
 
-  /// Throws Error for churn along a grid that increases.
+  /// Throws Error for churn on an increasing grid.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return make(sde, grid, false);
@@ -133,7 +134,7 @@ struct KarrasSolver {
                                               bool to_data) const {
     detail::require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
                     grid.front().t, " up to ", grid.back().t_next,
-                    "; churn is for runs to the data");
+                    "; with churn, time must decrease");
     std::vector<SolverStage> table;
     for (std::size_t i = 0; i < grid.size(); ++i) {
       detail::NoiseStep step{grid[i], noise_level(sde, grid[i].t),
@@ -161,11 +162,11 @@ struct KarrasSolver {
   }
 };
 
-/// Euler steps in σ/α, which are DDIM's, with churn.
+/// Euler steps in σ/α, identical to DDIM, with churn.
 using KarrasEuler = KarrasSolver<KarrasStep::euler>;
-/// Karras et al.'s algorithm 2; algorithm 1 without churn. Two evaluations a step.
+/// Algorithm 2 of Karras et al.; algorithm 1 without churn. Two evaluations per step.
 using KarrasHeun = KarrasSolver<KarrasStep::heun>;
-/// DPM-2: the midpoint rule, with churn. Two evaluations a step.
+/// DPM-2: the midpoint rule, with churn. Two evaluations per step.
 using Dpm2 = KarrasSolver<KarrasStep::midpoint>;
 
 }  // namespace scoresde

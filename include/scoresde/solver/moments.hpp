@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Weights of an interpolating quadrature: exact for as many polynomials as it has nodes.
+/// The weights of interpolatory quadrature, exact for as many moments as there are nodes.
 ///
-///   Σⱼ wⱼ rⱼᵏ = mₖ,   k = 0 … n − 1,   mₖ the moments of what is integrated
+///   Σⱼ wⱼ rⱼᵏ = mₖ,   k = 0 … n − 1,   mₖ the moments of the integrand
 ///
-/// Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section III.1, make the
-/// Adams methods so; exponential multistep methods differ in the moments alone.
+/// Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section III.1, derive the
+/// Adams methods this way; exponential multistep methods differ only in the moments.
 #pragma once
 
 #include <array>
@@ -14,12 +14,12 @@
 
 namespace scoresde {
 
-/// At most this many nodes.
+/// The maximum number of nodes.
 inline constexpr std::size_t max_nodes = 6;
 using NodeValues = std::array<double, max_nodes>;
 
-/// The weights of the first `count` nodes, distinct, for the first `count` moments: Vandermonde's
-/// equations by elimination with row pivots.
+/// The weights of the first `count` nodes, which must be distinct, for the first `count` moments,
+/// by solving the Vandermonde system with partial pivoting.
 [[nodiscard]] inline NodeValues match_moments(const NodeValues& nodes, NodeValues moments,
                                               std::size_t count) {
   std::array<NodeValues, max_nodes> rows{};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The φ functions, the moments of an exponential that every exponential integrator is made of.
+/// The φ functions of exponential integrators.
 ///
-///   φ₀(z) = e^z,   φₖ(z) = ∫₀¹ e^{(1−θ)z} θ^{k−1}/(k−1)! dθ = (φₖ₋₁(z) − 1/(k−1)!)/z = Σⱼ
-///   zʲ/(j+k)!
+///   φ₀(z) = e^z,   φₖ(z) = ∫₀¹ e^{(1−θ)z} θ^{k−1}/(k−1)! dθ
+///                        = (φₖ₋₁(z) − 1/(k−1)!)/z = Σⱼ zʲ/(j+k)!
 ///
 /// Hochbruck & Ostermann 2010, Exponential integrators, Acta Numerica 19, eq. 2.10 and 2.11.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace scoresde {
 
-/// φₖ(z) for k ≥ 0, by its series where the recurrence would cancel.
+/// φₖ(z) for k ≥ 0, by its series for |z| < 1, where the recurrence suffers from cancellation.
 [[nodiscard]] inline double phi(int k, double z) {
   if (k == 0) return std::exp(z);
   if (std::abs(z) < 1) {

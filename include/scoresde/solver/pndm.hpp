@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// PNDM and its relatives: classical methods for the predicted noise, each slope carried by a DDIM
-/// step.
+/// PNDM and variants: classical methods for the predicted noise, with a DDIM step in place of each
+/// Euler step.
 ///
 ///   φ(x, ε, s → t) = (α_t/α_s) x + α_t (s_t − s_s) ε,   s = σ/α
 ///   a step:  x ← φ(x, Σⱼ wⱼ ε₋ⱼ),   w of Adams-Bashforth of order 4: (55, −59, 37, −9)/24
 ///
-/// Liu et al. 2022 (arXiv:2202.09778), eq. 11 to 14 and algorithm 1 (F-PNDM). The first steps have
-/// no slopes before them, and there the three methods differ:
+/// Liu et al. 2022 (arXiv:2202.09778), eq. 11 to 14 and algorithm 1 (F-PNDM). The three methods
+/// differ in the first steps, which have no preceding slopes:
 ///
 ///   Pndm   three steps of Runge-Kutta: ε₁ at x, ε₂ at φ(x, ε₁) and ε₃ at φ(x, ε₂) half-way, ε₄ at
 ///          φ(x, ε₃) at the end,  x ← φ(x, (ε₁ + 2ε₂ + 2ε₃ + ε₄)/6)
@@ -14,8 +14,9 @@
 ///          then Adams-Bashforth of orders 2, 3 and 4: diffusers' skip_prk_steps
 ///   Ipndm  Adams-Bashforth of orders 1, 2, 3 and 4: Zhang & Chen 2022 (arXiv:2204.13902)
 ///
-/// Half-way is in time, and the weights are those of equal steps in time: use a uniform grid. Of
-/// order 2, as the paper proves: the DDIM step weighs ε by s and the classical weights by t.
+/// Half-way is in time, and the weights assume equal steps in time: use a uniform grid. The order
+/// is 2, as proved in the paper, because a DDIM step integrates ε in s and the classical weights in
+/// t.
 #pragma once
 
 #include <array>
@@ -26,13 +27,13 @@
 
 namespace scoresde {
 
-/// What the first steps of a pseudo-numerical method are.
+/// The first steps of a pseudo-numerical method.
 enum class PndmStart { runge_kutta, heun, lower_orders };
 
 template <PndmStart Start>
 struct PseudoNumerical {
   static constexpr int order = 2;
-  /// Three slopes of the steps before, and the present one or up to three of a Runge-Kutta step.
+  /// Slopes of three preceding steps, and the current one or up to three of a Runge-Kutta step.
   static constexpr std::size_t history = Start == PndmStart::runge_kutta ? 6 : 4;
   static constexpr Prediction prediction = Prediction::noise;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) {
@@ -53,7 +54,7 @@ struct PseudoNumerical {
   }
 
  private:
-  /// The steps that evaluate more than once, and how often more.
+  /// The number of steps with several evaluations, and their additional evaluations per step.
   static constexpr std::size_t start = Start == PndmStart::runge_kutta ? 3
                                        : Start == PndmStart::heun      ? 1
                                                                        : 0;
@@ -76,8 +77,8 @@ struct PseudoNumerical {
     }
   };
 
-  /// Of as high an order as there are slopes. A slope of a first step lies `extra` evaluations
-  /// further back for each first step from it on.
+  /// The highest order for which there are slopes, up to 4. Slopes of first steps are `extra`
+  /// evaluations further back per first step.
   static SolverStage adams_bashforth(std::size_t i, TimeStep time, const Transfer& whole) {
     SolverStage stage{.time = time, .state = whole.state};
     const std::size_t slopes = i + 1 < 4 ? i + 1 : 4;
@@ -100,7 +101,7 @@ struct PseudoNumerical {
     }
   }
 
-  /// The x of the step's beginning is not kept: each stage takes it out of the form before.
+  /// x at the start of the step is not stored; each stage expresses it by the preceding form.
   template <Sde S>
   static void runge_kutta(const S& sde, TimeStep step, const Transfer& whole,
                           std::vector<SolverStage>& table) {
@@ -117,9 +118,9 @@ struct PseudoNumerical {
 
 /// F-PNDM: three Runge-Kutta steps of four evaluations, then one evaluation per step.
 using Pndm = PseudoNumerical<PndmStart::runge_kutta>;
-/// PNDM without Runge-Kutta steps: two evaluations in the first step, then one.
+/// PNDM without Runge-Kutta steps: two evaluations in the first step, then one per step.
 using Plms = PseudoNumerical<PndmStart::heun>;
-/// Improved PNDM: one evaluation per step from the first on.
+/// Improved PNDM: one evaluation per step, including the first ones.
 using Ipndm = PseudoNumerical<PndmStart::lower_orders>;
 
 }  // namespace scoresde

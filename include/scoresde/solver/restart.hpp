@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Restart: the probability flow, interrupted by going back up with fresh noise and down again.
+/// Restart: the probability flow, with intervals repeated after adding fresh noise.
 ///
-///   for each interval [low, high] of s = σ/α, when the flow arrives at low, K times:
+///   for each interval [low, high] of s = σ/α, when the flow reaches low, K times:
 ///     x̂ = (α̂/α) x + α̂ √(high² − low²) S_noise z,   then the flow from high to low in `steps` steps
 ///
-/// Xu et al. 2023 (arXiv:2306.14878), algorithm 1. All steps are Heun's along s
-/// (solver/karras.hpp); those of an interval are spaced as Karras et al. 2022 (arXiv:2206.00364),
-/// eq. 5 space them. The errors that a flow has gathered shrink with each return, as those of an
-/// SDE do, at the flow's number of steps.
+/// Xu et al. 2023 (arXiv:2306.14878), algorithm 1. All steps are Heun steps along s
+/// (solver/karras.hpp); those of an interval are spaced by eq. 5 of Karras et al. 2022
+/// (arXiv:2206.00364). Each repetition contracts the accumulated errors, as an SDE does, with as
+/// few steps as the flow.
 #pragma once
 
 #include <cmath>
@@ -20,15 +20,15 @@
 
 namespace scoresde {
 
-/// Where the flow is repeated, in σ/α, and how.
+/// An interval of σ/α in which the flow is repeated.
 struct RestartInterval {
   double low = 0.06, high = 0.3;
   std::size_t repeats = 2;  ///< K
-  std::size_t steps = 3;    ///< from high to low, each time
+  std::size_t steps = 3;    ///< from high to low, per repetition
 };
 
-/// The interval that the authors' code names for the EDM network of CIFAR-10 (class-unconditional,
-/// VP), for a flow of about 18 steps.
+/// The interval in the authors' code for the EDM network of CIFAR-10 (unconditional, VP), for a
+/// flow of about 18 steps.
 inline constexpr RestartInterval cifar10_restart{};
 
 struct Restart {
@@ -36,21 +36,21 @@ struct Restart {
   static constexpr std::size_t history = 2;
   static constexpr bool counted_at_run_time = true;
 
-  /// An interval is repeated at the time of the grid whose σ/α is nearest to its low end in ln, and
-  /// its steps begin and end there; none if the grid does not come below its high end.
+  /// An interval is repeated at the grid time whose σ/α is closest to its low end in ln, where its
+  /// steps start and end. It is ignored if the grid does not go below its high end.
   std::vector<RestartInterval> intervals{cifar10_restart};
   double s_noise = 1;
-  double rho = 7;  ///< of the spacing of an interval's steps
-  /// Data or noise, what is held fixed: the steps are the same, their rounding is not.
+  double rho = 7;  ///< exponent of the spacing of an interval's steps
+  /// The prediction that is held constant; the steps are the same up to rounding.
   Prediction prediction = Prediction::data;
 
-  /// Throws Error unless 0 < low < high in all intervals, with a step and a repeat at least, and
-  /// s_noise and rho are positive and finite.
+  /// Throws Error unless 0 < low < high, repeats ≥ 1 and steps ≥ 1 in all intervals, and s_noise
+  /// and rho are positive and finite.
   void validate() const {
     for (std::size_t i = 0; i < intervals.size(); ++i) {
       const auto& [low, high, repeats, steps] = intervals[i];
       detail::require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i,
-                      " goes from ", low, " to ", high, "; 0 < low < high is needed");
+                      " goes from ", low, " to ", high, "; it must satisfy 0 < low < high");
       detail::require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats,
                       " repeats of ", steps, " steps; at least 1 of each is needed");
     }
@@ -60,14 +60,15 @@ struct Restart {
                     "; it must be positive and finite");
   }
 
-  /// Evaluations over `steps` steps that reach every interval.
+  /// The number of evaluations for a grid of `steps` steps that reaches every interval.
   [[nodiscard]] std::size_t most_evaluations(std::size_t steps) const {
     for (const RestartInterval& interval : intervals) steps += interval.repeats * interval.steps;
     return 2 * steps;
   }
 
-  /// Repeat k of all, from 0 on, names draw N + 1 + k, N the grid's steps. Throws Error for a grid
-  /// that increases and an interval above the SDE's σ/α at T.
+  /// Repetition k, counted over all intervals from 0, uses draw N + 1 + k, where N is the number of
+  /// steps of the grid. Throws Error for an increasing grid and for an interval above the σ/α of
+  /// the SDE at T.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return make(sde, grid, false);
@@ -103,8 +104,7 @@ struct Restart {
     return table;
   }
 
-  /// The step that arrives nearest to the interval's low end, `last` where none arrives below its
-  /// high end.
+  /// The step that ends closest to the interval's low end; `last` if none ends below its high end.
   static std::size_t arrival(const std::vector<NoiseLevel>& level, std::size_t last,
                              const RestartInterval& interval) {
     const double low = -std::log(interval.low), high = -std::log(interval.high);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// SA-Solver: stochastic Adams methods, predictor and corrector, for the predicted data.
+/// SA-Solver: stochastic Adams predictor-corrector methods for the predicted data.
 ///
 ///   x_t = (σ_t/σ_s) e^{−τ²h} x_s + α_t Σⱼ bⱼ D₋ⱼ + σ_t √(1 − e^{−2τ²h}) z
 ///   bⱼ = ∫ e^{−(1+τ²)(λ_t − λ)} (1 + τ²) ℓⱼ(λ) dλ over the step,   h = λ_t − λ_s,  λ = ln(α/σ)
 ///
-/// ℓⱼ are Lagrange's polynomials through predictions already taken (predictor), and through the one
-/// at the predicted x_t as well (corrector). Xue et al. 2023 (arXiv:2309.05019, NeurIPS 2023),
-/// eq. 14 to 18 and algorithm 1, with τ constant over a step.
+/// ℓⱼ are Lagrange polynomials through the preceding predictions (predictor), and in addition
+/// through the one at the predicted x_t (corrector). Xue et al. 2023 (arXiv:2309.05019, NeurIPS
+/// 2023), eq. 14 to 18 and algorithm 1, with τ constant over a step.
 ///
-/// The published code replaces ∫ e^{−(1+τ²)(λ_t − λ)} (λ − λ_s) dλ by h²/2 in rules of two nodes,
-/// for runs of few steps: few_steps is that.
+/// For few steps, the published code replaces ∫ e^{−(1+τ²)(λ_t − λ)} (λ − λ_s) dλ by h²/2 in rules
+/// of two nodes; few_steps enables this.
 ///
-/// x_t is linear in the x before it and the corrector takes the same z, so a correction is a form
-/// in predictions alone, added in the pass of the next predictor.
+/// x_t is linear in the preceding x and the corrector uses the same z, so a correction is a linear
+/// form of predictions only and is added in the pass of the next predictor.
 #pragma once
 
 #include <cmath>
@@ -31,8 +31,8 @@ struct SaSolver {
                 "SaSolver: the predictor's order must be 1, 2, 3 or 4");
   static_assert(CorrectorOrder >= 0 && CorrectorOrder <= 4,
                 "SaSolver: the corrector's order must be 0 (none), 1, 2, 3 or 4");
-  /// In distribution, for τ > 0: that of the corrector where there is one, at most 2. Without noise
-  /// the orders are those of the Adams methods.
+  /// The weak order, for τ > 0: that of the corrector if there is one, at most 2. Without noise the
+  /// orders are those of the Adams methods.
   static constexpr int order = (CorrectorOrder > 0 ? CorrectorOrder : PredictorOrder) < 2 ? 1 : 2;
   static constexpr std::size_t history = PredictorOrder + (CorrectorOrder > 0 ? 1 : 0) >
                                                  CorrectorOrder
@@ -42,35 +42,35 @@ struct SaSolver {
 
   /// 0 is the probability flow, 1 the reverse SDE.
   double tau = 1;
-  /// τ is 0 where σ/α lies outside [low, high] at the step's beginning.
+  /// τ is 0 for steps that start at a σ/α outside [low, high].
   double low = 0, high = std::numeric_limits<double>::infinity();
-  /// The last steps fall to lower orders when the grid has fewer steps than this; 0 is never.
+  /// The last steps use lower orders if the grid has fewer steps than this; 0 disables it.
   std::size_t lower_order_below = 0;
-  /// Rules of two nodes weigh the slope of D by ½ in place of φ₂, as the published code does.
+  /// Weigh the slope of D by ½ instead of φ₂ in rules of two nodes, as the published code does.
   bool few_steps = false;
 
-  /// Throws Error unless τ is finite and not negative and low ≤ high.
+  /// Throws Error unless τ is finite and nonnegative and low ≤ high.
   void validate() const {
     detail::require(std::isfinite(tau) && tau >= 0, "SA-Solver: tau is ", tau,
-                    "; it must be finite and not negative");
+                    "; it must be finite and nonnegative");
     detail::require(low <= high, "SA-Solver: low is ", low, " and high ", high,
-                    "; low <= high is needed");
+                    "; low must not exceed high");
   }
 
-  /// Throws Error for noise along a grid that increases.
+  /// Throws Error for noise on an increasing grid.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return stages(sde, grid, grid.size());
   }
-  /// Of the first steps of a run of `steps`.
+  /// The stages of the first steps of a run of `steps`.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
     detail::require(grid.generates() || tau == 0, "SA-Solver: the grid goes from ", grid.front().t,
-                    " up to ", grid.back().t_next, "; noise is for runs to the data");
+                    " up to ", grid.back().t_next, "; with noise, time must decrease");
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;
-    NodeValues correction{};  // of D₀, D₋₁, … at the time where the stage begins
+    NodeValues correction{};  // of D₀, D₋₁, … at the start of the stage
     for (std::size_t i = 0; i < grid.size(); ++i) {
       const double h = level[i + 1].lambda - level[i].lambda;
       const double square = tau_squared(level[i]);
@@ -103,7 +103,7 @@ struct SaSolver {
     return s < low || s > high ? 0 : tau * tau;
   }
 
-  /// Weights of the predictions at `count` nodes from nodes[first] on: ∫₀¹ e^{e(1−θ)} θᵏ dθ =
+  /// The weights of the predictions at `count` nodes from nodes[first] on: ∫₀¹ e^{e(1−θ)} θᵏ dθ =
   /// k! φₖ₊₁(e).
   [[nodiscard]] NodeValues adams(const NodeValues& nodes, std::size_t first, std::size_t count,
                                  double gain, double exponent) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// SDE-DPM-Solver++ and SDE-DPM-Solver: exponential multistep methods for a reverse SDE of any
-/// noise level η, in the predicted data and in the predicted noise.
+/// SDE-DPM-Solver++ and SDE-DPM-Solver: exponential multistep methods for a reverse SDE with noise
+/// level η, in the predicted data and in the predicted noise.
 ///
 ///   D = x₀:  x_t = (σ_t/σ_s) e^{−ηh} x_s + α_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(1 − e^{−2ηh}) z
 ///   D = ε:   x_t = (α_t/α_s) x_s − σ_t (1 + η) h Σⱼ wⱼ D₋ⱼ + σ_t √(η(e^{2h} − 1)) z
@@ -10,8 +10,8 @@
 /// (arXiv:2211.01095), section 5 and appendix B.7; η as in the family of SDEs of Zhang & Chen 2022
 /// (arXiv:2204.13902), eq. 9, where g² is scaled by η in the noise and by 1 + η in the score.
 ///
-/// In distribution the orders are 1, 2 and 2: the noise of a step, which D is extrapolated without,
-/// is made up for one step later by D₀ − D₋₁, and what is left is of third order in each step.
+/// The weak orders are 1, 2 and 2: the extrapolation of D ignores the noise of a step, D₀ − D₋₁
+/// corrects for it one step later, and the remaining error is of third order per step.
 #pragma once
 
 #include <cmath>
@@ -32,22 +32,22 @@ struct SdeExponentialMultistep {
   double eta = 1;
   SolverForm form = SolverForm::dpm_solver;
   SecondDifference second_difference = SecondDifference::exact;
-  /// As ExponentialMultistep has them.
+  /// As in ExponentialMultistep.
   std::size_t lower_order_below = 10;
   bool euler_at_final = false;
 
-  /// Throws Error unless η is finite and not negative.
+  /// Throws Error unless η is finite and nonnegative.
   void validate() const {
     detail::require(std::isfinite(eta) && eta >= 0, name(), ": eta is ", eta,
-                    "; it must be finite and not negative");
+                    "; it must be finite and nonnegative");
   }
 
-  /// Throws Error for a grid that increases: the reverse SDE runs to the data alone.
+  /// Throws Error for an increasing grid: the reverse SDE runs only towards the data.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid) const {
     return stages(sde, grid, grid.size());
   }
-  /// Of the first steps of a run of `steps`.
+  /// The stages of the first steps of a run of `steps`.
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Solver: a rule that turns an SDE and a grid into a table of linear forms, known before the run.
+/// Solver: turns an SDE and a grid into a precomputed table of linear forms.
 ///
 ///   x_t = a·x_s + g Σₖ φₖ₊₁(e)·hᵏ D⁽ᵏ⁾,   λ = ln(α/σ),   h = λ_t − λ_s
 ///   noise prediction D = ε:   a = α_t/α_s,   g = −σ_t·h,   e = h
 ///   data prediction D = x₀:   a = σ_t/σ_s,   g = α_t·h,    e = −h
 ///
-/// is the exact probability flow of any linear SDE when D⁽ᵏ⁾ are the derivatives of D in λ along
-/// the path; solvers differ in how they make them of predictions already taken. Lu et al. 2022
-/// (arXiv:2206.00927), proposition 3.1, and 2022 (arXiv:2211.01095), proposition 4.1, for VP; here
-/// α and σ are those of marginal_prob(t), so the same text serves VE, sub-VP and a user's own.
+/// is the exact probability flow of any linear SDE if D⁽ᵏ⁾ are the derivatives of D in λ along the
+/// path; solvers differ in how they approximate them from preceding predictions. Lu et al. 2022
+/// (arXiv:2206.00927), proposition 3.1, and 2022 (arXiv:2211.01095), proposition 4.1, for VP. Here
+/// α and σ are those of marginal_prob(t), so the same implementation serves VE, sub-VP and
+/// user-defined SDEs.
 #pragma once
 
 #include <array>
@@ -22,23 +23,24 @@
 
 namespace scoresde {
 
-/// What a solver interpolates between its evaluations: ε or x₀.
+/// The prediction that a solver interpolates between evaluations: ε or x₀.
 enum class Prediction { noise, data };
 
-/// A form reaches back at most this many predictions.
+/// The maximum number of predictions in a form.
 inline constexpr std::size_t max_predictions = 13;
 
-/// c·z in a stage: which draw, and over which time its increment runs. Solvers name draw i + 1 in
-/// step i of the grid, used or not, so that a step's noise does not depend on the steps before.
+/// The term c·z of a stage: its draw, and the time over which its increment runs. Solvers use draw
+/// i + 1 in step i of the grid, whether or not other steps draw, so that the noise of a step does
+/// not depend on preceding steps.
 struct StageNoise {
   double coefficient = 0;
   std::uint64_t draw = 0;
   TimeStep time{};
 };
 
-/// The model is evaluated at (x, time.t), which gives D₀; then x ← state·x + Σⱼ weights[j]·D₋ⱼ +
-/// noise, where D₋ⱼ is the prediction j evaluations before, and x belongs to time.t_next. A stage
-/// that does not evaluate moves x alone, and its weights are 0.
+/// Evaluates the model at (x, time.t), which gives D₀; then x ← state·x + Σⱼ weights[j]·D₋ⱼ +
+/// noise, where D₋ⱼ is the prediction j evaluations earlier, and x is then at time.t_next. A stage
+/// that does not evaluate only updates x, and its weights are 0.
 struct SolverStage {
   TimeStep time{};
   double state = 1;
@@ -47,15 +49,15 @@ struct SolverStage {
   bool evaluates = true;
 };
 
-/// `history` counts the states that keep predictions, the present one included; `prediction` says
-/// what the predictions are.
+/// `history` is the number of stored predictions, including the current one; `prediction` is their
+/// type.
 ///
-/// Optional members, used when present: nfe(steps), static and constexpr, the evaluations in a grid
-/// of that many steps (one each when absent); stages(sde, start, steps), the stages of `start`, the
-/// first steps of a run of `steps`, for solvers whose order falls towards the end of a run;
-/// stages_to_data(sde, grid), where the last step goes to noise-free data in place of the grid's
-/// last time (when absent: the step is replaced by the data predicted where it begins); validate(),
-/// which throws Error for members out of range.
+/// Optional members, used if present: nfe(steps), static and constexpr, the number of evaluations
+/// for a grid of that many steps (default: one each); stages(sde, start, steps), the stages of
+/// `start`, the first steps of a run of `steps`, for solvers whose order decreases towards the end
+/// of a run; stages_to_data(sde, grid), where the last step goes to noise-free data instead of the
+/// grid's last time (default: the last step is replaced by the prediction of the data at its
+/// start); validate(), which throws Error for members out of range.
 template <class R, class S>
 concept Solver = Sde<S> && std::copyable<R> &&
     requires(const R& rule, const S& sde, const TimeGrid& grid) {
@@ -65,7 +67,7 @@ concept Solver = Sde<S> && std::copyable<R> &&
   { rule.stages(sde, grid) } -> std::same_as<std::vector<SolverStage>>;
 };
 
-/// x₀ predicted at t, in place of x.
+/// Replaces x by the x₀ predicted at t.
 template <Sde S>
 [[nodiscard]] SolverStage data_stage(const S& sde, Prediction prediction, double t) {
   const MarginalProb p = sde.marginal_prob(t);
@@ -74,7 +76,7 @@ template <Sde S>
 }
 
 /// The stages of a run whose last step goes to noise-free data: a step of order 1, counted as the
-/// last of the run where orders fall towards its end.
+/// last step where orders decrease towards the end of a run.
 template <class R, Sde S>
 [[nodiscard]] std::vector<SolverStage> stages_to_data(const R& solver, const S& sde,
                                                       const TimeGrid& grid) {
@@ -94,14 +96,14 @@ template <class R, Sde S>
   }
 }
 
-/// A solver whose evaluations are known by the number of steps alone; one whose stages were made
-/// beforehand says `static constexpr bool counted_at_run_time = true` instead.
+/// A solver whose number of evaluations depends only on the number of steps; one with precomputed
+/// stages defines `static constexpr bool counted_at_run_time = true` instead.
 template <class R>
 concept CountedSolver = !requires {
   R::counted_at_run_time;
 };
 
-/// Evaluations of a solver in a grid of `steps` steps.
+/// The number of evaluations of a solver for a grid of `steps` steps.
 template <CountedSolver R>
 [[nodiscard]] constexpr std::size_t solver_nfe(std::size_t steps) {
   if constexpr (requires { R::nfe(steps); })
@@ -110,7 +112,7 @@ template <CountedSolver R>
     return steps;
 }
 
-/// Where on the path of noise a time lies.
+/// The noise level at a time.
 struct NoiseLevel {
   double alpha = 1;   ///< mean of marginal_prob(t)
   double sigma = 0;   ///< std of marginal_prob(t)
@@ -123,7 +125,7 @@ template <Sde S>
   return {p.mean, p.std, 0.5 * log_snr(sde, t)};
 }
 
-/// a, g, e and h of the equation above.
+/// a, g, e and h of the equations above.
 struct ExponentialStep {
   double state = 1;
   double gain = 0;
@@ -140,7 +142,7 @@ struct ExponentialStep {
   }
 };
 
-/// The noise levels at the grid's times: those where steps begin, and the last end.
+/// The noise levels at the start of each step of the grid, and at the end of the last.
 template <Sde S>
 [[nodiscard]] std::vector<NoiseLevel> noise_levels(const S& sde, const TimeGrid& grid) {
   std::vector<NoiseLevel> levels;
@@ -149,8 +151,8 @@ template <Sde S>
   return levels;
 }
 
-/// The order a multistep method has at step `index` of `steps`: as many predictions as there are,
-/// at most `order`, and falling to 1 towards the end of grids of fewer than `lower_order_below`
+/// The order of a multistep method at step `index` of `steps`: as many predictions as there are, at
+/// most `order`, decreasing to 1 towards the end of grids with fewer than `lower_order_below`
 /// steps.
 [[nodiscard]] constexpr int order_of_step(int order, std::size_t index, std::size_t steps,
                                           std::size_t lower_order_below) {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/// Steps of an Itô SDE dx = f dt + g dw that follow its Brownian path: Milstein, Platen, Heun.
+/// Pathwise schemes for an Itô SDE dx = f dt + g dw: Milstein, Platen, Heun.
 ///
 ///   Milstein:          x ← x + f h + g Δw + ½ g g' (Δw² − h)
 ///   derivative-free:   x ← x + f h + g Δw + (g(x + f h + g√h) − g)/(2√h) · (Δw² − h)
 ///   stochastic Heun:   x̃ = x + a h + g Δw,   x ← x + ½(a + a(x̃)) h + ½(g + g(x̃)) Δw,
 ///                      a = f − ½ g g'
 ///
-/// Kloeden & Platen 1992, Numerical Solution of Stochastic Differential Equations, eq. 10.3.1 and
-/// 11.1.3. Heun's scheme converges to the Stratonovich solution (Rümelin 1982, SIAM J. Numer. Anal.
-/// 19:604); a is the drift whose Stratonovich solution is the Itô solution of f (Kloeden & Platen,
-/// section 4.9). With one noise an element, all three have strong order 1. EulerMaruyama
-/// (predictor/euler_maruyama.hpp) is the scheme of order ½, eq. 10.2.4.
+/// Kloeden & Platen 1992, Numerical Solution of Stochastic Differential Equations, eq. 10.3.1
+/// and 11.1.3. Heun's scheme converges to the Stratonovich solution (Rümelin 1982, SIAM J. Numer.
+/// Anal. 19:604); a is the drift whose Stratonovich solution is the Itô solution of f (Kloeden &
+/// Platen, section 4.9). With one noise per element, all three have strong order 1. EulerMaruyama
+/// (predictor/euler_maruyama.hpp), eq. 10.2.4, has order ½.
 #pragma once
 
 #include <cmath>
@@ -31,10 +31,10 @@ struct AnyProcess {
 
 }  // namespace detail
 
-/// scheme.step(process, x, step, dw): where one element goes in `step`, dw ~ N(0, |t_next − t|);
-/// the process has drift, diffusion and diffusion_derivative of (x, t). `static constexpr bool`
-/// members, false when absent: needs_derivative, and looks_ahead for schemes that ask for the drift
-/// at other places than (x, t), which a reverse process does not know.
+/// scheme.step(process, x, step, dw) returns the element after `step`, dw ~ N(0, |t_next − t|); the
+/// process has drift, diffusion and diffusion_derivative of (x, t). Optional `static constexpr
+/// bool` members, false by default: needs_derivative, and looks_ahead for schemes that evaluate the
+/// drift elsewhere than at (x, t), which is not available for a reverse process.
 template <class M>
 concept StrongScheme = std::copyable<M> &&
     requires(const M& scheme, const detail::AnyProcess& process, double x, TimeStep step) {
@@ -52,7 +52,7 @@ struct Milstein {
   }
 };
 
-/// Milstein's scheme with a difference in the place of g'.
+/// Milstein's scheme with a finite difference instead of g'.
 struct DerivativeFreeMilstein {
   template <class P>
   [[nodiscard]] double step(const P& process, double x, TimeStep step, double dw) const {
@@ -64,7 +64,7 @@ struct DerivativeFreeMilstein {
   }
 };
 
-/// Of weak order 2 where the noise is additive.
+/// Weak order 2 for additive noise.
 struct StochasticHeun {
   static constexpr bool needs_derivative = true;
   static constexpr bool looks_ahead = true;
@@ -105,13 +105,14 @@ template <class M>
 requires requires { M::looks_ahead; }
 inline constexpr bool scheme_looks_ahead<M> = M::looks_ahead;
 
-/// Refuses the flow's Euler step where a scheme with noise is wanted.
+/// Throws Error for the Euler step of the probability flow, if the scheme has that option.
 template <class M>
 void require_noisy(const char* sampler, const M& scheme) {
   if constexpr (requires { scheme.probability_flow; })
     require(!scheme.probability_flow, sampler,
-            ": probability_flow is true; a simulation draws noise, GeneralProbabilityFlow with "
-            "Euler is the flow");
+            ": probability_flow is true; it must be false in a simulation, and "
+            "GeneralProbabilityFlow with "
+            "Euler integrates the flow");
 }
 
 }  // namespace detail

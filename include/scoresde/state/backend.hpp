@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Backend: what an algorithm asks of memory. One verb, a few reductions.
+/// Backend: the operations on memory that algorithms use: one linear form and a few reductions.
 ///
 ///   out ← Σⱼ cⱼ·xⱼ + c·z,   z a named N(0, I) draw
 ///
-/// Every update between two network calls is one such linear form (docs/mathematics.md), so whole
-/// algorithms run on any state type for which `backend_of` is specialised.
+/// Every update between two network calls is one such linear form (docs/mathematics.md), so
+/// algorithms run on any state type for which `backend_of` is specialized.
 /// testing/backend_conformance.hpp checks the semantics.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace scoresde {
 
-/// A batch of `samples` points of R^dim. Memory law: element e of sample k lies at k·dim + e.
+/// A batch of `samples` points of R^dim. Memory layout: element e of sample k is at k·dim + e.
 struct Extents {
   std::size_t samples = 0;
   std::size_t dim = 0;
@@ -46,17 +46,17 @@ struct SampleTerm {
   const X* state = nullptr;
 };
 
-/// c[k]·z[k] with a coefficient per sample; an empty span is no noise.
+/// c[k]·z[k] with a coefficient per sample; an empty span means no noise.
 struct SampleNoise {
   std::span<const double> coefficients{};
   NoiseDraw draw{};
 };
 
-/// At most this many terms in one form: x and the seven stages of Dormand-Prince.
+/// The maximum number of terms in one form: x and the seven stages of Dormand-Prince.
 inline constexpr std::size_t max_terms = 8;
 
 /// `out` may alias any state of the terms: each element is read before it is written. Coefficients
-/// are doubles; a backend may round them to its scalar type once.
+/// are doubles; a backend may round each to its scalar type once.
 template <class B>
 concept Backend = requires(const B& backend, const typename B::State& x, typename B::State& out,
                            std::span<const Term<typename B::State>> terms, NoiseTerm noise,
@@ -64,15 +64,16 @@ concept Backend = requires(const B& backend, const typename B::State& x, typenam
                            SampleNoise sample_noise, NoiseDraw draw, std::span<double> per_sample,
                            double tolerance) {
   { backend.extents(x) } -> std::same_as<Extents>;
-  /// A state of the same extents; the only allocation, called before loops.
+  /// A state of the same extents. This is the only operation that allocates; it is called before
+  /// loops.
   { backend.make_like(x) } -> std::same_as<typename B::State>;
   /// out ← Σ cⱼxⱼ + c·z in one pass.
   { backend.assign(out, terms, noise) } -> std::same_as<void>;
-  /// The same with coefficients per sample.
+  /// out ← Σ cⱼ[k]·xⱼ[k] + c[k]·z[k] in one pass.
   { backend.assign(out, sample_terms, sample_noise) } -> std::same_as<void>;
   /// per_sample[k] ← ‖Σ cⱼxⱼ[k]‖₂.
   { backend.norms(terms, per_sample) } -> std::same_as<void>;
-  /// per_sample[k] ← ‖z[k]‖₂ of a draw, never stored; x gives the extents.
+  /// per_sample[k] ← ‖z[k]‖₂ of a draw, without storing it; x gives the extents.
   { backend.norms(draw, x, per_sample) } -> std::same_as<void>;
   /// per_sample[k] ← √(mean_e (error_e / (atol + rtol·max(|x_e|, |y_e|)))²); arguments: error,
   /// x, y, atol, rtol, per_sample.
@@ -81,11 +82,11 @@ concept Backend = requires(const B& backend, const typename B::State& x, typenam
   { backend.inner(x, x, per_sample) } -> std::same_as<void>;
 };
 
-/// The one customisation point: specialise with `static auto of(const X&)` returning a Backend.
+/// The single customization point: specialize with `static auto of(const X&)` returning a Backend.
 template <class X>
 struct backend_of;
 
-/// A type whose values are batches of points, through its backend.
+/// A type whose values are batches of points, accessed through its backend.
 template <class X>
 concept State = requires(const X& x) {
   { backend_of<X>::of(x) } -> Backend;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// ContiguousBackend: the backend of every state whose elements lie in one piece of host memory.
+/// ContiguousBackend: the backend of states whose elements are contiguous in host memory.
 ///
 ///   acc ← c·z (0 without noise),   acc ← fma(cⱼ, xⱼ, acc) in the order of the terms,   out ← acc
 ///
-/// Coefficients are rounded once to the scalar type, so that the bits of assign are the same for
-/// every layout, compiler and flag. All terms and the normals meet in one pass over tiles of 256
-/// elements: no noise tensor exists. Reductions are summed in double in eight lanes, in an order
-/// that depends on neither vector width nor alignment.
+/// Coefficients are rounded once to the scalar type, so assign is bit-identical for every layout,
+/// compiler and flag. Terms and noise are combined in one pass over tiles of 256 elements; no noise
+/// tensor is stored. Reductions are accumulated in double in eight lanes, in an order that depends
+/// on neither vector width nor alignment.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@
 
 namespace scoresde {
 
-/// Where the elements of a state lie, and how to make another one.
+/// The extents of a state and how to make another one.
 template <class L>
 concept ContiguousLayout = requires(const typename L::State& x, typename L::State& out) {
   { L::extents(x) } -> std::same_as<Extents>;
@@ -37,7 +37,7 @@ concept ContiguousLayout = requires(const typename L::State& x, typename L::Stat
 
 namespace detail {
 
-/// Σₑ value(e) for e < count: lane e mod 8 first, then the lanes in order.
+/// Σₑ value(e) for e < count: first per lane e mod 8, then over the lanes in order.
 template <class Fn>
 [[nodiscard]] double lane_sum(std::size_t count, const Fn& value) {
   constexpr std::size_t lanes = 8;
@@ -51,7 +51,7 @@ template <class Fn>
 
 inline void require_same(const char* verb, Extents found, Extents wanted) {
   require(found == wanted, verb, ": a term has ", found.samples, " samples of dimension ",
-          found.dim, " and another state ", wanted.samples, " of ", wanted.dim);
+          found.dim, " but another state has ", wanted.samples, " of dimension ", wanted.dim);
 }
 
 inline void require_row(const char* verb, std::size_t found, std::size_t samples) {
@@ -69,7 +69,8 @@ class ContiguousBackend {
   [[nodiscard]] Extents extents(const State& x) const { return Layout::extents(x); }
   [[nodiscard]] State make_like(const State& x) const { return Layout::make_like(x); }
 
-  /// Throws Error for more than max_terms terms, or a term of other extents than `out`.
+  /// Throws Error for more than max_terms terms, or a term whose extents differ from those of
+  /// `out`.
   void assign(State& out, std::span<const Term<State>> terms, NoiseTerm noise) const {
     const Extents shape = check("assign", out, terms);
     detail::ActiveTerms<Scalar, Scalar> active;
@@ -77,7 +78,7 @@ class ContiguousBackend {
     combine({out.data(), shape.size()}, 0, shape.dim, active, noise);
   }
 
-  /// Throws Error as above, and unless every row holds a coefficient per sample.
+  /// Throws Error as above, and unless every row has one coefficient per sample.
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const {
     const auto [samples, dim] = check("assign", out, terms);
     for (const auto& [c, x] : terms) detail::require_row("assign", c.size(), samples);
@@ -91,7 +92,7 @@ class ContiguousBackend {
     }
   }
 
-  /// Throws Error for no terms, more than max_terms of them, or different extents.
+  /// Throws Error for no terms, more than max_terms terms, or different extents.
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const {
     detail::require(!terms.empty(), "norms: 0 terms given; at least 1 is needed");
     const auto [samples, dim] = check("norms", *terms[0].state, terms);
@@ -104,7 +105,7 @@ class ContiguousBackend {
     });
   }
 
-  /// Throws Error unless there is a number per sample; so do the reductions below.
+  /// Throws Error unless per_sample has one entry per sample, as do the reductions below.
   void norms(NoiseDraw draw, const State& x, std::span<double> per_sample) const {
     const auto [samples, dim] = extents(x);
     detail::require_row("norms", per_sample.size(), samples);
@@ -149,7 +150,7 @@ class ContiguousBackend {
   }
 
   /// out[k, e] ← f({k, e}, inputs[k, e]…), each input a state or a NoiseDraw
-  /// (state/elementwise.hpp). Throws Error for an input of other extents than `out`.
+  /// (state/elementwise.hpp). Throws Error for an input whose extents differ from those of `out`.
   template <class F, class... In>
   void transform(State& out, F f, const In&... in) const {
     const Extents shape = extents(out);
@@ -175,13 +176,13 @@ class ContiguousBackend {
     return shape;
   }
 
-  /// `first` is the flat index of out[0], which names its noise.
+  /// `first` is the flat index of out[0], which determines its noise.
   static void combine(std::span<Scalar> out, std::size_t first, std::size_t dim,
                       const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
     detail::with_arity(terms.count, [&](auto arity) {
       detail::with_hardware_fma([=] {
         constexpr std::make_index_sequence<decltype(arity)::value> indices;
-        // A constant count is what compilers vectorise at -O2 already.
+        // Compilers vectorize loops of constant trip count at -O2.
         constexpr std::integral_constant<std::size_t, tile> whole;
         std::size_t begin = 0;
         for (; out.size() - begin >= tile; begin += tile)
@@ -192,7 +193,7 @@ class ContiguousBackend {
     });
   }
 
-  /// Elements begin … begin + count − 1 of combine.
+  /// Computes elements begin … begin + count − 1 of combine.
   template <std::size_t... J>
   SCORESDE_ALWAYS_INLINE static void sweep(std::index_sequence<J...> indices, Scalar* out,
                                            std::size_t begin, auto count, std::size_t first,
@@ -208,7 +209,7 @@ class ContiguousBackend {
                [&](std::size_t i) { return c * static_cast<Scalar>(z[i]); });
   }
 
-  /// The sum is made on the stack, because out may be one of the terms.
+  /// The sum is accumulated on the stack, because out may alias a term.
   template <std::size_t... J>
   SCORESDE_ALWAYS_INLINE static void accumulate(std::index_sequence<J...>, Scalar* out,
                                                 std::size_t begin, auto count,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Refinements of Backend for the few things that are not linear forms.
+/// Refinements of Backend for operations that are not linear forms.
 ///
 ///   out[k, e] ← f({k, e}, x₁[k, e], …, xₙ[k, e]),   each xⱼ a state or a named N(0, I) draw
 ///   q_k       ← the q-quantile of |x[k, ·]|
 ///
-/// Clipping, thresholding and SDEs whose drift depends on the state need them; samplers do not. A
-/// backend that cannot run a user's function where its memory lies leaves them out, and what needs
-/// them then does not compile (docs/concepts.md).
+/// Clipping, thresholding and SDEs with state-dependent drift need them; samplers do not. A backend
+/// that cannot run a user's function on its device leaves them out, and code that needs them then
+/// does not compile (docs/concepts.md).
 #pragma once
 
 #include <concepts>
@@ -17,7 +17,7 @@
 
 namespace scoresde {
 
-/// Which element a function is called for: element `element` of sample `sample` of the batch.
+/// The index of the element for which a function is called, in the batch.
 struct ElementIndex {
   std::size_t sample = 0;
   std::size_t element = 0;
@@ -32,11 +32,11 @@ struct AnyElementFunction {
 
 }  // namespace detail
 
-/// transform(out, f, inputs…): one pass, no allocation; `out` may be any of the inputs; a draw
-/// among the inputs has the bits that assign gives it. f is small and trivially copyable; it gets
-/// the values in the state's own scalar type and its result is rounded to that, so that a function
-/// of doubles computes in double and a generic one at the state's speed. The order of calls is
-/// free.
+/// transform(out, f, inputs…): one pass, no allocation. `out` may alias any input, and a draw among
+/// the inputs has the same values as in assign. f must be small and trivially copyable. It receives
+/// values in the state's scalar type and its result is rounded to that type, so a function of
+/// doubles computes in double and a generic one in the state's type. The order of calls is
+/// unspecified.
 template <class B>
 concept ElementwiseBackend = Backend<B> &&
     requires(const B& backend, const typename B::State& x, typename B::State& out, NoiseDraw z,
@@ -59,7 +59,7 @@ concept ElementwiseState = State<X> && requires(const X& x) {
   { backend_of<X>::of(x) } -> ElementwiseBackend;
 };
 
-/// A state whose backend knows quantiles.
+/// A state whose backend computes quantiles.
 template <class X>
 concept QuantileState = State<X> && requires(const X& x) {
   { backend_of<X>::of(x) } -> QuantileBackend;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// transform and absolute_quantile for elements that lie in one piece of host memory.
+/// transform and absolute_quantile for elements that are contiguous in host memory.
 ///
 ///   out[i] ← f({⌊i/dim⌋, i mod dim}, x₁[i], …, xₙ[i]),   in tiles of 256 elements
 ///
-/// A tile is computed on the stack and then copied, so that out may be an input and the loop still
-/// vectorises. The quantile is found by radix selection on the bits of |x|, which are ordered as
-/// the numbers are: no copy, no scratch, and as many passes as a number has bytes.
+/// A tile is computed on the stack and then copied, so that out may alias an input and the loop is
+/// still vectorized. The quantile is found by radix selection on the bits of |x|, whose order is
+/// that of the numbers: no copy, no scratch memory, and one pass per byte of the scalar type.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ namespace scoresde::detail {
 
 inline constexpr std::size_t element_tile = 256;
 
-/// An input that is read where it lies.
+/// An input read from memory.
 template <class T>
 struct StoredInput {
   const T* data;
@@ -35,7 +35,7 @@ struct StoredInput {
   T operator[](std::size_t i) const { return here[i]; }
 };
 
-/// An input that is drawn, a tile at a time.
+/// An input generated one tile at a time.
 template <class T>
 struct DrawnInput {
   NoiseDraw draw;
@@ -50,8 +50,8 @@ struct DrawnInput {
 template <class T, class F, class... In>
 void transform_tiles(T* out, Extents shape, F f, In&&... in) {
   static_assert(std::is_trivially_copyable_v<F>,
-                "transform: the function must be trivially copyable; let it hold a pointer or span "
-                "to what is large");
+                "transform: the function must be trivially copyable; it can hold a pointer or span "
+                "to large data");
   alignas(64) T result[element_tile];
   for (std::size_t first = 0; first < shape.size(); first += element_tile) {
     const std::size_t count = std::min(element_tile, shape.size() - first);
@@ -67,7 +67,7 @@ void transform_tiles(T* out, Extents shape, F f, In&&... in) {
   }
 }
 
-/// The input of a transform, checked against the extents of its result.
+/// The input of a transform, validated against the extents of its result.
 template <class T, class State, class ExtentsOf>
 [[nodiscard]] auto element_input(const State& x, Extents shape, const ExtentsOf& extents_of) {
   if constexpr (std::is_same_v<State, NoiseDraw>) {
@@ -75,12 +75,12 @@ template <class T, class State, class ExtentsOf>
   } else {
     const Extents found = extents_of(x);
     require(found == shape, "transform: an input has ", found.samples, " samples of dimension ",
-            found.dim, " and the result ", shape.samples, " of ", shape.dim);
+            found.dim, " but the result has ", shape.samples, " of dimension ", shape.dim);
     return StoredInput<T>{x.data()};
   }
 }
 
-/// The numbers of rank `rank` and rank + 1 (or the same, for the last) among |x|, counted from 0.
+/// The order statistics of |x| at `rank` and rank + 1 (at `rank` twice if it is the last), from 0.
 template <class T>
 [[nodiscard]] std::array<T, 2> absolute_order_statistics(std::span<const T> x, std::size_t rank) {
   static_assert(std::numeric_limits<T>::is_iec559 && (sizeof(T) == 4 || sizeof(T) == 8),
@@ -88,7 +88,7 @@ template <class T>
   using Key = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   const auto key_of = [](T value) { return std::bit_cast<Key>(std::abs(value)); };
   constexpr int bits = 8 * static_cast<int>(sizeof(T));
-  Key prefix = 0;  // the leading digits of the key sought
+  Key prefix = 0;  // the leading digits of the target key
   std::size_t below = rank, equal = 0;
   for (int shift = bits - 8; shift >= 0; shift -= 8) {
     std::array<std::uint32_t, 256> histogram{};
@@ -108,7 +108,7 @@ template <class T>
   return {lower, std::bit_cast<T>(next)};
 }
 
-/// The q-quantile of |x|, x not empty.
+/// The q-quantile of |x|; x must not be empty.
 template <class T>
 [[nodiscard]] double absolute_quantile(std::span<const T> x, double q) {
   for (const T value : x)
@@ -119,12 +119,12 @@ template <class T>
   return rank > floor ? std::lerp(a, b, rank - floor) : a;
 }
 
-/// The same for each sample. Throws Error for q outside [0, 1], points without elements, and unless
-/// there is a number per sample.
+/// The same for each sample. Throws Error for q outside [0, 1], dim = 0, and unless per_sample has
+/// one entry per sample.
 template <class T>
 void absolute_quantiles(const T* x, Extents shape, double q, std::span<double> per_sample) {
   require(q >= 0 && q <= 1, "absolute_quantile: q is ", q, "; it must lie in [0, 1]");
-  require(shape.dim > 0, "absolute_quantile: the points have no elements");
+  require(shape.dim > 0, "absolute_quantile: dim is 0; the points must have at least 1 element");
   require(per_sample.size() == shape.samples, "absolute_quantile: ", per_sample.size(),
           " numbers per sample for ", shape.samples, " samples");
   for (std::size_t k = 0; k < shape.samples; ++k)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// HostState: plain memory, the state of one who has no other.
+/// HostState: the default CPU state, stored in a std::vector.
 #pragma once
 
 #include <cstddef>
@@ -50,7 +50,7 @@ class HostState {
   std::vector<T> values_;
 };
 
-/// A HostState is its own layout.
+/// The layout of a HostState.
 template <class T>
 struct HostLayout {
   using State = HostState<T>;

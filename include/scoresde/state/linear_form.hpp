@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// LinearForm: Σᵢ cᵢ·slotᵢ kept as numbers until memory is touched.
+/// LinearForm: the coefficients of Σᵢ cᵢ·slotᵢ, evaluated only when memory is accessed.
 ///
-/// Slot 0 is x; slot i + 1 holds the raw network output of stage i. Runge-Kutta slopes, multistep
-/// combinations and error estimates are sums of such forms, so no slope is ever stored.
+/// Slot 0 is x; slot i + 1 holds the network output of stage i. Runge-Kutta slopes, multistep
+/// combinations and error estimates are linear forms, so slopes are never stored.
 #pragma once
 
 #include <array>
@@ -38,10 +38,18 @@ struct LinearForm {
   constexpr bool operator==(const LinearForm&) const = default;
 };
 
+namespace detail {
+
+template <std::size_t N>
+concept TermCount = N <= max_terms;
+
+}  // namespace detail
+
 /// out ← the form over `slots` (+ noise), in one pass.
 template <std::size_t N, State X>
-requires(N <= max_terms) void assign(X& out, const LinearForm<N>& form,
-                                     const std::array<const X*, N>& slots, NoiseTerm noise = {}) {
+requires detail::TermCount<N>
+void assign(X& out, const LinearForm<N>& form, const std::array<const X*, N>& slots,
+            NoiseTerm noise = {}) {
   std::array<Term<X>, N> terms;
   std::size_t used = 0;
   for (std::size_t i = 0; i < N; ++i)

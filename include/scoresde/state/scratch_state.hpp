@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// ScratchState: memory of a model that learns the type of its states in its calls alone.
+/// ScratchState: scratch memory for a model whose state type is known only when it is called.
 ///
-/// Samplers bring a Workspace because they know the state's type where they allocate; a model made
-/// of a function does not. It keeps one state, made in the first call and remade when type or
-/// extents change, so that later calls allocate nothing.
+/// Samplers use a Workspace, because they know the type of the state where they allocate; a model
+/// built from a function does not. It keeps one state, allocated in the first call and reallocated
+/// when type or extents change, so that subsequent calls do not allocate.
 #pragma once
 
 #include <utility>
@@ -12,7 +12,7 @@
 
 namespace scoresde {
 
-/// Holds no state or one of any type. Copies start empty: scratch is never shared.
+/// Empty, or one state of any type. Copies start empty: scratch memory is never shared.
 class ScratchState {
  public:
   ScratchState() = default;
@@ -25,7 +25,8 @@ class ScratchState {
   }
   ~ScratchState() { drop(); }
 
-  /// A state like x, with what was left in it. Valid until the next call of another type or shape.
+  /// A state like x with unspecified contents. Valid until the next call with another type or
+  /// shape.
   template <State X>
   [[nodiscard]] X& like(const X& x) {
     if (type_ != &type_of<X> || extents(*static_cast<X*>(held_)) != extents(x)) {
@@ -39,8 +40,8 @@ class ScratchState {
 
  private:
   template <class X>
-  static inline char type_of = 0;  // its address names the type
-  // Not std::unique_ptr: <memory> is a tenth of the compile time of the whole core.
+  static inline char type_of = 0;  // its address identifies the type
+  // Not std::unique_ptr: <memory> accounts for a tenth of the compile time of the core.
   template <class X>
   static void delete_one(void* held) {
     delete static_cast<X*>(held);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// A runtime list of terms becomes a compile-time one, so that a whole linear form is one loop.
+/// Turns a runtime number of terms into a compile-time one, so that a linear form is one loop.
 ///
-/// Terms whose coefficient is 0 are dropped first: they are never read.
+/// Terms with coefficient 0 are dropped first and never read.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace scoresde::detail {
 
-/// The terms that count: coefficients rounded once to C, and where the elements lie.
+/// The terms with nonzero coefficients: coefficients rounded once to C, and pointers to elements.
 template <class C, class T>
 struct ActiveTerms {
   std::array<C, max_terms> coefficient{};
@@ -27,7 +27,7 @@ struct ActiveTerms {
   }
 };
 
-/// Calls fn(std::integral_constant<std::size_t, count>{}) for a count up to max_terms.
+/// Calls fn(std::integral_constant<std::size_t, count>{}) for count ≤ max_terms.
 template <std::size_t N = 0, class Fn>
 void with_arity(std::size_t count, const Fn& fn) {
   if (count == N) {

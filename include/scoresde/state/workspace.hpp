@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Workspace: everything a loop needs beside x, allocated once before it.
+/// Workspace: the memory a loop needs in addition to x, allocated once before it.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ template <State X, std::size_t N>
 class Workspace {
  public:
   static constexpr std::size_t states = N;
-  /// Rows of per-sample doubles: a coefficient for each state and x, and eight more.
+  /// Rows of per-sample doubles: a coefficient for each state and for x, and eight more.
   static constexpr std::size_t rows = N + 9;
 
   explicit Workspace(const X& x)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Does a backend keep the promises of state/backend.hpp? The answer comes in sentences.
+/// Checks a backend against the requirements of state/backend.hpp; returns its violations as text.
 ///
 ///   for (const Extents shape : testing::awkward_extents)
 ///     for (const std::string& violation : testing::check_backend(my_state(shape))) …
 ///
-/// Linear forms are compared with sums in double within bounds derived from the state's rounding
-/// unit (testing/backend_probe.hpp), noise with the published stream bit by bit. What
-/// state/elementwise.hpp adds is checked where the backend offers it. No test framework is needed.
+/// Linear forms are compared with sums in double, within bounds derived from the rounding unit of
+/// the state (testing/backend_probe.hpp); noise must be bit-identical to the published stream. The
+/// operations of state/elementwise.hpp are checked if the backend provides them. Requires no test
+/// framework.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +27,8 @@
 
 namespace scoresde::testing {
 
-/// Shapes at which backends break: one sample and many, dimensions that are no multiple of a quad
-/// (4), of a tile (256) or of a vector.
+/// Shapes that tend to reveal errors: one sample and many, dimensions that are not a multiple of 4,
+/// of a tile (256) or of a vector.
 inline constexpr std::array<Extents, 9> awkward_extents{
     {{1, 1}, {1, 3}, {5, 2}, {3, 7}, {2, 64}, {3, 255}, {2, 257}, {1, 1030}, {1000, 2}}};
 
@@ -53,13 +54,13 @@ void assign(X& out, const BackendCase<X>& c, std::span<const double> scale, doub
   backend(out).assign(out, std::span<const SampleTerm<X>>(terms), SampleNoise{noises, probe_draw});
 }
 
-/// make_like, and that what is written can be read.
+/// make_like, and that values written can be read.
 template <class X, class W, class R>
 void check_memory(BackendProbe<X, W, R>& probe) {
   const auto first = probe.values(100), second = probe.values(101);
-  if (probe.unit() > 0.01) return probe.complain("values written do not come back when read");
+  if (probe.unit() > 0.01) return probe.complain("values read differ from those written");
   X a = probe.state(first);
-  if (extents(a) != probe.shape()) return probe.complain("make_like gives other extents");
+  if (extents(a) != probe.shape()) return probe.complain("make_like returns different extents");
   X b = backend(a).make_like(a);
   probe.write(second, b);
   probe.compare("a state whose like was made and written to", probe.read_back(a), first,
@@ -68,7 +69,7 @@ void check_memory(BackendProbe<X, W, R>& probe) {
                 [&](std::size_t i) { return probe.unit() * std::abs(second[i]); });
 }
 
-/// Coefficient 1 and no terms give the stream itself: bit by bit where a state can hold a float.
+/// Coefficient 1 and no terms give the stream itself, bit-identical if a state can hold a float.
 template <class X, class W, class R>
 void check_noise_bits(BackendProbe<X, W, R>& probe) {
   const std::array draws{Noise{.seed = 1}.draw(0), Noise{.seed = 0x123456789abcdef0}.draw(3),
@@ -86,8 +87,8 @@ void check_noise_bits(BackendProbe<X, W, R>& probe) {
   }
 }
 
-/// 0 … 8 terms, with and without noise, one coefficient for all and one per sample; the result
-/// holds NaN before, so that adding to it shows.
+/// 0 … 8 terms, with and without noise, with batch and per-sample coefficients; the output holds
+/// NaN beforehand, so accumulating into it is detected.
 template <class X, class W, class R>
 void check_assign(BackendProbe<X, W, R>& probe) {
   const std::vector<double> ones(probe.shape().samples, 1.0);
@@ -103,11 +104,11 @@ void check_assign(BackendProbe<X, W, R>& probe) {
       probe.judge(what + " per sample", out, c, probe.scales(), noise, probe_draw);
       for (std::size_t j = 0; j < n; ++j)
         if (probe.read_back(c.state[j]) != c.value[j])
-          probe.complain(what, ": term ", j, " is changed");
+          probe.complain(what, ": term ", j, " was modified");
     }
 }
 
-/// The result is one of the terms, or all of them.
+/// The output aliases one of the terms, or all of them.
 template <class X, class W, class R>
 void check_aliasing(BackendProbe<X, W, R>& probe) {
   const std::vector<double> ones(probe.shape().samples, 1.0);
@@ -147,7 +148,7 @@ void check_zero_coefficients(BackendProbe<X, W, R>& probe) {
     const auto terms = c.terms();
     backend(out).norms(std::span<const Term<X>>(terms), std::span<double>(found));
     for (const double norm : found)
-      if (!std::isfinite(norm)) return probe.complain(what, ": norms reads it");
+      if (!std::isfinite(norm)) return probe.complain(what, ": norms reads the term");
     auto rows = c.rows(ones);
     for (std::size_t k = 1; k < samples; k += 2) rows[at][k] = 0.5;
     std::vector<double> odd(samples * dim, probe.nan);
@@ -226,7 +227,7 @@ void check_pairs(BackendProbe<X, W, R>& probe) {
   probe.compare("inner", found, inner, [&](std::size_t k) { return unit * size[k]; });
 }
 
-/// The same call twice gives the same bits.
+/// Repeated calls are bit-identical.
 template <class X, class W, class R>
 void check_repetition(BackendProbe<X, W, R>& probe) {
   const BackendCase<X> c = probe.make_case(2);
@@ -234,15 +235,15 @@ void check_repetition(BackendProbe<X, W, R>& probe) {
   assign(a, c, 0.4);
   assign(b, c, 0.4);
   if (probe.read_back(a) != probe.read_back(b))
-    probe.complain("assign gives other bits the second time");
+    probe.complain("assign is not bit-identical when repeated");
   std::vector<double> first(probe.shape().samples), second(first);
   const auto terms = c.terms();
   backend(a).norms(std::span<const Term<X>>(terms), std::span<double>(first));
   backend(a).norms(std::span<const Term<X>>(terms), std::span<double>(second));
-  if (first != second) probe.complain("norms gives other bits the second time");
+  if (first != second) probe.complain("norms is not bit-identical when repeated");
 }
 
-/// transform: the index, the order of the inputs, the bits of a draw, results that are inputs.
+/// transform: the index, the order of the inputs, bit-identical draws, and aliasing.
 template <class X, class W, class R>
 void check_transform(BackendProbe<X, W, R>& probe) {
   const std::size_t dim = probe.shape().dim;
@@ -276,7 +277,7 @@ void check_transform(BackendProbe<X, W, R>& probe) {
   probe.compare("transform of two states and a draw", probe.read_back(out), wanted, bound);
   for (std::size_t j = 0; j < 2; ++j)
     if (probe.read_back(c.state[j]) != c.value[j])
-      probe.complain("transform: input ", j, " is changed");
+      probe.complain("transform: input ", j, " was modified");
   for (std::size_t j = 0; j < 2; ++j) {
     BackendCase<X> alias = probe.make_case(2);
     b.transform(alias.state[j], f, alias.state[0], probe_draw, alias.state[1]);
@@ -284,7 +285,7 @@ void check_transform(BackendProbe<X, W, R>& probe) {
   }
 }
 
-/// absolute_quantile against a sorted sample; a NaN is not passed over.
+/// absolute_quantile against the sorted sample, and that it propagates NaN.
 template <class X, class W, class R>
 void check_quantile(BackendProbe<X, W, R>& probe) {
   const auto [samples, dim] = probe.shape();
@@ -308,18 +309,19 @@ void check_quantile(BackendProbe<X, W, R>& probe) {
   probe.write(c.value[0], c.state[0]);
   b.absolute_quantile(c.state[0], 0, std::span<double>(found));
   if (!std::isnan(found[0]))
-    probe.complain("absolute_quantile of a sample with a NaN is ", found[0]);
+    probe.complain("absolute_quantile of a sample with a NaN must be NaN; it is ", found[0]);
 }
 
 }  // namespace detail
 
-/// What the backend of X does wrong with states like x, one sentence each; empty when it conforms.
-/// write(std::span<const double>, X&) puts values in the order of the memory law into a state and
-/// read(const X&, std::span<double>) gets them back: for memory that the host cannot address.
+/// The requirements that the backend of X violates for states like x, one sentence each; empty if
+/// it conforms. write(std::span<const double>, X&) writes values to a state in the order that
+/// Extents defines, and read(const X&, std::span<double>) reads them, for memory that the host
+/// cannot access.
 template <class X, class Write, class Read>
 [[nodiscard]] std::vector<std::string> check_backend(const X& x, Write write, Read read) {
   static_assert(State<X>,
-                "check_backend: no Backend is known for this type; specialise "
+                "check_backend: this type has no Backend; specialize "
                 "scoresde::backend_of with `static auto of(const X&)`");
   BackendProbe<X, Write, Read> probe(x, std::move(write), std::move(read));
   detail::check_memory(probe);
@@ -337,12 +339,12 @@ template <class X, class Write, class Read>
   return probe.violations();
 }
 
-/// The same for states whose data() the host can address.
+/// The same for states whose data() the host can access.
 template <class X>
 [[nodiscard]] std::vector<std::string> check_backend(const X& x) {
   static_assert(
       requires(X & y) { *y.data(); },
-      "check_backend: the state has no data(); pass write and read");
+      "check_backend: the state has no data(); pass functions write and read");
   using T = std::remove_cvref_t<decltype(*x.data())>;
   return check_backend(
       x,

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// BackendProbe: states with known contents, what a linear form of them must be, and how far off a
-/// result may lie.
+/// BackendProbe: states with known contents, the expected linear forms of them, and error bounds.
 ///
 ///   |out − Σⱼ cⱼxⱼ − c·z| ≤ (n + 4)·u·(Σⱼ|cⱼxⱼ| + |c·z|),   u the rounding unit of the state
 ///
 /// The bound follows from n rounded coefficients, products and sums (Higham 2002, "Accuracy and
-/// stability of numerical algorithms", section 3.1). u is measured, by writing numbers and reading
-/// them back, so that a state may hold any floating-point type.
+/// stability of numerical algorithms", section 3.1). u is measured by writing and reading numbers,
+/// so a state may hold any floating-point type.
 #pragma once
 
 #include <array>
@@ -23,11 +22,11 @@
 
 namespace scoresde::testing {
 
-/// A linear form over states of the kind under test.
+/// A linear form over states of the type under test.
 template <class X>
 struct BackendCase {
   std::vector<X> state;
-  std::vector<std::vector<double>> value;  ///< what each state holds, as it rounds
+  std::vector<std::vector<double>> value;  ///< the contents of each state, rounded as it rounds
   std::vector<double> coefficient;
 
   [[nodiscard]] std::vector<Term<X>> terms() const {
@@ -35,7 +34,8 @@ struct BackendCase {
     for (std::size_t j = 0; j < state.size(); ++j) list.push_back({coefficient[j], &state[j]});
     return list;
   }
-  /// Rows of coefficients, coefficient[j]·scale[k]: they must outlive the terms made of them.
+  /// Rows of coefficients, coefficient[j]·scale[k], which must outlive the terms that refer to
+  /// them.
   [[nodiscard]] std::vector<std::vector<double>> rows(std::span<const double> scale) const {
     std::vector<std::vector<double>> list(state.size());
     for (std::size_t j = 0; j < state.size(); ++j)
@@ -50,7 +50,7 @@ struct BackendCase {
   }
 };
 
-/// `write` puts doubles in the order of memory into a state, `read` gets them back.
+/// `write` writes doubles to a state in memory order, `read` reads them.
 template <State X, class Write, class Read>
 class BackendProbe {
  public:
@@ -68,7 +68,7 @@ class BackendProbe {
   [[nodiscard]] const X& model() const { return model_; }
   [[nodiscard]] std::vector<std::string>& violations() { return violations_; }
 
-  /// Adds a sentence, up to twenty of them.
+  /// Adds a sentence, up to a maximum of twenty.
   void complain(const auto&... parts) {
     if (violations_.size() < 20)
       violations_.push_back(scoresde::detail::text(shape_.samples, " samples of dimension ",
@@ -98,7 +98,7 @@ class BackendProbe {
       list[i] = 4 * uniform(draw, i / shape_.dim, i % shape_.dim) - 2;
     return list;
   }
-  /// A coefficient for each sample, none of them 0.
+  /// A nonzero coefficient per sample.
   [[nodiscard]] std::vector<double> scales() const {
     std::vector<double> list(shape_.samples);
     for (std::size_t k = 0; k < list.size(); ++k)
@@ -115,7 +115,7 @@ class BackendProbe {
     }
     return made;
   }
-  /// The published stream, in the order of memory.
+  /// The published stream, in memory order.
   [[nodiscard]] std::vector<double> normals(NoiseDraw draw) const {
     std::vector<double> list;
     std::vector<float> z(shape_.dim);
@@ -126,7 +126,8 @@ class BackendProbe {
     return list;
   }
 
-  /// Complains at the first element of `found` farther from `wanted` than bound(i); NaN is far.
+  /// Reports the first element of `found` that differs from `wanted` by more than bound(i) or is
+  /// NaN.
   template <class Bound>
   void compare(const std::string& what, std::span<const double> found,
                std::span<const double> wanted, const Bound& bound) {
@@ -134,11 +135,11 @@ class BackendProbe {
       if (!(std::abs(found[i] - wanted[i]) <= bound(i))) {
         const std::size_t dim = wanted.size() == shape_.samples ? 1 : shape_.dim;
         return complain(what, ": element ", i % dim, " of sample ", i / dim, " is ", found[i], "; ",
-                        wanted[i], " within ", bound(i), " is wanted");
+                        wanted[i], " within ", bound(i), " is expected");
       }
   }
 
-  /// Compares `out` with scale[k]·(Σ cⱼxⱼ + noise·z) as computed here in double.
+  /// Compares `out` with scale[k]·(Σ cⱼxⱼ + noise·z) computed in double.
   void judge(const std::string& what, const X& out, const BackendCase<X>& c,
              std::span<const double> scale, double noise, NoiseDraw draw) {
     const std::vector<double> z =

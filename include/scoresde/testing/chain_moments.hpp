@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The exact mean and covariance of a sampler's result on Gaussian data, without sampling.
+/// The exact mean and covariance of a sampler's result for Gaussian data, without sampling.
 ///
 ///   x = c + A x_T + Σᵢ Bᵢ zᵢ   ⇒   E x = c + A E x_T,   Cov x = A C_T Aᵀ + Σᵢ Bᵢ Bᵢᵀ
 ///
-/// With the affine score of Gaussian data every step of a sampler is affine in x, in the
-/// predictions it keeps and in its normals, so a run over unit vectors reads off c, A and all Bᵢ.
-/// Weak order: Kloeden & Platen, Numerical Solution of Stochastic Differential Equations, section
-/// 9.7. Correctors whose step follows norms (Langevin) are not affine.
+/// With the affine score of Gaussian data, every step of a sampler is affine in x, in the stored
+/// predictions and in its normals, so a run over unit vectors yields c, A and all Bᵢ. Weak order:
+/// Kloeden & Platen, Numerical Solution of Stochastic Differential Equations, section 9.7.
+/// Correctors whose step depends on norms (Langevin) are not affine.
 #pragma once
 
 #include <cmath>
@@ -23,23 +23,23 @@ namespace scoresde::testing {
 
 struct Moments {
   std::vector<double> mean;
-  std::vector<double> covariance;  ///< d×d in rows
+  std::vector<double> covariance;  ///< d×d in row-major order
 };
 
 namespace detail {
 
-/// A noise source whose draw i is the unit vectors of samples 1 + dim·i … and 0 for all others.
+/// A noise source: draw i holds the unit vectors in samples 1 + dim·i … and 0 in all others.
 class UnitNoise {
  public:
   using X = HostState<double>;
   explicit UnitNoise(Extents shape) : state_(shape) {}
 
-  /// Throws Error for a draw that has no samples of its own.
+  /// Throws Error if the batch has no samples for the draw.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
     const std::size_t dim = state_.extents().dim, wanted = 1 + dim * index;
     scoresde::detail::require(wanted + dim <= state_.extents().samples, "chain moments: draw ",
-                              index, " is wanted; the run promised ",
-                              (state_.extents().samples - 1) / dim - 1, " at most");
+                              index, " is requested; the batch has samples for draws up to ",
+                              (state_.extents().samples - 1) / dim - 1, " only");
     mark(0);
     row_ = wanted;
     mark(1);
@@ -55,7 +55,8 @@ class UnitNoise {
   mutable std::size_t row_ = 0;
 };
 
-/// The lower triangle L with L Lᵀ = c, by Cholesky. Throws Error unless c is positive definite.
+/// The lower triangular L with L Lᵀ = c, by Cholesky decomposition. Throws Error unless c is
+/// positive definite.
 [[nodiscard]] inline std::vector<double> cholesky(const std::vector<double>& c, std::size_t d) {
   std::vector<double> l(d * d);
   for (std::size_t i = 0; i < d; ++i)
@@ -63,7 +64,7 @@ class UnitNoise {
       double sum = c[i * d + j];
       for (std::size_t k = 0; k < j; ++k) sum -= l[i * d + k] * l[j * d + k];
       scoresde::detail::require(i != j || sum > 0,
-                                "chain moments: the covariance at the start is not positive "
+                                "chain moments: the covariance of start is not positive "
                                 "definite");
       l[i * d + j] = i == j ? std::sqrt(sum) : sum / l[j * d + j];
     }
@@ -72,16 +73,16 @@ class UnitNoise {
 
 }  // namespace detail
 
-/// Moments of sampler.integrate's result from x_T of the moments `start`, under a model whose
-/// output is affine in x. Runs (nfe() + 1)·d + 1 samples. Throws Error for a start of other sizes
-/// or without a positive definite covariance.
+/// The moments of the result of sampler.integrate for an x_T with moments `start`, under a model
+/// whose output is affine in x. Runs (nfe() + 1)·d + 1 samples. Throws Error for mismatched sizes
+/// in `start` and unless its covariance is positive definite.
 template <class Sampler, class Model>
 [[nodiscard]] Moments chain_moments(const Sampler& sampler, Model& model, const Moments& start) {
   using X = HostState<double>;
   const std::size_t d = start.mean.size(), samples = 1 + d * (1 + sampler.nfe());
   scoresde::detail::require(d > 0 && start.covariance.size() == d * d, "chain moments: a mean of ",
                             d, " elements and a covariance of ", start.covariance.size(),
-                            "; d and d x d are needed");
+                            "; it must have d x d");
   const std::vector<double> root = detail::cholesky(start.covariance, d);
   X x({samples, d});
   for (std::size_t k = 0; k < samples; ++k)
@@ -97,10 +98,11 @@ template <class Sampler, class Model>
   return result;
 }
 
-/// √(mean square) of the difference between two lists of numbers of one length.
+/// The root mean square of the difference between two lists of equal length.
 [[nodiscard]] inline double rms_difference(std::span<const double> a, std::span<const double> b) {
   scoresde::detail::require(a.size() == b.size() && !a.empty(), "rms difference: ", a.size(),
-                            " and ", b.size(), " numbers; both lists need the same, at least 1");
+                            " and ", b.size(),
+                            " numbers; both lists must have the same length, at least 1");
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return std::sqrt(sum / static_cast<double>(a.size()));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Observed order: how a sampler's error falls with its steps. Free of any test framework.
+/// Observed order of convergence: how a sampler's error decreases with the number of steps.
 ///
 ///   error ≈ C h^p   ⇒   p = −slope of ln(error) over ln(steps)
 ///
-/// by least squares over the points that are neither rounding nor before the asymptotic range;
-/// Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section II.4. Errors are
-/// taken against an exact flow map here, against exact moments with testing/chain_moments.hpp.
+/// by least squares over the points that are neither dominated by rounding nor before the
+/// asymptotic range; Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section
+/// II.4. Errors are relative to an exact flow map here, and to exact moments with
+/// testing/chain_moments.hpp. Requires no test framework.
 #pragma once
 
 #include <cmath>
@@ -28,16 +29,16 @@ struct ConvergencePoint {
 };
 
 struct OrderRule {
-  /// Errors below this are rounding: they and all finer points are left out.
+  /// Smaller errors are considered rounding; they and all finer points are left out.
   double floor = 1e-12;
-  /// Coarser points are left out from the first pair on whose slope differs by more than this from
-  /// that of the finest pair.
+  /// Coarser points are left out from the first pair whose slope differs from that of the finest
+  /// pair by more than this.
   double bend = 0.1;
 };
 
 struct ObservedOrder {
   double order = 0;
-  std::size_t points = 0;  ///< how many the fit rests on
+  std::size_t points = 0;  ///< the number of points in the fit
 };
 
 namespace detail {
@@ -65,8 +66,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// The order that points of increasing `steps` show. Throws Error where fewer than two points lie
-/// above the floor, and for steps that do not increase.
+/// The observed order of points with increasing `steps`. Throws Error if fewer than two points are
+/// above the floor, and if `steps` does not increase.
 [[nodiscard]] inline ObservedOrder observed_order(std::span<const ConvergencePoint> points,
                                                   OrderRule rule = {}) {
   using scoresde::detail::require;
@@ -85,15 +86,15 @@ namespace detail {
   return {detail::fitted_order(points.subspan(begin, end - begin)), end - begin};
 }
 
-/// Steps of h = 1/steps of the log-SNR's range, but for the first and the last h, which are halved
-/// again and again down to about h²/64. Multistep methods begin, and many end, at order 1; its
-/// local error is all that would be seen of an order above 2 at steps of length h. Each step is
-/// divided into `parts` equal ones, as single-step methods of that order want it. Throws Error for
-/// fewer than 3 steps and for 0 parts.
+/// Steps of h = 1/steps of the log-SNR range, except that the first and the last are halved
+/// repeatedly down to about h²/64: multistep methods start, and many end, at order 1, whose local
+/// error at steps of length h would hide an order above 2. Each step is divided into `parts` equal
+/// ones, as required by single-step methods of that order. Throws Error for fewer than 3 steps and
+/// for 0 parts.
 template <class S>
 [[nodiscard]] TimeGrid graded_log_snr_grid(const S& sde, std::size_t steps, std::size_t parts = 1) {
   scoresde::detail::require(steps >= 3 && parts >= 1, "graded grid: ", steps, " steps of ", parts,
-                            " parts; at least 3 steps of 1 part are needed");
+                            " parts; it needs at least 3 steps and 1 part");
   const double h = 1 / static_cast<double>(steps);
   std::vector<double> ramp{h};
   while (ramp.back() > h * h / 64) ramp.back() /= 2, ramp.push_back(ramp.back());
@@ -114,9 +115,9 @@ template <class S>
   return TimeGrid(times);
 }
 
-/// √(mean square) of the difference between the sampler's run from `start` and the exact flow map
-/// over the same times, for a deterministic sampler. `exact.flow(x, t, u, out)` is the map, as
-/// Gaussian and MixtureFlow have it.
+/// The root mean square of the difference between the sampler's result from `start` and the exact
+/// flow map over the same times, for a deterministic sampler. `exact.flow(x, t, u, out)` is the
+/// map, as in Gaussian and MixtureFlow.
 template <class Sampler, class Model, class Flow, ContiguousState X>
 [[nodiscard]] double flow_error(const Sampler& sampler, Model& model, Flow& exact, const X& start) {
   X x = start, wanted = start;

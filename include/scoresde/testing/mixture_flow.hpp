@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The exact probability flow of a Gaussian mixture on the line.
+/// The exact probability flow of a one-dimensional Gaussian mixture.
 ///
 ///   F_t(x) = Σⱼ wⱼ Φ((x − mμⱼ)/√(m²vⱼ + s²)),   x_t ↦ x_u = F_u⁻¹(F_t(x_t))
 ///
-/// The flow carries p_t into p_u and, in one dimension, keeps the order of points; so it is the
+/// The flow maps p_t to p_u and, in one dimension, preserves the order of points, so it is the
 /// monotone rearrangement of one into the other. Song et al. 2021 (arXiv:2011.13456), section 4.3;
 /// Villani, Topics in Optimal Transportation, theorem 2.18.
 #pragma once
@@ -23,11 +23,11 @@
 
 namespace scoresde::testing {
 
-/// The data of a GaussianMixture of dimension 1, known by its distribution function.
+/// The flow of a GaussianMixture of dimension 1, from its cumulative distribution function.
 template <Sde S>
 class MixtureFlow {
  public:
-  /// Weights (normalised here), means and variances of the components. Throws Error for other
+  /// Weights (normalized here), means and variances of the components. Throws Error for different
   /// sizes, and for weights and variances that are not positive.
   MixtureFlow(S sde, std::vector<double> weights, std::vector<double> means,
               std::vector<double> variances)
@@ -39,7 +39,7 @@ class MixtureFlow {
     require(!weights_.empty() && means_.size() == weights_.size() &&
                 variances_.size() == weights_.size(),
             "mixture flow: ", weights_.size(), " weights, ", means_.size(), " means and ",
-            variances_.size(), " variances given; one of each per component is needed");
+            variances_.size(), " variances given; each component needs one of each");
     double sum = 0;
     for (std::size_t j = 0; j < weights_.size(); ++j) {
       require(weights_[j] > 0 && variances_[j] > 0, "mixture flow: component ", j,
@@ -57,12 +57,11 @@ class MixtureFlow {
 
   /// The x with cdf(x, t) = u, 0 < u < 1.
   [[nodiscard]] double quantile(double u, double t) const {
-    scoresde::detail::require(u > 0 && u < 1, "mixture flow: the quantile of ", u,
-                              " is wanted; it must lie in (0, 1)");
+    scoresde::detail::require(u > 0 && u < 1, "mixture flow: u is ", u, "; it must lie in (0, 1)");
     return inverse({u, 1 - u, 0}, t);
   }
 
-  /// out ← the flow's map of x from time t to time u; out may be x.
+  /// out ← the flow map of x from time t to time u; out may alias x.
   template <ContiguousState X>
   void flow(const X& x, double t, double u, X& out) const {
     for (std::size_t i = 0; i < extents(x).size(); ++i)
@@ -71,7 +70,7 @@ class MixtureFlow {
   }
 
  private:
-  /// Both tails, so that neither is lost in 1 − the other, and the density.
+  /// The density and both tails, each computed directly to avoid cancellation.
   struct Tails {
     double below = 0, above = 0, density = 0;
   };
@@ -89,7 +88,7 @@ class MixtureFlow {
     return sum;
   }
 
-  /// The x at time t with these tails: Newton's iteration inside a bracket that shrinks.
+  /// The x at time t with these tails, by bracketed Newton iteration.
   [[nodiscard]] double inverse(const Tails& wanted, double t) const {
     const MarginalProb p = sde_.marginal_prob(t);
     double low = std::numeric_limits<double>::infinity(), high = -low;

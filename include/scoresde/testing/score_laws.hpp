@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// check_score_laws: what a score model must satisfy on a batch. Free of any test framework.
+/// check_score_laws: checks the properties of a score model on a batch.
 ///
-///   evaluate is a function of (x, t), sample by sample;  vjp = vᵀ ∂F/∂x;  a time per sample, all
-///   equal, is one time;  score = ∇log p_t where the model knows log p_t
+///   evaluate is a function of (x, t), sample by sample
+///   vjp = vᵀ ∂F/∂x
+///   equal times per sample give the same result as a single time
+///   score = ∇log p_t, if the model has log_density
 ///
-/// The exact score of Song et al. 2021 (arXiv:2011.13456), section 3, has the last law; the others
-/// are what samplers rely on.
+/// The last one holds for the exact score (Song et al. 2021, arXiv:2011.13456, section 3); samplers
+/// depend on the others. Requires no test framework.
 #pragma once
 
 #include <algorithm>
@@ -22,9 +24,9 @@
 namespace scoresde::testing {
 
 struct ScoreLawOptions {
-  double step = 1e-5;       ///< of the central differences, relative to 1 + |x|
-  double tolerance = 1e-6;  ///< of what is compared with them, relative to the largest element
-  double same = 0;          ///< of what should be equal to the bit
+  double step = 1e-5;       ///< step of the central differences, relative to 1 + |x|
+  double tolerance = 1e-6;  ///< of derivatives, relative to the largest element
+  double same = 0;          ///< of values that should be bit-identical
 };
 
 namespace detail {
@@ -65,14 +67,15 @@ void check_is_function(M& model, const X& x, double t, double same,
   X input = x, first = x, second = x;
   model.evaluate(input, t, first);
   if (const double d = largest_difference(input, x); !(d == 0))
-    violated.push_back(text("evaluate leaves x alone: it changed by ", d));
-  if (!std::isfinite(largest(first))) violated.push_back("the output is finite");
+    violated.push_back(text("evaluate does not modify x: it changed by ", d));
+  if (!std::isfinite(largest(first))) violated.push_back("the output is finite: it is not");
   model.evaluate(x, t, second);
   if (const double d = largest_difference(first, second); !(d <= same))
     violated.push_back(text("evaluate is a function: two calls differ by ", d));
   model.evaluate(reversed(x), t, second);
   if (const double d = largest_difference(first, reversed(second)); !(d <= same))
-    violated.push_back(text("a sample does not depend on its place in the batch: ", d));
+    violated.push_back(
+        text("a sample does not depend on its position in the batch: differs by ", d));
 }
 
 template <class M, class X>
@@ -136,7 +139,7 @@ void check_gradient(M& model, const X& x, double t, const ScoreLawOptions& optio
 
 }  // namespace detail
 
-/// The laws that `model` violates at (x, t); empty when it keeps all that it claims to model.
+/// The properties that `model` violates at (x, t); empty if it satisfies all that apply.
 template <class M, ContiguousState X>
 requires ScoreModel<M, X>
 [[nodiscard]] std::vector<std::string> check_score_laws(M& model, const X& x, double t,
@@ -149,7 +152,8 @@ requires ScoreModel<M, X>
     model.evaluate(x, t, one);
     model.evaluate(x, std::span<const double>(times), each);
     if (const double d = detail::largest_difference(one, each); !(d <= options.same))
-      violated.push_back(detail::text("equal times per sample are one time: differ by ", d));
+      violated.push_back(
+          detail::text("equal times per sample give the result of a single time: differ by ", d));
   }
   if constexpr (DifferentiableScoreModel<M, X>) detail::check_vjp(model, x, t, options, violated);
   if constexpr (requires(std::span<const double> point) { model.log_density(point, t); })

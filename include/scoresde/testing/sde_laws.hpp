@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// check_sde_laws: what an SDE must satisfy, tried by differentiation. Free of any test framework.
+/// check_sde_laws: checks the identities of an SDE by numerical differentiation.
 ///
 ///   mean' = f·mean,   (std²)' = 2f·std² + g²,   λ(t) = ln(mean²/std²) strictly decreasing
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 29 (Särkkä & Solin 2019, eq. 5.51). Derivatives are
-/// central differences of order 8. That of the first law takes shorter steps until two of them
-/// agree, since a singularity past T may lie nearer than a step is long; that of the second changes
-/// the variance by 1e-4 of itself, so a std that lost digits (1 − exp where expm1 is meant) is
-/// caught.
+/// central differences of order 8. For the mean, the step is shortened until two differences agree,
+/// since a singularity beyond T may be nearer than a step. For the variance, the step changes it by
+/// a factor of 1e-4 only, which detects a std that has lost digits (1 − exp instead of expm1).
+/// Requires no test framework.
 #pragma once
 
 #include <cmath>
@@ -22,10 +22,10 @@
 namespace scoresde::testing {
 
 struct SdeLawOptions {
-  double tolerance = 1e-8;      ///< relative to the terms of each law
-  double t_lowest = 1e-5;       ///< the smallest time tried
-  std::size_t times = 60;       ///< half of them evenly, half of them geometrically spaced
-  std::vector<double> kinks{};  ///< times where f jumps; no difference is taken across them
+  double tolerance = 1e-8;      ///< relative to the terms of each identity
+  double t_lowest = 1e-5;       ///< the smallest time tested
+  std::size_t times = 60;       ///< half spaced evenly, half geometrically
+  std::vector<double> kinks{};  ///< times where f is discontinuous; no difference spans them
 };
 
 namespace detail {
@@ -38,14 +38,14 @@ template <class F>
   constexpr double weights[] = {4.0 / 5, -1.0 / 5, 4.0 / 105, -1.0 / 280};
   double sum = 0;
   for (int i = 0; i < 4; ++i) {
-    // The step really taken, so that rounding of t ± ih is no error of the difference.
+    // Use the actual step, so that rounding of t ± ih does not affect the difference.
     const double up = t + (i + 1) * h, down = t - (i + 1) * h;
     sum += weights[i] * (f(up) - f(down)) * (2 * (i + 1) * h / (up - down));
   }
   return sum / h;
 }
 
-/// f'(t) by steps h, h/2, h/4, … until two differences agree within allowed(step), at most 10
+/// f'(t) with steps h, h/2, h/4, … until two differences agree within allowed(step), at most 10
 /// halvings; `h` becomes the last step.
 template <class F, class Allowed>
 [[nodiscard]] double settled_derivative(const F& f, double t, double& h, const Allowed& allowed) {
@@ -87,7 +87,7 @@ void check_moments(const S& sde, double t, const SdeLawOptions& options,
   const double f = sde.drift(t), g = sde.diffusion(t), variance = p.std * p.std;
   const double terms = 2 * std::abs(f) * variance + g * g;
   const double h_std = std::fmin(h_mean, 1e-4 * variance / terms);
-  // Where the mean is flat, the rounding of its values is all that a difference sees.
+  // Where the mean is flat, differences only measure the rounding of its values.
   const auto allowed = [&](double h) {
     return tolerance * std::abs(f * p.mean) +
            4 * std::numeric_limits<double>::epsilon() * p.mean / h;
@@ -110,7 +110,7 @@ void check_moments(const S& sde, double t, const SdeLawOptions& options,
 
 }  // namespace detail
 
-/// The laws that `sde` violates, each with the time and the two values; empty when it keeps all.
+/// The identities that `sde` violates, each with the time and the two values; empty if none.
 template <Sde S>
 [[nodiscard]] std::vector<std::string> check_sde_laws(const S& sde, SdeLawOptions options = {}) {
   using detail::text;
@@ -122,7 +122,7 @@ template <Sde S>
     if (!(p.mean > 0 && p.std > 0 && std::isfinite(p.mean) && std::isfinite(p.std)))
       violated.push_back(text("mean and std are positive at t = ", t, ": ", p.mean, ", ", p.std));
     if (!(sde.diffusion(t) >= 0))
-      violated.push_back(text("g is not negative at t = ", t, ": ", sde.diffusion(t)));
+      violated.push_back(text("g is nonnegative at t = ", t, ": ", sde.diffusion(t)));
     detail::check_moments(sde, t, options, violated);
   }
   constexpr int grid = 1000;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The beta distribution: its distribution function and quantiles.
+/// The beta distribution: cumulative distribution function and quantiles.
 ///
 ///   I_x(a, b) = ∫₀ˣ u^{a−1} (1 − u)^{b−1} du / B(a, b)
 ///
-/// DLMF, https://dlmf.nist.gov/8.17: the continued fraction 8.17.22 where it converges fast, x < (a
-/// + 1)/(a + b + 2), and I_x(a, b) = 1 − I_{1−x}(b, a) elsewhere (8.17.4).
+/// DLMF, https://dlmf.nist.gov/8.17: the continued fraction 8.17.22 for x < (a + 1)/(a + b + 2),
+/// where it converges fast, and I_x(a, b) = 1 − I_{1−x}(b, a) elsewhere (8.17.4).
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,7 @@ inline void require_shape(double a, double b) {
           " and b ", b, "; both must be positive and finite");
 }
 
-/// x^a (1 − x)^b/(a B(a, b)) over the continued fraction, evaluated from its front (Lentz).
+/// x^a (1 − x)^b/(a B(a, b)) divided by the continued fraction, evaluated forward (Lentz).
 [[nodiscard]] inline double beta_fraction(double x, double a, double b) {
   const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) +
                            b * std::log1p(-x) - std::log(a);
@@ -39,7 +39,7 @@ inline void require_shape(double a, double b) {
 
 }  // namespace detail
 
-/// I_x(a, b), the probability of a value up to x. Throws Error unless 0 ≤ x ≤ 1 and a and b are
+/// I_x(a, b), the probability of a value ≤ x. Throws Error unless 0 ≤ x ≤ 1 and a and b are
 /// positive and finite.
 [[nodiscard]] inline double beta_probability(double x, double a, double b) {
   detail::require_shape(a, b);
@@ -49,8 +49,8 @@ inline void require_shape(double a, double b) {
                                    : 1 - detail::beta_fraction(1 - x, b, a);
 }
 
-/// The x with I_x(a, b) = p, by Newton's iteration inside a bracket. Throws Error unless 0 ≤ p ≤ 1
-/// and a and b are positive and finite.
+/// The x with I_x(a, b) = p, by bracketed Newton iteration. Throws Error unless 0 ≤ p ≤ 1 and a and
+/// b are positive and finite.
 [[nodiscard]] inline double beta_quantile(double p, double a, double b) {
   detail::require_shape(a, b);
   detail::require(p >= 0 && p <= 1, "beta distribution: p is ", p, "; it must lie in [0, 1]");

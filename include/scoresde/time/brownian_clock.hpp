@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Clocks: how much variance a Brownian path has gathered, as a function of time.
+/// Clocks: the accumulated variance of a Brownian path as a function of time.
 ///
 ///   TimeClock:    u = |t − begin|
 ///   LogSnrClock:  u = e^{rate·λ},   λ = ln(mean²/std²)
 ///
-/// A clock says where a time lies between the two ends of the path, position(t) ∈ [0, 1], and the
-/// variance at a position. docs/noise.md derives which clock fits which sampler.
+/// A clock maps a time to its position(t) ∈ [0, 1] between the two ends of the path, and a position
+/// to the variance. docs/noise.md derives the clock that each sampler needs.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@
 
 namespace scoresde {
 
-/// position(t): 0 at the path's begin, 1 at its end, strictly monotone between; throws Error for
-/// other times. variance(p): u at position p, strictly increasing.
+/// position(t): 0 at the path's begin, 1 at its end, strictly monotone in between; throws Error for
+/// times outside the path. variance(p): u at position p, strictly increasing.
 template <class C>
 concept BrownianClock = std::copyable<C> && requires(const C& clock, double value) {
   { clock.position(value) } -> std::same_as<double>;
@@ -28,7 +28,7 @@ concept BrownianClock = std::copyable<C> && requires(const C& clock, double valu
 
 namespace detail {
 
-/// t itself, moved onto the path when rounding alone has carried it past an end.
+/// t, clamped to the path if it is outside only by rounding.
 [[nodiscard]] inline double time_on_path(const char* clock, double t, double begin, double end) {
   const double low = std::min(begin, end), high = std::max(begin, end);
   const double slack = 1e-12 * (high - low);
@@ -44,10 +44,10 @@ inline void require_ends(const char* clock, double begin, double end) {
 
 }  // namespace detail
 
-/// The clock of Euler-Maruyama: a step's noise is g √|h| z, the increment of W in time.
+/// The clock of Euler-Maruyama: the noise of a step is g √|h| z, an increment of W in time.
 class TimeClock {
  public:
-  /// Throws Error unless begin and end are finite and different; either may be the greater.
+  /// Throws Error unless begin and end are finite and different; either may be the larger.
   TimeClock(double begin, double end) : begin_(begin), end_(end) {
     detail::require_ends("time clock", begin, end);
   }
@@ -65,18 +65,18 @@ class TimeClock {
 
 static_assert(BrownianClock<TimeClock>);
 
-/// The clock of steps that solve the linear part of the SDE exactly: rate 1 for ancestral steps,
-/// which in it are additive noise on (mean/std²)·x. Positions are linear in λ.
+/// The clock of steps that solve the linear part of the SDE exactly; rate 1 is for ancestral steps,
+/// whose noise in this clock is additive on (mean/std²)·x. Positions are linear in λ.
 template <class S>
 class LogSnrClock {
  public:
-  /// From t = begin, noise, to t = end, data. Throws Error unless end < begin, both have a finite
-  /// log-SNR, and rate is positive and finite.
+  /// From noise at t = begin to data at t = end. Throws Error unless end < begin, the log-SNR is
+  /// finite at both, and rate is positive and finite.
   LogSnrClock(S sde, double begin, double end, double rate = 1)
       : sde_(std::move(sde)), begin_(begin), end_(end), rate_(rate) {
     detail::require_ends("log-SNR clock", begin, end);
     detail::require(end < begin, "log-SNR clock: the path goes from ", begin, " up to ", end,
-                    "; the log-SNR grows towards the data, so time must decrease");
+                    "; time must decrease, as the log-SNR grows towards the data");
     detail::require(rate > 0 && std::isfinite(rate), "log-SNR clock: rate is ", rate,
                     "; it must be positive and finite");
     first_ = log_snr(sde_, begin);

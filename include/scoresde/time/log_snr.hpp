@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Log-SNR as a clock: λ(t), and the time at which it has a given value.
+/// The log-SNR λ(t) and its inverse.
 ///
 ///   λ(t) = ln(mean²/std²),   dλ/dt = −g²/std² < 0
 ///
-/// The derivative follows from the laws of the marginal, mean' = f·mean and (std²)' = 2f·std² + g²
-/// (Song et al. 2021, arXiv:2011.13456, appendix B); so every linear SDE has an inverse.
+/// The derivative follows from the identities of the marginal, mean' = f·mean and (std²)' = 2f·std²
+/// + g² (Song et al. 2021, arXiv:2011.13456, appendix B), so λ is invertible for every linear SDE.
 #pragma once
 
 #include <cmath>
@@ -13,10 +13,18 @@
 #include <scoresde/error.hpp>
 
 namespace scoresde {
+namespace detail {
+
+/// marginal_prob(t) gives a mean and a standard deviation.
+template <class S>
+concept HasMarginal = requires(const S& sde, double t) {
+  sde.marginal_prob(t).mean, sde.marginal_prob(t).std;
+};
+
+}  // namespace detail
 
 /// λ(t) = ln(mean²/std²), strictly decreasing in t; infinite where std is 0.
-template <class S>
-requires requires(const S& sde, double t) { sde.marginal_prob(t).mean, sde.marginal_prob(t).std; }
+template <detail::HasMarginal S>
 [[nodiscard]] double log_snr(const S& sde, double t) {
   const auto p = sde.marginal_prob(t);
   return 2 * (std::log(p.mean) - std::log(p.std));
@@ -31,18 +39,18 @@ namespace detail {
 
 inline void require_log_snr(double log_snr) {
   require(std::isfinite(log_snr), "time of log-SNR: the log-SNR is ", log_snr,
-          "; it must be finite (data without noise is reached by no finite step)");
+          "; it must be finite, so noise-free data cannot be reached");
 }
 
-/// t itself, moved into [0, t_max] when rounding alone has carried it out.
+/// t, clamped to [0, t_max] if it is outside only by rounding.
 [[nodiscard]] inline double time_within(double t, double t_max, double log_snr) {
   const double slack = 1e-9 * t_max;
-  require(t >= -slack && t <= t_max + slack, "time of log-SNR: ", log_snr, " belongs to t = ", t,
+  require(t >= -slack && t <= t_max + slack, "time of log-SNR: ", log_snr, " is reached at t = ", t,
           ", outside [0, T] with T = ", t_max);
   return t < 0 ? 0 : (t > t_max ? t_max : t);
 }
 
-/// Newton's iteration on λ, kept inside a bracket that shrinks at every step.
+/// Newton iteration on λ within a bracket that shrinks in every iteration.
 template <class S>
 [[nodiscard]] double bracketed_time_of_log_snr(const S& sde, double target) {
   double low = 0, high = sde.t_max();
@@ -67,9 +75,9 @@ template <class S>
 
 }  // namespace detail
 
-/// The t with λ(t) = log_snr: the SDE's own time_of_log_snr(λ) where it has one in closed form, a
-/// bracketed iteration otherwise. Throws Error for a log-SNR that is not finite or is not reached
-/// on [0, t_max].
+/// The t with λ(t) = log_snr: by the SDE's closed-form time_of_log_snr(λ) if it has one, by
+/// bracketed iteration otherwise. Throws Error for a log-SNR that is not finite or not reached on
+/// [0, t_max].
 template <class S>
 [[nodiscard]] double time_of_log_snr(const S& sde, double log_snr) {
   detail::require_log_snr(log_snr);
@@ -81,8 +89,8 @@ template <class S>
     return detail::bracketed_time_of_log_snr(sde, log_snr);
 }
 
-/// The same for any log-SNR, infinite ones too: those beyond the ones of [first, t_max] are moved
-/// to the end of that range.
+/// The same for any log-SNR, including infinite ones: values outside the range of [first, t_max]
+/// are clamped to it.
 template <class S>
 [[nodiscard]] double nearest_time_of_log_snr(const S& sde, double wanted, double first) {
   if (wanted <= log_snr(sde, sde.t_max())) return sde.t_max();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Grids that are even in the noise instead of in time.
+/// Grids that are uniform in a function of the noise level instead of time.
 ///
 ///   log-SNR:  λᵢ = λ(T) + i/N (λ(ε) − λ(T))
 ///   Karras:   (σ/α)ᵢ = ((σ/α)_T^{1/ρ} + i/N ((σ/α)_ε^{1/ρ} − (σ/α)_T^{1/ρ}))^ρ
@@ -8,9 +8,9 @@
 ///   beta:     (σ/α)ᵢ = (σ/α)_ε + q(1 − i/N) ((σ/α)_T − (σ/α)_ε),   q the quantiles of beta(a, b)
 ///
 /// Lu et al. 2022 (arXiv:2206.00927), section 4.3; Karras et al. 2022 (arXiv:2206.00364), eq. 5;
-/// Lee et al. 2024 (arXiv:2407.12173) for beta. The log-SNR grid is what k-diffusion and diffusers
-/// call exponential and Lu; polyexponential and VP are k-diffusion's. σ/α = e^{−λ/2} is the noise
-/// of x/α, so that all of them serve every linear SDE.
+/// Lee et al. 2024 (arXiv:2407.12173) for beta. k-diffusion and diffusers call the log-SNR grid
+/// exponential or Lu; polyexponential and VP are k-diffusion's. σ/α = e^{−λ/2} is the noise level
+/// of x/α, so every grid applies to every linear SDE.
 #pragma once
 
 #include <cmath>
@@ -44,7 +44,7 @@ template <class S, class F>
 
 }  // namespace detail
 
-/// `steps` steps from t_max to eps, equal in log-SNR. Throws Error for steps = 0, eps outside [0,
+/// `steps` steps from t_max to eps, uniform in log-SNR. Throws Error for steps = 0, eps outside [0,
 /// t_max) and a log-SNR that is infinite at an end (eps = 0 under VP).
 template <class S>
 [[nodiscard]] TimeGrid log_snr_grid(const S& sde, double t_max, double eps, std::size_t steps) {
@@ -53,15 +53,15 @@ template <class S>
   });
 }
 
-/// The same from the SDE's t_max to its t_min.
+/// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid log_snr_grid(const S& sde, std::size_t steps) {
   static_assert(detail::TimesArgument<S>::checked);
   return log_snr_grid(sde, sde.t_max(), sde.t_min(), steps);
 }
 
-/// `steps` steps from t_max to eps, equal in (σ/α)^{1/ρ}; ρ = 7 is Karras et al.'s choice. Throws
-/// Error for ρ that is not positive and finite, and as log_snr_grid does.
+/// `steps` steps from t_max to eps, uniform in (σ/α)^{1/ρ}; Karras et al. use ρ = 7. Throws Error
+/// unless ρ is positive and finite, and as log_snr_grid does.
 template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, double t_max, double eps, std::size_t steps,
                                    double rho = 7) {
@@ -74,15 +74,15 @@ template <class S>
       });
 }
 
-/// The same from the SDE's t_max to its t_min.
+/// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, std::size_t steps, double rho = 7) {
   static_assert(detail::TimesArgument<S>::checked);
   return karras_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 
-/// `steps` steps from t_max to eps whose log-SNR is a power ρ of equal steps; ρ = 1 is
-/// log_snr_grid. Throws Error for ρ that is not positive and finite, and as log_snr_grid does.
+/// `steps` steps from t_max to eps whose log-SNR follows a power ρ of uniform steps; ρ = 1 is
+/// log_snr_grid. Throws Error unless ρ is positive and finite, and as log_snr_grid does.
 template <class S>
 [[nodiscard]] TimeGrid polyexponential_grid(const S& sde, double t_max, double eps,
                                             std::size_t steps, double rho = 1) {
@@ -94,20 +94,20 @@ template <class S>
                                  });
 }
 
-/// The same from the SDE's t_max to its t_min.
+/// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid polyexponential_grid(const S& sde, std::size_t steps, double rho = 1) {
   static_assert(detail::TimesArgument<S>::checked);
   return polyexponential_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 
-/// The shape of a beta distribution; a, b < 1 puts more steps at both ends.
+/// The shape of a beta distribution; a, b < 1 concentrates steps at both ends.
 struct BetaShape {
   double a = 0.6, b = 0.6;
 };
 
-/// `steps` steps from t_max to eps with σ/α at the quantiles of a beta distribution between those
-/// of the ends. Throws Error for a or b that is not positive and finite, and as log_snr_grid does.
+/// `steps` steps from t_max to eps with σ/α at the quantiles of a beta distribution between its end
+/// values. Throws Error unless a and b are positive and finite, and as log_snr_grid does.
 template <class S>
 [[nodiscard]] TimeGrid beta_grid(const S& sde, double t_max, double eps, std::size_t steps,
                                  BetaShape shape = {}) {
@@ -119,27 +119,27 @@ template <class S>
       });
 }
 
-/// The same from the SDE's t_max to its t_min.
+/// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid beta_grid(const S& sde, std::size_t steps, BetaShape shape = {}) {
   static_assert(detail::TimesArgument<S>::checked);
   return beta_grid(sde, sde.t_max(), sde.t_min(), steps, shape);
 }
 
-/// The VP SDE that a VP grid takes its noise from.
+/// The VP SDE whose noise levels a VP grid uses.
 struct VpNoise {
   double beta_d = 19.9, beta_min = 0.1;
-  double eps_s = 1e-3;  ///< where it ends
+  double eps_s = 1e-3;  ///< the time at which it ends
 
-  /// λ at time u of that SDE.
+  /// λ of that SDE at time u.
   [[nodiscard]] double log_snr(double u) const {
     return -std::log(std::expm1(0.5 * beta_d * u * u + beta_min * u));
   }
 };
 
-/// `steps` steps over the σ/α that the VP SDE has at equal steps of its time from 1 to eps_s; under
-/// VpSde it is uniform_grid. Throws Error for steps = 0, numbers that are not positive, eps_s ≥ 1,
-/// and noise that this SDE does not reach (σ/α = 152 at the first time, by default).
+/// `steps` steps over the σ/α of a VP SDE at uniform times from 1 to eps_s; for VpSde this is
+/// uniform_grid. Throws Error for steps = 0, parameters that are not positive, eps_s ≥ 1, and noise
+/// levels that `sde` does not reach (σ/α = 152 at the first time, by default).
 template <class S>
 [[nodiscard]] TimeGrid vp_grid(const S& sde, std::size_t steps, VpNoise noise = {}) {
   static_assert(detail::TimesArgument<S>::checked);

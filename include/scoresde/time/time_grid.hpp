@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// TimeGrid: the steps a sampler takes, checked once when made.
+/// TimeGrid: the steps of a sampler, validated on construction.
 ///
-/// A sampler consumes pairs (t, t_next) and has no other way to know where it goes next, so a step
-/// can never disagree with the grid.
+/// A sampler receives pairs (t, t_next) and takes both times of a step from there, so its steps
+/// always match the grid.
 #pragma once
 
 #include <algorithm>
@@ -23,10 +23,10 @@ struct TimeStep {
   constexpr bool operator==(const TimeStep&) const = default;
 };
 
-/// What whoever watches a run wants after a step.
+/// Returned by observers after each step.
 enum class StepAction {
   proceed,
-  stop  ///< end the run here, cleanly
+  stop  ///< end the run after this step
 };
 
 /// A strictly monotone sequence of steps.
@@ -36,13 +36,13 @@ class TimeGrid {
   /// finite, strictly monotone entries.
   explicit TimeGrid(const std::vector<double>& times) {
     detail::require(times.size() >= 2, "time grid: ", times.size(),
-                    " times given; at least 2 are needed (1 step)");
+                    " times given; at least 2 are needed");
     for (std::size_t i = 0; i + 1 < times.size(); ++i) steps_.push_back({times[i], times[i + 1]});
     check();
   }
 
-  /// Steps given one by one, for conventions whose t_next is not the next t. Throws Error unless
-  /// the t are finite and strictly monotone and every step goes the same way.
+  /// Explicit steps, for conventions in which t_next is not the next t. Throws Error unless the t
+  /// are finite and strictly monotone and all steps have the same direction.
   explicit TimeGrid(std::vector<TimeStep> steps) : steps_(std::move(steps)) {
     detail::require(!steps_.empty(), "time grid: 0 steps given; at least 1 is needed");
     check();
@@ -55,10 +55,10 @@ class TimeGrid {
   [[nodiscard]] const TimeStep& front() const { return steps_.front(); }
   [[nodiscard]] const TimeStep& back() const { return steps_.back(); }
 
-  /// True when time decreases: from noise to data.
+  /// True if time decreases, from noise to data.
   [[nodiscard]] bool generates() const { return front().t_next < front().t; }
 
-  /// The same steps the other way round: encoding instead of generating.
+  /// The same steps in the opposite direction: encoding instead of generating.
   [[nodiscard]] TimeGrid reversed() const {
     std::vector<TimeStep> steps;
     for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
@@ -107,7 +107,7 @@ inline void check_span(std::size_t steps, double eps, double t_max) {
 
 namespace detail {
 
-/// Completing it reports which of its two times an SDE lacks.
+/// Instantiation reports which of t_min and t_max an SDE lacks.
 template <class S>
 struct TimesArgument {
   static_assert(
@@ -132,8 +132,8 @@ template <class S>
   return uniform_grid(sde.t_max(), sde.t_min(), steps);
 }
 
-/// `steps` steps from t_max down to eps, equal in √t: denser near the data. Lu et al. 2022
-/// (arXiv:2206.00927), appendix D. Throws Error as uniform_grid does.
+/// `steps` steps from t_max down to eps, uniform in √t, which makes them denser near the data. Lu
+/// et al. 2022 (arXiv:2206.00927), appendix D. Throws Error as uniform_grid does.
 [[nodiscard]] inline TimeGrid quadratic_grid(double t_max, double eps, std::size_t steps) {
   detail::check_span(steps, eps, t_max);
   const double first = std::sqrt(t_max), last = std::sqrt(eps);
@@ -146,16 +146,16 @@ template <class S>
   return TimeGrid(times);
 }
 
-/// The same from the SDE's t_max to its t_min.
+/// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid quadratic_grid(const S& sde, std::size_t steps) {
   static_assert(detail::TimesArgument<S>::checked);
   return quadratic_grid(sde.t_max(), sde.t_min(), steps);
 }
 
-/// The grid of score_sde's samplers: t on linspace(t_max, eps, steps) while each step has length
-/// t_max/steps, which is not the spacing of the list; the last step starts at eps. For parity with
-/// Song et al.'s code; uniform_grid is the consistent choice.
+/// The grid of score_sde's samplers: t on linspace(t_max, eps, steps), but every step has length
+/// t_max/steps, which is not the spacing of the list; the last step starts at eps. Use it to
+/// reproduce the results of Song et al., uniform_grid otherwise. Throws Error as uniform_grid does.
 [[nodiscard]] inline TimeGrid song_grid(double t_max, double eps, std::size_t steps) {
   detail::check_span(steps, eps, t_max);
   const double h = t_max / static_cast<double>(steps);
@@ -168,22 +168,22 @@ template <class S>
   return TimeGrid(std::move(list));
 }
 
-/// The grid and one step more, to noise-free data at t = 0, as k-diffusion's lists of σ end in 0:
-/// for a sampler whose last step goes to data (ToZero). Throws Error for a grid that increases or
-/// is at 0 already.
+/// The grid with a step to noise-free data at t = 0 appended, as k-diffusion's lists of σ end in 0;
+/// for samplers whose last step goes to the data (ToZero). Throws Error for a grid that increases
+/// or ends at 0 already.
 [[nodiscard]] inline TimeGrid extended_to_data(const TimeGrid& grid) {
   detail::require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
                   grid.front().t, " to ", grid.back().t_next,
-                  "; a step to the data is for grids that decrease and end above 0");
+                  "; it must decrease and end above 0 to be extended to the data");
   std::vector<TimeStep> steps(grid.begin(), grid.end());
   steps.push_back({grid.back().t_next, 0});
   return TimeGrid(std::move(steps));
 }
 
-/// A grid of rectified flow with its times moved towards the noise, t ↦ a t/(1 + (a − 1) t): static
-/// flow shift, Esser et al. 2024 (arXiv:2403.03206), eq. 23, for images of higher resolution than
-/// a = 1 was made for. Throws Error for a shift that is not positive and finite and times outside
-/// [0, 1].
+/// A rectified-flow grid with its times moved towards the noise, t ↦ a t/(1 + (a − 1) t): the
+/// static flow shift of Esser et al. 2024 (arXiv:2403.03206), eq. 23, for images of higher
+/// resolution than a = 1 was meant for. Throws Error unless the shift is positive and finite and
+/// the times lie in [0, 1].
 [[nodiscard]] inline TimeGrid flow_shifted(const TimeGrid& grid, double shift) {
   detail::require(shift > 0 && std::isfinite(shift), "flow shift: shift is ", shift,
                   "; it must be positive and finite");
