@@ -5,7 +5,7 @@
 
 dx/dt = -t x + (1 + t/2) (sin(3x) + (e + 1) cos(k t)) for element e of a flat vector of 6, x(start) = cos(e).
 
-Then two fields whose trials are not finite, from x = 1: dx/dt = x + 0 sqrt(20 - x), which leaves its domain above 20, from 0 to ln 19.9; and
+Then two fields with attempts that are not finite, from x = 1: dx/dt = x + 0 sqrt(20 - x), which leaves its domain above 20, from 0 to ln 19.9; and
 dx/dt = 0 before t = 5, -1000 x^9 after, which overflows, from 1 to 6.
 """
 
@@ -66,7 +66,7 @@ for start, end, rtol, atol, k in CASES:
     times, nfe, x = solve(start, end, rtol, atol, k)
     print(f"    {{{start}, {end}, {max(rtol, 1e-12)}, {atol}, {k}, {nfe},\n     {numbers(times)},\n     {numbers(x)}}},")
 print("};\n")
-print("/// Fields whose trials are not finite.\nstruct ScipyWall {\n  bool jumps;\n  double start, end, tolerance;\n  int nfe;\n  std::vector<double> times;\n  double x;\n};\n")
+print("/// Fields with attempts that are not finite.\nstruct ScipyWall {\n  bool jumps;\n  double start, end, tolerance;\n  int nfe;\n  std::vector<double> times;\n  double x;\n};\n")
 print("inline const std::vector<ScipyWall> scipy_walls{")
 for jumps, start, end in [(False, 0.0, float(np.log(19.9))), (True, 1.0, 6.0)]:
     for tolerance in (1e-4, 1e-6):

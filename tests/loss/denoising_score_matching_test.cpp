@@ -27,7 +27,7 @@ using test::check_loss_gradient;
 using test::normal_state;
 using test::State64;
 
-/// The exact score of data N(0, deviation²·I), times one parameter θ: F = −θ·x/(mean²d² + std²).
+/// The exact score of data N(0, deviation²·I), scaled by a parameter θ: F = −θ·x/(mean²d² + std²).
 template <Sde S>
 struct ScaledGaussianScore {
   using Scalar = double;
@@ -51,7 +51,7 @@ struct ScaledGaussianScore {
         output(k, e) = -theta * state(k, e) / variance[k];
     }
   }
-  /// ∂loss/∂θ of sample k alone.
+  /// The contribution of sample k to ∂loss/∂θ.
   [[nodiscard]] double gradient(const State64& v, std::size_t k) const {
     double sum = 0;
     for (std::size_t e = 0; e < v.extents().dim; ++e) sum -= v(k, e) * (*x)(k, e) / variance[k];
@@ -59,7 +59,7 @@ struct ScaledGaussianScore {
   }
 };
 
-/// At the exact score r ~ N(0, mean²d²/V) element by element, and r is independent of x_t.
+/// For the exact score r ~ N(0, mean²d²/V) elementwise, and r is independent of x_t.
 template <Sde S>
 void check_minimiser(const S& sde, bool likelihood) {
   const std::size_t dim = 40000;
@@ -104,7 +104,7 @@ TEST_CASE("the loss gradient equals finite differences for every SDE, weighting 
   check(SubVpSde{});
 }
 
-TEST_CASE("min-SNR-gamma keeps the weight where noise prevails and lowers it near the data") {
+TEST_CASE("min-SNR-gamma keeps the weight at low SNR and reduces it at high SNR") {
   const VpSde sde;
   const Noise noise{.seed = 4};
   const State64 x0 = normal_state({2, 6}, noise.draw(0));
@@ -122,7 +122,7 @@ TEST_CASE("min-SNR-gamma keeps the weight where noise prevails and lowers it nea
   CHECK(capped.losses()[1] == plain.losses()[1]);
 }
 
-TEST_CASE("the exact score attains the closed-form minimum, where the gradient vanishes") {
+TEST_CASE("the exact score attains the closed-form minimum with zero gradient") {
   for (const bool likelihood : {false, true}) {
     check_minimiser(VpSde{}, likelihood);
     check_minimiser(VeSde{}, likelihood);
@@ -130,7 +130,7 @@ TEST_CASE("the exact score attains the closed-form minimum, where the gradient v
   }
 }
 
-TEST_CASE("a score that is not exact has a larger loss and a gradient that says so") {
+TEST_CASE("an inexact score has a larger loss and a nonzero gradient") {
   const Noise noise{.seed = 17};
   const VpSde sde;
   const State64 x0 = normal_state({1, 40000}, noise.draw(0), 0.6);
@@ -144,7 +144,7 @@ TEST_CASE("a score that is not exact has a larger loss and a gradient that says 
   CHECK(wrong.gradient(work.output_gradient(), 0) > 0.1);
 }
 
-TEST_CASE("halving the sum instead of taking the mean scales loss and gradient by dim/2") {
+TEST_CASE("half the sum instead of the mean scales loss and gradient by dim/2") {
   const VpSde sde;
   const Noise noise{.seed = 4};
   const State64 x0 = normal_state({2, 6}, noise.draw(0));
@@ -161,7 +161,7 @@ TEST_CASE("halving the sum instead of taking the mean scales loss and gradient b
     CHECK(sum.output_gradient()(1, e) == Approx(3 * mean.output_gradient()(1, e)).epsilon(1e-13));
 }
 
-TEST_CASE("a batch in parts draws the same times and noise and adds up to the same loss") {
+TEST_CASE("a batch in parts uses the same times and noise and adds up to the same loss") {
   const VpSde sde;
   const State64 x0 = normal_state({4, 5}, Noise{.seed = 1}.draw(0));
   const DenoisingScoreMatching loss{};
@@ -184,7 +184,7 @@ TEST_CASE("a batch in parts draws the same times and noise and adds up to the sa
   for (std::size_t e = 0; e < 5; ++e) CHECK(parts[e] == Approx(whole[e]).epsilon(1e-12));
 }
 
-TEST_CASE("a named draw and the same normals given as a state make the same loss") {
+TEST_CASE("a named draw and the same normals given as a state give the same loss") {
   const VeSde sde;
   const Noise noise{.seed = 4};
   const State64 x0 = normal_state({2, 5}, noise.draw(0)), z = normal_state({2, 5}, noise.draw(7));
@@ -197,7 +197,7 @@ TEST_CASE("a named draw and the same normals given as a state make the same loss
   CHECK(loss(sde, model, x0, z, work) == Approx(named).epsilon(1e-14));
 }
 
-TEST_CASE("training times lie in (epsilon, T) and depend on seed, step and sample alone") {
+TEST_CASE("training times lie in (epsilon, T) and depend only on seed, step and sample") {
   const VpSde sde;
   const DenoisingScoreMatching loss{.epsilon = 0.25};
   std::vector<double> times(4096), tail(96);
@@ -211,14 +211,14 @@ TEST_CASE("training times lie in (epsilon, T) and depend on seed, step and sampl
   CHECK(tail[0] != times[0]);
 }
 
-TEST_CASE("the draws of one step for time, noise and dropout never meet") {
+TEST_CASE("the draws of a step for time, noise and dropout are disjoint") {
   const TrainingDraws draws{.seed = 3, .step = 9, .first_sample = 2};
   CHECK(draws.time().index != draws.noise().index);
   CHECK(draws.noise().index != draws.dropout().index);
   CHECK(draws.dropout().first_sample == 2);
 }
 
-TEST_CASE("the loss refuses an epsilon beyond the SDE's time and a batch of other extents") {
+TEST_CASE("the loss rejects an epsilon beyond T and a batch of other extents") {
   CHECK_THROWS_WITH((DenoisingScoreMatching{.epsilon = 1}.time(VpSde{}, 0.5)),
                     Catch::Contains("epsilon is 1") && Catch::Contains("[0, 1)"));
   CHECK_THROWS_AS((DenoisingScoreMatching{.epsilon = -0.1}.time(VpSde{}, 0.5)), Error);

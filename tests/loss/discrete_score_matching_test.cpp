@@ -37,7 +37,7 @@ double loss_at(const S& sde, std::size_t level, const DiscreteScoreMatching& los
 
 }  // namespace
 
-TEST_CASE("the discrete losses' gradients equal finite differences for every chain") {
+TEST_CASE("the gradients of discrete losses equal finite differences for every chain") {
   const auto check = [](const auto& sde) {
     for (const bool mean : {false, true})
       for (const double gamma : {0.5, std::numeric_limits<double>::infinity()})
@@ -77,14 +77,14 @@ TEST_CASE("SMLD's loss is sigma squared times the squared error of the score") {
   const double sigma = 0.01 * std::pow(100.0, 7.0 / 9);
   double sum = 0;
   for (std::size_t e = 0; e < 5; ++e) {
-    // Level 7 from below is label 2 from above.
+    // Level 7 in ascending order is label 2 in descending order.
     const double score = std::tanh(weights[e] * (x0(0, e) + sigma * z(0, e))) * 1.002;
     sum += std::pow(sigma * (score + z(0, e) / sigma), 2);
   }
   CHECK(loss_at(sde, 7) == Approx(sum / 2).epsilon(1e-11));
 }
 
-TEST_CASE("every level is drawn equally often, and as seed, step and sample say") {
+TEST_CASE("levels are drawn equally often and depend only on seed, step and sample") {
   const DdpmSde sde(linear_betas(8));
   const DiscreteScoreMatching loss;
   std::vector<double> times(8000), tail(100);
@@ -97,7 +97,7 @@ TEST_CASE("every level is drawn equally often, and as seed, step and sample say"
   CHECK(std::equal(tail.begin(), tail.end(), times.begin() + 7900));
 }
 
-TEST_CASE("a discrete loss refuses times between levels and settings out of range") {
+TEST_CASE("a discrete loss rejects times between levels and options out of range") {
   const DdpmSde sde(linear_betas(8));
   const State64 x0 = normal_state({1, 5}, Noise{.seed = 1}.draw(0));
   LossWorkspace<State64> work(x0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The losses of score_sde_pytorch, case by case as the files in the golden directory list them.
+/// The losses of score_sde_pytorch, for the cases listed in the files of the golden directory.
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -26,13 +26,13 @@ using namespace scoresde;
 
 namespace {
 
-/// `<case>.<what>`, or the file's own `<what>`.
+/// `<case>.<what>`, or `<what>` if the file has one for all cases.
 const io::TensorFile::Tensor& tensor(const io::TensorFile& file, const std::string& name,
                                      const std::string& what) {
   return file.at(file.contains(name + "." + what) ? name + "." + what : what);
 }
 
-/// What a case gives beside its times.
+/// The data of a case except its times.
 template <class T>
 struct Case {
   HostState<T> x0, z;
@@ -57,7 +57,7 @@ double continuous_loss(const io::TensorFile& file, const nlohmann::json& c, Case
   return loss(sde, model, at.x0, at.z, at.work);
 }
 
-/// Labels of VE count from the most noise, those of VP from the least.
+/// The labels of VE count from the highest noise level, those of VP from the lowest.
 template <class T, DiscreteSde S>
 double discrete_loss(const io::TensorFile& file, const nlohmann::json& c, Case<T> at,
                      const S& sde) {
@@ -74,7 +74,7 @@ double discrete_loss(const io::TensorFile& file, const nlohmann::json& c, Case<T
   return loss(sde, model, at.x0, at.z, at.work);
 }
 
-/// Each way there is to this case's loss.
+/// Every implementation of the case's loss.
 template <class T>
 std::vector<double> losses_of(const io::TensorFile& file, const nlohmann::json& c) {
   const std::string name = c.at("name"), sde = c.at("sde");
@@ -95,7 +95,7 @@ std::vector<double> losses_of(const io::TensorFile& file, const nlohmann::json& 
           discrete_loss(file, c, at, DdpmSde(linear_betas(1000)))};
 }
 
-/// The cases of a file that are losses: those that name a weighting.
+/// The loss cases of a file: those with a weighting.
 std::vector<nlohmann::json> loss_cases(const io::TensorFile& file) {
   std::vector<nlohmann::json> cases;
   const auto listed = file.metadata.find("cases");
@@ -107,7 +107,7 @@ std::vector<nlohmann::json> loss_cases(const io::TensorFile& file) {
 
 }  // namespace
 
-TEST_CASE("losses equal score_sde's", "[golden]") {
+TEST_CASE("losses match score_sde", "[golden]") {
   std::size_t compared = 0;
   for (const auto& path : golden::files()) {
     const io::TensorFile file = io::read_safetensors(path);

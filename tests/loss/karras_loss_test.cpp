@@ -24,13 +24,13 @@ namespace {
 
 const std::vector<double> weights{0.7, -0.4, 1.1, 0.2, -0.9};
 
-/// F = tanh(w·x)(1 + 0.001·c_noise) under Karras's preconditioning; c_in is left out.
+/// F = tanh(w·x)(1 + 0.001·c_noise) with EDM preconditioning, without c_in.
 template <Sde S>
 using Model = test::TanhModel<double, S, nn::KarrasPreconditioned>;
 
 }  // namespace
 
-TEST_CASE("the Karras loss's gradient equals finite differences for every SDE") {
+TEST_CASE("the gradient of the EDM loss equals finite differences for every SDE") {
   const auto check = [](const auto& sde) {
     for (const bool mean : {false, true}) {
       const KarrasLoss loss{.p_mean = -0.5, .p_std = 0.8, .sigma_data = 0.7, .reduce_mean = mean};
@@ -44,7 +44,8 @@ TEST_CASE("the Karras loss's gradient equals finite differences for every SDE") 
   check(VeSde{});
 }
 
-TEST_CASE("the Karras loss is lambda times the denoiser's error, and F's error on its own target") {
+TEST_CASE(
+    "the EDM loss is lambda times the denoiser's error, and the error of F on its own target") {
   const KarrasSde sde;
   const KarrasLoss loss;
   const Noise noise{.seed = 3};
@@ -71,7 +72,7 @@ TEST_CASE("the Karras loss is lambda times the denoiser's error, and F's error o
   }
 }
 
-TEST_CASE("under another SDE the Karras loss is that of x/mean at sigma = std/mean") {
+TEST_CASE("under another SDE the EDM loss is that of x/mean at sigma = std/mean") {
   const VpSde vp;
   const KarrasSde karras;
   const KarrasLoss loss{.sigma_data = 0.4};
@@ -90,7 +91,7 @@ TEST_CASE("under another SDE the Karras loss is that of x/mean at sigma = std/me
   CHECK(value == Approx(loss(karras, under_karras, x0, noise.draw(1), b)).epsilon(1e-11));
 }
 
-TEST_CASE("ln sigma is normal with the mean and deviation asked for, on every SDE") {
+TEST_CASE("ln sigma is normal with the given mean and standard deviation for every SDE") {
   const auto check = [](const auto& sde) {
     const KarrasLoss loss{.p_mean = -1.2, .p_std = 0.7};
     std::vector<double> times(20000), tail(100);
@@ -112,7 +113,7 @@ TEST_CASE("ln sigma is normal with the mean and deviation asked for, on every SD
   check(VeSde{});
 }
 
-TEST_CASE("a sigma beyond the SDE's is moved to its end, and settings out of range are refused") {
+TEST_CASE("sigma is clamped to the range of the SDE, and options out of range are rejected") {
   const KarrasSde sde;
   CHECK(KarrasLoss{}.time(sde, 10) == 80);
   CHECK(KarrasLoss{}.time(sde, -10) == 0.002);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What every loss must get right: its gradient in each parameter is its derivative.
+/// The gradient test of losses: the gradient in each parameter must equal the derivative.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ void check_loss_gradient(const S& sde, const Loss& loss, Convention convention =
   model.backward(work.output_gradient(), gradient);
   for (std::size_t e = 0; e < 5; ++e) {
     const double w = model.weights()[e];
-    // Rounding of the loss (1e-16 relative) over the step, and the step's square: both below 1e-8.
+    // Rounding of the loss (1e-16 relative) divided by h, and h²: both below 1e-8.
     const double h = 1e-5;
     model.weights()[e] = w + h;
     const double above = loss(sde, model, x0, draws.noise(), work);

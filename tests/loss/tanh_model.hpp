@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The network of the golden losses with its exact gradient: F(x, label) = tanh(w·x)(1 +
-/// 0.001·label).
+/// The network of the golden losses with its exact gradient:
+///
+///   F(x, label) = tanh(w·x)(1 + 0.001·label)
 #pragma once
 
 #include <cmath>
@@ -14,8 +15,8 @@
 
 namespace scoresde::test {
 
-/// Labels and score form are those of score networks over the SDE, by the convention's rules; an
-/// input scale is not asked for.
+/// Labels and score form are those of the convention, as in score networks; input scales are
+/// ignored.
 template <class T, Sde S, class Convention = typename nn::convention_of<S>::type>
 class TanhModel {
  public:

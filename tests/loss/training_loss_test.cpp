@@ -15,7 +15,7 @@ using namespace scoresde;
 using test::normal_state;
 using test::State64;
 
-TEST_CASE("x_t, loss and gradient of every sample are their formulas") {
+TEST_CASE("x_t, loss and gradient of every sample follow their formulas") {
   const VpSde sde;
   const std::vector<double> w{0.7, -0.4, 1.1};
   const State64 x0 = normal_state({2, 3}, Noise{.seed = 1}.draw(0));
@@ -24,7 +24,7 @@ TEST_CASE("x_t, loss and gradient of every sample are their formulas") {
   work.times()[0] = 0.1;
   work.times()[1] = 0.7;
   test::TanhModel<double, VpSde> model(sde, w);
-  // A marginal and a weight that no SDE here has.
+  // A marginal and a weight unlike those of any SDE.
   const auto marginal = [](double t) { return WeightedMarginal{{0.9 - t, 0.3 + t}, 2 + t}; };
   const double mean = detail::denoising_loss(model, x0, z, work, 0.25, marginal);
   double total = 0;
@@ -47,7 +47,7 @@ TEST_CASE("x_t, loss and gradient of every sample are their formulas") {
   CHECK(mean == Approx(total / 2).epsilon(1e-13));
 }
 
-TEST_CASE("min-SNR-gamma is min(SNR, gamma)/SNR, and 1 without a bound") {
+TEST_CASE("min-SNR-gamma is min(SNR, gamma)/SNR, and 1 for infinite gamma") {
   CHECK(detail::min_snr_factor({0.9, 0.1}, 5) == Approx(5.0 / 81));
   CHECK(detail::min_snr_factor({0.5, 0.5}, 5) == 1);
   CHECK(detail::min_snr_factor({0.9, 0.1}, std::numeric_limits<double>::infinity()) == 1);

@@ -80,7 +80,7 @@ TEST_CASE("a level convention rejects times between levels by default") {
   CHECK(between.score_form(ddpm, 0.5625).output ==
         Approx(-1 / ddpm.marginal_prob(0.5625).std).epsilon(1e-14));
   CHECK(nn::ScoreAtLevel{.between_levels = true}.label(smld, 0.65) == 1);
-  CHECK_THROWS_WITH(between.label(ddpm, 0.0625), Contains("outside the levels"));
+  CHECK_THROWS_WITH(between.label(ddpm, 0.0625), Contains("outside the training levels"));
 }
 
 TEST_CASE("rounded labels keep the noise of the time between levels") {
@@ -90,7 +90,7 @@ TEST_CASE("rounded labels keep the noise of the time between levels") {
     CHECK(rounded.label(sde, t) == (t < 0.5625 ? 3 : 4));
   CHECK(rounded.score_form(sde, 0.56).output ==
         Approx(-1 / sde.marginal_prob(0.56).std).epsilon(1e-14));
-  CHECK_THROWS_WITH(rounded.label(sde, 0.0625), Contains("outside the levels"));
+  CHECK_THROWS_WITH(rounded.label(sde, 0.0625), Contains("outside the training levels"));
 }
 
 TEST_CASE("between levels score_sde's VP uses a fractional label and the std of the level below") {

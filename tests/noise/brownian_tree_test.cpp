@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The law of the increments, read off their weights: nothing is sampled here.
+/// The distribution of the increments, computed from their weights without sampling.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -38,7 +38,7 @@ double covariance(const Weights& a, const Weights& b) {
   return sum;
 }
 
-/// `count` times between begin and end and both of them, in the order of the path.
+/// begin, end and `count` random times in between, in the order of the path.
 std::vector<double> scattered_times(double begin, double end, std::size_t count) {
   std::vector<double> fractions{0, 1};
   for (std::size_t i = 0; i < count; ++i)
@@ -57,7 +57,7 @@ std::vector<double> even_times(double begin, double end, std::size_t steps) {
   return times;
 }
 
-/// Increments between neighbouring times are uncorrelated and have the variance of the clock.
+/// Increments between adjacent times are uncorrelated and have the variance of the clock.
 template <class Clock>
 void has_the_law(const Clock& clock, int depth, const std::vector<double>& times) {
   const BrownianTree tree(clock, depth);
@@ -83,7 +83,7 @@ void has_the_law(const Clock& clock, int depth, const std::vector<double>& times
 
 }  // namespace
 
-TEST_CASE("increments are uncorrelated and have the clock's variance, at any depth and times") {
+TEST_CASE("increments are uncorrelated and have the clock's variance, for any depth and times") {
   for (const int depth : {14, 16, 20, 32}) {
     for (const std::size_t count : {0u, 1u, 12u}) {
       const auto times = scattered_times(1, 1e-3, count);
@@ -110,7 +110,7 @@ TEST_CASE("an increment is the sum of its parts") {
   }
 }
 
-TEST_CASE("weights worked out by hand") {
+TEST_CASE("weights match manual calculations") {
   const BrownianTree tree(TimeClock(0, 1), 5);
   const Weights quarter = weights(tree.increment(0.25, 0.5));
   CHECK(quarter.size() == 3);
@@ -118,13 +118,13 @@ TEST_CASE("weights worked out by hand") {
   CHECK(quarter.at(1) == Approx(0.25));
   CHECK(quarter.at(2) == Approx(-std::sqrt(0.125)));
   CHECK(weights(tree.increment(0, 1)) == Weights{{0, 1}});
-  // 0.3 lies in the leaf from 9/32 to 10/32, the tenth.
+  // 0.3 is in leaf 9, from 9/32 to 10/32.
   const Weights to = weights(tree.increment(0, 0.3));
   CHECK(to.size() == 7);
   CHECK(to.at(32 + 9) == Approx(std::sqrt((0.3 - 9.0 / 32) * (10.0 / 32 - 0.3) * 32)));
 }
 
-TEST_CASE("a step the other way is the same increment with its sign turned") {
+TEST_CASE("a step in the opposite direction is the negated increment") {
   const BrownianTree tree(LogSnrClock{VeSde()}, 12);
   const BrownianIncrement there = tree.increment(0.6, 0.35), back = tree.increment(0.35, 0.6);
   CHECK(there.variance() == back.variance());
@@ -133,7 +133,7 @@ TEST_CASE("a step the other way is the same increment with its sign turned") {
   for (const auto& [node, weight] : weights(there)) CHECK(weight == -turned.at(node));
 }
 
-TEST_CASE("times that differ by rounding alone are one point of the path") {
+TEST_CASE("times that differ only by rounding are the same point of the path") {
   const BrownianTree tree(TimeClock(1, 0), 20);
   const auto same = [&](double t, double nearly) {
     CHECK(weights(tree.increment(0.9, t)) == weights(tree.increment(0.9, nearly)));
@@ -143,7 +143,7 @@ TEST_CASE("times that differ by rounding alone are one point of the path") {
   same(0.5, std::nextafter(0.5, 0));
 }
 
-TEST_CASE("what a tree refuses") {
+TEST_CASE("BrownianTree rejects invalid depths, clocks and times") {
   struct Still {
     double position(double t) const { return t; }
     double variance(double p) const { return p < 0.25 ? p : (p > 0.75 ? p - 0.5 : 0.25); }
@@ -156,11 +156,11 @@ TEST_CASE("what a tree refuses") {
   CHECK_THROWS_WITH(BrownianTree(TimeClock(1, 0), 33), Contains("[1, 32]"));
   CHECK_THROWS_WITH(BrownianTree(LogSnrClock(VpSde(), 1, 1e-3, 100), 9), Contains("finite"));
   const BrownianTree tree(TimeClock(1, 0), 8);
-  CHECK_NOTHROW(tree.increment(1, 0.999));  // from the leaf's border there is nothing to mix up
+  CHECK_NOTHROW(tree.increment(1, 0.999));  // a time at the border of a leaf does not share it
   CHECK_THROWS_WITH(tree.increment(0.701171875, 0.70068359375),
                     Contains("0.701171875") && Contains("0.70068359375") && Contains("depth 8"));
   CHECK_NOTHROW(BrownianTree(TimeClock(1, 0), 20).increment(0.701171875, 0.70068359375));
-  CHECK_THROWS_WITH(tree.increment(0.7, 0.7), Contains("must take time"));
+  CHECK_THROWS_WITH(tree.increment(0.7, 0.7), Contains("must differ in variance"));
   CHECK_THROWS_WITH(tree.increment(0.7, -0.1), Contains("outside the path"));
   CHECK_THROWS_WITH(BrownianTree(Still{}, 6).increment(0.1, 0.6), Contains("must increase"));
   CHECK_THROWS_WITH(BrownianTree(Outside{}, 6).increment(0.1, 1.5), Contains("[0, 1]"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Prints the noise hash of this compiler and these flags; status 1 unless it is the published one
-/// and the normals that are drawn side by side are those drawn one by one.
+/// Prints the noise hash of this compiler and these flags; exits with status 1 unless it is the
+/// published one and normals computed in tiles equal those computed one by one.
 #include "noise_hash.hpp"
 
 #include <cstdio>
@@ -8,7 +8,7 @@
 
 namespace {
 
-/// Of `dim`-dimensional points in one call: each normal again, from its word.
+/// Compares normals of `dim`-dimensional points, filled in one call, with those of single words.
 bool flat_agrees(std::size_t dim) {
   const scoresde::NoiseDraw draw = scoresde::Noise{.seed = 5}.draw(8);
   std::vector<float> z(2000);
@@ -30,6 +30,6 @@ int main() {
   const unsigned long long published = scoresde::testing::published_noise_hash;
   std::printf("hash of 2^20 normals: 0x%016llx, published: 0x%016llx\n", hash, published);
   const bool agrees = flat_agrees(2) && flat_agrees(5) && flat_agrees(300);
-  std::printf("side by side and one by one: %s\n", agrees ? "equal" : "NOT EQUAL");
+  std::printf("in tiles and one by one: %s\n", agrees ? "equal" : "NOT EQUAL");
   return hash == published && agrees ? 0 : 1;
 }

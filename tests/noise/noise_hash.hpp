@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The published hash of the noise stream: one number that every compiler, flag and device must
-/// reproduce.
+/// The published hash of the noise stream, which every compiler, flag and device must reproduce.
 ///
 ///   h ← (h ⊕ byte)·1099511628211 mod 2⁶⁴, from h = 14695981039346656037
 ///
-/// Fowler, Noll and Vo, FNV-1a with 64 bits, over the float32 bits (low byte first) of 2²⁰ normals:
+/// FNV-1a with 64 bits (Fowler, Noll and Vo) over the float32 bits (low byte first) of 2²⁰ normals:
 /// draw 1 of Noise{.seed = 2021}, 256 samples of 4096 elements in memory order.
 #pragma once
 
@@ -18,7 +17,7 @@
 
 namespace scoresde::testing {
 
-/// What noise_hash() must return.
+/// The expected result of noise_hash().
 inline constexpr std::uint64_t published_noise_hash = 0x3d60332c9823a3a4;
 
 /// FNV-1a continued from `hash` over the bits of `values`.
@@ -33,7 +32,7 @@ constexpr std::uint64_t hash_bits(std::uint64_t hash, std::span<const float> val
   return hash;
 }
 
-/// The hash of the first 2²⁰ normals that fill_normal gives for the draw named above.
+/// The hash of the first 2²⁰ normals of the draw defined above.
 inline std::uint64_t noise_hash() {
   constexpr std::size_t samples = 256, dim = 4096;
   const NoiseDraw draw = Noise{.seed = 2021}.draw(1);

@@ -23,14 +23,14 @@ std::vector<float> elements(NoiseDraw draw, std::size_t sample, std::size_t firs
 
 }  // namespace
 
-TEST_CASE("the noise stream has its published hash") {
+TEST_CASE("the noise stream has the published hash") {
   CHECK(testing::noise_hash() == testing::published_noise_hash);
 }
 
-TEST_CASE("the hash sees a change of one bit") {
+TEST_CASE("the hash detects a change of one bit") {
   const std::vector<float> a{1, 2, 3}, b{1, 2, std::nextafter(3.0f, 4.0f)};
   CHECK(testing::hash_bits(1, a) != testing::hash_bits(1, b));
-  // The published test vector of FNV-1a for the bytes of "foob", which make one float.
+  // The published FNV-1a test vector for the bytes "foob", which form one float.
   const float foob = std::bit_cast<float>(std::uint32_t{0x626f6f66});
   CHECK(testing::hash_bits(14695981039346656037u, std::span(&foob, 1)) == 0xdd120e790c2512afu);
 }
@@ -46,7 +46,8 @@ TEST_CASE("any offset and length give the same elements") {
     }
 }
 
-TEST_CASE("flat order has the bits of fill_normal for every dimension, start and length") {
+TEST_CASE(
+    "fill_normal_flat is bit-identical to fill_normal for every dimension, start and length") {
   const NoiseDraw draw = Noise{.seed = 21, .first_sample = 4}.draw(6);
   for (const std::size_t dim : {1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 256, 700}) {
     const std::size_t samples = 1400 / dim + 2;
@@ -55,7 +56,7 @@ TEST_CASE("flat order has the bits of fill_normal for every dimension, start and
       for (const float z : elements(draw, k, 0, dim)) whole.push_back(z);
     for (const std::size_t first : {0, 1, 2, 3, 64, 255, 257, 641})
       for (const std::size_t count : {0, 1, 3, 4, 5, 64, 255, 256, 257, 700}) {
-        // The value behind the last one must stay.
+        // The value after the last one must not change.
         std::vector<float> z(count + 1, 9.0f);
         fill_normal_flat({z.data(), count}, draw, dim, first);
         INFO("dim " << dim << ", first " << first << ", count " << count);
@@ -65,13 +66,13 @@ TEST_CASE("flat order has the bits of fill_normal for every dimension, start and
   }
 }
 
-TEST_CASE("a sample does not depend on the batch it is drawn in") {
+TEST_CASE("a sample does not depend on its batch") {
   const Noise batch{.seed = 77}, later{.seed = 77, .first_sample = 17};
   for (std::size_t k = 0; k < 5; ++k)
     CHECK(elements(batch.draw(4), 17 + k, 0, 100) == elements(later.draw(4), k, 0, 100));
 }
 
-TEST_CASE("seed, purpose, draw, sample and element each name another number") {
+TEST_CASE("each seed, purpose, draw, sample and element gives a different number") {
   std::set<std::uint64_t> seen;
   std::size_t drawn = 0;
   for (const std::uint64_t seed : {0ull, 1ull, 1ull << 32})
@@ -87,14 +88,14 @@ TEST_CASE("seed, purpose, draw, sample and element each name another number") {
   CHECK(seen.size() == drawn);
 }
 
-TEST_CASE("the purpose is the top byte of the index, which the index cannot reach") {
+TEST_CASE("the purpose is the top byte of the index, which a draw index cannot overwrite") {
   const NoiseDraw draw = Noise{.purpose = Purpose::probe}.draw(~0ull);
   CHECK(draw.index == 0x05ff'ffff'ffff'ffffull);
   CHECK(Noise{.purpose = Purpose::dropout}.draw(1).index !=
         Noise{.purpose = Purpose::training_noise}.draw(1).index);
 }
 
-TEST_CASE("uniform numbers lie strictly between 0 and 1 and fill it evenly") {
+TEST_CASE("uniform numbers are strictly between 0 and 1 and uniformly distributed") {
   constexpr std::size_t count = 1 << 18, bins = 64;
   const NoiseDraw draw = Noise{.seed = 2, .purpose = Purpose::training_time}.draw(0);
   std::vector<double> bin(bins);
@@ -110,12 +111,12 @@ TEST_CASE("uniform numbers lie strictly between 0 and 1 and fill it evenly") {
   double chi_squared = 0;
   for (const double found : bin)
     chi_squared += (found - count / bins) * (found - count / bins) / (count / bins);
-  // 63 degrees of freedom: 63 ± 11; 108 is passed once in 3000 seeds.
+  // 63 degrees of freedom: 63 ± 11; 108 is exceeded for one seed in 3000.
   CHECK(chi_squared < 108);
   CHECK(chi_squared > 30);
 }
 
-TEST_CASE("a word belongs to the element that fill_normal gives its normals to") {
+TEST_CASE("noise_word returns the words from which fill_normal computes an element") {
   const NoiseDraw draw = Noise{.seed = 4}.draw(2);
   for (std::size_t e = 0; e < 12; e += 2) {
     float z0 = 0, z1 = 0;

@@ -37,7 +37,7 @@ double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); 
 
 }  // namespace
 
-TEST_CASE("the logarithm agrees with double over (0, 1]") {
+TEST_CASE("the logarithm matches double precision on (0, 1]") {
   double worst = 0;
   const std::uint32_t lowest = detail::bits_of_float(0x1p-32f), one = detail::bits_of_float(1.0f);
   for (std::uint32_t bits = lowest; bits < one; bits += 97) {
@@ -54,7 +54,7 @@ TEST_CASE("the logarithm agrees with double over (0, 1]") {
   CHECK(detail::natural_log(1.0f) == 0);
 }
 
-TEST_CASE("the square root agrees with double over [0, 64]") {
+TEST_CASE("the square root matches double precision on [0, 64]") {
   double worst = 0;
   for (std::uint32_t bits = detail::bits_of_float(0x1p-40f); bits <= detail::bits_of_float(64.0f);
        bits += 89) {
@@ -62,12 +62,12 @@ TEST_CASE("the square root agrees with double over [0, 64]") {
     const double exact = std::sqrt(static_cast<double>(w));
     worst = std::max(worst, std::abs((detail::square_root(w) - exact) / exact));
   }
-  // Within one unit in the last place.
+  // Within 1 ulp.
   CHECK(worst < 0x1p-23);
   CHECK(detail::square_root(0.0f) == 0);
 }
 
-TEST_CASE("cosine and sine agree with double over the whole turn") {
+TEST_CASE("cosine and sine match double precision over a full turn") {
   double worst = 0;
   for (std::uint64_t turn = 0; turn < (1ull << 32); turn += 1021) {
     const double theta = static_cast<double>(turn) * 0x1p-31 * std::numbers::pi;
@@ -88,7 +88,7 @@ TEST_CASE("quarter turns are exact") {
   }
 }
 
-TEST_CASE("the extreme words give finite normals, at most 6.67") {
+TEST_CASE("extreme words give finite normals of at most 6.67") {
   for (const std::uint32_t b0 : {0u, 1u, 2u, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu})
     for (const std::uint32_t b1 : {0u, 1u, 0x1fffffffu, 0x20000000u, 0x80000000u, 0xffffffffu}) {
       float z0 = 0, z1 = 0;
@@ -99,7 +99,7 @@ TEST_CASE("the extreme words give finite normals, at most 6.67") {
     }
 }
 
-TEST_CASE("normals agree with Box-Muller in double") {
+TEST_CASE("normals match Box-Muller in double") {
   double worst = 0;
   for (std::uint32_t i = 0; i < 100000; ++i) {
     const PhiloxBlock b = philox4x32_10({{i, 0, 0, 0}}, 99);
@@ -108,8 +108,8 @@ TEST_CASE("normals agree with Box-Muller in double") {
     const double u = (static_cast<double>(b.word[0] >> 1) + 0.5) * 0x1p-31;
     const double radius = std::sqrt(-2 * std::log(u));
     const double theta = static_cast<double>(b.word[1]) * 0x1p-31 * std::numbers::pi;
-    // u is rounded to float, which moves ln u by at most 2⁻²⁴ and the radius by 2⁻²⁴/r; logarithm,
-    // square root and cosine add 2⁻²² each, relative to r.
+    // u is rounded to float, which changes ln u by at most 2⁻²⁴ and the radius by 2⁻²⁴/r;
+    // logarithm, square root and cosine add 2⁻²² each, relative to r.
     const double bound = 3 * 0x1p-22 * radius + 0x1p-24 / radius;
     worst = std::max({worst, std::abs(z0 - radius * std::cos(theta)) / bound,
                       std::abs(z1 - radius * std::sin(theta)) / bound});
@@ -124,13 +124,13 @@ TEST_CASE("the first eight moments of a million normals are those of N(0, 1)") {
   const double variance[] = {1, 2, 15, 96, 945, 10170, 135135, 2016000};
   for (int power = 1; power <= 8; ++power) {
     INFO("moment " << power);
-    // Var(zᵖ)/n is the squared standard error; 4 of them.
+    // Var(zᵖ)/n is the squared standard error; the bound is 4 standard errors.
     CHECK(std::abs(mean_of([&](double z) { return std::pow(z, power); }) - expected[power - 1]) <
           4 * std::sqrt(variance[power - 1] / n));
   }
 }
 
-TEST_CASE("the tails of a million normals hold as many as N(0, 1) puts there") {
+TEST_CASE("the tail counts of a million normals match N(0, 1)") {
   const double n = static_cast<double>(million().size());
   for (const double bound : {0.5, 1.0, 2.0, 3.0, 4.0, 4.5}) {
     const double p = normal_cdf(-bound);
@@ -140,7 +140,7 @@ TEST_CASE("the tails of a million normals hold as many as N(0, 1) puts there") {
   }
 }
 
-TEST_CASE("the distribution of a million normals passes Kolmogorov and Smirnov's test") {
+TEST_CASE("a million normals pass the Kolmogorov-Smirnov test") {
   std::vector<float> z = million();
   std::sort(z.begin(), z.end());
   const double n = static_cast<double>(z.size());
@@ -150,7 +150,7 @@ TEST_CASE("the distribution of a million normals passes Kolmogorov and Smirnov's
     distance =
         std::max({distance, static_cast<double>(i + 1) / n - p, p - static_cast<double>(i) / n});
   }
-  // √n·D exceeds 1.63 once in a hundred seeds; a shift of the mean by 0.005 gives 2.0.
+  // √n·D exceeds 1.63 for one seed in a hundred; a shift of the mean by 0.005 gives 2.0.
   CHECK(std::sqrt(n) * distance < 1.63);
 }
 

@@ -30,7 +30,7 @@ std::vector<float> written(NormalTile& tile, std::uint64_t key) {
 
 }  // namespace
 
-TEST_CASE("a tile has the bits of its counters one by one") {
+TEST_CASE("a tile is bit-identical to its counters one by one") {
   for (std::uint32_t round = 0; round < 200; ++round) {
     NormalTile tile;
     std::vector<PhiloxBlock> counters;
@@ -43,7 +43,7 @@ TEST_CASE("a tile has the bits of its counters one by one") {
   }
 }
 
-TEST_CASE("a row counts up from its first counter, past the last word") {
+TEST_CASE("a row counts up from its first counter and wraps around") {
   for (const std::uint32_t first : {0u, 64u, 0xfffffff0u}) {
     NormalTile tile;
     tile.set_row({{first, 5, 6, 7}});

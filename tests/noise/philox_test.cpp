@@ -9,8 +9,8 @@
 
 using namespace scoresde;
 
-TEST_CASE("Philox gives the known answers of Random123 at run time too") {
-  // volatile keeps the compiler from folding what the header already asserts.
+TEST_CASE("Philox matches the known answers of Random123 at run time too") {
+  // volatile prevents constant folding, which the header's static_asserts already cover.
   volatile std::uint64_t zero = 0, ones = ~0ull, pi = 0x299f31d0a4093822;
   CHECK((philox4x32_10({{0, 0, 0, 0}}, zero) ==
          PhiloxBlock{{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}}));
@@ -31,7 +31,7 @@ TEST_CASE("every bit of counter and key changes about half of the output") {
   for (int bit = 0; bit < 128; ++bit) {
     PhiloxBlock counter = origin;
     counter.word[bit / 32] ^= 1u << (bit % 32);
-    // 64 ± 5.7 are expected; 32 lies more than five standard deviations off.
+    // 64 ± 5.7 are expected; 32 is more than five standard deviations away.
     CHECK(std::abs(distance(philox4x32_10(counter, 5)) - 64) < 32);
   }
   for (int bit = 0; bit < 64; ++bit)

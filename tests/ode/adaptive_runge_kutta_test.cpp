@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Adaptive steps: scipy's to the digit, per-sample control independent of the batch, refusals.
+/// Adaptive steps: agreement with scipy, batch-independent per-sample control, and errors.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -37,7 +37,7 @@ struct Oscillating {
   }
 };
 
-/// A field whose samples differ in speed.
+/// A field whose samples vary at different rates.
 struct PerSample {
   FieldForm form(double t) const { return {-0.3 * t, 1}; }
   static double value(double x, double t) { return std::sin(x * 4) * std::cos(9 * t * x); }
@@ -50,7 +50,7 @@ struct PerSample {
   }
 };
 
-/// dx/dt = F given by a function, for all that is refused.
+/// dx/dt = F with F given by a function.
 template <class F>
 struct Field {
   F function;
@@ -65,7 +65,7 @@ struct Field {
 template <class F>
 Field(F) -> Field<F>;
 
-/// Where a solve has been, and how many of its trials were not finite.
+/// The times of a solve, and its number of non-finite attempts.
 struct Trials {
   std::vector<double> times;
   std::size_t not_finite = 0;
@@ -116,7 +116,7 @@ TEST_CASE("whole-batch control takes the steps of scipy's RK45") {
     CHECK(done.nfe == 2 + 6 * (done.accepted + done.rejected));
     REQUIRE(times.size() == wanted.times.size());
     // Step sizes depend on the fifth root of an error estimate that is a difference of nearly equal
-    // numbers: rounding near 1e-16 of x shows as 1e-16/tolerance in them.
+    // numbers: rounding of 1e-16 in x becomes 1e-16/tolerance in the step sizes.
     for (std::size_t i = 0; i < times.size(); ++i)
       CHECK(times[i] == Approx(wanted.times[i]).epsilon(1e-7).margin(1e-7));
     for (std::size_t i = 0; i < 6; ++i)
@@ -124,7 +124,7 @@ TEST_CASE("whole-batch control takes the steps of scipy's RK45") {
   }
 }
 
-TEST_CASE("per-sample control gives a sample the same bits in every batch") {
+TEST_CASE("per-sample control is bit-identical for a sample in every batch") {
   const Adaptive rule{.rtol = 1e-6, .atol = 1e-6, .control = StepControl::per_sample};
   X batch = start_values(7);
   const X first = batch;
@@ -145,7 +145,7 @@ TEST_CASE("per-sample control gives a sample the same bits in every batch") {
   CHECK(together.nfe == most);
 }
 
-TEST_CASE("on one sample, whole-batch and per-sample control take the same steps") {
+TEST_CASE("whole-batch and per-sample control take the same steps for one sample") {
   for (const double tolerance : {1e-3, 1e-5, 1e-8}) {
     X a({1, 2}, {0.8, -1.1}), b = a;
     Adaptive rule{.rtol = tolerance, .atol = tolerance};
@@ -159,8 +159,8 @@ TEST_CASE("on one sample, whole-batch and per-sample control take the same steps
   }
 }
 
-TEST_CASE("a smaller tolerance leaves a smaller error, within a multiple of it") {
-  // dx/dt = −t x + x = (1 − t)x has x(t) = x(0) exp(t − t²/2).
+TEST_CASE("the error is within a multiple of the tolerance") {
+  // dx/dt = (1 − t)x has the solution x(t) = x(0) exp(t − t²/2).
   const auto field = Field{[](double x, double t) { return (1 - t) * x; }};
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
     for (const double tolerance : {1e-3, 1e-5, 1e-7, 1e-9}) {
@@ -170,7 +170,7 @@ TEST_CASE("a smaller tolerance leaves a smaller error, within a multiple of it")
     }
 }
 
-TEST_CASE("the controller follows its formulas") {
+TEST_CASE("the step-size controller follows its formulas") {
   const StepSizeController c;
   CHECK(c.accepted(0, false) == 10);
   CHECK(c.accepted(1e-20, false) == 10);
@@ -187,7 +187,7 @@ TEST_CASE("the controller follows its formulas") {
   CHECK(c.first_step(1, 3, 7, 10) == Approx(std::pow(0.01 / 7, 0.2)));
 }
 
-TEST_CASE("trials that are not finite are rejected and shortened, in the steps of scipy's RK45") {
+TEST_CASE("non-finite attempts are rejected and shortened, in the steps of scipy's RK45") {
   const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
   const auto jump = Field{[](double x, double t) { return t < 5 ? 0 * x : -1e3 * std::pow(x, 9); }};
   for (const ScipyWall& wanted : scipy_walls)
@@ -209,7 +209,7 @@ TEST_CASE("trials that are not finite are rejected and shortened, in the steps o
     }
 }
 
-TEST_CASE("a trial that is not finite leaves the other samples of the batch as they were") {
+TEST_CASE("a non-finite attempt does not affect the other samples of the batch") {
   const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
   const Adaptive rule{.rtol = 1e-4, .atol = 1e-4, .control = StepControl::per_sample};
   const double end = std::log(19.9);
@@ -224,7 +224,8 @@ TEST_CASE("a trial that is not finite leaves the other samples of the batch as t
   }
 }
 
-TEST_CASE("a state or field that is not finite where a solve is ends it, with the time") {
+TEST_CASE(
+    "a state or field that is not finite at the start of a step ends the solve with an error") {
   const double bad = std::numeric_limits<double>::quiet_NaN();
   const auto decay = Field{[](double x, double) { return -x; }};
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
@@ -241,12 +242,12 @@ TEST_CASE("a state or field that is not finite where a solve is ends it, with th
     x(0, 0) = 1;
     const auto later = Field{[=](double y, double t) { return t > 0.5 ? bad : -y; }};
     CHECK_THROWS_WITH(solve(rule, later, x, 0, 1),
-                      Contains("the step at t = 0.5 fell to") && Contains("not finite there"));
+                      Contains("the step at t = 0.5 fell to") && Contains("must be finite there"));
   }
 }
 
-TEST_CASE("a step that shrinks to nothing and too many steps are refused") {
-  // x' = 1/(½ − t) passes no finite state through t = ½: steps shrink towards it.
+TEST_CASE("steps that become too small or too many are rejected") {
+  // x' = 1/(½ − t) diverges at t = ½, so steps shrink towards it.
   const auto pole = Field{[](double, double t) { return 1 / std::abs(0.5 - t); }};
   const auto rough = Field{[](double, double t) { return std::cos(1e4 * t); }};
   for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
@@ -262,13 +263,13 @@ TEST_CASE("a step that shrinks to nothing and too many steps are refused") {
   }
 }
 
-TEST_CASE("per-sample control of a field with one time is refused") {
+TEST_CASE("per-sample control of a field without a time per sample is rejected") {
   X x({1, 1});
   CHECK_THROWS_WITH(solve({.control = StepControl::per_sample}, Oscillating{1}, x, 0, 1),
                     Contains("time per sample"));
 }
 
-TEST_CASE("impossible tolerances and limits are refused by name") {
+TEST_CASE("invalid tolerances and limits are rejected") {
   CHECK_THROWS_WITH((Adaptive{.rtol = -1}.validate()), Contains("rtol is -1"));
   CHECK_THROWS_AS((Adaptive{.rtol = 0, .atol = 0}.validate()), Error);
   CHECK_THROWS_AS((Adaptive{.atol = std::nan("")}.validate()), Error);

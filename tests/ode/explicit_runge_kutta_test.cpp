@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Fixed steps: the symbolic stages against the method written out by hand, and the observed order.
+/// Fixed steps: the symbolic stages against an explicit implementation, and the observed order.
 #include <cmath>
 #include <vector>
 
@@ -48,7 +48,7 @@ void has_observed_order(std::size_t steps) {
 
 }  // namespace
 
-TEST_CASE("a step equals the classic Runge-Kutta step written out") {
+TEST_CASE("a step equals an explicit implementation of the classic Runge-Kutta step") {
   const double t = 0.7, h = -0.1, x0 = 0.4;
   const double k1 = velocity(x0, t), k2 = velocity(x0 + h / 2 * k1, t + h / 2);
   const double k3 = velocity(x0 + h / 2 * k2, t + h / 2), k4 = velocity(x0 + h * k3, t + h);
@@ -73,7 +73,7 @@ TEST_CASE("Dormand-Prince with fixed steps does not evaluate its seventh stage")
   CHECK(done.nfe == ExplicitRungeKutta<DormandPrince54>::nfe(2));
 }
 
-TEST_CASE("methods show their order on a nonlinear field") {
+TEST_CASE("methods have their order on a nonlinear field") {
   has_observed_order<Euler>(800);
   has_observed_order<Heun>(200);
   has_observed_order<RungeKutta4>(80);

@@ -29,7 +29,7 @@ inline const std::vector<ScipyCase> scipy_cases{
      {0x1.0de30d70ceeb4p+1, 0x1.6461a054c3be0p-8, -0x1.5f219982c83fbp-4, -0x1.1dfff24e7c587p+1, -0x1.abd0b56bfe8d7p+0, -0x1.5ae21a6de893cp-4}},
 };
 
-/// Fields whose trials are not finite.
+/// Fields with attempts that are not finite.
 struct ScipyWall {
   bool jumps;
   double start, end, tolerance;

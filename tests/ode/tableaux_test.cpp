@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Tableaux: their orders and no more, and the order conditions themselves.
+/// Tableaux: their exact orders, and the order conditions themselves.
 #include <scoresde/ode/butcher_tableau.hpp>
 #include <scoresde/ode/tableaux.hpp>
 
@@ -9,7 +9,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Kutta's third-order method, wrong in one coefficient.
+/// Kutta's third-order method with a perturbed coefficient.
 constexpr ButcherTableau<3> kutta3(double wrong) {
   return {.a = {{{}, {0.5}, {-1 + wrong, 2 - wrong}}},
           .b = {1.0 / 6, 2.0 / 3, 1.0 / 6},
@@ -19,7 +19,7 @@ constexpr ButcherTableau<3> kutta3(double wrong) {
 
 }  // namespace
 
-TEST_CASE("each method has its order and not the next one") {
+TEST_CASE("each method has exactly its order") {
   CHECK(order_residual(Euler::tableau, 1) == 0);
   CHECK(order_residual(Euler::tableau, 2) > 0.1);
   CHECK(order_residual(Heun::tableau, 2) == 0);
@@ -31,7 +31,7 @@ TEST_CASE("each method has its order and not the next one") {
   CHECK(order_residual(DormandPrince54::tableau, DormandPrince54::tableau.embedded(), 5) > 1e-5);
 }
 
-TEST_CASE("the order conditions find a wrong coefficient") {
+TEST_CASE("the order conditions detect a wrong coefficient") {
   CHECK(order_residual(kutta3(0), 3) < 1e-15);
   CHECK(order_residual(kutta3(1e-6), 3) > 1e-8);
   CHECK(order_residual(kutta3(0), 6) > 1e300);

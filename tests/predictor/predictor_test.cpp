@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The predictors' coefficients: their algebra, and how they relate to each other.
+/// The coefficients of the predictors: their formulas, and their relations to each other.
 #include <cmath>
 
 #include <scoresde/predictor/ancestral.hpp>
@@ -37,7 +37,7 @@ static_assert(Predictor<EulerMaruyama, VpSde> && Predictor<ReverseDiffusion, VeS
 static_assert(Predictor<Ddim, SubVpSde> && Predictor<EulerAncestral, VeSde>);
 static_assert(Predictor<Ancestral, SubVpSde> && Predictor<NoPredictor, VpSde>);
 
-TEST_CASE("Euler-Maruyama's coefficients are those of eq. 6") {
+TEST_CASE("the coefficients of Euler-Maruyama are those of eq. 6") {
   each_sde([](const auto& sde) {
     const TimeStep step{0.6, 0.55};
     const double h = step.t_next - step.t, f = sde.drift(0.6), g = sde.diffusion(0.6);
@@ -69,7 +69,7 @@ TEST_CASE("reverse diffusion mirrors the forward chain") {
 }
 
 TEST_CASE("ancestral sampling with the small variance samples the posterior of known data") {
-  // Data at one point x0: the chain must reproduce p(x_s | x_t, x0) of Ho et al. 2020, eq. 7.
+  // Data at a single point x0: the step must reproduce p(x_s | x_t, x0) of Ho et al. 2020, eq. 7.
   each_sde([](const auto& sde) {
     const TimeStep step{0.7, 0.4};
     const MarginalProb p = sde.marginal_prob(0.7), q = sde.marginal_prob(0.4);
@@ -109,13 +109,13 @@ TEST_CASE("the three predictors agree to second order in a small step") {
               std::abs(a.score - b.score) + std::abs(b.score - c.score)) /
              scale;
     };
-    // A gap of second order falls by 4 when the step is halved.
+    // A difference of second order decreases by 4 when the step is halved.
     CHECK(gap(1e-3) < 1e-3);
     CHECK(gap(1e-3) / gap(5e-4) == Approx(4).epsilon(0.05));
   });
 }
 
-TEST_CASE("predictors ask an SDE with a discrete chain for that chain") {
+TEST_CASE("predictors use the discrete chain of an SDE that has one") {
   const DiscreteVpSde sde(1000);
   const TimeStep step{0.5, 0.5 - 1e-3};
   const double beta = sde.discrete_beta(sde.index(0.5));
@@ -123,7 +123,7 @@ TEST_CASE("predictors ask an SDE with a discrete chain for that chain") {
   CHECK(Ancestral{}.coefficients(sde, step).state == near(1 / std::sqrt(1 - beta)));
 }
 
-TEST_CASE("no predictor does nothing and needs no score") {
+TEST_CASE("NoPredictor does nothing and needs no score") {
   const StepCoefficients c = NoPredictor{}.coefficients(VpSde(), {1, 0.5});
   CHECK(c.state == 1);
   CHECK(c.score == 0);
@@ -139,7 +139,7 @@ TEST_CASE("the mean of a step is the step without its noise") {
   CHECK(mean.noise == 0);
 }
 
-TEST_CASE("DDIM without noise is the first-order exponential step, with all of it ancestral") {
+TEST_CASE("DDIM is the first-order exponential step for eta = 0 and ancestral for eta = 1") {
   each_sde([](const auto& sde) {
     const TimeStep step{0.6, 0.55};
     const MarginalProb p = sde.marginal_prob(step.t);

@@ -86,5 +86,5 @@ TEST_CASE("a network of 50 levels is sampled in as many steps as the program pri
   check(Words{"--predictor", "euler_maruyama", "--corrector", "none"}, "49", "49");
   check(Words{"--sampler", "P1000", "--predictor", "euler_maruyama"}, "49", "49");
   require_refused(sample_program, usual + fast + Words{"--steps", "60"},
-                  {"60 steps are asked for", "at most 49"});
+                  {"60 steps requested", "at most 49"});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The exact Gaussian and mixture scores: laws, moments, flow map and refusals.
+/// The exact Gaussian and mixture scores: properties, moments, flow map and errors.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -41,13 +41,13 @@ void exact_models_keep_laws(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("the exact scores keep the laws of score models under every SDE") {
+TEST_CASE("the exact scores satisfy the properties of score models under every SDE") {
   exact_models_keep_laws(VpSde());
   exact_models_keep_laws(VeSde());
   exact_models_keep_laws(SubVpSde());
 }
 
-TEST_CASE("Jacobi's rotations recompose the matrix") {
+TEST_CASE("the eigendecomposition reproduces the matrix") {
   const auto [values, q] = detail::symmetric_eigen(covariance, 3);
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t j = 0; j < 3; ++j) {
@@ -61,7 +61,7 @@ TEST_CASE("Jacobi's rotations recompose the matrix") {
     }
 }
 
-TEST_CASE("one component of a mixture is a Gaussian") {
+TEST_CASE("a mixture of one component is a Gaussian") {
   Gaussian single(VpSde(), mean, {0.3, 1, 4});
   GaussianMixture one(VpSde(), {5}, mean, {0.3, 1, 4});
   X a(points.extents()), b(points.extents());
@@ -73,7 +73,7 @@ TEST_CASE("one component of a mixture is a Gaussian") {
   CHECK(single.log_density(x, 0.4) == Approx(one.log_density(x, 0.4)).epsilon(1e-13));
 }
 
-TEST_CASE("moments of p_t are the data's, scaled and spread") {
+TEST_CASE("moments of p_t are the scaled moments of the data plus noise") {
   const MarginalProb p = SubVpSde().marginal_prob(0.3);
   Gaussian single(SubVpSde(), mean, covariance);
   CHECK(single.marginal_mean(0.3)[2] == Approx(p.mean * 2));
@@ -82,14 +82,14 @@ TEST_CASE("moments of p_t are the data's, scaled and spread") {
     CHECK(c[i] == Approx(p.mean * p.mean * covariance[i] + (i % 4 == 0 ? p.std * p.std : 0))
                       .epsilon(1e-13)
                       .margin(1e-15));
-  // Two equal halves at ±1 have mean 0 and variance 1 beside their own.
+  // Two equal halves at ±1 have mean 0 and add 1 to the variance of the components.
   const double std = VeSde().marginal_prob(0.3).std;
   const GaussianMixture two(VeSde(), {1, 1}, {-1, 1}, {0.25, 0.25});
   CHECK(two.marginal_mean(0.3)[0] == 0);
   CHECK(two.marginal_covariance(0.3)[0] == Approx(1.25 + std * std).epsilon(1e-14));
 }
 
-TEST_CASE("the flow map is a group and carries p_t to p_u") {
+TEST_CASE("the flow map is a group and maps p_t to p_u") {
   Gaussian data(VpSde(), mean, covariance);
   X there = points, back = points, direct = points;
   data.flow(points, 1e-3, 0.4, there);
@@ -100,7 +100,7 @@ TEST_CASE("the flow map is a group and carries p_t to p_u") {
     CHECK(there.data()[i] == Approx(direct.data()[i]).epsilon(1e-12));
     CHECK(back.data()[i] == Approx(points.data()[i]).epsilon(1e-11));
   }
-  // Along the flow the density changes by the volume alone: the same for both points.
+  // Along this linear flow the density changes by the same factor at every point.
   const auto row = [](const X& x, std::size_t k) {
     return std::vector<double>(x[k].begin(), x[k].end());
   };
@@ -119,7 +119,7 @@ TEST_CASE("a mixture far from all its components has a finite score") {
   CHECK(score(0, 0) < 0);
 }
 
-TEST_CASE("float states get the score of their values") {
+TEST_CASE("float states have the score of their values") {
   Gaussian data(VpSde(), mean, covariance);
   HostState<float> x({2, 3}), score({2, 3});
   for (std::size_t i = 0; i < 6; ++i) x.data()[i] = static_cast<float>(points.data()[i]);
@@ -130,7 +130,7 @@ TEST_CASE("float states get the score of their values") {
     CHECK(double(score.data()[i]) == Approx(exact.data()[i]).epsilon(1e-6));
 }
 
-TEST_CASE("data that are no distribution and states of another dimension are refused") {
+TEST_CASE("invalid distributions and states of another dimension are rejected") {
   CHECK_THROWS_AS(Gaussian(VpSde(), {0, 0}, {1, 1, 1}), Error);
   CHECK_THROWS_AS(Gaussian(VpSde(), {0, 0}, {1, -1}), Error);
   CHECK_THROWS_AS(Gaussian(VpSde(), {0, 0}, {1, 0.5, 0.4, 1}), Error);

@@ -28,7 +28,7 @@ using X = HostState<double>;
 
 namespace {
 
-/// Two classes in the plane, of two Gaussians each: one class, or both together.
+/// Two classes in the plane, of two Gaussians each, weighted by `first` and `second`.
 template <Sde S>
 GaussianMixture<S> data_of(const S& sde, double first, double second) {
   return {sde,
@@ -76,7 +76,7 @@ std::vector<double> gradient(const F& f, const X& x) {
   return result;
 }
 
-/// ∇ log p_t(class 1 | x) written out: the conditional score without that of both.
+/// ∇ log p_t(class 1 | x), as the conditional score minus the unconditional one.
 template <Sde S>
 auto classifier_of(const S& sde) {
   return score_function(
@@ -129,7 +129,7 @@ TEST_CASE("guidance by the exact classifier with scale 1 is the conditional scor
   const X x = points();
   auto guided = classifier_guidance(unconditional, classifier, 1);
   check_equal(scores(guided, x, 0.3), scores(conditional, x, 0.3), 1e-12);
-  // p(x | c) ∝ p(c | x) p(x): a classifier's scale is the weight and one more
+  // p(x | c) ∝ p(c | x) p(x): a classifier's scale is the weight plus one
   for (const double weight : {-0.5, 0.7, 3.0}) {
     auto by_classifier = classifier_guidance(unconditional, classifier, 1 + weight);
     auto free = classifier_free_guidance(conditional, unconditional, weight);
@@ -137,14 +137,14 @@ TEST_CASE("guidance by the exact classifier with scale 1 is the conditional scor
   }
 }
 
-TEST_CASE("the two may predict different things of the same data") {
+TEST_CASE("the two models may have different parameterizations") {
   const SubVpSde sde;
   const double t = 0.4, weight = 1.7;
   const X x = points();
   auto conditional = data_of(sde, 1, 0), unconditional = data_of(sde, 1, 1);
   auto exact = classifier_free_guidance(conditional, unconditional, weight);
   const std::vector<double> wanted = scores(exact, x, t);
-  // The same scores, written as each kind of output: F = (s − state·x)/output.
+  // The same scores in each parameterization: F = (s − state·x)/output.
   const auto with_each_output = [&](auto& model, const auto& use) {
     const auto as = [&](auto make, auto form) {
       use(make([&model, form](const X& y, double time, X& out) {
@@ -172,7 +172,9 @@ TEST_CASE("the two may predict different things of the same data") {
   CHECK(pairs == 25);
 }
 
-TEST_CASE("a guided score keeps the laws of scores, also in some of its samples' interval") {
+TEST_CASE(
+    "a guided score satisfies the properties of scores, even if only some samples are in the "
+    "interval") {
   const VpSde sde;
   auto conditional = data_of(sde, 1, 0), unconditional = data_of(sde, 1, 1);
   auto guided = classifier_free_guidance(conditional, unconditional, 1.5, {0.1, 0.4});
@@ -197,7 +199,7 @@ TEST_CASE("a guided score keeps the laws of scores, also in some of its samples'
       DifferentiableScoreModel<GuidedScore<decltype(conditional), decltype(noise)>, X>);
 }
 
-TEST_CASE("outside its interval, and of weight 0, a guided score is the first one's, at its cost") {
+TEST_CASE("outside the interval or with weight 0, guidance evaluates only the first model") {
   const VpSde sde;
   Counted first{data_of(sde, 1, 0)}, second{data_of(sde, 1, 1)};
   auto guided = classifier_free_guidance(first, second, 2, {0.1, 0.4});
@@ -217,11 +219,11 @@ TEST_CASE("outside its interval, and of weight 0, a guided score is the first on
   CHECK(second.evaluations == 3);
 }
 
-TEMPLATE_TEST_CASE("guided samples are those of the guided flow in closed form", "", VpSde,
-                   KarrasSde) {
-  // With y = x/α and τ = (σ/α)² the flow is dy/dτ = −α·s/2, linear for Gaussian data. Of classes
-  // N(m, v) in N(0, u):   m = 0:  y ∝ (v + τ)^((1+w)/2) (u + τ)^(−w/2);
-  //                       u = v:  y − (1 + w)·m ∝ √(v + τ), as if the class lay further out.
+TEMPLATE_TEST_CASE("guided samples match the closed-form guided flow", "", VpSde, KarrasSde) {
+  // With y = x/α and τ = (σ/α)² the flow is dy/dτ = −α·s/2, linear for Gaussian data. For class
+  // data N(m, v) in N(0, u):
+  //   m = 0:  y ∝ (v + τ)^((1+w)/2) (u + τ)^(−w/2)
+  //   u = v:  y − (1 + w)·m ∝ √(v + τ), as if the class mean were further out
   const TestType sde;
   const double weight = 1.5, v = 0.5;
   const ProbabilityFlow flow{sde, AdaptiveRungeKutta<>{.rtol = 1e-11, .atol = 1e-11}};
@@ -254,7 +256,7 @@ TEMPLATE_TEST_CASE("guided samples are those of the guided flow in closed form",
           Approx(scale * (first.data()[i] / begin.mean - further)).epsilon(1e-7).margin(1e-8));
 }
 
-TEST_CASE("an interval of noise levels is one of times, its ends those of the SDE at most") {
+TEST_CASE("an interval of noise levels maps to times within the range of the SDE") {
   const VeSde ve;  // from 0.01 to 50
   const TimeInterval some = noise_interval(ve, 0.2, 3);
   CHECK(ve.marginal_prob(some.first).std == Approx(0.2).epsilon(1e-12));
@@ -272,7 +274,7 @@ TEST_CASE("an interval of noise levels is one of times, its ends those of the SD
   CHECK_THROWS_AS(noise_interval(vp, 0, std::nan("")), Error);
 }
 
-TEST_CASE("guidance that means nothing is refused") {
+TEST_CASE("invalid guidance is rejected") {
   const VpSde sde;
   auto model = data_of(sde, 1, 1);
   CHECK_THROWS_WITH(classifier_free_guidance(model, model, std::nan("")), Contains("finite"));

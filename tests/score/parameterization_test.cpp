@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Every parameterisation of one exact model gives one score.
+/// Every parameterization of the same exact model gives the same score.
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -26,7 +26,7 @@ GaussianMixture<S> mixture(const S& sde) {
   return {sde, {0.3, 0.7}, {1, -2, 0.5, 0.1, 0.4, -0.6}, {0.04, 0.25}};
 }
 
-/// What the exact model predicts, as a function (x, t, output).
+/// A prediction of the exact model, as a function (x, t, output).
 template <class S>
 struct Predicts {
   enum Kind { score, noise, data, velocity, flow } kind;
@@ -44,7 +44,7 @@ struct Predicts {
       output.data()[i] = choices[kind];
     }
   }
-  /// α' and σ' by differences of the marginal, without f and g.
+  /// α' and σ' by numerical differentiation of the marginal, without f and g.
   MarginalProb slopes(double t) const {
     using testing::detail::derivative;
     const S& sde = exact.sde();
@@ -83,7 +83,7 @@ void check_all(const S& sde) {
 }  // namespace
 
 TEST_CASE(
-    "score, noise, denoiser, velocity and flow velocity of one model give one score under every "
+    "score, noise, denoiser, velocity and flow velocity of a model give the same score under every "
     "SDE") {
   check_all(VpSde());
   check_all(VeSde());
@@ -92,7 +92,7 @@ TEST_CASE(
   check_all(RectifiedFlowSde());
 }
 
-TEST_CASE("rectified flow's step in its velocity is a straight line, in the first step too") {
+TEST_CASE("a DDIM step in the velocity of rectified flow is linear, including the first step") {
   const RectifiedFlowSde sde;
   const FlowVelocityOutput<RectifiedFlowSde> output{sde};
   for (const TimeStep step : {TimeStep{sde.t_max(), 0.9}, {sde.t_max(), 0.1}, {0.5, 0.3}}) {
@@ -106,7 +106,7 @@ TEST_CASE("rectified flow's step in its velocity is a straight line, in the firs
   }
 }
 
-TEST_CASE("a function that takes a time per sample makes a model that does") {
+TEST_CASE("a function that takes a time per sample gives a per-sample score model") {
   struct Both {
     void operator()(const X& x, double t, X& out) { (*this)(x, std::vector<double>(2, t), out); }
     void operator()(const X& x, std::span<const double> times, X& out) {
@@ -123,7 +123,7 @@ TEST_CASE("a function that takes a time per sample makes a model that does") {
   CHECK(out(1, 0) == 5);
 }
 
-TEST_CASE("a function is copied, and std::ref refers to it") {
+TEST_CASE("a function is copied, or referenced with std::ref") {
   struct Counting {
     int calls = 0;
     void operator()(const X&, double, X&) { ++calls; }

@@ -21,21 +21,21 @@ namespace {
 
 const std::vector<double> data_mean{0.4, -1.2, 0}, data_variance{0.09, 0.5, 2};
 
-/// The exact F of N(mean, variance) in the paper's own terms, α = 1: from D = mean + variance
-/// (y − mean)/(variance + s²) and its table 1, with y = x/α and s = σ/α.
+/// The exact F of N(mean, variance) for α = 1 in the notation of the paper: from D = mean +
+/// variance (y − mean)/(variance + s²) and its table 1, with y = x/α and s = σ/α.
 struct ExactF {
   double sigma_data;
 
   double operator()(std::size_t e, double scaled, double c_noise) const {
     const double s = std::exp(4 * c_noise), d2 = sigma_data * sigma_data, s2 = s * s;
     const double y = scaled * std::sqrt(s2 + d2), m = data_mean[e], v = data_variance[e];
-    // (D − c_skip y)/c_out without the cancellation of its two terms
+    // (D − c_skip y)/c_out without cancellation
     return s * std::sqrt(s2 + d2) / sigma_data *
            (m / (v + s2) + y * (v - d2) / ((v + s2) * (s2 + d2)));
   }
 };
 
-/// Called with what is scaled already.
+/// Takes the scaled input.
 struct TakesScaled : ExactF {
   void operator()(const X& x, double c_noise, X& out) const {
     (*this)(x, std::vector<double>(x.extents().samples, c_noise), out);
@@ -46,7 +46,7 @@ struct TakesScaled : ExactF {
   }
 };
 
-/// Scales for itself.
+/// Scales the input itself.
 struct Scales : ExactF {
   void operator()(const X& x, double c_in, double c_noise, X& out) const {
     const std::size_t n = x.extents().samples;
@@ -95,13 +95,13 @@ void check_both_forms(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("the exact F of Gaussian data gives their exact score under every SDE") {
+TEST_CASE("the exact F of Gaussian data gives the exact score under every SDE") {
   check_both_forms(VpSde());
   check_both_forms(VeSde());
   check_both_forms(SubVpSde());
 }
 
-TEST_CASE("at mean 1 the coefficients are those of the paper's table 1") {
+TEST_CASE("for mean 1 the coefficients are those of table 1 of the paper") {
   for (const double sigma : {0.002, 0.5, 80.0}) {
     const auto c = karras_coefficients({1, sigma}, 0.5);
     const double sum = sigma * sigma + 0.25;
@@ -112,7 +112,7 @@ TEST_CASE("at mean 1 the coefficients are those of the paper's table 1") {
   }
 }
 
-TEST_CASE("the score's form is that of the data predicted by c_skip and c_out") {
+TEST_CASE("the score form corresponds to the prediction by c_skip and c_out") {
   const VpSde sde;
   for (const double t : {0.05, 0.4, 1.0}) {
     const MarginalProb p = sde.marginal_prob(t);
@@ -123,7 +123,7 @@ TEST_CASE("the score's form is that of the data predicted by c_skip and c_out") 
   }
 }
 
-TEST_CASE("an f that scales x itself gets x, and another a scratch that is kept") {
+TEST_CASE("an f that scales x itself receives x, any other a persistent scratch state") {
   struct Remembers {
     std::vector<const X*> seen;
     void operator()(const X& x, double, X& out) { seen.push_back(&x), out = x; }
@@ -143,21 +143,20 @@ TEST_CASE("an f that scales x itself gets x, and another a scratch that is kept"
   CHECK(scaling.seen[0] == &x);
 }
 
-TEST_CASE("a preconditioned model keeps the laws of score models") {
+TEST_CASE("a preconditioned model satisfies the properties of score models") {
   auto model = karras_preconditioned(TakesScaled{{0.5}}, VpSde());
   CHECK(model.sigma_data() == 0.5);
   const X x({2, 3}, {0.3, -1.2, 0.8, 2.0, 0.1, -0.4});
   CHECK(testing::check_score_laws(model, x, 0.4) == std::vector<std::string>{});
 }
 
-TEST_CASE("preconditioning refuses what means nothing") {
+TEST_CASE("preconditioning rejects invalid arguments") {
   CHECK_THROWS_WITH(karras_preconditioned(TakesScaled{{0.5}}, VpSde(), 0),
-                    "Karras preconditioning: sigma_data is 0; it must be positive and finite");
+                    "EDM preconditioning: sigma_data is 0; it must be positive and finite");
   auto model = karras_preconditioned(TakesScaled{{0.5}}, VpSde());
-  CHECK_THROWS_WITH(model.score_form(0),
-                    "Karras preconditioning: std is 0; it needs a time at which it is positive");
+  CHECK_THROWS_WITH(model.score_form(0), "EDM preconditioning: std is 0; it must be positive");
   X x({2, 3});
   const std::vector<double> one{0.5};
   CHECK_THROWS_WITH(model.evaluate(x, std::span<const double>(one), x),
-                    "Karras preconditioning: 1 times for 2 samples");
+                    "EDM preconditioning: 1 times for 2 samples; one per sample is required");
 }

@@ -20,7 +20,7 @@ using X = HostState<double>;
 
 namespace {
 
-/// F(x, t) = 3t − x, of which the score is x/2 − 2F.
+/// F(x, t) = 3t − x, with the score x/2 − 2F.
 struct LinearModel {
   ScoreForm score_form(double) const { return {0.5, -2}; }
   template <class T>
@@ -35,7 +35,7 @@ struct LinearModel {
   }
 };
 
-/// Predicts given data, whatever x is.
+/// Predicts the given data for any x.
 struct Fixed {
   X data;
   void operator()(const X&, double, X& output) const { output = data; }
@@ -50,7 +50,7 @@ double denoised(MarginalProb p, double t, double x) {
   return (x + p.std * p.std * (0.5 * x - 2 * (3 * t - x))) / p.mean;
 }
 
-/// As a sorted list has it.
+/// The quantile by sorting.
 double quantile(std::vector<double> list, double q) {
   for (double& value : list) value = std::abs(value);
   std::sort(list.begin(), list.end());
@@ -61,7 +61,7 @@ double quantile(std::vector<double> list, double q) {
 
 }  // namespace
 
-TEST_CASE("a range that clips nothing leaves the score as it was") {
+TEST_CASE("a range that clips nothing does not change the score") {
   const VpSde sde;
   LinearModel model;
   ClippedDenoiser clipped(model, sde, {-1e9, 1e9});
@@ -73,7 +73,7 @@ TEST_CASE("a range that clips nothing leaves the score as it was") {
     clipped.evaluate(x, t, output);
     limited.evaluate(x, t, dynamic);
     for (std::size_t i = 0; i < 4; ++i) {
-      // the two forms cancel to 1/std², at most 1e3 here
+      // the two forms cancel to 1/std², which is at most 1e3 here
       const auto wanted =
           Approx(score(model.score_form(t), x.data()[i], own.data()[i])).epsilon(1e-9);
       CHECK(score(clipped.score_form(t), x.data()[i], output.data()[i]) == wanted);
@@ -82,8 +82,7 @@ TEST_CASE("a range that clips nothing leaves the score as it was") {
   }
 }
 
-TEMPLATE_TEST_CASE("a clipped denoiser gives the predicted data within the range", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("a clipped denoiser predicts data within the range", "", float, double) {
   using Y = HostState<TestType>;
   const VpSde sde;
   LinearModel model;
@@ -107,7 +106,7 @@ TEMPLATE_TEST_CASE("a clipped denoiser gives the predicted data within the range
   for (std::size_t i = 0; i < 4; ++i) CHECK(together.data()[i] == output.data()[i]);
 }
 
-TEST_CASE("a dynamic threshold is the quantile of each sample, and never below the bound") {
+TEST_CASE("a dynamic threshold is the quantile of each sample, but at least the bound") {
   const VeSde sde;
   const std::vector<double> calm{0.3, -0.9, 0.1, 0.8, -0.2}, loud{0.5, -3, 0.7, 2, -1.5};
   X data({2, 5}), x({2, 5}), output({2, 5});
@@ -130,7 +129,7 @@ TEST_CASE("a dynamic threshold is the quantile of each sample, and never below t
   CHECK(output(1, 1) == -1);
 }
 
-TEST_CASE("a cap keeps a dynamic threshold from growing, and at the bound makes it static") {
+TEST_CASE("a cap limits the dynamic threshold, and a cap equal to the bound makes it static") {
   const VeSde sde;
   const std::vector<double> loud{0.5, -3, 0.7, 2, -1.5};
   X data({1, 5}, loud), x({1, 5}), output({1, 5});
@@ -144,7 +143,7 @@ TEST_CASE("a cap keeps a dynamic threshold from growing, and at the bound makes 
   }
   using Limited = DynamicallyThresholdedDenoiser<decltype(model), VeSde>;
   CHECK_THROWS_WITH(Limited(model, sde, {.bound = 2, .cap = 1}),
-                    "dynamic thresholding: cap is 1; it must be at least the bound, 2");
+                    "dynamic thresholding: cap is 1; it must be at least the bound of 2");
 }
 
 TEST_CASE("a dynamic threshold takes a time per sample") {
@@ -165,7 +164,7 @@ TEST_CASE("a dynamic threshold takes a time per sample") {
   }
 }
 
-TEST_CASE("wrapped models are functions of (x, t), and per-sample where the model is") {
+TEST_CASE("wrapped models are functions of (x, t), and per-sample if the model is") {
   const VpSde sde;
   LinearModel model;
   auto fixed = denoiser(Fixed{X({2, 2})}, sde);
@@ -182,9 +181,9 @@ TEST_CASE("wrapped models are functions of (x, t), and per-sample where the mode
   CHECK(testing::check_score_laws(limited, x, 0.4) == std::vector<std::string>{});
 }
 
-TEST_CASE("a run with a clipped denoiser ends within the range") {
+TEST_CASE("sampling with a clipped denoiser ends within the range") {
   const VpSde sde;
-  LinearModel model;  // of no sense: unclipped, it runs away
+  LinearModel model;  // diverges without clipping
   ClippedDenoiser clipped(model, sde, {-1, 1});
   const PredictorCorrector sampler{sde, Ancestral{}, NoCorrector{}, uniform_grid(sde, 20)};
   X x({4, 3});
@@ -192,13 +191,13 @@ TEST_CASE("a run with a clipped denoiser ends within the range") {
   for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(x.data()[i]) < 1.05);
 }
 
-TEST_CASE("thresholds that mean nothing are refused") {
+TEST_CASE("invalid thresholds are rejected") {
   const VpSde sde;
   LinearModel model;
   using Clipped = ClippedDenoiser<LinearModel, VpSde>;
   using Limited = DynamicallyThresholdedDenoiser<LinearModel, VpSde>;
   CHECK_THROWS_WITH(Clipped(model, sde, {1, -1}),
-                    "clipped denoiser: the range goes from 1 to -1; low < high is needed");
+                    "clipped denoiser: the range goes from 1 to -1; low must be less than high");
   CHECK_THROWS_AS(Clipped(model, sde, {0, std::nan("")}), Error);
   CHECK_THROWS_WITH(Limited(model, sde, {.quantile = 1.5}),
                     "dynamic thresholding: quantile is 1.5; it must lie in (0, 1]");

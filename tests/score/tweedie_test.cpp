@@ -13,7 +13,7 @@
 using namespace scoresde;
 using X = HostState<double>;
 
-TEST_CASE("the exact score of Gaussian data predicts their posterior mean") {
+TEST_CASE("the exact score of Gaussian data predicts the posterior mean") {
   const auto check = [](const auto& sde) {
     Gaussian data(sde, {0.5, -1}, {0.3, 0.04});
     const X x({1, 2}, {0.9, -2.1});
@@ -34,7 +34,7 @@ TEST_CASE("the exact score of Gaussian data predicts their posterior mean") {
   check(SubVpSde());
 }
 
-TEST_CASE("a denoiser predicts its own output, and x is left out exactly") {
+TEST_CASE("a denoiser predicts its own output, with a coefficient of x that is exactly 0") {
   const VpSde sde;
   for (int i = 1; i <= 1000; ++i) {
     const double t = i / 1000.0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Lists of betas by name against their formulas in long double, and zero terminal SNR.
+/// Beta schedules against their formulas in long double, and zero terminal SNR.
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -26,7 +26,7 @@ std::vector<long double> root_alpha_bars(const std::vector<double>& betas) {
 
 }  // namespace
 
-TEST_CASE("linear and scaled-linear betas are even, in themselves and in their roots") {
+TEST_CASE("linear betas are evenly spaced, and so are the roots of scaled-linear betas") {
   const auto linear = linear_betas(1000);
   CHECK(linear.size() == 1000);
   CHECK(linear.front() == 1e-4);
@@ -39,7 +39,7 @@ TEST_CASE("linear and scaled-linear betas are even, in themselves and in their r
         Approx((std::sqrt(0.012) - std::sqrt(0.00085)) / 999).epsilon(1e-10));
 }
 
-TEST_CASE("cosine betas are one minus the ratio of the published alpha bars, capped") {
+TEST_CASE("cosine betas are one minus the ratio of the published alpha bars, clipped") {
   const auto betas = cosine_betas(1000);
   const auto alpha_bar = [](int i) {
     const long double cosine = std::cos((static_cast<long double>(i) / 1000 + 0.008L) / 1.008L *
@@ -53,7 +53,7 @@ TEST_CASE("cosine betas are one minus the ratio of the published alpha bars, cap
   CHECK(cosine_betas(10, 0.008, 0.5).back() == 0.5);
 }
 
-TEST_CASE("zero terminal SNR keeps the first alpha bar and empties the last") {
+TEST_CASE("zero terminal SNR keeps the first alpha bar and makes the last one zero") {
   for (const auto& betas : {linear_betas(1000), scaled_linear_betas(1000), cosine_betas(50)}) {
     const auto rescaled = zero_terminal_snr_betas(betas);
     REQUIRE(rescaled.size() == betas.size());
@@ -71,7 +71,7 @@ TEST_CASE("zero terminal SNR keeps the first alpha bar and empties the last") {
   for (std::size_t i = 0; i < once.size(); ++i) CHECK(twice[i] == Approx(once[i]).epsilon(1e-13));
 }
 
-TEST_CASE("lists that are no betas are refused by name") {
+TEST_CASE("invalid betas are rejected with the name of the list") {
   CHECK_THROWS_WITH(linear_betas(1), Contains("1 levels"));
   CHECK_THROWS_WITH(linear_betas(10, 0, 0.1), Contains("from 0 to"));
   CHECK_THROWS_WITH(scaled_linear_betas(10, 0.1, 1), Contains("scaled-linear"));

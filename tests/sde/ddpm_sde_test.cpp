@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A chain of any betas as an SDE: marginals, skipped levels, the inverse, zero terminal SNR.
+/// DdpmSde for arbitrary betas: marginals, skipped levels, the inverse, zero terminal SNR.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -15,7 +15,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// β jumps at the levels; the laws hold between them.
+/// β is discontinuous at the levels; the identities hold between them.
 void keeps_laws(const DdpmSde& sde) {
   testing::SdeLawOptions options;
   for (std::size_t i = 1; i < sde.training_steps(); ++i)
@@ -27,14 +27,14 @@ const std::vector<double> any_betas{0.02, 0.3, 0.01, 0.5, 0.4, 0.9, 0.7, 0.95};
 
 }  // namespace
 
-TEST_CASE("a chain of any betas keeps the laws of an SDE between its levels") {
+TEST_CASE("a chain of any betas satisfies the identities of an SDE between its levels") {
   keeps_laws(DdpmSde(any_betas));
   keeps_laws(DdpmSde(linear_betas(1000)));
   keeps_laws(DdpmSde(cosine_betas(100)));
   keeps_laws(DdpmSde(zero_terminal_snr_betas(scaled_linear_betas(200))));
 }
 
-TEST_CASE("at its levels the marginal is the product of the alphas") {
+TEST_CASE("the marginal at a level is the product of the alphas") {
   for (const auto& betas : {any_betas, linear_betas(1000), cosine_betas(1000)}) {
     const DdpmSde sde(betas);
     CHECK(sde.training_steps() == betas.size());
@@ -52,7 +52,7 @@ TEST_CASE("at its levels the marginal is the product of the alphas") {
   }
 }
 
-TEST_CASE("times of a grid belong to their levels whatever their rounding") {
+TEST_CASE("the times of a grid map to their levels despite rounding") {
   for (const std::size_t n : {3, 49, 60, 777, 1000}) {
     const DdpmSde sde(linear_betas(n, 1e-3, 0.02));
     const TimeGrid grid = uniform_grid(sde.t_max(), 0, n);
@@ -60,7 +60,7 @@ TEST_CASE("times of a grid belong to their levels whatever their rounding") {
   }
 }
 
-TEST_CASE("between levels log alpha bar is a straight line") {
+TEST_CASE("log alpha bar is linear between levels") {
   const DdpmSde sde(any_betas);
   CHECK(sde.log_alpha_bar(0.5 / 8) == Approx(0.5 * std::log1p(-0.02)).epsilon(1e-14));
   CHECK(sde.log_alpha_bar(1.25 / 8) ==
@@ -68,11 +68,11 @@ TEST_CASE("between levels log alpha bar is a straight line") {
   CHECK(sde.marginal_prob(0).std == 0);
   CHECK(sde.level(0) == 1);
   CHECK(sde.level(1.25 / 8) == 2);
-  // A level belongs to the stretch below it, that which a generating step enters.
+  // A level belongs to the interval below it, which a generating step enters.
   CHECK(sde.beta(2.0 / 8) == Approx(-8 * std::log1p(-0.3)).epsilon(1e-12));
 }
 
-TEST_CASE("a step over several levels is the product of their steps") {
+TEST_CASE("a step over several levels is the product of single steps") {
   const DdpmSde sde(any_betas);
   for (std::size_t to = 0; to < 8; ++to)
     for (std::size_t from = to + 1; from <= 8; ++from) {
@@ -86,7 +86,7 @@ TEST_CASE("a step over several levels is the product of their steps") {
     }
 }
 
-TEST_CASE("the linear list has the chain of DiscreteVpSde, level by level") {
+TEST_CASE("the chain of the linear list equals that of DiscreteVpSde at every level") {
   constexpr std::size_t n = 1000;
   const DdpmSde sde(linear_betas(n, 0.1 / n, 20.0 / n));
   const DiscreteVpSde song(n);
@@ -103,7 +103,7 @@ TEST_CASE("the linear list has the chain of DiscreteVpSde, level by level") {
   }
 }
 
-TEST_CASE("log-SNR is inverted over the whole range of a chain") {
+TEST_CASE("the log-SNR of a chain is inverted over its whole range") {
   for (const auto& betas : {any_betas, linear_betas(1000), cosine_betas(1000),
                             zero_terminal_snr_betas(scaled_linear_betas(100))}) {
     const DdpmSde sde(betas);
@@ -117,7 +117,7 @@ TEST_CASE("log-SNR is inverted over the whole range of a chain") {
   }
 }
 
-TEST_CASE("with zero terminal SNR a run begins at the last level with a signal") {
+TEST_CASE("with zero terminal SNR sampling starts at the last level with a signal") {
   const DdpmSde sde(zero_terminal_snr_betas(scaled_linear_betas(1000)));
   CHECK(sde.training_steps() == 999);
   CHECK(sde.t_max() == 0.999);
@@ -133,7 +133,7 @@ TEST_CASE("with zero terminal SNR a run begins at the last level with a signal")
   CHECK(grid.back().t == sde.t_min());
 }
 
-TEST_CASE("a level grid steps over evenly spread levels down to the data") {
+TEST_CASE("a level grid steps over evenly spaced levels down to the data") {
   const DdpmSde sde(linear_betas(1000));
   const TimeGrid all = level_grid(sde, 1000);
   REQUIRE(all.size() == 1000);
@@ -151,7 +151,7 @@ TEST_CASE("a level grid steps over evenly spread levels down to the data") {
   CHECK_THROWS_WITH(level_grid(sde, 1001), Contains("1000"));
 }
 
-TEST_CASE("chains refuse lists, times and steps that make no sense") {
+TEST_CASE("chains reject invalid lists, times and steps") {
   CHECK_THROWS_WITH(DdpmSde({}), Contains("0 betas"));
   CHECK_THROWS_WITH(DdpmSde({0.1, 1}), Contains("1 of them below 1"));
   CHECK_THROWS_WITH(DdpmSde({0.1, 0, 0.2}), Contains("beta 2 of 3 is 0"));

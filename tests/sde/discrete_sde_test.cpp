@@ -19,7 +19,7 @@ using namespace scoresde;
 static_assert(DiscreteSde<DiscreteVeSde> && DiscreteSde<WithPriorMean<DiscreteVpSde>>);
 static_assert(!DiscreteSde<VpSde> && !DiscreteSde<VeSde> && !DiscreteSde<DiscreteSubVpSde>);
 
-TEST_CASE("every level's time is that level") {
+TEST_CASE("the time of a level maps back to the level") {
   const auto check = [](const auto& sde) {
     for (std::size_t i = 0; i < sde.training_steps(); ++i)
       REQUIRE(training_level(sde, sde.training_time(i)) == i);
@@ -31,17 +31,17 @@ TEST_CASE("every level's time is that level") {
   check(DdpmSde(linear_betas(1000)));
 }
 
-TEST_CASE("a discrete chain steps from the level whose time it is given") {
-  // 63/999 times 999 rounds to below 63.
+TEST_CASE("a discrete chain maps the time of a level to its index") {
+  // 63/999 · 999 rounds to less than 63.
   const DiscreteVpSde sde(1000);
   for (std::size_t i = 0; i < 1000; ++i) REQUIRE(sde.index(sde.training_time(i)) == i);
 }
 
-TEST_CASE("a time between levels or outside them is refused with its place") {
+TEST_CASE("a time between levels or outside them is rejected with its position") {
   const DdpmSde sde(linear_betas(8));
-  CHECK_THROWS_WITH(
-      training_level(sde, 0.5625),
-      Catch::Contains("0.5625 lies between levels, at 3.5") && Catch::Contains("its 8 levels"));
+  CHECK_THROWS_WITH(training_level(sde, 0.5625),
+                    Catch::Contains("0.5625 lies between levels, at 3.5") &&
+                        Catch::Contains("8 training levels"));
   CHECK_THROWS_WITH(training_level(sde, 0.0625), Catch::Contains("from 0.125 to 1"));
   CHECK_THROWS_AS(training_level(sde, 1.125), Error);
   CHECK(training_level(sde, 0.5 + 0.019 / 8) == 3);
@@ -49,7 +49,7 @@ TEST_CASE("a time between levels or outside them is refused with its place") {
   CHECK(level_position(sde, 0.5625) == 3.5);
 }
 
-TEST_CASE("score_sde's grid for VE keeps to the levels, its grid for VP does not") {
+TEST_CASE("score_sde's grid for VE lies on the training levels, its grid for VP does not") {
   const DiscreteVeSde ve(1000);
   std::size_t level = 1000;
   for (const TimeStep& step : song_grid(1, 1e-5, 1000))
@@ -59,7 +59,7 @@ TEST_CASE("score_sde's grid for VE keeps to the levels, its grid for VP does not
   CHECK_THROWS_AS(training_level(vp, song_grid(1, 1e-3, 1000)[500].t), Error);
 }
 
-TEST_CASE("the training marginal of the VP chain is its own product of betas") {
+TEST_CASE("the training marginal of the VP chain is the product of its betas") {
   const DiscreteVpSde sde(1000);
   const DdpmSde chain(linear_betas(1000));
   for (const std::size_t i : {0, 1, 63, 500, 999}) {
@@ -73,7 +73,7 @@ TEST_CASE("the training marginal of the VP chain is its own product of betas") {
   CHECK(std::pow(sde.marginal_prob(1).mean, 2) == Approx(4.319e-5).epsilon(1e-3));
 }
 
-TEST_CASE("a grid moves to the nearest levels and keeps its ends") {
+TEST_CASE("level_grid moves times to the nearest levels and keeps the ends") {
   const DdpmSde sde(linear_betas(1000));
   const TimeGrid grid = level_grid(sde, uniform_grid(sde, 7));
   CHECK(grid.size() == 7);
@@ -85,7 +85,7 @@ TEST_CASE("a grid moves to the nearest levels and keeps its ends") {
   }
 }
 
-TEST_CASE("a grid moved to levels keeps its number of steps, each level at most once") {
+TEST_CASE("level_grid keeps the number of steps and uses each level at most once") {
   const auto check = [](const auto& sde, const TimeGrid& grid) {
     const TimeGrid moved = level_grid(sde, grid);
     CAPTURE(grid.size());
@@ -101,7 +101,7 @@ TEST_CASE("a grid moved to levels keeps its number of steps, each level at most 
     CHECK(static_cast<double>(training_level(sde, moved.front().t)) == nearest(grid.front().t));
     CHECK(static_cast<double>(training_level(sde, moved.back().t_next)) ==
           nearest(grid.back().t_next));
-    bool apart = true;  // no two times at one level: then each is at its nearest
+    bool apart = true;  // no two times share a level, so each is at its nearest one
     for (const TimeStep& step : grid) apart = apart && nearest(step.t) != nearest(step.t_next);
     for (std::size_t i = 0; i < grid.size(); ++i) {
       const std::size_t level = training_level(sde, moved[i].t);
@@ -120,7 +120,7 @@ TEST_CASE("a grid moved to levels keeps its number of steps, each level at most 
       check(sde, quadratic_grid(sde, steps));
     }
     CHECK_THROWS_WITH(level_grid(sde, log_snr_grid(sde, most + 1)),
-                      Catch::Contains(std::to_string(most + 1) + " steps are asked for") &&
+                      Catch::Contains(std::to_string(most + 1) + " steps requested") &&
                           Catch::Contains("at most " + std::to_string(most)));
   };
   check_all(DdpmSde(linear_betas(50)));
@@ -130,7 +130,7 @@ TEST_CASE("a grid moved to levels keeps its number of steps, each level at most 
   check_all(DiscreteVpSde(100));
 }
 
-TEST_CASE("times that meet at a level are spread over the levels next to it") {
+TEST_CASE("times that share a nearest level are spread over adjacent levels") {
   const DdpmSde sde(linear_betas(20));
   const auto levels = [&](std::vector<double> positions) {
     for (double& position : positions) position = (position + 1) / 20;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// GeneralSde: which terms make one, from structures and from functions.
+/// GeneralSde: types and functions that model it.
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -31,7 +31,7 @@ struct DriftOfTime {
 
 }  // namespace
 
-TEST_CASE("a structure with drift and diffusion of (x, t) or (x, t, element) is a general SDE") {
+TEST_CASE("a type with drift and diffusion of (x, t) or (x, t, element) is a general SDE") {
   STATIC_REQUIRE(GeneralSde<Logistic>);
   STATIC_REQUIRE_FALSE(GeneralSdeWithDerivative<Logistic>);
   STATIC_REQUIRE(GeneralSdeWithDerivative<RatePerElement>);
@@ -41,7 +41,7 @@ TEST_CASE("a structure with drift and diffusion of (x, t) or (x, t, element) is 
   STATIC_REQUIRE_FALSE(Sde<Logistic>);
 }
 
-TEST_CASE("the process of an element hands its place to the terms that ask for it") {
+TEST_CASE("an element process passes the element index to the terms that take it") {
   const RatePerElement sde;
   for (std::size_t e = 0; e < 3; ++e) {
     const detail::ElementProcess<RatePerElement> process{&sde, e};
@@ -68,7 +68,7 @@ TEST_CASE("functions make a general SDE") {
   CHECK(with.diffusion_derivative(3, 0, 0) == 6);
 }
 
-TEST_CASE("a linear SDE serves as a general one") {
+TEST_CASE("a linear SDE can be used as a general one") {
   const SubVpSde linear;
   const AsGeneralSde sde{linear};
   STATIC_REQUIRE(GeneralSdeWithDerivative<decltype(sde)>);
@@ -81,7 +81,7 @@ TEST_CASE("a linear SDE serves as a general one") {
   CHECK(sde.t_max() == linear.t_max());
 }
 
-TEST_CASE("a grid beyond an SDE's T is refused, where it knows a T") {
+TEST_CASE("a grid beyond T is rejected for an SDE that has a T") {
   CHECK_NOTHROW(detail::require_times("test", Logistic(), uniform_grid(8, 0, 2)));
   CHECK_NOTHROW(detail::require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1, 0, 2)));
   CHECK_THROWS_WITH(detail::require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1.5, 0, 2)),

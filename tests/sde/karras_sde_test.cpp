@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Karras's SDE: its laws, the inverse of its log-SNR, and what it refuses.
+/// The SDE of EDM: its identities, the inverse of its log-SNR, and errors.
 #include <cmath>
 #include <limits>
 
@@ -12,13 +12,13 @@
 using namespace scoresde;
 using Catch::Matchers::Contains;
 
-TEST_CASE("Karras's SDE keeps the laws of an SDE, also with another range") {
+TEST_CASE("the EDM SDE satisfies the identities of an SDE for any range") {
   for (const auto& law : testing::check_sde_laws(KarrasSde())) FAIL_CHECK(law);
   for (const auto& law : testing::check_sde_laws(KarrasSde({.sigma_min = 0.1, .sigma_max = 3})))
     FAIL_CHECK(law);
 }
 
-TEST_CASE("Karras's time is the standard deviation of the noise") {
+TEST_CASE("the time of the EDM SDE is the standard deviation of the noise") {
   const KarrasSde sde;
   CHECK(sde.t_min() == 0.002);
   CHECK(sde.t_max() == 80);
@@ -30,7 +30,7 @@ TEST_CASE("Karras's time is the standard deviation of the noise") {
   CHECK(step.variance == Approx(16).epsilon(1e-15));
 }
 
-TEST_CASE("log-SNR is inverted over the whole range of Karras's SDE") {
+TEST_CASE("the log-SNR of the EDM SDE is inverted over its whole range") {
   const KarrasSde sde;
   for (double t = 1e-5; t < 80; t *= 1.7)
     CHECK(time_of_log_snr(sde, log_snr(sde, t)) == Approx(t).epsilon(1e-12).margin(0));
@@ -38,7 +38,7 @@ TEST_CASE("log-SNR is inverted over the whole range of Karras's SDE") {
   CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, 80) - 1e-3), Contains("outside"));
 }
 
-TEST_CASE("Karras's SDE refuses ranges and times that make no sense") {
+TEST_CASE("the EDM SDE rejects invalid ranges and times") {
   CHECK_THROWS_WITH(KarrasSde({.sigma_min = 0}), Contains("sigma_min is 0"));
   CHECK_THROWS_WITH(KarrasSde({.sigma_min = 90}), Contains("sigma_max 80"));
   CHECK_THROWS_AS(KarrasSde({.sigma_max = std::numeric_limits<double>::infinity()}), Error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Rectified flow: its laws, the inverse of its log-SNR, its end near pure noise, refusals.
+/// Rectified flow: its identities, the inverse of its log-SNR, steps near pure noise, errors.
 #include <cmath>
 
 #include <scoresde/sampler/multistep.hpp>
@@ -16,7 +16,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// DDIM over 20 even steps with the flow velocity of data N(0.3, 0.25), in scalars of type T.
+/// DDIM over 20 uniform steps with the flow velocity of data N(0.3, 0.25), in scalars of type T.
 template <class T>
 HostState<T> samples_by_flow() {
   const auto velocity = [](const HostState<T>& x, double t, HostState<T>& out) {
@@ -35,20 +35,20 @@ HostState<T> samples_by_flow() {
 
 }  // namespace
 
-TEST_CASE("flow-velocity steps from the very end of rectified flow lose no digits of float") {
-  // Coefficients of 1e5 cancel in double before they meet the state.
+TEST_CASE("flow-velocity steps from the end of rectified flow keep float precision") {
+  // Coefficients of 1e5 cancel in double before they are applied to the state.
   const auto in_float = samples_by_flow<float>();
   const auto in_double = samples_by_flow<double>();
   for (std::size_t i = 0; i < in_float.size(); ++i)
     CHECK(double(in_float.data()[i]) == Approx(in_double.data()[i]).margin(3e-6));
 }
 
-TEST_CASE("rectified flow keeps the laws of an SDE, also with another end") {
+TEST_CASE("rectified flow satisfies the identities of an SDE for any end time") {
   for (const auto& law : testing::check_sde_laws(RectifiedFlowSde())) FAIL_CHECK(law);
   for (const auto& law : testing::check_sde_laws(RectifiedFlowSde({.t_max = 0.9}))) FAIL_CHECK(law);
 }
 
-TEST_CASE("rectified flow joins data and noise by straight lines") {
+TEST_CASE("rectified flow interpolates data and noise linearly") {
   const RectifiedFlowSde sde;
   CHECK(sde.t_max() == 1 - 1e-5);
   CHECK(sde.prior_std() == sde.marginal_prob(sde.t_max()).std);
@@ -62,7 +62,7 @@ TEST_CASE("rectified flow joins data and noise by straight lines") {
   }
 }
 
-TEST_CASE("log-SNR is inverted over the whole range of rectified flow") {
+TEST_CASE("the log-SNR of rectified flow is inverted over its whole range") {
   const RectifiedFlowSde sde;
   for (double t = 1e-5; t < 1; t *= 1.3)
     CHECK(time_of_log_snr(sde, log_snr(sde, t)) == Approx(t).epsilon(1e-12).margin(0));
@@ -71,7 +71,7 @@ TEST_CASE("log-SNR is inverted over the whole range of rectified flow") {
   CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, sde.t_max()) - 1), Contains("outside"));
 }
 
-TEST_CASE("rectified flow refuses ends and times that make no sense") {
+TEST_CASE("rectified flow rejects invalid time ranges and times") {
   CHECK_THROWS_WITH(RectifiedFlowSde({.t_max = 1}), Contains("t_max 1;"));
   CHECK_THROWS_WITH(RectifiedFlowSde({.t_min = 0.5, .t_max = 0.5}), Contains("t_min is 0.5"));
   CHECK_THROWS_AS(RectifiedFlowSde({.t_min = -0.1}), Error);

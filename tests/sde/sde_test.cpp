@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The laws of every SDE, its accuracy at small times, and what it refuses.
+/// The identities of the continuous SDEs, their accuracy at small times, and errors.
 #include <cmath>
 
 #include <scoresde/sde/sde.hpp>
@@ -23,25 +23,25 @@ void keeps_laws(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("VP keeps the laws of an SDE, also with other schedules") {
+TEST_CASE("VP satisfies the identities of an SDE for any schedule") {
   keeps_laws(VpSde());
   keeps_laws(VpSde({.beta_min = 0.5, .beta_max = 12}));
   keeps_laws(DiscreteVpSde(1000));
 }
 
-TEST_CASE("VE keeps the laws of an SDE, also with other schedules") {
+TEST_CASE("VE satisfies the identities of an SDE for any schedule") {
   keeps_laws(VeSde());
   keeps_laws(VeSde({.sigma_min = 0.02, .sigma_max = 300}));
   keeps_laws(DiscreteVeSde(1000));
 }
 
-TEST_CASE("sub-VP keeps the laws of an SDE, also with other schedules") {
+TEST_CASE("sub-VP satisfies the identities of an SDE for any schedule") {
   keeps_laws(SubVpSde());
   keeps_laws(SubVpSde({.beta_min = 0.5, .beta_max = 12}));
   keeps_laws(DiscreteSubVpSde(1000));
 }
 
-TEST_CASE("marginals are accurate to the last digits at t = 1e-5") {
+TEST_CASE("marginals have full precision at t = 1e-5") {
   // Taylor series of std² = 1 − exp(−u), u = ∫β, summed in long double.
   const long double t = 1e-5L, u = 0.1L * t + 0.5L * 19.9L * t * t;
   const long double variance = u - u * u / 2 + u * u * u / 6;
@@ -53,7 +53,7 @@ TEST_CASE("marginals are accurate to the last digits at t = 1e-5") {
         Approx(static_cast<double>(0.01L * std::pow(5000.0L, 1e-5L))).epsilon(4e-16).margin(0));
 }
 
-TEST_CASE("times outside [0, T] and impossible schedules are refused") {
+TEST_CASE("times outside [0, T] and invalid schedules are rejected") {
   CHECK_THROWS_AS(VpSde().marginal_prob(-1e-9), Error);
   CHECK_THROWS_AS(VeSde().marginal_prob(1.0001), Error);
   CHECK_THROWS_AS(SubVpSde().marginal_prob(std::nan("")), Error);
@@ -64,7 +64,7 @@ TEST_CASE("times outside [0, T] and impossible schedules are refused") {
   CHECK_THROWS_AS(SubVpSde({.t_min = 1}), Error);
 }
 
-TEST_CASE("errors name the argument and the value found") {
+TEST_CASE("errors name the argument and its value") {
   CHECK_THROWS_WITH(VeSde({.sigma_min = -3}), Catch::Matchers::Contains("sigma_min is -3"));
   CHECK_THROWS_WITH(VpSde().marginal_prob(7), Catch::Matchers::Contains("time 7"));
 }

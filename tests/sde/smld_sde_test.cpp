@@ -28,7 +28,7 @@ TEST_CASE("a step over several levels of SMLD is the chain of its single steps")
   CHECK(whole.variance == Approx(variance).epsilon(1e-12));
 }
 
-TEST_CASE("SMLD needs two levels") {
+TEST_CASE("SMLD requires two levels") {
   CHECK_THROWS_WITH(SmldSde(1), Catch::Contains("1 training steps"));
   CHECK_THROWS_AS(SmldSde(10, {.sigma_min = -1}), Error);
   CHECK_THROWS_WITH(SmldSde(10).training_time(10), Catch::Contains("the last is 9"));

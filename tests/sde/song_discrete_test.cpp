@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Song's discrete chains: indices, levels, and what they become for many levels.
+/// The discrete chains of score_sde: indices, levels, and their limit for many levels.
 #include <cmath>
 
 #include <scoresde/sde/song_discrete.hpp>
@@ -16,7 +16,7 @@ TimeStep level_step(double t, std::size_t n = N) { return {t, t - 1 / static_cas
 
 }  // namespace
 
-TEST_CASE("the index of a time is its whole number of levels") {
+TEST_CASE("the index of a time is its number of whole levels") {
   const DiscreteVpSde sde(N);
   CHECK(sde.index(1) == 999);
   CHECK(sde.index(0.5) == 499);
@@ -25,7 +25,7 @@ TEST_CASE("the index of a time is its whole number of levels") {
   CHECK_THROWS_AS(sde.index(1.1), Error);
 }
 
-TEST_CASE("SMLD's levels rise geometrically, from nothing below the first") {
+TEST_CASE("SMLD's levels increase geometrically, with no noise below the first") {
   const DiscreteVeSde sde(N);
   CHECK(sde.discrete_sigma(0) == Approx(0.01).epsilon(1e-14));
   CHECK(sde.discrete_sigma(N - 1) == Approx(50).epsilon(1e-14));
@@ -39,7 +39,7 @@ TEST_CASE("SMLD's levels rise geometrically, from nothing below the first") {
   CHECK(first.variance == Approx(1e-4).epsilon(1e-13));
 }
 
-TEST_CASE("DDPM's chain multiplies up to its own marginal") {
+TEST_CASE("the steps of DDPM's chain compose to its marginal") {
   const DiscreteVpSde sde(N);
   long double alpha_bar = 1;
   for (std::size_t i = 0; i < N; ++i) {
@@ -53,7 +53,7 @@ TEST_CASE("DDPM's chain multiplies up to its own marginal") {
   }
 }
 
-TEST_CASE("discrete chains tend to the continuous transition at first order") {
+TEST_CASE("discrete chains converge to the continuous transition with first order") {
   const auto error = [](std::size_t n) {
     const TimeStep step = level_step(0.6, n);
     const Transition a = DiscreteVpSde(n).discretize(step), b = transition(VpSde(), step);
@@ -67,19 +67,19 @@ TEST_CASE("discrete chains tend to the continuous transition at first order") {
   CHECK(a.variance == Approx(b.variance).epsilon(0.05));
 }
 
-TEST_CASE("Langevin's scale is the squared decay of a step") {
+TEST_CASE("the Langevin scale is the squared decay of a step") {
   CHECK(DiscreteVeSde(N).langevin_scale(0.5) == 1);
   const DiscreteVpSde vp(N);
   CHECK(vp.langevin_scale(1) == 1 - vp.discrete_beta(N - 1));
   CHECK(DiscreteSubVpSde(N).langevin_scale(0.5) == vp.langevin_scale(0.5));
 }
 
-TEST_CASE("steps that are not one level long and impossible chains are refused") {
+TEST_CASE("steps that are not one level long and invalid chains are rejected") {
   CHECK_THROWS_WITH(DiscreteVpSde(N).discretize({1, 0.99}), Catch::Matchers::Contains("levels"));
   CHECK_THROWS_AS(DiscreteVeSde(N).discretize({0.5, 0.6}), Error);
   CHECK_THROWS_AS(DiscreteSubVpSde(N).discretize({0.5, 0.4999}), Error);
   CHECK_THROWS_AS(DiscreteVeSde(1), Error);
-  // Of a chain with N ≤ β_max only what needs 1 − β_i is refused.
+  // In a chain with N ≤ β_max, only operations that need 1 − β_i are rejected.
   CHECK_THROWS_WITH(DiscreteVpSde(10).discretize({1, 0.9}), Catch::Matchers::Contains("beta_i"));
   CHECK_THROWS_AS(DiscreteVpSde(10).langevin_scale(1), Error);
   CHECK(DiscreteVpSde(10).diffusion(1) == VpSde().diffusion(1));

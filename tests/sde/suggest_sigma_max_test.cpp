@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// suggest_sigma_max against all pairs in double, for clouds that end the search early or late.
+/// suggest_sigma_max against all pairs in double, for data where the search ends early or late.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -43,12 +43,12 @@ TEST_CASE("the suggested sigma is the largest distance of all pairs") {
       INFO("dimension " << dim << ", " << count << " points");
       auto data = normal(count, dim, dim);
       CHECK(suggest_sigma_max(data, dim) == Approx(over_all_pairs(data, dim)).epsilon(1e-13));
-      for (std::size_t e = 0; e < dim; ++e) data[e] += 30;  // one point far from the rest
+      for (std::size_t e = 0; e < dim; ++e) data[e] += 30;  // one outlier
       CHECK(suggest_sigma_max(data, dim) == Approx(over_all_pairs(data, dim)).epsilon(1e-13));
     }
 }
 
-TEST_CASE("points of a sphere about the origin have their largest distance anywhere in the list") {
+TEST_CASE("the largest distance of points on a sphere is found anywhere in the list") {
   constexpr std::size_t count = 20, dim = 30;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     auto data = normal(count, dim, seed);
@@ -61,14 +61,14 @@ TEST_CASE("points of a sphere about the origin have their largest distance anywh
   }
 }
 
-TEST_CASE("corners of a cube, all equally far from their mean, are compared in pairs") {
+TEST_CASE("the corners of a cube, equally far from their mean, are compared pairwise") {
   std::vector<float> corners;
   for (int corner = 0; corner < 64; ++corner)
     for (int e = 0; e < 6; ++e) corners.push_back(corner >> e & 1 ? 1 : -1);
   CHECK(suggest_sigma_max(corners, 6) == Approx(2 * std::sqrt(6)).epsilon(1e-14));
 }
 
-TEST_CASE("the suggested sigma has the digits of double at every scale of the data") {
+TEST_CASE("the suggested sigma has double precision at every scale of the data") {
   for (const float scale : {1e-25f, 1e-12f, 1e12f, 1e30f}) {
     auto data = normal(40, 20, 7);
     for (float& value : data) value *= scale;
@@ -76,14 +76,14 @@ TEST_CASE("the suggested sigma has the digits of double at every scale of the da
   }
 }
 
-TEST_CASE("a cap takes points evenly spread over the list") {
+TEST_CASE("at_most selects points evenly spaced in the list") {
   const std::vector<float> data{0, 9, 1, 9, 2, 9, 3, 90};
   CHECK(suggest_sigma_max(data, 1) == 90);
   CHECK(suggest_sigma_max(data, 1, 4) == 3);
   CHECK(suggest_sigma_max(data, 1, 100) == 90);
 }
 
-TEST_CASE("data that are empty, ragged, not finite or all equal are refused by name") {
+TEST_CASE("empty, ragged, non-finite and constant data are rejected") {
   const std::vector<float> data{1, 2, 3, 4, 5, 6};
   CHECK_THROWS_WITH(suggest_sigma_max({}, 3), Contains("0 points"));
   CHECK_THROWS_WITH(suggest_sigma_max(data, 0), Contains("dimension 0"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The spacings of diffusers' schedulers, timestep by timestep.
+/// The timestep spacings of diffusers' schedulers.
 #include <cmath>
 #include <vector>
 
@@ -19,7 +19,7 @@ const DdpmSde& chain() {
   return sde;
 }
 
-/// Labels of the times, 0 for t = 0 too.
+/// The labels of the times; -1 for t = 0.
 std::vector<long> labels_of(const TimeGrid& grid, bool ends) {
   std::vector<long> labels;
   for (const TimeStep& step : grid)
@@ -29,7 +29,7 @@ std::vector<long> labels_of(const TimeGrid& grid, bool ends) {
 
 }  // namespace
 
-TEST_CASE("timesteps have diffusers' spacings") {
+TEST_CASE("timesteps match diffusers' spacings") {
   const TimestepOptions leading{}, offset{.steps_offset = 1};
   const TimestepOptions linspace{.spacing = TimestepSpacing::linspace};
   const TimestepOptions trailing{.spacing = TimestepSpacing::trailing};
@@ -38,7 +38,7 @@ TEST_CASE("timesteps have diffusers' spacings") {
   CHECK(spaced_timesteps(1000, 4, linspace) == Labels{999, 666, 333, 0});
   CHECK(spaced_timesteps(1000, 4, trailing) == Labels{999, 749, 499, 249});
   CHECK(spaced_timesteps(1000, 3, trailing) == Labels{999, 666, 332});
-  // numpy rounds a half to the even number: 500 − 0.5 is 500 and 2.5 is 2.
+  // numpy rounds half to even: 500 − 0.5 gives 500 and 2.5 gives 2.
   CHECK(spaced_timesteps(6, 3, linspace) == Labels{5, 2, 0});
   CHECK(multistep_timesteps(1000, 4, leading) == Labels{800, 600, 400, 200});
   CHECK(multistep_timesteps(1000, 4, linspace) == Labels{999, 749, 500, 250});
@@ -48,7 +48,7 @@ TEST_CASE("timesteps have diffusers' spacings") {
   CHECK_THROWS_WITH(spaced_timesteps(1000, 1000, offset), Contains("the first is 1000"));
 }
 
-TEST_CASE("a strided grid goes a stride down from every timestep") {
+TEST_CASE("a strided grid steps down by a stride from every timestep") {
   const TimeGrid grid =
       strided_timestep_grid(chain(), 4, {.spacing = TimestepSpacing::linspace, .to_data = false});
   CHECK(labels_of(grid, false) == std::vector<long>{999, 666, 333});
@@ -59,12 +59,12 @@ TEST_CASE("a strided grid goes a stride down from every timestep") {
   CHECK(to_data.back().t_next == 0);
 }
 
-TEST_CASE("the grids of multistep and sigma schedulers go from timestep to timestep") {
+TEST_CASE("multistep and sigma grids step from timestep to timestep") {
   const TimeGrid to_level = timestep_grid(chain(), 4, {.to_data = false});
   CHECK(labels_of(to_level, true) == std::vector<long>{600, 400, 200, 0});
   CHECK(timestep_grid(chain(), 4).back().t_next == 0);
   CHECK(labels_of(sigma_timestep_grid(chain(), 4), false) == std::vector<long>{750, 500, 250, 0});
-  // 999·2/4 = 499.5 lies between levels 499 and 500, at the mean of their σ/α.
+  // 999·2/4 = 499.5 is between levels 499 and 500, at the mean of their σ/α.
   const TimeGrid between = sigma_timestep_grid(chain(), 5, {.spacing = TimestepSpacing::linspace});
   const auto ratio = [&](double t) { return std::exp(-0.5 * log_snr(chain(), t)); };
   CHECK(ratio(between[2].t) == Approx(0.5 * (ratio(0.5) + ratio(0.501))).epsilon(1e-12));

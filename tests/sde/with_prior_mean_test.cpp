@@ -28,7 +28,7 @@ constexpr bool has_inverse = requires(const S& sde) {
   sde.time_of_log_snr(0.0);
 };
 
-/// An SDE with nothing optional.
+/// An SDE without optional members.
 struct Bare {
   double drift(double) const { return 0; }
   double diffusion(double) const { return 1; }
@@ -40,7 +40,7 @@ struct Bare {
 
 }  // namespace
 
-TEST_CASE("the prior's mean is the data's, shrunk as p(x_T given x_0) does") {
+TEST_CASE("the prior mean is that of the data, scaled by the mean of p(x_T given x_0)") {
   const WithPriorMean ve(VeSde(), 0.5);
   REQUIRE(ve.prior_mean().size() == 1);
   CHECK(ve.prior_mean()[0] == 0.5);
@@ -53,7 +53,7 @@ TEST_CASE("the prior's mean is the data's, shrunk as p(x_T given x_0) does") {
   CHECK(factor < 0.01);
 }
 
-TEST_CASE("everything else is the SDE's own, optional members too") {
+TEST_CASE("all other members, including optional ones, are those of the SDE") {
   const WithPriorMean ve(VeSde({.sigma_max = 20}), 0.5);
   CHECK(testing::check_sde_laws(ve) == std::vector<std::string>{});
   CHECK(ve.prior_std() == 20);
@@ -70,7 +70,7 @@ TEST_CASE("everything else is the SDE's own, optional members too") {
   STATIC_REQUIRE_FALSE(has_inverse<WithPriorMean<Bare>>);
 }
 
-TEST_CASE("a copy keeps its own mean") {
+TEST_CASE("a copy has an independent mean") {
   WithPriorMean first(VeSde(), {1, 2});
   const WithPriorMean second = first;
   first = WithPriorMean(VeSde(), {3, 4});
@@ -79,7 +79,7 @@ TEST_CASE("a copy keeps its own mean") {
   CHECK(second.prior_mean().data() != first.prior_mean().data());
 }
 
-TEST_CASE("a mean that is none is refused") {
+TEST_CASE("invalid means are rejected") {
   CHECK_THROWS_WITH(WithPriorMean(VeSde(), std::nan("")),
                     "prior mean: the data's mean is nan; it must be finite");
   CHECK_THROWS_WITH(WithPriorMean(VeSde(), std::vector<double>{}),

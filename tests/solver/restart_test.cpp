@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Restart: the exact law of its chain on Gaussian data, where it restarts, what it rejects.
+/// Restart: the exact distribution of its chain on Gaussian data, its intervals, and errors.
 #include <cmath>
 #include <vector>
 
@@ -20,11 +20,11 @@ namespace {
 
 constexpr double data_mean = 0.8, data_variance = 0.3;
 
-/// Mean and variance of x under σ = t, moved by hand.
+/// Mean and variance of x for σ = t, propagated explicitly.
 struct Law {
   double mean, variance;
 
-  /// x ← a x + b, the exact score of N(m, v) being −(x − m)/(v + s²): Heun's step from s to u.
+  /// x ← a x + b for Heun's step from s to u, as the exact score of N(m, v) is −(x − m)/(v + s²).
   void heun(double s, double u) {
     const auto slope = [](double x, double at) {
       return at * (x - data_mean) / (data_variance + at * at);
@@ -53,7 +53,7 @@ testing::Moments moments_of(const S& sde, const Restart& solver, const TimeGrid&
 
 }  // namespace
 
-TEST_CASE("Restart's chain on Gaussian data has the moments of its algorithm, step by step") {
+TEST_CASE("the chain of Restart on Gaussian data has the moments of its algorithm") {
   const KarrasSde sde({.sigma_min = 0.01, .sigma_max = 40});
   const TimeGrid grid = karras_grid(sde, 12);
   const Restart solver{.intervals = {{.low = 0.1, .high = 0.6, .repeats = 3, .steps = 4},
@@ -84,7 +84,8 @@ TEST_CASE("Restart's chain on Gaussian data has the moments of its algorithm, st
   CHECK(Multistep{sde, solver, grid}.nfe() == 2 * (12 + 3 * 4 + 2));
 }
 
-TEST_CASE("Restart keeps the law of the data under every SDE and halves an error of the mean") {
+TEST_CASE(
+    "Restart preserves the data distribution under every SDE and reduces an error of the mean") {
   const auto check = [](const auto& sde, double off) {
     const TimeGrid grid = karras_grid(sde, 60);
     const Restart solver{.intervals = {{.low = 0.1, .high = 2, .repeats = 2, .steps = 30}}};
@@ -101,7 +102,7 @@ TEST_CASE("Restart keeps the law of the data under every SDE and halves an error
   check(KarrasSde(), 40);
 }
 
-TEST_CASE("Restart goes to the data in its last step and leaves out intervals not reached") {
+TEST_CASE("Restart ends at the data in its last step and skips intervals that are not reached") {
   const VpSde sde;
   const TimeGrid grid = log_snr_grid(sde, 10);
   CHECK(Multistep{sde, Restart{}, grid}.nfe() == 2 * (10 + 2 * 3));
@@ -110,7 +111,7 @@ TEST_CASE("Restart goes to the data in its last step and leaves out intervals no
   CHECK(Multistep{sde, Restart{}, log_snr_grid(sde, 1, 0.5, 10)}.nfe() == 2 * 10);
 }
 
-TEST_CASE("Restart rejects intervals, noise and grids that mean nothing") {
+TEST_CASE("Restart rejects invalid intervals, noise and grids") {
   const VpSde sde;
   CHECK_THROWS_WITH((Restart{.intervals = {{.low = 1, .high = 0.5}}}.validate()),
                     Contains("interval 0 goes from 1 to 0.5"));
@@ -119,5 +120,5 @@ TEST_CASE("Restart rejects intervals, noise and grids that mean nothing") {
   CHECK_THROWS_WITH((Restart{.s_noise = -1}.validate()), Contains("s_noise is -1"));
   CHECK_THROWS_WITH((Restart{.rho = 0}.validate()), Contains("rho is 0"));
   CHECK_THROWS_WITH(Restart{}.stages(sde, uniform_grid(sde, 3).reversed()),
-                    Contains("noise is for"));
+                    Contains("time must decrease"));
 }

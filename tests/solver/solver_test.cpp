@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The scalar side of the fast solvers: φ functions, exponential steps, orders and splits.
+/// The scalar part of the fast solvers: φ functions, exponential steps, orders and splits.
 #include <cmath>
 #include <vector>
 
@@ -42,7 +42,7 @@ namespace {
 
 double square(double x) { return x * x; }
 
-/// ∫₀¹ e^{(1−θ)z} θ^{k−1}/(k−1)! dθ by Gauss-Legendre's rule of three nodes on 400 intervals.
+/// ∫₀¹ e^{(1−θ)z} θ^{k−1}/(k−1)! dθ by three-point Gauss-Legendre quadrature on 400 intervals.
 double phi_by_quadrature(int k, double z) {
   const double node = std::sqrt(0.6);
   const auto value = [&](double theta) {
@@ -57,8 +57,8 @@ double phi_by_quadrature(int k, double z) {
   return sum;
 }
 
-/// Every solver is exact where its prediction is constant along the path: then x_t = α_t x₀ + σ_t ε
-/// moves with the prediction fixed.
+/// Every solver is exact if its prediction is constant along the path: x_t = α_t x₀ + σ_t ε with
+/// the prediction held fixed.
 template <class S, class R>
 void carries_a_constant_prediction(const S& sde, const R& solver, bool to_noise = false) {
   const TimeGrid down = uniform_grid(sde, 7), grid = to_noise ? down.reversed() : down;
@@ -106,8 +106,8 @@ void all_carry_a_constant(const S& sde) {
   }
 }
 
-/// Data at a point x₀ are predicted exactly, so the variance of x − α x₀ goes by the table alone
-/// and must end as the marginal's.
+/// Data at a point x₀ are predicted exactly, so the variance of x − α x₀ depends on the table only
+/// and must end as that of the marginal.
 template <class S, class R>
 void keeps_the_marginal(const S& sde, const R& solver) {
   const TimeGrid grid = log_snr_grid(sde, 8);
@@ -127,7 +127,7 @@ void keeps_the_marginal(const S& sde, const R& solver) {
 template <class S>
 void all_keep_the_marginal(const S& sde) {
   for (const double share : {0.0, 0.4, 1.0}) {
-    INFO("share of noise " << share);
+    INFO("fraction of noise " << share);
     keeps_the_marginal(sde, SdeDpmSolverPlusPlus<1>{.eta = share});
     keeps_the_marginal(sde, SdeDpmSolverPlusPlus<3>{.eta = share});
     keeps_the_marginal(sde, DpmSolverPlusPlus2SAncestral{.eta = share});
@@ -159,14 +159,14 @@ TEST_CASE("weights of matched moments integrate polynomials exactly") {
       CHECK(sum == Approx(1.0 / (k + 1)).epsilon(1e-12));
     }
   }
-  // Equal steps: Adams and Bashforth's own.
+  // Equal steps: the Adams-Bashforth weights.
   const NodeValues classical = match_moments({0, -1, -2, -3}, {1, 1.0 / 2, 1.0 / 3, 1.0 / 4}, 4);
   CHECK(classical[0] == Approx(55.0 / 24).epsilon(1e-12));
   CHECK(classical[3] == Approx(-9.0 / 24).epsilon(1e-12));
 }
 
-TEST_CASE("DEIS integrates a polynomial in time exactly, LMS one in the noise ratio") {
-  // ε = tᵏ along the path under VE: ∫ tᵏ dσ, with σ an exponential of t, by parts.
+TEST_CASE("DEIS integrates polynomials in time exactly, LMS polynomials in the noise ratio") {
+  // ε = tᵏ along the path under VE: ∫ tᵏ dσ with σ exponential in t, by parts.
   const VeSde sde({.sigma_min = 0.1, .sigma_max = 10});
   const double rate = std::log(100.0);
   const auto integral = [&](int k, double t) {
@@ -193,16 +193,15 @@ TEST_CASE("DEIS integrates a polynomial in time exactly, LMS one in the noise ra
   }
 }
 
-TEST_CASE("stochastic solvers keep the marginal of data at a point, whatever their noise") {
+TEST_CASE("stochastic solvers preserve the marginal of data at a point for any noise") {
   all_keep_the_marginal(VpSde());
   all_keep_the_marginal(SubVpSde());
   all_keep_the_marginal(VeSde());
 }
 
-TEST_CASE(
-    "noise-prediction SDE steps scale noise and score by eta as the data-prediction ones do") {
-  // With D held fixed, x₀ = (x_s − σ_s D)/α_s in one and ε = (x_s − α_s D)/σ_s in the other, one
-  // step of each has the same limit in h; the first-order terms of both in h are equal.
+TEST_CASE("noise-prediction SDE steps scale noise and score by eta as data-prediction steps do") {
+  // With the prediction held fixed, one step of each has the same limit as h → 0; their first-order
+  // terms in h are equal.
   const VpSde sde;
   for (const double eta : {0.0, 0.5, 1.0}) {
     const TimeGrid grid({0.5, 0.5 - 1e-6});
@@ -218,8 +217,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("SA-Solver's few-step rules weigh the slope by a half") {
-  // Predictor of two nodes at λ and λ − h: D₀ + (D₀ − D₋₁)/h·m with m the first moment.
+TEST_CASE("the few-step rules of SA-Solver weigh the slope by a half") {
+  // Two-node predictor at λ and λ − h: D₀ + (D₀ − D₋₁)/h·m, where m is the first moment.
   const VpSde sde;
   const TimeGrid grid = log_snr_grid(sde, 4);
   const SolverStage exact = SaSolver<2, 0>{}.stages(sde, grid)[2];
@@ -232,11 +231,11 @@ TEST_CASE("SA-Solver's few-step rules weigh the slope by a half") {
   CHECK(few.noise.coefficient == exact.noise.coefficient);
 }
 
-TEST_CASE("churn stays within the SDE's time") {
+TEST_CASE("churn does not exceed the SDE's T") {
   const VpSde sde;
   const KarrasEuler solver{.churn = {.s_churn = 100}};
   const std::vector<SolverStage> stages = solver.stages(sde, uniform_grid(sde, 5));
-  CHECK(stages[0].evaluates);  // T is as high as it goes
+  CHECK(stages[0].evaluates);  // no churn above T
   CHECK(!stages[1].evaluates);
   for (const SolverStage& stage : stages) CHECK(stage.time.t <= 1);
   const double raised = noise_level(sde, stages[1].time.t_next).lambda;
@@ -244,12 +243,12 @@ TEST_CASE("churn stays within the SDE's time") {
         Approx(0.5 * std::log(2.0)).epsilon(1e-9));
 }
 
-TEST_CASE("solvers refuse members out of range and noise up the path") {
+TEST_CASE("solvers reject members out of range, and noise on increasing grids") {
   const VpSde sde;
   const TimeGrid up = uniform_grid(sde, 3).reversed();
   CHECK_THROWS_WITH(KarrasHeun{.churn = {.s_churn = 1}}.stages(sde, up), Contains("churn"));
-  CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{}.stages(sde, up), Contains("noise is for"));
-  CHECK_THROWS_WITH(SaSolver<2>{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{}.stages(sde, up), Contains("time must decrease"));
+  CHECK_THROWS_WITH(SaSolver<2>{}.stages(sde, up), Contains("time must decrease"));
   CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{}.stages(sde, up), Contains("must decrease"));
   CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_churn = -1}}.validate()), Contains("s_churn is -1"));
   CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_tmin = 2, .s_tmax = 1}}.validate()),
@@ -258,15 +257,15 @@ TEST_CASE("solvers refuse members out of range and noise up the path") {
   CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{.eta = 1.5}.validate(), Contains("eta is 1.5"));
   CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{.eta = -1}.validate(), Contains("eta is -1"));
   CHECK_THROWS_WITH(SdeDpmSolver<2>{.eta = -1}.validate(), Contains("SDE-DPM-Solver: eta is -1"));
-  CHECK_THROWS_WITH(Dpm2Ancestral{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(Dpm2Ancestral{}.stages(sde, up), Contains("time must decrease"));
   CHECK_THROWS_WITH(Dpm2Ancestral{.eta = 2}.validate(), Contains("eta is 2"));
-  CHECK_THROWS_WITH(DpmSolverPlusPlusSde{}.stages(sde, up), Contains("noise is for"));
+  CHECK_THROWS_WITH(DpmSolverPlusPlusSde{}.stages(sde, up), Contains("time must decrease"));
   CHECK_THROWS_WITH(DpmSolverPlusPlusSde{.midpoint = 1}.validate(), Contains("midpoint is 1"));
   CHECK_THROWS_WITH((SaSolver<2>{.tau = -1}.validate()), Contains("tau is -1"));
   CHECK_THROWS_WITH((SaSolver<2>{.low = 2, .high = 1}.validate()), Contains("low is 2"));
 }
 
-TEST_CASE("phi functions equal their integrals on both sides of the series' range") {
+TEST_CASE("phi functions equal their integrals inside and outside the range of the series") {
   for (int k = 1; k <= 5; ++k)
     for (const double z : {-30.0, -3.0, -1.0, -0.999, -1e-3, 0.0, 1e-8, 0.5, 1.001, 4.0})
       CHECK(phi(k, z) == Approx(phi_by_quadrature(k, z)).epsilon(1e-11));
@@ -274,7 +273,7 @@ TEST_CASE("phi functions equal their integrals on both sides of the series' rang
   CHECK(phi(3, 0) == Approx(1.0 / 6).epsilon(1e-15));
 }
 
-TEST_CASE("a prediction that stays constant is carried exactly by every solver and SDE") {
+TEST_CASE("every solver is exact for a constant prediction under every SDE") {
   all_carry_a_constant(VpSde());
   all_carry_a_constant(SubVpSde());
   all_carry_a_constant(VeSde());
@@ -284,7 +283,7 @@ TEST_CASE("a prediction that stays constant is carried exactly by every solver a
   all_carry_a_constant(RectifiedFlowSde({.t_max = 0.999}));
 }
 
-TEST_CASE("first-order steps in noise and in data are the same map, DDIM's") {
+TEST_CASE("first-order steps in noise and in data are both DDIM") {
   const VpSde sde;
   const TimeStep step{0.8, 0.6};
   const NoiseLevel from = noise_level(sde, step.t), to = noise_level(sde, step.t_next);
@@ -296,7 +295,7 @@ TEST_CASE("first-order steps in noise and in data are the same map, DDIM's") {
   CHECK(data.state * x + data.weights[0] * x0 == Approx(ddim).epsilon(1e-13));
 }
 
-TEST_CASE("orders rise with the history and fall at the end of short grids") {
+TEST_CASE("orders increase with the history and decrease at the end of short grids") {
   const auto orders = [](int order, std::size_t steps, std::size_t below) {
     std::vector<int> list;
     for (std::size_t i = 0; i < steps; ++i) list.push_back(order_of_step(order, i, steps, below));
@@ -308,7 +307,7 @@ TEST_CASE("orders rise with the history and fall at the end of short grids") {
   CHECK(orders(3, 2, 10) == std::vector<int>{1, 1});
 }
 
-TEST_CASE("single steps divide the evaluations as published") {
+TEST_CASE("single-step orders divide the evaluations as published") {
   CHECK(single_step_orders(6, 3) == std::vector<int>{3, 2, 1});
   CHECK(single_step_orders(7, 3) == std::vector<int>{3, 3, 1});
   CHECK(single_step_orders(8, 3) == std::vector<int>{3, 3, 2});
@@ -318,7 +317,7 @@ TEST_CASE("single steps divide the evaluations as published") {
   CHECK(single_step_orders(6, 2) == std::vector<int>{2, 2, 2});
   CHECK(single_step_orders(6, 2, true, true) == std::vector<int>{2, 2, 1, 1});
   CHECK(single_step_orders(6, 2, false, true) == std::vector<int>{2, 2, 2});
-  // To noise-free data the last evaluation is a step of order 1, and no other order is lowered.
+  // To noise-free data, the last evaluation is a step of order 1, and no other order is lowered.
   const auto evaluations_of_steps = [](std::size_t steps) {
     std::vector<int> orders;
     for (const SolverStage& stage :

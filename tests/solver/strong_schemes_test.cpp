@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Strong schemes: their weak order by exact moments, their strong order on given Brownian paths.
+/// Strong schemes: weak order by exact moments, strong order on given Brownian paths.
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -16,7 +16,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Gauss-Hermite quadrature of five points: E p(z) exactly for polynomials up to degree 9.
+/// Five-point Gauss-Hermite quadrature: E p(z), exact for polynomials up to degree 9.
 template <class F>
 double expectation(const F& f) {
   const double inner = std::sqrt(5 - std::sqrt(10.0)), outer = std::sqrt(5 + std::sqrt(10.0));
@@ -24,13 +24,13 @@ double expectation(const F& f) {
   return 8.0 / 15 * f(0.0) + a * (f(inner) + f(-inner)) + b * (f(outer) + f(-outer));
 }
 
-/// The slope of ln error over ln h between halvings, the last of `errors`.
+/// The slope of ln error over ln h between the last two of `errors`, whose steps were halved.
 double last_order(const std::vector<double>& errors) {
   return std::log2(errors[errors.size() - 2] / errors.back());
 }
 
-/// Errors of E x and E x² at T = 1 of a scheme on geometric Brownian motion from x₀ = 1. A step
-/// multiplies x by R(z), so the moments are powers of E R and E R²: no sampling.
+/// The weak orders of E x and E x² at T = 1 on geometric Brownian motion from x₀ = 1. A step
+/// multiplies x by R(z), so the moments are powers of E R and E R², without sampling.
 template <class R>
 std::array<double, 2> weak_orders(const R& scheme) {
   const known::GeometricBrownianMotion sde;
@@ -50,7 +50,7 @@ std::array<double, 2> weak_orders(const R& scheme) {
   return {last_order(errors[0]), last_order(errors[1])};
 }
 
-/// Normal increments of `paths` Brownian paths on [0, 1] with `steps` steps each.
+/// Increments of `paths` Brownian paths on [0, 1] with `steps` steps each.
 std::vector<std::vector<double>> brownian(std::size_t paths, std::size_t steps) {
   std::vector<std::vector<double>> dw(paths, std::vector<double>(steps));
   std::vector<float> z(steps);
@@ -62,7 +62,7 @@ std::vector<std::vector<double>> brownian(std::size_t paths, std::size_t steps) 
   return dw;
 }
 
-/// x at t = 1 by `steps` steps along a path known in finer increments.
+/// x at t = 1 after `steps` steps along a path given by finer increments.
 template <class R, class P>
 double along(const R& scheme, const P& sde, double x, const std::vector<double>& dw,
              std::size_t steps) {
@@ -76,7 +76,7 @@ double along(const R& scheme, const P& sde, double x, const std::vector<double>&
   return x;
 }
 
-/// Root mean square over the paths of the distance from `exact(k)`, fitted over 8 … 128 steps.
+/// The order of the RMS distance from `exact(k)` over the paths, fitted over 8 … 128 steps.
 template <class R, class P, class Exact>
 double strong_order(const R& scheme, const P& sde, const std::vector<std::vector<double>>& dw,
                     const Exact& exact) {
@@ -102,7 +102,7 @@ double strong_order_of_geometric(const R& scheme) {
   });
 }
 
-/// Additive noise; the reference is Heun's scheme with 32 times the steps.
+/// Additive noise; the reference is Heun's scheme with 32 times as many steps.
 template <class R>
 double strong_order_of_double_well(const R& scheme) {
   const known::DoubleWell sde;
@@ -136,7 +136,7 @@ double strong_order_of_wavy(const R& scheme) {
 
 }  // namespace
 
-TEST_CASE("moments of geometric Brownian motion converge with weak order 1") {
+TEST_CASE("the moments of geometric Brownian motion converge with weak order 1") {
   const auto check = [](const auto& scheme) {
     for (const double order : weak_orders(scheme)) CHECK(order == Approx(1).margin(0.02));
   };
@@ -146,9 +146,9 @@ TEST_CASE("moments of geometric Brownian motion converge with weak order 1") {
   check(StochasticHeun{});
 }
 
-TEST_CASE("under additive noise Heun's moments converge with weak order 2") {
-  // dx = (t − x) dt + √(1 + t) dw from 1: mean(1) = 2/e, variance(1) = (3 − e⁻²)/4. A step is
-  // r·x + c + b·z, so mean and variance follow recursions.
+TEST_CASE("under additive noise the moments of stochastic Heun converge with weak order 2") {
+  // dx = (t − x) dt + √(1 + t) dw from 1: mean(1) = 2/e, variance(1) = (3 − e⁻²)/4. A step is r·x +
+  // c + b·z, so mean and variance satisfy recursions.
   struct {
     double drift(double x, double t) const { return t - x; }
     double diffusion(double, double t) const { return std::sqrt(1 + t); }
@@ -175,7 +175,7 @@ TEST_CASE("under additive noise Heun's moments converge with weak order 2") {
   for (const double order : orders(EulerMaruyama{})) CHECK(order == Approx(1).margin(0.05));
 }
 
-TEST_CASE("along the paths of geometric Brownian motion the strong orders are a half and 1") {
+TEST_CASE("the strong orders on geometric Brownian motion are 1/2 and 1") {
   CHECK(strong_order_of_geometric(EulerMaruyama{}) == Approx(0.5).margin(0.08));
   CHECK(strong_order_of_geometric(Milstein{}) == Approx(1).margin(0.08));
   CHECK(strong_order_of_geometric(DerivativeFreeMilstein{}) == Approx(1).margin(0.08));
@@ -185,19 +185,19 @@ TEST_CASE("along the paths of geometric Brownian motion the strong orders are a 
 TEST_CASE("under additive noise every scheme has strong order 1") {
   CHECK(strong_order_of_double_well(EulerMaruyama{}) == Approx(1).margin(0.1));
   CHECK(strong_order_of_double_well(StochasticHeun{}) == Approx(1).margin(0.1));
-  // Milstein's correction is 0 there.
+  // Milstein's correction is 0 for additive noise.
   const known::DoubleWell sde;
   CHECK(Milstein{}.step(sde, 0.3, {0, 0.1}, 0.2) == EulerMaruyama{}.step(sde, 0.3, {0, 0.1}, 0.2));
 }
 
-TEST_CASE("the strong orders hold where drift and diffusion depend on state and time") {
+TEST_CASE("the strong orders hold if drift and diffusion depend on state and time") {
   CHECK(strong_order_of_wavy(EulerMaruyama{}) == Approx(0.5).margin(0.1));
   CHECK(strong_order_of_wavy(Milstein{}) == Approx(1).margin(0.1));
   CHECK(strong_order_of_wavy(DerivativeFreeMilstein{}) == Approx(1).margin(0.1));
   CHECK(strong_order_of_wavy(StochasticHeun{}) == Approx(1).margin(0.1));
 }
 
-TEST_CASE("backward in time the drift has the sign of the step, the correction the length") {
+TEST_CASE("backward in time, the drift uses the signed step and the correction its length") {
   // f = −x/2, g = x and h = −0.01 with Δw = 0.03.
   struct {
     double drift(double x, double) const { return -0.5 * x; }

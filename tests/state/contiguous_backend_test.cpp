@@ -13,7 +13,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Points on a line.
+/// One-dimensional points.
 struct Line {
   std::vector<double> values;
   double* data() { return values.data(); }
@@ -34,12 +34,12 @@ struct scoresde::backend_of<Line> {
   static ContiguousBackend<LineLayout> of(const Line&) { return {}; }
 };
 
-TEST_CASE("a layout of two functions makes a conforming backend") {
+TEST_CASE("a layout with two functions gives a conforming backend") {
   for (const std::size_t samples : {1, 5, 300})
     CHECK(testing::check_backend(Line{std::vector<double>(samples)}) == std::vector<std::string>{});
 }
 
-TEST_CASE("assign is noise first, then fused multiply-adds in the order of the terms") {
+TEST_CASE("assign starts with noise, then fuses multiply-adds in the order of the terms") {
   // Lengths around a tile of 256, where the loop changes.
   for (const std::size_t samples : {1, 255, 256, 257, 600}) {
     Line out{std::vector<double>(samples)}, x = out, y = out;
@@ -71,7 +71,7 @@ TEST_CASE("a runtime count selects the same compile-time count") {
   }
 }
 
-TEST_CASE("a lane sum is the sum for every length") {
+TEST_CASE("lane_sum is the sum for every length") {
   for (std::size_t count = 0; count < 40; ++count)
     CHECK(detail::lane_sum(count, [](std::size_t e) { return double(e + 1); }) ==
           double(count * (count + 1) / 2));

@@ -9,7 +9,7 @@ using namespace scoresde;
 
 namespace {
 
-/// HostBackend with another transform: it runs no function that was not foreseen.
+/// A transform for a single function type.
 struct Clamp {
   double operator()(ElementIndex, double x) const { return x < 0 ? 0 : x; }
 };
@@ -19,7 +19,7 @@ struct OnlyClamp : HostBackend<double> {
 
 }  // namespace
 
-TEST_CASE("a backend is elementwise when it runs any function over states and draws") {
+TEST_CASE("a backend is elementwise if it applies any function to states and draws") {
   STATIC_REQUIRE(ElementwiseBackend<HostBackend<float>>);
   STATIC_REQUIRE(QuantileBackend<HostBackend<float>>);
   STATIC_REQUIRE(Backend<OnlyClamp>);
@@ -27,7 +27,7 @@ TEST_CASE("a backend is elementwise when it runs any function over states and dr
   STATIC_REQUIRE(QuantileBackend<OnlyClamp>);
 }
 
-TEST_CASE("a backend without the refinements stays a backend") {
+TEST_CASE("a backend without the refinements is still a backend") {
   STATIC_REQUIRE(State<Points>);
   STATIC_REQUIRE_FALSE(ElementwiseState<Points>);
   STATIC_REQUIRE_FALSE(QuantileState<Points>);

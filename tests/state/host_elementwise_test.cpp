@@ -21,7 +21,7 @@ HostState<T> draw_state(Extents shape, std::uint64_t index) {
   return x;
 }
 
-/// As sorting finds it.
+/// The quantile by sorting.
 template <class T>
 double sorted_quantile(std::vector<T> x, double q) {
   for (T& value : x) value = std::abs(value);
@@ -34,8 +34,8 @@ double sorted_quantile(std::vector<T> x, double q) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a transform has the bits of assign's noise, whatever the dimension", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("the noise of transform is bit-identical to that of assign in every dimension",
+                   "", float, double) {
   using X = HostState<TestType>;
   const NoiseDraw draw = Noise{.seed = 6, .first_sample = 5}.draw(9);
   for (const Extents shape : {Extents{300, 1}, Extents{77, 5}, Extents{3, 64}, Extents{2, 1001}}) {
@@ -54,7 +54,7 @@ TEMPLATE_TEST_CASE("a transform has the bits of assign's noise, whatever the dim
   }
 }
 
-TEST_CASE("a function of doubles computes in double, a generic one in the state's scalar") {
+TEST_CASE("a function of doubles computes in double, a generic one in the state's scalar type") {
   HostState<float> x({1, 1}, {1.0f}), out({1, 1});
   backend(x).transform(
       out, [](ElementIndex, double v) { return v + 0x1p-30 - 1; }, x);
@@ -64,7 +64,7 @@ TEST_CASE("a function of doubles computes in double, a generic one in the state'
   CHECK(out(0, 0) == 0);
 }
 
-TEST_CASE("a transform may have no input and names each element once") {
+TEST_CASE("transform works without inputs and visits each element once") {
   HostState<double> out({3, 300});
   std::vector<int> calls(900);
   int* const count = calls.data();
@@ -78,8 +78,8 @@ TEST_CASE("a transform may have no input and names each element once") {
     for (std::size_t e = 0; e < 300; ++e) REQUIRE(out(k, e) == 1000.0 * double(k) + double(e));
 }
 
-TEMPLATE_TEST_CASE("the quantile of |x| is that of the sorted numbers, exactly", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("the quantile of the absolute values is exactly that of the sorted numbers", "",
+                   float, double) {
   for (const std::size_t dim : {1, 2, 3, 10, 257, 1000}) {
     const auto x = draw_state<TestType>({4, dim}, dim);
     for (const double q : {0.0, 0.001, 0.25, 0.5, 0.9, 0.995, 1.0}) {
@@ -107,11 +107,12 @@ TEMPLATE_TEST_CASE("quantiles of equal, zero, tiny and infinite numbers are exac
   CHECK(quantile(1) == infinite);
 }
 
-TEST_CASE("transform and quantile refuse what does not fit, by name") {
+TEST_CASE("transform and quantile reject mismatched arguments") {
   HostState<double> x({2, 3}), other({3, 2});
   const auto same = [](ElementIndex, double v) { return v; };
-  CHECK_THROWS_WITH(backend(x).transform(x, same, other),
-                    "transform: an input has 3 samples of dimension 2 and the result 2 of 3");
+  CHECK_THROWS_WITH(
+      backend(x).transform(x, same, other),
+      "transform: an input has 3 samples of dimension 2 but the result has 2 of dimension 3");
   std::vector<double> row(2), long_row(3);
   CHECK_THROWS_WITH(backend(x).absolute_quantile(x, 1.5, std::span<double>(row)),
                     "absolute_quantile: q is 1.5; it must lie in [0, 1]");
@@ -120,5 +121,5 @@ TEST_CASE("transform and quantile refuse what does not fit, by name") {
                     "absolute_quantile: 3 numbers per sample for 2 samples");
   const HostState<double> empty({2, 0});
   CHECK_THROWS_WITH(backend(empty).absolute_quantile(empty, 0.5, std::span<double>(row)),
-                    "absolute_quantile: the points have no elements");
+                    "absolute_quantile: dim is 0; the points must have at least 1 element");
 }

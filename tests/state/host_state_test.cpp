@@ -10,7 +10,7 @@
 
 using namespace scoresde;
 
-TEST_CASE("element e of sample k lies at k·dim + e") {
+TEST_CASE("element e of sample k is at k·dim + e") {
   HostState<double> x({2, 3}, {0, 1, 2, 10, 11, 12});
   CHECK(x(1, 2) == 12);
   CHECK(x.data()[4] == 11);
@@ -19,19 +19,19 @@ TEST_CASE("element e of sample k lies at k·dim + e") {
   CHECK(extents(x) == Extents{2, 3});
 }
 
-TEST_CASE("values that do not fill the extents are refused") {
+TEST_CASE("values that do not match the extents are rejected") {
   CHECK_THROWS_WITH((HostState<float>({2, 3}, std::vector<float>(5))),
                     Catch::Matchers::Contains("5 values"));
 }
 
-TEST_CASE("terms of another shape are refused") {
+TEST_CASE("terms of another shape are rejected") {
   using X = HostState<double>;
   X x({2, 3}), y({3, 2});
   const std::array<Term<X>, 1> terms{Term<X>{1, &y}};
   CHECK_THROWS_AS(backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{}), Error);
 }
 
-TEST_CASE("norms, scaled RMS and inner products are those of each sample") {
+TEST_CASE("norms, scaled RMS and inner products are computed per sample") {
   using X = HostState<double>;
   const X x({2, 2}, {3, 4, 0, -2}), y({2, 2}, {1, 1, 5, 1});
   std::vector<double> row(2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Linear forms: a vector space of numbers, evaluated in one pass.
+/// Linear forms: a vector space of coefficients, evaluated in one pass.
 #include <array>
 
 #include <scoresde/state/host_state.hpp>
@@ -10,7 +10,7 @@
 using namespace scoresde;
 using X = HostState<double>;
 
-TEST_CASE("forms add and scale as the states they stand for") {
+TEST_CASE("forms add and scale like the states they represent") {
   constexpr auto form = 2.0 * LinearForm<3>::slot(0) + -0.5 * LinearForm<3>::slot(2);
   STATIC_REQUIRE(form.coefficient == std::array<double, 3>{2, 0, -0.5});
   const X a({1, 2}, {1, 2}), b({1, 2}, {10, 20}), c({1, 2}, {4, 8});
@@ -20,14 +20,14 @@ TEST_CASE("forms add and scale as the states they stand for") {
   CHECK(out(0, 1) == 0);
 }
 
-TEST_CASE("slots whose coefficient is 0 are not read") {
+TEST_CASE("slots with coefficient 0 are not read") {
   const X a({1, 1}, std::vector<double>{3});
   X out({1, 1});
   assign(out, 2.0 * LinearForm<2>::slot(0), std::array<const X*, 2>{&a, nullptr});
   CHECK(out(0, 0) == 6);
 }
 
-TEST_CASE("the result may be one of the slots, and noise adds to it") {
+TEST_CASE("the result may alias a slot, and noise is added to it") {
   X a({1, 4}, {1, 2, 3, 4});
   const NoiseDraw draw = Noise{.seed = 5}.draw(1);
   float z[4];

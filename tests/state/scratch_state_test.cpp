@@ -8,7 +8,7 @@
 
 using namespace scoresde;
 
-TEST_CASE("scratch is made once for a type and a shape") {
+TEST_CASE("scratch is allocated once per type and shape") {
   ScratchState scratch;
   const HostState<double> x({2, 3}), other({4, 3});
   const HostState<float> narrow({2, 3});
@@ -25,7 +25,7 @@ TEST_CASE("scratch is made once for a type and a shape") {
   CHECK(scratch.like(x)(1, 2) == 0);
 }
 
-TEST_CASE("a copy shares no scratch, and a move takes it along") {
+TEST_CASE("a copy does not share scratch, and a move transfers it") {
   ScratchState scratch;
   const HostState<double> x({1, 1});
   HostState<double>* const held = &scratch.like(x);

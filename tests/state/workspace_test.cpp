@@ -8,7 +8,7 @@
 using namespace scoresde;
 using X = HostState<float>;
 
-TEST_CASE("a workspace has states of the shape of x, apart from x and each other") {
+TEST_CASE("a workspace has states of the shape of x that share no memory") {
   X x({3, 5});
   Workspace<X, 4> work(x);
   CHECK(work.shape() == Extents{3, 5});

@@ -16,7 +16,7 @@ using namespace scoresde;
 
 namespace {
 
-/// The ways in which the backend of Faulty states is wrong; none is right.
+/// The errors that the backend of Faulty states can have.
 enum class Fault {
   none,
   adds_to_result,
@@ -66,7 +66,7 @@ struct Faulty {
   const double* data() const { return values->data(); }
 };
 
-/// Plain loops, each with the chance to go wrong.
+/// Plain loops, each of which can be made faulty.
 template <Fault F>
 struct FaultyBackend {
   using State = Faulty<F>;
@@ -250,7 +250,7 @@ struct scoresde::backend_of<Faulty<F>> {
 
 TEST_CASE("a backend of plain loops conforms") { CHECK(violations<Fault::none>() == 0); }
 
-TEST_CASE("each of twenty-eight faults of a backend is found") { expect_all_faults_found(); }
+TEST_CASE("each of twenty-eight backend faults is detected") { expect_all_faults_found(); }
 
 TEST_CASE("a violation names shape, operation, element, value and bound") {
   const auto found = testing::check_backend(Faulty<Fault::adds_to_result>({3, 7}));
@@ -260,7 +260,7 @@ TEST_CASE("a violation names shape, operation, element, value and bound") {
   CHECK(found.size() <= 20);
 }
 
-TEST_CASE("the suite measures the rounding unit of a state") {
+TEST_CASE("the probe measures the rounding unit of a state") {
   const auto unit = []<class T>(HostState<T> x) {
     const testing::BackendProbe probe(
         x,
@@ -276,7 +276,7 @@ TEST_CASE("the suite measures the rounding unit of a state") {
   CHECK(unit(HostState<double>({1, 1})) == 0x1p-53);
 }
 
-TEST_CASE("a state that the host cannot address is checked through two functions") {
+TEST_CASE("a state that the host cannot access is checked through two functions") {
   std::size_t writes = 0, reads = 0;
   using X = HostState<double>;
   const auto found = testing::check_backend(

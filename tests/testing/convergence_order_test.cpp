@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The observed order itself, graded grids, the exact flow of mixtures and the moments of chains.
+/// The observed order, graded grids, the exact flow of mixtures and the moments of chains.
 #include <cmath>
 #include <vector>
 
@@ -29,7 +29,7 @@ using X = HostState<double>;
 
 namespace {
 
-/// Points whose error is f(steps).
+/// Points with error f(steps).
 template <class F>
 std::vector<ConvergencePoint> points(const std::vector<double>& steps, F f) {
   std::vector<ConvergencePoint> made;
@@ -39,7 +39,7 @@ std::vector<ConvergencePoint> points(const std::vector<double>& steps, F f) {
 
 }  // namespace
 
-TEST_CASE("a power of the step is seen as that order, over all points") {
+TEST_CASE("a power law gives its order, using all points") {
   const auto list = points({10, 20, 35, 80}, [](double n) { return 3 * std::pow(n, -2.5); });
   const auto seen = testing::observed_order(list);
   CHECK(seen.order == Approx(2.5).epsilon(1e-12));
@@ -59,7 +59,7 @@ TEST_CASE("points before the asymptotic range and below rounding are left out") 
   CHECK(testing::observed_order(late, {.floor = 1e-17}).order == Approx(0).margin(1e-12));
 }
 
-TEST_CASE("orders of too few points and of steps that do not increase are refused") {
+TEST_CASE("too few points and non-increasing steps are rejected") {
   CHECK_THROWS_WITH(testing::observed_order(points({10, 20}, [](double) { return 1e-15; })),
                     Contains("0 of 2 errors"));
   CHECK_THROWS_WITH(testing::observed_order(points({10}, [](double) { return 1.0; })),
@@ -68,7 +68,7 @@ TEST_CASE("orders of too few points and of steps that do not increase are refuse
                     Contains("10 steps follow 20"));
 }
 
-TEST_CASE("a graded grid has equal steps in log-SNR between short ones at its ends") {
+TEST_CASE("a graded grid has uniform log-SNR steps between short ones at its ends") {
   const SubVpSde sde;
   const double first = log_snr(sde, sde.t_max()), last = log_snr(sde, sde.t_min());
   const std::size_t steps = 10;
@@ -95,7 +95,7 @@ TEST_CASE("a graded grid has equal steps in log-SNR between short ones at its en
   CHECK_THROWS_WITH(testing::graded_log_snr_grid(sde, 5, 0), Contains("0 parts"));
 }
 
-TEST_CASE("the exact flow of one component is that of the Gaussian") {
+TEST_CASE("the exact flow of a single component is that of the Gaussian") {
   const VpSde sde;
   Gaussian<VpSde> gaussian(sde, {0.7}, {0.3});
   const testing::MixtureFlow<VpSde> mixture(sde, {2}, {0.7}, {0.3});
@@ -123,7 +123,7 @@ TEST_CASE("the exact flow of a mixture follows its probability flow") {
   }
 }
 
-TEST_CASE("the quantiles of a mixture are the inverse of its distribution, in both tails") {
+TEST_CASE("the quantiles of a mixture invert its distribution in both tails") {
   const testing::MixtureFlow<VpSde> mixture(VpSde(), {0.5, 0.5}, {-2, 1}, {0.1, 0.5});
   for (const double u : {1e-12, 1e-3, 0.2, 0.5, 0.77, 1 - 1e-9})
     CHECK(mixture.cdf(mixture.quantile(u, 0.3), 0.3) == Approx(u).epsilon(1e-9));
@@ -131,16 +131,17 @@ TEST_CASE("the quantiles of a mixture are the inverse of its distribution, in bo
   mixture.flow(x, 0.3, 0.3, out);
   CHECK(out(0, 0) == Approx(-14).epsilon(1e-10));
   CHECK(out(1, 0) == Approx(12).epsilon(1e-10));
-  CHECK_THROWS_WITH(mixture.quantile(1, 0.3), Contains("quantile of 1"));
+  CHECK_THROWS_WITH(mixture.quantile(1, 0.3), Contains("u is 1"));
   CHECK_THROWS_WITH((testing::MixtureFlow<VpSde>(VpSde(), {1}, {0, 1}, {1, 1})),
                     Contains("2 means"));
   CHECK_THROWS_WITH((testing::MixtureFlow<VpSde>(VpSde(), {1, 1}, {0, 1}, {1, 0})),
                     Contains("component 1"));
 }
 
-TEST_CASE("the error against the exact flow is that of a step by hand") {
+TEST_CASE("the error against the exact flow equals that of a manual step") {
   const VpSde sde;
-  Gaussian<VpSde> model(sde, {0.0}, {1.0});  // the marginal stays N(0, 1): the flow stands still
+  Gaussian<VpSde> model(sde, {0.0},
+                        {1.0});  // the marginal is always N(0, 1), so the flow is constant
   const X start({1, 1}, {2.0});
   const ProbabilityFlow sampler{sde, Euler{}, TimeStep{0.5, 0.4}};
   CHECK(testing::flow_error(sampler, model, model, start) < 1e-15);
@@ -153,7 +154,8 @@ TEST_CASE("the error against the exact flow is that of a step by hand") {
   CHECK(testing::flow_error(sampler, wide, wide, start) == Approx(std::abs(euler - exact)));
 }
 
-TEST_CASE("the moments of one Euler-Maruyama step are those by hand, with full covariances") {
+TEST_CASE(
+    "the moments of an Euler-Maruyama step match a manual calculation with full covariances") {
   const VpSde sde;
   const std::vector<double> mean{0.5, -1}, c{1.2, 0.3, 0.3, 0.7};
   Gaussian<VpSde> model(sde, mean, c);
@@ -164,7 +166,8 @@ TEST_CASE("the moments of one Euler-Maruyama step are those by hand, with full c
                                    TimeGrid(std::vector<double>{0.5, 0.4}),
                                    {.denoise = false}};
   const testing::Moments moments = testing::chain_moments(sampler, model, start);
-  // At the exact marginal the score's mean is 0 and x ← (1 − hf)x − h g² C⁻¹(x − m), h = −0.1.
+  // At the exact marginal the mean of the score is 0, and x ← (1 − hf)x − h g² C⁻¹(x − m), h =
+  // −0.1.
   const double h = -0.1, g = sde.diffusion(0.5), a = 1 + h * sde.drift(0.5), b = h * g * g;
   const auto& v = start.covariance;
   const double det = v[0] * v[3] - v[1] * v[2];
@@ -180,7 +183,7 @@ TEST_CASE("the moments of one Euler-Maruyama step are those by hand, with full c
   }
 }
 
-TEST_CASE("the moments of chains agree with a run of many samples") {
+TEST_CASE("the moments of chains match those of many samples") {
   const VpSde sde({.t_min = 0.01});
   Gaussian<VpSde> model(sde, {0.5, -1}, {1.2, 0.3, 0.3, 0.7});
   const testing::Moments start{{0, 0}, {1, 0, 0, 1}};
@@ -210,7 +213,7 @@ TEST_CASE("the moments of chains agree with a run of many samples") {
   check(Multistep{sde, SdeDpmSolverPlusPlus<3>{}, grid});
 }
 
-TEST_CASE("chains' moments refuse starts of other sizes and without variance") {
+TEST_CASE("chain_moments rejects mismatched sizes and a singular covariance") {
   const VpSde sde;
   Gaussian<VpSde> model(sde, {0, 0}, {1, 1});
   const PredictorCorrector sampler{sde, EulerMaruyama{}, NoCorrector{}, uniform_grid(sde, 3)};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Every sampler shows its order under every SDE: the table that benchmarks/convergence prints.
+/// Every sampler has its order under every SDE: the table printed by benchmarks/convergence.
 #include "convergence_table.hpp"
 
 #include <cmath>
@@ -11,9 +11,9 @@ using namespace convergence;
 
 namespace {
 
-/// Cells whose order is not settled. The fifth-order terms of Dormand and Prince are so small that
-/// along these flows of a Gaussian those of sixth order, then rounding, hide them at every number
-/// of steps; the mixture shows the order.
+/// Cells whose order cannot be observed: along these Gaussian flows, the fifth-order terms of
+/// Dormand-Prince are so small that sixth-order terms, then rounding, dominate for every number of
+/// steps. The mixture shows the order.
 bool is_hidden(const std::string& sde, const Entry& entry) {
   return entry.name == "flow, Dormand-Prince 5" &&
          (sde == "Karras" || sde == "cosine VP" || sde == "rectified flow");
@@ -27,8 +27,8 @@ void check_deterministic(const std::string& sde, const Entry& entry, const Order
     CHECK(orders.gaussian == Approx(entry.order).margin(0.3));
 }
 
-/// The mean is exact, or of the order by design; so is the covariance, unless the entry says that
-/// Gaussian data are a better case.
+/// The mean is exact or has the nominal order, and so has the covariance, unless the entry states a
+/// higher order for Gaussian data.
 void check_stochastic(const Entry& entry, const Orders& orders) {
   const int covariance = entry.covariance_order > 0 ? entry.covariance_order : entry.order;
   CHECK(covariance >= entry.order);
@@ -56,23 +56,21 @@ void check(const std::string& wanted, bool stochastic) {
 
 }  // namespace
 
-TEST_CASE("deterministic samplers show their orders under VP") { check("VP", false); }
-TEST_CASE("deterministic samplers show their orders under cosine VP") { check("cosine VP", false); }
-TEST_CASE("deterministic samplers show their orders under sub-VP") { check("sub-VP", false); }
-TEST_CASE("deterministic samplers show their orders under VE") { check("VE", false); }
-TEST_CASE("deterministic samplers show their orders under Karras's SDE") { check("Karras", false); }
-TEST_CASE("deterministic samplers show their orders under rectified flow") {
+TEST_CASE("deterministic samplers have their orders under VP") { check("VP", false); }
+TEST_CASE("deterministic samplers have their orders under cosine VP") { check("cosine VP", false); }
+TEST_CASE("deterministic samplers have their orders under sub-VP") { check("sub-VP", false); }
+TEST_CASE("deterministic samplers have their orders under VE") { check("VE", false); }
+TEST_CASE("deterministic samplers have their orders under the EDM SDE") { check("Karras", false); }
+TEST_CASE("deterministic samplers have their orders under rectified flow") {
   check("rectified flow", false);
 }
-TEST_CASE("stochastic samplers show their weak orders under VP") { check("VP", true); }
-TEST_CASE("stochastic samplers show their weak orders under cosine VP") {
+TEST_CASE("stochastic samplers have their weak orders under VP") { check("VP", true); }
+TEST_CASE("stochastic samplers have their weak orders under cosine VP") {
   check("cosine VP", true);
 }
-TEST_CASE("stochastic samplers show their weak orders under sub-VP") { check("sub-VP", true); }
-TEST_CASE("stochastic samplers show their weak orders under VE") { check("VE", true); }
-TEST_CASE("stochastic samplers show their weak orders under Karras's SDE") {
-  check("Karras", true);
-}
-TEST_CASE("stochastic samplers show their weak orders under rectified flow") {
+TEST_CASE("stochastic samplers have their weak orders under sub-VP") { check("sub-VP", true); }
+TEST_CASE("stochastic samplers have their weak orders under VE") { check("VE", true); }
+TEST_CASE("stochastic samplers have their weak orders under the EDM SDE") { check("Karras", true); }
+TEST_CASE("stochastic samplers have their weak orders under rectified flow") {
   check("rectified flow", true);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The laws of score models can fail: each wrong model is found.
+/// check_score_laws reports every wrong model.
 #include <vector>
 
 #include <scoresde/score/gaussian.hpp>
@@ -18,7 +18,7 @@ const std::vector<double> mean{0.5, -1, 2};
 const std::vector<double> covariance{2, 0.6, -0.3, 0.6, 1, 0.2, -0.3, 0.2, 0.5};
 const X points({2, 3}, {0.3, -1.2, 0.8, 2.0, 0.1, -0.4});
 
-/// A score that is wrong in one way or another.
+/// A score with one of several errors.
 struct Wrong : Gaussian<VpSde> {
   enum Kind { scaled, derivative, batch } kind;
   explicit Wrong(Kind k) : Gaussian(VpSde(), mean, covariance), kind(k) {}
@@ -36,7 +36,8 @@ struct Wrong : Gaussian<VpSde> {
 
 }  // namespace
 
-TEST_CASE("the laws find a scaled score, a wrong derivative and a dependence on the batch") {
+TEST_CASE(
+    "check_score_laws detects a scaled score, a wrong derivative and dependence on the batch") {
   for (const auto kind : {Wrong::scaled, Wrong::derivative, Wrong::batch}) {
     Wrong model(kind);
     CHECK_FALSE(testing::check_score_laws(model, points, 0.5).empty());

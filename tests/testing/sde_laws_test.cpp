@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The laws of SDEs can fail: each wrong SDE is found.
+/// check_sde_laws reports every wrong SDE.
 #include <cmath>
 #include <string>
 
@@ -14,7 +14,7 @@ using namespace scoresde;
 
 namespace {
 
-/// VP whose diffusion is a little too large.
+/// VP whose diffusion is slightly too large.
 struct WrongDiffusion : VpSde {
   double diffusion(double t) const { return VpSde::diffusion(t) * (1 + 1e-7); }
 };
@@ -25,7 +25,7 @@ struct LostDigits : VpSde {
     return {mean, std::sqrt(1 - mean * mean)};
   }
 };
-/// Sub-VP with VP's standard deviation.
+/// Sub-VP with the standard deviation of VP.
 struct WrongStd : SubVpSde {
   MarginalProb marginal_prob(double t) const { return VpSde().marginal_prob(t); }
 };
@@ -35,7 +35,7 @@ struct WrongPrior : VeSde {
 
 }  // namespace
 
-TEST_CASE("a drift that jumps keeps the laws on either side of its kinks") {
+TEST_CASE("an SDE with a discontinuous drift satisfies the identities on either side of it") {
   struct Jump : VpSde {
     static double integral(double t) { return t < 0.4 ? 2 * t : 0.8 + 9 * (t - 0.4); }
     double drift(double t) const { return t < 0.4 ? -1 : -4.5; }
@@ -44,11 +44,11 @@ TEST_CASE("a drift that jumps keeps the laws on either side of its kinks") {
       return {std::exp(-0.5 * integral(t)), std::sqrt(-std::expm1(-integral(t)))};
     }
   };
-  CHECK(testing::check_sde_laws(Jump()).empty());  // shorter differences keep to one side
+  CHECK(testing::check_sde_laws(Jump()).empty());  // shortened differences stay on one side
   CHECK(testing::check_sde_laws(Jump(), {.kinks = {0.4}}).empty());
 }
 
-TEST_CASE("an SDE whose mean has a singularity just past T keeps the laws") {
+TEST_CASE("an SDE whose mean has a singularity just beyond T satisfies the identities") {
   // Sigmoid schedule, Jabri et al. 2022 (arXiv:2212.11972), appendix B: the mean is √γ, γ(1) = 0.
   struct Sigmoid {
     static double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
@@ -76,7 +76,7 @@ TEST_CASE("an SDE whose mean has a singularity just past T keeps the laws") {
   CHECK_FALSE(testing::check_sde_laws(Wrong(), {.t_lowest = 1e-3}).empty());
 }
 
-TEST_CASE("the laws find a wrong diffusion, a wrong std, lost digits and a wrong prior") {
+TEST_CASE("check_sde_laws detects a wrong diffusion, a wrong std, lost digits and a wrong prior") {
   CHECK_FALSE(testing::check_sde_laws(WrongDiffusion()).empty());
   CHECK_FALSE(testing::check_sde_laws(LostDigits()).empty());
   CHECK_FALSE(testing::check_sde_laws(WrongStd()).empty());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The beta distribution in closed form where it has one, and its inverse.
+/// The beta distribution against closed forms, and its inverse.
 #include <cmath>
 #include <numbers>
 
@@ -10,7 +10,7 @@
 using namespace scoresde;
 using Catch::Matchers::Contains;
 
-TEST_CASE("the beta distribution equals its closed forms") {
+TEST_CASE("the beta distribution matches closed forms") {
   for (const double x : {1e-9, 0.03, 0.3, 0.5, 0.71, 0.999}) {
     CHECK(beta_probability(x, 1, 1) == Approx(x).epsilon(1e-13));
     CHECK(beta_probability(x, 3, 1) == Approx(x * x * x).epsilon(1e-13));
@@ -21,13 +21,13 @@ TEST_CASE("the beta distribution equals its closed forms") {
   }
 }
 
-TEST_CASE("quantiles of the beta distribution invert it") {
+TEST_CASE("quantiles invert the beta distribution") {
   for (const double a : {0.3, 0.6, 1.0, 7.5})
     for (const double b : {0.6, 2.0})
       for (const double p : {1e-6, 0.05, 0.31, 0.5, 0.9, 0.9999}) {
         const double x = beta_quantile(p, a, b);
         INFO("a " << a << ", b " << b << ", p " << p << ", x " << x);
-        // Near 1 the distance from 1 is what x cannot hold.
+        // Near 1, x cannot represent the distance from 1 precisely.
         const double slack =
             4e-16 * std::exp((a - 1) * std::log(x) + (b - 1) * std::log1p(-x)) / std::beta(a, b);
         CHECK(beta_probability(x, a, b) == Approx(p).epsilon(1e-12).margin(slack));

@@ -14,7 +14,7 @@ using Catch::Matchers::Contains;
 
 static_assert(BrownianClock<LogSnrClock<VpSde>> && !BrownianClock<VpSde>);
 
-TEST_CASE("a time clock counts the time since the path's begin, in either direction") {
+TEST_CASE("a time clock measures the time since the path's begin, in either direction") {
   for (const auto& [begin, end] : {std::pair{1.0, 0.2}, {-2.0, 3.0}}) {
     const TimeClock clock(begin, end);
     CHECK(clock.position(begin) == 0);
@@ -27,7 +27,7 @@ TEST_CASE("a time clock counts the time since the path's begin, in either direct
   }
 }
 
-TEST_CASE("a log-SNR clock is a power of mean²/std², its positions linear in the logarithm") {
+TEST_CASE("a log-SNR clock is a power of mean²/std², with positions linear in its logarithm") {
   const auto check = [](const auto& sde, double begin, double end, double rate) {
     const LogSnrClock clock(sde, begin, end, rate);
     CHECK(clock.position(begin) == 0);
@@ -53,7 +53,7 @@ TEST_CASE("a log-SNR clock is a power of mean²/std², its positions linear in t
   CHECK(usual.position(VeSde().t_min()) == 1);
 }
 
-TEST_CASE("clocks refuse paths without two ends and times outside them") {
+TEST_CASE("clocks reject degenerate paths and times outside the path") {
   CHECK_THROWS_WITH(TimeClock(0.5, 0.5), Contains("from 0.5 to 0.5"));
   CHECK_THROWS_AS(TimeClock(1, std::nan("")), Error);
   CHECK_THROWS_WITH(TimeClock(1, 0.25).position(0.125), Contains("0.125") && Contains("from 1 to"));

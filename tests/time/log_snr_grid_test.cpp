@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Grids even in log-SNR, in Karras's power of the noise and in √t.
+/// Grids uniform in log-SNR, in a power of the noise level (Karras et al.) and in √t.
 #include <cmath>
 #include <limits>
 
@@ -18,7 +18,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// `clock` grows by equal amounts over the steps of the grid, which meets its ends exactly.
+/// `clock` changes by equal amounts over the steps of the grid, whose ends are exact.
 template <class S, class F>
 void is_even_in(const S& sde, const TimeGrid& grid, const F& clock) {
   CHECK(grid.generates());
@@ -48,7 +48,7 @@ void grids_are_even(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("log-SNR, Karras and quadratic grids are even in their clock under every SDE") {
+TEST_CASE("log-SNR, Karras and quadratic grids are uniform in their variable under every SDE") {
   grids_are_even(VpSde());
   grids_are_even(SubVpSde());
   grids_are_even(VeSde());
@@ -58,7 +58,7 @@ TEST_CASE("log-SNR, Karras and quadratic grids are even in their clock under eve
   grids_are_even(RectifiedFlowSde());
 }
 
-TEST_CASE("Karras's grid under VE is his formula in sigma") {
+TEST_CASE("the Karras grid under VE is the published formula in sigma") {
   const VeSde sde({.sigma_min = 0.002, .sigma_max = 80, .t_min = 0});
   const TimeGrid grid = karras_grid(sde, 17);
   for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -68,7 +68,7 @@ TEST_CASE("Karras's grid under VE is his formula in sigma") {
   }
 }
 
-TEST_CASE("a grid between ends of one's own meets them") {
+TEST_CASE("a grid between given ends has exactly these ends") {
   const VpSde sde;
   for (const TimeGrid& grid : {log_snr_grid(sde, 0.9, 0.01, 5), karras_grid(sde, 0.9, 0.01, 5),
                                quadratic_grid(0.9, 0.01, 5)}) {
@@ -79,7 +79,7 @@ TEST_CASE("a grid between ends of one's own meets them") {
   CHECK(quadratic_grid(1, 0, 4)[2].t == Approx(0.25));
 }
 
-TEST_CASE("grids without steps, with infinite log-SNR or a bad rho are refused by name") {
+TEST_CASE("grids without steps, with infinite log-SNR or an invalid rho are rejected") {
   const VpSde sde;
   CHECK_THROWS_WITH(log_snr_grid(sde, 0), Contains("steps is 0"));
   CHECK_THROWS_WITH(quadratic_grid(1, 1, 4), Contains("eps is 1"));
@@ -93,7 +93,8 @@ TEST_CASE("grids without steps, with infinite log-SNR or a bad rho are refused b
 }
 
 TEST_CASE(
-    "a polyexponential grid is a power of equal steps in log-SNR, and of power 1 log_snr_grid") {
+    "a polyexponential grid is a power of uniform steps in log-SNR, and equals log_snr_grid for "
+    "rho = 1") {
   const KarrasSde sde({.sigma_min = 0.01, .sigma_max = 40});
   const TimeGrid grid = polyexponential_grid(sde, 8, 1.7), plain = polyexponential_grid(sde, 8);
   const TimeGrid even = log_snr_grid(sde, 8);
@@ -105,7 +106,7 @@ TEST_CASE(
   CHECK_THROWS_WITH(polyexponential_grid(sde, 8, -1), Contains("rho is -1"));
 }
 
-TEST_CASE("a VP grid has the noise of VP at equal steps of its time") {
+TEST_CASE("a VP grid has the noise levels of VP at uniform times") {
   const VpSde vp;
   const TimeGrid same = vp_grid(vp, 6), even = uniform_grid(vp, 6);
   const KarrasSde sde({.sigma_min = 0.002, .sigma_max = 160});
@@ -119,9 +120,9 @@ TEST_CASE("a VP grid has the noise of VP at equal steps of its time") {
   CHECK_THROWS_WITH(vp_grid(sde, 6, {.eps_s = 0}), Contains("eps_s is 0"));
 }
 
-TEST_CASE("a beta grid has its noise at the distribution's quantiles") {
+TEST_CASE("a beta grid has its noise levels at the quantiles of the distribution") {
   const KarrasSde sde({.sigma_min = 1, .sigma_max = 9});
-  // Of beta(1, 1), equal steps in σ; of beta(½, ½), the arcsine distribution.
+  // beta(1, 1) gives equal steps in σ; beta(½, ½) is the arcsine distribution.
   const TimeGrid even = beta_grid(sde, 4, {1, 1}), arcsine = beta_grid(sde, 4, {0.5, 0.5});
   for (std::size_t i = 0; i < 4; ++i) {
     CHECK(even[i].t == Approx(9 - 2 * double(i)).epsilon(1e-12));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The inverse of log-SNR: round trips in closed form and by iteration, and what is refused.
+/// The inverse of the log-SNR: round trips in closed form and by iteration, and errors.
 #include <cmath>
 #include <limits>
 
@@ -17,7 +17,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// An SDE without a closed inverse: the same marginals behind the concept's members alone.
+/// An SDE with the same marginals but only the required members, without a closed-form inverse.
 template <class S>
 struct Plain {
   S sde;
@@ -59,7 +59,7 @@ void behaves(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("log-SNR has its exact inverse under every SDE, in closed form and by iteration") {
+TEST_CASE("the log-SNR of every SDE is inverted exactly, in closed form and by iteration") {
   behaves(VpSde());
   behaves(VpSde(BetaSchedule{.beta_min = 3, .beta_max = 3}));
   behaves(SubVpSde());
@@ -71,13 +71,13 @@ TEST_CASE("log-SNR has its exact inverse under every SDE, in closed form and by 
   behaves(RectifiedFlowSde());
 }
 
-TEST_CASE("log-SNR beyond that of VE's smallest noise is refused") {
+TEST_CASE("a log-SNR above that of VE's smallest noise is rejected") {
   const VeSde sde;
   CHECK_THROWS_WITH(time_of_log_snr(sde, log_snr(sde, 0) + 0.1), Contains("outside"));
   CHECK_THROWS_WITH(time_of_log_snr(Plain<VeSde>{sde}, log_snr(sde, 0) + 0.1), Contains("outside"));
 }
 
-TEST_CASE("the nearest time of a log-SNR is its time, or the end that it lies beyond") {
+TEST_CASE("nearest_time_of_log_snr clamps to the ends of the range") {
   const VeSde sde;
   CHECK(nearest_time_of_log_snr(sde, log_snr(sde, 0.3), 0) == Approx(0.3).epsilon(1e-13));
   CHECK(nearest_time_of_log_snr(sde, log_snr(sde, 0.3), 0.4) == 0.4);
@@ -86,7 +86,7 @@ TEST_CASE("the nearest time of a log-SNR is its time, or the end that it lies be
   CHECK(nearest_time_of_log_snr(VpSde(), std::numeric_limits<double>::infinity(), 0) == 0);
 }
 
-TEST_CASE("log-SNR falls at the rate of the diffusion over the variance") {
+TEST_CASE("the log-SNR decreases at the rate of the squared diffusion over the variance") {
   const auto falls = [](const auto& sde) {
     for (const double t : {0.1, 0.5, 0.9}) {
       const double h = 1e-5;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Grids: what they hold, and the grids that are refused.
+/// Time grids and their errors.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -12,7 +12,7 @@
 using namespace scoresde;
 using Catch::Matchers::Contains;
 
-TEST_CASE("a uniform grid has equal steps that meet its ends exactly") {
+TEST_CASE("a uniform grid has equal steps and exact ends") {
   const TimeGrid grid = uniform_grid(1, 1e-3, 7);
   CHECK(grid.size() == 7);
   CHECK(grid.front().t == 1);
@@ -25,7 +25,7 @@ TEST_CASE("a uniform grid has equal steps that meet its ends exactly") {
   CHECK(uniform_grid(VeSde(), 3).back().t_next == VeSde().t_min());
 }
 
-TEST_CASE("Song's grid has its times on a list and steps of 1/N") {
+TEST_CASE("score_sde's grid has times on linspace and steps of length 1/N") {
   const TimeGrid grid = song_grid(1, 1e-5, 40);
   CHECK(grid.size() == 40);
   CHECK(grid.front().t == 1);
@@ -35,7 +35,7 @@ TEST_CASE("Song's grid has its times on a list and steps of 1/N") {
   CHECK(song_grid(1, 1e-3, 1).size() == 1);
 }
 
-TEST_CASE("an explicit grid keeps its times and reverses to the same steps") {
+TEST_CASE("an explicit grid keeps its times, and reversing it gives the same steps") {
   const TimeGrid grid(std::vector<double>{1, 0.7, 0.1});
   CHECK(grid.size() == 2);
   CHECK(grid[1] == TimeStep{0.7, 0.1});
@@ -45,7 +45,7 @@ TEST_CASE("an explicit grid keeps its times and reverses to the same steps") {
   CHECK(back[1] == TimeStep{0.7, 1});
 }
 
-TEST_CASE("empty, non-monotone and non-finite grids are refused by name") {
+TEST_CASE("empty, non-monotone and non-finite grids are rejected") {
   using List = std::vector<double>;
   CHECK_THROWS_AS(TimeGrid(List{}), Error);
   CHECK_THROWS_AS(TimeGrid(List{1}), Error);
@@ -59,7 +59,7 @@ TEST_CASE("empty, non-monotone and non-finite grids are refused by name") {
   CHECK_THROWS_AS(TimeGrid(std::vector<TimeStep>{{1, 0.5}, {1, 0.2}}), Error);
 }
 
-TEST_CASE("steps = 0 and eps outside [0, T) are refused by name") {
+TEST_CASE("steps = 0 and eps outside [0, T) are rejected") {
   CHECK_THROWS_WITH(uniform_grid(1, 1e-3, 0), Catch::Matchers::Contains("steps is 0"));
   CHECK_THROWS_WITH(uniform_grid(1, 1, 10), Catch::Matchers::Contains("eps is 1"));
   CHECK_THROWS_AS(uniform_grid(1, 2, 10), Error);

@@ -111,7 +111,7 @@ TEST_CASE("schedulers that cannot be expressed are rejected by key") {
   for (const auto& [patch, words] : std::vector<std::pair<json, std::string>>{
            {{{"prediction_type", "flow_prediction"}}, "prediction_type is \"flow_prediction\""},
            {{{"beta_schedule", "laplace"}}, "beta_schedule is \"laplace\""},
-           {{{"beta_end", 1.5}}, "betas lie in (0, 1)"},
+           {{{"beta_end", 1.5}}, "they must lie in (0, 1)"},
            {{{"trained_betas", {0.1, 0.2}}}, "num_train_timesteps is 1000; trained_betas has 2"},
            {{{"trained_betas", "many"}}, "trained_betas is string"},
            {{{"use_flow_sigmas", true}}, "use_flow_sigmas is true"},

@@ -92,8 +92,9 @@ TEST_CASE("the Eigen backend rejects mismatched arguments") {
   using X = Eigen::ArrayXXd;
   X out = X::Zero(2, 3), other = X::Zero(3, 2);
   const std::vector<Term<X>> wrong{{1, &other}}, many(9, Term<X>{1, &out});
-  CHECK_THROWS_WITH(backend(out).assign(out, std::span<const Term<X>>(wrong), NoiseTerm{}),
-                    "assign: a term has 2 samples of dimension 3 and another state 3 of 2");
+  CHECK_THROWS_WITH(
+      backend(out).assign(out, std::span<const Term<X>>(wrong), NoiseTerm{}),
+      "assign: a term has 2 samples of dimension 3 but another state has 3 of dimension 2");
   CHECK_THROWS_WITH(backend(out).assign(out, std::span<const Term<X>>(many), NoiseTerm{}),
                     "assign: 9 terms given; at most 8 are allowed");
   const std::vector<double> row(2, 1.0);

@@ -45,6 +45,7 @@ TEST_CASE("host states reject values and terms of other extents") {
   using X = HostState<double>;
   X x({2, 3}), out({3, 2});
   const std::vector<Term<X>> terms{{1, &x}};
-  CHECK_THROWS_WITH(backend(out).assign(out, std::span<const Term<X>>(terms), NoiseTerm{}),
-                    "assign: a term has 2 samples of dimension 3 and another state 3 of 2");
+  CHECK_THROWS_WITH(
+      backend(out).assign(out, std::span<const Term<X>>(terms), NoiseTerm{}),
+      "assign: a term has 2 samples of dimension 3 but another state has 3 of dimension 2");
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Clipping is no linear form: a backend that runs no function element by element cannot do it.
-// expect: ClippedDenoiser: the state's backend runs no function element by element; it needs
+/// Clipping is not a linear form and requires a backend with transform.
+// expect: ClippedDenoiser: the state's backend cannot apply a function element by element; it needs
 // transform(out, f, inputs...) (scoresde/state/elementwise.hpp)
 #include <scoresde/scoresde.hpp>
 
-/// A state that knows linear forms alone.
+/// A state that supports linear forms only.
 struct Plain : scoresde::HostState<double> {
   using HostState::HostState;
 };

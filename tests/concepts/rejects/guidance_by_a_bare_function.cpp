@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// The gradient of a classifier is a score model once score_function says so.
-// expect: GuidedScore: one of the two has no score_form(t) returning ScoreForm and is no score
-// model; score_function(f) makes one of a function that writes a score or the gradient of a
-// classifier
+/// The gradient of a classifier must be wrapped by score_function.
+// expect: GuidedScore: one of the two models has no score_form(t) returning ScoreForm, so it is not
+// a score model; score_function(f) makes one from a function that writes a score or the gradient of
+// a classifier
 #include <scoresde/scoresde.hpp>
 
 int main() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// A function that takes its output by value writes to a copy.
-// expect: FunctionModel: the function takes its output by value, so what it writes is lost, or
-// as auto&&, which looks the same; the third parameter must be an lvalue reference, State& output
+// expect: FunctionModel: the function takes its output by value, so its result is lost, or as
+// auto&&, which cannot be distinguished; the third parameter must be an lvalue reference, State&
+// output
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// A std::vector does not say which of its numbers belong to which sample.
-// expect: check_backend: no Backend is known for this type; specialise
+/// A std::vector does not define samples and dimension.
+// expect: check_backend: this type has no Backend; specialize
 #include <vector>
 
 #include <scoresde/testing/backend_conformance.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Each picture of a training batch has a time of its own.
-// expect: denoising score matching needs a score model with evaluate(x, times, output)
+/// Each image of a training batch has its own time.
+// expect: denoising score matching requires a score model with evaluate(x, times, output)
 #include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 

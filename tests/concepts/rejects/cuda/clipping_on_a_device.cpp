@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A user's function cannot run where nvcc has not compiled it.
-// expect: ClippedDenoiser: the state's backend runs no function element by element; it needs
+// expect: ClippedDenoiser: the state's backend cannot apply a function element by element; it needs
 // transform(out, f, inputs...) (scoresde/state/elementwise.hpp)
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/scoresde.hpp>
