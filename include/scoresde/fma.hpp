@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// fma(a, b, c) = a·b + c rounded once, and loops that use hardware FMA whatever the compiler
-/// flags.
+/// fma(a, b, c) = a·b + c rounded once, and loops that use hardware FMA regardless of
+/// compiler flags.
 ///
 /// Baseline x86-64, the default target of compilers, has no fused multiply-add: std::fma is then a
 /// call into the C library, about twenty times slower than the instruction. Processors since 2013

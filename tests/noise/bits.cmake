@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The published noise hash under every compiler and set of flags that must agree on the bits, and the
-# loops of noise and assign in packed instructions at -O2.
+# The published noise hash with all compilers and flags, which must be bit-identical, and packed
+# instructions in the loops of noise and assign at -O2.
 
 find_program(SCORESDE_GXX g++)
 find_program(SCORESDE_CLANGXX clang++)
@@ -10,7 +10,7 @@ file(GLOB noise_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/scoresde
 set(flag_sets "-O0" "-O2" "-O3" "-O3 -march=native")
 set(packed_sets "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  # Without hardware, fma is a function of the C library; with AVX2, the default build asks the processor.
+  # Without hardware support, fma is a C library function; the default build detects AVX2 at run time.
   list(APPEND flag_sets "-O2 -DSCORESDE_FMA_AT_RUN_TIME=0" "-O2 -mavx2 -mfma")
   set(packed_sets "-O2" "-O2 -mavx2 -mfma" "-O3 -mavx2 -mfma" "-O2 -march=skylake-avx512")
 endif()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # cmake -D compiler=… -D flags=… -D include=… -P packed.cmake: counts packed instructions in the assembly of
-# a fill and of an assign, where a loop that is left scalar has none.
+# fill and assign; a scalar loop has none.
 
 separate_arguments(list UNIX_COMMAND "${flags}")
 
-# Sets `result` to how often `instruction` stands in the assembly of `source`.
+# Sets `result` to the number of occurrences of `instruction` in the assembly of `source`.
 function(count_instructions result source instruction)
   execute_process(COMMAND ${compiler} -std=c++20 ${list} -I${include} -S -o - ${source}
                   OUTPUT_VARIABLE assembly COMMAND_ERROR_IS_FATAL ANY)
@@ -16,7 +16,7 @@ endfunction()
 function(expect what count least)
   message(STATUS "${what}: ${count} packed instructions, at least ${least} expected")
   if(count LESS least)
-    message(SEND_ERROR "${what}: the loop is not vectorised with ${compiler} ${flags}")
+    message(SEND_ERROR "${what}: the loop is not vectorized with ${compiler} ${flags}")
   endif()
 endfunction()
 
@@ -27,5 +27,5 @@ count_instructions(assign ${CMAKE_CURRENT_LIST_DIR}/assign_loop.cpp "${fma}")
 math(EXPR forms "${assign} - ${normals}")
 expect("Philox, a round" ${rounds} 4)
 expect("Box-Muller, a pair" ${normals} 22)
-# Of 1, 2 … 8 terms, with noise and without.
+# 1, 2 … 8 terms, with and without noise.
 expect("assign, all forms" ${forms} 72)

@@ -22,8 +22,8 @@
 
 namespace scoresde {
 
-/// The error that sets the step size. With one for the whole batch, as scipy has if a batch is
-/// flattened into one vector, a sample depends on its batch; with one per sample it does not.
+/// The error that sets the step size. With a norm over the whole batch, as in scipy for a batch
+/// flattened into one vector, a sample depends on its batch; with a norm per sample it does not.
 enum class StepControl { whole_batch_scipy, per_sample };
 
 /// The limits of an adaptive solve.

@@ -30,9 +30,8 @@ namespace scoresde {
 class DdpmSde {
  public:
   /// Throws Error unless there are at least 2 betas in (0, 1), optionally followed by one equal to
-  /// 1 (zero_terminal_snr_betas). That last level has no signal, so the score cannot be computed
-  /// from a prediction of the noise there; T = (N − 1)/N is then the last level of finite log-SNR.
-  /// The prior N(0, I) is exact one level later.
+  /// 1 (zero_terminal_snr_betas). That last level has no signal and a log-SNR of −∞, so T = (N −
+  /// 1)/N, the last level of finite log-SNR. The prior N(0, I) is exact one level later.
   explicit DdpmSde(const std::vector<double>& betas) : count_(static_cast<double>(betas.size())) {
     detail::require_betas("DDPM SDE", betas);
     for (const double beta : betas)

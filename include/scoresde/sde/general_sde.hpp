@@ -103,7 +103,7 @@ concept GeneralSdeWithDerivative = GeneralSde<S> &&
 
 namespace detail {
 
-/// Placeholder for a derivative that was not given.
+/// The type of a derivative that was not given.
 struct NoDerivative {};
 
 template <ElementTerm F>

@@ -5,7 +5,7 @@
 ///
 /// by least squares over the points that are neither dominated by rounding nor before the
 /// asymptotic range; Hairer, Nørsett & Wanner, Solving Ordinary Differential Equations I, section
-/// II.4. Errors are relative to an exact flow map here, and to exact moments with
+/// II.4. Errors are measured against an exact flow map here, and against exact moments with
 /// testing/chain_moments.hpp. Requires no test framework.
 #pragma once
 

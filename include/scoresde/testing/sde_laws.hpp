@@ -6,7 +6,7 @@
 /// Song et al. 2021 (arXiv:2011.13456), eq. 29 (Särkkä & Solin 2019, eq. 5.51). Derivatives are
 /// central differences of order 8. For the mean, the step is shortened until two differences agree,
 /// since a singularity beyond T may be nearer than a step. For the variance, the step changes it by
-/// a factor of 1e-4 only, which detects a std that has lost digits (1 − exp instead of expm1).
+/// only 1e-4 of its value, which detects a std that has lost digits (1 − exp instead of expm1).
 /// Requires no test framework.
 #pragma once
 
