@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Samples of a Gaussian from its exact score, by predictor and corrector.
+/// Samples a Gaussian from its exact score with a predictor and a corrector.
 //! [gaussian]
 #include <iostream>
 
@@ -8,7 +8,7 @@
 
 int main() {
   const scoresde::VpSde sde;
-  // In two dimensions the norm of a single score scatters too much to set a step size.
+  // In two dimensions the norm of one sample's score varies too much to set a step size.
   const scoresde::Langevin langevin{.snr = 0.16, .norm_scope = scoresde::NormScope::batch_mean};
   const scoresde::PredictorCorrector sampler{sde, scoresde::ReverseDiffusion{}, langevin,
                                              scoresde::uniform_grid(sde, 500)};

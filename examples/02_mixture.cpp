@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One mixture in the plane: sampled by its exact score, learned from the samples, sampled again.
+/// A mixture in the plane: sampled with its exact score, learned from the samples, sampled again.
 //! [mixture]
 #include <cstdio>
 
@@ -40,8 +40,8 @@ int main() {
   Eigen::ArrayXXf by_network(2, 5'000);
   chain.sample(learned, by_network, scoresde::Noise{.seed = 3});
 
-  // Half lie left and half of the fifth in the middle; E‖x‖²/2 = (0.8·4 + 0.2·9)/2 + 0.1. Allowed:
-  // four standard errors and as much again for prior, steps and t_min; twice that if learned.
+  // Left: 0.5 and half of the 0.2 in the middle; E‖x‖²/2 = (0.8·4 + 0.2·9)/2 + 0.1. Tolerance: four
+  // standard errors, doubled for prior, steps and t_min; twice that for the network.
   const Eigen::Array3d right{0.6, 0.2, 2.6}, allowed{0.028, 0.023, 0.06};
   std::puts("             left    above  mean square");
   const auto wrong = [&](const char* name, const Eigen::ArrayXXf& x, double factor) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An SDE of one's own, its laws checked, in every sampler.
+/// A user-defined SDE: its laws tested, and run with every sampler.
 #include <cmath>
 #include <cstdio>
 #include <numbers>
@@ -11,8 +11,7 @@
 #include "every_sampler.hpp"
 
 //! [own_sde]
-/// Cosine variance-preserving SDE: mean cos(πt/2), std sin(πt/2), hence f = mean'/mean and g² =
-/// −2f.
+/// Cosine variance-preserving SDE: mean cos(πt/2), std sin(πt/2); f = mean'/mean, g² = −2f.
 struct CosineSde {
   double drift(double t) const { return -0.5 * std::numbers::pi * std::tan(angle(t)); }
   double diffusion(double t) const { return std::sqrt(-2 * drift(t)); }
@@ -26,7 +25,7 @@ struct CosineSde {
  private:
   static double angle(double t) { return 0.5 * std::numbers::pi * t; }
 };
-static_assert(scoresde::Sde<CosineSde>);  // its shape; check_sde_laws tries its mathematics
+static_assert(scoresde::Sde<CosineSde>);  // its signatures; check_sde_laws tests the laws
 //! [own_sde]
 
 int main() {

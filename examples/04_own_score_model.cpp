@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A score model of one's own: the exact denoiser of a few pictures, in every sampler.
+/// A user-defined score model: the exact denoiser of four images, run with every sampler.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "every_sampler.hpp"
 
-/// The letters I, L, T and U, 4×4, dark −1 and bright 1.
+/// The letters I, L, T and U as 4×4 images, −1 dark and 1 bright.
 constexpr std::size_t dim = 16, count = 4;
 constexpr char letters[] = "-#---#---#---#--#---#---#---########-#---#---#--#--##--##--#####";
 double pixel(std::size_t j, std::size_t e) { return letters[j * dim + e] == '#' ? 1 : -1; }
@@ -52,7 +52,7 @@ int main() {
       found[i % count] += same == int(dim);
     }
     std::printf("%-30s I %d  L %d  T %d  U %d\n", name, found[0], found[1], found[2], found[3]);
-    // Letters and nothing else; a quarter each, 250 with a standard error of 14.
+    // Every sample is a letter; a quarter each, 250 with a standard error of 14.
     for (const int n : found) right = right && std::abs(n - 250) < 56;
     right = right && found[0] + found[1] + found[2] + found[3] == 1000;
   });

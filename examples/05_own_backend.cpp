@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A state of one's own (points.hpp): checked, and carried by every sampler.
+/// A user-defined state (points.hpp): tested, and run with every sampler.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -19,8 +19,8 @@ int main() {
       std::printf("%s\n", violation.c_str()), right = false;
   //! [check]
 
-  // Data N(1.5, 0.25) in each of 32 coordinates. HostState sees the same noise, so it must come to
-  // the same points, up to rounding.
+  // Data N(1.5, 0.25) in each of 32 coordinates. HostState has the same noise, so the samples must
+  // be equal up to rounding.
   constexpr std::size_t samples = 100, dim = 32;
   const scoresde::VpSde sde;
   scoresde::Gaussian model(sde, std::vector<double>(dim, 1.5), std::vector<double>(dim, 0.25));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Watching a run: progress, the trajectory, measured steps, and an observer of one's own.
+/// Observers: progress, the trajectory, step statistics, and a user-defined one.
 #include <cmath>
 #include <cstdio>
 
@@ -9,7 +9,7 @@
 using State = scoresde::HostState<double>;
 
 //! [own_observer]
-/// Ends the run at the first time below `t`. Any of the five hooks may be there.
+/// Ends the run at the first time below `t`. Each of the five hooks is optional.
 struct StopBelow {
   double t;
   scoresde::StepAction on_step(const scoresde::ObservedStep& step, const State&) const {
@@ -43,7 +43,7 @@ int main() {
   std::printf("stopped after %zu steps at t = %.3f; the last correction: |score| %.3f, snr %.3f\n",
               done.accepted, measured.steps().back().time.t_next, last.score_norm.mean,
               last.snr.mean);
-  // Along the way the standard deviation of p_t is √(0.25 + σ(t)²), from 20 down to a half.
+  // The standard deviation of p_t is √(0.25 + σ(t)²), from 20 down to 0.5.
   bool right = done.accepted == 361 && trajectory.entries().size() == 5 && last.snr.mean > 0 &&
                last.snr.mean < 0.2;
   for (const auto& [t, state] : trajectory.entries()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The same Brownian path at 50, 100 and 200 steps: the samples stay, the discretisation goes.
+/// The same Brownian path at 50, 100 and 200 steps: only the discretization error differs.
 #include <cmath>
 #include <cstddef>
 #include <cstdio>

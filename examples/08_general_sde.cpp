@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An SDE whose terms depend on the state: forward in time, back by its score, back by its flow.
+/// An SDE with state-dependent terms: forward in time, backward as SDE, backward by its flow.
 #include <cmath>
 #include <cstdio>
 
@@ -21,7 +21,7 @@ struct GeometricBrownianMotion {
 static_assert(scoresde::GeneralSdeWithDerivative<GeometricBrownianMotion>);
 //! [general_sde]
 
-/// True where ln x is N(m(t), v(t)) to 4 standard errors and the 0.003 that the steps leave.
+/// True if ln x is N(m(t), v(t)) within 4 standard errors and a discretization error of 0.003.
 bool check(const char* name, const State& x, double t, const GeometricBrownianMotion& sde) {
   const auto n = static_cast<double>(x.size());
   double mean = 0, variance = 0;

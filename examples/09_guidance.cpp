@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Three classes in the plane, learned by one network and drawn with more and more guidance.
+/// Three classes in the plane, learned by one network and sampled with increasing guidance.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -10,7 +10,7 @@
 #include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 
-/// Point k is of class k mod 3, N(mean, 0.49 I).
+/// Point k belongs to class k mod 3, N(mean, 0.49 I).
 constexpr float mean[3][2] = {{-1, -0.5F}, {1, -0.5F}, {0, 1}};
 
 /// How many points lie nearest to the mean of their own class.
@@ -55,6 +55,6 @@ int main() {
     //! [guided]
     const int own = at_home(x);
     std::printf("w = %g: %d of 300 points lie nearest to their own class\n", weight, own);
-    if (weight > 0 ? own < 290 : std::abs(own - 253) > 24) return 1;  // 253 +- 6 of real points
+    if (weight > 0 ? own < 290 : std::abs(own - 253) > 24) return 1;  // 253 +- 6 for exact samples
   }
 }

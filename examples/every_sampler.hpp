@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Every kind of sampler over one SDE, for examples that show a part of the user's own in all of
-/// them.
+/// Every kind of sampler over one SDE, for examples that run a user-defined component with all
+/// samplers.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("DPM-Solver-12, adaptive",
       scoresde::AdaptiveDpmSolver{
           sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .error_scope = whole}});
-  // Fast solvers, as tables: one sampler is compiled for all. They count in log-SNR.
+  // Fast solvers as tables, so that one sampler type is compiled for all; their grid is in log-SNR.
   const scoresde::TimeGrid even = scoresde::log_snr_grid(sde, steps);
   const auto solve = [&](const scoresde::SolverEntry& entry, const auto& solver) {
     use(entry.name, scoresde::Multistep{sde, scoresde::solver_table(solver, sde, even), even});
@@ -53,8 +53,8 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   solve(scoresde::restart_entry, scoresde::Restart{});
 }
 
-/// The same for samplers that give every sample a time and a step of its own; the model must take a
-/// time per sample.
+/// The same for samplers with a time and a step size per sample; the model must accept a time per
+/// sample.
 template <scoresde::Sde S, class Use>
 void for_every_adaptive_sampler(const S& sde, const Use& use) {
   use("adaptive SDE", scoresde::AdaptiveSde{sde});

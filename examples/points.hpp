@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Points: a state and a backend of one's own, over std::valarray.
+/// Points: a user-defined state and its backend, over std::valarray.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ struct Points {
   const double* data() const { return &values[0]; }
 };
 
-/// The shortest backend: it makes a scratch array where a fast one would fuse its loops.
+/// A minimal backend: it creates temporary arrays where a fast one would fuse its loops.
 struct PointsBackend {
   using State = Points;
   template <class T>

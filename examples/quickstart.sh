@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Paints 64 pictures with the bundled CIFAR-10 model: installs what is missing, builds, samples.
+# Samples 64 images with the bundled CIFAR-10 model: installs missing packages, builds, samples.
 set -euo pipefail
 
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
@@ -10,12 +10,12 @@ bash examples/quickstart.sh [options of cifar10_sample]
 On a Debian machine, in this order:
   1. installs missing packages with apt-get (as root, or with sudo; the list is in tests/packages.sh)
   2. builds cifar10_sample in build/quickstart
-  3. draws an 8 x 8 grid of pictures from examples/cifar10/cifar10_small.safetensors
-     into build/quickstart/pictures, and prints where it is
+  3. samples an 8 x 8 grid of images from examples/cifar10/cifar10_small.safetensors
+     into build/quickstart/samples, and prints its path
 
-Options are passed on and come after the script's own, for example
+Options are passed to cifar10_sample after the script's own and override them, for example
   bash examples/quickstart.sh --seed 7 --samples 16
-The folder build/ may be removed at any time.
+The folder build/ may be deleted at any time.
 HELP
   exit 0
 fi
@@ -33,13 +33,13 @@ if ! {
     cmake --build "$build" --target cifar10_sample
 } >"$build/log.txt" 2>&1; then
   tail -n 40 "$build/log.txt" >&2
-  echo "The build failed; all of it is in $build/log.txt" >&2
+  echo "The build failed; the full log is $build/log.txt" >&2
   exit 1
 fi
 
-# Threads that wait do not spin: on a busy machine spinning ones keep the others from working.
+# Waiting threads do not spin: on a busy machine spinning threads take time from the working ones.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 program=$build/examples/cifar10/cifar10_sample
 defaults=(--predictor ancestral --corrector langevin --snr 0.05 --clip-denoised --steps 100 --samples 64 --batch 16)
-[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/pictures")
+[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/samples")
 "$program" "${defaults[@]}" "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs what is missing, builds everything and runs every test.
+# Installs missing packages, builds everything and runs every test.
 #
 #   bash tests/run.sh [ctest arguments, such as -L quick]
 #
-# SCORESDE_BUILD_DIR names the build folder (default build/tests), SCORESDE_JOBS the number of
+# SCORESDE_BUILD_DIR is the build folder (default build/tests), SCORESDE_JOBS the number of
 # processes (default: all cores). The last line counts the tests; the status is 0 only if all pass.
 set -uo pipefail
 
@@ -34,16 +34,16 @@ log=$build/ctest.log
 ctest --test-dir "$build" --parallel "$jobs" --output-on-failure --no-tests=error "$@" | tee "$log"
 tested=$?
 
-# ctest's own words: one line for each test, "12/34 Test #5: name ....   Passed   0.10 sec".
+# Format of ctest: one line per test, "12/34 Test #5: name ....   Passed   0.10 sec".
 count() { grep -cE "^ *[0-9]+/[0-9]+ Test +#[0-9]+: .*$1" "$log"; }
 total=$(count '')
 passed=$(count '   Passed +[0-9.]+ sec$')
 skipped=$(count '\*\*\*Skipped +[0-9.]+ sec$')
 failed=$((total - passed - skipped))
 
-# CUDA is no Debian package: it is used where it is found.
+# CUDA is not a Debian package; it is used if found.
 echo "CUDA: $(sed -n 's/^--   scoresde::cuda *//p' "$configured")"
-[ "$built" -eq 0 ] || echo "The build failed: the first error stands above."
+[ "$built" -eq 0 ] || echo "The build failed: see the first error above."
 echo "Installed and built after ${built_after} s, tested after $((SECONDS - started)) s"
 if [ "$skipped" -gt 0 ]; then
   echo "$passed passed, $failed failed, $skipped skipped"
