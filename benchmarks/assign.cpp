@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// The one verb of memory, x ← Σ cⱼ·xⱼ + c·z, against a memcpy of equal traffic in the same run.
+/// The update x ← Σ cⱼ·xⱼ + c·z, compared with a memcpy of equal traffic in the same run.
 ///
 /// Traffic is a read of every term and a write of the result, in float32, batches of 3×32×32; the
-/// result is the first term, as in a sampler's step. of_memcpy is assign's bandwidth as a part of
-/// memcpy's; the two alternate, so that other work on the machine falls on both. Small batches are
-/// repeated within an iteration: read the counters, not the time.
+/// result is the first term, as in a sampler's step. of_memcpy is the bandwidth of assign relative
+/// to that of memcpy; the two alternate, so that other work on the machine affects both. Small
+/// batches are repeated within an iteration: read the counters, not the time.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -52,7 +52,7 @@ void assign(benchmark::State& state) {
       scoresde::Term<X>{0.98, &x[0]}, {0.01, &x[1]}, {0.01, &x[2]}};
   const std::size_t traffic = (terms + 1) * batch * image * sizeof(float);
   std::vector<std::byte> from(traffic / 2, std::byte{1}), to(traffic / 2);
-  // So that the clock's own cost does not count.
+  // So that the cost of the clock is negligible.
   const std::size_t repeats = 1 + (std::size_t{1} << 22) / traffic;
   std::uint64_t index = 0;
   double assigning = 0, copying = 0;

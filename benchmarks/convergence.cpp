@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Every sampler under every SDE: its observed order, what a step costs, and how far its samples
-/// are from the data after 10, 20, 50 and 100 evaluations of the model.
+/// Every sampler under every SDE: its observed order, evaluations per step, and the distance of its
+/// samples from the data after 10, 20, 50 and 100 evaluations of the model.
 ///
 ///   error = W₁ = ∫₀¹ |G⁻¹(u) − F⁻¹(u)| du,   G of the samples, F of a mixture on the line at t_min
 ///
-/// is measured equally for all: on particles that begin at the quantiles of p_T, so that nothing
-/// but the sampler is seen. The normals of stochastic samplers are the quantiles of N(0, 1), dealt
-/// out in bit-reversed order along the sorted particles: L'Ecuyer, Lécot & Tuffin 2008 (Array-RQMC,
-/// doi:10.1287/opre.1080.0556). What is left of the error of sampling is near
-/// 2e-3 with 4096 particles, less with more.
+/// is measured in the same way for all, on particles that begin at the quantiles of p_T, so that it
+/// contains the error of the sampler only. The normals of stochastic samplers are the quantiles of
+/// N(0, 1), assigned in bit-reversed order along the sorted particles: L'Ecuyer, Lécot & Tuffin
+/// 2008 (Array-RQMC, doi:10.1287/opre.1080.0556). The remaining sampling error is near 2e-3 with
+/// 4096 particles and decreases with their number.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -43,7 +43,7 @@ struct Options {
   std::size_t particles = 4096;
 };
 
-/// An error and the evaluations it took: as many as whole steps make of a budget.
+/// An error and the evaluations used: the largest number of whole steps within a budget.
 struct Cost {
   std::size_t evaluations = 0;
   double error = unseen;
@@ -57,7 +57,7 @@ struct Row {
   std::vector<Cost> table{}, plot{};
 };
 
-/// The grid that errors are measured over; PNDM keeps its own.
+/// The grid for measuring errors; PNDM keeps its own.
 template <class S>
 scoresde::TimeGrid error_grid(const std::string& name, const Entry& entry, const S& sde,
                               std::size_t steps) {
@@ -67,7 +67,7 @@ scoresde::TimeGrid error_grid(const std::string& name, const Entry& entry, const
   return scoresde::log_snr_grid(sde, steps);
 }
 
-/// Normals for particles on the line, a power of 2 of them; `x` is where they are now.
+/// Normals for particles on the line, a power of 2 in number; `x` holds their current positions.
 class DealtNoise {
  public:
   DealtNoise(const X& x, const X& quantiles)
@@ -161,7 +161,7 @@ void measure(const Options& options, const std::string& name, const S& narrow, c
     row.evaluations_per_step = nfe(61) - nfe(60);
     for (const std::size_t n : table_budgets)
       row.table.push_back(cost_of(usual, entry, make, options.grid, n, distance));
-    if (options.plot.empty() || !rows.empty()) return;  // the first SDE is drawn
+    if (options.plot.empty() || !rows.empty()) return;  // only the first SDE is plotted
     for (const std::size_t n : plot_budgets)
       row.plot.push_back(cost_of(usual, entry, make, options.grid, n, distance));
   };
@@ -212,7 +212,7 @@ void write_csv(const std::vector<Row>& rows, const std::string& path) {
   scoresde::io::write_file_atomically(path, text.str());
 }
 
-/// gnuplot's commands: a panel for each family, a line for each sampler.
+/// The gnuplot commands: one panel per family, one line per sampler.
 std::string plot_commands(const std::vector<Row>& rows, const std::string& picture) {
   const std::vector<std::string> families{"DPM-Solver",        "DPM-Solver++",        "UniPC",
                                           "in sigma and time", "Runge-Kutta in time", "predictors",
@@ -222,7 +222,7 @@ std::string plot_commands(const std::vector<Row>& rows, const std::string& pictu
   for (const std::string& family : families) {
     std::vector<std::string> lines, seen;
     for (const Row& row : rows) {
-      // One line for a sampler under the first SDE: the table has its twins.
+      // One line per sampler under the first SDE; the table contains it in both predictions.
       const bool twin = std::count(seen.begin(), seen.end(), row.entry.name) > 0;
       if (row.entry.family != family || row.sde != rows.front().sde || twin) continue;
       seen.push_back(row.entry.name);
@@ -230,7 +230,7 @@ std::string plot_commands(const std::vector<Row>& rows, const std::string& pictu
       for (const Cost& cost : row.plot)
         if (cost.error > 0) data << cost.evaluations << ' ' << cost.error << '\n';
       data << "end\n";
-      // gnuplot has eight colours.
+      // gnuplot has eight colors.
       const char* dashes = lines.size() < 8 ? "1" : "2";
       lines.push_back("$d" + std::to_string(block++) + " with linespoints lw 1.6 pt 7 ps 0.5 dt " +
                       dashes + " title '" + row.entry.name + "'");
@@ -249,7 +249,7 @@ std::string plot_commands(const std::vector<Row>& rows, const std::string& pictu
          plots.str() + "unset multiplot\n";
 }
 
-/// Written beside and renamed, so that a failed plot leaves the old picture.
+/// Written to a temporary file and renamed, so that a failed plot keeps the old file.
 void plot(const std::vector<Row>& rows, const std::string& path) {
   if (std::system("command -v gnuplot >/dev/null 2>&1") != 0)
     throw scoresde::Error("gnuplot is not installed; on Debian: apt-get install gnuplot-nox");
@@ -261,7 +261,7 @@ void plot(const std::vector<Row>& rows, const std::string& path) {
   const bool drawn = ::pclose(gnuplot) == 0 && std::filesystem::exists(part);
   if (!drawn) {
     std::filesystem::remove(part);
-    throw scoresde::Error("gnuplot did not draw " + path);
+    throw scoresde::Error("gnuplot did not write " + path);
   }
   std::filesystem::rename(part, path);
 }
@@ -276,7 +276,8 @@ void run(const Options& options) {
   for_each_sde([&](const char* name, const auto& narrow, const auto& usual) {
     if (options.sde.empty() || options.sde == name) measure(options, name, narrow, usual, rows);
   });
-  require(!rows.empty(), "--sampler is '", options.sampler, "'; no sampler's name contains it");
+  require(!rows.empty(), "--sampler is '", options.sampler,
+          "'; no sampler has a name that contains it");
   print(rows);
   if (!options.csv.empty()) write_csv(rows, options.csv);
   if (!options.plot.empty()) plot(rows, options.plot);
@@ -291,12 +292,12 @@ int main(int argc, char** argv) {
   app.add_option("--sde", options.sde, "one SDE of the table, by its name (default: all)")
       ->check(CLI::IsMember({"VP", "cosine VP", "sub-VP", "VE", "Karras", "rectified flow"}));
   app.add_option("--sampler", options.sampler, "samplers whose names contain this (default: all)");
-  app.add_option("--grid", options.grid, "steps that errors are measured over")
+  app.add_option("--grid", options.grid, "grid for measuring errors")
       ->check(CLI::IsMember({"log-snr", "karras", "quadratic", "uniform"}));
   app.add_option("--particles", options.particles, "particles of the mixture, a power of 2")
       ->check(CLI::Range(std::size_t{2}, std::size_t{1} << 20));
   app.add_option("--csv", options.csv, "also write the table to this file");
-  app.add_option("--plot", options.plot, "draw errors under the first SDE to this PNG (gnuplot)");
+  app.add_option("--plot", options.plot, "plot errors under the first SDE to this PNG (gnuplot)");
   try {
     app.parse(argc, argv);
     convergence::run(options);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Every sampler over one SDE and what it converges at: what benchmarks/convergence prints and
-/// tests/testing/convergence_table_test.cpp asserts.
+/// Every sampler over one SDE and its order of convergence, printed by benchmarks/convergence and
+/// asserted by tests/testing/convergence_table_test.cpp.
 ///
-/// Gaussian and mixture data are of the library's exact scores. Deterministic samplers are compared
-/// with the exact flow map, stochastic ones by the exact mean and covariance of their chains.
+/// Data are Gaussians and mixtures with exact scores. Deterministic samplers are compared
+/// with the exact flow map, stochastic samplers by the exact mean and covariance of their chains.
 #pragma once
 
 #include <algorithm>
@@ -43,29 +43,29 @@ namespace convergence {
 
 using X = scoresde::HostState<double>;
 
-/// The steps that show a sampler's order.
+/// Grids over which the order is measured.
 enum class Grid {
-  log_snr,  ///< equal in log-SNR
+  log_snr,  ///< uniform in log-SNR
   graded,   ///< the same with short steps at both ends, for methods that begin or end at order 1
-  uniform   ///< equal in time, for PNDM, whose weights are made for it
+  uniform   ///< uniform in time, for PNDM, whose weights assume it
 };
 
 using Steps = std::vector<std::size_t>;
 
-/// What a table says of a sampler beside what is measured.
+/// Properties of a sampler that are not measured.
 struct Entry {
   std::string name;
   std::string family;      ///< panel of the plot
-  std::string prediction;  ///< noise, data, or score where the sampler asks for no other
-  int order = 1;           ///< by design; weak where it is stochastic
+  std::string prediction;  ///< noise, data, or score for samplers without a choice
+  int order = 1;           ///< by design; weak order of a stochastic sampler
   bool stochastic = false;
   Grid grid = Grid::graded;
-  std::size_t parts = 1;  ///< the grid's steps in one of the sampler's
+  std::size_t parts = 1;  ///< steps of the grid per step of the sampler
   double eta = 0;         ///< share of the reverse SDE's noise: g² scaled by η²
-  /// Of the covariance on Gaussian data where it is not the order by design, 0 otherwise.
+  /// Order of the covariance on Gaussian data if it differs from `order`, 0 otherwise.
   int covariance_order = 0;
-  Steps steps{};         ///< over which the order is measured, the finest last
-  double floor = 1e-12;  ///< of errors above rounding
+  Steps steps{};         ///< numbers of steps for measuring the order, the finest last
+  double floor = 1e-12;  ///< smallest error above rounding
 };
 
 template <scoresde::Sde S>
@@ -75,7 +75,7 @@ template <scoresde::Sde S>
   return scoresde::testing::graded_log_snr_grid(sde, steps, entry.parts);
 }
 
-/// A predictor made beforehand: one type for all, so that one sampler is compiled.
+/// A type-erased predictor, so that only one sampler type is compiled.
 template <scoresde::Sde S>
 struct AnyPredictor {
   std::function<scoresde::StepCoefficients(const S&, scoresde::TimeStep)> rule;
@@ -96,7 +96,7 @@ inline std::string family_of(const scoresde::SolverEntry& entry) {
   return "in sigma and time";
 }
 
-/// What the table must know of a solver beside its entry in the catalogue.
+/// The table's entry for a solver of the catalogue.
 template <scoresde::Sde S, class R>
 [[nodiscard]] Entry entry_of(const scoresde::SolverEntry& solver, const R& rule) {
   Entry entry{solver.name, family_of(solver),
@@ -104,7 +104,7 @@ template <scoresde::Sde S, class R>
               solver.stochastic};
   entry.steps = {50, 100, 200, 400, 800};
   if (entry.order > 2) entry.steps.push_back(1600);
-  // Closer together: at order 5 little lies between the asymptotic range and rounding.
+  // Closer together: at order 5 the range between asymptotic errors and rounding is short.
   if (entry.order >= 5) entry.steps = {50, 71, 100, 141, 200, 283, 400};
   const auto is = [&](const char* name) { return entry.name == name; };
   if (is("dpm-solver-2s") || is("dpm-solver++-2s")) entry.parts = 2;
@@ -112,28 +112,28 @@ template <scoresde::Sde S, class R>
   if (is("pndm") || is("plms") || is("ipndm")) {
     entry.grid = Grid::uniform;
     entry.steps = {400, 800, 1600, 3200, 6400};
-    // Where time is σ/α, the classical weights are weights in the variable of the transfer. The
-    // third order of the steps that Plms begins with is not seen: ε hardly changes there.
+    // If time is σ/α, the classical weights are weights in the variable of the transfer. The third
+    // order of the first steps of Plms is not observable, because ε is almost constant there.
     if constexpr (std::same_as<S, scoresde::KarrasSde>) entry.order = is("ipndm") ? 2 : 4;
   }
   if (!entry.stochastic) return entry;
   entry.eta = 1;
   entry.steps = {50, 100, 200, 400};
-  // Noise is added exactly and the flow's steps are of second order, so the marginals are, too;
-  // how much of x is replaced by noise, hence the mean from another start, is of first order.
+  // Noise is added exactly and the flow's steps are of second order, and so are the marginals; the
+  // share of x replaced by noise, and with it the mean from another start, is of first order.
   if (is("karras-stochastic") || is("dpm-solver++-2s-ancestral") || is("dpm-2-ancestral"))
     entry.covariance_order = 2;
   // Its error in the smaller variance crosses zero, under rectified flow near 200 steps.
   if (is("sde-dpm-solver-1")) entry.steps = {800, 1200, 1800, 2700};
   if (is("karras-stochastic")) entry.grid = Grid::log_snr;
-  // At τ = 1 the trapezoidal corrector's error of second order is none in a linear score.
+  // At τ = 1 the second-order error of the trapezoidal corrector vanishes for a linear score.
   if (is("sa-solver-2")) entry.covariance_order = 3;
   return entry;
 }
 
 }  // namespace detail
 
-/// use(entry, make) for every solver of the catalogue; make(grid) is the sampler over a grid.
+/// Calls use(entry, make) for every solver of the catalogue; make(grid) is the sampler over a grid.
 template <scoresde::Sde S, class Use>
 void for_each_multistep(const S& sde, const Use& use) {
   using scoresde::Prediction;
@@ -147,13 +147,13 @@ void for_each_multistep(const S& sde, const Use& use) {
   };
   scoresde::for_each_solver([&](const scoresde::SolverEntry& solver, const auto& rule) {
     if (std::string(solver.name) != "karras-stochastic") return add(solver, rule);
-    // As much noise as the reverse SDE has, γ = ln(s_T/s_ε)/N, and s_noise = 1: with the
-    // catalogue's 1.007 the samples tend to another distribution than that of the data.
+    // As much noise as the reverse SDE, γ = ln(s_T/s_ε)/N, and s_noise = 1: with the catalogue's
+    // 1.007 the distribution of the samples differs from that of the data in the limit.
     const double range =
         0.5 * (scoresde::log_snr(sde, sde.t_min()) - scoresde::log_snr(sde, sde.t_max()));
     add(solver, scoresde::KarrasHeun{.churn = {.s_churn = range}});
   });
-  // The catalogue has these in the data alone.
+  // The catalogue has these in data prediction only.
   const auto in_noise = [&](const char* name, int order, auto rule) {
     rule.prediction = Prediction::noise;
     add({name, order}, rule);
@@ -178,7 +178,7 @@ void for_each_predictor(const S& sde, const Use& use) {
     const scoresde::PredictorCorrectorOptions noisy_to_the_end{.denoise = false};
     Entry entry{name, "predictors", "score", 1, eta > 0, Grid::log_snr, 1, eta};
     entry.steps = {50, 100, 200, 400};
-    // Here its errors in two variances cross zero near 100 steps.
+    // The errors in two variances cross zero near 100 steps.
     if (std::same_as<S, scoresde::VeSde> && entry.name == "Euler-Maruyama")
       entry.steps = {200, 400, 800, 1600};
     use(entry, std::function<Made(const scoresde::TimeGrid&)>(
@@ -202,7 +202,7 @@ void for_each_flow(const S& sde, const Use& use) {
     using Made = scoresde::ProbabilityFlow<S, decltype(method)>;
     Entry entry{name, "Runge-Kutta in time", "score", method.order, false, Grid::log_snr};
     entry.steps = {32, 40, 51, 64, 81, 102, 128, 161, 203, 256};
-    // So few steps round to 1e-14.
+    // With so few steps rounding is near 1e-14.
     entry.floor = 3e-13;
     use(entry, std::function<Made(const scoresde::TimeGrid&)>(
                    [&sde, method](const scoresde::TimeGrid& grid) {
@@ -220,9 +220,9 @@ struct MixtureShape {
   std::vector<double> weights, means, variances;
 };
 
-/// The data on which errors are told: three humps, one narrow.
+/// The data for errors: three modes, one of them narrow.
 inline const MixtureShape rough_mixture{{0.5, 0.3, 0.2}, {-1.2, 0.4, 1.5}, {0.16, 0.25, 0.04}};
-/// The data on which orders are: the rougher the mixture, the later the asymptotic range begins, at
+/// The data for orders: the less smooth the mixture, the later the asymptotic range begins, at
 /// order 5 below rounding.
 inline const MixtureShape smooth_mixture{{0.6, 0.4}, {-1, 1}, {0.5, 0.3}};
 
@@ -288,7 +288,7 @@ struct Orders {
   double mixture = unseen;   ///< of deterministic samplers
 };
 
-/// The order of error(i), the error at steps[i].
+/// Observed order of error(i), the error with steps[i] steps.
 template <class Error>
 [[nodiscard]] double order_over(const Entry& entry, const Error& error) {
   std::vector<scoresde::testing::ConvergencePoint> points;
@@ -320,8 +320,8 @@ template <scoresde::Sde S, class Make>
   return orders;
 }
 
-/// The weak orders of a stochastic sampler. The chain starts at the exact covariance and beside the
-/// exact mean, which every sampler in the data would keep.
+/// The weak orders of a stochastic sampler. The chain starts at the exact covariance and away from
+/// the exact mean, which every sampler with data prediction would keep.
 template <scoresde::Sde S, class Make>
 [[nodiscard]] Orders weak_orders(const S& sde, const Entry& entry, const Make& make) {
   using scoresde::testing::rms_difference;
@@ -352,9 +352,9 @@ template <scoresde::Sde S, class Make>
   return entry.stochastic ? weak_orders(sde, entry, make) : deterministic_orders(sde, entry, make);
 }
 
-/// Calls use(name, narrow, usual) for the SDEs of the table: in the narrow ranges that orders are
-/// measured on, because with the usual ones high orders are seen late, some below rounding, and as
-/// they are used.
+/// Calls use(name, narrow, usual) for the SDEs of the table: with narrow ranges for measuring
+/// orders, because with the usual ones high orders appear late, some below rounding, and with the
+/// usual ranges.
 template <class Use>
 void for_each_sde(const Use& use) {
   namespace sd = scoresde;

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Everything that only a GPU can say, in one call of under 9 minutes: the tests of label gpu, compute-sanitizer on a
-# small suite, all benchmarks of the CUDA backend, and whole networks beside compiled PyTorch.
+# All tests and measurements that need a GPU, in one call of under 9 minutes: the tests of label gpu, compute-sanitizer
+# on a small suite, all benchmarks of the CUDA backend, and whole networks compared with compiled PyTorch.
 #
 #   bash benchmarks/device.sh [--bin FOLDER] [--out FOLDER] [--seconds N] [--only WORD] [--dry-run]
 #
-#   --bin      what pack_for_device.sh wrote, or a build folder (default: build)
-#   --out      gets device.md, device.json and log.txt (default: $OUT, or device-report); written after every part
-#   --seconds  for everything (default: 525); a part gets its own budget or what is left, and the next one begins
-#   --only     parts whose name holds WORD; --only pytorch gives the comparison all the time
-#   --dry-run  does all but starting work on the device: says what was found and every command with its budget.
-#              Status 1 when a program is missing or does not start
+#   --bin      the output of pack_for_device.sh, or a build folder (default: build)
+#   --out      folder of device.md, device.json and log.txt (default: $OUT, or device-report); written after every part
+#   --seconds  in total (default: 525); a part gets the smaller of its budget and the time left
+#   --only     parts whose name contains WORD; --only pytorch gives the comparison the whole time
+#   --dry-run  does everything except starting work on the device: prints what was found and every command with its
+#              budget. Status 1 if a program is missing or does not start
 #
-# The machine needs a driver, cuDNN 9 and cuBLASLt (named in SCORESDE_CUDNN_LIBRARY and SCORESDE_CUBLASLT_LIBRARY, or in
-# PyTorch's wheels, or in the toolkit), and for their parts python3 with PyTorch and compute-sanitizer. No CMake.
+# The machine needs a driver, cuDNN 9 and cuBLASLt (from SCORESDE_CUDNN_LIBRARY and SCORESDE_CUBLASLT_LIBRARY, PyTorch's
+# wheels, or the toolkit), and for their parts python3 with PyTorch and compute-sanitizer. It does not need CMake.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/device_libraries.sh"
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     --seconds) seconds=${2:?} && shift 2 ;;
     --only) only=${2:?} && shift 2 ;;
     --dry-run) dry=true && shift ;;
-    *) echo "device.sh: '$1' is no option of it; they are --bin, --out, --seconds, --only and --dry-run" >&2 && exit 2 ;;
+    *) echo "device.sh: unknown option '$1'; options are --bin, --out, --seconds, --only and --dry-run" >&2 && exit 2 ;;
   esac
 done
 end=$((SECONDS + seconds))
@@ -44,7 +44,7 @@ find_python() {
   done
 }
 
-# part <name> <budget> <command>...: runs it, whatever comes of the others.
+# part <name> <budget> <command>...: runs the command independently of the results of other parts.
 part() {
   local name=$1 budget=$2 limit=$((end - SECONDS)) begin=$SECONDS status
   shift 2
@@ -66,14 +66,14 @@ part() {
   "${python:-python3}" -B "$here/device_report.py" "$work" "$out"
 }
 
-# beside <name of a part> <command>...: runs it beside the tests, so that cuDNN's plans are stored when the part begins. cuDNN makes them one
-# after the other: those of a training step of DDPM++ take a core a minute.
-beside() {
+# prepare <name of a part> <command>...: runs the command concurrently with the tests, so that cuDNN's plans are stored when the part begins.
+# cuDNN builds plans sequentially: those of a training step of DDPM++ take a minute of one core.
+prepare() {
   local name=$1
   shift
   case $name in *"$only"*) ;; *) return ;; esac
   if $dry; then
-    echo "beside the tests: $*"
+    echo "concurrently with the tests: $*"
   else
     timeout -k 5 "$plan_seconds" "$@" >"$work/plans_$name.log" 2>&1 &
     running+=($!)
@@ -83,12 +83,12 @@ wait_for_plans() {
   local begin=$SECONDS status=0 one
   for one in ${running[@]+"${running[@]}"}; do wait "$one" || status=$?; done
   if [ ${#running[@]} -gt 0 ]; then
-    grep -hv '^{' "$work"/plans_*.log >"$work/plans.log" # no times: they ran side by side
-    printf 'plans\t%s\t%s\t%s\t%s\n' "$plan_seconds" $((SECONDS - begin)) "$status" "${#running[@]} programs beside the tests" >>"$work/parts.tsv"
+    grep -hv '^{' "$work"/plans_*.log >"$work/plans.log" # without times, because the programs ran concurrently
+    printf 'plans\t%s\t%s\t%s\t%s\n' "$plan_seconds" $((SECONDS - begin)) "$status" "${#running[@]} programs concurrently with the tests" >>"$work/parts.tsv"
   fi
 }
 
-# selects <tests> <word>: in a dry run, that the word names tests.
+# selects <tests> <word>: in a dry run, checks that the word matches a test.
 selects() {
   if [ -x "$1" ] && timeout 60 "$1" "$2" --list-tests 2>&1 | grep -qE "^(0 matching|No tests)"; then
     echo "missing: no test of $1 is named '$2'" && missing=1
@@ -105,15 +105,15 @@ train=$(program benchmark_train)
 sanitizer=$(command -v compute-sanitizer || file_among compute-sanitizer /usr/local/cuda/bin)
 plans=$work/plans planned=0 plan_seconds=105 running=()
 mkdir -p "$plans"
-# Where a pack has them: the folder that the tests were compiled to look in is on another machine.
+# The golden networks of a pack: the folder compiled into the tests is on another machine.
 if [ -z "${SCORESDE_GOLDEN_DIR:-}" ] && [ -d "$here/../golden" ]; then export SCORESDE_GOLDEN_DIR=$(realpath "$here/../golden"); fi
-# Of every kind of kernel a small one, and one small network: whole ones would take the sanitizer minutes.
+# One small test per kind of kernel, and one small network: full-size networks would take minutes under the sanitizer.
 kernels="samplers run eagerly and as captured graphs,assign on a device*,reductions*,Langevin steps sized*,the launcher*,layout conversions*"
 network="networks on the device are conditioned on classes"
 
-echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-none; the comparison is left out}"
+echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-not found; the comparison is skipped}"
 say_libraries
-echo "compute-sanitizer  ${sanitizer:-none; its parts are left out}"
+echo "compute-sanitizer  ${sanitizer:-not found; its parts are skipped}"
 if $dry; then
   starts "$tests" --list-test-names-only || missing=1
   IFS=, read -ra words <<<"$kernels,$network"
@@ -123,8 +123,8 @@ fi
 
 ddpmpp=(--backend cuda --preset vp/cifar10_ddpmpp_continuous --plan-cache "$plans")
 step() { part "network_$1_$2_$3" "$4" "$network_step" "${ddpmpp[@]}" --what "$1" --batch "$2" --precision "$3" --seconds 1 --runs 10; }
-plans_of_step() { beside "network_$1_$2_$3" "$network_step" "${ddpmpp[@]}" --what "$1" --batch "$2" --precision "$3" --seconds 0 --runs 1; }
-# torch.compile searches for minutes; a call for that part alone gives it all the time.
+plans_of_step() { prepare "network_$1_$2_$3" "$network_step" "${ddpmpp[@]}" --what "$1" --batch "$2" --precision "$3" --seconds 0 --runs 1; }
+# torch.compile searches for minutes; a call for that part alone gives it the whole time.
 peers=190
 if [ "$only" = pytorch ]; then peers=$seconds; fi
 if command -v nvidia-smi >/dev/null || $dry; then part machine 10 nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm --format=csv,noheader; fi
@@ -133,11 +133,11 @@ plans_of_step forward 64 bf16
 plans_of_step forward 1 bf16
 plans_of_step forward 512 bf16
 plans_of_step forward 64 tf32
-beside sampler "$sampler" --batch 64 --steps 2 --runs 1 --plan-cache "$plans"
-beside sampler_large "$sampler" --batch 512 --steps 2 --runs 1 --plan-cache "$plans"
-beside train "$train" "${ddpmpp[@]}" --batch 128 --seconds 0 --runs 1
+prepare sampler "$sampler" --batch 64 --steps 2 --runs 1 --plan-cache "$plans"
+prepare sampler_large "$sampler" --batch 512 --steps 2 --runs 1 --plan-cache "$plans"
+prepare train "$train" "${ddpmpp[@]}" --batch 128 --seconds 0 --runs 1
 for precision in fp32 bf16; do
-  beside pytorch "$network_step" "${ddpmpp[@]}" --batch 2 --precision $precision --export "$work/$precision.safetensors"
+  prepare pytorch "$network_step" "${ddpmpp[@]}" --batch 2 --precision $precision --export "$work/$precision.safetensors"
 done
 part tests 110 "$tests" --durations yes
 wait_for_plans
@@ -163,7 +163,7 @@ fi
 
 if $dry; then
   echo "$planned s planned, $seconds s allowed; the table will be $out/device.md, all numbers $out/device.json"
-  if [ "$planned" -gt "$seconds" ]; then echo "budgets exceed what is allowed: the last parts get what the others leave"; fi
+  if [ "$planned" -gt "$seconds" ]; then echo "budgets exceed the time allowed: the last parts get the time left by the others"; fi
   exit "$missing"
 fi
 cat "$out/device.md"

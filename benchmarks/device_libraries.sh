@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The libraries that programs of the CUDA backend open when they run, for scripts that start them on a machine that
-# built nothing. Sourced by device.sh and examples/cifar10/train_on_device.sh.
+# Finds the libraries that programs of the CUDA backend open at run time, on a machine other than that of the build.
+# Sourced by device.sh and examples/cifar10/train_on_device.sh.
 
-# file_among <name> <folder>...: the first that is there.
+# file_among <name> <folder>...: prints the first existing path.
 file_among() {
   local name=$1 folder
   shift
@@ -12,8 +12,8 @@ file_among() {
   done
 }
 
-# find_libraries <folder> <python>: names cuDNN, cuBLASLt and NVRTC in $cudnn, $cublaslt and $nvrtc and tells the programs
-# in <folder> of them; <python>, where it is not empty, may have them in its wheels.
+# find_libraries <folder> <python>: sets $cudnn, $cublaslt and $nvrtc to cuDNN, cuBLASLt and NVRTC and exports their paths to
+# the programs in <folder>; the wheels of <python>, if it is not empty, are searched as well.
 find_libraries() {
   local wheels=() folders own file path=""
   if [ -n "$2" ]; then
@@ -30,18 +30,18 @@ for path in sys.path: print(*glob.glob(os.path.join(path, "nvidia", "*", "lib"))
   done
   if [ -n "$cudnn" ]; then export SCORESDE_CUDNN_LIBRARY=$cudnn; fi
   if [ -n "$cublaslt" ]; then export SCORESDE_CUBLASLT_LIBRARY=$cublaslt; fi
-  # Ours last: the machine's own libgomp is the one that fits its other libraries.
+  # The pack's libraries last: the machine's own libgomp fits its other libraries.
   export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$own/lib"
 }
 
-# say_libraries: a line for each, found or not.
+# say_libraries: prints a line per library, found or not.
 say_libraries() {
-  echo "cuDNN              ${cudnn:-not found; the loader is asked for libcudnn.so.9}"
-  echo "cuBLASLt           ${cublaslt:-not found; the loader is asked for libcublasLt.so.13}"
+  echo "cuDNN              ${cudnn:-not found; left to the loader as libcudnn.so.9}"
+  echo "cuBLASLt           ${cublaslt:-not found; left to the loader as libcublasLt.so.13}"
   echo "NVRTC              ${nvrtc:-not found; cuDNN cannot generate kernels}"
 }
 
-# program_among <name> <folder>...: its path; the name itself where there is none.
+# program_among <name> <folder>...: prints the program's path, or the name itself if there is none.
 program_among() {
   local name=$1 folder
   shift
@@ -51,11 +51,11 @@ program_among() {
   echo "$name"
 }
 
-# starts <path> <argument>: says what is wrong, with status 1, unless the loader finds the program's libraries and main()
-# is reached.
+# starts <path> <argument>: status 0 if the loader finds the program's libraries and main() is reached; otherwise prints
+# what is wrong, with status 1.
 starts() {
   local said
-  case $1 in */*) ;; *) echo "missing: $1 is nowhere under --bin" && return 1 ;; esac
+  case $1 in */*) ;; *) echo "missing: $1 is not in --bin" && return 1 ;; esac
   said=$(timeout 60 "$1" "$2" 2>&1) || [ -n "$said" ] || { echo "missing: $1 does not start" && return 1; }
   if grep -q "error while loading" <<<"$said"; then echo "missing: $1 does not start: $(head -n 1 <<<"$said")" && return 1; fi
 }

@@ -9,10 +9,10 @@ import pathlib
 import re
 import sys
 
-# Key of a line of JSON, head of its column, factor, digits.
+# Key in the JSON line, column header, factor, digits.
 NETWORK = (("what", "", None, 0), ("precision", "", None, 0), ("batch", "", None, 0), ("median_seconds", "ms", 1e3, 3),
            ("eager_median_seconds", "eager, ms", 1e3, 3), ("images_per_second", "images/s", 1, 0), ("gflops", "TFLOP/s", 1e-3, 1),
-           ("of_gemm", "% of matrix product", 100, 1), ("of_copy", "% of copy bandwidth", 100, 1), ("device_peak_bytes", "GB taken", 1e-9, 2))
+           ("of_gemm", "% of matrix product", 100, 1), ("of_copy", "% of copy bandwidth", 100, 1), ("device_peak_bytes", "GB used", 1e-9, 2))
 ASSIGN = (("batch", "", None, 0), ("terms", "", None, 0), ("noise", "", None, 0), ("median_seconds", "us", 1e6, 2),
           ("eager_seconds", "eager, us", 1e6, 2), ("gbs", "GB/s", 1, 0), ("of_copy", "% of copy bandwidth", 100, 1))
 SAMPLER = (("preset", "", None, 0), ("batch", "", None, 0), ("steps", "", None, 0), ("evaluations", "", None, 0), ("graphs", "", None, 0),
@@ -23,7 +23,7 @@ SECTIONS = (("Network", "network_", NETWORK), ("Whole training step", "train", N
 
 
 def lines_of(log):
-    """The objects of JSON that it holds, one a line."""
+    """The JSON objects in a log, one per line."""
     found = []
     for text in log.splitlines():
         if text.startswith("{"):
@@ -35,10 +35,10 @@ def lines_of(log):
 
 
 def tests_of(log):
-    """What Catch2 or compute-sanitizer said in the end, and the tests that failed."""
+    """The final summary of Catch2 or compute-sanitizer."""
     ends = re.findall(r"^(All tests passed.*|test cases:.*|assertions:.*|Skipped:.*|.*ERROR SUMMARY:.*|.*RACECHECK SUMMARY:.*)$", log, re.M)
     ended = len(re.findall(r"^\d+\.\d+ s: ", log, re.M))
-    return [re.sub(r"\s+", " ", end.strip("= ")) for end in ends] + ([f"{ended} tests came to their end"] if ended else [])
+    return [re.sub(r"\s+", " ", end.strip("= ")) for end in ends] + ([f"{ended} tests finished"] if ended else [])
 
 
 def table(columns, rows):
@@ -70,24 +70,24 @@ def parts_of(work):
 
 
 def outcome(part):
-    words = {"0": "done", "77": "skipped: no device", "124": "stopped: its time was up", "137": "killed: its time was up",
-             "skipped": "left out: no time left"}
+    words = {"0": "done", "77": "skipped: no device", "124": "stopped: timeout", "137": "killed: timeout",
+             "skipped": "skipped: no time left"}
     if part["status"] in words:
         return words[part["status"]]
     last = [text for text in part["log"].splitlines() if text.strip()]
-    return f"status {part['status']}: {last[-1][:160] if last else 'it said nothing'}".replace("|", "\\|")
+    return f"status {part['status']}: {last[-1][:160] if last else 'no output'}".replace("|", "\\|")
 
 
 def markdown(parts, work):
     lines = [line for part in parts for line in part["lines"]]
-    device = next((line["device"] for line in lines if "device" in line), "no device answered")
+    device = next((line["device"] for line in lines if "device" in line), "no device found")
     text = ["# scoresde on a device", "", device, ""]
     for line in lines:
         if "gemm_gflops" in line:
             text += [f"A product of 8192 x 8192 x 8192 in bfloat16: {line['gemm_gflops'] / 1e3:.0f} TFLOP/s; a copy: {line['copy_gbs']:.0f} GB/s read and "
                      "written.", ""]
             break
-    text += ["| part | outcome | s | said |", "|---|---|---|---|"]
+    text += ["| part | outcome | s | summary |", "|---|---|---|---|"]
     text += [f"| {p['name']} | {outcome(p)} | {p['seconds']} | {'; '.join(p['said'])} |" for p in parts]
     for title, prefix, columns in SECTIONS:
         rows = [line for part in parts if part["name"].startswith(prefix) for line in part["lines"]]
@@ -95,7 +95,7 @@ def markdown(parts, work):
             text += ["", f"## {title}", "", table(columns, rows)]
     peers = read(work / "pytorch.md")
     if peers:
-        text += ["", "## Beside compiled PyTorch, in turns", "", peers.strip()]
+        text += ["", "## Comparison with compiled PyTorch", "", peers.strip()]
     return "\n".join(text) + "\n"
 
 
@@ -107,7 +107,7 @@ def main():
     numbers = {"parts": [{key: value for key, value in part.items() if key != "log"} for part in parts],
                "pytorch": json.loads(peers) if peers else None}
     (out / "device.json").write_text(json.dumps(numbers, indent=1) + "\n")
-    # The end of a log says why it ended.
+    # The end of a log contains the reason of its end.
     (out / "log.txt").write_text("".join(f"===== {p['name']}: {p['command']}\n{p['log'][-200000:]}\n" for p in parts))
 
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// Network operations on the CPU: GFLOP/s of each convolution of a small CIFAR-10 network at batch
-/// 32, forward and backward, beside Eigen's matrix product of the same FLOPs, and a whole network.
+/// 32, forward and backward, with Eigen's matrix product of the same FLOPs, and a whole network.
 ///
 /// `input` is the gradient of the activations, `weights` that of the parameters. The matrix product
-/// has the extents of the convolution's im2col form, which it is given for free.
+/// has the extents of the convolution's im2col form; forming it is not timed.
 #include <array>
 #include <cstddef>
 #include <string>
@@ -133,7 +133,7 @@ BENCHMARK(convolution_backward_input)->Apply(layers_and_threads);
 BENCHMARK(convolution_backward_weights)->Apply(layers_and_threads);
 BENCHMARK(eigen_product)->Apply(layers_and_threads);
 
-/// One pass over 32 pictures of the preset cifar10_small.
+/// One pass over 32 images with the preset cifar10_small.
 void network(benchmark::State& state, bool backward) {
   const Ops ops(static_cast<std::size_t>(state.range(0)));
   nn::Network<Ops> net(nn::unet(nn::preset("cifar10_small").network), batch, nn::Mode::training,

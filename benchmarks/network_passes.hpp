@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What network_step is asked for, and the numbers of its passes in host memory: parameters, one
-/// batch, its output and all gradients.
+/// Options of network_step, and the data of its passes in host memory: parameters, one batch, its
+/// output and all gradients.
 #pragma once
 
 #include <cmath>
@@ -47,8 +47,8 @@ struct Options {
   return z;
 }
 
-/// Labels spread evenly over what the network is told: noise levels σ, evenly in ln σ, where it
-/// embeds their logarithm, and 0 to num_scales − 1 elsewhere.
+/// Labels spread evenly over the network's range: noise levels σ, evenly in ln σ, if it embeds
+/// their logarithm, otherwise 0 to num_scales − 1.
 [[nodiscard]] inline std::vector<double> labels_of(const scoresde::nn::UNetConfig& config,
                                                    std::size_t batch) {
   std::vector<double> labels(batch);
@@ -61,7 +61,7 @@ struct Options {
   return labels;
 }
 
-/// A pass forward, y = F(x, labels), and one backward from v: dx and `gradient` are those of Σ y·v.
+/// A forward pass, y = F(x, labels), and a backward pass: dx and `gradient` are those of Σ y·v.
 struct Passes {
   explicit Passes(const Options& options)
       : config(network_of(options)),
@@ -77,8 +77,8 @@ struct Passes {
     scoresde::nn::initialize<float>(graph.parameters(), parameters, options.seed);
   }
 
-  /// Moves every trained parameter by 0.03·N(0, 1): as they start, the last convolution of a block
-  /// is nearly zero, and an error before it would not be seen.
+  /// Moves every trained parameter by 0.03·N(0, 1): at initialization the last convolution of a
+  /// block is nearly zero, which would hide an error before it.
   void perturb() {
     const std::vector<float> z = normals(parameters.size(), noise.draw(2));
     for (const scoresde::nn::Parameter& p : graph.parameters().entries())
@@ -91,7 +91,7 @@ struct Passes {
     return scoresde::Noise{.seed = noise.seed, .purpose = scoresde::Purpose::dropout}.draw(run);
   }
 
-  /// 10⁹ operations of a forward pass, a multiply and an add counted as two; thrice that with the
+  /// 10⁹ operations of a forward pass, a multiply-add counted as two; three times that with the
   /// backward pass.
   [[nodiscard]] double gflop(bool training) const {
     return 2e-9 * (training ? 3 : 1) * static_cast<double>(labels.size()) *
@@ -99,8 +99,8 @@ struct Passes {
   }
 
   /// 10⁹ bytes of a forward pass in which every operation reads its inputs and writes its output
-  /// once, in `element` bytes each, and the parameters are read once; thrice that with the backward
-  /// pass, which reads and writes gradients as well. Fusing operations takes fewer.
+  /// once, in `element` bytes each, and the parameters are read once; three times that with the
+  /// backward pass, which reads and writes gradients as well. Fused operations need fewer.
   [[nodiscard]] double gbytes(std::size_t element, bool training) const {
     std::size_t size = 0;
     for (const scoresde::nn::Node& node : graph.nodes()) {
@@ -142,11 +142,11 @@ struct Passes {
   std::vector<double> labels;
 };
 
-/// The line of one measurement on device 0, in the words of the CPU's, with what the device can do.
-/// Throws Error where there is no device, or no room on it.
+/// The result of one measurement on device 0, with the keys of the CPU's and the ceilings of the
+/// device. Throws Error without a device, or without enough memory on it.
 [[nodiscard]] nlohmann::ordered_json measure_on_device(const Options& options);
 
-/// Fills y, dx and gradient of the passes by one pass in either direction there, without dropout.
+/// Computes y, dx and gradient of the passes on the device, without dropout.
 void run_on_device(const Options& options, Passes& passes);
 
 }  // namespace network_step

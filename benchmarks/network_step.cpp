@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// One score network in one process: seconds, GFLOP/s and peak memory of its forward pass or of its
-/// training step, as a line of JSON; or a file of one forward and backward pass for another program
-/// to compare itself with.
+/// training step, as a line of JSON; or a file of one forward and backward pass for comparison with
+/// another program.
 ///
 ///   gflop = 2·multiply_adds·batch·10⁻⁹, three times that for a training step
 ///
 /// With --backend cuda the passes run on a GPU, timed by its events, as a captured graph and one by
-/// one; device/network_step.cpp. A forward pass is one of a sampler: of weights that stay. A
+/// one (device/network_step.cpp). A forward pass is that of a sampler, with constant weights. A
 /// training step is what autograd does between zeroed gradients and the optimizer: forward with the
 /// preset's dropout, and the gradient of all parameters.
 #include <algorithm>
@@ -49,7 +49,7 @@ class Step {
     if (mode == Mode::inference) network_.freeze(passes.parameters);  // as a sampler does
   }
 
-  /// One pass, or one in either direction; `run` names the masks of its dropout.
+  /// A forward pass, or forward and backward; `run` selects the dropout masks.
   void operator()(std::uint64_t run, std::span<float> dx = {}) {
     network_.forward(passes_.parameters, passes_.x, passes_.labels, passes_.y,
                      passes_.dropout(run));
@@ -83,8 +83,8 @@ void write_passes(const Options& options) {
   io::write_safetensors(options.export_file, passes.file());
 }
 
-/// Seconds of single runs, after one that is not counted: at least `runs` of them, and so many
-/// that they take at least `seconds` in all.
+/// Seconds of single runs, after one that is not counted: at least `runs`, and as many as take at
+/// least `seconds` in total.
 template <class F>
 Times time_runs(const F& run, double seconds, std::size_t runs) {
   run();
@@ -98,7 +98,7 @@ Times time_runs(const F& run, double seconds, std::size_t runs) {
   return summary(std::move(times));
 }
 
-/// The most memory that this process has held so far.
+/// Peak memory of this process so far.
 std::size_t peak_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -146,35 +146,36 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--what", o.what, "One pass, or forward and the gradient of all parameters")
       ->capture_default_str()
       ->check(CLI::IsMember({"forward", "training"}));
-  app.add_option("--batch", o.batch, "Pictures")
+  app.add_option("--batch", o.batch, "Images")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 4096));
-  app.add_option("--threads", o.threads, "Threads, of the matrix product as well")
+  app.add_option("--threads", o.threads, "Threads, also of the matrix product")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 1024));
-  app.add_option("--seconds", o.seconds, "Seconds to time at least")
+  app.add_option("--seconds", o.seconds, "Minimum total time of the runs in seconds")
       ->capture_default_str()
       ->check(cifar10::number_from_zero());
-  app.add_option("--runs", o.runs, "Runs to time at least")
+  app.add_option("--runs", o.runs, "Minimum number of runs")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 1000000));
-  app.add_option("--seed", o.seed, "Of weights, pictures and dropout")
+  app.add_option("--seed", o.seed, "Seed of weights, images and dropout")
       ->capture_default_str()
       ->check(cifar10::natural_number(0));
-  app.add_option("--backend", o.backend, "Where the network runs")
+  app.add_option("--backend", o.backend, "Device of the network")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", o.precision, "Of a network on the GPU; the CPU's is float32")
+  app.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
       ->capture_default_str()
       ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
-  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
-  app.add_option("--autotune", o.autotune, "Plans of cuDNN that are timed for each convolution")
+  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
+  app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
       ->capture_default_str()
       ->check(cifar10::natural_number(0, 100));
-  app.add_option("--export", o.export_file,
-                 "Time nothing; write a safetensors file of the network's settings and parameters, "
-                 "each moved by 0.03 N(0, 1), and of one pass in either direction without dropout: "
-                 "x, labels, v, y, dx, grad.<name>");
+  app.add_option(
+      "--export", o.export_file,
+      "Write, without timing, a safetensors file of the network's settings and parameters, "
+      "each moved by 0.03 N(0, 1), and of one forward and backward pass without dropout: "
+      "x, labels, v, y, dx, grad.<name>");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a normal costs: fill_normal, std::normal_distribution in the same run, and a Brownian path.
+/// Cost of a normal: fill_normal, std::normal_distribution in the same run, and a Brownian path.
 ///
 /// ns_per_element is the processor time for one float32 normal on one thread.
 #include <cstddef>
@@ -55,7 +55,7 @@ void standard_library_images(benchmark::State& state) {
   report(state, z.size(), begin);
 }
 
-/// Points of low dimension: each sample has counters of its own.
+/// Points of low dimension: each sample has its own counters.
 void fill_normal_flat_points(benchmark::State& state) {
   const auto dim = static_cast<std::size_t>(state.range(0));
   std::vector<float> z(8192 * dim);
@@ -86,7 +86,7 @@ void philox_words(benchmark::State& state) {
   report(state, words.size(), begin);
 }
 
-/// The steps of a run of 100 on one path; `draws` is the mean number of normals in one.
+/// The steps of a run of 100 on one path; `draws` is the mean number of normals per step.
 void brownian_path_images(benchmark::State& state) {
   const auto batch = static_cast<std::size_t>(state.range(0));
   const scoresde::VpSde sde;
@@ -108,7 +108,7 @@ void brownian_path_images(benchmark::State& state) {
   state.counters["draws"] = static_cast<double>(draws) / static_cast<double>(grid.size());
 }
 
-/// The weights alone: what a step costs before an element is touched.
+/// The weights alone: the cost of a step that does not depend on the number of elements.
 void brownian_tree_increment(benchmark::State& state) {
   const scoresde::VpSde sde;
   const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, 100);

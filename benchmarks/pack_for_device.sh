@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Collects what device.sh and examples/cifar10/train_on_device.sh need on a machine with a GPU that builds nothing: the
+# Collects what device.sh and examples/cifar10/train_on_device.sh need on a machine with a GPU and without a compiler: the
 # programs of a build folder, stripped, the scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR. At
 # most 64 MiB.
 #
 #   cmake -S . -B build-device -DCMAKE_CUDA_ARCHITECTURES=90a-real -DSCORESDE_NATIVE=OFF
 #   cmake --build build-device --target benchmarks test_backends_cuda_device cifar10_train cifar10_sample
 #   bash benchmarks/pack_for_device.sh build-device device-pack
-#   bash device-pack/benchmarks/device.sh --bin device-pack                                             (there)
-#   bash device-pack/examples/cifar10/train_on_device.sh --bin device-pack --data FOLDER --minutes 12    (there)
+#   bash device-pack/benchmarks/device.sh --bin device-pack                                             (on the GPU machine)
+#   bash device-pack/examples/cifar10/train_on_device.sh --bin device-pack --data FOLDER --minutes 12    (on the GPU machine)
 #
-# Refuses programs for this machine's processor alone, for other devices than those of --arch (default: 90), and
-# programs that need a library beyond those of a bare C++ run-time: CUDA's run-time is in them, cuDNN and cuBLASLt are
-# opened when they run. libgomp, libpng and zlib travel along, for machines that have none.
+# Rejects programs compiled for this machine's processor only, for devices other than --arch (default: 90), and
+# programs that need a library beyond those of a bare C++ run-time: the CUDA run-time is linked statically, cuDNN and
+# cuBLASLt are opened at run time. libgomp, libpng and zlib are included, for machines without them.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage="usage: pack_for_device.sh BUILD_FOLDER PACK_FOLDER [--arch 90] [--any-processor]"
@@ -28,10 +28,10 @@ done
 
 fail() { echo "pack_for_device.sh: $*" >&2 && exit 1; }
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
-[ -f "$build/CMakeCache.txt" ] || fail "$build is no build folder of CMake's"
-# What --any-processor is for: to try this script where the build is for the machine it runs on.
+[ -f "$build/CMakeCache.txt" ] || fail "$build is not a CMake build folder"
+# --any-processor is for testing this script with a build for this machine.
 if [ "$(cached SCORESDE_NATIVE)" != OFF ] && ! $any_processor; then
-  fail "$build was configured with SCORESDE_NATIVE=$(cached SCORESDE_NATIVE), for this machine's processor alone; say -DSCORESDE_NATIVE=OFF"
+  fail "$build was configured with SCORESDE_NATIVE=$(cached SCORESDE_NATIVE), for this machine's processor only; configure with -DSCORESDE_NATIVE=OFF"
 fi
 architectures=$(cached CMAKE_CUDA_ARCHITECTURES)
 case ";${architectures:-80-real;90-real;120};" in
@@ -47,14 +47,14 @@ mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/examples/cifar1
 for program in "${programs[@]}"; do
   [ -x "$build/$program" ] || fail "$build/$program is not built"
   needed=$(readelf -d "$build/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE "$allowed" || true)
-  [ -z "$needed" ] || fail "$program needs ${needed//$'\n'/, }, which the device's machine may lack"
+  [ -z "$needed" ] || fail "$program needs ${needed//$'\n'/, }, which the GPU machine may lack"
   strip -o "$pack/bin/$(basename "$program")" "$build/$program"
 done
 for library in $(ldd "$pack"/bin/* | sed -nE "s/.*($travelling)\.so[^ ]* => ([^ ]*) .*/\2/p" | sort -u); do
   cp -L "$library" "$pack/lib/"
 done
 cp "$here"/{device.sh,device_libraries.sh,device_report.py} "$pack/benchmarks/"
-# The networks that tests compare with, also those of a folder of the user's.
+# The networks that tests compare with, including those of SCORESDE_GOLDEN_DIR.
 mkdir -p "$pack/golden"
 cp "$here"/../tests/golden/net_*.safetensors "$pack/golden/"
 if [ -n "${SCORESDE_GOLDEN_DIR:-}" ]; then cp -f "$SCORESDE_GOLDEN_DIR"/net_*.safetensors "$pack/golden/"; fi
@@ -62,5 +62,5 @@ chmod -R u+w "$pack"
 cp "$here"/peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
 cp "$here"/../examples/cifar10/{train_on_device,parts}.sh "$pack/examples/cifar10/"
 size=$(du -sm "$pack" | cut -f1)
-[ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 can be carried"
+[ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 are allowed"
 echo "$pack: $size MiB, ${#programs[@]} programs with code for ${architectures:-80-real;90-real;120}"

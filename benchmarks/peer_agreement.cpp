@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// How far runs here and runs of diffusers and k-diffusion with the same settings agree, as a
-/// table.
+/// A table of the agreement between runs here and runs of diffusers and k-diffusion with the same
+/// settings.
 ///
 ///   python3 tests/golden/peers.py peers.safetensors && build/benchmarks/benchmark_peer_agreement
 ///   peers.safetensors
@@ -13,7 +13,7 @@ int main(int count, char** arguments) {
   const char* path = count > 1 ? arguments[1] : "tests/golden/peers.safetensors";
   try {
     const scoresde::io::TensorFile file = scoresde::io::read_safetensors(path);
-    std::puts("| peer | settings | here | steps | largest relative difference |");
+    std::puts("| peer | settings | scoresde | steps | largest relative difference |");
     std::puts("|---|---|---|---|---|");
     const auto row = [](const peers::Case& c, const peers::Agreement& found) {
       std::string settings;

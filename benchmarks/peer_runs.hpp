@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// The runs of diffusers' schedulers and k-diffusion's samplers in tests/golden/peers.safetensors,
-/// with the same settings here: what benchmarks/peer_agreement prints and
-/// tests/sampler/golden_peers_test.cpp asserts.
+/// repeated here with the same settings, for benchmarks/peer_agreement and
+/// tests/sampler/golden_peers_test.cpp.
 ///
 /// settings → SDE, grid by name, solver or sampler by name. docs/coming_from_diffusers.md and
-/// docs/coming_from_k_diffusion.md tell the same in tables.
+/// docs/coming_from_k_diffusion.md contain the same mapping as tables.
 #pragma once
 
 #include <algorithm>
@@ -64,7 +64,7 @@ struct Case {
   }
 };
 
-/// What became of it here.
+/// The result here.
 struct Agreement {
   double error = std::numeric_limits<double>::infinity();  ///< max |ours − theirs| / max |theirs|
   std::string ours = "";
@@ -77,7 +77,7 @@ template <class Sampler>
                                   c.file->at("means").as<double>(),
                                   c.file->at("variances").as<double>());
   X x = c.state("x_T");
-  // Draw 0 is the prior's; steps without noise name their draws all the same.
+  // Draw 0 is the prior; steps without noise have an index, too.
   std::vector<X> draws(2 * sampler.grid().size() + 3, x);
   if (c.file->contains(c.name() + ".z")) {
     const std::vector<double> z = c.tensor("z");
@@ -104,7 +104,7 @@ template <class Sampler>
   return {std::isfinite(off) ? off / size : off, std::move(ours)};
 }
 
-/// Runs a solver, as a table, to the grid's end or, where that is the data, by ToZero.
+/// Runs a solver, as a table, to the grid's end or, if that is the data, with ToZero.
 template <scoresde::Sde S, class R>
 [[nodiscard]] Agreement solve(const Case& c, std::string ours, const S& sde,
                               const scoresde::TimeGrid& grid, const R& solver) {

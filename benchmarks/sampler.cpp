@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
-/// What a sampler adds to the network: every sampler of the library with a score that costs
-/// nothing.
+/// The cost of samplers apart from the network: every sampler of the library with a score that
+/// costs nothing.
 ///
 /// The model's evaluate writes nothing, so that only the sampler's own work is timed: batches of
-/// 3×32×32 in float32, one thread, integrate() over 20 steps, tables and workspaces made before. A
-/// step is a step of the grid, or an evaluation where steps are adaptive. A run is timed often; the
-/// least time counts, for other work on the machine only adds.
+/// 3×32×32 in float32, one thread, integrate() over 20 steps, tables and workspaces built before. A
+/// step is a step of the grid, or an evaluation for adaptive samplers. A run is timed repeatedly
+/// and the minimum is used, because other work on the machine only adds time.
 ///
-///   us_per_step          microseconds for a step
-///   ns_per_element       nanoseconds for an element of a step
-///   ns_per_evaluation    nanoseconds for an element, for each evaluation of the network
-///   of_memcpy            memcpy's time for the traffic that an evaluation cannot avoid (read x and
-///   F,
-///                        write x) as a part of the sampler's, the two alternating
+///   us_per_step          microseconds per step
+///   ns_per_element       nanoseconds per element and step
+///   ns_per_evaluation    nanoseconds per element and evaluation of the network
+///   of_memcpy            memcpy's time for the minimum traffic of an evaluation (read x and F,
+///                        write x) relative to the sampler's time, the two alternating
 ///
-/// A sampler more is a line more in for_each_sampler, or in solver/catalogue.hpp.
+/// To add a sampler, add a line to for_each_sampler, or an entry to solver/catalogue.hpp.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -40,7 +39,7 @@ using namespace scoresde;
 
 constexpr std::size_t image = 3 * 32 * 32, steps = 20;
 
-/// A noise network that costs nothing: `output` stays as it is.
+/// A noise network that costs nothing: `output` is unchanged.
 template <class X>
 struct FreeScore {
   VpSde sde;
@@ -53,7 +52,7 @@ struct FreeScore {
 template <class Use>
 void for_each_sampler(const Use& use) {
   const VpSde sde;
-  // Away from the noisy end, where data predicted from values that mean nothing grow without bound.
+  // Away from the noisy end, where data predicted from arbitrary values grow without bound.
   const TimeGrid grid = uniform_grid(0.5, 0.1, steps);
   const NoCorrector none;
   use("Euler-Maruyama", PredictorCorrector{sde, EulerMaruyama{}, none, grid});
@@ -144,7 +143,7 @@ void add(const std::string& name, const auto& sampler) {
       ->MinTime(0.05);
 }
 
-/// One with noise and one without for the other states: the loops are the same.
+/// One sampler with noise and one without for the other states, whose loops are the same.
 template <class X>
 void add_two(const std::string& state) {
   const VpSde sde;

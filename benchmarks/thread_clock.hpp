@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The processor time of the calling thread: what else runs on the machine does not count in it.
+/// The processor time of the calling thread, which excludes other work on the machine.
 #pragma once
 
 #include <ctime>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What repeated runs of the same work took.
+/// Statistics of the times of repeated runs.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ struct Times {
   double least = 0, median = 0;
 };
 
-/// Of at least one run.
+/// Requires at least one run.
 inline Times summary(std::vector<double> times) {
   std::sort(times.begin(), times.end());
   const std::size_t n = times.size();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// Whole training steps of one network in one process: seconds, GFLOP/s and images a second, as a
+/// Whole training steps of one network in one process: seconds, GFLOP/s and images per second, as a
 /// line of JSON.
 ///
 ///   gflop = 6·multiply_adds·batch·10⁻⁹: one pass forward and the two products of one backward
 ///
-/// A step is all that a program of the preset does between two batches: noise and perturbation,
+/// A step is everything between two batches: noise and perturbation,
 /// forward with dropout, the weighted loss, backward, the gradient's norm, clipping, Adam and the
-/// moving average. With --backend cuda it is one CUDA graph, on pictures that lie on the device,
-/// timed by its events; device/train.cpp. Pictures are noise: times do not depend on them.
+/// moving average. With --backend cuda it is one CUDA graph, on images in device memory,
+/// timed by its events (device/train.cpp). Images are noise: times do not depend on them.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +55,7 @@ nlohmann::ordered_json measure(const Options& options) {
       trainer.step(std::span<const float>(batch));
       times.push_back(
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-      if (times.size() > 1) sum += times.back();  // the first one fills the caches
+      if (times.size() > 1) sum += times.back();  // the first step fills the caches
     }
     times.erase(times.begin());
     line = line_of(options, graph, summary(std::move(times)));
@@ -70,26 +70,26 @@ void add_options(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
       ->check(cifar10::natural_number(1, 4096));
-  app.add_option("--backend", o.backend, "Where the network is trained")
+  app.add_option("--backend", o.backend, "Device of the training")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", o.precision, "On the GPU; the CPU's is float32")
+  app.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
       ->capture_default_str()
       ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
-  app.add_option("--batch", o.batch, "Pictures of a step")
+  app.add_option("--batch", o.batch, "Images per step")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 4096));
-  app.add_option("--threads", o.threads, "Threads of the CPU's")
+  app.add_option("--threads", o.threads, "CPU threads")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 1024));
-  app.add_option("--seconds", o.seconds, "Seconds to time at least")
+  app.add_option("--seconds", o.seconds, "Minimum total time of the steps in seconds")
       ->capture_default_str()
       ->check(cifar10::number_from_zero());
-  app.add_option("--runs", o.runs, "Steps to time at least")
+  app.add_option("--runs", o.runs, "Minimum number of steps")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 1000000));
-  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
-  app.add_option("--autotune", o.autotune, "Plans of cuDNN that are timed for each convolution")
+  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
+  app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
       ->capture_default_str()
       ->check(cifar10::natural_number(0, 100));
 }

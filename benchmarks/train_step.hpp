@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What the benchmark of training steps is asked for, and what it says of either backend.
+/// Options of the benchmark of training steps, and its output for either backend.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +40,7 @@ struct Options {
   return preset;
 }
 
-/// A data set of one batch, of random bytes around the middle grey.
+/// A data set of one batch, of random bytes around medium gray.
 [[nodiscard]] inline io::ImageSet noise_images(const nn::Graph& graph, const Options& options) {
   const nn::Shape shape = graph.shape(graph.input());
   std::vector<float> z(options.batch * shape.size());
@@ -68,7 +68,8 @@ struct Options {
           {"gflops", gflop / times.median}};
 }
 
-/// The line of one measurement on device 0. Throws Error where there is none, or no room on it.
+/// The result of one measurement on device 0. Throws Error without a device, or without enough
+/// memory on it.
 [[nodiscard]] nlohmann::ordered_json measure_on_device(const Options& options);
 
 }  // namespace train_step

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The ceilings by cuBLASLt and the device's copies.
+/// The ceilings, measured with cuBLASLt and device-to-device copies.
 #include "ceilings.hpp"
 
 #include <cstddef>

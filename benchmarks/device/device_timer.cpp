@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DeviceTimer, by cudaEvent_t.
+/// DeviceTimer, with cudaEvent_t.
 #include "device_timer.hpp"
 
 #include <utility>
@@ -12,7 +12,7 @@ namespace device {
 
 using scoresde::cuda::check;
 
-/// Those up to `used` are marks; the others wait to be used again.
+/// Events up to `used` are marks; the others are reused later.
 struct DeviceTimer::Events {
   std::vector<cudaEvent_t> all;
   std::size_t used = 0;
@@ -52,7 +52,7 @@ std::vector<double> DeviceTimer::intervals() {
 std::size_t bytes_taken(const scoresde::cuda::Context& context) {
   context.activate();
   std::size_t free = 0, total = 0;
-  check(cudaMemGetInfo(&free, &total), "asking for the memory of the device");
+  check(cudaMemGetInfo(&free, &total), "querying the memory of the device");
   return total - free;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Times on a GPU by its own events, and how much of its memory is taken.
+/// Times on a GPU measured by its events, and its used memory.
 ///
-/// A plain C++ header; CUDA's types stay in device_timer.cpp.
+/// A plain C++ header; CUDA types appear only in device_timer.cpp.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace device {
 
-/// Marks in a context's stream: each is passed when all work before it is done.
+/// Marks in a context's stream: each is passed when all work before it has finished.
 class DeviceTimer {
  public:
   explicit DeviceTimer(const scoresde::cuda::Context& context);
@@ -32,11 +32,11 @@ class DeviceTimer {
   std::unique_ptr<Events> events_;
 };
 
-/// Bytes of the device that are taken, by anyone.
+/// Used bytes of device memory, by all processes.
 [[nodiscard]] std::size_t bytes_taken(const scoresde::cuda::Context& context);
 
 /// Seconds of single runs that follow each other without a gap of the host's, after three that are
-/// not counted: at least `runs` of them, and so many that they take at least `seconds` in all.
+/// not counted: at least `runs`, and as many as take at least `seconds` in total.
 template <class Run>
 [[nodiscard]] Times time_runs(const scoresde::cuda::Context& context, const Run& run,
                               double seconds, std::size_t runs) {

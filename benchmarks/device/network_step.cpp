@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// network_step on a GPU: passes as they are asked for one by one, and as a captured graph.
+/// network_step on a GPU: passes launched one by one, and as a captured graph.
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -27,7 +27,7 @@ FloatBuffer on_device(const cuda::Context& context, std::span<const float> value
   return buffer;
 }
 
-/// A network and the numbers of its passes on the device.
+/// A network and the data of its passes on the device.
 template <class A>
 class DevicePasses {
  public:
@@ -93,7 +93,7 @@ nlohmann::ordered_json plans_of(const std::vector<cuda::PlanReport>& reports) {
 template <class A>
 nlohmann::ordered_json measured(const cuda::Context& context, const Options& options) {
   Passes passes(options);
-  passes.perturb();  // products of what is nearly zero run faster than those of a trained network
+  passes.perturb();  // products of near-zero values run faster than those of a trained network
   const std::size_t before = device::bytes_taken(context);
   DevicePasses<A> step(context, options, passes,
                        options.training() ? Mode::training : Mode::inference);
@@ -102,7 +102,7 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Options& opt
   const cuda::Graph graph(context, [&] { step(); });
   const Times times = device::time_runs(
       context, [&] { graph.launch(); }, options.seconds / 2, options.runs);
-  // The pool gives nothing back, so this is the most that was ever taken.
+  // The pool returns no memory, so this is the peak.
   const std::size_t taken = device::bytes_taken(context) - before;
   const double gflop = passes.gflop(options.training());
   const double gbs = passes.gbytes(sizeof(A), options.training()) / times.median;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The one verb of memory on a GPU, x ← Σ cⱼ·xⱼ + c·z, against a copy on the device in the same
-/// process: a line of JSON for each number of pictures, terms, and with and without noise.
+/// The update x ← Σ cⱼ·xⱼ + c·z on a GPU, compared with a copy on the device in the same
+/// process: a line of JSON per number of images, number of terms, and with and without noise.
 ///
-/// Traffic is a read of every term and a write of the result, in float32, pictures of 3×32×32; the
+/// Traffic is a read of every term and a write of the result, in float32, images of 3×32×32; the
 /// result is the first term, as in a sampler's step. The time is that of one call in a captured
-/// graph of many, so that the host's part of a launch does not count, unless it is all there is:
-/// `eager_seconds`. Small states stay in the device's cache.
+/// graph of many, which excludes the host's part of a launch; `eager_seconds` includes it. Small
+/// states stay in the device's cache.
 #include <array>
 #include <cstddef>
 #include <iostream>
@@ -46,7 +46,7 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Case& one, d
   std::array<State, 3> x{normal_state(context, one.pictures, 0),
                          normal_state(context, one.pictures, 1),
                          normal_state(context, one.pictures, 2)};
-  // Coefficients that keep the values of the order of 1.
+  // Coefficients that keep the values near 1 in magnitude.
   const std::array<Term<State>, 3> list{Term<State>{0.98, &x[0]}, {0.01, &x[1]}, {0.01, &x[2]}};
   std::uint64_t index = 10;
   const auto run = [&] {
@@ -89,7 +89,7 @@ void run(double seconds) {
 int main(int argc, char** argv) {
   double seconds = 0.2;
   CLI::App app("GB/s of a sampler's step on a GPU, as lines of JSON", "device_assign");
-  app.add_option("--seconds", seconds, "Seconds to time each case at least")
+  app.add_option("--seconds", seconds, "Minimum time per case in seconds")
       ->capture_default_str()
       ->check(cifar10::number_from_zero());
   return cifar10::run_program(app, argc, argv, [&] {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Whole sampling runs on a GPU, as a line of JSON: how much of a predictor-corrector run is not
-/// the network, and what a captured step costs by itself.
+/// Whole sampling runs on a GPU, as a line of JSON: the share of a predictor-corrector run outside
+/// the network, and the cost of a captured step by itself.
 ///
 ///   outside = 1 − evaluations·(seconds of one forward pass) / (seconds of the run)
 ///
-/// The run is reverse diffusion with one Langevin step for each, replayed by CapturedSampler with a
-/// network of a preset; the forward pass is the same network's, as a graph of its own, timed just
-/// before and just after. `step_seconds` is the same run with a score that is one term of x.
+/// The run is reverse diffusion with one Langevin step per time, replayed by CapturedSampler with a
+/// network of a preset; the forward pass is that of the same network, as a separate graph, timed
+/// directly before and after. `step_seconds` is the same run with a score that is one term of x.
 #include <array>
 #include <cstddef>
 #include <iostream>
@@ -42,7 +42,7 @@ struct Options {
   std::size_t batch = 64, steps = 100, runs = 3;
 };
 
-/// The score of N(0, I), told of its factor on the device: one assignment.
+/// The score of N(0, I), with its factor read on the device: one assignment.
 struct OneTerm {
   [[nodiscard]] std::array<double, 1> numbers(double) const { return {-1.0}; }
   void evaluate(const State& x, double t, State& output) const {
@@ -61,7 +61,7 @@ PredictorCorrector<VpSde, ReverseDiffusion, Langevin> sampler_of(std::size_t ste
   return {sde, ReverseDiffusion{}, Langevin{.snr = 0.16}, uniform_grid(sde, steps)};
 }
 
-/// Seconds of a replay; the sampler waits for the device itself, once, at the end of the run.
+/// Seconds of a replay; the sampler waits for the device once, at the end of the run.
 template <class Model>
 Times time_replays(Model& model, const State& like, const Options& options, SamplerStatistics& did,
                    std::size_t& graphs) {
@@ -148,16 +148,16 @@ class Measurement {
 void add_options(CLI::App& app, Options& o) {
   app.add_option("--preset", o.preset, "Network, one of: " + cifar10::preset_names())
       ->capture_default_str();
-  app.add_option("--batch", o.batch, "Pictures")
+  app.add_option("--batch", o.batch, "Images")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 65536));
-  app.add_option("--steps", o.steps, "Of the grid; each is two evaluations")
+  app.add_option("--steps", o.steps, "Steps of the grid, two evaluations each")
       ->capture_default_str()
       ->check(cifar10::natural_number(2, 100000));
   app.add_option("--runs", o.runs, "Runs to time")
       ->capture_default_str()
       ->check(cifar10::natural_number(1, 10000));
-  app.add_option("--plan-cache", o.plan_cache, "Folder that keeps cuDNN's plans");
+  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
 }
 
 }  // namespace

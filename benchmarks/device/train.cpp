@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Whole training steps on a GPU: pictures on the device, each step one replay of its graph.
+/// Whole training steps on a GPU: images in device memory, each step one replay of its graph.
 #include <cstddef>
 
 #include <scoresde/cuda/ops.hpp>
@@ -29,7 +29,7 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Options& opt
                    options.batch);
   const Times times = device::time_runs(
       context, [&] { trainer.step(); }, options.seconds, options.runs);
-  const StepReport report = trainer.report();  // throws where a step was not finite
+  const StepReport report = trainer.report();  // throws if a step was not finite
   const std::size_t taken = device::bytes_taken(context) - before;
   nlohmann::ordered_json line = line_of(options, graph, times);
   const device::Ceilings ceilings = device::measure_ceilings(context);

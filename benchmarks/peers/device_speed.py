@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Whole score networks here and in compiled PyTorch on one GPU: the same outputs first, then time in turns, in one table.
+"""Compares whole score networks with compiled PyTorch on one GPU: outputs and gradients first, then times, alternating, in one table.
 
     python3 benchmarks/peers/device_speed.py build/benchmarks/benchmark_network_step --out table.md --json rows.json
 
-Outputs and gradients of our program in float32 and in bfloat16 are computed again by PyTorch in float32; a network that differs is not
-timed. Each row is a process of torch_device_step.py, where PyTorch compiles once and either side is then timed in turns. The table is
-written after every row; rows that no longer fit --budget are named. Ratios are PyTorch's time over ours: above 1 the library is faster.
+Outputs and gradients of our program in float32 and in bfloat16 are recomputed by PyTorch in float32; a network that differs is not
+timed. Each row is a process of torch_device_step.py, where PyTorch compiles once and both sides are then timed alternately. The table is
+written after every row; rows that do not fit into --budget are listed. Ratios are PyTorch's time over ours: above 1 the library is faster.
 """
 
 import argparse
@@ -20,13 +20,13 @@ import time
 from network_speed import line, require_torch
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-# Relative errors in norm that are allowed of the output and of the gradients, PyTorch being in float32. In bfloat16 PyTorch 2.11 itself
-# differs from it by 0.022 and 0.083 on a CPU (DDPM++ of 64 channels: torch_network_step.py compare FILE --dtype bfloat16), and the bounds
-# are 2.4 times that; tf32 has three bits more. In float32 5e-6 and 1e-5 are usual, and another network would be off by its own size.
+# Allowed relative errors in norm of the output and of the gradients, compared with PyTorch in float32. PyTorch 2.11 in bfloat16
+# differs from that by 0.022 and 0.083 on a CPU (DDPM++ of 64 channels: torch_network_step.py compare FILE --dtype bfloat16), and the
+# bounds are 2.4 times that; tf32 has three bits more. In float32 5e-6 and 1e-5 are typical, and a different network would differ by 1.
 TOLERANCES = {"fp32": (1e-3, 1e-2), "tf32": (5e-3, 5e-2), "bf16": (5e-2, 2e-1)}
 ROWS = ("forward:64", "training:128", "forward:1", "forward:512", "step:128")
 HEADER = ("network", "what", "batch", "ours, ms", "PyTorch, ms", "PyTorch / ours", "ours, images/s", "PyTorch, images/s", "ours, TFLOP/s",
-          "% of matrix product", "% of copy bandwidth", "ours, GB taken", "PyTorch, GB", "PyTorch's way")
+          "% of matrix product", "% of copy bandwidth", "ours, GB used", "PyTorch, GB", "PyTorch mode")
 
 
 def say(text):
@@ -42,7 +42,7 @@ class Rows:
         return self.options.budget - (time.monotonic() - self.begin)
 
     def run(self, command, share=1.0):
-        """The last line that it prints, JSON; None and a note where it fails or takes more than that share of the time left."""
+        """The command's last line of output, parsed as JSON; None, and a note, if it fails or takes more than that share of the time left."""
         words = [str(word) for word in command]
         try:
             done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=max(share * self.left(), 1))
@@ -64,7 +64,7 @@ class Rows:
         return [sys.executable, "-B", FOLDER / script, *words]
 
     def compare(self, preset, file):
-        """Whether outputs and gradients agree; the file of the last precision stays."""
+        """Whether outputs and gradients agree; keeps the file of the last precision."""
         for precision in self.options.precisions:
             if self.run(self.ours(preset, "--batch", 2, "--precision", precision, "--export", file)) is None:
                 return False
@@ -82,16 +82,16 @@ class Rows:
     def measure(self, preset, what, batch, file):
         o = self.options
         if what == "step" and o.train_program is None:
-            return self.note(f"left out: {preset} {what} at batch {batch}; --train-program names no program")
+            return self.note(f"skipped: {preset} {what} at batch {batch}; --train-program is not given")
         if self.left() < o.least_seconds:
-            return self.note(f"left out for want of time: {preset} {what} at batch {batch}")
+            return self.note(f"skipped, no time left: {preset} {what} at batch {batch}")
         ours = self.ours(preset, "--batch", batch, "--seconds", o.seconds)
         ours = [o.train_program, *ours[1:]] if what == "step" else [*ours, "--what", what]
         def turns(*more, share):
             return self.run(self.peer("torch_device_step.py", file, "--what", what, "--batch", batch, "--device", o.device, "--rounds", o.rounds,
                                       "--seconds", o.seconds, *more, "--", *ours), share)
 
-        # The search of torch.compile may take longer than there is time: its eager mode in a graph is then what can be had.
+        # The search of torch.compile may take longer than the time left; eager mode in a graph is the fallback.
         found = (turns(share=0.7) if o.compile else None) or turns("--no-compile", share=1.0)
         if found is not None:
             self.rows.append({"preset": preset} | found)
@@ -135,19 +135,19 @@ def arguments():
     parser.add_argument("program", help="benchmark_network_step, built")
     parser.add_argument("--train-program", help="benchmark_train, built, for rows `step`")
     parser.add_argument("--presets", nargs="+", default=("vp/cifar10_ddpmpp_continuous",))
-    parser.add_argument("--rows", nargs="+", default=ROWS, help="WHAT:BATCH, the most wanted first")
-    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cuda", help="of our program")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda", help="PyTorch's")
-    parser.add_argument("--precisions", nargs="+", default=("fp32", "bf16"), help="of the comparison; the last one is timed")
+    parser.add_argument("--rows", nargs="+", default=ROWS, help="WHAT:BATCH, the most important first")
+    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cuda", help="backend of our program")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda", help="device of PyTorch")
+    parser.add_argument("--precisions", nargs="+", default=("fp32", "bf16"), help="precisions to compare; the last one is timed")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--plan-cache")
-    parser.add_argument("--nf", type=int, help="channels of the first level, for a quick look (default: the preset's)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of a row")
-    parser.add_argument("--seconds", type=float, default=0.5, help="to time at least in each turn")
-    parser.add_argument("--budget", type=float, default=1e6, help="seconds for everything")
-    parser.add_argument("--least-seconds", type=float, default=40, help="no row begins with less of the budget left")
+    parser.add_argument("--nf", type=int, help="channels of the first level, for a quick run (default: the preset's)")
+    parser.add_argument("--rounds", type=int, default=3, help="alternations per row")
+    parser.add_argument("--seconds", type=float, default=0.5, help="minimum time per alternation")
+    parser.add_argument("--budget", type=float, default=1e6, help="seconds in total")
+    parser.add_argument("--least-seconds", type=float, default=40, help="no row begins with less than this budget left")
     parser.add_argument("--out", type=pathlib.Path, help="write the table to this file, Markdown")
-    parser.add_argument("--json", type=pathlib.Path, help="write all that was measured to this file")
+    parser.add_argument("--json", type=pathlib.Path, help="write all measurements to this file")
     options = parser.parse_args()
     options.width = ["--nf", options.nf] if options.nf else []
     options.plans = ["--plan-cache", options.plan_cache] if options.plan_cache else []

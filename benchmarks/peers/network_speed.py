@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Whole score networks here and in PyTorch, on the CPU: the same outputs first, then time and memory in turns, one process a measurement.
+"""Compares whole score networks with PyTorch on the CPU: outputs first, then time and memory, alternating, one process per measurement.
 
     python3 benchmarks/peers/network_speed.py build/benchmarks/benchmark_network_step
 
-Needs PyTorch and an optimised BLAS for it (Debian: python3-torch, libopenblas0-openmp): with the plain one that Debian installs first,
-PyTorch's small convolutions and attention run at 2 GFLOP/s, and the comparison refuses. For each preset the weights, one input, and its
-output and gradients are exported and computed again by torch_unet.py; it ends where an output differs by more than 1e-4. Then each row runs
-either side in processes of their own, in turns. PyTorch gets the better of its two memory formats. Ratios are PyTorch's time over ours:
-above 1 the library is faster.
+Needs PyTorch and an optimized BLAS for it (Debian: python3-torch, libopenblas0-openmp): with the reference BLAS that Debian installs by
+default, PyTorch's small convolutions and attention run at 2 GFLOP/s, and the comparison is rejected. For each preset the weights, one input,
+and its output and gradients are exported and recomputed by torch_unet.py; the program ends if an output differs by more than 1e-4. Then both
+sides of each row run alternately in separate processes. PyTorch uses the better of its two memory formats. Ratios are PyTorch's time over
+ours: above 1 the library is faster.
 """
 
 import argparse
@@ -26,14 +26,14 @@ PRESETS = ("vp/ddpm/cifar10_continuous", "vp/cifar10_ddpmpp_continuous", "ve/cif
 FORMATS = ("contiguous", "channels_last")
 TOLERANCE = 1e-4
 HEADER = ("network", "what", "threads", "batch", "ours, ms/image", "PyTorch, ms/image", "PyTorch / ours", "ours, GFLOP/s",
-          "% of GEMM peak", "ours, peak MB", "PyTorch, peak MB", "its format")
+          "% of GEMM peak", "ours, peak MB", "PyTorch, peak MB", "PyTorch format")
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-# This process imports nothing large: the peak memory of a child begins with that of its parent.
+# This process must not import large modules: the peak memory of a child begins with that of its parent.
 def run(command, threads, **variables):
     environment = {"OPENBLAS_NUM_THREADS": str(threads)} | dict(os.environ, OMP_NUM_THREADS=str(threads)) | variables
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, env=environment, check=False)
@@ -43,13 +43,13 @@ def run(command, threads, **variables):
 
 
 def peer(*words, threads):
-    """PyTorch allocates in every step; a heap that keeps its memory spares it page faults, 5 % of a forward pass."""
+    """PyTorch allocates in every step; a heap that keeps its memory avoids page faults, 5 % of a forward pass."""
     kept = {f"MALLOC_{name}_": str(1 << 40) for name in ("MMAP_THRESHOLD", "TRIM_THRESHOLD")}
     return json.loads(run([sys.executable, "-B", PEER, *words], threads, **kept))
 
 
 def compare(options, preset):
-    """The network's settings, after outputs and gradients were found to agree in both formats."""
+    """Compares outputs and gradients in both formats; returns the network's settings."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "passes.safetensors"
         threads = max(options.threads)
@@ -66,7 +66,7 @@ def compare(options, preset):
 
 
 class Row:
-    """One line of the table: both sides in turns, `rounds` times or until `row_seconds` have passed."""
+    """One row of the table: both sides alternately, `rounds` times or until `row_seconds` have passed."""
 
     def __init__(self, options, preset, settings, memory_format, what, threads, batch):
         self.key = {"preset": preset, "what": what, "threads": threads, "batch": batch, "format": memory_format}
@@ -81,8 +81,8 @@ class Row:
     def check_blas(self, options):
         ours, theirs = self.ours[-1]["gemm_gflops"], self.theirs[-1]["gemm_gflops"]
         if theirs < ours / 4 and not options.any_blas:
-            sys.exit(f"PyTorch's matrix product reaches {theirs:.0f} GFLOP/s, Eigen's {ours:.0f}: its BLAS is not optimised (Debian: "
-                     "libopenblas0-openmp), and its times would say nothing; --any-blas measures it all the same")
+            sys.exit(f"PyTorch's matrix product reaches {theirs:.0f} GFLOP/s, Eigen's {ours:.0f}: its BLAS is not optimized (Debian: "
+                     "libopenblas0-openmp), and its times would be meaningless; --any-blas measures it anyway")
 
     def cells(self):
         batch, threads = self.key["batch"], self.key["threads"]
@@ -97,7 +97,7 @@ class Row:
 
 
 def better_format(options, settings, what):
-    """In which PyTorch is faster, at the middle batch and with most threads."""
+    """The memory format in which PyTorch is faster, at the middle batch and with most threads."""
     batch = sorted(options.batches)[len(options.batches) // 2]
     threads = max(options.threads)
     words = ["--what", what, "--threads", threads, "--batch", batch, "--seconds", options.seconds, "--runs", 1]
@@ -124,7 +124,7 @@ def measure(options, settings):
 
 
 def require_torch():
-    """Goes on where PyTorch is installed: in this process, in one of Debian's Python, or nowhere."""
+    """Continues in this process or in Debian's Python, whichever has PyTorch; otherwise exits with 77."""
     if importlib.util.find_spec("torch") is not None:
         return
     debian = "/usr/bin/python3"
@@ -141,14 +141,14 @@ def arguments():
     parser.add_argument("--threads", nargs="+", type=int, default=(1, 2))
     parser.add_argument("--batches", nargs="+", type=int, default=(1, 4, 16))
     parser.add_argument("--what", nargs="+", choices=("forward", "training"), default=("forward", "training"))
-    parser.add_argument("--rounds", type=int, default=3, help="turns of a row, at most")
-    parser.add_argument("--row-seconds", type=float, default=8, help="no further turn of a row begins after this time")
-    parser.add_argument("--seconds", type=float, default=1, help="to time at least in each turn; one run at least, after one not counted")
-    parser.add_argument("--nf", type=int, help="channels of the first level, for a quick look (default: the preset's)")
-    parser.add_argument("--any-blas", action="store_true", help="measure PyTorch also where its BLAS is slow")
-    parser.add_argument("--compare-only", action="store_true", help="end after the comparison of outputs and gradients")
+    parser.add_argument("--rounds", type=int, default=3, help="maximum number of alternations per row")
+    parser.add_argument("--row-seconds", type=float, default=8, help="no further alternation of a row begins after this time")
+    parser.add_argument("--seconds", type=float, default=1, help="minimum time per alternation; at least one run, after one not counted")
+    parser.add_argument("--nf", type=int, help="channels of the first level, for a quick run (default: the preset's)")
+    parser.add_argument("--any-blas", action="store_true", help="measure PyTorch even if its BLAS is slow")
+    parser.add_argument("--compare-only", action="store_true", help="exit after the comparison of outputs and gradients")
     parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file, Markdown")
-    parser.add_argument("--json", type=pathlib.Path, help="write all that was measured to this file")
+    parser.add_argument("--json", type=pathlib.Path, help="write all measurements to this file")
     options = parser.parse_args()
     options.width = ["--nf", options.nf] if options.nf else []
     return options
@@ -162,7 +162,7 @@ def main():
         return
     rows = measure(options, settings)
     table = "\n".join([line(HEADER), "|" + "---|" * len(HEADER), *(line(row.cells()) for row in rows)])
-    print(f"Least of all runs (median), 3x{settings[options.presets[0]]['image_size']} pixels float32:\n\n{table}")
+    print(f"Minimum of all runs (median), 3x{settings[options.presets[0]]['image_size']} pixels float32:\n\n{table}")
     if options.out:
         options.out.write_text(table + "\n")
     if options.json:

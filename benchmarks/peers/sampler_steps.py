@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What a sampler's step costs here and in PyTorch's eager mode, one thread each, in turns.
+"""Compares the cost of a sampler's step with PyTorch's eager mode, one thread each, alternating.
 
     python3 benchmarks/peers/sampler_steps.py build/benchmarks/benchmark_sampler
 
 The updates are those of Song et al. 2021 (arXiv:2011.13456, appendices D to F), DDIM (arXiv:2010.02502, eq. 12) and DPM-Solver++(2M)
-(arXiv:2211.01095, algorithm 2), in two texts of our own. "tensors" evaluates the SDE as the published samplers do: a time per sample,
+(arXiv:2211.01095, algorithm 2), in two implementations of our own. "tensors" evaluates the SDE as the published samplers do: a time per sample,
 drift, diffusion and marginal as functions of (x, t) on tensors, the score from the network's output by the marginal's standard deviation.
-"numbers" has all coefficients as Python numbers, the least that eager mode can do. The score costs nothing on either side. The programs
-run in turns; the least time of each counts.
+"numbers" has all coefficients as Python numbers, the minimum for eager mode. The score costs nothing on either side. The programs
+alternate; the minimum time of each is reported.
 """
 
 import argparse
@@ -198,10 +198,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="benchmark_sampler, built")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=0.2, help="of each round of PyTorch, at least")
+    parser.add_argument("--seconds", type=float, default=0.2, help="minimum time of each round of PyTorch")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread; ns for an element of a step, 3x32x32 float32\n")
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} thread; ns per element and step, 3x32x32 float32\n")
     print("| sampler | batch | scoresde | PyTorch, tensors | ratio | PyTorch, numbers | ratio |")
     print("|---|---|---|---|---|---|---|")
     for name, *texts in SAMPLERS:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""One score network of torch_unet.py on a GPU as fast as PyTorch runs it, in turns with a program of ours: a line of JSON.
+"""One score network of torch_unet.py on a GPU in PyTorch's fastest mode, alternating with a program of ours: a line of JSON.
 
     torch_device_step.py FILE --what WHAT --batch N -- PROGRAM ARGUMENTS...
 
-FILE of benchmark_network_step --export gives settings and weights; PROGRAM prints the line of JSON of our side. In one process, so that
-torch.compile's search is made once: channels_last, max-autotune, and the whole step captured in a CUDA graph.
+FILE of benchmark_network_step --export contains settings and weights; PROGRAM prints the line of JSON of our side. PyTorch runs in one
+process, so that torch.compile searches once: channels_last, max-autotune, and the whole step captured in a CUDA graph.
 
     forward    one pass of a sampler, weights and activations in bfloat16
     training   forward with dropout and the gradient of all parameters of sum(y v): float32 weights under autocast to bfloat16
     step       training with the denoising loss, then clip_grad_norm_, fused Adam and the moving average
 
-A way that fails is named in `failed`, and the next one is taken: compiled and captured, compiled with graphs of torch.compile's own, eager
-and captured, eager. On a CPU it is eager in float32, to try this file.
+A mode that fails is listed in `failed`, and the next one is used: compiled and captured, compiled with the graphs of torch.compile, eager
+and captured, eager. On a CPU the mode is eager in float32, for testing this file.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def lerp(averages, parameters, weight):
 
 
 class Step:
-    """A network of its own and what one run of it reads."""
+    """A network and the inputs of one run."""
 
     def __init__(self, options, mode):
         metadata, tensors = torch_unet.read_safetensors(options.file)
@@ -94,7 +94,7 @@ class Step:
 
 
 def captured(step):
-    """Its replay, after runs that allocate and tune."""
+    """The replay of a captured step, after runs that allocate and tune."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -109,7 +109,7 @@ def captured(step):
     return graph.replay
 
 
-keep = []  # what a replay writes to
+keep = []  # keeps the memory that replays write to
 
 
 def warmed(step):
@@ -120,7 +120,7 @@ def warmed(step):
 
 
 def fastest(options):
-    """(a run, its way, the ways that failed)."""
+    """(a run, its mode, the modes that failed)."""
     if options.device == "cpu":
         return Step(options, None), "eager", []
     ways = [("eager, captured", lambda: captured(Step(options, None))), ("eager", lambda: warmed(Step(options, None)))]
@@ -131,14 +131,14 @@ def fastest(options):
     for name, make in ways:
         try:
             return make(), name, failed
-        except Exception as error:  # whatever PyTorch throws: the next way may do
+        except Exception as error:  # any failure of PyTorch: the next mode may work
             failed.append(f"{name}: {type(error).__name__}: {str(error)[:300]}")
             torch.cuda.empty_cache()
     sys.exit("PyTorch does not run the network: " + "; ".join(failed))
 
 
 def run_times(run, options):
-    """Seconds of single runs, as ours are timed: by events between runs that follow each other."""
+    """Seconds of single runs, timed like ours: by events between consecutive runs."""
     times = []
     run()
     while sum(times) < options.seconds or len(times) < options.runs:
@@ -165,12 +165,12 @@ def main():
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=0.5, help="to time at least in each turn")
-    parser.add_argument("--runs", type=int, default=20, help="to time at least in each turn")
-    parser.add_argument("ours", nargs="+", help="the program of ours and its arguments")
+    parser.add_argument("--seconds", type=float, default=0.5, help="minimum time per alternation")
+    parser.add_argument("--runs", type=int, default=20, help="minimum number of runs per alternation")
+    parser.add_argument("ours", nargs="+", help="our program and its arguments")
     options = parser.parse_args()
     torch.manual_seed(1)
-    # Convolutions that are not generated are searched for, too, and what stays in float32 may use tensor cores.
+    # Convolutions without generated code are tuned as well, and float32 operations may use tensor cores.
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     run, way, failed = fastest(options)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One score network of torch_unet.py in one process: what benchmark_network_step does, in PyTorch.
+"""One score network of torch_unet.py in one process: the PyTorch counterpart of benchmark_network_step.
 
     torch_network_step.py compare FILE     FILE of benchmark_network_step --export: prints relative errors as a line of JSON
     torch_network_step.py time JSON ...    JSON: the network's settings; prints seconds and peak memory as a line of JSON
@@ -34,8 +34,8 @@ def relative(found, wanted, least=0.0):
 
 
 def compare(options):
-    """Errors in norm against the file: of y and dx, and of the gradient as a whole; and the worst tensor of it, against its own norm or
-    1e-4 of the whole, whichever is more: some gradients are zero but for rounding."""
+    """Errors in norm relative to the file: of y and dx, of the gradient as a whole, and of its worst tensor, relative to the larger of its
+    norm and 1e-4 of the whole: some gradients are zero up to rounding."""
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # its default for convolutions: 10 bits
     metadata, tensors = torch_unet.read_safetensors(options.file)
     settings = torch_unet.settings_of(metadata)
@@ -62,7 +62,7 @@ def compare(options):
 
 
 def make_step(network, options):
-    """One forward pass or one training step of a random batch, as a function."""
+    """A function that runs one forward pass or one training step of a random batch."""
     s = network.settings
     device, dtype, memory_format = options.device, TYPES[options.dtype], FORMATS[options.format]
     torch_unet.place(network, device, dtype, memory_format).train(options.what == "training")
@@ -85,7 +85,7 @@ def make_step(network, options):
 
 
 def time_runs(step, options):
-    """Seconds of single runs after one that is not counted, at least `runs` of them and so many that they take at least `seconds`."""
+    """Seconds of single runs after one that is not counted: at least `runs`, and as many as take at least `seconds` in total."""
     finish = torch.cuda.synchronize if options.device != "cpu" else contextlib.nullcontext
     times = []
     step()
@@ -96,7 +96,7 @@ def time_runs(step, options):
 
 
 def product_gflops():
-    """GFLOP/s of a product of two float matrices, the best of some: small where PyTorch runs on a BLAS that nobody has optimised."""
+    """GFLOP/s of a product of two float matrices, the best of ten: low if PyTorch's BLAS is not optimized."""
     a, b = torch.randn(2, 512, 512)
     return max(2e-9 * 512**3 / timed(lambda: a @ b) for _ in range(10))
 
@@ -133,15 +133,15 @@ def main():
     timing.add_argument("--what", choices=("forward", "training"), default="forward")
     timing.add_argument("--batch", type=int, default=4)
     timing.add_argument("--threads", type=int, default=1)
-    timing.add_argument("--seconds", type=float, default=1.0, help="to time at least")
-    timing.add_argument("--runs", type=int, default=3, help="to time at least")
+    timing.add_argument("--seconds", type=float, default=1.0, help="minimum total time")
+    timing.add_argument("--runs", type=int, default=3, help="minimum number of runs")
     timing.add_argument("--seed", type=int, default=1)
-    timing.add_argument("--compile", metavar="MODE", help="of torch.compile in PyTorch 2: default, reduce-overhead, max-autotune")
+    timing.add_argument("--compile", metavar="MODE", help="mode of torch.compile in PyTorch 2: default, reduce-overhead, max-autotune")
     timing.set_defaults(run=measure)
     for command in (comparing, timing):
         command.add_argument("--format", choices=FORMATS, default="contiguous")
         command.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-        command.add_argument("--dtype", choices=TYPES, default="float32", help="of PyTorch; the file's are float32")
+        command.add_argument("--dtype", choices=TYPES, default="float32", help="type in PyTorch; the file is float32")
     options = parser.parse_args()
     options.run(options)
 

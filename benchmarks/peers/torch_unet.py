@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The score networks DDPM, DDPM++ and NCSN++ in PyTorch, a text of our own: the peer of the library's networks.
+"""The score networks DDPM, DDPM++ and NCSN++ in PyTorch, written for this project: the peer of the library's networks.
 
 Ho et al. 2020 (arXiv:2006.11239), appendix B; Song et al. 2021 (arXiv:2011.13456), appendix H; the filters of Karras et al. 2020
-(arXiv:1912.04958), appendix B. Parameters are named and numbered as in score_sde's state_dict, and the settings are those that a file of
-the library holds (`network.nf`, ...), so that its weights load by name. It knows every setting that a CIFAR-10 preset takes and refuses
+(arXiv:1912.04958), appendix B. Parameters are named and numbered as in score_sde's state_dict, and the settings are those of a file of
+the library (`network.nf`, ...), so that its weights load by name. It supports every setting of the CIFAR-10 presets and rejects
 others. Runs on PyTorch 1.13 and later, on a CPU or a GPU, in any floating type and either memory format, also under torch.compile.
 """
 
@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 LISTS = {"ch_mult", "attn_resolutions", "fir_kernel"}
-# What a setting must be for this text to be the network of its file.
+# Supported values of the settings.
 SUPPORTED = {"nonlinearity": ("swish",), "progressive": ("none",), "progressive_input": ("none", "residual"), "attn_up": ("once",),
              "num_class_embeds": (0,), "fir_kernel": ([1, 3, 3, 1],), "image_width": (0,), "name": ("ddpm", "ncsnpp"),
              "embedding_type": ("positional", "fourier"), "resblock_type": ("biggan", "ddpm")}
@@ -25,7 +25,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4"}
 
 
 def read_safetensors(path):
-    """The metadata and the tensors of a safetensors file of floating numbers."""
+    """The metadata and the tensors of a safetensors file of floating-point numbers."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = file.read()
@@ -38,12 +38,12 @@ def read_safetensors(path):
 
 
 def weights_of(tensors):
-    """What the file holds of a network's state_dict."""
+    """The entries of a network's state_dict."""
     return {name: value for name, value in tensors.items() if name.startswith("all_modules.")}
 
 
 def settings_of(metadata):
-    """The `network.` settings of a file's metadata, in which every value is a text."""
+    """The `network.` settings of a file's metadata, in which every value is a string."""
     def value(key, text):
         if key in LISTS:
             return [float(word) if "." in word else int(word) for word in text.split(",") if word]
@@ -59,15 +59,15 @@ def settings_of(metadata):
     prefix = "network."
     found = {key[len(prefix):]: value(key[len(prefix):], text) for key, text in metadata.items() if key.startswith(prefix)}
     if not found:
-        raise ValueError("no key of the metadata begins with 'network.'; the file does not say which network it belongs to")
+        raise ValueError("no key of the metadata begins with 'network.'; the file does not identify its network")
     for key, allowed in SUPPORTED.items():
         if found[key] not in allowed:
-            raise ValueError(f"{key} is {found[key]!r}; this text knows {' and '.join(map(repr, allowed))}")
+            raise ValueError(f"{key} is {found[key]!r}; supported: {' and '.join(map(repr, allowed))}")
     return types.SimpleNamespace(**found)
 
 
 def silu(x):
-    """SiLU of a tensor that nobody else holds. Autograd would copy what it overwrites."""
+    """SiLU, in place unless autograd needs the input; the caller must not use the tensor again."""
     return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
@@ -77,7 +77,7 @@ def group_norm(settings, channels):
 
 
 class Dense(nn.Linear):
-    """A dense layer between vectors that lie as (N, C, 1, 1)."""
+    """A dense layer between vectors of shape (N, C, 1, 1)."""
 
     def forward(self, x):
         return F.linear(x[:, :, 0, 0], self.weight, self.bias)[:, :, None, None]
@@ -100,7 +100,7 @@ def pointwise(x, weight, bias):
 
 
 class Fourier(nn.Module):
-    """Sines and cosines of 2 pi w ln sigma; w is drawn once. Phases reach thousands of radians, hence double."""
+    """Sines and cosines of 2 pi w ln sigma; w is drawn once. Phases reach thousands of radians and need double."""
 
     def __init__(self, count, scale):
         super().__init__()
@@ -122,9 +122,9 @@ def waves(phases):
 
 
 class Resample(nn.Module):
-    """Twice or half the resolution: nearest neighbours and means, or the filter (1 3 3 1) as a depthwise convolution; of zeros between
-    pixels it is (1 2 1) of doubled pixels, thrice as fast as a transposed convolution. With `margin` the filter leaves a pixel more on
-    each side, and does not yet halve, for a convolution that follows."""
+    """Twice or half the resolution: nearest neighbors and means, or the filter (1 3 3 1) as a depthwise convolution. Upsampling with it
+    equals (1 2 1) on doubled pixels, three times as fast as a transposed convolution. With `margin` the filter leaves an additional pixel
+    on each side and does not downsample, for a convolution that follows."""
 
     def __init__(self, settings, channels, how, margin=0):
         super().__init__()
@@ -145,7 +145,7 @@ class Resample(nn.Module):
 
 
 class ResampleWithConvolution(nn.Module):
-    """The same with a 3x3 convolution: behind a doubling; to halve, of stride 2."""
+    """The same with a 3x3 convolution: after upsampling, or with stride 2 for downsampling."""
 
     def __init__(self, settings, channels, out_channels, how):
         super().__init__()
@@ -195,7 +195,7 @@ class Block(nn.Module):
 
     def shortcut(self, x):
         if self.how == "up" and self.resample.kernel is None:
-            return self.resample(self.Conv_2(x))  # copies of pixels: a quarter of the work on this side
+            return self.resample(self.Conv_2(x))  # pixels are copied afterwards: a quarter of the work
         if self.resample:
             x = self.resample(x)
         if not self.project:
@@ -218,7 +218,7 @@ class Attention(nn.Module):
         weight = torch.cat([self.NIN_0.W, self.NIN_1.W, self.NIN_2.W], 1)
         bias = torch.cat([self.NIN_0.b, self.NIN_1.b, self.NIN_2.b])
         q, k, v = pointwise(h, weight, bias).chunk(3, 1)
-        # The product lies as channels_last, and convolutions would keep it so behind a contiguous network.
+        # The product is channels_last, and convolutions of a contiguous network would keep that format.
         channels_last = x.is_contiguous(memory_format=torch.channels_last)
         y = attention(q, k, v).contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
         h = self.NIN_3(y)
@@ -242,12 +242,12 @@ def is_biggan(settings):
 
 
 class UNet(nn.Module):
-    """F(x, labels): x (N, C, H, W); labels (N) are noise levels sigma for a Fourier embedding, and otherwise what the sines are of."""
+    """F(x, labels): x (N, C, H, W); labels (N) are noise levels sigma for a Fourier embedding, otherwise the argument of the sines."""
 
     def __init__(self, settings):
         super().__init__()
         self.settings = s = settings
-        self.all_modules = nn.ModuleList()  # owns the modules; the lists below say where they are used
+        self.all_modules = nn.ModuleList()  # owns the modules; the lists below define their use
         self.fourier = s.name != "ddpm" and s.embedding_type == "fourier"
         self.pyramid = s.name != "ddpm" and s.progressive_input == "residual"
         self.frequencies = [self.add(Fourier(s.nf, s.fourier_scale))] if self.fourier else []
@@ -278,7 +278,7 @@ class UNet(nn.Module):
         return self.add(ResampleWithConvolution(s, channels, channels, how) if s.resamp_with_conv else Resample(s, channels, how))
 
     def level_down(self, level, kept):
-        """[(block, attention)...], the halving, and the convolution that the image joins by."""
+        """[(block, attention)...], the downsampling, and the convolution that adds the image pyramid."""
         s, blocks, pyramid = self.settings, [], None
         channels = s.nf * s.ch_mult[level]
         for _ in range(s.num_res_blocks):
@@ -309,7 +309,7 @@ class UNet(nn.Module):
         return e
 
     def sigma(self, labels):
-        """The noise level of a label: itself, or level floor(label) of those from sigma_max down to sigma_min."""
+        """The noise level of a label: the label itself, or level floor(label) between sigma_max and sigma_min, in decreasing order."""
         s = self.settings
         if self.fourier:
             return labels.double()
@@ -350,7 +350,7 @@ class UNet(nn.Module):
 
 
 def place(network, device="cpu", dtype=torch.float32, memory_format=torch.contiguous_format):
-    """Moves the network; the random frequencies stay in float32, which their phases need."""
+    """Moves the network; the random frequencies stay in float32, which their phases require."""
     network.to(device=device)
     for module in network.all_modules:
         if not isinstance(module, Fourier):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# pack_for_device.sh takes what device.sh needs; device.sh plans less time than it allows, starts every program in its
-# dry run, and without a device goes through all its parts, says why each failed, and still leaves its report.
+# pack_for_device.sh collects what device.sh needs; the budgets of device.sh fit into its time, its dry run starts every
+# program, and without a device it runs all parts, reports why each failed, and still writes its report.
 #
 #   bash tests/programs/device_script.sh BUILD_FOLDER
 set -euo pipefail
@@ -12,31 +12,31 @@ trap 'rm -rf "$folder"' EXIT
 export CUDA_VISIBLE_DEVICES=""
 
 fail() { echo "device_script.sh: $*" >&2 && exit 1; }
-says() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not say '$2'"; }; }
+says() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not contain '$2'"; }; }
 
 status=0
-bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/refused" --arch 75 --any-processor 2>"$folder/refusal" || status=$?
+bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --any-processor 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "code for another device was packed"
-says "$folder/refusal" "the device needs 75"
+says "$folder/rejection" "the device needs 75"
 bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/pack" --any-processor
 
 script=$folder/pack/benchmarks/device.sh
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
-for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, " "memcheck_network, " "beside the tests: "; do
+for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, " "memcheck_network, " "concurrently with the tests: "; do
   says "$folder/dry" "$word"
 done
 if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its budgets exceed what it allows"; fi
 [ ! -e "$folder/report/device.md" ] || fail "a dry run wrote a report"
 
-[ -s "$folder/pack/golden/net_ddpmpp.safetensors" ] || fail "the golden networks were left behind"
+[ -s "$folder/pack/golden/net_ddpmpp.safetensors" ] || fail "the pack lacks the golden networks"
 
-# The CIFAR-10 programs of the pack, beside the libraries that travel with them.
+# The CIFAR-10 programs of the pack, with the libraries in the pack.
 mkdir "$folder/data"
 for i in 1 2 3 4 5; do truncate -s 30730000 "$folder/data/data_batch_$i.bin"; done
 bash "$folder/pack/examples/cifar10/train_on_device.sh" --bin "$folder/pack" --data "$folder/data" --run "$folder/training" --minutes 12 \
   --dry-run >"$folder/dry_training" || { cat "$folder/dry_training" && fail "the dry run of the training failed"; }
 says "$folder/dry_training" "$folder/pack/bin/cifar10_train"
-compgen -G "$folder/pack/lib/libpng16.so*" >/dev/null || fail "libpng does not travel along"
+compgen -G "$folder/pack/lib/libpng16.so*" >/dev/null || fail "the pack lacks libpng"
 
 rm "$folder/pack/bin/benchmark_device_assign"
 status=0
@@ -53,7 +53,7 @@ says "$report" "| tests | skipped: no device |"
 says "$report" "| assign | status 127"
 says "$report" "| plans | status 1"
 for part in network_forward_64_bf16 sampler train; do
-  grep -qE "^\| $part \| status 1: .*no device can be used" "$report" || { cat "$report" && fail "$part does not say why it failed"; }
+  grep -qE "^\| $part \| status 1: .*no device can be used" "$report" || { cat "$report" && fail "$part does not report why it failed"; }
 done
 python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["parts"]), "parts")' "$folder/report/device.json"
-[ -s "$folder/report/log.txt" ] || fail "there is no log"
+[ -s "$folder/report/log.txt" ] || fail "the log is missing or empty"
