@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""clang-format leaves every C++ and CUDA file as it is. Argument: the clang-format to use."""
+"""Every C++ and CUDA file is formatted. Argument: the clang-format to use."""
 
 import concurrent.futures
 import subprocess

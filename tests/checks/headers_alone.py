@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every public header compiles as the first and only line of a translation unit.
 
-    headers_alone.py <folder for what is known> <compiler> <jobs> [option]...
+    headers_alone.py <cache folder> <compiler> <jobs> [option]...
 
-What compiled once is not compiled again until it, or a header it includes, changes: the build runs this once with
---warm, which never fails, and the test then only reads the answers. A header whose package is not installed is passed
-over by name.
+A header that compiled is not compiled again until it, or a header it includes, changes: the build runs this once with
+--warm, which never fails, and the test then only reads the results. A header whose package is not installed is skipped
+with a note.
 """
 
 import concurrent.futures
@@ -65,7 +65,7 @@ def main():
             known[header] = key(header)
         return None
 
-    # Long compilations first, so that no core ends alone with one.
+    # Long compilations first, so that they do not run alone at the end.
     order = sorted(HEADERS, key=lambda name: re.search("/(eigen|xtensor|io)/", name) is None)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         violations = [found for found in pool.map(complaint, order) if found]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The include graph of the public headers: no arrow upward, no cycle between files or rooms."""
+"""The include graph of the public headers: includes point down only, without cycles between files or rooms."""
 
 import re
 
@@ -10,7 +10,7 @@ SCALAR = FOUNDATION | {"time", "sde", "predictor", "corrector", "solver", "table
 MEMORY = FOUNDATION | {"noise", "state"}
 ALGORITHM = SCALAR | MEMORY
 
-# What a room may include beside itself. A room that is not listed is an error: give it its place here.
+# The rooms that a room may include in addition to itself. A room that is not listed is an error: add it here.
 MAY_INCLUDE = {
     "foundation": set(),
     "time": FOUNDATION,
@@ -86,7 +86,7 @@ def main():
     for header, path in headers.items():
         here = room(header)
         if here not in MAY_INCLUDE and here != "umbrella":
-            violations.append(f"{path}: the room '{here}' has no place in tests/checks/layers.py")
+            violations.append(f"{path}: the room '{here}' is not listed in tests/checks/layers.py")
             continue
         for number, line in enumerate(tree.read(path).splitlines(), 1):
             if not (match := re.match(r'\s*#\s*include\s*([<"])([^>"]+)', line)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Form of the files: sizes, names, first lines, words and constructions that have no place here."""
+"""Layout of the files: sizes, names, first lines, and words and constructions that are not allowed."""
 
 import re
 
@@ -11,14 +11,14 @@ SOURCES = (".hpp", ".cpp", ".cu", ".cuh")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
 UNFINISHED = r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "place" + "holder", "st" + "ub",
                                 "for n" + "ow", "dum" + "my", "not ye" + r"t implemented"]) + r")\b"
-# In the code of public headers; comments and literals do not count.
-REFUSED_IN_HEADERS = {
+# In the code of public headers, without comments and literals.
+REJECTED_IN_HEADERS = {
     r"\bvirtual\b": "virtual",
     r"\bstd::function\b": "std::function",
     r"\busing\s+namespace\b": "using namespace",
     r"\bstd::(mt19937|random_device|normal_distribution|default_random_engine)": "a <random> engine; use Noise",
 }
-REFUSED_EVERYWHERE = {r"(?<![\w:.>])(std::)?s?rand\s*\(": "rand()", r"\bgoto\b": "goto"}
+REJECTED_EVERYWHERE = {r"(?<![\w:.>])(std::)?s?rand\s*\(": "rand()", r"\bgoto\b": "goto"}
 CONTROL = r"^(if|for|while|switch|catch|else|do|try|namespace|struct|class|enum|union|extern|return|concept|requires)\b"
 
 
@@ -63,16 +63,16 @@ def check_source(path, violations):
         if "#pragma once" not in lines:
             violations.append(f"{path}: no '#pragma once'")
     if public and not (len(lines) > 1 and lines[1].startswith("/// ")):
-        violations.append(f"{path}:2: no sentence ('/// …') that says what the file is")
+        violations.append(f"{path}:2: the second line is not a sentence ('/// …') that describes the file")
     code = tree.code_only(text)
-    refused = dict(REFUSED_EVERYWHERE)
+    rejected = dict(REJECTED_EVERYWHERE)
     if public:
-        refused |= REFUSED_IN_HEADERS
+        rejected |= REJECTED_IN_HEADERS
     elif path.endswith(".hpp"):
-        refused |= {r"\busing\s+namespace\b": "using namespace"}
-    for pattern, name in refused.items():
+        rejected |= {r"\busing\s+namespace\b": "using namespace"}
+    for pattern, name in rejected.items():
         for match in re.finditer(pattern, code):
-            violations.append(f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {name}")
+            violations.append(f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {name} is not allowed")
     if not path.startswith("tests/"):
         for line, length, signature in functions(text):
             if length > LINES_OF_FUNCTION:
@@ -82,9 +82,9 @@ def check_source(path, violations):
 def check_text(path, violations):
     for number, line in enumerate(tree.read(path).splitlines(), 1):
         if match := re.search(UNFINISHED, line, re.I):
-            violations.append(f"{path}:{number}: reads as unfinished: '{match.group(0)}'")
+            violations.append(f"{path}:{number}: unfinished: '{match.group(0)}'")
         if re.search(r"[ \t]+$", line) and not path.endswith(".md"):
-            violations.append(f"{path}:{number}: white space at the end of the line")
+            violations.append(f"{path}:{number}: trailing white space")
 
 
 def main():
@@ -96,7 +96,7 @@ def main():
         check_text(path, violations)
         stem = path.rsplit("/", 1)[1].split(".")[0]
         if stem in VAGUE_NAMES:
-            violations.append(f"{path}: '{stem}' does not say what the file holds")
+            violations.append(f"{path}: the name '{stem}' does not describe the contents")
     for folder in tree.INCLUDE_FOLDERS:
         seen = {}
         for path in tree.files(".hpp", ".cuh", folders=(folder,)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every C++ block of README.md and docs/quick_start.md is a program: pasted into a file of its own, it compiles.
+"""Every C++ block of README.md and docs/quick_start.md is a program that compiles as a single file.
 
     pasted.py <compiler> [option]...
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every fenced C++ block of the documents is a region of a file that is compiled.
+"""Every fenced C++ block of the documents is a region of a compiled file.
 
 A block follows the line `<!-- snippet: examples/01_gaussian.cpp gaussian -->`; the region lies between two lines
 `//! [gaussian]` of that file and is quoted without its common indentation. --write copies the regions into the
@@ -21,11 +21,11 @@ def documents():
 
 
 def region(path, name):
-    """The text of a region, or the reason why there is none."""
+    """(text, None) of a region, or (None, reason)."""
     if not (tree.ROOT / path).exists():
         return None, f"{path} does not exist"
     if not path.startswith(("examples/", "tests/")) or not path.endswith((".cpp", ".hpp", ".cu")):
-        return None, f"{path} is no compiled file of examples/ or tests/"
+        return None, f"{path} is not a compiled file of examples/ or tests/"
     marker = re.escape(f"//! [{name}]")
     found = re.findall(rf"^[ \t]*{marker}[ \t]*\n(.*?)^[ \t]*{marker}[ \t]*$", tree.read(path), re.M | re.S)
     if len(found) != 1:
@@ -59,7 +59,7 @@ def main():
         prose = re.sub(r"^```.*?^```$|^    .*$|`[^`\n]*`", "", text, flags=re.M | re.S)
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose):
             if not re.match(r"[a-z]+:", target) and not (tree.ROOT / document).parent.joinpath(target).exists():
-                violations.append(f"{document}: the link to {target} leads nowhere")
+                violations.append(f"{document}: the link to {target} is broken")
     tree.report("snippets", f"{blocks} blocks in {len(documents())} documents", violations)
 
 

@@ -5,8 +5,8 @@ import re
 
 import tree
 
-# Declarations and parts that run only inside another, and where they are tried.
-TRIED_IN = {
+# Headers with declarations only, or tested through another header, and their tests.
+TESTED_IN = {
     "scoresde/scoresde.hpp": "tests/odr",
     "scoresde/networks.hpp": "tests/odr",
     "scoresde/version.hpp": "tests/package",
@@ -24,7 +24,7 @@ TRIED_IN = {
 
 
 def rooms(header):
-    """The folders of tests that are a header's own."""
+    """The folders with a header's tests."""
     parts = header.split("/")[1:-1]
     if parts and parts[0] in ("eigen", "xtensor", "cuda"):
         parts = ["backends", *parts]
@@ -37,9 +37,9 @@ def main():
     violations, named, included = [], 0, 0
     for header, path in tree.headers().items():
         name = header.split("/")[-1].removesuffix(".hpp")
-        if header in TRIED_IN:
-            if not (tree.ROOT / TRIED_IN[header]).exists():
-                violations.append(f"{path}: {TRIED_IN[header]}, where it is tried, does not exist")
+        if header in TESTED_IN:
+            if not (tree.ROOT / TESTED_IN[header]).exists():
+                violations.append(f"{path}: its test {TESTED_IN[header]} does not exist")
             continue
         folders = list(rooms(header))
         if header.split("/")[1] == name:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the checks share: the files of the tree, their text, and how a check reports."""
+"""Functions shared by the checks: the files of the tree, their text, and reports."""
 
 import pathlib
 import re
@@ -11,7 +11,7 @@ INCLUDE_FOLDERS = ("include", "backends/eigen/include", "backends/xtensor/includ
 
 
 def files(*suffixes, folders=FOLDERS):
-    """Every file below the folders whose name ends with one of the suffixes, as sorted relative paths."""
+    """Sorted relative paths of all files below the folders whose name ends with one of the suffixes."""
     found = set()
     for folder in folders:
         for path in (ROOT / folder).rglob("*"):
@@ -35,7 +35,7 @@ def read(path):
 
 
 def code_only(text):
-    """C++ text with comments and the insides of literals blanked, line for line."""
+    """C++ text with comments and literals blanked; line numbers are preserved."""
     pattern = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'(?!\d)'
 
     def blank(match):
@@ -48,7 +48,7 @@ def code_only(text):
 
 
 def report(check, looked_at, violations):
-    """Prints the violations and leaves with the status of a test."""
+    """Prints the violations and exits with the status of a test."""
     for violation in violations:
         print(violation)
     print(f"{check}: {looked_at}, {len(violations)} violations")

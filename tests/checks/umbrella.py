@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The umbrellas name every header of the core, sorted: scoresde/scoresde.hpp what samples and scores, scoresde/networks.hpp what
-builds and trains networks. --write makes them so.
+"""The umbrella headers include every header of the core, sorted: scoresde/scoresde.hpp those for sampling and scores,
+scoresde/networks.hpp those for building and training networks. --write generates them.
 
-Two, because every file pays for the headers it includes: networks are a third of the compile time and most programs have none. testing/
-stays outside: it is for those who check a part of their own.
+There are two because every file pays for the headers it includes: networks are a third of the compile time, and most programs have none.
+testing/ is excluded: it is for tests of user-defined components.
 """
 
 import re
@@ -48,9 +48,9 @@ def check(umbrella, violations):
         (tree.ROOT / path).write_text(wanted, encoding="utf-8")
     found = tree.read(path) if (tree.ROOT / path).exists() else ""
     if found != wanted:
-        lines, want = found.splitlines(), wanted.splitlines()
-        violations += [f"{path} lacks: {line}" for line in want if line not in lines]
-        violations += [f"{path} should not hold: {line}" for line in lines if line not in want]
+        lines, expected_lines = found.splitlines(), wanted.splitlines()
+        violations += [f"{path} lacks: {line}" for line in expected_lines if line not in lines]
+        violations += [f"{path} must not contain: {line}" for line in lines if line not in expected_lines]
         violations.append(f"{path} differs; run python3 tests/checks/umbrella.py --write")
     return wanted.count("#include")
 

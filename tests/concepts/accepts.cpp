@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The accept list: every part that is shipped is a model of its concept.
+/// Every type of the library satisfies its concept.
 #include <scoresde/networks.hpp>
 #include <scoresde/scoresde.hpp>
 #if defined(WITH_EIGEN)
@@ -86,7 +86,7 @@ constexpr bool integrates =
 static_assert(integrates<ExplicitRungeKutta<Heun>> && integrates<ExplicitRungeKutta<RungeKutta4>>);
 static_assert(integrates<AdaptiveRungeKutta<DormandPrince54>>);
 
-// What a sampler is: const, stateless, shareable.
+// Samplers are const, stateless and shareable.
 static_assert(std::copyable<PredictorCorrector<VpSde, Ancestral, NoCorrector>>);
 static_assert(std::copyable<ProbabilityFlow<VpSde, AdaptiveRungeKutta<>>>);
 static_assert(std::copyable<Simulation<Decay, StochasticHeun>>);

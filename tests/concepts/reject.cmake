@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Compiles the sources of wrong combinations: the compiler's first error must be the sentence that follows the line
-# "// expect: " and its continuation. With `document`, the compiler's sentences are written there, one section a case.
+# Compiles invalid combinations: the compiler's first error must contain the sentence after "// expect: " and its
+# continuation lines. With `document`, the compiler's messages are written there, one section per case.
 
-set(page "What does not fit does not compile. The sentences below are the compiler's.\n")
+set(page "Invalid combinations do not compile. These are the compiler's messages.\n")
 foreach(source ${sources})
   file(STRINGS ${source} lines ENCODING UTF-8)
   list(GET lines 1 reason)
@@ -16,14 +16,14 @@ foreach(source ${sources})
                   OUTPUT_VARIABLE output ERROR_VARIABLE output)
   get_filename_component(name ${source} NAME_WE)
   if(status EQUAL 0)
-    message(FATAL_ERROR "${name} compiles; it should be refused: ${reason}")
+    message(FATAL_ERROR "${name} compiles; it must be rejected: ${reason}")
   endif()
   string(REGEX MATCH "error: [^\n]*" first "${output}")
   string(FIND "${first}" "${expected}" in_first)
   string(FIND "${output}" "${expected}" at)
   if(expected STREQUAL "" OR in_first EQUAL -1)
-    message(FATAL_ERROR "${name} is rejected, but its first error is not the sentence\n  ${expected}\n"
-                        "The compiler says:\n${output}")
+    message(FATAL_ERROR "${name} is rejected, but its first error does not contain\n  ${expected}\n"
+                        "Output of the compiler:\n${output}")
   endif()
   string(SUBSTRING "${output}" ${at} -1 sentence)
   string(REGEX REPLACE "\n.*" "" sentence "${sentence}")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Samples with times of their own need a model that takes them.
+/// A time per sample requires a model that takes it.
 // expect: AdaptiveSde: the model is not a score model with a time per sample; it needs
 // evaluate(x, t, output), evaluate(x, span<const double> times, output) and score_form(t)
 // returning ScoreForm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A corrector does not move in time, so it cannot stand in the predictor's place.
+/// A corrector does not step in time and cannot replace a predictor.
 // expect: PredictorCorrector: the second argument is no predictor for this SDE; it needs
 // coefficients(sde, TimeStep)
 #include <scoresde/scoresde.hpp>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An engine that advances gives other samples in another batch; noise here is a function of its
-/// name.
+/// With an engine that advances, samples depend on the batch; noise is a function of its indices.
 // expect: sampler: the noise is not a noise source; it needs draw(index)
 #include <random>
 

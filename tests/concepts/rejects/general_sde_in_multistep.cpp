@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Exponential integrators solve the linear part exactly; a general SDE has none.
+/// Exponential integrators solve the linear part exactly; a general SDE has no linear part.
 // expect: Multistep: this SDE is a general one, without the closed-form marginal of
 // marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation
 #include <scoresde/scoresde.hpp>

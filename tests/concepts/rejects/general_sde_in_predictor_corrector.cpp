@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// No marginal in closed form, no predictor.
+/// Predictors need a marginal in closed form.
 // expect: PredictorCorrector: this SDE is a general one, without the closed-form marginal of
 // marginal_prob(t); take ReverseSimulation, or Simulation forward in time
 #include <scoresde/scoresde.hpp>

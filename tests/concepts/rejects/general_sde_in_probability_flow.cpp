@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The flow of a general SDE is no linear form and has a sampler of its own.
+/// The flow of a general SDE is not a linear form and has a separate sampler.
 // expect: ProbabilityFlow: this SDE is a general one, without the closed-form marginal of
 // marginal_prob(t); take GeneralProbabilityFlow
 #include <scoresde/scoresde.hpp>

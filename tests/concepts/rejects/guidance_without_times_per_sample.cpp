@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A guided score takes a time per sample where both of its models do.
+/// A guided score takes a time per sample only if both of its models do.
 // expect: AdaptiveSde: the model is not a score model with a time per sample; it needs
 // evaluate(x, t, output), evaluate(x, span<const double> times, output) and score_form(t)
 // returning ScoreForm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The score is known at the state alone, not where Heun looks ahead.
+/// The score is available at the state only, not at Heun's predicted state.
 // expect: ReverseSimulation: the second argument is no scheme that asks for the drift once a step;
 // EulerMaruyama, Milstein and DerivativeFreeMilstein are
 #include <scoresde/scoresde.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A linear SDE gives the factors of its terms; AsGeneralSde makes terms of them.
+/// A linear SDE returns the factors of its terms; AsGeneralSde converts them to terms.
 // expect: Simulation: the first argument is no general SDE; it needs drift(x, t) and diffusion(x,
 // t), with the element's index as third argument where wanted; AsGeneralSde makes one of a linear
 // SDE

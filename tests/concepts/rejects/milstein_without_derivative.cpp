@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Milstein's correction is made of the derivative of the diffusion.
+/// Milstein's correction contains the derivative of the diffusion.
 // expect: Simulation: this scheme needs the derivative of the diffusion in x; give the SDE
 // diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein
 #include <scoresde/scoresde.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A network's raw output is no score until score_form says what it means.
+/// A network's raw output is not a score without a score_form.
 // expect: sampler: the model is not a score model for this state; it needs evaluate(const State& x,
 // double t, State& output) and score_form(double t)
 #include <scoresde/scoresde.hpp>

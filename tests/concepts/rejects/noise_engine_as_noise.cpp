@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An engine that advances gives other pictures in another batch; noise here is named, not drawn.
+/// With an engine that advances, samples depend on the batch; noise is a function of its indices.
 // expect: sampler: the noise is not a noise source; it needs draw(index)
 #include <random>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Whether true stops or proceeds is not said by a bool.
+/// A bool does not define whether true stops or proceeds.
 // expect: observer: on_step returns nothing, or StepAction::proceed or StepAction::stop
 #include <scoresde/scoresde.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A hook that could never be called is refused instead of passed over.
+/// A hook that could never be called is rejected rather than ignored.
 // expect: observer: on_step is called as on_step(const ObservedStep& step, const State& x)
 #include <scoresde/scoresde.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A predictor knows one step; a fast solver makes a table of the whole grid.
+/// A predictor covers one step; a fast solver builds a table for the whole grid.
 // expect: Multistep: the second argument is no solver for this SDE
 #include <scoresde/scoresde.hpp>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// A prior mean is no linear form: a backend of linear forms alone cannot add it.
+/// A prior mean is not a linear form: a backend without `transform` cannot add it.
 // expect: draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it needs
 // transform(out, f, inputs...) (scoresde/state/elementwise.hpp)
 #include <scoresde/scoresde.hpp>
 
-/// A state that knows linear forms alone.
+/// A state whose backend has linear forms only.
 struct Plain : scoresde::HostState<double> {
   using HostState::HostState;
 };

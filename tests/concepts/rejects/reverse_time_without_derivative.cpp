@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The reverse drift holds the derivative of the squared diffusion.
+/// The reverse drift contains the derivative of the squared diffusion.
 // expect: ReverseSimulation: the reverse drift needs the derivative of the diffusion in x; give the
 // SDE diffusion_derivative(x, t), which is 0 where the noise is additive
 #include <scoresde/scoresde.hpp>

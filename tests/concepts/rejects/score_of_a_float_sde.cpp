@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Exact scores take an SDE as samplers do.
+/// Exact scores have the same requirements on an SDE as samplers.
 // expect: SDE: prior_std() const is missing or does not return double
 #include <scoresde/scoresde.hpp>
 

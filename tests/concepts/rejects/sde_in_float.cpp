@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Coefficients are doubles whatever the scalar type of the state.
+/// Coefficients are doubles for any scalar type of the state.
 // expect: SDE: drift(double t) const is missing or does not return double
 #include <scoresde/scoresde.hpp>
 

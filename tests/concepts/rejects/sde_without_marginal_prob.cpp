@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Drift and diffusion alone do not make an Sde: predictors and losses need the marginal.
+/// Drift and diffusion alone do not satisfy Sde: predictors and losses need the marginal.
 // expect: SDE: marginal_prob(double t) const is missing or does not return scoresde::MarginalProb
 #include <scoresde/scoresde.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A seed alone says neither which samples are wanted nor which draw: Noise{.seed = 42} does.
+/// A seed alone determines neither samples nor draws; Noise{.seed = 42} does.
 // expect: sampler: the noise is not a noise source; it needs draw(index)
 #include <scoresde/scoresde.hpp>
 

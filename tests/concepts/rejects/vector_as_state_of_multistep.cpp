@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A std::vector of numbers is not a batch of points until a backend says how to read it.
+/// A std::vector of numbers is not a batch of points without a backend.
 // expect: sampler: no Backend is known for this state; specialize scoresde::backend_of with
 // `static auto of(const X&)`
 #include <vector>

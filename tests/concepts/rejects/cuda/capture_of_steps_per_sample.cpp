@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Steps that the samples choose are not known before the run.
+/// Step sizes chosen per sample are not known before the run.
 // expect: CapturedSampler: the sampler has no grid of steps known before the run
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/scoresde.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// In a column-major array the elements of one image do not lie together.
+/// In a column-major array the elements of one image are not contiguous.
 // expect: scoresde: an xtensor state must be row-major
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
