@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// How much memory there is, by files as Linux has them, and runs that need more.
+/// Available memory, read from files like those of Linux, and runs that need more.
 #include "cifar10/available_memory.hpp"
 
 #include <filesystem>
@@ -32,7 +32,7 @@ TEST_CASE("the memory of a process is the least of machine and control groups") 
   put(root, "proc/self/cgroup", "0::/jobs/one\n");
   put(root, "sys/fs/cgroup/jobs/one/memory.max", "max\n");
   CHECK(bytes() == 8000.0 * 1024);
-  put(root, "sys/fs/cgroup/jobs/memory.max", "3000000\n");  // of a group above
+  put(root, "sys/fs/cgroup/jobs/memory.max", "3000000\n");  // of a parent group
   CHECK(bytes() == 3000000);
   CHECK_THAT(cifar10::available_memory(root.path()).source, Catch::Contains("control group"));
   put(root, "sys/fs/cgroup/jobs/one/memory.max", "2000000\n");
@@ -44,7 +44,8 @@ TEST_CASE("the memory of a process is the least of machine and control groups") 
   CHECK(bytes() == 1000000);
 }
 
-TEST_CASE("what needs more memory or disk space than there is says how much, and what lowers it") {
+TEST_CASE(
+    "errors about memory and disk space name the amount needed and the option that lowers it") {
   using Catch::Matchers::Contains;
   CHECK_NOTHROW(cifar10::require_memory(1e9, 1, "fewer"));
   CHECK_THROWS_WITH(
@@ -73,7 +74,7 @@ TEST_CASE("programs reject a batch that does not fit before they begin") {
   const Words sample{"--out", out.string(), "--samples", "65536", "--steps", "1"};
   refused(sample_program, sample + Words{"--batch", "65536", "--memory-limit", "8"},
           {"needs about", "8.0 GiB", "smaller --batch"});
-  // Samples go to disk: of a million of them no more memory is needed than of a batch.
+  // Samples are written to disk: a million of them need no more memory than a batch.
   const std::string tiny = tiny_checkpoint(folder, VpSde());
   const RunningProgram many(
       program_path(sample_program),
@@ -88,7 +89,7 @@ TEST_CASE("programs reject a batch that does not fit before they begin") {
 }
 
 TEST_CASE(
-    "an allocation that fails after all is a sentence, and a limit of ulimit is seen before") {
+    "a failed allocation is reported in one sentence, and a ulimit is detected before the run") {
   const TemporaryFolder folder;
   const auto limited = [&](const Words& more) {
     const Words words = Words{"-c",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// --backend of the CIFAR-10 programs where there is no device, and options of the other backend.
+/// --backend of the CIFAR-10 programs without a device, and options of the other backend.
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -11,12 +11,12 @@ using namespace scoresde::test;
 
 namespace {
 
-/// No device is visible to what is started from here on.
+/// Hides all devices from programs started afterwards.
 const int hidden = ::setenv("CUDA_VISIBLE_DEVICES", "", 1);
 
 }  // namespace
 
-TEST_CASE("without a device --backend cuda is refused, and nothing is written") {
+TEST_CASE("without a device --backend cuda is rejected, and nothing is written") {
   REQUIRE(hidden == 0);
   const TemporaryFolder data, folder;
   make_data(data);
@@ -35,7 +35,7 @@ TEST_CASE("without a device --backend cuda is refused, and nothing is written") 
   refused(train_program, cuda + Words{"--data", data.path().string(), "--autotune", "4"});
 }
 
-TEST_CASE("options that a backend does not listen to are refused by name") {
+TEST_CASE("options that a backend does not use are rejected by name") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out").string();
   for (const char* program : {train_program, sample_program}) {

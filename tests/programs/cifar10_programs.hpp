@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The CIFAR-10 programs, run as their users run them, and what is expected of them.
+/// Runs the CIFAR-10 programs and checks their output.
 #pragma once
 
 #include <string>

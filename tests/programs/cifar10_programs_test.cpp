@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_train and cifar10_sample as their users meet them: help, refusals, one run end to end.
+/// cifar10_train and cifar10_sample as programs: help, rejected options, one run end to end.
 #include "programs/cifar10_programs.hpp"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ using scoresde::test::sample_program;
 using scoresde::test::train_program;
 using scoresde::test::Words;
 
-/// Rows of a log without the seconds, which no two runs share.
+/// Rows of a log without the seconds, which differ between runs.
 std::map<std::string, std::string> log_rows(const std::filesystem::path& path) {
   std::ifstream stream(path);
   std::string line;
@@ -51,7 +51,7 @@ std::map<std::string, std::string> log_rows(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("both programs explain themselves") {
+TEST_CASE("both programs describe their options with --help") {
   for (const char* program : {train_program, sample_program}) {
     const Outcome help = require_success(program, {"--help"});
     for (const char* option : {"--out", "--seed", "--batch", "--threads", "xample"})
@@ -66,7 +66,7 @@ TEST_CASE("cifar10_train lists its presets with their number of parameters") {
     CHECK(outcome.says(word));
 }
 
-TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") {
+TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "run").string(), data = (folder / "data").string();
   const Words usual{"--out", out, "--data", data};
@@ -90,7 +90,7 @@ TEST_CASE("cifar10_train refuses what it cannot do, and leaves nothing behind") 
   REQUIRE_FALSE(std::filesystem::exists(folder / "run" / "train_log.csv"));
 }
 
-TEST_CASE("cifar10_sample refuses what it cannot do, and leaves nothing behind") {
+TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "pictures").string();
   const auto with = [&](const Words& more) { return Words{"--out", out} + more; };
@@ -114,7 +114,7 @@ TEST_CASE("cifar10_sample refuses what it cannot do, and leaves nothing behind")
   REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
 }
 
-TEST_CASE("a run stopped and resumed is the run that was never stopped, and can be sampled") {
+TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto whole = folder / "whole", parts = folder / "parts";
@@ -141,7 +141,7 @@ TEST_CASE("a run stopped and resumed is the run that was never stopped, and can 
   const std::string weights = (folder / "ema.safetensors").string();
   require_success(train_program, {"--out", whole.string(), "--export-ema", weights});
   REQUIRE(std::filesystem::file_size(weights) <= 8'000'000);
-  // not over the run's own checkpoint, whatever its name, but by the flag
+  // the run's own checkpoint, under any name, is replaced only with the flag
   const std::string checkpoint = (parts / "checkpoint.safetensors").string();
   const std::string before = text_of(checkpoint);
   std::filesystem::create_symlink(checkpoint, folder / "link");
@@ -164,14 +164,14 @@ TEST_CASE("a run stopped and resumed is the run that was never stopped, and can 
   const auto run_file = (whole / "checkpoint.safetensors").string();
   const auto four = pictures(run_file, {"--samples", "4"});
   REQUIRE(four.shape == std::vector<std::size_t>{4, 3, 32, 32});
-  // exported weights, another batch size and another first picture change nothing
+  // exported weights, another batch size and another first sample change nothing
   REQUIRE(four.bytes == pictures(weights, {"--samples", "4", "--batch", "3"}).bytes);
   const auto last = pictures(weights, {"--samples", "1", "--first-sample", "3"});
   REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(), four.bytes.end() - 12288));
   REQUIRE(four.bytes != pictures(weights, {"--samples", "4", "--seed", "7"}).bytes);
 }
 
-TEST_CASE("a truncated checkpoint is refused by both programs and left as it is") {
+TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto run_folder = folder / "run";
@@ -188,7 +188,7 @@ TEST_CASE("a truncated checkpoint is refused by both programs and left as it is"
   REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, with a status of their own") {
+TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, each with its status") {
   const TemporaryFolder data, folder;
   make_data(data);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {

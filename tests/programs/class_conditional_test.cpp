@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Classes in the CIFAR-10 programs: learned, kept in checkpoints, drawn by name and guided to.
+/// Classes in the CIFAR-10 programs: training, checkpoints, sampling by name, guidance.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -21,8 +21,8 @@ namespace {
 using namespace scoresde;
 using namespace scoresde::test;
 
-/// Weights of an untrained network for pictures of 8×8 that is told `classes` classes, and what its
-/// checkpoint says of label dropout.
+/// Weights of an untrained network for images of 8×8 that is conditioned on `classes` classes, with
+/// the label dropout stored in its checkpoint.
 std::string tiny_checkpoint(const TemporaryFolder& folder, std::size_t classes,
                             std::optional<double> label_dropout = 0.1) {
   const nn::UNetConfig network{.image_size = 8,
@@ -65,7 +65,9 @@ constexpr std::size_t dim = 3 * 8 * 8;
 
 }  // namespace
 
-TEST_CASE("a class-conditional run is kept by its checkpoint, and resumes bit for bit") {
+TEST_CASE(
+    "the checkpoint of a class-conditional run stores its options, and the run resumes "
+    "bit-identically") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {
@@ -94,7 +96,7 @@ TEST_CASE("a class-conditional run is kept by its checkpoint, and resumes bit fo
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("each row of the grid shows a class, and each picture is the one that its class draws") {
+TEST_CASE("each row of the grid is one class, and each sample equals that of its class") {
   const TemporaryFolder folder;
   const std::string checkpoint = tiny_checkpoint(folder, 10);
   const Drawn grid = draw(checkpoint, {"--columns", "2", "--steps", "3"});
@@ -117,10 +119,10 @@ TEST_CASE("each row of the grid shows a class, and each picture is the one that 
         std::vector<std::uint32_t>{0, 1, 2, 3});
 }
 
-TEST_CASE("guidance weighs the two answers of the network, at twice its evaluations") {
+TEST_CASE("guidance combines two outputs of the network at twice the evaluations") {
   const TemporaryFolder folder;
   const std::string checkpoint = tiny_checkpoint(folder, 10);
-  // One step of DDIM is linear in the score, so the guided picture is so in the two pictures.
+  // One step of DDIM is linear in the score, so the guided sample is linear in the two samples.
   const Words one{"--samples", "2", "--steps", "1", "--final", "eps"};
   const Drawn with = draw(checkpoint, one + Words{"--class", "ship"});
   const Drawn without = draw(checkpoint, one + Words{"--class", "none"});
@@ -147,7 +149,7 @@ TEST_CASE("guidance weighs the two answers of the network, at twice its evaluati
   CHECK(outside.nfe == "1");
 }
 
-TEST_CASE("classes and guidance that the network has not learned are refused") {
+TEST_CASE("classes and guidance for which the network was not trained are rejected") {
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& checkpoint, const Words& options,
                            const Words& words) {
@@ -175,7 +177,7 @@ TEST_CASE("classes and guidance that the network has not learned are refused") {
   refused(ten, {"--class", "cat", "--guidance", "1", "--guidance-interval", "2", "1"},
           {"from 2 to 1"});
   refused(tiny_checkpoint(folder, 4), {"--class", "cat"}, {"'cat'", "0 to 3"});
-  // A file that says nothing of label dropout is believed.
+  // A file without label dropout is accepted.
   const std::string silent = tiny_checkpoint(folder, 10, std::nullopt);
   CHECK(draw(silent, {"--class", "none", "--samples", "1", "--steps", "1"}).nfe == "1");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What cifar10_train makes of presets: SDE, loss and convention, and what checkpoints keep of
-/// them.
+/// The configuration of cifar10_train for presets: SDE, loss and convention, and their storage in
+/// checkpoints.
 #include "cifar10/configuration.hpp"
 
 #include <cstddef>
@@ -51,8 +51,8 @@ std::string name_of() {
   return "another";
 }
 
-/// A network for 64 elements; under VE the noise goes from 0.1 to 10, and one that is not divided
-/// by it learns the score as well, if less.
+/// A network for 64 elements; under VE the noise goes from 0.1 to 10, and a network that is not
+/// divided by it also learns the score, less well.
 template <class S>
 nn::Graph small_network() {
   if constexpr (std::same_as<S, VeSde>)
@@ -72,7 +72,7 @@ double mean_loss(Trainer& trainer, int steps) {
 
 }  // namespace
 
-TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and the loss falls") {
+TEST_CASE("every kind of preset trains with its SDE, loss and labels, and the loss decreases") {
   const std::vector<Kind> kinds{
       {"vp", true, false, "VpSde"},        {"subvp", true, false, "SubVpSde"},
       {"ve", true, false, "VeSde"},        {"vp", true, true, "VpSde"},
@@ -103,7 +103,7 @@ TEST_CASE("every kind of preset trains: SDE, loss and labels are its own, and th
   }
 }
 
-TEST_CASE("every preset names a loss that there is, and a sampler that the other program knows") {
+TEST_CASE("every preset has an existing loss, and a sampler that cifar10_sample supports") {
   for (const nn::Preset& preset : nn::presets()) {
     CAPTURE(preset.name);
     cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
@@ -119,7 +119,7 @@ TEST_CASE("every preset names a loss that there is, and a sampler that the other
   }
 }
 
-TEST_CASE("a preset of what there is not is refused") {
+TEST_CASE("presets with unsupported combinations are rejected") {
   const auto ignore = [](const auto&, const auto&) {};
   CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"subvp", false, false, ""}), ignore),
                     Catch::Contains("sub-VP has no discrete levels"));

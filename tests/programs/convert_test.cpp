@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// scoresde_convert as its users meet it: help, refusals, PyTorch's files there and back.
+/// scoresde_convert as a program: help, rejected options, PyTorch files in both directions.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -85,14 +85,14 @@ Words operator+(Words a, const Words& b) {
 
 }  // namespace
 
-TEST_CASE("scoresde_convert explains itself") {
+TEST_CASE("scoresde_convert describes its options with --help") {
   const Outcome help = require_success({"--help"});
   for (const char* word : {"INPUT", "OUTPUT", "--preset", "--config", "--ema", "--model", "--list",
                            "--from", "--to", "score_sde", "diffusers", "Examples"})
     CHECK(help.says(word));
 }
 
-TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back bit for bit") {
+TEST_CASE("converting a .pth of PyTorch to a checkpoint of a run and back is bit-identical") {
   const TemporaryFolder folder;
   const std::string settings = tiny_settings(folder),
                     run_file = (folder / "run.safetensors").string();
@@ -106,7 +106,8 @@ TEST_CASE("a .pth of PyTorch goes to a run's checkpoint and back bit for bit") {
   std::size_t compared = 0;
   for (const auto& [name, tensor] : before.tensors) {
     INFO(name);
-    if (name.ends_with("/step") || name.ends_with("sigmas")) continue;  // a number; by formula
+    if (name.ends_with("/step") || name.ends_with("sigmas"))
+      continue;  // a number; computed from its formula
     REQUIRE(after.at(name).shape == tensor.shape);
     REQUIRE(after.at(name).bytes == tensor.bytes);
     ++compared;
@@ -131,7 +132,7 @@ TEST_CASE("the options --model and --ema keep one set of weights") {
   }
 }
 
-TEST_CASE("weights among foreign objects are converted, and what is not read is printed") {
+TEST_CASE("weights among foreign objects are converted, and skipped objects are printed") {
   const TemporaryFolder folder;
   const std::string settings = tiny_settings(folder), out = (folder / "w.safetensors").string();
   const std::string pth = (files / "tiny_foreign.pth").string();
@@ -169,7 +170,7 @@ TEST_CASE("a pickle that would execute something becomes a leaf, and nothing is 
   CHECK_FALSE(std::filesystem::exists(folder / "executed"));
 }
 
-TEST_CASE("diffusers' folder goes to weights and back bit for bit") {
+TEST_CASE("converting a diffusers folder to weights and back is bit-identical") {
   const TemporaryFolder folder;
   const std::string weights = (folder / "w.safetensors").string(), out = (folder / "out").string();
   require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
@@ -184,7 +185,7 @@ TEST_CASE("diffusers' folder goes to weights and back bit for bit") {
   CHECK(text_of(weights) == text_of(folder / "same.safetensors"));
 }
 
-TEST_CASE("a scheduler next to diffusers' network names its noise levels, in shards as well") {
+TEST_CASE("a scheduler next to a diffusers network defines its noise levels, also with shards") {
   const TemporaryFolder folder;
   std::filesystem::copy(files / "diffusers", folder / "unet");
   std::filesystem::create_directory(folder / "scheduler");
@@ -240,7 +241,7 @@ TEST_CASE("a scheduler next to diffusers' network names its noise levels, in sha
   require_refused({folder.path().string(), out}, {"scheduler_config.json", "prediction_type"});
 }
 
-TEST_CASE("settings that there are not are rejected by name, before anything is read") {
+TEST_CASE("unknown settings are rejected by name before any file is read") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.safetensors").string(),
                     pth = (files / "tiny.pth").string(), settings = tiny_settings(folder);
@@ -262,13 +263,13 @@ TEST_CASE("settings that there are not are rejected by name, before anything is 
   require_refused(Words{(files / "diffusers").string(), out, "--set", "network.nf=8"} + ve_sde,
                   {"network.nf", "config.json"});
   CHECK_FALSE(std::filesystem::exists(out));
-  // Another SDE takes the settings of the first with it.
+  // Changing the SDE drops the settings of the first.
   require_success({pth, out, "--config", settings, "--set", "sde.name=karras", "--set",
                    "sde.sigma_min=0.01", "--set", "sde.sigma_max=50"});
   CHECK_FALSE(read_safetensors(out).metadata.contains("sde.t_min"));
 }
 
-TEST_CASE("nothing replaces its own input or a run's checkpoint unasked") {
+TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite") {
   const TemporaryFolder folder;
   const std::string pth = (files / "tiny.pth").string(), settings = tiny_settings(folder),
                     run_file = (folder / "run.safetensors").string(),
@@ -294,14 +295,14 @@ TEST_CASE("nothing replaces its own input or a run's checkpoint unasked") {
   for (const char* input : {"unet", "unet/diffusion_pytorch_model.safetensors"})
     require_refused({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
   CHECK(text_of(weights) == ema);
-  // Weights may be replaced, a checkpoint by the flag.
+  // Weights may be replaced; a checkpoint only with the flag.
   require_success({run_file, weights, "--model"});
   CHECK(text_of(weights) != ema);
   require_success({run_file, run_file, "--ema", "--overwrite"});
   CHECK(text_of(run_file) == ema);
 }
 
-TEST_CASE("a suffix that names no format is rejected, not guessed") {
+TEST_CASE("a suffix of no known format is rejected") {
   const TemporaryFolder folder;
   const std::string weights = (folder / "w.safetensors").string();
   require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
@@ -319,7 +320,7 @@ TEST_CASE("the option --list prints every tensor of any file") {
   CHECK(folder.says("conv_in.weight  F32  (4, 3, 3, 3)"));
 }
 
-TEST_CASE("scoresde_convert refuses what it cannot do, and leaves nothing behind") {
+TEST_CASE("scoresde_convert rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.safetensors").string(),
                     pth = (files / "tiny.pth").string();

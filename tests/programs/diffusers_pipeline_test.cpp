@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A pipeline of diffusers through the converter, against DDIM runs of diffusers itself:
+/// A converted pipeline of diffusers, compared with DDIM runs of diffusers:
 /// tests/golden/make_diffusers_pipelines.py.
 #include <algorithm>
 #include <cmath>
@@ -40,7 +40,7 @@ io::TensorFile golden_runs() {
                               "tests/golden/checkpoints/diffusers_pipelines.safetensors");
 }
 
-/// The script's weights, under diffusers' names.
+/// The script's weights under the names of diffusers.
 io::TensorFile weights_of(const nn::UNetConfig& config) {
   const auto graph = nn::unet(config);
   const std::vector<float> zeros(graph.parameters().size());
@@ -63,7 +63,7 @@ io::TensorFile weights_of(const nn::UNetConfig& config) {
   return file;
 }
 
-/// A pipeline's folder as diffusers writes it.
+/// A pipeline folder as diffusers writes it.
 void write_pipeline(const test::TemporaryFolder& folder, const std::string& config,
                     const std::string& scheduler) {
   std::filesystem::create_directories(folder / "unet");
@@ -85,7 +85,7 @@ TimeGrid grid_of(const DdpmSde& sde, const std::string& spacing, std::size_t ste
   return TimeGrid(times);
 }
 
-/// The end of a run from `start` by a checkpoint's own SDE and convention.
+/// The result of a run from `start` with a checkpoint's SDE and convention.
 std::vector<double> ddim(const std::filesystem::path& checkpoint, const std::string& spacing,
                          std::size_t steps, const io::TensorFile::Tensor& start) {
   const auto configuration = read_configuration(checkpoint);
@@ -109,7 +109,7 @@ std::vector<double> ddim(const std::filesystem::path& checkpoint, const std::str
   return {x.data(), x.data() + x.size()};
 }
 
-/// Largest difference in units of the largest value.
+/// Largest difference relative to the largest value.
 double difference(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
   double largest = 0, size = 0;
@@ -122,7 +122,7 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
-TEST_CASE("converted pipelines of every kind of betas and prediction run as diffusers runs them",
+TEST_CASE("converted pipelines with every kind of betas and prediction agree with diffusers",
           "[golden]") {
   const io::TensorFile golden = golden_runs();
   const std::string& config = golden.metadata.at("config");
@@ -141,7 +141,7 @@ TEST_CASE("converted pipelines of every kind of betas and prediction run as diff
     const double as_used = difference(end, golden.at(name + ".end_float32").as<double>());
     UNSCOPED_INFO(name << ": float64 " << exact << ", float32 " << as_used);
     CHECK(exact < 1e-10);   // 2e-12 measured
-    CHECK(as_used < 1e-4);  // all of diffusers in float32: 8e-6
+    CHECK(as_used < 1e-4);  // with diffusers in float32: 8e-6
     ++compared;
   }
   CHECK(compared == 9);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample on networks that were trained on discrete levels: asked at levels, and nowhere
+/// cifar10_sample on networks that were trained on discrete levels: evaluated at levels and nowhere
 /// else.
 #include <cmath>
 #include <span>
@@ -19,7 +19,7 @@ namespace {
 using namespace scoresde;
 using namespace scoresde::test;
 
-/// Weights of a tiny network that was trained on the levels of this SDE, or says so.
+/// Weights of a tiny network whose checkpoint declares training on the levels of this SDE.
 template <DiscreteSde S>
 std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde) {
   const nn::UNetConfig network{.image_size = 8,
@@ -61,11 +61,15 @@ void check_sampling(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("a network of DDPM's levels is sampled at them") { check_sampling(DiscreteVpSde(1000)); }
+TEST_CASE("a network trained on DDPM levels is evaluated at those levels") {
+  check_sampling(DiscreteVpSde(1000));
+}
 
-TEST_CASE("a network of SMLD's levels is sampled at them") { check_sampling(SmldSde(1000)); }
+TEST_CASE("a network trained on SMLD levels is evaluated at those levels") {
+  check_sampling(SmldSde(1000));
+}
 
-TEST_CASE("a network of 50 levels is sampled in as many steps as the program prints") {
+TEST_CASE("a network of 50 levels is sampled with the number of steps that the program prints") {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", tiny_checkpoint(folder, SmldSde(50)),
                     "--out",        (folder / "pictures").string(),
@@ -79,7 +83,7 @@ TEST_CASE("a network of 50 levels is sampled in as many steps as the program pri
     CHECK(file.metadata.at("sampler").find("grid of " + steps + " steps") != std::string::npos);
     CHECK(file.metadata.at("nfe") == nfe);
   };
-  // An evaluation more denoises; the predictor-corrector sampler leaves out its last noise.
+  // One more evaluation denoises; the predictor-corrector sampler omits its last noise.
   const Words fast{"--solver", "dpm-solver++-2m"};
   check(fast + Words{"--grid", "log_snr", "--steps", "40"}, "40", "41");
   check(fast + Words{"--grid", "karras", "--nfe", "40"}, "39", "40");

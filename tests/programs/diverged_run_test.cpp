@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Checkpoints that cifar10_train keeps by number, and what is left of a run that diverges.
+/// Numbered checkpoints of cifar10_train, and the checkpoints of a diverging run.
 #include <filesystem>
 #include <string>
 
@@ -13,7 +13,7 @@
 using namespace scoresde;
 using namespace scoresde::test;
 
-TEST_CASE("checkpoints are kept under the number of their step, as many as --keep says") {
+TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto run = [&](const char* name, const Words& words) {
@@ -31,17 +31,17 @@ TEST_CASE("checkpoints are kept under the number of their step, as many as --kee
         text_of(folder / "all" / "checkpoint_0000006.safetensors"));
 }
 
-TEST_CASE("a run that diverges leaves its last good checkpoint, and names it") {
+TEST_CASE("a diverging run keeps its last good checkpoint and names it") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run", checkpoint = out / "checkpoint.safetensors";
   require_success(train_program, tiny_run(data, out) + Words{"--iterations", "2"});
-  // As if the good state had come by this rate: the next step ruins it.
+  // As if the good state had been reached with this rate: the next step makes it diverge.
   auto file = io::read_safetensors(checkpoint);
   file.metadata.at("training.learning_rate") = "1e+30";
   io::write_safetensors(checkpoint, file);
   const std::string good = text_of(checkpoint);
-  for (const char* every : {"1", "100"}) {  // ruined by a save, and in between
+  for (const char* every : {"1", "100"}) {  // diverged at a save, and in between
     const Outcome outcome = run(
         train_program, tiny_run(data, out) + Words{"--resume", "--lr", "1e30", "--checkpoint-every",
                                                    every, "--iterations", "9"});

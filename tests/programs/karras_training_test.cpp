@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Karras's loss in the CIFAR-10 programs: trained, named in the checkpoint, sampled by his method.
+/// The EDM loss in the CIFAR-10 programs: training, checkpoint, and sampling with the EDM solver.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -19,7 +19,9 @@
 using namespace scoresde;
 using namespace scoresde::test;
 
-TEST_CASE("a run with Karras's loss resumes bit for bit, says so, and is sampled by his method") {
+TEST_CASE(
+    "a run with the EDM loss resumes bit-identically, stores it, and is sampled with the EDM "
+    "solver") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {
@@ -52,7 +54,7 @@ TEST_CASE("a run with Karras's loss resumes bit for bit, says so, and is sampled
   for (const float value : file.at("samples").as<float>()) REQUIRE(std::isfinite(value));
 }
 
-TEST_CASE("a network that Karras's loss trained under another SDE is refused by its name") {
+TEST_CASE("a network trained with the EDM loss under another SDE is rejected by name") {
   const TemporaryFolder folder;
   const nn::UNetConfig network{
       .image_size = 8, .nf = 8, .ch_mult = {1}, .num_res_blocks = 1, .attn_resolutions = {}};
@@ -68,7 +70,8 @@ TEST_CASE("a network that Karras's loss trained under another SDE is refused by 
 }
 
 TEST_CASE(
-    "a run with tracks keeps float16 snapshots and held-out losses, and resumes to the same") {
+    "a run with EMA tracks writes float16 snapshots and held-out losses, and resumes "
+    "bit-identically") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {
@@ -121,7 +124,7 @@ TEST_CASE(
   CHECK(text_of(folder / "whole" / "held_out.csv") == losses);
 }
 
-TEST_CASE("a decay that begins when a run resumes is kept by its checkpoint and ends the run") {
+TEST_CASE("a decay that begins when a run resumes is stored in its checkpoint and ends the run") {
   const TemporaryFolder data, folder;
   make_data(data);
   const Words options = tiny_run(data, folder / "run") + Words{"--preset",  "cifar10_small_karras",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Pictures for cifar10_train, made up, and the options of a run that takes seconds.
+/// Synthetic images for cifar10_train, and the options of a run that takes seconds.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace scoresde::test {
 
-/// 60,000 made-up records; the six names are one file.
+/// 60,000 synthetic records; the six names are links to one file.
 inline void make_data(const TemporaryFolder& folder) {
   std::string bytes(std::size_t{3073} * 10000, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i)

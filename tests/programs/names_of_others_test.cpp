@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Names of k-diffusion, diffusers and score_sde: what cifar10_sample makes of them.
+/// Names of k-diffusion, diffusers and score_sde in cifar10_sample.
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -68,7 +68,7 @@ bool adaptive(const cifar10::SamplerAlias& alias) {
 
 }  // namespace
 
-TEST_CASE("every alias samples what it stands for, and says so") {
+TEST_CASE("every alias gives the samples of what it stands for, and the program prints that") {
   const Sampling sampling{VpSde()};
   std::set<std::string> seen;
   for (const auto& alias : cifar10::sampler_aliases) {
@@ -87,7 +87,7 @@ TEST_CASE("every alias samples what it stands for, and says so") {
   }
 }
 
-TEST_CASE("whole samplers of others go with --sampler and --solver alike") {
+TEST_CASE("names of other libraries' samplers are accepted by --sampler and --solver") {
   const Sampling sampling{VpSde()};
   const Words steps{"--steps", "3"};
   const auto sampler = [&](const Words& words) { return sampling(words + steps).sampler; };
@@ -98,10 +98,10 @@ TEST_CASE("whole samplers of others go with --sampler and --solver alike") {
     CHECK_THAT(sampler({option, "EulerAncestralDiscreteScheduler"}),
                Contains("predictor euler_ancestral, corrector none"));
   }
-  // This library's own names first; k-diffusion's step in sigma.
+  // This library's names have priority; k-diffusion's step in sigma.
   CHECK_THAT(sampler({"--solver", "euler"}), Contains("solver euler"));
   CHECK_THAT(sampler({"--sampler", "euler"}), Contains("solver karras-euler"));
-  // What is given is not overruled.
+  // Explicit options are not overridden.
   CHECK_THAT(sampler({"--solver", "dpmpp_2m", "--final", "denoise", "--grid", "quadratic"}),
              Contains("quadratic grid") && Contains("final step denoise"));
   CHECK_THAT(sampler({"--sampler", "ScoreSdeVeScheduler", "--snr", "0.2"}),
@@ -111,12 +111,12 @@ TEST_CASE("whole samplers of others go with --sampler and --solver alike") {
   sampling.refused({"--predictor", "dpmpp_2m"}, {"'dpmpp_2m' is unknown"});
   sampling.refused({"--solver", "ddim", "--eta", "0.5"},
                    {"--eta does not go with --solver ddim", "and --predictor ddim"});
-  // Where sigma is the time, equal steps in t of diffusers are not those of sigma.
+  // If sigma is the time, uniform steps in diffusers' t are not uniform in sigma.
   CHECK_THAT(Sampling{KarrasSde()}({"--solver", "EulerDiscreteScheduler", "--steps", "3"}).sampler,
              Contains("karras grid"));
 }
 
-TEST_CASE("options of others are translated, and their values") {
+TEST_CASE("options of other libraries and their values are translated") {
   const Sampling sampling{VpSde()};
   const auto same = [&](const Words& theirs, const Words& ours, const std::string& note) {
     const Result found = sampling(theirs), wanted = sampling(ours);
@@ -136,7 +136,7 @@ TEST_CASE("options of others are translated, and their values") {
   sampling.refused({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
 }
 
-TEST_CASE("the list of samplers and the README name every alias") {
+TEST_CASE("the list of samplers and the README contain every alias") {
   const std::string list = require_success(sample_program, {"--list-samplers"}).text;
   const std::string readme =
       text_of(std::filesystem::path(SCORESDE_SOURCE_DIR) / "examples/cifar10/README.md");
@@ -149,7 +149,8 @@ TEST_CASE("the list of samplers and the README name every alias") {
   }
 }
 
-TEST_CASE("the corrector's signal-to-noise ratio is the predictor's in the paper's table 5") {
+TEST_CASE(
+    "the corrector's default signal-to-noise ratio is the value for the predictor in table 5") {
   const auto snr = [&](const auto& sde, const char* predictor) {
     const Sampling sampling{sde};
     const std::string text =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The name that a misspelled one stands for, and what the programs say of it.
+/// The nearest name to a misspelled one, and the programs' suggestions.
 #include "cifar10/nearest_name.hpp"
 
 #include <string>
@@ -17,11 +17,11 @@ TEST_CASE("the edit distance counts insertions, deletions, replacements and swap
   CHECK(edit_distance("kitten", "sitting") == 3);
   CHECK(edit_distance("sitting", "kitten") == 3);
   CHECK(edit_distance("heun", "huen") == 1);
-  CHECK(edit_distance("ca", "abc") == 3);  // 2 where a swapped pair may be edited again
+  CHECK(edit_distance("ca", "abc") == 3);  // 2 if a swapped pair could be edited again
   CHECK(edit_distance("Euler_Maruyama", "euler-maruyama") == 0);
 }
 
-TEST_CASE("the nearest name is named where it is near, and none where all are far") {
+TEST_CASE("the nearest name is returned if it is near enough, otherwise none") {
   const std::vector<std::string> names{"heun", "dpm-solver++-2m", "dpm-solver++-3m", "unipc-2"};
   CHECK(nearest_name("huen", names) == "heun");
   CHECK(nearest_name("dpm_solver++_2m", names) == "dpm-solver++-2m");

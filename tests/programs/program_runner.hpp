@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Runs a built program as a user would and keeps what it says.
+/// Runs a program and captures its output.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ inline std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// Exit status (128 + signal when killed) and output and errors together.
+/// Exit status (128 + signal if killed) and the combined output of stdout and stderr.
 struct Outcome {
   int status = 0;
   std::string text;
@@ -32,7 +32,7 @@ struct Outcome {
   }
 };
 
-/// A started program. Its output goes to a file beside `folder`'s others.
+/// A running program. Its output is written to a file.
 class RunningProgram {
  public:
   RunningProgram(const std::string& program, std::vector<std::string> arguments,
@@ -43,7 +43,7 @@ class RunningProgram {
     for (std::string& word : arguments) words.push_back(word.data());
     words.push_back(nullptr);
     process_ = ::fork();
-    // kill(-1) would reach every process of the user
+    // kill(-1) would signal every process of the user
     if (process_ < 0) throw std::runtime_error("the program cannot be started");
     if (process_ == 0) {
       if (std::freopen(output_.c_str(), "w", stdout) == nullptr) ::_exit(126);
@@ -57,7 +57,7 @@ class RunningProgram {
   void signal(int number) const { ::kill(process_, number); }
   [[nodiscard]] ::pid_t process() const { return process_; }
 
-  /// Waits until a file is there; false where that takes a minute.
+  /// Waits until a file exists; returns false after a minute.
   [[nodiscard]] static bool wait_for(const std::filesystem::path& file) {
     for (int attempts = 0; attempts < 6000; ++attempts) {
       if (std::filesystem::exists(file)) return true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One process for each folder of a run, and what killed ones leave in it.
+/// One process per output folder, and files left by killed processes.
 #include "cifar10/run_lock.hpp"
 
 #include <filesystem>
@@ -46,7 +46,7 @@ class Holder {
 }  // namespace
 
 TEST_CASE(
-    "a folder that another process holds is rejected with its PID, and free when that is killed") {
+    "a folder locked by another process is rejected with its PID, and free after that is killed") {
   const TemporaryFolder folder;
   const auto out = folder / "a/b";
   Holder holder(out);
@@ -58,7 +58,7 @@ TEST_CASE(
   CHECK_FALSE(std::filesystem::exists(out / "run.lock"));
 }
 
-TEST_CASE("a lock removes what a killed run has left half-written, and nothing else") {
+TEST_CASE("a lock removes incomplete files of a killed run, and nothing else") {
   const TemporaryFolder folder;
   int status = 0;
   const ::pid_t gone = ::fork();
@@ -75,7 +75,7 @@ TEST_CASE("a lock removes what a killed run has left half-written, and nothing e
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 7);
 }
 
-TEST_CASE("a lock takes away the folders that it made and that stay empty") {
+TEST_CASE("a lock removes the folders that it created and that remain empty") {
   const TemporaryFolder folder;
   { const RunLock lock(folder / "a/b/c"); }
   CHECK_FALSE(std::filesystem::exists(folder / "a"));
@@ -88,7 +88,7 @@ TEST_CASE("a lock takes away the folders that it made and that stay empty") {
   CHECK_THROWS_WITH(RunLock(folder / "file"), Catch::Contains("cannot be made"));
 }
 
-TEST_CASE("the second program on a folder ends with status 3 and the PID of the first") {
+TEST_CASE("a second program with the same folder ends with status 3 and the PID of the first") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run";

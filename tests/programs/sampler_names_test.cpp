@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample by every name that it lists: the names are the library's, all of them draw, and
-/// options that a name does not listen to are refused.
+/// cifar10_sample with every name that it lists: the names are those of the library, all of them
+/// sample, and options that a sampler does not use are rejected.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -26,10 +26,10 @@ namespace {
 using namespace scoresde;
 using namespace scoresde::test;
 
-/// A line of --list-samplers by its titles.
+/// A line of --list-samplers, by column title.
 using Row = std::map<std::string, std::string>;
 
-/// Cells of a line: columns are apart by two spaces or more.
+/// Cells of a line: columns are separated by two or more spaces.
 Words cells(const std::string& line) {
   Words words;
   for (std::size_t from = 0; from < line.size();) {
@@ -58,7 +58,7 @@ std::vector<Row> listed() {
   return rows;
 }
 
-/// Draws from a tiny checkpoint; `told` is what the program said.
+/// Samples from a tiny checkpoint; `told` is the program's output.
 class Painter {
  public:
   template <class S>
@@ -82,7 +82,7 @@ class Painter {
   std::string checkpoint_;
 };
 
-/// Options that make a run by that row short.
+/// Options for a short run of that row.
 Words short_run(const Row& row) {
   const Words name{row.at("option"), row.at("name")};
   if (row.at("option") == "--predictor") return name + Words{"--corrector", "langevin"};
@@ -108,7 +108,7 @@ void every_name_draws(const S& sde) {
 
 }  // namespace
 
-TEST_CASE("the option --list-samplers lists what the library names, with its orders and costs") {
+TEST_CASE("the option --list-samplers lists the names of the library with their orders and costs") {
   std::map<std::string, Row> solvers;
   std::set<std::string> presets;
   for (const Row& row : listed()) {
@@ -135,7 +135,7 @@ TEST_CASE("the option --list-samplers lists what the library names, with its ord
   REQUIRE(presets.empty());
 }
 
-TEST_CASE("the table of the README is the list") {
+TEST_CASE("the table of the README equals --list-samplers") {
   const std::string readme =
       text_of(std::filesystem::path(SCORESDE_SOURCE_DIR) / "examples/cifar10/README.md");
   for (const Row& row : listed()) {
@@ -147,13 +147,13 @@ TEST_CASE("the table of the README is the list") {
   }
 }
 
-TEST_CASE("every name draws finite pictures under the VP SDE") { every_name_draws(VpSde()); }
+TEST_CASE("every name gives finite samples under the VP SDE") { every_name_draws(VpSde()); }
 
-TEST_CASE("every name draws finite pictures under the sub-VP SDE") { every_name_draws(SubVpSde()); }
+TEST_CASE("every name gives finite samples under the sub-VP SDE") { every_name_draws(SubVpSde()); }
 
-TEST_CASE("every name draws finite pictures under the VE SDE") { every_name_draws(VeSde()); }
+TEST_CASE("every name gives finite samples under the VE SDE") { every_name_draws(VeSde()); }
 
-TEST_CASE("every name draws finite pictures under Karras's SDE, whose uniform grid is in rho") {
+TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras grid by default") {
   every_name_draws(KarrasSde());
   Painter paint{KarrasSde()};
   const auto sampler = [&](const Words& choice) {
@@ -165,7 +165,7 @@ TEST_CASE("every name draws finite pictures under Karras's SDE, whose uniform gr
   CHECK_THAT(sampler({"--solver", "euler", "--grid", "uniform"}), Catch::Contains("uniform grid"));
 }
 
-TEST_CASE("a picture is the same in any batch, by samplers of every kind") {
+TEST_CASE("a sample does not depend on its batch, for samplers of every kind") {
   Painter paint{VpSde()};
   const Words steps{"--steps", "6"}, loose{"--rtol", "1", "--atol", "1"};
   for (const Words& words :
@@ -184,7 +184,7 @@ TEST_CASE("a picture is the same in any batch, by samplers of every kind") {
   }
 }
 
-TEST_CASE("the option --nfe buys as many steps as it pays for") {
+TEST_CASE("the option --nfe selects the largest number of steps within the budget") {
   Painter paint{VpSde()};
   const auto spent = [&](const Words& words) {
     paint(words + Words{"--samples", "1"});
@@ -209,7 +209,7 @@ TEST_CASE("the option --nfe buys as many steps as it pays for") {
                StartsWith("21 by") && Contains(" 7 steps"));
 }
 
-TEST_CASE("options change what is drawn") {
+TEST_CASE("options change the samples") {
   Painter paint{VpSde()};
   const auto differ = [&](const Words& words, const Words& more) {
     const Words usual = words + Words{"--samples", "1", "--steps", "5"};
@@ -234,7 +234,7 @@ TEST_CASE("options change what is drawn") {
   differ({"--solver", "heun"}, {"--dynamic-threshold", "0.9"});
 }
 
-TEST_CASE("names of the paper's table 1 are these samplers") {
+TEST_CASE("the names of the paper's table 1 are these samplers") {
   Painter paint{VeSde()};
   const auto same = [&](const Words& name, const Words& parts) {
     const auto by_name = paint(name + Words{"--samples", "1"}).bytes;
@@ -249,7 +249,7 @@ TEST_CASE("names of the paper's table 1 are these samplers") {
        {"--predictor", "ancestral", "--corrector", "none", "--steps", "1000"});
 }
 
-TEST_CASE("options that a sampler does not listen to are refused by name, and nothing is left") {
+TEST_CASE("options that a sampler does not use are rejected by name, and no files are left") {
   const TemporaryFolder folder;
   const std::string out = (folder / "pictures").string();
   const std::string checkpoint = tiny_checkpoint(folder, VpSde());
@@ -292,7 +292,7 @@ TEST_CASE("options that a sampler does not listen to are refused by name, and no
   REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
 }
 
-TEST_CASE("folders that cannot be written are refused") {
+TEST_CASE("folders that cannot be written are rejected") {
   const TemporaryFolder folder;
   const Words usual{
       "--checkpoint", tiny_checkpoint(folder, VpSde()), "--steps", "2", "--samples", "1"};

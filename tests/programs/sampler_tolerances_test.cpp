@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The tolerances that cifar10_sample takes for adaptive samplers where none are given.
+/// The default tolerances of cifar10_sample for adaptive samplers.
 #include <string>
 
 #include <scoresde/sampler/adaptive_sde.hpp>

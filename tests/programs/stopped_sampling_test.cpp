@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample stopped and killed: what is finished stays, and a resumed run ends in the bits of
-/// one that was never stopped.
+/// cifar10_sample stopped and killed: finished samples are kept, and a resumed run is bit-identical
+/// to an uninterrupted one.
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -29,7 +29,7 @@ class Sampling {
             "--batch",      "4",         "--steps",     "150",
             "--predictor",  "ancestral", "--corrector", "langevin"};
   }
-  /// Ends a run by a signal when its first batch is on disk.
+  /// Ends a run by a signal after its first batch is written.
   [[nodiscard]] Outcome stopped(const std::string& name, int number) const {
     const RunningProgram program(program_path(sample_program), options(name), folder_ / "output");
     REQUIRE(RunningProgram::wait_for(out(name) / "samples.progress.json"));
@@ -44,7 +44,7 @@ class Sampling {
 
 }  // namespace
 
-TEST_CASE("a sampling run that is stopped keeps its samples, and resumes to the same bits") {
+TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically") {
   const Sampling sampling;
   require_success(sample_program, sampling.options("whole"));
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
@@ -53,7 +53,7 @@ TEST_CASE("a sampling run that is stopped keeps its samples, and resumes to the 
     const Outcome outcome = sampling.stopped(name, number);
     INFO(outcome.text);
     CHECK(outcome.status == 128 + number);
-    CHECK(outcome.says("samples 1 to 4 of 60"));  // a line of progress, though no terminal
+    CHECK(outcome.says("samples 1 to 4 of 60"));  // a line of progress, also without a terminal
     CHECK(std::filesystem::exists(out / "samples.partial"));
     for (const std::string& file : files) CHECK_FALSE(std::filesystem::exists(out / file));
     if (number != SIGKILL) {
@@ -78,7 +78,7 @@ TEST_CASE("a sampling run that is stopped keeps its samples, and resumes to the 
                   {"holds no unfinished run"});
 }
 
-TEST_CASE("the option --png writes an image of each sample under its number") {
+TEST_CASE("the option --png writes an image per sample, named by its index") {
   const Sampling sampling;
   const Words few =
       sampling.options("few") +

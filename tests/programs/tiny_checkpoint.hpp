@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Weights of an untrained network, with which a program samples in milliseconds.
+/// Weights of an untrained network with which a program samples in milliseconds.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@
 
 namespace scoresde::test {
 
-/// Of images of 8 × 8; returns the path of the file.
+/// Writes weights for images of 8 × 8 and returns the path of the file.
 template <class S>
 std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde, bool centered = true) {
   const nn::UNetConfig network{.image_size = 8,

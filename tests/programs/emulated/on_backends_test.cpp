@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What the CIFAR-10 programs do on a GPU, over the host's device, beside what they do on the CPU:
-/// runs that change the backend, and the same pictures from the same seed.
+/// The CIFAR-10 programs on a GPU, emulated on the host, compared with the CPU: runs that change
+/// the backend, and the same samples from the same seed.
 #include "cifar10/on_backends.hpp"
 
 #include <cmath>
@@ -33,7 +33,7 @@ using test::text_of;
 
 namespace {
 
-/// CIFAR-10's pictures in a network of a few thousand parameters.
+/// A network of a few thousand parameters for CIFAR-10 images.
 nn::Preset tiny_preset(std::uint64_t iterations, const char* name = "cifar10_small") {
   nn::Preset preset = nn::preset(name);
   preset.network.nf = 4;
@@ -95,7 +95,7 @@ double distance(const std::filesystem::path& a, const std::filesystem::path& b,
   return std::sqrt(error / size);
 }
 
-/// Every path of the network, over pictures in colour.
+/// A configuration with every path of the network, for color images.
 nn::UNetConfig small_network(std::size_t classes = 0) {
   nn::UNetConfig config = small::every_path();
   config.num_channels = 3;
@@ -131,7 +131,7 @@ cifar10::SamplerChoice pc(const std::string& predictor, const std::string& corre
   return choice;
 }
 
-/// Samples on both; returns how far the device's pictures are from the CPU's.
+/// Samples on both backends; returns the distance between their samples.
 double difference(const TemporaryFolder& folder, cifar10::SampleOptions options,
                   const cifar10::SamplerChoice& choice) {
   options.sampler = choice;
@@ -158,7 +158,8 @@ std::string nfe(const std::filesystem::path& out) {
 }  // namespace
 
 TEST_CASE(
-    "a run goes on from the device to the CPU and back, and resumes on the device bit by bit") {
+    "a run continues from the device on the CPU and back, and resumes bit-identically on the "
+    "device") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   const auto host = folder / "host", mixed = folder / "mixed", whole = folder / "whole",
@@ -193,7 +194,7 @@ TEST_CASE(
   CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
 }
 
-TEST_CASE("every kind of preset begins on the device as on the CPU") {
+TEST_CASE("every kind of preset starts on the device as on the CPU") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   const auto compare = [&](const nn::Preset& preset) {
@@ -212,7 +213,7 @@ TEST_CASE("every kind of preset begins on the device as on the CPU") {
   compare(nn::class_conditional(tiny_preset(1), 10));
 }
 
-TEST_CASE("a run on the device stops in time and saves, and names what does not fit") {
+TEST_CASE("a run on the device stops in time and saves, and rejects invalid settings by name") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   auto options = train_options(data, folder / "run");
@@ -228,7 +229,7 @@ TEST_CASE("a run on the device stops in time and saves, and names what does not 
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("of one seed the pictures of both backends are the same, by every kind of sampler") {
+TEST_CASE("both backends give the same samples for a seed, with every kind of sampler") {
   const TemporaryFolder folder;
   const auto path = small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
   auto options = sample_options(path, {});
@@ -253,7 +254,7 @@ TEST_CASE("of one seed the pictures of both backends are the same, by every kind
   CHECK(with_graphs(true, "bf16") != with_graphs(true, "fp32"));
 }
 
-TEST_CASE("classes, guidance and Karras's preconditioning are the CPU's on the device") {
+TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on the device") {
   const TemporaryFolder folder;
   nn::UNetConfig config = small::every_path();
   config.num_class_embeds = 3;
