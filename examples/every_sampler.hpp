@@ -30,7 +30,7 @@ void for_every_predictor_and_corrector(const S& sde, const scoresde::TimeGrid& g
 }
 
 /// Calls use(name, sampler) for predictors, correctors and ODE integrators of each kind, and for
-/// every fast solver of the catalogue.
+/// every fast solver of the catalog.
 template <scoresde::Sde S, class Use>
 void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, steps);
