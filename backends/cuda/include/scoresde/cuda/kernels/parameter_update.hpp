@@ -97,10 +97,11 @@ struct FinishStep {
     const std::uint64_t updates = *step;
     const double norm = std::sqrt(squares);
     const bool finite = std::isfinite(norm) && std::isfinite(loss);
+    const std::uint64_t done = updates + (finite ? 1 : 0);
+    // Stored before the powers of the coefficients, so that less is alive across them: no spills.
+    *outcome = {done, loss, norm, adam.learning_rate_at(updates), finite ? 1u : 0u};
+    *step = done;
     *coefficients = adam.coefficients<float>(updates, norm, ema.decay_at(updates + 1));
-    *step = updates + (finite ? 1 : 0);
-    *outcome = {updates + (finite ? 1 : 0), loss, norm, adam.learning_rate_at(updates),
-                finite ? 1u : 0u};
   }
 };
 
