@@ -105,10 +105,22 @@ TEST_CASE(
 TEST_CASE("Restart ends at the data in its last step and skips intervals that are not reached") {
   const VpSde sde;
   const TimeGrid grid = log_snr_grid(sde, 10);
-  CHECK(Multistep{sde, Restart{}, grid}.nfe() == 2 * (10 + 2 * 3));
-  CHECK(Restart{}.most_evaluations(10) == 2 * (10 + 2 * 3));
-  CHECK(Multistep{sde, Restart{}, grid, ToZero{}}.nfe() == 2 * (9 + 2 * 3) + 1);
+  CHECK(Multistep{sde, Restart{}, grid}.nfe() == 2 * (10 + 2 * 2));
+  CHECK(Restart{}.most_evaluations(10) == 2 * (10 + 2 * 2));
+  CHECK(Multistep{sde, Restart{}, grid, ToZero{}}.nfe() == 2 * (9 + 2 * 2) + 1);
   CHECK(Multistep{sde, Restart{}, log_snr_grid(sde, 1, 0.5, 10)}.nfe() == 2 * 10);
+}
+
+TEST_CASE("Restart evaluates as often as the authors' configuration of 203 for ImageNet 64") {
+  // README of github.com/Newbeeer/diffusion_restart_sampling: 36 steps, the last one of them to
+  // σ = 0, and N_Restart = 4, 4, 4, 4, 6.
+  const Restart solver{.intervals = {{.low = 19.35, .high = 40.79, .repeats = 1, .steps = 3},
+                                     {.low = 1.09, .high = 1.92, .repeats = 1, .steps = 3},
+                                     {.low = 0.59, .high = 1.09, .repeats = 5, .steps = 3},
+                                     {.low = 0.3, .high = 0.59, .repeats = 5, .steps = 3},
+                                     {.low = 0.06, .high = 0.3, .repeats = 6, .steps = 5}}};
+  const KarrasSde sde;
+  CHECK(Multistep{sde, solver, karras_grid(sde, 36), ToZero{}}.nfe() == 203);
 }
 
 TEST_CASE("Restart rejects invalid intervals, noise and grids") {
@@ -116,7 +128,7 @@ TEST_CASE("Restart rejects invalid intervals, noise and grids") {
   CHECK_THROWS_WITH((Restart{.intervals = {{.low = 1, .high = 0.5}}}.validate()),
                     Contains("interval 0 goes from 1 to 0.5"));
   CHECK_THROWS_WITH((Restart{.intervals = {{.repeats = 0}}}.validate()),
-                    Contains("has 0 repeats of 3 steps"));
+                    Contains("has 0 repeats of 2 steps"));
   CHECK_THROWS_WITH((Restart{.s_noise = -1}.validate()), Contains("s_noise is -1"));
   CHECK_THROWS_WITH((Restart{.rho = 0}.validate()), Contains("rho is 0"));
   CHECK_THROWS_WITH(Restart{}.stages(sde, uniform_grid(sde, 3).reversed()),

@@ -24,11 +24,13 @@ namespace scoresde {
 struct RestartInterval {
   double low = 0.06, high = 0.3;
   std::size_t repeats = 2;  ///< K
-  std::size_t steps = 3;    ///< from high to low, per repetition
+  std::size_t steps = 2;    ///< from high to low, each time: N_Restart − 1 of the authors' lists
 };
 
-/// The interval in the authors' code for the EDM network of CIFAR-10 (unconditional, VP), for a
-/// flow of about 18 steps.
+/// The authors' interval for CIFAR-10: unconditional VP network, a flow of 18 steps. It is the
+/// first line of benchmarks/params_cifar10_vp.txt in
+/// github.com/Newbeeer/diffusion_restart_sampling, N_Restart = 3, K = 2, t from 0.06 to 0.30;
+/// N_Restart counts the times of an interval, which its steps lie between.
 inline constexpr RestartInterval cifar10_restart{};
 
 struct Restart {
