@@ -32,7 +32,7 @@ concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
   { sde.discretize(step) } -> std::same_as<Transition>;
 };
 
-/// Refuses what the SDE cannot do.
+/// Throws Error for reverse_diffusion where the SDE has no discrete chain.
 template <class S>
 void check_final_denoise(const char* sampler, FinalDenoise denoise) {
   require(denoise != FinalDenoise::reverse_diffusion || HasDiscreteChain<S>, sampler,
@@ -51,7 +51,7 @@ template <class S>
   return {1 / p.mean, p.std * p.std / p.mean, 0};
 }
 
-/// Refuses what the SDE cannot do at t, the last time of a run.
+/// The same, and throws Error where the chain has no step down from t, the last time of a run.
 template <class S>
 void check_final_denoise(const char* sampler, const S& sde, FinalDenoise how, double t) {
   check_final_denoise<S>(sampler, how);

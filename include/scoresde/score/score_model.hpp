@@ -42,7 +42,8 @@ inline constexpr bool loses_output =
     std::is_same_v<std::remove_cv_t<P>, X> || std::is_same_v<P, const X&>;
 
 /// True for functions that take their output by value. Overloads and templates are classified by
-/// whether they accept an rvalue output.
+/// whether they accept an rvalue output, so true for an auto&& parameter, which cannot be
+/// distinguished from a copy.
 template <class F, class X>
 consteval bool copies_output() {
   if constexpr (requires(F f) { third_parameter(+f); })

@@ -5,6 +5,8 @@
 ///   leading    k·⌊N/n⌋ + offset        linspace   k(N − 1)/(n − 1), rounded
 ///   trailing   N − k·N/n − 1, rounded
 ///
+/// N = training_steps() counts the levels of positive SNR: for a list of betas with zero terminal
+/// SNR it is one less than diffusers' num_train_timesteps, so there the timesteps differ.
 /// Lin et al. 2023 (arXiv:2305.08891), table 2, name the spacings. diffusers steps from one
 /// timestep to the next in three ways, so there are three grids. DDPM, DDIM and PNDM step down by
 /// ⌊N/n⌋ regardless of the next timestep (strided_timestep_grid). The multistep schedulers step to
