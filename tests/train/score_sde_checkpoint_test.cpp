@@ -2,6 +2,7 @@
 /// Checkpoints written by PyTorch in score_sde's layout, and invalid ones.
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -202,6 +203,68 @@ TEST_CASE("a round trip is bit-identical, in float and double") {
   exact.average.pop_back();
   CHECK_THROWS_AS(scoresde::save_score_sde_checkpoint(folder / "d.pth", config, table, exact),
                   scoresde::Error);
+}
+
+TEST_CASE("networks that score_sde cannot express are not written, and every reason is listed") {
+  const TemporaryFolder folder;
+  const auto write = [&](const scoresde::nn::UNetConfig& config) {
+    const auto graph = scoresde::nn::unet(config);
+    const auto& table = graph.parameters();
+    scoresde::save_score_sde_checkpoint(
+        folder / "w.pth", config, table,
+        TrainingState<float>::start(std::vector<float>(table.size())));
+  };
+  scoresde::nn::UNetConfig of_diffusers;
+  of_diffusers.name = "ddpm";
+  of_diffusers.image_size = 8;
+  of_diffusers.image_width = 16;
+  of_diffusers.nf = 8;
+  of_diffusers.ch_mult = {1, 1};
+  of_diffusers.block_out_channels = {8, 12};
+  of_diffusers.num_res_blocks = 1;
+  of_diffusers.attn_resolutions = {8};
+  of_diffusers.attn_up_resolutions = {4};
+  of_diffusers.attn_up = "every";
+  of_diffusers.out_channels = 6;
+  of_diffusers.attention_head_dim = 4;
+  of_diffusers.norm_num_groups = 4;
+  of_diffusers.attn_norm_num_groups = 2;
+  of_diffusers.norm_eps = 1e-5;
+  of_diffusers.num_class_embeds = 10;
+  of_diffusers.resnet_time_scale_shift = "scale_shift";
+  of_diffusers.time_embedding_dim = 16;
+  of_diffusers.flip_sin_to_cos = true;
+  of_diffusers.freq_shift = 0;
+  of_diffusers.downsample_padding = 1;
+  CHECK_THROWS_WITH(
+      write(of_diffusers),
+      Catch::Contains("score_sde cannot express this network") &&
+          Catch::Contains("image_width = 16; it needs image_size or 0") &&
+          Catch::Contains("out_channels = 6; it needs 0") &&
+          Catch::Contains("block_out_channels = 8,12; it needs multiples of nf") &&
+          Catch::Contains("attn_up_resolutions = 4; it needs attn_resolutions") &&
+          Catch::Contains("attn_up = every; it needs once") &&
+          Catch::Contains("attention_head_dim = 4; it needs 0, one head") &&
+          Catch::Contains("norm_num_groups = 4; it needs 0") &&
+          Catch::Contains("attn_norm_num_groups = 2; it needs 0") &&
+          Catch::Contains("norm_eps = 1e-05; it needs 1e-06") &&
+          Catch::Contains("num_class_embeds = 10; it needs 0") &&
+          Catch::Contains("resnet_time_scale_shift = scale_shift; it needs default") &&
+          Catch::Contains("time_embedding_dim = 16; it needs 0, 4 nf") &&
+          Catch::Contains("flip_sin_to_cos = true; it needs false") &&
+          Catch::Contains("freq_shift = 0; it needs 1") &&
+          Catch::Contains("downsample_padding = 1; it needs 0"));
+  auto without_middle = tiny_config();
+  without_middle.middle = "none";
+  CHECK_THROWS_WITH(write(without_middle), Catch::Contains("middle = none; it needs attention"));
+  CHECK_FALSE(std::filesystem::exists(folder / "w.pth"));
+  auto the_same = tiny_config();  // other words for what score_sde has
+  the_same.block_out_channels = {4, 8};
+  the_same.out_channels = 3;
+  the_same.attention_head_dim = 8;
+  the_same.time_embedding_dim = 16;
+  the_same.flip_sin_to_cos = true;  // of positional embeddings alone
+  CHECK_NOTHROW(write(the_same));
 }
 
 TEST_CASE("the prefixes of wrapper modules are ignored") {
