@@ -27,6 +27,7 @@
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/song_samplers.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
@@ -196,19 +197,19 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }
 
-/// Langevin's signal-to-noise ratio that Song et al. 2021 (arXiv:2011.13456), table 5, found best
-/// with a predictor on CIFAR-10, for variances that explode (0.17 ancestral, 0.16 reverse
-/// diffusion, 0.17 probability flow, 0.22 no predictor) and for those that do not (0.01, 0.01,
-/// 0.04, 0.27). Euler-Maruyama steps as reverse diffusion does, DDIM without noise follows the
-/// probability flow, and samplers with noise in sigma are ancestral.
+/// Langevin's signal-to-noise ratio of song_snr. Euler-Maruyama steps as reverse diffusion does,
+/// DDIM without noise follows the probability flow, and samplers with noise in sigma are ancestral.
 template <class S>
 [[nodiscard]] double usual_snr(const S& sde, const SamplerChoice& c) {
-  const bool explodes = sde.marginal_prob(sde.t_max()).mean == 1;
-  if (c.predictor == "none") return explodes ? 0.22 : 0.27;
-  if (c.predictor == "ddim" && c.eta.value_or(0) == 0) return explodes ? 0.17 : 0.04;
-  const bool ancestral =
-      c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim";
-  return explodes ? (ancestral ? 0.17 : 0.16) : 0.01;
+  const auto with = [&](const auto& predictor) {
+    return scoresde::song_snr(sde, scoresde::song_pc1000, predictor);
+  };
+  if (c.predictor == "none") return scoresde::song_snr(sde, scoresde::song_c2000);
+  if (c.predictor == "ddim" && c.eta.value_or(0) == 0)
+    return with(scoresde::ReverseDiffusion{.probability_flow = true});
+  if (c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim")
+    return with(scoresde::Ancestral{});
+  return with(scoresde::ReverseDiffusion{});
 }
 
 /// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
