@@ -33,6 +33,7 @@ inline constexpr std::array option_aliases{
     OptionAlias{"--use-karras-sigmas", "--grid", "karras"},
     OptionAlias{"--use-exponential-sigmas", "--grid", "log_snr"},
     OptionAlias{"--use-lu-lambdas", "--grid", "log_snr"},
+    OptionAlias{"--use-beta-sigmas", "--grid", "beta"},
     OptionAlias{"--dynamic-thresholding-ratio", "--dynamic-threshold"},
     OptionAlias{"--s-min", "--s-tmin"},
     OptionAlias{"--s-max", "--s-tmax"}};

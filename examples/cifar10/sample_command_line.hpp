@@ -60,7 +60,12 @@ inline void add_times(CLI::App& app, SamplerChoice& s) {
       ->check(natural_number(1, 1000000))
       ->group(sampler_group);
   app.add_option("--grid", s.grid, "Where the steps lie (default: that of --list-samplers)")
-      ->check(one_of({"uniform", "quadratic", "log_snr", "karras"}, alias_names("--grid")))
+      ->check(one_of(
+          {"uniform", "quadratic", "log_snr", "karras", "beta", "leading", "linspace", "trailing"},
+          alias_names("--grid")))
+      ->group(sampler_group);
+  app.add_option("--steps-offset", s.steps_offset,
+                 "Added to the timesteps of --grid leading (default: 0)")
       ->group(sampler_group);
   app.add_option("--rho", s.rho, "Of --grid karras (default: 7)")
       ->check(positive_number())

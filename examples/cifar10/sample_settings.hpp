@@ -49,6 +49,7 @@ inline void add_sampler_settings(const SamplerChoice& s, Settings& settings) {
   const auto set = [&](const char* option, const std::optional<double>& value) {
     if (value) settings[option] = text(*value);
   };
+  if (s.steps_offset > 0) settings["--steps-offset"] = text(s.steps_offset);
   set("--snr", s.snr);
   set("--rho", s.rho);
   set("--eta", s.eta);

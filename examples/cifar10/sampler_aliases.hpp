@@ -37,7 +37,8 @@ struct SamplerAlias {
 };
 
 /// k-diffusion's samplers end at sigma = 0, dpm_fast and dpm_adaptive at sigma_min. diffusers'
-/// linspace timesteps are equal steps in t. Neither clips unless --clip-denoised says so.
+/// timesteps are equal steps in t unless a spacing is named. Neither clips unless --clip-denoised
+/// says so.
 inline constexpr std::array sampler_aliases{
     SamplerAlias{"sample_euler, euler", "k-diffusion", "--solver", "karras-euler", "--final zero"},
     SamplerAlias{"sample_heun, heun", "k-diffusion", "--solver", "karras-heun", "--final zero"},
@@ -97,7 +98,6 @@ inline constexpr std::array sampler_aliases{
     SamplerAlias{"ode", "score_sde", "--solver", "dopri5", "--final eps --rtol 1e-05 --atol 1e-05"},
     SamplerAlias{"ancestral_sampling", "score_sde", "--predictor", "ancestral", ""},
     SamplerAlias{"ald", "score_sde", "--corrector", "annealed_langevin", ""},
-    SamplerAlias{"linspace", "diffusers", "--grid", "uniform", ""},
     SamplerAlias{"exponential", "k-diffusion", "--grid", "log_snr", ""},
     SamplerAlias{"logSNR", "dpm-solver", "--grid", "log_snr", ""},
     SamplerAlias{"time_uniform", "dpm-solver", "--grid", "uniform", ""},

@@ -29,13 +29,18 @@ struct SamplerChoice {
   std::string usual_grid;  ///< of an alias, where no grid is given
   std::string aliases;     ///< names of other libraries and what they stood for
   bool grid_given = false, steps_given = false;
-  std::size_t steps = 0, nfe = 0, corrector_steps = 1;
+  std::size_t steps = 0, nfe = 0, corrector_steps = 1, steps_offset = 0;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
   std::optional<double> rtol, atol;
   double eps = 0;                          ///< time at which sampling stops
   bool centered = true;                    ///< data lie in [-1, 1], not in [0, 1]
   std::size_t evaluations_of_a_score = 1;  ///< of the network; guidance takes two
 };
+
+/// Whether a name of --grid spaces the timesteps of a network of discrete levels.
+[[nodiscard]] inline bool spaces_timesteps(const std::string& grid) {
+  return grid == "leading" || grid == "linspace" || grid == "trailing";
+}
 
 namespace detail {
 
@@ -133,6 +138,17 @@ inline void settle_preset(SamplerChoice& c) {
   if (c.corrector.empty()) c.corrector = song.corrections > 0 ? "langevin" : "none";
 }
 
+/// Timesteps end at the data: a fast solver goes there in its last step, a predictor without noise.
+inline void check_timesteps(const SamplerChoice& c, bool fast) {
+  require_usage(c.steps_offset == 0 || c.grid == "leading",
+                "--steps-offset is for --grid leading; the grid is ", c.grid);
+  if (!spaces_timesteps(c.grid)) return;
+  const bool predictor = c.solver == "pc" && c.corrector == "none" && c.final_step == "denoise";
+  require_usage(predictor || (fast && c.final_step == "zero"), "--grid ", c.grid,
+                " ends at the data; it is for fast solvers with --final zero and for predictors "
+                "with --corrector none --final denoise");
+}
+
 }  // namespace detail
 
 namespace detail {
@@ -199,22 +215,23 @@ inline void resolve_aliases(SamplerChoice& c) {
 inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
   if (!c.preset.empty()) detail::settle_preset(c);
   if (c.solver.empty()) c.solver = "pc";
-  if (c.final_step.empty()) c.final_step = "denoise";
-  detail::refuse_idle_options(c, given);
   const SamplerRow& row = detail::row_of("--solver", c.solver);
+  const bool fast = row.family == Family::fast;
+  if (c.final_step.empty()) c.final_step = fast && spaces_timesteps(c.grid) ? "zero" : "denoise";
+  detail::refuse_idle_options(c, given);
   require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
                 "--predictor none --corrector none: one of them must change the samples");
-  require_usage(c.final_step != "zero" || row.family == Family::fast,
-                "--final zero does not go with --solver ", c.solver,
+  require_usage(c.final_step != "zero" || fast, "--final zero does not go with --solver ", c.solver,
                 ", which ends in eps or denoise");
   require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
   c.grid_given = !c.grid.empty();
   c.steps_given = c.steps > 0 && c.preset.empty();
   if (!c.grid_given) c.grid = c.usual_grid.empty() ? row.grid : c.usual_grid;
   require_usage(!c.rho || c.grid == "karras", "--rho is for --grid karras; the grid is ", c.grid);
+  detail::check_timesteps(c, fast);
   if (row.family == Family::adaptive) return detail::settle_tolerances(c);
   if (c.nfe > 0) c.steps = detail::affordable_steps(c);
-  if (c.steps == 0) c.steps = row.family == Family::fast ? 25 : 100;
+  if (c.steps == 0) c.steps = fast ? 25 : 100;
 }
 
 /// The choice in words, as metadata keeps it and the screen shows it.
@@ -238,6 +255,7 @@ inline std::string describe(const SamplerChoice& c) {
   say("rtol", c.rtol);
   say("atol", c.atol);
   if (c.steps > 0) words << ", " << c.grid << " grid of " << c.steps << " steps";
+  if (c.steps_offset > 0) words << ", steps offset " << c.steps_offset;
   if (c.solver == "dopri5") words << ", control " << c.control;
   say("rho", c.rho);
   words << ", final step " << c.final_step;

@@ -43,7 +43,7 @@ struct SamplerRow {
     return family != Family::part && family != Family::adaptive;
   }
   [[nodiscard]] bool takes(const std::string& given) const {
-    if (given == "--grid" || given == "--rho") return goes_by_grid();
+    if (given == "--grid" || given == "--rho" || given == "--steps-offset") return goes_by_grid();
     if (given == "--steps" || given == "--nfe") return goes_by_grid() && family != Family::preset;
     return (',' + options + ',').find(',' + given + ',') != std::string::npos;
   }

@@ -35,6 +35,7 @@
 #include <scoresde/time/time_grid.hpp>
 
 #include "sampler_choice.hpp"
+#include "timestep_spacing.hpp"
 
 namespace cifar10 {
 
@@ -68,12 +69,14 @@ scoresde::TimeGrid grid_by_name(const S& sde, const SamplerChoice& c) {
   if (c.grid == "log_snr") return scoresde::log_snr_grid(sde, first, last, c.steps);
   if (c.grid == "karras")
     return scoresde::karras_grid(sde, first, last, c.steps, c.rho.value_or(7));
+  if (c.grid == "beta") return scoresde::beta_grid(sde, first, last, c.steps);
   return scoresde::uniform_grid(first, last, c.steps);
 }
 
 /// A network of discrete levels is asked at the levels next to the grid's times.
 template <class S>
 scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& c) {
+  if (spaces_timesteps(c.grid)) return spaced_timestep_grid(sde, c);
   const scoresde::TimeGrid grid = grid_by_name(sde, c);
   if constexpr (scoresde::DiscreteSde<S>)
     return scoresde::level_grid(sde, grid);

@@ -8,10 +8,14 @@
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
+#include "cifar10/timestep_spacing.hpp"
 #include "programs/cifar10_programs.hpp"
 
 namespace {
@@ -91,4 +95,64 @@ TEST_CASE("a network of 50 levels is sampled with the number of steps that the p
   check(Words{"--sampler", "P1000", "--predictor", "euler_maruyama"}, "49", "49");
   require_refused(sample_program, usual + fast + Words{"--steps", "60"},
                   {"60 steps requested", "at most 49"});
+}
+
+TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands for") {
+  const DdpmSde sde(linear_betas(1000));
+  const auto check = [&](const char* solver, const char* predictor, const TimeGrid& wanted) {
+    cifar10::SamplerChoice choice;
+    choice.solver = solver;
+    choice.predictor = predictor;
+    choice.grid = "leading";
+    choice.steps = 7;
+    choice.steps_offset = 1;
+    CAPTURE(solver, predictor);
+    const TimeGrid found = cifar10::detail::spaced_timestep_grid(sde, choice);
+    REQUIRE(found.size() == 7);
+    for (std::size_t i = 0; i < 7; ++i) {
+      CHECK(found[i].t == wanted[i].t);
+      CHECK(found[i].t_next == wanted[i].t_next);
+    }
+  };
+  const TimestepOptions options{.steps_offset = 1};
+  const TimeGrid strided = strided_timestep_grid(sde, 7, options),
+                 multistep = timestep_grid(sde, 7, options),
+                 along_sigma = sigma_timestep_grid(sde, 7, options);
+  REQUIRE(strided.front().t != multistep.front().t);
+  for (const char* predictor : {"ancestral", "ddim"}) check("pc", predictor, strided);
+  for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
+  for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
+    check(solver, "", multistep);
+  for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
+  check("pc", "euler_ancestral", along_sigma);
+}
+
+TEST_CASE("spacings of timesteps end at the data, for networks of discrete levels") {
+  const TemporaryFolder folder;
+  const Words usual{"--checkpoint", tiny_checkpoint(folder, DiscreteVpSde(1000)),
+                    "--out",        (folder / "pictures").string(),
+                    "--threads",    "1",
+                    "--samples",    "2"};
+  const auto samples = [&](const Words& way) {
+    const Outcome outcome = require_success(sample_program, usual + way + Words{"--steps", "5"});
+    INFO("output: " << outcome.text);
+    CHECK(outcome.says(way[1] + " grid of 5 steps"));
+    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    CHECK(file.metadata.at("nfe") == "5");
+    return file.at("samples").template as<float>();
+  };
+  const Words ddim{"--predictor", "ddim", "--corrector", "none"};
+  for (const char* spacing : {"leading", "trailing", "linspace"}) {
+    samples(Words{"--grid", spacing} + ddim);
+    samples(Words{"--grid", spacing, "--solver", "unipc-2"});
+  }
+  const Words leading{"--grid", "leading", "--solver", "dpm-solver++-2m"};
+  CHECK(samples(leading) != samples(leading + Words{"--steps-offset", "1"}));
+  require_success(sample_program, usual + Words{"--grid", "beta", "--solver", "unipc-2"});
+  require_refused(sample_program, usual + Words{"--grid", "leading", "--solver", "heun"},
+                  {"--grid leading ends at the data"});
+  require_refused(sample_program, usual + leading + Words{"--final", "eps"},
+                  {"--grid leading ends at the data"});
+  require_refused(sample_program, usual + ddim + Words{"--grid", "trailing", "--steps-offset", "1"},
+                  {"--steps-offset is for --grid leading; the grid is trailing"});
 }

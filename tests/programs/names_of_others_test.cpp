@@ -133,6 +133,8 @@ TEST_CASE("options of other libraries and their values are translated") {
        {"--solver", "karras-heun", "--steps", "3", "--s-churn", "1", "--s-tmin", "0.1"},
        "--S_min is --s-tmin 0.1");
   sampling.refused({"--guidance_scale", "7.5"}, {"--guidance", "told no classes"});
+  sampling.refused({"--scheduler", "DDIMScheduler", "--timestep_spacing", "trailing"},
+                   {"--grid trailing spaces the discrete levels of a network"});
   sampling.refused({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
 }
 
