@@ -14,16 +14,21 @@ void cifar10::sample_on_device(const SampleOptions& given,
                                const scoresde::nn::FlatConfig& configuration) {
   visit_sampled_score(
       given, configuration,
-      [&]<class S, class C>(const SampleOptions& options, const S& sde, const C& convention,
-                            const auto& sampler) {
-        SampleRun run(options, configuration);
-        const scoresde::cuda::Context context(options.backend.device);
-        const auto network = within_device_memory("a smaller --batch needs less", [&] {
-          return DeviceNetwork(context, options.checkpoint,
-                               std::min(options.batch, options.samples), options.backend);
-        });
-        DeviceSampling<S, C> sampling(options, network, sde, convention);
-        scoresde::io::require_writable_folder(options.out);
-        run(sampling, sde.t_max(), DeviceDraws(sampling, sampler));
+      [&]<class S, class C, class Sampler>(const SampleOptions& options, const S& sde,
+                                           const C& convention, const Sampler& sampler) {
+        if constexpr (runs_on_host_only<Sampler>) {
+          throw UsageError(
+              "--predictor clipped_ddim does not go with --backend cuda; it is for cpu");
+        } else {
+          SampleRun run(options, configuration);
+          const scoresde::cuda::Context context(options.backend.device);
+          const auto network = within_device_memory("a smaller --batch needs less", [&] {
+            return DeviceNetwork(context, options.checkpoint,
+                                 std::min(options.batch, options.samples), options.backend);
+          });
+          DeviceSampling<S, C> sampling(options, network, sde, convention);
+          scoresde::io::require_writable_folder(options.out);
+          run(sampling, sde.t_max(), DeviceDraws(sampling, sampler));
+        }
       });
 }

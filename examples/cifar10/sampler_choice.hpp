@@ -221,6 +221,9 @@ inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
   detail::refuse_idle_options(c, given);
   require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
                 "--predictor none --corrector none: one of them must change the samples");
+  require_usage(c.solver != "pc" || c.predictor != "clipped_ddim" || c.corrector == "none",
+                "--predictor clipped_ddim does not go with --corrector ", c.corrector,
+                "; it needs --corrector none");
   require_usage(c.final_step != "zero" || fast, "--final zero does not go with --solver ", c.solver,
                 ", which ends in eps or denoise");
   require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");

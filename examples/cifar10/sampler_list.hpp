@@ -172,6 +172,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
   add(p, "ancestral", "a draw from the chain's posterior", true, 1, "--variance");
   add(p, "ddim", "DDIM, without fresh noise if not asked for", false, 1, "--eta");
   add(p, "euler_ancestral", "Euler in sigma and ancestral noise", true, 1, "--eta");
+  add(p, "clipped_ddim", "DDIM with clipped data and unclipped noise", false, 1, "--eta");
   add(p, "none", "a corrector alone", false, 0, "");
   const char *const c = "--corrector", *const sizes = "--snr,--corrector-steps";
   add(c, "langevin", "Langevin steps sized by the norms of score and noise", true, 0, sizes);

@@ -24,6 +24,7 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -59,6 +60,12 @@ struct ChosenPredictor {
                       kind);
   }
 };
+
+/// Samplers whose steps run a function element by element, which the CUDA backend does not.
+template <class Sampler>
+inline constexpr bool runs_on_host_only = false;
+template <class S>
+inline constexpr bool runs_on_host_only<scoresde::ClippedDdim<S>> = true;
 
 namespace detail {
 
@@ -196,6 +203,11 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
     else
       return detail::visit_adaptive(sde, c, body);
   }
+  if (c.predictor == "clipped_ddim")
+    return body(scoresde::ClippedDdim(sde, detail::chosen_grid(sde, c),
+                                      {.eta = c.eta.value_or(0),
+                                       .range = {c.centered ? -1.0 : 0.0, 1},
+                                       .denoise = c.final_step == "denoise"}));
   if (c.predictor == "none") return detail::visit_corrector(sde, scoresde::NoPredictor{}, c, body);
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }

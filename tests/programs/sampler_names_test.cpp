@@ -85,6 +85,7 @@ class Painter {
 /// Options for a short run of that row.
 Words short_run(const Row& row) {
   const Words name{row.at("option"), row.at("name")};
+  if (row.at("name") == "clipped_ddim") return name + Words{"--corrector", "none"};
   if (row.at("option") == "--predictor") return name + Words{"--corrector", "langevin"};
   if (row.at("option") == "--corrector") return name + Words{"--predictor", "ancestral"};
   if (row.at("grid") == "adaptive") return name + Words{"--rtol", "1", "--atol", "1"};
@@ -220,6 +221,9 @@ TEST_CASE("options change the samples") {
   differ({"--predictor", "ancestral"}, {"--variance", "large"});
   differ({"--predictor", "ddim"}, {"--eta", "0.5"});
   differ({"--predictor", "euler_ancestral"}, {"--eta", "0.5"});
+  const Words clipped{"--predictor", "clipped_ddim", "--corrector", "none"};
+  differ(clipped, {"--eta", "0.5"});
+  differ(clipped, {"--clip-denoised"});  // which clips the noise as well
   differ({"--predictor", "ddim"}, {"--grid", "quadratic"});
   differ({"--solver", "sde-dpm-solver++-2m"}, {"--eta", "0.5"});
   differ({"--solver", "sa-solver-2"}, {"--tau", "0.5"});
@@ -269,6 +273,8 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   refused({"--solver", "unipc-2", "--rtol", "1"}, {"--rtol", "unipc-2", "dopri5"});
   refused({"--predictor", "ddim", "--variance", "large"}, {"--variance", "ddim", "ancestral"});
   refused({"--corrector", "none", "--snr", "1"}, {"--snr", "none", "langevin"});
+  refused({"--predictor", "clipped_ddim", "--corrector", "langevin"},
+          {"--predictor clipped_ddim", "--corrector langevin", "--corrector none"});
   refused({"--corrector", "none", "--predictor", "none"}, {"--predictor none"});
   for (const char* option : {"--steps", "--nfe"})
     refused({"--solver", "dopri5", option, "9"}, {option, "dopri5"});
