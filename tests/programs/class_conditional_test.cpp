@@ -23,7 +23,7 @@ using namespace scoresde::test;
 
 /// Weights of an untrained network for images of 8×8 that is conditioned on `classes` classes, with
 /// the label dropout stored in its checkpoint.
-std::string tiny_checkpoint(const TemporaryFolder& folder, std::size_t classes,
+std::string class_checkpoint(const TemporaryFolder& folder, std::size_t classes,
                             std::optional<double> label_dropout = 0.1) {
   const nn::UNetConfig network{.image_size = 8,
                                .nf = 8,
@@ -98,7 +98,7 @@ TEST_CASE(
 
 TEST_CASE("each row of the grid is one class, and each sample equals that of its class") {
   const TemporaryFolder folder;
-  const std::string checkpoint = tiny_checkpoint(folder, 10);
+  const std::string checkpoint = class_checkpoint(folder, 10);
   const Drawn grid = draw(checkpoint, {"--columns", "2", "--steps", "3"});
   REQUIRE(grid.classes.size() == 20);
   for (std::size_t k = 0; k < 20; ++k) CHECK(grid.classes[k] == k / 2);
@@ -115,13 +115,13 @@ TEST_CASE("each row of the grid is one class, and each sample equals that of its
   const Words cat{"--class", "cat", "--samples", "2", "--steps", "3"};
   const Words third{"--class", "3", "--samples", "2", "--steps", "3"};
   CHECK(draw(checkpoint, cat).pictures == draw(checkpoint, third).pictures);
-  CHECK(draw(tiny_checkpoint(folder, 4), {"--columns", "1", "--steps", "1"}).classes ==
+  CHECK(draw(class_checkpoint(folder, 4), {"--columns", "1", "--steps", "1"}).classes ==
         std::vector<std::uint32_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("guidance combines two outputs of the network at twice the evaluations") {
   const TemporaryFolder folder;
-  const std::string checkpoint = tiny_checkpoint(folder, 10);
+  const std::string checkpoint = class_checkpoint(folder, 10);
   // One step of DDIM is linear in the score, so the guided sample is linear in the two samples.
   const Words one{"--samples", "2", "--steps", "1", "--final", "eps"};
   const Drawn with = draw(checkpoint, one + Words{"--class", "ship"});
@@ -160,14 +160,14 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
         words);
     CHECK_FALSE(std::filesystem::exists(folder / "none"));
   };
-  const std::string unconditional = tiny_checkpoint(folder, 0);
+  const std::string unconditional = class_checkpoint(folder, 0);
   refused(unconditional, {"--class", "cat"}, {"--class", "told no classes"});
   refused(unconditional, {"--guidance", "1"}, {"--guidance", "told no classes"});
-  const std::string sure = tiny_checkpoint(folder, 10, 0);
+  const std::string sure = class_checkpoint(folder, 10, 0);
   refused(sure, {"--class", "cat", "--guidance", "1"}, {"--guidance", "without label dropout"});
   refused(sure, {"--class", "none"}, {"--class none", "without label dropout"});
   CHECK(draw(sure, {"--class", "cat", "--samples", "1", "--steps", "1"}).pictures.size() == dim);
-  const std::string ten = tiny_checkpoint(folder, 10);
+  const std::string ten = class_checkpoint(folder, 10);
   refused(ten, {"--class", "10"}, {"'10'", "0 to 9", "truck"});
   refused(ten, {"--class", "dragon"}, {"'dragon'", "truck"});
   refused(ten, {"--class", "none", "--guidance", "1"}, {"--guidance needs a --class"});
@@ -176,8 +176,8 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
           {"--guidance-interval is for --guidance"});
   refused(ten, {"--class", "cat", "--guidance", "1", "--guidance-interval", "2", "1"},
           {"from 2 to 1"});
-  refused(tiny_checkpoint(folder, 4), {"--class", "cat"}, {"'cat'", "0 to 3"});
+  refused(class_checkpoint(folder, 4), {"--class", "cat"}, {"'cat'", "0 to 3"});
   // A file without label dropout is accepted.
-  const std::string silent = tiny_checkpoint(folder, 10, std::nullopt);
+  const std::string silent = class_checkpoint(folder, 10, std::nullopt);
   CHECK(draw(silent, {"--class", "none", "--samples", "1", "--steps", "1"}).nfe == "1");
 }

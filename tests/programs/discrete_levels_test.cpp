@@ -25,7 +25,7 @@ using namespace scoresde::test;
 
 /// Weights of a tiny network whose checkpoint declares training on the levels of this SDE.
 template <DiscreteSde S>
-std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde) {
+std::string levels_checkpoint(const TemporaryFolder& folder, const S& sde) {
   const nn::UNetConfig network{.image_size = 8,
                                .nf = 8,
                                .ch_mult = {1},
@@ -46,7 +46,7 @@ std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde) {
 template <DiscreteSde S>
 void check_sampling(const S& sde) {
   const TemporaryFolder folder;
-  const Words usual{"--checkpoint", tiny_checkpoint(folder, sde),
+  const Words usual{"--checkpoint", levels_checkpoint(folder, sde),
                     "--out",        (folder / "pictures").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
@@ -75,7 +75,7 @@ TEST_CASE("a network trained on SMLD levels is evaluated at those levels") {
 
 TEST_CASE("a network of 50 levels is sampled with the number of steps that the program prints") {
   const TemporaryFolder folder;
-  const Words usual{"--checkpoint", tiny_checkpoint(folder, SmldSde(50)),
+  const Words usual{"--checkpoint", levels_checkpoint(folder, SmldSde(50)),
                     "--out",        (folder / "pictures").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
