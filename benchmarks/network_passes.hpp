@@ -20,7 +20,7 @@
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/noise/noise.hpp>
-#include <scoresde/train/configuration.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 
 namespace network_step {
 
@@ -54,7 +54,7 @@ struct Options {
   std::vector<double> labels(batch);
   for (std::size_t k = 0; k < batch; ++k) {
     const double u = (static_cast<double>(k) + 0.5) / static_cast<double>(batch);
-    labels[k] = config.embedding_type == "fourier"
+    labels[k] = config.embedding_type == scoresde::nn::EmbeddingType::fourier
                     ? std::exp(std::lerp(std::log(config.sigma_min), std::log(config.sigma_max), u))
                     : u * static_cast<double>(config.num_scales - 1);
   }

@@ -18,7 +18,7 @@ namespace {
 using cifar10::SampleOptions;
 
 /// The value under `key`, or `fallback` where the file was not written by cifar10_train.
-std::string setting_or(const scoresde::nn::FlatConfig& configuration, const std::string& key,
+std::string setting_or(const scoresde::Metadata& configuration, const std::string& key,
                        const std::string& fallback) {
   const auto found = configuration.find(key);
   return found == configuration.end() ? fallback : found->second;

@@ -12,7 +12,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/cifar10.hpp>
 #include <scoresde/nn/ops.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
 #include <scoresde/score/guidance.hpp>
 
 namespace cifar10 {
@@ -70,8 +70,7 @@ class PictureClasses {
 
 /// Fills in what was left open, for the network and the training of a checkpoint. Throws Error for
 /// classes that the network is not told, a score that it has not learned, and guidance to nothing.
-inline void settle(ClassChoice& c, const scoresde::nn::FlatConfig& checkpoint,
-                   std::size_t classes) {
+inline void settle(ClassChoice& c, const scoresde::Metadata& checkpoint, std::size_t classes) {
   using scoresde::detail::require;
   require(classes > 0 || (c.name.empty() && c.guidance == 0),
           c.name.empty() ? "--guidance" : "--class",

@@ -12,8 +12,13 @@
 #include <scoresde/loss/karras_loss.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -26,17 +31,18 @@ namespace cifar10 {
 using scoresde::nn::Preset;
 
 /// Calls body(sde, loss) with the SDE that the preset names and the loss that its network is
-/// trained by: in continuous time, Karras's, or on the levels of DDPM or SMLD. Throws Error for an
-/// unknown name, and for what there is not: discrete levels of sub-VP, and likelihood weighting of
-/// discrete levels.
+/// trained by: in continuous time, Karras's, or on the levels of DDPM or SMLD. Throws Error for
+/// what there is not: a chain of betas of its own, discrete levels of sub-VP, and likelihood
+/// weighting of discrete levels.
 template <class Body>
 void visit_training(const Preset& p, Body&& body) {
   using scoresde::detail::require;
   const scoresde::BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   const scoresde::SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
-  require(p.sde == "vp" || p.sde == "subvp" || p.sde == "ve" || p.sde == "karras", "preset ",
-          p.name, ": sde is '", p.sde, "'; it must be vp, subvp, ve or karras");
-  if (p.sde == "karras") {
+  using scoresde::SdeKind;
+  require(p.sde != SdeKind::ddpm, "preset ", p.name,
+          ": sde is 'ddpm'; it must be vp, subvp, ve or karras");
+  if (p.sde == SdeKind::edm) {
     require(p.continuous && !p.likelihood_weighting, "preset ", p.name,
             ": Karras's loss is in continuous time and has a weighting of its own");
     return body(scoresde::KarrasSde({p.sigma_min, p.sigma_max}),
@@ -48,16 +54,16 @@ void visit_training(const Preset& p, Body&& body) {
   if (p.continuous) {
     const scoresde::DenoisingScoreMatching loss{.likelihood_weighting = p.likelihood_weighting,
                                                 .reduce_mean = p.reduce_mean};
-    if (p.sde == "vp") return body(scoresde::VpSde(beta), loss);
-    if (p.sde == "subvp") return body(scoresde::SubVpSde(beta), loss);
+    if (p.sde == SdeKind::vp) return body(scoresde::VpSde(beta), loss);
+    if (p.sde == SdeKind::sub_vp) return body(scoresde::SubVpSde(beta), loss);
     return body(scoresde::VeSde(sigma), loss);
   }
   require(
       !p.likelihood_weighting, "preset ", p.name,
       ": likelihood weighting needs continuous time; its network is trained on discrete levels");
   const scoresde::DiscreteScoreMatching loss{.reduce_mean = p.reduce_mean};
-  if (p.sde == "vp") return body(scoresde::ddpm_sde(p.num_scales, beta), loss);
-  require(p.sde == "ve", "preset ", p.name, ": sub-VP has no discrete levels");
+  if (p.sde == SdeKind::vp) return body(scoresde::ddpm_sde(p.num_scales, beta), loss);
+  require(p.sde == SdeKind::ve, "preset ", p.name, ": sub-VP has no discrete levels");
   return body(scoresde::SmldSde(p.num_scales, sigma), loss);
 }
 
@@ -92,18 +98,16 @@ auto described_sde(const Preset& p, const S& sde) {
 /// What a checkpoint says of its run: the library's settings and, under "program.", what data the
 /// run sees and how its pictures are meant to be sampled.
 template <class S, class Loss>
-scoresde::nn::FlatConfig checkpoint_configuration(
+scoresde::Metadata checkpoint_configuration(
     const Preset& p, const S& sde, const scoresde::TrainingConfigurationWith<Loss>& training) {
   auto configuration = scoresde::run_configuration(p.network, described_sde(p, sde), training);
   configuration["program.preset"] = p.name;
   configuration["program.batch"] = std::to_string(p.batch_size);
   configuration["program.random_flip"] = p.random_flip ? "true" : "false";
   configuration["program.uniform_dequantization"] = p.uniform_dequantization ? "true" : "false";
-  // The word of score_sde's configurations, in that of cifar10_sample.
-  configuration["program.predictor"] =
-      p.predictor == "ancestral_sampling" ? "ancestral" : p.predictor;
-  configuration["program.corrector"] = p.corrector;
-  configuration["program.solver"] = p.solver;
+  configuration["program.predictor"] = scoresde::name_of(p.predictor);
+  configuration["program.corrector"] = scoresde::name_of(p.corrector);
+  configuration["program.solver"] = scoresde::name_of(p.solver);
   return configuration;
 }
 

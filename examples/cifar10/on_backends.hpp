@@ -4,6 +4,7 @@
 #pragma once
 
 #include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/metadata.hpp>
 
 #include "sample_options.hpp"
 #include "train_options.hpp"
@@ -18,7 +19,7 @@ void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& pr
 
 /// Samples by a choice that is settled but for what the SDE decides, and writes the pictures.
 /// Throws Error likewise.
-void sample_on_host(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration);
-void sample_on_device(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration);
+void sample_on_host(const SampleOptions& options, const scoresde::Metadata& configuration);
+void sample_on_device(const SampleOptions& options, const scoresde::Metadata& configuration);
 
 }  // namespace cifar10

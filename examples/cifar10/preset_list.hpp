@@ -9,6 +9,8 @@
 
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_names.hpp>
 
 namespace cifar10 {
 
@@ -33,10 +35,12 @@ inline void print_presets(std::ostream& out) {
   row("preset", "parameters", "SDE", "times", "pictures", "sampler");
   for (const auto& p : scoresde::nn::presets()) {
     const auto& n = p.network;
-    row(p.name, grouped(scoresde::nn::unet(n).parameters().trainable_size()), p.sde,
-        p.continuous ? "continuous" : "discrete",
+    row(p.name, grouped(scoresde::nn::unet(n).parameters().trainable_size()),
+        scoresde::name_of(p.sde), p.continuous ? "continuous" : "discrete",
         std::to_string(n.width()) + "x" + std::to_string(n.height()),
-        p.solver == "pc" ? p.predictor + " + " + p.corrector : p.solver);
+        p.solver == scoresde::SolverKind::predictor_corrector
+            ? scoresde::name_of(p.predictor) + " + " + scoresde::name_of(p.corrector)
+            : scoresde::name_of(p.solver));
   }
 }
 

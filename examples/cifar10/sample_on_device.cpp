@@ -11,7 +11,7 @@
 #include "sampled_score.hpp"
 
 void cifar10::sample_on_device(const SampleOptions& given,
-                               const scoresde::nn::FlatConfig& configuration) {
+                               const scoresde::Metadata& configuration) {
   visit_sampled_score(
       given, configuration,
       [&]<class S, class C, class Sampler>(const SampleOptions& options, const S& sde,

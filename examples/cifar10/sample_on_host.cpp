@@ -8,8 +8,7 @@
 #include "sampled_score.hpp"
 #include "sampling_memory.hpp"
 
-void cifar10::sample_on_host(const SampleOptions& given,
-                             const scoresde::nn::FlatConfig& configuration) {
+void cifar10::sample_on_host(const SampleOptions& given, const scoresde::Metadata& configuration) {
   const auto network = scoresde::network_of(configuration);
   visit_sampled_score(
       given, configuration,

@@ -14,9 +14,10 @@
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/train/configuration.hpp>
 
 #include "class_choice.hpp"
 #include "progress_bar.hpp"
@@ -76,7 +77,7 @@ class SampleRun {
  public:
   /// Throws Error for what does not fit together: thresholds and data, an unfinished run in the
   /// folder and no --resume, --resume and no unfinished run or one of other settings.
-  SampleRun(const SampleOptions& options, const scoresde::nn::FlatConfig& configuration)
+  SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration)
       : options_(options),
         configuration_(configuration),
         network_(scoresde::network_of(configuration)),
@@ -235,7 +236,7 @@ class SampleRun {
   }
 
   SampleOptions options_;
-  scoresde::nn::FlatConfig configuration_;
+  scoresde::Metadata configuration_;
   scoresde::nn::UNetConfig network_;
   PictureClasses class_of_;
   SampleProgress progress_;             ///< where the run begins

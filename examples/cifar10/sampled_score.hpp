@@ -6,8 +6,9 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/label_convention.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/karras_sde.hpp>
-#include <scoresde/train/configuration.hpp>
 
 #include "sample_options.hpp"
 #include "sampler_visit.hpp"
@@ -17,7 +18,7 @@ namespace cifar10 {
 /// Calls use(options, sde, convention, sampler) with options whose sampler is settled by the SDE.
 /// Throws Error as visit_score and visit_sampler do, and for Karras's loss under another SDE.
 template <class Use>
-void visit_sampled_score(SampleOptions options, const scoresde::nn::FlatConfig& configuration,
+void visit_sampled_score(SampleOptions options, const scoresde::Metadata& configuration,
                          const Use& use) {
   scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
     constexpr bool karras = std::same_as<C, scoresde::nn::KarrasPreconditioned>;

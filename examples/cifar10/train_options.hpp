@@ -12,6 +12,9 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/cifar10.hpp>
 #include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
 #include "backend_options.hpp"
@@ -46,17 +49,17 @@ struct TrainOptions {
 };
 
 /// The network with the fields that "key=value" names. Throws Error for a text without "=", and as
-/// from_flat does.
+/// network_from_fields does.
 inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network,
                                                 const std::vector<std::string>& changes) {
-  scoresde::nn::FlatConfig flat = scoresde::nn::to_flat(network);
+  scoresde::Metadata fields = scoresde::fields_of(network);
   for (const std::string& change : changes) {
     const std::size_t equals = change.find('=');
     scoresde::detail::require(equals != std::string::npos && equals > 0, "--network: '", change,
                               "' must be KEY=VALUE, for example nf=64");
-    flat[change.substr(0, equals)] = change.substr(equals + 1);
+    fields[change.substr(0, equals)] = change.substr(equals + 1);
   }
-  return scoresde::nn::from_flat(flat);
+  return scoresde::network_from_fields(fields);
 }
 
 /// The preset with what the command line changes of it. Throws Error for contradictions.

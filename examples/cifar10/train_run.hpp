@@ -14,6 +14,9 @@
 #include <vector>
 
 #include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_names.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
 #include "configuration.hpp"
@@ -224,7 +227,7 @@ class TrainRun {
               << std::flush;
   }
 
-  [[nodiscard]] scoresde::nn::FlatConfig configuration() const {
+  [[nodiscard]] scoresde::Metadata configuration() const {
     const auto& trainer = training_.trainer();
     return checkpoint_configuration(preset_, trainer.sde(), trainer.configuration());
   }
@@ -258,7 +261,7 @@ class TrainRun {
   }
 
   [[nodiscard]] std::string loss_text() const {
-    if (preset_.sde == "karras") return "Karras's loss";
+    if (preset_.sde == scoresde::SdeKind::edm) return "Karras's loss";
     return preset_.continuous ? "continuous time"
                               : std::to_string(preset_.num_scales) + " discrete levels";
   }
@@ -273,7 +276,8 @@ class TrainRun {
   void report_setup() const {
     const auto& trainer = training_.trainer();
     std::cout << "preset      " << preset_.name << " (" << trainer.parameters().size()
-              << " parameters, " << preset_.sde << " SDE, " << loss_text() << ")\n"
+              << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text()
+              << ")\n"
               << "data        " << options_.data.string() << ", " << training_.pictures()
               << " pictures\n"
               << classes_text() << "batch       " << preset_.batch_size << ", differentiated "

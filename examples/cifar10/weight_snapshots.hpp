@@ -15,8 +15,9 @@
 
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/settings.hpp>
 #include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/ema.hpp>
 
 namespace cifar10 {
@@ -25,7 +26,7 @@ namespace cifar10 {
 struct NamedWeights {
   std::string name;  ///< "raw", "ema", or "ema_0.05" for the track of σ_rel 0.05
   std::span<const float> weights;
-  scoresde::nn::FlatConfig about;  ///< what the file says of them
+  scoresde::Metadata about;  ///< what the file says of them
 };
 
 /// The current weights, then the tracks of averages, or the average where there are no tracks.
@@ -55,12 +56,12 @@ template <class State, class Configuration>
 inline void write_weight_snapshots(const std::filesystem::path& folder,
                                    const scoresde::nn::ParameterTable& table,
                                    const std::vector<NamedWeights>& all,
-                                   const scoresde::nn::FlatConfig& configuration,
-                                   std::uint64_t step, std::uint64_t images) {
+                                   const scoresde::Metadata& configuration, std::uint64_t step,
+                                   std::uint64_t images) {
   char number[24];
   std::snprintf(number, sizeof number, "%010llu", static_cast<unsigned long long>(images));
   for (const NamedWeights& one : all) {
-    scoresde::nn::FlatConfig about = configuration;
+    scoresde::Metadata about = configuration;
     about.insert(one.about.begin(), one.about.end());
     about["snapshot.images"] = std::to_string(images);
     scoresde::save_weights<float, scoresde::io::Half>(

@@ -16,6 +16,6 @@ namespace {
 }  // namespace
 
 void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { refuse(); }
-void sample_on_device(const SampleOptions&, const scoresde::nn::FlatConfig&) { refuse(); }
+void sample_on_device(const SampleOptions&, const scoresde::Metadata&) { refuse(); }
 
 }  // namespace cifar10

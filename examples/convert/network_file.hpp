@@ -15,9 +15,12 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/train/checkpoint.hpp>
 #include <scoresde/train/checkpoint_replacement.hpp>
-#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/diffusers_checkpoint.hpp>
 #include <scoresde/train/diffusers_config.hpp>
 #include <scoresde/train/diffusers_folder.hpp>
@@ -28,9 +31,9 @@ namespace convert {
 
 namespace fs = std::filesystem;
 using scoresde::Error;
+using scoresde::Metadata;
 using scoresde::detail::require;
 using scoresde::detail::text;
-using scoresde::nn::FlatConfig;
 
 enum class Format : std::uint8_t { scoresde, score_sde, diffusers };
 
@@ -39,7 +42,7 @@ enum class Keep : std::uint8_t { all, model, ema };
 
 /// A network with its weights, float32, and what else a run needs to resume.
 struct NetworkFile {
-  FlatConfig configuration;
+  Metadata configuration;
   scoresde::TrainingState<float> state;
   bool resumable = false;
   std::vector<std::string> notes = {};  ///< what was assumed, or is not carried, for the user
@@ -71,7 +74,7 @@ inline Format format_to_write(const fs::path& path) {
 }
 
 /// `changes` over `base`; the settings of an SDE go with its name.
-inline FlatConfig overlay(FlatConfig base, const FlatConfig& changes) {
+inline Metadata overlay(Metadata base, const Metadata& changes) {
   const auto name = changes.find("sde.name");
   if (name != changes.end() && base.contains("sde.name") && base.at("sde.name") != name->second)
     std::erase_if(base, [](const auto& entry) { return entry.first.starts_with("sde."); });
@@ -125,8 +128,7 @@ inline void read_score_sde_weights(const scoresde::io::TorchFile& file,
     scoresde::load_score_sde_weights<float>(file, network, table, Which::ema, read.state.average);
 }
 
-inline NetworkFile read_score_sde(const fs::path& path, const FlatConfig& configuration,
-                                  Keep keep) {
+inline NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, Keep keep) {
   require(!configuration.empty(),
           "a score_sde checkpoint does not say which network it is of: "
           "name its --preset, or give its settings by --config or --set");
@@ -156,10 +158,10 @@ inline scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
 /// The SDE and the conventions of a diffusers network: its scheduler's, or DDPM's chain for a
 /// positional embedding without one, and over them what the command line says. `notes` gets what
 /// was assumed and what the scheduler says that a checkpoint does not carry.
-inline FlatConfig process_of_diffusers(const scoresde::DiffusersFolder& files,
-                                       const scoresde::nn::UNetConfig& network,
-                                       const FlatConfig& given, std::vector<std::string>& notes) {
-  FlatConfig process;
+inline Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
+                                     const scoresde::nn::UNetConfig& network, const Metadata& given,
+                                     std::vector<std::string>& notes) {
+  Metadata process;
   if (given.contains("sde.name")) {
     if (!files.scheduler.empty())
       notes.push_back(files.scheduler.string() + " is not used: sde.name is given");
@@ -172,7 +174,7 @@ inline FlatConfig process_of_diffusers(const scoresde::DiffusersFolder& files,
     for (const std::string& hint : found.hints) hints += (hints.empty() ? "" : ", ") + hint;
     if (!hints.empty())
       notes.push_back("not carried, to be chosen when samples are made: " + hints);
-  } else if (network.embedding_type == "positional") {
+  } else if (network.embedding_type == scoresde::nn::EmbeddingType::positional) {
     process = scoresde::describe(scoresde::BetaList{});
     process["training.loss"] = "discrete";
     notes.push_back(
@@ -180,23 +182,24 @@ inline FlatConfig process_of_diffusers(const scoresde::DiffusersFolder& files,
         "0.0001 to 0.02, and that the network predicts the noise");
   }
   process = overlay(std::move(process), given);
-  require(network.embedding_type != "fourier" || scoresde::detail::loss_name(process) != "discrete",
+  require(network.embedding_type != scoresde::nn::EmbeddingType::fourier ||
+              scoresde::detail::loss_of(process) != scoresde::LossKind::discrete,
           "the network's embedding is 'fourier', of a standard deviation; training.loss is "
           "'discrete', of levels. The noise levels come from a ScoreSdeVeScheduler or --set "
           "sde.name=ve");
   // DDPM's sampler, which cifar10_sample takes where its command line names none.
-  if (scoresde::detail::loss_name(process) == "discrete")
-    process.merge(FlatConfig{{"program.predictor", "ancestral"}});
+  if (scoresde::detail::loss_of(process) == scoresde::LossKind::discrete)
+    process.merge(Metadata{{"program.predictor", "ancestral"}});
   return process;
 }
 
 /// The network is the one of config.json.
-inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& given) {
+inline NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   const auto files = scoresde::find_diffusers_files(path);
   const auto bytes = scoresde::io::read_file(files.configuration);
   const auto network = scoresde::network_of_diffusers(scoresde::io::detail::characters(bytes));
   NetworkFile read{scoresde::describe(network), {}};
-  FlatConfig settings = given;
+  Metadata settings = given;
   std::erase_if(settings, [](const auto& entry) { return entry.first.starts_with("network."); });
   read.configuration.merge(process_of_diffusers(files, network, settings, read.notes));
   for (const std::string& component : files.components)
@@ -211,8 +214,8 @@ inline NetworkFile read_diffusers(const fs::path& path, const FlatConfig& given)
 
 /// Reads a file of this format; `configuration` is what the command line says of it. Throws Error
 /// also for settings of an SDE that do not go together.
-inline NetworkFile read_network(const fs::path& path, Format format,
-                                const FlatConfig& configuration, Keep keep) {
+inline NetworkFile read_network(const fs::path& path, Format format, const Metadata& configuration,
+                                Keep keep) {
   NetworkFile read = format == Format::score_sde   ? read_score_sde(path, configuration, keep)
                      : format == Format::diffusers ? read_diffusers(path, configuration)
                                                    : read_scoresde(path);
@@ -225,7 +228,7 @@ inline NetworkFile read_network(const fs::path& path, Format format,
 }
 
 /// Adam's settings of a run, or its defaults where the file does not tell.
-inline scoresde::Adam optimizer_of(const FlatConfig& configuration) {
+inline scoresde::Adam optimizer_of(const Metadata& configuration) {
   scoresde::Adam adam;
   const auto set = [&](const char* key, auto& value) {
     if (configuration.contains(key))

@@ -11,8 +11,11 @@
 
 #include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/presets.hpp>
-#include <scoresde/train/chain_settings.hpp>
-#include <scoresde/train/settings.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/settings.hpp>
 
 #include "cifar10/configuration.hpp"
 #include "cifar10/program.hpp"
@@ -22,7 +25,7 @@ namespace {
 
 using convert::Format;
 using convert::Keep;
-using scoresde::nn::FlatConfig;
+using scoresde::Metadata;
 
 const std::map<std::string, Format> formats{{"scoresde", Format::scoresde},
                                             {"score_sde", Format::score_sde},
@@ -36,9 +39,9 @@ struct Options {
 };
 
 /// A JSON object of settings as flat text; lists become "1,2,2,2".
-FlatConfig settings_of(const std::filesystem::path& path) {
+Metadata settings_of(const std::filesystem::path& path) {
   const auto bytes = scoresde::io::read_file(path);
-  FlatConfig flat;
+  Metadata flat;
   try {
     const auto json =
         scoresde::io::detail::parse_strictly(scoresde::io::detail::characters(bytes), 2);
@@ -56,8 +59,8 @@ FlatConfig settings_of(const std::filesystem::path& path) {
 }
 
 /// Every setting that a checkpoint of this library's programs may hold, with a value that it has.
-FlatConfig known_settings() {
-  FlatConfig known = scoresde::describe(scoresde::PredictionType::noise);
+Metadata known_settings() {
+  Metadata known = scoresde::describe(scoresde::PredictionType::noise);
   known["training.label_dropout"] = "0";
   for (const auto& preset : scoresde::nn::presets())
     cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
@@ -66,24 +69,24 @@ FlatConfig known_settings() {
     });
   for (const auto rule : {scoresde::BetaRule::linear, scoresde::BetaRule::listed})
     known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
-  for (const auto key : scoresde::nn::detail::keys_beside_the_network)
+  for (const auto key : scoresde::detail::keys_outside_the_network)
     known["network." + std::string(key)] = "";
   const scoresde::nn::UNetConfig network;  // files leave out some fields at their defaults
-  scoresde::nn::detail::for_each_knob(network, [&](const char* key, const auto&) {
+  scoresde::for_each_field(network, [&](const char* key, const auto&) {
     known.emplace("network." + std::string(key), "");
   });
-  known.merge(FlatConfig{{"training.decay_first", "0"},
-                         {"training.decay_updates", "0"},
-                         {"training.ema_gamma", "0"},
-                         {"training.ema_track_gammas", ""}});
+  known.merge(Metadata{{"training.decay_first", "0"},
+                       {"training.decay_updates", "0"},
+                       {"training.ema_gamma", "0"},
+                       {"training.ema_track_gammas", ""}});
   return known;
 }
 
 /// Throws Error for a setting that there is not, naming the nearest, and for a value that is not of
-/// its kind: a number, or true or false. Values of the network are from_flat's to read.
-void check_settings(const FlatConfig& given) {
+/// its kind: a number, or true or false. Values of the network are network_of's to read.
+void check_settings(const Metadata& given) {
   using scoresde::detail::require;
-  static const FlatConfig known = known_settings();
+  static const Metadata known = known_settings();
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
     require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
@@ -94,14 +97,14 @@ void check_settings(const FlatConfig& given) {
     else if (double number = 0; CLI::detail::lexical_cast(at->second, number))
       static_cast<void>(scoresde::detail::number_setting<double>(given, key));
   }
-  FlatConfig network = given;
+  Metadata network = given;
   std::erase_if(network, [](const auto& entry) { return !entry.first.starts_with("network."); });
   if (!network.empty()) static_cast<void>(scoresde::network_of(network));
 }
 
 /// What --config and --set say, --set over the file.
-FlatConfig given_settings(const Options& options) {
-  FlatConfig file, set;
+Metadata given_settings(const Options& options) {
+  Metadata file, set;
   if (!options.config.empty()) file = settings_of(options.config);
   for (const std::string& setting : options.settings) {
     const auto equals = setting.find('=');
@@ -115,13 +118,13 @@ FlatConfig given_settings(const Options& options) {
 }
 
 /// What the command line says of the network and its run: the preset, over it what is given.
-FlatConfig configuration_of(const Options& options, Format from) {
-  const FlatConfig given = given_settings(options);
+Metadata configuration_of(const Options& options, Format from) {
+  const Metadata given = given_settings(options);
   if (from == Format::diffusers)
     for (const auto& [key, value] : given)
       scoresde::detail::require(!key.starts_with("network."), "setting ", key, " = '", value,
                                 "': the network of diffusers is that of its config.json");
-  FlatConfig configuration;
+  Metadata configuration;
   if (!options.preset.empty()) {
     const auto& preset = scoresde::nn::preset(options.preset);
     cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {

@@ -68,6 +68,7 @@
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sde.hpp>
+#include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>

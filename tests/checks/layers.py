@@ -24,19 +24,20 @@ MAY_INCLUDE = {
     "score": FOUNDATION | {"time", "sde", "noise", "state"},
     "ode": FOUNDATION | {"time", "tableaux", "noise", "state", "score"},
     "nn": FOUNDATION | {"time", "sde", "noise", "state", "score"},
+    "registry": ALGORITHM | {"score", "nn", "loss", "train"},
     "sampler": ALGORITHM | {"score", "ode"},
     "likelihood": ALGORITHM | {"score", "ode", "sampler"},
     "inverse": ALGORITHM | {"score", "ode", "sampler"},
     "loss": ALGORITHM | {"score", "nn"},
     "train": ALGORITHM | {"score", "nn", "loss"},
-    "checkpoint": ALGORITHM | {"score", "nn", "loss", "train", "io"},
+    "checkpoint": ALGORITHM | {"score", "nn", "loss", "train", "registry", "io"},
     "evaluate": ALGORITHM,
     "testing": ALGORITHM | {"score", "ode", "nn", "sampler", "loss"},
     "io": FOUNDATION | {"noise"},
     "eigen": ALGORITHM | {"score", "nn"},
     "xtensor": ALGORITHM | {"score", "io"},
     "cuda": ALGORITHM | {"score", "nn", "sampler", "train", "loss", "io"},
-    "cuda checkpoint": ALGORITHM | {"score", "nn", "train", "checkpoint", "cuda"},
+    "cuda checkpoint": ALGORITHM | {"score", "nn", "train", "registry", "checkpoint", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
 STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda", "cuda checkpoint"}

@@ -12,7 +12,7 @@ import sys
 import tree
 
 FOLDER = "include/scoresde/"
-NETWORKS = r"(nn|loss|train)/.*"
+NETWORKS = r"(nn|loss|registry|train)/.*"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|testing)/.*|train/(checkpoint|score_sde|diffusers)\w*\.hpp|sampler/progress\.hpp"
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT

@@ -55,9 +55,9 @@ Result run(const nn::UNetConfig& config, nn::Mode mode) {
 TEST_CASE("networks with a separate internal layout compute the same, forward and backward") {
   nn::UNetConfig pyramids = small::every_path();
   pyramids.fir = true;
-  pyramids.progressive = "output_skip";
-  pyramids.progressive_input = "input_skip";
-  pyramids.embedding_type = "fourier";
+  pyramids.progressive = nn::ProgressiveOutput::output_skip;
+  pyramids.progressive_input = nn::ProgressiveInput::input_skip;
+  pyramids.embedding_type = nn::EmbeddingType::fourier;
   pyramids.scale_by_sigma = true;
   for (const auto& config : {small::every_path(), pyramids})
     for (const auto mode : {nn::Mode::inference, nn::Mode::training, nn::Mode::differentiation}) {

@@ -49,7 +49,8 @@ void compare(const io::TensorFile& file, const nn::Graph& graph, double toleranc
   auto labels = file.at("t").as<double>();
   // The reference casts labels to float32, but only before its positional embedding.
   if (const auto config = golden::configuration(file);
-      config.name == "ddpm" || config.embedding_type == "positional")
+      config.architecture == nn::Architecture::ddpm ||
+      config.embedding_type == nn::EmbeddingType::positional)
     for (double& label : labels) label = double(float(label));
   std::vector<T> y(x.size()), dx(x.size());
   nn::Network<eigen::Ops<T>> network(graph, labels.size(), nn::Mode::training);
@@ -244,7 +245,7 @@ TEST_CASE("a network rejects arguments of wrong sizes and states the expected on
   CHECK_THROWS_WITH(network.forward(parameters, x, infinite, y), Contains("label is inf"));
   CHECK_THROWS_WITH(network.forward(parameters, x, nan, y), Contains("label is nan"));
   auto config = small::every_path();
-  config.embedding_type = "fourier";
+  config.embedding_type = nn::EmbeddingType::fourier;
   nn::Network<eigen::Ops<double>> fourier(nn::unet(config), 1, nn::Mode::inference);
   const std::vector<double> more(fourier.parameters().size());
   CHECK_THROWS_WITH(fourier.forward(more, x, zero, y), Contains("positive noise level"));

@@ -7,52 +7,55 @@
 
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/sde/sde_kind.hpp>
 
 #include "support/catch.hpp"
 
+using namespace scoresde;
 using namespace scoresde::nn;
 
 namespace {
 
 /// The values of the published configuration file of that name.
 struct Published {
-  std::string name, sde, family;
+  std::string name;
+  SdeKind sde;
+  std::string family;
   bool continuous;
-  std::string predictor, corrector;
+  PredictorKind predictor;
+  CorrectorKind corrector;
   std::size_t res_blocks, parameters;
 };
 
+constexpr auto vp = SdeKind::vp, sub_vp = SdeKind::sub_vp, ve = SdeKind::ve;
+constexpr auto euler = PredictorKind::euler_maruyama, ancestral = PredictorKind::ancestral,
+               reverse = PredictorKind::reverse_diffusion;
+constexpr auto none = CorrectorKind::none, langevin = CorrectorKind::langevin;
+
 const std::vector<Published> cifar10 = {
-    {"ve/cifar10_ddpm", "ve", "ddpm", false, "reverse_diffusion", "langevin", 2, 35'218'947},
-    {"ve/cifar10_ncsnpp", "ve", "ncsnpp", false, "reverse_diffusion", "langevin", 4, 62'693'251},
-    {"ve/cifar10_ncsnpp_continuous", "ve", "ncsnpp", true, "reverse_diffusion", "langevin", 4,
-     62'758'787},
-    {"ve/cifar10_ncsnpp_deep_continuous", "ve", "ncsnpp", true, "reverse_diffusion", "langevin", 8,
-     107'586'947},
-    {"vp/ddpm/cifar10", "vp", "ddpm", false, "ancestral_sampling", "none", 2, 35'218'947},
-    {"vp/ddpm/cifar10_continuous", "vp", "ddpm", true, "euler_maruyama", "none", 2, 35'218'947},
+    {"ve/cifar10_ddpm", ve, "ddpm", false, reverse, langevin, 2, 35'218'947},
+    {"ve/cifar10_ncsnpp", ve, "ncsnpp", false, reverse, langevin, 4, 62'693'251},
+    {"ve/cifar10_ncsnpp_continuous", ve, "ncsnpp", true, reverse, langevin, 4, 62'758'787},
+    {"ve/cifar10_ncsnpp_deep_continuous", ve, "ncsnpp", true, reverse, langevin, 8, 107'586'947},
+    {"vp/ddpm/cifar10", vp, "ddpm", false, ancestral, none, 2, 35'218'947},
+    {"vp/ddpm/cifar10_continuous", vp, "ddpm", true, euler, none, 2, 35'218'947},
     // Without the embedding's layers (328 704) and a dense layer per block (4992 outputs of
     // 512 + 1).
-    {"vp/ddpm/cifar10_unconditional", "vp", "ddpm", false, "ancestral_sampling", "none", 2,
+    {"vp/ddpm/cifar10_unconditional", vp, "ddpm", false, ancestral, none, 2,
      35'218'947 - 328'704 - 4992 * 513},
-    {"vp/cifar10_ddpmpp", "vp", "ddpmpp", false, "ancestral_sampling", "none", 4, 61'804'419},
-    {"vp/cifar10_ddpmpp_continuous", "vp", "ddpmpp", true, "euler_maruyama", "none", 4, 61'804'419},
-    {"vp/cifar10_ddpmpp_deep_continuous", "vp", "ddpmpp", true, "euler_maruyama", "none", 8,
-     106'632'579},
-    {"vp/cifar10_ncsnpp", "vp", "ncsnpp", false, "reverse_diffusion", "none", 4, 62'693'251},
-    {"vp/cifar10_ncsnpp_continuous", "vp", "ncsnpp", true, "euler_maruyama", "none", 4, 62'693'251},
-    {"vp/cifar10_ncsnpp_deep_continuous", "vp", "ncsnpp", true, "euler_maruyama", "none", 8,
-     107'521'411},
-    {"subvp/cifar10_ddpm_continuous", "subvp", "ddpm", true, "euler_maruyama", "none", 2,
-     35'218'947},
-    {"subvp/cifar10_ddpmpp_continuous", "subvp", "ddpmpp", true, "euler_maruyama", "none", 4,
-     61'804'419},
-    {"subvp/cifar10_ddpmpp_deep_continuous", "subvp", "ddpmpp", true, "euler_maruyama", "none", 8,
-     106'632'579},
-    {"subvp/cifar10_ncsnpp_continuous", "subvp", "ncsnpp", true, "euler_maruyama", "none", 4,
-     62'693'251},
-    {"subvp/cifar10_ncsnpp_deep_continuous", "subvp", "ncsnpp", true, "euler_maruyama", "none", 8,
-     107'521'411},
+    {"vp/cifar10_ddpmpp", vp, "ddpmpp", false, ancestral, none, 4, 61'804'419},
+    {"vp/cifar10_ddpmpp_continuous", vp, "ddpmpp", true, euler, none, 4, 61'804'419},
+    {"vp/cifar10_ddpmpp_deep_continuous", vp, "ddpmpp", true, euler, none, 8, 106'632'579},
+    {"vp/cifar10_ncsnpp", vp, "ncsnpp", false, reverse, none, 4, 62'693'251},
+    {"vp/cifar10_ncsnpp_continuous", vp, "ncsnpp", true, euler, none, 4, 62'693'251},
+    {"vp/cifar10_ncsnpp_deep_continuous", vp, "ncsnpp", true, euler, none, 8, 107'521'411},
+    {"subvp/cifar10_ddpm_continuous", sub_vp, "ddpm", true, euler, none, 2, 35'218'947},
+    {"subvp/cifar10_ddpmpp_continuous", sub_vp, "ddpmpp", true, euler, none, 4, 61'804'419},
+    {"subvp/cifar10_ddpmpp_deep_continuous", sub_vp, "ddpmpp", true, euler, none, 8, 106'632'579},
+    {"subvp/cifar10_ncsnpp_continuous", sub_vp, "ncsnpp", true, euler, none, 4, 62'693'251},
+    {"subvp/cifar10_ncsnpp_deep_continuous", sub_vp, "ncsnpp", true, euler, none, 8, 107'521'411},
 };
 
 std::size_t parameters(const std::string& name) {
@@ -66,25 +69,25 @@ TEST_CASE("the CIFAR-10 presets are the published configurations") {
     INFO(c.name);
     const Preset& p = preset(c.name);
     const UNetConfig& n = p.network;
-    const bool ve = c.sde == "ve", pyramids = c.family == "ncsnpp";
+    const bool explodes = c.sde == ve, pyramids = c.family == "ncsnpp";
     CHECK(p.sde == c.sde);
     CHECK(p.continuous == c.continuous);
     CHECK(p.predictor == c.predictor);
     CHECK(p.corrector == c.corrector);
-    CHECK(p.reduce_mean == !ve);
-    CHECK(p.ema_rate == (ve ? 0.999 : 0.9999));
+    CHECK(p.reduce_mean == !explodes);
+    CHECK(p.ema_rate == (explodes ? 0.999 : 0.9999));
     CHECK(p.n_iters == (c.res_blocks == 8 ? 950001 : 1300001));
-    CHECK(p.sampling_eps == (ve ? 1e-5 : 1e-3));
+    CHECK(p.sampling_eps == (explodes ? 1e-5 : 1e-3));
     CHECK(p.snr == 0.16);
     CHECK(p.batch_size == 128);
     CHECK(p.lr == 2e-4);
-    CHECK(n.name == (c.family == "ddpm" ? "ddpm" : "ncsnpp"));
+    CHECK(n.architecture == (c.family == "ddpm" ? Architecture::ddpm : Architecture::ncsnpp));
     CHECK(n.num_res_blocks == c.res_blocks);
-    CHECK(n.centered == !ve);
-    CHECK(n.scale_by_sigma == ve);
+    CHECK(n.centered == !explodes);
+    CHECK(n.scale_by_sigma == explodes);
     CHECK(n.fir == pyramids);
-    CHECK(n.progressive_input == (pyramids ? "residual" : "none"));
-    CHECK(n.embedding_type == (ve && pyramids && c.continuous ? "fourier" : "positional"));
+    CHECK(n.progressive_input == (pyramids ? ProgressiveInput::residual : ProgressiveInput::none));
+    CHECK((n.embedding_type == EmbeddingType::fourier) == (explodes && pyramids && c.continuous));
     CHECK(n.conditional == (c.name != "vp/ddpm/cifar10_unconditional"));
     CHECK(n.dropout == 0.1);
     CHECK(parameters(c.name) == c.parameters);
@@ -124,7 +127,7 @@ TEST_CASE("every preset builds, has a unique name, and shares its noise levels w
     CHECK(p.network.sigma_max == p.sigma_max);
     CHECK(p.network.num_scales == p.num_scales);
     if (const auto slash = p.name.find('/'); slash != std::string::npos)
-      CHECK(p.name.substr(0, slash) == p.sde);
+      CHECK(p.name.substr(0, slash) == name_of(p.sde));
   }
 }
 
@@ -151,8 +154,8 @@ TEST_CASE("the EDM preset is the paper's training of DDPM++, and the small one h
   CHECK(parameters(small.name) == parameters("cifar10_small"));
   CHECK((small.reduce_mean && !p.reduce_mean));
   for (const Preset* karras : {&p, &small}) {
-    CHECK(karras->sde == "karras");
-    CHECK(karras->solver == "karras-heun");
+    CHECK(karras->sde == SdeKind::edm);
+    CHECK(karras->solver == SolverKind::karras_heun);
     CHECK(karras->sigma_min == 0.002);
     CHECK(karras->sigma_max == 80);
     CHECK(karras->p_mean == -1.2);

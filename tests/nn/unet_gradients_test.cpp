@@ -21,61 +21,74 @@ using nn::UNetConfig;
 
 namespace {
 
-struct Knob {
+struct Field {
   std::string name;
   std::vector<std::function<void(UNetConfig&)>> settings;
 };
 
 template <class T>
-Knob knob(const std::string& name, T UNetConfig::*member, std::vector<T> values) {
-  Knob k{name, {}};
+Field field(const std::string& name, T UNetConfig::*member, std::vector<T> values) {
+  Field k{name, {}};
   for (const T& value : values) k.settings.push_back([=](UNetConfig& c) { c.*member = value; });
   return k;
 }
 
-std::vector<Knob> knobs() {
+std::vector<Field> fields() {
   using C = UNetConfig;
-  using Texts = std::vector<std::string>;
-  std::vector<Knob> all{
-      knob("progressive", &C::progressive, Texts{"none", "output_skip", "residual"}),
-      knob("progressive_input", &C::progressive_input, Texts{"none", "input_skip", "residual"}),
-      knob("progressive_combine", &C::progressive_combine, Texts{"sum", "cat"}),
-      knob("resblock_type", &C::resblock_type, Texts{"biggan", "ddpm"}),
-      knob("embedding_type", &C::embedding_type, Texts{"positional", "fourier"}),
-      knob("nonlinearity", &C::nonlinearity, Texts{"swish", "elu", "relu", "lrelu"}),
+  std::vector<Field> all{
+      field("progressive", &C::progressive,
+            std::vector<nn::ProgressiveOutput>{nn::ProgressiveOutput::none,
+                                               nn::ProgressiveOutput::output_skip,
+                                               nn::ProgressiveOutput::residual}),
+      field("progressive_input", &C::progressive_input,
+            std::vector<nn::ProgressiveInput>{nn::ProgressiveInput::none,
+                                              nn::ProgressiveInput::input_skip,
+                                              nn::ProgressiveInput::residual}),
+      field("progressive_combine", &C::progressive_combine,
+            std::vector<nn::Combine>{nn::Combine::sum, nn::Combine::concatenate}),
+      field("resblock_type", &C::resblock_type,
+            std::vector<nn::ResBlockType>{nn::ResBlockType::biggan, nn::ResBlockType::ddpm}),
+      field("embedding_type", &C::embedding_type,
+            std::vector<nn::EmbeddingType>{nn::EmbeddingType::positional,
+                                           nn::EmbeddingType::fourier}),
+      field("nonlinearity", &C::nonlinearity,
+            std::vector<nn::Activation>{nn::Activation::swish, nn::Activation::elu,
+                                        nn::Activation::relu, nn::Activation::leaky_relu}),
       {"conditional",
        {[](C&) {}, [](C& c) { c.conditional = false; }, [](C& c) { c.num_class_embeds = 3; }}},
-      knob("attn_up", &C::attn_up, Texts{"once", "every"}),
-      knob("centered", &C::centered, std::vector<bool>{true, false}),
-      knob("scale_by_sigma", &C::scale_by_sigma, std::vector<bool>{true, false}),
-      knob("resamp_with_conv", &C::resamp_with_conv, std::vector<bool>{true, false}),
-      knob("skip_rescale", &C::skip_rescale, std::vector<bool>{true, false}),
-      knob("image_width", &C::image_width, std::vector<std::size_t>{0, 8}),
+      field("attn_up", &C::attn_up,
+            std::vector<nn::AttentionUp>{nn::AttentionUp::once, nn::AttentionUp::every}),
+      field("centered", &C::centered, std::vector<bool>{true, false}),
+      field("scale_by_sigma", &C::scale_by_sigma, std::vector<bool>{true, false}),
+      field("resamp_with_conv", &C::resamp_with_conv, std::vector<bool>{true, false}),
+      field("skip_rescale", &C::skip_rescale, std::vector<bool>{true, false}),
+      field("image_width", &C::image_width, std::vector<std::size_t>{0, 8}),
   };
   // Settings used by diffusers' networks, one at a time.
-  all.push_back({"diffusers",
-                 {[](C&) {}, [](C& c) { c.attention_head_dim = 4; },
-                  [](C& c) {
-                    c.resnet_time_scale_shift = "scale_shift";
-                    c.conditional = true;
-                  },
-                  [](C& c) { c.middle = "blocks"; }, [](C& c) { c.middle = "none"; },
-                  [](C& c) {
-                    c.flip_sin_to_cos = true;
-                    c.freq_shift = 0;
-                    c.time_embedding_dim = 10;
-                    c.norm_num_groups = 2;
-                  },
-                  [](C& c) {
-                    c.downsample_padding = 1;
-                    c.attn_up_resolutions = {4};
-                  },
-                  [](C& c) {
-                    c.out_channels = 3;
-                    c.ch_mult = {1, 1};
-                    c.block_out_channels = {8, 4};
-                  }}});
-  Knob filter{"fir", {[](C& c) { c.fir = false; }}};
+  all.push_back(
+      {"diffusers",
+       {[](C&) {}, [](C& c) { c.attention_head_dim = 4; },
+        [](C& c) {
+          c.resnet_time_scale_shift = nn::TimeScaleShift::scale_shift;
+          c.conditional = true;
+        },
+        [](C& c) { c.middle = nn::Middle::blocks; }, [](C& c) { c.middle = nn::Middle::none; },
+        [](C& c) {
+          c.flip_sin_to_cos = true;
+          c.freq_shift = 0;
+          c.time_embedding_dim = 10;
+          c.norm_num_groups = 2;
+        },
+        [](C& c) {
+          c.downsample_padding = 1;
+          c.attn_up_resolutions = {4};
+        },
+        [](C& c) {
+          c.out_channels = 3;
+          c.ch_mult = {1, 1};
+          c.block_out_channels = {8, 4};
+        }}});
+  Field filter{"fir", {[](C& c) { c.fir = false; }}};
   for (const std::vector<double>& taps :
        {std::vector<double>{1, 3, 3, 1}, {1, 3, 0.5}, {1, 4, 6, -2, 1}})
     filter.settings.push_back([taps](C& c) {
@@ -91,10 +104,10 @@ using Row = std::vector<std::size_t>;  // the setting of each field
 /// The pairs (field i at setting a, field j at setting b) that some row covers.
 class Pairs {
  public:
-  explicit Pairs(const std::vector<Knob>& knobs) : seen_(16 * 16 * 8 * 8) {
-    for (std::size_t i = 0; i < knobs.size(); ++i)
+  explicit Pairs(const std::vector<Field>& fields) : seen_(16 * 16 * 8 * 8) {
+    for (std::size_t i = 0; i < fields.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
-        open_ += knobs[i].settings.size() * knobs[j].settings.size();
+        open_ += fields[i].settings.size() * fields[j].settings.size();
   }
   [[nodiscard]] std::size_t open() const { return open_; }
   /// Number of open pairs that the setting of field i would close, with the fields in `set` fixed.
@@ -114,11 +127,11 @@ class Pairs {
       }
   }
   /// The first field with an open pair, as (field, setting, field, setting).
-  [[nodiscard]] std::array<std::size_t, 4> first(const std::vector<Knob>& knobs) const {
-    for (std::size_t i = 0; i < knobs.size(); ++i)
+  [[nodiscard]] std::array<std::size_t, 4> first(const std::vector<Field>& fields) const {
+    for (std::size_t i = 0; i < fields.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
-        for (std::size_t a = 0; a < knobs[i].settings.size(); ++a)
-          for (std::size_t b = 0; b < knobs[j].settings.size(); ++b)
+        for (std::size_t a = 0; a < fields[i].settings.size(); ++a)
+          for (std::size_t b = 0; b < fields[j].settings.size(); ++b)
             if (!seen_[place(i, a, j, b)]) return {i, a, j, b};
     return {};
   }
@@ -133,19 +146,19 @@ class Pairs {
 
 /// Rows that cover every pair of settings of two fields, each row chosen greedily around one pair
 /// that is still open.
-std::vector<Row> covering_rows(const std::vector<Knob>& knobs) {
-  Pairs pairs(knobs);
+std::vector<Row> covering_rows(const std::vector<Field>& fields) {
+  Pairs pairs(fields);
   std::vector<Row> rows;
   while (pairs.open() > 0) {
-    Row row(knobs.size());
-    std::vector<bool> set(knobs.size(), false);
-    const auto [i, a, j, b] = pairs.first(knobs);
+    Row row(fields.size());
+    std::vector<bool> set(fields.size(), false);
+    const auto [i, a, j, b] = pairs.first(fields);
     row[i] = a;
     row[j] = b;
     set[i] = set[j] = true;
-    for (std::size_t k = 0; k < knobs.size(); ++k) {
+    for (std::size_t k = 0; k < fields.size(); ++k) {
       if (set[k]) continue;
-      const std::size_t choices = knobs[k].settings.size(), start = rows.size() % choices;
+      const std::size_t choices = fields[k].settings.size(), start = rows.size() % choices;
       row[k] = start;
       for (std::size_t s = 0; s < choices; ++s) {
         const std::size_t other = (start + s) % choices;
@@ -175,7 +188,7 @@ class Slopes {
         network_(graph_, 2, nn::Mode::training, eigen::Ops<double>(1)),
         // Kinks need a step small enough to avoid them; smooth functions a step with little
         // rounding.
-        h_(config.nonlinearity == "swish" ? 1e-5 : 1e-7),
+        h_(config.nonlinearity == nn::Activation::swish ? 1e-5 : 1e-7),
         parameters_(small::parameters<double>(graph_, 1)),
         x_(small::normals<double>(2 * graph_.shape(graph_.input()).size(), 7)),
         v_(small::normals<double>(2 * graph_.shape(graph_.output()).size(), 8)),
@@ -184,7 +197,8 @@ class Slopes {
         dx_(x_.size()) {
     // Labels are indices of levels where the network is conditioned on those.
     if (config.num_class_embeds > 0) classes_ = {2, nn::no_class};
-    if (config.scale_by_sigma && config.embedding_type == "positional") labels_ = {400.5, 731};
+    if (config.scale_by_sigma && config.embedding_type == nn::EmbeddingType::positional)
+      labels_ = {400.5, 731};
     loss();
     network_.backward(parameters_, v_, gradient_, dx_);
     for (const double g : gradient_) largest_ = std::max(largest_, std::abs(g));
@@ -246,7 +260,7 @@ class Slopes {
 }  // namespace
 
 TEST_CASE("gradients match finite differences for every pair of fields of NCSN++") {
-  const std::vector<Knob> all = knobs();
+  const std::vector<Field> all = fields();
   const std::vector<Row> rows = covering_rows(all);
   Pairs pairs(all);
   for (const Row& row : rows) {
@@ -266,7 +280,7 @@ TEST_CASE("gradients match finite differences for every pair of fields of NCSN++
 
 TEST_CASE("DDPM's gradients match finite differences, with and without resampling convolutions") {
   UNetConfig config = small_network();
-  config.name = "ddpm";
+  config.architecture = nn::Architecture::ddpm;
   config.init_scale = 0;
   config.nf = 32;
   config.num_channels = 1;
@@ -283,11 +297,12 @@ TEST_CASE("gradients match finite differences through three levels with all pyra
   config.image_size = 8;
   config.ch_mult = {1, 1, 2};
   config.fir = true;
-  for (const char* in : {"input_skip", "residual"})
-    for (const char* out : {"output_skip", "residual"}) {
+  for (const auto in : {nn::ProgressiveInput::input_skip, nn::ProgressiveInput::residual})
+    for (const auto out : {nn::ProgressiveOutput::output_skip, nn::ProgressiveOutput::residual}) {
       config.progressive_input = in;
       config.progressive = out;
-      config.resblock_type = out == std::string("residual") ? "ddpm" : "biggan";
+      config.resblock_type = out == nn::ProgressiveOutput::residual ? nn::ResBlockType::ddpm
+                                                                    : nn::ResBlockType::biggan;
       Slopes(config).check();
     }
 }

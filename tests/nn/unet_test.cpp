@@ -32,14 +32,14 @@ TEST_CASE("modules are numbered as in score_sde") {
   config.num_res_blocks = 8;
   CHECK(modules(nn::unet(config)) == 91);
   config.fir = true;  // NCSN++
-  config.progressive_input = "residual";
+  config.progressive_input = nn::ProgressiveInput::residual;
   CHECK(modules(nn::unet(config)) == 94);
-  config.embedding_type = "fourier";
+  config.embedding_type = nn::EmbeddingType::fourier;
   CHECK(modules(nn::unet(config)) == 95);
   config.num_res_blocks = 4;
   CHECK(modules(nn::unet(config)) == 59);
   config = {};
-  config.name = "ddpm";
+  config.architecture = nn::Architecture::ddpm;
   config.num_res_blocks = 2;
   CHECK(modules(nn::unet(config)) == 37);
 }
@@ -51,11 +51,11 @@ TEST_CASE("attention after every block of a level up gives diffusers' DDPM netwo
                                           {"vp/ddpm/church", 111'569'923, 113'673'219}}) {
     UNetConfig config = nn::preset(name).network;
     CHECK(nn::unet(config).parameters().size() == std::size_t(once));
-    config.attn_up = "every";
+    config.attn_up = nn::AttentionUp::every;
     CHECK(nn::unet(config).parameters().size() == std::size_t(every));
   }
   UNetConfig config = nn::preset("vp/ddpm/cifar10").network;
-  config.attn_up = "every";
+  config.attn_up = nn::AttentionUp::every;
   const nn::Graph graph = nn::unet(config);
   CHECK(modules(graph) == 39);
   // Blocks and attentions of the second level up alternate; its last attention precedes the

@@ -22,7 +22,7 @@ using namespace scoresde;
 namespace {
 
 struct Kind {
-  std::string sde;
+  SdeKind sde = SdeKind::vp;
   bool continuous = true, likelihood_weighting = false;
   std::string expected;
 };
@@ -74,18 +74,18 @@ double mean_loss(Trainer& trainer, int steps) {
 
 TEST_CASE("every kind of preset trains with its SDE, loss and labels, and the loss decreases") {
   const std::vector<Kind> kinds{
-      {"vp", true, false, "VpSde"},        {"subvp", true, false, "SubVpSde"},
-      {"ve", true, false, "VeSde"},        {"vp", true, true, "VpSde"},
-      {"subvp", true, true, "SubVpSde"},   {"ve", true, true, "VeSde"},
-      {"vp", false, false, "DdpmSde"},     {"ve", false, false, "SmldSde"},
-      {"karras", true, false, "KarrasSde"}};
+      {SdeKind::vp, true, false, "VpSde"},       {SdeKind::sub_vp, true, false, "SubVpSde"},
+      {SdeKind::ve, true, false, "VeSde"},       {SdeKind::vp, true, true, "VpSde"},
+      {SdeKind::sub_vp, true, true, "SubVpSde"}, {SdeKind::ve, true, true, "VeSde"},
+      {SdeKind::vp, false, false, "DdpmSde"},    {SdeKind::ve, false, false, "SmldSde"},
+      {SdeKind::edm, true, false, "KarrasSde"}};
   for (const Kind& kind : kinds) {
-    CAPTURE(kind.sde, kind.continuous, kind.likelihood_weighting);
+    CAPTURE(name_of(kind.sde), kind.continuous, kind.likelihood_weighting);
     const nn::Preset preset = preset_of(kind);
     cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
       CHECK(name_of<S>() == kind.expected);
       CHECK(std::same_as<Loss, DiscreteScoreMatching> == !kind.continuous);
-      CHECK(std::same_as<Loss, KarrasLoss> == (kind.sde == "karras"));
+      CHECK(std::same_as<Loss, KarrasLoss> == (kind.sde == SdeKind::edm));
       const auto configuration = cifar10::training_configuration(preset, loss, 7);
       Trainer<eigen::Ops<float>, S, Loss> trainer(small_network<S>(), sde, configuration, 16);
       const double before = mean_loss(trainer, 10);
@@ -121,14 +121,14 @@ TEST_CASE("every preset has an existing loss, and a sampler that cifar10_sample 
 
 TEST_CASE("presets with unsupported combinations are rejected") {
   const auto ignore = [](const auto&, const auto&) {};
-  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"subvp", false, false, ""}), ignore),
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({SdeKind::sub_vp, false, false, ""}), ignore),
                     Catch::Contains("sub-VP has no discrete levels"));
-  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vp", false, true, ""}), ignore),
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({SdeKind::vp, false, true, ""}), ignore),
                     Catch::Contains("likelihood weighting"));
-  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"karras", false, false, ""}), ignore),
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({SdeKind::edm, false, false, ""}), ignore),
                     Catch::Contains("Karras's loss is in continuous time"));
-  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"karras", true, true, ""}), ignore),
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({SdeKind::edm, true, true, ""}), ignore),
                     Catch::Contains("a weighting of its own"));
-  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({"vq", true, false, ""}), ignore),
-                    Catch::Contains("'vq'"));
+  CHECK_THROWS_WITH(cifar10::visit_training(preset_of({SdeKind::ddpm, true, false, ""}), ignore),
+                    Catch::Contains("'ddpm'"));
 }

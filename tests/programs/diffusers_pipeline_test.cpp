@@ -152,7 +152,7 @@ TEST_CASE("a DDPM of diffusers without a scheduler becomes DDPM's chain") {
   const test::TemporaryFolder folder;
   write_pipeline(folder, config, "{}");
   std::filesystem::remove_all(folder / "scheduler");
-  const auto read = [&](const nn::FlatConfig& given) {
+  const auto read = [&](const Metadata& given) {
     return convert::read_network(folder.path(), convert::Format::diffusers, given,
                                  convert::Keep::all);
   };

@@ -10,6 +10,8 @@
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/network_fields.hpp>
 
 #include "support/golden_directory.hpp"
 
@@ -33,14 +35,14 @@ inline std::string flat_value(const nlohmann::json& value) {
 
 /// The configuration in a file's metadata. Throws scoresde::Error for unknown keys.
 inline scoresde::nn::UNetConfig configuration(const scoresde::io::TensorFile& file) {
-  scoresde::nn::FlatConfig flat;
+  scoresde::Metadata fields;
   for (const char* section : {"model", "data"}) {
     const auto json = nlohmann::json::parse(file.metadata.at(section));
-    for (const auto& [key, value] : json.items()) flat[key] = flat_value(value);
+    for (const auto& [key, value] : json.items()) fields[key] = flat_value(value);
   }
   // score_sde's default is an embedding that its DDPM does not have.
-  if (flat["name"] == "ddpm") flat["embedding_type"] = "positional";
-  return scoresde::nn::from_flat(flat);
+  if (fields["name"] == "ddpm") fields["embedding_type"] = "positional";
+  return scoresde::network_from_fields(fields);
 }
 
 }  // namespace golden

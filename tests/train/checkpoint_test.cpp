@@ -27,7 +27,7 @@ using test::tiny_trainer;
 
 namespace {
 
-nn::FlatConfig tiny_configuration() {
+Metadata tiny_configuration() {
   return run_configuration(test::tiny_network(), VpSde{}, test::tiny_training());
 }
 
@@ -75,7 +75,7 @@ TrainingState<T> small_state() {
   return state;
 }
 
-const nn::FlatConfig small_configuration{{"network.nf", "16"}, {"training.seed", "1"}};
+const Metadata small_configuration{{"network.nf", "16"}, {"training.seed", "1"}};
 
 /// A file written by save_checkpoint and changed by `edit`.
 std::filesystem::path edited(const TemporaryFolder& folder,
@@ -122,7 +122,7 @@ TEST_CASE("a resumed run with two tracks and a decay is bit-identical to an unin
   training.ema_tracks = {ExponentialMovingAverage::power(0.05),
                          ExponentialMovingAverage::power(0.1)};
   training.optimizer.decay = {.first = 4, .updates = 3};
-  const nn::FlatConfig flat = run_configuration(test::tiny_network(), VpSde{}, training);
+  const Metadata flat = run_configuration(test::tiny_network(), VpSde{}, training);
   auto whole = tiny_trainer<float>(4, training), first = tiny_trainer<float>(4, training),
        second = tiny_trainer<float>(4, training);
   train(whole, 7);
@@ -222,7 +222,7 @@ TEST_CASE("a checkpoint of another configuration is rejected with every differen
   const TemporaryFolder folder;
   const auto path = folder / "a.safetensors";
   save_checkpoint(path, small_table(), small_state<float>(), small_configuration);
-  nn::FlatConfig other{{"network.nf", "32"}, {"sde.name", "ve"}};
+  Metadata other{{"network.nf", "32"}, {"sde.name", "ve"}};
   CHECK_THROWS_WITH(load_checkpoint<float>(path, small_table(), other),
                     Contains("a.safetensors does not match this run") &&
                         Contains("network.nf is '16' in the file; the run has '32'") &&

@@ -50,9 +50,9 @@ UNetConfig celebahq() {
 /// google/ddpm-cifar10-32.
 UNetConfig ddpm_cifar10() {
   UNetConfig config;
-  config.name = "ddpm";
+  config.architecture = scoresde::nn::Architecture::ddpm;
   config.num_res_blocks = 2;
-  config.attn_up = "every";
+  config.attn_up = scoresde::nn::AttentionUp::every;
   config.dropout = 0;
   config.skip_rescale = false;
   return config;
@@ -325,23 +325,27 @@ TEST_CASE("a UNet2DModel with only sample_size has diffusers' default channels")
 }
 
 TEST_CASE("networks that UNet2DModel cannot express are rejected by field") {
-  const auto refused = [](auto change, const char* knob) {
+  const auto refused = [](auto change, const char* field) {
     UNetConfig config = celebahq();
     change(config);
-    CHECK_THROWS_WITH(describe_for_diffusers(config), Catch::Contains(knob));
+    CHECK_THROWS_WITH(describe_for_diffusers(config), Catch::Contains(field));
   };
   CHECK_NOTHROW(describe_for_diffusers(celebahq()));
-  refused([](UNetConfig& c) { c.progressive_input = "residual"; }, "progressive_input");
-  refused([](UNetConfig& c) { c.progressive = "none"; }, "progressive");
-  refused([](UNetConfig& c) { c.progressive_combine = "cat"; }, "progressive_combine");
+  refused([](UNetConfig& c) { c.progressive_input = scoresde::nn::ProgressiveInput::residual; },
+          "progressive_input");
+  refused([](UNetConfig& c) { c.progressive = scoresde::nn::ProgressiveOutput::none; },
+          "progressive");
+  refused([](UNetConfig& c) { c.progressive_combine = scoresde::nn::Combine::concatenate; },
+          "progressive_combine");
   refused([](UNetConfig& c) { c.fir = false; }, "fir");
   refused([](UNetConfig& c) { c.fir_kernel = {1, 2, 1}; }, "fir_kernel");
   refused([](UNetConfig& c) { c.skip_rescale = false; }, "skip_rescale");
-  refused([](UNetConfig& c) { c.nonlinearity = "elu"; }, "nonlinearity");
-  refused([](UNetConfig& c) { c.resblock_type = "ddpm"; }, "resblock_type");
+  refused([](UNetConfig& c) { c.nonlinearity = scoresde::nn::Activation::elu; }, "nonlinearity");
+  refused([](UNetConfig& c) { c.resblock_type = scoresde::nn::ResBlockType::ddpm; },
+          "resblock_type");
   refused([](UNetConfig& c) { c.scale_by_sigma = false; }, "scale_by_sigma");
   refused([](UNetConfig& c) { c.conditional = false; }, "conditional");
-  refused([](UNetConfig& c) { c.attn_up = "every"; }, "attn_up");
+  refused([](UNetConfig& c) { c.attn_up = scoresde::nn::AttentionUp::every; }, "attn_up");
   refused([](UNetConfig& c) { c.nf = 4; }, "block_out_channels");
   refused([](UNetConfig& c) { c.norm_num_groups = 16; }, "norm_num_groups");
   refused([](UNetConfig& c) { c.ch_mult = {2, 2, 2, 2, 2, 2, 2}; }, "nf");

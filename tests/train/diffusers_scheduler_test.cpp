@@ -135,16 +135,16 @@ TEST_CASE("a configuration's scheduler is read back as the configuration") {
   for (BetaList list : {BetaList{}, BetaList{.rule = BetaRule::cosine, .levels = 20},
                         BetaList{.rule = BetaRule::scaled_linear, .zero_terminal_snr = true},
                         BetaList{.rule = BetaRule::listed, .betas = {0.1 / 3, 0.2}}}) {
-    nn::FlatConfig settings = describe(list);
+    Metadata settings = describe(list);
     settings.merge(describe(PredictionType::velocity));
     settings["training.loss"] = "discrete";
     CHECK(scheduler_of_diffusers(describe_scheduler_for_diffusers(settings).value()).settings ==
           settings);
   }
-  nn::FlatConfig ve = describe(VeSde({.sigma_max = 90}));
+  Metadata ve = describe(VeSde({.sigma_max = 90}));
   ve["training.loss"] = "continuous";
   CHECK(scheduler_of_diffusers(describe_scheduler_for_diffusers(ve).value()).settings == ve);
-  nn::FlatConfig song = describe(DiscreteVpSde(100, {.beta_min = 0.2, .beta_max = 10}));
+  Metadata song = describe(DiscreteVpSde(100, {.beta_min = 0.2, .beta_max = 10}));
   song["training.loss"] = "discrete";
   const auto list =
       beta_list_of(scheduler_of_diffusers(describe_scheduler_for_diffusers(song).value()).settings);

@@ -83,7 +83,7 @@ TEST_CASE("networks saved by diffusers give PyTorch's outputs in double", "[gold
     const auto error = differences<double>(folder);
     // diffusers computes sines in float32; only those of label 0 are exact, and Fourier networks
     // compute in double.
-    const bool fourier = config_of(folder).embedding_type == "fourier";
+    const bool fourier = config_of(folder).embedding_type == nn::EmbeddingType::fourier;
     CHECK(error[0] < 1e-12);
     CHECK(error[1] < (fourier ? 1e-12 : 2e-6));
   }

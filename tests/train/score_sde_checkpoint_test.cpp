@@ -359,7 +359,7 @@ TEST_CASE("averages are rejected if the model has another order") {
 TEST_CASE("noise levels must match those of a network that divides by them") {
   auto config = tiny_config();
   CHECK(refusal({.sigma_max = 2}, config).empty());  // conditioned on sigma itself
-  config.embedding_type = "positional";
+  config.embedding_type = scoresde::nn::EmbeddingType::positional;
   CHECK_THAT(refusal({}, config), Catch::Contains("sigmas has 10 levels from 1 to 1"));
   config.sigma_min = 1 - 1e-9;
   CHECK(refusal({}, config).empty());

@@ -26,9 +26,9 @@ inline nn::UNetConfig tiny_config() {
   config.attn_resolutions = {};
   config.dropout = 0;
   config.scale_by_sigma = true;
-  config.embedding_type = "fourier";
-  config.progressive = "output_skip";
-  config.progressive_input = "input_skip";
+  config.embedding_type = nn::EmbeddingType::fourier;
+  config.progressive = nn::ProgressiveOutput::output_skip;
+  config.progressive_input = nn::ProgressiveInput::input_skip;
   config.fir = true;
   config.num_scales = 10;
   config.sigma_min = std::exp(-1.0);

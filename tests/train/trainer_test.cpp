@@ -14,6 +14,7 @@
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/trainer.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>

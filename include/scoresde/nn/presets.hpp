@@ -17,6 +17,21 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/sde/sde_kind.hpp>
+
+namespace scoresde {
+
+/// How the samples of a preset are made: by predictor and corrector, or by Heun's method of Karras
+/// et al. (solver/karras.hpp).
+enum class SolverKind { predictor_corrector, karras_heun };
+
+/// The types of predictor/ that presets name.
+enum class PredictorKind { euler_maruyama, reverse_diffusion, ancestral, none };
+
+/// The types of corrector/ that presets name.
+enum class CorrectorKind { none, langevin };
+
+}  // namespace scoresde
 
 namespace scoresde::nn {
 
@@ -25,7 +40,7 @@ struct Preset {
   std::string name;
   UNetConfig network;
   // sde
-  std::string sde = "vp";  ///< "vp", "ve", "subvp" or "karras", which implies EDM's loss
+  SdeKind sde = SdeKind::vp;  ///< edm goes with its own loss; ddpm has no preset
   double beta_min = 0.1, beta_max = 20;
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
@@ -45,9 +60,9 @@ struct Preset {
   std::uint64_t decay_first = 0, decay_steps = 0;  ///< of the decay to 0; decay_steps 0: no decay
   double grad_clip = 1;                            ///< maximum norm of the gradient
   // sampling
-  std::string solver = "pc";  ///< "pc" or a name of solver/catalogue.hpp
-  std::string predictor = "euler_maruyama";
-  std::string corrector = "none";
+  SolverKind solver = SolverKind::predictor_corrector;
+  PredictorKind predictor = PredictorKind::euler_maruyama;
+  CorrectorKind corrector = CorrectorKind::none;
   double snr = 0.16;
   std::size_t n_steps_each = 1;
   double sampling_eps = 1e-3;  ///< smallest time when sampling
@@ -69,11 +84,11 @@ namespace detail {
 
 /// Common to all published VE configurations: data in [0, 1], and the network divides by σ.
 inline void make_variance_exploding(Preset& p) {
-  p.sde = "ve";
+  p.sde = SdeKind::ve;
   p.reduce_mean = false;
   p.ema_rate = 0.999;
-  p.predictor = "reverse_diffusion";
-  p.corrector = "langevin";
+  p.predictor = PredictorKind::reverse_diffusion;
+  p.corrector = CorrectorKind::langevin;
   p.sampling_eps = 1e-5;
   p.network.centered = false;
   p.network.scale_by_sigma = true;
@@ -85,20 +100,24 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   p.num_scales = p.network.num_scales = count;
 }
 
-/// A CIFAR-10 configuration; `family` is "ddpm", "ddpmpp" or "ncsnpp".
-[[nodiscard]] inline Preset cifar10(std::string_view sde, std::string_view family, bool continuous,
+/// The networks of Song et al. 2021, table 1.
+enum class NetworkFamily { ddpm, ddpmpp, ncsnpp };
+
+/// A CIFAR-10 configuration.
+[[nodiscard]] inline Preset cifar10(SdeKind sde, NetworkFamily family, bool continuous,
                                     std::string name, bool deep = false) {
-  Preset p{.name = std::move(name), .network = {}, .sde = std::string(sde)};
+  Preset p{.name = std::move(name), .network = {}, .sde = sde};
   p.continuous = continuous;
-  p.predictor = continuous ? "euler_maruyama" : "ancestral_sampling";
-  if (sde == "ve") make_variance_exploding(p);
+  p.predictor = continuous ? PredictorKind::euler_maruyama : PredictorKind::ancestral;
+  if (sde == SdeKind::ve) make_variance_exploding(p);
   if (deep) p.n_iters = 950001;
   UNetConfig& n = p.network;
-  n.name = family == "ddpm" ? "ddpm" : "ncsnpp";
-  n.num_res_blocks = family == "ddpm" ? 2 : deep ? 8 : 4;
-  n.fir = family == "ncsnpp";
-  if (n.fir) n.progressive_input = "residual";
-  if (n.fir && sde == "ve" && continuous) n.embedding_type = "fourier";
+  const bool ddpm = family == NetworkFamily::ddpm;
+  n.architecture = ddpm ? Architecture::ddpm : Architecture::ncsnpp;
+  n.num_res_blocks = ddpm ? 2 : deep ? 8 : 4;
+  n.fir = family == NetworkFamily::ncsnpp;
+  if (n.fir) n.progressive_input = ProgressiveInput::residual;
+  if (n.fir && sde == SdeKind::ve && continuous) n.embedding_type = EmbeddingType::fourier;
   return p;
 }
 
@@ -116,9 +135,9 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
   n.num_res_blocks = 2;
   n.dropout = 0;
   n.fir = true;
-  n.progressive = "output_skip";
-  n.progressive_input = "input_skip";
-  n.embedding_type = "fourier";
+  n.progressive = ProgressiveOutput::output_skip;
+  n.progressive_input = ProgressiveInput::input_skip;
+  n.embedding_type = EmbeddingType::fourier;
   return p;
 }
 
@@ -138,7 +157,7 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
 
 /// DDPM for 256×256 pixels.
 [[nodiscard]] inline Preset ddpm_256(std::string name) {
-  Preset p = cifar10("vp", "ddpm", false, std::move(name));
+  Preset p = cifar10(SdeKind::vp, NetworkFamily::ddpm, false, std::move(name));
   p.batch_size = 64;
   p.n_iters = 2400001;
   p.lr = 2e-5;
@@ -169,9 +188,9 @@ inline void set_noise_levels(Preset& p, double sigma_max, std::size_t count) {
 /// σ is the time, the network is preconditioned and trained with EDM's loss, and Heun's method
 /// samples: table 1, column "ours".
 inline void make_karras(Preset& p) {
-  p.sde = "karras";
+  p.sde = SdeKind::edm;
   p.reduce_mean = false;
-  p.solver = "karras-heun";
+  p.solver = SolverKind::karras_heun;
   p.sigma_min = p.sampling_eps = p.network.sigma_min = 0.002;
   p.sigma_max = p.network.sigma_max = 80;
 }
@@ -207,32 +226,35 @@ inline void make_karras(Preset& p) {
 
 /// Configurations that differ from the rule of their family in one value.
 [[nodiscard]] inline std::vector<Preset> cifar10_exceptions() {
-  Preset unconditional = cifar10("vp", "ddpm", false, "vp/ddpm/cifar10_unconditional");
+  Preset unconditional =
+      cifar10(SdeKind::vp, NetworkFamily::ddpm, false, "vp/ddpm/cifar10_unconditional");
   unconditional.network.conditional = false;
-  Preset reverse = cifar10("vp", "ncsnpp", false, "vp/cifar10_ncsnpp");
-  reverse.predictor = "reverse_diffusion";
+  Preset reverse = cifar10(SdeKind::vp, NetworkFamily::ncsnpp, false, "vp/cifar10_ncsnpp");
+  reverse.predictor = PredictorKind::reverse_diffusion;
   return {std::move(unconditional), std::move(reverse)};
 }
 
 [[nodiscard]] inline std::vector<Preset> published_presets() {
   const bool discrete = false, continuous = true, deep = true;
+  using enum NetworkFamily;
+  constexpr SdeKind ve = SdeKind::ve, vp = SdeKind::vp, sub_vp = SdeKind::sub_vp;
   std::vector<Preset> all{
-      cifar10("ve", "ddpm", discrete, "ve/cifar10_ddpm"),
-      cifar10("ve", "ncsnpp", discrete, "ve/cifar10_ncsnpp"),
-      cifar10("ve", "ncsnpp", continuous, "ve/cifar10_ncsnpp_continuous"),
-      cifar10("ve", "ncsnpp", continuous, "ve/cifar10_ncsnpp_deep_continuous", deep),
-      cifar10("vp", "ddpm", discrete, "vp/ddpm/cifar10"),
-      cifar10("vp", "ddpm", continuous, "vp/ddpm/cifar10_continuous"),
-      cifar10("vp", "ddpmpp", discrete, "vp/cifar10_ddpmpp"),
-      cifar10("vp", "ddpmpp", continuous, "vp/cifar10_ddpmpp_continuous"),
-      cifar10("vp", "ddpmpp", continuous, "vp/cifar10_ddpmpp_deep_continuous", deep),
-      cifar10("vp", "ncsnpp", continuous, "vp/cifar10_ncsnpp_continuous"),
-      cifar10("vp", "ncsnpp", continuous, "vp/cifar10_ncsnpp_deep_continuous", deep),
-      cifar10("subvp", "ddpm", continuous, "subvp/cifar10_ddpm_continuous"),
-      cifar10("subvp", "ddpmpp", continuous, "subvp/cifar10_ddpmpp_continuous"),
-      cifar10("subvp", "ddpmpp", continuous, "subvp/cifar10_ddpmpp_deep_continuous", deep),
-      cifar10("subvp", "ncsnpp", continuous, "subvp/cifar10_ncsnpp_continuous"),
-      cifar10("subvp", "ncsnpp", continuous, "subvp/cifar10_ncsnpp_deep_continuous", deep),
+      cifar10(ve, ddpm, discrete, "ve/cifar10_ddpm"),
+      cifar10(ve, ncsnpp, discrete, "ve/cifar10_ncsnpp"),
+      cifar10(ve, ncsnpp, continuous, "ve/cifar10_ncsnpp_continuous"),
+      cifar10(ve, ncsnpp, continuous, "ve/cifar10_ncsnpp_deep_continuous", deep),
+      cifar10(vp, ddpm, discrete, "vp/ddpm/cifar10"),
+      cifar10(vp, ddpm, continuous, "vp/ddpm/cifar10_continuous"),
+      cifar10(vp, ddpmpp, discrete, "vp/cifar10_ddpmpp"),
+      cifar10(vp, ddpmpp, continuous, "vp/cifar10_ddpmpp_continuous"),
+      cifar10(vp, ddpmpp, continuous, "vp/cifar10_ddpmpp_deep_continuous", deep),
+      cifar10(vp, ncsnpp, continuous, "vp/cifar10_ncsnpp_continuous"),
+      cifar10(vp, ncsnpp, continuous, "vp/cifar10_ncsnpp_deep_continuous", deep),
+      cifar10(sub_vp, ddpm, continuous, "subvp/cifar10_ddpm_continuous"),
+      cifar10(sub_vp, ddpmpp, continuous, "subvp/cifar10_ddpmpp_continuous"),
+      cifar10(sub_vp, ddpmpp, continuous, "subvp/cifar10_ddpmpp_deep_continuous", deep),
+      cifar10(sub_vp, ncsnpp, continuous, "subvp/cifar10_ncsnpp_continuous"),
+      cifar10(sub_vp, ncsnpp, continuous, "subvp/cifar10_ncsnpp_deep_continuous", deep),
       ddpm_256("vp/ddpm/bedroom"),
       ddpm_256("vp/ddpm/church"),
       ddpm_256("vp/ddpm/celebahq"),
@@ -271,7 +293,7 @@ inline void make_karras(Preset& p) {
       std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
   std::string names;
   for (const Preset& p : all) names += (names.empty() ? "" : ", ") + p.name;
-  detail::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);
+  scoresde::detail::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);
   return *at;
 }
 

@@ -33,19 +33,18 @@ namespace detail {
 
 /// The settings that all blocks of this configuration share, without the embedding.
 [[nodiscard]] inline BlockSettings block_settings(const UNetConfig& c) {
-  const bool ddpm = c.name == "ddpm";
   BlockSettings settings{.embedding = {},
-                         .activation = activation_of(c.nonlinearity),
+                         .activation = c.nonlinearity,
                          .dropout = c.dropout,
-                         .init_scale = ddpm ? 0 : c.init_scale,
-                         .skip_rescale = !ddpm && c.skip_rescale,
+                         .init_scale = c.init_scale,
+                         .skip_rescale = c.architecture != Architecture::ddpm && c.skip_rescale,
                          .fixed_groups = fixed_groups(c),
                          .epsilon = c.norm_eps,
                          .fir = {},
-                         .scale_shift = c.resnet_time_scale_shift == "scale_shift",
+                         .scale_shift = c.resnet_time_scale_shift == TimeScaleShift::scale_shift,
                          .head_channels = c.attention_head_dim,
                          .symmetric_halving = c.downsample_padding == 1};
-  if (!ddpm && c.fir) settings.fir = c.fir_kernel;
+  if (c.fir) settings.fir = c.fir_kernel;
   return settings;
 }
 
@@ -56,9 +55,8 @@ class UNetBuilder {
       : config_(config),
         graph_(config.num_channels, config.height(), config.width()),
         settings_(block_settings(config)),
-        ddpm_blocks_(config.name == "ddpm" || config.resblock_type == "ddpm"),
-        pyramid_in_(config.name == "ddpm" ? "none" : config.progressive_input),
-        pyramid_out_(config.name == "ddpm" ? "none" : config.progressive) {}
+        ddpm_blocks_(config.architecture == Architecture::ddpm ||
+                     config.resblock_type == ResBlockType::ddpm) {}
 
   [[nodiscard]] Graph build() {
     embed();
@@ -68,11 +66,12 @@ class UNetBuilder {
     Tensor h = graph_.convolution(x, {.name = next(), .out_channels = config_.nf});
     kept_.push_back(h);
     for (std::size_t level = 0; level < levels(); ++level) h = down(h, level);
-    if (config_.middle != "none") h = middle(h);
+    if (config_.middle != Middle::none) h = middle(h);
     pyramid_.reset();
     for (std::size_t level = levels(); level-- > 0;) h = up(h, level);
-    h = pyramid_out_ == "output_skip" ? *pyramid_
-                                      : head(h, config_.output_channels(), last_scale());
+    h = config_.progressive == ProgressiveOutput::output_skip
+            ? *pyramid_
+            : head(h, config_.output_channels(), last_scale());
     if (config_.scale_by_sigma) graph_.divide_by_sigma(h, sigma_levels());
     return std::move(graph_);
   }
@@ -84,12 +83,12 @@ class UNetBuilder {
 
   /// Networks with a Fourier embedding are conditioned on σ itself, others on the index of a level.
   [[nodiscard]] node::DivideBySigma sigma_levels() const {
-    if (config_.name != "ddpm" && config_.embedding_type == "fourier") return {};
+    if (config_.embedding_type == EmbeddingType::fourier) return {};
     return {config_.num_scales, config_.sigma_min, config_.sigma_max};
   }
 
   void embed() {
-    const bool fourier = config_.name != "ddpm" && config_.embedding_type == "fourier";
+    const bool fourier = config_.embedding_type == EmbeddingType::fourier;
     // The frequencies are a numbered module even in an unconditional network.
     const std::string frequencies = fourier ? next() : "";
     if (!config_.conditional) return;
@@ -117,7 +116,7 @@ class UNetBuilder {
   [[nodiscard]] Tensor middle(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     h = block(h, channels);
-    if (config_.middle == "attention") {
+    if (config_.middle == Middle::attention) {
       BlockSettings own = settings_;
       if (config_.attn_norm_num_groups > 0) own.fixed_groups = config_.attn_norm_num_groups;
       own.normalize_attention = !own.scale_shift || config_.attn_norm_num_groups > 0;
@@ -161,14 +160,14 @@ class UNetBuilder {
   /// concatenated), or by a strided convolution whose result becomes the main path (residual).
   [[nodiscard]] Tensor feed_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
-    if (pyramid_in_ == "input_skip") {
+    if (config_.progressive_input == ProgressiveInput::input_skip) {
       pyramid_ = resample(graph_, *pyramid_, Resample::down, settings_);
       const ConvolutionSpec spec{.name = next() + ".Conv_0", .out_channels = channels, .kernel = 1};
-      if (config_.progressive_combine == "cat")
+      if (config_.progressive_combine == Combine::concatenate)
         return graph_.concatenate(graph_.convolution(*pyramid_, spec), h);
       return graph_.convolution(*pyramid_, spec, {.residual = h});
     }
-    if (pyramid_in_ == "none") return h;
+    if (config_.progressive_input == ProgressiveInput::none) return h;
     pyramid_ = resample_with_convolution(graph_, *pyramid_, next(), channels, Resample::down,
                                          settings_, {.residual = h, .scale = settings_.scale()});
     return *pyramid_;
@@ -180,7 +179,7 @@ class UNetBuilder {
       h = graph_.concatenate(h, kept_.back());
       kept_.pop_back();
       h = block(h, channels);
-      const bool here = config_.attn_up == "every" || i == config_.num_res_blocks;
+      const bool here = config_.attn_up == AttentionUp::every || i == config_.num_res_blocks;
       if (here && config_.attends_up(level)) h = attention_block(graph_, h, next(), settings_);
     }
     h = gather_pyramid(h);
@@ -191,13 +190,13 @@ class UNetBuilder {
   /// or features that are upsampled by a convolution and become the main path (residual).
   [[nodiscard]] Tensor gather_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
-    if (pyramid_out_ == "output_skip") {
+    if (config_.progressive == ProgressiveOutput::output_skip) {
       Joined joined;
       if (pyramid_) joined.residual = resample(graph_, *pyramid_, Resample::up, settings_);
       pyramid_ = head(h, config_.output_channels(), last_scale(), joined);
       return h;
     }
-    if (pyramid_out_ == "none") return h;
+    if (config_.progressive == ProgressiveOutput::none) return h;
     if (!pyramid_) {
       pyramid_ = head(h, channels, 1);
       return h;
@@ -211,7 +210,6 @@ class UNetBuilder {
   Graph graph_;
   BlockSettings settings_;
   bool ddpm_blocks_;
-  std::string pyramid_in_, pyramid_out_;
   std::optional<Tensor> pyramid_;
   std::vector<Tensor> kept_;
   std::size_t module_ = 0;

@@ -5,31 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <initializer_list>
 #include <string>
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/unet_config.hpp>
 
 namespace scoresde::nn {
 namespace detail {
-
-inline void require_knob(const char* knob, const std::string& value,
-                         std::initializer_list<const char*> allowed) {
-  std::string list;
-  for (const char* name : allowed) list += (list.empty() ? "'" : ", '") + std::string(name) + "'";
-  const bool known = std::find(allowed.begin(), allowed.end(), value) != allowed.end();
-  require(known, "unet: ", knob, " is '", value, "'; it must be one of ", list);
-}
-
-/// The function that config.model.nonlinearity names.
-[[nodiscard]] inline Activation activation_of(const std::string& name) {
-  require_knob("nonlinearity", name, {"swish", "elu", "relu", "lrelu"});
-  if (name == "elu") return Activation::elu;
-  if (name == "relu") return Activation::relu;
-  return name == "lrelu" ? Activation::leaky_relu : Activation::swish;
-}
 
 inline void check_image(const UNetConfig& c) {
   require(c.num_channels > 0, "unet: num_channels is 0; it must be positive");
@@ -46,7 +30,7 @@ inline void check_image(const UNetConfig& c) {
 
 /// Groups of every normalization, 0 for min(C/4, 32).
 [[nodiscard]] inline std::size_t fixed_groups(const UNetConfig& c) {
-  return c.norm_num_groups == 0 && c.name == "ddpm" ? 32 : c.norm_num_groups;
+  return c.norm_num_groups == 0 && c.architecture == Architecture::ddpm ? 32 : c.norm_num_groups;
 }
 
 inline void check_channels(const UNetConfig& c) {
@@ -69,18 +53,17 @@ inline void check_channels(const UNetConfig& c) {
 }
 
 inline void check_attention(const UNetConfig& c) {
-  require_knob("attn_up", c.attn_up, {"once", "every", "none"});
-  require_knob("middle", c.middle, {"attention", "blocks", "none"});
-  require(c.attn_up != "none" || c.attn_up_resolutions.empty(), "unet: attn_up is 'none' and ",
-          "attn_up_resolutions names ", c.attn_up_resolutions.size(), " heights; it must be empty");
+  require(c.attn_up != AttentionUp::none || c.attn_up_resolutions.empty(),
+          "unet: attn_up is 'none' and ", "attn_up_resolutions names ",
+          c.attn_up_resolutions.size(), " heights; it must be empty");
   const std::size_t last = c.levels() - 1, groups = c.attn_norm_num_groups;
-  require(groups == 0 || (c.middle == "attention" && c.channels(last) % groups == 0),
+  require(groups == 0 || (c.middle == Middle::attention && c.channels(last) % groups == 0),
           "unet: attn_norm_num_groups is ", groups, "; it must divide the middle's ",
           c.channels(last), " channels, and the middle be 'attention'");
   if (c.attention_head_dim == 0) return;
   for (std::size_t level = 0; level <= last; ++level) {
-    const bool attends =
-        c.attends_down(level) || c.attends_up(level) || (level == last && c.middle == "attention");
+    const bool attends = c.attends_down(level) || c.attends_up(level) ||
+                         (level == last && c.middle == Middle::attention);
     require(!attends || c.channels(level) % c.attention_head_dim == 0,
             "unet: attention_head_dim is ", c.attention_head_dim, "; it must divide the ",
             c.channels(level), " channels of a level that attends");
@@ -88,14 +71,12 @@ inline void check_attention(const UNetConfig& c) {
 }
 
 inline void check_time(const UNetConfig& c) {
-  require_knob("embedding_type", c.embedding_type, {"positional", "fourier"});
-  require_knob("resnet_time_scale_shift", c.resnet_time_scale_shift, {"default", "scale_shift"});
   require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
           c.num_class_embeds, " and conditional false; classes join the embedding of the time");
-  require(c.conditional || c.resnet_time_scale_shift == "default",
+  require(c.conditional || c.resnet_time_scale_shift == TimeScaleShift::add,
           "unet: resnet_time_scale_shift is 'scale_shift' and conditional false; scales and shifts "
           "come from the embedding of the time");
-  if (c.embedding_type == "fourier") return;
+  if (c.embedding_type == EmbeddingType::fourier) return;
   require(c.nf >= 4 && c.nf % 2 == 0, "unet: nf is ", c.nf,
           "; with a positional embedding it must be even and at least 4");
   require(c.freq_shift < static_cast<double>(c.nf / 2) && std::isfinite(c.freq_shift),
@@ -118,30 +99,28 @@ inline void check_filter(const UNetConfig& c) {
 inline void check_ddpm(const UNetConfig& c) {
   const auto field = [](bool unused, const char* name, const auto& value, const char* allowed) {
     require(unused, "unet: ", name, " is ", value,
-            " and name 'ddpm', which ignores it; it must be ", allowed);
+            " and the architecture is ddpm, which ignores it; it must be ", allowed);
   };
   const UNetConfig defaults;
-  field(c.embedding_type == "positional", "embedding_type", c.embedding_type, "positional");
-  field(c.progressive == "none", "progressive", c.progressive, "none");
-  field(c.progressive_input == "none", "progressive_input", c.progressive_input, "none");
-  field(c.progressive_combine == "sum", "progressive_combine", c.progressive_combine, "sum");
+  std::string taps;
+  for (const double tap : c.fir_kernel)
+    taps += scoresde::detail::text(taps.empty() ? "" : ",", tap);
+  field(c.embedding_type == EmbeddingType::positional, "embedding_type", "fourier", "positional");
+  field(c.progressive == ProgressiveOutput::none, "progressive",
+        c.progressive == ProgressiveOutput::residual ? "residual" : "output_skip", "none");
+  field(c.progressive_input == ProgressiveInput::none, "progressive_input",
+        c.progressive_input == ProgressiveInput::residual ? "residual" : "input_skip", "none");
+  field(c.progressive_combine == Combine::sum, "progressive_combine", "cat", "sum");
   field(!c.fir, "fir", "true", "false");
-  field(c.fir_kernel == defaults.fir_kernel, "fir_kernel", write_knob(c.fir_kernel), "1,3,3,1");
+  field(c.fir_kernel == defaults.fir_kernel, "fir_kernel", taps, "1,3,3,1");
   field(c.fourier_scale == defaults.fourier_scale, "fourier_scale", c.fourier_scale, "16");
   field(c.init_scale == 0, "init_scale", c.init_scale, "0");
 }
 
 }  // namespace detail
 
-/// Throws Error, naming knob, value and what is allowed, for a configuration that unet() refuses.
+/// Throws Error, naming field, value and what is allowed, for a configuration that unet() rejects.
 inline void check(const UNetConfig& c) {
-  detail::require_knob("name", c.name, {"ddpm", "ncsnpp"});
-  static_cast<void>(detail::activation_of(c.nonlinearity));
-  detail::require_knob("resblock_type", c.resblock_type, {"biggan", "ddpm"});
-  detail::require_knob("progressive", c.progressive, {"none", "output_skip", "residual"});
-  detail::require_knob("progressive_input", c.progressive_input,
-                       {"none", "input_skip", "residual"});
-  detail::require_knob("progressive_combine", c.progressive_combine, {"sum", "cat"});
   detail::check_image(c);
   detail::check_channels(c);
   detail::check_attention(c);
@@ -155,8 +134,8 @@ inline void check(const UNetConfig& c) {
   require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
           "; it must be in [0, 1)");
   require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
-  if (c.name == "ddpm") detail::check_ddpm(c);
-  require(c.progressive != "residual" || c.ch_mult.size() > 1,
+  if (c.architecture == Architecture::ddpm) detail::check_ddpm(c);
+  require(c.progressive != ProgressiveOutput::residual || c.ch_mult.size() > 1,
           "unet: progressive is 'residual' with one level; it needs 2");
   if (!c.scale_by_sigma) return;
   require(c.sigma_min > 0 && c.sigma_min < c.sigma_max && c.num_scales >= 2, "unet: sigma_min is ",

@@ -25,9 +25,10 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/parameters.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/settings.hpp>
 #include <scoresde/train/checkpoint_differences.hpp>
-#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
@@ -54,7 +55,7 @@ inline constexpr const char* weights_format = "scoresde weights";
   return key == "format" || key == "format_version" || key == "step";
 }
 
-inline void compare_configuration(const nn::FlatConfig& found, const nn::FlatConfig& wanted,
+inline void compare_configuration(const Metadata& found, const Metadata& wanted,
                                   Differences& differences) {
   for (const auto& [key, value] : wanted) {
     const auto at = found.find(key);
@@ -112,13 +113,12 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
     file.set(family + p.name, p.shape, std::span<const Stored>(stored).subspan(p.offset, p.size));
 }
 
-[[nodiscard]] inline io::TensorFile file_of(const nn::FlatConfig& configuration, const char* format,
+[[nodiscard]] inline io::TensorFile file_of(const Metadata& configuration, const char* format,
                                             std::uint64_t step) {
   io::TensorFile file;
-  for (const auto& [key, value] : configuration) {
+  file.metadata = with_written_names(configuration);
+  for (const auto& [key, value] : file.metadata)
     require(!file_key(key), "checkpoint: a setting must not be named ", key);
-    file.metadata[key] = value;
-  }
   file.metadata["format"] = format;
   file.metadata["format_version"] = "1";
   file.metadata["step"] = number_text(step);
@@ -132,7 +132,7 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
 /// then unchanged.
 template <std::floating_point T>
 void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable& table,
-                     const TrainingState<T>& state, const nn::FlatConfig& configuration) {
+                     const TrainingState<T>& state, const Metadata& configuration) {
   state.check(table.size(), detail::track_count(configuration));
   io::TensorFile file = detail::file_of(configuration, detail::run_format, state.step);
   const std::array<const std::vector<T>*, 4> buffers{&state.parameters, &state.average,
@@ -152,14 +152,15 @@ void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable
 template <std::floating_point T>
 [[nodiscard]] TrainingState<T> load_checkpoint(const std::filesystem::path& path,
                                                const nn::ParameterTable& table,
-                                               const nn::FlatConfig& configuration) {
+                                               const Metadata& configuration) {
   const io::TensorFile file = io::read_safetensors(path);
   detail::Differences differences;
   if (const auto at = file.metadata.find("format");
       at == file.metadata.end() || at->second != detail::run_format)
     differences.add_first("format is '", at == file.metadata.end() ? "" : at->second,
                           "'; it must be '", detail::run_format, "'");
-  detail::compare_configuration(file.metadata, configuration, differences);
+  detail::compare_configuration(with_written_names(file.metadata),
+                                with_written_names(configuration), differences);
   TrainingState<T> state;
   const std::array<std::vector<T>*, 4> buffers{&state.parameters, &state.average,
                                                &state.first_moment, &state.second_moment};
@@ -183,8 +184,7 @@ template <std::floating_point T>
 /// range of float16.
 template <std::floating_point T, class Stored = float>
 void save_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
-                  std::span<const T> weights, const nn::FlatConfig& configuration,
-                  std::uint64_t step) {
+                  std::span<const T> weights, const Metadata& configuration, std::uint64_t step) {
   io::TensorFile file = detail::file_of(configuration, detail::weights_format, step);
   detail::write_family<Stored>(file, table, detail::checkpoint_families[0], weights);
   io::write_safetensors(path, file);
@@ -212,11 +212,11 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   std::copy(read.begin(), read.end(), weights.begin());
 }
 
-/// The configuration of a checkpoint or weights file, for network_of and visit_score. Throws Error
-/// as io::read_safetensors does, when the file is neither, and for a format_version of a later
-/// release.
-[[nodiscard]] inline nn::FlatConfig read_configuration(const std::filesystem::path& path) {
-  nn::FlatConfig configuration = io::read_safetensors(path).metadata;
+/// The configuration of a checkpoint or weights file, for network_of and visit_score.
+/// Throws Error as io::read_safetensors does, when the file is neither, and for a format_version of
+/// a later release.
+[[nodiscard]] inline Metadata read_configuration(const std::filesystem::path& path) {
+  Metadata configuration = io::read_safetensors(path).metadata;
   const auto format = configuration.find("format");
   detail::require(format != configuration.end() && (format->second == detail::run_format ||
                                                     format->second == detail::weights_format),

@@ -25,6 +25,9 @@
 #include <scoresde/io/strict_json.hpp>
 #include <scoresde/nn/unet_check.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/network_names.hpp>
 #include <scoresde/train/diffusers_keys.hpp>
 
 namespace scoresde {
@@ -99,7 +102,7 @@ inline void read_diffusers_image(DiffusersKeys& keys, bool skip, nn::UNetConfig&
 inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
                                   bool skip, nn::UNetConfig& config) {
   config.num_res_blocks = keys.natural("layers_per_block", 2);
-  config.attn_up = skip ? "once" : "every";
+  config.attn_up = skip ? nn::AttentionUp::once : nn::AttentionUp::every;
   config.ch_mult.clear();
   config.attn_resolutions.clear();
   if (levels.empty()) return;
@@ -121,7 +124,7 @@ inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<Diffuse
                 "needs at least 128");
   }
   if (up == config.attn_resolutions) return;
-  if (up.empty()) config.attn_up = "none";
+  if (up.empty()) config.attn_up = nn::AttentionUp::none;
   config.attn_up_resolutions = up;
 }
 
@@ -131,9 +134,9 @@ inline void read_diffusers_attention(DiffusersKeys& keys, const std::vector<Diff
   const Json middle = keys.value("mid_block_type", "UNetMidBlock2D");
   keys.expect(middle.is_null() || middle == "UNetMidBlock2D", "mid_block_type is ", middle.dump(),
               "; a network here needs \"UNetMidBlock2D\" or null");
-  if (!keys.truth("add_attention", true)) config.middle = "blocks";
-  if (middle.is_null()) config.middle = "none";
-  const bool in_the_middle = config.middle == "attention";
+  if (!keys.truth("add_attention", true)) config.middle = nn::Middle::blocks;
+  if (middle.is_null()) config.middle = nn::Middle::none;
+  const bool in_the_middle = config.middle == nn::Middle::attention;
   const std::size_t groups = keys.natural_or_null("attn_norm_num_groups", nullptr);
   if (in_the_middle) config.attn_norm_num_groups = groups;
   const std::size_t width = keys.natural_or_null("attention_head_dim", 8);
@@ -153,7 +156,7 @@ inline void read_diffusers_time(DiffusersKeys& keys, bool skip, nn::UNetConfig& 
   const bool fourier = skip && kind == "fourier";
   keys.expect(fourier || kind == "positional", "time_embedding_type is ", kind,
               "; a network of these blocks needs positional", skip ? " or fourier" : "");
-  config.embedding_type = fourier ? "fourier" : "positional";
+  config.embedding_type = fourier ? nn::EmbeddingType::fourier : nn::EmbeddingType::positional;
   config.scale_by_sigma = fourier;
   const bool flip = keys.truth("flip_sin_to_cos", true);
   const double shift = keys.number("freq_shift", 0);
@@ -164,20 +167,20 @@ inline void read_diffusers_time(DiffusersKeys& keys, bool skip, nn::UNetConfig& 
   config.time_embedding_dim = keys.natural_or_null("time_embedding_dim", nullptr);
   if (config.time_embedding_dim == 4 * config.nf) config.time_embedding_dim = 0;
   config.num_class_embeds = keys.natural_or_null("num_class_embeds", nullptr);
-  config.resnet_time_scale_shift = keys.word("resnet_time_scale_shift", "default");
-  keys.expect(config.resnet_time_scale_shift == "default" ||
-                  config.resnet_time_scale_shift == "scale_shift",
-              "resnet_time_scale_shift is ", config.resnet_time_scale_shift,
+  const std::string conditioning = keys.word("resnet_time_scale_shift", "default");
+  const auto scale_shift = find_name<nn::TimeScaleShift>(conditioning);
+  keys.expect(scale_shift.has_value(), "resnet_time_scale_shift is ", conditioning,
               "; a network here needs default or scale_shift");
+  config.resnet_time_scale_shift = scale_shift.value_or(nn::TimeScaleShift::add);
 }
 
 /// What DDPM's and NCSN++'s blocks need, each in its family.
 inline void read_diffusers_family(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
                                   bool skip, nn::UNetConfig& config) {
-  config.name = skip ? "ncsnpp" : "ddpm";
+  config.architecture = skip ? nn::Architecture::ncsnpp : nn::Architecture::ddpm;
   const double scale = keys.number("mid_block_scale_factor", 1);
   const double wanted = skip ? std::numbers::sqrt2 : 1.0;
-  keys.expect(config.middle == "none" || std::abs(scale - wanted) < 1e-12,
+  keys.expect(config.middle == nn::Middle::none || std::abs(scale - wanted) < 1e-12,
               "mid_block_scale_factor is ", scale, "; a network of these blocks needs ", wanted);
   const std::size_t padding = keys.natural("downsample_padding", 1);
   keys.expect(skip || padding <= 1, "downsample_padding is ", padding,
@@ -195,8 +198,8 @@ inline void read_diffusers_family(DiffusersKeys& keys, const std::vector<Diffuse
     config.norm_num_groups = groups == 32 ? 0 : groups;
   config.skip_rescale = skip;
   config.fir = skip;
-  config.progressive = skip ? "output_skip" : "none";
-  config.progressive_input = skip ? "input_skip" : "none";
+  config.progressive = skip ? nn::ProgressiveOutput::output_skip : nn::ProgressiveOutput::none;
+  config.progressive_input = skip ? nn::ProgressiveInput::input_skip : nn::ProgressiveInput::none;
 }
 
 /// What all networks here have in common.
@@ -215,26 +218,28 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
   const auto field = [&](bool fits, const char* name, const auto& found, const auto& wanted) {
     if (!fits) reasons.add(name, " = ", found, "; it needs ", wanted);
   };
-  const auto truth = [](bool value) { return value ? "true" : "false"; };
-  const bool skip = c.name == "ncsnpp", fourier = skip && c.embedding_type == "fourier";
-  const char* const attn_up = skip ? "once" : "every";
+  const auto value = [&](const char* name, auto found, auto wanted) {
+    field(found == wanted, name, field_text(found), field_text(wanted));
+  };
+  const bool skip = c.architecture == nn::Architecture::ncsnpp;
+  const bool fourier = c.embedding_type == nn::EmbeddingType::fourier;
   bool attends_up = false;
   for (std::size_t level = 0; level < c.levels(); ++level) attends_up |= c.attends_up(level);
-  field(c.attn_up == attn_up || !attends_up, "attn_up", c.attn_up, attn_up);
+  if (attends_up)
+    value("attn_up", c.attn_up, skip ? nn::AttentionUp::once : nn::AttentionUp::every);
   field(c.nf == c.channels(0), "nf", c.nf, "the channels of the first level");
-  field(c.conditional, "conditional", "false", "true");
-  field(c.nonlinearity == "swish", "nonlinearity", c.nonlinearity, "swish");
-  field(c.scale_by_sigma == fourier, "scale_by_sigma", truth(c.scale_by_sigma), truth(fourier));
-  if (!skip) field(c.resamp_with_conv, "resamp_with_conv", "false", "true");
+  value("conditional", c.conditional, true);
+  value("nonlinearity", c.nonlinearity, nn::Activation::swish);
+  value("scale_by_sigma", c.scale_by_sigma, fourier);
+  if (!skip) value("resamp_with_conv", c.resamp_with_conv, true);
   if (skip) {
-    field(c.progressive == "output_skip", "progressive", c.progressive, "output_skip");
-    field(c.progressive_input == "input_skip", "progressive_input", c.progressive_input,
-          "input_skip");
-    field(c.progressive_combine == "sum", "progressive_combine", c.progressive_combine, "sum");
-    field(c.resblock_type == "biggan", "resblock_type", c.resblock_type, "biggan");
-    field(c.skip_rescale, "skip_rescale", "false", "true");
+    value("progressive", c.progressive, nn::ProgressiveOutput::output_skip);
+    value("progressive_input", c.progressive_input, nn::ProgressiveInput::input_skip);
+    value("progressive_combine", c.progressive_combine, nn::Combine::sum);
+    value("resblock_type", c.resblock_type, nn::ResBlockType::biggan);
+    value("skip_rescale", c.skip_rescale, true);
     field(c.fir && c.fir_kernel == nn::UNetConfig{}.fir_kernel, "fir and fir_kernel",
-          nn::detail::write_knob(c.fir_kernel), "true and 1,3,3,1");
+          field_text(c.fir_kernel), "true and 1,3,3,1");
     field(c.norm_num_groups == 0, "norm_num_groups", c.norm_num_groups, "0");
     field(c.num_channels == 3 && c.output_channels() == 3, "num_channels", c.num_channels,
           "3, in and out");
@@ -287,10 +292,10 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
     json["freq_shift"] = 0;
   else if (c.freq_shift != 1)
     json["freq_shift"] = c.freq_shift;
-  if (c.middle == "blocks") json["add_attention"] = false;
-  if (c.middle == "none") json["mid_block_type"] = nullptr;
-  if (c.resnet_time_scale_shift != "default")
-    json["resnet_time_scale_shift"] = c.resnet_time_scale_shift;
+  if (c.middle == nn::Middle::blocks) json["add_attention"] = false;
+  if (c.middle == nn::Middle::none) json["mid_block_type"] = nullptr;
+  if (c.resnet_time_scale_shift != nn::TimeScaleShift::add)
+    json["resnet_time_scale_shift"] = name_of(c.resnet_time_scale_shift);
 }
 
 }  // namespace detail
@@ -300,7 +305,7 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
 [[nodiscard]] inline std::string describe_for_diffusers(const nn::UNetConfig& c) {
   nn::check(c);
   detail::check_diffusers_can_express(c);
-  const bool skip = c.name == "ncsnpp", fourier = skip && c.embedding_type == "fourier";
+  const bool skip = c.architecture == nn::Architecture::ncsnpp;
   std::vector<std::string> down, up;
   std::vector<std::size_t> channels;
   for (std::size_t level = 0; level < c.levels(); ++level) {
@@ -326,7 +331,7 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
                       {"norm_num_groups", nullptr},
                       {"out_channels", c.output_channels()},
                       {"sample_size", c.image_size},
-                      {"time_embedding_type", fourier ? "fourier" : "positional"},
+                      {"time_embedding_type", name_of(c.embedding_type)},
                       {"up_block_types", up}};
   if (!skip) json["norm_num_groups"] = nn::detail::fixed_groups(c);
   detail::describe_other_values(c, json);

@@ -33,11 +33,11 @@ struct DiffusersTensor {
 class DiffusersNames {
  public:
   DiffusersNames(const nn::UNetConfig& config, const nn::ParameterTable& table)
-      : config_(config), table_(table), skip_(config.name == "ncsnpp") {}
+      : config_(config), table_(table), skip_(config.architecture == nn::Architecture::ncsnpp) {}
 
   /// A name for every entry of the table. Throws Error when one has none.
   [[nodiscard]] std::vector<DiffusersTensor> list() {
-    if (skip_ && config_.embedding_type == "fourier")
+    if (skip_ && config_.embedding_type == nn::EmbeddingType::fourier)
       add(next() + ".W", "time_proj.weight", DiffusersLayout::same);
     same(next(), "time_embedding.linear_1");
     same(next(), "time_embedding.linear_2");
@@ -95,9 +95,9 @@ class DiffusersNames {
   }
 
   void middle() {
-    if (config_.middle == "none") return;
+    if (config_.middle == nn::Middle::none) return;
     residual("mid_block.resnets.0");
-    if (config_.middle == "attention") attention("mid_block.attentions.0");
+    if (config_.middle == nn::Middle::attention) attention("mid_block.attentions.0");
     residual("mid_block.resnets.1");
   }
 
@@ -119,10 +119,11 @@ class DiffusersNames {
     const std::string block = "up_blocks." + std::to_string(config_.levels() - 1 - level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
       residual(block + ".resnets." + std::to_string(i));
-      if (config_.attends_up(level) && config_.attn_up == "every")
+      if (config_.attends_up(level) && config_.attn_up == nn::AttentionUp::every)
         attention(block + ".attentions." + std::to_string(i));
     }
-    if (config_.attends_up(level) && config_.attn_up == "once") attention(block + ".attentions.0");
+    if (config_.attends_up(level) && config_.attn_up == nn::AttentionUp::once)
+      attention(block + ".attentions.0");
     if (skip_ && level == 0) return head("conv_norm_out", "conv_out");
     if (skip_) head(block + ".skip_norm", block + ".skip_conv");
     if (skip_) return residual(block + ".resnet_up");

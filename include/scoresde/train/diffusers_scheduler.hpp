@@ -28,12 +28,17 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/strict_json.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
+#include <scoresde/registry/settings.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/train/configuration.hpp>
 #include <scoresde/train/diffusers_keys.hpp>
 
 namespace scoresde {
@@ -41,7 +46,7 @@ namespace scoresde {
 /// The contents of a scheduler_config.json.
 struct DiffusersScheduler {
   std::string class_name;          ///< such as DDPMScheduler
-  nn::FlatConfig settings;         ///< sde.… and training.… of the checkpoint
+  Metadata settings;               ///< sde.… and training.… of the checkpoint
   std::vector<std::string> hints;  ///< "timestep_spacing = leading": not stored
 };
 
@@ -135,30 +140,29 @@ inline void reject_other_processes(DiffusersKeys& keys) {
           variance.dump(), "; learned variances are not supported");
 }
 
-[[nodiscard]] inline nn::FlatConfig read_diffusers_chain(DiffusersKeys& keys,
-                                                         std::string_view name) {
-  nn::FlatConfig settings = describe(read_diffusers_betas(keys, name));
-  settings["training.loss"] = "discrete";
+[[nodiscard]] inline Metadata read_diffusers_chain(DiffusersKeys& keys, std::string_view name) {
+  Metadata settings = describe(read_diffusers_betas(keys, name));
+  settings["training.loss"] = name_of(LossKind::discrete);
   settings.merge(describe(read_diffusers_prediction(keys)));
   reject_other_processes(keys);
   return settings;
 }
 
-[[nodiscard]] inline nn::FlatConfig read_diffusers_ve(DiffusersKeys& keys) {
-  nn::FlatConfig settings = describe(VeSde({.sigma_min = keys.number("sigma_min", 0.01),
-                                            .sigma_max = keys.number("sigma_max", 1348),
-                                            .t_min = keys.number("sampling_eps", 1e-5)}));
-  settings["training.loss"] = "continuous";
+[[nodiscard]] inline Metadata read_diffusers_ve(DiffusersKeys& keys) {
+  Metadata settings = describe(VeSde({.sigma_min = keys.number("sigma_min", 0.01),
+                                      .sigma_max = keys.number("sigma_max", 1348),
+                                      .t_min = keys.number("sampling_eps", 1e-5)}));
+  settings["training.loss"] = name_of(LossKind::continuous);
   return settings;
 }
 
 /// EDM's preconditioning; diffusers calls its F epsilon.
-[[nodiscard]] inline nn::FlatConfig read_diffusers_edm(DiffusersKeys& keys) {
+[[nodiscard]] inline Metadata read_diffusers_edm(DiffusersKeys& keys) {
   keys.only("prediction_type", {"epsilon"});
-  nn::FlatConfig settings =
+  Metadata settings =
       describe(KarrasSde({keys.number("sigma_min", 0.002), keys.number("sigma_max", 80)}));
-  settings["training.loss"] = "karras";
-  settings["training.convention"] = karras_convention;
+  settings["training.loss"] = name_of(LossKind::edm);
+  settings["training.convention"] = name_of(ConventionKind::edm_preconditioning);
   settings["training.sigma_data"] = number_text(keys.number("sigma_data", 0.5));
   return settings;
 }
@@ -190,9 +194,9 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 }
 
 /// The configuration of a chain as DDPMScheduler.
-[[nodiscard]] inline Json describe_chain_for_diffusers(const nn::FlatConfig& configuration) {
+[[nodiscard]] inline Json describe_chain_for_diffusers(const Metadata& configuration) {
   BetaList list;
-  if (setting(configuration, "sde.name") == "ddpm") {
+  if (named_setting<SdeKind>(configuration, "sde.name") == SdeKind::ddpm) {
     list = beta_list_of(configuration);
   } else {
     list.levels = number_setting<std::size_t>(configuration, "sde.training_steps");
@@ -257,12 +261,12 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 /// DDPMScheduler, VE as ScoreSdeVeScheduler. Nothing for an SDE without a scheduler in diffusers.
 /// Throws Error for a setting that is missing or invalid.
 [[nodiscard]] inline std::optional<std::string> describe_scheduler_for_diffusers(
-    const nn::FlatConfig& configuration) {
-  const std::string name = detail::setting(configuration, "sde.name");
-  const bool levels = detail::loss_name(configuration) == "discrete";
-  if (levels && (name == "ddpm" || name == "vp"))
+    const Metadata& configuration) {
+  const auto kind = find_name<SdeKind>(detail::setting(configuration, "sde.name"));
+  const bool levels = detail::loss_of(configuration) == LossKind::discrete;
+  if (levels && (kind == SdeKind::ddpm || kind == SdeKind::vp))
     return detail::describe_chain_for_diffusers(configuration).dump(2) + "\n";
-  if (levels || name != "ve") return std::nullopt;
+  if (levels || kind != SdeKind::ve) return std::nullopt;
   const SigmaSchedule schedule = detail::sigma_setting(configuration);
   const detail::Json json{{"_class_name", "ScoreSdeVeScheduler"},
                           {"sigma_min", schedule.sigma_min},

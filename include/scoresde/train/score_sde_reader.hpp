@@ -192,7 +192,7 @@ class ScoreSdeReader {
   /// The noise levels are used only by networks that divide by a level of the table.
   void check_sigmas(const io::PickleValue& value) {
     const bool used =
-        config_.scale_by_sigma && (config_.name == "ddpm" || config_.embedding_type != "fourier");
+        config_.scale_by_sigma && config_.embedding_type != nn::EmbeddingType::fourier;
     if (!used || !io::TorchFile::is_tensor(value)) return;
     const std::vector<double> found = file_.tensor(value).template as<double>();
     const std::vector<double> wanted = score_sde_sigmas(config_);

@@ -106,9 +106,9 @@ void compare(const Case& c, cuda::Precision precision, double tolerance) {
 nn::UNetConfig pyramids() {
   nn::UNetConfig config = small::every_path();
   config.fir = true;
-  config.progressive = "output_skip";
-  config.progressive_input = "input_skip";
-  config.embedding_type = "fourier";
+  config.progressive = nn::ProgressiveOutput::output_skip;
+  config.progressive_input = nn::ProgressiveInput::input_skip;
+  config.embedding_type = nn::EmbeddingType::fourier;
   config.scale_by_sigma = true;
   return config;
 }
@@ -116,16 +116,16 @@ nn::UNetConfig pyramids() {
 nn::UNetConfig residual_pyramids() {
   nn::UNetConfig config = small::every_path();
   config.fir = true;
-  config.progressive = config.progressive_input = "residual";
+  config.progressive = config.progressive_input = nn::ProgressiveInput::residual;
   config.centered = true;
-  config.nonlinearity = "elu";
+  config.nonlinearity = nn::Activation::elu;
   config.skip_rescale = false;
   return config;
 }
 
 nn::UNetConfig ddpm() {
   nn::UNetConfig config = small::every_path();
-  config.name = "ddpm";
+  config.architecture = nn::Architecture::ddpm;
   config.init_scale = 0;
   config.nf = 32;
   return config;
@@ -134,7 +134,7 @@ nn::UNetConfig ddpm() {
 /// Features of diffusers' networks that score_sde's do not have.
 nn::UNetConfig diffusers() {
   nn::UNetConfig config = small::every_path();
-  config.name = "ddpm";
+  config.architecture = nn::Architecture::ddpm;
   config.init_scale = 0;
   config.norm_num_groups = 4;
   config.nf = 8;
@@ -142,7 +142,7 @@ nn::UNetConfig diffusers() {
   config.block_out_channels = {8, 12};
   config.out_channels = 3;
   config.attention_head_dim = 4;
-  config.resnet_time_scale_shift = "scale_shift";
+  config.resnet_time_scale_shift = nn::TimeScaleShift::scale_shift;
   config.time_embedding_dim = 16;
   config.flip_sin_to_cos = true;
   config.freq_shift = 0;
@@ -153,9 +153,9 @@ nn::UNetConfig diffusers() {
 nn::UNetConfig conditional() {
   nn::UNetConfig config = small::every_path();
   config.num_class_embeds = 3;
-  config.resblock_type = "ddpm";
-  config.progressive_combine = "cat";
-  config.progressive_input = "input_skip";
+  config.resblock_type = nn::ResBlockType::ddpm;
+  config.progressive_combine = nn::Combine::concatenate;
+  config.progressive_input = nn::ProgressiveInput::input_skip;
   return config;
 }
 

@@ -72,7 +72,7 @@ void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& toler
 
 nn::UNetConfig told_sigma() {
   nn::UNetConfig network = small::every_path();
-  network.embedding_type = "fourier";
+  network.embedding_type = nn::EmbeddingType::fourier;
   network.scale_by_sigma = true;
   return network;
 }

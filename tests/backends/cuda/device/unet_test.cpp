@@ -75,7 +75,7 @@ double error_at(const std::filesystem::path& path, double t, cuda::Precision pre
 TEST_CASE("the score of a checkpoint on the device matches the CPU's") {
   const TemporaryFolder folder;
   nn::UNetConfig told_sigma = small::every_path();
-  told_sigma.embedding_type = "fourier";
+  told_sigma.embedding_type = nn::EmbeddingType::fourier;
   told_sigma.scale_by_sigma = true;
   const auto vp = small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   CHECK(error_at<float>(vp, 0.3, cuda::Precision::fp32) < 1e-5);

@@ -19,7 +19,8 @@ namespace {
 template <class A, class S>
 void follow(const S& sde, bool told_sigma, double tolerance) {
   nn::UNetConfig network = small::every_path();
-  if (told_sigma) network.embedding_type = "fourier", network.scale_by_sigma = true;
+  if (told_sigma)
+    network.embedding_type = nn::EmbeddingType::fourier, network.scale_by_sigma = true;
   const nn::Graph graph = nn::unet(network);
   const io::ImageSet images = test::pictures(64);
   test::HostRun<S> host(graph, sde, test::small_training(), 16, images);

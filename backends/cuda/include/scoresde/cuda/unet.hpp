@@ -19,9 +19,10 @@
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/configuration.hpp>
 
 namespace scoresde::cuda {
 
@@ -49,7 +50,7 @@ class UNet {
   UNet& operator=(const UNet&) = delete;
 
   /// The metadata of the file; visit_score selects SDE and convention by it.
-  [[nodiscard]] const nn::FlatConfig& configuration() const { return file_.configuration; }
+  [[nodiscard]] const Metadata& configuration() const { return file_.configuration; }
   [[nodiscard]] const nn::UNetConfig& config() const { return file_.config; }
   [[nodiscard]] const Context& context() const { return parameters_.context(); }
   [[nodiscard]] nn::Network<Ops<A>>& network() { return network_; }
@@ -75,7 +76,7 @@ class UNet {
           weights(graph.parameters().size()) {
       load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
     }
-    nn::FlatConfig configuration;
+    Metadata configuration;
     nn::UNetConfig config;
     nn::Graph graph;
     std::vector<float> weights;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/train/settings.hpp>
+#include <scoresde/registry/settings.hpp>
 
 #include "support/catch.hpp"
 
@@ -22,12 +22,12 @@ TEST_CASE("the edit distance counts insertions, deletions, substitutions and swa
 
 TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {
   const double third = 1.0 / 3;
-  const nn::FlatConfig flat{{"number", detail::number_text(third)},
-                            {"list", detail::list_text({third, 2e-300})},
-                            {"yes", detail::truth_text(true)},
-                            {"word", "banana"},
-                            {"empty", ""},
-                            {"gap", "1,,2"}};
+  const Metadata flat{{"number", detail::number_text(third)},
+                      {"list", detail::list_text({third, 2e-300})},
+                      {"yes", detail::truth_text(true)},
+                      {"word", "banana"},
+                      {"empty", ""},
+                      {"gap", "1,,2"}};
   CHECK(detail::number_setting<double>(flat, "number") == third);
   CHECK(detail::list_setting(flat, "list") == std::vector<double>{third, 2e-300});
   CHECK(detail::truth_setting(flat, "yes"));

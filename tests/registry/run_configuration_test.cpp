@@ -6,7 +6,11 @@
 #include <type_traits>
 #include <vector>
 
-#include <scoresde/train/chain_settings.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/train/configuration.hpp>
 
 #include "support/catch.hpp"
@@ -19,7 +23,7 @@ TEST_CASE("network and SDE can be rebuilt from a run's configuration") {
   network.ch_mult = {1, 3};
   network.dropout = 0.15;
   const VpSde sde({.beta_min = 0.2, .beta_max = 17.3, .t_min = 1e-4});
-  const nn::FlatConfig flat = run_configuration(network, sde, {.seed = 5});
+  const Metadata flat = run_configuration(network, sde, {.seed = 5});
   CHECK(network_of(flat) == network);
   CHECK(flat.at("training.seed") == "5");
   visit_sde(flat, [](const auto& found) {
@@ -37,8 +41,7 @@ TEST_CASE("label dropout is stored for a run with classes only") {
   nn::UNetConfig network;
   CHECK(run_configuration(network, VpSde{}, {.seed = 5}).count("training.label_dropout") == 0);
   network.num_class_embeds = 10;
-  const nn::FlatConfig flat =
-      run_configuration(network, VpSde{}, {.seed = 5, .label_dropout = 0.15});
+  const Metadata flat = run_configuration(network, VpSde{}, {.seed = 5, .label_dropout = 0.15});
   CHECK(flat.at("training.label_dropout") == "0.15");
   CHECK(network_of(flat).num_class_embeds == 10);
 }
@@ -96,8 +99,8 @@ TEST_CASE("SDE and convention of every kind of run are read back from its config
 }
 
 TEST_CASE("EDM's loss is stored with its convention, and any other convention is rejected") {
-  nn::FlatConfig flat = run_configuration(
-      nn::UNetConfig{}, KarrasSde{}, TrainingConfigurationWith<KarrasLoss>{.loss = {.p_mean = -1}});
+  Metadata flat = run_configuration(nn::UNetConfig{}, KarrasSde{},
+                                    TrainingConfigurationWith<KarrasLoss>{.loss = {.p_mean = -1}});
   CHECK(flat.at("training.loss") == "karras");
   CHECK(flat.at("training.convention") == "karras_preconditioned");
   CHECK(flat.at("training.p_mean") == "-1");
@@ -109,9 +112,25 @@ TEST_CASE("EDM's loss is stored with its convention, and any other convention is
       Catch::Contains("'noise_prediction_at_time'") && Catch::Contains("karras_preconditioned"));
 }
 
+TEST_CASE("the words of EDM are read as those that files have held from the start") {
+  Metadata edm =
+      run_configuration(nn::UNetConfig{}, KarrasSde{}, TrainingConfigurationWith<KarrasLoss>{});
+  const Metadata written = edm;
+  edm["sde.name"] = edm["training.loss"] = "edm";
+  edm["training.convention"] = "edm_preconditioning";
+  CHECK(with_written_names(edm) == written);
+  visit_score(edm, []<class S, class C>(const S& sde, const C&) {
+    CHECK(std::same_as<S, KarrasSde>);
+    CHECK(std::same_as<C, nn::KarrasPreconditioned>);
+    CHECK(sde.t_max() == 80);
+  });
+  edm["sde.name"] = "an SDE of my own";
+  CHECK(with_written_names(edm).at("sde.name") == "an SDE of my own");
+}
+
 TEST_CASE("the levels of a VP run are read back as the chain of its betas") {
   const DiscreteVpSde trained(100, {.beta_min = 0.2, .beta_max = 10});
-  nn::FlatConfig flat = describe(trained);
+  Metadata flat = describe(trained);
   flat["training.loss"] = "discrete";
   visit_score(flat, [&](const auto& sde, const auto&) {
     if constexpr (DiscreteSde<std::remove_cvref_t<decltype(sde)>>)
@@ -125,7 +144,7 @@ TEST_CASE("the levels of a VP run are read back as the chain of its betas") {
 
 TEST_CASE("visit_sde rejects a network of discrete levels") {
   const auto ignore = [](const auto&...) {};
-  nn::FlatConfig flat = describe(DiscreteVpSde(100));
+  Metadata flat = describe(DiscreteVpSde(100));
   flat["training.loss"] = "discrete";
   CHECK_THROWS_WITH(visit_sde(flat, ignore), Catch::Contains("trained on discrete levels"));
   flat["sde.name"] = "subvp";
@@ -168,7 +187,7 @@ TEST_CASE("a power-function average is stored by its gamma, and tracks must have
   configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};
   configuration.ema_tracks = {configuration.ema, ExponentialMovingAverage::power(0.05)};
   configuration.check();
-  const nn::FlatConfig flat = describe(configuration);
+  const Metadata flat = describe(configuration);
   CHECK(flat.at("training.ema_schedule") == "power");
   CHECK(flat.at("training.ema_gamma") == "6.5");
   CHECK(flat.count("training.ema_decay") == 0);
@@ -181,7 +200,7 @@ TEST_CASE("a configuration without SDE or network, or with invalid values, is re
   const auto ignore = [](const auto&) {};
   CHECK_THROWS_WITH(visit_sde({}, ignore), Catch::Contains("no sde.name"));
   CHECK_THROWS_WITH(visit_sde({{"sde.name", "vx"}}, ignore), Catch::Contains("'vx'"));
-  nn::FlatConfig flat = describe(VpSde{});
+  Metadata flat = describe(VpSde{});
   flat["sde.beta_max"] = "20x";
   CHECK_THROWS_WITH(visit_sde(flat, ignore), Catch::Contains("'20x'"));
   flat["sde.beta_max"] = "-3";
@@ -198,7 +217,7 @@ TEST_CASE("a chain of betas is read back exactly from its settings") {
         List{.rule = BetaRule::cosine, .levels = 250},
         List{.rule = BetaRule::listed, .betas = {0.1 / 3, 0.2, 0.25}},
         List{.rule = BetaRule::listed, .betas = {0.1, 0.2, 0.3}, .zero_terminal_snr = true}}) {
-    nn::FlatConfig flat = describe(list);
+    Metadata flat = describe(list);
     flat["training.loss"] = "discrete";
     CAPTURE(flat.at("sde.betas"));
     const std::vector<double> betas = list.values();
@@ -220,9 +239,9 @@ TEST_CASE("a chain of betas is read back exactly from its settings") {
 }
 
 TEST_CASE("a network's prediction type is read back, for levels and for times") {
-  nn::FlatConfig levels = describe(BetaList{}), times = describe(VpSde{});
+  Metadata levels = describe(BetaList{}), times = describe(VpSde{});
   levels["training.loss"] = "discrete";
-  for (nn::FlatConfig flat : {levels, times}) {
+  for (Metadata flat : {levels, times}) {
     const auto found = [&] {
       return visit_score(flat, [](const auto&, const auto& convention) -> int {
         if constexpr (requires { convention.prediction; }) return int(convention.prediction);
@@ -240,14 +259,14 @@ TEST_CASE("a network's prediction type is read back, for levels and for times") 
                                    Catch::Contains("noise, data, velocity"));
   }
   const auto ignore = [](const auto&...) {};
-  for (nn::FlatConfig flat : {describe(VeSde{}), describe(KarrasSde{})}) {
+  for (Metadata flat : {describe(VeSde{}), describe(KarrasSde{})}) {
     flat["training.prediction"] = "velocity";
     CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("'velocity'"));
   }
 }
 
 TEST_CASE("settings that do not belong to the SDE are rejected by name") {
-  const auto refused = [](nn::FlatConfig flat, const char* key, const char* value,
+  const auto refused = [](Metadata flat, const char* key, const char* value,
                           const std::string& words) {
     flat[key] = value;
     CAPTURE(key, value);
@@ -261,14 +280,14 @@ TEST_CASE("settings that do not belong to the SDE are rejected by name") {
   refused(describe(VeSde{}), "sde.training_steps", "1000", "training.loss = discrete");
   refused(describe(KarrasSde{}), "sde.t_min", "0.1", "SDE 'karras'");
   refused(describe(BetaList{}), "training.loss", "continuous", "'ddpm'");
-  nn::FlatConfig chain = describe(BetaList{});
+  Metadata chain = describe(BetaList{});
   chain["training.loss"] = "discrete";
   refused(chain, "sde.betas", "banana", "linear, scaled_linear, cosine, listed");
   refused(chain, "sde.betas", "cosine", "sde.beta_first");
   refused(chain, "sde.zero_terminal_snr", "yes", "true or false");
   refused(chain, "sde.training_steps", "10000000", "2^20");
   refused(chain, "sde.t_min", "0.001", "a chain of linear betas");
-  nn::FlatConfig list = describe(BetaList{.rule = BetaRule::listed, .betas = {0.1, 0.2}});
+  Metadata list = describe(BetaList{.rule = BetaRule::listed, .betas = {0.1, 0.2}});
   list["training.loss"] = "discrete";
   refused(list, "sde.beta_list", "0.1,,0.2", "''; it must be a number");
   list["sde.beta_list"] = "0.1,2,0.3";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Settings as text: numbers, words and lists in the flat configuration of a checkpoint.
+/// Settings as text: numbers, words and lists in the metadata of a checkpoint.
 ///
 /// Numbers are written so that reading them back is exact. An unknown key is rejected with the
 /// nearest known key.
@@ -16,7 +16,8 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
 
 namespace scoresde::detail {
 
@@ -28,7 +29,7 @@ template <class Number>
   return code == std::errc{} ? std::string(text.data(), end) : std::string();
 }
 
-[[nodiscard]] inline const std::string& setting(const nn::FlatConfig& configuration,
+[[nodiscard]] inline const std::string& setting(const Metadata& configuration,
                                                 const std::string& key) {
   const auto at = configuration.find(key);
   require(at != configuration.end(), "configuration: there is no ", key);
@@ -36,7 +37,7 @@ template <class Number>
 }
 
 template <class Number>
-[[nodiscard]] Number number_setting(const nn::FlatConfig& configuration, const std::string& key) {
+[[nodiscard]] Number number_setting(const Metadata& configuration, const std::string& key) {
   const std::string& text = setting(configuration, key);
   Number value{};
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -48,16 +49,21 @@ template <class Number>
 [[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
 
 /// A setting that is "true" or "false".
-[[nodiscard]] inline bool truth_setting(const nn::FlatConfig& configuration,
-                                        const std::string& key) {
+[[nodiscard]] inline bool truth_setting(const Metadata& configuration, const std::string& key) {
   const std::string& text = setting(configuration, key);
   require(text == "true" || text == "false", "configuration: ", key, " is '", text,
           "'; it must be true or false");
   return text == "true";
 }
 
+/// A setting that is a published name.
+template <PublishedEnum E>
+[[nodiscard]] E named_setting(const Metadata& configuration, const std::string& key) {
+  return from_name<E>("configuration: " + key, setting(configuration, key));
+}
+
 /// A setting that is a list of numbers, "0.0001,0.02".
-[[nodiscard]] inline std::vector<double> list_setting(const nn::FlatConfig& configuration,
+[[nodiscard]] inline std::vector<double> list_setting(const Metadata& configuration,
                                                       const std::string& key) {
   std::vector<double> values;
   const std::string& text = setting(configuration, key);
@@ -69,21 +75,22 @@ template <class Number>
   return values;
 }
 
-[[nodiscard]] inline std::string list_text(const std::vector<double>& values) {
+template <class Number>
+[[nodiscard]] std::string list_text(const std::vector<Number>& values) {
   std::string text;
-  for (const double value : values) text += (text.empty() ? "" : ",") + number_text(value);
+  for (const Number value : values) text += (text.empty() ? "" : ",") + number_text(value);
   return text;
 }
 
-[[nodiscard]] inline std::vector<std::string> keys_of(const nn::FlatConfig& configuration) {
+[[nodiscard]] inline std::vector<std::string> keys_of(const Metadata& configuration) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : configuration) keys.push_back(key);
   return keys;
 }
 
 /// Throws Error for a key of `configuration` that begins with `prefix` and is not in `known`.
-inline void require_known_keys(const nn::FlatConfig& configuration, std::string_view prefix,
-                               const nn::FlatConfig& known, std::string_view owner) {
+inline void require_known_keys(const Metadata& configuration, std::string_view prefix,
+                               const Metadata& known, std::string_view owner) {
   for (const auto& [key, value] : configuration)
     require(!key.starts_with(prefix) || known.contains(key), "configuration: ", key, " is '", value,
             "'; ", owner, " has no such setting, the nearest is ",

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/// Published names of enumerations: what files and command lines call a value.
+///
+/// The library holds enumerations; text is read and written at the file boundary alone, by one
+/// table for each enumeration. The tables of the library are in network_names.hpp and
+/// run_names.hpp; a table for an enumeration of your own is
+///
+///   template <>
+///   inline constexpr auto scoresde::published_names<Color> =
+///       std::to_array<scoresde::PublishedName<Color>>({{Color::red, "red"}});
+#pragma once
+
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nearest_name.hpp>
+
+namespace scoresde {
+
+/// A row of a table. The first row of a value has the name that is written; further rows of it have
+/// names that are read as well.
+template <class E>
+struct PublishedName {
+  E value;
+  std::string_view name;
+};
+
+/// The table of an enumeration: an array of PublishedName<E> in which every value and every name
+/// occurs. Specialize it to publish names.
+template <class E>
+inline constexpr auto published_names = nullptr;
+
+template <class E>
+concept PublishedEnum = std::is_enum_v<E> && requires {
+  { published_names<E>[0] } -> std::convertible_to<PublishedName<E>>;
+};
+
+/// The name that is written for a value. Throws Error for a value without a name.
+template <PublishedEnum E>
+[[nodiscard]] std::string name_of(E value) {
+  for (const PublishedName<E>& row : published_names<E>)
+    if (row.value == value) return std::string(row.name);
+  throw Error(detail::text("value ", static_cast<int>(value),
+                           " of an enumeration has no published name; it must be one of its ",
+                           published_names<E>.size(), " names"));
+}
+
+/// The value of that name; nothing where there is none.
+template <PublishedEnum E>
+[[nodiscard]] std::optional<E> find_name(std::string_view name) {
+  for (const PublishedName<E>& row : published_names<E>)
+    if (row.name == name) return row.value;
+  return std::nullopt;
+}
+
+/// Every name that is read, in the order of the table.
+template <PublishedEnum E>
+[[nodiscard]] std::vector<std::string> names_of() {
+  std::vector<std::string> names;
+  for (const PublishedName<E>& row : published_names<E>) names.emplace_back(row.name);
+  return names;
+}
+
+/// The value of that name. Throws Error naming the argument, the text found, the names that are
+/// allowed and the one nearest to the text.
+template <PublishedEnum E>
+[[nodiscard]] E from_name(std::string_view argument, std::string_view name) {
+  if (const std::optional<E> found = find_name<E>(name)) return *found;
+  const std::vector<std::string> names = names_of<E>();
+  std::string list;
+  for (const std::string& each : names) list += (list.empty() ? "" : ", ") + each;
+  throw Error(detail::text(argument, " is '", name, "'; it must be one of ", list,
+                           ", of which the nearest is ", detail::nearest_name(name, names)));
+}
+
+}  // namespace scoresde

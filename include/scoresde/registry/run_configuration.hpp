@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+/// What a run keeps fixed as text: keys `network.…`, `sde.…` and `training.…`.
+///
+/// A checkpoint carries these texts, so a run resumes only under its own configuration and a
+/// sampler can rebuild network and SDE from the file alone. Numbers are written so that they read
+/// back to the same bits.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/loss/denoising_score_matching.hpp>
+#include <scoresde/loss/discrete_score_matching.hpp>
+#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/settings.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/train/adam.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/ema.hpp>
+
+namespace scoresde {
+
+namespace detail {
+
+[[nodiscard]] inline Metadata describe_schedule(SdeKind kind, const BetaSchedule& schedule) {
+  return {{"sde.name", name_of(kind)},
+          {"sde.beta_min", number_text(schedule.beta_min)},
+          {"sde.beta_max", number_text(schedule.beta_max)},
+          {"sde.t_min", number_text(schedule.t_min)}};
+}
+
+/// What a checkpoint says of an average: its schedule and what determines it.
+[[nodiscard]] inline Metadata describe_ema(const ExponentialMovingAverage& ema) {
+  Metadata flat{{"training.ema_schedule", name_of(ema.schedule)}};
+  if (ema.schedule == EmaSchedule::power)
+    flat["training.ema_gamma"] = number_text(ema.gamma);
+  else
+    flat["training.ema_decay"] = number_text(ema.decay);
+  return flat;
+}
+
+/// The setting that lists the γ of the tracks, "16.97,6.94"; absent where there are none.
+inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
+
+[[nodiscard]] inline std::string tracks_text(const std::vector<ExponentialMovingAverage>& tracks) {
+  std::string list;
+  for (const ExponentialMovingAverage& track : tracks)
+    list += text(list.empty() ? "" : ",", track.gamma);
+  return list;
+}
+
+/// How many averages a configuration keeps in addition.
+[[nodiscard]] inline std::size_t track_count(const Metadata& configuration) {
+  const auto at = configuration.find(ema_tracks_key);
+  if (at == configuration.end()) return 0;
+  return 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
+}
+
+template <DiscreteSde S>
+[[nodiscard]] Metadata with_training_steps(Metadata flat, const S& sde) {
+  flat["sde.training_steps"] = number_text(sde.training_steps());
+  return flat;
+}
+
+}  // namespace detail
+
+/// The SDE as text. Write such an overload beside an SDE of your own to keep it in checkpoints.
+[[nodiscard]] inline Metadata describe(const VpSde& sde) {
+  return detail::describe_schedule(SdeKind::vp, sde.schedule());
+}
+[[nodiscard]] inline Metadata describe(const SubVpSde& sde) {
+  return detail::describe_schedule(SdeKind::sub_vp, sde.schedule());
+}
+[[nodiscard]] inline Metadata describe(const VeSde& sde) {
+  return {{"sde.name", name_of(SdeKind::ve)},
+          {"sde.sigma_min", detail::number_text(sde.schedule().sigma_min)},
+          {"sde.sigma_max", detail::number_text(sde.schedule().sigma_max)},
+          {"sde.t_min", detail::number_text(sde.schedule().t_min)}};
+}
+
+[[nodiscard]] inline Metadata describe(const KarrasSde& sde) {
+  return {{"sde.name", name_of(SdeKind::edm)},
+          {"sde.sigma_min", detail::number_text(sde.t_min())},
+          {"sde.sigma_max", detail::number_text(sde.t_max())}};
+}
+
+/// The chains of discretely trained networks: their SDE, and how many levels there are.
+[[nodiscard]] inline Metadata describe(const DiscreteVpSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VpSde&>(sde)), sde);
+}
+[[nodiscard]] inline Metadata describe(const DiscreteVeSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VeSde&>(sde)), sde);
+}
+[[nodiscard]] inline Metadata describe(const SmldSde& sde) {
+  return detail::with_training_steps(describe(static_cast<const VeSde&>(sde)), sde);
+}
+
+/// The loss as text. Write such an overload beside a loss of your own.
+[[nodiscard]] inline Metadata describe(const DenoisingScoreMatching& loss) {
+  return {{"training.loss", name_of(LossKind::continuous)},
+          {"training.likelihood_weighting", detail::truth_text(loss.likelihood_weighting)},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)},
+          {"training.epsilon", detail::number_text(loss.epsilon)}};
+}
+[[nodiscard]] inline Metadata describe(const DiscreteScoreMatching& loss) {
+  return {{"training.loss", name_of(LossKind::discrete)},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)}};
+}
+[[nodiscard]] inline Metadata describe(const KarrasLoss& loss) {
+  return {{"training.loss", name_of(LossKind::edm)},
+          {"training.convention", name_of(ConventionKind::edm_preconditioning)},
+          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
+          {"training.p_mean", detail::number_text(loss.p_mean)},
+          {"training.p_std", detail::number_text(loss.p_std)},
+          {"training.sigma_data", detail::number_text(loss.sigma_data)}};
+}
+
+/// The training settings as text.
+template <class Loss>
+[[nodiscard]] Metadata describe(const TrainingConfigurationWith<Loss>& c) {
+  using detail::number_text;
+  Metadata flat{{"training.seed", number_text(c.seed)},
+                {"training.learning_rate", number_text(c.optimizer.learning_rate)},
+                {"training.beta1", number_text(c.optimizer.beta1)},
+                {"training.beta2", number_text(c.optimizer.beta2)},
+                {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
+                {"training.weight_decay", number_text(c.optimizer.weight_decay)},
+                {"training.warm_up", number_text(c.optimizer.warm_up)},
+                {"training.gradient_clip", number_text(c.optimizer.gradient_clip)}};
+  if (c.optimizer.decay.updates > 0) {
+    flat["training.decay_first"] = number_text(c.optimizer.decay.first);
+    flat["training.decay_updates"] = number_text(c.optimizer.decay.updates);
+  }
+  flat.merge(detail::describe_ema(c.ema));
+  if (!c.ema_tracks.empty()) flat[detail::ema_tracks_key] = detail::tracks_text(c.ema_tracks);
+  flat.merge(describe(c.loss));
+  return flat;
+}
+
+/// The settings with the name that writers use in place of every further one: `karras` for `edm`.
+/// Values that are not published stay.
+[[nodiscard]] inline Metadata with_written_names(Metadata settings) {
+  const auto rewrite = [&]<class E>(const char* key, std::type_identity<E>) {
+    const auto at = settings.find(key);
+    if (at == settings.end()) return;
+    if (const std::optional<E> value = find_name<E>(at->second)) at->second = name_of(*value);
+  };
+  rewrite("sde.name", std::type_identity<SdeKind>{});
+  rewrite("training.loss", std::type_identity<LossKind>{});
+  rewrite("training.convention", std::type_identity<ConventionKind>{});
+  return settings;
+}
+
+/// The network's fields as text, each under `network.`.
+[[nodiscard]] inline Metadata describe(const nn::UNetConfig& network) {
+  Metadata flat;
+  for (auto& [key, value] : fields_of(network)) flat["network." + key] = value;
+  return flat;
+}
+
+/// All that a checkpoint says of its run. Add settings of the program (batch size, data) to it
+/// under keys of their own; a resumed run must then agree in these too.
+template <Sde S, class Loss = DenoisingScoreMatching>
+[[nodiscard]] Metadata run_configuration(const nn::UNetConfig& network, const S& sde,
+                                         const TrainingConfigurationWith<Loss>& training) {
+  Metadata flat = describe(network);
+  flat.merge(describe(sde));
+  flat.merge(describe(training));
+  if (network.num_class_embeds > 0)
+    flat["training.label_dropout"] = detail::number_text(training.label_dropout);
+  return flat;
+}
+
+/// The network of a configuration. Throws Error on a key or value that no network has.
+[[nodiscard]] inline nn::UNetConfig network_of(const Metadata& configuration) {
+  constexpr std::string_view prefix = "network.";
+  Metadata fields;
+  for (const auto& [key, value] : configuration)
+    if (key.compare(0, prefix.size(), prefix) == 0) fields[key.substr(prefix.size())] = value;
+  detail::require(!fields.empty(),
+                  "configuration: no key begins with network.; the file does not "
+                  "say which network its weights belong to");
+  return network_from_fields(fields);
+}
+
+/// The decay of the learning rate that a run's checkpoint names; none where it names none.
+[[nodiscard]] inline LearningRateDecay decay_of(const Metadata& configuration) {
+  if (configuration.count("training.decay_updates") == 0) return {};
+  return {detail::number_setting<std::uint64_t>(configuration, "training.decay_first"),
+          detail::number_setting<std::uint64_t>(configuration, "training.decay_updates")};
+}
+
+}  // namespace scoresde

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/// The published names of what a run is made of: SDE, loss, betas, prediction, averages, and the
+/// sampler that a preset recommends.
+///
+/// Where score_sde, or an earlier release of this library, has another word than the enumeration,
+/// the first name is the one that files have held from the start.
+#pragma once
+
+#include <array>
+
+#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/sde_kind.hpp>
+#include <scoresde/train/ema.hpp>
+
+namespace scoresde {
+
+/// What a network is trained by: DenoisingScoreMatching, DiscreteScoreMatching or KarrasLoss.
+enum class LossKind { continuous, discrete, edm };
+
+/// The conventions that a file names; those of the other losses follow from the SDE.
+enum class ConventionKind { edm_preconditioning };
+
+template <>
+inline constexpr auto published_names<SdeKind> =
+    std::to_array<PublishedName<SdeKind>>({{SdeKind::vp, "vp"},
+                                           {SdeKind::sub_vp, "subvp"},
+                                           {SdeKind::ve, "ve"},
+                                           {SdeKind::edm, "karras"},
+                                           {SdeKind::edm, "edm"},
+                                           {SdeKind::ddpm, "ddpm"}});
+
+template <>
+inline constexpr auto published_names<LossKind> =
+    std::to_array<PublishedName<LossKind>>({{LossKind::continuous, "continuous"},
+                                            {LossKind::discrete, "discrete"},
+                                            {LossKind::edm, "karras"},
+                                            {LossKind::edm, "edm"}});
+
+template <>
+inline constexpr auto published_names<ConventionKind> =
+    std::to_array<PublishedName<ConventionKind>>(
+        {{ConventionKind::edm_preconditioning, "karras_preconditioned"},
+         {ConventionKind::edm_preconditioning, "edm_preconditioning"}});
+
+template <>
+inline constexpr auto published_names<BetaRule> =
+    std::to_array<PublishedName<BetaRule>>({{BetaRule::linear, "linear"},
+                                            {BetaRule::scaled_linear, "scaled_linear"},
+                                            {BetaRule::cosine, "cosine"},
+                                            {BetaRule::listed, "listed"}});
+
+template <>
+inline constexpr auto published_names<PredictionType> =
+    std::to_array<PublishedName<PredictionType>>({{PredictionType::noise, "noise"},
+                                                  {PredictionType::data, "data"},
+                                                  {PredictionType::velocity, "velocity"}});
+
+template <>
+inline constexpr auto published_names<EmaSchedule> =
+    std::to_array<PublishedName<EmaSchedule>>({{EmaSchedule::ramp, "ramp"},
+                                               {EmaSchedule::constant, "constant"},
+                                               {EmaSchedule::power, "power"}});
+
+template <>
+inline constexpr auto published_names<SolverKind> = std::to_array<PublishedName<SolverKind>>(
+    {{SolverKind::predictor_corrector, "pc"}, {SolverKind::karras_heun, "karras-heun"}});
+
+template <>
+inline constexpr auto published_names<PredictorKind> = std::to_array<PublishedName<PredictorKind>>(
+    {{PredictorKind::euler_maruyama, "euler_maruyama"},
+     {PredictorKind::reverse_diffusion, "reverse_diffusion"},
+     {PredictorKind::ancestral, "ancestral"},
+     {PredictorKind::ancestral, "ancestral_sampling"},
+     {PredictorKind::none, "none"}});
+
+template <>
+inline constexpr auto published_names<CorrectorKind> = std::to_array<PublishedName<CorrectorKind>>(
+    {{CorrectorKind::none, "none"}, {CorrectorKind::langevin, "langevin"}});
+
+}  // namespace scoresde

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/// From the text of a configuration to the SDE of its network, and how the network is conditioned
+/// on the time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/settings.hpp>
+#include <scoresde/score/parameterization.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
+#include <scoresde/sde/ve_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+namespace scoresde {
+
+namespace detail {
+
+/// What `training.loss` says; files from before there was a choice have no such key.
+[[nodiscard]] inline std::string loss_name(const Metadata& configuration) {
+  const auto at = configuration.find("training.loss");
+  return at == configuration.end() ? name_of(LossKind::continuous) : at->second;
+}
+
+/// The loss that a configuration names; nothing for one of your own.
+[[nodiscard]] inline std::optional<LossKind> loss_of(const Metadata& configuration) {
+  return find_name<LossKind>(loss_name(configuration));
+}
+
+[[nodiscard]] inline BetaSchedule beta_setting(const Metadata& c) {
+  return {number_setting<double>(c, "sde.beta_min"), number_setting<double>(c, "sde.beta_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
+[[nodiscard]] inline SigmaSchedule sigma_setting(const Metadata& c) {
+  return {number_setting<double>(c, "sde.sigma_min"), number_setting<double>(c, "sde.sigma_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
+/// Returns visit(sde) after rejecting sde settings that this SDE does not have, which would be
+/// ignored. `levels`: whether the number of training levels is one of its settings.
+template <class S, class Visitor>
+auto visit_described_sde(const Metadata& configuration, const S& sde, bool levels,
+                         Visitor&& visit) {
+  Metadata known = describe(sde);
+  if (levels) known["sde.training_steps"] = "";
+  require(levels || !configuration.contains("sde.training_steps"),
+          "configuration: there is sde.training_steps and training.loss is '",
+          loss_name(configuration), "'; levels go with training.loss = discrete");
+  require_known_keys(configuration, "sde.", known, "SDE '" + known.at("sde.name") + "'");
+  return visit(sde);
+}
+
+/// Calls visit with the continuous SDE of a configuration, whatever its network was trained on.
+template <class Visitor>
+auto visit_continuous_sde(const Metadata& configuration, Visitor&& visit) {
+  const auto use = [&](const auto& sde) {
+    return visit_described_sde(configuration, sde, false, visit);
+  };
+  switch (named_setting<SdeKind>(configuration, "sde.name")) {
+    case SdeKind::vp:
+      return use(VpSde(beta_setting(configuration)));
+    case SdeKind::sub_vp:
+      return use(SubVpSde(beta_setting(configuration)));
+    case SdeKind::ve:
+      return use(VeSde(sigma_setting(configuration)));
+    case SdeKind::edm:
+      return use(KarrasSde({number_setting<double>(configuration, "sde.sigma_min"),
+                            number_setting<double>(configuration, "sde.sigma_max")}));
+    case SdeKind::ddpm:
+      break;
+  }
+  throw Error(text("configuration: sde.name is 'ddpm' and training.loss '",
+                   loss_name(configuration), "'; a chain goes with training.loss = discrete"));
+}
+
+/// Throws Error unless the network predicts the noise, where its output has one meaning alone.
+inline void require_noise_prediction(const Metadata& configuration, const char* of) {
+  const PredictionType found = prediction_of(configuration);
+  require(found == PredictionType::noise, "configuration: ", prediction_key, " is '",
+          name_of(found), "'; ", of, " has no such convention");
+}
+
+}  // namespace detail
+
+/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or KarrasSde. Throws
+/// Error when it names none of them, a setting is missing or is of another SDE, and for a network
+/// of discrete levels: visit_score has its SDE.
+template <class Visitor>
+auto visit_sde(const Metadata& configuration, Visitor&& visit) {
+  detail::require(detail::loss_of(configuration) != LossKind::discrete,
+                  "configuration: the network was trained on discrete levels (training.loss is "
+                  "'discrete'); a continuous SDE asks it for times that it does not know");
+  return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));
+}
+
+/// The chain of betas that score_sde's VP with N training steps is: β_i from β_min/N to β_max/N.
+[[nodiscard]] inline DdpmSde ddpm_sde(std::size_t training_steps, const BetaSchedule& schedule) {
+  const auto count = static_cast<double>(training_steps);
+  return DdpmSde(
+      linear_betas(training_steps, schedule.beta_min / count, schedule.beta_max / count));
+}
+
+namespace detail {
+
+/// visit_score of training.loss = discrete.
+template <class Visitor>
+auto visit_levels(const Metadata& configuration, Visitor&& visit) {
+  const auto kind = named_setting<SdeKind>(configuration, "sde.name");
+  const nn::PredictionAtLevel convention{.prediction = prediction_of(configuration)};
+  if (kind == SdeKind::ddpm)
+    return visit(DdpmSde(beta_list_of(configuration).values()), convention);
+  const auto steps = number_setting<std::size_t>(configuration, "sde.training_steps");
+  if (kind == SdeKind::vp) {
+    const BetaSchedule schedule = beta_setting(configuration);
+    return visit_described_sde(configuration, VpSde(schedule), true, [&](const auto&) {
+      return visit(ddpm_sde(steps, schedule), convention);
+    });
+  }
+  require(kind == SdeKind::ve, "configuration: sde.name is '", name_of(kind),
+          "' and training.loss 'discrete'; vp, ve and ddpm have discrete levels");
+  require_noise_prediction(configuration, "a network of SMLD's levels");
+  return visit_described_sde(configuration, SmldSde(steps, sigma_setting(configuration)), true,
+                             [&](const SmldSde& sde) { return visit(sde, nn::ScoreAtLevel{}); });
+}
+
+/// The convention of a network that was trained in continuous time.
+template <class S>
+[[nodiscard]] auto continuous_convention(const Metadata& configuration) {
+  typename nn::convention_of<S>::type convention;
+  if constexpr (requires { convention.prediction; })
+    convention.prediction = prediction_of(configuration);
+  else
+    require_noise_prediction(configuration, "a network under this SDE");
+  return convention;
+}
+
+}  // namespace detail
+
+/// Calls visit(sde, convention) with the SDE that a configuration's network is sampled under and
+/// how it is conditioned on the time: a continuous SDE with its convention_of or
+/// KarrasPreconditioned, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
+/// visit_sde does, for discrete levels of sub-VP, which has none, and for a training.prediction
+/// that the convention does not have.
+template <class Visitor>
+auto visit_score(const Metadata& configuration, Visitor&& visit) {
+  const auto loss =
+      from_name<LossKind>("configuration: training.loss", detail::loss_name(configuration));
+  if (loss == LossKind::discrete)
+    return detail::visit_levels(configuration, std::forward<Visitor>(visit));
+  if (loss == LossKind::continuous)
+    return visit_sde(configuration, [&]<class S>(const S& sde) {
+      return visit(sde, detail::continuous_convention<S>(configuration));
+    });
+  if (configuration.contains("training.convention"))
+    static_cast<void>(detail::named_setting<ConventionKind>(configuration, "training.convention"));
+  detail::require_noise_prediction(configuration, "Karras's preconditioning");
+  const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
+  return visit_sde(configuration, [&](const auto& sde) {
+    return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});
+  });
+}
+
+}  // namespace scoresde
