@@ -16,6 +16,7 @@
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/sde_kind.hpp>

@@ -153,7 +153,8 @@ TEST_CASE("fields that DDPM's architecture would ignore are rejected by name") {
   ignored([](auto& c) { c.fourier_scale = 8; }, "fourier_scale", "8", "16");
   ignored([](auto& c) { c.init_scale = 0.5; }, "init_scale", "0.5", "0");
   UNetConfig config;
-  config.name = config.resblock_type = nn::ResBlockType::ddpm;
+  config.architecture = nn::Architecture::ddpm;
+  config.resblock_type = nn::ResBlockType::ddpm;
   for (const bool scaled : {true, false}) {
     config.skip_rescale = scaled;
     CHECK_NOTHROW(nn::check(config));

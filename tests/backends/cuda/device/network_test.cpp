@@ -116,7 +116,8 @@ nn::UNetConfig pyramids() {
 nn::UNetConfig residual_pyramids() {
   nn::UNetConfig config = small::every_path();
   config.fir = true;
-  config.progressive = config.progressive_input = nn::ProgressiveInput::residual;
+  config.progressive = nn::ProgressiveOutput::residual;
+  config.progressive_input = nn::ProgressiveInput::residual;
   config.centered = true;
   config.nonlinearity = nn::Activation::elu;
   config.skip_rescale = false;

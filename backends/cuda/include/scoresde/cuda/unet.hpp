@@ -21,6 +21,7 @@
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
