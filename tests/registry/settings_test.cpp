@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <vector>
+
 #include <scoresde/nearest_name.hpp>
+#include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/settings.hpp>
 
 #include "support/catch.hpp"
@@ -23,7 +26,7 @@ TEST_CASE("the edit distance counts insertions, deletions, substitutions and swa
 TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {
   const double third = 1.0 / 3;
   const Metadata flat{{"number", detail::number_text(third)},
-                      {"list", detail::list_text({third, 2e-300})},
+                      {"list", detail::list_text(std::vector<double>{third, 2e-300})},
                       {"yes", detail::truth_text(true)},
                       {"word", "banana"},
                       {"empty", ""},
