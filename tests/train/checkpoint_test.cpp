@@ -351,3 +351,19 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one intact") {
   }
   CHECK(same_bits(load_checkpoint<float>(path, small_table(), small_configuration), state));
 }
+
+TEST_CASE("a checkpoint is written with the first name of its SDE and resumes under every name") {
+  const TemporaryFolder folder;
+  const auto path = folder / "run.safetensors";
+  Metadata karras = small_configuration;
+  karras["sde.name"] = karras["training.loss"] = "karras";
+  Metadata edm = karras;
+  edm["sde.name"] = edm["training.loss"] = "edm";
+  save_checkpoint(path, small_table(), small_state<float>(), edm);
+  CHECK(read_configuration(path) == karras);
+  CHECK_NOTHROW((void)load_checkpoint<float>(path, small_table(), edm));
+  io::TensorFile file = io::read_safetensors(path);
+  file.metadata["sde.name"] = "edm";
+  io::write_safetensors(path, file);
+  CHECK_NOTHROW((void)load_checkpoint<float>(path, small_table(), karras));
+}
