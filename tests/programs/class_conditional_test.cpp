@@ -24,7 +24,7 @@ using namespace scoresde::test;
 /// Weights of an untrained network for images of 8×8 that is conditioned on `classes` classes, with
 /// the label dropout stored in its checkpoint.
 std::string class_checkpoint(const TemporaryFolder& folder, std::size_t classes,
-                            std::optional<double> label_dropout = 0.1) {
+                             std::optional<double> label_dropout = 0.1) {
   const nn::UNetConfig network{.image_size = 8,
                                .nf = 8,
                                .ch_mult = {1},
