@@ -215,7 +215,7 @@ TEST_CASE("networks that score_sde cannot express are not written, and every rea
         TrainingState<float>::start(std::vector<float>(table.size())));
   };
   scoresde::nn::UNetConfig of_diffusers;
-  of_diffusers.name = "ddpm";
+  of_diffusers.architecture = scoresde::nn::Architecture::ddpm;
   of_diffusers.image_size = 8;
   of_diffusers.image_width = 16;
   of_diffusers.nf = 8;
@@ -224,14 +224,14 @@ TEST_CASE("networks that score_sde cannot express are not written, and every rea
   of_diffusers.num_res_blocks = 1;
   of_diffusers.attn_resolutions = {8};
   of_diffusers.attn_up_resolutions = {4};
-  of_diffusers.attn_up = "every";
+  of_diffusers.attn_up = scoresde::nn::AttentionUp::every;
   of_diffusers.out_channels = 6;
   of_diffusers.attention_head_dim = 4;
   of_diffusers.norm_num_groups = 4;
   of_diffusers.attn_norm_num_groups = 2;
   of_diffusers.norm_eps = 1e-5;
   of_diffusers.num_class_embeds = 10;
-  of_diffusers.resnet_time_scale_shift = "scale_shift";
+  of_diffusers.resnet_time_scale_shift = scoresde::nn::TimeScaleShift::scale_shift;
   of_diffusers.time_embedding_dim = 16;
   of_diffusers.flip_sin_to_cos = true;
   of_diffusers.freq_shift = 0;
@@ -255,7 +255,7 @@ TEST_CASE("networks that score_sde cannot express are not written, and every rea
           Catch::Contains("freq_shift = 0; it needs 1") &&
           Catch::Contains("downsample_padding = 1; it needs 0"));
   auto without_middle = tiny_config();
-  without_middle.middle = "none";
+  without_middle.middle = scoresde::nn::Middle::none;
   CHECK_THROWS_WITH(write(without_middle), Catch::Contains("middle = none; it needs attention"));
   CHECK_FALSE(std::filesystem::exists(folder / "w.pth"));
   auto the_same = tiny_config();  // other words for what score_sde has

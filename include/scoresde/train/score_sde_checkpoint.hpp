@@ -31,6 +31,7 @@
 #include <scoresde/io/torch_writer.hpp>
 #include <scoresde/nn/parameters.hpp>
 #include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/network_fields.hpp>
 #include <scoresde/train/adam.hpp>
 #include <scoresde/train/checkpoint_differences.hpp>
 #include <scoresde/train/score_sde_reader.hpp>
@@ -125,7 +126,7 @@ template <std::floating_point T>
 
 namespace detail {
 
-/// Adds what score_sde's networks have otherwise in their levels and attention.
+/// Adds the fields of levels and attention that differ from score_sde's networks.
 template <class Field>
 void check_levels_of_score_sde(const nn::UNetConfig& c, const Field& field) {
   bool attends_up = false, same_levels = true, multiples = true, wide = true, one_head = true;
@@ -140,13 +141,12 @@ void check_levels_of_score_sde(const nn::UNetConfig& c, const Field& field) {
     one_head &=
         c.attention_head_dim == 0 || c.attention_head_dim == channels || !(up || down || last);
   }
-  const bool thirty_two = c.norm_num_groups == 32 && (c.name == "ddpm" || wide);
-  field(multiples, "block_out_channels", nn::detail::write_knob(c.block_out_channels),
-        "multiples of nf");
-  field(same_levels, "attn_up_resolutions", nn::detail::write_knob(c.attn_up_resolutions),
-        "attn_resolutions");
-  field(c.attn_up == "once" || !attends_up, "attn_up", c.attn_up, "once");
-  field(c.middle == "attention", "middle", c.middle, "attention");
+  const bool thirty_two =
+      c.norm_num_groups == 32 && (c.architecture == nn::Architecture::ddpm || wide);
+  field(multiples, "block_out_channels", c.block_out_channels, "multiples of nf");
+  field(same_levels, "attn_up_resolutions", c.attn_up_resolutions, "attn_resolutions");
+  field(c.attn_up == nn::AttentionUp::once || !attends_up, "attn_up", c.attn_up, "once");
+  field(c.middle == nn::Middle::attention, "middle", c.middle, "attention");
   field(one_head, "attention_head_dim", c.attention_head_dim, "0, one head");
   field(c.norm_num_groups == 0 || thirty_two, "norm_num_groups", c.norm_num_groups, "0");
   field(c.attn_norm_num_groups == 0, "attn_norm_num_groups", c.attn_norm_num_groups, "0");
@@ -155,20 +155,20 @@ void check_levels_of_score_sde(const nn::UNetConfig& c, const Field& field) {
 /// Throws Error naming every field that score_sde's networks cannot express.
 inline void check_score_sde_can_express(const nn::UNetConfig& c) {
   Differences reasons;
-  const auto field = [&](bool fits, const char* name, const auto& found, const auto& wanted) {
-    if (!fits) reasons.add(name, " = ", found, "; it needs ", wanted);
+  const auto field = [&](bool fits, const char* name, const auto& found, const char* wanted) {
+    if (!fits) reasons.add(name, " = ", field_text(found), "; it needs ", wanted);
   };
-  const bool fourier = c.embedding_type == "fourier";
+  const bool fourier = c.embedding_type == nn::EmbeddingType::fourier;
   field(c.height() == c.width(), "image_width", c.image_width, "image_size or 0");
   field(c.output_channels() == c.num_channels, "out_channels", c.out_channels, "0");
   check_levels_of_score_sde(c, field);
   field(c.norm_eps == nn::UNetConfig{}.norm_eps, "norm_eps", c.norm_eps, "1e-06");
   field(c.num_class_embeds == 0, "num_class_embeds", c.num_class_embeds, "0");
-  field(c.resnet_time_scale_shift == "default", "resnet_time_scale_shift",
+  field(c.resnet_time_scale_shift == nn::TimeScaleShift::add, "resnet_time_scale_shift",
         c.resnet_time_scale_shift, "default");
   field(c.time_embedding_dim == 0 || c.time_embedding_dim == 4 * c.nf, "time_embedding_dim",
         c.time_embedding_dim, "0, 4 nf");
-  field(fourier || !c.flip_sin_to_cos, "flip_sin_to_cos", "true", "false");
+  field(fourier || !c.flip_sin_to_cos, "flip_sin_to_cos", c.flip_sin_to_cos, "false");
   field(fourier || c.freq_shift == 1, "freq_shift", c.freq_shift, "1");
   field(c.downsample_padding == 0, "downsample_padding", c.downsample_padding, "0");
   reasons.refuse("score_sde cannot express this network:");
