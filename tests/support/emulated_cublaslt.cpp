@@ -12,7 +12,7 @@
 namespace scoresde::cuda {
 namespace {
 
-constexpr std::size_t spoiled = 64;  ///< workspace size in bytes
+constexpr std::size_t product_workspace = 64;  ///< in bytes
 
 /// Element (i, j) of op(M) in row-major memory of `columns` columns, with row stride `row` if not
 /// 0.
@@ -60,14 +60,14 @@ MatrixProducts::~MatrixProducts() = default;
 MatrixProducts::MatrixProducts(MatrixProducts&&) noexcept = default;
 MatrixProducts& MatrixProducts::operator=(MatrixProducts&&) noexcept = default;
 
-std::size_t MatrixProducts::plan(const MatrixProduct&) { return spoiled; }
+std::size_t MatrixProducts::plan(const MatrixProduct&) { return product_workspace; }
 
 void MatrixProducts::run(const MatrixProduct& product, const ProductOperands& operands,
                          std::span<std::byte> workspace) {
-  detail::require(workspace.size() >= spoiled, "matrix product: the workspace has ",
-                  workspace.size(), " bytes; it must have at least ", spoiled);
+  detail::require(workspace.size() >= product_workspace, "matrix product: the workspace has ",
+                  workspace.size(), " bytes; it must have at least ", product_workspace);
   const auto work = [=, precision = implementation_->precision] {
-    std::memset(workspace.data(), 0xff, spoiled);
+    std::memset(workspace.data(), 0xff, product_workspace);
     if (precision != Precision::bf16)
       multiply<float, float>(product, operands);
     else if (product.float32_c)

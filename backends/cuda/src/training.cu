@@ -4,15 +4,9 @@
 #include <scoresde/cuda/training_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "operands.hpp"
 
 namespace scoresde::cuda {
-namespace {
-
-std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
-
-QuadShape quads_of(Extents shape) { return {narrow(shape.samples), narrow(shape.dim)}; }
-
-}  // namespace
 
 void training_row(const Context& context, const TrainingRow& row) {
   enqueue(context, row, "the parameters of a training step");
@@ -21,7 +15,8 @@ void training_row(const Context& context, const TrainingRow& row) {
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
                std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
                std::uint32_t* classes) {
-  enqueue(context, MinibatchImages{images, first, stride, step, narrow(samples), x, classes},
+  enqueue(context,
+          MinibatchImages{images, first, stride, step, static_cast<unsigned>(samples), x, classes},
           "a minibatch");
 }
 
@@ -46,8 +41,8 @@ void update_parameters(const Context& context, const DeviceParameters& run, cons
                                     run.average, run.gradient, run.cast);
   enqueue(context, SumOfSquares{run.count, whole, run.gradient, run.partial}, "a sum of squares");
   enqueue(context,
-          FinishStep{adam, ema, SumOfSquares::parts(run.count), narrow(samples), run.partial,
-                     losses, run.step, run.coefficients, run.outcome},
+          FinishStep{adam, ema, SumOfSquares::parts(run.count), static_cast<unsigned>(samples),
+                     run.partial, losses, run.step, run.coefficients, run.outcome},
           "the end of a training step");
   enqueue(context,
           UpdateParameters{run.count, whole, clear_gradient, run.coefficients, run.outcome,

@@ -8,9 +8,15 @@ set_source_files_properties(${launchers} PROPERTIES LANGUAGE CXX)
 set(emulated_device ${launchers} support/emulated_device.cpp support/emulated_cudnn.cpp support/emulated_cublaslt.cpp)
 set(launcher_folders ${PROJECT_SOURCE_DIR}/backends/cuda/src)
 
+# Each of these defines members of DeviceBackend and instantiates the class: it is compiled by itself.
+set_source_files_properties(
+  ${PROJECT_SOURCE_DIR}/backends/cuda/src/assign.cu ${PROJECT_SOURCE_DIR}/backends/cuda/src/correct.cu
+  ${PROJECT_SOURCE_DIR}/backends/cuda/src/reductions.cu PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
 target_link_libraries(scoresde_cuda_emulated PRIVATE test_settings)
 target_include_directories(scoresde_cuda_emulated PRIVATE ${launcher_folders})
+set_target_properties(scoresde_cuda_emulated PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 0)
 
 file(GLOB device_files CONFIGURE_DEPENDS backends/cuda/device/*_test.cpp)
 set(device_tests "")
@@ -62,21 +68,21 @@ if(TARGET scoresde_cuda)
 endif()
 
 # Kernels and the backend on the emulated device under sanitizers.
-add_executable(test_cuda_sanitized ${emulated_device} backends/cuda/emulation_test.cpp
-                                   backends/cuda/step_kernels_test.cpp
-                                   backends/cuda/device/device_state_test.cpp
-                                   backends/cuda/device/network_kernels_test.cpp
-                                   backends/cuda/device/training_kernels_test.cpp
-                                   backends/cuda/device/convolution_plans_test.cpp
-                                   backends/cuda/device/matrix_products_test.cpp
-                                   backends/cuda/device/dense_attention_test.cpp
-                                   backends/cuda/upload_ring_test.cpp ${main})
-target_link_libraries(test_cuda_sanitized PRIVATE test_settings)
-target_include_directories(test_cuda_sanitized PRIVATE ${launcher_folders})
+set(sanitized_tests emulation step_kernels upload_ring device/device_state device/network_kernels device/training_kernels
+                    device/convolution_plans device/matrix_products device/dense_attention)
+list(TRANSFORM sanitized_tests REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/\\1_test.cpp")
+join_sources(sanitized_tests test_cuda_sanitized "${sanitized_tests}")
+add_library(sanitized_device OBJECT ${emulated_device})
+add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized_device> ${main})
+set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 0)
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
-# Reports quote line tables only (-g1); -g takes 40 % longer. The disabled warning has false positives of gcc 12 in the
-# sanitizers' instrumentation of loop counters.
-target_compile_options(test_cuda_sanitized PRIVATE ${sanitizers} -O1 -g1 -Wno-maybe-uninitialized)
+foreach(target sanitized_device test_cuda_sanitized)
+  target_link_libraries(${target} PRIVATE test_settings)
+  target_include_directories(${target} PRIVATE ${launcher_folders})
+  # Reports quote line tables only (-g1); -g takes 40 % longer. The disabled warning has false positives of gcc 12 in the
+  # sanitizers' instrumentation of loop counters.
+  target_compile_options(${target} PRIVATE ${sanitizers} -O1 -g1 -Wno-maybe-uninitialized)
+endforeach()
 target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
 add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state satisfies the backend requirements - double")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "slow;emulated"
