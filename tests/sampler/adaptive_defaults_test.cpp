@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <limits>
-#include <memory>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -28,55 +27,13 @@
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
 using X = HostState<double>;
 
 namespace {
-
-/// Any SDE, so that every sampler is compiled once.
-class AnySde {
- public:
-  template <class S>
-  explicit AnySde(S sde) : held_(std::make_shared<Holder<S>>(std::move(sde))) {}
-  [[nodiscard]] double drift(double t) const { return held_->drift(t); }
-  [[nodiscard]] double diffusion(double t) const { return held_->diffusion(t); }
-  [[nodiscard]] MarginalProb marginal_prob(double t) const { return held_->marginal_prob(t); }
-  [[nodiscard]] double time_of_log_snr(double lambda) const { return held_->time(lambda); }
-  [[nodiscard]] double prior_std() const { return held_->prior_std(); }
-  [[nodiscard]] double t_min() const { return held_->t_min(); }
-  [[nodiscard]] double t_max() const { return held_->t_max(); }
-
- private:
-  struct Held {
-    virtual ~Held() = default;
-    [[nodiscard]] virtual double drift(double t) const = 0;
-    [[nodiscard]] virtual double diffusion(double t) const = 0;
-    [[nodiscard]] virtual MarginalProb marginal_prob(double t) const = 0;
-    [[nodiscard]] virtual double time(double lambda) const = 0;
-    [[nodiscard]] virtual double prior_std() const = 0;
-    [[nodiscard]] virtual double t_min() const = 0;
-    [[nodiscard]] virtual double t_max() const = 0;
-  };
-  template <class S>
-  struct Holder final : Held {
-    S sde;
-    explicit Holder(S value) : sde(std::move(value)) {}
-    [[nodiscard]] double drift(double t) const override { return sde.drift(t); }
-    [[nodiscard]] double diffusion(double t) const override { return sde.diffusion(t); }
-    [[nodiscard]] MarginalProb marginal_prob(double t) const override {
-      return sde.marginal_prob(t);
-    }
-    [[nodiscard]] double time(double lambda) const override {
-      return scoresde::time_of_log_snr(sde, lambda);
-    }
-    [[nodiscard]] double prior_std() const override { return sde.prior_std(); }
-    [[nodiscard]] double t_min() const override { return sde.t_min(); }
-    [[nodiscard]] double t_max() const override { return sde.t_max(); }
-  };
-  std::shared_ptr<const Held> held_;
-};
 
 struct Named {
   std::string name;

@@ -12,12 +12,11 @@
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/solver/dpm_solver.hpp>
-#include <scoresde/solver/dpm_solver_single_step.hpp>
-#include <scoresde/solver/unipc.hpp>
+#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -27,15 +26,13 @@ namespace {
 
 constexpr Extents shape{3, 3};
 
-template <class S>
-Gaussian<S> data(const S& sde) {
+Gaussian<AnySde> data(const AnySde& sde) {
   return {sde, {0.5, -1, 2}, {0.4, 0.2, 0.1, 0.2, 2, 0.3, 0.1, 0.3, 6}};
 }
 
 /// Equal steps h in log-SNR after a start by h²/64 and its doubles: multistep methods begin at
 /// order 1, whose local error h² would otherwise be all that is seen of an order above 2.
-template <class S>
-TimeGrid graded_grid(const S& sde, std::size_t steps) {
+TimeGrid graded_grid(const AnySde& sde, std::size_t steps) {
   const double first = log_snr(sde, sde.t_max()), last = log_snr(sde, sde.t_min());
   const double h = 1 / static_cast<double>(steps);
   std::vector<double> times{sde.t_max()};
@@ -50,8 +47,7 @@ TimeGrid graded_grid(const S& sde, std::size_t steps) {
   return TimeGrid(times);
 }
 
-template <class S, class R>
-double error_of(const S& sde, const R& solver, const TimeGrid& grid) {
+double error_of(const AnySde& sde, const SolverTable& solver, const TimeGrid& grid) {
   X x(shape), y(shape);
   draw_prior(x, sde.prior_std(), Noise{.seed = 1}.draw(0));
   data(sde).flow(x, sde.t_max(), sde.t_min(), y);
@@ -64,24 +60,30 @@ double error_of(const S& sde, const R& solver, const TimeGrid& grid) {
   return worst;
 }
 
-template <class S, class R>
-void multistep_order(const S& sde, const R& solver, int order, std::size_t steps) {
-  const double coarse = error_of(sde, solver, graded_grid(sde, steps));
-  const double fine = error_of(sde, solver, graded_grid(sde, 2 * steps));
+template <class R>
+void multistep_order(const AnySde& sde, const R& solver, int order, std::size_t steps) {
+  const auto error = [&](const TimeGrid& grid) {
+    return error_of(sde, solver_table(solver, sde, grid), grid);
+  };
+  const double coarse = error(graded_grid(sde, steps));
+  const double fine = error(graded_grid(sde, 2 * steps));
   INFO("order " << order << ", errors " << coarse << " and " << fine);
   CHECK(std::log2(coarse / fine) == Approx(order).margin(0.15));
 }
 
-template <class S, class R>
-void single_step_order(const S& sde, const R& solver, std::size_t steps) {
-  const double coarse = error_of(sde, solver, log_snr_grid(sde, steps));
-  const double fine = error_of(sde, solver, log_snr_grid(sde, 2 * steps));
+template <class R>
+void single_step_order(const AnySde& sde, const R& solver, std::size_t steps) {
+  const auto error = [&](const TimeGrid& grid) {
+    return error_of(sde, solver_table(solver, sde, grid), grid);
+  };
+  const double coarse = error(log_snr_grid(sde, steps));
+  const double fine = error(log_snr_grid(sde, 2 * steps));
   INFO("single step, errors " << coarse << " and " << fine);
   CHECK(std::log2(coarse / fine) == Approx(R::order).margin(0.15));
 }
 
-template <Prediction P, class S>
-void dpm_orders(const S& sde) {
+template <Prediction P>
+void dpm_orders(const AnySde& sde) {
   const auto never = std::size_t{0};
   multistep_order(sde, ExponentialMultistep<1, P>{}, 1, 100);
   for (const auto form : {SolverForm::dpm_solver, SolverForm::taylor}) {
@@ -100,8 +102,7 @@ void dpm_orders(const S& sde) {
 }
 
 /// The corrector raises the order by one.
-template <class S>
-void unipc_orders(const S& sde) {
+void unipc_orders(const AnySde& sde) {
   for (const auto variant : {UniPcVariant::bh1, UniPcVariant::bh2})
     for (const auto prediction : {Prediction::noise, Prediction::data}) {
       INFO("variant " << int(variant) << ", prediction " << int(prediction));
@@ -120,8 +121,7 @@ void unipc_orders(const S& sde) {
     }
 }
 
-template <class S>
-void has_observed_orders(const S& sde) {
+void has_observed_orders(const AnySde& sde) {
   dpm_orders<Prediction::noise>(sde);
   dpm_orders<Prediction::data>(sde);
   unipc_orders(sde);
@@ -134,18 +134,20 @@ const SigmaSchedule narrow{.sigma_min = 0.05, .sigma_max = 5};
 
 }  // namespace
 
-TEST_CASE("fast solvers show their orders under VP") { has_observed_orders(VpSde(gentle)); }
-TEST_CASE("fast solvers show their orders under sub-VP") { has_observed_orders(SubVpSde(gentle)); }
-TEST_CASE("fast solvers show their orders under VE") { has_observed_orders(VeSde(narrow)); }
+TEST_CASE("fast solvers show their orders under VP") { has_observed_orders(AnySde(VpSde(gentle))); }
+TEST_CASE("fast solvers show their orders under sub-VP") {
+  has_observed_orders(AnySde(SubVpSde(gentle)));
+}
+TEST_CASE("fast solvers show their orders under VE") { has_observed_orders(AnySde(VeSde(narrow))); }
 TEST_CASE("fast solvers show their orders under Karras's SDE") {
-  has_observed_orders(KarrasSde({.sigma_min = 0.05, .sigma_max = 5}));
+  has_observed_orders(AnySde(KarrasSde({.sigma_min = 0.05, .sigma_max = 5})));
 }
 TEST_CASE("fast solvers show their orders under cosine VP") {
-  has_observed_orders(CosineVpSde({.t_min = 0.05, .t_max = 0.95}));
+  has_observed_orders(AnySde(CosineVpSde({.t_min = 0.05, .t_max = 0.95})));
 }
 TEST_CASE("fast solvers show their orders under rectified flow") {
-  has_observed_orders(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9}));
+  has_observed_orders(AnySde(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9})));
 }
 TEST_CASE("fast solvers show their orders under a chain of betas, across its levels") {
-  has_observed_orders(DdpmSde(linear_betas(20, 0.01, 0.3)));
+  has_observed_orders(AnySde(DdpmSde(linear_betas(20, 0.01, 0.3))));
 }
