@@ -81,7 +81,7 @@ TEST_CASE("the PNG has the pixels of the layout, centered or not") {
 
   for (float& x : images) x = 2 * x - 1;
   grid.centered = true;
-  write_image_grid<float>(folder / "centered.png", grid, images);
+  write_image_grid(folder / "centered.png", grid, images);
   REQUIRE(read_png(folder / "centered.png").pixels == unit.pixels);
   REQUIRE(folder.files() == 2);
 }

@@ -19,6 +19,48 @@ TEST_CASE("element e of sample k is at k·dim + e") {
   CHECK(extents(x) == Extents{2, 3});
 }
 
+TEST_CASE("span() is all elements, sample after sample") {
+  HostState<float> x({2, 3}, {0, 1, 2, 10, 11, 12});
+  x.span()[4] = 7;
+  CHECK(x(1, 1) == 7);
+  const HostState<float>& read = x;
+  CHECK(read.span().size() == 6);
+  CHECK(read.span().data() == x.data());
+}
+
+TEST_CASE(
+    "assign reads as its formula, with a draw or a state as noise, for the batch or a sample") {
+  using X = HostState<double>;
+  const X x({2, 2}, {1, 2, 3, 4}), f({2, 2}, {10, 20, 30, 40});
+  const NoiseDraw draw = Noise{.seed = 5}.draw(3);
+  X z({2, 2}), out({2, 2});
+  assign(z, {}, NoiseTerm{1, draw});
+  const auto is = [&](auto value) {
+    for (std::size_t k = 0; k < 2; ++k)
+      for (std::size_t e = 0; e < 2; ++e) CHECK(out(k, e) == Approx(value(k, e)).epsilon(1e-14));
+  };
+  assign(out, {{2, x}, {-0.5, f}});
+  is([&](std::size_t k, std::size_t e) { return 2 * x(k, e) - 0.5 * f(k, e); });
+  const auto noisy = [&](std::size_t k, std::size_t e) {
+    return 2 * x(k, e) - 0.5 * f(k, e) + 3 * z(k, e);
+  };
+  assign(out, {{2, x}, {-0.5, f}}, {3, draw});
+  is(noisy);
+  assign(out, {{2, x}, {-0.5, f}}, {3, z});
+  is(noisy);
+  const std::vector<double> a{2, 4}, b{-0.5, 1}, c{3, 0};
+  const auto by_sample = [&](std::size_t k, std::size_t e) {
+    return a[k] * x(k, e) + b[k] * f(k, e) + c[k] * z(k, e);
+  };
+  assign(out, {{a, x}, {b, f}}, {c, draw});
+  is(by_sample);
+  assign(out, {{a, x}, {b, f}}, {c, z});
+  is(by_sample);
+  CHECK_THROWS_WITH(
+      assign(out, {{1, x}, {1, x}, {1, x}, {1, x}, {1, x}, {1, x}, {1, x}, {1, x}}, {1, z}),
+      Catch::Matchers::Contains("8 terms"));
+}
+
 TEST_CASE("values that do not match the extents are rejected") {
   CHECK_THROWS_WITH((HostState<float>({2, 3}, std::vector<float>(5))),
                     Catch::Matchers::Contains("5 values"));

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <png.h>
@@ -97,6 +98,16 @@ template <class T>
 void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,
                       std::span<const T> images) {
   write_png(path, lay_out(grid, images));
+}
+
+/// The same of images that lie in one piece in host memory: a HostState, a vector, an Eigen array.
+template <class Images>
+requires requires(const Images& images) { *images.data() + images.size(); }
+void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,
+                      const Images& images) {
+  using Scalar = std::remove_cvref_t<decltype(*images.data())>;
+  write_image_grid(path, grid,
+                   std::span<const Scalar>(images.data(), static_cast<std::size_t>(images.size())));
 }
 
 }  // namespace scoresde::io

@@ -10,7 +10,6 @@
 ///   r = std·p·x_t + std·q·F + z,   ∂loss/∂F = 2·w·std·q·r / samples
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -96,20 +95,6 @@ struct DenoisingCoefficients {
   return std::fmin(1.0, gamma * ratio * ratio);
 }
 
-/// out ← Σ terms + c·z, z a named draw.
-template <std::size_t N, State X>
-void combine(X& out, std::array<SampleTerm<X>, N> terms, std::span<const double> c, NoiseDraw z) {
-  backend(out).assign(out, std::span<const SampleTerm<X>>(terms), SampleNoise{c, z});
-}
-/// The same with given normals.
-template <std::size_t N, State X>
-void combine(X& out, std::array<SampleTerm<X>, N> terms, std::span<const double> c, const X& z) {
-  std::array<SampleTerm<X>, N + 1> all;
-  for (std::size_t j = 0; j < N; ++j) all[j] = terms[j];
-  all[N] = {c, &z};
-  backend(out).assign(out, std::span<const SampleTerm<X>>(all), SampleNoise{});
-}
-
 /// losses[k] ← weight·‖r‖², r ← share·∂loss/∂F; returns the mean of the losses.
 template <State X>
 double reduce_residual(LossWorkspace<X>& work, double share) {
@@ -122,7 +107,7 @@ double reduce_residual(LossWorkspace<X>& work, double share) {
     sum += losses[k] *= work.weight()[k];
     work.weight()[k] *= 2 * work.output_coefficient()[k] * share / samples;
   }
-  combine<1>(r, {SampleTerm<X>{work.weight(), &r}}, {}, NoiseDraw{});
+  assign(r, {{work.weight(), r}});
   return sum / samples;
 }
 
@@ -150,10 +135,9 @@ double denoising_loss(M& model, const X& x0, const Z& z, LossWorkspace<X>& work,
   }
   X& x = work.perturbed();
   X& r = work.output_gradient();
-  combine<1>(x, {SampleTerm<X>{work.mean(), &x0}}, work.std(), z);
+  assign(x, {{work.mean(), x0}}, {work.std(), z});
   model.evaluate(x, std::span<const double>(work.times()), r);
-  combine<2>(r, {SampleTerm<X>{work.state_coefficient(), &x}, {work.output_coefficient(), &r}},
-             work.one(), z);
+  assign(r, {{work.state_coefficient(), x}, {work.output_coefficient(), r}}, {work.one(), z});
   return reduce_residual(work, share);
 }
 

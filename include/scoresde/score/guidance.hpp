@@ -127,9 +127,7 @@ class GuidedScore {
       const Coefficients c = guides(times[k]) ? coefficients(times[k]) : Coefficients{1, 0, 0};
       for (std::size_t j = 0; j < 3; ++j) rows_[j][k] = c[j];
     }
-    const std::array<SampleTerm<X>, 3> terms{
-        SampleTerm<X>{rows_[0], &output}, {rows_[1], &other}, {rows_[2], &x}};
-    backend(x).assign(output, std::span<const SampleTerm<X>>(terms), SampleNoise{});
+    assign(output, {{rows_[0], output}, {rows_[1], other}, {rows_[2], x}});
   }
 
   /// out ← vᵀ ∂F/∂x.
@@ -163,8 +161,7 @@ class GuidedScore {
   template <class X>
   void combine(X& first, const X& second, const X& x, double t) const {
     const Coefficients c = coefficients(t);
-    const std::array<Term<X>, 3> terms{Term<X>{c[0], &first}, {c[1], &second}, {c[2], &x}};
-    backend(x).assign(first, std::span<const Term<X>>(terms), NoiseTerm{});
+    assign(first, {{c[0], first}, {c[1], second}, {c[2], x}});
   }
 
   First* first_;

@@ -103,8 +103,7 @@ class KarrasPreconditionedModel {
       function_(x, c.in, c.noise, output);
     } else {
       X& scaled = scaled_.like(x);
-      const Term<X> term{c.in, &x};
-      backend(x).assign(scaled, std::span<const Term<X>>(&term, 1), NoiseTerm{});
+      assign(scaled, {{c.in, x}});
       function_(static_cast<const X&>(scaled), c.noise, output);
     }
   }
@@ -119,8 +118,7 @@ class KarrasPreconditionedModel {
       function_(x, in, noise, output);
     } else {
       X& scaled = scaled_.like(x);
-      const SampleTerm<X> term{in, &x};
-      backend(x).assign(scaled, std::span<const SampleTerm<X>>(&term, 1), SampleNoise{});
+      assign(scaled, {{in, x}});
       function_(static_cast<const X&>(scaled), noise, output);
     }
   }

@@ -177,9 +177,7 @@ class DynamicallyThresholdedDenoiser {
                   "inputs...) and absolute_quantile(x, q, per_sample) "
                   "(scoresde/state/elementwise.hpp)");
     rows_.fill(*model_, sde_, extents(x).samples, time_of);
-    const std::array<SampleTerm<X>, 2> denoised{SampleTerm<X>{rows_.state, &x},
-                                                {rows_.output, &output}};
-    backend(x).assign(output, std::span<const SampleTerm<X>>(denoised), SampleNoise{});
+    assign(output, {{rows_.state, x}, {rows_.output, output}});
     thresholds_.resize(extents(x).samples);
     backend(x).absolute_quantile(output, options_.quantile, std::span<double>(thresholds_));
     for (double& s : thresholds_)

@@ -8,10 +8,13 @@
 /// testing/backend_conformance.hpp checks the semantics.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
-#include <utility>
+#include <type_traits>
 
 #include <scoresde/error.hpp>
 #include <scoresde/noise/noise.hpp>
@@ -31,6 +34,11 @@ template <class X>
 struct Term {
   double coefficient = 0;
   const X* state = nullptr;
+
+  constexpr Term() = default;
+  constexpr Term(double c, const X* x) : coefficient(c), state(x) {}
+  constexpr Term(double c, const X& x) : coefficient(c), state(&x) {}
+  Term(double, const X&&) = delete;
 };
 
 /// c·z with one coefficient for the whole batch.
@@ -42,8 +50,13 @@ struct NoiseTerm {
 /// cⱼ[k]·xⱼ[k] with a coefficient per sample.
 template <class X>
 struct SampleTerm {
-  std::span<const double> coefficients;
+  std::span<const double> coefficients{};
   const X* state = nullptr;
+
+  constexpr SampleTerm() = default;
+  constexpr SampleTerm(std::span<const double> c, const X* x) : coefficients(c), state(x) {}
+  constexpr SampleTerm(std::span<const double> c, const X& x) : coefficients(c), state(&x) {}
+  SampleTerm(std::span<const double>, const X&&) = delete;
 };
 
 /// c[k]·z[k] with a coefficient per sample; an empty span means no noise.
@@ -82,6 +95,21 @@ concept Backend = requires(const B& backend, const typename B::State& x, typenam
   { backend.inner(x, x, per_sample) } -> std::same_as<void>;
 };
 
+namespace detail {
+
+/// The terms and one more after them.
+template <class T>
+[[nodiscard]] std::array<T, max_terms> joined(std::initializer_list<T> terms, const T& last) {
+  require(terms.size() < max_terms, "assign: ", terms.size(),
+          " terms and a state of noise; at most ", max_terms, " in all are allowed");
+  std::array<T, max_terms> all;
+  std::copy(terms.begin(), terms.end(), all.begin());
+  all[terms.size()] = last;
+  return all;
+}
+
+}  // namespace detail
+
 /// The single customization point: specialize with `static auto of(const X&)` returning a Backend.
 template <class X>
 struct backend_of;
@@ -102,6 +130,33 @@ template <State X>
 template <State X>
 [[nodiscard]] Extents extents(const X& x) {
   return backend_of<X>::of(x).extents(x);
+}
+
+/// assign(out, {{a, x}, {b, F}}, {c, z}):   out ← a·x + b·F + c·z, z a draw or a state.
+template <State X>
+void assign(X& out, std::type_identity_t<std::initializer_list<Term<X>>> terms,
+            NoiseTerm noise = {}) {
+  backend(out).assign(out, std::span<const Term<X>>(terms.begin(), terms.size()), noise);
+}
+template <State X>
+void assign(X& out, std::type_identity_t<std::initializer_list<Term<X>>> terms,
+            std::type_identity_t<Term<X>> noise) {
+  const auto all = detail::joined(terms, noise);
+  backend(out).assign(out, std::span<const Term<X>>(all.data(), terms.size() + 1), NoiseTerm{});
+}
+
+/// The same with coefficients per sample.
+template <State X>
+void assign(X& out, std::type_identity_t<std::initializer_list<SampleTerm<X>>> terms,
+            SampleNoise noise = {}) {
+  backend(out).assign(out, std::span<const SampleTerm<X>>(terms.begin(), terms.size()), noise);
+}
+template <State X>
+void assign(X& out, std::type_identity_t<std::initializer_list<SampleTerm<X>>> terms,
+            std::type_identity_t<SampleTerm<X>> noise) {
+  const auto all = detail::joined(terms, noise);
+  backend(out).assign(out, std::span<const SampleTerm<X>>(all.data(), terms.size() + 1),
+                      SampleNoise{});
 }
 
 }  // namespace scoresde

@@ -31,6 +31,9 @@ class HostState {
   [[nodiscard]] T* data() { return values_.data(); }
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] std::size_t size() const { return values_.size(); }
+  /// All elements.
+  [[nodiscard]] std::span<T> span() { return values_; }
+  [[nodiscard]] std::span<const T> span() const { return values_; }
   [[nodiscard]] T& operator()(std::size_t k, std::size_t e) {
     return values_[k * extents_.dim + e];
   }
