@@ -16,15 +16,14 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
@@ -137,12 +136,15 @@ template <scoresde::Sde S, class R>
 template <scoresde::Sde S, class Use>
 void for_each_multistep(const S& sde, const Use& use) {
   using scoresde::Prediction;
-  using Made = scoresde::Multistep<S, scoresde::SolverTable>;
+  using Made = scoresde::SolverSampler<S, scoresde::SolverTable>;
   const auto add = [&](const scoresde::SolverEntry& solver, const auto& rule) {
     use(detail::entry_of<S>(solver, rule),
         std::function<Made(const scoresde::TimeGrid&)>(
             [&sde, rule](const scoresde::TimeGrid& grid) {
-              return Made{sde, scoresde::solver_table(rule, sde, grid), grid};
+              return Made{sde,
+                          scoresde::solver_table(rule, sde, grid),
+                          grid,
+                          {.final_step = scoresde::FinalStep::keep_noise}};
             }));
   };
   scoresde::for_each_solver([&](const scoresde::SolverEntry& solver, const auto& rule) {
@@ -170,12 +172,13 @@ void for_each_multistep(const S& sde, const Use& use) {
 /// The same for the predictors.
 template <scoresde::Sde S, class Use>
 void for_each_predictor(const S& sde, const Use& use) {
-  using Made = scoresde::PredictorCorrector<S, AnyPredictor<S>, scoresde::NoCorrector>;
+  using Made = scoresde::PredictorCorrector<S, AnyPredictor<S>>;
   const auto add = [&](const char* name, double eta, const auto& predictor) {
     const AnyPredictor<S> any{[predictor](const S& of, scoresde::TimeStep step) {
       return predictor.coefficients(of, step);
     }};
-    const scoresde::PredictorCorrectorOptions noisy_to_the_end{.denoise = false};
+    const scoresde::PredictorCorrectorOptions noisy_to_the_end{.final_step =
+                                                                   scoresde::FinalStep::keep_noise};
     Entry entry{name, "predictors", "score", 1, eta > 0, Grid::log_snr, 1, eta};
     entry.steps = {50, 100, 200, 400};
     // The errors in two variances cross zero near 100 steps.
@@ -183,7 +186,7 @@ void for_each_predictor(const S& sde, const Use& use) {
       entry.steps = {200, 400, 800, 1600};
     use(entry, std::function<Made(const scoresde::TimeGrid&)>(
                    [&sde, any, noisy_to_the_end](const scoresde::TimeGrid& grid) {
-                     return Made{sde, any, scoresde::NoCorrector{}, grid, noisy_to_the_end};
+                     return Made{sde, any, grid, noisy_to_the_end};
                    }));
   };
   add("Euler-Maruyama", 1, scoresde::EulerMaruyama{});
@@ -204,10 +207,10 @@ void for_each_flow(const S& sde, const Use& use) {
     entry.steps = {32, 40, 51, 64, 81, 102, 128, 161, 203, 256};
     // With so few steps rounding is near 1e-14.
     entry.floor = 3e-13;
-    use(entry, std::function<Made(const scoresde::TimeGrid&)>(
-                   [&sde, method](const scoresde::TimeGrid& grid) {
-                     return Made{sde, method, grid};
-                   }));
+    use(entry, std::function<Made(const scoresde::TimeGrid&)>([&sde, method](
+                                                                  const scoresde::TimeGrid& grid) {
+          return Made{sde, method, grid, {.final_step = scoresde::FinalStep::keep_noise}};
+        }));
   };
   add("flow, Euler", scoresde::Euler{});
   add("flow, Heun", scoresde::Heun{});

@@ -17,11 +17,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -104,17 +103,19 @@ template <class Sampler>
   return {std::isfinite(off) ? off / size : off, std::move(ours)};
 }
 
-/// Runs a solver, as a table, to the grid's end or, if that is the data, with ToZero.
+/// Runs a solver, as a table, to the grid's end or to the data where it ends there.
 template <scoresde::Sde S, class R>
 [[nodiscard]] Agreement solve(const Case& c, std::string ours, const S& sde,
                               const scoresde::TimeGrid& grid, const R& solver) {
   scoresde::SolverTable table{solver.order, solver.prediction, {}, {}};
   if (grid.back().t_next > 0) {
     table.to_eps = solver.stages(sde, grid);
-    return run(c, std::move(ours), scoresde::Multistep{sde, table, grid});
+    return run(
+        c, std::move(ours),
+        scoresde::SolverSampler{sde, table, grid, {.final_step = scoresde::FinalStep::keep_noise}});
   }
   table.to_data = scoresde::stages_to_data(solver, sde, grid);
-  return run(c, std::move(ours), scoresde::Multistep{sde, table, grid, scoresde::ToZero{}});
+  return run(c, std::move(ours), scoresde::SolverSampler{sde, table, grid});
 }
 
 [[nodiscard]] inline scoresde::TimestepOptions timestep_options(const Case& c, const char* spacing,
@@ -138,11 +139,16 @@ template <scoresde::Sde S, class R>
   if (c.get("clip_sample", true)) {
     const double range = c.get("clip_sample_range", 1.0);
     return run(c, "ClippedDdim",
-               scoresde::ClippedDdim{sde, grid, {.eta = eta, .range = {-range, range}}});
+               scoresde::ClippedDdim{
+                   sde,
+                   scoresde::Ddim{eta},
+                   grid,
+                   {.range = {-range, range}, .final_step = scoresde::FinalStep::keep_noise}});
   }
   return run(c, "Ddim",
-             scoresde::PredictorCorrector{sde, scoresde::Ddim{eta}, scoresde::NoCorrector{}, grid,
-                                          scoresde::PredictorCorrectorOptions{.denoise = false}});
+             scoresde::PredictorCorrector{sde, scoresde::Ddim{eta}, grid,
+                                          scoresde::PredictorCorrectorOptions{
+                                              .final_step = scoresde::FinalStep::keep_noise}});
 }
 
 /// The grid of DPMSolverMultistepScheduler.
@@ -232,10 +238,10 @@ template <int Order>
       scoresde::sigma_timestep_grid(sde, c.steps(), timestep_options(c, "linspace", true));
   if (c.scheduler() == "EulerDiscreteScheduler")
     return solve(c, "KarrasEuler", sde, grid, scoresde::KarrasEuler{});
-  return run(
-      c, "EulerAncestral",
-      scoresde::PredictorCorrector{sde, scoresde::EulerAncestral{}, scoresde::NoCorrector{}, grid,
-                                   scoresde::PredictorCorrectorOptions{.denoise = false}});
+  return run(c, "EulerAncestral",
+             scoresde::PredictorCorrector{sde, scoresde::EulerAncestral{}, grid,
+                                          scoresde::PredictorCorrectorOptions{
+                                              .final_step = scoresde::FinalStep::keep_noise}});
 }
 
 template <int PredictorOrder, int CorrectorOrder>

@@ -54,13 +54,14 @@ void for_each_sampler(const Use& use) {
   const VpSde sde;
   // Away from the noisy end, where data predicted from arbitrary values grow without bound.
   const TimeGrid grid = uniform_grid(0.5, 0.1, steps);
-  const NoCorrector none;
-  use("Euler-Maruyama", PredictorCorrector{sde, EulerMaruyama{}, none, grid});
-  use("reverse diffusion", PredictorCorrector{sde, ReverseDiffusion{}, none, grid});
-  use("ancestral", PredictorCorrector{sde, Ancestral{}, none, grid});
-  use("DDIM(0)", PredictorCorrector{sde, Ddim{}, none, grid});
-  use("DDIM(1)", PredictorCorrector{sde, Ddim{.eta = 1}, none, grid});
-  use("Euler-ancestral", PredictorCorrector{sde, EulerAncestral{}, none, grid});
+  // The steps alone are measured.
+  const FinalStep keep = FinalStep::keep_noise;
+  use("Euler-Maruyama", PredictorCorrector{sde, EulerMaruyama{}, grid});
+  use("reverse diffusion", PredictorCorrector{sde, ReverseDiffusion{}, grid});
+  use("ancestral", PredictorCorrector{sde, Ancestral{}, grid});
+  use("DDIM(0)", PredictorCorrector{sde, Ddim{}, grid});
+  use("DDIM(1)", PredictorCorrector{sde, Ddim{.eta = 1}, grid});
+  use("Euler-ancestral", PredictorCorrector{sde, EulerAncestral{}, grid});
   use("Langevin", PredictorCorrector{sde, NoPredictor{}, Langevin{.snr = 0.1}, grid});
   use("annealed Langevin",
       PredictorCorrector{sde, NoPredictor{}, AnnealedLangevin{.snr = 0.1}, grid});
@@ -68,14 +69,14 @@ void for_each_sampler(const Use& use) {
       PredictorCorrector{sde, ReverseDiffusion{}, Langevin{.snr = 0.1}, grid});
   use("ancestral + annealed Langevin",
       PredictorCorrector{sde, Ancestral{}, AnnealedLangevin{.snr = 0.1}, grid});
-  use("flow, Euler", ProbabilityFlow{sde, Euler{}, grid});
-  use("flow, Heun", ProbabilityFlow{sde, Heun{}, grid});
-  use("flow, Runge-Kutta 4", ProbabilityFlow{sde, RungeKutta4{}, grid});
-  use("flow, Dormand-Prince 5", ProbabilityFlow{sde, DormandPrince54{}, grid});
-  use("flow, adaptive", ProbabilityFlow{sde, AdaptiveRungeKutta<>{}, TimeStep{0.5, 0.1}});
-  use("adaptive SDE", AdaptiveSde{sde, TimeStep{0.5, 0.1}});
+  use("flow, Euler", ProbabilityFlow{sde, Euler{}, grid, {keep}});
+  use("flow, Heun", ProbabilityFlow{sde, Heun{}, grid, {keep}});
+  use("flow, Runge-Kutta 4", ProbabilityFlow{sde, RungeKutta4{}, grid, {keep}});
+  use("flow, Dormand-Prince 5", ProbabilityFlow{sde, DormandPrince54{}, grid, {keep}});
+  use("flow, adaptive", ProbabilityFlow{sde, scipy_rk45(), TimeStep{0.5, 0.1}, {keep}});
+  use("adaptive SDE", AdaptiveSde{sde, TimeStep{0.5, 0.1}, {.final_step = keep}});
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
-    use(entry.name, Multistep{sde, solver_table(solver, sde, grid), grid});
+    use(entry.name, SolverSampler{sde, solver_table(solver, sde, grid), grid, {keep}});
   });
 }
 
@@ -148,9 +149,9 @@ template <class X>
 void add_two(const std::string& state) {
   const VpSde sde;
   const TimeGrid grid = uniform_grid(0.5, 0.1, steps);
-  add<X>(state + ", reverse diffusion",
-         PredictorCorrector{sde, ReverseDiffusion{}, NoCorrector{}, grid});
-  add<X>(state + ", dpm-solver++-2m", Multistep{sde, DpmSolverPlusPlus<2>{}, grid});
+  add<X>(state + ", reverse diffusion", PredictorCorrector{sde, ReverseDiffusion{}, grid});
+  add<X>(state + ", dpm-solver++-2m",
+         SolverSampler{sde, DpmSolverPlusPlus<2>{}, grid, {.final_step = FinalStep::keep_noise}});
 }
 
 const bool registered = [] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Samples a Gaussian from its exact score with a predictor and a corrector.
+/// Samples a Gaussian from its exact score.
 //! [gaussian]
 #include <iostream>
 
@@ -8,9 +8,7 @@
 
 int main() {
   const scoresde::VpSde sde;
-  // In two dimensions the norm of one sample's score varies too much to set a step size.
-  const scoresde::Langevin langevin{.snr = 0.16, .norm_scope = scoresde::NormScope::batch_mean};
-  const scoresde::PredictorCorrector sampler{sde, scoresde::ReverseDiffusion{}, langevin,
+  const scoresde::PredictorCorrector sampler{sde, scoresde::ReverseDiffusion{},
                                              scoresde::uniform_grid(sde, 500)};
 
   // Data ~ N(mean, ¼ I): the score is known in closed form at every t.

@@ -20,7 +20,7 @@ int main() {
   const scoresde::VpSde sde;
   scoresde::GaussianMixture exact(sde, {0.5, 0.3, 0.2}, {-2, 0, 2, 0, 0, 3}, {0.1, 0.1, 0.1});
   const scoresde::ProbabilityFlow flow{sde, scoresde::AdaptiveRungeKutta<>{.rtol = 1e-4}};
-  const scoresde::PredictorCorrector chain{sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
+  const scoresde::PredictorCorrector chain{sde, scoresde::Ancestral{},
                                            scoresde::uniform_grid(sde, 100)};
 
   Eigen::ArrayXXf data(2, 20'000), by_chain(2, 20'000);  // one column per sample

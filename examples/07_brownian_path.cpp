@@ -24,7 +24,7 @@ int main() {
   // Two clusters in the plane.
   scoresde::GaussianMixture model(sde, {0.5, 0.5}, {-2, 0, 2, 1}, {0.1, 0.1});
   const auto sample = [&](std::size_t steps, const auto& noise) {
-    const scoresde::PredictorCorrector sampler{sde, scoresde::Ancestral{}, scoresde::NoCorrector{},
+    const scoresde::PredictorCorrector sampler{sde, scoresde::Ancestral{},
                                                scoresde::log_snr_grid(sde, steps)};
     State x({500, 2});
     sampler.sample(model, x, noise);

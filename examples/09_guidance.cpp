@@ -50,7 +50,7 @@ int main() {
   for (const double weight : {0.0, 1.0, 4.0}) {
     //! [guided]
     auto guided = scoresde::classifier_free_guidance(of_class, of_none, weight);
-    scoresde::Multistep{sde, scoresde::DpmSolverPlusPlus<2>{}, scoresde::log_snr_grid(sde, 20)}
+    scoresde::SolverSampler{sde, scoresde::DpmSolverPlusPlus<2>{}, scoresde::log_snr_grid(sde, 20)}
         .sample(guided, x, scoresde::Noise{.seed = 2});
     //! [guided]
     const int own = at_home(x);

@@ -12,10 +12,9 @@ template <scoresde::Sde S, class Use>
 void for_every_predictor_and_corrector(const S& sde, const scoresde::TimeGrid& grid,
                                        const Use& use) {
   const scoresde::Langevin langevin{.snr = 0.03};
-  const scoresde::Langevin alone{
-      .snr = 0.15, .steps = 5, .norm_scope = scoresde::NormScope::batch_mean};
+  const scoresde::Langevin alone{.snr = 0.15, .steps = 5, .scope = scoresde::Scope::batch};
   const auto predictor = [&](const char* name, auto kind) {
-    use(name, scoresde::PredictorCorrector{sde, kind, scoresde::NoCorrector{}, grid});
+    use(name, scoresde::PredictorCorrector{sde, kind, grid});
   };
   predictor("Euler-Maruyama", scoresde::EulerMaruyama{});
   predictor("reverse diffusion", scoresde::ReverseDiffusion{});
@@ -39,15 +38,15 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("flow, Heun", scoresde::ProbabilityFlow{sde, scoresde::Heun{}, grid});
   use("flow, Runge-Kutta 4", scoresde::ProbabilityFlow{sde, scoresde::RungeKutta4{}, grid});
   use("flow, Dormand-Prince 5", scoresde::ProbabilityFlow{sde, scoresde::DormandPrince54{}, grid});
-  use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::AdaptiveRungeKutta<>{}});
-  const auto whole = scoresde::ErrorScope::whole_batch;
+  use("flow, adaptive", scoresde::ProbabilityFlow{sde, scoresde::scipy_rk45()});
+  const auto whole = scoresde::Scope::batch;
   use("DPM-Solver-12, adaptive",
       scoresde::AdaptiveDpmSolver{
-          sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .error_scope = whole}});
-  // Fast solvers as tables, so that one sampler type is compiled for all; their grid is in log-SNR.
+          sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .scope = whole}});
+  // Fast solvers, as tables: one sampler is compiled for all. They count in log-SNR.
   const scoresde::TimeGrid even = scoresde::log_snr_grid(sde, steps);
   const auto solve = [&](const scoresde::SolverEntry& entry, const auto& solver) {
-    use(entry.name, scoresde::Multistep{sde, scoresde::solver_table(solver, sde, even), even});
+    use(entry.name, scoresde::SolverSampler{sde, scoresde::solver_table(solver, sde, even), even});
   };
   scoresde::for_each_solver(solve);
   solve(scoresde::restart_entry, scoresde::Restart{});

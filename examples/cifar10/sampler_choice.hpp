@@ -131,7 +131,7 @@ inline void settle_tolerances(SamplerChoice& c) {
 inline void settle_preset(SamplerChoice& c) {
   require_usage(c.solver.empty(), "--solver does not go with --sampler ", c.preset,
                 ", which is a predictor-corrector sampler");
-  const scoresde::SongSampler& song = scoresde::song_sampler(c.preset);
+  const scoresde::ScoreSdeSampler& song = scoresde::score_sde_sampler(c.preset);
   c.steps = song.steps;
   c.corrector_steps = static_cast<std::size_t>(song.corrections);
   if (c.predictor.empty()) c.predictor = song.predicts ? "reverse_diffusion" : "none";

@@ -16,7 +16,7 @@
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 
@@ -181,7 +181,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
 }
 
 inline void add_presets(std::vector<SamplerRow>& rows) {
-  for (const scoresde::SongSampler& song : scoresde::song_samplers) {
+  for (const scoresde::ScoreSdeSampler& song : scoresde::score_sde_samplers) {
     const bool predicts = song.predicts, corrects = song.corrections > 0;
     std::string about("Song et al.'s table 1: "), options;
     if (predicts) about += "a predictor", options += "--predictor";

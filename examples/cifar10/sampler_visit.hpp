@@ -25,10 +25,10 @@
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sampler/score_sde_samplers.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
@@ -105,7 +105,9 @@ inline ChosenPredictor chosen_predictor(const SamplerChoice& c) {
 template <class S, class P, class Body>
 void visit_corrector(const S& sde, const P& predictor, const SamplerChoice& c, Body& body) {
   const scoresde::TimeGrid grid = chosen_grid(sde, c);
-  const scoresde::PredictorCorrectorOptions options{.denoise = c.final_step == "denoise"};
+  const scoresde::PredictorCorrectorOptions options{
+      .final_step = c.final_step == "denoise" ? scoresde::FinalStep::drop_last_noise
+                                              : scoresde::FinalStep::keep_noise};
   const int steps = static_cast<int>(c.corrector_steps);
   const double snr = c.snr.value_or(0.16);
   const auto use = [&](const auto& corrector) {
@@ -117,15 +119,15 @@ void visit_corrector(const S& sde, const P& predictor, const SamplerChoice& c, B
   if constexpr (!std::same_as<P, scoresde::NoPredictor>) use(scoresde::NoCorrector{});
 }
 
-inline scoresde::FinalDenoise final_denoise(const SamplerChoice& c) {
-  return c.final_step == "denoise" ? scoresde::FinalDenoise::tweedie : scoresde::FinalDenoise::none;
+inline scoresde::FinalStep final_step(const SamplerChoice& c) {
+  return c.final_step == "denoise" ? scoresde::FinalStep::denoise : scoresde::FinalStep::keep_noise;
 }
 
 template <class S, class Body>
 void visit_flow(const S& sde, const SamplerChoice& c, Body& body) {
   const scoresde::TimeGrid grid = chosen_grid(sde, c);
   const auto use = [&](auto method) {
-    body(scoresde::ProbabilityFlow(sde, method, grid, {.denoise = final_denoise(c)}));
+    body(scoresde::ProbabilityFlow(sde, method, grid, {.final_step = final_step(c)}));
   };
   if (c.solver == "euler") return use(scoresde::Euler{});
   if (c.solver == "heun") return use(scoresde::Heun{});
@@ -138,19 +140,21 @@ void visit_adaptive(const S& sde, const SamplerChoice& c, Body& body) {
   const auto set = [&](auto options) {
     options.rtol = *c.rtol;
     options.atol = *c.atol;
-    if constexpr (requires { options.denoise; }) options.denoise = final_denoise(c);
+    if constexpr (requires { options.final_step; }) options.final_step = final_step(c);
     return options;
   };
-  using scoresde::StepControl;
+  using scoresde::Scope;
   if (c.solver == "adaptive-sde")
     return body(scoresde::AdaptiveSde(sde, span, set(scoresde::AdaptiveSdeOptions{})));
   if (c.solver == "dpm-solver-12")
-    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver12{}), span));
+    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver12{}), span,
+                                            {.final_step = final_step(c)}));
   if (c.solver == "dpm-solver-23")
-    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver23{}), span));
+    return body(scoresde::AdaptiveDpmSolver(sde, set(scoresde::DpmSolver23{}), span,
+                                            {.final_step = final_step(c)}));
   auto method = set(scoresde::AdaptiveRungeKutta<>{});
-  method.control = c.control == "scipy" ? StepControl::whole_batch_scipy : StepControl::per_sample;
-  body(scoresde::ProbabilityFlow(sde, method, span, {.denoise = final_denoise(c)}));
+  method.scope = c.control == "scipy" ? Scope::batch : Scope::per_sample;
+  body(scoresde::ProbabilityFlow(sde, method, span, {.final_step = final_step(c)}));
 }
 
 /// Gives a solver the numbers that were given.
@@ -180,10 +184,11 @@ void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
   });
   if (c.solver == scoresde::restart_entry.name)
     table = scoresde::solver_table(scoresde::Restart{}, sde, grid);
-  if (c.final_step == "eps") return body(scoresde::Multistep(sde, table, grid));
-  if (c.final_step == "zero")
-    return body(scoresde::Multistep(sde, table, grid, scoresde::ToZero{}));
-  body(scoresde::Multistep(sde, table, grid, scoresde::Denoise{}));
+  if (c.final_step == "eps")
+    return body(
+        scoresde::SolverSampler(sde, table, grid, {.final_step = scoresde::FinalStep::keep_noise}));
+  if (c.final_step == "zero") return body(scoresde::SolverSampler(sde, table, grid));
+  body(scoresde::SolverSampler(sde, table, grid, {.final_step = scoresde::FinalStep::denoise}));
 }
 
 }  // namespace detail

@@ -38,12 +38,12 @@ template <class S>
 constexpr bool steps_fast() {
   static_assert(Solver<DdimSolver, S> && Solver<DpmSolver<3>, S> && Solver<UniPc<4>, S>);
   static_assert(Solver<DpmSolverPlusPlus<2>, S> && Solver<DpmSolverPlusPlusSingleStep<3>, S>);
-  static_assert(multistep_fits<S, DpmSolverSingleStep<2>>);
+  static_assert(solver_sampler_fits<S, DpmSolverSingleStep<2>>);
   return true;
 }
 static_assert(steps_fast<VpSde>() && steps_fast<VeSde>() && steps_fast<SubVpSde>());
 static_assert(steps_fast<DiscreteVpSde>() && steps_fast<DiscreteVeSde>());
-static_assert(!multistep_fits<VpSde, Heun>);
+static_assert(!solver_sampler_fits<VpSde, Heun>);
 
 // General SDEs, with every scheme.
 struct Decay {
@@ -55,7 +55,7 @@ static_assert(GeneralSdeWithDerivative<Decay> && !Sde<Decay>);
 static_assert(GeneralSdeWithDerivative<AsGeneralSde<VeSde>> && !GeneralSde<VeSde>);
 static_assert(StrongScheme<EulerMaruyama> && StrongScheme<Milstein>);
 static_assert(StrongScheme<DerivativeFreeMilstein> && StrongScheme<StochasticHeun>);
-static_assert(!StrongScheme<ReverseDiffusion> && !multistep_fits<Decay, DdimSolver>);
+static_assert(!StrongScheme<ReverseDiffusion> && !solver_sampler_fits<Decay, DdimSolver>);
 static_assert(!predictor_corrector_fits<Decay, EulerMaruyama, Langevin>);
 
 // States and models.

@@ -70,7 +70,7 @@ struct Trials {
   std::vector<double> times;
   std::size_t not_finite = 0;
   void operator()(TimeStep step, std::size_t, const X&) { times.push_back(step.t_next); }
-  void on_try(const TriedSteps& tried, const X&) {
+  void on_attempt(const StepAttempts& tried, const X&) {
     for (std::size_t k = 0; k < tried.error.size(); ++k) {
       if (std::isfinite(tried.error[k])) continue;
       ++not_finite;
@@ -105,7 +105,7 @@ TEST_CASE("whole-batch control takes the steps of scipy's RK45") {
     Oscillating field{wanted.frequency};
     std::vector<double> times;
     Workspace<X, Adaptive::buffers> work(x);
-    const Adaptive rule{.rtol = wanted.rtol, .atol = wanted.atol};
+    const Adaptive rule = scipy_rk45(wanted.rtol, wanted.atol);
     const OdeStatistics done =
         rule.solve(field, x, span_of(wanted.start, wanted.end), work,
                    [&](TimeStep step, std::size_t, const X&) { times.push_back(step.t_next); });
@@ -125,7 +125,7 @@ TEST_CASE("whole-batch control takes the steps of scipy's RK45") {
 }
 
 TEST_CASE("per-sample control is bit-identical for a sample in every batch") {
-  const Adaptive rule{.rtol = 1e-6, .atol = 1e-6, .control = StepControl::per_sample};
+  const Adaptive rule{.rtol = 1e-6, .atol = 1e-6, .scope = Scope::per_sample};
   X batch = start_values(7);
   const X first = batch;
   const OdeStatistics together = solve(rule, PerSample{}, batch, 0.1, 2);
@@ -148,9 +148,9 @@ TEST_CASE("per-sample control is bit-identical for a sample in every batch") {
 TEST_CASE("whole-batch and per-sample control take the same steps for one sample") {
   for (const double tolerance : {1e-3, 1e-5, 1e-8}) {
     X a({1, 2}, {0.8, -1.1}), b = a;
-    Adaptive rule{.rtol = tolerance, .atol = tolerance};
+    Adaptive rule{.rtol = tolerance, .atol = tolerance, .scope = Scope::batch};
     const OdeStatistics whole = solve(rule, PerSample{}, a, 2, 0.1);
-    rule.control = StepControl::per_sample;
+    rule.scope = Scope::per_sample;
     const OdeStatistics each = solve(rule, PerSample{}, b, 2, 0.1);
     CHECK(whole.nfe == each.nfe);
     CHECK(whole.accepted == each.accepted);
@@ -162,10 +162,10 @@ TEST_CASE("whole-batch and per-sample control take the same steps for one sample
 TEST_CASE("the error is within a multiple of the tolerance") {
   // dx/dt = (1 − t)x has the solution x(t) = x(0) exp(t − t²/2).
   const auto field = Field{[](double x, double t) { return (1 - t) * x; }};
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
+  for (const auto control : {Scope::batch, Scope::per_sample})
     for (const double tolerance : {1e-3, 1e-5, 1e-7, 1e-9}) {
       X x({1, 1}, std::vector<double>{0.7});
-      solve({.rtol = tolerance, .atol = tolerance, .control = control}, field, x, 0, 3);
+      solve({.rtol = tolerance, .atol = tolerance, .scope = control}, field, x, 0, 3);
       CHECK(std::abs(x(0, 0) - 0.7 * std::exp(3 - 4.5)) < 20 * tolerance);
     }
 }
@@ -191,9 +191,9 @@ TEST_CASE("non-finite attempts are rejected and shortened, in the steps of scipy
   const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
   const auto jump = Field{[](double x, double t) { return t < 5 ? 0 * x : -1e3 * std::pow(x, 9); }};
   for (const ScipyWall& wanted : scipy_walls)
-    for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
+    for (const auto control : {Scope::batch, Scope::per_sample}) {
       INFO((wanted.jumps ? "jump" : "wall") << ", tolerance " << wanted.tolerance);
-      const Adaptive rule{.rtol = wanted.tolerance, .atol = wanted.tolerance, .control = control};
+      const Adaptive rule{.rtol = wanted.tolerance, .atol = wanted.tolerance, .scope = control};
       X x({1, 1}, std::vector<double>{1});
       Workspace<X, Adaptive::buffers> work(x);
       Trials seen;
@@ -211,7 +211,7 @@ TEST_CASE("non-finite attempts are rejected and shortened, in the steps of scipy
 
 TEST_CASE("a non-finite attempt does not affect the other samples of the batch") {
   const auto wall = Field{[](double x, double) { return x + 0 * std::sqrt(20 - x); }};
-  const Adaptive rule{.rtol = 1e-4, .atol = 1e-4, .control = StepControl::per_sample};
+  const Adaptive rule{.rtol = 1e-4, .atol = 1e-4, .scope = Scope::per_sample};
   const double end = std::log(19.9);
   X batch({3, 1}, std::vector<double>{0.3, 1, -2});
   const X first = batch;
@@ -228,8 +228,8 @@ TEST_CASE(
     "a state or field that is not finite at the start of a step ends the solve with an error") {
   const double bad = std::numeric_limits<double>::quiet_NaN();
   const auto decay = Field{[](double x, double) { return -x; }};
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
-    const Adaptive rule{.control = control};
+  for (const auto control : {Scope::batch, Scope::per_sample}) {
+    const Adaptive rule{.scope = control};
     X x({1, 1}, std::vector<double>{1});
     std::size_t calls = 0;
     const auto never = Field{[&](double, double) { return ++calls, bad; }};
@@ -250,22 +250,22 @@ TEST_CASE("steps that become too small or too many are rejected") {
   // x' = 1/(½ − t) diverges at t = ½, so steps shrink towards it.
   const auto pole = Field{[](double, double t) { return 1 / std::abs(0.5 - t); }};
   const auto rough = Field{[](double, double t) { return std::cos(1e4 * t); }};
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
+  for (const auto control : {Scope::batch, Scope::per_sample}) {
     X x({1, 1}, std::vector<double>{1});
-    CHECK_THROWS_AS(solve({.rtol = 1e-9, .atol = 1e-9, .control = control}, pole, x, 0, 1), Error);
+    CHECK_THROWS_AS(solve({.rtol = 1e-9, .atol = 1e-9, .scope = control}, pole, x, 0, 1), Error);
     x(0, 0) = 1;
-    CHECK_THROWS_WITH(solve({.control = control, .max_steps = 20}, rough, x, 0, 1),
+    CHECK_THROWS_WITH(solve({.scope = control, .max_steps = 20}, rough, x, 0, 1),
                       Contains("20 steps"));
     x(0, 0) = 1;
     const auto jump = Field{[](double, double t) { return t < 0.3 ? 0.0 : 1e18; }};
-    CHECK_THROWS_WITH(solve({.rtol = 0, .atol = 1e-12, .control = control}, jump, x, 0, 1),
+    CHECK_THROWS_WITH(solve({.rtol = 0, .atol = 1e-12, .scope = control}, jump, x, 0, 1),
                       Contains("fell to"));
   }
 }
 
 TEST_CASE("per-sample control of a field without a time per sample is rejected") {
   X x({1, 1});
-  CHECK_THROWS_WITH(solve({.control = StepControl::per_sample}, Oscillating{1}, x, 0, 1),
+  CHECK_THROWS_WITH(solve({.scope = Scope::per_sample}, Oscillating{1}, x, 0, 1),
                     Contains("time per sample"));
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -132,7 +132,8 @@ TEST_CASE("the option --list-samplers lists the names of the library with their 
                           "adaptive-sde", "restart"})
     REQUIRE(solvers.erase(own) == 1);
   REQUIRE(solvers.empty());
-  for (const SongSampler& song : song_samplers) REQUIRE(presets.erase(std::string(song.name)) == 1);
+  for (const ScoreSdeSampler& song : score_sde_samplers)
+    REQUIRE(presets.erase(std::string(song.name)) == 1);
   REQUIRE(presets.empty());
 }
 

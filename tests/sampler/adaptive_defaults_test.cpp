@@ -70,13 +70,16 @@ struct Outcome {
   double rejected = 0;     ///< tries of a sample
 };
 
-/// A run from exact draws of p_T to t_min, data N(0, v I). `relative` compares with the variance of
-/// those draws, which a deterministic sampler maps linearly, in place of that of p_T.
+/// A run from exact draws of p_T, data N(0, v I), to t_min or, with `denoised`, to the data.
+/// `relative` compares with the variance of those draws, which a deterministic sampler maps
+/// linearly, in place of that of p_T.
 template <class Sampler>
-Outcome outcome(const Sampler& sampler, double v, Extents shape, bool relative, int per_try) {
+Outcome outcome(const Sampler& sampler, double v, Extents shape, bool relative, int per_try,
+                bool denoised = true) {
   const AnySde& sde = sampler.sde();
   Gaussian model(sde, std::vector<double>(shape.dim, 0), std::vector<double>(shape.dim, v));
-  const double start = marginal_std(sde, v, sde.t_max()), end = marginal_std(sde, v, sde.t_min());
+  const double start = marginal_std(sde, v, sde.t_max());
+  const double end = denoised ? std::sqrt(v) : marginal_std(sde, v, sde.t_min());
   X x(shape);
   draw_prior(x, start, Noise{.seed = 5}.draw(0));
   const auto mean_square = [&] {
@@ -162,10 +165,10 @@ TEST_CASE("DPM-Solver-23 keeps the variance of Gaussian data under every SDE, by
   for (const Extents shape : deterministic_shapes) {
     keeps_the_variance("DPM-Solver-23", every_sde(), shape, true, 3,
                        [](const AnySde& sde) { return AdaptiveDpmSolver{sde}; });
-    keeps_the_variance(
-        "DPM-Solver-23, whole batch", every_sde(), shape, true, 3, [](const AnySde& sde) {
-          return AdaptiveDpmSolver{sde, DpmSolver23{.error_scope = ErrorScope::whole_batch}};
-        });
+    keeps_the_variance("DPM-Solver-23, whole batch", every_sde(), shape, true, 3,
+                       [](const AnySde& sde) {
+                         return AdaptiveDpmSolver{sde, DpmSolver23{.scope = Scope::batch}};
+                       });
   }
 }
 
@@ -174,7 +177,8 @@ TEST_CASE("a tighter tolerance takes DPM-Solver-12 and -23 nearer to the varianc
     for (const double v : {1.0, 0.25, 0.01}) {
       INFO(name << ", variance " << v);
       const auto error = [&, &sde = sde](const auto& pair) {
-        return std::abs(outcome(AdaptiveDpmSolver{sde, pair}, v, {4, 8}, true, 1).variance - 1);
+        const AdaptiveDpmSolver sampler{sde, pair, {.final_step = FinalStep::keep_noise}};
+        return std::abs(outcome(sampler, v, {4, 8}, true, 1, false).variance - 1);
       };
       CHECK(error(DpmSolver23{.rtol = 1e-3, .atol = 1.6e-4}) < 0.004);
       CHECK(error(DpmSolver12{.rtol = 1e-3, .atol = 1.6e-4}) < 0.006);
@@ -182,11 +186,11 @@ TEST_CASE("a tighter tolerance takes DPM-Solver-12 and -23 nearer to the varianc
 }
 
 TEST_CASE("adaptive Runge-Kutta keeps the variance of Gaussian data under every SDE") {
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
+  for (const auto control : {Scope::batch, Scope::per_sample})
     for (const Extents shape : deterministic_shapes)
       keeps_the_variance("Dormand-Prince 5(4)", every_sde(), shape, true, 6,
                          [&](const AnySde& sde) {
-                           return ProbabilityFlow{sde, AdaptiveRungeKutta<>{.control = control}};
+                           return ProbabilityFlow{sde, AdaptiveRungeKutta<>{.scope = control}};
                          });
 }
 

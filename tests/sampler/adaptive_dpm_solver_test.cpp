@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -20,6 +20,7 @@
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -30,13 +31,11 @@ namespace {
 
 constexpr Extents shape{4, 3};
 
-template <class S>
-Gaussian<S> data(const S& sde) {
+Gaussian<AnySde> data(const AnySde& sde) {
   return {sde, {0.5, -1, 2}, {0.4, 0.2, 0.1, 0.2, 2, 0.3, 0.1, 0.3, 6}};
 }
 
-template <class S>
-GaussianMixture<S> mixture(const S& sde) {
+GaussianMixture<AnySde> mixture(const AnySde& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
 }
 
@@ -47,24 +46,22 @@ double difference(const X& a, const X& b) {
   return worst;
 }
 
-template <class S>
-X prior(const S& sde) {
+X prior(const AnySde& sde) {
   X x(shape);
   draw_prior(sde, x, Noise{.seed = 1}.draw(0));
   return x;
 }
 
 /// Where the exact flow carries the prior draw: in closed form, and by a tight solve.
-template <class S>
-X exact_end(Gaussian<S> model) {
+X exact_end(Gaussian<AnySde> model) {
   X x = prior(model.sde());
   model.flow(x, model.sde().t_max(), model.sde().t_min(), x);
   return x;
 }
-template <class S>
-X exact_end(GaussianMixture<S> model) {
+X exact_end(GaussianMixture<AnySde> model) {
   X x = prior(model.sde());
-  const ProbabilityFlow flow{model.sde(), AdaptiveRungeKutta<>{.rtol = 1e-10, .atol = 1e-10}};
+  const ProbabilityFlow flow{
+      model.sde(), scipy_rk45(1e-10, 1e-10), {.final_step = FinalStep::keep_noise}};
   Workspace<X, flow.buffers> work(x);
   flow.decode(model, x, work);
   return x;
@@ -73,17 +70,17 @@ X exact_end(GaussianMixture<S> model) {
 template <class P, class M>
 double error_of(const P& pair, M model) {
   X x(shape);
-  AdaptiveDpmSolver{model.sde(), pair}.sample(model, x, Noise{.seed = 1});
+  AdaptiveDpmSolver{model.sde(), pair, {.final_step = FinalStep::keep_noise}}.sample(
+      model, x, Noise{.seed = 1});
   return difference(x, exact_end(model));
 }
 
 template <class P, class M>
 void errors_follow_the_tolerance(const M& model) {
-  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch}) {
+  for (const auto scope : {Scope::per_sample, Scope::batch}) {
     double last = std::numeric_limits<double>::infinity();
     for (const double tolerance : {1e-2, 1e-3, 1e-4, 1e-5}) {
-      const double error =
-          error_of(P{.rtol = tolerance, .atol = tolerance, .error_scope = scope}, model);
+      const double error = error_of(P{.rtol = tolerance, .atol = tolerance, .scope = scope}, model);
       INFO("order " << P::order << ", tolerance " << tolerance << ", error " << error);
       // The difference of the orders bounds the lower one; over a run it adds up.
       CHECK(error < 30 * tolerance);
@@ -93,8 +90,7 @@ void errors_follow_the_tolerance(const M& model) {
   }
 }
 
-template <class S>
-void errors_follow_the_tolerance_under(const S& sde) {
+void errors_follow_the_tolerance_under(const AnySde& sde) {
   errors_follow_the_tolerance<DpmSolver12>(data(sde));
   errors_follow_the_tolerance<DpmSolver23>(data(sde));
   errors_follow_the_tolerance<DpmSolver12>(mixture(sde));
@@ -102,8 +98,7 @@ void errors_follow_the_tolerance_under(const S& sde) {
 }
 
 /// The times at parts r of the way in λ from span.t to span.t_next.
-template <class S>
-TimeGrid nodes(const S& sde, TimeStep span, std::vector<double> parts) {
+TimeGrid nodes(const AnySde& sde, TimeStep span, std::vector<double> parts) {
   const double first = log_snr(sde, span.t), last = log_snr(sde, span.t_next);
   std::vector<double> times{span.t};
   for (const double r : parts) times.push_back(time_of_log_snr(sde, first + r * (last - first)));
@@ -111,23 +106,23 @@ TimeGrid nodes(const S& sde, TimeStep span, std::vector<double> parts) {
   return TimeGrid(times);
 }
 
-template <class S, class R>
-X fixed_step(const S& sde, const R& solver, const TimeGrid& grid) {
+template <class R>
+X fixed_step(const AnySde& sde, const R& solver, const TimeGrid& grid) {
   X x = prior(sde);
-  const Multistep sampler{sde, solver, grid};
+  const SolverSampler sampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}};
   Workspace<X, sampler.buffers> work(x);
   sampler.integrate(mixture(sde), x, Noise{}, work);
   return x;
 }
 
 /// One step that is accepted whatever its error, and that error.
-template <class P, class S>
-void is_one_step_of(const S& sde, const X& lower, const X& higher, TimeStep span) {
+template <class P>
+void is_one_step_of(const AnySde& sde, const X& lower, const X& higher, TimeStep span) {
   const P pair{.rtol = 0,
                .atol = 1e6,
                .first_step = 100,
                .max_step = std::numeric_limits<double>::infinity()};
-  const AdaptiveDpmSolver sampler{sde, pair, span};
+  const AdaptiveDpmSolver sampler{sde, pair, span, {.final_step = FinalStep::keep_noise}};
   X x = prior(sde);
   Workspace<X, sampler.buffers> work(x);
   StepStatistics seen;
@@ -138,12 +133,11 @@ void is_one_step_of(const S& sde, const X& lower, const X& higher, TimeStep span
   for (std::size_t k = 0; k < shape.samples; ++k) {
     double sum = 0;
     for (std::size_t e = 0; e < shape.dim; ++e) sum += std::pow(lower(k, e) - higher(k, e), 2);
-    CHECK(1e6 * seen.tries()[k].error == Approx(std::sqrt(sum / shape.dim)).epsilon(1e-9));
+    CHECK(1e6 * seen.attempts()[k].error == Approx(std::sqrt(sum / shape.dim)).epsilon(1e-9));
   }
 }
 
-template <class S>
-void steps_are_those_of_the_fixed_solvers(const S& sde) {
+void steps_are_those_of_the_fixed_solvers(const AnySde& sde) {
   const TimeStep span{0.7 * sde.t_max(), 0.5 * sde.t_max()};
   const auto at = [&](std::vector<double> parts) { return nodes(sde, span, parts); };
   const X one = fixed_step(sde, DpmSolverSingleStep<1>{}, at({}));
@@ -157,7 +151,7 @@ void steps_are_those_of_the_fixed_solvers(const S& sde) {
 
 /// Takes one time for the whole batch.
 struct OneTime {
-  GaussianMixture<VpSde> exact = mixture(VpSde());
+  GaussianMixture<AnySde> exact = mixture(AnySde(VpSde()));
   void evaluate(const X& x, double t, X& out) { exact.evaluate(x, t, out); }
   [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
 };
@@ -168,43 +162,45 @@ static_assert(Sampler<AdaptiveDpmSolver<VpSde, DpmSolver12>, OneTime, X, Noise>)
 static_assert(Sampler<AdaptiveDpmSolver<VeSde, DpmSolver23>, Gaussian<VeSde>, X, Noise>);
 
 TEST_CASE("a step and its error are those of the two single-step solvers") {
-  steps_are_those_of_the_fixed_solvers(VpSde());
-  steps_are_those_of_the_fixed_solvers(VeSde());
-  steps_are_those_of_the_fixed_solvers(SubVpSde());
+  steps_are_those_of_the_fixed_solvers(AnySde(VpSde()));
+  steps_are_those_of_the_fixed_solvers(AnySde(VeSde()));
+  steps_are_those_of_the_fixed_solvers(AnySde(SubVpSde()));
 }
 
 TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under VP") {
-  errors_follow_the_tolerance_under(VpSde());
+  errors_follow_the_tolerance_under(AnySde(VpSde()));
 }
 
 TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under VE") {
-  errors_follow_the_tolerance_under(VeSde({.sigma_min = 0.01, .sigma_max = 20}));
+  errors_follow_the_tolerance_under(AnySde(VeSde({.sigma_min = 0.01, .sigma_max = 20})));
 }
 
 TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under sub-VP") {
-  errors_follow_the_tolerance_under(SubVpSde());
+  errors_follow_the_tolerance_under(AnySde(SubVpSde()));
 }
 
 TEST_CASE("the published tolerance costs few evaluations, and the higher pair fewer") {
   const auto evaluations = [](const auto& pair) {
     X x(shape);
-    return AdaptiveDpmSolver{VpSde(), pair}.sample(mixture(VpSde()), x, Noise{.seed = 1}).nfe;
+    return AdaptiveDpmSolver{AnySde(VpSde()), pair}
+        .sample(mixture(AnySde(VpSde())), x, Noise{.seed = 1})
+        .nfe;
   };
-  const std::size_t low = evaluations(DpmSolver12{.error_scope = ErrorScope::whole_batch});
-  const std::size_t high = evaluations(DpmSolver23{.error_scope = ErrorScope::whole_batch});
+  const std::size_t low = evaluations(DpmSolver12{.scope = Scope::batch});
+  const std::size_t high = evaluations(DpmSolver23{.scope = Scope::batch});
   INFO("DPM-Solver-12 " << low << ", -23 " << high);
   CHECK(high < low);
   CHECK(low < 100);
 }
 
 TEST_CASE("no step is longer in half the log-SNR than max_step") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   const auto longest = [&](const auto& pair) {
     X x(shape);
     StepStatistics seen;
     AdaptiveDpmSolver{sde, pair}.sample(mixture(sde), x, Noise{.seed = 1}, seen);
     double most = 0;
-    for (const auto& tried : seen.tries())
+    for (const auto& tried : seen.attempts())
       most = std::max(most, 0.5 * (log_snr(sde, tried.time.t_next) - log_snr(sde, tried.time.t)));
     return most;
   };
@@ -216,14 +212,14 @@ TEST_CASE("no step is longer in half the log-SNR than max_step") {
 
 TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batches are not") {
   const auto apart = [](const auto& pair) {
-    const AdaptiveDpmSolver sampler{SubVpSde(), pair};
+    const AdaptiveDpmSolver sampler{AnySde(SubVpSde()), pair};
     X whole({64, 3});
-    sampler.sample(mixture(SubVpSde()), whole, Noise{.seed = 3});
+    sampler.sample(mixture(AnySde(SubVpSde())), whole, Noise{.seed = 3});
     double worst = 0;
     for (const std::uint32_t first : {0u, 5u, 40u, 63u}) {
       X one({1, 3}), part({std::min<std::size_t>(8, 64 - first), 3});
-      sampler.sample(mixture(SubVpSde()), one, Noise{.seed = 3, .first_sample = first});
-      sampler.sample(mixture(SubVpSde()), part, Noise{.seed = 3, .first_sample = first});
+      sampler.sample(mixture(AnySde(SubVpSde())), one, Noise{.seed = 3, .first_sample = first});
+      sampler.sample(mixture(AnySde(SubVpSde())), part, Noise{.seed = 3, .first_sample = first});
       for (std::size_t i = 0; i < part.size(); ++i)
         worst = std::max(worst, std::abs(part.data()[i] - whole.data()[3 * first + i]));
       for (std::size_t e = 0; e < 3; ++e)
@@ -232,14 +228,14 @@ TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batc
     return worst;
   };
   CHECK(apart(DpmSolver12{}) == 0);
-  CHECK(apart(DpmSolver23{.rtol = 1e-3, .denoise = FinalDenoise::tweedie}) == 0);
-  CHECK(apart(DpmSolver23{.error_scope = ErrorScope::whole_batch}) > 0);
+  CHECK(apart(DpmSolver23{.rtol = 1e-3}) == 0);
+  CHECK(apart(DpmSolver23{.scope = Scope::batch}) > 0);
 }
 
 TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are reported as they were") {
-  struct Counting : GaussianMixture<VpSde> {
+  struct Counting : GaussianMixture<AnySde> {
     std::size_t calls = 0;
-    Counting() : GaussianMixture(mixture(VpSde())) {}
+    Counting() : GaussianMixture(mixture(AnySde(VpSde()))) {}
     void evaluate(const X& x, double t, X& out) {
       ++calls;
       GaussianMixture::evaluate(x, t, out);
@@ -249,38 +245,39 @@ TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are report
       GaussianMixture::evaluate(x, times, out);
     }
   };
-  const auto check = [](const auto& pair, std::size_t final_ones) {
+  const auto check = [](const auto& pair, FinalStep final_step, std::size_t final_ones) {
     Counting model;
     X x(shape);
     StepStatistics seen;
-    const AdaptiveDpmSolver sampler{VpSde(), pair};
+    const AdaptiveDpmSolver sampler{AnySde(VpSde()), pair, {.final_step = final_step}};
     const SamplerStatistics done = sampler.sample(model, x, Noise{.seed = 1}, seen);
     CHECK(model.calls == done.nfe);
     CHECK(seen.steps().back().time.t_next == VpSde().t_min());
     std::vector<std::size_t> tries(shape.samples);
     std::vector<double> t(shape.samples, 1);
-    for (const auto& tried : seen.tries()) {
+    for (const auto& tried : seen.attempts()) {
       ++tries[tried.sample];
       CHECK(tried.time.t == t[tried.sample]);
       if (tried.accepted) t[tried.sample] = tried.time.t_next;
       CHECK(tried.accepted == (tried.error <= 1));
     }
     for (const double end : t) CHECK(end == VpSde().t_min());
-    CHECK(seen.tries().size() == done.accepted + done.rejected);
+    CHECK(seen.attempts().size() == done.accepted + done.rejected);
     const std::size_t most = *std::max_element(tries.begin(), tries.end());
     CHECK(done.nfe == std::size_t(pair.order) * most + final_ones);
     return done.rejected;
   };
-  CHECK(check(DpmSolver12{.rtol = 1e-3, .atol = 1e-3, .first_step = 2, .max_step = 2}, 0) > 0);
-  check(DpmSolver23{.denoise = FinalDenoise::tweedie}, 1);
-  check(DpmSolver23{.error_scope = ErrorScope::whole_batch}, 0);
+  const DpmSolver12 long_steps{.rtol = 1e-3, .atol = 1e-3, .first_step = 2, .max_step = 2};
+  CHECK(check(long_steps, FinalStep::keep_noise, 0) > 0);
+  check(DpmSolver23{}, FinalStep::denoise, 1);
+  check(DpmSolver23{.scope = Scope::batch}, FinalStep::keep_noise, 0);
 }
 
 TEST_CASE(
     "samples that have arrived try nothing and err by nothing in an adaptive DPM-Solver run") {
   struct Resting {
     std::size_t seen = 0;
-    void on_try(const TriedSteps& tried, const X&) {
+    void on_attempt(const StepAttempts& tried, const X&) {
       for (std::size_t k = 0; k < tried.t.size(); ++k)
         if (tried.t[k] == VpSde().t_min()) {
           ++seen;
@@ -291,12 +288,13 @@ TEST_CASE(
     }
   } resting;
   X x(shape);
-  AdaptiveDpmSolver{VpSde(), DpmSolver23{}}.sample(mixture(VpSde()), x, Noise{.seed = 1}, resting);
+  AdaptiveDpmSolver{AnySde(VpSde()), DpmSolver23{}}.sample(mixture(AnySde(VpSde())), x,
+                                                           Noise{.seed = 1}, resting);
   CHECK(resting.seen > 0);
 }
 
 TEST_CASE("any parameterisation gives the same adaptive run, and one time serves whole batches") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   auto exact = mixture(sde);
   const auto predicted = [&](const X& x, double t, X& out) {
     exact.evaluate(x, t, out);
@@ -304,7 +302,7 @@ TEST_CASE("any parameterisation gives the same adaptive run, and one time serves
     for (std::size_t i = 0; i < x.size(); ++i)
       out.data()[i] = (x.data()[i] + sigma * sigma * out.data()[i]) / alpha;
   };
-  const AdaptiveDpmSolver sampler{sde, DpmSolver23{.error_scope = ErrorScope::whole_batch}};
+  const AdaptiveDpmSolver sampler{sde, DpmSolver23{.scope = Scope::batch}};
   X scores(shape), denoised(shape), one_time(shape);
   sampler.sample(exact, scores, Noise{.seed = 1});
   sampler.sample(denoiser(predicted, sde), denoised, Noise{.seed = 1});
@@ -314,7 +312,7 @@ TEST_CASE("any parameterisation gives the same adaptive run, and one time serves
 }
 
 TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   const auto refused = [&](const DpmSolver23& pair, const std::string& text) {
     CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, pair}), Contains(text));
   };
@@ -326,7 +324,13 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
   refused({.max_step = std::numeric_limits<double>::quiet_NaN()}, "max_step is nan");
   refused({.max_growth = 1}, "max_growth is 1");
   refused({.max_steps = 0}, "max_steps is 0");
-  refused({.denoise = FinalDenoise::reverse_diffusion}, "discrete chain");
+  const auto refused_end = [&](FinalStep final_step, const std::string& text) {
+    CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver23{}, {.final_step = final_step}}),
+                      Contains(text));
+  };
+  refused_end(FinalStep::reverse_diffusion, "discrete chain");
+  refused_end(FinalStep::to_data, "final_step is to_data; this sampler takes keep_noise, denoise");
+  refused_end(FinalStep::drop_last_noise, "final_step is drop_last_noise");
   CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{1, 0}}),
                     Contains("log-SNR at t = 0 is infinite"));
   CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{0.1, 0.5}}),
@@ -343,7 +347,7 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
     }
     [[nodiscard]] ScoreForm score_form(double) const { return {}; }
   };
-  const AdaptiveDpmSolver whole{sde, DpmSolver12{.error_scope = ErrorScope::whole_batch}};
+  const AdaptiveDpmSolver whole{sde, DpmSolver12{.scope = Scope::batch}};
   CHECK_THROWS_WITH(whole.sample(Bad{}, x, Noise{}),
                     Contains("output of sample 0 at t = 1 is not finite"));
 }

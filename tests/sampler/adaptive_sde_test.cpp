@@ -10,9 +10,9 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sampler/adaptive_tries.hpp>
+#include <scoresde/sampler/adaptive_stepper.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
-#include <scoresde/sampler/remembered_path.hpp>
+#include <scoresde/sampler/rejection_memory.hpp>
 #include <scoresde/sampler/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -82,7 +82,8 @@ void has_the_moments_of_the_data(const S& sde) {
   constexpr std::size_t n = 3000;
   X x({n, 2});
   auto model = data(sde);
-  AdaptiveSde{sde, {.rtol = 0.03, .atol = 0.01}}.sample(model, x, Noise{.seed = 2});
+  AdaptiveSde{sde, {.rtol = 0.03, .atol = 0.01, .final_step = FinalStep::keep_noise}}.sample(
+      model, x, Noise{.seed = 2});
   const Moments m = moments(x);
   const auto mean = model.marginal_mean(sde.t_min());
   const auto c = model.marginal_covariance(sde.t_min());
@@ -151,7 +152,8 @@ TEST_CASE("one adaptive step is the stochastic improved Euler step of the paper"
   const VpSde sde;
   auto model = data(sde);
   const TimeStep span{0.8, 0.7};
-  const AdaptiveSde sampler{sde, span, {.rtol = 1e3, .first_step = 1}};
+  const AdaptiveSde sampler{
+      sde, span, {.rtol = 1e3, .first_step = 1, .final_step = FinalStep::keep_noise}};
   X x({1, 2}, {0.3, -0.9}), z({1, 2}), score({1, 2});
   draw_prior(z, 1, Noise{.seed = 5}.draw(1));
   double start[2] = {x(0, 0), x(0, 1)}, low[2], wanted[2];
@@ -176,7 +178,8 @@ TEST_CASE("one adaptive step is the stochastic improved Euler step of the paper"
 TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept by hand") {
   // W is written down wherever a try has looked at it; a try between two such places is a bridge.
   const VeSde sde({.sigma_min = 0.01, .sigma_max = 1});
-  const AdaptiveSde sampler{sde, {.rtol = 0, .atol = 2e-3, .first_step = 0.3}};
+  const AdaptiveSde sampler{
+      sde, {.rtol = 0, .atol = 2e-3, .first_step = 0.3, .final_step = FinalStep::keep_noise}};
   StepStatistics seen;
   X x({1, 1});
   Workspace<X, sampler.buffers> work(x);
@@ -189,8 +192,8 @@ TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept 
   Place now{1, 0};
   double wanted = 0;
   std::size_t deepest = 0, bridges = 0;
-  for (std::size_t n = 0; n < seen.tries().size(); ++n) {
-    const StepStatistics::Try& tried = seen.tries()[n];
+  for (std::size_t n = 0; n < seen.attempts().size(); ++n) {
+    const StepStatistics::Attempt& tried = seen.attempts()[n];
     REQUIRE(tried.time.t == now.t);
     X z({1, 1});
     draw_prior(z, 1, Noise{.seed = 7}.draw(n + 1));
@@ -225,7 +228,7 @@ TEST_CASE("rejections do not shrink the noise") {
   // comes out short by 10 % and more.
   constexpr std::size_t n = 10000;
   const VeSde sde({.sigma_min = 0.01, .sigma_max = 1});
-  const AdaptiveSde sampler{sde, {.rtol = 0, .atol = 5e-3}};
+  const AdaptiveSde sampler{sde, {.rtol = 0, .atol = 5e-3, .final_step = FinalStep::keep_noise}};
   X x({n, 1});
   Workspace<X, sampler.buffers> work(x);
   const SamplerStatistics done = sampler.integrate(NoScore{}, x, Noise{.seed = 1}, work);
@@ -251,7 +254,8 @@ TEST_CASE("the error falls with the tolerance") {
     AdaptiveSde{VpSde(),
                 {.rtol = tolerance,
                  .atol = tolerance / 4,
-                 .max_growth = std::numeric_limits<double>::infinity()}}
+                 .max_growth = std::numeric_limits<double>::infinity(),
+                 .final_step = FinalStep::keep_noise}}
         .sample(data(VpSde()), x, Noise{.seed = 4});
     const Moments m = moments(x);
     const auto c = data(VpSde()).marginal_covariance(VpSde().t_min());
@@ -265,7 +269,7 @@ TEST_CASE("the error falls with the tolerance") {
 
 TEST_CASE("a sample is the same in any batch, to the bit") {
   is_alone_in_its_batch(AdaptiveSde{VpSde(), {.rtol = 0.1}}, mixture(VpSde()), 2);
-  is_alone_in_its_batch(AdaptiveSde{SubVpSde(), {.rtol = 0.05, .denoise = FinalDenoise::tweedie}},
+  is_alone_in_its_batch(AdaptiveSde{SubVpSde(), {.rtol = 0.05, .final_step = FinalStep::denoise}},
                         mixture(SubVpSde()), 2);
 }
 
@@ -282,24 +286,24 @@ TEST_CASE("evaluations, tries and times are reported as they were") {
       GaussianMixture::evaluate(x, times, out);
     }
   };
-  for (const auto denoise : {FinalDenoise::none, FinalDenoise::tweedie}) {
+  for (const auto final_step : {FinalStep::keep_noise, FinalStep::denoise}) {
     Counting model;
     X x({5, 2});
     StepStatistics seen;
-    const AdaptiveSde sampler{VpSde(), {.denoise = denoise}};
+    const AdaptiveSde sampler{VpSde(), {.final_step = final_step}};
     const SamplerStatistics done = sampler.sample(model, x, Noise{.seed = 1}, seen);
     CHECK(model.calls == done.nfe);
-    CHECK(seen.tries().size() == done.accepted + done.rejected);
+    CHECK(seen.attempts().size() == done.accepted + done.rejected);
     CHECK(seen.steps().back().time.t_next == VpSde().t_min());
     std::vector<std::size_t> tries(5);
     std::size_t rejected = 0;
-    for (const auto& tried : seen.tries()) {
+    for (const auto& tried : seen.attempts()) {
       ++tries[tried.sample];
       rejected += !tried.accepted;
       CHECK(tried.accepted == (tried.error <= 1));
     }
     CHECK(rejected == done.rejected);
-    const std::size_t final_ones = denoise == FinalDenoise::none ? 0 : 1;
+    const std::size_t final_ones = final_step == FinalStep::keep_noise ? 0 : 1;
     CHECK(done.nfe == 2 * *std::max_element(tries.begin(), tries.end()) + final_ones);
   }
 }
@@ -307,7 +311,7 @@ TEST_CASE("evaluations, tries and times are reported as they were") {
 TEST_CASE("samples that have arrived try nothing and err by nothing") {
   struct Resting {
     std::size_t seen = 0;
-    void on_try(const TriedSteps& tried, const X&) {
+    void on_attempt(const StepAttempts& tried, const X&) {
       for (std::size_t k = 0; k < tried.t.size(); ++k)
         if (tried.t[k] == VpSde().t_min()) {
           ++seen;
@@ -355,8 +359,8 @@ TEST_CASE("the end may be denoised by Tweedie's formula, and an observer may sto
   const VpSde sde;
   X plain({3, 2}), denoised({3, 2}), score({3, 2});
   auto model = data(sde);
-  AdaptiveSde{sde}.sample(model, plain, Noise{.seed = 1});
-  const AdaptiveSde sampler{sde, {.denoise = FinalDenoise::tweedie}};
+  AdaptiveSde{sde, {.final_step = FinalStep::keep_noise}}.sample(model, plain, Noise{.seed = 1});
+  const AdaptiveSde sampler{sde, {.final_step = FinalStep::denoise}};
   sampler.sample(model, denoised, Noise{.seed = 1});
   model.evaluate(plain, sde.t_min(), score);
   const MarginalProb p = sde.marginal_prob(sde.t_min());
@@ -380,13 +384,16 @@ TEST_CASE("the end may be denoised by Tweedie's formula, and an observer may sto
 
 TEST_CASE("Euler-Maruyama needs over twice the evaluations for the error of the default") {
   X x({200, sharp_dim});
-  const SamplerStatistics done = AdaptiveSde{VpSde()}.sample(sharp_mixture(), x, Noise{.seed = 6});
+  const SamplerStatistics done = AdaptiveSde{VpSde(), {.final_step = FinalStep::keep_noise}}.sample(
+      sharp_mixture(), x, Noise{.seed = 6});
   const double adaptive = error_of_sharp_variances(x);
   std::size_t steps = 128;
   double fixed = 0;
   for (;; steps *= 2) {
-    const PredictorCorrector em{
-        VpSde(), EulerMaruyama{}, NoCorrector{}, uniform_grid(VpSde(), steps), {.denoise = false}};
+    const PredictorCorrector em{VpSde(),
+                                EulerMaruyama{},
+                                uniform_grid(VpSde(), steps),
+                                {.final_step = FinalStep::keep_noise}};
     em.sample(sharp_mixture(), x, Noise{.seed = 6});
     fixed = error_of_sharp_variances(x);
     if (fixed <= adaptive || steps == 4096) break;
@@ -414,7 +421,7 @@ TEST_CASE("what an adaptive run cannot use is refused by name") {
   refused({.exponent = 0}, "exponent is 0");
   refused({.max_growth = 1}, "max_growth is 1");
   refused({.max_steps = 0}, "max_steps is 0");
-  refused({.denoise = FinalDenoise::reverse_diffusion}, "discrete chain");
+  refused({.final_step = FinalStep::reverse_diffusion}, "discrete chain");
   CHECK_THROWS_WITH((AdaptiveSde{sde, TimeStep{0.1, 0.2}}), Contains("time must decrease"));
   CHECK_THROWS_WITH((AdaptiveSde{sde, TimeStep{1.5, 0.2}}), Contains("[0, T]"));
   X x({3, 2}), other({2, 2});

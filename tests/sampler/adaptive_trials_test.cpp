@@ -54,7 +54,7 @@ Score(Domain) -> Score<Domain>;
 /// How many trials were not finite; none of them may be accepted.
 struct Trials {
   std::size_t not_finite = 0;
-  void on_try(const TriedSteps& tried, const X&) {
+  void on_attempt(const StepAttempts& tried, const X&) {
     for (std::size_t k = 0; k < tried.t.size(); ++k) {
       if (std::isfinite(tried.error[k])) continue;
       ++not_finite;
@@ -89,11 +89,11 @@ void recovers(P pair) {
   CHECK(together > 0);
   for (std::size_t k = 0; k < first.size(); ++k) {
     CHECK(x(k, 0) == Approx(first[k] * marginal_std(0.002)).epsilon(0.02));
-    if (pair.error_scope == ErrorScope::whole_batch) continue;
+    if (pair.scope == Scope::batch) continue;
     CHECK(run({first[k]}, alone)(0, 0) == x(k, 0));
     sum += alone;
   }
-  if (pair.error_scope == ErrorScope::per_sample) CHECK(sum == together);
+  if (pair.scope == Scope::per_sample) CHECK(sum == together);
 }
 
 /// Finite whatever x is.
@@ -136,9 +136,9 @@ void ends_where_the_model_is_not_finite(const Sampler& sampler) {
 }  // namespace
 
 TEST_CASE("adaptive DPM-Solver trials that leave the model's domain are rejected and shortened") {
-  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch}) {
-    recovers(DpmSolver12{.error_scope = scope});
-    recovers(DpmSolver23{.error_scope = scope});
+  for (const auto scope : {Scope::per_sample, Scope::batch}) {
+    recovers(DpmSolver12{.scope = scope});
+    recovers(DpmSolver23{.scope = scope});
   }
 }
 
@@ -161,7 +161,7 @@ TEST_CASE("an adaptive run ends where model or state is not finite, with sample 
   ends_where_the_model_is_not_finite(AdaptiveDpmSolver{KarrasSde(), DpmSolver12{}});
   ends_where_the_model_is_not_finite(AdaptiveDpmSolver{KarrasSde()});
   ends_where_the_model_is_not_finite(
-      AdaptiveDpmSolver{KarrasSde(), DpmSolver23{.error_scope = ErrorScope::whole_batch}});
+      AdaptiveDpmSolver{KarrasSde(), DpmSolver23{.scope = Scope::batch}});
 }
 
 TEST_CASE("an adaptive run towards times where the model is not finite ends with an error") {

@@ -14,8 +14,8 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -48,7 +48,7 @@ Gaussian<S> data(const S& sde, double variance) {
 /// A chain that keeps its last noise.
 template <class P, class S>
 auto chain(const S& sde, const P& predictor, const TimeGrid& grid) {
-  return PredictorCorrector{sde, predictor, NoCorrector{}, grid, {.denoise = false}};
+  return PredictorCorrector{sde, predictor, grid, {.final_step = FinalStep::keep_noise}};
 }
 
 template <class Sampler, class N>
@@ -168,13 +168,16 @@ TEST_CASE("ancestral steps to a known x₀ end at one point, whatever the grid")
 
 TEST_CASE("so do the stochastic solvers, each in its clock") {
   adds_up(VpSde(), 0.6, [](const TimeGrid& grid) {
-    return Multistep{VpSde(), SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid};
+    return SolverSampler{
+        VpSde(), SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid, {.final_step = FinalStep::keep_noise}};
   });
   adds_up(VeSde(), 0.49, [](const TimeGrid& grid) {
-    return Multistep{VeSde(), SaSolver<2>{.tau = 0.7}, grid};
+    return SolverSampler{
+        VeSde(), SaSolver<2>{.tau = 0.7}, grid, {.final_step = FinalStep::keep_noise}};
   });
   adds_up(SubVpSde(), 1, [](const TimeGrid& grid) {
-    return Multistep{SubVpSde(), DpmSolverPlusPlus2SAncestral{}, grid};
+    return SolverSampler{
+        SubVpSde(), DpmSolverPlusPlus2SAncestral{}, grid, {.final_step = FinalStep::keep_noise}};
   });
 }
 

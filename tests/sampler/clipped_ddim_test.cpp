@@ -43,7 +43,7 @@ TEST_CASE("a step of clipped DDIM clips the data and keeps the noise") {
   const std::vector<double> start{0.3, -1.8, -0.9};
   X x({1, 3}, start);
   Workspace<X, 1> work(x);
-  ClippedDdim{sde, TimeGrid({step})}.integrate(model, x, Noise{}, work);
+  ClippedDdim{sde, Ddim{}, TimeGrid({step})}.integrate(model, x, Noise{}, work);
   for (std::size_t e = 0; e < 3; ++e) {
     const double x0 = (start[e] + 1.5 * p.std) / p.mean;
     CHECK(x(0, e) == Approx(q.mean * std::clamp(x0, -1.0, 1.0) - 1.5 * q.std).epsilon(1e-13));
@@ -54,10 +54,11 @@ TEST_CASE("a step of clipped DDIM clips the data and keeps the noise") {
 TEST_CASE("clipped DDIM is DDIM where nothing is clipped, noise and all") {
   const TimeGrid grid = uniform_grid(sde, 12);
   for (const double eta : {0.0, 0.7})
-    for (const bool denoise : {false, true}) {
-      const PredictorCorrectorOptions options{.denoise = denoise};
-      const PredictorCorrector plain{sde, Ddim{eta}, NoCorrector{}, grid, options};
-      const ClippedDdim clipped{sde, grid, {.eta = eta, .range = {-1e3, 1e3}, .denoise = denoise}};
+    for (const FinalStep final_step : {FinalStep::keep_noise, FinalStep::drop_last_noise}) {
+      const PredictorCorrectorOptions options{.final_step = final_step};
+      const PredictorCorrector plain{sde, Ddim{eta}, grid, options};
+      const ClippedDdim clipped{
+          sde, Ddim{eta}, grid, {.range = {-1e3, 1e3}, .final_step = final_step}};
       const X a = sampled(plain, 3), b = sampled(clipped, 3);
       for (std::size_t i = 0; i < a.size(); ++i)
         CHECK(b.data()[i] == Approx(a.data()[i]).epsilon(1e-11));
@@ -65,7 +66,7 @@ TEST_CASE("clipped DDIM is DDIM where nothing is clipped, noise and all") {
 }
 
 TEST_CASE("a sample of clipped DDIM does not depend on its batch") {
-  const ClippedDdim sampler{sde, uniform_grid(sde, 6), {.eta = 1}};
+  const ClippedDdim sampler{sde, Ddim{.eta = 1}, uniform_grid(sde, 6)};
   const X whole = sampled(sampler, 4);
   auto model = data();
   X one({1, 2});
@@ -75,10 +76,12 @@ TEST_CASE("a sample of clipped DDIM does not depend on its batch") {
 
 TEST_CASE("clipped DDIM rejects a range, a share of noise and a grid that mean nothing") {
   const TimeGrid grid = uniform_grid(sde, 3);
-  CHECK_THROWS_WITH((ClippedDdim{sde, grid, {.eta = 2}}), Contains("eta is 2"));
-  CHECK_THROWS_WITH((ClippedDdim{sde, grid, {.range = {1, 1}}}), Contains("from 1 to 1"));
-  CHECK_THROWS_WITH((ClippedDdim{sde, grid.reversed()}), Contains("must decrease"));
-  CHECK_THROWS_WITH((ClippedDdim{sde, uniform_grid(2, 1, 3)}), Contains("T = 1"));
+  CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{.eta = 2}, grid}), Contains("eta is 2"));
+  CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{}, grid, {.range = {1, 1}}}), Contains("from 1 to 1"));
+  CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{}, grid.reversed()}), Contains("must decrease"));
+  CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{}, uniform_grid(2, 1, 3)}), Contains("T = 1"));
+  CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{}, grid, {.final_step = FinalStep::denoise}}),
+                    Contains("final_step is denoise"));
 }
 
 TEST_CASE("clipped DDIM begins with the marginal at the first time of its grid") {
@@ -89,7 +92,7 @@ TEST_CASE("clipped DDIM begins with the marginal at the first time of its grid")
   } first;
   auto model = data();
   X x({5, 2}), wanted({5, 2});
-  ClippedDdim{sde, grid}.sample(model, x, Noise{.seed = 3}, first);
+  ClippedDdim{sde, Ddim{}, grid}.sample(model, x, Noise{.seed = 3}, first);
   draw_prior(sde, 0.8, wanted, Noise{.seed = 3}.draw(0));
   CHECK(first.values == std::vector<double>(wanted.data(), wanted.data() + wanted.size()));
 }

@@ -3,13 +3,11 @@
 /// depend on its batch.
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/predictor/ancestral.hpp>
@@ -19,14 +17,15 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/any_predictor.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -51,22 +50,15 @@ struct Model : GaussianMixture<VpSde> {
   }
 };
 
-/// Any predictor, so that one sampler is compiled for all.
-struct AnyPredictor {
-  std::function<StepCoefficients(const VpSde&, TimeStep)> rule;
-  [[nodiscard]] StepCoefficients coefficients(const VpSde& sde, TimeStep step) const {
-    return rule(sde, step);
-  }
-};
-
 /// use(name, sampler) for predictors with each corrector and none, in both orders.
 template <class Use>
 void for_each_pair(const TimeGrid& grid, const Use& use) {
   const auto with = [&](const std::string& name, const auto& predictor) {
     for (const StepOrder order : {StepOrder::corrector_first, StepOrder::predictor_first})
-      for (const bool denoise : {true, false}) {
-        const PredictorCorrectorOptions options{order, denoise};
-        use(name, PredictorCorrector{VpSde(), predictor, NoCorrector{}, grid, options});
+      for (const FinalStep final_step :
+           {FinalStep::drop_last_noise, FinalStep::keep_noise, FinalStep::denoise}) {
+        const PredictorCorrectorOptions options{order, final_step};
+        use(name, PredictorCorrector{VpSde(), predictor, grid, options});
         use(name + " + Langevin",
             PredictorCorrector{VpSde(), predictor, Langevin{.snr = 0.05, .steps = 2}, grid,
                                options});
@@ -75,9 +67,7 @@ void for_each_pair(const TimeGrid& grid, const Use& use) {
       }
   };
   const auto any = [&](const std::string& name, const auto& predictor) {
-    with(name, AnyPredictor{[predictor](const VpSde& sde, TimeStep step) {
-           return predictor.coefficients(sde, step);
-         }});
+    with(name, AnyPredictor<VpSde>(predictor));
   };
   any("Euler-Maruyama", EulerMaruyama{});
   any("Euler along the flow", EulerMaruyama{.probability_flow = true});
@@ -90,8 +80,8 @@ void for_each_pair(const TimeGrid& grid, const Use& use) {
 /// use(name, sampler) for the flow by each method, with and without a last denoising.
 template <class Use>
 void for_each_flow(const TimeGrid& grid, const Use& use) {
-  for (const FinalDenoise denoise : {FinalDenoise::none, FinalDenoise::tweedie}) {
-    const ProbabilityFlowOptions options{denoise};
+  for (const FinalStep final_step : {FinalStep::keep_noise, FinalStep::denoise}) {
+    const ProbabilityFlowOptions options{final_step};
     use("Euler", ProbabilityFlow{VpSde(), Euler{}, grid, options});
     use("Heun", ProbabilityFlow{VpSde(), Heun{}, grid, options});
     use("Runge-Kutta 4", ProbabilityFlow{VpSde(), RungeKutta4{}, grid, options});
@@ -152,12 +142,12 @@ TEST_CASE("a one-sample batch equals its place in a batch of 64, for every sampl
   for_each_flow(grid, check);
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     const SolverTable table = solver_table(solver, sde, grid);
-    check(entry.name, Multistep{sde, table, grid});
-    check(std::string(entry.name) + ", to zero", Multistep{sde, table, grid, ToZero{}});
+    check(entry.name, SolverSampler{sde, table, grid, {.final_step = FinalStep::keep_noise}});
+    check(std::string(entry.name) + ", to the data", SolverSampler{sde, table, grid});
   });
   check("adaptive Runge-Kutta",
-        ProbabilityFlow{sde, AdaptiveRungeKutta<>{
-                                 .rtol = 1e-3, .atol = 1e-3, .control = StepControl::per_sample}});
+        ProbabilityFlow{
+            sde, AdaptiveRungeKutta<>{.rtol = 1e-3, .atol = 1e-3, .scope = Scope::per_sample}});
   check("adaptive DPM-Solver-12", AdaptiveDpmSolver{sde, DpmSolver12{}});
   check("adaptive DPM-Solver-23", AdaptiveDpmSolver{sde, DpmSolver23{}});
   check("adaptive SDE", AdaptiveSde{sde, {.rtol = 0.1}});

@@ -3,17 +3,12 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/predictor/ddim.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/karras_sde.hpp>
-#include <scoresde/solver/adams.hpp>
-#include <scoresde/solver/dpm_solver.hpp>
-#include <scoresde/solver/dpm_solver_ancestral.hpp>
-#include <scoresde/solver/karras.hpp>
-#include <scoresde/solver/sde_dpm_solver.hpp>
+#include <scoresde/solver/catalogue.hpp>
 
 #include "support/catch.hpp"
 #include "support/golden_sampling.hpp"
@@ -57,7 +52,9 @@ template <class T, class Solver>
 void solve(const Case& c, const Solver& solver) {
   std::vector<double> times = sigmas(c);
   times.back() = 0.5 * times[times.size() - 2];
-  run<T>(c, Multistep{sde_of(c), solver, TimeGrid(times), ToZero{}});
+  const KarrasSde sde = sde_of(c);
+  const TimeGrid grid(times);
+  run<T>(c, SolverSampler{sde, solver_table(solver, sde, grid), grid});
 }
 
 Churn churn_of(const Case& c) {
@@ -91,8 +88,7 @@ void check(const Case& c) {
   if (method == "euler" || method == "heun" || method == "dpm_2") return;
   if (method == "lms") return check_lms<T>(c);
   if (method == "euler_ancestral")
-    return run<T>(
-        c, PredictorCorrector{sde_of(c), EulerAncestral{eta}, NoCorrector{}, TimeGrid(sigmas(c))});
+    return run<T>(c, PredictorCorrector{sde_of(c), EulerAncestral{eta}, TimeGrid(sigmas(c))});
   if (method == "dpmpp_2s_ancestral") return solve<T>(c, DpmSolverPlusPlus2SAncestral{eta});
   if (method == "dpmpp_2m") return solve<T>(c, DpmSolverPlusPlus<2>{.lower_order_below = 0});
   if (method == "dpmpp_2m_sde")

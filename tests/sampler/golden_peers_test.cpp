@@ -53,8 +53,7 @@ TEST_CASE("the example of the page for users of diffusers makes its evaluations"
   // DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++", use_karras_sigmas=True), 25 steps
   const scoresde::DdpmSde sde(scoresde::linear_betas(1000));
   const auto grid = scoresde::extended_to_data(scoresde::karras_grid(sde, 24));
-  const scoresde::Multistep sampler{sde, scoresde::SdeDpmSolverPlusPlus<2>{}, grid,
-                                    scoresde::ToZero{}};
+  const scoresde::SolverSampler sampler{sde, scoresde::SdeDpmSolverPlusPlus<2>{}, grid};
   //! [from_diffusers]
   CHECK(sampler.nfe() == 25);
 }

@@ -16,8 +16,8 @@ using golden_sampling::Case;
 
 namespace {
 
-template <class T, class S, class P, class C>
-void run(const Case& c, const S& sde, const P& predictor, const C& corrector) {
+template <class T, class P, class C>
+void run(const Case& c, const AnySde& sde, const P& predictor, const C& corrector) {
   const std::size_t steps = c.entry.at("N");
   const PredictorCorrector sampler{sde, predictor, corrector,
                                    song_grid(1, c.entry.at("eps"), steps)};
@@ -40,18 +40,16 @@ void check(const Case& c) {
   const std::string corrector = c.entry.at("corrector");
   const double snr = c.entry.at("snr");
   const int steps = c.entry.at("n_steps");
-  golden_sampling::with_sde(c, c.entry.at("N"), [&](const auto& sde) {
-    golden_sampling::with_predictor(c, c.entry.at("predictor"), [&](const auto& predictor) {
-      if (corrector == "langevin")
-        run<T>(c, sde, predictor,
-               Langevin{.snr = snr, .steps = steps, .norm_scope = NormScope::batch_mean});
-      else if (corrector == "ald")
-        run<T>(c, sde, predictor, AnnealedLangevin{.snr = snr, .steps = steps});
-      else if (corrector == "none")
-        run<T>(c, sde, predictor, NoCorrector{});
-      else
-        FAIL("unknown corrector " << corrector);
-    });
+  const AnySde sde = golden_sampling::sde_of(c, c.entry.at("N"));
+  golden_sampling::with_predictor(c, c.entry.at("predictor"), [&](const auto& predictor) {
+    if (corrector == "langevin")
+      run<T>(c, sde, predictor, Langevin{.snr = snr, .steps = steps, .scope = Scope::batch});
+    else if (corrector == "ald")
+      run<T>(c, sde, predictor, AnnealedLangevin{.snr = snr, .steps = steps});
+    else if (corrector == "none")
+      run<T>(c, sde, predictor, NoCorrector{});
+    else
+      FAIL("unknown corrector " << corrector);
   });
 }
 

@@ -3,12 +3,10 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/dpm_solver.hpp>
-#include <scoresde/solver/dpm_solver_single_step.hpp>
-#include <scoresde/solver/unipc.hpp>
+#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
@@ -37,11 +35,11 @@ TimeGrid grid_of(const Case& c, int order) {
 }
 
 /// ε, x₀ and the score are the same model; the two predictions must not change the result.
-template <class T, class Solver>
-void run(const Case& c, const Solver& solver) {
+template <class T>
+void run(const Case& c, const SolverTable& solver, const TimeGrid& grid) {
   using X = HostState<T>;
   const VpSde sde = sde_of(c);
-  const Multistep sampler{sde, solver, grid_of(c, Solver::order)};
+  const SolverSampler sampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}};
   GaussianMixture data(sde, c.file->at("weights").template as<double>(),
                        c.file->at("means").template as<double>(),
                        c.file->at("variances").template as<double>());
@@ -53,6 +51,12 @@ void run(const Case& c, const Solver& solver) {
   CHECK(done.nfe == c.entry.at("steps").template get<std::size_t>());
   CHECK(golden_sampling::relative_error(x, c.file->at(c.name + ".x_0").template as<double>()) <=
         golden_sampling::tolerance<T>);
+}
+
+template <class T, class Solver>
+void solve(const Case& c, const Solver& solver) {
+  const TimeGrid grid = grid_of(c, Solver::order);
+  run<T>(c, solver_table(solver, sde_of(c), grid), grid);
 }
 
 /// Calls use(integral_constant) for the order that the case names.
@@ -73,10 +77,10 @@ void check_dpm(const Case& c) {
       c.entry.at("solver_type") == "taylor" ? SolverForm::taylor : SolverForm::dpm_solver;
   with_order<3>(c, [&](auto order) {
     if (c.entry.at("method") == "singlestep")
-      run<T>(c, ExponentialSingleStep<order(), P>{.form = form});
+      solve<T>(c, ExponentialSingleStep<order(), P>{.form = form});
     else if (c.entry.at("method") == "multistep")
-      run<T>(c, ExponentialMultistep<order(), P>{.form = form,
-                                                 .second_difference = SecondDifference::halved});
+      solve<T>(c, ExponentialMultistep<order(), P>{.form = form,
+                                                   .second_difference = SecondDifference::halved});
     else
       FAIL("unknown method in " << c.name);
   });
@@ -88,7 +92,7 @@ void check_unipc(const Case& c) {
   const auto prediction =
       c.entry.at("prediction") == "noise_prediction" ? Prediction::noise : Prediction::data;
   with_order<4>(c, [&](auto order) {
-    run<T>(c, UniPc<order()>{.variant = variant, .prediction = prediction});
+    solve<T>(c, UniPc<order()>{.variant = variant, .prediction = prediction});
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
+#include <scoresde/sampler/correct.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
 #include "support/catch.hpp"
@@ -24,8 +25,8 @@ void compare(const Case& c, const char* what, const HostState<T>& x) {
   CHECK(golden_sampling::relative_error(x, wanted) <= golden_sampling::tolerance<T>);
 }
 
-template <class T, class S, class P>
-void check_predictor(const Case& c, const S& sde, const P& predictor, std::size_t count) {
+template <class T, class P>
+void check_predictor(const Case& c, const AnySde& sde, const P& predictor, std::size_t count) {
   const double t = c.entry.at("t");
   auto x = golden_sampling::state<T>(c, "x");
   const auto z = golden_sampling::state<T>(c, "z");
@@ -40,8 +41,8 @@ void check_predictor(const Case& c, const S& sde, const P& predictor, std::size_
   compare(c, "x_mean", mean);
 }
 
-template <class T, class S, class C>
-void check_corrector(const Case& c, const S& sde, const C& corrector) {
+template <class T, class C>
+void check_corrector(const Case& c, const AnySde& sde, const C& corrector) {
   const double t = c.entry.at("t");
   auto x = golden_sampling::state<T>(c, "x");
   const auto z = golden_sampling::states<T>(c, "z", x);
@@ -67,22 +68,20 @@ template <class T>
 void check(const Case& c) {
   const std::size_t count = c.entry.value("N", levels);
   const std::string kind = c.entry.at("kind"), method = c.entry.at("method");
-  golden_sampling::with_sde(c, count, [&](const auto& sde) {
-    if (kind == "predictor") {
-      golden_sampling::with_predictor(
-          c, method, [&](const auto& predictor) { check_predictor<T>(c, sde, predictor, count); });
-      return;
-    }
-    const double snr = c.entry.at("snr");
-    const int steps = c.entry.at("n_steps");
-    if (method == "langevin")
-      check_corrector<T>(c, sde,
-                         Langevin{.snr = snr, .steps = steps, .norm_scope = NormScope::batch_mean});
-    else if (method == "ald")
-      check_corrector<T>(c, sde, AnnealedLangevin{.snr = snr, .steps = steps});
-    else
-      FAIL("unknown corrector " << method);
-  });
+  const AnySde sde = golden_sampling::sde_of(c, count);
+  if (kind == "predictor") {
+    golden_sampling::with_predictor(
+        c, method, [&](const auto& predictor) { check_predictor<T>(c, sde, predictor, count); });
+    return;
+  }
+  const double snr = c.entry.at("snr");
+  const int steps = c.entry.at("n_steps");
+  if (method == "langevin")
+    check_corrector<T>(c, sde, Langevin{.snr = snr, .steps = steps, .scope = Scope::batch});
+  else if (method == "ald")
+    check_corrector<T>(c, sde, AnnealedLangevin{.snr = snr, .steps = steps});
+  else
+    FAIL("unknown corrector " << method);
 }
 
 }  // namespace

@@ -13,11 +13,11 @@
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/brownian_path.hpp>
 #include <scoresde/sampler/general_probability_flow.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/reverse_simulation.hpp>
 #include <scoresde/sampler/simulation.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/preconditioning.hpp>
@@ -84,8 +84,8 @@ TEST_CASE("the counter counts") {
 TEST_CASE("predictor-corrector runs allocate nothing") {
   const TimeGrid grid = uniform_grid(VpSde(), 30);
   CHECK(allocations_of_a_run(PredictorCorrector{VpSde(), Ancestral{}, Langevin{}, grid}) == 0);
-  CHECK(allocations_of_a_run(PredictorCorrector{
-            VpSde(), Ancestral{}, Langevin{.norm_scope = NormScope::batch_mean}, grid}) == 0);
+  CHECK(allocations_of_a_run(
+            PredictorCorrector{VpSde(), Ancestral{}, Langevin{.scope = Scope::batch}, grid}) == 0);
   CHECK(allocations_of_a_run(
             PredictorCorrector{VpSde(), NoPredictor{}, AnnealedLangevin{.steps = 2}, grid}) == 0);
 }
@@ -102,26 +102,27 @@ TEST_CASE("probability-flow runs allocate nothing, with fixed and adaptive steps
   CHECK(allocations_of_a_run(ProbabilityFlow{VpSde(), Euler{}, grid}) == 0);
   CHECK(allocations_of_a_run(ProbabilityFlow{VpSde(), RungeKutta4{}, grid}) == 0);
   CHECK(allocations_of_a_run(ProbabilityFlow{
-            VpSde(), DormandPrince54{}, grid, {.denoise = FinalDenoise::tweedie}}) == 0);
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
-    CHECK(allocations_of_a_run(
-              ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = control}}) == 0);
+            VpSde(), DormandPrince54{}, grid, {.final_step = FinalStep::denoise}}) == 0);
+  for (const auto control : {Scope::batch, Scope::per_sample})
+    CHECK(allocations_of_a_run(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.scope = control}}) ==
+          0);
 }
 
 TEST_CASE("adaptive runs allocate nothing, rejections included") {
-  CHECK(allocations_of_a_run(AdaptiveSde{VpSde(), {.denoise = FinalDenoise::tweedie}}) == 0);
+  CHECK(allocations_of_a_run(AdaptiveSde{VpSde(), {.final_step = FinalStep::denoise}}) == 0);
   CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver12{.first_step = 3}}) == 0);
-  for (const auto scope : {ErrorScope::per_sample, ErrorScope::whole_batch})
-    CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver23{.error_scope = scope}}) == 0);
+  for (const auto scope : {Scope::per_sample, Scope::batch})
+    CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver23{.scope = scope}}) == 0);
 }
 
 TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
   const TimeGrid grid = log_snr_grid(VpSde(), 30);
-  CHECK(allocations_of_a_run(Multistep{VpSde(), DdimSolver{}, grid}) == 0);
-  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolver<3>{}, grid}) == 0);
-  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverPlusPlus<2>{}, grid, Denoise{}}) == 0);
-  CHECK(allocations_of_a_run(Multistep{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
-  CHECK(allocations_of_a_run(Multistep{VpSde(), UniPc<4>{}, grid}) == 0);
+  CHECK(allocations_of_a_run(SolverSampler{VpSde(), DdimSolver{}, grid}) == 0);
+  CHECK(allocations_of_a_run(SolverSampler{VpSde(), DpmSolver<3>{}, grid}) == 0);
+  CHECK(allocations_of_a_run(SolverSampler{
+            VpSde(), DpmSolverPlusPlus<2>{}, grid, {.final_step = FinalStep::denoise}}) == 0);
+  CHECK(allocations_of_a_run(SolverSampler{VpSde(), DpmSolverSingleStep<3>{}, grid}) == 0);
+  CHECK(allocations_of_a_run(SolverSampler{VpSde(), UniPc<4>{}, grid}) == 0);
 }
 
 TEST_CASE("models made of models allocate in their first call, and not afterwards") {
@@ -178,7 +179,7 @@ TEST_CASE("runs of general SDEs allocate nothing, forward, backward and along th
   CHECK(forward(StochasticHeun{}) == 0);
   CHECK(allocations_of_a_run(ReverseSimulation{sde, Milstein{}, grid}) == 0);
   CHECK(allocations_of_a_run(GeneralProbabilityFlow{sde, RungeKutta4{}, grid}) == 0);
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
-    CHECK(allocations_of_a_run(GeneralProbabilityFlow{sde, AdaptiveRungeKutta<>{.control = control},
+  for (const auto control : {Scope::batch, Scope::per_sample})
+    CHECK(allocations_of_a_run(GeneralProbabilityFlow{sde, AdaptiveRungeKutta<>{.scope = control},
                                                       TimeStep{1, 1e-3}}) == 0);
 }

@@ -85,7 +85,7 @@ TEST_CASE("an observer changes nothing, whichever hooks it has") {
 TEST_CASE("adaptive runs report steps whose number is not known") {
   X x({2, 3});
   Everything seen;
-  const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{}};
+  const ProbabilityFlow flow{VpSde(), scipy_rk45(), {.final_step = FinalStep::keep_noise}};
   const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, seen);
   CHECK(seen.steps.size() == done.accepted);
   CHECK(seen.steps.back().steps == 0);
@@ -150,10 +150,10 @@ TEST_CASE("an observer can stop every kind of run, which then reports what was d
   };
   const TimeGrid grid = uniform_grid(VpSde(), 9);
   stops(sampler(9), 9);
-  stops(ProbabilityFlow{VpSde(), Heun{}, grid}, 6);
-  stops(ProbabilityFlow{VpSde(), Heun{}, grid, {.denoise = FinalDenoise::tweedie}}, 6);
-  stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{}}, 0);
-  stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.control = StepControl::per_sample}}, 0);
+  stops(ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::keep_noise}}, 6);
+  stops(ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::denoise}}, 6);
+  stops(ProbabilityFlow{VpSde(), scipy_rk45()}, 0);
+  stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.scope = Scope::per_sample}}, 0);
 }
 
 TEST_CASE("corrections are measured as they were taken, for observers that ask") {
@@ -197,7 +197,7 @@ TEST_CASE("corrections are measured as they were taken, for observers that ask")
   CHECK(each.snr[1] == Approx(0.2).epsilon(1e-12));
 
   // With batch means the ratio is that of the means, not of any sample.
-  const Corrections mean = run(Langevin{.snr = 0.2, .norm_scope = NormScope::batch_mean});
+  const Corrections mean = run(Langevin{.snr = 0.2, .scope = Scope::batch});
   CHECK(mean.size[0] == mean.size[1]);
   const double scores = mean.score[0] + mean.score[1] + mean.score[2];
   const double noises = mean.noise[0] + mean.noise[1] + mean.noise[2];
@@ -216,7 +216,7 @@ TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
   struct Tries {
     std::size_t taken = 0, refused = 0;
     double reached = 1;
-    void on_try(const TriedSteps& tried, const X&) {
+    void on_attempt(const StepAttempts& tried, const X&) {
       for (std::size_t k = 0; k < tried.t.size(); ++k) {
         if (tried.t[k] == tried.t_next[k]) continue;
         CHECK(tried.t_next[k] < tried.t[k]);
@@ -226,10 +226,10 @@ TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
       }
     }
   };
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample}) {
+  for (const auto control : {Scope::batch, Scope::per_sample}) {
     X x({3, 3});
     Tries tries;
-    const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{.control = control}};
+    const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{.scope = control}};
     const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, tries);
     CHECK(tries.taken == done.accepted);
     CHECK(tries.refused == done.rejected);

@@ -141,7 +141,7 @@ TEST_CASE("nfe() is the true count, and every evaluation takes one draw of its o
   counts(NoPredictor{}, AnnealedLangevin{.steps = 2}, {}, 14);
   counts(NoPredictor{}, NoCorrector{}, {}, 0);
   counts(Ancestral{}, Langevin{}, {.order = later}, 13);
-  counts(Ancestral{}, Langevin{}, {.order = later, .denoise = false}, 14);
+  counts(Ancestral{}, Langevin{}, {.order = later, .final_step = FinalStep::keep_noise}, 14);
   counts(NoPredictor{}, Langevin{}, {.order = later}, 7);
 }
 
@@ -150,21 +150,21 @@ TEST_CASE("a timed source gives predictors their noise by time, all else by numb
   X timed(shape), numbered(shape), buffer(shape);
   std::vector<std::uint64_t> by_number;
   std::vector<std::pair<std::uint64_t, TimeStep>> by_time;
-  const auto run = [&](bool denoise) {
+  const auto run = [&](FinalStep final_step) {
     by_number.clear();
     by_time.clear();
     const PredictorCorrector sampler{
-        VpSde(), Ancestral{}, AnnealedLangevin{}, grid, {.denoise = denoise}};
+        VpSde(), Ancestral{}, AnnealedLangevin{}, grid, {.final_step = final_step}};
     sampler.sample(data(VpSde()), timed, TimedNoise{&by_number, &by_time, &buffer});
     sampler.sample(data(VpSde()), numbered, Noise{.seed = 5});
     for (std::size_t i = 0; i < timed.size(); ++i)
       CHECK(timed.data()[i] == Approx(numbered.data()[i]).epsilon(1e-12));
   };
   using Asked = std::vector<std::pair<std::uint64_t, TimeStep>>;
-  run(false);
+  run(FinalStep::keep_noise);
   CHECK(by_number == std::vector<std::uint64_t>{0, 1, 3});
   CHECK(by_time == Asked{{2, {1, 0.6}}, {4, {0.6, 0.3}}});
-  run(true);
+  run(FinalStep::drop_last_noise);
   CHECK(by_number == std::vector<std::uint64_t>{0, 1, 3});
   CHECK(by_time == Asked{{2, {1, 0.6}}});
 }
@@ -185,18 +185,34 @@ TEST_CASE("the two orders correct at t and at t_next") {
 TEST_CASE("denoising leaves out the last predictor's noise and nothing else") {
   const TimeGrid grid = uniform_grid(VpSde(), 6);
   X with(shape), without(shape);
-  const auto run = [&](bool denoise, X& x) {
-    PredictorCorrector{VpSde(), ReverseDiffusion{}, NoCorrector{}, grid, {.denoise = denoise}}
-        .sample(data(VpSde()), x, Noise{.seed = 3});
+  const auto run = [&](FinalStep final_step, X& x) {
+    PredictorCorrector{VpSde(), ReverseDiffusion{}, grid, {.final_step = final_step}}.sample(
+        data(VpSde()), x, Noise{.seed = 3});
   };
-  run(false, with);
-  run(true, without);
+  run(FinalStep::keep_noise, with);
+  run(FinalStep::drop_last_noise, without);
   X z(shape);
   draw_prior(z, 1, Noise{.seed = 3}.draw(6));
   const double c = ReverseDiffusion{}.coefficients(VpSde(), grid.back()).noise;
   for (std::size_t i = 0; i < z.size(); ++i)
     CHECK(with.data()[i] - without.data()[i] ==
           Approx(c * z.data()[i]).epsilon(1e-11).margin(1e-13));
+}
+
+TEST_CASE("a final evaluation predicts the data from the run that keeps its noise") {
+  const TimeGrid grid = uniform_grid(VpSde(), 6);
+  X kept(shape), denoised(shape), score(shape);
+  const auto run = [&](FinalStep final_step, X& x) {
+    return PredictorCorrector{VpSde(), Ancestral{}, Langevin{}, grid, {.final_step = final_step}}
+        .sample(data(VpSde()), x, Noise{.seed = 3});
+  };
+  CHECK(run(FinalStep::keep_noise, kept).nfe + 1 == run(FinalStep::denoise, denoised).nfe);
+  const double t = VpSde().t_min();
+  data(VpSde()).evaluate(kept, t, score);
+  const MarginalProb p = VpSde().marginal_prob(t);
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    CHECK(denoised.data()[i] ==
+          Approx((kept.data()[i] + p.std * p.std * score.data()[i]) / p.mean).epsilon(1e-12));
 }
 
 TEST_CASE("batches split in any way give the same bits, in float and double") {
@@ -208,8 +224,7 @@ TEST_CASE("batches split in any way give the same bits, in float and double") {
 }
 
 TEST_CASE("batch-mean norms tie samples to their batch, which is why they are not the default") {
-  const PredictorCorrector sampler{VpSde(), ReverseDiffusion{},
-                                   Langevin{.norm_scope = NormScope::batch_mean},
+  const PredictorCorrector sampler{VpSde(), ReverseDiffusion{}, Langevin{.scope = Scope::batch},
                                    uniform_grid(VpSde(), 8)};
   CHECK(samples(sampler, 0, 10)(0, 0) != samples(sampler, 0, 1)(0, 0));
 }
@@ -266,6 +281,11 @@ TEST_CASE("grids and parameters out of range are refused when the sampler is mad
   CHECK_THROWS_WITH(make(good, Langevin{.snr = -0.16}), Contains("snr is -0.16"));
   CHECK_THROWS_WITH(make(good, Langevin{.steps = -1}), Contains("steps is -1"));
   CHECK_THROWS_AS(make(song_grid(1, 1e-3, 5), {}, {.order = StepOrder::predictor_first}), Error);
+  CHECK_THROWS_WITH(make(good, {}, {.final_step = FinalStep::to_data}),
+                    Contains("final_step is to_data; this sampler takes keep_noise, "
+                             "drop_last_noise, denoise, reverse_diffusion"));
+  CHECK_THROWS_WITH(make(good, {}, {.final_step = FinalStep::reverse_diffusion}),
+                    Contains("discrete chain"));
   CHECK_THROWS_WITH(make(uniform_grid(VpSde(), 0)), Contains("steps is 0"));
   CHECK_THROWS_WITH(make(uniform_grid(1, 1, 5)), Contains("eps is 1"));
 }
@@ -315,11 +335,12 @@ TEST_CASE("times that a model does not take are rejected before it is evaluated"
   CHECK_NOTHROW(
       PredictorCorrector{VpSde(), Ancestral{}, NoCorrector{}, to_zero}.sample(model, x, Noise{}));
   CHECK(calls == 10);
-  const PredictorCorrector at_zero{VpSde(),
-                                   Ancestral{},
-                                   Langevin{},
-                                   to_zero,
-                                   {.order = StepOrder::predictor_first, .denoise = false}};
+  const PredictorCorrector at_zero{
+      VpSde(),
+      Ancestral{},
+      Langevin{},
+      to_zero,
+      {.order = StepOrder::predictor_first, .final_step = FinalStep::keep_noise}};
   CHECK_THROWS_WITH(at_zero.sample(model, x, Noise{}), Contains("the model's score at t = 0"));
   CHECK(calls == 10);
 }
@@ -339,11 +360,11 @@ TEST_CASE(
     if (dim < 3)
       CHECK_THROWS_WITH(run(Langevin{}), Contains("norm_scope is per_sample") &&
                                              Contains("dimension " + std::to_string(dim)) &&
-                                             Contains("NormScope::batch_mean"));
+                                             Contains("Scope::batch"));
     else
       CHECK_NOTHROW(run(Langevin{}));
     CHECK_NOTHROW(run(Langevin{.steps = 0}));
-    CHECK_NOTHROW(run(Langevin{.norm_scope = NormScope::batch_mean}));
+    CHECK_NOTHROW(run(Langevin{.scope = Scope::batch}));
     CHECK_NOTHROW(run(AnnealedLangevin{}));
   }
 }

@@ -13,10 +13,10 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
@@ -91,7 +91,7 @@ TEST_CASE("every sampler starts at the prior's mean: without noise it ends at th
   const WithPriorMean centred(sde, mean);
   CHECK(ends_at(PredictorCorrector{centred, ReverseDiffusion{}, AnnealedLangevin{}, grid}) == mean);
   CHECK(ends_at(ProbabilityFlow{centred, Heun{}, grid}) == mean);
-  const auto fast = ends_at(Multistep{centred, DdimSolver{}, grid});
+  const auto fast = ends_at(SolverSampler{centred, DdimSolver{}, grid});
   for (std::size_t e = 0; e < 2; ++e) CHECK(fast[e] == Approx(mean[e]).epsilon(1e-13));
   CHECK(std::abs(ends_at(ProbabilityFlow{sde, Heun{}, grid})[0] - mean[0]) > 0.1);
 }
@@ -137,7 +137,7 @@ TEST_CASE("every sampler begins with the marginal at the first time of its grid 
       sampler.sample(data, x, Noise{.seed = 1}, start);
       for (std::size_t k = 0; k < 7; ++k) CHECK(start.x(k, 0) == wanted(k, 0));
     };
-    begins("multistep", Multistep{sde, DdimSolver{}, grid});
+    begins("solver sampler", SolverSampler{sde, DdimSolver{}, grid});
     begins("predictor-corrector", PredictorCorrector{sde, Ancestral{}, NoCorrector{}, grid});
     begins("probability flow", ProbabilityFlow{sde, RungeKutta4{}, grid});
     begins("adaptive flow", ProbabilityFlow{sde, AdaptiveRungeKutta<>{}, span});
@@ -157,7 +157,7 @@ TEST_CASE(
   const auto check = [](const auto& sde, double begin, double most_lacking) {
     Gaussian data(sde, {0.0}, {0.25});
     X x({20000, 1});
-    Multistep{sde, DpmSolverPlusPlus<2>{}, karras_grid(sde, begin, sde.t_min(), 40)}.sample(
+    SolverSampler{sde, DpmSolverPlusPlus<2>{}, karras_grid(sde, begin, sde.t_min(), 40)}.sample(
         data, x, Noise{.seed = 1});
     const MarginalProb p = sde.marginal_prob(begin);
     const double wanted = 0.5 * p.std / std::sqrt(p.std * p.std + 0.25 * p.mean * p.mean);

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <scoresde/sampler/final_denoise.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -66,8 +66,10 @@ double error_of(const Sampler& sampler) {
 
 template <class I, class S>
 void has_observed_order(const S& sde, std::size_t steps) {
-  const double coarse = error_of(ProbabilityFlow{sde, I{}, uniform_grid(sde, steps)});
-  const double fine = error_of(ProbabilityFlow{sde, I{}, uniform_grid(sde, 2 * steps)});
+  const double coarse = error_of(
+      ProbabilityFlow{sde, I{}, uniform_grid(sde, steps), {.final_step = FinalStep::keep_noise}});
+  const double fine = error_of(ProbabilityFlow{
+      sde, I{}, uniform_grid(sde, 2 * steps), {.final_step = FinalStep::keep_noise}});
   INFO("errors " << coarse << " and " << fine);
   CHECK(std::log2(coarse / fine) == Approx(I::order).margin(0.15));
 }
@@ -88,10 +90,11 @@ using Adaptive = AdaptiveRungeKutta<DormandPrince54>;
 
 template <class S>
 void adaptive_errors_follow_the_tolerance(const S& sde) {
-  for (const auto control : {StepControl::whole_batch_scipy, StepControl::per_sample})
+  for (const auto scope : {Scope::batch, Scope::per_sample})
     for (const double tolerance : {1e-4, 1e-6, 1e-8}) {
-      const ProbabilityFlow sampler{
-          sde, Adaptive{.rtol = tolerance, .atol = tolerance, .control = control}};
+      const ProbabilityFlow sampler{sde,
+                                    Adaptive{.rtol = tolerance, .atol = tolerance, .scope = scope},
+                                    {.final_step = FinalStep::keep_noise}};
       // Errors of single steps are at most the tolerance in the scaled norm; they add up over the
       // run and grow by the flow's condition, a small factor on these data.
       CHECK(error_of(sampler) < 100 * tolerance * (1 + sde.prior_std()));
@@ -153,10 +156,20 @@ TEST_CASE("encode carries data to their noise and decode brings them back") {
     sampler.decode(model, x, work);
     CHECK(difference(x, start) < tolerance);
   };
-  round_trip(ProbabilityFlow{VpSde(), RungeKutta4{}, uniform_grid(VpSde(), 400)}, 1e-6);
-  round_trip(ProbabilityFlow{VpSde(), Adaptive{.rtol = 1e-9, .atol = 1e-9}}, 1e-6);
+  round_trip(ProbabilityFlow{VpSde(),
+                             RungeKutta4{},
+                             uniform_grid(VpSde(), 400),
+                             {.final_step = FinalStep::keep_noise}},
+             1e-6);
+  round_trip(
+      ProbabilityFlow{
+          VpSde(), Adaptive{.rtol = 1e-9, .atol = 1e-9}, {.final_step = FinalStep::keep_noise}},
+      1e-6);
   // An encoding grid runs upwards with decode itself, and cannot sample.
-  const ProbabilityFlow upwards{VpSde(), RungeKutta4{}, uniform_grid(VpSde(), 50).reversed()};
+  const ProbabilityFlow upwards{VpSde(),
+                                RungeKutta4{},
+                                uniform_grid(VpSde(), 50).reversed(),
+                                {.final_step = FinalStep::keep_noise}};
   X x = prior(VpSde()), y = x;
   Workspace<X, upwards.buffers> work(x);
   upwards.decode(data(VpSde()), x, work);
@@ -187,12 +200,13 @@ TEST_CASE("nfe() and the statistics count every evaluation") {
     CHECK((wanted == 0 || done.nfe == wanted));
   };
   const TimeGrid grid = uniform_grid(VpSde(), 9);
-  check(ProbabilityFlow{VpSde(), Euler{}, grid}, 9);
-  check(ProbabilityFlow{VpSde(), Heun{}, grid}, 18);
-  check(ProbabilityFlow{VpSde(), RungeKutta4{}, grid, {.denoise = FinalDenoise::tweedie}}, 37);
-  check(ProbabilityFlow{VpSde(), DormandPrince54{}, grid}, 54);
-  check(ProbabilityFlow{VpSde(), Adaptive{}}, 0);
-  check(ProbabilityFlow{VpSde(), Adaptive{.control = StepControl::per_sample}}, 0);
+  check(ProbabilityFlow{VpSde(), Euler{}, grid, {.final_step = FinalStep::keep_noise}}, 9);
+  check(ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::keep_noise}}, 18);
+  check(ProbabilityFlow{VpSde(), RungeKutta4{}, grid}, 37);
+  check(ProbabilityFlow{VpSde(), DormandPrince54{}, grid, {.final_step = FinalStep::keep_noise}},
+        54);
+  check(ProbabilityFlow{VpSde(), scipy_rk45()}, 0);
+  check(ProbabilityFlow{VpSde(), Adaptive{.scope = Scope::per_sample}}, 0);
 }
 
 TEST_CASE("batches split in any way give the same bits with fixed and with per-sample steps") {
@@ -206,7 +220,7 @@ TEST_CASE("batches split in any way give the same bits with fixed and with per-s
     }
   };
   splits(ProbabilityFlow{VpSde(), Heun{}, uniform_grid(VpSde(), 20)});
-  splits(ProbabilityFlow{VpSde(), Adaptive{.control = StepControl::per_sample}});
+  splits(ProbabilityFlow{VpSde(), Adaptive{.scope = Scope::per_sample}});
 }
 
 TEST_CASE("the last step may return the posterior mean or follow the discrete chain") {
@@ -214,10 +228,11 @@ TEST_CASE("the last step may return the posterior mean or follow the discrete ch
   const TimeGrid grid = uniform_grid(VpSde(), 20);
   X plain(shape), tweedie(shape), chain(shape), score(shape);
   auto model = data(sde);
-  ProbabilityFlow{sde, Heun{}, grid}.sample(model, plain, Noise{.seed = 1});
-  ProbabilityFlow{sde, Heun{}, grid, {.denoise = FinalDenoise::tweedie}}.sample(model, tweedie,
+  ProbabilityFlow{sde, Heun{}, grid, {.final_step = FinalStep::keep_noise}}.sample(
+      model, plain, Noise{.seed = 1});
+  ProbabilityFlow{sde, Heun{}, grid, {.final_step = FinalStep::denoise}}.sample(model, tweedie,
                                                                                 Noise{.seed = 1});
-  ProbabilityFlow{sde, Heun{}, grid, {.denoise = FinalDenoise::reverse_diffusion}}.sample(
+  ProbabilityFlow{sde, Heun{}, grid, {.final_step = FinalStep::reverse_diffusion}}.sample(
       model, chain, Noise{.seed = 1});
   model.evaluate(plain, sde.t_min(), score);
   const MarginalProb p = sde.marginal_prob(sde.t_min());
@@ -228,8 +243,14 @@ TEST_CASE("the last step may return the posterior mean or follow the discrete ch
     CHECK(chain.data()[i] == Approx((2 - std::sqrt(1 - beta)) * x + beta * s).epsilon(1e-13));
   }
   CHECK_THROWS_WITH(
-      (ProbabilityFlow{VpSde(), Heun{}, grid, {.denoise = FinalDenoise::reverse_diffusion}}),
+      (ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::reverse_diffusion}}),
       Contains("discrete chain"));
+  CHECK_THROWS_WITH(
+      (ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::drop_last_noise}}),
+      Contains("final_step is drop_last_noise; this sampler takes keep_noise, denoise, "
+               "reverse_diffusion"));
+  CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Heun{}, grid.reversed()}),
+                    Contains("final_step is denoise") && Contains("keep_noise"));
 }
 
 TEST_CASE("a model's NaN or infinity is refused at once") {
@@ -242,7 +263,7 @@ TEST_CASE("a model's NaN or infinity is refused at once") {
         Contains("not finite"));
     CHECK(model.calls == 2);
     Bad adaptive{value};
-    CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{}}.sample(adaptive, x, Noise{})),
+    CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), scipy_rk45()}.sample(adaptive, x, Noise{})),
                       Contains("not finite"));
     CHECK(adaptive.calls == 1);
   }
@@ -251,9 +272,9 @@ TEST_CASE("a model's NaN or infinity is refused at once") {
 TEST_CASE("what does not fit is refused by name") {
   X x(shape);
   Bad one_time{0};
-  CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{.control = StepControl::per_sample}}.sample(
-                        one_time, x, Noise{})),
-                    Contains("time per sample"));
+  CHECK_THROWS_WITH(
+      (ProbabilityFlow{VpSde(), Adaptive{.scope = Scope::per_sample}}.sample(one_time, x, Noise{})),
+      Contains("time per sample"));
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{}, uniform_grid(VpSde(), 4)}),
                     Contains("4 steps"));
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{.rtol = -1}}), Contains("rtol is -1"));

@@ -48,14 +48,15 @@ GaussianMixture<S> data(const S& sde) {
 
 /// The largest difference between the two tiers, relative to what they find.
 template <class S, class M>
-double between_tiers(const S& sde, M& model, bool denoise) {
+double between_tiers(const S& sde, M& model, FinalStep final_step) {
   const TimeGrid grid = uniform_grid(sde, 40);
   X general({6, 3}), linear({6, 3});
-  const ReverseSimulation sampler{AsGeneralSde{sde}, EulerMaruyama{}, grid, {.denoise = denoise}};
+  const ReverseSimulation sampler{
+      AsGeneralSde{sde}, EulerMaruyama{}, grid, {.final_step = final_step}};
   CHECK(sampler.nfe() == 40);
   const SamplerStatistics done = sampler.sample(model, general, Noise{.seed = 7});
   CHECK((done.nfe == 40 && done.accepted == 40 && done.rejected == 0));
-  PredictorCorrector{sde, EulerMaruyama{}, NoCorrector{}, grid, {.denoise = denoise}}.sample(
+  PredictorCorrector{sde, EulerMaruyama{}, grid, {.final_step = final_step}}.sample(
       model, linear, Noise{.seed = 7});
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < general.size(); ++i) {
@@ -68,13 +69,13 @@ double between_tiers(const S& sde, M& model, bool denoise) {
 }  // namespace
 
 TEST_CASE("back in time geometric Brownian motion recovers its initial law") {
-  const auto check = [](const auto& scheme, bool denoise) {
+  const auto check = [](const auto& scheme, FinalStep final_step) {
     X x({2500, 8});
     const Noise noise{.seed = 15};
     lognormal.draw(x, 1, noise.draw(0));
     Workspace<X, 1> work(x);
     const ReverseSimulation sampler{
-        lognormal, scheme, uniform_grid(1, 0, 200), {.denoise = denoise}};
+        lognormal, scheme, uniform_grid(1, 0, 200), {.final_step = final_step}};
     sampler.integrate(lognormal, x, noise, work);
     const double distance = known::kolmogorov_smirnov(
         known::values(x), [&](double v) { return lognormal.distribution(v, 0); });
@@ -83,10 +84,10 @@ TEST_CASE("back in time geometric Brownian motion recovers its initial law") {
     const known::Estimate mean = known::estimate(x, log_of);
     CHECK(std::abs(mean.mean - 0.2) < 4 * mean.error + 0.001);
   };
-  check(EulerMaruyama{}, false);
-  check(EulerMaruyama{}, true);
-  check(Milstein{}, false);
-  check(DerivativeFreeMilstein{}, false);
+  check(EulerMaruyama{}, FinalStep::keep_noise);
+  check(EulerMaruyama{}, FinalStep::drop_last_noise);
+  check(Milstein{}, FinalStep::keep_noise);
+  check(DerivativeFreeMilstein{}, FinalStep::keep_noise);
 }
 
 TEST_CASE("one step is the formula of the reverse SDE, and its mean where that is asked for") {
@@ -100,17 +101,18 @@ TEST_CASE("one step is the formula of the reverse SDE, and its mean where that i
   const double x0 = 1.5, h = -0.1, mu = -0.2, variance = 0.36;
   const double score = -x0 + 2 * (1 + x0);
   const double mean = x0 + h * (mu * x0 - 2 * variance * x0 - variance * x0 * x0 * score);
-  const auto step = [&](bool denoise) {
+  const auto step = [&](FinalStep final_step) {
     X x({1, 1}, {x0});
     Workspace<X, 1> work(x);
-    ReverseSimulation{lognormal, EulerMaruyama{}, TimeGrid({1.0, 0.9}), {.denoise = denoise}}
+    ReverseSimulation{lognormal, EulerMaruyama{}, TimeGrid({1.0, 0.9}), {.final_step = final_step}}
         .integrate(model, x, Noise{.seed = 1}, work);
     return x(0, 0);
   };
   X z({1, 1});
   draw_prior(z, 1, Noise{.seed = 1}.draw(1));
-  CHECK(step(true) == Approx(mean).epsilon(1e-13));
-  CHECK(step(false) == Approx(mean + 0.6 * x0 * std::sqrt(0.1) * z(0, 0)).epsilon(1e-13));
+  CHECK(step(FinalStep::drop_last_noise) == Approx(mean).epsilon(1e-13));
+  CHECK(step(FinalStep::keep_noise) ==
+        Approx(mean + 0.6 * x0 * std::sqrt(0.1) * z(0, 0)).epsilon(1e-13));
 }
 
 TEST_CASE("linear SDEs take the same reverse steps as in the upper tier") {
@@ -125,9 +127,9 @@ TEST_CASE("linear SDEs take the same reverse steps as in the upper tier") {
         },
         sde);
     auto model = predicts_data;
-    for (const bool denoise : {true, false}) {
-      CHECK(between_tiers(sde, exact, denoise) < 1e-12);
-      CHECK(between_tiers(sde, model, denoise) < 1e-10);
+    for (const FinalStep final_step : {FinalStep::drop_last_noise, FinalStep::keep_noise}) {
+      CHECK(between_tiers(sde, exact, final_step) < 1e-12);
+      CHECK(between_tiers(sde, model, final_step) < 1e-10);
     }
   };
   check(VpSde());

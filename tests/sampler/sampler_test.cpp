@@ -6,6 +6,8 @@
 
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
+#include <scoresde/sampler/correct.hpp>
+#include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -87,14 +89,14 @@ TEST_CASE("norms per sample give each sample its own step, batch means one to al
     mean.score += norms[k].score / 3;
     mean.noise += norms[k].noise / 3;
   }
-  for (const auto scope : {NormScope::per_sample, NormScope::batch_mean}) {
-    const Langevin langevin{.snr = 0.1, .norm_scope = scope};
+  for (const auto scope : {Scope::per_sample, Scope::batch}) {
+    const Langevin langevin{.snr = 0.1, .scope = scope};
     X x = start;
     Workspace<X, 1> work(x);
     correct(VpSde(), langevin, t, x, score, ScoreForm{}, draw, work);
     for (std::size_t k = 0; k < 3; ++k) {
       const auto rule = langevin.rule(VpSde(), t);
-      const StepCoefficients c = rule(scope == NormScope::per_sample ? norms[k] : mean);
+      const StepCoefficients c = rule(scope == Scope::per_sample ? norms[k] : mean);
       for (std::size_t e = 0; e < 40; ++e)
         CHECK(x(k, e) ==
               Approx(start(k, e) + c.score * score(k, e) + c.noise * z(k, e)).epsilon(1e-12));

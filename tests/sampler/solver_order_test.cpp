@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -51,7 +51,7 @@ double error_of(const AnySde& sde, const SolverTable& solver, const TimeGrid& gr
   X x(shape), y(shape);
   draw_prior(x, sde.prior_std(), Noise{.seed = 1}.draw(0));
   data(sde).flow(x, sde.t_max(), sde.t_min(), y);
-  const Multistep sampler{sde, solver, grid};
+  const SolverSampler sampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}};
   Workspace<X, sampler.buffers> work(x);
   sampler.integrate(data(sde), x, Noise{}, work);
   double worst = 0;

@@ -33,7 +33,7 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
     REQUIRE(means.steps().size() == 6);
     REQUIRE(means.corrections().size() == 12);
   }
-  CHECK(means.tries().empty());
+  CHECK(means.attempts().empty());
   CHECK(means.steps()[2].time == grid[2]);
   CHECK(means.steps()[2].nfe == 9);
   CHECK(means.steps()[2].norm.samples.empty());
@@ -58,14 +58,14 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
 }
 
 TEST_CASE("tries of an adaptive run are kept sample by sample") {
-  const ProbabilityFlow flow{VeSde(), AdaptiveRungeKutta<>{.control = StepControl::per_sample}};
+  const ProbabilityFlow flow{VeSde(), AdaptiveRungeKutta<>{.scope = Scope::per_sample}};
   X x({3, 3});
   StepStatistics seen;
   const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, seen);
-  REQUIRE(seen.tries().size() == done.accepted + done.rejected);
+  REQUIRE(seen.attempts().size() == done.accepted + done.rejected);
   // Accepted steps of a sample follow one another from the first time to the last.
   double t = VeSde().t_max();
-  for (const StepStatistics::Try& tried : seen.tries()) {
+  for (const StepStatistics::Attempt& tried : seen.attempts()) {
     CHECK(tried.accepted == (tried.error < 1));
     if (tried.sample != 1) continue;
     CHECK(tried.time.t == t);

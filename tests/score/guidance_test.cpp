@@ -226,7 +226,7 @@ TEMPLATE_TEST_CASE("guided samples match the closed-form guided flow", "", VpSde
   //   u = v:  y − (1 + w)·m ∝ √(v + τ), as if the class mean were further out
   const TestType sde;
   const double weight = 1.5, v = 0.5;
-  const ProbabilityFlow flow{sde, AdaptiveRungeKutta<>{.rtol = 1e-11, .atol = 1e-11}};
+  const ProbabilityFlow flow{sde, scipy_rk45(1e-11, 1e-11), {.final_step = FinalStep::keep_noise}};
   const MarginalProb begin = sde.marginal_prob(sde.t_max()), end = sde.marginal_prob(sde.t_min());
   const auto tau = [](MarginalProb p) { return std::pow(p.std / p.mean, 2); };
   const auto run = [&](double mean, double u) {

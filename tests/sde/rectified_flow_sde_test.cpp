@@ -2,7 +2,7 @@
 /// Rectified flow: its identities, the inverse of its log-SNR, steps near pure noise, errors.
 #include <cmath>
 
-#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
@@ -28,8 +28,8 @@ HostState<T> samples_by_flow() {
   };
   const RectifiedFlowSde sde;
   HostState<T> x({1, 64});
-  Multistep{sde, DdimSolver{}, uniform_grid(sde, 20)}.sample(flow_velocity(velocity, sde), x,
-                                                             Noise{.seed = 4});
+  SolverSampler{sde, DdimSolver{}, uniform_grid(sde, 20), {.final_step = FinalStep::keep_noise}}
+      .sample(flow_velocity(velocity, sde), x, Noise{.seed = 4});
   return x;
 }
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -48,7 +48,8 @@ testing::Moments moments_of(const S& sde, const Restart& solver, const TimeGrid&
   GaussianMixture<S> model(sde, {1}, {data_mean}, {data_variance});
   const MarginalProb p = sde.marginal_prob(grid.front().t);
   const testing::Moments start{{start_mean}, {p.mean * p.mean * data_variance + p.std * p.std}};
-  return testing::chain_moments(Multistep{sde, solver, grid}, model, start);
+  return testing::chain_moments(
+      SolverSampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}}, model, start);
 }
 
 }  // namespace
@@ -81,7 +82,8 @@ TEST_CASE("the chain of Restart on Gaussian data has the moments of its algorith
   const testing::Moments found = moments_of(sde, solver, grid, 2);
   CHECK(found.mean[0] == Approx(law.mean).epsilon(1e-12));
   CHECK(found.covariance[0] == Approx(law.variance).epsilon(1e-12));
-  CHECK(Multistep{sde, solver, grid}.nfe() == 2 * (12 + 3 * 4 + 2));
+  CHECK(SolverSampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}}.nfe() ==
+        2 * (12 + 3 * 4 + 2));
 }
 
 TEST_CASE(
@@ -105,10 +107,13 @@ TEST_CASE(
 TEST_CASE("Restart ends at the data in its last step and skips intervals that are not reached") {
   const VpSde sde;
   const TimeGrid grid = log_snr_grid(sde, 10);
-  CHECK(Multistep{sde, Restart{}, grid}.nfe() == 2 * (10 + 2 * 2));
+  CHECK(SolverSampler{sde, Restart{}, grid, {.final_step = FinalStep::keep_noise}}.nfe() ==
+        2 * (10 + 2 * 2));
   CHECK(Restart{}.most_evaluations(10) == 2 * (10 + 2 * 2));
-  CHECK(Multistep{sde, Restart{}, grid, ToZero{}}.nfe() == 2 * (9 + 2 * 2) + 1);
-  CHECK(Multistep{sde, Restart{}, log_snr_grid(sde, 1, 0.5, 10)}.nfe() == 2 * 10);
+  CHECK(SolverSampler{sde, Restart{}, grid}.nfe() == 2 * (9 + 2 * 2) + 1);
+  CHECK(SolverSampler{
+            sde, Restart{}, log_snr_grid(sde, 1, 0.5, 10), {.final_step = FinalStep::keep_noise}}
+            .nfe() == 2 * 10);
 }
 
 TEST_CASE("Restart evaluates as often as the authors' configuration of 203 for ImageNet 64") {
@@ -120,7 +125,7 @@ TEST_CASE("Restart evaluates as often as the authors' configuration of 203 for I
                                      {.low = 0.3, .high = 0.59, .repeats = 5, .steps = 3},
                                      {.low = 0.06, .high = 0.3, .repeats = 6, .steps = 5}}};
   const KarrasSde sde;
-  CHECK(Multistep{sde, solver, karras_grid(sde, 36), ToZero{}}.nfe() == 203);
+  CHECK(SolverSampler{sde, solver, karras_grid(sde, 36)}.nfe() == 203);
 }
 
 TEST_CASE("Restart rejects invalid intervals, noise and grids") {

@@ -18,6 +18,8 @@
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/any_predictor.hpp"
+#include "support/any_sde.hpp"
 #include "support/golden_directory.hpp"
 
 namespace golden_sampling {
@@ -83,9 +85,8 @@ double relative_error(const scoresde::HostState<T>& a, const std::vector<double>
 template <class T>
 inline constexpr double tolerance = std::is_same_v<T, double> ? 1e-10 : 1e-4;
 
-/// Calls use(sde) with the case's SDE, discretized as in score_sde with `levels` levels.
-template <class Use>
-void with_sde(const Case& c, std::size_t levels, Use use) {
+/// The chain of `levels` levels of score_sde that the case names.
+inline AnySde sde_of(const Case& c, std::size_t levels) {
   const std::string sde = c.entry.at("sde");
   const auto number = [&](const char* key, double fallback) {
     return c.entry.value(key, fallback);
@@ -93,37 +94,33 @@ void with_sde(const Case& c, std::size_t levels, Use use) {
   const scoresde::BetaSchedule beta{.beta_min = number("beta_min", 0.1),
                                     .beta_max = number("beta_max", 20)};
   if (sde == "ve")
-    use(scoresde::DiscreteVeSde(
+    return AnySde(scoresde::DiscreteVeSde(
         levels, {.sigma_min = number("sigma_min", 0.01), .sigma_max = number("sigma_max", 50)}));
-  else if (sde == "vp")
-    use(scoresde::DiscreteVpSde(levels, beta));
-  else if (sde == "subvp")
-    use(scoresde::DiscreteSubVpSde(levels, beta));
-  else
-    throw scoresde::Error("golden case " + c.name + ": unknown SDE " + sde);
+  if (sde == "vp") return AnySde(scoresde::DiscreteVpSde(levels, beta));
+  if (sde == "subvp") return AnySde(scoresde::DiscreteSubVpSde(levels, beta));
+  throw scoresde::Error("golden case " + c.name + ": unknown SDE " + sde);
 }
 
-/// Calls use(predictor) with score_sde's predictor `method`.
+/// Calls use(predictor) with the predictor that `method` names, in the conventions of score_sde.
 template <class Use>
 void with_predictor(const Case& c, const std::string& method, Use use) {
   const bool flow = c.entry.value("probability_flow", false);
   if (method == "euler_maruyama")
-    use(scoresde::EulerMaruyama{.probability_flow = flow});
+    use(AnyPredictor<>(scoresde::EulerMaruyama{.probability_flow = flow}));
   else if (method == "reverse_diffusion")
-    use(scoresde::ReverseDiffusion{.probability_flow = flow});
+    use(AnyPredictor<>(scoresde::ReverseDiffusion{.probability_flow = flow}));
   else if (method == "ancestral_sampling")
-    use(scoresde::Ancestral{.variance = c.entry.at("sde") == "ve"
-                                            ? scoresde::PosteriorVariance::small
-                                            : scoresde::PosteriorVariance::large});
+    use(AnyPredictor<>(scoresde::Ancestral{.variance = c.entry.at("sde") == "ve"
+                                                           ? scoresde::PosteriorVariance::small
+                                                           : scoresde::PosteriorVariance::large}));
   else if (method == "none")
     use(scoresde::NoPredictor{});
   else
     throw scoresde::Error("golden case " + c.name + ": unknown predictor " + method);
 }
 
-/// The exact score of the file's data distribution N(mu, diag(var)).
-template <class S>
-scoresde::Gaussian<S> data(const Case& c, const S& sde) {
+/// The exact score of the file's data N(mu, diag(var)).
+inline scoresde::Gaussian<AnySde> data(const Case& c, const AnySde& sde) {
   return {sde, c.file->at("mu").as<double>(), c.file->at("var").as<double>()};
 }
 

@@ -7,9 +7,9 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
-#include <scoresde/sampler/multistep.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -143,7 +143,8 @@ TEST_CASE("the error against the exact flow equals that of a manual step") {
   Gaussian<VpSde> model(sde, {0.0},
                         {1.0});  // the marginal is always N(0, 1), so the flow is constant
   const X start({1, 1}, {2.0});
-  const ProbabilityFlow sampler{sde, Euler{}, TimeStep{0.5, 0.4}};
+  const ProbabilityFlow sampler{
+      sde, Euler{}, TimeStep{0.5, 0.4}, {.final_step = FinalStep::keep_noise}};
   CHECK(testing::flow_error(sampler, model, model, start) < 1e-15);
   Gaussian<VpSde> wide(sde, {0.0}, {4.0});
   const MarginalProb p = sde.marginal_prob(0.5), q = sde.marginal_prob(0.4);
@@ -164,7 +165,7 @@ TEST_CASE(
                                    EulerMaruyama{},
                                    NoCorrector{},
                                    TimeGrid(std::vector<double>{0.5, 0.4}),
-                                   {.denoise = false}};
+                                   {.final_step = FinalStep::keep_noise}};
   const testing::Moments moments = testing::chain_moments(sampler, model, start);
   // At the exact marginal the mean of the score is 0, and x ← (1 − hf)x − h g² C⁻¹(x − m), h =
   // −0.1.
@@ -210,7 +211,7 @@ TEST_CASE("the moments of chains match those of many samples") {
   check(PredictorCorrector{sde, EulerMaruyama{}, AnnealedLangevin{.snr = 0.1},
                            uniform_grid(sde, 20)});
   const TimeGrid grid = uniform_grid(sde, 20);
-  check(Multistep{sde, SdeDpmSolverPlusPlus<3>{}, grid});
+  check(SolverSampler{sde, SdeDpmSolverPlusPlus<3>{}, grid, {.final_step = FinalStep::keep_noise}});
 }
 
 TEST_CASE("chain_moments rejects mismatched sizes and a singular covariance") {

@@ -85,21 +85,21 @@ struct FiniteCall {
 
 template <class T>
 void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, NoiseDraw z,
-                               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+                               LangevinRule rule, Scope scope, std::span<double> score_norms,
                                std::span<double> noise_norms) const {
   correct(x, output, form, nullptr, z, rule, scope, score_norms, noise_norms);
 }
 
 template <class T>
 void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, const State& z,
-                               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+                               LangevinRule rule, Scope scope, std::span<double> score_norms,
                                std::span<double> noise_norms) const {
   correct(x, output, form, &z, {}, rule, scope, score_norms, noise_norms);
 }
 
 template <class T>
 void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, const State* state,
-                               NoiseDraw draw, LangevinRule rule, NormScope scope,
+                               NoiseDraw draw, LangevinRule rule, Scope scope,
                                std::span<double> score_norms, std::span<double> noise_norms) const {
   require_alike("correct", x, output);
   if (state != nullptr) require_alike("correct", x, *state);
@@ -111,7 +111,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
                             form,
                             draw,
                             rule,
-                            scope == NormScope::batch_mean};
+                            scope == Scope::batch};
   if (score_norms.empty() && noise_norms.empty()) return submit(context, call);
   require_answers("correct with observed norms", context);
   const std::size_t samples = x.extents().samples;

@@ -116,7 +116,7 @@ struct StepGraphs::Parts {
     for (std::size_t i = 0; i < flag_values.size(); ++i)
       if (flag_values[i] != 0) {
         const RecordedCheck& check = recording.checks()[i];
-        detail::refuse_not_finite(check.sampler.c_str(), flag_values[i] - 1, check.step);
+        throw_not_finite(check.sampler.c_str(), flag_values[i] - 1, check.step);
       }
   }
 };

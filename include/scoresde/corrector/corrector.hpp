@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <scoresde/predictor/predictor.hpp>
+#include <scoresde/scope.hpp>
 
 namespace scoresde {
 
@@ -19,16 +20,13 @@ struct Norms {
   double noise = 0;
 };
 
-/// The norms that set the step size. With per-sample norms, a sample does not depend on the rest of
-/// its batch; batch means are the convention of Song et al.
-enum class NormScope { per_sample, batch_mean };
-
 /// Optional members, used if present: validate(), which throws Error for members out of range, and
 /// validate(dim), which throws Error for states of an unsupported dimension.
 ///
 /// rule(sde, t) returns a small trivially copyable functor Norms → StepCoefficients, which a
 /// backend may evaluate on its device. With needs_norms = false no reduction is computed and the
-/// rule is called once with zero norms; otherwise the corrector has a member `norm_scope`.
+/// rule is called once with zero norms; otherwise the corrector has a member `scope`, the norms
+/// that set the step size.
 template <class C, class S>
 concept Corrector = Sde<S> && std::copyable<C> &&
     requires(const C& corrector, const S& sde, double t, Norms norms) {

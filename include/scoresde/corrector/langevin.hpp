@@ -56,7 +56,7 @@ struct LangevinRule {
 struct Langevin {
   double snr = 0.16;
   int steps = 1;
-  NormScope norm_scope = NormScope::per_sample;
+  Scope scope = Scope::per_sample;  ///< whose norms; batch means are the convention of score_sde
 
   static constexpr bool needs_norms = true;
 
@@ -68,10 +68,10 @@ struct Langevin {
   void validate() const { detail::check_langevin("Langevin", snr, steps); }
   /// Throws Error for per-sample norms of states in 1 or 2 dimensions.
   void validate(std::size_t dim) const {
-    detail::require(norm_scope == NormScope::batch_mean || dim > 2,
-                    "Langevin: norm_scope is per_sample in dimension ", dim,
+    detail::require(scope == Scope::batch || dim > 2,
+                    "Langevin: scope is per_sample in dimension ", dim,
                     ", where x would have infinite variance; it requires dimension 3 or more, so "
-                    "use NormScope::batch_mean or AnnealedLangevin");
+                    "use Scope::batch or AnnealedLangevin");
   }
 };
 

@@ -16,6 +16,7 @@
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/ode/whole_batch_solve.hpp>
+#include <scoresde/scope.hpp>
 
 namespace scoresde {
 
@@ -28,7 +29,8 @@ struct AdaptiveRungeKutta {
 
   double rtol = 1e-5;
   double atol = 1e-5;
-  StepControl control = StepControl::whole_batch_scipy;
+  Scope scope =
+      Scope::per_sample;  ///< whose error sets the step; the field takes a time per sample
   /// The maximum number of attempted steps, accepted or not; the solve then throws Error.
   std::size_t max_steps = 10000;
 
@@ -47,9 +49,9 @@ struct AdaptiveRungeKutta {
   }
 
   /// Throws Error for a grid of more than one step, a state or field that is not finite at the
-  /// start, a step that becomes too small, more than max_steps attempts, and per-sample control of
+  /// start, a step that becomes too small, more than max_steps attempts, and Scope::per_sample with
   /// a field without a time per sample. An attempt that is not finite is rejected and repeated with
-  /// a shorter step. With per-sample control the listener receives one TimeStep per sweep over the
+  /// a shorter step. Under Scope::per_sample the listener receives one TimeStep per sweep over the
   /// batch: that of the least advanced sample.
   template <class F, State X, class L>
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
@@ -58,7 +60,7 @@ struct AdaptiveRungeKutta {
                     " steps; it must have 1, from the first time to the last");
     using Field = std::remove_reference_t<F>;
     const StepLimits limits{rtol, atol, max_steps};
-    if (control == StepControl::whole_batch_scipy)
+    if (scope == Scope::batch)
       return detail::WholeBatchSolve<T, Field, X, buffers>(limits, field, x, work)
           .run(grid.front(), listener);
     if constexpr (PerSampleLinearField<Field, X>)
@@ -66,10 +68,16 @@ struct AdaptiveRungeKutta {
           .run(grid.front(), listener);
     else
       throw Error(
-          "adaptive Runge-Kutta: control is per_sample; it requires a model that takes a time per "
-          "sample, "
-          "evaluate(x, span<const double> times, output)");
+          "adaptive Runge-Kutta: scope is per_sample; it requires a model that takes a time per "
+          "sample, evaluate(x, span<const double> times, output); or use Scope::batch");
   }
 };
+
+/// scipy's solve_ivp(method="RK45") on the flattened batch, as score_sde's ODE sampler calls it:
+/// one step for all samples, so that a sample depends on its batch.
+[[nodiscard]] constexpr AdaptiveRungeKutta<DormandPrince54> scipy_rk45(double rtol = 1e-5,
+                                                                       double atol = 1e-5) {
+  return {.rtol = rtol, .atol = atol, .scope = Scope::batch};
+}
 
 }  // namespace scoresde

@@ -55,7 +55,7 @@ struct NoListener {
 /// solve integrates x over the grid, in either direction and without allocating, and calls
 /// listener(TimeStep, nfe, x) after every accepted step; if that returns StepAction::stop, solve
 /// returns the statistics so far. An adaptive integrator takes a grid of one step and ends exactly
-/// at its end; it calls listener.on_try(TriedSteps, x), if the listener has it, after every
+/// at its end; it calls listener.on_attempt(StepAttempts, x), if the listener has it, after every
 /// attempt.
 template <class I, class F, class X>
 concept OdeIntegrator = LinearField<F, X> &&
@@ -80,10 +80,10 @@ StepAction notify_listener(L& listener, TimeStep step, std::size_t nfe, const X&
   }
 }
 
-/// Calls on_try of a listener or an observer that has it.
+/// Calls on_attempt of a listener or an observer that has it.
 template <class L, class X>
-void notify_try(L& listener, const TriedSteps& tried, const X& x) {
-  if constexpr (requires { listener.on_try(tried, x); }) listener.on_try(tried, x);
+void notify_attempt(L& listener, const StepAttempts& attempts, const X& x) {
+  if constexpr (requires { listener.on_attempt(attempts, x); }) listener.on_attempt(attempts, x);
 }
 
 /// The stages of one step as forms over {x, F₁, …, F_S}.

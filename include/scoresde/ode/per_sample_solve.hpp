@@ -162,9 +162,9 @@ class PerSampleSolve {
       move[k] = time()[k] != bound_ && error()[k] < 1 ? 1 : 0;
       stay[k] = 1 - move[k];
     }
-    choose(x_, moved(), stay, move);
-    choose(work_[0], work_[stages - 1], stay, move);
-    notify_try(listener, TriedSteps{time(), time_next(), error(), move}, x_);
+    assign(x_, {{stay, x_}, {move, moved()}});
+    assign(work_[0], {{stay, work_[0]}, {move, work_[stages - 1]}});
+    notify_attempt(listener, StepAttempts{time(), time_next(), error(), move}, x_);
     for (std::size_t k = 0; k < samples_; ++k) {
       if (time()[k] == bound_) continue;
       const bool moves = move[k] != 0;
@@ -174,11 +174,6 @@ class PerSampleSolve {
       rejected()[k] = moves ? 0 : 1;
       ++(moves ? statistics_.accepted : statistics_.rejected);
     }
-  }
-
-  static void choose(X& kept, const X& taken, std::span<double> stay, std::span<double> move) {
-    const std::array<SampleTerm<X>, 2> terms{SampleTerm<X>{stay, &kept}, {move, &taken}};
-    backend(kept).assign(kept, std::span<const SampleTerm<X>>(terms), SampleNoise{});
   }
 
   double furthest_behind() {

@@ -22,10 +22,6 @@
 
 namespace scoresde {
 
-/// The error that sets the step size. With a norm over the whole batch, as in scipy for a batch
-/// flattened into one vector, a sample depends on its batch; with a norm per sample it does not.
-enum class StepControl { whole_batch_scipy, per_sample };
-
 /// The limits of an adaptive solve.
 struct StepLimits {
   double rtol = 1e-5;
@@ -33,8 +29,8 @@ struct StepLimits {
   std::size_t max_steps = 10000;  ///< attempted steps, accepted or not
 };
 
-/// The steps of one attempt: one entry per sample, or a single one under whole-batch control.
-struct TriedSteps {
+/// The steps of one attempt: one entry per sample, or a single one under Scope::batch.
+struct StepAttempts {
   std::span<const double> t;         ///< the start of each step
   std::span<const double> t_next;    ///< its end; equal to t for a finished sample
   std::span<const double> error;     ///< the scaled error; below 1 is accepted, NaN or ∞ is not

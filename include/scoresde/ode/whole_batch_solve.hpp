@@ -55,7 +55,7 @@ class WholeBatchSolve {
       }
       t = clamped_time_;
     }
-    if (x_ != result_) copy(*result_, *x_);
+    if (x_ != result_) assign(*result_, {{1, *x_}});
     return statistics_;
   }
 
@@ -70,11 +70,6 @@ class WholeBatchSolve {
     std::array<const X*, stages + 1> slot{x_};
     for (std::size_t i = 0; i < stages; ++i) slot[i + 1] = output_[i];
     return slot;
-  }
-
-  static void copy(X& to, const X& from) {
-    const std::array<Term<X>, 1> terms{Term<X>{1, &from}};
-    backend(to).assign(to, std::span<const Term<X>>(terms), NoiseTerm{});
   }
 
   void evaluate(const X& at, double t, std::size_t i) {
@@ -134,8 +129,8 @@ class WholeBatchSolve {
   template <class L>
   void report(TimeStep step, double error, L& listener) const {
     const double accepted = error < 1 ? 1 : 0;
-    notify_try(listener, TriedSteps{{&step.t, 1}, {&step.t_next, 1}, {&error, 1}, {&accepted, 1}},
-               *x_);
+    notify_attempt(listener,
+                   StepAttempts{{&step.t, 1}, {&step.t_next, 1}, {&error, 1}, {&accepted, 1}}, *x_);
   }
 
   void accept(TimeStep step) {

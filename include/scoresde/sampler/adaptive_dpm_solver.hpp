@@ -10,8 +10,8 @@
 ///
 /// with D = ε and a, g, e of solver/solver.hpp for the step from λ to each node; -12 takes r₁ =
 /// 1/2, -23 r₁ = 1/3 and r₂ = 2/3. Lu et al. 2022 (arXiv:2206.00927), section 4.3 and appendix C;
-/// acceptance and step sizes in sampler/adaptive_tries.hpp, with r = 1/order. Generic in (α, σ), so
-/// on every linear SDE.
+/// acceptance and step sizes in sampler/adaptive_stepper.hpp, with r = 1/order. Generic in (α, σ),
+/// so on every linear SDE.
 ///
 /// h ≤ max_step, which the papers do not have: where the score is nearly linear in λ (pure noise)
 /// both orders agree whatever h is, and h would grow until one step jumps over every scale of the
@@ -32,17 +32,14 @@
 #include <type_traits>
 #include <utility>
 
-#include <scoresde/sampler/adaptive_tries.hpp>
-#include <scoresde/sampler/final_denoise.hpp>
+#include <scoresde/sampler/adaptive_stepper.hpp>
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
 #include <scoresde/state/linear_form.hpp>
 
 namespace scoresde {
-
-/// Whose error sets the step. With the largest of the batch, as published, a sample depends on its
-/// batch; by its own it does not, and the model takes a time per sample.
-enum class ErrorScope { per_sample, whole_batch };
 
 /// Two methods of consecutive orders, and what a run by them may do.
 template <int Order>
@@ -60,21 +57,26 @@ struct DpmSolverPair {
   /// A step is at most so many times as long as the one before it, because orders may agree by
   /// chance; above 1, infinity as published.
   double max_growth = 5;
-  ErrorScope error_scope = ErrorScope::per_sample;
-  std::size_t max_steps = 10000;  ///< tries, accepted or not, before the run gives up
-  FinalDenoise denoise = FinalDenoise::none;
+  /// Whose error sets the step: that of each sample, for which the model takes a time per sample,
+  /// or as published the largest of the batch.
+  Scope scope = Scope::per_sample;
+  std::size_t max_steps = 10000;  ///< trial steps, accepted or not, before the run gives up
 };
 
-/// Orders 1 and 2: two evaluations a try.
+/// Orders 1 and 2: two evaluations per trial step.
 using DpmSolver12 = DpmSolverPair<2>;
-/// Orders 2 and 3: three evaluations a try.
+/// Orders 2 and 3: three evaluations per trial step.
 using DpmSolver23 = DpmSolverPair<3>;
+
+struct AdaptiveDpmSolverOptions {
+  FinalStep final_step = FinalStep::denoise;  ///< or keep_noise, reverse_diffusion
+};
 
 namespace detail {
 
-/// One try of one sample as forms over {x, F₀, …}.
+/// One trial step of one sample as forms over {x, F₀, …}.
 template <int Order>
-class DpmSolverTry {
+class DpmSolverAttempt {
  public:
   static constexpr std::size_t stages = Order;
   using Form = LinearForm<stages + 1>;
@@ -85,7 +87,7 @@ class DpmSolverTry {
     return r;
   }();
 
-  explicit DpmSolverTry(const NoiseLevel& begin) : begin_(begin) {}
+  explicit DpmSolverAttempt(const NoiseLevel& begin) : begin_(begin) {}
 
   /// Where evaluation i takes place, from those before it.
   [[nodiscard]] Form at(std::size_t i, const NoiseLevel& level) const {
@@ -128,82 +130,70 @@ class DpmSolverTry {
 /// A const, stateless value: the state's type, the model and the noise meet it in the call. P is
 /// DpmSolver12 or DpmSolver23.
 template <class S, class P = DpmSolver23>
-class AdaptiveDpmSolver {
+class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take GeneralProbabilityFlow with AdaptiveRungeKutta");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
                 "AdaptiveDpmSolver: the second argument must be DpmSolver12 or DpmSolver23");
-  using Try = detail::DpmSolverTry<P::order>;
+  using Attempt = detail::DpmSolverAttempt<P::order>;
 
  public:
-  /// States a workspace must hold beside x: x′, x′ − x″, x′_prev and the outputs but one.
-  static constexpr std::size_t buffers = 3 + Try::stages - 1;
+  static constexpr const char* name = "adaptive dpm-solver";
+  /// States a workspace holds in addition to x: x′, x′ − x″, x′_prev and the outputs but one.
+  static constexpr std::size_t buffers = 3 + Attempt::stages - 1;
 
   /// From span.t to span.t_next < span.t, whose log-SNR must be finite. Throws Error for a span
-  /// outside [0, T] and parameters that no run can use.
-  AdaptiveDpmSolver(S sde, P pair, TimeStep span) : sde_(std::move(sde)), pair_(pair), span_(span) {
-    detail::check_limits(limits(), pair_.first_step, span_, sde_.t_max());
+  /// outside [0, T], parameters that no run can use and final steps other than those above.
+  AdaptiveDpmSolver(S sde, P pair, TimeStep span, AdaptiveDpmSolverOptions options = {})
+      : sde_(std::move(sde)), pair_(pair), span_(span) {
+    using enum FinalStep;
+    limits().validate(pair_.first_step, span_, sde_.t_max());
     detail::require(pair_.max_step > 0, name, ": max_step is ", pair_.max_step,
                     "; it must be positive, in units of half the log-SNR");
-    detail::check_final_denoise(name, sde_, pair_.denoise, span_.t_next);
     for (const double t : {span_.t, span_.t_next})
       detail::require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
                       " is infinite; end the run before it and denoise there");
+    detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
+                               span_);
+    last_ = detail::FinalEvaluation(name, sde_, options.final_step, span_.t_next);
   }
 
   /// The same from t_max to t_min.
-  explicit AdaptiveDpmSolver(S sde, P pair = {})
-      : AdaptiveDpmSolver(sde, pair, TimeStep{sde.t_max(), sde.t_min()}) {}
+  explicit AdaptiveDpmSolver(S sde, P pair = {}, AdaptiveDpmSolverOptions options = {})
+      : AdaptiveDpmSolver(sde, pair, TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
   [[nodiscard]] const S& sde() const { return sde_; }
-
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    Workspace<X, buffers> work(x);
-    draw_prior(sde_, span_.t, x, noise.draw(0));
-    return integrate(model, x, noise, work, observer);
-  }
+  [[nodiscard]] TimeStep span() const { return span_; }
 
   /// Carries the x given from span.t to span.t_next; draws no noise and allocates nothing. Throws
   /// Error for mismatched shapes, states and outputs of the model that are not finite where a step
-  /// begins, steps that become too small, more than max_steps tries, and ErrorScope::per_sample
-  /// with a model that takes one time only. Observers hear on_step when the sample furthest behind
-  /// has moved.
+  /// begins, steps that become too small, more than max_steps trials, and Scope::per_sample with a
+  /// model that takes one time only. on_step is called when the slowest sample has moved.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
-    detail::require(PerSampleScoreModel<Model, X> || pair_.error_scope == ErrorScope::whole_batch,
-                    name,
+    detail::require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
                     ": steps per sample need a model that takes a time per sample, evaluate(x, "
-                    "span<const double> times, output); or use ErrorScope::whole_batch");
+                    "span<const double> times, output); or use Scope::batch");
     detail::check_shapes(name, x, work);
-    detail::AdaptiveTries<X, buffers> tries(limits(), x, span_, pair_.first_step, work);
-    SamplerStatistics done =
-        tries.run([&](std::size_t) { return take(model, x, tries, work); },
-                  [&] { evaluate(model, x, times(0, work), tries.difference()); },
-                  [](std::size_t) {}, observer);
-    if (pair_.denoise != FinalDenoise::none && !tries.stopped()) {
-      detail::denoise(sde_, model, x, span_.t_next, pair_.denoise, tries.difference());
-      detail::check_finite(name, x, {span_.t_next, span_.t_next}, work.row(0));
-      ++done.nfe;
-    }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return done;
+    Stepper<X> stepper(limits(), x, span_, pair_.first_step, work);
+    detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
+    stepper.repeat([&](std::size_t) { return take(model, x, stepper, work); },
+                   [&] { evaluate(model, x, times(0, work), stepper.difference()); },
+                   [](std::size_t) {}, run);
+    return stepper.statistics(run.finish(last_, model, stepper.difference()).nfe);
   }
 
  private:
-  static constexpr const char* name = "adaptive dpm-solver";
   template <class X>
-  using Tries = detail::AdaptiveTries<X, buffers>;
-  using Form = typename Try::Form;
+  using Stepper = detail::AdaptiveStepper<X, buffers>;
+  using Form = typename Attempt::Form;
 
-  [[nodiscard]] detail::TryLimits limits() const {
+  [[nodiscard]] detail::AttemptLimits limits() const {
     return {.sampler = name,
             .atol = pair_.atol,
             .rtol = pair_.rtol,
@@ -211,14 +201,14 @@ class AdaptiveDpmSolver {
             .exponent = 1.0 / P::order,
             .max_growth = pair_.max_growth,
             .max_steps = pair_.max_steps,
-            .whole_batch = pair_.error_scope == ErrorScope::whole_batch};
+            .scope = pair_.scope};
   }
 
   /// Rows of the times of evaluations 0 and inner ones, and the first row of coefficients.
   template <class X>
-  static constexpr std::size_t inner_row = Tries<X>::rows;
+  static constexpr std::size_t inner_row = Stepper<X>::rows;
   template <class X>
-  static constexpr std::size_t scratch = inner_row<X> + Try::stages - 1;
+  static constexpr std::size_t scratch = inner_row<X> + Attempt::stages - 1;
 
   template <class X>
   static std::span<double> times(std::size_t i, Workspace<X, buffers>& work) {
@@ -233,27 +223,27 @@ class AdaptiveDpmSolver {
   /// The step from t, no longer than h and max_step in λ and not beyond the last time, and its
   /// inner nodes.
   template <class X>
-  void choose_step(std::size_t k, Tries<X>& tries, Workspace<X, buffers>& work) const {
-    const double t = tries.t()[k];
-    double& end = tries.t_next()[k];
-    double& h = tries.size()[k];
+  void choose_step(std::size_t k, Stepper<X>& stepper, Workspace<X, buffers>& work) const {
+    const double t = stepper.t()[k];
+    double& end = stepper.t_next()[k];
+    double& h = stepper.size()[k];
     const double lambda = noise_level(sde_, t).lambda;
     const double remaining = noise_level(sde_, span_.t_next).lambda - lambda;
     h = std::fmin(h, pair_.max_step);
     end = span_.t_next;
     if (h < remaining) end = std::fmax(end, time_of_log_snr(sde_, 2 * (lambda + h)));
     if (end == span_.t_next) h = remaining;
-    if (end != span_.t_next) tries.require_step(k, h, t - end);
-    for (std::size_t i = 1; i < Try::stages; ++i)
+    if (end != span_.t_next) stepper.require_step(k, h, t - end);
+    for (std::size_t i = 1; i < Attempt::stages; ++i)
       times(i, work)[k] =
-          tries.rests(k) ? t : time_of_log_snr(sde_, 2 * (lambda + Try::node[i] * h));
+          stepper.is_finished(k) ? t : time_of_log_snr(sde_, 2 * (lambda + Attempt::node[i] * h));
   }
 
   /// The forms of sample k, with its first `count` predictions.
   template <class M, class X>
-  [[nodiscard]] Try forms(M& model, std::size_t k, std::size_t count,
-                          Workspace<X, buffers>& work) const {
-    Try forms(noise_level(sde_, work.row(0)[k]));
+  [[nodiscard]] Attempt forms(M& model, std::size_t k, std::size_t count,
+                              Workspace<X, buffers>& work) const {
+    Attempt forms(noise_level(sde_, work.row(0)[k]));
     for (std::size_t i = 0; i < count; ++i) {
       const double t = times(i, work)[k];
       forms.set_prediction(i, noise_level(sde_, t), model.score_form(t));
@@ -261,16 +251,17 @@ class AdaptiveDpmSolver {
     return forms;
   }
 
-  /// out ← form_of(k) over x and the first `count` outputs; `idle` of x where the sample rests.
+  /// out ← form_of(k) over x and the first `count` outputs; `idle` of x where the sample is
+  /// finished.
   template <class X, class FormOf>
-  void assign_forms(X& out, const X& x, std::size_t count, double idle, Tries<X>& tries,
+  void assign_forms(X& out, const X& x, std::size_t count, double idle, Stepper<X>& stepper,
                     Workspace<X, buffers>& work, const FormOf& form_of) const {
-    static_assert(scratch<X> + Try::stages + 1 <= Workspace<X, buffers>::rows);
+    static_assert(scratch<X> + Attempt::stages + 1 <= Workspace<X, buffers>::rows);
     for (std::size_t k = 0; k < work.shape().samples; ++k) {
-      const Form form = tries.rests(k) ? idle * Form::slot(0) : form_of(k);
+      const Form form = stepper.is_finished(k) ? idle * Form::slot(0) : form_of(k);
       for (std::size_t j = 0; j <= count; ++j) work.row(scratch<X> + j)[k] = form.coefficient[j];
     }
-    std::array<SampleTerm<X>, Try::stages + 1> terms{SampleTerm<X>{work.row(scratch<X>), &x}};
+    std::array<SampleTerm<X>, Attempt::stages + 1> terms{SampleTerm<X>{work.row(scratch<X>), &x}};
     for (std::size_t j = 1; j <= count; ++j)
       terms[j] = {work.row(scratch<X> + j), &output(j - 1, work)};
     backend(out).assign(out, std::span<const SampleTerm<X>>(terms.data(), count + 1),
@@ -278,35 +269,37 @@ class AdaptiveDpmSolver {
   }
 
   template <class M, class X>
-  std::size_t take(M& model, X& x, Tries<X>& tries, Workspace<X, buffers>& work) const {
-    for (std::size_t k = 0; k < work.shape().samples; ++k) choose_step(k, tries, work);
-    for (std::size_t i = 0; i < Try::stages; ++i) {
+  std::size_t take(M& model, X& x, Stepper<X>& stepper, Workspace<X, buffers>& work) const {
+    for (std::size_t k = 0; k < work.shape().samples; ++k) choose_step(k, stepper, work);
+    for (std::size_t i = 0; i < Attempt::stages; ++i) {
       if (i > 0)
-        assign_forms(tries.lower(), x, i, 1, tries, work, [&](std::size_t k) {
+        assign_forms(stepper.lower(), x, i, 1, stepper, work, [&](std::size_t k) {
           return forms(model, k, i, work).at(i, noise_level(sde_, times(i, work)[k]));
         });
-      evaluate(model, i > 0 ? tries.lower() : x, times(i, work), output(i, work));
+      evaluate(model, i > 0 ? stepper.lower() : x, times(i, work), output(i, work));
     }
-    const auto end = [&](std::size_t k) { return noise_level(sde_, tries.t_next()[k]); };
-    assign_forms(tries.lower(), x, Try::stages, 1, tries, work,
-                 [&](std::size_t k) { return forms(model, k, Try::stages, work).lower(end(k)); });
-    assign_forms(tries.difference(), x, Try::stages, 0, tries, work, [&](std::size_t k) {
-      const Try all = forms(model, k, Try::stages, work);
+    const auto end = [&](std::size_t k) { return noise_level(sde_, stepper.t_next()[k]); };
+    assign_forms(stepper.lower(), x, Attempt::stages, 1, stepper, work, [&](std::size_t k) {
+      return forms(model, k, Attempt::stages, work).lower(end(k));
+    });
+    assign_forms(stepper.difference(), x, Attempt::stages, 0, stepper, work, [&](std::size_t k) {
+      const Attempt all = forms(model, k, Attempt::stages, work);
       return all.lower(end(k)) + -1.0 * all.higher(end(k));
     });
-    return Try::stages;
+    return Attempt::stages;
   }
 
   template <class M, class X>
   void evaluate(M& model, const X& at, std::span<const double> times, X& output) const {
     if constexpr (PerSampleScoreModel<M, X>)
-      if (pair_.error_scope == ErrorScope::per_sample) return model.evaluate(at, times, output);
+      if (pair_.scope == Scope::per_sample) return model.evaluate(at, times, output);
     model.evaluate(at, times[0], output);
   }
 
   S sde_;
   P pair_;
   TimeStep span_;
+  detail::FinalEvaluation last_;
 };
 
 }  // namespace scoresde

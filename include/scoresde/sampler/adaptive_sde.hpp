@@ -7,19 +7,18 @@
 ///
 /// Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), algorithm 1: Euler-Maruyama for the error,
 /// the stochastic improved Euler (Roberts 2012, arXiv:1210.0933) for the result; acceptance and
-/// step sizes in sampler/adaptive_tries.hpp.
+/// step sizes in sampler/adaptive_stepper.hpp.
 ///
 /// Where E is small by chance the published rule does not bound h, and one jump over the data's
 /// scales leaves a sample far outside of them. A step is therefore at most max_growth = 2 times as
 /// long as the last: no evaluations more, and N(0, 0.25) in one dimension keeps its variance under
 /// RectifiedFlowSde and KarrasSde, where it is several times too large without.
 ///
-/// The Brownian path W is kept through rejections (sampler/remembered_path.hpp). z of a sample's
-/// n-th try is its part of draw n, whatever else is in the batch.
+/// The Brownian path W is kept through rejections (sampler/rejection_memory.hpp). z of a sample's
+/// n-th trial is its part of draw n, whatever else is in the batch.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -27,9 +26,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <scoresde/sampler/adaptive_tries.hpp>
-#include <scoresde/sampler/final_denoise.hpp>
-#include <scoresde/sampler/remembered_path.hpp>
+#include <scoresde/sampler/adaptive_stepper.hpp>
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/rejection_memory.hpp>
 #include <scoresde/sde/general_sde.hpp>
 
 namespace scoresde {
@@ -41,8 +41,8 @@ struct AdaptiveSdeOptions {
   double safety = 0.9;                     ///< θ
   double exponent = 0.9;                   ///< r
   double max_growth = 2;  ///< of h from one trial to the next, above 1; infinity as published
-  std::size_t max_steps = 10000;  ///< tries, accepted or not, before the run gives up
-  FinalDenoise denoise = FinalDenoise::none;
+  std::size_t max_steps = 10000;  ///< trial steps, accepted or not, before the run gives up
+  FinalStep final_step = FinalStep::denoise;  ///< or keep_noise, reverse_diffusion
 };
 
 /// True when SDE, model and state fit together.
@@ -50,10 +50,11 @@ template <class S, class M, class X>
 inline constexpr bool adaptive_sde_fits = Sde<S>&& PerSampleScoreModel<M, X>;
 
 /// A const, stateless value: the state's type, the model and the noise meet it in the call. The
-/// model takes a time per sample. Two evaluations a try, counted as calls for the batch; samples
-/// that have arrived rest until the last one has, and a sample's result is the same in any batch.
+/// model takes a time per sample. Two evaluations per trial step, counted as calls for the batch;
+/// finished samples stay as they are until the last one is finished, and a sample's result is the
+/// same in any batch.
 template <class S>
-class AdaptiveSde {
+class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
@@ -63,15 +64,19 @@ class AdaptiveSde {
   static constexpr std::size_t memory = 4;
 
  public:
-  /// States a workspace must hold beside x: x′, x′ − x″, x′_prev and the remembered path.
+  static constexpr const char* name = "adaptive sde";
+  /// States a workspace holds in addition to x: x′, x′ − x″, x′_prev and the remembered path.
   static constexpr std::size_t buffers = 3 + memory;
 
-  /// From span.t to span.t_next < span.t. Throws Error for a span outside [0, T] and options that
-  /// no run can use.
+  /// From span.t to span.t_next < span.t. Throws Error for a span outside [0, T], options that no
+  /// run can use and final steps other than those above.
   AdaptiveSde(S sde, TimeStep span, AdaptiveSdeOptions options = {})
       : sde_(std::move(sde)), span_(span), options_(options) {
-    detail::check_limits(limits(), options_.first_step, span_, sde_.t_max());
-    detail::check_final_denoise("adaptive sde", sde_, options_.denoise, span_.t_next);
+    using enum FinalStep;
+    limits().validate(options_.first_step, span_, sde_.t_max());
+    detail::require_final_step(name, options_.final_step, {keep_noise, denoise, reverse_diffusion},
+                               span_);
+    last_ = detail::FinalEvaluation(name, sde_, options_.final_step, span_.t_next);
   }
 
   /// The same from t_max to t_min.
@@ -79,20 +84,12 @@ class AdaptiveSde {
       : AdaptiveSde(sde, TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
   [[nodiscard]] const S& sde() const { return sde_; }
-
-  /// Fills x with a draw from the prior and carries it to the data. Makes a workspace.
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    Workspace<X, buffers> work(x);
-    draw_prior(sde_, span_.t, x, noise.draw(0));
-    return integrate(model, x, noise, work, observer);
-  }
+  [[nodiscard]] TimeStep span() const { return span_; }
 
   /// Carries the x given from span.t to span.t_next; allocates nothing. Throws Error for mismatched
   /// shapes, states and outputs of the model that are not finite where a step begins, steps that
-  /// become too small and more than max_steps tries.
-  /// Observers hear on_step when the sample furthest behind has moved.
+  /// become too small and more than max_steps trials.
+  /// on_step is called when the slowest sample has moved.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
@@ -105,41 +102,36 @@ class AdaptiveSde {
     static_assert(!TimedNoiseSource<N, X>,
                   "AdaptiveSde: the noise is a path with one time for the whole batch; samples "
                   "with times of their own keep their own paths, so pass Noise");
-    detail::check_shapes("adaptive sde", x, work);
+    detail::check_shapes(name, x, work);
     const double first = options_.first_step * (span_.t - span_.t_next);
-    detail::AdaptiveTries<X, buffers> tries(limits(), x, span_, first, work);
-    Path<X> path(work, tries.states, tries.rows);
+    Stepper<X> stepper(limits(), x, span_, first, work);
+    Path<X> path(work, stepper.states, stepper.rows);
     const auto draw = [&](std::size_t number) -> decltype(auto) {
       return noise.draw(std::uint64_t{number} + 1);
     };
-    SamplerStatistics done = tries.run(
-        [&](std::size_t number) { return take(model, x, draw(number), tries, path, work); },
-        [&] { evaluate(model, x, tries.t(), tries.difference()); },
+    detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
+    stepper.repeat(
+        [&](std::size_t number) { return take(model, x, draw(number), stepper, path, work); },
+        [&] { model.evaluate(x, std::span<const double>(stepper.t()), stepper.difference()); },
         [&](std::size_t number) {
-          path.update(tries.t(), tries.t_next(), tries.accepted(), draw(number), scratch);
+          path.update(stepper.t(), stepper.t_next(), stepper.accepted(), draw(number), scratch);
         },
-        observer);
-    if (options_.denoise != FinalDenoise::none && !tries.stopped()) {
-      detail::denoise(sde_, model, x, span_.t_next, options_.denoise, tries.difference());
-      detail::check_finite("adaptive sde", x, {span_.t_next, span_.t_next}, work.row(0));
-      ++done.nfe;
-    }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return done;
+        run);
+    return stepper.statistics(run.finish(last_, model, stepper.difference()).nfe);
   }
 
  private:
   template <class X>
-  using Path = detail::RememberedPath<X, buffers, memory>;
+  using Path = detail::RejectionMemory<X, buffers, memory>;
   template <class X>
-  using Tries = detail::AdaptiveTries<X, buffers>;
+  using Stepper = detail::AdaptiveStepper<X, buffers>;
 
   /// The row of the first of five coefficients: of x, x′, F, the path and z. Rows before it belong
-  /// to the tries and the path.
+  /// to the stepper and the path.
   static constexpr std::size_t scratch = 6 + memory;
 
-  [[nodiscard]] detail::TryLimits limits() const {
-    return {.sampler = "adaptive sde",
+  [[nodiscard]] detail::AttemptLimits limits() const {
+    return {.sampler = name,
             .atol = options_.atol,
             .rtol = options_.rtol,
             .safety = options_.safety,
@@ -152,53 +144,49 @@ class AdaptiveSde {
   /// of what is left where it would leave a sliver. The increment is not divided evenly: a step
   /// rejected by little would be halved, grow back and be rejected again.
   template <class X>
-  void choose_step(std::size_t k, Tries<X>& tries, Path<X>& path) const {
-    const double t = tries.t()[k];
-    double& end = tries.t_next()[k];
+  void choose_step(std::size_t k, Stepper<X>& stepper, Path<X>& path) const {
+    const double t = stepper.t()[k];
+    double& end = stepper.t_next()[k];
     end = t;
-    if (tries.rests(k)) return;
+    if (stepper.is_finished(k)) return;
     const double bound = path.any(k) ? path.end(k) : span_.t_next;
     const double remaining = t - bound;
-    double& h = tries.size()[k];
+    double& h = stepper.size()[k];
     if (h < remaining && remaining < 1.1 * h) h = remaining / 2;
     end = h < remaining ? std::max(t - h, bound) : bound;
     h = t - end;
-    if (end != bound) tries.require_step(k, h, h);
-  }
-
-  template <class M, class X>
-  static void evaluate(M& model, const X& at, std::span<const double> times, X& output) {
-    model.evaluate(at, times, output);
+    if (end != bound) stepper.require_step(k, h, h);
   }
 
   template <class M, class X, class Z>
-  std::size_t take(M& model, X& x, const Z& z, Tries<X>& tries, Path<X>& path,
+  std::size_t take(M& model, X& x, const Z& z, Stepper<X>& stepper, Path<X>& path,
                    Workspace<X, buffers>& work) const {
-    static_assert(scratch == Tries<X>::rows + 1 + memory &&
+    static_assert(scratch == Stepper<X>::rows + 1 + memory &&
                   scratch + 5 <= Workspace<X, buffers>::rows);
     const std::size_t samples = work.shape().samples;
-    for (std::size_t k = 0; k < samples; ++k) choose_step(k, tries, path);
+    for (std::size_t k = 0; k < samples; ++k) choose_step(k, stepper, path);
     for (const bool second : {false, true}) {
-      const std::span<double> times = second ? tries.t_next() : tries.t();
-      X& at = second ? tries.lower() : x;
-      evaluate(model, at, times, tries.difference());
-      for (std::size_t k = 0; k < samples; ++k) coefficients(model, k, second, tries, path, work);
-      const std::array<SampleTerm<X>, 4> terms{SampleTerm<X>{work.row(scratch), &x},
-                                               {work.row(scratch + 1), &tries.lower()},
-                                               {work.row(scratch + 2), &tries.difference()},
-                                               {work.row(scratch + 3), &path.next()}};
-      detail::assign_per_sample(second ? tries.difference() : tries.lower(), terms,
-                                work.row(scratch + 4), z);
+      const std::span<double> times = second ? stepper.t_next() : stepper.t();
+      X& at = second ? stepper.lower() : x;
+      model.evaluate(at, std::span<const double>(times), stepper.difference());
+      for (std::size_t k = 0; k < samples; ++k) coefficients(model, k, second, stepper, path, work);
+      X& moved = second ? stepper.difference() : stepper.lower();
+      assign(moved,
+             {{work.row(scratch), x},
+              {work.row(scratch + 1), stepper.lower()},
+              {work.row(scratch + 2), stepper.difference()},
+              {work.row(scratch + 3), path.next()}},
+             {work.row(scratch + 4), z});
     }
     return 2;
   }
 
   /// Of x′ over {x, F, W}, then of x′ − x″ = (x′ − x̃)/2 over {x, x′, F, W}.
   template <class M, class X>
-  void coefficients(M& model, std::size_t k, bool second, Tries<X>& tries, Path<X>& path,
+  void coefficients(M& model, std::size_t k, bool second, Stepper<X>& stepper, Path<X>& path,
                     Workspace<X, buffers>& work) const {
     const auto c = [&](std::size_t i) -> double& { return work.row(scratch + i)[k]; };
-    const double t = tries.t()[k], end = tries.t_next()[k], h = t - end;
+    const double t = stepper.t()[k], end = stepper.t_next()[k], h = t - end;
     for (std::size_t i = 0; i < 5; ++i) c(i) = 0;
     if (h == 0) {
       c(0) = second ? 0 : 1;
@@ -221,6 +209,7 @@ class AdaptiveSde {
   S sde_;
   TimeStep span_;
   AdaptiveSdeOptions options_;
+  detail::FinalEvaluation last_;
 };
 
 }  // namespace scoresde

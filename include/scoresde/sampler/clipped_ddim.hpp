@@ -15,8 +15,11 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <scoresde/predictor/ddim.hpp>
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/thresholding.hpp>
@@ -26,10 +29,9 @@
 namespace scoresde {
 
 struct ClippedDdimOptions {
-  double eta = 0;
   DataRange range{};
-  /// The last step goes without its noise.
-  bool denoise = false;
+  /// keep_noise or drop_last_noise.
+  FinalStep final_step = FinalStep::drop_last_noise;
 };
 
 namespace detail {
@@ -61,54 +63,62 @@ struct ClippedDdimElement {
   }
 };
 
+/// A step of the grid as numbers: marginal_prob where it begins, and what of the formula above is
+/// known without the model.
+struct ClippedDdimStep {
+  TimeStep time{};
+  MarginalProb marginal{};
+  double mean = 1;   ///< mean_s
+  double kept = 0;   ///< −std_t √(std_s² − c²)
+  double noise = 0;  ///< c
+
+  [[nodiscard]] ClippedDdimElement element(ScoreForm score, DataRange range) const {
+    return {tweedie_form(marginal, score),
+            {kept * score.state, kept * score.output},
+            mean,
+            noise,
+            range};
+  }
+};
+
 }  // namespace detail
 
 /// A const, stateless value, over every state whose backend is elementwise. Draw 0 is the prior, i
 /// + 1 the noise of step i.
 template <class S>
-class ClippedDdim {
+class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ClippedDdim: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); take ReverseSimulation");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
 
  public:
+  static constexpr const char* name = "clipped DDIM";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = 1;
 
-  /// Throws Error unless the grid decreases within [0, t_max], η lies in [0, 1] and low < high.
-  ClippedDdim(S sde, TimeGrid grid, ClippedDdimOptions options = {})
-      : sde_(std::move(sde)), grid_(std::move(grid)), options_(options) {
-    Ddim{options.eta}.validate();
-    detail::require(options.range.low < options.range.high, "clipped DDIM: the range goes from ",
-                    options.range.low, " to ", options.range.high, "; low < high is needed");
-    detail::require(grid_.generates(), "clipped DDIM: the grid goes from ", grid_.front().t,
-                    " up to ", grid_.back().t_next, "; time must decrease towards the data");
-    detail::require(grid_.front().t <= sde_.t_max() && grid_.back().t_next >= 0,
-                    "clipped DDIM: the grid goes from ", grid_.front().t, " to ",
-                    grid_.back().t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
-    for (const TimeStep time : grid_) {
-      const StepCoefficients step = Ddim{options_.eta}.coefficients(sde_, time);
-      detail::require(
-          std::isfinite(step.state) && std::isfinite(step.score) && std::isfinite(step.noise),
-          "clipped DDIM: the coefficients of the step from t = ", time.t, " to ", time.t_next,
-          " are ", step.state, ", ", step.score, " and ", step.noise, "; they must be finite");
-    }
+  /// Throws Error unless the grid decreases within [0, t_max], η lies in [0, 1], low < high, the
+  /// coefficients of every step are finite, and the final step is one of those above.
+  ClippedDdim(S sde, Ddim method, TimeGrid grid, ClippedDdimOptions options = {})
+      : sde_(std::move(sde)), grid_(std::move(grid)), range_(options.range) {
+    const TimeStep span{grid_.front().t, grid_.back().t_next};
+    method.validate();
+    detail::require(range_.low < range_.high, name, ": the range goes from ", range_.low, " to ",
+                    range_.high, "; low < high is needed");
+    detail::require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ",
+                    span.t_next, "; time must decrease towards the data");
+    detail::require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ",
+                    span.t, " to ", span.t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
+    detail::require_final_step(name, options.final_step,
+                               {FinalStep::keep_noise, FinalStep::drop_last_noise}, span);
+    for (const TimeStep time : grid_) prepare(method, time);
+    if (options.final_step == FinalStep::drop_last_noise) steps_.back().noise = 0;
   }
 
   /// Evaluations of the model in one run.
   [[nodiscard]] std::size_t nfe() const { return grid_.size(); }
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-
-  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
-  /// carries it to the data. Makes a workspace. Throws Error as draw_prior and integrate do.
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    Workspace<X, buffers> work(x);
-    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    return integrate(model, x, noise, work, observer);
-  }
 
   /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
   /// and states that are not finite.
@@ -119,45 +129,46 @@ class ClippedDdim {
     static_assert(ElementwiseState<X>,
                   "ClippedDdim: the state's backend runs no function element by element; it needs "
                   "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    detail::check_shapes("clipped DDIM", x, work);
-    for (const TimeStep time : grid_) detail::check_score_form("clipped DDIM", model, time.t);
-    const std::size_t count = grid_.size();
-    detail::notify_start(observer, {0, count, {grid_.front().t, grid_.front().t}, 0}, x);
-    detail::FiniteLooks look{"clipped DDIM", count, grid_.front().t};
-    std::size_t taken = 0;
-    while (taken < count) {
-      const std::size_t i = taken++;
-      model.evaluate(x, grid_[i].t, work[0]);
-      step(x, work[0], i, model.score_form(grid_[i].t), noise);
-      look(x, taken, grid_[i].t_next, work.row(0));
-      if (detail::notify_step(observer, {i, count, grid_[i], taken}, x) == StepAction::stop) break;
+    detail::check_shapes(name, x, work);
+    for (const TimeStep time : grid_) detail::check_score_form(name, model, time.t);
+    detail::Run<X, std::remove_reference_t<O>> run(name, steps_.size(), grid_.front().t, x,
+                                                   work.row(0), observer);
+    for (std::size_t i = 0; i < steps_.size() && !run.stopped(); ++i) {
+      const TimeStep time = steps_[i].time;
+      model.evaluate(x, time.t, work[0]);
+      ++run.nfe;
+      take(x, work[0], steps_[i].element(model.score_form(time.t), range_), i, noise);
+      run.took(time, x);
     }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return {taken, taken, 0};
+    return run.finish();
   }
 
  private:
-  template <class X, class N>
-  void step(X& x, const X& output, std::size_t i, ScoreForm score, const N& noise) const {
-    const TimeStep time = grid_[i];
-    const bool quiet = options_.denoise && i + 1 == grid_.size();
+  void prepare(const Ddim& method, TimeStep time) {
+    const auto [state, score, added] = method.coefficients(sde_, time);
+    detail::require(std::isfinite(state) && std::isfinite(score) && std::isfinite(added), name,
+                    ": the coefficients of the step from t = ", time.t, " to ", time.t_next,
+                    " are ", state, ", ", score, " and ", added, "; they must be finite");
     const auto [mean, variance, std, std_next] = transition(sde_, time);
-    const double c = options_.eta * std::sqrt(variance) * std_next / std;
-    const double kept = -std * std::sqrt((std_next - c) * (std_next + c));
-    const detail::ClippedDdimElement element{tweedie_form(sde_.marginal_prob(time.t), score),
-                                             {kept * score.state, kept * score.output},
-                                             sde_.marginal_prob(time.t).mean / mean,
-                                             quiet ? 0 : c,
-                                             options_.range};
+    const double c = method.eta * std::sqrt(variance) * std_next / std;
+    const MarginalProb marginal = sde_.marginal_prob(time.t);
+    steps_.push_back({time, marginal, marginal.mean / mean,
+                      -std * std::sqrt((std_next - c) * (std_next + c)), c});
+  }
+
+  template <class X, class N>
+  void take(X& x, const X& output, const detail::ClippedDdimElement& element, std::size_t i,
+            const N& noise) const {
     if (element.noise == 0) return backend(x).transform(x, element, std::as_const(x), output);
-    detail::with_step_noise<X>(noise, i + 1, time, element.noise, [&](const auto& z) {
+    detail::with_step_noise<X>(noise, i + 1, grid_[i], element.noise, [&](const auto& z) {
       backend(x).transform(x, element, std::as_const(x), output, z);
     });
   }
 
   S sde_;
   TimeGrid grid_;
-  ClippedDdimOptions options_;
+  DataRange range_;
+  std::vector<detail::ClippedDdimStep> steps_;
 };
 
 }  // namespace scoresde

@@ -1,42 +1,106 @@
 // SPDX-License-Identifier: MIT
-/// FinalStep: how a run to the data ends, as a type.
+/// FinalStep: how a run to the data ends, the same parameter in every sampler.
 ///
-///   ToEps      at the grid's last time, whose noise is still in x
-///   ToZero     the last step goes to noise-free data in place of the grid's last time
-///   Denoise    as ToEps, then the data predicted by one evaluation more (Tweedie's formula)
+///   denoise:             x ← (x + std²·∇log p_t(x))/mean = E[x₀ | x_t = x]
+///   reverse_diffusion:   the mean of one step of length T/N down the SDE's own discrete chain
 ///
-/// λ = ln(α/σ) is infinite at noise-free data: no step in λ reaches them, a prediction does.
+/// Efron 2011 (Tweedie's formula); Jolicoeur-Martineau et al. 2020 (arXiv:2009.05475).
 #pragma once
 
-#include <concepts>
-#include <cstddef>
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <string>
 
-#include <scoresde/solver/solver.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/sampler/sampler.hpp>
 
 namespace scoresde {
 
-struct ToEps {
-  template <class R>
-  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) {
-    return solver_nfe<R>(steps);
-  }
+enum class FinalStep {
+  /// The run ends at the grid's last time, with the noise that p_t has there.
+  keep_noise,
+  /// The last step is taken without its noise, as in score_sde's predictor-corrector runs.
+  drop_last_noise,
+  /// The last step goes to noise-free data in place of the grid's last time, at no evaluation more.
+  to_data,
+  /// One evaluation more predicts the data from the last time (Tweedie's formula).
+  denoise,
+  /// One evaluation more, and score_sde's last step of its ODE sampler: for SDEs with
+  /// training_steps() and discretize().
+  reverse_diffusion
 };
 
-struct ToZero {
-  template <class R>
-  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) {
-    return steps == 0 ? 0 : solver_nfe<R>(steps - 1) + 1;
-  }
+/// The enumerator's name.
+[[nodiscard]] constexpr const char* name_of(FinalStep step) {
+  constexpr const char* names[]{"keep_noise", "drop_last_noise", "to_data", "denoise",
+                                "reverse_diffusion"};
+  return names[static_cast<int>(step)];
+}
+
+namespace detail {
+
+/// Throws Error for a final step that the sampler does not take, and for one other than keep_noise
+/// where time does not decrease.
+inline void require_final_step(const char* sampler, FinalStep found,
+                               std::initializer_list<FinalStep> accepted, TimeStep span) {
+  std::string names;
+  for (const FinalStep step : accepted)
+    names += std::string(names.empty() ? "" : ", ") + name_of(step);
+  require(std::find(accepted.begin(), accepted.end(), found) != accepted.end(), sampler,
+          ": final_step is ", name_of(found), "; this sampler takes ", names);
+  require(found == FinalStep::keep_noise || span.t_next < span.t, sampler, ": final_step is ",
+          name_of(found), " and the run goes from t = ", span.t, " up to ", span.t_next,
+          "; only a run to the data can end so, take FinalStep::keep_noise");
+}
+
+template <class S>
+concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
+  sde.training_steps();
+  { sde.discretize(step) } -> std::same_as<Transition>;
 };
 
-struct Denoise {
-  template <class R>
-  [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) {
-    return solver_nfe<R>(steps) + 1;
+/// The evaluation that follows the last step, as numbers: x ← state·x + score·∇log p_t(x).
+class FinalEvaluation {
+ public:
+  FinalEvaluation() = default;
+
+  /// Made for `denoise` and `reverse_diffusion` at time t; for the others, and where no noise is
+  /// left at t, nothing is evaluated. Throws Error for an SDE without a discrete chain, or with one
+  /// that has no step down from t.
+  template <class S>
+  FinalEvaluation(const char* sampler, const S& sde, FinalStep final_step, double t) : t_(t) {
+    const MarginalProb p = sde.marginal_prob(t);
+    if (final_step == FinalStep::denoise) {
+      step_ = {1 / p.mean, p.std * p.std / p.mean, 0};
+      wanted_ = p.std > 0;
+    } else if (final_step == FinalStep::reverse_diffusion) {
+      require(HasDiscreteChain<S>, sampler,
+              ": final_step is reverse_diffusion and the SDE has no "
+              "discrete chain, training_steps() and discretize(); take FinalStep::denoise");
+      if constexpr (HasDiscreteChain<S>) {
+        const double h = sde.t_max() / static_cast<double>(sde.training_steps());
+        step_ = without_noise(ReverseDiffusion{}.coefficients(sde, TimeStep{t, t - h}));
+        wanted_ = true;
+      }
+    }
   }
+
+  [[nodiscard]] bool wanted() const { return wanted_; }
+  [[nodiscard]] double t() const { return t_; }
+
+  /// `output` is overwritten.
+  template <class M, State X>
+  void operator()(M& model, X& x, X& output) const {
+    model.evaluate(x, t_, output);
+    update(x, output, model.score_form(t_), step_, NoiseDraw{});
+  }
+
+ private:
+  bool wanted_ = false;
+  double t_ = 0;
+  StepCoefficients step_{};
 };
 
-template <class F>
-concept FinalStep = std::same_as<F, ToEps> || std::same_as<F, ToZero> || std::same_as<F, Denoise>;
-
+}  // namespace detail
 }  // namespace scoresde

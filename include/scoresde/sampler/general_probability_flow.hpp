@@ -77,7 +77,7 @@ struct GeneralFlowField {
 /// I is what ProbabilityFlow takes: a method by name, an AdaptiveRungeKutta, or a user's
 /// OdeIntegrator.
 template <class S, class I>
-class GeneralProbabilityFlow {
+class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilityFlow<S, I>> {
   using Integrator = typename detail::IntegratorOf<I>::type;
   static_assert(GeneralSde<S>,
                 "GeneralProbabilityFlow: the first argument is no general SDE; it needs drift(x, "
@@ -93,7 +93,8 @@ class GeneralProbabilityFlow {
       "listener)");
 
  public:
-  /// States a workspace must hold beside x.
+  static constexpr const char* name = "general probability flow";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = Integrator::buffers;
 
   /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
@@ -103,10 +104,10 @@ class GeneralProbabilityFlow {
       : sde_(std::move(sde)), grid_(std::move(grid)) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
-    detail::require_times("general probability flow", sde_, grid_);
-    detail::require(!Integrator::adaptive || grid_.size() == 1,
-                    "general probability flow: an adaptive integrator is given a grid of ",
-                    grid_.size(), " steps; give one, from the first time to the last");
+    detail::require_times(name, sde_, grid_);
+    detail::require(!Integrator::adaptive || grid_.size() == 1, name,
+                    ": an adaptive integrator is given a grid of ", grid_.size(),
+                    " steps; give one, from the first time to the last");
   }
 
   /// The same over one span {t, t_next}.
@@ -121,21 +122,6 @@ class GeneralProbabilityFlow {
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-
-  /// Fills x with a draw from the SDE's prior and carries it along the grid. Makes a workspace.
-  /// Throws Error for a grid that increases and for one that begins below the SDE's t_max().
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    static_assert(detail::HasPrior<S>,
-                  "GeneralProbabilityFlow: the SDE has no prior_std() to draw the first state by; "
-                  "fill x and call run or decode");
-    detail::require(grid_.generates(), "general probability flow: the grid goes from ",
-                    grid_.front().t, " up to ", grid_.back().t_next,
-                    "; to sample, time must decrease");
-    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    return run(model, x, observer);
-  }
 
   /// decode with a workspace of its own.
   template <class M, State X, class O = NoObserver>
@@ -172,15 +158,8 @@ class GeneralProbabilityFlow {
     static_assert(ElementwiseState<X>,
                   "GeneralProbabilityFlow: the state's backend runs no function element by element;"
                   " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    detail::check_shapes("general probability flow", x, work);
-    const GeneralFlowField<S, M> field{sde_, model};
-    const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
-    detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    detail::FlowListener<Integrator::adaptive, O> listener{
-        {"general probability flow", steps, grid.front().t}, observer, work.row(0)};
-    const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return {done.nfe, done.accepted, done.rejected};
+    return detail::run_flow(name, integrator_, GeneralFlowField<S, M>{sde_, model}, model, x, grid,
+                            detail::FinalEvaluation(), work, observer);
   }
 
   S sde_;

@@ -4,7 +4,7 @@
 ///   on_start(step, x)             before the first step; step.time = {t, t}, where the run begins
 ///   on_step(step, x)              after every accepted step; may return StepAction::stop
 ///   on_correction(correction, x)  after every corrector step
-///   on_try(tried, x)              after every try of an adaptive sampler, accepted or not
+///   on_attempt(attempts, x)       after every trial of an adaptive sampler, accepted or not
 ///   on_finish(x)                  at the end of the run
 ///
 /// A hook that is absent costs nothing, not even a call: what on_correction is told is measured
@@ -65,8 +65,9 @@ constexpr void check_hooks() {
       "observer: on_correction is called as on_correction(const CorrectionStep& correction, "
       "const State& x)");
   static_assert(
-      !requires { &O::on_try; } || requires(O & o, const X& x) { o.on_try(TriedSteps{}, x); },
-      "observer: on_try is called as on_try(const TriedSteps& tried, const State& x)");
+      !requires { &O::on_attempt; } ||
+          requires(O & o, const X& x) { o.on_attempt(StepAttempts{}, x); },
+      "observer: on_attempt is called as on_attempt(const StepAttempts& attempts, const State& x)");
   static_assert(
       !requires { &O::on_finish; } || requires(O & o, const X& x) { o.on_finish(x); },
       "observer: on_finish is called as on_finish(const State& x)");
@@ -171,8 +172,8 @@ class ObserverGroup {
     std::apply([&](auto&... o) { (detail::notify_correction(o, correction, x), ...); }, observers_);
   }
   template <class X>
-  void on_try(const TriedSteps& tried, const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_try(o, tried, x), ...); }, observers_);
+  void on_attempt(const StepAttempts& attempts, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_attempt(o, attempts, x), ...); }, observers_);
   }
   template <class X>
   void on_finish(const X& x) {

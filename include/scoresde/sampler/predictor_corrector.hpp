@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// PredictorCorrector: Song et al.'s sampler, put together from an SDE, a predictor and a
+/// PredictorCorrector: the sampler of Song et al., put together from an SDE, a predictor and a
 /// corrector.
 ///
 ///   for each step (t → t_next):  x ← corrector at t, `steps` times;  x ← predictor from t to
@@ -10,11 +10,17 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/sampler/correct.hpp>
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -27,41 +33,120 @@ enum class StepOrder { corrector_first, predictor_first };
 
 struct PredictorCorrectorOptions {
   StepOrder order = StepOrder::corrector_first;
-  /// The last predictor step is taken without its noise, and nothing follows it. Without a
-  /// predictor the state itself is the result.
-  bool denoise = true;
+  /// Any but to_data. With drop_last_noise nothing follows the last predictor step; without a
+  /// predictor there is no step to take without its noise, and the state itself is the result.
+  FinalStep final_step = FinalStep::drop_last_noise;
 };
 
 /// True when the three fit together.
-template <class S, class P, class C>
+template <class S, class P, class C = NoCorrector>
 inline constexpr bool predictor_corrector_fits = false;
 template <Sde S, class P, class C>
 inline constexpr bool predictor_corrector_fits<S, P, C> = Predictor<P, S>&& Corrector<C, S>;
 
+namespace detail {
+
+/// A step of the grid as numbers.
+struct PredictorCorrectorStep {
+  TimeStep time{};
+  StepCoefficients predictor{};
+  std::size_t corrections = 0;  ///< corrector steps in it
+  double corrected_at = 0;      ///< their time
+};
+
+/// A run without SDE, predictor and corrector.
+template <bool NeedsNorms, class Rule>
+struct PredictorCorrectorTable {
+  std::vector<PredictorCorrectorStep> steps;
+  std::vector<CorrectorStep<NeedsNorms, Rule>> correctors;  ///< one per step that corrects
+  bool predicts = true;
+  bool corrector_first = true;
+  FinalEvaluation last{};
+
+  [[nodiscard]] std::size_t nfe() const {
+    std::size_t sum = last.wanted() ? 1 : 0;
+    for (const PredictorCorrectorStep& step : steps) sum += (predicts ? 1 : 0) + step.corrections;
+    return sum;
+  }
+
+  /// Throws Error for a model that does not take one of the run's times.
+  template <class M>
+  void check_times(const char* sampler, M& model) const {
+    for (const PredictorCorrectorStep& step : steps) {
+      if (step.corrections > 0) check_score_form(sampler, model, step.corrected_at);
+      if (predicts) check_score_form(sampler, model, step.time.t);
+    }
+    if (last.wanted()) check_score_form(sampler, model, last.t());
+  }
+};
+
+/// Takes the steps of a table; draw 0 is the prior's.
+template <class Table, class M, class X, std::size_t B, class N, class O>
+struct PredictorCorrectorStepper {
+  const Table& table;
+  M& model;
+  X& x;
+  const N& noise;
+  Workspace<X, B>& work;
+  Run<X, O>& run;
+  std::uint64_t draw = 1;
+
+  void step(std::size_t i) {
+    const PredictorCorrectorStep& step = table.steps[i];
+    if (table.corrector_first) correct(i);
+    if (table.predicts) predict(step.time, step.predictor);
+    if (!table.corrector_first) correct(i);
+  }
+
+  void correct(std::size_t i) {
+    const double t = table.steps[i].corrected_at;
+    for (std::size_t j = 0; j < table.steps[i].corrections; ++j, ++run.nfe)
+      table.correctors[i](x, output(t), model.score_form(t), noise.draw(draw++), work,
+                          run.observer());
+  }
+
+  void predict(TimeStep time, const StepCoefficients& step) {
+    const X& predicted = output(time.t);
+    with_step_noise<X>(noise, draw++, time, step.noise, [&](const auto& z) {
+      update(x, predicted, model.score_form(time.t), step, z);
+    });
+    ++run.nfe;
+  }
+
+  const X& output(double t) {
+    model.evaluate(x, t, work[0]);
+    return work[0];
+  }
+};
+
+}  // namespace detail
+
 /// A const, stateless value: the state's type, the model and the noise meet it in the call.
 ///
-/// The coefficients of all steps are made with the sampler. Non-finite states are refused: x is
+/// The coefficients of all steps are made with the sampler. Non-finite states are rejected: x is
 /// checked after steps 1, 2, 4, 8, … and the last, which costs log₂(steps) + 2 passes over x.
-template <class S, class P, class C>
-class PredictorCorrector {
+template <class S, class P, class C = NoCorrector>
+class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S, P, C>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
                 " marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(!Sde<S> || Predictor<P, S>,
-                "PredictorCorrector: the second argument is no predictor for this SDE; it needs"
+                "PredictorCorrector: the second argument is not a predictor for this SDE; it needs"
                 " coefficients(sde, TimeStep) returning StepCoefficients");
   static_assert(!Sde<S> || Corrector<C, S>,
-                "PredictorCorrector: the third argument is no corrector for this SDE; it needs"
+                "PredictorCorrector: the third argument is not a corrector for this SDE; it needs"
                 " steps, needs_norms and rule(sde, t), a functor from Norms to StepCoefficients");
 
  public:
-  /// States a workspace must hold beside x.
+  static constexpr const char* name = "predictor-corrector";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = corrector_buffers<C>;
 
   /// Throws Error unless the grid decreases within [0, t_max], predictor and corrector accept their
   /// own parameters (`validate`), the predictor has finite coefficients for every step of the grid,
-  /// and the corrector a rule for every time at which it corrects.
+  /// the corrector a rule for every time at which it corrects, and the final step is one of those
+  /// above.
   PredictorCorrector(S sde, P predictor, C corrector, TimeGrid grid,
                      PredictorCorrectorOptions options = {})
       : sde_(std::move(sde)),
@@ -71,34 +156,24 @@ class PredictorCorrector {
         options_(options) {
     if constexpr (requires { predictor_.validate(); }) predictor_.validate();
     if constexpr (requires { corrector_.validate(); }) corrector_.validate();
-    const bool lowest_used = options_.order == StepOrder::predictor_first;
-    const double lowest = lowest_used ? grid_.back().t_next : grid_.back().t;
-    detail::require(grid_.generates(), "predictor-corrector: the grid goes from ", grid_.front().t,
-                    " up to ", grid_.back().t_next, "; time must decrease towards the data");
-    detail::require(grid_.front().t <= sde_.t_max() && lowest >= 0,
-                    "predictor-corrector: the grid goes from ", grid_.front().t, " to ", lowest,
-                    "; it must lie in [0, T] with T = ", sde_.t_max());
+    validate();
+    table_.predicts = predicts;
+    table_.corrector_first = options_.order == StepOrder::corrector_first;
     for (std::size_t i = 0; i < grid_.size(); ++i) prepare(i);
+    table_.last = detail::FinalEvaluation(name, sde_, options_.final_step, grid_.back().t_next);
   }
 
+  /// The predictor alone.
+  PredictorCorrector(S sde, P predictor, TimeGrid grid,
+                     PredictorCorrectorOptions options = {}) requires std::same_as<C, NoCorrector>
+      : PredictorCorrector(std::move(sde), std::move(predictor), NoCorrector{}, std::move(grid),
+                           options) {}
+
   /// Evaluations of the model in one run.
-  [[nodiscard]] std::size_t nfe() const {
-    const std::size_t corrections = denoised_before_correcting() ? grid_.size() - 1 : grid_.size();
-    return (predicts ? grid_.size() : 0) + corrections * corrections_per_step();
-  }
+  [[nodiscard]] std::size_t nfe() const { return table_.nfe(); }
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-
-  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
-  /// carries it to the data. Makes a workspace. Throws Error as draw_prior and integrate do.
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    Workspace<X, buffers> work(x);
-    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    return integrate(model, x, noise, work, observer);
-  }
 
   /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes,
   /// for a dimension that the corrector does not take, for times that the model does not take, and
@@ -106,110 +181,66 @@ class PredictorCorrector {
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    detail::check_shapes("predictor-corrector", x, work);
-    if constexpr (requires { corrector_.validate(extents(x).dim); })
-      if (corrections_per_step() > 0) corrector_.validate(extents(x).dim);
-    for (std::size_t i = 0; i < grid_.size(); ++i) check_times(model, i);
+    using Model = std::remove_reference_t<M>;
     using Watcher = std::remove_reference_t<O>;
-    Run<std::remove_reference_t<M>, X, N, Watcher> run{*this, model, x, noise, work, observer};
-    detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
-    detail::FiniteLooks look{"predictor-corrector", grid_.size(), grid_.front().t};
-    std::size_t taken = 0;
-    for (const TimeStep time : grid_) {
-      run.step(taken++);
-      look(x, taken, time.t_next, work.row(0));
-      if (detail::notify_step(observer, {taken - 1, grid_.size(), time, run.nfe}, x) ==
-          StepAction::stop)
-        break;
+    static_assert(detail::RunArguments<Model, X, N>::checked);
+    detail::check_shapes(name, x, work);
+    if constexpr (requires { corrector_.validate(extents(x).dim); })
+      if (corrector_.steps > 0) corrector_.validate(extents(x).dim);
+    table_.check_times(name, model);
+    detail::Run<X, Watcher> run(name, grid_.size(), grid_.front().t, x, work.row(0), observer);
+    detail::PredictorCorrectorStepper<Table, Model, X, buffers, N, Watcher> stepper{
+        table_, model, x, noise, work, run};
+    for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
+      stepper.step(i);
+      run.took(grid_[i], x);
     }
-    detail::notify_finish(observer, x);
-    return {run.nfe, taken, 0};
+    return run.finish(table_.last, model, work[0]);
   }
 
  private:
   static constexpr bool predicts = detail::predictor_needs_score<P>;
+  using Rule = decltype(std::declval<const C&>().rule(std::declval<const S&>(), 0.0));
+  using Table = detail::PredictorCorrectorTable<C::needs_norms, Rule>;
 
-  template <class M, class X, class N, class O>
-  struct Run {
-    const PredictorCorrector& sampler;
-    M& model;
-    X& x;
-    const N& noise;
-    Workspace<X, buffers>& work;
-    O& observer;
-    std::uint64_t draw = 1;
-    std::size_t nfe = 0;
-
-    void step(std::size_t i) {
-      const TimeStep time = sampler.grid_[i];
-      const bool corrector_first = sampler.options_.order == StepOrder::corrector_first;
-      if (corrector_first) correct(time.t);
-      if constexpr (predicts) predict(time, sampler.steps_[i]);
-      if (!corrector_first && sampler.corrects_in(i)) correct(time.t_next);
-    }
-
-    void correct(double t) {
-      for (std::size_t j = 0; j < sampler.corrections_per_step(); ++j, ++nfe)
-        scoresde::correct(sampler.sde_, sampler.corrector_, t, x, output(t), model.score_form(t),
-                          noise.draw(draw++), work, observer);
-    }
-
-    void predict(TimeStep time, const StepCoefficients& step) {
-      const X& predicted = output(time.t);
-      detail::with_step_noise<X>(noise, draw++, time, step.noise, [&](const auto& z) {
-        update(x, predicted, model.score_form(time.t), step, z);
-      });
-      ++nfe;
-    }
-
-    const X& output(double t) {
-      model.evaluate(x, t, work[0]);
-      return work[0];
-    }
-  };
+  void validate() const {
+    using enum FinalStep;
+    const bool lowest_used = options_.order == StepOrder::predictor_first;
+    const double lowest = lowest_used ? grid_.back().t_next : grid_.back().t;
+    detail::require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
+                    grid_.back().t_next, "; time must decrease towards the data");
+    detail::require(grid_.front().t <= sde_.t_max() && lowest >= 0, name, ": the grid goes from ",
+                    grid_.front().t, " to ", lowest,
+                    "; it must lie in [0, T] with T = ", sde_.t_max());
+    detail::require_final_step(name, options_.final_step,
+                               {keep_noise, drop_last_noise, denoise, reverse_diffusion},
+                               {grid_.front().t, grid_.back().t_next});
+  }
 
   /// Makes step i. Throws Error, with the step, where predictor, corrector or SDE cannot take it.
   void prepare(std::size_t i) {
-    const TimeStep time = grid_[i];
-    StepCoefficients step;
+    const bool last = i + 1 == grid_.size();
+    const bool noiseless = last && options_.final_step == FinalStep::drop_last_noise;
+    const bool corrects = !(noiseless && predicts && !table_.corrector_first);
+    detail::PredictorCorrectorStep step{.time = grid_[i]};
+    step.corrections = corrects ? static_cast<std::size_t>(corrector_.steps) : 0;
+    step.corrected_at = table_.corrector_first ? step.time.t : step.time.t_next;
     try {
-      if constexpr (predicts) step = predictor_.coefficients(sde_, time);
-      if (corrections_per_step() > 0 && corrects_in(i))
-        static_cast<void>(corrector_.rule(
-            sde_, options_.order == StepOrder::corrector_first ? time.t : time.t_next));
+      if constexpr (predicts) step.predictor = predictor_.coefficients(sde_, step.time);
+      if (step.corrections > 0)
+        table_.correctors.push_back({corrector_.rule(sde_, step.corrected_at),
+                                     detail::scope_of(corrector_), step.corrected_at});
     } catch (const Error& error) {
-      throw Error(detail::text("predictor-corrector: step ", i, " of the grid, from t = ", time.t,
-                               " to ", time.t_next, ", cannot be taken: ", error.what()));
+      throw Error(detail::text(name, ": step ", i, " of the grid, from t = ", step.time.t, " to ",
+                               step.time.t_next, ", cannot be taken: ", error.what()));
     }
-    if (i + 1 == grid_.size() && options_.denoise) step = without_noise(step);
-    detail::require(
-        std::isfinite(step.state) && std::isfinite(step.score) && std::isfinite(step.noise),
-        "predictor-corrector: the coefficients of step ", i, " of the grid, from t = ", time.t,
-        " to ", time.t_next, ", are ", step.state, ", ", step.score, " and ", step.noise,
-        "; they must be finite");
-    steps_.push_back(step);
-  }
-
-  template <class M>
-  void check_times(M& model, std::size_t i) const {
-    const bool corrects = corrections_per_step() > 0 && corrects_in(i);
-    const bool corrector_first = options_.order == StepOrder::corrector_first;
-    if (predicts || (corrects && corrector_first))
-      detail::check_score_form("predictor-corrector", model, grid_[i].t);
-    if (corrects && !corrector_first)
-      detail::check_score_form("predictor-corrector", model, grid_[i].t_next);
-  }
-
-  /// False in a last step after which nothing follows.
-  [[nodiscard]] bool corrects_in(std::size_t i) const {
-    return i + 1 < grid_.size() || !denoised_before_correcting();
-  }
-  [[nodiscard]] std::size_t corrections_per_step() const {
-    return static_cast<std::size_t>(corrector_.steps);
-  }
-  [[nodiscard]] bool denoised_before_correcting() const {
-    return predicts && options_.denoise && options_.order == StepOrder::predictor_first;
+    if (noiseless) step.predictor = without_noise(step.predictor);
+    const auto [state, score, noise] = step.predictor;
+    detail::require(std::isfinite(state) && std::isfinite(score) && std::isfinite(noise), name,
+                    ": the coefficients of step ", i, " of the grid, from t = ", step.time.t,
+                    " to ", step.time.t_next, ", are ", state, ", ", score, " and ", noise,
+                    "; they must be finite");
+    table_.steps.push_back(step);
   }
 
   S sde_;
@@ -217,7 +248,7 @@ class PredictorCorrector {
   C corrector_;
   TimeGrid grid_;
   PredictorCorrectorOptions options_;
-  std::vector<StepCoefficients> steps_;
+  Table table_;
 };
 
 }  // namespace scoresde

@@ -8,7 +8,6 @@
 /// 2022 (arXiv:2206.00364), algorithm 1, begins at N(0, σ(t₀)² s(t₀)² I) likewise.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -23,12 +22,11 @@ namespace scoresde {
 /// x ← std·z: a draw from a prior of mean 0.
 template <State X>
 void draw_prior(X& x, double std, NoiseDraw z) {
-  backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{std, z});
+  assign(x, {}, NoiseTerm{std, z});
 }
 template <State X>
 void draw_prior(X& x, double std, const X& z) {
-  const std::array<Term<X>, 1> terms{Term<X>{std, &z}};
-  backend(x).assign(x, std::span<const Term<X>>(terms), NoiseTerm{});
+  assign(x, {{std, z}});
 }
 
 namespace detail {

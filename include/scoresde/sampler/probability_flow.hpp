@@ -17,7 +17,8 @@
 
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
-#include <scoresde/sampler/final_denoise.hpp>
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -48,7 +49,8 @@ struct ProbabilityFlowField {
 };
 
 struct ProbabilityFlowOptions {
-  FinalDenoise denoise = FinalDenoise::none;
+  /// keep_noise, denoise or reverse_diffusion.
+  FinalStep final_step = FinalStep::denoise;
 };
 
 namespace detail {
@@ -62,34 +64,41 @@ struct IntegratorOf<I> {
   using type = ExplicitRungeKutta<I>;
 };
 
-/// Passes on to the observer what an integrator tells, and refuses states that are not finite.
-template <bool adaptive, class O>
+/// Passes on to a run what an integrator reports.
+template <class X, class O>
 struct FlowListener {
-  FiniteLooks look;
-  O& observer;
-  std::span<double> row;
-  std::size_t taken = 0;
-  StepAction action = StepAction::proceed;
+  Run<X, O>& run;
 
-  template <class X>
   StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
-    ++taken;
-    if constexpr (!adaptive) look(x, taken, step.t_next, row);
-    action = notify_step(observer, {taken - 1, look.steps, step, evaluations}, x);
-    return action;
+    run.nfe = evaluations;
+    run.took(step, x);
+    return run.stopped() ? StepAction::stop : StepAction::proceed;
   }
-  template <class X>
-  void on_try(const TriedSteps& tried, const X& x) {
-    notify_try(observer, tried, x);
+  void on_attempt(const StepAttempts& attempts, const X& x) {
+    notify_attempt(run.observer(), attempts, x);
   }
 };
+
+/// Carries x through the grid by an integrator.
+template <class I, class F, class X, class M, class O>
+SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& field, M& model, X& x,
+                           const TimeGrid& grid, const FinalEvaluation& last,
+                           Workspace<X, I::buffers>& work, O& observer) {
+  check_shapes(sampler, x, work);
+  if (last.wanted()) check_score_form(sampler, model, last.t());
+  Run<X, O> run(sampler, I::adaptive ? 0 : grid.size(), grid.front().t, x, work.row(0), observer);
+  const OdeStatistics done = integrator.solve(field, x, grid, work, FlowListener<X, O>{run});
+  run.nfe = done.nfe;
+  const std::size_t nfe = run.finish(last, model, work[0]).nfe;
+  return {nfe, done.accepted, done.rejected};
+}
 
 }  // namespace detail
 
 /// I is a method by name (Euler, Heun, RungeKutta4, DormandPrince54: fixed steps over the grid), an
 /// AdaptiveRungeKutta, or a user's OdeIntegrator.
 template <class S, class I>
-class ProbabilityFlow {
+class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
   using Integrator = typename detail::IntegratorOf<I>::type;
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
@@ -102,29 +111,35 @@ class ProbabilityFlow {
       "work, listener)");
 
  public:
-  /// States a workspace must hold beside x.
+  static constexpr const char* name = "probability flow";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = Integrator::buffers;
 
   /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
-  /// Error for a grid outside [0, T], for arguments the integrator refuses, and for an SDE that has
-  /// no finite drift and diffusion where a method by name evaluates it.
+  /// Error for a grid outside [0, T], for arguments the integrator rejects, for an SDE that has no
+  /// finite drift and diffusion where a method by name evaluates it, and unless the final step is
+  /// one of those above; a grid that increases takes keep_noise alone.
   ProbabilityFlow(S sde, I integrator, TimeGrid grid, ProbabilityFlowOptions options = {})
-      : sde_(std::move(sde)), grid_(std::move(grid)), options_(options) {
+      : sde_(std::move(sde)), grid_(std::move(grid)) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
     for (const double t : {grid_.front().t, grid_.back().t_next})
-      detail::require(t >= 0 && t <= sde_.t_max(), "probability flow: the grid reaches t = ", t,
+      detail::require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
                       "; it must lie in [0, T] with T = ", sde_.t_max());
-    detail::require(!Integrator::adaptive || grid_.size() == 1,
-                    "probability flow: an adaptive integrator is given a grid of ", grid_.size(),
+    detail::require(!Integrator::adaptive || grid_.size() == 1, name,
+                    ": an adaptive integrator is given a grid of ", grid_.size(),
                     " steps; give one, from the first time to the last");
     for_each_stage_time(grid_, [this](double t) {
       const double f = sde_.drift(t), g = sde_.diffusion(t);
-      detail::require(std::isfinite(f) && std::isfinite(g), "probability flow: drift is ", f,
+      detail::require(std::isfinite(f) && std::isfinite(g), name, ": drift is ", f,
                       " and diffusion ", g, " at t = ", t,
                       "; both must be finite where the method evaluates the flow");
     });
-    detail::check_final_denoise("probability flow", sde_, options_.denoise, grid_.back().t_next);
+    using enum FinalStep;
+    const TimeStep span{grid_.front().t, grid_.back().t_next};
+    detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
+                               span);
+    last_ = detail::FinalEvaluation(name, sde_, options.final_step, span.t_next);
   }
 
   /// The same over one span {t, t_next}.
@@ -138,24 +153,11 @@ class ProbabilityFlow {
 
   /// Evaluations of the model in one run from noise to data, where the steps are fixed.
   [[nodiscard]] std::size_t nfe() const requires(!Integrator::adaptive) {
-    return Integrator::nfe(grid_.size()) + (options_.denoise == FinalDenoise::none ? 0 : 1);
+    return Integrator::nfe(grid_.size()) + (last_.wanted() ? 1 : 0);
   }
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-
-  /// Fills x with a draw from the prior, or from the marginal where the grid begins below T, and
-  /// carries it to the data. Makes a workspace. Throws Error for a grid that increases, and as
-  /// draw_prior and integrate do.
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    detail::require(grid_.generates(), "probability flow: the grid goes from ", grid_.front().t,
-                    " up to ", grid_.back().t_next, "; to sample, time must decrease");
-    Workspace<X, buffers> work(x);
-    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    return decode(model, x, work, observer);
-  }
 
   /// decode, with the signature that all samplers share; no noise is drawn.
   template <class M, class X, class N, class O = NoObserver>
@@ -164,18 +166,17 @@ class ProbabilityFlow {
     return decode(model, x, work, observer);
   }
 
-  /// Carries the x given along the grid as it is, and denoises at its end where asked to. Allocates
-  /// nothing. Throws Error for mismatched shapes, times that the model does not take, and states
-  /// that are not finite.
+  /// Carries the x given along the grid, and takes the final step. Allocates nothing. Throws Error
+  /// for mismatched shapes, times that the model does not take, and states that are not finite.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
-    return run(model, x, grid_, options_.denoise, work, observer);
+    return run(model, x, grid_, last_, work, observer);
   }
 
   /// Carries the x given along the reversed grid: from data to its noise. Makes the reversed grid.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
-    return run(model, x, grid_.reversed(), FinalDenoise::none, work, observer);
+    return run(model, x, grid_.reversed(), {}, work, observer);
   }
 
  private:
@@ -188,35 +189,18 @@ class ProbabilityFlow {
   }
 
   template <class M, class X, class O>
-  SamplerStatistics run(M& model, X& x, const TimeGrid& grid, FinalDenoise denoise,
+  SamplerStatistics run(M& model, X& x, const TimeGrid& grid, const detail::FinalEvaluation& last,
                         Workspace<X, buffers>& work, O& observer) const {
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
-    detail::check_shapes("probability flow", x, work);
-    for_each_stage_time(grid,
-                        [&](double t) { detail::check_score_form("probability flow", model, t); });
-    if (denoise != FinalDenoise::none)
-      detail::check_score_form("probability flow", model, grid.back().t_next);
-    const ProbabilityFlowField<S, M> field{sde_, model};
-    const std::size_t steps = Integrator::adaptive ? 0 : grid.size();
-    detail::notify_start(observer, {0, steps, {grid.front().t, grid.front().t}, 0}, x);
-    detail::FlowListener<Integrator::adaptive, O> listener{
-        {"probability flow", steps, grid.front().t}, observer, work.row(0)};
-    const OdeStatistics done = integrator_.solve(field, x, grid, work, listener);
-    SamplerStatistics statistics{done.nfe, done.accepted, done.rejected};
-    if (denoise != FinalDenoise::none && listener.action == StepAction::proceed) {
-      detail::denoise(sde_, model, x, grid.back().t_next, denoise, work[0]);
-      ++statistics.nfe;
-      const double end = grid.back().t_next;
-      detail::check_finite("probability flow", x, {end, end}, work.row(0));
-    }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return statistics;
+    for_each_stage_time(grid, [&](double t) { detail::check_score_form(name, model, t); });
+    return detail::run_flow(name, integrator_, ProbabilityFlowField<S, M>{sde_, model}, model, x,
+                            grid, last, work, observer);
   }
 
   S sde_;
   Integrator integrator_{};
   TimeGrid grid_;
-  ProbabilityFlowOptions options_;
+  detail::FinalEvaluation last_;
 };
 
 }  // namespace scoresde

@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -21,9 +23,10 @@
 namespace scoresde {
 
 struct ReverseSimulationOptions {
-  /// The last step is its mean, x + h·drift. Where p_0 is smooth this takes the variance g²h out of
-  /// it, hence not the default here as it is in PredictorCorrector.
-  bool denoise = false;
+  /// keep_noise or drop_last_noise, whose last step is its mean, x + h·drift. Where p_0 is smooth
+  /// that takes the variance g²h out of it, so it is not the default here as it is in
+  /// PredictorCorrector.
+  FinalStep final_step = FinalStep::keep_noise;
 };
 
 namespace detail {
@@ -72,7 +75,7 @@ struct ReverseElement {
 /// A const, stateless value: the state's type, the model and the noise meet it in the call. Draws
 /// and checks are those of Simulation; draw 0 is the prior's.
 template <class S, class R>
-class ReverseSimulation {
+class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R>> {
   static_assert(GeneralSde<S>,
                 "ReverseSimulation: the first argument is no general SDE; it needs drift(x, t), "
                 "diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE take "
@@ -85,19 +88,24 @@ class ReverseSimulation {
                 " step; EulerMaruyama, Milstein and DerivativeFreeMilstein are");
 
  public:
-  /// States a workspace must hold beside x.
+  static constexpr const char* name = "reverse simulation";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = 1;
 
-  /// Throws Error unless time decreases, within [0, t_max()] where the SDE has that.
+  /// Throws Error unless time decreases, within [0, t_max()] where the SDE has that, and the final
+  /// step is one of those above.
   ReverseSimulation(S sde, R scheme, TimeGrid grid, ReverseSimulationOptions options = {})
       : sde_(std::move(sde)),
         scheme_(std::move(scheme)),
         grid_(std::move(grid)),
         options_(options) {
-    detail::require(grid_.generates(), "reverse simulation: the grid goes from ", grid_.front().t,
-                    " up to ", grid_.back().t_next, "; time must decrease");
-    detail::require_times("reverse simulation", sde_, grid_);
-    detail::require_noisy("reverse simulation", scheme_);
+    detail::require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
+                    grid_.back().t_next, "; time must decrease");
+    detail::require_times(name, sde_, grid_);
+    detail::require_noisy(name, scheme_);
+    detail::require_final_step(name, options_.final_step,
+                               {FinalStep::keep_noise, FinalStep::drop_last_noise},
+                               {grid_.front().t, grid_.back().t_next});
   }
 
   /// Evaluations of the model in one run.
@@ -105,18 +113,6 @@ class ReverseSimulation {
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-
-  /// Fills x with a draw from the SDE's prior and carries it back. Makes a workspace. Throws Error
-  /// for a grid that begins below the SDE's t_max().
-  template <class M, class X, class N, class O = NoObserver>
-  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    static_assert(detail::HasPrior<S>,
-                  "ReverseSimulation: the SDE has no prior_std() to draw the first state by; fill "
-                  "x and call run or integrate");
-    draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    return run(model, x, noise, observer);
-  }
 
   /// integrate with a workspace of its own.
   template <class M, State X, class N, class O = NoObserver>
@@ -131,20 +127,17 @@ class ReverseSimulation {
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     check_arguments<std::remove_reference_t<M>, X, N>();
-    detail::check_shapes("reverse simulation", x, work);
-    detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
-    detail::FiniteLooks look{"reverse simulation", grid_.size(), grid_.front().t};
-    std::size_t taken = 0;
-    for (const TimeStep time : grid_) {
+    detail::check_shapes(name, x, work);
+    detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
+                                                   work.row(0), observer);
+    for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
+      const TimeStep time = grid_[i];
       model.evaluate(static_cast<const X&>(x), time.t, work[0]);
-      take(x, work[0], model.score_form(time.t), time, noise, ++taken);
-      look(x, taken, time.t_next, work.row(0));
-      if (detail::notify_step(observer, {taken - 1, grid_.size(), time, taken}, x) ==
-          StepAction::stop)
-        break;
+      ++run.nfe;
+      take(x, work[0], model.score_form(time.t), i, noise);
+      run.took(time, x);
     }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return {taken, taken, 0};
+    return run.finish();
   }
 
  private:
@@ -157,14 +150,14 @@ class ReverseSimulation {
   }
 
   template <class X, class N>
-  void take(X& x, const X& output, ScoreForm form, TimeStep time, const N& noise,
-            std::size_t number) const {
+  void take(X& x, const X& output, ScoreForm form, std::size_t i, const N& noise) const {
+    const TimeStep time = grid_[i];
     const detail::ReverseElement<S, R> element{&sde_, &scheme_, form, time,
                                                std::sqrt(time.t - time.t_next)};
-    if (options_.denoise && number == grid_.size())
+    if (options_.final_step == FinalStep::drop_last_noise && i + 1 == grid_.size())
       backend(x).transform(x, element, x, output);
     else
-      detail::with_step_noise<X>(noise, number, time, 1, [&](const auto& z) {
+      detail::with_step_noise<X>(noise, i + 1, time, 1, [&](const auto& z) {
         backend(x).transform(x, element, x, output, z);
       });
   }

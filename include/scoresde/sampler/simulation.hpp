@@ -10,8 +10,10 @@
 
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
+#include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -54,17 +56,18 @@ class Simulation {
                 "diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein");
 
  public:
-  /// States a workspace must hold beside x.
+  static constexpr const char* name = "simulation";
+  /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = 0;
 
   /// Throws Error unless time increases, within [0, t_max()] where the SDE has that.
   Simulation(S sde, R scheme, TimeGrid grid)
       : sde_(std::move(sde)), scheme_(std::move(scheme)), grid_(std::move(grid)) {
-    detail::require(!grid_.generates(), "simulation: the grid goes from ", grid_.front().t,
-                    " down to ", grid_.back().t_next,
+    detail::require(!grid_.generates(), name, ": the grid goes from ", grid_.front().t, " down to ",
+                    grid_.back().t_next,
                     "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
-    detail::require_times("simulation", sde_, grid_);
-    detail::require_noisy("simulation", scheme_);
+    detail::require_times(name, sde_, grid_);
+    detail::require_noisy(name, scheme_);
   }
 
   /// No model is evaluated.
@@ -90,21 +93,18 @@ class Simulation {
                   "Simulation: the state's backend runs no function element by element; it needs "
                   "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     static_assert(detail::NoiseArgument<X, N>::checked);
-    detail::check_shapes("simulation", x, work);
-    detail::notify_start(observer, {0, grid_.size(), {grid_.front().t, grid_.front().t}, 0}, x);
-    detail::FiniteLooks look{"simulation", grid_.size(), grid_.front().t};
-    std::size_t taken = 0;
-    for (const TimeStep time : grid_) {
+    detail::check_shapes(name, x, work);
+    detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
+                                                   work.row(0), observer);
+    for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
+      const TimeStep time = grid_[i];
       const double root = std::sqrt(time.t_next - time.t);
       const detail::ForwardElement<S, R> element{&sde_, &scheme_, time, root};
-      detail::with_step_noise<X>(noise, ++taken, time, 1,
+      detail::with_step_noise<X>(noise, i + 1, time, 1,
                                  [&](const auto& z) { backend(x).transform(x, element, x, z); });
-      look(x, taken, time.t_next, work.row(0));
-      if (detail::notify_step(observer, {taken - 1, grid_.size(), time, 0}, x) == StepAction::stop)
-        break;
+      run.took(time, x);
     }
-    detail::notify_finish(observer, static_cast<const X&>(x));
-    return {0, taken, 0};
+    return run.finish();
   }
 
  private:

@@ -2,7 +2,7 @@
 /// StepStatistics: an observer that writes down what every step measured.
 ///
 ///   steps: ‖x‖₂;   corrections: ‖∇log p_t(x)‖₂, ‖z‖₂, ε and the ratio of the lengths of the two
-///   parts of the step;   tries of adaptive samplers: their lengths and errors
+///   parts of the step;   attempts of adaptive samplers: their lengths and errors
 ///
 /// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5, set ε by the ratio that is measured
 /// here.
@@ -34,7 +34,7 @@ class StepStatistics {
     double t = 0;
     Measured score_norm, noise_norm, step_size, snr;  ///< as in CorrectionStep
   };
-  struct Try {
+  struct Attempt {
     std::size_t sample = 0;  ///< 0 under control of the whole batch
     TimeStep time;
     double error = 0;  ///< the scaled error that was held against 1
@@ -48,7 +48,7 @@ class StepStatistics {
   void on_start(const ObservedStep&, const X& x) {
     steps_.clear();
     corrections_.clear();
-    tries_.clear();
+    attempts_.clear();
     norms_.resize(extents(x).samples);
   }
   template <State X>
@@ -63,17 +63,17 @@ class StepStatistics {
                             measured(step.step_size), measured(step.snr)});
   }
   template <State X>
-  void on_try(const TriedSteps& tried, const X&) {
+  void on_attempt(const StepAttempts& tried, const X&) {
     for (std::size_t k = 0; k < tried.t.size(); ++k)
       if (tried.t[k] != tried.t_next[k])
-        tries_.push_back(
+        attempts_.push_back(
             {k, {tried.t[k], tried.t_next[k]}, tried.error[k], tried.accepted[k] != 0});
   }
 
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
   [[nodiscard]] const std::vector<Correction>& corrections() const { return corrections_; }
-  /// Of adaptive samplers; samples that have arrived try nothing.
-  [[nodiscard]] const std::vector<Try>& tries() const { return tries_; }
+  /// Of adaptive samplers; samples that are finished attempt nothing.
+  [[nodiscard]] const std::vector<Attempt>& attempts() const { return attempts_; }
 
  private:
   [[nodiscard]] Measured measured(std::span<const double> values) const {
@@ -87,7 +87,7 @@ class StepStatistics {
   std::vector<double> norms_;
   std::vector<Step> steps_;
   std::vector<Correction> corrections_;
-  std::vector<Try> tries_;
+  std::vector<Attempt> attempts_;
 };
 
 }  // namespace scoresde

@@ -169,8 +169,8 @@ template <class S>
 }
 
 /// The grid with a step to noise-free data at t = 0 appended, as k-diffusion's lists of σ end in 0;
-/// for samplers whose last step goes to the data (ToZero). Throws Error for a grid that increases
-/// or ends at 0 already.
+/// for samplers whose last step goes to the data (FinalStep::to_data). Throws Error for a grid that
+/// increases or ends at 0 already.
 [[nodiscard]] inline TimeGrid extended_to_data(const TimeGrid& grid) {
   detail::require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
                   grid.front().t, " to ", grid.back().t_next,

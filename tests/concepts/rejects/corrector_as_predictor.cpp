@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A corrector does not step in time and cannot replace a predictor.
-// expect: PredictorCorrector: the second argument is no predictor for this SDE; it needs
+// expect: PredictorCorrector: the second argument is not a predictor for this SDE; it needs
 // coefficients(sde, TimeStep)
 #include <scoresde/scoresde.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A predictor has no rule for the norms at a fixed t.
-// expect: PredictorCorrector: the third argument is no corrector for this SDE; it needs steps,
+// expect: PredictorCorrector: the third argument is not a corrector for this SDE; it needs steps,
 // needs_norms and rule(sde, t)
 #include <scoresde/scoresde.hpp>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// A predictor covers one step; a fast solver builds a table for the whole grid.
-// expect: Multistep: the second argument is no solver for this SDE
+// expect: SolverSampler: the second argument is not a solver for this SDE
 #include <scoresde/scoresde.hpp>
 
 int main() {
-  scoresde::Multistep sampler(scoresde::VpSde{}, scoresde::Ancestral{},
-                              scoresde::uniform_grid(1, 1e-3, 10));
+  scoresde::SolverSampler sampler(scoresde::VpSde{}, scoresde::Ancestral{},
+                                  scoresde::uniform_grid(1, 1e-3, 10));
 }

@@ -56,8 +56,7 @@ void for_every_fixed_sampler(std::size_t steps, const Use& use) {
   use("ancestral + Langevin",
       PredictorCorrector{sde, Ancestral{}, Langevin{.snr = 0.1, .steps = 2}, grid}, model);
   use("DDIM + Langevin, batch mean, predictor first",
-      PredictorCorrector{sde, Ddim{.eta = 0.5},
-                         Langevin{.snr = 0.1, .norm_scope = NormScope::batch_mean}, grid,
+      PredictorCorrector{sde, Ddim{.eta = 0.5}, Langevin{.snr = 0.1, .scope = Scope::batch}, grid,
                          PredictorCorrectorOptions{.order = StepOrder::predictor_first}},
       model);
   use("annealed Langevin alone",
@@ -65,10 +64,10 @@ void for_every_fixed_sampler(std::size_t steps, const Use& use) {
   use("flow, Heun", ProbabilityFlow{sde, Heun{}, grid}, model);
   use("flow, Runge-Kutta 4, denoised",
       ProbabilityFlow{sde, RungeKutta4{}, grid,
-                      ProbabilityFlowOptions{.denoise = FinalDenoise::tweedie}},
+                      ProbabilityFlowOptions{.final_step = FinalStep::denoise}},
       model);
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
-    use(entry.name, Multistep{sde, solver_table(solver, sde, even), even}, model);
+    use(entry.name, SolverSampler{sde, solver_table(solver, sde, even), even}, model);
   });
 }
 
@@ -170,7 +169,7 @@ TEST_CASE("runs that cannot be captured throw, and the context remains usable") 
     const CapturedSampler captured(sampler, m, x);
   };
   using Catch::Contains;
-  const ProbabilityFlow adaptive{sde, AdaptiveRungeKutta<>{}};
+  const ProbabilityFlow adaptive{sde, scipy_rk45()};
   CHECK_THROWS_WITH(capture(adaptive, model), Contains("cannot be captured in a CUDA graph"));
 
   struct Waits : IsotropicScore<VpSde> {

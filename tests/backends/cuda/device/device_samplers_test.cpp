@@ -106,10 +106,10 @@ TEST_CASE("fixed steps in float are bit-identical to the host's at any dimension
 TEST_CASE("Langevin steps sized on the device match the host's, with either scope and any noise") {
   const VpSde sde;
   const TimeGrid grid = uniform_grid(sde, 4);
-  for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean})
+  for (const Scope scope : {Scope::per_sample, Scope::batch})
     for (const Extents shape : {Extents{4, 3}, {2, 1030}, {300, 3}, {1, 8195}}) {
       const PredictorCorrector sampler{sde, NoPredictor{},
-                                       Langevin{.snr = 0.1, .steps = 2, .norm_scope = scope}, grid};
+                                       Langevin{.snr = 0.1, .steps = 2, .scope = scope}, grid};
       const auto runs = run_both<double>(shape, sampler, IsotropicScore<VpSde>{sde}, noise);
       CHECK(largest_difference(runs) < 1e-12);
     }
@@ -137,7 +137,7 @@ namespace {
 /// A user-defined corrector whose rule is compiled only for the host.
 struct HalfLangevin {
   int steps = 1;
-  NormScope norm_scope = NormScope::per_sample;
+  Scope scope = Scope::per_sample;
   static constexpr bool needs_norms = true;
   struct Rule {
     [[nodiscard]] StepCoefficients operator()(Norms norms) const {
@@ -155,8 +155,8 @@ struct HalfLangevin {
 
 TEST_CASE("a user-defined corrector rule is evaluated on the host") {
   const VpSde sde;
-  for (const NormScope scope : {NormScope::per_sample, NormScope::batch_mean}) {
-    const PredictorCorrector sampler{sde, Ancestral{}, HalfLangevin{.norm_scope = scope},
+  for (const Scope scope : {Scope::per_sample, Scope::batch}) {
+    const PredictorCorrector sampler{sde, Ancestral{}, HalfLangevin{.scope = scope},
                                      uniform_grid(sde, 4)};
     const auto runs = run_both<double>({3, 70}, sampler, IsotropicScore<VpSde>{sde}, noise);
     CHECK(largest_difference(runs) < 1e-12);

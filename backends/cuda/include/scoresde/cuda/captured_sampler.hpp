@@ -11,6 +11,8 @@
 
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/step_graphs.hpp>
+#include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
 namespace scoresde::cuda {
@@ -70,7 +72,7 @@ struct StepMarker {
   }
 };
 
-/// For samplers with fixed steps (PredictorCorrector, Multistep, ProbabilityFlow with a named
+/// For samplers with fixed steps (PredictorCorrector, SolverSampler, ProbabilityFlow with a named
 /// method) and states of one shape. The model must outlive this object.
 template <class T, class Sampler, class Model>
 class CapturedSampler {
@@ -80,7 +82,7 @@ class CapturedSampler {
   static_assert(
       requires(const Sampler& sampler) { sampler.grid().front(); },
       "CapturedSampler: the sampler has no grid of steps known before the run; use "
-      "PredictorCorrector, Multistep or ProbabilityFlow");
+      "PredictorCorrector, SolverSampler or ProbabilityFlow");
 
  public:
   /// Evaluates the model once, so that it allocates its memory, and captures the run for states of
@@ -107,8 +109,7 @@ class CapturedSampler {
     detail::require(noise.purpose == Purpose::sampling, "captured sampler: noise.purpose is ",
                     static_cast<int>(noise.purpose), "; it must be Purpose::sampling (0)");
     graphs_.run(noise.seed, noise.first_sample);
-    const Term<DeviceState<T>> whole{1, &x_};
-    backend(x).assign(x, std::span<const Term<DeviceState<T>>>(&whole, 1), NoiseTerm{});
+    assign(x, {{1, x_}});
     return statistics_;
   }
 

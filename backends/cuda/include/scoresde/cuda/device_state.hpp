@@ -126,9 +126,9 @@ class DeviceBackend {
   /// computed on the device from the norms; only the norms are copied to the host, and only into
   /// non-empty spans.
   void correct(State& x, const State& output, ScoreForm form, NoiseDraw z, LangevinRule rule,
-               NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
+               Scope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
   void correct(State& x, const State& output, ScoreForm form, const State& z, LangevinRule rule,
-               NormScope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
+               Scope scope, std::span<double> score_norms, std::span<double> noise_norms) const;
 
   /// True while a run is captured: the check then runs in every replay, and a failure is thrown at
   /// the end of the replay.
@@ -136,7 +136,7 @@ class DeviceBackend {
 
  private:
   void correct(State& x, const State& output, ScoreForm form, const State* state, NoiseDraw draw,
-               LangevinRule rule, NormScope scope, std::span<double> score_norms,
+               LangevinRule rule, Scope scope, std::span<double> score_norms,
                std::span<double> noise_norms) const;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// RememberedPath: what rejected steps have fixed of a Brownian path, sample by sample.
+/// RejectionMemory: what rejected steps have fixed of a Brownian path, sample by sample.
 ///
 ///   W over h of a remembered H:   (h/H) W_H + √(h(H − h)/H) z;   W over h otherwise:   √h z
 ///
@@ -11,19 +11,18 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
 
-#include <scoresde/sampler/adaptive_tries.hpp>
+#include <scoresde/sampler/adaptive_stepper.hpp>
 
 namespace scoresde::detail {
 
 /// What rejected steps have fixed of every sample's Brownian path: `depth` increments end to end,
 /// the next one in state 0. D states from `states` on and 1 + D rows from `rows` on.
 template <class X, std::size_t N, std::size_t D>
-class RememberedPath {
+class RejectionMemory {
  public:
   /// W over the step = share·(the next increment) + noise·z.
   struct Increment {
@@ -31,7 +30,7 @@ class RememberedPath {
     double noise = 0;
   };
 
-  RememberedPath(Workspace<X, N>& work, std::size_t states, std::size_t rows)
+  RejectionMemory(Workspace<X, N>& work, std::size_t states, std::size_t rows)
       : work_(work), states_(states), rows_(rows) {
     std::fill(depth().begin(), depth().end(), 0.0);
   }
@@ -56,10 +55,10 @@ class RememberedPath {
   void update(std::span<const double> t, std::span<const double> t_next,
               std::span<const double> accepted, const Z& z, std::size_t scratch) {
     const auto known = [&](std::size_t k) { return any(k) && t_next[k] == end(k); };
-    const auto rests = [&](std::size_t k) { return t[k] == t_next[k]; };
+    const auto is_finished = [&](std::size_t k) { return t[k] == t_next[k]; };
     const auto pops = [&](std::size_t k) { return accepted[k] != 0 && known(k); };
     const auto pushes = [&](std::size_t k) {
-      return !rests(k) && accepted[k] == 0 && !known(k) && depth()[k] < D;
+      return !is_finished(k) && accepted[k] == 0 && !known(k) && depth()[k] < D;
     };
     for (std::size_t i = D; i-- > 0;)
       change(scratch, i, i > 0 ? i - 1 : 0, z, [&](std::size_t k) -> Change {
@@ -110,8 +109,7 @@ class RememberedPath {
       any_changes = any_changes || c.own != 1;
     }
     if (!any_changes) return;
-    const std::array<SampleTerm<X>, 2> terms{SampleTerm<X>{own, &state(i)}, {other, &state(from)}};
-    assign_per_sample(state(i), terms, noise, z);
+    assign(state(i), {{own, state(i)}, {other, state(from)}}, {noise, z});
   }
 
   Workspace<X, N>& work_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The samplers that Song et al. compare, by the names they have there.
+/// The samplers that Song et al. compare, by their names there.
 ///
 ///   P1000, P2000   a predictor alone, in 1000 or 2000 steps
 ///   C2000          a corrector alone, two steps at each of 1000 times
@@ -16,7 +16,6 @@
 #include <utility>
 
 #include <scoresde/corrector/langevin.hpp>
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
@@ -27,7 +26,7 @@
 namespace scoresde {
 
 /// What a name stands for.
-struct SongSampler {
+struct ScoreSdeSampler {
   std::string_view name;
   std::size_t steps = 0;
   bool predicts = true;
@@ -38,18 +37,18 @@ struct SongSampler {
   }
 };
 
-inline constexpr SongSampler song_p1000{"P1000", 1000, true, 0};
-inline constexpr SongSampler song_p2000{"P2000", 2000, true, 0};
-inline constexpr SongSampler song_c2000{"C2000", 1000, false, 2};
-inline constexpr SongSampler song_pc1000{"PC1000", 1000, true, 1};
-inline constexpr std::array<SongSampler, 4> song_samplers{song_p1000, song_p2000, song_c2000,
-                                                          song_pc1000};
+inline constexpr ScoreSdeSampler score_sde_p1000{"P1000", 1000, true, 0};
+inline constexpr ScoreSdeSampler score_sde_p2000{"P2000", 2000, true, 0};
+inline constexpr ScoreSdeSampler score_sde_c2000{"C2000", 1000, false, 2};
+inline constexpr ScoreSdeSampler score_sde_pc1000{"PC1000", 1000, true, 1};
+inline constexpr std::array<ScoreSdeSampler, 4> score_sde_samplers{
+    score_sde_p1000, score_sde_p2000, score_sde_c2000, score_sde_pc1000};
 
 /// The one of that name. Throws Error when there is none.
-[[nodiscard]] inline const SongSampler& song_sampler(std::string_view name) {
-  for (const SongSampler& sampler : song_samplers)
+[[nodiscard]] inline const ScoreSdeSampler& score_sde_sampler(std::string_view name) {
+  for (const ScoreSdeSampler& sampler : score_sde_samplers)
     if (sampler.name == name) return sampler;
-  throw Error(detail::text("song sampler: there is no '", name,
+  throw Error(detail::text("score_sde sampler: there is no '", name,
                            "'; there are P1000, P2000, C2000 and PC1000"));
 }
 
@@ -62,8 +61,8 @@ inline constexpr std::array<SongSampler, 4> song_samplers{song_p1000, song_p2000
 ///   probability flow    0.17                    0.04          (.probability_flow = true)
 ///   none (C2000)        0.22                    0.27
 template <Sde S, class P = ReverseDiffusion>
-[[nodiscard]] double song_snr(const S& sde, const SongSampler& sampler,
-                              [[maybe_unused]] const P& predictor = {}) {
+[[nodiscard]] double score_sde_snr(const S& sde, const ScoreSdeSampler& sampler,
+                                   [[maybe_unused]] const P& predictor = {}) {
   const bool explodes = sde.marginal_prob(sde.t_max()).mean == 1;
   if (!sampler.predicts) return explodes ? 0.22 : 0.27;
   if constexpr (requires { predictor.probability_flow; })
@@ -74,38 +73,36 @@ template <Sde S, class P = ReverseDiffusion>
 
 /// The corrector of C2000 and PC1000 with this predictor.
 template <Sde S, class P = ReverseDiffusion>
-[[nodiscard]] Langevin song_corrector(const S& sde, const SongSampler& sampler,
-                                      const P& predictor = {}) {
-  return {.snr = song_snr(sde, sampler, predictor), .steps = sampler.corrections};
+[[nodiscard]] Langevin score_sde_corrector(const S& sde, const ScoreSdeSampler& sampler,
+                                           const P& predictor = {}) {
+  return {.snr = score_sde_snr(sde, sampler, predictor), .steps = sampler.corrections};
 }
 
 /// A predictor alone in 1000 equal steps from t_max to t_min.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto p1000(const S& sde, P predictor = {}) {
-  return PredictorCorrector(sde, std::move(predictor), NoCorrector{},
-                            uniform_grid(sde, song_p1000.steps));
+  return PredictorCorrector(sde, std::move(predictor), uniform_grid(sde, score_sde_p1000.steps));
 }
 
 /// The same in 2000 steps.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto p2000(const S& sde, P predictor = {}) {
-  return PredictorCorrector(sde, std::move(predictor), NoCorrector{},
-                            uniform_grid(sde, song_p2000.steps));
+  return PredictorCorrector(sde, std::move(predictor), uniform_grid(sde, score_sde_p2000.steps));
 }
 
 /// Langevin's corrector alone.
 template <Sde S>
 [[nodiscard]] auto c2000(const S& sde) {
-  return PredictorCorrector(sde, NoPredictor{}, song_corrector(sde, song_c2000),
-                            uniform_grid(sde, song_c2000.steps));
+  return PredictorCorrector(sde, NoPredictor{}, score_sde_corrector(sde, score_sde_c2000),
+                            uniform_grid(sde, score_sde_c2000.steps));
 }
 
 /// A predictor and Langevin's corrector.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto pc1000(const S& sde, P predictor = {}) {
-  const Langevin corrector = song_corrector(sde, song_pc1000, predictor);
+  const Langevin corrector = score_sde_corrector(sde, score_sde_pc1000, predictor);
   return PredictorCorrector(sde, std::move(predictor), corrector,
-                            uniform_grid(sde, song_pc1000.steps));
+                            uniform_grid(sde, score_sde_pc1000.steps));
 }
 
 }  // namespace scoresde

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Multistep: evaluations, models of every kind, splits, final steps, both directions, refusals.
+/// SolverSampler: evaluations, models of every kind, splits, final steps, both directions,
+/// refusals.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -7,7 +8,7 @@
 
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/sampler/multistep.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -20,6 +21,7 @@
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "sampler/diffusers_to_data_table.hpp"
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -28,8 +30,7 @@ using X = HostState<double>;
 
 namespace {
 
-template <class S>
-GaussianMixture<S> mixture(const S& sde) {
+GaussianMixture<AnySde> mixture(const AnySde& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
 }
 
@@ -42,8 +43,7 @@ double difference(const X& a, const X& b) {
 
 /// Equal steps in log-SNR that shrink to a 64th at both ends, so that multistep methods, which
 /// begin at order 1, show their orders in both directions.
-template <class S>
-TimeGrid graded_both_ways(const S& sde, std::size_t steps) {
+TimeGrid graded_both_ways(const AnySde& sde, std::size_t steps) {
   const double first = log_snr(sde, sde.t_max()), last = log_snr(sde, sde.t_min());
   const double h = 1 / static_cast<double>(steps);
   std::vector<double> lengths;
@@ -62,8 +62,8 @@ TimeGrid graded_both_ways(const S& sde, std::size_t steps) {
 
 /// Every solver of the catalogue and the variants that it does not name, as tables: one sampler is
 /// compiled for all.
-template <class S, class Use>
-void with_every_solver(const S& sde, const TimeGrid& grid, Use use) {
+template <class Use>
+void with_every_solver(const AnySde& sde, const TimeGrid& grid, Use use) {
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     if (grid.generates() || !entry.stochastic) use(entry, solver_table(solver, sde, grid));
   });
@@ -78,26 +78,18 @@ void with_every_solver(const S& sde, const TimeGrid& grid, Use use) {
   add("sa-solver 1, 4 without noise", 2, SaSolver<1, 4>{.tau = 0});
 }
 
-template <class Use>
-void with_every_final_step(Use use) {
-  use(ToEps{});
-  use(ToZero{});
-  use(Denoise{});
-}
-
-template <class S>
-struct Counting : GaussianMixture<S> {
+struct Counting : GaussianMixture<AnySde> {
   std::size_t calls = 0;
-  explicit Counting(const S& sde) : GaussianMixture<S>(mixture(sde)) {}
+  explicit Counting(const AnySde& sde) : GaussianMixture(mixture(sde)) {}
   void evaluate(const X& x, double t, X& out) {
     ++calls;
-    GaussianMixture<S>::evaluate(x, t, out);
+    GaussianMixture::evaluate(x, t, out);
   }
 };
 
 /// The exact model as a function of what a network predicts: output ← (score − p·x)/q.
-template <class Output, class S>
-auto predicting(Output output, const S& sde) {
+template <class Output>
+auto predicting(Output output, const AnySde& sde) {
   auto function = [output, model = mixture(sde)](const X& x, double t, X& out) mutable {
     model.evaluate(x, t, out);
     const ScoreForm form = output(t);
@@ -107,18 +99,17 @@ auto predicting(Output output, const S& sde) {
   return FunctionModel<decltype(function), Output>(function, output);
 }
 
-template <class S>
-void every_model_gives_the_same(const S& sde) {
+void every_model_gives_the_same(const AnySde& sde) {
   const TimeGrid grid = log_snr_grid(sde, 12);
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
     INFO(entry.name);
-    const Multistep sampler{sde, solver, grid};
+    const SolverSampler sampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}};
     X score({2, 3}), noise({2, 3}), denoised({2, 3}), velocity({2, 3}), flow({2, 3});
     sampler.sample(mixture(sde), score, Noise{.seed = 5});
-    sampler.sample(predicting(NoiseOutput<S>{sde}, sde), noise, Noise{.seed = 5});
-    sampler.sample(predicting(DenoiserOutput<S>{sde}, sde), denoised, Noise{.seed = 5});
-    sampler.sample(predicting(VelocityOutput<S>{sde}, sde), velocity, Noise{.seed = 5});
-    sampler.sample(predicting(FlowVelocityOutput<S>{sde}, sde), flow, Noise{.seed = 5});
+    sampler.sample(predicting(NoiseOutput<AnySde>{sde}, sde), noise, Noise{.seed = 5});
+    sampler.sample(predicting(DenoiserOutput<AnySde>{sde}, sde), denoised, Noise{.seed = 5});
+    sampler.sample(predicting(VelocityOutput<AnySde>{sde}, sde), velocity, Noise{.seed = 5});
+    sampler.sample(predicting(FlowVelocityOutput<AnySde>{sde}, sde), flow, Noise{.seed = 5});
     // What is left is rounding, magnified where a prediction is a small difference of large terms.
     for (const X* other : {&noise, &denoised, &velocity, &flow})
       CHECK(difference(score, *other) < 1e-9);
@@ -127,53 +118,55 @@ void every_model_gives_the_same(const S& sde) {
 
 }  // namespace
 
-static_assert(Sampler<Multistep<VpSde, DpmSolver<2>>, GaussianMixture<VpSde>, X, Noise>);
-static_assert(Sampler<Multistep<VeSde, UniPc<3>>, GaussianMixture<VeSde>, X, Noise>);
-static_assert(Multistep<VpSde, DpmSolver<3>>::nfe(7) == 7);
-static_assert(Multistep<VpSde, DpmSolver<3>, ToZero>::nfe(7) == 7);
-static_assert(Multistep<VpSde, UniPc<2>, Denoise>::nfe(7) == 8);
-static_assert(multistep_fits<VpSde, UniPc<2>> && !multistep_fits<VpSde, int>);
+static_assert(Sampler<SolverSampler<VpSde, DpmSolver<2>>, GaussianMixture<VpSde>, X, Noise>);
+static_assert(Sampler<SolverSampler<VeSde, UniPc<3>>, GaussianMixture<VeSde>, X, Noise>);
+static_assert(SolverSampler<VpSde, DpmSolver<3>>::nfe(7) == 7);
+static_assert(SolverSampler<VpSde, DpmSolver<3>>::nfe(7, FinalStep::keep_noise) == 7);
+static_assert(SolverSampler<VpSde, UniPc<2>>::nfe(7, FinalStep::denoise) == 8);
+static_assert(solver_sampler_fits<VpSde, UniPc<2>> && !solver_sampler_fits<VpSde, int>);
 
 TEST_CASE("the evaluations asked for are those counted, for every solver and 1 to 50 steps") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     for (std::size_t steps = 1; steps <= 50; ++steps) {
       const TimeGrid grid = uniform_grid(sde, steps);
-      with_every_final_step([&]<class F>(F last) {
-        const Multistep sampler{sde, solver, grid, last};
-        Counting<VpSde> model(sde);
+      const SolverTable table = solver_table(solver, sde, grid);
+      for (const FinalStep final_step :
+           {FinalStep::keep_noise, FinalStep::to_data, FinalStep::denoise}) {
+        const SolverSampler sampler{sde, solver, grid, {.final_step = final_step}};
+        Counting model(sde);
         X x({1, 3});
         const SamplerStatistics done =
-            Multistep{sde, solver_table(solver, sde, grid), grid, last}.sample(model, x, Noise{});
-        const std::size_t promised = decltype(sampler)::nfe(steps);
+            SolverSampler{sde, table, grid, {.final_step = final_step}}.sample(model, x, Noise{});
+        const std::size_t promised = decltype(sampler)::nfe(steps, final_step);
         if (model.calls != promised || done.nfe != promised || sampler.nfe() != promised)
-          FAIL_CHECK(entry.name << ", " << steps << " steps: " << model.calls << " calls, "
-                                << promised << " promised");
-      });
+          FAIL_CHECK(entry.name << ", " << steps << " steps, " << name_of(final_step) << ": "
+                                << model.calls << " calls, " << promised << " promised");
+      }
     }
   });
 }
 
 TEST_CASE("networks of every prediction give the same samples with every solver") {
-  every_model_gives_the_same(VpSde());
-  every_model_gives_the_same(SubVpSde());
-  every_model_gives_the_same(VeSde());
-  every_model_gives_the_same(DdpmSde(linear_betas(1000)));
-  every_model_gives_the_same(RectifiedFlowSde({.t_max = 0.999}));
+  every_model_gives_the_same(AnySde(VpSde()));
+  every_model_gives_the_same(AnySde(SubVpSde()));
+  every_model_gives_the_same(AnySde(VeSde()));
+  every_model_gives_the_same(AnySde(DdpmSde(linear_betas(1000))));
+  every_model_gives_the_same(AnySde(RectifiedFlowSde({.t_max = 0.999})));
 }
 
 TEST_CASE("batches split in any way give the same bits with every solver") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   const TimeGrid grid = log_snr_grid(sde, 10);
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
     INFO(entry.name);
-    const Multistep sampler{sde, solver, grid};
+    const SolverSampler sampler{sde, solver, grid, {.final_step = FinalStep::keep_noise}};
     X whole({6, 3});
-    sampler.sample(mixture(VpSde()), whole, Noise{.seed = 3});
+    sampler.sample(mixture(sde), whole, Noise{.seed = 3});
     for (const std::uint32_t size : {1, 2, 3})
       for (std::uint32_t first = 0; first < 6; first += size) {
         X part({size, 3});
-        sampler.sample(mixture(VpSde()), part, Noise{.seed = 3, .first_sample = first});
+        sampler.sample(mixture(sde), part, Noise{.seed = 3, .first_sample = first});
         for (std::size_t i = 0; i < 3 * size; ++i)
           CHECK(part.data()[i] == whole.data()[3 * first + i]);
       }
@@ -181,7 +174,7 @@ TEST_CASE("batches split in any way give the same bits with every solver") {
 }
 
 TEST_CASE("encode then decode returns the input, the error falling with the design order") {
-  const VpSde sde({.beta_min = 0.5, .beta_max = 8, .t_min = 0.01});
+  const AnySde sde{VpSde({.beta_min = 0.5, .beta_max = 8, .t_min = 0.01})};
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     if (entry.stochastic) return;
     const auto round_trip = [&](std::size_t steps) {
@@ -192,7 +185,9 @@ TEST_CASE("encode then decode returns the input, the error falling with the desi
       auto model = mixture(sde);
       Workspace<X, SolverTable::history> work(x);
       for (const TimeGrid& way : {grid.reversed(), grid}) {
-        Multistep{sde, solver_table(solver, sde, way), way}.integrate(model, x, Noise{}, work);
+        SolverSampler{
+            sde, solver_table(solver, sde, way), way, {.final_step = FinalStep::keep_noise}}
+            .integrate(model, x, Noise{}, work);
         if (!way.generates()) CHECK(difference(x, start) > 0.1);
       }
       return difference(x, start);
@@ -205,13 +200,14 @@ TEST_CASE("encode then decode returns the input, the error falling with the desi
 }
 
 TEST_CASE("the final step ends in noise, in the data predicted before it, or in those after it") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   const TimeGrid grid = log_snr_grid(sde, 9);
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
     INFO(entry.name);
-    const auto run = [&](auto last) {
+    const auto run = [&](FinalStep final_step) {
       X x({2, 3});
-      Multistep{sde, solver, grid, last}.sample(mixture(sde), x, Noise{.seed = 1});
+      SolverSampler{sde, solver, grid, {.final_step = final_step}}.sample(mixture(sde), x,
+                                                                          Noise{.seed = 1});
       return x;
     };
     const auto data_at = [&](X x, double t) {
@@ -222,7 +218,7 @@ TEST_CASE("the final step ends in noise, in the data predicted before it, or in 
         x.data()[i] = (x.data()[i] + p.std * p.std * score.data()[i]) / p.mean;
       return x;
     };
-    CHECK(difference(run(Denoise{}), data_at(run(ToEps{}), 1e-3)) < 1e-12);
+    CHECK(difference(run(FinalStep::denoise), data_at(run(FinalStep::keep_noise), 1e-3)) < 1e-12);
     struct {
       std::size_t wanted = 0;
       X before{};
@@ -230,7 +226,7 @@ TEST_CASE("the final step ends in noise, in the data predicted before it, or in 
         if (step.index == wanted) before = now;
       }
     } observer;
-    const Multistep sampler{sde, solver, grid, ToZero{}};
+    const SolverSampler sampler{sde, solver, grid};
     const std::vector<SolverStage>& stages = sampler.stages();
     observer.wanted = stages.size() - 2;
     X x({2, 3});
@@ -243,16 +239,23 @@ TEST_CASE("what does not fit a fast solver is refused by name") {
   const VpSde sde;
   const DpmSolver<2> solver;
   const auto at = [&](std::vector<double> times) { return TimeGrid(times); };
-  CHECK_THROWS_WITH((Multistep{sde, solver, at({1, 0.5, 0})}), Contains("infinite"));
-  CHECK_THROWS_WITH((Multistep{sde, solver, at({1.5, 0.5})}), Contains("[0, T]"));
-  CHECK_THROWS_WITH((Multistep{sde, solver, song_grid(1, 0.2, 10)}),
+  CHECK_THROWS_WITH(
+      (SolverSampler{sde, solver, at({1, 0.5, 0}), {.final_step = FinalStep::keep_noise}}),
+      Contains("infinite"));
+  CHECK_NOTHROW(SolverSampler{sde, solver, at({1, 0.5, 0})});
+  CHECK_THROWS_WITH(
+      (SolverSampler{sde, solver, at({1, 0.5}), {.final_step = FinalStep::drop_last_noise}}),
+      Contains("final_step is drop_last_noise; this sampler takes keep_noise, to_data, "
+               "denoise"));
+  CHECK_THROWS_WITH((SolverSampler{sde, solver, at({1.5, 0.5})}), Contains("[0, T]"));
+  CHECK_THROWS_WITH((SolverSampler{sde, solver, song_grid(1, 0.2, 10)}),
                     Contains("follow one another"));
-  CHECK_THROWS_WITH((Multistep{sde, solver, at({0.1, 0.5}), ToZero{}}),
-                    Contains("only a run to the data"));
-  const Multistep upwards{sde, solver, at({0.1, 0.5})};
+  CHECK_THROWS_WITH((SolverSampler{sde, solver, at({0.1, 0.5})}),
+                    Contains("only a run to the data") && Contains("keep_noise"));
+  const SolverSampler upwards{sde, solver, at({0.1, 0.5}), {.final_step = FinalStep::keep_noise}};
   X x({2, 3});
   CHECK_THROWS_WITH(upwards.sample(mixture(sde), x, Noise{}), Contains("must decrease"));
-  const Multistep sampler{sde, solver, uniform_grid(sde, 4)};
+  const SolverSampler sampler{sde, solver, uniform_grid(sde, 4)};
   X other({2, 2});
   Workspace<X, sampler.buffers> work(other);
   CHECK_THROWS_WITH(sampler.integrate(mixture(sde), x, Noise{}, work),
@@ -260,7 +263,7 @@ TEST_CASE("what does not fit a fast solver is refused by name") {
   auto bad = score_function(
       [](const X&, double, X& out) { out.data()[0] = std::numeric_limits<double>::quiet_NaN(); });
   CHECK_THROWS_WITH(sampler.sample(bad, x, Noise{}), Contains("not finite"));
-  CHECK_THROWS_WITH((Multistep{sde, Deis<3>{.full_order_to_data = true}, uniform_grid(sde, 4)}),
+  CHECK_THROWS_WITH((SolverSampler{sde, Deis<3>{.full_order_to_data = true}, uniform_grid(sde, 4)}),
                     Contains("full_order_to_data is true"));
 }
 
@@ -273,7 +276,7 @@ TEST_CASE("a solver whose coefficients are not finite is rejected when the sampl
     }
   };
   const VpSde sde;
-  CHECK_THROWS_WITH((Multistep{sde, Broken{}, uniform_grid(sde, 4)}),
+  CHECK_THROWS_WITH((SolverSampler{sde, Broken{}, uniform_grid(sde, 4)}),
                     Contains("the coefficients of stage 2") && Contains("are not finite"));
 }
 
@@ -293,7 +296,7 @@ TEST_CASE("runs to noise-free data equal diffusers' schedulers, their orders low
     INFO(wanted.name << ", " << wanted.steps << " steps");
     GaussianMixture<VpSde> data(sde, {0.3, 0.7}, {1.2, -0.5}, {0.04, 0.3});
     X x({diffusers_start.size(), 1}, diffusers_start);
-    const Multistep sampler{sde, solver, grid_of(wanted.steps), ToZero{}};
+    const SolverSampler sampler{sde, solver, grid_of(wanted.steps)};
     Workspace<X, sampler.buffers> work(x);
     CHECK(sampler.integrate(data, x, Noise{}, work).nfe == wanted.steps);
     for (std::size_t i = 0; i < x.size(); ++i)
@@ -332,7 +335,7 @@ TEST_CASE("the last step to noise-free data does not magnify the errors of a mod
         },
         sde);
     X x({64, 16});
-    Multistep{sde, solver, uniform_grid(sde, steps), ToZero{}}.sample(model, x, Noise{.seed = 1});
+    SolverSampler{sde, solver, uniform_grid(sde, steps)}.sample(model, x, Noise{.seed = 1});
     double sum = 0;
     for (std::size_t i = 0; i < x.size(); ++i) sum += x.data()[i] * x.data()[i];
     return std::sqrt(sum / static_cast<double>(x.size()));
@@ -353,7 +356,8 @@ TEST_CASE("an output that is not finite is reported with the interval between tw
   });
   X x({2, 3});
   // Steps 64 and 100 of 100 are looked at: t = 0.36064 and 0.001; step 32 ends at 0.68032.
-  const Multistep sampler{sde, DdimSolver{}, uniform_grid(sde, 100)};
+  const SolverSampler sampler{
+      sde, DdimSolver{}, uniform_grid(sde, 100), {.final_step = FinalStep::keep_noise}};
   CHECK_THROWS_WITH(sampler.sample(model, x, Noise{}),
                     Contains("not finite at t = 0.3606") && Contains("since t = 0.6803"));
 }

@@ -8,7 +8,8 @@
 
 int main() {
   const scoresde::VpSde sde;
-  const scoresde::Multistep sampler{sde, scoresde::DpmSolver<2>{}, scoresde::log_snr_grid(sde, 10)};
+  const scoresde::SolverSampler sampler{sde, scoresde::DpmSolver<2>{},
+                                        scoresde::log_snr_grid(sde, 10)};
   auto model = scoresde::score_function(
       [](const std::vector<double>& x, double, std::vector<double>& out) { out = x; });
   std::vector<double> x(100);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Exponential integrators solve the linear part exactly; a general SDE has no linear part.
-// expect: Multistep: this SDE is a general one, without the closed-form marginal of
+// expect: SolverSampler: this SDE is a general one, without the closed-form marginal of
 // marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation
 #include <scoresde/scoresde.hpp>
 
@@ -10,6 +10,6 @@ struct GeometricBrownianMotion {
 };
 
 int main() {
-  scoresde::Multistep sampler(GeometricBrownianMotion{}, scoresde::DdimSolver{},
-                              scoresde::uniform_grid(1, 0, 10));
+  scoresde::SolverSampler sampler(GeometricBrownianMotion{}, scoresde::DdimSolver{},
+                                  scoresde::uniform_grid(1, 0, 10));
 }

@@ -7,7 +7,8 @@
 
 int main() {
   const scoresde::VpSde sde;
-  const scoresde::Multistep sampler{sde, scoresde::DpmSolver<2>{}, scoresde::log_snr_grid(sde, 10)};
+  const scoresde::SolverSampler sampler{sde, scoresde::DpmSolver<2>{},
+                                        scoresde::log_snr_grid(sde, 10)};
   scoresde::HostState<double> x({.samples = 1, .dim = 2});
   scoresde::Gaussian model(sde, {0, 0}, {1, 0, 0, 1});
   sampler.sample(model, x, std::mt19937{});

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include <scoresde/predictor/ancestral.hpp>
-#include <scoresde/sampler/song_samplers.hpp>
+#include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -53,21 +53,21 @@ TEST_CASE("names of table 1 stand for these steps, predictors and correctors") {
 }
 
 TEST_CASE("SDE and predictor decide the signal-to-noise ratio") {
-  REQUIRE(song_snr(KarrasSde(), song_pc1000) == 0.16);
-  REQUIRE(song_snr(KarrasSde(), song_pc1000, Ancestral{}) == 0.17);
+  REQUIRE(score_sde_snr(KarrasSde(), score_sde_pc1000) == 0.16);
+  REQUIRE(score_sde_snr(KarrasSde(), score_sde_pc1000, Ancestral{}) == 0.17);
   const ReverseDiffusion flow{.probability_flow = true};
-  REQUIRE(song_snr(VeSde(), song_pc1000, flow) == 0.17);
-  REQUIRE(song_snr(VpSde(), song_pc1000, flow) == 0.04);
-  REQUIRE(song_snr(SubVpSde(), song_pc1000) == 0.01);
-  REQUIRE(song_snr(SubVpSde(), song_pc1000, Ancestral{}) == 0.01);
-  REQUIRE(song_snr(SubVpSde(), song_c2000) == 0.27);
+  REQUIRE(score_sde_snr(VeSde(), score_sde_pc1000, flow) == 0.17);
+  REQUIRE(score_sde_snr(VpSde(), score_sde_pc1000, flow) == 0.04);
+  REQUIRE(score_sde_snr(SubVpSde(), score_sde_pc1000) == 0.01);
+  REQUIRE(score_sde_snr(SubVpSde(), score_sde_pc1000, Ancestral{}) == 0.01);
+  REQUIRE(score_sde_snr(SubVpSde(), score_sde_c2000) == 0.27);
 }
 
 TEST_CASE("all but P1000 cost 2000 evaluations, and are found by name") {
-  for (const SongSampler& sampler : song_samplers) {
+  for (const ScoreSdeSampler& sampler : score_sde_samplers) {
     REQUIRE(sampler.nfe() == (sampler.name == "P1000" ? 1000 : 2000));
-    REQUIRE(&song_sampler(sampler.name) == &sampler);
+    REQUIRE(&score_sde_sampler(sampler.name) == &sampler);
   }
-  REQUIRE_THROWS_WITH(song_sampler("P500"),
+  REQUIRE_THROWS_WITH(score_sde_sampler("P500"),
                       Catch::Matchers::Contains("P500") && Catch::Matchers::Contains("PC1000"));
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/// What every run of a sampler shares: its checks, its notifications and its prior draw.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/observer.hpp>
+#include <scoresde/sampler/prior.hpp>
+#include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
+#include <scoresde/state/workspace.hpp>
+
+namespace scoresde::detail {
+
+/// Throws Error for a state without elements and a workspace of another shape.
+template <State X, std::size_t N>
+void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) {
+  const Extents e = extents(x);
+  require(e.samples > 0 && e.dim > 0, sampler, ": the state has ", e.samples,
+          " samples of dimension ", e.dim, "; it must not be empty");
+  require(work.shape() == e, sampler, ": the workspace was made for ", work.shape().samples,
+          " samples of dimension ", work.shape().dim, " and the state has ", e.samples, " of ",
+          e.dim);
+}
+
+/// Throws Error for a model whose score has no finite form at a time that the run evaluates, and
+/// for one that does not take that time: called before the work begins.
+template <class M>
+void check_score_form(const char* sampler, M& model, double t) {
+  const ScoreForm form = model.score_form(t);
+  require(std::isfinite(form.state) && std::isfinite(form.output), sampler,
+          ": the model's score at t = ", t, " is ", form.state, "*x + ", form.output,
+          "*F; both factors must be finite at every time of the grid");
+}
+
+/// Throws Error for a state that is not finite: ⟨x, x⟩ of every sample must be a number. `since`
+/// goes from the time of the check before to this one, `row` is overwritten. A backend that
+/// captures a run defers the check to its replay.
+template <State X>
+void check_finite(const char* sampler, const X& x, TimeStep since, std::span<double> row) {
+  if constexpr (requires { backend(x).defer_finite_check(sampler, x, since); })
+    if (backend(x).defer_finite_check(sampler, x, since)) return;
+  backend(x).inner(x, x, row);
+  for (std::size_t k = 0; k < row.size(); ++k)
+    if (!std::isfinite(row[k])) throw_not_finite(sampler, k, since);
+}
+
+/// One run, whatever the sampler: notifies the observer, counts, and checks that x is finite after
+/// steps 1, 2, 4, 8, … and the last, which costs log₂(steps) + 2 passes over x. With steps = 0,
+/// their number is not known and the sampler checks x itself.
+template <State X, class O>
+class Run {
+ public:
+  /// Begins it at `begin`. `row` is overwritten at every check.
+  Run(const char* sampler, std::size_t steps, double begin, X& x, std::span<double> row,
+      O& observer)
+      : sampler_(sampler), steps_(steps), checked_(begin), x_(x), row_(row), observer_(observer) {
+    notify_start(observer_, {0, steps_, {begin, begin}, 0}, seen());
+  }
+
+  std::size_t nfe = 0;  ///< evaluations of the model so far
+
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  [[nodiscard]] O& observer() { return observer_; }
+
+  /// To be called after every step, which has brought the state to time.t_next; the state lies in
+  /// `now`.
+  void took(TimeStep time, const X& now) {
+    ++taken_;
+    if (steps_ != 0 && ((taken_ & (taken_ - 1)) == 0 || taken_ == steps_)) {
+      check_finite(sampler_, now, {checked_, time.t_next}, row_);
+      checked_ = time.t_next;
+    }
+    stopped_ = notify_step(observer_, {taken_ - 1, steps_, time, nfe}, now) == StepAction::stop;
+  }
+
+  SamplerStatistics finish() {
+    notify_finish(observer_, seen());
+    return {nfe, taken_, 0};
+  }
+  /// The same after the final evaluation, which a stopped run does without.
+  template <class M>
+  SamplerStatistics finish(const FinalEvaluation& last, M& model, X& output) {
+    if (last.wanted() && !stopped_) {
+      last(model, x_, output);
+      ++nfe;
+      check_finite(sampler_, seen(), {last.t(), last.t()}, row_);
+    }
+    return finish();
+  }
+
+ private:
+  [[nodiscard]] const X& seen() const { return x_; }
+
+  const char* sampler_;
+  std::size_t steps_;
+  double checked_;
+  X& x_;
+  std::span<double> row_;
+  O& observer_;
+  std::size_t taken_ = 0;
+  bool stopped_ = false;
+};
+
+/// From where to where a sampler goes.
+template <class Sampler>
+[[nodiscard]] TimeStep span_of(const Sampler& sampler) {
+  if constexpr (requires { sampler.grid(); })
+    return {sampler.grid().front().t, sampler.grid().back().t_next};
+  else
+    return sampler.span();
+}
+
+/// The member `sample` of the samplers, which derive from it.
+template <class Sampler>
+class SampledFromPrior {
+ public:
+  /// Fills x with a draw from the prior, or from the marginal where the run begins below T, and
+  /// carries it to the data. Makes a workspace. Throws Error for a run whose time increases, and as
+  /// draw_prior and integrate do.
+  template <class M, class X, class N, class O = NoObserver>
+  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+    const Sampler& sampler = static_cast<const Sampler&>(*this);
+    static_assert(HasPrior<std::remove_cvref_t<decltype(sampler.sde())>>,
+                  "sampler: the SDE has no prior_std() to draw the first state by; fill x and call "
+                  "integrate");
+    const TimeStep span = span_of(sampler);
+    require(span.t_next < span.t, Sampler::name, ": the run goes from t = ", span.t, " up to ",
+            span.t_next, "; to sample, time must decrease");
+    Workspace<X, Sampler::buffers> work(x);
+    draw_prior(sampler.sde(), span.t, x, noise.draw(0));
+    return sampler.integrate(model, x, noise, work, observer);
+  }
+
+ private:
+  friend Sampler;
+  SampledFromPrior() = default;
+};
+
+}  // namespace scoresde::detail
