@@ -3,11 +3,11 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <utility>
 #include <vector>
 
 #include <scoresde/corrector/annealed_langevin.hpp>
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/ddim.hpp>
@@ -20,13 +20,13 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/dpm_solver_ancestral.hpp>
-#include <scoresde/solver/sa_solver.hpp>
-#include <scoresde/solver/sde_dpm_solver.hpp>
+#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
+#include "support/any_predictor.hpp"
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -40,15 +40,25 @@ namespace {
 
 constexpr std::size_t dim = 2;
 
-template <class S>
-Gaussian<S> data(const S& sde, double variance) {
+const AnySde vp{VpSde()}, ve{VeSde()}, sub_vp{SubVpSde()};
+
+Gaussian<AnySde> data(const AnySde& sde, double variance) {
   return {sde, {0.8, -0.3}, {variance, 2 * variance}};
 }
 
 /// A chain that keeps its last noise.
-template <class P, class S>
-auto chain(const S& sde, const P& predictor, const TimeGrid& grid) {
-  return PredictorCorrector{sde, predictor, grid, {.final_step = FinalStep::keep_noise}};
+using Chain = PredictorCorrector<AnySde, AnyPredictor<>>;
+
+template <class P>
+Chain chain(const AnySde& sde, const P& predictor, const TimeGrid& grid) {
+  return {sde, AnyPredictor<>(predictor), grid, {.final_step = FinalStep::keep_noise}};
+}
+
+/// The same of a solver.
+template <class R>
+auto solve(const AnySde& sde, const R& solver, const TimeGrid& grid) {
+  return SolverSampler{
+      sde, solver_table(solver, sde, grid), grid, {.final_step = FinalStep::keep_noise}};
 }
 
 template <class Sampler, class N>
@@ -67,8 +77,7 @@ double distance(const X& a, const X& b) {
 /// The draws of two steps, one after the other, as floats.
 template <class State>
 std::vector<float> drawn(const State& like, std::uint32_t first_sample) {
-  const BrownianPath path(like, Noise{.seed = 3, .first_sample = first_sample},
-                          LogSnrClock{VpSde()});
+  const BrownianPath path(like, Noise{.seed = 3, .first_sample = first_sample}, LogSnrClock{vp});
   std::vector<float> out;
   for (const TimeStep step : {TimeStep{0.7, 0.43}, {0.43, 0.1}}) {
     const State& z = path.draw(9, step);
@@ -116,7 +125,7 @@ TEST_CASE("draws of a path have the same bits on every backend and in every batc
 
 TEST_CASE("steps of a path are independent N(0, I)") {
   const X like({200, 300});
-  const BrownianPath path(like, Noise{.seed = 21}, LogSnrClock{VeSde()});
+  const BrownianPath path(like, Noise{.seed = 21}, LogSnrClock{ve});
   const X a = path.draw(1, {0.8, 0.55}), b = path.draw(2, {0.55, 0.54});
   double aa = 0, ab = 0, bb = 0, mean = 0;
   const auto count = static_cast<double>(a.size());
@@ -137,8 +146,8 @@ namespace {
 
 /// Runs towards a known x₀ over any grid end in the same point of a path in the clock e^{rate·λ};
 /// `make(grid)` is the sampler.
-template <class S, class F>
-void adds_up(const S& sde, double rate, const F& make) {
+template <class F>
+void adds_up(const AnySde& sde, double rate, const F& make) {
   const std::size_t samples = 40;
   const double begin = sde.t_max(), end = 0.3;
   const double noise = sde.marginal_prob(end).std;
@@ -160,25 +169,19 @@ TEST_CASE("ancestral steps to a known x₀ end at one point, whatever the grid")
   const auto ancestral = [](const auto& sde) {
     adds_up(sde, 1, [&](const TimeGrid& grid) { return chain(sde, Ancestral{}, grid); });
   };
-  ancestral(VpSde());
-  ancestral(SubVpSde());
-  ancestral(VeSde());
-  adds_up(VpSde(), 1, [](const TimeGrid& grid) { return chain(VpSde(), Ddim{1}, grid); });
+  ancestral(vp);
+  ancestral(sub_vp);
+  ancestral(ve);
+  adds_up(vp, 1, [](const TimeGrid& grid) { return chain(vp, Ddim{1}, grid); });
 }
 
 TEST_CASE("so do the stochastic solvers, each in its clock") {
-  adds_up(VpSde(), 0.6, [](const TimeGrid& grid) {
-    return SolverSampler{
-        VpSde(), SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid, {.final_step = FinalStep::keep_noise}};
+  adds_up(vp, 0.6, [](const TimeGrid& grid) {
+    return solve(vp, SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid);
   });
-  adds_up(VeSde(), 0.49, [](const TimeGrid& grid) {
-    return SolverSampler{
-        VeSde(), SaSolver<2>{.tau = 0.7}, grid, {.final_step = FinalStep::keep_noise}};
-  });
-  adds_up(SubVpSde(), 1, [](const TimeGrid& grid) {
-    return SolverSampler{
-        SubVpSde(), DpmSolverPlusPlus2SAncestral{}, grid, {.final_step = FinalStep::keep_noise}};
-  });
+  adds_up(ve, 0.49, [](const TimeGrid& grid) { return solve(ve, SaSolver<2>{.tau = 0.7}, grid); });
+  adds_up(sub_vp, 1,
+          [](const TimeGrid& grid) { return solve(sub_vp, DpmSolverPlusPlus2SAncestral{}, grid); });
 }
 
 namespace {
@@ -188,8 +191,9 @@ struct Convergence {
   double order = 0;                   ///< of the least-squares line through their logarithms
 };
 
-template <class F, class N>
-Convergence convergence(const F& make, const N& noise, std::size_t samples) {
+template <class N>
+Convergence convergence(const std::function<Chain(std::size_t)>& make, const N& noise,
+                        std::size_t samples) {
   Convergence out;
   X coarse = result(make(32), 0.5, noise, samples);
   for (std::size_t i = 0; i < 4; ++i) {
@@ -203,8 +207,9 @@ Convergence convergence(const F& make, const N& noise, std::size_t samples) {
 
 /// Pathwise order 1 on the path; as far apart as ever with noise of each run's own. `make(steps)`
 /// is the sampler.
-template <class C, class F>
-void converges_pathwise(const char* name, const C& clock, const F& make) {
+template <class C>
+void converges_pathwise(const char* name, const C& clock,
+                        const std::function<Chain(std::size_t)>& make) {
   const std::size_t samples = 96;
   const BrownianPath path(X({samples, dim}), Noise{.seed = 11}, clock, 12);
   const Convergence same = convergence(make, path, samples);
@@ -221,44 +226,38 @@ void converges_pathwise(const char* name, const C& clock, const F& make) {
 
 TimeGrid even(std::size_t steps) { return uniform_grid(1, 0.05, steps); }
 
-template <class S>
-auto snr_clock(const S& sde, double rate = 1) {
-  return LogSnrClock(sde, 1, 0.05, rate);
-}
+auto snr_clock(const AnySde& sde, double rate = 1) { return LogSnrClock(sde, 1, 0.05, rate); }
 
 }  // namespace
 
 TEST_CASE("runs of n, 2n, 4n, … steps converge pathwise with order 1 on one path") {
-  converges_pathwise("VP, ancestral, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
-    return chain(VpSde(), Ancestral{}, log_snr_grid(VpSde(), 1, 0.05, steps));
+  converges_pathwise("VP, ancestral, SNR clock", snr_clock(vp), [](std::size_t steps) {
+    return chain(vp, Ancestral{}, log_snr_grid(vp, 1, 0.05, steps));
   });
-  converges_pathwise("VE, ancestral, SNR clock", snr_clock(VeSde()),
-                     [](std::size_t steps) { return chain(VeSde(), Ancestral{}, even(steps)); });
-  converges_pathwise("sub-VP, ancestral, SNR clock", snr_clock(SubVpSde()),
-                     [](std::size_t steps) { return chain(SubVpSde(), Ancestral{}, even(steps)); });
-  converges_pathwise("VP, DDIM(0.5), SNR^0.25 clock", snr_clock(VpSde(), 0.25),
-                     [](std::size_t steps) { return chain(VpSde(), Ddim{0.5}, even(steps)); });
-  converges_pathwise("VP, Euler-Maruyama, time clock", TimeClock(1, 0.05), [](std::size_t steps) {
-    return chain(VpSde(), EulerMaruyama{}, even(steps));
-  });
+  converges_pathwise("VE, ancestral, SNR clock", snr_clock(ve),
+                     [](std::size_t steps) { return chain(ve, Ancestral{}, even(steps)); });
+  converges_pathwise("sub-VP, ancestral, SNR clock", snr_clock(sub_vp),
+                     [](std::size_t steps) { return chain(sub_vp, Ancestral{}, even(steps)); });
+  converges_pathwise("VP, DDIM(0.5), SNR^0.25 clock", snr_clock(vp, 0.25),
+                     [](std::size_t steps) { return chain(vp, Ddim{0.5}, even(steps)); });
+  converges_pathwise("VP, Euler-Maruyama, time clock", TimeClock(1, 0.05),
+                     [](std::size_t steps) { return chain(vp, EulerMaruyama{}, even(steps)); });
 }
 
 TEST_CASE("and in a clock that fits their noise to first order alone") {
-  converges_pathwise("VP, ancestral (large), SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
-    return chain(VpSde(), Ancestral{.variance = PosteriorVariance::large}, even(steps));
+  converges_pathwise("VP, ancestral (large), SNR clock", snr_clock(vp), [](std::size_t steps) {
+    return chain(vp, Ancestral{.variance = PosteriorVariance::large}, even(steps));
   });
   converges_pathwise("VP, ancestral, time clock", TimeClock(1, 0.05),
-                     [](std::size_t steps) { return chain(VpSde(), Ancestral{}, even(steps)); });
-  converges_pathwise("VP, Euler-Maruyama, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
-    return chain(VpSde(), EulerMaruyama{}, even(steps));
-  });
-  converges_pathwise("VP, reverse diffusion, SNR clock", snr_clock(VpSde()), [](std::size_t steps) {
-    return chain(VpSde(), ReverseDiffusion{}, even(steps));
-  });
+                     [](std::size_t steps) { return chain(vp, Ancestral{}, even(steps)); });
+  converges_pathwise("VP, Euler-Maruyama, SNR clock", snr_clock(vp),
+                     [](std::size_t steps) { return chain(vp, EulerMaruyama{}, even(steps)); });
+  converges_pathwise("VP, reverse diffusion, SNR clock", snr_clock(vp),
+                     [](std::size_t steps) { return chain(vp, ReverseDiffusion{}, even(steps)); });
 }
 
 TEST_CASE("different predictors come to the same sample of one path") {
-  const VpSde sde;
+  const AnySde& sde = vp;
   const std::size_t samples = 64;
   const BrownianPath path(X({samples, dim}), Noise{.seed = 6}, LogSnrClock(sde, 1, 0.05));
   const auto apart = [&](std::size_t steps) {
@@ -270,7 +269,7 @@ TEST_CASE("different predictors come to the same sample of one path") {
 }
 
 TEST_CASE("correctors draw by number, beside the path") {
-  const VpSde sde;
+  const AnySde& sde = vp;
   const TimeGrid grid(std::vector<double>{1, 0.5, 0.25});
   X x({6, dim}), by_hand({6, dim});
   auto model = data(sde, 0.5);
@@ -292,10 +291,10 @@ TEST_CASE("correctors draw by number, beside the path") {
 }
 
 TEST_CASE("a run that leaves the path, or a path of another shape, is refused") {
-  const VpSde sde;
+  const AnySde& sde = vp;
   X x({6, dim});
   const auto run = [&](const BrownianPath<X, TimeClock>& path, const TimeGrid& grid) {
-    PredictorCorrector{sde, Ancestral{}, NoCorrector{}, grid}.sample(data(sde, 0.5), x, path);
+    PredictorCorrector{sde, Ancestral{}, grid}.sample(data(sde, 0.5), x, path);
   };
   const BrownianPath path(x, Noise{}, TimeClock(1, 0.5), 6);
   CHECK_NOTHROW(run(path, uniform_grid(1, 0.5, 20)));

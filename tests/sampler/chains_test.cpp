@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <scoresde/corrector/annealed_langevin.hpp>
-#include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
@@ -23,6 +22,8 @@
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/any_predictor.hpp"
+#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -59,8 +60,7 @@ Matrix composed(const Vector& v) {
   return c;
 }
 
-template <class S>
-Gaussian<S> data(const S& sde) {
+Gaussian<AnySde> data(const AnySde& sde) {
   const Matrix c = composed(eigenvalues);
   std::vector<double> flat;
   for (const Vector& row : c) flat.insert(flat.end(), row.begin(), row.end());
@@ -72,10 +72,17 @@ struct Moments {
   Matrix covariance{};
 };
 
+template <class P>
+PredictorCorrector<AnySde, AnyPredictor<>> chain(const AnySde& sde, const P& predictor,
+                                                 const TimeGrid& grid) {
+  return {sde, AnyPredictor<>(predictor), grid};
+}
+
 /// Mean and covariance of the sampler's result over its prior and all its noise, without sampling:
 /// sample 0 sees no noise, each other sample one unit vector.
-template <class Sampler, class S>
-Moments moments_of(const Sampler& sampler, const S& sde) {
+template <class Sampler>
+Moments moments_of(const Sampler& sampler) {
+  const AnySde& sde = sampler.sde();
   const std::size_t draws = sampler.nfe(), samples = 1 + dim * (1 + draws);
   std::vector<X> noise(1 + draws, X({samples, dim}));
   for (std::size_t i = 0; i < draws; ++i)
@@ -146,23 +153,20 @@ void equal(const Moments& a, const Moments& b, double tolerance) {
   }
 }
 
-template <class S>
-StepByHand euler_maruyama(const S& sde) {
+StepByHand euler_maruyama(const AnySde& sde) {
   return [sde](TimeStep s) -> StepCoefficients {
     const double h = s.t - s.t_next, g = sde.diffusion(s.t);
     return {1 - h * sde.drift(s.t), h * g * g, std::sqrt(h) * g};
   };
 }
-template <class S>
-StepByHand reverse_diffusion(const S& sde) {
+StepByHand reverse_diffusion(const AnySde& sde) {
   return [sde](TimeStep s) -> StepCoefficients {
     const MarginalProb p = sde.marginal_prob(s.t), q = sde.marginal_prob(s.t_next);
     const double a = p.mean / q.mean, v = p.std * p.std - a * a * q.std * q.std;
     return {2 - a, v, std::sqrt(v)};
   };
 }
-template <class S>
-StepByHand ancestral(const S& sde, bool large) {
+StepByHand ancestral(const AnySde& sde, bool large) {
   return [sde, large](TimeStep s) -> StepCoefficients {
     const MarginalProb p = sde.marginal_prob(s.t), q = sde.marginal_prob(s.t_next);
     const double a = p.mean / q.mean, v = p.std * p.std - a * a * q.std * q.std;
@@ -170,12 +174,11 @@ StepByHand ancestral(const S& sde, bool large) {
   };
 }
 
-template <class S>
-void chains_are_exact(const S& sde) {
+void chains_are_exact(const AnySde& sde) {
   const TimeGrid grid = uniform_grid(sde, 25);
   const auto check = [&](const auto& predictor, const StepByHand& by_hand) {
-    const PredictorCorrector sampler{sde, predictor, NoCorrector{}, grid};
-    equal(moments_of(sampler, sde), recursion(sde, grid, by_hand), 1e-12);
+    const auto sampler = chain(sde, predictor, grid);
+    equal(moments_of(sampler), recursion(sde, grid, by_hand), 1e-12);
   };
   check(EulerMaruyama{}, euler_maruyama(sde));
   check(ReverseDiffusion{}, reverse_diffusion(sde));
@@ -187,13 +190,13 @@ void chains_are_exact(const S& sde) {
 
 TEST_CASE(
     "Euler-Maruyama, reverse diffusion and ancestral chains have the exact discrete moments") {
-  chains_are_exact(VpSde());
-  chains_are_exact(SubVpSde());
-  chains_are_exact(VeSde({.sigma_min = 0.01, .sigma_max = 8}));
-  chains_are_exact(KarrasSde({.sigma_min = 0.01, .sigma_max = 8}));
-  chains_are_exact(CosineVpSde());
-  chains_are_exact(RectifiedFlowSde({.t_max = 0.99}));
-  chains_are_exact(DdpmSde(linear_betas(1000)));
+  chains_are_exact(AnySde(VpSde()));
+  chains_are_exact(AnySde(SubVpSde()));
+  chains_are_exact(AnySde(VeSde({.sigma_min = 0.01, .sigma_max = 8})));
+  chains_are_exact(AnySde(KarrasSde({.sigma_min = 0.01, .sigma_max = 8})));
+  chains_are_exact(AnySde(CosineVpSde()));
+  chains_are_exact(AnySde(RectifiedFlowSde({.t_max = 0.99})));
+  chains_are_exact(AnySde(DdpmSde(linear_betas(1000))));
 }
 
 TEST_CASE("annealed Langevin before each predictor has the exact discrete moments") {
@@ -203,8 +206,9 @@ TEST_CASE("annealed Langevin before each predictor has the exact discrete moment
     const double size = 0.1 * sde.marginal_prob(s.t).std;
     return {1, 2 * size * size, 2 * size};
   };
-  const PredictorCorrector sampler{sde, ReverseDiffusion{}, AnnealedLangevin{.snr = 0.1}, grid};
-  equal(moments_of(sampler, sde), recursion(sde, grid, reverse_diffusion(sde), langevin), 1e-12);
+  const PredictorCorrector sampler{AnySde(sde), ReverseDiffusion{}, AnnealedLangevin{.snr = 0.1},
+                                   grid};
+  equal(moments_of(sampler), recursion(sde, grid, reverse_diffusion(AnySde(sde)), langevin), 1e-12);
 }
 
 TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
@@ -215,9 +219,9 @@ TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
     const double beta = vp.discrete_beta(vp.index(s.t)), a = std::sqrt(1 - beta);
     return {1 / a, beta / a, std::sqrt(beta)};
   };
-  const PredictorCorrector ancestral_vp{vp, Ancestral{.variance = PosteriorVariance::large},
-                                        NoCorrector{}, vp_grid};
-  equal(moments_of(ancestral_vp, vp), recursion(vp, vp_grid, ddpm), 1e-12);
+  const auto ancestral_vp =
+      chain(AnySde(vp), Ancestral{.variance = PosteriorVariance::large}, vp_grid);
+  equal(moments_of(ancestral_vp), recursion(vp, vp_grid, ddpm), 1e-12);
 
   const DiscreteVeSde ve(n, {.sigma_min = 0.01, .sigma_max = 8});
   const TimeGrid ve_grid = song_grid(1, 1e-5, n);
@@ -227,8 +231,8 @@ TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
     const double v = sigma * sigma - below * below;
     return {1, v, std::sqrt(v) * below / sigma};
   };
-  const PredictorCorrector ancestral_ve{ve, Ancestral{}, NoCorrector{}, ve_grid};
-  equal(moments_of(ancestral_ve, ve), recursion(ve, ve_grid, smld), 1e-12);
+  const auto ancestral_ve = chain(AnySde(ve), Ancestral{}, ve_grid);
+  equal(moments_of(ancestral_ve), recursion(ve, ve_grid, smld), 1e-12);
 }
 
 TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced betas") {
@@ -248,8 +252,8 @@ TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced b
         return {1 / std::sqrt(1 - beta), beta / std::sqrt(1 - beta),
                 std::sqrt(beta * (1 - next) / (1 - now))};
       };
-      const PredictorCorrector sampler{sde, Ancestral{}, NoCorrector{}, grid};
-      equal(moments_of(sampler, sde), recursion(sde, grid, respaced), 1e-10);
+      const auto sampler = chain(AnySde(sde), Ancestral{}, grid);
+      equal(moments_of(sampler), recursion(sde, grid, respaced), 1e-10);
     }
   }
 }
@@ -257,8 +261,8 @@ TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced b
 TEST_CASE("the chains' moments tend to the data's at first order") {
   const VpSde sde({.t_min = 1e-5});
   const auto error = [&](const auto& predictor, std::size_t steps) {
-    const PredictorCorrector sampler{sde, predictor, NoCorrector{}, uniform_grid(sde, steps)};
-    const Moments m = moments_of(sampler, sde);
+    const auto sampler = chain(AnySde(sde), predictor, uniform_grid(sde, steps));
+    const Moments m = moments_of(sampler);
     const Matrix c = composed(eigenvalues);
     double worst = 0;
     for (std::size_t i = 0; i < dim; ++i)
@@ -279,10 +283,10 @@ TEST_CASE("the chains' moments tend to the data's at first order") {
 TEST_CASE("a run of 100000 samples agrees with the exact moments within its standard error") {
   constexpr std::size_t samples = 100000;
   const auto check = [&](const auto& sde, const auto& predictor) {
-    const PredictorCorrector sampler{sde, predictor, NoCorrector{}, uniform_grid(sde, 25)};
-    const Moments exact = moments_of(sampler, sde);
+    const auto sampler = chain(AnySde(sde), predictor, uniform_grid(sde, 25));
+    const Moments exact = moments_of(sampler);
     X x({samples, dim});
-    sampler.sample(data(sde), x, Noise{.seed = 2021});
+    sampler.sample(data(sampler.sde()), x, Noise{.seed = 2021});
     Vector mean{};
     Matrix second{};
     for (std::size_t k = 0; k < samples; ++k)
