@@ -70,8 +70,8 @@ class FinalEvaluation {
   /// that has no step down from t.
   template <class S>
   FinalEvaluation(const char* sampler, const S& sde, FinalStep final_step, double t) : t_(t) {
-    const MarginalProb p = sde.marginal_prob(t);
     if (final_step == FinalStep::denoise) {
+      const MarginalProb p = sde.marginal_prob(t);
       step_ = {1 / p.mean, p.std * p.std / p.mean, 0};
       wanted_ = p.std > 0;
     } else if (final_step == FinalStep::reverse_diffusion) {
