@@ -186,14 +186,14 @@ TEST_CASE("a power-function average is stored by its gamma, and tracks must have
   TrainingConfiguration configuration{};
   configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};
   configuration.ema_tracks = {configuration.ema, ExponentialMovingAverage::power(0.05)};
-  configuration.check();
+  configuration.validate();
   const Metadata flat = describe(configuration);
   CHECK(flat.at("training.ema_schedule") == "power");
   CHECK(flat.at("training.ema_gamma") == "6.5");
   CHECK(flat.count("training.ema_decay") == 0);
   CHECK(flat.at("training.ema_track_gammas").substr(0, 9) == "6.5,16.97");
   configuration.ema_tracks = {ExponentialMovingAverage{}};
-  CHECK_THROWS_WITH(configuration.check(), Catch::Contains("EmaSchedule::power"));
+  CHECK_THROWS_WITH(configuration.validate(), Catch::Contains("EmaSchedule::power"));
 }
 
 TEST_CASE("a configuration without SDE or network, or with invalid values, is rejected") {

@@ -121,14 +121,15 @@ TEST_CASE("an update without an average gives the same parameters") {
 }
 
 TEST_CASE("Adam rejects settings out of range and buffers of unequal size") {
-  CHECK_THROWS_WITH(Adam{.learning_rate = 0}.check(), Catch::Contains("learning_rate is 0"));
-  CHECK_THROWS_WITH(Adam{.learning_rate = std::nan("")}.check(), Catch::Contains("learning_rate"));
-  CHECK_THROWS_WITH(Adam{.beta1 = 1}.check(), Catch::Contains("beta1 is 1"));
-  CHECK_THROWS_WITH(Adam{.beta2 = -0.1}.check(), Catch::Contains("beta2"));
-  CHECK_THROWS_WITH(Adam{.epsilon = 0}.check(), Catch::Contains("epsilon"));
-  CHECK_THROWS_WITH(Adam{.weight_decay = -1}.check(), Catch::Contains("weight_decay"));
-  CHECK_THROWS_WITH(Adam{.gradient_clip = 0}.check(), Catch::Contains("gradient_clip is 0"));
-  CHECK_NOTHROW(Adam{}.check());
+  CHECK_THROWS_WITH(Adam{.learning_rate = 0}.validate(), Catch::Contains("learning_rate is 0"));
+  CHECK_THROWS_WITH(Adam{.learning_rate = std::nan("")}.validate(),
+                    Catch::Contains("learning_rate"));
+  CHECK_THROWS_WITH(Adam{.beta1 = 1}.validate(), Catch::Contains("beta1 is 1"));
+  CHECK_THROWS_WITH(Adam{.beta2 = -0.1}.validate(), Catch::Contains("beta2"));
+  CHECK_THROWS_WITH(Adam{.epsilon = 0}.validate(), Catch::Contains("epsilon"));
+  CHECK_THROWS_WITH(Adam{.weight_decay = -1}.validate(), Catch::Contains("weight_decay"));
+  CHECK_THROWS_WITH(Adam{.gradient_clip = 0}.validate(), Catch::Contains("gradient_clip is 0"));
+  CHECK_NOTHROW(Adam{}.validate());
   Buffers<double> b(3);
   const std::vector<double> g(4);
   CHECK_THROWS_WITH(Adam{}.update(b.view(), std::span<const double>(g), 0, 1.0),

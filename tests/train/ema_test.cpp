@@ -31,8 +31,8 @@ TEST_CASE("the average is the weighted sum of all past parameters") {
 }
 
 TEST_CASE("the EMA rejects a decay of one, a negative one and unequal sizes") {
-  CHECK_THROWS_WITH(ExponentialMovingAverage{.decay = 1}.check(), Catch::Contains("decay is 1"));
-  CHECK_THROWS_AS(ExponentialMovingAverage{.decay = -0.1}.check(), Error);
+  CHECK_THROWS_WITH(ExponentialMovingAverage{.decay = 1}.validate(), Catch::Contains("decay is 1"));
+  CHECK_THROWS_AS(ExponentialMovingAverage{.decay = -0.1}.validate(), Error);
   std::vector<float> average(2);
   const std::vector<float> parameters(3);
   CHECK_THROWS_WITH(ExponentialMovingAverage{}.update(std::span<float>(average),
@@ -71,6 +71,6 @@ TEST_CASE("sigma_rel is the standard deviation of the profile, and ema_gamma is 
   }
   CHECK_THROWS_WITH(ema_gamma(0.3), Catch::Contains("sigma_rel is 0.3"));
   CHECK_THROWS_AS(ema_gamma(0), Error);
-  CHECK_THROWS_WITH((ExponentialMovingAverage{.gamma = -0.5}.check()),
+  CHECK_THROWS_WITH((ExponentialMovingAverage{.gamma = -0.5}.validate()),
                     Catch::Contains("gamma is -0.5"));
 }

@@ -40,7 +40,7 @@ class GuidedNetwork {
       : model_(&model), weight_(weight), interval_(interval) {
     scoresde::detail::require(std::isfinite(weight), "guided network: the weight is ", weight,
                               "; it must be finite");
-    interval.check();
+    interval.validate();
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return model_->score_form(t); }

@@ -46,7 +46,7 @@ struct TimeInterval {
 
   [[nodiscard]] bool contains(double t) const { return first <= t && t <= last; }
   /// Throws Error unless first ≤ last.
-  void check() const {
+  void validate() const {
     detail::require(first <= last, "guidance: the interval goes from ", first, " to ", last,
                     "; it must not end before it begins");
   }
@@ -97,7 +97,7 @@ class GuidedScore {
     detail::require(std::isfinite(weights.own) && std::isfinite(weights.other),
                     "guidance: the weights are ", weights.own, " and ", weights.other,
                     "; they must be finite");
-    interval.check();
+    interval.validate();
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return first_->score_form(t); }

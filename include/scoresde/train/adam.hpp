@@ -78,7 +78,7 @@ struct Adam {
   LearningRateDecay decay{};
 
   /// Throws Error naming the setting that is out of range.
-  void check() const {
+  void validate() const {
     using detail::require;
     require(learning_rate > 0 && std::isfinite(learning_rate), "Adam: learning_rate is ",
             learning_rate, "; it must be positive");

@@ -25,11 +25,11 @@ struct TrainingConfigurationWith {
   double label_dropout = 0;  ///< share of samples whose class is kept from the network
 
   /// Throws Error naming the setting that is out of range.
-  void check() const {
-    optimizer.check();
-    ema.check();
+  void validate() const {
+    optimizer.validate();
+    ema.validate();
     for (const ExponentialMovingAverage& track : ema_tracks) {
-      track.check();
+      track.validate();
       detail::require(track.schedule == EmaSchedule::power,
                       "training: ema_tracks holds an average of another schedule; all must be of "
                       "EmaSchedule::power");

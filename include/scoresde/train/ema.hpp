@@ -56,7 +56,7 @@ struct ExponentialMovingAverage {
   }
 
   /// Throws Error unless 0 ≤ decay < 1 and γ is finite and at least 0.
-  void check() const {
+  void validate() const {
     detail::require(decay >= 0 && decay < 1, "EMA: decay is ", decay, "; it must lie in [0, 1)");
     detail::require(gamma >= 0 && std::isfinite(gamma), "EMA: gamma is ", gamma,
                     "; it must be at least 0 and finite");

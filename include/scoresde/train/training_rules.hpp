@@ -60,7 +60,7 @@ template <class Scalar>
 template <class Loss, class S, class Convention>
 void check_training(const TrainingConfigurationWith<Loss>& configuration, const S& sde,
                     [[maybe_unused]] const Convention& convention, std::size_t classes) {
-  configuration.check();
+  configuration.validate();
   configuration.loss.check(sde);
   require(configuration.label_dropout == 0 || classes > 0, "training: label_dropout is ",
           configuration.label_dropout,
