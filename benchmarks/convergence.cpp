@@ -107,7 +107,7 @@ class Distance {
       : data_(sde, rough_mixture),
         start_(data_.quantiles(particles, sde.t_max())),
         wanted_(data_.quantiles(particles, sde.t_min())),
-        normals_(MixtureData<scoresde::KarrasSde>(scoresde::KarrasSde(), {{1}, {0}, {1}})
+        normals_(MixtureData<scoresde::EdmSde>(scoresde::EdmSde(), {{1}, {0}, {1}})
                      .quantiles(particles, 0)) {}
 
   template <class Sampler>
@@ -213,7 +213,7 @@ void write_csv(const std::vector<Row>& rows, const std::string& path) {
 }
 
 /// The gnuplot commands: one panel per family, one line per sampler.
-std::string plot_commands(const std::vector<Row>& rows, const std::string& picture) {
+std::string plot_commands(const std::vector<Row>& rows, const std::string& image) {
   const std::vector<std::string> families{"DPM-Solver",        "DPM-Solver++",        "UniPC",
                                           "in sigma and time", "Runge-Kutta in time", "predictors",
                                           "stochastic solvers"};
@@ -240,7 +240,7 @@ std::string plot_commands(const std::vector<Row>& rows, const std::string& pictu
     for (std::size_t i = 0; i < lines.size(); ++i) plots << (i > 0 ? ", " : "") << lines[i];
     plots << '\n';
   }
-  return data.str() + "set terminal pngcairo size 1500,820 font 'sans,10'\nset output '" + picture +
+  return data.str() + "set terminal pngcairo size 1500,820 font 'sans,10'\nset output '" + image +
          "'\nset logscale xy\nset xrange [4:230]\nset yrange [1e-8:3]\nset format y '10^{%T}'\n"
          "set xtics (5, 10, 20, 50, 100, 200)\nset grid xtics ytics lt 1 lc rgb '#dddddd'\n"
          "set border 3\nset tics nomirror\nset key bottom left spacing 0.95 font ',9'\n"

@@ -26,7 +26,7 @@
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -113,7 +113,7 @@ template <scoresde::Sde S, class R>
     entry.steps = {400, 800, 1600, 3200, 6400};
     // If time is σ/α, the classical weights are weights in the variable of the transfer. The third
     // order of the first steps of Plms is not observable, because ε is almost constant there.
-    if constexpr (std::same_as<S, scoresde::KarrasSde>) entry.order = is("ipndm") ? 2 : 4;
+    if constexpr (std::same_as<S, scoresde::EdmSde>) entry.order = is("ipndm") ? 2 : 4;
   }
   if (!entry.stochastic) return entry;
   entry.eta = 1;
@@ -153,7 +153,7 @@ void for_each_multistep(const S& sde, const Use& use) {
     // 1.007 the distribution of the samples differs from that of the data in the limit.
     const double range =
         0.5 * (scoresde::log_snr(sde, sde.t_min()) - scoresde::log_snr(sde, sde.t_max()));
-    add(solver, scoresde::KarrasHeun{.churn = {.s_churn = range}});
+    add(solver, scoresde::EdmHeun{.churn = {.s_churn = range}});
   });
   // The catalog has these in data prediction only.
   const auto in_noise = [&](const char* name, int order, auto rule) {
@@ -164,8 +164,8 @@ void for_each_multistep(const S& sde, const Use& use) {
   in_noise("unipc-2", 3, scoresde::UniPc<2>{});
   in_noise("unipc-3", 4, scoresde::UniPc<3>{});
   in_noise("unipc-4", 5, scoresde::UniPc<4>{});
-  in_noise("karras-euler", 1, scoresde::KarrasEuler{});
-  in_noise("karras-heun", 2, scoresde::KarrasHeun{});
+  in_noise("karras-euler", 1, scoresde::EdmEuler{});
+  in_noise("karras-heun", 2, scoresde::EdmHeun{});
   in_noise("dpm-2", 2, scoresde::Dpm2{});
 }
 
@@ -366,7 +366,7 @@ void for_each_sde(const Use& use) {
   use("cosine VP", sd::CosineVpSde({.t_min = 0.05, .t_max = 0.95}), sd::CosineVpSde());
   use("sub-VP", sd::SubVpSde(gentle), sd::SubVpSde());
   use("VE", sd::VeSde({.sigma_min = 0.05, .sigma_max = 5}), sd::VeSde());
-  use("Karras", sd::KarrasSde({.sigma_min = 0.05, .sigma_max = 5}), sd::KarrasSde());
+  use("Karras", sd::EdmSde({.sigma_min = 0.05, .sigma_max = 5}), sd::EdmSde());
   use("rectified flow", sd::RectifiedFlowSde({.t_min = 0.05, .t_max = 0.95}),
       sd::RectifiedFlowSde({.t_max = 0.995}));
 }

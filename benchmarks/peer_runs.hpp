@@ -24,7 +24,7 @@
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -237,7 +237,7 @@ template <int Order>
   const auto grid =
       scoresde::sigma_timestep_grid(sde, c.steps(), timestep_options(c, "linspace", true));
   if (c.scheduler() == "EulerDiscreteScheduler")
-    return solve(c, "KarrasEuler", sde, grid, scoresde::KarrasEuler{});
+    return solve(c, "EdmEuler", sde, grid, scoresde::EdmEuler{});
   return run(c, "EulerAncestral",
              scoresde::PredictorCorrector{sde, scoresde::EulerAncestral{}, grid,
                                           scoresde::PredictorCorrectorOptions{
@@ -288,7 +288,7 @@ template <int PredictorOrder, int CorrectorOrder>
 }
 
 [[nodiscard]] inline Agreement run_k_diffusion(const Case& c) {
-  const scoresde::KarrasSde sde({.sigma_min = 0.01, .sigma_max = 160});
+  const scoresde::EdmSde sde({.sigma_min = 0.01, .sigma_max = 160});
   const std::size_t inner = c.steps() - 1;
   const auto by_name = [&] {
     if (c.is("grid", "exponential")) return scoresde::log_snr_grid(sde, 40, 0.01, inner);

@@ -44,15 +44,16 @@ class DevicePasses {
         y_(context, v_.size()),
         gradient_(context, nn::differentiates(mode) ? parameters_.size() : 0),
         dx_(context, nn::differentiates(mode) ? x_.size() : 0),
-        told_memory_(network_.ops().make_told(options.batch)) {
+        conditioning_buffer_(network_.ops().make_conditioning_buffer(options.batch)) {
     std::vector<double> factors;
     for (const double label : passes.labels) factors.push_back(network_.output_factor(label));
-    told_ = told_memory_.place({.labels = passes.labels, .factors = factors});
+    conditioning_ = conditioning_buffer_.place({.labels = passes.labels, .factors = factors});
     if (mode == Mode::inference) network_.freeze(parameters_.span());  // as a sampler does
   }
 
   void forward() {
-    network_.forward_told(parameters_.span(), x_.data(), told_, y_.data(), host_.dropout(0));
+    network_.forward_conditioned(parameters_.span(), x_.data(), conditioning_, y_.data(),
+                                 host_.dropout(0));
   }
   /// As autograd does between zeroed gradients and the optimizer.
   void training(std::span<float> dx = {}) {
@@ -76,8 +77,8 @@ class DevicePasses {
   const Passes& host_;
   nn::Network<cuda::Ops<A>> network_;
   FloatBuffer parameters_, x_, v_, y_, gradient_, dx_;
-  cuda::ToldMemory told_memory_;
-  nn::Told told_;
+  cuda::ConditioningBuffer conditioning_buffer_;
+  nn::Conditioning conditioning_;
 };
 
 nlohmann::ordered_json plans_of(const std::vector<cuda::PlanReport>& reports) {

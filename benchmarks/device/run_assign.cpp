@@ -31,21 +31,21 @@ using State = cuda::DeviceState<float>;
 constexpr std::size_t image = 3 * 32 * 32, calls = 20;
 
 struct Case {
-  std::size_t pictures, terms;
+  std::size_t samples, terms;
   bool noise;
 };
 
-State normal_state(const cuda::Context& context, std::size_t pictures, std::uint64_t index) {
-  State x(context, {pictures, image});
+State normal_state(const cuda::Context& context, std::size_t samples, std::uint64_t index) {
+  State x(context, {samples, image});
   backend(x).assign(x, std::span<const Term<State>>(), {1, Noise{.seed = 1}.draw(index)});
   return x;
 }
 
 nlohmann::ordered_json measured(const cuda::Context& context, const Case& one, double seconds,
                                 double copy_gbs) {
-  std::array<State, 3> x{normal_state(context, one.pictures, 0),
-                         normal_state(context, one.pictures, 1),
-                         normal_state(context, one.pictures, 2)};
+  std::array<State, 3> x{normal_state(context, one.samples, 0),
+                         normal_state(context, one.samples, 1),
+                         normal_state(context, one.samples, 2)};
   // Coefficients that keep the values near 1 in magnitude.
   const std::array<Term<State>, 3> list{Term<State>{0.98, &x[0]}, {0.01, &x[1]}, {0.01, &x[2]}};
   std::uint64_t index = 10;
@@ -58,10 +58,10 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Case& one, d
   const cuda::Graph graph(context, run);
   const Times times = device::time_runs(
       context, [&] { graph.launch(); }, seconds / 2, 10);
-  const double traffic = double(one.terms + 1) * double(one.pictures * image) * sizeof(float);
+  const double traffic = double(one.terms + 1) * double(one.samples * image) * sizeof(float);
   const double gbs = 1e-9 * traffic * calls / times.median;
   return {{"program", "assign"},
-          {"batch", one.pictures},
+          {"batch", one.samples},
           {"terms", one.terms},
           {"noise", one.noise},
           {"runs", times.runs},
@@ -74,10 +74,10 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Case& one, d
 void run(double seconds) {
   const cuda::Context context;
   const double copy_gbs = device::copy_bandwidth(context);
-  for (const std::size_t pictures : {64u, 512u, 4096u, 32768u})
+  for (const std::size_t samples : {64u, 512u, 4096u, 32768u})
     for (const std::size_t terms : {2u, 3u})
       for (const bool noise : {false, true}) {
-        auto line = measured(context, {pictures, terms, noise}, seconds, copy_gbs);
+        auto line = measured(context, {samples, terms, noise}, seconds, copy_gbs);
         line["copy_gbs"] = copy_gbs;
         line["device"] = context.name();
         std::cout << line.dump() << std::endl;

@@ -44,14 +44,14 @@ struct Options {
 
 /// The score of N(0, I), with its factor read on the device: one assignment.
 struct OneTerm {
-  [[nodiscard]] std::array<double, 1> numbers(double) const { return {-1.0}; }
+  [[nodiscard]] std::array<double, 1> conditioning(double) const { return {-1.0}; }
   void evaluate(const State& x, double t, State& output) const {
-    const Term<State> term{numbers(t)[0], &x};
+    const Term<State> term{conditioning(t)[0], &x};
     backend(output).assign(output, std::span<const Term<State>>(&term, 1), NoiseTerm{});
   }
-  void evaluate(const State& x, cuda::DeviceNumbers told, State& output) const {
+  void evaluate(const State& x, cuda::DeviceParameters conditioning, State& output) const {
     const std::array<const State*, 1> states{&x};
-    backend(output).assign(output, std::span<const State* const>(states), told);
+    backend(output).assign(output, std::span<const State* const>(states), conditioning);
   }
   [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
 };
@@ -125,11 +125,11 @@ class Measurement {
 
  private:
   double forward_seconds(cuda::ScoreNetwork<Activation, VpSde>& score) {
-    const std::span<const double> numbers = score.numbers(0.5);
-    const cuda::DeviceMemory told(context_, numbers.size_bytes());
-    context_.copy_to_device(told.data(), numbers.data(), numbers.size_bytes());
+    const std::span<const double> numbers = score.conditioning(0.5);
+    const cuda::DeviceMemory conditioning(context_, numbers.size_bytes());
+    context_.copy_to_device(conditioning.data(), numbers.data(), numbers.size_bytes());
     State y(x_);
-    const auto forward = [&] { score.evaluate(x_, {told.data<double>()}, y); };
+    const auto forward = [&] { score.evaluate(x_, {conditioning.data<double>()}, y); };
     forward();
     const cuda::Graph graph(context_, forward);
     return device::time_runs(

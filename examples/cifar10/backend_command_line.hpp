@@ -56,10 +56,10 @@ inline void add_backend_options(CLI::App& app, BackendOptions& o) {
 }
 
 /// Throws UsageError for options on the command line that the backend does not take.
-inline void refuse_options_of_the_other_backend(const CLI::App& app, const BackendOptions& o) {
-  const char* const refused = o.on_device() ? detail::host_group : detail::device_group;
+inline void reject_options_of_the_other_backend(const CLI::App& app, const BackendOptions& o) {
+  const char* const rejected = o.on_device() ? detail::host_group : detail::device_group;
   for (const CLI::Option* option : app.get_options())
-    if (option->get_group() == refused && option->count() > 0)
+    if (option->get_group() == rejected && option->count() > 0)
       throw UsageError(scoresde::detail::text(option->get_name(), " does not go with --backend ",
                                               o.backend, "; it is for --backend ",
                                               o.on_device() ? "cpu" : "cuda"));

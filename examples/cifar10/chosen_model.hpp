@@ -19,17 +19,17 @@
 namespace cifar10 {
 
 template <class Network, class S>
-class ChosenModel {
+class SampledModel {
  public:
-  ChosenModel(Network network, const S& sde, const SampleOptions& options, bool centered)
+  SampledModel(Network network, const S& sde, const SampleOptions& options, bool centered)
       : network_(std::move(network)),
         guided_(network_, options.classes.guidance, guidance_interval(sde, options.classes)),
         clipped_(guided_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
         thresholded_(guided_, sde, {.quantile = options.dynamic_threshold.value_or(1)}),
         clips_(options.clip_denoised),
         thresholds_(options.dynamic_threshold.has_value()) {}
-  ChosenModel(const ChosenModel&) = delete;
-  ChosenModel& operator=(const ChosenModel&) = delete;
+  SampledModel(const SampledModel&) = delete;
+  SampledModel& operator=(const SampledModel&) = delete;
 
   /// Of each picture of the batch to come; empty for a network that is told none.
   void set_classes(std::span<const std::uint32_t> classes) { guided_.set_classes(classes); }

@@ -40,14 +40,14 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
       choice.corrector = setting_or(configuration, "program.corrector", "none");
   }
   const auto network = scoresde::network_of(configuration);
-  cifar10::settle(options.classes, configuration, network.num_class_embeds);
+  cifar10::resolve_defaults(options.classes, configuration, network.num_class_embeds);
   if (options.samples == 0)
     options.samples = network.num_class_embeds > 0 && options.classes.name == "all"
                           ? network.num_class_embeds * options.columns
                           : 64;
   choice.centered = network.centered;
   choice.evaluations_of_a_score = options.classes.evaluations();
-  cifar10::settle(choice, given);
+  cifar10::resolve_defaults(choice, given);
   const cifar10::RunLock lock(options.out);
   if (options.backend.on_device())
     cifar10::sample_on_device(options, configuration);
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   cifar10::add_sample_options(app, options);
   const auto arguments = cifar10::translated({argv + 1, argv + argc}, options.notes);
   return cifar10::run_program(app, arguments, [&] {
-    cifar10::refuse_options_of_the_other_backend(app, options.backend);
+    cifar10::reject_options_of_the_other_backend(app, options.backend);
     return run(options, cifar10::sampler_options_given(app));
   });
 }

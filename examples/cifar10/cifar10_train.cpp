@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   TrainOptions options;
   cifar10::add_train_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
-    cifar10::refuse_options_of_the_other_backend(app, options.backend);
+    cifar10::reject_options_of_the_other_backend(app, options.backend);
     return run(options);
   });
 }

@@ -49,17 +49,17 @@ inline std::uint32_t class_number(const std::string& name, std::size_t classes) 
 }  // namespace detail
 
 /// The class of every picture by its number: one for all, or one for each row of the grid.
-class PictureClasses {
+class SampleClasses {
  public:
   /// Of a settled choice, for a network that is told `classes` classes.
-  PictureClasses(const ClassChoice& choice, std::size_t classes, std::size_t columns)
+  SampleClasses(const ClassChoice& choice, std::size_t classes, std::size_t columns)
       : classes_(classes), columns_(columns), by_rows_(choice.name == "all") {
     if (!by_rows_ && choice.name != "none" && classes > 0)
       one_ = detail::class_number(choice.name, classes);
   }
 
-  [[nodiscard]] std::uint32_t operator()(std::size_t picture) const {
-    return by_rows_ ? static_cast<std::uint32_t>(picture / columns_ % classes_) : one_;
+  [[nodiscard]] std::uint32_t operator()(std::size_t image) const {
+    return by_rows_ ? static_cast<std::uint32_t>(image / columns_ % classes_) : one_;
   }
 
  private:
@@ -70,7 +70,8 @@ class PictureClasses {
 
 /// Fills in what was left open, for the network and the training of a checkpoint. Throws Error for
 /// classes that the network is not told, a score that it has not learned, and guidance to nothing.
-inline void settle(ClassChoice& c, const scoresde::Metadata& checkpoint, std::size_t classes) {
+inline void resolve_defaults(ClassChoice& c, const scoresde::Metadata& checkpoint,
+                             std::size_t classes) {
   using scoresde::detail::require;
   require(classes > 0 || (c.name.empty() && c.guidance == 0),
           c.name.empty() ? "--guidance" : "--class",

@@ -9,7 +9,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/presets.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
@@ -18,7 +18,7 @@
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
@@ -46,11 +46,11 @@ void visit_training(const Preset& p, Body&& body) {
   if (p.sde == SdeKind::edm) {
     require(p.continuous && !p.likelihood_weighting, "preset ", p.name,
             ": Karras's loss is in continuous time and has a weighting of its own");
-    return body(scoresde::KarrasSde({p.sigma_min, p.sigma_max}),
-                scoresde::KarrasLoss{.p_mean = p.p_mean,
-                                     .p_std = p.p_std,
-                                     .sigma_data = p.sigma_data,
-                                     .reduce_mean = p.reduce_mean});
+    return body(scoresde::EdmSde({p.sigma_min, p.sigma_max}),
+                scoresde::EdmLoss{.p_mean = p.p_mean,
+                                  .p_std = p.p_std,
+                                  .sigma_data = p.sigma_data,
+                                  .reduce_mean = p.reduce_mean});
   }
   if (p.continuous) {
     const scoresde::DenoisingScoreMatching loss{.likelihood_weighting = p.likelihood_weighting,

@@ -73,10 +73,10 @@ class DeviceScore {
   void set_classes(std::span<const std::uint32_t> classes) {
     std::visit([&](auto& score) { score.set_classes(classes); }, score_);
   }
-  [[nodiscard]] std::span<const double> numbers(double t) {
-    return std::visit([&](auto& score) { return score.numbers(t); }, score_);
+  [[nodiscard]] std::span<const double> conditioning(double t) {
+    return std::visit([&](auto& score) { return score.conditioning(t); }, score_);
   }
-  /// At one time, at a time per sample, or at numbers(t) on the device.
+  /// At one time, at a time per sample, or at conditioning(t) on the device.
   template <class Times>
   void evaluate(const State& x, const Times& t, State& output) {
     std::visit([&](auto& score) { score.evaluate(x, t, output); }, score_);
@@ -90,7 +90,7 @@ template <class S, class Convention>
 class DeviceModel {
   using State = scoresde::cuda::DeviceState<float>;
   using Counted = CountedNetwork<DeviceScore<S, Convention>>;
-  using Told = scoresde::nn::ClassConditional<Counted>;
+  using Conditioning = scoresde::nn::ClassConditional<Counted>;
 
  public:
   DeviceModel(const DeviceNetwork& network, const S& sde, const Convention& convention,
@@ -120,10 +120,12 @@ class DeviceModel {
     evaluate_at(x, times, output);
   }
 
-  /// What makes it a TabulatedScoreModel where the network is told no classes.
-  [[nodiscard]] std::span<const double> numbers(double t) { return network_.network().numbers(t); }
-  void evaluate(const State& x, scoresde::cuda::DeviceNumbers told, State& output) {
-    network_.network().evaluate(x, told, output);
+  /// What makes it a GraphCapturableScoreModel where the network is told no classes.
+  [[nodiscard]] std::span<const double> conditioning(double t) {
+    return network_.network().conditioning(t);
+  }
+  void evaluate(const State& x, scoresde::cuda::DeviceParameters conditioning, State& output) {
+    network_.network().evaluate(x, conditioning, output);
   }
 
  private:
@@ -138,8 +140,8 @@ class DeviceModel {
   Counted network_;
   double weight_;
   scoresde::TimeInterval interval_;
-  std::optional<Told> with_, without_;
-  std::optional<scoresde::GuidedScore<Told, Told>> guided_;
+  std::optional<Conditioning> with_, without_;
+  std::optional<scoresde::GuidedScore<Conditioning, Conditioning>> guided_;
 };
 
 }  // namespace cifar10

@@ -61,7 +61,7 @@ class DeviceSampling {
       return State(unet.context(), {samples, unet.dim()});
     });
   }
-  void count_replay(std::size_t pictures) { replayed_evaluations_ += pictures; }
+  void count_replay(std::size_t samples) { replayed_evaluations_ += samples; }
 
  private:
   SampleOptions options_;

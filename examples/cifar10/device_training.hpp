@@ -29,7 +29,7 @@ class DeviceSnapshot {
  public:
   DeviceSnapshot(const scoresde::nn::Graph& graph, const S& sde, std::size_t steps, bool centered,
                  const scoresde::cuda::Ops<A>& ops)
-      : network_(graph, snapshot_pictures, scoresde::nn::Mode::inference, ops),
+      : network_(graph, snapshot_samples, scoresde::nn::Mode::inference, ops),
         sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, snapshot_grid(sde, steps)),
         centered_(centered),
         classes_(snapshot_classes(network_.classes())) {}
@@ -41,11 +41,10 @@ class DeviceSnapshot {
                                                          convention);
     model.set_classes(classes_);
     network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
-    scoresde::cuda::DeviceState<float> x(network_.ops().context(),
-                                         {snapshot_pictures, model.dim()});
+    scoresde::cuda::DeviceState<float> x(network_.ops().context(), {snapshot_samples, model.dim()});
     sampler_.sample(model, x, scoresde::Noise{.seed = seed});
-    const auto pictures = scoresde::cuda::to_host(x);
-    write_snapshot(path, centered_, {pictures.data(), pictures.size()});
+    const auto samples = scoresde::cuda::to_host(x);
+    write_snapshot(path, centered_, {samples.data(), samples.size()});
   }
 
  private:
@@ -68,18 +67,18 @@ class DeviceTraining {
                  const Loss& loss)
       : options_(options),
         centered_(preset.network.centered),
-        pictures_(images.size()),
+        samples_(images.size()),
         graph_(scoresde::nn::unet(preset.network)),
         ops_(ops),
         convention_(scoresde::detail::convention_for<Convention>(loss)),
         trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
                  convention_, network_batch(options, preset), ops) {
     trainer_.set_captures(!options.backend.no_graph);
-    trainer_.train_on(images, picture_transform(preset), options.seed, preset.batch_size);
+    trainer_.train_on(images, image_transform(preset), options.seed, preset.batch_size);
   }
 
   [[nodiscard]] auto& trainer() { return trainer_; }
-  [[nodiscard]] std::size_t pictures() const { return pictures_; }
+  [[nodiscard]] std::size_t samples() const { return samples_; }
 
   void step() { trainer_.step(); }
   [[nodiscard]] std::vector<scoresde::StepReport> reports() { return trainer_.reports(); }
@@ -99,7 +98,7 @@ class DeviceTraining {
  private:
   TrainOptions options_;
   bool centered_;
-  std::size_t pictures_;
+  std::size_t samples_;
   scoresde::nn::Graph graph_;
   scoresde::cuda::Ops<A> ops_;
   Convention convention_;

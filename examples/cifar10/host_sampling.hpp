@@ -69,7 +69,7 @@ class HostSampling {
   std::size_t batch_;  ///< pictures drawn at a time
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
-  ChosenModel<Score, S> model_;
+  SampledModel<Score, S> model_;
 };
 
 }  // namespace cifar10

@@ -39,15 +39,15 @@ class HostTraining {
       : options_(options),
         centered_(preset.network.centered),
         graph_(scoresde::nn::unet(preset.network)),
-        images_(training_pictures(options)),
-        stream_(images_, picture_transform(preset), options.seed),
+        images_(training_images(options)),
+        stream_(images_, image_transform(preset), options.seed),
         batch_(preset.batch_size * images_.dim()),
         labels_(preset.network.num_class_embeds > 0 ? preset.batch_size : 0),
         trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
                  network_batch(options, preset), Ops(options.backend.threads)) {}
 
   [[nodiscard]] auto& trainer() { return trainer_; }
-  [[nodiscard]] std::size_t pictures() const { return images_.size(); }
+  [[nodiscard]] std::size_t samples() const { return images_.size(); }
 
   void step() {
     const std::uint64_t first = trainer_.step_count() * (batch_.size() / images_.dim());

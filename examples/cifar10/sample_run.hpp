@@ -33,8 +33,8 @@ namespace cifar10 {
 /// time that the batch has come down to.
 class SamplingProgress {
  public:
-  SamplingProgress(std::size_t pictures, double t_max, double t_min)
-      : pictures_(static_cast<double>(pictures)), t_max_(t_max), t_min_(t_min) {}
+  SamplingProgress(std::size_t samples, double t_max, double t_min)
+      : samples_(static_cast<double>(samples)), t_max_(t_max), t_min_(t_min) {}
 
   void begin_batch(std::size_t first, std::size_t count) {
     first_ = static_cast<double>(first);
@@ -46,10 +46,10 @@ class SamplingProgress {
     const double part = step.steps > 0
                             ? static_cast<double>(step.index + 1) / static_cast<double>(step.steps)
                             : std::clamp((t_max_ - step.time.t_next) / (t_max_ - t_min_), 0.0, 1.0);
-    const double done = (first_ + count_ * part) / pictures_;
+    const double done = (first_ + count_ * part) / samples_;
     char text[96];
     std::snprintf(text, sizeof text, "samples %.0f to %.0f of %.0f  t %.3f  nfe %zu", first_ + 1,
-                  first_ + count_, pictures_, step.time.t_next, step.nfe);
+                  first_ + count_, samples_, step.time.t_next, step.nfe);
     bar_.show(done, text);
     stopped_ = stop_requested();
     return stopped_ ? scoresde::StepAction::stop : scoresde::StepAction::proceed;
@@ -58,8 +58,8 @@ class SamplingProgress {
   void on_batch(std::size_t nfe) {
     char text[96];
     std::snprintf(text, sizeof text, "samples %.0f to %.0f of %.0f  nfe %zu", first_ + 1,
-                  first_ + count_, pictures_, nfe);
-    bar_.show((first_ + count_) / pictures_, text);
+                  first_ + count_, samples_, nfe);
+    bar_.show((first_ + count_) / samples_, text);
   }
   /// Whether the batch was ended before its time.
   [[nodiscard]] bool stopped() const { return stopped_; }
@@ -68,7 +68,7 @@ class SamplingProgress {
  private:
   ProgressBar bar_{"sample", 10};
   bool stopped_ = false;
-  double pictures_, t_max_, t_min_, first_ = 0, count_ = 0;
+  double samples_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
 /// `Sampling` is HostSampling or DeviceSampling: batch(), evaluations(), parameters(),
@@ -238,7 +238,7 @@ class SampleRun {
   SampleOptions options_;
   scoresde::Metadata configuration_;
   scoresde::nn::UNetConfig network_;
-  PictureClasses class_of_;
+  SampleClasses class_of_;
   SampleProgress progress_;             ///< where the run begins
   std::vector<std::uint32_t> classes_;  ///< of the batch, where the network is conditional
   std::size_t evaluations_ = 0;

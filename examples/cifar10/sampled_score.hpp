@@ -8,7 +8,7 @@
 #include <scoresde/nn/label_convention.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/sde_registry.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 
 #include "sample_options.hpp"
 #include "sampler_visit.hpp"
@@ -21,13 +21,13 @@ template <class Use>
 void visit_sampled_score(SampleOptions options, const scoresde::Metadata& configuration,
                          const Use& use) {
   scoresde::visit_score(configuration, [&]<class S, class C>(const S& sde, const C& convention) {
-    constexpr bool karras = std::same_as<C, scoresde::nn::KarrasPreconditioned>;
-    if constexpr (karras && !std::same_as<S, scoresde::KarrasSde>) {
+    constexpr bool karras = std::same_as<C, scoresde::nn::EdmPreconditioning>;
+    if constexpr (karras && !std::same_as<S, scoresde::EdmSde>) {
       throw scoresde::Error(
           "the checkpoint's network was trained by Karras's loss under another SDE than his; "
           "cifar10_sample samples those of the presets");
     } else {
-      settle_by_sde(sde, options.sampler);
+      resolve_defaults_by_sde(sde, options.sampler);
       visit_sampler(sde, options.sampler,
                     [&](const auto& sampler) { use(options, sde, convention, sampler); });
     }

@@ -21,8 +21,8 @@
 
 namespace cifar10 {
 
-/// Empty names, absent numbers and zeros stand for defaults, which settle() fills in, or for those
-/// of the library's types.
+/// Empty names, absent numbers and zeros stand for defaults, which resolve_defaults() fills in, or
+/// for those of the library's types.
 struct SamplerChoice {
   std::string preset, solver, predictor, corrector;
   std::string grid, final_step, variance = "small", control = "per_sample";
@@ -63,7 +63,7 @@ inline std::vector<const SamplerRow*> chosen_rows(const SamplerChoice& c) {
 }
 
 /// Who takes an option: "--solver sa-solver-2, sa-solver-3 and --predictor ddim".
-inline std::string takers_of(const std::string& option) {
+inline std::string options_accepted_by(const std::string& option) {
   if (row_of("--solver", "euler").takes(option)) return "solvers that do not choose their steps";
   std::string names, last;
   for (const SamplerRow& row : sampler_rows()) {
@@ -78,7 +78,7 @@ inline std::string takers_of(const std::string& option) {
 }
 
 /// Rejects options given that none of the chosen names takes.
-inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::string>& given) {
+inline void reject_unused_options(const SamplerChoice& c, const std::vector<std::string>& given) {
   const auto rows = chosen_rows(c);
   std::string chosen;
   for (const SamplerRow* row : rows)
@@ -87,7 +87,8 @@ inline void refuse_idle_options(const SamplerChoice& c, const std::vector<std::s
     bool taken = false;
     for (const SamplerRow* row : rows) taken = taken || row->takes(option);
     taken = taken && (c.preset.empty() || option != "--corrector-steps");  // fixed by the name
-    require_usage(taken, option, " does not go with ", chosen, "; it is for ", takers_of(option));
+    require_usage(taken, option, " does not go with ", chosen, "; it is for ",
+                  options_accepted_by(option));
   }
 }
 
@@ -212,13 +213,13 @@ inline void resolve_aliases(SamplerChoice& c) {
 /// Fills in what was left open; `given` are the options on the command line that not every sampler
 /// takes. Throws Error for unknown names, and UsageError for options that the sampler does not take
 /// and budgets that pay for no step.
-inline void settle(SamplerChoice& c, const std::vector<std::string>& given) {
+inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& given) {
   if (!c.preset.empty()) detail::settle_preset(c);
   if (c.solver.empty()) c.solver = "pc";
   const SamplerRow& row = detail::row_of("--solver", c.solver);
   const bool fast = row.family == Family::fast;
   if (c.final_step.empty()) c.final_step = fast && spaces_timesteps(c.grid) ? "zero" : "denoise";
-  detail::refuse_idle_options(c, given);
+  detail::reject_unused_options(c, given);
   require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
                 "--predictor none --corrector none: one of them must change the samples");
   require_usage(c.solver != "pc" || c.predictor != "clipped_ddim" || c.corrector == "none",

@@ -39,12 +39,12 @@ struct SamplerRow {
   std::size_t (*nfe)(std::size_t steps) = nullptr;
 
   /// Whether its times are told to it.
-  [[nodiscard]] bool goes_by_grid() const {
+  [[nodiscard]] bool uses_time_grid() const {
     return family != Family::part && family != Family::adaptive;
   }
   [[nodiscard]] bool takes(const std::string& given) const {
-    if (given == "--grid" || given == "--rho" || given == "--steps-offset") return goes_by_grid();
-    if (given == "--steps" || given == "--nfe") return goes_by_grid() && family != Family::preset;
+    if (given == "--grid" || given == "--rho" || given == "--steps-offset") return uses_time_grid();
+    if (given == "--steps" || given == "--nfe") return uses_time_grid() && family != Family::preset;
     return (',' + options + ',').find(',' + given + ',') != std::string::npos;
   }
 };

@@ -30,7 +30,7 @@
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -217,14 +217,15 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }
 
-/// Langevin's signal-to-noise ratio of song_snr. Euler-Maruyama steps as reverse diffusion does,
-/// DDIM without noise follows the probability flow, and samplers with noise in sigma are ancestral.
+/// Langevin's signal-to-noise ratio of score_sde_snr. Euler-Maruyama steps as reverse diffusion
+/// does, DDIM without noise follows the probability flow, and samplers with noise in sigma are
+/// ancestral.
 template <class S>
 [[nodiscard]] double usual_snr(const S& sde, const SamplerChoice& c) {
   const auto with = [&](const auto& predictor) {
-    return scoresde::song_snr(sde, scoresde::song_pc1000, predictor);
+    return scoresde::score_sde_snr(sde, scoresde::score_sde_pc1000, predictor);
   };
-  if (c.predictor == "none") return scoresde::song_snr(sde, scoresde::song_c2000);
+  if (c.predictor == "none") return scoresde::score_sde_snr(sde, scoresde::score_sde_c2000);
   if (c.predictor == "ddim" && c.eta.value_or(0) == 0)
     return with(scoresde::ReverseDiffusion{.probability_flow = true});
   if (c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim")
@@ -236,9 +237,9 @@ template <class S>
 /// the time of the end, how many of the steps that --steps does not fix discrete levels allow, and
 /// the corrector's signal-to-noise ratio.
 template <class S>
-void settle_by_sde(const S& sde, SamplerChoice& c) {
+void resolve_defaults_by_sde(const S& sde, SamplerChoice& c) {
   const bool even = c.grid == "uniform" || c.grid == "quadratic";
-  if (std::same_as<S, scoresde::KarrasSde> && even && !c.grid_given) c.grid = "karras";
+  if (std::same_as<S, scoresde::EdmSde> && even && !c.grid_given) c.grid = "karras";
   if (c.eps == 0) c.eps = sde.t_min();
   if constexpr (scoresde::DiscreteSde<S>)
     if (!c.steps_given)

@@ -19,7 +19,7 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -27,19 +27,19 @@
 namespace cifar10 {
 
 /// The pictures of a snapshot.
-inline constexpr std::size_t snapshot_pictures = 16;
+inline constexpr std::size_t snapshot_samples = 16;
 
 /// One of each class, and the first ones again; none where the network is told none.
 [[nodiscard]] inline std::vector<std::uint32_t> snapshot_classes(std::size_t classes) {
-  std::vector<std::uint32_t> of_pictures;
-  for (std::uint32_t k = 0; classes > 0 && k < snapshot_pictures; ++k)
-    of_pictures.push_back(k % static_cast<std::uint32_t>(classes));
-  return of_pictures;
+  std::vector<std::uint32_t> of_samples;
+  for (std::uint32_t k = 0; classes > 0 && k < snapshot_samples; ++k)
+    of_samples.push_back(k % static_cast<std::uint32_t>(classes));
+  return of_samples;
 }
 
 template <class S>
 [[nodiscard]] scoresde::TimeGrid snapshot_grid(const S& sde, std::size_t steps) {
-  if constexpr (std::same_as<S, scoresde::KarrasSde>)
+  if constexpr (std::same_as<S, scoresde::EdmSde>)
     return scoresde::karras_grid(sde, steps);
   else if constexpr (scoresde::DiscreteSde<S>)
     return scoresde::level_grid(
@@ -50,9 +50,9 @@ template <class S>
 }
 
 inline void write_snapshot(const std::filesystem::path& path, bool centered,
-                           std::span<const float> pictures) {
+                           std::span<const float> samples) {
   const scoresde::io::ImageGrid grid{.columns = 4, .centered = centered};
-  scoresde::io::write_image_grid(path, grid, pictures);
+  scoresde::io::write_image_grid(path, grid, samples);
 }
 
 /// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
@@ -63,7 +63,7 @@ class Snapshot {
  public:
   Snapshot(const scoresde::nn::Graph& graph, S sde, Convention convention, std::size_t steps,
            bool centered, Ops ops)
-      : network_(graph, snapshot_pictures, scoresde::nn::Mode::inference, std::move(ops)),
+      : network_(graph, snapshot_samples, scoresde::nn::Mode::inference, std::move(ops)),
         sampler_(sde, scoresde::Ancestral{}, scoresde::NoCorrector{}, snapshot_grid(sde, steps)),
         convention_(std::move(convention)),
         centered_(centered),
@@ -77,7 +77,7 @@ class Snapshot {
                                                          convention_);
     model.set_classes(classes_);
     network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
-    State x({snapshot_pictures, model.dim()});
+    State x({snapshot_samples, model.dim()});
     scoresde::ClippedDenoiser clipped(model, sampler_.sde(),
                                       scoresde::DataRange{centered_ ? -1.0 : 0.0, 1.0});
     sampler_.sample(clipped, x, scoresde::Noise{.seed = seed});

@@ -16,7 +16,7 @@ void cifar10::train_on_device(const TrainOptions& options, const Preset& preset)
     const scoresde::cuda::Ops<A> ops(context, plan_options(backend),
                                      precision_of(backend.precision));
     scoresde::io::require_writable_folder(options.out);  // device and libraries are there
-    const auto images = training_pictures(options);
+    const auto images = training_images(options);
     visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
       auto training = within_device_memory("a smaller --network-batch or --batch needs less", [&] {
         return DeviceTraining<A, S, Loss>(options, preset, ops, images, sde, loss);

@@ -31,10 +31,10 @@
 namespace cifar10 {
 
 /// The pictures that networks train on, and what a preset does to them.
-[[nodiscard]] inline scoresde::io::ImageSet training_pictures(const TrainOptions& options) {
+[[nodiscard]] inline scoresde::io::ImageSet training_images(const TrainOptions& options) {
   return scoresde::io::read_cifar10(options.data, scoresde::io::Split::train);
 }
-[[nodiscard]] inline scoresde::io::ImageTransform picture_transform(const Preset& preset) {
+[[nodiscard]] inline scoresde::io::ImageTransform image_transform(const Preset& preset) {
   return {.centered = preset.network.centered,
           .random_flip = preset.random_flip,
           .uniform_dequantization = preset.uniform_dequantization};
@@ -103,7 +103,7 @@ class TrainRun {
 
   void step() {
     training_.step();
-    if (++untold_ == Training::reports_kept) take_reports();
+    if (++unreported_ == Training::reports_kept) take_reports();
   }
 
   /// Adds what the steps say of themselves to the row; a device is waited for.
@@ -114,7 +114,7 @@ class TrainRun {
       sum_.learning_rate = report.learning_rate;
       ++steps_in_sum_;
     }
-    untold_ = 0;
+    unreported_ = 0;
   }
 
   void write_log_row() {
@@ -278,7 +278,7 @@ class TrainRun {
     std::cout << "preset      " << preset_.name << " (" << trainer.parameters().size()
               << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text()
               << ")\n"
-              << "data        " << options_.data.string() << ", " << training_.pictures()
+              << "data        " << options_.data.string() << ", " << training_.samples()
               << " pictures\n"
               << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
               << trainer.network().batch() << " at a time in "
@@ -302,7 +302,7 @@ class TrainRun {
   std::optional<TrainLog> log_;
   std::optional<HeldOutLog> held_out_log_;
   scoresde::StepReport sum_{};
-  std::size_t untold_ = 0;
+  std::size_t unreported_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
   std::optional<std::uint64_t> saved_step_;  ///< of the checkpoint
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;

@@ -30,7 +30,7 @@ template <class Ops>
       static_cast<double>(scoresde::nn::workspace_bytes(graph, part, Mode::training, ops));
   if (options.snapshot_every > 0)
     bytes += static_cast<double>(
-        scoresde::nn::workspace_bytes(graph, snapshot_pictures, Mode::inference, ops));
+        scoresde::nn::workspace_bytes(graph, snapshot_samples, Mode::inference, ops));
   const auto tracks = static_cast<double>(preset.ema_tracks.size());
   bytes += float_bytes((5 + 4 + 4 + 1 + 3 * tracks) * parameters);
   if (options.weights_every > 0 || options.held_out) {

@@ -7,7 +7,7 @@
 namespace cifar10 {
 namespace {
 
-[[noreturn]] void refuse() {
+[[noreturn]] void reject() {
   throw scoresde::Error(
       "--backend cuda: this program was built without scoresde::cuda, which needs nvcc and cuDNN "
       "(docs/building.md); take --backend cpu");
@@ -15,7 +15,7 @@ namespace {
 
 }  // namespace
 
-void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { refuse(); }
-void sample_on_device(const SampleOptions&, const scoresde::Metadata&) { refuse(); }
+void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { reject(); }
+void sample_on_device(const SampleOptions&, const scoresde::Metadata&) { reject(); }
 
 }  // namespace cifar10

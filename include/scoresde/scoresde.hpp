@@ -65,8 +65,8 @@
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/general_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/sde_kind.hpp>
@@ -87,7 +87,7 @@
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
 #include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
-#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/edm.hpp>
 #include <scoresde/solver/moments.hpp>
 #include <scoresde/solver/phi.hpp>
 #include <scoresde/solver/pndm.hpp>

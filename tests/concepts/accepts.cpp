@@ -110,7 +110,7 @@ static_assert(DifferentiableScoreModel<OfGuided, HostState<double>>);
 static_assert(PerSampleScoreModel<GuidedScore<OfClass, OfClass>, HostState<float>>);
 static_assert(DifferentiableScoreModel<GuidedScore<OfClass, OfClass>, HostState<float>>);
 static_assert(TrainingLoss<DenoisingScoreMatching, VpSde, Network, HostState<float>>);
-static_assert(TrainingLoss<KarrasLoss, VpSde, Network, HostState<float>>);
+static_assert(TrainingLoss<EdmLoss, VpSde, Network, HostState<float>>);
 static_assert(TrainingLoss<DiscreteScoreMatching, DdpmSde, Network, HostState<float>>);
 static_assert(!TrainingLoss<DiscreteScoreMatching, VpSde, Network, HostState<float>>);
 #endif

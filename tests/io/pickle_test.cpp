@@ -34,7 +34,7 @@ struct Pickle {
   PickleTree tree;
 };
 
-void require_refused(std::string_view program, std::initializer_list<const char*> words) {
+void require_rejected(std::string_view program, std::initializer_list<const char*> words) {
   std::string message;
   try {
     const Pickle read(program);
@@ -161,15 +161,15 @@ TEST_CASE("an object unrelated to tensors is a named leaf, and nothing is execut
 }
 
 TEST_CASE("pickles that Python does not write are rejected") {
-  require_refused("\x93"sv, {"a value is missing"});
-  require_refused("K\x01K\x02\x93"sv, {"an integer", "a string"});
-  require_refused("(U\x02ido"sv, {"without a class"});
-  require_refused("K\x01)R"sv, {"an integer", "a name"});
-  require_refused("cposix\nsystem\nK\x01R"sv, {"an integer", "a tuple"});
-  require_refused("]}b"sv, {"attributes of a list"});
-  require_refused("\x97"sv, {"opcode 151", "outside the pickle"});
-  require_refused("I01\n"sv, {"opcode 73"});
-  require_refused("\x95\xff\x00\x00\x00\x00\x00\x00\x00N"sv, {"opcode 149"});
+  require_rejected("\x93"sv, {"a value is missing"});
+  require_rejected("K\x01K\x02\x93"sv, {"an integer", "a string"});
+  require_rejected("(U\x02ido"sv, {"without a class"});
+  require_rejected("K\x01)R"sv, {"an integer", "a name"});
+  require_rejected("cposix\nsystem\nK\x01R"sv, {"an integer", "a tuple"});
+  require_rejected("]}b"sv, {"attributes of a list"});
+  require_rejected("\x97"sv, {"opcode 151", "outside the pickle"});
+  require_rejected("I01\n"sv, {"opcode 73"});
+  require_rejected("\x95\xff\x00\x00\x00\x00\x00\x00\x00N"sv, {"opcode 149"});
 }
 
 TEST_CASE("an OrderedDict of Python 2, a defaultdict and protocols 3 to 5 are read") {
@@ -181,11 +181,11 @@ TEST_CASE("an OrderedDict of Python 2, a defaultdict and protocols 3 to 5 are re
   CHECK(pairs.root().find("a")->integer() == 7);
   CHECK(pairs.root().find("b")->integer() == 8);
   CHECK(Pickle("ccollections\nOrderedDict\n]\x85R"sv).root().size() == 0);
-  require_refused(
+  require_rejected(
       "ccollections\nOrderedDict\n](K\x01"
       "e\x85R"sv,
       {"not a pair"});
-  require_refused("ccollections\nOrderedDict\nK\x01\x85R"sv, {"an integer", "list of pairs"});
+  require_rejected("ccollections\nOrderedDict\nK\x01\x85R"sv, {"an integer", "list of pairs"});
   const Pickle factory(
       "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R(U\x01"
       "aK\x07u"sv);
@@ -227,19 +227,19 @@ TEST_CASE("truncated and inconsistent pickles are rejected") {
   for (std::size_t length = 0; length < whole.size(); ++length)
     REQUIRE_THROWS_AS(
         scoresde::io::read_pickle(bytes_of(std::string_view(whole).substr(0, length))), Error);
-  require_refused("X\xff\xff\xff\xff"sv, {"4294967295"});
-  require_refused("h\x05"sv, {"memo entry 5", "never stored"});
-  require_refused("0"sv, {"empty stack"});
-  require_refused(""sv, {"0 values"});
-  require_refused("NN"sv, {"2 values"});
-  require_refused("N("sv, {"1 marks"});
-  require_refused("t"sv, {"mark"});
-  require_refused("N(\x85"sv, {"empty stack"});
-  require_refused("}(NuN"sv, {"key without a value"});
-  require_refused("N]a"sv, {"None", "a list"});
-  require_refused("ctorch"sv, {"not terminated"});
-  require_refused("\x8b\xff\xff\xff\xff"sv, {"4294967295"});
-  require_refused("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"sv, {"18446744073709551615"});
+  require_rejected("X\xff\xff\xff\xff"sv, {"4294967295"});
+  require_rejected("h\x05"sv, {"memo entry 5", "never stored"});
+  require_rejected("0"sv, {"empty stack"});
+  require_rejected(""sv, {"0 values"});
+  require_rejected("NN"sv, {"2 values"});
+  require_rejected("N("sv, {"1 marks"});
+  require_rejected("t"sv, {"mark"});
+  require_rejected("N(\x85"sv, {"empty stack"});
+  require_rejected("}(NuN"sv, {"key without a value"});
+  require_rejected("N]a"sv, {"None", "a list"});
+  require_rejected("ctorch"sv, {"not terminated"});
+  require_rejected("\x8b\xff\xff\xff\xff"sv, {"4294967295"});
+  require_rejected("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"sv, {"18446744073709551615"});
   for (const char* protocol : {"\x80\x01N.", "\x80\x06N."})
     REQUIRE_THROWS_WITH(scoresde::io::read_pickle(bytes_of(protocol)),
                         Catch::Contains("protocols 2 to 5"));
@@ -265,7 +265,7 @@ TEST_CASE("deep nesting and repeated calls of one tuple take linear time and mem
   calls +=
       "tq\x01"
       "0"s;
-  require_refused(calls, {"0 values and 1 marks"});
+  require_rejected(calls, {"0 values and 1 marks"});
   calls.pop_back();
   for (int i = 0; i < 100000; ++i) calls += "ctorch\nSize\nh\x01\x85R";
   const Pickle read(calls + "t");
@@ -281,5 +281,5 @@ TEST_CASE("deep nesting and repeated calls of one tuple take linear time and mem
       "eq\x01"
       "0"s;
   for (int i = 0; i < 10000; ++i) dicts += "ccollections\nOrderedDict\nh\x01\x85R";
-  require_refused(dicts + "t", {"list of pairs"});
+  require_rejected(dicts + "t", {"list of pairs"});
 }

@@ -32,7 +32,7 @@ std::string file_bytes(const std::string& header, std::size_t data_bytes,
 }
 
 /// The message of the error for these bytes; empty when they are read.
-std::string refusal(const std::string& bytes) {
+std::string rejections(const std::string& bytes) {
   const TemporaryFolder folder;
   const auto path = folder.write("case.safetensors", bytes);
   try {
@@ -45,8 +45,8 @@ std::string refusal(const std::string& bytes) {
   }
 }
 
-void require_refused(const std::string& bytes, const std::vector<std::string>& words) {
-  const std::string message = refusal(bytes);
+void require_rejected(const std::string& bytes, const std::vector<std::string>& words) {
+  const std::string message = rejections(bytes);
   INFO("message: " << message);
   REQUIRE_FALSE(message.empty());
   for (const std::string& word : words) {
@@ -153,45 +153,45 @@ TEST_CASE("a missing tensor is named in the error") {
 
 TEST_CASE("safetensors truncated at any byte are rejected") {
   const std::string whole = file_bytes(one_tensor("\"F32\"", "[2]", "[0,8]"), 8);
-  REQUIRE(refusal(whole).empty());
+  REQUIRE(rejections(whole).empty());
   for (std::size_t size = 0; size < whole.size(); ++size) {
     INFO("cut after " << size << " bytes");
-    REQUIRE_FALSE(refusal(whole.substr(0, size)).empty());
+    REQUIRE_FALSE(rejections(whole.substr(0, size)).empty());
   }
 }
 
 TEST_CASE("a header length beyond the file is rejected before anything is allocated") {
   const std::string header = one_tensor("\"F32\"", "[2]", "[0,8]");
-  require_refused(file_bytes(header, 8, 1000), {"header", "1000"});
-  require_refused(file_bytes(header, 8, ~std::uint64_t{0} - 7), {"header"});
-  require_refused(file_bytes(header, 8, std::uint64_t{1} << 62), {"header"});
+  require_rejected(file_bytes(header, 8, 1000), {"header", "1000"});
+  require_rejected(file_bytes(header, 8, ~std::uint64_t{0} - 7), {"header"});
+  require_rejected(file_bytes(header, 8, std::uint64_t{1} << 62), {"header"});
 }
 
 TEST_CASE("headers that violate the format are rejected") {
-  require_refused(file_bytes("", 0), {"is not a safetensors file", "'{'"});
-  require_refused(file_bytes("{]", 0), {"not JSON"});
-  require_refused(file_bytes("\xff\xfe{}", 0), {"is not a safetensors file"});
-  require_refused(file_bytes("\xef\xbb\xbf{}", 0), {"is not a safetensors file"});
-  require_refused(file_bytes("[]", 0), {"is not a safetensors file"});
-  require_refused(file_bytes(R"({"a":3})", 0), {"tensor a", "dtype"});
-  require_refused(file_bytes(R"({"__metadata__":{"k":1}})", 0), {"__metadata__", "string"});
-  require_refused(file_bytes(R"({"__metadata__":[]})", 0), {"__metadata__", "object"});
-  require_refused(file_bytes("{\"a\":" + std::string(100000, '['), 0), {"nested"});
+  require_rejected(file_bytes("", 0), {"is not a safetensors file", "'{'"});
+  require_rejected(file_bytes("{]", 0), {"not JSON"});
+  require_rejected(file_bytes("\xff\xfe{}", 0), {"is not a safetensors file"});
+  require_rejected(file_bytes("\xef\xbb\xbf{}", 0), {"is not a safetensors file"});
+  require_rejected(file_bytes("[]", 0), {"is not a safetensors file"});
+  require_rejected(file_bytes(R"({"a":3})", 0), {"tensor a", "dtype"});
+  require_rejected(file_bytes(R"({"__metadata__":{"k":1}})", 0), {"__metadata__", "string"});
+  require_rejected(file_bytes(R"({"__metadata__":[]})", 0), {"__metadata__", "object"});
+  require_rejected(file_bytes("{\"a\":" + std::string(100000, '['), 0), {"nested"});
 }
 
 TEST_CASE("wrong types and shapes are rejected with the tensor's name") {
-  require_refused(file_bytes(one_tensor("7", "[2]", "[0,8]"), 8), {"tensor a", "dtype"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "[-2]", "[0,8]"), 8), {"tensor a", "-2"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "[2.0]", "[0,8]"), 8), {"tensor a", "2.0"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "2", "[0,8]"), 8), {"tensor a", "shape"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "[3]", "[0,8]"), 8), {"tensor a", "8", "12"});
-  require_refused(
+  require_rejected(file_bytes(one_tensor("7", "[2]", "[0,8]"), 8), {"tensor a", "dtype"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[-2]", "[0,8]"), 8), {"tensor a", "-2"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[2.0]", "[0,8]"), 8), {"tensor a", "2.0"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "2", "[0,8]"), 8), {"tensor a", "shape"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[3]", "[0,8]"), 8), {"tensor a", "8", "12"});
+  require_rejected(
       file_bytes(one_tensor("\"F32\"", "[4294967296,4294967296,4294967296]", "[0,8]"), 8),
       {"tensor a", "overflow"});
-  require_refused(file_bytes(one_tensor("\"F64\"", "[2305843009213693953]", "[0,8]"), 8),
-                  {"tensor a", "overflow"});
-  require_refused(file_bytes(R"({"a":{"dtype":"F32","data_offsets":[0,8]}})", 8),
-                  {"tensor a", "shape"});
+  require_rejected(file_bytes(one_tensor("\"F64\"", "[2305843009213693953]", "[0,8]"), 8),
+                   {"tensor a", "overflow"});
+  require_rejected(file_bytes(R"({"a":{"dtype":"F32","data_offsets":[0,8]}})", 8),
+                   {"tensor a", "shape"});
 }
 
 TEST_CASE("errors about files that are not safetensors name the likely format") {
@@ -209,14 +209,15 @@ TEST_CASE("errors about files that are not safetensors name the likely format") 
            {"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"},
            {"no checkpoint at all", "no '{' follows"},
            {"short", "5 bytes"}}) {
-    INFO("message: " << refusal(bytes) << ", words: " << words);
-    CHECK(refusal(bytes).find("case.safetensors is not a safetensors file") != std::string::npos);
-    CHECK(refusal(bytes).find(words) != std::string::npos);
+    INFO("message: " << rejections(bytes) << ", words: " << words);
+    CHECK(rejections(bytes).find("case.safetensors is not a safetensors file") !=
+          std::string::npos);
+    CHECK(rejections(bytes).find(words) != std::string::npos);
   }
   // The length of a header may look like the beginning of a pickle.
   std::string header = "{}";
   header.resize(0x280, ' ');
-  CHECK(refusal(file_bytes(header, 0)).empty());
+  CHECK(rejections(file_bytes(header, 0)).empty());
 }
 
 TEST_CASE("null metadata is empty, as in the reference implementation") {
@@ -241,35 +242,36 @@ TEST_CASE("a tensor of an unsupported type is rejected only when its elements ar
     CHECK_THROWS_WITH(write_safetensors(folder / "g", file),
                       Catch::Contains("tensor odd") && Catch::Contains(dtype));
     // Its offsets are checked nevertheless.
-    require_refused(file_bytes(header, 13), {"13 bytes", "cover 12"});
+    require_rejected(file_bytes(header, 13), {"13 bytes", "cover 12"});
   }
 }
 
 TEST_CASE("offsets out of order, out of range, overlapping or with gaps are rejected") {
-  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[8,0]"), 8),
-                  {"tensor a", "data_offsets"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[0,16]"), 8), {"tensor a", "16"});
-  require_refused(file_bytes(one_tensor("\"F32\"", "[2]", "[0]"), 8), {"tensor a", "data_offsets"});
-  require_refused(
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[2]", "[8,0]"), 8),
+                   {"tensor a", "data_offsets"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[2]", "[0,16]"), 8), {"tensor a", "16"});
+  require_rejected(file_bytes(one_tensor("\"F32\"", "[2]", "[0]"), 8),
+                   {"tensor a", "data_offsets"});
+  require_rejected(
       file_bytes(one_tensor("\"F32\"", "[2]", "[18446744073709551608,18446744073709551615]"), 8),
       {"tensor a", "data_offsets"});
   const auto two = [](const std::string& first, const std::string& second) {
     return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first +
            R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}";
   };
-  REQUIRE(refusal(file_bytes(two("[0,4]", "[4,8]"), 8)).empty());
-  REQUIRE(refusal(file_bytes(two("[4,8]", "[0,4]"), 8)).empty());
-  require_refused(file_bytes(two("[0,4]", "[2,6]"), 8), {"tensor b", "inside another"});
-  require_refused(file_bytes(two("[0,4]", "[0,4]"), 4), {"overlap"});
-  require_refused(file_bytes(two("[0,4]", "[5,9]"), 9), {"tensor b", "gap"});
-  require_refused(file_bytes(two("[0,4]", "[4,8]"), 9), {"9 bytes", "cover 8"});
+  REQUIRE(rejections(file_bytes(two("[0,4]", "[4,8]"), 8)).empty());
+  REQUIRE(rejections(file_bytes(two("[4,8]", "[0,4]"), 8)).empty());
+  require_rejected(file_bytes(two("[0,4]", "[2,6]"), 8), {"tensor b", "inside another"});
+  require_rejected(file_bytes(two("[0,4]", "[0,4]"), 4), {"overlap"});
+  require_rejected(file_bytes(two("[0,4]", "[5,9]"), 9), {"tensor b", "gap"});
+  require_rejected(file_bytes(two("[0,4]", "[4,8]"), 9), {"9 bytes", "cover 8"});
 }
 
 TEST_CASE("a name that appears twice is rejected") {
-  require_refused(file_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                             R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
-                             2),
-                  {"a", "twice"});
+  require_rejected(file_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                              R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                              2),
+                   {"a", "twice"});
 }
 
 TEST_CASE("files that cannot be read or written are rejected and leave no other files") {

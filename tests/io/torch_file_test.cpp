@@ -70,7 +70,7 @@ std::string legacy_file(std::string_view arguments, int said = 6, int stored = 6
   return file;
 }
 
-std::string refusal(const std::string& bytes) {
+std::string rejections(const std::string& bytes) {
   try {
     const TorchFile file(std::as_bytes(std::span(bytes)));
     static_cast<void>(file.tensor(*file.root().find("t")));
@@ -118,37 +118,39 @@ TEST_CASE("tensors of every type, stride and offset are read as PyTorch wrote th
 }
 
 TEST_CASE("a tensor that exceeds its storage is rejected") {
-  CHECK(refusal(legacy_file("K\x00K\x02K\x03\x86K\x03K\x01\x86"sv)).empty());
-  CHECK(refusal(legacy_file("K\x05K\x01\x85K\xff\x85"sv)).empty());
-  CHECK_THAT(refusal(legacy_file("K\x01K\x02K\x03\x86K\x03K\x01\x86")), Catch::Contains("exceeds"));
-  CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x03\x86K\x04K\x01\x86"sv)),
+  CHECK(rejections(legacy_file("K\x00K\x02K\x03\x86K\x03K\x01\x86"sv)).empty());
+  CHECK(rejections(legacy_file("K\x05K\x01\x85K\xff\x85"sv)).empty());
+  CHECK_THAT(rejections(legacy_file("K\x01K\x02K\x03\x86K\x03K\x01\x86")),
              Catch::Contains("exceeds"));
-  CHECK_THAT(refusal(legacy_file("K\x06K\x01\x85K\x01\x85")),
+  CHECK_THAT(rejections(legacy_file("K\x00K\x02K\x03\x86K\x04K\x01\x86"sv)),
+             Catch::Contains("exceeds"));
+  CHECK_THAT(rejections(legacy_file("K\x06K\x01\x85K\x01\x85")),
              Catch::Contains("begins at element 6"));
-  CHECK_THAT(refusal(legacy_file("J\xff\xff\xff\xffK\x01\x85K\x01\x85")), Catch::Contains("-1"));
-  CHECK_THAT(refusal(legacy_file("K\x00K\x07\x85K\x00\x85"sv)), Catch::Contains("7 elements"));
+  CHECK_THAT(rejections(legacy_file("J\xff\xff\xff\xffK\x01\x85K\x01\x85")), Catch::Contains("-1"));
+  CHECK_THAT(rejections(legacy_file("K\x00K\x07\x85K\x00\x85"sv)), Catch::Contains("7 elements"));
   const std::string huge = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f";
-  CHECK_THAT(refusal(legacy_file("K\x00"s + huge + huge + "\x86K\x01K\x01\x86")),
+  CHECK_THAT(rejections(legacy_file("K\x00"s + huge + huge + "\x86K\x01K\x01\x86")),
              Catch::Contains("overflows"));
-  CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x02\x86"s + huge + huge + "\x86")),
+  CHECK_THAT(rejections(legacy_file("K\x00K\x02K\x02\x86"s + huge + huge + "\x86")),
              Catch::Contains("exceeds"));
-  CHECK_THAT(refusal(legacy_file("K\x00K\x02K\x03\x86K\x01\x85"sv)), Catch::Contains("1 strides"));
+  CHECK_THAT(rejections(legacy_file("K\x00K\x02K\x03\x86K\x01\x85"sv)),
+             Catch::Contains("1 strides"));
 }
 
 TEST_CASE("storages of another length, type or byte order are rejected") {
   const char* const six = "K\x01K\x05\x85K\x01\x85";
-  CHECK(refusal(legacy_file(six)).empty());
-  CHECK_THAT(refusal(legacy_file(six, 7)), Catch::Contains("have a different size"));
-  CHECK_THAT(refusal(legacy_file(six, 6, 5)), Catch::Contains("have a different size"));
-  CHECK_THAT(refusal(legacy_file(six, 6, 6, "\x89")), Catch::Contains("little-endian"));
-  CHECK_THAT(refusal(legacy_file(six, 6, 6, "K\x01")), Catch::Contains("little-endian"));
-  CHECK_THAT(refusal(legacy_file(six, 6, 6, "\x88", "QInt8Storage")),
+  CHECK(rejections(legacy_file(six)).empty());
+  CHECK_THAT(rejections(legacy_file(six, 7)), Catch::Contains("have a different size"));
+  CHECK_THAT(rejections(legacy_file(six, 6, 5)), Catch::Contains("have a different size"));
+  CHECK_THAT(rejections(legacy_file(six, 6, 6, "\x89")), Catch::Contains("little-endian"));
+  CHECK_THAT(rejections(legacy_file(six, 6, 6, "K\x01")), Catch::Contains("little-endian"));
+  CHECK_THAT(rejections(legacy_file(six, 6, 6, "\x88", "QInt8Storage")),
              Catch::Contains("torch.QInt8Storage") && Catch::Contains("class of numbers"));
-  CHECK_THAT(refusal(legacy_file(six, 24, 24, "\x88", "UntypedStorage")),
+  CHECK_THAT(rejections(legacy_file(six, 24, 24, "\x88", "UntypedStorage")),
              Catch::Contains("not rebuilt by"));
   std::string shorter = legacy_file(six);
   shorter.pop_back();
-  CHECK_THAT(refusal(shorter), Catch::Contains("6 elements"));
+  CHECK_THAT(rejections(shorter), Catch::Contains("6 elements"));
 }
 
 TEST_CASE("truncated PyTorch files and other formats are rejected") {

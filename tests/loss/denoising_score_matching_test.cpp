@@ -61,7 +61,7 @@ struct ScaledGaussianScore {
 
 /// For the exact score r ~ N(0, mean²d²/V) elementwise, and r is independent of x_t.
 template <Sde S>
-void check_minimiser(const S& sde, bool likelihood) {
+void check_minimizer(const S& sde, bool likelihood) {
   const std::size_t dim = 40000;
   const double deviation = 0.6;
   const std::vector<double> times{0.02, 0.3, 0.7, 1.0};
@@ -124,9 +124,9 @@ TEST_CASE("min-SNR-gamma keeps the weight at low SNR and reduces it at high SNR"
 
 TEST_CASE("the exact score attains the closed-form minimum with zero gradient") {
   for (const bool likelihood : {false, true}) {
-    check_minimiser(VpSde{}, likelihood);
-    check_minimiser(VeSde{}, likelihood);
-    check_minimiser(SubVpSde{}, likelihood);
+    check_minimizer(VpSde{}, likelihood);
+    check_minimizer(VeSde{}, likelihood);
+    check_minimizer(SubVpSde{}, likelihood);
   }
 }
 

@@ -83,8 +83,8 @@ TEST_CASE("the first consumer in backward order writes a gradient and the others
   Graph graph(4, 2, 2);
   const Tensor a = graph.silu(graph.input());
   const Tensor b = graph.silu(a);
-  const Tensor c = graph.sum_scaled(a, b, 1);
-  graph.sum_scaled(c, a, 1);
+  const Tensor c = graph.scaled_sum(a, b, 1);
+  graph.scaled_sum(c, a, 1);
   const ActivationPlan plan(graph, 1, Mode::training);
   CHECK_FALSE(plan.accumulates(3, 0));
   CHECK_FALSE(plan.accumulates(3, 1));  // the last consumer of a

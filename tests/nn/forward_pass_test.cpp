@@ -15,21 +15,21 @@ using namespace scoresde;
 namespace {
 
 /// Feature maps in separate memory, as on a GPU, that are larger than their values.
-class CopiedDoors : public eigen::Ops<double> {
+class CopiedImages : public eigen::Ops<double> {
  public:
-  static constexpr bool doors_in_place = false;
+  static constexpr bool external_layout_is_internal = false;
   static std::size_t activation_size(const nn::Shape& shape) { return shape.size() + 5; }
-  void enter(const double* x, nn::View<double> to) const {
+  void to_internal_layout(const double* x, nn::View<double> to) const {
     std::copy_n(x, to.shape.size(), to.data);
     ++entered;
   }
-  void leave(nn::View<const double> y, double* to) const {
+  void from_internal_layout(nn::View<const double> y, double* to) const {
     std::copy_n(y.data, y.shape.size(), to);
     ++left;
   }
   static inline int entered = 0, left = 0;
 };
-static_assert(nn::NetworkOps<CopiedDoors>);
+static_assert(nn::NetworkOps<CopiedImages>);
 
 struct Result {
   std::vector<double> y, gradient, dx;
@@ -61,10 +61,10 @@ TEST_CASE("networks with a separate internal layout compute the same, forward an
   pyramids.scale_by_sigma = true;
   for (const auto& config : {small::every_path(), pyramids})
     for (const auto mode : {nn::Mode::inference, nn::Mode::training, nn::Mode::differentiation}) {
-      CopiedDoors::entered = CopiedDoors::left = 0;
-      CHECK(run<CopiedDoors>(config, mode) == run<eigen::Ops<double>>(config, mode));
+      CopiedImages::entered = CopiedImages::left = 0;
+      CHECK(run<CopiedImages>(config, mode) == run<eigen::Ops<double>>(config, mode));
       const int doors = nn::differentiates(mode) ? 2 : 1;  // x and y, dy and dx
-      CHECK(CopiedDoors::entered == doors);
-      CHECK(CopiedDoors::left == doors);
+      CHECK(CopiedImages::entered == doors);
+      CHECK(CopiedImages::left == doors);
     }
 }

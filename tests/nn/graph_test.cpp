@@ -54,8 +54,8 @@ TEST_CASE("mismatched operands are rejected with their shapes") {
   const Tensor x = graph.input();
   const Tensor wide = graph.convolution(x, {.name = "c", .out_channels = 4});
   CHECK_THROWS_WITH(graph.downsample_mean(x), Contains("5×6") && Contains("odd"));
-  CHECK_THROWS_WITH(graph.sum_scaled(x, wide, 1), Contains("(3, 5, 6)") && Contains("(4, 5, 6)"));
-  CHECK_THROWS_WITH(graph.sum_scaled(x, x, 1), Contains("different tensors"));
+  CHECK_THROWS_WITH(graph.scaled_sum(x, wide, 1), Contains("(3, 5, 6)") && Contains("(4, 5, 6)"));
+  CHECK_THROWS_WITH(graph.scaled_sum(x, x, 1), Contains("different tensors"));
   CHECK_THROWS_WITH(graph.attention(x, x, wide), Contains("attention"));
   const Tensor more = graph.silu(wide), most = graph.silu(wide);
   CHECK_THROWS_WITH(graph.attention(wide, more, most, 3), Contains("3 heads for 4 channels"));

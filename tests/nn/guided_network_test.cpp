@@ -12,7 +12,7 @@
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/score/guidance.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/testing/score_laws.hpp>
@@ -53,7 +53,7 @@ void check_equal(const X& a, const X& b, double tolerance) {
 TEMPLATE_TEST_CASE(
     "one batch of both scores matches the guidance of two models, for any batch size of "
     "the network",
-    "", VpSde, KarrasSde) {
+    "", VpSde, EdmSde) {
   for (const std::size_t batch : {std::size_t{10}, std::size_t{4}, std::size_t{1}}) {
     Fixture<TestType> f(batch);
     const double t = 0.4;

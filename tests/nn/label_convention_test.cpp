@@ -6,7 +6,7 @@
 
 #include <scoresde/nn/label_convention.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -24,7 +24,7 @@ using Usual = typename nn::convention_of<S>::type;
 static_assert(std::same_as<Usual<VpSde>, nn::NoisePredictionAtTime>);
 static_assert(std::same_as<Usual<DiscreteSubVpSde>, nn::NoisePredictionAtTime>);
 static_assert(std::same_as<Usual<WithPriorMean<DiscreteVeSde>>, nn::ScoreAtSigma>);
-static_assert(std::same_as<Usual<KarrasSde>, nn::KarrasPreconditioned>);
+static_assert(std::same_as<Usual<EdmSde>, nn::EdmPreconditioning>);
 static_assert(std::same_as<Usual<DdpmSde>, nn::NoisePredictionAtLevel>);
 static_assert(std::same_as<nn::level_convention_of<WithPriorMean<SmldSde>>, nn::ScoreAtLevel>);
 static_assert(std::same_as<nn::level_convention_of<DiscreteVpSde>, nn::NoisePredictionAtLevel>);
@@ -96,7 +96,7 @@ TEST_CASE("rounded labels keep the noise of the time between levels") {
 TEST_CASE("between levels score_sde's VP uses a fractional label and the std of the level below") {
   const DiscreteVpSde sde(1000);
   const nn::NoisePredictionAtLevel between{.between_levels = true};
-  const double t = song_grid(1, 1e-3, 1000)[500].t;
+  const double t = score_sde_grid(1, 1e-3, 1000)[500].t;
   CHECK(between.label(sde, t) == Approx(499.5).epsilon(1e-3));
   CHECK(between.score_form(sde, t).output ==
         -1 / sde.training_marginal(sde.training_time(499)).std);

@@ -8,12 +8,12 @@
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/nn/network.hpp>
 #include <scoresde/nn/score_network.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -75,9 +75,9 @@ TEST_CASE("an MLP matches its formula") {
 
 TEST_CASE("a class adds to an MLP's time embedding, and no_class adds nothing") {
   const nn::MlpConfig plain{.dim = 3, .width = 7, .depth = 1, .time_features = 4};
-  nn::MlpConfig told = plain;
-  told.num_class_embeds = 2;
-  const nn::Graph graph = nn::mlp(told);
+  nn::MlpConfig conditioning = plain;
+  conditioning.num_class_embeds = 2;
+  const nn::Graph graph = nn::mlp(conditioning);
   auto p = small::parameters<double>(graph, 3);
   const nn::Parameter& table = graph.parameters().find("class_embedding.weight");
   CHECK(table.shape == std::vector<std::size_t>{2, 7});
@@ -154,7 +154,7 @@ TEST_CASE("an MLP's gradients match the loss's derivative for every activation a
 TEST_CASE("an MLP's gradients match the derivatives of the discrete losses and EDM's loss") {
   check_gradients(DdpmSde(linear_betas(1000)), DiscreteScoreMatching{}, {});
   check_gradients(SmldSde(20), DiscreteScoreMatching{.reduce_mean = true}, {});
-  check_gradients(KarrasSde{}, KarrasLoss{}, {});
+  check_gradients(EdmSde{}, EdmLoss{}, {});
 }
 
 TEST_CASE("an MLP rejects invalid settings") {

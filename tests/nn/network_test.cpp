@@ -88,8 +88,8 @@ TEST_CASE("networks agree with the reference in output and all gradients", "[gol
     INFO(path.filename().string());
     try {
       nn::check(golden::configuration(file));
-    } catch (const Error& refusal) {
-      WARN(path.filename().string() << " is skipped: " << refusal.what());
+    } catch (const Error& rejections) {
+      WARN(path.filename().string() << " is skipped: " << rejections.what());
       continue;
     }
     const nn::Graph graph = nn::unet(golden::configuration(file));

@@ -102,15 +102,15 @@ TEMPLATE_TEST_CASE("a preconditioned network receives c_in·x and c_noise for an
                    float, double) {
   Fixture<double> f(2);
   const VpSde sde;
-  nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned> model(f.network, f.parameters, sde,
-                                                                       {.sigma_data = 0.3});
+  nn::ScoreNetwork<Ops<double>, VpSde, nn::EdmPreconditioning> model(f.network, f.parameters, sde,
+                                                                     {.sigma_data = 0.3});
   using X = HostState<TestType>;
   const std::vector<double>& times = f.times;
   X x(f.shape), output(f.shape);
   std::vector<double> labels;
   Fixture<double> wanted(5);
   for (std::size_t k = 0; k < 5; ++k) {
-    const auto c = karras_coefficients(sde.marginal_prob(times[k]), 0.3);
+    const auto c = edm_coefficients(sde.marginal_prob(times[k]), 0.3);
     labels.push_back(c.noise);
     for (std::size_t e = 0; e < 128; ++e) {
       x(k, e) = static_cast<TestType>(f.x(k, e));
@@ -123,11 +123,11 @@ TEMPLATE_TEST_CASE("a preconditioned network receives c_in·x and c_noise for an
     REQUIRE(output.data()[i] == Approx(expected[i]).epsilon(1e-6).margin(1e-7));
   // Compilers may round a sum of products differently at compile time and at run time.
   const MarginalProb at = sde.marginal_prob(0.4);
-  CHECK(model.label(0.4) == Approx(karras_coefficients(at, 0.3).noise).epsilon(1e-14));
-  CHECK(model.score_form(0.4).state == Approx(karras_score_form(at, 0.3).state).epsilon(1e-14));
+  CHECK(model.label(0.4) == Approx(edm_coefficients(at, 0.3).noise).epsilon(1e-14));
+  CHECK(model.score_form(0.4).state == Approx(edm_score_form(at, 0.3).state).epsilon(1e-14));
   CHECK_THROWS_WITH(model.evaluate(x, 0.0, output), Contains("std is 0"));
-  using Refused = nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned>;
-  CHECK_THROWS_WITH(Refused(f.network, f.parameters, sde, {.sigma_data = 0}),
+  using Rejected = nn::ScoreNetwork<Ops<double>, VpSde, nn::EdmPreconditioning>;
+  CHECK_THROWS_WITH(Rejected(f.network, f.parameters, sde, {.sigma_data = 0}),
                     Contains("sigma_data is 0"));
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("dropout masks depend on the draw and the sample's index") {
 
 TEST_CASE("vjp is the derivative of the raw output, for split batches and any scalar type") {
   const VpSde sde;
-  using Preconditioned = nn::ScoreNetwork<Ops<double>, VpSde, nn::KarrasPreconditioned>;
+  using Preconditioned = nn::ScoreNetwork<Ops<double>, VpSde, nn::EdmPreconditioning>;
   Fixture<double> f(2, nn::Mode::differentiation);
   static_assert(DifferentiableScoreModel<Preconditioned, HostState<double>>);
   Preconditioned model(f.network, f.parameters, sde, {.sigma_data = 0.3});

@@ -17,7 +17,7 @@ namespace {
 /// A configuration changed by `change` must be rejected by both check and unet, with an error that
 /// states the field, its value and what is allowed.
 template <class Change>
-void refuse(const Change& change, const std::string& field, const std::string& value,
+void reject(const Change& change, const std::string& field, const std::string& value,
             const std::string& allowed) {
   UNetConfig config;
   change(config);
@@ -29,8 +29,8 @@ void refuse(const Change& change, const std::string& field, const std::string& v
 }  // namespace
 
 TEST_CASE("unknown attention settings and invalid classes are rejected") {
-  refuse([](auto& c) { c.norm_eps = 0; }, "norm_eps", "0", "positive");
-  refuse(
+  reject([](auto& c) { c.norm_eps = 0; }, "norm_eps", "0", "positive");
+  reject(
       [](auto& c) {
         c.conditional = false;
         c.num_class_embeds = 10;
@@ -39,21 +39,21 @@ TEST_CASE("unknown attention settings and invalid classes are rejected") {
 }
 
 TEST_CASE("inconsistent sizes are rejected") {
-  refuse([](auto& c) { c.nf = 6; }, "nf", "6", "multiple of 4");
-  refuse(
+  reject([](auto& c) { c.nf = 6; }, "nf", "6", "multiple of 4");
+  reject(
       [](auto& c) {
         c.architecture = nn::Architecture::ddpm;
         c.nf = 48;
       },
       "nf", "48", "multiple of 32");
-  refuse([](auto& c) { c.ch_mult = {}; }, "ch_mult", "empty", "factor");
-  refuse([](auto& c) { c.ch_mult = {1, 0}; }, "ch_mult", "0", "positive");
-  refuse([](auto& c) { c.image_size = 36; }, "image_size", "36", "multiple of 8");
-  refuse([](auto& c) { c.image_size = 0; }, "image_size", "0", "multiple of 8");
-  refuse([](auto& c) { c.image_width = 20; }, "image_width", "20", "multiple of 8");
-  refuse([](auto& c) { c.num_channels = 0; }, "num_channels", "0", "positive");
-  refuse([](auto& c) { c.num_res_blocks = 0; }, "num_res_blocks", "0", "positive");
-  refuse(
+  reject([](auto& c) { c.ch_mult = {}; }, "ch_mult", "empty", "factor");
+  reject([](auto& c) { c.ch_mult = {1, 0}; }, "ch_mult", "0", "positive");
+  reject([](auto& c) { c.image_size = 36; }, "image_size", "36", "multiple of 8");
+  reject([](auto& c) { c.image_size = 0; }, "image_size", "0", "multiple of 8");
+  reject([](auto& c) { c.image_width = 20; }, "image_width", "20", "multiple of 8");
+  reject([](auto& c) { c.num_channels = 0; }, "num_channels", "0", "positive");
+  reject([](auto& c) { c.num_res_blocks = 0; }, "num_res_blocks", "0", "positive");
+  reject(
       [](auto& c) {
         c.progressive = nn::ProgressiveOutput::residual;
         c.ch_mult = {1};
@@ -62,34 +62,34 @@ TEST_CASE("inconsistent sizes are rejected") {
 }
 
 TEST_CASE("invalid values of diffusers' fields are rejected") {
-  refuse(
+  reject(
       [](auto& c) {
         c.conditional = false;
         c.resnet_time_scale_shift = nn::TimeScaleShift::scale_shift;
       },
       "resnet_time_scale_shift", "'scale_shift'", "embedding");
-  refuse([](auto& c) { c.downsample_padding = 2; }, "downsample_padding", "2", "0 or 1");
-  refuse([](auto& c) { c.freq_shift = 64; }, "freq_shift", "64", "below nf/2");
-  refuse([](auto& c) { c.freq_shift = std::numeric_limits<double>::quiet_NaN(); }, "freq_shift",
+  reject([](auto& c) { c.downsample_padding = 2; }, "downsample_padding", "2", "0 or 1");
+  reject([](auto& c) { c.freq_shift = 64; }, "freq_shift", "64", "below nf/2");
+  reject([](auto& c) { c.freq_shift = std::numeric_limits<double>::quiet_NaN(); }, "freq_shift",
          "nan", "below nf/2");
-  refuse([](auto& c) { c.block_out_channels = {128, 256}; }, "block_out_channels", "2 levels", "4");
-  refuse([](auto& c) { c.block_out_channels = {128, 64, 64, 64}; }, "ch_mult", "2", "must be 1");
-  refuse(
+  reject([](auto& c) { c.block_out_channels = {128, 256}; }, "block_out_channels", "2 levels", "4");
+  reject([](auto& c) { c.block_out_channels = {128, 64, 64, 64}; }, "ch_mult", "2", "must be 1");
+  reject(
       [](auto& c) {
         c.ch_mult = {1, 1, 1, 1};
         c.block_out_channels = {128, 64, 66, 64};
       },
       "block_out_channels", "66", "16 groups");
-  refuse(
+  reject(
       [](auto& c) {
         c.norm_num_groups = 3;
         c.nf = 9;
       },
       "nf", "9", "even");
-  refuse([](auto& c) { c.norm_num_groups = 48; }, "nf", "128", "multiple of 48");
-  refuse([](auto& c) { c.attn_norm_num_groups = 3; }, "attn_norm_num_groups", "3", "256");
-  refuse([](auto& c) { c.attention_head_dim = 96; }, "attention_head_dim", "96", "256");
-  refuse(
+  reject([](auto& c) { c.norm_num_groups = 48; }, "nf", "128", "multiple of 48");
+  reject([](auto& c) { c.attn_norm_num_groups = 3; }, "attn_norm_num_groups", "3", "256");
+  reject([](auto& c) { c.attention_head_dim = 96; }, "attention_head_dim", "96", "256");
+  reject(
       [](auto& c) {
         c.attn_up = nn::AttentionUp::none;
         c.attn_up_resolutions = {8};
@@ -98,19 +98,19 @@ TEST_CASE("invalid values of diffusers' fields are rejected") {
 }
 
 TEST_CASE("rates, scales, filters and noise levels out of range are rejected") {
-  refuse([](auto& c) { c.dropout = 1.5; }, "dropout", "1.5", "[0, 1)");
-  refuse([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout", "nan",
+  reject([](auto& c) { c.dropout = 1.5; }, "dropout", "1.5", "[0, 1)");
+  reject([](auto& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); }, "dropout", "nan",
          "[0, 1)");
-  refuse([](auto& c) { c.init_scale = -1; }, "init_scale", "-1", "negative");
+  reject([](auto& c) { c.init_scale = -1; }, "init_scale", "-1", "negative");
   const auto taps = [](std::vector<double> kernel) {
     return [kernel](auto& c) {
       c.fir = true;
       c.fir_kernel = kernel;
     };
   };
-  refuse(taps({1}), "fir_kernel", "1 taps", "2 to 12");
-  refuse(taps(std::vector<double>(13, 1.0)), "fir_kernel", "13 taps", "2 to 12");
-  refuse(taps({1, -1}), "fir_kernel", "0", "not 0");
+  reject(taps({1}), "fir_kernel", "1 taps", "2 to 12");
+  reject(taps(std::vector<double>(13, 1.0)), "fir_kernel", "13 taps", "2 to 12");
+  reject(taps({1, -1}), "fir_kernel", "0", "not 0");
   const auto levels = [](double sigma_min, double sigma_max, std::size_t count) {
     return [=](auto& c) {
       c.scale_by_sigma = true;
@@ -119,9 +119,9 @@ TEST_CASE("rates, scales, filters and noise levels out of range are rejected") {
       c.num_scales = count;
     };
   };
-  refuse(levels(0, 50, 1000), "sigma_min", "0", "0 < sigma_min");
-  refuse(levels(2, 1, 1000), "sigma_max", "1", "sigma_min < sigma_max");
-  refuse(levels(0.01, 50, 1), "num_scales", "1", "2 levels");
+  reject(levels(0, 50, 1000), "sigma_min", "0", "0 < sigma_min");
+  reject(levels(2, 1, 1000), "sigma_max", "1", "sigma_min < sigma_max");
+  reject(levels(0.01, 50, 1), "num_scales", "1", "2 levels");
 }
 
 TEST_CASE("fields that a configuration does not use are not checked") {
@@ -133,7 +133,7 @@ TEST_CASE("fields that a configuration does not use are not checked") {
 
 TEST_CASE("fields that DDPM's architecture would ignore are rejected by name") {
   const auto ignored = [](auto change, const char* field, const char* value, const char* allowed) {
-    refuse(
+    reject(
         [&](UNetConfig& c) {
           c.architecture = nn::Architecture::ddpm;
           change(c);

@@ -96,8 +96,8 @@ TEST_CASE("the parameters are those of the reference's state dictionary", "[gold
     const UNetConfig config = golden::configuration(file);
     try {
       nn::check(config);
-    } catch (const Error& refusal) {
-      WARN(path.filename().string() << " is skipped: " << refusal.what());
+    } catch (const Error& rejections) {
+      WARN(path.filename().string() << " is skipped: " << rejections.what());
       continue;
     }
     const nn::Graph graph = nn::unet(config);

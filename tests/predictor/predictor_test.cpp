@@ -7,7 +7,7 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
@@ -24,7 +24,7 @@ void each_sde(Use use) {
   use(VpSde());
   use(VeSde());
   use(SubVpSde());
-  use(KarrasSde());
+  use(EdmSde());
   use(CosineVpSde());
   use(RectifiedFlowSde());
 }

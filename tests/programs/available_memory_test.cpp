@@ -61,7 +61,7 @@ TEST_CASE("programs reject a batch that does not fit before they begin") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run";
-  const auto refused = [&](const char* program, const Words& words, const Words& said) {
+  const auto rejected = [&](const char* program, const Words& words, const Words& said) {
     const Outcome outcome = run(program, words);
     INFO(outcome.text);
     CHECK(outcome.status == 1);
@@ -69,11 +69,11 @@ TEST_CASE("programs reject a batch that does not fit before they begin") {
     CHECK_FALSE(outcome.says("bad_alloc"));
     CHECK_FALSE(std::filesystem::exists(out));
   };
-  refused(train_program, tiny_run(data, out) + Words{"--batch", "60000", "--memory-limit", "64"},
-          {"needs about", "64.0 GiB", "--network-batch than 60000"});
+  rejected(train_program, tiny_run(data, out) + Words{"--batch", "60000", "--memory-limit", "64"},
+           {"needs about", "64.0 GiB", "--network-batch than 60000"});
   const Words sample{"--out", out.string(), "--samples", "65536", "--steps", "1"};
-  refused(sample_program, sample + Words{"--batch", "65536", "--memory-limit", "8"},
-          {"needs about", "8.0 GiB", "smaller --batch"});
+  rejected(sample_program, sample + Words{"--batch", "65536", "--memory-limit", "8"},
+           {"needs about", "8.0 GiB", "smaller --batch"});
   // Samples are written to disk: a million of them need no more memory than a batch.
   const std::string tiny = tiny_checkpoint(folder, VpSde());
   const RunningProgram many(

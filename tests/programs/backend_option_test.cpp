@@ -21,7 +21,7 @@ TEST_CASE("without a device --backend cuda is rejected, and nothing is written")
   const TemporaryFolder data, folder;
   make_data(data);
   const std::string out = (folder / "out").string();
-  const auto refused = [&](const char* program, const Words& words) {
+  const auto rejected = [&](const char* program, const Words& words) {
     const Outcome outcome = run(program, words);
     INFO(outcome.text);
     CHECK(outcome.status == 1);
@@ -30,9 +30,9 @@ TEST_CASE("without a device --backend cuda is rejected, and nothing is written")
     CHECK_FALSE(std::filesystem::exists(folder / "plans"));
   };
   const Words cuda{"--out", out, "--backend", "cuda", "--plan-cache", (folder / "plans").string()};
-  refused(sample_program, cuda);
-  refused(sample_program, cuda + Words{"--precision", "fp32", "--device", "1", "--no-graph"});
-  refused(train_program, cuda + Words{"--data", data.path().string(), "--autotune", "4"});
+  rejected(sample_program, cuda);
+  rejected(sample_program, cuda + Words{"--precision", "fp32", "--device", "1", "--no-graph"});
+  rejected(train_program, cuda + Words{"--data", data.path().string(), "--autotune", "4"});
 }
 
 TEST_CASE("options that a backend does not use are rejected by name") {
@@ -40,20 +40,21 @@ TEST_CASE("options that a backend does not use are rejected by name") {
   const std::string out = (folder / "out").string();
   for (const char* program : {train_program, sample_program}) {
     const Words usual{"--out", out};
-    require_refused(program, usual + Words{"--backend", "gpu"}, {"--backend", "gpu"});
+    require_rejected(program, usual + Words{"--backend", "gpu"}, {"--backend", "gpu"});
     for (const Words& words :
          {Words{"--precision", "fp32"}, Words{"--device", "0"}, Words{"--plan-cache", out},
           Words{"--autotune", "2"}, Words{"--no-graph"}})
-      require_refused(program, usual + words,
-                      {words[0] + " does not go with --backend cpu; it is for --backend cuda"});
-    require_refused(program, usual + Words{"--backend", "cuda", "--threads", "2"},
-                    {"--threads does not go with --backend cuda"});
-    require_refused(program, usual + Words{"--backend", "cuda", "--precision", "fp64"}, {"fp64"});
-    require_refused(program, usual + Words{"--backend", "cuda", "--device", "-1"}, {"--device"});
+      require_rejected(program, usual + words,
+                       {words[0] + " does not go with --backend cpu; it is for --backend cuda"});
+    require_rejected(program, usual + Words{"--backend", "cuda", "--threads", "2"},
+                     {"--threads does not go with --backend cuda"});
+    require_rejected(program, usual + Words{"--backend", "cuda", "--precision", "fp64"}, {"fp64"});
+    require_rejected(program, usual + Words{"--backend", "cuda", "--device", "-1"}, {"--device"});
   }
-  require_refused(sample_program, {"--out", out, "--backend", "cuda", "--clip-denoised"},
-                  {"--clip-denoised does not go with --backend cuda"});
-  require_refused(sample_program, {"--out", out, "--backend", "cuda", "--dynamic-threshold", "0.9"},
-                  {"--dynamic-threshold does not go with --backend cuda"});
+  require_rejected(sample_program, {"--out", out, "--backend", "cuda", "--clip-denoised"},
+                   {"--clip-denoised does not go with --backend cuda"});
+  require_rejected(sample_program,
+                   {"--out", out, "--backend", "cuda", "--dynamic-threshold", "0.9"},
+                   {"--dynamic-threshold does not go with --backend cuda"});
   CHECK_FALSE(std::filesystem::exists(folder / "out"));
 }

@@ -21,7 +21,7 @@ inline Outcome run(const char* program, const Words& arguments) {
   return RunningProgram(program_path(program), arguments, folder / "output").wait();
 }
 
-inline void require_refused(const char* program, const Words& arguments, const Words& words) {
+inline void require_rejected(const char* program, const Words& arguments, const Words& words) {
   const Outcome outcome = run(program, arguments);
   INFO("output: " << outcome.text);
   REQUIRE(outcome.status != 0);

@@ -26,7 +26,7 @@ using scoresde::test::TemporaryFolder;
 using scoresde::test::text_of;
 using scoresde::test::tiny_run;
 using scoresde::test::operator+;
-using scoresde::test::require_refused;
+using scoresde::test::require_rejected;
 using scoresde::test::require_success;
 using scoresde::test::sample_program;
 using scoresde::test::train_program;
@@ -70,23 +70,23 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "run").string(), data = (folder / "data").string();
   const Words usual{"--out", out, "--data", data};
-  require_refused(train_program, {}, {"--out"});
-  require_refused(train_program, {"--out", out}, {"--data"});
-  require_refused(train_program, usual, {data, "not a folder"});
-  require_refused(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
-  require_refused(train_program, usual + Words{"--preset", "ve/church_ncsnpp_continuous"},
-                  {"256x256", "32x32"});
-  require_refused(train_program, usual + Words{"--resume"}, {"--resume", "no checkpoint"});
-  require_refused(train_program, usual + Words{"--batch", "-3"}, {"--batch", "-3"});
-  require_refused(train_program, usual + Words{"--lr", "nan"}, {"--lr", "nan"});
-  require_refused(train_program, usual + Words{"--minutes", "soon"}, {"--minutes", "soon"});
-  require_refused(train_program, usual + Words{"--batch", "4", "--network-batch", "3"},
-                  {"--network-batch", "divide"});
-  require_refused(train_program, usual + Words{"--itterations", "3"}, {"--itterations"});
-  require_refused(train_program, {"--out", out, "--export-ema", out + "/ema"}, {"does not exist"});
+  require_rejected(train_program, {}, {"--out"});
+  require_rejected(train_program, {"--out", out}, {"--data"});
+  require_rejected(train_program, usual, {data, "not a folder"});
+  require_rejected(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
+  require_rejected(train_program, usual + Words{"--preset", "ve/church_ncsnpp_continuous"},
+                   {"256x256", "32x32"});
+  require_rejected(train_program, usual + Words{"--resume"}, {"--resume", "no checkpoint"});
+  require_rejected(train_program, usual + Words{"--batch", "-3"}, {"--batch", "-3"});
+  require_rejected(train_program, usual + Words{"--lr", "nan"}, {"--lr", "nan"});
+  require_rejected(train_program, usual + Words{"--minutes", "soon"}, {"--minutes", "soon"});
+  require_rejected(train_program, usual + Words{"--batch", "4", "--network-batch", "3"},
+                   {"--network-batch", "divide"});
+  require_rejected(train_program, usual + Words{"--itterations", "3"}, {"--itterations"});
+  require_rejected(train_program, {"--out", out, "--export-ema", out + "/ema"}, {"does not exist"});
   std::filesystem::create_directory(folder / "data");
-  require_refused(train_program, usual, {"data_batch_1.bin", "does not exist"});
-  require_refused(train_program, {"--data", data, "--out", "/proc/self/run"}, {"/proc/self/run"});
+  require_rejected(train_program, usual, {"data_batch_1.bin", "does not exist"});
+  require_rejected(train_program, {"--data", data, "--out", "/proc/self/run"}, {"/proc/self/run"});
   REQUIRE_FALSE(std::filesystem::exists(folder / "run" / "train_log.csv"));
 }
 
@@ -94,23 +94,23 @@ TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "pictures").string();
   const auto with = [&](const Words& more) { return Words{"--out", out} + more; };
-  require_refused(sample_program, {}, {"--out"});
-  require_refused(sample_program, with({"--steps", "0"}), {"--steps", "0"});
-  require_refused(sample_program, with({"--snr", "-0.1"}), {"--snr", "-0.1"});
-  require_refused(sample_program, with({"--solver", "magic"}), {"magic", "dopri5"});
-  require_refused(sample_program, with({"--predictor", "magic"}), {"magic", "ancestral"});
-  require_refused(sample_program, with({"--corrector", "magic"}), {"magic", "langevin"});
-  require_refused(sample_program, with({"--checkpoint", out + "/none"}), {"none", "not exist"});
+  require_rejected(sample_program, {}, {"--out"});
+  require_rejected(sample_program, with({"--steps", "0"}), {"--steps", "0"});
+  require_rejected(sample_program, with({"--snr", "-0.1"}), {"--snr", "-0.1"});
+  require_rejected(sample_program, with({"--solver", "magic"}), {"magic", "dopri5"});
+  require_rejected(sample_program, with({"--predictor", "magic"}), {"magic", "ancestral"});
+  require_rejected(sample_program, with({"--corrector", "magic"}), {"magic", "langevin"});
+  require_rejected(sample_program, with({"--checkpoint", out + "/none"}), {"none", "not exist"});
   const auto text = folder.write("text", "this is no checkpoint at all");
-  require_refused(sample_program, with({"--checkpoint", text.string()}), {"text", "header"});
+  require_rejected(sample_program, with({"--checkpoint", text.string()}), {"text", "header"});
   const auto empty = folder.write("empty", "");
-  require_refused(sample_program, with({"--checkpoint", empty.string()}), {"empty"});
+  require_rejected(sample_program, with({"--checkpoint", empty.string()}), {"empty"});
   scoresde::io::TensorFile foreign;
   const std::vector<float> weights(4);
   foreign.set<float>("encoder.weight", {2, 2}, weights);
   write_safetensors(folder / "foreign", foreign);
-  require_refused(sample_program, with({"--checkpoint", (folder / "foreign").string()}),
-                  {"foreign", "format"});
+  require_rejected(sample_program, with({"--checkpoint", (folder / "foreign").string()}),
+                   {"foreign", "format"});
   REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
 }
 
@@ -123,9 +123,9 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
   for (const char* word : {"cifar10_small", "parameters", "seed", "MiB of workspace", "threads"})
     REQUIRE(told.says(word));
   require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "3"});
-  require_refused(train_program, tiny_run(data, parts), {"holds a run already", "--resume"});
-  require_refused(train_program, tiny_run(data, parts) + Words{"--resume", "--lr", "0.5"},
-                  {"learning_rate", "0.5"});
+  require_rejected(train_program, tiny_run(data, parts), {"holds a run already", "--resume"});
+  require_rejected(train_program, tiny_run(data, parts) + Words{"--resume", "--lr", "0.5"},
+                   {"learning_rate", "0.5"});
   require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "5", "--resume"});
   REQUIRE(text_of(whole / "checkpoint.safetensors") == text_of(parts / "checkpoint.safetensors"));
   REQUIRE(log_rows(whole / "train_log.csv").size() == 5);
@@ -146,15 +146,15 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
   const std::string before = text_of(checkpoint);
   std::filesystem::create_symlink(checkpoint, folder / "link");
   for (const std::string& file : {checkpoint, (folder / "link").string()})
-    require_refused(train_program, {"--out", parts.string(), "--export-ema", file},
-                    {"--export-ema", file, "training run", "--overwrite"});
+    require_rejected(train_program, {"--out", parts.string(), "--export-ema", file},
+                     {"--export-ema", file, "training run", "--overwrite"});
   REQUIRE(text_of(checkpoint) == before);
-  require_refused(train_program, tiny_run(data, folder / "new") + Words{"--overwrite"},
-                  {"--overwrite", "--export-ema"});
+  require_rejected(train_program, tiny_run(data, folder / "new") + Words{"--overwrite"},
+                   {"--overwrite", "--export-ema"});
   require_success(train_program,
                   {"--out", parts.string(), "--export-ema", checkpoint, "--overwrite"});
   REQUIRE(read_safetensors(checkpoint).metadata.at("format") == "scoresde weights");
-  const auto pictures = [&](const std::string& from, const Words& more) {
+  const auto samples = [&](const std::string& from, const Words& more) {
     const auto out = folder / "pictures";
     require_success(sample_program,
                     Words{"--checkpoint", from, "--out", out.string(), "--steps", "2"} + more);
@@ -162,13 +162,13 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
     return read_safetensors(out / "samples.safetensors").at("samples");
   };
   const auto run_file = (whole / "checkpoint.safetensors").string();
-  const auto four = pictures(run_file, {"--samples", "4"});
+  const auto four = samples(run_file, {"--samples", "4"});
   REQUIRE(four.shape == std::vector<std::size_t>{4, 3, 32, 32});
   // exported weights, another batch size and another first sample change nothing
-  REQUIRE(four.bytes == pictures(weights, {"--samples", "4", "--batch", "3"}).bytes);
-  const auto last = pictures(weights, {"--samples", "1", "--first-sample", "3"});
+  REQUIRE(four.bytes == samples(weights, {"--samples", "4", "--batch", "3"}).bytes);
+  const auto last = samples(weights, {"--samples", "1", "--first-sample", "3"});
   REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(), four.bytes.end() - 12288));
-  REQUIRE(four.bytes != pictures(weights, {"--samples", "4", "--seed", "7"}).bytes);
+  REQUIRE(four.bytes != samples(weights, {"--samples", "4", "--seed", "7"}).bytes);
 }
 
 TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {
@@ -179,11 +179,11 @@ TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {
   const auto checkpoint = run_folder / "checkpoint.safetensors";
   const auto size = std::filesystem::file_size(checkpoint);
   std::filesystem::resize_file(checkpoint, size / 2);
-  require_refused(train_program, tiny_run(data, run_folder) + Words{"--resume"},
-                  {"checkpoint.safetensors"});
-  require_refused(sample_program,
-                  {"--checkpoint", checkpoint.string(), "--out", (folder / "none").string()},
-                  {"checkpoint.safetensors"});
+  require_rejected(train_program, tiny_run(data, run_folder) + Words{"--resume"},
+                   {"checkpoint.safetensors"});
+  require_rejected(sample_program,
+                   {"--checkpoint", checkpoint.string(), "--out", (folder / "none").string()},
+                   {"checkpoint.safetensors"});
   REQUIRE(std::filesystem::file_size(checkpoint) == size / 2);
   REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
 }

@@ -45,7 +45,7 @@ std::string class_checkpoint(const TemporaryFolder& folder, std::size_t classes,
 }
 
 struct Drawn {
-  std::vector<float> pictures;
+  std::vector<float> samples;
   std::vector<std::uint32_t> classes;
   std::string nfe;
 };
@@ -78,9 +78,9 @@ TEST_CASE(
   CHECK(told.says("10, kept from the network at a rate of 0.5"));
   CHECK(std::filesystem::exists(folder / "whole" / "snapshot_0000003.png"));
   require_success(train_program, options("parts", "2"));
-  require_refused(train_program,
-                  options("parts", "3") + Words{"--resume", "--label-dropout", "0.25"},
-                  {"training.label_dropout", "'0.5'", "'0.25'"});
+  require_rejected(train_program,
+                   options("parts", "3") + Words{"--resume", "--label-dropout", "0.25"},
+                   {"training.label_dropout", "'0.5'", "'0.25'"});
   require_success(train_program, options("parts", "3") + Words{"--resume"});
   CHECK(text_of(folder / "whole" / "checkpoint.safetensors") ==
         text_of(folder / "parts" / "checkpoint.safetensors"));
@@ -89,10 +89,10 @@ TEST_CASE(
   CHECK(kept.at("training.label_dropout") == "0.5");
   CHECK(network_of(kept).num_class_embeds == 10);
   const Words usual = tiny_run(data, folder / "none");
-  require_refused(train_program, usual + Words{"--label-dropout", "0.5"},
-                  {"--label-dropout", "--class-conditional"});
-  require_refused(train_program, usual + Words{"--class-conditional", "--label-dropout", "1.5"},
-                  {"--label-dropout", "1.5"});
+  require_rejected(train_program, usual + Words{"--label-dropout", "0.5"},
+                   {"--label-dropout", "--class-conditional"});
+  require_rejected(train_program, usual + Words{"--class-conditional", "--label-dropout", "1.5"},
+                   {"--label-dropout", "1.5"});
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
@@ -105,16 +105,16 @@ TEST_CASE("each row of the grid is one class, and each sample equals that of its
   for (const std::size_t k : {std::size_t{0}, std::size_t{7}, std::size_t{19}}) {
     const Drawn alone = draw(checkpoint, {"--class", std::to_string(k / 2), "--samples", "1",
                                           "--first-sample", std::to_string(k), "--steps", "3"});
-    CHECK(std::equal(alone.pictures.begin(), alone.pictures.end(),
-                     grid.pictures.begin() + std::ptrdiff_t(k * dim)));
+    CHECK(std::equal(alone.samples.begin(), alone.samples.end(),
+                     grid.samples.begin() + std::ptrdiff_t(k * dim)));
   }
   const Drawn rest = draw(checkpoint, {"--columns", "2", "--first-sample", "6", "--samples", "4",
                                        "--batch", "3", "--steps", "3"});
   CHECK(rest.classes == std::vector<std::uint32_t>{3, 3, 4, 4});
-  CHECK(std::equal(rest.pictures.begin(), rest.pictures.end(), grid.pictures.begin() + 6 * dim));
+  CHECK(std::equal(rest.samples.begin(), rest.samples.end(), grid.samples.begin() + 6 * dim));
   const Words cat{"--class", "cat", "--samples", "2", "--steps", "3"};
   const Words third{"--class", "3", "--samples", "2", "--steps", "3"};
-  CHECK(draw(checkpoint, cat).pictures == draw(checkpoint, third).pictures);
+  CHECK(draw(checkpoint, cat).samples == draw(checkpoint, third).samples);
   CHECK(draw(class_checkpoint(folder, 4), {"--columns", "1", "--steps", "1"}).classes ==
         std::vector<std::uint32_t>{0, 1, 2, 3});
 }
@@ -127,33 +127,33 @@ TEST_CASE("guidance combines two outputs of the network at twice the evaluations
   const Drawn with = draw(checkpoint, one + Words{"--class", "ship"});
   const Drawn without = draw(checkpoint, one + Words{"--class", "none"});
   const Drawn guided = draw(checkpoint, one + Words{"--class", "ship", "--guidance", "1.5"});
-  CHECK(with.pictures != without.pictures);
+  CHECK(with.samples != without.samples);
   float largest = 0;
-  for (const float value : guided.pictures) largest = std::max(largest, std::abs(value));
-  for (std::size_t i = 0; i < guided.pictures.size(); ++i)
-    REQUIRE(guided.pictures[i] ==
-            Approx(2.5F * with.pictures[i] - 1.5F * without.pictures[i]).margin(1e-5F * largest));
+  for (const float value : guided.samples) largest = std::max(largest, std::abs(value));
+  for (std::size_t i = 0; i < guided.samples.size(); ++i)
+    REQUIRE(guided.samples[i] ==
+            Approx(2.5F * with.samples[i] - 1.5F * without.samples[i]).margin(1e-5F * largest));
   CHECK(with.nfe == "1");
   CHECK(guided.nfe == "2");
   const Words not_guided = one + Words{"--class", "ship", "--guidance", "0"};
-  CHECK(draw(checkpoint, not_guided).pictures == with.pictures);
+  CHECK(draw(checkpoint, not_guided).samples == with.samples);
   const Words budget{"--class", "ship", "--samples", "1", "--nfe", "20", "--guidance", "1"};
   CHECK(draw(checkpoint, budget).nfe == "20");
   // All of the noise levels, and none of them.
   const Words everywhere{"--guidance-interval", "0", "1000"},
       nowhere{"--guidance-interval", "0", "1e-9"};
   const Words ship = one + Words{"--class", "ship", "--guidance", "1.5"};
-  CHECK(draw(checkpoint, ship + everywhere).pictures == guided.pictures);
+  CHECK(draw(checkpoint, ship + everywhere).samples == guided.samples);
   const Drawn outside = draw(checkpoint, ship + nowhere);
-  CHECK(outside.pictures == with.pictures);
+  CHECK(outside.samples == with.samples);
   CHECK(outside.nfe == "1");
 }
 
 TEST_CASE("classes and guidance for which the network was not trained are rejected") {
   const TemporaryFolder folder;
-  const auto refused = [&](const std::string& checkpoint, const Words& options,
-                           const Words& words) {
-    require_refused(
+  const auto rejected = [&](const std::string& checkpoint, const Words& options,
+                            const Words& words) {
+    require_rejected(
         sample_program,
         Words{"--checkpoint", checkpoint, "--out", (folder / "none").string(), "--steps", "1"} +
             options,
@@ -161,22 +161,22 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
     CHECK_FALSE(std::filesystem::exists(folder / "none"));
   };
   const std::string unconditional = class_checkpoint(folder, 0);
-  refused(unconditional, {"--class", "cat"}, {"--class", "told no classes"});
-  refused(unconditional, {"--guidance", "1"}, {"--guidance", "told no classes"});
+  rejected(unconditional, {"--class", "cat"}, {"--class", "told no classes"});
+  rejected(unconditional, {"--guidance", "1"}, {"--guidance", "told no classes"});
   const std::string sure = class_checkpoint(folder, 10, 0);
-  refused(sure, {"--class", "cat", "--guidance", "1"}, {"--guidance", "without label dropout"});
-  refused(sure, {"--class", "none"}, {"--class none", "without label dropout"});
-  CHECK(draw(sure, {"--class", "cat", "--samples", "1", "--steps", "1"}).pictures.size() == dim);
+  rejected(sure, {"--class", "cat", "--guidance", "1"}, {"--guidance", "without label dropout"});
+  rejected(sure, {"--class", "none"}, {"--class none", "without label dropout"});
+  CHECK(draw(sure, {"--class", "cat", "--samples", "1", "--steps", "1"}).samples.size() == dim);
   const std::string ten = class_checkpoint(folder, 10);
-  refused(ten, {"--class", "10"}, {"'10'", "0 to 9", "truck"});
-  refused(ten, {"--class", "dragon"}, {"'dragon'", "truck"});
-  refused(ten, {"--class", "none", "--guidance", "1"}, {"--guidance needs a --class"});
-  refused(ten, {"--class", "cat", "--guidance", "-1"}, {"--guidance", "-1"});
-  refused(ten, {"--class", "cat", "--guidance-interval", "0", "1"},
-          {"--guidance-interval is for --guidance"});
-  refused(ten, {"--class", "cat", "--guidance", "1", "--guidance-interval", "2", "1"},
-          {"from 2 to 1"});
-  refused(class_checkpoint(folder, 4), {"--class", "cat"}, {"'cat'", "0 to 3"});
+  rejected(ten, {"--class", "10"}, {"'10'", "0 to 9", "truck"});
+  rejected(ten, {"--class", "dragon"}, {"'dragon'", "truck"});
+  rejected(ten, {"--class", "none", "--guidance", "1"}, {"--guidance needs a --class"});
+  rejected(ten, {"--class", "cat", "--guidance", "-1"}, {"--guidance", "-1"});
+  rejected(ten, {"--class", "cat", "--guidance-interval", "0", "1"},
+           {"--guidance-interval is for --guidance"});
+  rejected(ten, {"--class", "cat", "--guidance", "1", "--guidance-interval", "2", "1"},
+           {"from 2 to 1"});
+  rejected(class_checkpoint(folder, 4), {"--class", "cat"}, {"'cat'", "0 to 3"});
   // A file without label dropout is accepted.
   const std::string silent = class_checkpoint(folder, 10, std::nullopt);
   CHECK(draw(silent, {"--class", "none", "--samples", "1", "--steps", "1"}).nfe == "1");

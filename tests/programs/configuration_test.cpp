@@ -45,7 +45,7 @@ std::string name_of() {
   if constexpr (std::same_as<S, VpSde>) return "VpSde";
   if constexpr (std::same_as<S, SubVpSde>) return "SubVpSde";
   if constexpr (std::same_as<S, VeSde>) return "VeSde";
-  if constexpr (std::same_as<S, KarrasSde>) return "KarrasSde";
+  if constexpr (std::same_as<S, EdmSde>) return "EdmSde";
   if constexpr (std::same_as<S, DdpmSde>) return "DdpmSde";
   if constexpr (std::same_as<S, SmldSde>) return "SmldSde";
   return "another";
@@ -78,14 +78,14 @@ TEST_CASE("every kind of preset trains with its SDE, loss and labels, and the lo
       {SdeKind::ve, true, false, "VeSde"},       {SdeKind::vp, true, true, "VpSde"},
       {SdeKind::sub_vp, true, true, "SubVpSde"}, {SdeKind::ve, true, true, "VeSde"},
       {SdeKind::vp, false, false, "DdpmSde"},    {SdeKind::ve, false, false, "SmldSde"},
-      {SdeKind::edm, true, false, "KarrasSde"}};
+      {SdeKind::edm, true, false, "EdmSde"}};
   for (const Kind& kind : kinds) {
     CAPTURE(name_of(kind.sde), kind.continuous, kind.likelihood_weighting);
     const nn::Preset preset = preset_of(kind);
     cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
       CHECK(name_of<S>() == kind.expected);
       CHECK(std::same_as<Loss, DiscreteScoreMatching> == !kind.continuous);
-      CHECK(std::same_as<Loss, KarrasLoss> == (kind.sde == SdeKind::edm));
+      CHECK(std::same_as<Loss, EdmLoss> == (kind.sde == SdeKind::edm));
       const auto configuration = cifar10::training_configuration(preset, loss, 7);
       Trainer<eigen::Ops<float>, S, Loss> trainer(small_network<S>(), sde, configuration, 16);
       const double before = mean_loss(trainer, 10);

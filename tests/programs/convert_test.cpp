@@ -40,7 +40,7 @@ Outcome require_success(const Words& arguments) {
   return outcome;
 }
 
-void require_refused(const Words& arguments, const Words& words) {
+void require_rejected(const Words& arguments, const Words& words) {
   const Outcome outcome = run(arguments);
   INFO("output: " << outcome.text);
   REQUIRE(outcome.status != 0);
@@ -150,7 +150,7 @@ TEST_CASE("weights among foreign objects are converted, and skipped objects are 
         tensors_below(files / "tiny.pth").at("model/module.all_modules.19.bias").as<double>();
     CHECK(bias == wanted);
   }
-  require_refused({pth, out, "--config", settings, "--ema"}, {"'ema'"});
+  require_rejected({pth, out, "--config", settings, "--ema"}, {"'ema'"});
   CHECK(require_success({"--list", pth}).says("not read: config: ml_collections"));
 }
 
@@ -164,9 +164,9 @@ TEST_CASE("a pickle that would execute something becomes a leaf, and nothing is 
   std::string legacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
   legacy += "\x80\x02M\xe9\x03.\x80\x02}X\x0d" + std::string(3, '\0') + "little_endian\x88s." +
             evil + "\x80\x02].";
-  require_refused({folder.write("evil.pth", legacy).string(), out, "--config",
-                   tiny_settings(folder), "--model"},
-                  {"'model' is a foreign object (posix.system)"});
+  require_rejected({folder.write("evil.pth", legacy).string(), out, "--config",
+                    tiny_settings(folder), "--model"},
+                   {"'model' is a foreign object (posix.system)"});
   CHECK_FALSE(std::filesystem::exists(folder / "executed"));
 }
 
@@ -213,7 +213,7 @@ TEST_CASE("a scheduler next to a diffusers network defines its noise levels, als
   const std::string index = "unet/diffusion_pytorch_model.safetensors.index.fp16.json";
   folder.write(index, "{\"weight_map\": {" + map + "}}");
   const std::string out = (folder / "out.safetensors").string();
-  require_refused({folder.path().string(), out}, {"these are missing: shard0, shard1"});
+  require_rejected({folder.path().string(), out}, {"these are missing: shard0, shard1"});
   for (const std::size_t k : {0, 1})
     write_safetensors(unet / ("shard" + std::to_string(k)), shards[k]);
   for (const auto& input : {folder.path(), unet, folder / index}) {
@@ -235,33 +235,33 @@ TEST_CASE("a scheduler next to a diffusers network defines its noise levels, als
   CHECK(text_of(folder / "back/scheduler_config.json").find("ScoreSdeVeScheduler") !=
         std::string::npos);
   folder.write("scheduler/scheduler_config.json", R"({"_class_name": "DDPMScheduler"})");
-  require_refused({folder.path().string(), out}, {"embedding is 'fourier'", "discrete"});
+  require_rejected({folder.path().string(), out}, {"embedding is 'fourier'", "discrete"});
   folder.write("scheduler/scheduler_config.json",
                R"({"_class_name": "DDPMScheduler", "prediction_type": "flow"})");
-  require_refused({folder.path().string(), out}, {"scheduler_config.json", "prediction_type"});
+  require_rejected({folder.path().string(), out}, {"scheduler_config.json", "prediction_type"});
 }
 
 TEST_CASE("unknown settings are rejected by name before any file is read") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.safetensors").string(),
                     pth = (files / "tiny.pth").string(), settings = tiny_settings(folder);
-  const auto refused = [&](const std::string& setting, const Words& words) {
-    require_refused({pth, out, "--config", settings, "--set", setting}, words);
+  const auto rejected = [&](const std::string& setting, const Words& words) {
+    require_rejected({pth, out, "--config", settings, "--set", setting}, words);
   };
-  refused("sde.sigma_mx=348", {"sde.sigma_mx", "the nearest is sde.sigma_max"});
-  refused("foo=1", {"foo", "is not known"});
-  refused("training.ema_deccay=0.9", {"the nearest is training.ema_decay"});
-  refused("network.nff=3", {"nff"});
-  refused("network.nf=many", {"nf is 'many'"});
-  refused("sde.sigma_max=banana", {"sde.sigma_max is 'banana'", "a number"});
-  refused("training.reduce_mean=maybe", {"training.reduce_mean is 'maybe'", "true or false"});
-  refused("sde.training_steps=1000", {"sde.training_steps", "training.loss = discrete"});
-  refused("sde.beta_max=10", {"sde.beta_max", "SDE 've'"});
-  refused("training.prediction=velocity", {"training.prediction is 'velocity'"});
-  require_refused({pth, out, "--config", folder.write("c.json", R"({"sde.beta": 1})").string()},
-                  {"sde.beta", "is not known"});
-  require_refused(Words{(files / "diffusers").string(), out, "--set", "network.nf=8"} + ve_sde,
-                  {"network.nf", "config.json"});
+  rejected("sde.sigma_mx=348", {"sde.sigma_mx", "the nearest is sde.sigma_max"});
+  rejected("foo=1", {"foo", "is not known"});
+  rejected("training.ema_deccay=0.9", {"the nearest is training.ema_decay"});
+  rejected("network.nff=3", {"nff"});
+  rejected("network.nf=many", {"nf is 'many'"});
+  rejected("sde.sigma_max=banana", {"sde.sigma_max is 'banana'", "a number"});
+  rejected("training.reduce_mean=maybe", {"training.reduce_mean is 'maybe'", "true or false"});
+  rejected("sde.training_steps=1000", {"sde.training_steps", "training.loss = discrete"});
+  rejected("sde.beta_max=10", {"sde.beta_max", "SDE 've'"});
+  rejected("training.prediction=velocity", {"training.prediction is 'velocity'"});
+  require_rejected({pth, out, "--config", folder.write("c.json", R"({"sde.beta": 1})").string()},
+                   {"sde.beta", "is not known"});
+  require_rejected(Words{(files / "diffusers").string(), out, "--set", "network.nf=8"} + ve_sde,
+                   {"network.nf", "config.json"});
   CHECK_FALSE(std::filesystem::exists(out));
   // Changing the SDE drops the settings of the first.
   require_success({pth, out, "--config", settings, "--set", "sde.name=karras", "--set",
@@ -280,20 +280,20 @@ TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite"
   std::filesystem::create_symlink(run_file, link);
   const std::string before = text_of(run_file), ema = text_of(weights);
   for (const std::string& target : {run_file, link}) {
-    require_refused({run_file, target, "--ema"}, {target, "INPUT", "--overwrite"});
-    require_refused({weights, target}, {target, "training run", "--overwrite"});
-    require_refused({pth, target, "--config", settings}, {target, "training run"});
+    require_rejected({run_file, target, "--ema"}, {target, "INPUT", "--overwrite"});
+    require_rejected({weights, target}, {target, "training run", "--overwrite"});
+    require_rejected({pth, target, "--config", settings}, {target, "training run"});
     CHECK(text_of(run_file) == before);
   }
   std::filesystem::create_hard_link(weights, folder / "hard.safetensors");
-  require_refused({weights, (folder / "hard.safetensors").string()}, {"INPUT", "--overwrite"});
+  require_rejected({weights, (folder / "hard.safetensors").string()}, {"INPUT", "--overwrite"});
   const std::string copy = (folder / "copy.pth").string();
   std::filesystem::copy(pth, copy);
-  require_refused({weights, copy}, {"training run"});
+  require_rejected({weights, copy}, {"training run"});
   CHECK(text_of(copy) == text_of(pth));
   require_success({weights, (folder / "unet").string()});
   for (const char* input : {"unet", "unet/diffusion_pytorch_model.safetensors"})
-    require_refused({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
+    require_rejected({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
   CHECK(text_of(weights) == ema);
   // Weights may be replaced; a checkpoint only with the flag.
   require_success({run_file, weights, "--model"});
@@ -306,7 +306,7 @@ TEST_CASE("a suffix of no known format is rejected") {
   const TemporaryFolder folder;
   const std::string weights = (folder / "w.safetensors").string();
   require_success(Words{(files / "diffusers").string(), weights} + ve_sde);
-  require_refused({weights, (folder / "w.ckpt").string()}, {".ckpt", "--to", ".safetensors"});
+  require_rejected({weights, (folder / "w.ckpt").string()}, {".ckpt", "--to", ".safetensors"});
   CHECK_FALSE(std::filesystem::exists(folder / "w.ckpt"));
   require_success({weights, (folder / "v1.0").string(), "--to", "diffusers"});
   require_success({weights, (folder / "v1.0").string()});
@@ -324,28 +324,29 @@ TEST_CASE("scoresde_convert rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.safetensors").string(),
                     pth = (files / "tiny.pth").string();
-  require_refused({}, {"INPUT"});
-  require_refused({pth}, {"OUTPUT"});
-  require_refused({pth, out}, {"--preset"});
-  require_refused({pth, out, "--preset", "huge"}, {"huge", "cifar10_small"});
-  require_refused({pth, out, "--preset", "cifar10_small"},
-                  {"model: all_modules.1.weight has shape (16, 8)", " more"});
+  require_rejected({}, {"INPUT"});
+  require_rejected({pth}, {"OUTPUT"});
+  require_rejected({pth, out}, {"--preset"});
+  require_rejected({pth, out, "--preset", "huge"}, {"huge", "cifar10_small"});
+  require_rejected({pth, out, "--preset", "cifar10_small"},
+                   {"model: all_modules.1.weight has shape (16, 8)", " more"});
   const Outcome wrong = run({pth, out, "--preset", "ve/cifar10_ncsnpp_continuous"});
   CHECK(std::count(wrong.text.begin(), wrong.text.end(), '\n') < 30);
-  require_refused({pth, out, "--model", "--ema"}, {"--model", "--ema"});
-  require_refused({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
-  require_refused({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
-  require_refused({pth, out, "--config", folder.write("c.json", "[1]").string()}, {"object"});
-  require_refused({pth, out, "--config", folder.write("d.json", "{").string()}, {"d.json", "JSON"});
-  require_refused({(folder / "none").string(), out}, {"none"});
-  require_refused({folder.write("text", "no checkpoint at all").string(), out}, {"text"});
-  require_refused({folder.path().string(), out}, {"diffusion_pytorch_model"});
-  require_refused({folder.write("x.png", "\x89PNG\r\n\x1a\n0123456789").string(), out},
-                  {"x.png is not a safetensors file (it begins like a PNG image)"});
-  require_refused({folder.write("x.pkl", "\x80\x04\x95}.").string(), out}, {"like a pickle"});
+  require_rejected({pth, out, "--model", "--ema"}, {"--model", "--ema"});
+  require_rejected({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
+  require_rejected({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
+  require_rejected({pth, out, "--config", folder.write("c.json", "[1]").string()}, {"object"});
+  require_rejected({pth, out, "--config", folder.write("d.json", "{").string()},
+                   {"d.json", "JSON"});
+  require_rejected({(folder / "none").string(), out}, {"none"});
+  require_rejected({folder.write("text", "no checkpoint at all").string(), out}, {"text"});
+  require_rejected({folder.path().string(), out}, {"diffusion_pytorch_model"});
+  require_rejected({folder.write("x.png", "\x89PNG\r\n\x1a\n0123456789").string(), out},
+                   {"x.png is not a safetensors file (it begins like a PNG image)"});
+  require_rejected({folder.write("x.pkl", "\x80\x04\x95}.").string(), out}, {"like a pickle"});
   CHECK_FALSE(std::filesystem::exists(out));
   const std::string settings = tiny_settings(folder);
-  require_refused({pth, (folder / "no/out.safetensors").string(), "--config", settings},
-                  {"cannot be created"});
-  require_refused({(files / "diffusers").string(), out}, {"sde.name"});
+  require_rejected({pth, (folder / "no/out.safetensors").string(), "--config", settings},
+                   {"cannot be created"});
+  require_rejected({(files / "diffusers").string(), out}, {"sde.name"});
 }

@@ -57,10 +57,10 @@ void check_sampling(const S& sde) {
     const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
     for (const float value : file.at("samples").template as<float>()) REQUIRE(std::isfinite(value));
   }
-  require_refused(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
-                  {"lies between levels"});
-  require_refused(sample_program, usual + Words{"--solver", "dopri5"},
-                  {"chooses its own times", "1000 discrete levels"});
+  require_rejected(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
+                   {"lies between levels"});
+  require_rejected(sample_program, usual + Words{"--solver", "dopri5"},
+                   {"chooses its own times", "1000 discrete levels"});
 }
 
 }  // namespace
@@ -93,8 +93,8 @@ TEST_CASE("a network of 50 levels is sampled with the number of steps that the p
   check(fast + Words{"--grid", "karras", "--nfe", "40"}, "39", "40");
   check(Words{"--predictor", "euler_maruyama", "--corrector", "none"}, "49", "49");
   check(Words{"--sampler", "P1000", "--predictor", "euler_maruyama"}, "49", "49");
-  require_refused(sample_program, usual + fast + Words{"--steps", "60"},
-                  {"60 steps requested", "at most 49"});
+  require_rejected(sample_program, usual + fast + Words{"--steps", "60"},
+                   {"60 steps requested", "at most 49"});
 }
 
 TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands for") {
@@ -149,10 +149,11 @@ TEST_CASE("spacings of timesteps end at the data, for networks of discrete level
   const Words leading{"--grid", "leading", "--solver", "dpm-solver++-2m"};
   CHECK(samples(leading) != samples(leading + Words{"--steps-offset", "1"}));
   require_success(sample_program, usual + Words{"--grid", "beta", "--solver", "unipc-2"});
-  require_refused(sample_program, usual + Words{"--grid", "leading", "--solver", "heun"},
-                  {"--grid leading ends at the data"});
-  require_refused(sample_program, usual + leading + Words{"--final", "eps"},
-                  {"--grid leading ends at the data"});
-  require_refused(sample_program, usual + ddim + Words{"--grid", "trailing", "--steps-offset", "1"},
-                  {"--steps-offset is for --grid leading; the grid is trailing"});
+  require_rejected(sample_program, usual + Words{"--grid", "leading", "--solver", "heun"},
+                   {"--grid leading ends at the data"});
+  require_rejected(sample_program, usual + leading + Words{"--final", "eps"},
+                   {"--grid leading ends at the data"});
+  require_rejected(sample_program,
+                   usual + ddim + Words{"--grid", "trailing", "--steps-offset", "1"},
+                   {"--steps-offset is for --grid leading; the grid is trailing"});
 }

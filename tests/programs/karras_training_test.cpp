@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/train/checkpoint.hpp>
@@ -61,8 +61,8 @@ TEST_CASE("a network trained with the EDM loss under another SDE is rejected by 
   const nn::Graph graph = nn::unet(network);
   const std::vector<float> weights(graph.parameters().size());
   save_weights(folder / "weights", graph.parameters(), std::span<const float>(weights),
-               run_configuration(network, VpSde{}, TrainingConfigurationWith<KarrasLoss>{}), 0);
-  require_refused(
+               run_configuration(network, VpSde{}, TrainingConfigurationWith<EdmLoss>{}), 0);
+  require_rejected(
       sample_program,
       {"--checkpoint", (folder / "weights").string(), "--out", (folder / "none").string()},
       {"Karras's loss under another SDE"});
@@ -136,14 +136,15 @@ TEST_CASE("a decay that begins when a run resumes is stored in its checkpoint an
   };
   require_success(train_program, options + Words{"--iterations", "3"});
   CHECK(decay_in_file() == LearningRateDecay{});
-  require_refused(train_program, options + Words{"--decay-images", "7"},
-                  {"--decay-images requires --resume"});
+  require_rejected(train_program, options + Words{"--decay-images", "7"},
+                   {"--decay-images requires --resume"});
   require_success(train_program, options + Words{"--resume", "--decay-images", "7"});
   CHECK(decay_in_file() == LearningRateDecay{3, 4});
   CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
-  require_refused(train_program, options + Words{"--resume", "--decay-images", "7"},
-                  {"decays already, from step 3 to 7"});
+  require_rejected(train_program, options + Words{"--resume", "--decay-images", "7"},
+                   {"decays already, from step 3 to 7"});
   require_success(train_program, options + Words{"--resume"});
   CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 7);
-  require_refused(train_program, options + Words{"--network", "width=3"}, {"'width' is not a key"});
+  require_rejected(train_program, options + Words{"--network", "width=3"},
+                   {"'width' is not a key"});
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
@@ -47,8 +47,8 @@ class Sampling {
     const auto file = io::read_safetensors(out / "samples.safetensors");
     return {file.at("samples").bytes, outcome.text, file.metadata.at("sampler")};
   }
-  void refused(const Words& words, const Words& said) const {
-    require_refused(
+  void rejected(const Words& words, const Words& said) const {
+    require_rejected(
         sample_program,
         Words{"--checkpoint", checkpoint_, "--out", (folder_ / "none").string()} + words, said);
     CHECK_FALSE(std::filesystem::exists(folder_ / "none"));
@@ -106,13 +106,13 @@ TEST_CASE("names of other libraries' samplers are accepted by --sampler and --so
              Contains("quadratic grid") && Contains("final step denoise"));
   CHECK_THAT(sampler({"--sampler", "ScoreSdeVeScheduler", "--snr", "0.2"}),
              Contains("corrector langevin") && Contains("snr 0.2"));
-  sampling.refused({"--sampler", "dpmpp_2m", "--solver", "heun"},
-                   {"dpmpp_2m is --solver dpm-solver++-2m", "--solver heun does not go with it"});
-  sampling.refused({"--predictor", "dpmpp_2m"}, {"'dpmpp_2m' is unknown"});
-  sampling.refused({"--solver", "ddim", "--eta", "0.5"},
-                   {"--eta does not go with --solver ddim", "and --predictor ddim"});
+  sampling.rejected({"--sampler", "dpmpp_2m", "--solver", "heun"},
+                    {"dpmpp_2m is --solver dpm-solver++-2m", "--solver heun does not go with it"});
+  sampling.rejected({"--predictor", "dpmpp_2m"}, {"'dpmpp_2m' is unknown"});
+  sampling.rejected({"--solver", "ddim", "--eta", "0.5"},
+                    {"--eta does not go with --solver ddim", "and --predictor ddim"});
   // If sigma is the time, uniform steps in diffusers' t are not uniform in sigma.
-  CHECK_THAT(Sampling{KarrasSde()}({"--solver", "EulerDiscreteScheduler", "--steps", "3"}).sampler,
+  CHECK_THAT(Sampling{EdmSde()}({"--solver", "EulerDiscreteScheduler", "--steps", "3"}).sampler,
              Contains("karras grid"));
 }
 
@@ -132,10 +132,10 @@ TEST_CASE("options of other libraries and their values are translated") {
   same({"--solver", "karras-heun", "--steps", "3", "--S_churn", "1", "--S_min", "0.1"},
        {"--solver", "karras-heun", "--steps", "3", "--s-churn", "1", "--s-tmin", "0.1"},
        "--S_min is --s-tmin 0.1");
-  sampling.refused({"--guidance_scale", "7.5"}, {"--guidance", "told no classes"});
-  sampling.refused({"--scheduler", "DDIMScheduler", "--timestep_spacing", "trailing"},
-                   {"--grid trailing spaces the discrete levels of a network"});
-  sampling.refused({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
+  sampling.rejected({"--guidance_scale", "7.5"}, {"--guidance", "told no classes"});
+  sampling.rejected({"--scheduler", "DDIMScheduler", "--timestep_spacing", "trailing"},
+                    {"--grid trailing spaces the discrete levels of a network"});
+  sampling.rejected({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
 }
 
 TEST_CASE("the list of samplers and the README contain every alias") {

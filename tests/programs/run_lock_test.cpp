@@ -94,15 +94,15 @@ TEST_CASE("a second program with the same folder ends with status 3 and the PID 
   const auto out = folder / "run";
   const RunningProgram first(program_path(train_program), tiny_run(data, out), folder / "output");
   REQUIRE(RunningProgram::wait_for(out / "run.lock"));
-  const auto refused = [&](const char* program, const Words& words) {
+  const auto rejected = [&](const char* program, const Words& words) {
     const Outcome outcome = run(program, words);
     INFO(outcome.text);
     CHECK(outcome.status == 3);
     CHECK(outcome.says("in use by process " + std::to_string(first.process())));
   };
-  refused(train_program, tiny_run(data, out) + Words{"--seed", "2"});
-  refused(train_program, tiny_run(data, out) + Words{"--resume"});
-  refused(sample_program, {"--out", out.string(), "--steps", "1", "--samples", "1"});
+  rejected(train_program, tiny_run(data, out) + Words{"--seed", "2"});
+  rejected(train_program, tiny_run(data, out) + Words{"--resume"});
+  rejected(sample_program, {"--out", out.string(), "--steps", "1", "--samples", "1"});
   REQUIRE(RunningProgram::wait_for(out / "checkpoint.safetensors"));
   first.signal(SIGTERM);
   const Outcome outcome = first.wait();

@@ -12,7 +12,7 @@
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -99,11 +99,11 @@ void every_name_draws(const S& sde) {
     if (row.at("option") == "--sampler") continue;  // a thousand steps
     Words words = short_run(row) + Words{"--samples", "2"};
     if (row.at("grid") != "adaptive") words = words + Words{"--steps", "2"};
-    const auto pictures = paint(words);
+    const auto samples = paint(words);
     INFO(paint.told.text);
-    REQUIRE(pictures.shape == std::vector<std::size_t>{2, 3, 8, 8});
+    REQUIRE(samples.shape == std::vector<std::size_t>{2, 3, 8, 8});
     REQUIRE(paint.metadata.at("sampler").find(row.at("name")) != std::string::npos);
-    for (const float value : pictures.as<float>()) REQUIRE(std::isfinite(value));
+    for (const float value : samples.as<float>()) REQUIRE(std::isfinite(value));
   }
 }
 
@@ -156,8 +156,8 @@ TEST_CASE("every name gives finite samples under the sub-VP SDE") { every_name_d
 TEST_CASE("every name gives finite samples under the VE SDE") { every_name_draws(VeSde()); }
 
 TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras grid by default") {
-  every_name_draws(KarrasSde());
-  Painter paint{KarrasSde()};
+  every_name_draws(EdmSde());
+  Painter paint{EdmSde()};
   const auto sampler = [&](const Words& choice) {
     paint(choice + Words{"--samples", "1", "--steps", "2"});
     return paint.metadata.at("sampler");
@@ -258,44 +258,44 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   const TemporaryFolder folder;
   const std::string out = (folder / "pictures").string();
   const std::string checkpoint = tiny_checkpoint(folder, VpSde());
-  const auto refused = [&](const Words& options, const Words& words) {
-    require_refused(sample_program, Words{"--checkpoint", checkpoint, "--out", out} + options,
-                    words);
+  const auto rejected = [&](const Words& options, const Words& words) {
+    require_rejected(sample_program, Words{"--checkpoint", checkpoint, "--out", out} + options,
+                     words);
   };
-  refused({"--solver", "unipc-9"}, {"unipc-9", "unipc-4"});
-  refused({"--sampler", "P500"}, {"P500", "PC1000"});
-  refused({"--grid", "cubic"}, {"cubic", "karras"});
-  refused({"--final", "soon"}, {"soon", "denoise"});
-  refused({"--solver", "heun", "--eta", "1"}, {"--eta", "heun", "ddim"});
-  refused({"--solver", "karras-heun", "--tau", "1"}, {"--tau", "karras-heun", "sa-solver-2"});
-  refused({"--solver", "unipc-2", "--s-churn", "1"}, {"--s-churn", "unipc-2", "karras-heun"});
-  refused({"--solver", "unipc-2", "--predictor", "ddim"}, {"--predictor", "unipc-2", "pc"});
-  refused({"--solver", "unipc-2", "--snr", "1"}, {"--snr", "unipc-2", "langevin"});
-  refused({"--solver", "unipc-2", "--rtol", "1"}, {"--rtol", "unipc-2", "dopri5"});
-  refused({"--predictor", "ddim", "--variance", "large"}, {"--variance", "ddim", "ancestral"});
-  refused({"--corrector", "none", "--snr", "1"}, {"--snr", "none", "langevin"});
-  refused({"--predictor", "clipped_ddim", "--corrector", "langevin"},
-          {"--predictor clipped_ddim", "--corrector langevin", "--corrector none"});
-  refused({"--corrector", "none", "--predictor", "none"}, {"--predictor none"});
+  rejected({"--solver", "unipc-9"}, {"unipc-9", "unipc-4"});
+  rejected({"--sampler", "P500"}, {"P500", "PC1000"});
+  rejected({"--grid", "cubic"}, {"cubic", "karras"});
+  rejected({"--final", "soon"}, {"soon", "denoise"});
+  rejected({"--solver", "heun", "--eta", "1"}, {"--eta", "heun", "ddim"});
+  rejected({"--solver", "karras-heun", "--tau", "1"}, {"--tau", "karras-heun", "sa-solver-2"});
+  rejected({"--solver", "unipc-2", "--s-churn", "1"}, {"--s-churn", "unipc-2", "karras-heun"});
+  rejected({"--solver", "unipc-2", "--predictor", "ddim"}, {"--predictor", "unipc-2", "pc"});
+  rejected({"--solver", "unipc-2", "--snr", "1"}, {"--snr", "unipc-2", "langevin"});
+  rejected({"--solver", "unipc-2", "--rtol", "1"}, {"--rtol", "unipc-2", "dopri5"});
+  rejected({"--predictor", "ddim", "--variance", "large"}, {"--variance", "ddim", "ancestral"});
+  rejected({"--corrector", "none", "--snr", "1"}, {"--snr", "none", "langevin"});
+  rejected({"--predictor", "clipped_ddim", "--corrector", "langevin"},
+           {"--predictor clipped_ddim", "--corrector langevin", "--corrector none"});
+  rejected({"--corrector", "none", "--predictor", "none"}, {"--predictor none"});
   for (const char* option : {"--steps", "--nfe"})
-    refused({"--solver", "dopri5", option, "9"}, {option, "dopri5"});
-  refused({"--solver", "dopri5", "--grid", "karras"}, {"--grid", "dopri5"});
-  refused({"--sampler", "P1000", "--steps", "9"}, {"--steps", "P1000"});
-  refused({"--sampler", "P1000", "--corrector", "langevin"}, {"--corrector", "P1000", "C2000"});
-  refused({"--sampler", "PC1000", "--corrector-steps", "2"}, {"--corrector-steps", "PC1000"});
-  refused({"--sampler", "PC1000", "--solver", "heun"}, {"--solver", "PC1000"});
-  refused({"--solver", "heun", "--final", "zero"}, {"--final zero", "heun"});
-  refused({"--solver", "heun", "--rho", "3"}, {"--rho", "uniform"});
-  refused({"--steps", "9", "--nfe", "9"}, {"--steps", "--nfe"});
-  refused({"--solver", "pndm", "--nfe", "4"}, {"--nfe is 4", "pndm", "5"});
-  refused({"--predictor", "ddim", "--eta", "2"}, {"eta is 2"});
-  refused({"--solver", "dpm-2", "--s-churn", "-1"}, {"--s-churn", "-1"});
-  refused({"--solver", "dpm-2", "--s-tmin", "2", "--s-tmax", "1"}, {"s_tmin is 2"});
-  refused({"--dynamic-threshold", "2"}, {"--dynamic-threshold", "2"});
-  refused({"--dynamic-threshold", "1", "--clip-denoised"}, {"--dynamic-threshold", "exclude"});
-  refused({"--eps", "1"}, {"eps is 1"});
-  refused({"--checkpoint", tiny_checkpoint(folder, VpSde(), false), "--dynamic-threshold", "1"},
-          {"--dynamic-threshold", "[0, 1]"});
+    rejected({"--solver", "dopri5", option, "9"}, {option, "dopri5"});
+  rejected({"--solver", "dopri5", "--grid", "karras"}, {"--grid", "dopri5"});
+  rejected({"--sampler", "P1000", "--steps", "9"}, {"--steps", "P1000"});
+  rejected({"--sampler", "P1000", "--corrector", "langevin"}, {"--corrector", "P1000", "C2000"});
+  rejected({"--sampler", "PC1000", "--corrector-steps", "2"}, {"--corrector-steps", "PC1000"});
+  rejected({"--sampler", "PC1000", "--solver", "heun"}, {"--solver", "PC1000"});
+  rejected({"--solver", "heun", "--final", "zero"}, {"--final zero", "heun"});
+  rejected({"--solver", "heun", "--rho", "3"}, {"--rho", "uniform"});
+  rejected({"--steps", "9", "--nfe", "9"}, {"--steps", "--nfe"});
+  rejected({"--solver", "pndm", "--nfe", "4"}, {"--nfe is 4", "pndm", "5"});
+  rejected({"--predictor", "ddim", "--eta", "2"}, {"eta is 2"});
+  rejected({"--solver", "dpm-2", "--s-churn", "-1"}, {"--s-churn", "-1"});
+  rejected({"--solver", "dpm-2", "--s-tmin", "2", "--s-tmax", "1"}, {"s_tmin is 2"});
+  rejected({"--dynamic-threshold", "2"}, {"--dynamic-threshold", "2"});
+  rejected({"--dynamic-threshold", "1", "--clip-denoised"}, {"--dynamic-threshold", "exclude"});
+  rejected({"--eps", "1"}, {"eps is 1"});
+  rejected({"--checkpoint", tiny_checkpoint(folder, VpSde(), false), "--dynamic-threshold", "1"},
+           {"--dynamic-threshold", "[0, 1]"});
   REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
 }
 
@@ -303,8 +303,8 @@ TEST_CASE("folders that cannot be written are rejected") {
   const TemporaryFolder folder;
   const Words usual{
       "--checkpoint", tiny_checkpoint(folder, VpSde()), "--steps", "2", "--samples", "1"};
-  require_refused(sample_program, usual + Words{"--out", "/proc/self/pictures"},
-                  {"/proc/self/pictures"});
+  require_rejected(sample_program, usual + Words{"--out", "/proc/self/pictures"},
+                   {"/proc/self/pictures"});
   const auto taken = folder.write("file", "in the way");
-  require_refused(sample_program, usual + Words{"--out", taken.string()}, {"file"});
+  require_rejected(sample_program, usual + Words{"--out", taken.string()}, {"file"});
 }

@@ -13,7 +13,7 @@ cifar10::SamplerChoice settled(const std::string& solver, bool centered) {
   cifar10::SamplerChoice choice;
   choice.solver = solver;
   choice.centered = centered;
-  cifar10::settle(choice, {});
+  cifar10::resolve_defaults(choice, {});
   return choice;
 }
 
@@ -32,6 +32,6 @@ TEST_CASE("absolute tolerances are half as large for data in [0, 1] as for data 
   given.solver = "adaptive-sde";
   given.centered = false;
   given.atol = 0.5;
-  cifar10::settle(given, {"--atol"});
+  cifar10::resolve_defaults(given, {"--atol"});
   CHECK(given.atol == 0.5);
 }

@@ -62,11 +62,11 @@ TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically
       CHECK_FALSE(std::filesystem::exists(out / "run.lock"));
     }
 
-    require_refused(sample_program, sampling.options(name), {"unfinished run", "--resume"});
-    require_refused(sample_program,
-                    sampling.options(name) + Words{"--resume", "--seed", "7", "--snr", "0.5"},
-                    {"the settings differ", "--seed is '42' in the stopped run, '7' in this one",
-                     "--snr is '0.01' in the stopped run, '0.5' in this one"});
+    require_rejected(sample_program, sampling.options(name), {"unfinished run", "--resume"});
+    require_rejected(sample_program,
+                     sampling.options(name) + Words{"--resume", "--seed", "7", "--snr", "0.5"},
+                     {"the settings differ", "--seed is '42' in the stopped run, '7' in this one",
+                      "--snr is '0.01' in the stopped run, '0.5' in this one"});
     const Outcome resumed =
         require_success(sample_program, sampling.options(name) + Words{"--resume"});
     CHECK(resumed.says("samples are there already"));
@@ -74,8 +74,8 @@ TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically
       CHECK(text_of(out / file) == text_of(sampling.out("whole") / file));
     CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 3);
   }
-  require_refused(sample_program, sampling.options("whole") + Words{"--resume"},
-                  {"holds no unfinished run"});
+  require_rejected(sample_program, sampling.options("whole") + Words{"--resume"},
+                   {"holds no unfinished run"});
 }
 
 TEST_CASE("the option --png writes an image per sample, named by its index") {
@@ -86,7 +86,7 @@ TEST_CASE("the option --png writes an image per sample, named by its index") {
   require_success(sample_program, few);
   for (const char* name : {"0000009.png", "0000010.png", "0000011.png"})
     CHECK(std::filesystem::file_size(sampling.out("few") / "images" / name) > 100);
-  require_refused(sample_program, few, {"images", "holds files already"});
+  require_rejected(sample_program, few, {"images", "holds files already"});
   const auto file = io::read_safetensors(sampling.out("few") / "samples.safetensors");
   CHECK(file.metadata.at("nfe") == "4");
   CHECK(file.at("samples").shape == std::vector<std::size_t>{3, 3, 8, 8});

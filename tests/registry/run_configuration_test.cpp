@@ -72,7 +72,7 @@ TEST_CASE("SDE and convention of every kind of run are read back from its config
                              : std::same_as<C, nn::NoisePredictionAtLevel> ? "level "
                              : std::same_as<C, nn::ScoreAtLevel>           ? "VE level "
                                                                            : "karras ";
-          if constexpr (std::same_as<S, KarrasSde>)
+          if constexpr (std::same_as<S, EdmSde>)
             return text + "sigma to " + std::to_string(int(s.t_max()));
           if constexpr (requires { c.sigma_data; })
             return text + (c.sigma_data == 0.3 ? "0.3" : "");
@@ -90,17 +90,17 @@ TEST_CASE("SDE and convention of every kind of run are read back from its config
   CHECK(found(DiscreteVpSde(100), DiscreteScoreMatching{}) == "level 100 ");
   CHECK(found(DiscreteVeSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
   CHECK(found(SmldSde(50), DiscreteScoreMatching{}) == "VE level 50 ");
-  CHECK(found(VpSde{}, KarrasLoss{.sigma_data = 0.3}) == "karras 0.3");
-  CHECK(found(KarrasSde({0.01, 90}), KarrasLoss{}) == "karras sigma to 90");
-  CHECK(found(KarrasSde{}, DenoisingScoreMatching{}) == "karras sigma to 80");
+  CHECK(found(VpSde{}, EdmLoss{.sigma_data = 0.3}) == "karras 0.3");
+  CHECK(found(EdmSde({0.01, 90}), EdmLoss{}) == "karras sigma to 90");
+  CHECK(found(EdmSde{}, DenoisingScoreMatching{}) == "karras sigma to 80");
   // A file written before the loss was stored.
   CHECK(visit_score(describe(VpSde{}), [](const auto& sde, const auto&) { return sde.t_max(); }) ==
         1);
 }
 
 TEST_CASE("EDM's loss is stored with its convention, and any other convention is rejected") {
-  Metadata flat = run_configuration(nn::UNetConfig{}, KarrasSde{},
-                                    TrainingConfigurationWith<KarrasLoss>{.loss = {.p_mean = -1}});
+  Metadata flat = run_configuration(nn::UNetConfig{}, EdmSde{},
+                                    TrainingConfigurationWith<EdmLoss>{.loss = {.p_mean = -1}});
   CHECK(flat.at("training.loss") == "karras");
   CHECK(flat.at("training.convention") == "karras_preconditioned");
   CHECK(flat.at("training.p_mean") == "-1");
@@ -114,14 +114,14 @@ TEST_CASE("EDM's loss is stored with its convention, and any other convention is
 
 TEST_CASE("the words of EDM are read as those that files have held from the start") {
   Metadata edm =
-      run_configuration(nn::UNetConfig{}, KarrasSde{}, TrainingConfigurationWith<KarrasLoss>{});
+      run_configuration(nn::UNetConfig{}, EdmSde{}, TrainingConfigurationWith<EdmLoss>{});
   const Metadata written = edm;
   edm["sde.name"] = edm["training.loss"] = "edm";
   edm["training.convention"] = "edm_preconditioning";
   CHECK(with_written_names(edm) == written);
   visit_score(edm, []<class S, class C>(const S& sde, const C&) {
-    CHECK(std::same_as<S, KarrasSde>);
-    CHECK(std::same_as<C, nn::KarrasPreconditioned>);
+    CHECK(std::same_as<S, EdmSde>);
+    CHECK(std::same_as<C, nn::EdmPreconditioning>);
     CHECK(sde.t_max() == 80);
   });
   edm["sde.name"] = "an SDE of my own";
@@ -259,37 +259,37 @@ TEST_CASE("a network's prediction type is read back, for levels and for times") 
                                    Catch::Contains("noise, data, velocity"));
   }
   const auto ignore = [](const auto&...) {};
-  for (Metadata flat : {describe(VeSde{}), describe(KarrasSde{})}) {
+  for (Metadata flat : {describe(VeSde{}), describe(EdmSde{})}) {
     flat["training.prediction"] = "velocity";
     CHECK_THROWS_WITH(visit_score(flat, ignore), Catch::Contains("'velocity'"));
   }
 }
 
 TEST_CASE("settings that do not belong to the SDE are rejected by name") {
-  const auto refused = [](Metadata flat, const char* key, const char* value,
-                          const std::string& words) {
+  const auto rejected = [](Metadata flat, const char* key, const char* value,
+                           const std::string& words) {
     flat[key] = value;
     CAPTURE(key, value);
     CHECK_THROWS_WITH(visit_score(flat, [](const auto&...) {}),
                       Catch::Contains(key) && Catch::Contains(words));
   };
-  refused(describe(VpSde{}), "sde.beta_mx", "10", "the nearest is sde.beta_max");
-  refused(describe(VpSde{}), "sde.sigma_min", "0.01", "SDE 'vp'");
-  refused(describe(VpSde{}), "sde.beta_max", "banana", "'banana'; it must be a number");
-  refused(describe(VpSde{}), "sde.training_steps", "1000", "training.loss = discrete");
-  refused(describe(VeSde{}), "sde.training_steps", "1000", "training.loss = discrete");
-  refused(describe(KarrasSde{}), "sde.t_min", "0.1", "SDE 'karras'");
-  refused(describe(BetaList{}), "training.loss", "continuous", "'ddpm'");
+  rejected(describe(VpSde{}), "sde.beta_mx", "10", "the nearest is sde.beta_max");
+  rejected(describe(VpSde{}), "sde.sigma_min", "0.01", "SDE 'vp'");
+  rejected(describe(VpSde{}), "sde.beta_max", "banana", "'banana'; it must be a number");
+  rejected(describe(VpSde{}), "sde.training_steps", "1000", "training.loss = discrete");
+  rejected(describe(VeSde{}), "sde.training_steps", "1000", "training.loss = discrete");
+  rejected(describe(EdmSde{}), "sde.t_min", "0.1", "SDE 'karras'");
+  rejected(describe(BetaList{}), "training.loss", "continuous", "'ddpm'");
   Metadata chain = describe(BetaList{});
   chain["training.loss"] = "discrete";
-  refused(chain, "sde.betas", "banana", "linear, scaled_linear, cosine, listed");
-  refused(chain, "sde.betas", "cosine", "sde.beta_first");
-  refused(chain, "sde.zero_terminal_snr", "yes", "true or false");
-  refused(chain, "sde.training_steps", "10000000", "2^20");
-  refused(chain, "sde.t_min", "0.001", "a chain of linear betas");
+  rejected(chain, "sde.betas", "banana", "linear, scaled_linear, cosine, listed");
+  rejected(chain, "sde.betas", "cosine", "sde.beta_first");
+  rejected(chain, "sde.zero_terminal_snr", "yes", "true or false");
+  rejected(chain, "sde.training_steps", "10000000", "2^20");
+  rejected(chain, "sde.t_min", "0.001", "a chain of linear betas");
   Metadata list = describe(BetaList{.rule = BetaRule::listed, .betas = {0.1, 0.2}});
   list["training.loss"] = "discrete";
-  refused(list, "sde.beta_list", "0.1,,0.2", "''; it must be a number");
+  rejected(list, "sde.beta_list", "0.1,,0.2", "''; it must be a number");
   list["sde.beta_list"] = "0.1,2,0.3";
   CHECK_THROWS_WITH(visit_score(list, [](const auto&...) {}), Catch::Contains("beta 2 of 3 is 2"));
 }

@@ -18,7 +18,7 @@
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
@@ -43,7 +43,7 @@ struct Named {
 const std::vector<Named>& continuous_sdes() {
   static const std::vector<Named> all{
       {"VP", AnySde(VpSde())},           {"VE", AnySde(VeSde())},
-      {"sub-VP", AnySde(SubVpSde())},    {"EDM", AnySde(KarrasSde())},
+      {"sub-VP", AnySde(SubVpSde())},    {"EDM", AnySde(EdmSde())},
       {"cosine", AnySde(CosineVpSde())}, {"rectified flow", AnySde(RectifiedFlowSde())}};
   return all;
 }

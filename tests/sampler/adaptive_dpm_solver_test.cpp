@@ -313,24 +313,24 @@ TEST_CASE("any parameterisation gives the same adaptive run, and one time serves
 
 TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
   const AnySde sde{VpSde()};
-  const auto refused = [&](const DpmSolver23& pair, const std::string& text) {
+  const auto rejected = [&](const DpmSolver23& pair, const std::string& text) {
     CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, pair}), Contains(text));
   };
-  refused({.rtol = -1}, "rtol is -1");
-  refused({.rtol = 0, .atol = 0}, "atol 0");
-  refused({.first_step = -1}, "first_step is -1");
-  refused({.safety = 0}, "safety is 0");
-  refused({.max_step = 0}, "max_step is 0; it must be positive");
-  refused({.max_step = std::numeric_limits<double>::quiet_NaN()}, "max_step is nan");
-  refused({.max_growth = 1}, "max_growth is 1");
-  refused({.max_steps = 0}, "max_steps is 0");
-  const auto refused_end = [&](FinalStep final_step, const std::string& text) {
+  rejected({.rtol = -1}, "rtol is -1");
+  rejected({.rtol = 0, .atol = 0}, "atol 0");
+  rejected({.first_step = -1}, "first_step is -1");
+  rejected({.safety = 0}, "safety is 0");
+  rejected({.max_step = 0}, "max_step is 0; it must be positive");
+  rejected({.max_step = std::numeric_limits<double>::quiet_NaN()}, "max_step is nan");
+  rejected({.max_growth = 1}, "max_growth is 1");
+  rejected({.max_steps = 0}, "max_steps is 0");
+  const auto rejected_end = [&](FinalStep final_step, const std::string& text) {
     CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver23{}, {.final_step = final_step}}),
                       Contains(text));
   };
-  refused_end(FinalStep::reverse_diffusion, "discrete chain");
-  refused_end(FinalStep::to_data, "final_step is to_data; this sampler takes keep_noise, denoise");
-  refused_end(FinalStep::drop_last_noise, "final_step is drop_last_noise");
+  rejected_end(FinalStep::reverse_diffusion, "discrete chain");
+  rejected_end(FinalStep::to_data, "final_step is to_data; this sampler takes keep_noise, denoise");
+  rejected_end(FinalStep::drop_last_noise, "final_step is drop_last_noise");
   CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{1, 0}}),
                     Contains("log-SNR at t = 0 is infinite"));
   CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{0.1, 0.5}}),

@@ -409,19 +409,19 @@ TEST_CASE("Euler-Maruyama needs over twice the evaluations for the error of the 
 TEST_CASE("what an adaptive run cannot use is refused by name") {
   const VpSde sde;
   using Options = AdaptiveSdeOptions;
-  const auto refused = [&](const Options& options, const std::string& text) {
+  const auto rejected = [&](const Options& options, const std::string& text) {
     CHECK_THROWS_WITH((AdaptiveSde{sde, options}), Contains(text));
   };
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  refused({.rtol = -1}, "rtol is -1");
-  refused({.rtol = nan}, "rtol is nan");
-  refused({.rtol = 0, .atol = 0}, "atol 0");
-  refused({.first_step = 0}, "first_step is 0");
-  refused({.safety = 1}, "safety is 1");
-  refused({.exponent = 0}, "exponent is 0");
-  refused({.max_growth = 1}, "max_growth is 1");
-  refused({.max_steps = 0}, "max_steps is 0");
-  refused({.final_step = FinalStep::reverse_diffusion}, "discrete chain");
+  rejected({.rtol = -1}, "rtol is -1");
+  rejected({.rtol = nan}, "rtol is nan");
+  rejected({.rtol = 0, .atol = 0}, "atol 0");
+  rejected({.first_step = 0}, "first_step is 0");
+  rejected({.safety = 1}, "safety is 1");
+  rejected({.exponent = 0}, "exponent is 0");
+  rejected({.max_growth = 1}, "max_growth is 1");
+  rejected({.max_steps = 0}, "max_steps is 0");
+  rejected({.final_step = FinalStep::reverse_diffusion}, "discrete chain");
   CHECK_THROWS_WITH((AdaptiveSde{sde, TimeStep{0.1, 0.2}}), Contains("time must decrease"));
   CHECK_THROWS_WITH((AdaptiveSde{sde, TimeStep{1.5, 0.2}}), Contains("[0, T]"));
   X x({3, 2}), other({2, 2});

@@ -11,7 +11,7 @@
 
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"
@@ -28,7 +28,7 @@ constexpr double variance = 0.25;
 
 double marginal_std(double t) { return std::sqrt(variance + t * t); }
 
-/// The score of N(0, 0.25) under KarrasSde where domain(|x|, t) holds, NaN elsewhere.
+/// The score of N(0, 0.25) under EdmSde where domain(|x|, t) holds, NaN elsewhere.
 template <class Domain>
 struct Score {
   Domain domain;
@@ -68,7 +68,7 @@ struct Trials {
 template <class P>
 void recovers(P pair) {
   pair.rtol = 1e-3, pair.atol = 1e-4, pair.first_step = 12, pair.max_step = infinity;
-  const AdaptiveDpmSolver sampler{KarrasSde(), pair};
+  const AdaptiveDpmSolver sampler{EdmSde(), pair};
   const std::vector<double> first{1, 3, 1.5};
   const auto domain = [](double x, double t) {
     return x > 0.9 * marginal_std(t) && x < 3.3 * marginal_std(t);
@@ -144,7 +144,7 @@ TEST_CASE("adaptive DPM-Solver trials that leave the model's domain are rejected
 
 TEST_CASE("adaptive SDE trials that leave the model's domain are rejected and shortened") {
   constexpr std::size_t n = 4000;
-  const AdaptiveSde sampler{KarrasSde(), {.first_step = 0.9}};
+  const AdaptiveSde sampler{EdmSde(), {.first_step = 0.9}};
   Score model{[](double x, double t) { return x < 6 * marginal_std(t); }};
   X x({n, 1});
   Trials seen;
@@ -157,20 +157,20 @@ TEST_CASE("adaptive SDE trials that leave the model's domain are rejected and sh
 }
 
 TEST_CASE("an adaptive run ends where model or state is not finite, with sample and time") {
-  ends_where_the_model_is_not_finite(AdaptiveSde{KarrasSde()});
-  ends_where_the_model_is_not_finite(AdaptiveDpmSolver{KarrasSde(), DpmSolver12{}});
-  ends_where_the_model_is_not_finite(AdaptiveDpmSolver{KarrasSde()});
+  ends_where_the_model_is_not_finite(AdaptiveSde{EdmSde()});
+  ends_where_the_model_is_not_finite(AdaptiveDpmSolver{EdmSde(), DpmSolver12{}});
+  ends_where_the_model_is_not_finite(AdaptiveDpmSolver{EdmSde()});
   ends_where_the_model_is_not_finite(
-      AdaptiveDpmSolver{KarrasSde(), DpmSolver23{.scope = Scope::batch}});
+      AdaptiveDpmSolver{EdmSde(), DpmSolver23{.scope = Scope::batch}});
 }
 
 TEST_CASE("an adaptive run towards times where the model is not finite ends with an error") {
   const auto early = [](double, double t) { return t > 0.5; };
   // It evaluates the model where its steps end, so they shrink towards t = 0.5.
-  CHECK_THAT(error_of(AdaptiveSde{KarrasSde()}, early, 7), Contains("the step at t = 0.5") &&
-                                                               Contains("fell to") &&
-                                                               Contains("not finite there"));
+  CHECK_THAT(error_of(AdaptiveSde{EdmSde()}, early, 7), Contains("the step at t = 0.5") &&
+                                                            Contains("fell to") &&
+                                                            Contains("not finite there"));
   // A step has ended beyond before the model is evaluated there.
-  CHECK_THAT(error_of(AdaptiveDpmSolver{KarrasSde()}, early, 7),
+  CHECK_THAT(error_of(AdaptiveDpmSolver{EdmSde()}, early, 7),
              Contains("the model's output of sample") && Contains("at t = 0."));
 }

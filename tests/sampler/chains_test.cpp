@@ -17,7 +17,7 @@
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -193,7 +193,7 @@ TEST_CASE(
   chains_are_exact(AnySde(VpSde()));
   chains_are_exact(AnySde(SubVpSde()));
   chains_are_exact(AnySde(VeSde({.sigma_min = 0.01, .sigma_max = 8})));
-  chains_are_exact(AnySde(KarrasSde({.sigma_min = 0.01, .sigma_max = 8})));
+  chains_are_exact(AnySde(EdmSde({.sigma_min = 0.01, .sigma_max = 8})));
   chains_are_exact(AnySde(CosineVpSde()));
   chains_are_exact(AnySde(RectifiedFlowSde({.t_max = 0.99})));
   chains_are_exact(AnySde(DdpmSde(linear_betas(1000))));
@@ -214,7 +214,7 @@ TEST_CASE("annealed Langevin before each predictor has the exact discrete moment
 TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
   constexpr std::size_t n = 40;
   const DiscreteVpSde vp(n);
-  const TimeGrid vp_grid = song_grid(1, 1e-3, n);
+  const TimeGrid vp_grid = score_sde_grid(1, 1e-3, n);
   const StepByHand ddpm = [&](TimeStep s) -> StepCoefficients {
     const double beta = vp.discrete_beta(vp.index(s.t)), a = std::sqrt(1 - beta);
     return {1 / a, beta / a, std::sqrt(beta)};
@@ -224,7 +224,7 @@ TEST_CASE("DDPM's and SMLD's own chains have the exact discrete moments") {
   equal(moments_of(ancestral_vp), recursion(vp, vp_grid, ddpm), 1e-12);
 
   const DiscreteVeSde ve(n, {.sigma_min = 0.01, .sigma_max = 8});
-  const TimeGrid ve_grid = song_grid(1, 1e-5, n);
+  const TimeGrid ve_grid = score_sde_grid(1, 1e-5, n);
   const StepByHand smld = [&](TimeStep s) -> StepCoefficients {
     const std::size_t i = ve.index(s.t);
     const double sigma = ve.discrete_sigma(i), below = i > 0 ? ve.discrete_sigma(i - 1) : 0;

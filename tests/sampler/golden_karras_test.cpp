@@ -7,7 +7,7 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/solver/catalogue.hpp>
 
 #include "support/catch.hpp"
@@ -23,9 +23,7 @@ std::vector<double> sigmas(const Case& c) {
 }
 
 /// Wide enough for the noise that churn adds to the largest σ.
-KarrasSde sde_of(const Case& c) {
-  return KarrasSde({.sigma_min = 1e-6, .sigma_max = 2 * sigmas(c)[0]});
-}
+EdmSde sde_of(const Case& c) { return EdmSde({.sigma_min = 1e-6, .sigma_max = 2 * sigmas(c)[0]}); }
 
 template <class T, class Sampler>
 void run(const Case& c, const Sampler& sampler) {
@@ -52,7 +50,7 @@ template <class T, class Solver>
 void solve(const Case& c, const Solver& solver) {
   std::vector<double> times = sigmas(c);
   times.back() = 0.5 * times[times.size() - 2];
-  const KarrasSde sde = sde_of(c);
+  const EdmSde sde = sde_of(c);
   const TimeGrid grid(times);
   run<T>(c, SolverSampler{sde, solver_table(solver, sde, grid), grid});
 }
@@ -81,8 +79,8 @@ void check(const Case& c) {
   const std::string method = c.entry.at("method");
   const double eta = c.entry.value("eta", 1.0);
   for (const auto prediction : {Prediction::noise, Prediction::data}) {
-    if (method == "euler") solve<T>(c, KarrasEuler{prediction, churn_of(c)});
-    if (method == "heun") solve<T>(c, KarrasHeun{prediction, churn_of(c)});
+    if (method == "euler") solve<T>(c, EdmEuler{prediction, churn_of(c)});
+    if (method == "heun") solve<T>(c, EdmHeun{prediction, churn_of(c)});
     if (method == "dpm_2") solve<T>(c, Dpm2{prediction, churn_of(c)});
   }
   if (method == "euler" || method == "heun" || method == "dpm_2") return;

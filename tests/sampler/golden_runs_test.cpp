@@ -20,7 +20,7 @@ template <class T, class P, class C>
 void run(const Case& c, const AnySde& sde, const P& predictor, const C& corrector) {
   const std::size_t steps = c.entry.at("N");
   const PredictorCorrector sampler{sde, predictor, corrector,
-                                   song_grid(1, c.entry.at("eps"), steps)};
+                                   score_sde_grid(1, c.entry.at("eps"), steps)};
   auto x = golden_sampling::state<T>(c, "prior");
   auto draws = golden_sampling::states<T>(c, "z", x);
   draws.insert(draws.begin(), x);  // draw 0 is the prior's

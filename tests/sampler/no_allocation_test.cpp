@@ -135,7 +135,7 @@ TEST_CASE("models made of models allocate in their first call, and not afterward
     void operator()(const X& x, std::span<const double>, X& out) const { out = x; }
   } identity;
   auto guided = classifier_free_guidance(data, clipped, 1);
-  auto preconditioned = karras_preconditioned(identity, sde);
+  auto preconditioned = edm_preconditioning(identity, sde);
   const auto calls_of_the_second = [](auto& model) {
     X x({5, 48}), output({5, 48});
     const std::vector<double> times{0.1, 0.2, 0.3, 0.4, 0.5};

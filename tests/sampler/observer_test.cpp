@@ -214,14 +214,14 @@ TEST_CASE("corrections are measured as they were taken, for observers that ask")
 
 TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
   struct Tries {
-    std::size_t taken = 0, refused = 0;
+    std::size_t taken = 0, rejected = 0;
     double reached = 1;
     void on_attempt(const StepAttempts& tried, const X&) {
       for (std::size_t k = 0; k < tried.t.size(); ++k) {
         if (tried.t[k] == tried.t_next[k]) continue;
         CHECK(tried.t_next[k] < tried.t[k]);
         CHECK((tried.accepted[k] != 0) == (tried.error[k] < 1));
-        ++(tried.accepted[k] != 0 ? taken : refused);
+        ++(tried.accepted[k] != 0 ? taken : rejected);
         if (tried.accepted[k] != 0) reached = std::min(reached, tried.t_next[k]);
       }
     }
@@ -232,8 +232,8 @@ TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
     const ProbabilityFlow flow{VpSde(), AdaptiveRungeKutta<>{.scope = control}};
     const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, tries);
     CHECK(tries.taken == done.accepted);
-    CHECK(tries.refused == done.rejected);
-    CHECK(tries.refused > 0);
+    CHECK(tries.rejected == done.rejected);
+    CHECK(tries.rejected > 0);
     CHECK(tries.reached == VpSde().t_min());
   }
 }

@@ -39,7 +39,7 @@ class Network {
       case Output::flow_velocity:
         return FlowVelocityOutput<AnySde>{sde_}(t);
       case Output::karras:
-        return karras_score_form(sde_.marginal_prob(t), 0.5);
+        return edm_score_form(sde_.marginal_prob(t), 0.5);
       default:
         return ScoreOutput{}(t);
     }

@@ -280,7 +280,8 @@ TEST_CASE("grids and parameters out of range are refused when the sampler is mad
   CHECK_THROWS_AS(make(TimeGrid(std::vector<TimeStep>{{0.5, 0.4}, {-0.1, -0.2}})), Error);
   CHECK_THROWS_WITH(make(good, Langevin{.snr = -0.16}), Contains("snr is -0.16"));
   CHECK_THROWS_WITH(make(good, Langevin{.steps = -1}), Contains("steps is -1"));
-  CHECK_THROWS_AS(make(song_grid(1, 1e-3, 5), {}, {.order = StepOrder::predictor_first}), Error);
+  CHECK_THROWS_AS(make(score_sde_grid(1, 1e-3, 5), {}, {.order = StepOrder::predictor_first}),
+                  Error);
   CHECK_THROWS_WITH(make(good, {}, {.final_step = FinalStep::to_data}),
                     Contains("final_step is to_data; this sampler takes keep_noise, "
                              "drop_last_noise, denoise, reverse_diffusion"));
@@ -297,7 +298,7 @@ TEST_CASE("a discrete chain sampled with another number of steps is refused") {
 }
 
 TEST_CASE("steps that predictor, corrector or SDE cannot take are rejected with the sampler") {
-  const TimeGrid below_zero = song_grid(1, 1e-5, 1000);
+  const TimeGrid below_zero = score_sde_grid(1, 1e-5, 1000);
   const auto rejects = [&](const auto& sde, const auto& predictor, const auto& corrector,
                            const TimeGrid& grid, const char* reason,
                            PredictorCorrectorOptions options = {}) {

@@ -18,7 +18,7 @@
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -88,10 +88,10 @@ TEST_CASE("every sampler starts at the prior's mean: without noise it ends at th
     sampler.sample(data, x, RecordedNoise<X>{std::span<const X>(zeros)});
     return std::vector<double>(x.data(), x.data() + 2);
   };
-  const WithPriorMean centred(sde, mean);
-  CHECK(ends_at(PredictorCorrector{centred, ReverseDiffusion{}, AnnealedLangevin{}, grid}) == mean);
-  CHECK(ends_at(ProbabilityFlow{centred, Heun{}, grid}) == mean);
-  const auto fast = ends_at(SolverSampler{centred, DdimSolver{}, grid});
+  const WithPriorMean centerd(sde, mean);
+  CHECK(ends_at(PredictorCorrector{centerd, ReverseDiffusion{}, AnnealedLangevin{}, grid}) == mean);
+  CHECK(ends_at(ProbabilityFlow{centerd, Heun{}, grid}) == mean);
+  const auto fast = ends_at(SolverSampler{centerd, DdimSolver{}, grid});
   for (std::size_t e = 0; e < 2; ++e) CHECK(fast[e] == Approx(mean[e]).epsilon(1e-13));
   CHECK(std::abs(ends_at(ProbabilityFlow{sde, Heun{}, grid})[0] - mean[0]) > 0.1);
 }
@@ -109,10 +109,10 @@ TEST_CASE("a run that begins below T begins with the marginal there") {
   const VpSde vp;
   check(VeSde({.sigma_max = 5}), 1, 0, 5);
   check(VeSde({.sigma_max = 5}), 0.8, 0, VeSde({.sigma_max = 5}).sigma(0.8));
-  check(KarrasSde(), 7.08, 0, 7.08);
+  check(EdmSde(), 7.08, 0, 7.08);
   check(vp, 1, 0, 1);
   check(vp, 0.5, 0, vp.marginal_prob(0.5).std);
-  check(WithPriorMean(KarrasSde(), 0.5), 7.08, 0.5, 7.08);
+  check(WithPriorMean(EdmSde(), 0.5), 7.08, 0.5, 7.08);
   check(WithPriorMean(vp, 2), 0.5, 2 * vp.marginal_prob(0.5).mean, vp.marginal_prob(0.5).std);
   X x(shape);
   CHECK_THROWS_WITH(draw_prior(vp, 0.2, x, draw), Catch::Matchers::Contains("begins at t = 0.2") &&
@@ -144,8 +144,8 @@ TEST_CASE("every sampler begins with the marginal at the first time of its grid 
     begins("adaptive DPM-Solver", AdaptiveDpmSolver{sde, DpmSolver23{}, span});
     begins("adaptive SDE", AdaptiveSde{sde, span});
   };
-  check(KarrasSde(), 80);
-  check(KarrasSde(), 7.08);
+  check(EdmSde(), 80);
+  check(EdmSde(), 7.08);
   check(VeSde(), 0.8);
   check(VpSde(), 0.5);
 }
@@ -165,9 +165,9 @@ TEST_CASE(
     CHECK(wanted == Approx(0.5).epsilon(most_lacking));
     CHECK(std::sqrt(mean_square(x)) == Approx(wanted).epsilon(0.02));
   };
-  check(KarrasSde(), 80, 1e-4);
-  check(KarrasSde(), 14.6, 1e-3);
-  check(KarrasSde(), 7.08, 3e-3);
+  check(EdmSde(), 80, 1e-4);
+  check(EdmSde(), 14.6, 1e-3);
+  check(EdmSde(), 7.08, 3e-3);
   check(VeSde(), 0.8, 2e-3);
   check(VpSde(), 0.5, 0.02);
   check(RectifiedFlowSde(), 0.6, 0.06);

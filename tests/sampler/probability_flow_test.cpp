@@ -10,7 +10,7 @@
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -129,7 +129,7 @@ TEST_CASE("Euler, Heun, RungeKutta4 and DormandPrince54 show orders 1, 2, 4 and 
 }
 
 TEST_CASE("Euler, Heun, RungeKutta4 and DormandPrince54 show orders 1, 2, 4 and 5 under others") {
-  has_observed_orders(KarrasSde({.sigma_min = 0.14, .sigma_max = 5}));
+  has_observed_orders(EdmSde({.sigma_min = 0.14, .sigma_max = 5}));
   has_observed_orders(CosineVpSde({.t_min = 0.01, .t_max = 0.93}));
   has_observed_orders(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9}));
   // f of a chain jumps at its levels; Euler's steps begin there and do not notice.
@@ -140,7 +140,7 @@ TEST_CASE("adaptive errors follow the tolerance under every SDE") {
   adaptive_errors_follow_the_tolerance(VpSde());
   adaptive_errors_follow_the_tolerance(VeSde());
   adaptive_errors_follow_the_tolerance(SubVpSde());
-  adaptive_errors_follow_the_tolerance(KarrasSde());
+  adaptive_errors_follow_the_tolerance(EdmSde());
   adaptive_errors_follow_the_tolerance(CosineVpSde());
   adaptive_errors_follow_the_tolerance(RectifiedFlowSde());
 }
@@ -279,7 +279,7 @@ TEST_CASE("what does not fit is refused by name") {
                     Contains("4 steps"));
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{.rtol = -1}}), Contains("rtol is -1"));
   CHECK_THROWS_AS((ProbabilityFlow{VpSde(), Heun{}, TimeStep{1.5, 0.1}}), Error);
-  CHECK_THROWS_AS((ProbabilityFlow{VpSde(), Heun{}, song_grid(1, 1e-3, 10)}), Error);
+  CHECK_THROWS_AS((ProbabilityFlow{VpSde(), Heun{}, score_sde_grid(1, 1e-3, 10)}), Error);
   const ProbabilityFlow sampler{VpSde(), Heun{}, uniform_grid(VpSde(), 4)};
   X other({2, 2});
   Workspace<X, sampler.buffers> work(other);

@@ -5,7 +5,7 @@
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/score/gaussian.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -53,8 +53,8 @@ TEST_CASE("names of table 1 stand for these steps, predictors and correctors") {
 }
 
 TEST_CASE("SDE and predictor decide the signal-to-noise ratio") {
-  REQUIRE(score_sde_snr(KarrasSde(), score_sde_pc1000) == 0.16);
-  REQUIRE(score_sde_snr(KarrasSde(), score_sde_pc1000, Ancestral{}) == 0.17);
+  REQUIRE(score_sde_snr(EdmSde(), score_sde_pc1000) == 0.16);
+  REQUIRE(score_sde_snr(EdmSde(), score_sde_pc1000, Ancestral{}) == 0.17);
   const ReverseDiffusion flow{.probability_flow = true};
   REQUIRE(score_sde_snr(VeSde(), score_sde_pc1000, flow) == 0.17);
   REQUIRE(score_sde_snr(VpSde(), score_sde_pc1000, flow) == 0.04);

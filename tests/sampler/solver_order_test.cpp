@@ -8,7 +8,7 @@
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -140,7 +140,7 @@ TEST_CASE("fast solvers show their orders under sub-VP") {
 }
 TEST_CASE("fast solvers show their orders under VE") { has_observed_orders(AnySde(VeSde(narrow))); }
 TEST_CASE("fast solvers show their orders under Karras's SDE") {
-  has_observed_orders(AnySde(KarrasSde({.sigma_min = 0.05, .sigma_max = 5})));
+  has_observed_orders(AnySde(EdmSde({.sigma_min = 0.05, .sigma_max = 5})));
 }
 TEST_CASE("fast solvers show their orders under cosine VP") {
   has_observed_orders(AnySde(CosineVpSde({.t_min = 0.05, .t_max = 0.95})));

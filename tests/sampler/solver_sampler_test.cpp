@@ -72,7 +72,7 @@ void with_every_solver(const AnySde& sde, const TimeGrid& grid, Use use) {
   };
   add("unip-bh1", 3, UniPc<3>{.variant = UniPcVariant::bh1, .corrector = false});
   add("unipc-noise", 4, UniPc<3>{.prediction = Prediction::noise});
-  add("heun in the noise", 2, KarrasHeun{.prediction = Prediction::noise});
+  add("heun in the noise", 2, EdmHeun{.prediction = Prediction::noise});
   add("dpm-2 in the noise", 2, Dpm2{.prediction = Prediction::noise});
   add("sa-solver 3, 1 without noise", 2, SaSolver<3, 1>{.tau = 0});
   add("sa-solver 1, 4 without noise", 2, SaSolver<1, 4>{.tau = 0});
@@ -248,7 +248,7 @@ TEST_CASE("what does not fit a fast solver is refused by name") {
       Contains("final_step is drop_last_noise; this sampler takes keep_noise, to_data, "
                "denoise"));
   CHECK_THROWS_WITH((SolverSampler{sde, solver, at({1.5, 0.5})}), Contains("[0, T]"));
-  CHECK_THROWS_WITH((SolverSampler{sde, solver, song_grid(1, 0.2, 10)}),
+  CHECK_THROWS_WITH((SolverSampler{sde, solver, score_sde_grid(1, 0.2, 10)}),
                     Contains("follow one another"));
   CHECK_THROWS_WITH((SolverSampler{sde, solver, at({0.1, 0.5})}),
                     Contains("only a run to the data") && Contains("keep_noise"));

@@ -13,7 +13,7 @@
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -105,7 +105,7 @@ struct Counted {
 }  // namespace
 
 TEMPLATE_TEST_CASE("classifier-free guidance is the gradient of its tilted density", "", VpSde,
-                   VeSde, SubVpSde, KarrasSde) {
+                   VeSde, SubVpSde, EdmSde) {
   const TestType sde;
   auto conditional = data_of(sde, 1, 0), unconditional = data_of(sde, 1, 1);
   const X x = points();
@@ -219,7 +219,7 @@ TEST_CASE("outside the interval or with weight 0, guidance evaluates only the fi
   CHECK(second.evaluations == 3);
 }
 
-TEMPLATE_TEST_CASE("guided samples match the closed-form guided flow", "", VpSde, KarrasSde) {
+TEMPLATE_TEST_CASE("guided samples match the closed-form guided flow", "", VpSde, EdmSde) {
   // With y = x/α and τ = (σ/α)² the flow is dy/dτ = −α·s/2, linear for Gaussian data. For class
   // data N(m, v) in N(0, u):
   //   m = 0:  y ∝ (v + τ)^((1+w)/2) (u + τ)^(−w/2)

@@ -69,7 +69,7 @@ void check_scores(const ScoreForm& form, const X& x, const X& output, const X& s
 
 template <class S, class F>
 void check_exact(const S& sde, F f) {
-  auto model = karras_preconditioned(f, sde, f.sigma_data);
+  auto model = edm_preconditioning(f, sde, f.sigma_data);
   STATIC_REQUIRE(PerSampleScoreModel<decltype(model), X>);
   Gaussian data(sde, data_mean, data_variance);
   const X x({3, 3}, {0.3, -1.2, 0.8, 2.0, 0.1, -0.4, -3, 5, 1});
@@ -103,7 +103,7 @@ TEST_CASE("the exact F of Gaussian data gives the exact score under every SDE") 
 
 TEST_CASE("for mean 1 the coefficients are those of table 1 of the paper") {
   for (const double sigma : {0.002, 0.5, 80.0}) {
-    const auto c = karras_coefficients({1, sigma}, 0.5);
+    const auto c = edm_coefficients({1, sigma}, 0.5);
     const double sum = sigma * sigma + 0.25;
     CHECK(c.skip == Approx(0.25 / sum).epsilon(1e-14));
     CHECK(c.out == Approx(sigma * 0.5 / std::sqrt(sum)).epsilon(1e-14));
@@ -116,8 +116,8 @@ TEST_CASE("the score form corresponds to the prediction by c_skip and c_out") {
   const VpSde sde;
   for (const double t : {0.05, 0.4, 1.0}) {
     const MarginalProb p = sde.marginal_prob(t);
-    const auto c = karras_coefficients(p, 0.7);
-    const ScoreForm denoised = tweedie_form(p, karras_score_form(p, 0.7));
+    const auto c = edm_coefficients(p, 0.7);
+    const ScoreForm denoised = tweedie_form(p, edm_score_form(p, 0.7));
     CHECK(denoised.state == Approx(c.skip).epsilon(1e-9));
     CHECK(denoised.output == Approx(c.out).epsilon(1e-12));
   }
@@ -132,8 +132,8 @@ TEST_CASE("an f that scales x itself receives x, any other a persistent scratch 
     std::vector<const X*> seen;
     void operator()(const X& x, double, double, X& out) { seen.push_back(&x), out = x; }
   } scaling;
-  auto first = karras_preconditioned(std::ref(plain), VpSde());
-  auto second = karras_preconditioned(std::ref(scaling), VpSde());
+  auto first = edm_preconditioning(std::ref(plain), VpSde());
+  auto second = edm_preconditioning(std::ref(scaling), VpSde());
   STATIC_REQUIRE_FALSE(PerSampleScoreModel<decltype(first), X>);
   const X x({2, 3});
   X out({2, 3});
@@ -144,16 +144,16 @@ TEST_CASE("an f that scales x itself receives x, any other a persistent scratch 
 }
 
 TEST_CASE("a preconditioned model satisfies the properties of score models") {
-  auto model = karras_preconditioned(TakesScaled{{0.5}}, VpSde());
+  auto model = edm_preconditioning(TakesScaled{{0.5}}, VpSde());
   CHECK(model.sigma_data() == 0.5);
   const X x({2, 3}, {0.3, -1.2, 0.8, 2.0, 0.1, -0.4});
   CHECK(testing::check_score_laws(model, x, 0.4) == std::vector<std::string>{});
 }
 
 TEST_CASE("preconditioning rejects invalid arguments") {
-  CHECK_THROWS_WITH(karras_preconditioned(TakesScaled{{0.5}}, VpSde(), 0),
+  CHECK_THROWS_WITH(edm_preconditioning(TakesScaled{{0.5}}, VpSde(), 0),
                     "EDM preconditioning: sigma_data is 0; it must be positive and finite");
-  auto model = karras_preconditioned(TakesScaled{{0.5}}, VpSde());
+  auto model = edm_preconditioning(TakesScaled{{0.5}}, VpSde());
   CHECK_THROWS_WITH(model.score_form(0), "EDM preconditioning: std is 0; it must be positive");
   X x({2, 3});
   const std::vector<double> one{0.5};

@@ -52,11 +52,11 @@ TEST_CASE("a time between levels or outside them is rejected with its position")
 TEST_CASE("score_sde's grid for VE lies on the training levels, its grid for VP does not") {
   const DiscreteVeSde ve(1000);
   std::size_t level = 1000;
-  for (const TimeStep& step : song_grid(1, 1e-5, 1000))
+  for (const TimeStep& step : score_sde_grid(1, 1e-5, 1000))
     REQUIRE(training_level(ve, step.t) == --level);
   CHECK(level == 0);
   const DiscreteVpSde vp(1000);
-  CHECK_THROWS_AS(training_level(vp, song_grid(1, 1e-3, 1000)[500].t), Error);
+  CHECK_THROWS_AS(training_level(vp, score_sde_grid(1, 1e-3, 1000)[500].t), Error);
 }
 
 TEST_CASE("the training marginal of the VP chain is the product of its betas") {

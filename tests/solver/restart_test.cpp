@@ -5,7 +5,7 @@
 
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/solver/restart.hpp>
 #include <scoresde/testing/chain_moments.hpp>
@@ -55,7 +55,7 @@ testing::Moments moments_of(const S& sde, const Restart& solver, const TimeGrid&
 }  // namespace
 
 TEST_CASE("the chain of Restart on Gaussian data has the moments of its algorithm") {
-  const KarrasSde sde({.sigma_min = 0.01, .sigma_max = 40});
+  const EdmSde sde({.sigma_min = 0.01, .sigma_max = 40});
   const TimeGrid grid = karras_grid(sde, 12);
   const Restart solver{.intervals = {{.low = 0.1, .high = 0.6, .repeats = 3, .steps = 4},
                                      {.low = 1, .high = 3, .repeats = 1, .steps = 2}},
@@ -101,7 +101,7 @@ TEST_CASE(
     CHECK(std::abs(found.mean[0] - exact) < 0.2 * std::abs(flow.mean[0] - exact));
   };
   check(VpSde(), 0.5);
-  check(KarrasSde(), 40);
+  check(EdmSde(), 40);
 }
 
 TEST_CASE("Restart ends at the data in its last step and skips intervals that are not reached") {
@@ -124,7 +124,7 @@ TEST_CASE("Restart evaluates as often as the authors' configuration of 203 for I
                                      {.low = 0.59, .high = 1.09, .repeats = 5, .steps = 3},
                                      {.low = 0.3, .high = 0.59, .repeats = 5, .steps = 3},
                                      {.low = 0.06, .high = 0.3, .repeats = 6, .steps = 5}}};
-  const KarrasSde sde;
+  const EdmSde sde;
   CHECK(SolverSampler{sde, solver, karras_grid(sde, 36)}.nfe() == 203);
 }
 

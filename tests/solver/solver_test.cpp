@@ -5,7 +5,7 @@
 
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -17,7 +17,7 @@
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
 #include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
-#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/edm.hpp>
 #include <scoresde/solver/moments.hpp>
 #include <scoresde/solver/phi.hpp>
 #include <scoresde/solver/pndm.hpp>
@@ -34,7 +34,7 @@ using Catch::Matchers::Contains;
 static_assert(Solver<DdimSolver, VeSde> && Solver<DpmSolver<3>, SubVpSde>);
 static_assert(Solver<DpmSolverPlusPlus<2>, VpSde> && Solver<UniPc<4>, VpSde>);
 static_assert(Solver<Deis<3>, VeSde> && Solver<Lms<4>, SubVpSde> && Solver<Pndm, VpSde>);
-static_assert(Solver<KarrasHeun, VpSde> && Solver<SaSolver<3>, VeSde>);
+static_assert(Solver<EdmHeun, VpSde> && Solver<SaSolver<3>, VeSde>);
 static_assert(Solver<DpmSolverSingleStep<2>, VpSde> &&
               Solver<DpmSolverPlusPlusSingleStep<3>, VpSde>);
 
@@ -87,7 +87,7 @@ void all_carry_a_constant(const S& sde) {
   carries_a_constant_prediction(sde, DpmSolverPlusPlusSingleStep<3>{.form = SolverForm::taylor});
   carries_a_constant_prediction(sde, UniPc<4>{.prediction = Prediction::noise});
   for (const auto prediction : {Prediction::noise, Prediction::data}) {
-    carries_a_constant_prediction(sde, KarrasHeun{.prediction = prediction});
+    carries_a_constant_prediction(sde, EdmHeun{.prediction = prediction});
     carries_a_constant_prediction(sde, Dpm2{.prediction = prediction});
   }
   carries_a_constant_prediction(
@@ -138,8 +138,8 @@ void all_keep_the_marginal(const S& sde) {
     keeps_the_marginal(sde, SaSolver<2>{.tau = share, .few_steps = true});
     keeps_the_marginal(sde, SaSolver<2, 0>{.tau = share, .low = 0.1, .high = 1});
     const Churn churn{.s_churn = 4 * share, .s_tmin = 0.02, .s_tmax = 30};
-    keeps_the_marginal(sde, KarrasEuler{.churn = churn});
-    keeps_the_marginal(sde, KarrasHeun{.churn = churn});
+    keeps_the_marginal(sde, EdmEuler{.churn = churn});
+    keeps_the_marginal(sde, EdmHeun{.churn = churn});
     keeps_the_marginal(sde, Dpm2{.churn = churn});
   }
 }
@@ -233,7 +233,7 @@ TEST_CASE("the few-step rules of SA-Solver weigh the slope by a half") {
 
 TEST_CASE("churn does not exceed the SDE's T") {
   const VpSde sde;
-  const KarrasEuler solver{.churn = {.s_churn = 100}};
+  const EdmEuler solver{.churn = {.s_churn = 100}};
   const std::vector<SolverStage> stages = solver.stages(sde, uniform_grid(sde, 5));
   CHECK(stages[0].evaluates);  // no churn above T
   CHECK(!stages[1].evaluates);
@@ -246,14 +246,14 @@ TEST_CASE("churn does not exceed the SDE's T") {
 TEST_CASE("solvers reject members out of range, and noise on increasing grids") {
   const VpSde sde;
   const TimeGrid up = uniform_grid(sde, 3).reversed();
-  CHECK_THROWS_WITH(KarrasHeun{.churn = {.s_churn = 1}}.stages(sde, up), Contains("churn"));
+  CHECK_THROWS_WITH(EdmHeun{.churn = {.s_churn = 1}}.stages(sde, up), Contains("churn"));
   CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{}.stages(sde, up), Contains("time must decrease"));
   CHECK_THROWS_WITH(SaSolver<2>{}.stages(sde, up), Contains("time must decrease"));
   CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{}.stages(sde, up), Contains("must decrease"));
-  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_churn = -1}}.validate()), Contains("s_churn is -1"));
-  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_tmin = 2, .s_tmax = 1}}.validate()),
+  CHECK_THROWS_WITH((EdmHeun{.churn = {.s_churn = -1}}.validate()), Contains("s_churn is -1"));
+  CHECK_THROWS_WITH((EdmHeun{.churn = {.s_tmin = 2, .s_tmax = 1}}.validate()),
                     Contains("s_tmin is 2 and s_tmax 1"));
-  CHECK_THROWS_WITH((KarrasHeun{.churn = {.s_noise = -3}}.validate()), Contains("s_noise is -3"));
+  CHECK_THROWS_WITH((EdmHeun{.churn = {.s_noise = -3}}.validate()), Contains("s_noise is -3"));
   CHECK_THROWS_WITH(DpmSolverPlusPlus2SAncestral{.eta = 1.5}.validate(), Contains("eta is 1.5"));
   CHECK_THROWS_WITH(SdeDpmSolverPlusPlus<2>{.eta = -1}.validate(), Contains("eta is -1"));
   CHECK_THROWS_WITH(SdeDpmSolver<2>{.eta = -1}.validate(), Contains("SDE-DPM-Solver: eta is -1"));
@@ -277,7 +277,7 @@ TEST_CASE("every solver is exact for a constant prediction under every SDE") {
   all_carry_a_constant(VpSde());
   all_carry_a_constant(SubVpSde());
   all_carry_a_constant(VeSde());
-  all_carry_a_constant(KarrasSde());
+  all_carry_a_constant(EdmSde());
   all_carry_a_constant(CosineVpSde());
   all_carry_a_constant(DdpmSde(linear_betas(100, 1e-3, 0.2)));
   all_carry_a_constant(RectifiedFlowSde({.t_max = 0.999}));

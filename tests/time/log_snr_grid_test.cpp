@@ -5,7 +5,7 @@
 
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -52,7 +52,7 @@ TEST_CASE("log-SNR, Karras and quadratic grids are uniform in their variable und
   grids_are_even(VpSde());
   grids_are_even(SubVpSde());
   grids_are_even(VeSde());
-  grids_are_even(KarrasSde());
+  grids_are_even(EdmSde());
   grids_are_even(CosineVpSde());
   grids_are_even(DdpmSde(linear_betas(100, 1e-3, 0.2)));
   grids_are_even(RectifiedFlowSde());
@@ -95,7 +95,7 @@ TEST_CASE("grids without steps, with infinite log-SNR or an invalid rho are reje
 TEST_CASE(
     "a polyexponential grid is a power of uniform steps in log-SNR, and equals log_snr_grid for "
     "rho = 1") {
-  const KarrasSde sde({.sigma_min = 0.01, .sigma_max = 40});
+  const EdmSde sde({.sigma_min = 0.01, .sigma_max = 40});
   const TimeGrid grid = polyexponential_grid(sde, 8, 1.7), plain = polyexponential_grid(sde, 8);
   const TimeGrid even = log_snr_grid(sde, 8);
   for (std::size_t i = 0; i < 8; ++i) {
@@ -109,19 +109,19 @@ TEST_CASE(
 TEST_CASE("a VP grid has the noise levels of VP at uniform times") {
   const VpSde vp;
   const TimeGrid same = vp_grid(vp, 6), even = uniform_grid(vp, 6);
-  const KarrasSde sde({.sigma_min = 0.002, .sigma_max = 160});
+  const EdmSde sde({.sigma_min = 0.002, .sigma_max = 160});
   const TimeGrid grid = vp_grid(sde, 6);
   for (std::size_t i = 0; i < 6; ++i) {
     CHECK(same[i].t_next == Approx(even[i].t_next).epsilon(1e-10));
     const MarginalProb p = vp.marginal_prob(even[i].t);
     CHECK(grid[i].t == Approx(p.std / p.mean).epsilon(1e-10));
   }
-  CHECK_THROWS_WITH(vp_grid(KarrasSde(), 6), Contains("outside"));
+  CHECK_THROWS_WITH(vp_grid(EdmSde(), 6), Contains("outside"));
   CHECK_THROWS_WITH(vp_grid(sde, 6, {.eps_s = 0}), Contains("eps_s is 0"));
 }
 
 TEST_CASE("a beta grid has its noise levels at the quantiles of the distribution") {
-  const KarrasSde sde({.sigma_min = 1, .sigma_max = 9});
+  const EdmSde sde({.sigma_min = 1, .sigma_max = 9});
   // beta(1, 1) gives equal steps in σ; beta(½, ½) is the arcsine distribution.
   const TimeGrid even = beta_grid(sde, 4, {1, 1}), arcsine = beta_grid(sde, 4, {0.5, 0.5});
   for (std::size_t i = 0; i < 4; ++i) {

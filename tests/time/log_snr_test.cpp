@@ -5,7 +5,7 @@
 
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/time/log_snr.hpp>
@@ -41,7 +41,7 @@ void returns_the_time(const S& sde) {
 }
 
 template <class S>
-void refuses_what_is_not_reached(const S& sde) {
+void rejects_what_is_not_reached(const S& sde) {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const double lambda : {infinity, -infinity, std::nan("")})
     CHECK_THROWS_WITH(time_of_log_snr(sde, lambda), Contains("must be finite"));
@@ -53,8 +53,8 @@ void behaves(const S& sde) {
   static_assert(Sde<Plain<S>>);
   returns_the_time(sde);
   returns_the_time(Plain<S>{sde});
-  refuses_what_is_not_reached(sde);
-  refuses_what_is_not_reached(Plain<S>{sde});
+  rejects_what_is_not_reached(sde);
+  rejects_what_is_not_reached(Plain<S>{sde});
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ TEST_CASE("the log-SNR of every SDE is inverted exactly, in closed form and by i
   behaves(SubVpSde());
   behaves(VeSde());
   behaves(DiscreteVpSde(1000));
-  behaves(KarrasSde());
+  behaves(EdmSde());
   behaves(CosineVpSde());
   behaves(DdpmSde(linear_betas(1000)));
   behaves(RectifiedFlowSde());

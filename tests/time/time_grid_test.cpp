@@ -26,13 +26,13 @@ TEST_CASE("a uniform grid has equal steps and exact ends") {
 }
 
 TEST_CASE("score_sde's grid has times on linspace and steps of length 1/N") {
-  const TimeGrid grid = song_grid(1, 1e-5, 40);
+  const TimeGrid grid = score_sde_grid(1, 1e-5, 40);
   CHECK(grid.size() == 40);
   CHECK(grid.front().t == 1);
   CHECK(grid.back().t == 1e-5);
   CHECK(grid[1].t == Approx(1 - (1 - 1e-5) / 39).epsilon(1e-15));
   for (const TimeStep& step : grid) CHECK(step.t - step.t_next == Approx(1.0 / 40).epsilon(1e-13));
-  CHECK(song_grid(1, 1e-3, 1).size() == 1);
+  CHECK(score_sde_grid(1, 1e-3, 1).size() == 1);
 }
 
 TEST_CASE("an explicit grid keeps its times, and reversing it gives the same steps") {
@@ -64,8 +64,8 @@ TEST_CASE("steps = 0 and eps outside [0, T) are rejected") {
   CHECK_THROWS_WITH(uniform_grid(1, 1, 10), Catch::Matchers::Contains("eps is 1"));
   CHECK_THROWS_AS(uniform_grid(1, 2, 10), Error);
   CHECK_THROWS_AS(uniform_grid(1, -0.1, 10), Error);
-  CHECK_THROWS_AS(song_grid(1, 1, 10), Error);
-  CHECK_THROWS_AS(song_grid(1, 1e-3, 0), Error);
+  CHECK_THROWS_AS(score_sde_grid(1, 1, 10), Error);
+  CHECK_THROWS_AS(score_sde_grid(1, 1e-3, 0), Error);
 }
 
 TEST_CASE("a grid is extended to the data by one step") {

@@ -38,12 +38,12 @@ TEST_CASE("the checkpoints of runs are distinguished from weights and from other
 
 TEST_CASE("a long list of differences begins with the shapes and states how many are omitted") {
   detail::Differences differences;
-  CHECK_NOTHROW(differences.refuse("it does not match:"));
+  CHECK_NOTHROW(differences.reject("it does not match:"));
   for (int i = 0; i < 1000; ++i) differences.add("tensor ", i, " is missing");
   differences.add_first("tensor a has shape (3, 3)");
   std::string message;
   try {
-    differences.refuse("it does not match:");
+    differences.reject("it does not match:");
   } catch (const Error& failure) {
     message = failure.what();
   }

@@ -88,7 +88,7 @@ std::filesystem::path edited(const TemporaryFolder& folder,
   return path;
 }
 
-std::string refusal(const std::filesystem::path& path) {
+std::string rejections(const std::filesystem::path& path) {
   try {
     (void)load_checkpoint<float>(path, small_table(), small_configuration);
   } catch (const Error& error) {
@@ -239,7 +239,7 @@ TEST_CASE("tensors that are missing, unexpected or of another shape are all list
     file.set<float>("model.all_modules.9.weight", {6}, values);
     file.set<float>("sigmas", {6}, values);
   });
-  const std::string text = refusal(path);
+  const std::string text = rejections(path);
   CHECK_THAT(text, Contains("ema.all_modules.0.bias (2) is missing"));
   CHECK_THAT(text, Contains("model.all_modules.0.weight has shape (3, 2); the network has (2, 3)"));
   CHECK_THAT(text, Contains("model.all_modules.9.weight (6) is not among"));
@@ -248,22 +248,23 @@ TEST_CASE("tensors that are missing, unexpected or of another shape are all list
 
 TEST_CASE("tensors of another type, nonfinite values and an invalid step are rejected") {
   const TemporaryFolder folder;
-  CHECK_THAT(refusal(edited(folder,
-                            [](io::TensorFile& file) {
-                              const std::vector<double> values(2);
-                              file.set<double>("model.all_modules.0.bias", {2}, values);
-                            })),
+  CHECK_THAT(rejections(edited(folder,
+                               [](io::TensorFile& file) {
+                                 const std::vector<double> values(2);
+                                 file.set<double>("model.all_modules.0.bias", {2}, values);
+                               })),
              Contains("model.all_modules.0.bias is of type F64; it must be F32"));
+  CHECK_THAT(rejections(edited(
+                 folder,
+                 [](io::TensorFile& file) {
+                   const std::vector<float> values{1, std::numeric_limits<float>::quiet_NaN()};
+                   file.set<float>("ema.all_modules.0.bias", {2}, values);
+                 })),
+             Contains("ema.all_modules.0.bias holds a value that is not finite"));
   CHECK_THAT(
-      refusal(edited(folder,
-                     [](io::TensorFile& file) {
-                       const std::vector<float> values{1, std::numeric_limits<float>::quiet_NaN()};
-                       file.set<float>("ema.all_modules.0.bias", {2}, values);
-                     })),
-      Contains("ema.all_modules.0.bias holds a value that is not finite"));
-  CHECK_THAT(refusal(edited(folder, [](io::TensorFile& file) { file.metadata["step"] = "12a"; })),
-             Contains("step is '12a'"));
-  CHECK_THAT(refusal(edited(folder, [](io::TensorFile& file) { file.metadata.erase("step"); })),
+      rejections(edited(folder, [](io::TensorFile& file) { file.metadata["step"] = "12a"; })),
+      Contains("step is '12a'"));
+  CHECK_THAT(rejections(edited(folder, [](io::TensorFile& file) { file.metadata.erase("step"); })),
              Contains("no step"));
   CHECK_THROWS_WITH(load_checkpoint<double>(edited(folder, [](io::TensorFile&) {}), small_table(),
                                             small_configuration),
@@ -298,23 +299,23 @@ TEST_CASE("exported weights and other files are rejected as checkpoints of a run
   const auto state = small_state<float>();
   const auto path = folder / "w.safetensors";
   save_weights(path, small_table(), std::span<const float>(state.average), small_configuration, 3);
-  CHECK_THAT(refusal(path), Contains("format is 'scoresde weights'"));
+  CHECK_THAT(rejections(path), Contains("format is 'scoresde weights'"));
   io::TensorFile foreign;
   foreign.set<float>("x", {10}, std::span<const float>(state.average));
   io::write_safetensors(path, foreign);
   CHECK_THROWS_WITH(read_configuration(path), Contains("its format is ''"));
-  CHECK_THAT(refusal(path), Contains("format is ''") && Contains("tensor x (10)"));
+  CHECK_THAT(rejections(path), Contains("format is ''") && Contains("tensor x (10)"));
 }
 
 TEST_CASE("truncated and missing checkpoints are rejected by name") {
   const TemporaryFolder folder;
   const auto path = edited(folder, [](io::TensorFile&) {});
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
-  CHECK_THAT(refusal(path), Contains("edited.safetensors"));
-  CHECK(refusal(path) != "accepted");
+  CHECK_THAT(rejections(path), Contains("edited.safetensors"));
+  CHECK(rejections(path) != "accepted");
   std::filesystem::resize_file(path, 4);
-  CHECK_THAT(refusal(path), Contains("4 bytes"));
-  CHECK_THAT(refusal(folder / "none.safetensors"), Contains("does not exist"));
+  CHECK_THAT(rejections(path), Contains("4 bytes"));
+  CHECK_THAT(rejections(folder / "none.safetensors"), Contains("does not exist"));
 }
 
 TEST_CASE("a checkpoint that cannot be written leaves the old one intact") {

@@ -100,7 +100,7 @@ std::vector<float> load(const TensorFile& file, const UNetConfig& config = tiny_
   return weights;
 }
 
-std::string refusal(const TensorFile& file) {
+std::string rejections(const TensorFile& file) {
   try {
     static_cast<void>(load(file));
   } catch (const scoresde::Error& failure) {
@@ -114,7 +114,7 @@ TensorFile present_names() {
                                         "present_names.safetensors");
 }
 
-std::string config_refusal(const json& patch) {
+std::string config_rejections(const json& patch) {
   json config = json::parse(text_of(tiny_checkpoints() / "diffusers" / "config.json"));
   config.update(patch);
   try {
@@ -171,7 +171,7 @@ TEST_CASE("all mismatched tensors are listed under diffusers' names") {
   file.tensors.at("conv_out.weight").shape = {27, 4};
   file.tensors.at("mid_block.attentions.0.to_q.weight").shape = {2, 8};
   file.tensors.at("conv_out.bias").dtype = "I32";
-  const std::string message = refusal(file);
+  const std::string message = rejections(file);
   CHECK_THAT(message, Catch::Contains("conv_in.bias is missing"));
   CHECK_THAT(message, Catch::Contains("conv_in.more (4) is not among"));
   CHECK_THAT(message, Catch::Contains("conv_out.weight has shape (27, 4)"));
@@ -182,12 +182,12 @@ TEST_CASE("all mismatched tensors are listed under diffusers' names") {
 TEST_CASE("Fourier frequencies are read under their old name, and under both names only if equal") {
   TensorFile file = present_names();
   file.tensors["time_proj.W"] = file.at("time_proj.weight");
-  CHECK(refusal(file).empty());
+  CHECK(rejections(file).empty());
   file.tensors["time_proj.W"].bytes[0] ^= std::byte{1};
-  CHECK_THAT(refusal(file),
+  CHECK_THAT(rejections(file),
              Catch::Contains("time_proj.weight") && Catch::Contains("different values"));
   file.tensors.erase("time_proj.weight");
-  CHECK(refusal(file).empty());
+  CHECK(rejections(file).empty());
 }
 
 TEST_CASE("every parameter of google's networks, and of classes, has one name in diffusers") {
@@ -241,8 +241,8 @@ TEST_CASE("a config.json is converted to a network and back") {
 }
 
 TEST_CASE("unknown keys and values of a config.json are rejected by name") {
-  CHECK(config_refusal(json::object()).empty());
-  CHECK(config_refusal({{"_anything", 1}, {"num_train_timesteps", 1000}}).empty());
+  CHECK(config_rejections(json::object()).empty());
+  CHECK(config_rejections({{"_anything", 1}, {"num_train_timesteps", 1000}}).empty());
   for (const json& patch :
        std::vector<json>{{{"novelty", 1}},
                          {{"act_fn", "gelu"}},
@@ -273,7 +273,7 @@ TEST_CASE("unknown keys and values of a config.json are rejected by name") {
                          {{"_class_name", "UNet2DConditionModel"}}}) {
     const std::string key = patch.begin().key();
     INFO(patch);
-    CHECK_THAT(config_refusal(patch),
+    CHECK_THAT(config_rejections(patch),
                Catch::Contains("diffusers configuration") && Catch::Contains(key));
   }
   CHECK_THROWS_WITH(network_of_diffusers("[]"), Catch::Contains("object"));
@@ -283,22 +283,22 @@ TEST_CASE("unknown keys and values of a config.json are rejected by name") {
 }
 
 TEST_CASE("null keys and default values of later releases are accepted") {
-  CHECK(config_refusal({{"time_embedding_dim", nullptr}, {"mid_block_type", "UNetMidBlock2D"}})
+  CHECK(config_rejections({{"time_embedding_dim", nullptr}, {"mid_block_type", "UNetMidBlock2D"}})
             .empty());
-  CHECK(config_refusal({{"a_key_of_next_year", nullptr}}).empty());
-  CHECK_THAT(config_refusal({{"a_key_of_next_year", false}}),
+  CHECK(config_rejections({{"a_key_of_next_year", nullptr}}).empty());
+  CHECK_THAT(config_rejections({{"a_key_of_next_year", false}}),
              Catch::Contains("a_key_of_next_year"));
 }
 
 TEST_CASE("one message lists every error of a config.json") {
   const std::string message =
-      config_refusal({{"act_fn", "gelu"},
-                      {"downsample_type", "resnet"},
-                      {"class_embed_type", "identity"},
-                      {"down_block_types", {"SkipDownBlock2D", "KDownBlock2D"}},
-                      {"time_embedding_type", "learned"},
-                      {"dropout", "some"},
-                      {"novelty", 1}});
+      config_rejections({{"act_fn", "gelu"},
+                         {"downsample_type", "resnet"},
+                         {"class_embed_type", "identity"},
+                         {"down_block_types", {"SkipDownBlock2D", "KDownBlock2D"}},
+                         {"time_embedding_type", "learned"},
+                         {"dropout", "some"},
+                         {"novelty", 1}});
   for (const char* key : {"act_fn is \"gelu\"", "downsample_type is \"resnet\"",
                           "class_embed_type is \"identity\"", "down_block_types names KDownBlock2D",
                           "time_embedding_type is learned", "dropout is \"some\"", "novelty is 1"})
@@ -325,30 +325,30 @@ TEST_CASE("a UNet2DModel with only sample_size has diffusers' default channels")
 }
 
 TEST_CASE("networks that UNet2DModel cannot express are rejected by field") {
-  const auto refused = [](auto change, const char* field) {
+  const auto rejected = [](auto change, const char* field) {
     UNetConfig config = celebahq();
     change(config);
     CHECK_THROWS_WITH(describe_for_diffusers(config), Catch::Contains(field));
   };
   CHECK_NOTHROW(describe_for_diffusers(celebahq()));
-  refused([](UNetConfig& c) { c.progressive_input = scoresde::nn::ProgressiveInput::residual; },
-          "progressive_input");
-  refused([](UNetConfig& c) { c.progressive = scoresde::nn::ProgressiveOutput::none; },
-          "progressive");
-  refused([](UNetConfig& c) { c.progressive_combine = scoresde::nn::Combine::concatenate; },
-          "progressive_combine");
-  refused([](UNetConfig& c) { c.fir = false; }, "fir");
-  refused([](UNetConfig& c) { c.fir_kernel = {1, 2, 1}; }, "fir_kernel");
-  refused([](UNetConfig& c) { c.skip_rescale = false; }, "skip_rescale");
-  refused([](UNetConfig& c) { c.nonlinearity = scoresde::nn::Activation::elu; }, "nonlinearity");
-  refused([](UNetConfig& c) { c.resblock_type = scoresde::nn::ResBlockType::ddpm; },
-          "resblock_type");
-  refused([](UNetConfig& c) { c.scale_by_sigma = false; }, "scale_by_sigma");
-  refused([](UNetConfig& c) { c.conditional = false; }, "conditional");
-  refused([](UNetConfig& c) { c.attn_up = scoresde::nn::AttentionUp::every; }, "attn_up");
-  refused([](UNetConfig& c) { c.nf = 4; }, "block_out_channels");
-  refused([](UNetConfig& c) { c.norm_num_groups = 16; }, "norm_num_groups");
-  refused([](UNetConfig& c) { c.ch_mult = {2, 2, 2, 2, 2, 2, 2}; }, "nf");
+  rejected([](UNetConfig& c) { c.progressive_input = scoresde::nn::ProgressiveInput::residual; },
+           "progressive_input");
+  rejected([](UNetConfig& c) { c.progressive = scoresde::nn::ProgressiveOutput::none; },
+           "progressive");
+  rejected([](UNetConfig& c) { c.progressive_combine = scoresde::nn::Combine::concatenate; },
+           "progressive_combine");
+  rejected([](UNetConfig& c) { c.fir = false; }, "fir");
+  rejected([](UNetConfig& c) { c.fir_kernel = {1, 2, 1}; }, "fir_kernel");
+  rejected([](UNetConfig& c) { c.skip_rescale = false; }, "skip_rescale");
+  rejected([](UNetConfig& c) { c.nonlinearity = scoresde::nn::Activation::elu; }, "nonlinearity");
+  rejected([](UNetConfig& c) { c.resblock_type = scoresde::nn::ResBlockType::ddpm; },
+           "resblock_type");
+  rejected([](UNetConfig& c) { c.scale_by_sigma = false; }, "scale_by_sigma");
+  rejected([](UNetConfig& c) { c.conditional = false; }, "conditional");
+  rejected([](UNetConfig& c) { c.attn_up = scoresde::nn::AttentionUp::every; }, "attn_up");
+  rejected([](UNetConfig& c) { c.nf = 4; }, "block_out_channels");
+  rejected([](UNetConfig& c) { c.norm_num_groups = 16; }, "norm_num_groups");
+  rejected([](UNetConfig& c) { c.ch_mult = {2, 2, 2, 2, 2, 2, 2}; }, "nf");
   UNetConfig several = celebahq();
   several.conditional = several.skip_rescale = several.fir = false;
   CHECK_THROWS_WITH(describe_for_diffusers(several), Catch::Contains("conditional = false") &&

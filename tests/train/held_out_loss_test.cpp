@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/noise/noise.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 
@@ -18,7 +18,7 @@ using namespace scoresde;
 
 namespace {
 
-using HeldOut = HeldOutLoss<eigen::Ops<double>, KarrasSde, KarrasLoss>;
+using HeldOut = HeldOutLoss<eigen::Ops<double>, EdmSde, EdmLoss>;
 
 constexpr std::size_t samples = 6, dim = 64;
 const nn::Graph graph = nn::mlp({.dim = dim, .width = 16, .depth = 1});
@@ -30,11 +30,11 @@ std::vector<double> parameters() {
 }  // namespace
 
 TEST_CASE("the held-out loss of a zero network is that of its preconditioning") {
-  const KarrasLoss loss{.reduce_mean = true};
+  const EdmLoss loss{.reduce_mean = true};
   const std::vector<double> zero(graph.parameters().size());
   const auto images = test::tiny_images<double>(samples);
   for (const double sigma : {0.05, 0.5, 4.0}) {
-    HeldOut held_out(graph, KarrasSde{}, loss, {.sigma_data = loss.sigma_data}, 4);
+    HeldOut held_out(graph, EdmSde{}, loss, {.sigma_data = loss.sigma_data}, 4);
     // D = c_skip·x, so the error is (c_skip − 1)·x0 + c_skip·sigma·z, weighted by 1/c_out².
     const double s = sigma * sigma, d = loss.sigma_data * loss.sigma_data, skip = d / (s + d);
     double sum = 0;
@@ -53,7 +53,7 @@ TEST_CASE("the held-out loss of a zero network is that of its preconditioning") 
 TEST_CASE("the held-out loss is reproducible and independent of the batch size") {
   const auto images = test::tiny_images<double>(samples);
   const auto weights = parameters();
-  HeldOut whole(graph, KarrasSde{}, {}, {}, 6), parts(graph, KarrasSde{}, {}, {}, 4);
+  HeldOut whole(graph, EdmSde{}, {}, {}, 6), parts(graph, EdmSde{}, {}, {}, 4);
   const double value = whole(weights, images, {}, 0.7);
   CHECK(whole(weights, images, {}, 0.7) == value);
   CHECK(parts(weights, images, {}, 0.7) == Approx(value).epsilon(1e-12));
@@ -62,20 +62,20 @@ TEST_CASE("the held-out loss is reproducible and independent of the batch size")
 
 TEST_CASE("held-out times are quantiles of the training distribution") {
   const std::vector<double> quantiles{0.1587, 0.5, 0.8413};
-  const auto times = held_out_times(KarrasLoss{}, KarrasSde{}, quantiles);
+  const auto times = held_out_times(EdmLoss{}, EdmSde{}, quantiles);
   // ln sigma ~ N(-1.2, 1.2²); the quantiles are one standard deviation apart.
   for (std::size_t i = 0; i < 3; ++i)
     CHECK(std::log(times[i]) == Approx(-1.2 + 1.2 * (double(i) - 1)).margin(0.05));
-  CHECK(held_out_times(KarrasLoss{}, KarrasSde{}, quantiles) == times);
+  CHECK(held_out_times(EdmLoss{}, EdmSde{}, quantiles) == times);
   const auto uniform = held_out_times(DenoisingScoreMatching{}, VpSde{}, quantiles);
   for (std::size_t i = 0; i < 3; ++i) CHECK(uniform[i] == Approx(quantiles[i]).margin(0.02));
   const std::vector<double> outside{1.5};
-  CHECK_THROWS_WITH(held_out_times(KarrasLoss{}, KarrasSde{}, outside),
+  CHECK_THROWS_WITH(held_out_times(EdmLoss{}, EdmSde{}, outside),
                     Catch::Contains("quantile is 1.5"));
 }
 
 TEST_CASE("partial images and a wrong number of classes are rejected") {
-  HeldOut held_out(graph, KarrasSde{}, {}, {}, 4);
+  HeldOut held_out(graph, EdmSde{}, {}, {}, 4);
   const auto weights = parameters();
   const std::vector<double> images(2 * dim);
   const std::vector<std::uint32_t> one{0};

@@ -123,8 +123,8 @@ TorchFile written(const TemporaryFolder& folder, const ParameterTable& table,
   return TorchFile::open(folder / "c.pth");
 }
 
-std::string refusal(const Layout& layout, const scoresde::nn::UNetConfig& config = tiny_config(),
-                    ScoreSdeWeights which = ScoreSdeWeights::ema) {
+std::string rejections(const Layout& layout, const scoresde::nn::UNetConfig& config = tiny_config(),
+                       ScoreSdeWeights which = ScoreSdeWeights::ema) {
   const TemporaryFolder folder;
   const auto graph = scoresde::nn::unet(config);
   const TorchFile file = written(folder, graph.parameters(), layout);
@@ -271,22 +271,22 @@ TEST_CASE("the prefixes of wrapper modules are ignored") {
   for (const char* prefix :
        {"", "module.", "module.module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."}) {
     INFO(prefix);
-    CHECK(refusal({.prefix = prefix}).empty());
+    CHECK(rejections({.prefix = prefix}).empty());
   }
-  CHECK_THAT(refusal({.prefix = "net."}), Catch::Contains("net.all_modules.0.W"));
+  CHECK_THAT(rejections({.prefix = "net."}), Catch::Contains("net.all_modules.0.W"));
 }
 
 TEST_CASE("sections that are not requested may be absent") {
   const auto config = tiny_config();
   constexpr auto model = ScoreSdeWeights::model;
-  CHECK(refusal({.averaged = false}, config, model).empty());
-  CHECK(refusal({.step = Layout::Step::none}).empty());
-  CHECK(refusal({.step = Layout::Step::none, .averaged = false}, config, model).empty());
-  CHECK(refusal({.moved = 8}, config, model).empty());
-  CHECK_THAT(refusal({.averaged = false}), Catch::Contains("there is no 'ema'"));
+  CHECK(rejections({.averaged = false}, config, model).empty());
+  CHECK(rejections({.step = Layout::Step::none}).empty());
+  CHECK(rejections({.step = Layout::Step::none, .averaged = false}, config, model).empty());
+  CHECK(rejections({.moved = 8}, config, model).empty());
+  CHECK_THAT(rejections({.averaged = false}), Catch::Contains("there is no 'ema'"));
   for (const char* prefix : {"", "module.", "_orig_mod."}) {
-    CHECK(refusal({.prefix = prefix, .bare = true}, config, model).empty());
-    CHECK_THAT(refusal({.prefix = prefix, .bare = true}), Catch::Contains("'ema'"));
+    CHECK(rejections({.prefix = prefix, .bare = true}, config, model).empty());
+    CHECK_THAT(rejections({.prefix = prefix, .bare = true}), Catch::Contains("'ema'"));
   }
   const TemporaryFolder folder;
   const auto graph = scoresde::nn::unet(config);
@@ -335,34 +335,35 @@ TEST_CASE("weights are read among foreign objects, in any order of names") {
 TEST_CASE("all missing, unexpected, misshapen, mistyped or infinite tensors are listed") {
   const auto graph = scoresde::nn::unet(tiny_config());
   const std::size_t count = graph.parameters().entries().size();
-  const std::string missing = refusal({.left_out = 5, .averages = count - 2, .more = true});
+  const std::string missing = rejections({.left_out = 5, .averages = count - 2, .more = true});
   CHECK_THAT(missing, Catch::Contains("model: all_modules.3.weight (4, 3, 3, 3) is missing"));
   CHECK_THAT(missing, Catch::Contains("all_modules.99.weight (2) is not among"));
   CHECK_THAT(missing, Catch::Contains("shadow_params[" + std::to_string(count - 3) + "]"));
   CHECK_THAT(missing, Catch::Contains("all_modules.19.bias"));
-  CHECK_THAT(refusal({.more = true}), Catch::Contains("beyond"));
+  CHECK_THAT(rejections({.more = true}), Catch::Contains("beyond"));
   const std::size_t all = 2 * count - 1, shown = scoresde::detail::Differences::most;
-  for (const std::string& each :
-       {refusal({.misshapen = true}), refusal({.integers = true}), refusal({.infinite = true})}) {
+  for (const std::string& each : {rejections({.misshapen = true}), rejections({.integers = true}),
+                                  rejections({.infinite = true})}) {
     CHECK(lines(each) == shown + 1);
     CHECK_THAT(each, Catch::Contains("and " + std::to_string(all - shown) + " more"));
   }
-  CHECK_THAT(refusal({.doubled = 7}), Catch::Contains("appears twice"));
-  CHECK_THAT(refusal({.integers = true}), Catch::Contains("I32"));
+  CHECK_THAT(rejections({.doubled = 7}), Catch::Contains("appears twice"));
+  CHECK_THAT(rejections({.integers = true}), Catch::Contains("I32"));
 }
 
 TEST_CASE("averages are rejected if the model has another order") {
-  CHECK_THAT(refusal({.moved = 8}), Catch::Contains("another order") &&
-                                        Catch::Contains("shadow_params is a list without names"));
+  CHECK_THAT(
+      rejections({.moved = 8}),
+      Catch::Contains("another order") && Catch::Contains("shadow_params is a list without names"));
 }
 
 TEST_CASE("noise levels must match those of a network that divides by them") {
   auto config = tiny_config();
-  CHECK(refusal({.sigma_max = 2}, config).empty());  // conditioned on sigma itself
+  CHECK(rejections({.sigma_max = 2}, config).empty());  // conditioned on sigma itself
   config.embedding_type = scoresde::nn::EmbeddingType::positional;
-  CHECK_THAT(refusal({}, config), Catch::Contains("sigmas has 10 levels from 1 to 1"));
+  CHECK_THAT(rejections({}, config), Catch::Contains("sigmas has 10 levels from 1 to 1"));
   config.sigma_min = 1 - 1e-9;
-  CHECK(refusal({}, config).empty());
+  CHECK(rejections({}, config).empty());
 }
 
 TEST_CASE("a missing section of a checkpoint is named in the error") {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/mlp.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -93,16 +93,16 @@ TEST_CASE("a run on SMLD's levels learns with a network divided by the label's s
 }
 
 TEST_CASE("a run with EDM's loss and preconditioning learns") {
-  CHECK(loss_ratio(tiny_mlp(), KarrasSde{}, KarrasLoss{}) < 0.5);
+  CHECK(loss_ratio(tiny_mlp(), EdmSde{}, EdmLoss{}) < 0.5);
 }
 
 TEST_CASE("a preconditioning of another sigma_data than the loss's is rejected") {
-  using Karras = Trainer<eigen::Ops<float>, KarrasSde, KarrasLoss>;
+  using Karras = Trainer<eigen::Ops<float>, EdmSde, EdmLoss>;
   const nn::Graph graph = nn::unet(test::tiny_network());
-  const TrainingConfigurationWith<KarrasLoss> configuration{.loss = {.sigma_data = 0.25}};
-  CHECK(Karras(graph, KarrasSde{}, configuration, 4).convention().sigma_data == 0.25);
+  const TrainingConfigurationWith<EdmLoss> configuration{.loss = {.sigma_data = 0.25}};
+  CHECK(Karras(graph, EdmSde{}, configuration, 4).convention().sigma_data == 0.25);
   CHECK_THROWS_WITH(
-      Karras(graph, KarrasSde{}, configuration, nn::KarrasPreconditioned{.sigma_data = 0.5}, 4),
+      Karras(graph, EdmSde{}, configuration, nn::EdmPreconditioning{.sigma_data = 0.5}, 4),
       Catch::Contains("sigma_data is 0.25 in the loss and 0.5"));
 }
 

@@ -14,7 +14,7 @@ void DeviceBackend<T>::assign(State& out, std::span<const Term<State>> terms,
                               NoiseTerm noise) const {
   require_alike("assign", out, terms);
   const DeviceTerms<T> active(terms);
-  submit(out.context(), AssignCall<T>{quads_of(out.extents()), out.device_data(), active.count,
+  submit(out.context(), AssignCall<T>{float4s_of(out.extents()), out.device_data(), active.count,
                                       active.state, active.coefficient, noise});
 }
 
@@ -23,10 +23,10 @@ void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> ter
                               SampleNoise noise) const {
   const char* const verb = "assign with per-sample coefficients";
   require_alike(verb, out, terms);
-  require_answers(verb, out.context());
+  require_eager(verb, out.context());
   const std::size_t samples = out.extents().samples;
   const Context& context = out.context();
-  AssignCall<T> call{quads_of(out.extents()), out.device_data()};
+  AssignCall<T> call{float4s_of(out.extents()), out.device_data()};
   double* const rows = context.host_scratch((terms.size() + 1) * samples);
   double* end = rows;
   for (const auto& [c, x] : terms) {
@@ -47,19 +47,19 @@ void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> ter
 
 template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
-                              DeviceNumbers told) const {
+                              DeviceParameters conditioning) const {
   const char* const verb = "assign with device coefficients";
   detail::require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ",
                   max_terms, " are allowed");
   detail::require(out.context().recording() == nullptr, verb,
                   ": it is called by a captured sampler, which must pass its coefficients by "
                   "value; only models may call it");
-  AssignCall<T> call{quads_of(out.extents()), out.device_data()};
+  AssignCall<T> call{float4s_of(out.extents()), out.device_data()};
   for (const State* x : states) {
     require_alike(verb, out, *x);
     call.state[call.count++] = x->device_data();
   }
-  call.enqueue_by(out.context(), {{}, {told.data, nullptr, 0, 0}, 0}, {});
+  call.enqueue_by(out.context(), {{}, {conditioning.data, nullptr, 0, 0}, 0}, {});
 }
 
 template <class T>
@@ -72,7 +72,7 @@ void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) co
       "draw_sum: a run along a Brownian path cannot be captured in a CUDA graph because its draws "
       "differ between steps; use Noise");
   Kernel kernel{};
-  kernel.shape = quads_of(out.extents());
+  kernel.shape = float4s_of(out.extents());
   kernel.out = out.device_data();
   kernel.count = static_cast<unsigned>(draws.size());
   for (std::size_t i = 0; i < draws.size(); ++i) {

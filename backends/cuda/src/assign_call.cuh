@@ -20,7 +20,7 @@ namespace scoresde::cuda {
 /// the coefficients, the noise's coefficient and the draw's index.
 template <class T>
 struct AssignCall {
-  QuadShape shape;
+  Float4Shape shape;
   T* out = nullptr;
   unsigned count = 0;
   std::array<const T*, max_terms> state{};
@@ -43,8 +43,8 @@ struct AssignCall {
     return list;
   }
   [[nodiscard]] std::size_t scratch_bytes() const { return 0; }
-  void play(const Context& context, const Playing& playing) const {
-    enqueue_by(context, {noise.draw, playing.row, count + 1}, {});
+  void replay(const Context& context, const ReplayArguments& arguments) const {
+    enqueue_by(context, {noise.draw, arguments.row, count + 1}, {});
   }
 
   /// The same with per-sample coefficients in device memory; `draw` selects the noise.

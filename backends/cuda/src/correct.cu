@@ -5,7 +5,7 @@
 
 #include <scoresde/cuda/kernels/finite_kernel.hpp>
 #include <scoresde/cuda/kernels/langevin_kernel.hpp>
-#include <scoresde/cuda/kernels/quantities.hpp>
+#include <scoresde/cuda/kernels/reduction_terms.hpp>
 
 #include "assign_call.cuh"
 #include "operands.hpp"
@@ -18,7 +18,7 @@ namespace {
 /// sums, then the coefficients of the update.
 template <class T>
 struct CorrectCall {
-  QuadShape shape;
+  Float4Shape shape;
   T* x;
   const T* output;
   const T* z;  // null: use the draw
@@ -36,20 +36,20 @@ struct CorrectCall {
   [[nodiscard]] std::size_t scratch_bytes() const {
     return sum_bytes(shape, 2) + 3 * std::size_t{shape.samples} * sizeof(double);
   }
-  void play(const Context& context, const Playing& playing) const {
-    static_cast<void>(enqueue_all(context, playing));
+  void replay(const Context& context, const ReplayArguments& arguments) const {
+    static_cast<void>(enqueue_all(context, arguments));
   }
 
   /// Returns the device memory of the norms: of the scores, then of the noise.
-  const double* enqueue_all(const Context& context, const Playing& playing) const {
-    const DrawSource source{draw, playing.row, 4};
-    auto* const scratch = static_cast<double*>(playing.scratch);
+  const double* enqueue_all(const Context& context, const ReplayArguments& arguments) const {
+    const DrawSource source{draw, arguments.row, 4};
+    auto* const scratch = static_cast<double*>(arguments.scratch);
     double* const coefficients = scratch + sum_bytes(shape, 2) / sizeof(double);
     const LangevinSquares<T> squares{x, output, z, form.state, form.output, source};
     const double* const norms = enqueue_sum(context, shape, squares, SumFinish::root, scratch);
     enqueue(context,
             LangevinKernel{norms, shape.samples, form.state, form.output, rule, batch_mean,
-                           playing.row, coefficients},
+                           arguments.row, coefficients},
             "Langevin step sizes");
     AssignCall<T> update{shape, x, 2, {x, output}};
     if (z != nullptr)
@@ -64,7 +64,7 @@ struct CorrectCall {
 /// Checks that ⟨x, x⟩ is finite. Number: the index of the check in the run.
 template <class T>
 struct FiniteCall {
-  QuadShape shape;
+  Float4Shape shape;
   const T* x;
   std::size_t check;
 
@@ -73,10 +73,10 @@ struct FiniteCall {
   }
   [[nodiscard]] std::vector<double> numbers() const { return {static_cast<double>(check)}; }
   [[nodiscard]] std::size_t scratch_bytes() const { return sum_bytes(shape, 1); }
-  void play(const Context& context, const Playing& playing) const {
+  void replay(const Context& context, const ReplayArguments& arguments) const {
     const double* const sums = enqueue_sum(context, shape, Product<T>{x, x}, SumFinish::sum,
-                                           static_cast<double*>(playing.scratch));
-    enqueue(context, FiniteKernel{sums, shape.samples, playing.row, playing.flags},
+                                           static_cast<double*>(arguments.scratch));
+    enqueue(context, FiniteKernel{sums, shape.samples, arguments.row, arguments.flags},
             "a finite check");
   }
 };
@@ -104,7 +104,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
   require_alike("correct", x, output);
   if (state != nullptr) require_alike("correct", x, *state);
   const Context& context = x.context();
-  const CorrectCall<T> call{quads_of(x.extents()),
+  const CorrectCall<T> call{float4s_of(x.extents()),
                             x.device_data(),
                             output.device_data(),
                             state != nullptr ? state->device_data() : nullptr,
@@ -113,7 +113,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
                             rule,
                             scope == Scope::batch};
   if (score_norms.empty() && noise_norms.empty()) return submit(context, call);
-  require_answers("correct with observed norms", context);
+  require_eager("correct with observed norms", context);
   const std::size_t samples = x.extents().samples;
   for (const std::span<double> norms : {score_norms, noise_norms})
     detail::require_row("correct", norms.size(), samples);
@@ -131,7 +131,7 @@ bool DeviceBackend<T>::defer_finite_check(const char* sampler, const State& x,
   const std::size_t check = recording->add_check({sampler, step});
   // A separate graph, so that steps with and without a check share a graph.
   recording->end_graph();
-  submit(x.context(), FiniteCall<T>{quads_of(x.extents()), x.device_data(), check});
+  submit(x.context(), FiniteCall<T>{float4s_of(x.extents()), x.device_data(), check});
   recording->end_graph();
   return true;
 }

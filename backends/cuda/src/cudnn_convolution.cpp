@@ -97,7 +97,7 @@ struct ConvolutionPlans::Implementation {
     PlanSearch search =
         search_plans(graph, device.target(), rules(), std::max<std::size_t>(options.autotune, 1));
     if (search.found.empty()) {
-      why = search.refusals;
+      why = search.rejections;
       return std::nullopt;
     }
     const std::size_t best =

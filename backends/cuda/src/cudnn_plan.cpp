@@ -54,7 +54,7 @@ struct Engine {
 };
 
 /// Statistics of a search.
-struct Refusals {
+struct Rejections {
   std::size_t listed = 0, against_rules = 0, too_large = 0, failed = 0;
   std::string last;
 
@@ -82,22 +82,22 @@ std::vector<Descriptor> configurations(const Descriptor& graph, const PlanTarget
 
 /// Adds the plan of the configuration to search.found, or counts why it was rejected.
 void try_configuration(const Descriptor& configuration, const PlanTarget& target,
-                       const PlanRules& rules, PlanSearch& search, Refusals& refusals) {
-  ++refusals.listed;
+                       const PlanRules& rules, PlanSearch& search, Rejections& rejections) {
+  ++rejections.listed;
   try {
     const Engine engine(configuration);
     if (!engine.keeps(rules)) {
-      ++refusals.against_rules;
+      ++rejections.against_rules;
       return;
     }
     ExecutionPlan plan(target, configuration);
     if (plan.workspace() > rules.workspace_limit)
-      ++refusals.too_large;
+      ++rejections.too_large;
     else
       search.found.push_back({std::move(plan), engine.words()});
   } catch (const Error& error) {
-    ++refusals.failed;
-    refusals.last = error.what();
+    ++rejections.failed;
+    rejections.last = error.what();
   }
 }
 
@@ -146,20 +146,20 @@ void ExecutionPlan::run(cudnnHandle_t handle, const Bindings& operands, void* wo
 PlanSearch search_plans(const OperationGraph& graph, const PlanTarget& target,
                         const PlanRules& rules, std::size_t wanted) {
   PlanSearch search;
-  Refusals refusals;
+  Rejections rejections;
   const Descriptor finished = graph.finalize(target.handle);
   for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     if (mode == CUDNN_HEUR_MODE_FALLBACK && !search.found.empty()) break;
     try {
       for (const Descriptor& configuration : configurations(finished, target, mode)) {
-        try_configuration(configuration, target, rules, search, refusals);
+        try_configuration(configuration, target, rules, search, rejections);
         if (search.found.size() == wanted) return search;
       }
     } catch (const Error& error) {
-      refusals.last = error.what();
+      rejections.last = error.what();
     }
   }
-  search.refusals = refusals.words(rules);
+  search.rejections = rejections.words(rules);
   return search;
 }
 

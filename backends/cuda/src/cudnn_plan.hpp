@@ -87,7 +87,7 @@ struct PlanFound {
 /// The result of a search: the first usable plans, and why others were rejected.
 struct PlanSearch {
   std::vector<PlanFound> found;
-  std::string refusals;
+  std::string rejections;
 };
 
 /// Up to `wanted` plans in cuDNN's order; the result may be empty.

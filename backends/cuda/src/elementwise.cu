@@ -27,18 +27,18 @@ void activation_backward(const Context& context, nn::Activation function, nn::Vi
 }
 
 template <class T>
-void sum_scaled(const Context& context, nn::View<const T> a, const T* b, double scale, T* y) {
+void scaled_sum(const Context& context, nn::View<const T> a, const T* b, double scale, T* y) {
   enqueue(context,
-          Elementwise<T, SumScaled, 2>{a.shape.size(),
-                                       rows_are_whole(16, a.data, b, y),
-                                       {static_cast<float>(scale)},
-                                       {a.data, b},
-                                       {{y, false}}},
+          Elementwise<T, AddScale, 2>{a.shape.size(),
+                                      rows_are_whole(16, a.data, b, y),
+                                      {static_cast<float>(scale)},
+                                      {a.data, b},
+                                      {{y, false}}},
           "a sum");
 }
 
 template <class T>
-void sum_scaled_backward(const Context& context, nn::View<const T> dy, double scale,
+void scaled_sum_backward(const Context& context, nn::View<const T> dy, double scale,
                          nn::Gradient<T> da, nn::Gradient<T> db) {
   if (da.data == nullptr && db.data == nullptr) return;
   enqueue(context,
@@ -78,8 +78,8 @@ void scale_samples(const Context& context, nn::View<const T> x, const double* fa
   template void activation<T>(const Context&, nn::Activation, nn::View<const T>, T*);              \
   template void activation_backward<T>(const Context&, nn::Activation, nn::View<const T>,          \
                                        const T*, nn::Gradient<T>);                                 \
-  template void sum_scaled<T>(const Context&, nn::View<const T>, const T*, double, T*);            \
-  template void sum_scaled_backward<T>(const Context&, nn::View<const T>, double, nn::Gradient<T>, \
+  template void scaled_sum<T>(const Context&, nn::View<const T>, const T*, double, T*);            \
+  template void scaled_sum_backward<T>(const Context&, nn::View<const T>, double, nn::Gradient<T>, \
                                        nn::Gradient<T>);                                           \
   template void affine<T>(const Context&, nn::View<const T>, double, double, nn::Gradient<T>);     \
   template void scale_samples<T>(const Context&, nn::View<const T>, const double*, nn::Gradient<T>)

@@ -15,11 +15,11 @@ void add_rows(const Context& context, const float* rows, std::size_t count, std:
               float* out) {
   if (out == nullptr) return;
   enqueue(context,
-          SumRows<float>{rows,
-                         1,
-                         static_cast<std::uint32_t>(count),
-                         static_cast<std::uint32_t>(channels),
-                         {out, true}},
+          ReduceRows<float>{rows,
+                            1,
+                            static_cast<std::uint32_t>(count),
+                            static_cast<std::uint32_t>(channels),
+                            {out, true}},
           "a sum of rows");
 }
 
@@ -42,7 +42,7 @@ void group_norm(const Context& context, const nn::GroupNorm& norm, nn::View<cons
       beta,       y,
       statistics, scratch};
   enqueue(context, GroupNormForward<T>{arguments}, "group norm");
-  if (extents.slabs.chunks() > 1)
+  if (extents.tiles.chunks() > 1)
     enqueue(context, GroupNormApply<T>{arguments}, "group norm of a large image");
 }
 
@@ -56,31 +56,31 @@ void group_norm_backward(const Context& context, const nn::GroupNorm& norm, nn::
   const GroupNormGradient<T> arguments{extents, norm.silu, whole,      x.data, dy,
                                        gamma,   beta,      statistics, dx,     scratch};
   enqueue(context, GroupNormBackward<T>{arguments}, "the gradient of group norm");
-  if (extents.slabs.chunks() > 1 && dx.data != nullptr)
+  if (extents.tiles.chunks() > 1 && dx.data != nullptr)
     enqueue(context, GroupNormBackwardApply<T>{arguments},
             "the gradient of group norm of a large image");
-  const std::size_t rows = x.shape.n * extents.slabs.chunks();
+  const std::size_t rows = x.shape.n * extents.tiles.chunks();
   add_rows(context, scratch, rows, x.shape.c, dgamma);
   add_rows(context, scratch + rows * x.shape.c, rows, x.shape.c, dbeta);
 }
 
 template <class T>
 std::size_t bias_gradient_scratch(const nn::Shape& dy) {
-  const Slabs slabs = channel_sum_slabs<T>(dy.n, dy.pixels(), dy.c);
-  return std::size_t{slabs.samples} * slabs.chunks() * slabs.channels;
+  const ChannelTiles tiles = channel_sum_tiles<T>(dy.n, dy.pixels(), dy.c);
+  return std::size_t{tiles.samples} * tiles.chunks() * tiles.channels;
 }
 
 template <class T>
 void bias_gradient(const Context& context, nn::View<const T> dy, float* dbias,
                    nn::Gradient<T> dchannel_bias, float* scratch) {
   const auto [n, c, h, w] = dy.shape;
-  const Slabs slabs = channel_sum_slabs<T>(n, h * w, c);
-  enqueue(context, ChannelSums<T>{slabs, rows_are_whole(c * sizeof(T), dy.data), dy.data, scratch},
+  const ChannelTiles tiles = channel_sum_tiles<T>(n, h * w, c);
+  enqueue(context, ChannelSums<T>{tiles, rows_are_whole(c * sizeof(T), dy.data), dy.data, scratch},
           "sums over pixels");
-  add_rows(context, scratch, n * slabs.chunks(), c, dbias);
+  add_rows(context, scratch, n * tiles.chunks(), c, dbias);
   if (dchannel_bias.data != nullptr)
     enqueue(context,
-            SumRows<T>{scratch, slabs.samples, slabs.chunks(), slabs.channels, dchannel_bias},
+            ReduceRows<T>{scratch, tiles.samples, tiles.chunks(), tiles.channels, dchannel_bias},
             "a sum of rows");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Launches concatenations and layout conversions.
 #include <scoresde/cuda/kernels/concatenation.hpp>
-#include <scoresde/cuda/kernels/doors.hpp>
+#include <scoresde/cuda/kernels/layout_conversion.hpp>
 #include <scoresde/cuda/kernels/weight_layout.hpp>
 #include <scoresde/cuda/network_kernels.hpp>
 
@@ -12,7 +12,7 @@ namespace {
 
 std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
 
-Door door_of(const nn::Shape& s, std::size_t padded) {
+LayoutConversion conversion_of(const nn::Shape& s, std::size_t padded) {
   return {narrow(s.n), narrow(s.pixels()), narrow(s.c), narrow(padded)};
 }
 
@@ -40,21 +40,21 @@ void concatenate_backward(const Context& context, nn::View<const T> dy, std::siz
 }
 
 template <class T>
-void enter_door(const Context& context, nn::View<const float> outside, std::size_t padded,
-                const double* factors, T* inside) {
+void nchw_to_nhwc(const Context& context, nn::View<const float> outside, std::size_t padded,
+                  const double* factors, T* inside) {
   enqueue(context,
-          EnterDoor<T>{door_of(outside.shape, padded), rows_are_whole(padded * sizeof(T), inside),
-                       factors, outside.data, inside},
+          NchwToNhwc<T>{conversion_of(outside.shape, padded),
+                        rows_are_whole(padded * sizeof(T), inside), factors, outside.data, inside},
           "a layout conversion to NHWC");
 }
 
 template <class T>
-void leave_door(const Context& context, const T* inside, const nn::Shape& shape, std::size_t padded,
-                const double* factors, nn::Gradient<float> outside) {
+void nhwc_to_nchw(const Context& context, const T* inside, const nn::Shape& shape,
+                  std::size_t padded, const double* factors, nn::Gradient<float> outside) {
   if (outside.data == nullptr) return;
   enqueue(context,
-          LeaveDoor<T>{door_of(shape, padded), rows_are_whole(padded * sizeof(T), inside), factors,
-                       inside, outside},
+          NhwcToNchw<T>{conversion_of(shape, padded), rows_are_whole(padded * sizeof(T), inside),
+                        factors, inside, outside},
           "a layout conversion to NCHW");
 }
 
@@ -71,15 +71,15 @@ void add_weight_gradient(const Context& context, const nn::Convolution& op, std:
           "a layout conversion of gradients");
 }
 
-#define SCORESDE_INSTANTIATE(T)                                                                  \
-  template void concatenate<T>(const Context&, nn::View<const T>, nn::View<const T>, T*);        \
-  template void concatenate_backward<T>(const Context&, nn::View<const T>, std::size_t,          \
-                                        nn::Gradient<T>, nn::Gradient<T>);                       \
-  template void enter_door<T>(const Context&, nn::View<const float>, std::size_t, const double*, \
-                              T*);                                                               \
-  template void leave_door<T>(const Context&, const T*, const nn::Shape&, std::size_t,           \
-                              const double*, nn::Gradient<float>);                               \
-  template void arrange_weights<T>(const Context&, const nn::Convolution&, std::size_t,          \
+#define SCORESDE_INSTANTIATE(T)                                                                    \
+  template void concatenate<T>(const Context&, nn::View<const T>, nn::View<const T>, T*);          \
+  template void concatenate_backward<T>(const Context&, nn::View<const T>, std::size_t,            \
+                                        nn::Gradient<T>, nn::Gradient<T>);                         \
+  template void nchw_to_nhwc<T>(const Context&, nn::View<const float>, std::size_t, const double*, \
+                                T*);                                                               \
+  template void nhwc_to_nchw<T>(const Context&, const T*, const nn::Shape&, std::size_t,           \
+                                const double*, nn::Gradient<float>);                               \
+  template void arrange_weights<T>(const Context&, const nn::Convolution&, std::size_t,            \
                                    const float*, T*)
 SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);

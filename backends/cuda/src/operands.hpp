@@ -7,11 +7,11 @@
 #include <span>
 
 #include <scoresde/cuda/device_state.hpp>
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 
 namespace scoresde::cuda {
 
-inline QuadShape quads_of(Extents extents) {
+inline Float4Shape float4s_of(Extents extents) {
   return {static_cast<unsigned>(extents.samples), static_cast<unsigned>(extents.dim)};
 }
 

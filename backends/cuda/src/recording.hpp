@@ -20,18 +20,18 @@
 namespace scoresde::cuda {
 
 /// Arguments of a call while it is captured into a graph.
-struct Playing {
-  StepRow row{};              ///< its numbers
-  void* scratch = nullptr;    ///< scratch_bytes() bytes
-  double* told = nullptr;     ///< conditioning of the next model evaluation
-  unsigned* flags = nullptr;  ///< one per check of the run
+struct ReplayArguments {
+  StepRow row{};                   ///< its numbers
+  void* scratch = nullptr;         ///< scratch_bytes() bytes
+  double* conditioning = nullptr;  ///< conditioning of the next model evaluation
+  unsigned* flags = nullptr;       ///< one per check of the run
 };
 
 struct RecordedCall {
   std::vector<std::uint64_t> structure;
   std::vector<double> numbers;
   std::size_t scratch_bytes = 0;
-  std::function<void(const Playing&)> play;
+  std::function<void(const ReplayArguments&)> replay;
 };
 
 /// A check of a run, with the names for its error message.
@@ -74,15 +74,16 @@ inline std::uint64_t word(const void* address) {
 template <class Call>
 void submit(const Context& context, const Call& call) {
   if (Recording* const recording = context.recording()) {
-    recording->add({call.structure(), call.numbers(), call.scratch_bytes(),
-                    [context, call](const Playing& playing) { call.play(context, playing); }});
+    recording->add(
+        {call.structure(), call.numbers(), call.scratch_bytes(),
+         [context, call](const ReplayArguments& arguments) { call.replay(context, arguments); }});
   } else {
-    call.play(context, {.scratch = context.scratch(call.scratch_bytes())});
+    call.replay(context, {.scratch = context.scratch(call.scratch_bytes())});
   }
 }
 
 /// Throws Error while a run is recorded; for operations that return results to the host.
-inline void require_answers(const char* verb, const Context& context) {
+inline void require_eager(const char* verb, const Context& context) {
   detail::require(context.recording() == nullptr, verb,
                   ": it copies results to the host, so the run cannot be captured in a "
                   "CUDA graph; use this sampler without CapturedSampler");

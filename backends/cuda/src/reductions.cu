@@ -2,7 +2,7 @@
 /// DeviceBackend's reductions: sums on the device, one number per sample copied to the host.
 #include <cmath>
 
-#include <scoresde/cuda/kernels/quantities.hpp>
+#include <scoresde/cuda/kernels/reduction_terms.hpp>
 
 #include "operands.hpp"
 #include "recording.hpp"
@@ -16,9 +16,9 @@ template <class Quantity, class T>
 void sum_to_host(const char* verb, const DeviceState<T>& x, const Quantity& quantity,
                  SumFinish finish, std::span<double> per_sample) {
   const Context& context = x.context();
-  require_answers(verb, context);
+  require_eager(verb, context);
   detail::require_row(verb, per_sample.size(), x.extents().samples);
-  const QuadShape shape = quads_of(x.extents());
+  const Float4Shape shape = float4s_of(x.extents());
   auto* const scratch = static_cast<double*>(context.scratch(sum_bytes(shape, Quantity::sums)));
   const double* const sums = enqueue_sum(context, shape, quantity, finish, scratch);
   context.copy_to_host(per_sample.data(), sums, per_sample.size_bytes());

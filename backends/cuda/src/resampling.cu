@@ -18,7 +18,8 @@ template <class T>
 void spread(const Context& context, nn::View<const T> small, float scale, nn::Gradient<T> large) {
   if (large.data == nullptr) return;
   const bool whole = rows_are_whole(small.shape.c * sizeof(T), small.data, large.data);
-  enqueue(context, Spread<T>{image_of(small.shape), whole, scale, small.data, large}, "upsampling");
+  enqueue(context, Upsample<T>{image_of(small.shape), whole, scale, small.data, large},
+          "upsampling");
 }
 
 template <class T>
@@ -26,7 +27,7 @@ void gather(const Context& context, nn::View<const T> large, float scale, nn::Gr
   if (small.data == nullptr) return;
   const nn::Shape shape{large.shape.n, large.shape.c, large.shape.h / 2, large.shape.w / 2};
   const bool whole = rows_are_whole(shape.c * sizeof(T), large.data, small.data);
-  enqueue(context, Gather<T>{image_of(shape), whole, scale, large.data, small}, "downsampling");
+  enqueue(context, Downsample<T>{image_of(shape), whole, scale, large.data, small}, "downsampling");
 }
 
 }  // namespace

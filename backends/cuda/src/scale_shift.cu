@@ -26,12 +26,12 @@ struct Parts {
       : product(reinterpret_cast<T*>(memory)),
         ds(reinterpret_cast<T*>(memory + room<T>(x.size()))),
         db(reinterpret_cast<T*>(memory + room<T>(x.size()) + room<T>(x.n * x.c))),
-        joined(reinterpret_cast<T*>(memory + room<T>(x.size()) + 2 * room<T>(x.n * x.c))),
+        epilogue(reinterpret_cast<T*>(memory + room<T>(x.size()) + 2 * room<T>(x.n * x.c))),
         sums(memory + size(x)) {}
   static std::size_t size(const nn::Shape& x) {
     return room<T>(x.size()) + 2 * room<T>(x.n * x.c) + room<T>(2 * x.n * x.c);
   }
-  T *product, *ds, *db, *joined;
+  T *product, *ds, *db, *epilogue;
   float* sums;
 };
 
@@ -65,8 +65,8 @@ void scale_shift_backward(const Context& context, nn::View<const T> x, const T* 
   const nn::Shape vectors{x.shape.n, x.shape.c};
   bias_gradient<T>(context, {product, x.shape}, nullptr, {parts.ds, false}, parts.sums);
   bias_gradient<T>(context, {dy, x.shape}, nullptr, {parts.db, false}, parts.sums);
-  concatenate<T>(context, {parts.ds, vectors}, {parts.db, vectors}, parts.joined);
-  affine<T>(context, {parts.joined, {x.shape.n, 2 * x.shape.c}}, 1, 0, dmodulation);
+  concatenate<T>(context, {parts.ds, vectors}, {parts.db, vectors}, parts.epilogue);
+  affine<T>(context, {parts.epilogue, {x.shape.n, 2 * x.shape.c}}, 1, 0, dmodulation);
 }
 
 #define SCORESDE_INSTANTIATE(T)                                                                \

@@ -51,7 +51,7 @@ std::size_t largest(const Items& items, const CountOf& count_of) {
 struct StepGraphs::Parts {
   Context context;
   Recording recording;
-  std::optional<DeviceMemory> table, run, scratch, told, flags;
+  std::optional<DeviceMemory> table, run, scratch, conditioning, flags;
   std::map<Structure, std::size_t> kinds;
   std::vector<Graph> graphs;
   std::vector<std::size_t> graph_of_step;
@@ -83,20 +83,21 @@ struct StepGraphs::Parts {
     context.copy_to_device(table->data(), rows.data(), table->bytes());
     run.emplace(context, sizeof(RunState));
     scratch.emplace(context, most([](const RecordedCall& call) { return call.scratch_bytes; }));
-    told.emplace(context, sizeof(double) *
-                              most([](const RecordedCall& call) { return call.numbers.size(); }));
+    conditioning.emplace(context, sizeof(double) * most([](const RecordedCall& call) {
+                                    return call.numbers.size();
+                                  }));
     flag_values.assign(recording.checks().size(), 0);
     flags.emplace(context, flag_values.size() * sizeof(unsigned));
   }
 
-  void play(const Recording::Step& step, std::size_t stride) const {
-    Playing playing{{table->data<double>(), run->data<RunState>(), stride, 0},
-                    scratch->data(),
-                    told->data<double>(),
-                    flags->data<unsigned>()};
+  void replay(const Recording::Step& step, std::size_t stride) const {
+    ReplayArguments arguments{{table->data<double>(), run->data<RunState>(), stride, 0},
+                              scratch->data(),
+                              conditioning->data<double>(),
+                              flags->data<unsigned>()};
     for (const RecordedCall& call : step) {
-      call.play(playing);
-      playing.row = playing.row.after(call.numbers.size());
+      call.replay(arguments);
+      arguments.row = arguments.row.after(call.numbers.size());
     }
     enqueue(context, AdvanceKernel{run->data<RunState>()}, "the end of a step");
   }
@@ -106,7 +107,7 @@ struct StepGraphs::Parts {
     const std::size_t stride = std::max<std::size_t>(1, largest(steps, numbers_of));
     for (const Recording::Step& step : steps) {
       const auto [kind, is_new] = kinds.try_emplace(structure_of(step), graphs.size());
-      if (is_new) graphs.emplace_back(context, [&] { play(step, stride); });
+      if (is_new) graphs.emplace_back(context, [&] { replay(step, stride); });
       graph_of_step.push_back(kind->second);
     }
   }
@@ -139,10 +140,11 @@ void StepGraphs::add(const Evaluation& call) {
   recorded.structure.push_back(count);
   Evaluation kept = call;
   kept.numbers = {};
-  recorded.play = [kept, count, context = parts_->context](const Playing& playing) {
+  recorded.replay = [kept, count, context = parts_->context](const ReplayArguments& arguments) {
     if (count > 0)
-      enqueue(context, CopyRowKernel{playing.row, playing.told, count}, "the parameters of a step");
-    kept.evaluate(kept, {playing.told});
+      enqueue(context, CopyRowKernel{arguments.row, arguments.conditioning, count},
+              "the parameters of a step");
+    kept.evaluate(kept, {arguments.conditioning});
   };
   parts_->recording.add(std::move(recorded));
 }

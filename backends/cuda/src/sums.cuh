@@ -11,7 +11,7 @@
 namespace scoresde::cuda {
 
 /// Scratch size in bytes of enqueue_sum for `sums` numbers per sample.
-inline std::size_t sum_bytes(QuadShape shape, unsigned sums) {
+inline std::size_t sum_bytes(Float4Shape shape, unsigned sums) {
   const unsigned chunks = sum_chunks(shape);
   const std::size_t rows = std::size_t{sums} * shape.samples;
   return rows * (chunks + (chunks > 1)) * sizeof(double);
@@ -19,7 +19,7 @@ inline std::size_t sum_bytes(QuadShape shape, unsigned sums) {
 
 /// Enqueues the sums; returns their location in the scratch, sum s of sample k at s·samples + k.
 template <class Quantity>
-const double* enqueue_sum(const Context& context, QuadShape shape, const Quantity& quantity,
+const double* enqueue_sum(const Context& context, Float4Shape shape, const Quantity& quantity,
                           SumFinish finish, double* scratch) {
   const unsigned chunks = sum_chunks(shape);
   enqueue(context, SumKernel<Quantity>{shape, chunks, quantity, finish, scratch}, "a sum");

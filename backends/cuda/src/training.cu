@@ -22,14 +22,14 @@ void minibatch(const Context& context, const DeviceImages& images, std::uint64_t
 
 void perturb(const Context& context, Extents shape, const double* mean, const double* std,
              const DeviceDraw& draw, const float* x0, float* x) {
-  enqueue(context, Perturb{quads_of(shape), mean, std, draw, x0, x}, "a perturbation");
+  enqueue(context, Perturb{float4s_of(shape), mean, std, draw, x0, x}, "a perturbation");
 }
 
 void denoising_residual(const Context& context, Extents shape, const ResidualCoefficients& c,
                         double share, const DeviceDraw& draw, const float* x, const float* output,
                         float* gradient, double* losses) {
   enqueue(context,
-          DenoisingResidual{quads_of(shape), c.state, c.output, c.weight, share, draw, x, output,
+          DenoisingResidual{float4s_of(shape), c.state, c.output, c.weight, share, draw, x, output,
                             gradient, losses},
           "a residual");
 }
@@ -41,8 +41,8 @@ void update_parameters(const Context& context, const DeviceParameters& run, cons
                                     run.average, run.gradient, run.cast);
   enqueue(context, SumOfSquares{run.count, whole, run.gradient, run.partial}, "a sum of squares");
   enqueue(context,
-          FinishStep{adam, ema, SumOfSquares::parts(run.count), static_cast<unsigned>(samples),
-                     run.partial, losses, run.step, run.coefficients, run.outcome},
+          FinalizeStep{adam, ema, SumOfSquares::parts(run.count), static_cast<unsigned>(samples),
+                       run.partial, losses, run.step, run.coefficients, run.outcome},
           "the end of a training step");
   enqueue(context,
           UpdateParameters{run.count, whole, clear_gradient, run.coefficients, run.outcome,

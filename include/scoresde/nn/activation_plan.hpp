@@ -23,7 +23,7 @@ namespace scoresde::nn {
 /// What a plan depends on of NetworkOps: the size of feature maps, and whether external images are
 /// used in place. This is the default memory layout, (N, C, H, W) without gaps.
 struct PlainLayout {
-  static constexpr bool doors_in_place = true;
+  static constexpr bool external_layout_is_internal = true;
   [[nodiscard]] static constexpr std::size_t activation_size(const Shape& shape) {
     return shape.size();
   }
@@ -123,7 +123,7 @@ class ActivationPlan {
   template <class Layout = PlainLayout>
   ActivationPlan(const Graph& graph, std::size_t batch, Mode mode, const Layout& layout = {})
       : mode_(mode),
-        outside_(Layout::doors_in_place),
+        outside_(Layout::external_layout_is_internal),
         nodes_(graph.nodes().size()),
         tensors_(graph.tensors()) {
     detail::require(batch > 0, "activation plan: the batch is 0; it must be positive");
@@ -157,7 +157,7 @@ class ActivationPlan {
   [[nodiscard]] std::size_t activation(Tensor t) const { return buffers_[root(t).index].offset; }
   [[nodiscard]] std::size_t gradient(Tensor t) const { return buffers_[tensors_ + t.index].offset; }
   /// Whether external images are used in place, outside the workspace.
-  [[nodiscard]] bool doors_outside() const { return outside_; }
+  [[nodiscard]] bool uses_external_images() const { return outside_; }
   /// Whether the plan has a gradient of the tensor; external images and label embeddings have none.
   [[nodiscard]] bool has_gradient(Tensor t) const { return buffers_[tensors_ + t.index].size > 0; }
   /// Statistics or probabilities of a node.

@@ -25,13 +25,13 @@ class BackwardPass {
   void operator()() {
     const auto& nodes = run_.graph.nodes();
     const Tensor input = run_.graph.input(), output = run_.graph.output();
-    if (!run_.plan.doors_outside()) run_.ops.enter(dy_, run_.gradient(output));
+    if (!run_.plan.uses_external_images()) run_.ops.to_internal_layout(dy_, run_.gradient(output));
     for (node_ = nodes.size(); node_-- > 0;)
       std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
                  nodes[node_].operation);
-    if (!run_.plan.doors_outside() && dx_ != nullptr) {
+    if (!run_.plan.uses_external_images() && dx_ != nullptr) {
       const View<A> dx = run_.gradient(input);
-      run_.ops.leave({dx.data, dx.shape}, dx_);
+      run_.ops.from_internal_layout({dx.data, dx.shape}, dx_);
     }
   }
 
@@ -42,7 +42,7 @@ class BackwardPass {
   }
   /// The gradient of the node's result.
   [[nodiscard]] View<const A> dy(const Node& node) const {
-    if constexpr (Ops::doors_in_place)
+    if constexpr (Ops::external_layout_is_internal)
       if (node.output == run_.graph.output()) return {dy_, run_.shape(node.output)};
     const View<A> view = run_.gradient(node.output);
     return {view.data, view.shape};
@@ -55,7 +55,7 @@ class BackwardPass {
     return {run_.gradient(t).data, accumulates(slot)};
   }
   [[nodiscard]] A* input_gradient() const {
-    if constexpr (Ops::doors_in_place)
+    if constexpr (Ops::external_layout_is_internal)
       return dx_;
     else
       return dx_ != nullptr ? run_.gradient(run_.graph.input()).data : nullptr;
@@ -102,7 +102,7 @@ class BackwardPass {
   void execute(const Node&, const node::FourierEmbedding&) {}
   void execute(const Node& node, const node::ClassEmbedding& op) {
     if (T* table = parameter_gradient(op.weights.weight); table != nullptr)
-      run_.ops.class_embedding_backward(run_.told.classes, dy(node), table);
+      run_.ops.class_embedding_backward(run_.conditioning.classes, dy(node), table);
   }
   void execute(const Node& node, const node::Activation& op) {
     run_.ops.activation_backward(op.function, in(node), dy(node), dx(node));
@@ -111,7 +111,7 @@ class BackwardPass {
     run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples_backward(dy(node), run_.told.factors, dx(node));
+    run_.ops.scale_samples_backward(dy(node), run_.conditioning.factors, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));
@@ -122,8 +122,8 @@ class BackwardPass {
   void execute(const Node& node, const node::Concatenate&) {
     run_.ops.concatenate_backward(dy(node), run_.shape(node.inputs[0]).c, dx(node, 0), dx(node, 1));
   }
-  void execute(const Node& node, const node::SumScaled& op) {
-    run_.ops.sum_scaled_backward(dy(node), op.scale, dx(node, 0), dx(node, 1));
+  void execute(const Node& node, const node::AddScale& op) {
+    run_.ops.scaled_sum_backward(dy(node), op.scale, dx(node, 0), dx(node, 1));
   }
   void execute(const Node& node, const node::Affine& op) {
     run_.ops.affine_backward(dy(node), op.scale, dx(node));

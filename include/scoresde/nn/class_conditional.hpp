@@ -44,23 +44,23 @@ class ClassConditional {
   template <class X>
   requires ScoreModel<Model, X>
   void evaluate(const X& x, double t, X& output) {
-    told([&] { model_->evaluate(x, t, output); });
+    with_classes([&] { model_->evaluate(x, t, output); });
   }
   template <class X>
   requires PerSampleScoreModel<Model, X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
-    told([&] { model_->evaluate(x, times, output); });
+    with_classes([&] { model_->evaluate(x, times, output); });
   }
   template <class X>
   requires DifferentiableScoreModel<Model, X>
   void vjp(const X& x, double t, const X& v, X& out) {
-    told([&] { model_->vjp(x, t, v, out); });
+    with_classes([&] { model_->vjp(x, t, v, out); });
   }
 
  private:
   /// Sets the model's classes for one call and resets them afterwards, also when the call throws.
   template <class Call>
-  void told(const Call& call) {
+  void with_classes(const Call& call) {
     struct Reset {
       Model& model;
       ~Reset() { model.set_classes({}); }

@@ -38,7 +38,7 @@ struct Run {
   std::span<T> scratch;
   const T* parameters;
   std::size_t n;  ///< samples of this run
-  Told told;
+  Conditioning conditioning;
 
   [[nodiscard]] Shape shape(Tensor t) const {
     Shape s = graph.shape(t);
@@ -85,34 +85,34 @@ class ForwardPass {
   void operator()() {
     const auto& nodes = run_.graph.nodes();
     // The backward pass reads the input again.
-    if (differentiates(run_.plan.mode()) || !run_.plan.doors_outside())
-      run_.ops.enter(x_, run_.activation(run_.graph.input()));
+    if (differentiates(run_.plan.mode()) || !run_.plan.uses_external_images())
+      run_.ops.to_internal_layout(x_, run_.activation(run_.graph.input()));
     for (node_ = 0; node_ < nodes.size(); ++node_)
       if (!run_.plan.dropped(nodes[node_]))
         std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
                    nodes[node_].operation);
-    if (!run_.plan.doors_outside()) {
+    if (!run_.plan.uses_external_images()) {
       const View<A> y = run_.activation(run_.graph.output());
-      run_.ops.leave({y.data, y.shape}, y_);
+      run_.ops.from_internal_layout({y.data, y.shape}, y_);
     }
   }
 
  private:
   [[nodiscard]] View<const A> in(const Node& node, std::size_t slot = 0) const {
     const Tensor t = node.inputs[slot];
-    if constexpr (Ops::doors_in_place)
+    if constexpr (Ops::external_layout_is_internal)
       if (run_.plan.root(t) == run_.graph.input()) return {x_, run_.shape(t)};
     const View<A> view = run_.activation(t);
     return {view.data, view.shape};
   }
   [[nodiscard]] View<A> out(const Node& node) const {
-    if constexpr (Ops::doors_in_place)
+    if constexpr (Ops::external_layout_is_internal)
       if (node.output == run_.graph.output()) return {y_, run_.shape(node.output)};
     return run_.activation(node.output);
   }
 
   void execute(const Node& node, const node::PositionalEmbedding& op) {
-    run_.ops.positional_embedding(op.waves, run_.told.labels, out(node));
+    run_.ops.positional_embedding(op.embedding, run_.conditioning.labels, out(node));
   }
   void execute(const Node& node, const node::Convolution& op) {
     const ConvolutionTerms<A> terms{
@@ -143,13 +143,15 @@ class ForwardPass {
     run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
   }
   void execute(const Node& node, const node::FourierEmbedding& op) {
-    run_.ops.fourier_embedding(run_.told.labels, run_.parameter(op.weights.weight), out(node));
+    run_.ops.fourier_embedding(run_.conditioning.labels, run_.parameter(op.weights.weight),
+                               out(node));
   }
   void execute(const Node& node, const node::ClassEmbedding& op) {
-    run_.ops.class_embedding(run_.told.classes, run_.parameter(op.weights.weight), out(node));
+    run_.ops.class_embedding(run_.conditioning.classes, run_.parameter(op.weights.weight),
+                             out(node));
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples(in(node), run_.told.factors, out(node));
+    run_.ops.scale_samples(in(node), run_.conditioning.factors, out(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
@@ -160,8 +162,8 @@ class ForwardPass {
   void execute(const Node& node, const node::Concatenate&) {
     run_.ops.concatenate(in(node, 0), in(node, 1), out(node));
   }
-  void execute(const Node& node, const node::SumScaled& op) {
-    run_.ops.sum_scaled(in(node, 0), in(node, 1), op.scale, out(node));
+  void execute(const Node& node, const node::AddScale& op) {
+    run_.ops.scaled_sum(in(node, 0), in(node, 1), op.scale, out(node));
   }
   void execute(const Node& node, const node::Affine& op) {
     run_.ops.affine(in(node), op.scale, op.shift, out(node));

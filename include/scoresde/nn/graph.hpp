@@ -35,7 +35,7 @@ struct Weights {
 /// The kinds of nodes: the parameters of NetworkOps' operations that are known before the run.
 namespace node {
 struct PositionalEmbedding {
-  nn::PositionalEmbedding waves;
+  nn::PositionalEmbedding embedding;
 };
 struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
   nn::Convolution shape;
@@ -75,7 +75,7 @@ struct DivideBySigma {
 struct UpsampleNearest {};
 struct DownsampleMean {};
 struct Concatenate {};  ///< inputs: the first channels, the last channels
-struct SumScaled {
+struct AddScale {
   double scale = 1;
 };
 struct Affine {
@@ -90,7 +90,7 @@ struct Dropout {
 using Operation =
     std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
                  node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
-                 node::Fir, node::Concatenate, node::SumScaled, node::Affine, node::Dropout,
+                 node::Fir, node::Concatenate, node::AddScale, node::Affine, node::Dropout,
                  node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
                  node::ScaleShift>;
 
@@ -115,7 +115,7 @@ struct ConvolutionSpec {
 
 /// Operations fused into a convolution: y = (W ∗ x + b + channel_bias + residual)·scale.
 /// channel_bias is (out_channels, 1, 1) per sample; the residual has the shape of y.
-struct Joined {
+struct ConvolutionEpilogue {
   std::optional<Tensor> channel_bias{}, residual{};
   double scale = 1;
 };
@@ -139,13 +139,13 @@ class Graph {
 
   /// Sines and cosines of the label, `channels` in all. Throws Error for an odd number of channels
   /// or fewer than 4, and for a shift that is not below half of them.
-  Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& waves = {}) {
+  Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& embedding = {}) {
     detail::require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
                     " channels; the number must be even and at least 4");
-    detail::require(waves.shift < static_cast<double>(channels / 2), "positional embedding: shift ",
-                    waves.shift, "; it must be below ", channels / 2,
-                    ", the number of frequencies");
-    return append(node::PositionalEmbedding{waves}, {}, {1, channels, 1, 1});
+    detail::require(embedding.shift < static_cast<double>(channels / 2),
+                    "positional embedding: shift ", embedding.shift, "; it must be below ",
+                    channels / 2, ", the number of frequencies");
+    return append(node::PositionalEmbedding{embedding}, {}, {1, channels, 1, 1});
   }
 
   /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
@@ -189,7 +189,8 @@ class Graph {
 
   /// A convolution; it keeps the spatial extents unless the spec says otherwise. Throws Error where
   /// the kernel does not fit, or a fused operand has the wrong shape.
-  Tensor convolution(Tensor x, const ConvolutionSpec& spec, const Joined& joined = {}) {
+  Tensor convolution(Tensor x, const ConvolutionSpec& spec,
+                     const ConvolutionEpilogue& epilogue = {}) {
     const Shape in = shape(x);
     const std::size_t same = (spec.kernel - 1) / 2;
     const auto [before, after] = spec.pads.value_or(std::array{same, same});
@@ -203,23 +204,23 @@ class Graph {
                                .pad_before = before,
                                .pad_after = after,
                                .input_major = spec.input_major,
-                               .channel_bias = joined.channel_bias.has_value(),
-                               .residual = joined.residual.has_value(),
-                               .scale = joined.scale};
+                               .channel_bias = epilogue.channel_bias.has_value(),
+                               .residual = epilogue.residual.has_value(),
+                               .scale = epilogue.scale};
     const Shape out = conv.output(in);
     std::vector<Tensor> inputs{x};
-    if (joined.channel_bias) {
-      const Shape found = shape(*joined.channel_bias);
+    if (epilogue.channel_bias) {
+      const Shape found = shape(*epilogue.channel_bias);
       detail::require(found == Shape{1, out.c, 1, 1}, spec.name, ": the bias per channel has ",
                       found.size(), " values; there are ", out.c,
                       " output channels; they must be equal");
-      inputs.push_back(*joined.channel_bias);
+      inputs.push_back(*epilogue.channel_bias);
     }
-    if (joined.residual) {
-      detail::require(joined.residual->index != x.index, spec.name,
+    if (epilogue.residual) {
+      detail::require(epilogue.residual->index != x.index, spec.name,
                       ": the residual must differ from the input tensor");
-      require_equal(shape(*joined.residual), out, spec.name.c_str());
-      inputs.push_back(*joined.residual);
+      require_equal(shape(*epilogue.residual), out, spec.name.c_str());
+      inputs.push_back(*epilogue.residual);
     }
     return append(node::Convolution{conv, convolution_weights(x, spec)}, std::move(inputs), out);
   }
@@ -291,9 +292,9 @@ class Graph {
                     q.w, " images cannot be concatenated");
     return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
   }
-  Tensor sum_scaled(Tensor a, Tensor b, double scale) {
+  Tensor scaled_sum(Tensor a, Tensor b, double scale) {
     require_same(a, b, "sum");
-    return append(node::SumScaled{scale}, {a, b}, shape(a));
+    return append(node::AddScale{scale}, {a, b}, shape(a));
   }
   Tensor affine(Tensor x, double scale, double shift) {
     return append(node::Affine{scale, shift}, {x}, shape(x));

@@ -52,33 +52,35 @@ class GuidedNetwork {
   /// Throws Error unless there is one class per sample, or none at all.
   template <ContiguousHostState X>
   void evaluate(const X& x, double t, X& output) {
-    if (!guides(t)) return told(classes_, [&] { model_->evaluate(x, t, output); });
+    if (!guides(t)) return with_classes(classes_, [&] { model_->evaluate(x, t, output); });
     stage(x, 1, 1);
-    told(labels_, [&] { model_->evaluate(twice_, t, answers_); });
+    with_classes(labels_, [&] { model_->evaluate(batched_input_, t, outputs_); });
     combine(output, [this](std::size_t) { return weight_; });
   }
   template <ContiguousHostState X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
     if (std::none_of(times.begin(), times.end(), [this](double t) { return guides(t); }))
-      return told(classes_, [&] { model_->evaluate(x, times, output); });
+      return with_classes(classes_, [&] { model_->evaluate(x, times, output); });
     stage(x, 1, 1);
     times_.assign(times.begin(), times.end());
     times_.insert(times_.end(), times.begin(), times.end());
-    told(labels_, [&] { model_->evaluate(twice_, std::span<const double>(times_), answers_); });
+    with_classes(labels_, [&] {
+      model_->evaluate(batched_input_, std::span<const double>(times_), outputs_);
+    });
     combine(output, [&](std::size_t k) { return guides(times[k]) ? weight_ : 0; });
   }
   /// out ← vᵀ ∂F/∂x, where `Model` provides it.
   template <ContiguousHostState X>
   requires DifferentiableScoreModel<Model, HostState<Scalar>>
   void vjp(const X& x, double t, const X& v, X& out) {
-    if (!guides(t)) return told(classes_, [&] { model_->vjp(x, t, v, out); });
+    if (!guides(t)) return with_classes(classes_, [&] { model_->vjp(x, t, v, out); });
     stage(v, 1 + weight_, -weight_);
-    cotangent_ = twice_;
+    cotangent_ = batched_input_;
     stage(x, 1, 1);
-    told(labels_, [&] { model_->vjp(twice_, t, cotangent_, answers_); });
+    with_classes(labels_, [&] { model_->vjp(batched_input_, t, cotangent_, outputs_); });
     const std::size_t size = extents(x).size();
     for (std::size_t i = 0; i < size; ++i)
-      out.data()[i] = number<X>(answers_.data()[i] + answers_.data()[size + i]);
+      out.data()[i] = number<X>(outputs_.data()[i] + outputs_.data()[size + i]);
   }
 
  private:
@@ -92,7 +94,7 @@ class GuidedNetwork {
 
   /// Sets the model's classes for one call and resets them afterwards, also when the call throws.
   template <class Call>
-  void told(std::span<const std::uint32_t> classes, const Call& call) {
+  void with_classes(std::span<const std::uint32_t> classes, const Call& call) {
     struct Reset {
       Model& model;
       ~Reset() { model.set_classes({}); }
@@ -101,31 +103,31 @@ class GuidedNetwork {
     call();
   }
 
-  /// twice_ ← first·x, then second·x; labels_ ← the classes, then no_class.
+  /// batched_input_ ← first·x, then second·x; labels_ ← the classes, then no_class.
   template <class X>
   void stage(const X& x, double first, double second) {
     const std::size_t samples = extents(x).samples, dim = extents(x).dim;
     scoresde::detail::require(classes_.size() == samples, "guided network: ", classes_.size(),
                               " classes for ", samples, " samples; there must be one per sample");
     const Extents both{2 * samples, dim};
-    if (twice_.extents() != both) twice_ = answers_ = HostState<Scalar>(both);
+    if (batched_input_.extents() != both) batched_input_ = outputs_ = HostState<Scalar>(both);
     const auto half = [&](Scalar* to, double factor) {
       std::transform(x.data(), x.data() + samples * dim, to,
                      [factor](auto value) { return static_cast<Scalar>(factor * value); });
     };
-    half(twice_.data(), first);
-    half(twice_.data() + samples * dim, second);
+    half(batched_input_.data(), first);
+    half(batched_input_.data() + samples * dim, second);
     labels_.assign(classes_.begin(), classes_.end());
     labels_.resize(2 * samples, no_class);
   }
 
-  /// output ← (1 + w)·first half − w·second half of answers_, w = weight_of(k) of sample k.
+  /// output ← (1 + w)·first half − w·second half of outputs_, w = weight_of(k) of sample k.
   template <class X, class WeightOf>
   void combine(X& output, const WeightOf& weight_of) const {
     const auto [samples, dim] = extents(output);
     for (std::size_t k = 0; k < samples; ++k) {
       const auto w = static_cast<Scalar>(weight_of(k));
-      const Scalar *with = answers_[k].data(), *without = answers_[samples + k].data();
+      const Scalar *with = outputs_[k].data(), *without = outputs_[samples + k].data();
       for (std::size_t e = 0; e < dim; ++e)
         output.data()[k * dim + e] = number<X>((1 + w) * with[e] - w * without[e]);
     }
@@ -135,7 +137,7 @@ class GuidedNetwork {
   double weight_;
   TimeInterval interval_;
   std::span<const std::uint32_t> classes_;
-  HostState<Scalar> twice_, answers_, cotangent_;
+  HostState<Scalar> batched_input_, outputs_, cotangent_;
   std::vector<double> times_;
   std::vector<std::uint32_t> labels_;
 };

@@ -4,7 +4,7 @@
 ///   type                    label                       ∇log p_t(x) ≈
 ///   PredictionAtTime        999·t                       −F/std(t)
 ///   ScoreAtSigma            std(t), σ(t) for VE         F
-///   KarrasPreconditioned    c_noise, and c_in·x for x   −x/v + α σ_d/(σ √v)·F
+///   EdmPreconditioning    c_noise, and c_in·x for x   −x/v + α σ_d/(σ √v)·F
 ///   PredictionAtLevel       i                           −F/√(1 − ᾱ_i)
 ///   ScoreAtLevel            N − 1 − i                   F
 ///
@@ -28,7 +28,7 @@
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
@@ -81,22 +81,22 @@ struct ScoreAtSigma {
 };
 
 /// The network is conditioned on c_noise, its input is c_in·x and its output is F of EDM.
-struct KarrasPreconditioned {
+struct EdmPreconditioning {
   double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
 
   void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
   /// Throws Error where std(t) = 0, as do input_scale and score_form.
   template <Sde S>
   [[nodiscard]] double label(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).noise;
+    return edm_coefficients(sde.marginal_prob(t), sigma_data).noise;
   }
   template <Sde S>
   [[nodiscard]] double input_scale(const S& sde, double t) const {
-    return karras_coefficients(sde.marginal_prob(t), sigma_data).in;
+    return edm_coefficients(sde.marginal_prob(t), sigma_data).in;
   }
   template <Sde S>
   [[nodiscard]] ScoreForm score_form(const S& sde, double t) const {
-    return karras_score_form(sde.marginal_prob(t), sigma_data);
+    return edm_score_form(sde.marginal_prob(t), sigma_data);
   }
 };
 
@@ -163,15 +163,15 @@ concept LevelConvention = requires {
 template <class C, class S>
 inline constexpr bool convention_fits = !LevelConvention<C> || DiscreteSde<S>;
 
-/// The usual convention for an SDE: score_sde's continuous one, EDM's for KarrasSde, levels for
+/// The usual convention for an SDE: score_sde's continuous one, EDM's for EdmSde, levels for
 /// DdpmSde. Specialize it for user-defined SDEs.
 template <Sde S>
 struct convention_of {
   using type = std::conditional_t<std::derived_from<S, VeSde>, ScoreAtSigma, NoisePredictionAtTime>;
 };
 template <>
-struct convention_of<KarrasSde> {
-  using type = KarrasPreconditioned;
+struct convention_of<EdmSde> {
+  using type = EdmPreconditioning;
 };
 template <>
 struct convention_of<DdpmSde> {

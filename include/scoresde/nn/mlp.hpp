@@ -47,21 +47,22 @@ inline void check(const MlpConfig& c) {
   detail::check(config);
   const Activation a = config.activation;
   Graph graph(config.dim, 1, 1);
-  const Tensor waves =
+  const Tensor features =
       config.fourier_scale > 0
           ? graph.fourier_embedding("time", config.time_features, config.fourier_scale)
           : graph.positional_embedding(config.time_features);
   std::optional<Tensor> classes;
   if (config.num_class_embeds > 0)
     classes = graph.class_embedding("class_embedding", config.num_class_embeds, config.width);
-  const Tensor e = time_embedding(graph, waves, config.width, "time.0", "time.1", a, classes);
+  const Tensor e = time_embedding(graph, features, config.width, "time.0", "time.1", a, classes);
   Tensor h = graph.dense(graph.input(), "in", config.width);
   for (std::size_t l = 0; l < config.depth; ++l) {
     const std::string name = "block." + std::to_string(l);
     const Tensor inner = graph.dense(graph.activation(h, a), name + ".0", config.width);
-    const Tensor told = graph.sum_scaled(inner, graph.dense(e, name + ".time", config.width), 1);
-    const Tensor outer = graph.dense(graph.activation(told, a), name + ".1", config.width);
-    h = graph.sum_scaled(h, outer, 1);
+    const Tensor conditioned =
+        graph.scaled_sum(inner, graph.dense(e, name + ".time", config.width), 1);
+    const Tensor outer = graph.dense(graph.activation(conditioned, a), name + ".1", config.width);
+    h = graph.scaled_sum(h, outer, 1);
   }
   const Tensor output = graph.dense(graph.activation(h, a), "out", config.dim);
   if (config.scale_by_sigma) graph.divide_by_sigma(output, {});

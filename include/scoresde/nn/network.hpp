@@ -120,7 +120,7 @@ class Network {
         factors_(levels_ ? batch : 0),
         class_count_(detail::embedded_classes(graph_)),
         classes_(class_count_ > 0 ? batch : 0),
-        told_memory_(ops_.make_told(batch)),
+        conditioning_buffer_(ops_.make_conditioning_buffer(batch)),
         needs_sigma_(detail::embeds_sigma(graph_)) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
@@ -179,20 +179,20 @@ class Network {
       const double factor = output_factor(labels[k]);
       if (levels_) factors_[k] = factor;
     }
-    told_ = told_memory_.place(
+    conditioning_ = conditioning_buffer_.place(
         {.labels = labels,
          .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
          .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
-    forward_told(parameters, x.data(), told_, y.data(), dropout);
+    forward_conditioned(parameters, x.data(), conditioning_, y.data(), dropout);
   }
 
   /// The same where the labels and all other conditioning values, x and y are already in the
   /// backend's memory. Nothing is checked and nothing is copied to or from the backend.
-  void forward_told(std::span<const Scalar> parameters, const Scalar* x, const Told& told,
-                    Scalar* y, NoiseDraw dropout = {}) {
-    const std::size_t n = told.labels.size();
+  void forward_conditioned(std::span<const Scalar> parameters, const Scalar* x,
+                           const Conditioning& conditioning, Scalar* y, NoiseDraw dropout = {}) {
+    const std::size_t n = conditioning.labels.size();
     dropout_ = dropout;
-    told_ = told;
+    conditioning_ = conditioning;
     if (frozen_ != parameters.data()) {
       thaw();
       prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
@@ -248,7 +248,7 @@ class Network {
             .scratch = std::span<Scalar>(prepared_memory() + prepared_.size(), scratch_),
             .parameters = parameters.data(),
             .n = n,
-            .told = told_};
+            .conditioning = conditioning_};
   }
 
   Graph graph_;
@@ -261,8 +261,8 @@ class Network {
   std::vector<double> factors_;
   std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
-  typename Ops::ToldMemory told_memory_;
-  Told told_;  // of the last forward pass
+  typename Ops::ConditioningBuffer conditioning_buffer_;
+  Conditioning conditioning_;  // of the last forward pass
   bool needs_sigma_;
   const Scalar* frozen_ = nullptr;  // parameters with prepared weights
   std::size_t samples_ = 0;         // of the last forward pass; 0 after its backward pass

@@ -57,7 +57,7 @@ struct LayerParameters {
 
 /// What a network is conditioned on, per sample: the label, 1/σ(label) where the graph divides by
 /// it, and the class where the graph embeds one.
-struct Told {
+struct Conditioning {
   std::span<const double> labels, factors{};
   std::span<const std::uint32_t> classes{};
 };
@@ -175,10 +175,10 @@ concept NetworkOps = requires(
     const LayerParameters<typename Ops::Scalar>& layer, const typename Ops::Activation* kept,
     typename Ops::Activation* keep, Gradient<typename Ops::Activation> gradient,
     std::span<typename Ops::Scalar> scratch, const Convolution& convolution,
-    const ConvolutionTerms<typename Ops::Activation>& terms, const Told& told,
-    typename Ops::ToldMemory& told_memory,
+    const ConvolutionTerms<typename Ops::Activation>& terms, const Conditioning& conditioning,
+    typename Ops::ConditioningBuffer& conditioning_buffer,
     const ConvolutionGradients<typename Ops::Scalar, typename Ops::Activation>& gradients,
-    const GroupNorm& norm, const Attention& heads, const PositionalEmbedding& waves,
+    const GroupNorm& norm, const Attention& heads, const PositionalEmbedding& embedding,
     std::span<const double> labels, std::span<const std::uint32_t> classes, double real,
     NoiseDraw draw, std::size_t count, Shape shape, Activation function, const Fir& fir,
     Mode mode) {
@@ -187,13 +187,13 @@ concept NetworkOps = requires(
   // Size of feature maps of this shape.
   { ops.activation_size(shape) } -> std::same_as<std::size_t>;
   // Whether feature maps are (N, C, H, W) of Scalars, so that external images need no conversion.
-  { Ops::doors_in_place } -> std::convertible_to<bool>;
-  ops.enter(parameter, out);  // (N, C, H, W) of Scalars to feature maps
-  ops.leave(in, memory);      // and the reverse
+  { Ops::external_layout_is_internal } -> std::convertible_to<bool>;
+  ops.to_internal_layout(parameter, out);  // (N, C, H, W) of Scalars to feature maps
+  ops.from_internal_layout(in, memory);    // and the reverse
 
   // Labels, factors and classes of up to `count` samples, copied from host memory to the backend's.
-  { ops.make_told(count) } -> std::same_as<typename Ops::ToldMemory>;
-  { told_memory.place(told) } -> std::same_as<Told>;
+  { ops.make_conditioning_buffer(count) } -> std::same_as<typename Ops::ConditioningBuffer>;
+  { conditioning_buffer.place(conditioning) } -> std::same_as<Conditioning>;
 
   // Parameters in the layers' prepared form, written when they change; size 0: no such form.
   { ops.convolution_prepared_size(convolution, mode) } -> std::same_as<std::size_t>;
@@ -242,8 +242,8 @@ concept NetworkOps = requires(
   ops.downsample_mean_backward(in, gradient);
   ops.concatenate(in, in, out);                             // along channels
   ops.concatenate_backward(in, count, gradient, gradient);  // count: channels of the first
-  ops.sum_scaled(in, in, real, out);                        // y ← (a + b)·scale
-  ops.sum_scaled_backward(in, real, gradient, gradient);
+  ops.scaled_sum(in, in, real, out);                        // y ← (a + b)·scale
+  ops.scaled_sum_backward(in, real, gradient, gradient);
   ops.affine(in, real, real, out);  // y ← scale·x + shift
   ops.affine_backward(in, real, gradient);
   ops.scale_samples(in, labels, out);  // y[n] ← factor[n]·x[n], one factor per sample
@@ -254,7 +254,7 @@ concept NetworkOps = requires(
   ops.class_embedding(classes, parameter, out);
   ops.class_embedding_backward(classes, in, memory);
   // y[n] ← sines and cosines of the label; h = w = 1
-  ops.positional_embedding(waves, labels, out);
+  ops.positional_embedding(embedding, labels, out);
   // inverted dropout: y ← x/(1 − rate) where uniform(draw, n, (c, h, w)) ≥ rate, else 0
   ops.dropout(in, real, draw, out);
   ops.dropout_backward(in, real, draw, gradient);

@@ -22,7 +22,7 @@
 namespace scoresde {
 
 /// How the samples of a preset are made: by predictor and corrector, or by Heun's method of Karras
-/// et al. (solver/karras.hpp).
+/// et al. (solver/edm.hpp).
 enum class SolverKind { predictor_corrector, karras_heun };
 
 /// The types of predictor/ that presets name.
@@ -187,7 +187,7 @@ enum class NetworkFamily { ddpm, ddpmpp, ncsnpp };
 
 /// σ is the time, the network is preconditioned and trained with EDM's loss, and Heun's method
 /// samples: table 1, column "ours".
-inline void make_karras(Preset& p) {
+inline void make_edm(Preset& p) {
   p.sde = SdeKind::edm;
   p.reduce_mean = false;
   p.solver = SolverKind::karras_heun;
@@ -200,7 +200,7 @@ inline void make_karras(Preset& p) {
   Preset of_classes = class_conditional(cifar10_small(), 10);
   of_classes.name = "cifar10_small_class_conditional";
   Preset karras = cifar10_small();
-  make_karras(karras);
+  make_edm(karras);
   karras.name = "cifar10_small_karras";
   karras.reduce_mean = true;  // a sum of 3072 squares would always be clipped
   return {cifar10_small(), std::move(of_classes), std::move(karras)};
@@ -212,7 +212,7 @@ inline void make_karras(Preset& p) {
 /// 32×32.
 [[nodiscard]] inline Preset karras_cifar10() {
   Preset p{.name = "karras/cifar10_ddpmpp", .network = {}};
-  make_karras(p);
+  make_edm(p);
   p.batch_size = 512;
   p.n_iters = 200'000'000 / 512;
   p.warmup = 10'000'000 / 512;

@@ -74,8 +74,8 @@ class ScoreNetwork {
   /// Throws Error unless each sample has dim() elements.
   template <ContiguousHostState X>
   void evaluate(const X& x, double t, X& output) {
-    const Told told = tell(t);
-    evaluate_parts(x, output, [told](std::size_t) { return told; });
+    const TimeConditioning conditioning = conditioning_at(t);
+    evaluate_parts(x, output, [conditioning](std::size_t) { return conditioning; });
   }
 
   /// The same with one time per sample. Also throws Error unless there are as many times as
@@ -85,7 +85,7 @@ class ScoreNetwork {
     scoresde::detail::require(times.size() == extents(x).samples, "score network: ", times.size(),
                               " times for ", extents(x).samples,
                               " samples; there must be one per sample");
-    evaluate_parts(x, output, [&](std::size_t k) { return tell(times[k]); });
+    evaluate_parts(x, output, [&](std::size_t k) { return conditioning_at(times[k]); });
   }
 
   /// out ← vᵀ ∂F/∂x at (x, t). The network's mode should be Mode::differentiation, because training
@@ -94,17 +94,17 @@ class ScoreNetwork {
   void vjp(const X& x, double t, const X& v, X& out) {
     const auto [samples, dim] = checked_extents(x, out);
     static_cast<void>(checked_extents(x, v));
-    const Told told = tell(t);
+    const TimeConditioning conditioning = conditioning_at(t);
     result_.resize(network_->batch() * dim);
     cotangent_.resize(network_->batch() * dim);
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
       forward_part(
-          x, first, count, [told](std::size_t) { return told; }, result_.data());
+          x, first, count, [conditioning](std::size_t) { return conditioning; }, result_.data());
       convert(v.data() + first * dim, cotangent_.data(), size);
       network_->backward(parameters_, {cotangent_.data(), size}, {}, {result_.data(), size});
-      const auto scale = static_cast<Scalar>(told.scale);
+      const auto scale = static_cast<Scalar>(conditioning.scale);
       for (std::size_t i = 0; i < size; ++i) result_[i] *= scale;
       convert(result_.data(), out.data() + first * dim, size);
     }
@@ -140,27 +140,27 @@ class ScoreNetwork {
   };
 
   /// The network's input in addition to x: its label, and the factor of x.
-  struct Told {
+  struct TimeConditioning {
     double label, scale;
   };
-  [[nodiscard]] Told tell(double t) const {
+  [[nodiscard]] TimeConditioning conditioning_at(double t) const {
     if constexpr (scales_input)
       return {label(t), convention_.input_scale(sde_, t)};
     else
       return {label(t), 1};
   }
 
-  template <class X, class ToldOf>
-  void evaluate_parts(const X& x, X& output, const ToldOf& told_of) {
+  template <class X, class ConditioningOf>
+  void evaluate_parts(const X& x, X& output, const ConditioningOf& conditioning_of) {
     const auto [samples, dim] = checked_extents(x, output);
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
       if constexpr (same_scalar<X>) {
-        forward_part(x, first, count, told_of, output.data() + first * dim);
+        forward_part(x, first, count, conditioning_of, output.data() + first * dim);
       } else {
         result_.resize(network_->batch() * dim);
-        forward_part(x, first, count, told_of, result_.data());
+        forward_part(x, first, count, conditioning_of, result_.data());
         convert(result_.data(), output.data() + first * dim, count * dim);
       }
     }
@@ -168,18 +168,18 @@ class ScoreNetwork {
   }
 
   /// y ← F of samples first, …, first + count − 1 of x, with their labels and scales.
-  template <class X, class ToldOf>
-  void forward_part(const X& x, std::size_t first, std::size_t count, const ToldOf& told_of,
-                    Scalar* y) {
+  template <class X, class ConditioningOf>
+  void forward_part(const X& x, std::size_t first, std::size_t count,
+                    const ConditioningOf& conditioning_of, Scalar* y) {
     const auto [samples, dim] = extents(x);
     scoresde::detail::require(classes_.empty() || classes_.size() == samples,
                               "score network: ", classes_.size(), " classes for ", samples,
                               " samples; there must be one per sample");
-    for (std::size_t k = 0; k < count; ++k) labels_[k] = told_of(first + k).label;
+    for (std::size_t k = 0; k < count; ++k) labels_[k] = conditioning_of(first + k).label;
     NoiseDraw dropout = dropout_;
     dropout.first_sample += static_cast<std::uint32_t>(first);
     const auto in = scaled(x.data() + first * dim, count, dim,
-                           [&](std::size_t k) { return told_of(first + k).scale; });
+                           [&](std::size_t k) { return conditioning_of(first + k).scale; });
     network_->forward(parameters_, in, {labels_.data(), count}, {y, count * dim}, dropout,
                       classes_.empty() ? classes_ : classes_.subspan(first, count));
   }

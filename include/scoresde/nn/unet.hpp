@@ -64,7 +64,7 @@ class UNetBuilder {
     if (!config_.centered) x = graph_.affine(x, 2, -1);
     pyramid_ = x;
     Tensor h = graph_.convolution(x, {.name = next(), .out_channels = config_.nf});
-    kept_.push_back(h);
+    skips_.push_back(h);
     for (std::size_t level = 0; level < levels(); ++level) h = down(h, level);
     if (config_.middle != Middle::none) h = middle(h);
     pyramid_.reset();
@@ -92,7 +92,7 @@ class UNetBuilder {
     // The frequencies are a numbered module even in an unconditional network.
     const std::string frequencies = fourier ? next() : "";
     if (!config_.conditional) return;
-    const Tensor waves =
+    const Tensor features =
         fourier ? graph_.fourier_embedding(frequencies, 2 * config_.nf, config_.fourier_scale)
                 : graph_.positional_embedding(config_.nf,
                                               {config_.flip_sin_to_cos, config_.freq_shift});
@@ -103,7 +103,7 @@ class UNetBuilder {
     if (config_.num_class_embeds > 0)
       classes = graph_.class_embedding("class_embedding", config_.num_class_embeds, width);
     settings_.embedding =
-        time_embedding(graph_, waves, width, first, second, settings_.activation, classes);
+        time_embedding(graph_, features, width, first, second, settings_.activation, classes);
   }
 
   [[nodiscard]] Tensor block(Tensor h, std::size_t channels) {
@@ -126,21 +126,21 @@ class UNetBuilder {
   }
 
   /// Downsampling or upsampling of the main path.
-  [[nodiscard]] Tensor change(Tensor h, Resample how) {
+  [[nodiscard]] Tensor resample_block(Tensor h, Resample direction) {
     const std::size_t channels = graph_.shape(h).c;
-    if (!ddpm_blocks_) return residual_block(graph_, h, next(), channels, how, settings_);
+    if (!ddpm_blocks_) return residual_block(graph_, h, next(), channels, direction, settings_);
     const std::string name = next();
     if (config_.resamp_with_conv)
-      return resample_with_convolution(graph_, h, name, channels, how, settings_);
-    return resample(graph_, h, how, settings_);
+      return resample_with_convolution(graph_, h, name, channels, direction, settings_);
+    return resample(graph_, h, direction, settings_);
   }
 
   /// activation(GroupNorm) and a 3×3 convolution.
   [[nodiscard]] Tensor head(Tensor h, std::size_t channels, double scale,
-                            const Joined& joined = {}) {
+                            const ConvolutionEpilogue& epilogue = {}) {
     h = activated_normalization(graph_, h, next(), settings_);
     return graph_.convolution(h, {.name = next(), .out_channels = channels, .scale = scale},
-                              joined);
+                              epilogue);
   }
 
   [[nodiscard]] Tensor down(Tensor h, std::size_t level) {
@@ -148,17 +148,17 @@ class UNetBuilder {
     for (std::size_t i = 0; i < config_.num_res_blocks; ++i) {
       h = block(h, channels);
       if (config_.attends_down(level)) h = attention_block(graph_, h, next(), settings_);
-      kept_.push_back(h);
+      skips_.push_back(h);
     }
     if (level + 1 == levels()) return h;
-    h = feed_pyramid(change(h, Resample::down));
-    kept_.push_back(h);
+    h = inject_input_pyramid(resample_block(h, Resample::down));
+    skips_.push_back(h);
     return h;
   }
 
   /// Adds the downsampled image to the main path: by a 1×1 convolution (input_skip, summed or
   /// concatenated), or by a strided convolution whose result becomes the main path (residual).
-  [[nodiscard]] Tensor feed_pyramid(Tensor h) {
+  [[nodiscard]] Tensor inject_input_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     if (config_.progressive_input == ProgressiveInput::input_skip) {
       pyramid_ = resample(graph_, *pyramid_, Resample::down, settings_);
@@ -176,24 +176,24 @@ class UNetBuilder {
   [[nodiscard]] Tensor up(Tensor h, std::size_t level) {
     const std::size_t channels = config_.channels(level);
     for (std::size_t i = 0; i <= config_.num_res_blocks; ++i) {
-      h = graph_.concatenate(h, kept_.back());
-      kept_.pop_back();
+      h = graph_.concatenate(h, skips_.back());
+      skips_.pop_back();
       h = block(h, channels);
       const bool here = config_.attn_up == AttentionUp::every || i == config_.num_res_blocks;
       if (here && config_.attends_up(level)) h = attention_block(graph_, h, next(), settings_);
     }
-    h = gather_pyramid(h);
-    return level > 0 ? change(h, Resample::up) : h;
+    h = accumulate_output_pyramid(h);
+    return level > 0 ? resample_block(h, Resample::up) : h;
   }
 
   /// The level's contribution to the output: an image that is upsampled and added to (output_skip),
   /// or features that are upsampled by a convolution and become the main path (residual).
-  [[nodiscard]] Tensor gather_pyramid(Tensor h) {
+  [[nodiscard]] Tensor accumulate_output_pyramid(Tensor h) {
     const std::size_t channels = graph_.shape(h).c;
     if (config_.progressive == ProgressiveOutput::output_skip) {
-      Joined joined;
-      if (pyramid_) joined.residual = resample(graph_, *pyramid_, Resample::up, settings_);
-      pyramid_ = head(h, config_.output_channels(), last_scale(), joined);
+      ConvolutionEpilogue epilogue;
+      if (pyramid_) epilogue.residual = resample(graph_, *pyramid_, Resample::up, settings_);
+      pyramid_ = head(h, config_.output_channels(), last_scale(), epilogue);
       return h;
     }
     if (config_.progressive == ProgressiveOutput::none) return h;
@@ -211,7 +211,7 @@ class UNetBuilder {
   BlockSettings settings_;
   bool ddpm_blocks_;
   std::optional<Tensor> pyramid_;
-  std::vector<Tensor> kept_;
+  std::vector<Tensor> skips_;
   std::size_t module_ = 0;
 };
 

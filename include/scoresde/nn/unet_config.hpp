@@ -75,7 +75,7 @@ struct UNetConfig {
   double fourier_scale = 16;
   bool resamp_with_conv = true;
   AttentionUp attn_up = AttentionUp::once;
-  double norm_eps = 1e-6;            ///< ε of the group normalisations
+  double norm_eps = 1e-6;            ///< ε of the group normalizations
   std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
   // the noise levels that a network of integer labels divides its output by
   double sigma_min = 0.01, sigma_max = 50;

@@ -19,7 +19,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
@@ -27,7 +27,7 @@
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
@@ -98,7 +98,7 @@ template <DiscreteSde S>
           {"sde.t_min", detail::number_text(sde.schedule().t_min)}};
 }
 
-[[nodiscard]] inline Metadata describe(const KarrasSde& sde) {
+[[nodiscard]] inline Metadata describe(const EdmSde& sde) {
   return {{"sde.name", name_of(SdeKind::edm)},
           {"sde.sigma_min", detail::number_text(sde.t_min())},
           {"sde.sigma_max", detail::number_text(sde.t_max())}};
@@ -128,7 +128,7 @@ template <DiscreteSde S>
           {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
           {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)}};
 }
-[[nodiscard]] inline Metadata describe(const KarrasLoss& loss) {
+[[nodiscard]] inline Metadata describe(const EdmLoss& loss) {
   return {{"training.loss", name_of(LossKind::edm)},
           {"training.convention", name_of(ConventionKind::edm_preconditioning)},
           {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},

@@ -17,7 +17,7 @@
 
 namespace scoresde {
 
-/// What a network is trained by: DenoisingScoreMatching, DiscreteScoreMatching or KarrasLoss.
+/// What a network is trained by: DenoisingScoreMatching, DiscreteScoreMatching or EdmLoss.
 enum class LossKind { continuous, discrete, edm };
 
 /// The conventions that a file names; those of the other losses follow from the SDE.

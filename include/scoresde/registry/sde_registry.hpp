@@ -19,7 +19,7 @@
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -78,8 +78,8 @@ auto visit_continuous_sde(const Metadata& configuration, Visitor&& visit) {
     case SdeKind::ve:
       return use(VeSde(sigma_setting(configuration)));
     case SdeKind::edm:
-      return use(KarrasSde({number_setting<double>(configuration, "sde.sigma_min"),
-                            number_setting<double>(configuration, "sde.sigma_max")}));
+      return use(EdmSde({number_setting<double>(configuration, "sde.sigma_min"),
+                         number_setting<double>(configuration, "sde.sigma_max")}));
     case SdeKind::ddpm:
       break;
   }
@@ -96,7 +96,7 @@ inline void require_noise_prediction(const Metadata& configuration, const char* 
 
 }  // namespace detail
 
-/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or KarrasSde. Throws
+/// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or EdmSde. Throws
 /// Error when it names none of them, a setting is missing or is of another SDE, and for a network
 /// of discrete levels: visit_score has its SDE.
 template <class Visitor>
@@ -152,7 +152,7 @@ template <class S>
 
 /// Calls visit(sde, convention) with the SDE that a configuration's network is sampled under and
 /// how it is conditioned on the time: a continuous SDE with its convention_of or
-/// KarrasPreconditioned, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
+/// EdmPreconditioning, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
 /// visit_sde does, for discrete levels of sub-VP, which has none, and for a training.prediction
 /// that the convention does not have.
 template <class Visitor>
@@ -170,7 +170,7 @@ auto visit_score(const Metadata& configuration, Visitor&& visit) {
   detail::require_noise_prediction(configuration, "Karras's preconditioning");
   const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
   return visit_sde(configuration, [&](const auto& sde) {
-    return visit(sde, nn::KarrasPreconditioned{.sigma_data = sigma_data});
+    return visit(sde, nn::EdmPreconditioning{.sigma_data = sigma_data});
   });
 }
 

@@ -12,7 +12,7 @@
 /// Where E is small by chance the published rule does not bound h, and one jump over the data's
 /// scales leaves a sample far outside of them. A step is therefore at most max_growth = 2 times as
 /// long as the last: no evaluations more, and N(0, 0.25) in one dimension keeps its variance under
-/// RectifiedFlowSde and KarrasSde, where it is several times too large without.
+/// RectifiedFlowSde and EdmSde, where it is several times too large without.
 ///
 /// The Brownian path W is kept through rejections (sampler/rejection_memory.hpp). z of a sample's
 /// n-th trial is its part of draw n, whatever else is in the batch.

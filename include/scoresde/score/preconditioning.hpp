@@ -33,8 +33,8 @@ struct PreconditioningCoefficients {
 };
 
 /// At the marginal p. Throws Error unless its std is positive: at std = 0 the score is undefined.
-[[nodiscard]] inline PreconditioningCoefficients karras_coefficients(MarginalProb p,
-                                                                     double sigma_data) {
+[[nodiscard]] inline PreconditioningCoefficients edm_coefficients(MarginalProb p,
+                                                                  double sigma_data) {
   detail::require(p.std > 0, "EDM preconditioning: std is ", p.std, "; it must be positive");
   const double scaled = p.mean * sigma_data, root = std::hypot(p.std, scaled);
   return {scaled / root * (sigma_data / root), p.std * sigma_data / root, 1 / root,
@@ -42,8 +42,8 @@ struct PreconditioningCoefficients {
 }
 
 /// The score as a form in (x, F). Throws Error unless the std of p is positive.
-[[nodiscard]] inline ScoreForm karras_score_form(MarginalProb p, double sigma_data) {
-  const PreconditioningCoefficients c = karras_coefficients(p, sigma_data);
+[[nodiscard]] inline ScoreForm edm_score_form(MarginalProb p, double sigma_data) {
+  const PreconditioningCoefficients c = edm_coefficients(p, sigma_data);
   return {-c.in * c.in, p.mean * sigma_data / p.std * c.in};
 }
 
@@ -78,21 +78,21 @@ concept PerSamplePreconditionable =
 /// With spans of per-sample values in place of the doubles it is a PerSampleScoreModel. f is
 /// copied; use std::ref to refer to it. Not thread-safe.
 template <class F, Sde S>
-class KarrasPreconditionedModel {
+class EdmPreconditionedModel {
  public:
   /// `sigma_data` is σ_d, 0.5 for CIFAR-10 in [−1, 1]. Throws Error unless it is positive and
   /// finite.
-  KarrasPreconditionedModel(F function, S sde, double sigma_data = 0.5)
+  EdmPreconditionedModel(F function, S sde, double sigma_data = 0.5)
       : function_(std::move(function)), sde_(std::move(sde)), sigma_data_(sigma_data) {
     detail::require_sigma_data(sigma_data);
   }
 
   /// Throws Error if std(t) = 0, as evaluate and score_form do.
   [[nodiscard]] PreconditioningCoefficients coefficients(double t) const {
-    return karras_coefficients(sde_.marginal_prob(t), sigma_data_);
+    return edm_coefficients(sde_.marginal_prob(t), sigma_data_);
   }
   [[nodiscard]] ScoreForm score_form(double t) const {
-    return karras_score_form(sde_.marginal_prob(t), sigma_data_);
+    return edm_score_form(sde_.marginal_prob(t), sigma_data_);
   }
 
   template <State X>
@@ -149,8 +149,8 @@ class KarrasPreconditionedModel {
 
 /// f with EDM preconditioning. Throws Error unless sigma_data is positive and finite.
 template <class F, Sde S>
-[[nodiscard]] auto karras_preconditioned(F f, S sde, double sigma_data = 0.5) {
-  return KarrasPreconditionedModel<F, S>(std::move(f), std::move(sde), sigma_data);
+[[nodiscard]] auto edm_preconditioning(F f, S sde, double sigma_data = 0.5) {
+  return EdmPreconditionedModel<F, S>(std::move(f), std::move(sde), sigma_data);
 }
 
 }  // namespace scoresde

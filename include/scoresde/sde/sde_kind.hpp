@@ -4,7 +4,7 @@
 
 namespace scoresde {
 
-/// VpSde, SubVpSde, VeSde and KarrasSde; ddpm is a chain of betas, DdpmSde.
+/// VpSde, SubVpSde, VeSde and EdmSde; ddpm is a chain of betas, DdpmSde.
 enum class SdeKind { vp, sub_vp, ve, edm, ddpm };
 
 }  // namespace scoresde

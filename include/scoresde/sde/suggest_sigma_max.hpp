@@ -103,7 +103,7 @@ struct RadialPoint {
 }  // namespace detail
 
 /// The largest Euclidean distance between two of the points stored contiguously in `data`, `dim`
-/// floats each: a σ_max for VeSde or KarrasSde in the units of the data. If `at_most` > 0, at most
+/// floats each: a σ_max for VeSde or EdmSde in the units of the data. If `at_most` > 0, at most
 /// that many points, evenly spaced in the list, are used, which can only reduce the result. Throws
 /// Error for dim = 0, a data size that is not a multiple of dim, fewer than 2 points, at_most = 1,
 /// a non-finite entry, or points that are all equal.

@@ -12,7 +12,7 @@
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
 #include <scoresde/solver/dpm_solver_sde.hpp>
 #include <scoresde/solver/dpm_solver_single_step.hpp>
-#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/edm.hpp>
 #include <scoresde/solver/pndm.hpp>
 #include <scoresde/solver/restart.hpp>
 #include <scoresde/solver/sa_solver.hpp>
@@ -102,8 +102,8 @@ void for_each_noise_integrator(Use use) {
   use(SolverEntry{"pndm", 2, false, "pseudo-numerical, Runge-Kutta start"}, Pndm{});
   use(SolverEntry{"plms", 2, false, "pseudo-numerical, Heun start"}, Plms{});
   use(SolverEntry{"ipndm", 2, false, "pseudo-numerical, lower-order start"}, Ipndm{});
-  use(SolverEntry{"karras-euler", 1, false, "Euler in sigma"}, KarrasEuler{});
-  use(SolverEntry{"karras-heun", 2, false, "EDM algorithm 1: Heun in sigma"}, KarrasHeun{});
+  use(SolverEntry{"karras-euler", 1, false, "Euler in sigma"}, EdmEuler{});
+  use(SolverEntry{"karras-heun", 2, false, "EDM algorithm 1: Heun in sigma"}, EdmHeun{});
   use(SolverEntry{"dpm-2", 2, false, "midpoint in sigma"}, Dpm2{});
 }
 
@@ -111,7 +111,7 @@ void for_each_noise_integrator(Use use) {
 template <class Use>
 void for_each_stochastic_solver(Use use) {
   use(SolverEntry{"karras-stochastic", 1, true, "EDM algorithm 2: Heun with churn"},
-      KarrasHeun{.churn = cifar10_churn});
+      EdmHeun{.churn = cifar10_churn});
   use(SolverEntry{"sde-dpm-solver++-1", 1, true, "SDE-DPM-Solver++"}, SdeDpmSolverPlusPlus<1>{});
   use(SolverEntry{"sde-dpm-solver++-2m", 2, true, "SDE-DPM-Solver++, multistep"},
       SdeDpmSolverPlusPlus<2>{});

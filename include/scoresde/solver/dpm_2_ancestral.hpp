@@ -4,14 +4,14 @@
 ///   yₘ = y + (sₘ − s) ε₀,   y ← y + (s_down − s) εₘ + s_up z,   sₘ = √(s s_down)
 ///
 /// with y = x/α, and s_up, s_down of solver/ancestral_noise.hpp. k-diffusion calls this variant of
-/// DPM-2 (solver/karras.hpp) dpm_2_ancestral, diffusers KDPM2Ancestral.
+/// DPM-2 (solver/edm.hpp) dpm_2_ancestral, diffusers KDPM2Ancestral.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
 #include <scoresde/solver/ancestral_noise.hpp>
-#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/edm.hpp>
 
 namespace scoresde {
 

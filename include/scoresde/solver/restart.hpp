@@ -5,7 +5,7 @@
 ///     x̂ = (α̂/α) x + α̂ √(high² − low²) S_noise z,   then the flow from high to low in `steps` steps
 ///
 /// Xu et al. 2023 (arXiv:2306.14878), algorithm 1. All steps are Heun steps along s
-/// (solver/karras.hpp); those of an interval are spaced by eq. 5 of Karras et al. 2022
+/// (solver/edm.hpp); those of an interval are spaced by eq. 5 of Karras et al. 2022
 /// (arXiv:2206.00364). Each repetition contracts the accumulated errors, as an SDE does, with as
 /// few steps as the flow.
 #pragma once
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include <scoresde/solver/ancestral_noise.hpp>
-#include <scoresde/solver/karras.hpp>
+#include <scoresde/solver/edm.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
 namespace scoresde {
@@ -121,7 +121,7 @@ struct Restart {
 
   template <Sde S>
   void heun(const S& sde, const TimeGrid& grid, Table& table) const {
-    const Table steps = KarrasHeun{.prediction = prediction}.stages(sde, grid);
+    const Table steps = EdmHeun{.prediction = prediction}.stages(sde, grid);
     table.insert(table.end(), steps.begin(), steps.end());
   }
 

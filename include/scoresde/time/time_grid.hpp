@@ -156,7 +156,7 @@ template <class S>
 /// The grid of score_sde's samplers: t on linspace(t_max, eps, steps), but every step has length
 /// t_max/steps, which is not the spacing of the list; the last step starts at eps. Use it to
 /// reproduce the results of Song et al., uniform_grid otherwise. Throws Error as uniform_grid does.
-[[nodiscard]] inline TimeGrid song_grid(double t_max, double eps, std::size_t steps) {
+[[nodiscard]] inline TimeGrid score_sde_grid(double t_max, double eps, std::size_t steps) {
   detail::check_span(steps, eps, t_max);
   const double h = t_max / static_cast<double>(steps);
   std::vector<TimeStep> list(steps);

@@ -174,7 +174,7 @@ template <std::floating_point T>
     detail::read_family<T>(file, table, detail::track_family(j), true, state.tracks[j],
                            differences);
   detail::find_unexpected(file, table, differences);
-  differences.refuse(detail::text("checkpoint ", path.string(), " does not match this run:"));
+  differences.reject(detail::text("checkpoint ", path.string(), " does not match this run:"));
   state.step = detail::number_setting<std::uint64_t>(file.metadata, "step");
   return state;
 }
@@ -207,7 +207,7 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   detail::read_family<T>(file, table, detail::checkpoint_families[averaged ? 1 : 0], false, read,
                          differences);
   detail::find_unexpected(file, table, differences);
-  differences.refuse(detail::text("weights ", path.string(), " do not match the network of ",
+  differences.reject(detail::text("weights ", path.string(), " do not match the network of ",
                                   table.entries().size(), " tensors:"));
   std::copy(read.begin(), read.end(), weights.begin());
 }

@@ -35,7 +35,7 @@ class Differences {
   }
   [[nodiscard]] bool empty() const { return first_.empty() && lines_.empty(); }
   /// Throws Error with the lines if there are any.
-  void refuse(const std::string& what) const {
+  void reject(const std::string& what) const {
     std::string message;
     std::size_t shown = 0;
     for (const auto* lines : {&first_, &lines_})

@@ -109,7 +109,7 @@ void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& co
   for (const auto& [name, tensor] : tensors)
     differences.add("tensor ", name, ' ', detail::shape_text(tensor->shape),
                     " is not among the network's parameters");
-  differences.refuse(detail::text("diffusers weights do not match the network of ",
+  differences.reject(detail::text("diffusers weights do not match the network of ",
                                   table.entries().size(), " tensors:"));
   std::copy(flat.begin(), flat.end(), weights.begin());
 }

@@ -244,7 +244,7 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
     field(c.num_channels == 3 && c.output_channels() == 3, "num_channels", c.num_channels,
           "3, in and out");
   }
-  reasons.refuse("diffusers' UNet2DModel cannot express this network:");
+  reasons.reject("diffusers' UNet2DModel cannot express this network:");
 }
 
 [[nodiscard]] inline nn::UNetConfig read_diffusers_config(Json json) {

@@ -101,10 +101,10 @@ class DiffusersKeys {
     for (const auto& [key, found] : json_.items())
       expect(key.starts_with('_') || asked_.contains(key) || found.is_null(), key, " is ",
              found.dump(), "; this key is not supported");
-    refuse("the configuration is not supported:");
+    reject("the configuration is not supported:");
   }
   /// Throws Error with the errors so far, after `title`.
-  void refuse(const char* title) const { reasons_.refuse(title); }
+  void reject(const char* title) const { reasons_.reject(title); }
 
  private:
   [[nodiscard]] std::size_t natural_of(const char* key, const Json& found, std::size_t absent) {

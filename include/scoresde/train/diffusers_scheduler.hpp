@@ -37,7 +37,7 @@
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/train/diffusers_keys.hpp>
 
@@ -160,7 +160,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 [[nodiscard]] inline Metadata read_diffusers_edm(DiffusersKeys& keys) {
   keys.only("prediction_type", {"epsilon"});
   Metadata settings =
-      describe(KarrasSde({keys.number("sigma_min", 0.002), keys.number("sigma_max", 80)}));
+      describe(EdmSde({keys.number("sigma_min", 0.002), keys.number("sigma_max", 80)}));
   settings["training.loss"] = name_of(LossKind::edm);
   settings["training.convention"] = name_of(ConventionKind::edm_preconditioning);
   settings["training.sigma_data"] = number_text(keys.number("sigma_data", 0.5));
@@ -185,7 +185,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
     throw Error(text("_class_name is ", name.dump(),
                      "; it must be a scheduler of a chain of betas (DDPM, DDIM, PNDM, DPMSolver, "
                      "DEIS, UniPC, SASolver, Euler, Heun, KDPM2, LMS), ScoreSdeVe or EDM"));
-  keys.refuse("the scheduler is not supported:");
+  keys.reject("the scheduler is not supported:");
   for (const auto& [key, value] : json.items())
     if (!key.starts_with('_') && !keys.asked(key) && !value.is_null())
       scheduler.hints.push_back(

@@ -19,9 +19,9 @@ namespace scoresde {
 /// Writes the labels of the equation above, one per class; u[k] is the uniform number of element 0
 /// of sample k of the draw.
 inline void drop_labels(std::span<const std::uint32_t> classes, double rate, NoiseDraw draw,
-                        std::span<std::uint32_t> told) {
+                        std::span<std::uint32_t> conditioning) {
   for (std::size_t k = 0; k < classes.size(); ++k)
-    told[k] = uniform(draw, k, 0) < rate ? nn::no_class : classes[k];
+    conditioning[k] = uniform(draw, k, 0) < rate ? nn::no_class : classes[k];
 }
 
 }  // namespace scoresde

@@ -98,7 +98,7 @@ std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetCo
   detail::ScoreSdeReader<T> reader(file, config, table);
   reader.read_model(flat);
   if (which == ScoreSdeWeights::ema) reader.read_averages(flat);
-  reader.refuse();
+  reader.reject();
   std::copy(flat.begin(), flat.end(), weights.begin());
   return step;
 }
@@ -120,7 +120,7 @@ template <std::floating_point T>
   state.average = state.parameters;
   reader.read_averages(state.average);
   reader.read_moments(state.first_moment, state.second_moment, state.step);
-  reader.refuse();
+  reader.reject();
   return state;
 }
 
@@ -171,7 +171,7 @@ inline void check_score_sde_can_express(const nn::UNetConfig& c) {
   field(fourier || !c.flip_sin_to_cos, "flip_sin_to_cos", c.flip_sin_to_cos, "false");
   field(fourier || c.freq_shift == 1, "freq_shift", c.freq_shift, "1");
   field(c.downsample_padding == 0, "downsample_padding", c.downsample_padding, "0");
-  reasons.refuse("score_sde cannot express this network:");
+  reasons.reject("score_sde cannot express this network:");
 }
 
 /// Writes the four sections; tensors are spans of the state's buffers.

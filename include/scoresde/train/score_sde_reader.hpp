@@ -146,8 +146,8 @@ class ScoreSdeReader {
     }
   }
 
-  void refuse() const {
-    differences_.refuse(text("score_sde checkpoint does not match the network of ",
+  void reject() const {
+    differences_.reject(text("score_sde checkpoint does not match the network of ",
                              table_.entries().size(), " tensors:"));
   }
 

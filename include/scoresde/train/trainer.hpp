@@ -108,9 +108,9 @@ class Trainer {
   /// not the network's, and on a loss or gradient that is not finite; the state is then unchanged.
   StepReport step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
     const std::size_t samples = detail::checked_samples(images.size(), dim(), network_.batch());
-    told_.resize(samples);
-    detail::tell_classes(classes, network_.classes(), configuration_.label_dropout,
-                         {configuration_.seed, state_.step}, told_);
+    conditioning_.resize(samples);
+    detail::drop_labels(classes, network_.classes(), configuration_.label_dropout,
+                        {configuration_.seed, state_.step}, conditioning_);
     const std::size_t part = std::min(samples, network_.batch());
     std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
     double loss = 0;
@@ -150,7 +150,8 @@ class Trainer {
     loss.draw_times(sde_, draws.time(), work_->times());
     model_.set_dropout(draws.dropout());
     if (network_.classes() > 0)
-      model_.set_classes(std::span<const std::uint32_t>(told_).subspan(first, shape.samples));
+      model_.set_classes(
+          std::span<const std::uint32_t>(conditioning_).subspan(first, shape.samples));
     const double value = loss(sde_, model_, *batch_, draws.noise(), *work_, share);
     model_.backward(work_->output_gradient(), std::span<Scalar>(gradient_));
     return share * value;
@@ -163,7 +164,7 @@ class Trainer {
   std::vector<Scalar> gradient_;
   GradientNorm norm_;
   Model model_;
-  std::vector<std::uint32_t> told_;
+  std::vector<std::uint32_t> conditioning_;
   std::optional<Batch> batch_;
   std::optional<LossWorkspace<Batch>> work_;
 };

@@ -89,15 +89,15 @@ inline void require_samples(std::size_t samples, std::size_t network_batch) {
 
 /// The classes of a batch after label dropout, for a network of `count` classes. Throws Error
 /// unless there is one class per sample, or none for an unconditional network.
-inline void tell_classes(std::span<const std::uint32_t> classes, std::size_t count, double dropout,
-                         const TrainingDraws& draws, std::span<std::uint32_t> told) {
-  const std::size_t wanted = count > 0 ? told.size() : 0;
-  require(classes.size() == wanted, "training: ", classes.size(), " classes for ", told.size(),
-          " images; a network of ", count, " classes requires ", wanted);
+inline void drop_labels(std::span<const std::uint32_t> classes, std::size_t count, double dropout,
+                        const TrainingDraws& draws, std::span<std::uint32_t> conditioning) {
+  const std::size_t wanted = count > 0 ? conditioning.size() : 0;
+  require(classes.size() == wanted, "training: ", classes.size(), " classes for ",
+          conditioning.size(), " images; a network of ", count, " classes requires ", wanted);
   for (const std::uint32_t c : classes)
     require(c < count || c == nn::no_class, "training: a class is ", c, "; it must be below ",
             count, " or no_class");
-  drop_labels(classes, dropout, draws.label_dropout(), told);
+  drop_labels(classes, dropout, draws.label_dropout(), conditioning);
 }
 
 /// Throws Error for a step that must not change the state.

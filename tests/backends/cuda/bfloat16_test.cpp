@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <scoresde/cuda/kernels/bfloat16.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
@@ -45,17 +45,17 @@ TEMPLATE_TEST_CASE("partial vector loads match whole ones", "[emulated]", float,
   constexpr unsigned count = cuda::lanes<TestType>;
   alignas(16) TestType memory[count], copy[count];
   for (unsigned i = 0; i < count; ++i) memory[i] = from_float<TestType>(1.5f + float(i));
-  const cuda::Lanes<TestType> whole = cuda::load(memory, cuda::WholePacket{});
+  const cuda::VecF32<TestType> whole = cuda::load(memory, cuda::FullVec{});
   for (unsigned part = 0; part <= count; ++part) {
-    const cuda::Lanes<TestType> some = cuda::load(memory, cuda::PartOfPacket{part});
+    const cuda::VecF32<TestType> some = cuda::load(memory, cuda::PartialVec{part});
     for (unsigned i = 0; i < count; ++i) {
       CHECK(some[i] == (i < part ? whole[i] : 0.0f));
       copy[i] = from_float<TestType>(-1.0f);
     }
-    cuda::store(copy, whole, cuda::PartOfPacket{part}, true);
+    cuda::store(copy, whole, cuda::PartialVec{part}, true);
     for (unsigned i = 0; i < count; ++i)
       CHECK(to_float(copy[i]) == (i < part ? whole[i] - 1.0f : -1.0f));
   }
-  cuda::store(copy, whole, cuda::WholePacket{});
+  cuda::store(copy, whole, cuda::FullVec{});
   CHECK(std::memcmp(copy, memory, sizeof(memory)) == 0);
 }

@@ -28,20 +28,20 @@ template <class T>
 Sums<T> run(const Activations<T>& dy, const std::vector<float>& bias, const Target<T>& target,
             std::size_t chunk, const testing::Schedule& schedule) {
   Sums<T> out{bias, target.memory};
-  const cuda::Slabs slabs =
-      cuda::channel_sum_slabs<T>(dy.shape.n, dy.shape.pixels(), dy.shape.c, chunk);
-  std::vector<float> rows = not_a_number<float>(slabs.samples * slabs.chunks() * slabs.channels);
+  const cuda::ChannelTiles tiles =
+      cuda::channel_sum_tiles<T>(dy.shape.n, dy.shape.pixels(), dy.shape.c, chunk);
+  std::vector<float> rows = not_a_number<float>(tiles.samples * tiles.chunks() * tiles.channels);
   const bool whole = cuda::rows_are_whole(dy.shape.c * sizeof(T));
-  emulate(cuda::ChannelSums<T>{slabs, whole, dy.memory.data(), rows.data()}, schedule);
+  emulate(cuda::ChannelSums<T>{tiles, whole, dy.memory.data(), rows.data()}, schedule);
   emulate(
-      cuda::SumRows<float>{
-          rows.data(), 1, slabs.samples * slabs.chunks(), slabs.channels, {out.bias.data(), true}},
+      cuda::ReduceRows<float>{
+          rows.data(), 1, tiles.samples * tiles.chunks(), tiles.channels, {out.bias.data(), true}},
       schedule);
-  emulate(cuda::SumRows<T>{rows.data(),
-                           slabs.samples,
-                           slabs.chunks(),
-                           slabs.channels,
-                           {out.channel_bias.data(), target.accumulate}},
+  emulate(cuda::ReduceRows<T>{rows.data(),
+                              tiles.samples,
+                              tiles.chunks(),
+                              tiles.channels,
+                              {out.channel_bias.data(), target.accumulate}},
           schedule);
   return out;
 }

@@ -38,17 +38,17 @@ TEMPLATE_TEST_CASE("concatenation and split kernels match the double operations"
   const eigen::Ops<double> ops(1);
   for (const Case& c : cases) {
     CAPTURE(c.first.n, c.first.c, c.second);
-    nn::Shape second = c.first, joined = c.first;
+    nn::Shape second = c.first, epilogue = c.first;
     second.c = c.second;
-    joined.c += c.second;
-    const Activations<TestType> a(c.first, 1), b(second, 2), dy(joined, 3);
-    std::vector<double> expected(joined.size());
-    ops.concatenate(a.view(), b.view(), {expected.data(), joined});
-    std::vector<TestType> y = poisoned<TestType>(joined.size());
+    epilogue.c += c.second;
+    const Activations<TestType> a(c.first, 1), b(second, 2), dy(epilogue, 3);
+    std::vector<double> expected(epilogue.size());
+    ops.concatenate(a.view(), b.view(), {expected.data(), epilogue});
+    std::vector<TestType> y = poisoned<TestType>(epilogue.size());
     emulate(cuda::Concatenate<TestType>{rows<TestType>(c), whole<TestType>(c), a.memory.data(),
                                         b.memory.data(), y.data()},
             every_schedule[1]);
-    CHECK(from_channels_last(y, joined) == expected);
+    CHECK(from_channels_last(y, epilogue) == expected);
     for (const bool accumulate : {false, true}) {
       const Target<TestType> to_a(c.first, accumulate), to_b(second, !accumulate);
       std::vector<double> da(to_a.before), db(to_b.before);

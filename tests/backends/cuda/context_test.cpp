@@ -31,10 +31,11 @@ TEST_CASE("a driver that is too old or has no device throws the reason", "[emula
   if (version == nullptr) {
     // A loaded driver stays loaded, so child processes load the emulated one instead.
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
-    for (const std::string told : {"11000", "13000"}) {
-      const std::string command = scoresde::detail::text(
-          variable, '=', told, " LD_LIBRARY_PATH='", (self.parent_path() / "driver").string(),
-          "' '", self.string(), "' 'a driver that is too old*' >&2");
+    for (const std::string conditioning : {"11000", "13000"}) {
+      const std::string command =
+          scoresde::detail::text(variable, '=', conditioning, " LD_LIBRARY_PATH='",
+                                 (self.parent_path() / "driver").string(), "' '", self.string(),
+                                 "' 'a driver that is too old*' >&2");
       CHECK(std::system(command.c_str()) == 0);
     }
     return;

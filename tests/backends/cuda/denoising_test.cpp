@@ -70,10 +70,10 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
   }
   for (const auto& schedule : {every_schedule[0], every_schedule[1], every_schedule[2]}) {
     std::vector<float> x = not_a_number<float>(size), gradient = model.output;
-    const cuda::QuadShape quads{static_cast<unsigned>(n), static_cast<unsigned>(shape.dim)};
-    emulate(cuda::Perturb{quads, mean.data(), std.data(), {draw}, x0.data(), x.data()}, schedule);
+    const cuda::Float4Shape float4s{static_cast<unsigned>(n), static_cast<unsigned>(shape.dim)};
+    emulate(cuda::Perturb{float4s, mean.data(), std.data(), {draw}, x0.data(), x.data()}, schedule);
     CHECK(x == std::vector<float>(work.perturbed().data(), work.perturbed().data() + size));
-    emulate(cuda::DenoisingResidual{quads,
+    emulate(cuda::DenoisingResidual{float4s,
                                     state.data(),
                                     factor.data(),
                                     weight.data(),

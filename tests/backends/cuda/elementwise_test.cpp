@@ -93,8 +93,8 @@ TEMPLATE_TEST_CASE("sum, scale and shift kernels match the double operations", "
     const Activations<TestType> a(s, 1), b(s, 2);
     const Target<TestType> over(s, false), added(s, true);
     std::vector<double> y(s.size());
-    ops.sum_scaled(a.view(), b.view(), scale, {y.data(), s});
-    const auto sum = run<TestType, cuda::SumScaled, 2, 1>({float(scale)}, {&a, &b}, {&over});
+    ops.scaled_sum(a.view(), b.view(), scale, {y.data(), s});
+    const auto sum = run<TestType, cuda::AddScale, 2, 1>({float(scale)}, {&a, &b}, {&over});
     CHECK(relative_distance(sum[0], y) < kernel_tolerance<TestType>);
     ops.affine(a.view(), scale, shift, {y.data(), s});
     const auto affine =
@@ -102,7 +102,7 @@ TEMPLATE_TEST_CASE("sum, scale and shift kernels match the double operations", "
     CHECK(relative_distance(affine[0], y) < kernel_tolerance<TestType>);
     // Two gradients at once, one of them accumulated; one of them null.
     std::vector<double> da(s.size()), db = added.before;
-    ops.sum_scaled_backward(a.view(), scale, {da.data(), false}, {db.data(), true});
+    ops.scaled_sum_backward(a.view(), scale, {da.data(), false}, {db.data(), true});
     const auto both = run<TestType, cuda::Affine, 1, 2>({float(scale), 0}, {&a}, {&over, &added});
     CHECK(relative_distance(both[0], da) < kernel_tolerance<TestType>);
     CHECK(relative_distance(both[1], db) < kernel_tolerance<TestType>);

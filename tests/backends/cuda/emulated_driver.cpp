@@ -21,8 +21,8 @@ char library, kernel;
 extern "C" {
 
 int cuDriverGetVersion(int* version) {
-  const char* told = std::getenv("SCORESDE_EMULATED_DRIVER_VERSION");
-  *version = told != nullptr ? std::atoi(told) : 13000;
+  const char* conditioning = std::getenv("SCORESDE_EMULATED_DRIVER_VERSION");
+  *version = conditioning != nullptr ? std::atoi(conditioning) : 13000;
   return success;
 }
 int cuDeviceGetCount(int* count) {

@@ -77,7 +77,7 @@ Forward<T> forward(const Case& c, const Activations<T>& x, const Parameters& p,
                                               out.statistics.data(),
                                               partial.data()};
   emulate(cuda::GroupNormForward<T>{arguments}, schedule);
-  if (extents.slabs.chunks() > 1) emulate(cuda::GroupNormApply<T>{arguments}, schedule);
+  if (extents.tiles.chunks() > 1) emulate(cuda::GroupNormApply<T>{arguments}, schedule);
   return out;
 }
 
@@ -101,14 +101,14 @@ Backward<T> backward(const Case& c, const Activations<T>& x, const Activations<T
       p.beta.data(),   statistics.data(), {out.dx.data(), target.accumulate},
       sums.data()};
   emulate(cuda::GroupNormBackward<T>{arguments}, schedule);
-  const std::uint32_t chunks = extents.slabs.chunks();
+  const std::uint32_t chunks = extents.tiles.chunks();
   if (chunks > 1) emulate(cuda::GroupNormBackwardApply<T>{arguments}, schedule);
   const auto rows = static_cast<std::uint32_t>(c.x.n) * chunks;
   const auto channels = static_cast<std::uint32_t>(c.x.c);
-  emulate(cuda::SumRows<float>{sums.data(), 1, rows, channels, {out.dgamma.data(), true}},
+  emulate(cuda::ReduceRows<float>{sums.data(), 1, rows, channels, {out.dgamma.data(), true}},
           schedule);
   emulate(
-      cuda::SumRows<float>{
+      cuda::ReduceRows<float>{
           sums.data() + sums.size() / 2, 1, rows, channels, {out.dbeta.data(), true}},
       schedule);
   return out;

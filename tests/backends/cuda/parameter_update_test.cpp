@@ -52,9 +52,9 @@ struct DeviceRun {
   void update(const Schedule& schedule, bool with_average = true, bool whole = true) {
     const std::size_t size = theta.size();
     emulate(cuda::SumOfSquares{size, whole, gradient.data(), partial.data()}, schedule);
-    emulate(cuda::FinishStep{adam, ema, static_cast<std::uint32_t>(partial.size()),
-                             static_cast<std::uint32_t>(losses.size()), partial.data(),
-                             losses.data(), &step, &coefficients, &outcome},
+    emulate(cuda::FinalizeStep{adam, ema, static_cast<std::uint32_t>(partial.size()),
+                               static_cast<std::uint32_t>(losses.size()), partial.data(),
+                               losses.data(), &step, &coefficients, &outcome},
             schedule);
     emulate(cuda::UpdateParameters{size, whole, true, &coefficients, &outcome, theta.data(),
                                    m.data(), v.data(), with_average ? average.data() : nullptr,

@@ -26,11 +26,11 @@ template <class T>
 std::vector<double> spread(const Activations<T>& small, float scale, const Target<T>& target,
                            const nn::Shape& large) {
   std::vector<T> y = target.memory;
-  emulate(cuda::Spread<T>{image(small.shape),
-                          cuda::rows_are_whole(small.shape.c * sizeof(T)),
-                          scale,
-                          small.memory.data(),
-                          {y.data(), target.accumulate}},
+  emulate(cuda::Upsample<T>{image(small.shape),
+                            cuda::rows_are_whole(small.shape.c * sizeof(T)),
+                            scale,
+                            small.memory.data(),
+                            {y.data(), target.accumulate}},
           every_schedule[1]);
   return from_channels_last(y, large);
 }
@@ -39,11 +39,11 @@ template <class T>
 std::vector<double> gather(const Activations<T>& large, float scale, const Target<T>& target,
                            const nn::Shape& small) {
   std::vector<T> y = target.memory;
-  emulate(cuda::Gather<T>{image(small),
-                          cuda::rows_are_whole(small.c * sizeof(T)),
-                          scale,
-                          large.memory.data(),
-                          {y.data(), target.accumulate}},
+  emulate(cuda::Downsample<T>{image(small),
+                              cuda::rows_are_whole(small.c * sizeof(T)),
+                              scale,
+                              large.memory.data(),
+                              {y.data(), target.accumulate}},
           every_schedule[2]);
   return from_channels_last(y, small);
 }

@@ -11,9 +11,9 @@
 #include <scoresde/cuda/kernels/copy_row_kernel.hpp>
 #include <scoresde/cuda/kernels/draw_sum_kernel.hpp>
 #include <scoresde/cuda/kernels/finite_kernel.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/cuda/kernels/langevin_kernel.hpp>
-#include <scoresde/cuda/kernels/quad.hpp>
-#include <scoresde/cuda/kernels/quantities.hpp>
+#include <scoresde/cuda/kernels/reduction_terms.hpp>
 #include <scoresde/cuda/kernels/step_row.hpp>
 #include <scoresde/cuda/kernels/sum_kernel.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -57,33 +57,33 @@ struct Table {
 
 double index_number(NoiseDraw z) { return std::bit_cast<double>(z.index); }
 
-const QuadShape shapes[] = {{1, 1}, {3, 5}, {2, 8}, {70, 3}, {2, 511}, {2, 513}, {1, 8200}};
+const Float4Shape shapes[] = {{1, 1}, {3, 5}, {2, 8}, {70, 3}, {2, 511}, {2, 513}, {1, 8200}};
 
 }  // namespace
 
 TEST_CASE("groups have four elements, fewer at the end of a sample", "[emulated]") {
-  const QuadShape shape{2, 6};
-  CHECK(shape.quads() == 2);
+  const Float4Shape shape{2, 6};
+  CHECK(shape.float4s() == 2);
   CHECK(shape.total() == 4);
   CHECK(shape.count(0) == 4);
   CHECK(shape.count(1) == 2);
   const auto x = some_values<float>(12, 0);
-  const Quad<float> end = load_quad(x.data(), shape, 1, 1);
+  const Float4<float> end = load_float4(x.data(), shape, 1, 1);
   CHECK((end.value[0] == x[10] && end.value[1] == x[11] && end.value[2] == 0 && end.value[3] == 0));
   std::vector<float> y(12, -1);
-  store_quad(y.data(), shape, 0, 1, end);
+  store_float4(y.data(), shape, 0, 1, end);
   CHECK((y[3] == -1 && y[4] == x[10] && y[5] == x[11] && y[6] == -1));
-  for (std::uint32_t quad = 0; quad < 5; ++quad) {
+  for (std::uint32_t at4 = 0; at4 < 5; ++at4) {
     std::vector<float> z(4);
-    fill_normal(z, draw, 3, 4 * quad);
-    const Quad<float> drawn = normal_quad(draw, 3, quad);
+    fill_normal(z, draw, 3, 4 * at4);
+    const Float4<float> drawn = normal_float4(draw, 3, at4);
     CHECK(std::equal(z.begin(), z.end(), drawn.value));
   }
 }
 
 TEMPLATE_TEST_CASE("updates by value, from a table and with per-sample coefficients are identical",
                    "[emulated]", float, double) {
-  for (const QuadShape shape : shapes) {
+  for (const Float4Shape shape : shapes) {
     const std::size_t size = std::size_t{shape.samples} * shape.dim;
     const auto x = some_values<TestType>(size, 1), y = some_values<TestType>(size, 2);
     AssignKernel<TestType, 3, true> kernel{};
@@ -119,7 +119,7 @@ TEMPLATE_TEST_CASE("updates by value, from a table and with per-sample coefficie
 }
 
 TEST_CASE("sums by warps, blocks and chunks are identical under every schedule", "[emulated]") {
-  for (const QuadShape shape : shapes) {
+  for (const Float4Shape shape : shapes) {
     const auto x = some_values<float>(std::size_t{shape.samples} * shape.dim, 3);
     const unsigned chunks = sum_chunks(shape);
     CHECK(chunks == (shape.dim == 8200 ? 2 : 1));
@@ -179,7 +179,7 @@ TEST_CASE("a Langevin step follows its rule, with arguments and from a table", "
 
 TEST_CASE("the norms of a Langevin step match those of the linear combination and the draw",
           "[emulated]") {
-  for (const QuadShape shape : shapes) {
+  for (const Float4Shape shape : shapes) {
     const std::size_t size = std::size_t{shape.samples} * shape.dim;
     const auto x = some_values<double>(size, 5), f = some_values<double>(size, 6);
     const unsigned chunks = sum_chunks(shape);
@@ -210,7 +210,7 @@ TEST_CASE("the norms of a Langevin step match those of the linear combination an
 }
 
 TEST_CASE("the scaled error uses the larger state and no element past the end", "[emulated]") {
-  const QuadShape shape{1, 3};
+  const Float4Shape shape{1, 3};
   const std::vector<float> error{1, 2, -3}, x{-4, 1, 0}, y{2, -5, 0};
   double found = 0;
   emulate(SumKernel<ScaledSquare<float>>{
@@ -223,7 +223,7 @@ TEST_CASE("the scaled error uses the larger state and no element past the end", 
 }
 
 TEST_CASE("a sum of draws is bit-identical to consecutive updates", "[emulated]") {
-  for (const QuadShape shape : {QuadShape{3, 5}, {2, 64}}) {
+  for (const Float4Shape shape : {Float4Shape{3, 5}, {2, 64}}) {
     HostState<float> wanted({shape.samples, shape.dim});
     DrawSumKernel<float> kernel{};
     std::vector<float> found(wanted.size());
@@ -263,11 +263,11 @@ TEST_CASE("a finite check reports the first sample that is not finite", "[emulat
 TEST_CASE("the numbers of a step are copied for the model, and the step counter advances",
           "[emulated]") {
   Table table({1.5, -2.5, 3.5});
-  std::vector<double> told(3);
-  emulate(CopyRowKernel{table.row, told.data(), 3});
-  CHECK(told == table.numbers);
-  emulate(CopyRowKernel{table.row.after(1), told.data(), 2});
-  CHECK(told == std::vector<double>{-2.5, 3.5, 3.5});
+  std::vector<double> conditioning(3);
+  emulate(CopyRowKernel{table.row, conditioning.data(), 3});
+  CHECK(conditioning == table.numbers);
+  emulate(CopyRowKernel{table.row.after(1), conditioning.data(), 2});
+  CHECK(conditioning == std::vector<double>{-2.5, 3.5, 3.5});
   emulate(AdvanceKernel{&table.run});
   CHECK(table.run.step == 2);
   CHECK(DrawSource{draw, {}, 0}.get().index == draw.index);

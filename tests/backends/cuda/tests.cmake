@@ -14,7 +14,7 @@ set_source_files_properties(
   ${PROJECT_SOURCE_DIR}/backends/cuda/src/reductions.cu PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
-target_link_libraries(scoresde_cuda_emulated PRIVATE test_settings)
+target_link_libraries(scoresde_cuda_emulated PRIVATE test_options)
 target_include_directories(scoresde_cuda_emulated PRIVATE ${launcher_folders})
 set_target_properties(scoresde_cuda_emulated PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 0)
 
@@ -29,12 +29,12 @@ foreach(file ${device_files})
 endforeach()
 join_sources(device_tests device_tests "${device_tests}")
 add_library(device_tests OBJECT ${device_tests})
-target_link_libraries(device_tests PRIVATE test_settings)
+target_link_libraries(device_tests PRIVATE test_options)
 target_precompile_headers(device_tests REUSE_FROM test_precompiled)
 
 set(main $<$<TARGET_EXISTS:test_main>:$<TARGET_OBJECTS:test_main>>)
 add_executable(test_backends_cuda_emulated $<TARGET_OBJECTS:device_tests> ${main})
-target_link_libraries(test_backends_cuda_emulated PRIVATE test_settings scoresde_cuda_emulated)
+target_link_libraries(test_backends_cuda_emulated PRIVATE test_options scoresde_cuda_emulated)
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
 # The CIFAR-10 programs on the emulated device.
@@ -44,7 +44,7 @@ if(TARGET cifar10_train_on_device)
   foreach(part train_on_host train_on_device sample_on_host sample_on_device)
     target_sources(test_programs_emulated PRIVATE $<TARGET_OBJECTS:cifar10_${part}>)
   endforeach()
-  target_link_libraries(test_programs_emulated PRIVATE test_settings scoresde_cuda_emulated)
+  target_link_libraries(test_programs_emulated PRIVATE test_options scoresde_cuda_emulated)
   target_precompile_headers(test_programs_emulated REUSE_FROM test_precompiled)
   add_cases(test_programs_emulated "programs emulated" emulated)
 endif()
@@ -54,7 +54,7 @@ target_include_directories(test_backends_cuda PRIVATE ${launcher_folders})
 if(TARGET scoresde_cuda)
   # A driver without a device, loaded as libcuda.so.1 on machines without one.
   add_library(emulated_driver SHARED backends/cuda/emulated_driver.cpp)
-  target_link_libraries(emulated_driver PRIVATE scoresde_own_warnings)
+  target_link_libraries(emulated_driver PRIVATE scoresde_dev_warnings)
   set_target_properties(emulated_driver PROPERTIES OUTPUT_NAME cuda SOVERSION 1
                                                    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/driver)
   add_dependencies(test_backends_cuda emulated_driver)
@@ -63,7 +63,7 @@ if(TARGET scoresde_cuda)
 
   file(GLOB long_tests CONFIGURE_DEPENDS backends/cuda/on_device/*_test.cpp) # too slow for the emulation
   add_executable(test_backends_cuda_device $<TARGET_OBJECTS:device_tests> ${long_tests} support/device_main.cpp)
-  target_link_libraries(test_backends_cuda_device PRIVATE test_settings scoresde_cuda)
+  target_link_libraries(test_backends_cuda_device PRIVATE test_options scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
 
@@ -77,7 +77,7 @@ add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized
 set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 0)
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
 foreach(target sanitized_device test_cuda_sanitized)
-  target_link_libraries(${target} PRIVATE test_settings)
+  target_link_libraries(${target} PRIVATE test_options)
   target_include_directories(${target} PRIVATE ${launcher_folders})
   # Reports quote line tables only (-g1); -g takes 40 % longer. The disabled warning has false positives of gcc 12 in the
   # sanitizers' instrumentation of loop counters.

@@ -64,12 +64,12 @@ TEST_CASE("concatenation puts the first input's channels first, and its gradient
   const nn::Shape a{3, 2, 3, 5}, b{3, 4, 3, 5}, y{3, 6, 3, 5};
   const auto first = random_values<double>(a.size(), 1),
              second = random_values<double>(b.size(), 2);
-  std::vector<double> joined = not_a_number<double>(y.size());
-  ops.concatenate({first.data(), a}, {second.data(), b}, {joined.data(), y});
-  CHECK(joined[15 * 6 + 2 * 15 + 3] == second[15 * 4 + 3]);
-  CHECK(joined[15 * 12 + 16] == first[15 * 4 + 16]);
+  std::vector<double> epilogue = not_a_number<double>(y.size());
+  ops.concatenate({first.data(), a}, {second.data(), b}, {epilogue.data(), y});
+  CHECK(epilogue[15 * 6 + 2 * 15 + 3] == second[15 * 4 + 3]);
+  CHECK(epilogue[15 * 12 + 16] == first[15 * 4 + 16]);
   const auto apart = [&](Gradient da, Gradient db) {
-    ops.concatenate_backward({joined.data(), y}, a.c, da, db);
+    ops.concatenate_backward({epilogue.data(), y}, a.c, da, db);
   };
   CHECK(gradient_error(first, [&](Gradient d) { apart(d, {}); }) == 0);
   CHECK(gradient_error(second, [&](Gradient d) { apart({}, d); }) == 0);
@@ -82,12 +82,12 @@ TEST_CASE("scaled sums and affine maps match their definitions and central diffe
     const auto other = random_values<double>(s.size(), 7);
     const View b{other.data(), s};
     CHECK(map_error(
-              s, s, [&](auto x, auto y) { ops.sum_scaled(x, b, scale, y); },
-              [&](View, View dy, Gradient dx) { ops.sum_scaled_backward(dy, scale, dx, {}); }) <
+              s, s, [&](auto x, auto y) { ops.scaled_sum(x, b, scale, y); },
+              [&](View, View dy, Gradient dx) { ops.scaled_sum_backward(dy, scale, dx, {}); }) <
           difference_tolerance);
     CHECK(map_error(
-              s, s, [&](auto x, auto y) { ops.sum_scaled(b, x, scale, y); },
-              [&](View, View dy, Gradient dx) { ops.sum_scaled_backward(dy, scale, {}, dx); }) <
+              s, s, [&](auto x, auto y) { ops.scaled_sum(b, x, scale, y); },
+              [&](View, View dy, Gradient dx) { ops.scaled_sum_backward(dy, scale, {}, dx); }) <
           difference_tolerance);
     CHECK(map_error(
               s, s, [&](auto x, auto y) { ops.affine(x, scale, -0.3, y); },

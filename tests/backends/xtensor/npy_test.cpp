@@ -51,7 +51,7 @@ std::string npy(std::string dictionary, const std::string& data) {
   return file + dictionary + data;
 }
 
-std::string refusal(const std::filesystem::path& path) {
+std::string rejections(const std::filesystem::path& path) {
   try {
     (void)load_npy<xt::xarray<float>>(path);
   } catch (const Error& error) {
@@ -116,7 +116,7 @@ TEST_CASE("an npy file truncated at any byte is rejected") {
     CHECK_THROWS_AS(load_npy<xt::xarray<float>>(folder / "part.npy"), Error);
   }
   put(folder / "part.npy", whole + '\0');
-  CHECK(refusal(folder / "part.npy").find("25 bytes of values; the shape requires 24") !=
+  CHECK(rejections(folder / "part.npy").find("25 bytes of values; the shape requires 24") !=
         std::string::npos);
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("an unsupported npy file is rejected with the reason") {
   const std::string data(24, '\0');
   const auto message = [&](const std::string& dictionary) {
     put(folder / "x.npy", npy(dictionary, data));
-    return refusal(folder / "x.npy");
+    return rejections(folder / "x.npy");
   };
   const auto says = [](const std::string& text, const std::string& part) {
     INFO(text);
@@ -145,8 +145,8 @@ TEST_CASE("an unsupported npy file is rejected with the reason") {
                      "(4294967296, 4294967296, 4294967296), }"),
              "overflows"));
   put(folder / "x.npy", "PK\3\4 this is a zip archive");
-  CHECK(says(refusal(folder / "x.npy"), "it is not an npy file"));
-  CHECK(says(refusal(folder / "absent.npy"), "does not exist"));
+  CHECK(says(rejections(folder / "x.npy"), "it is not an npy file"));
+  CHECK(says(rejections(folder / "absent.npy"), "does not exist"));
   save_npy(folder / "x.npy", xt::xarray<float>(xt::ones<float>({3, 2})));
   CHECK_THROWS_AS((load_npy<xt::xtensor<float, 3>>(folder / "x.npy")), Error);
 }

@@ -20,7 +20,7 @@ TEST_CASE("the time embedding matches its formula for every label and class") {
       nn::time_embedding(graph, graph.positional_embedding(c), 4 * c, "first", "second",
                          nn::Activation::swish, graph.class_embedding("classes", 3, wide));
   const nn::Tensor nothing = graph.affine(graph.input(), 0, 0);
-  graph.sum_scaled(e, nothing, 1);
+  graph.scaled_sum(e, nothing, 1);
   const auto p = small::parameters<double>(graph, 2);
   const std::vector<double> labels{0.7, 999}, x(2 * wide, 1.0);
   const std::vector<std::uint32_t> classes{nn::no_class, 2};

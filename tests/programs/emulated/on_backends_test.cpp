@@ -13,9 +13,9 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/unet.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/train/checkpoint.hpp>
 
@@ -135,7 +135,7 @@ cifar10::SamplerChoice pc(const std::string& predictor, const std::string& corre
 double difference(const TemporaryFolder& folder, cifar10::SampleOptions options,
                   const cifar10::SamplerChoice& choice) {
   options.sampler = choice;
-  cifar10::settle(options.sampler, {});
+  cifar10::resolve_defaults(options.sampler, {});
   const auto configuration = read_configuration(options.checkpoint);
   options.out = folder / "host";
   cifar10::sample_on_host(options, configuration);
@@ -244,7 +244,7 @@ TEST_CASE("both backends give the same samples for a seed, with every kind of sa
   const auto with_graphs = [&](bool graphs, const char* precision) {
     options.out = folder / "device";
     options.sampler = pc("reverse_diffusion", "langevin");
-    cifar10::settle(options.sampler, {});
+    cifar10::resolve_defaults(options.sampler, {});
     options.backend.no_graph = !graphs;
     options.backend.precision = precision;
     cifar10::sample_on_device(options, read_configuration(path));
@@ -274,6 +274,6 @@ TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on t
   CHECK(difference(folder, options, solver("dopri5", 0)) < 2e-4);
 
   const TemporaryFolder karras;
-  const auto path = small::weights_file<KarrasLoss>(karras, small_network(), KarrasSde{});
+  const auto path = small::weights_file<EdmLoss>(karras, small_network(), EdmSde{});
   CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
 }

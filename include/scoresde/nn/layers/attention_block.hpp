@@ -21,14 +21,14 @@ inline Tensor attention_block(Graph& graph, Tensor x, const std::string& name,
                               const BlockSettings& settings) {
   const std::size_t channels = graph.shape(x).c;
   const auto pointwise = [&](Tensor in, const char* which, double scale,
-                             const Joined& joined = {}) {
+                             const ConvolutionEpilogue& epilogue = {}) {
     return graph.convolution(in,
                              {.name = name + which,
                               .out_channels = channels,
                               .kernel = 1,
                               .scale = scale,
                               .input_major = true},
-                             joined);
+                             epilogue);
   };
   const Tensor h = settings.normalize_attention
                        ? group_normalization(graph, x, name + ".GroupNorm_0", settings)

@@ -25,15 +25,15 @@ namespace detail {
 
 /// The resampling filter; `margin` more pixels are kept on each side for a convolution without
 /// padding that follows.
-[[nodiscard]] inline Fir resampling_filter(const std::vector<double>& taps, Resample how,
+[[nodiscard]] inline Fir resampling_filter(const std::vector<double>& taps, Resample direction,
                                            std::ptrdiff_t margin) {
   Fir fir{.count = taps.size()};
   double sum = 0;
   for (const double tap : taps) sum += tap;
-  const double gain = how == Resample::up ? 2 : 1;
+  const double gain = direction == Resample::up ? 2 : 1;
   for (std::size_t i = 0; i < taps.size(); ++i) fir.taps[i] = taps[i] / sum * gain;
   const auto count = static_cast<std::ptrdiff_t>(taps.size());
-  if (how == Resample::up) {
+  if (direction == Resample::up) {
     fir.up = 2;
     fir.pad_before = (count - 1) / 2 + 1 + margin;
     fir.pad_after = count - 1 + 2 * margin - fir.pad_before;
@@ -51,29 +51,31 @@ namespace detail {
 }  // namespace detail
 
 /// Throws Error on odd extents when downsampling.
-inline Tensor resample(Graph& graph, Tensor x, Resample how, const BlockSettings& settings) {
-  if (how == Resample::none) return x;
+inline Tensor resample(Graph& graph, Tensor x, Resample direction, const BlockSettings& settings) {
+  if (direction == Resample::none) return x;
   if (settings.fir.empty())
-    return how == Resample::up ? graph.upsample_nearest(x) : graph.downsample_mean(x);
-  return graph.fir(x, detail::resampling_filter(settings.fir, how, 0));
+    return direction == Resample::up ? graph.upsample_nearest(x) : graph.downsample_mean(x);
+  return graph.fir(x, detail::resampling_filter(settings.fir, direction, 0));
 }
 
 /// As resample, with a 3×3 convolution to `out_channels`; parameters name.Conv_0, or name.Conv2d_0
 /// with a filter.
 inline Tensor resample_with_convolution(Graph& graph, Tensor x, const std::string& name,
-                                        std::size_t out_channels, Resample how,
-                                        const BlockSettings& settings, const Joined& joined = {}) {
+                                        std::size_t out_channels, Resample direction,
+                                        const BlockSettings& settings,
+                                        const ConvolutionEpilogue& epilogue = {}) {
   const bool plain = settings.fir.empty();
   ConvolutionSpec spec{.name = name + (plain ? ".Conv_0" : ".Conv2d_0"),
                        .out_channels = out_channels};
-  if (how == Resample::down) spec.stride = 2;
+  if (direction == Resample::down) spec.stride = 2;
   if (plain) {
-    if (how == Resample::down && !settings.symmetric_halving) spec.pads = {0, 1};
-    return graph.convolution(how == Resample::up ? graph.upsample_nearest(x) : x, spec, joined);
+    if (direction == Resample::down && !settings.symmetric_halving) spec.pads = {0, 1};
+    return graph.convolution(direction == Resample::up ? graph.upsample_nearest(x) : x, spec,
+                             epilogue);
   }
   spec.pads = {0, 0};
-  return graph.convolution(graph.fir(x, detail::resampling_filter(settings.fir, how, 1)), spec,
-                           joined);
+  return graph.convolution(graph.fir(x, detail::resampling_filter(settings.fir, direction, 1)),
+                           spec, epilogue);
 }
 
 }  // namespace scoresde::nn

@@ -22,24 +22,24 @@ namespace scoresde::nn {
 /// The input of Conv₁ in the equations above; all parameters, including Conv₁'s, are named under
 /// `name`.
 inline Tensor residual_branch(Graph& graph, Tensor x, const std::string& name,
-                              const ConvolutionSpec& last, Resample how,
+                              const ConvolutionSpec& last, Resample direction,
                               const BlockSettings& settings) {
   const Tensor before = activated_normalization(graph, x, name + ".GroupNorm_0", settings);
-  const Tensor moved = resample(graph, before, how, settings);
+  const Tensor resampled = resample(graph, before, direction, settings);
   const ConvolutionSpec first{.name = name + ".Conv_0", .out_channels = last.out_channels};
   // In the flat buffer the parameters of a convolution precede those of layers that run before it.
-  graph.convolution_weights(moved, first);
+  graph.convolution_weights(resampled, first);
   std::optional<Tensor> time;
   if (settings.embedding)
     time = graph.dense(*settings.embedding, name + ".Dense_0",
                        (settings.scale_shift ? 2 : 1) * last.out_channels);
   Tensor h;
   if (settings.scale_shift) {
-    h = group_normalization(graph, graph.convolution(moved, first), name + ".GroupNorm_1",
+    h = group_normalization(graph, graph.convolution(resampled, first), name + ".GroupNorm_1",
                             settings);
     h = graph.activation(graph.scale_shift(h, time.value()), settings.activation);
   } else {
-    h = graph.convolution(moved, first, {.channel_bias = time});
+    h = graph.convolution(resampled, first, {.channel_bias = time});
     h = activated_normalization(graph, h, name + ".GroupNorm_1", settings);
   }
   h = graph.dropout(h, settings.dropout);
@@ -58,23 +58,23 @@ inline ConvolutionSpec last_convolution(const std::string& name, std::size_t out
 /// interior of the image; therefore only plain upsampling runs the convolution at the lower
 /// resolution.
 inline Tensor residual_shortcut(Graph& graph, Tensor x, const std::string& name,
-                                std::size_t out_channels, Resample how,
+                                std::size_t out_channels, Resample direction,
                                 const BlockSettings& settings) {
-  const bool project = how != Resample::none || graph.shape(x).c != out_channels;
+  const bool project = direction != Resample::none || graph.shape(x).c != out_channels;
   const ConvolutionSpec spec{.name = name + ".Conv_2", .out_channels = out_channels, .kernel = 1};
-  if (how == Resample::up && settings.fir.empty())
-    return resample(graph, graph.convolution(x, spec), how, settings);
-  const Tensor same = resample(graph, x, how, settings);
+  if (direction == Resample::up && settings.fir.empty())
+    return resample(graph, graph.convolution(x, spec), direction, settings);
+  const Tensor same = resample(graph, x, direction, settings);
   return project ? graph.convolution(same, spec) : same;
 }
 
 /// y of the equations above, BigGAN type.
 inline Tensor residual_block(Graph& graph, Tensor x, const std::string& name,
-                             std::size_t out_channels, Resample how,
+                             std::size_t out_channels, Resample direction,
                              const BlockSettings& settings) {
   const ConvolutionSpec last = last_convolution(name, out_channels, settings);
-  const Tensor h = residual_branch(graph, x, name, last, how, settings);
-  const Tensor shortcut = residual_shortcut(graph, x, name, out_channels, how, settings);
+  const Tensor h = residual_branch(graph, x, name, last, direction, settings);
+  const Tensor shortcut = residual_shortcut(graph, x, name, out_channels, direction, settings);
   return graph.convolution(h, last, {.residual = shortcut, .scale = settings.scale()});
 }
 

@@ -19,12 +19,12 @@ namespace scoresde::nn {
 
 /// The features φ (`waves`) through two dense layers of `width`, plus the embedding of the class if
 /// any. The outer activation is the same in every block and is therefore computed once, here.
-inline Tensor time_embedding(Graph& graph, Tensor waves, std::size_t width,
+inline Tensor time_embedding(Graph& graph, Tensor features, std::size_t width,
                              const std::string& first, const std::string& second, Activation a,
                              std::optional<Tensor> classes = std::nullopt) {
-  const Tensor hidden = graph.activation(graph.dense(waves, first, width), a);
+  const Tensor hidden = graph.activation(graph.dense(features, first, width), a);
   Tensor e = graph.dense(hidden, second, width);
-  if (classes) e = graph.sum_scaled(e, *classes, 1);
+  if (classes) e = graph.scaled_sum(e, *classes, 1);
   return graph.activation(e, a);
 }
 

@@ -87,12 +87,12 @@ TEST_CASE("samplers run eagerly and as captured graphs") {
   cuda::DeviceState<float> y(x);
   captured.sample(y, Noise{.seed = 42});                     // bit-identical to x
   captured.sample(y, Noise{.seed = 42, .first_sample = 4});  // the next four samples
-  const HostState<float> pictures = cuda::to_host(y);
+  const HostState<float> samples = cuda::to_host(y);
   //! [sample]
   DeviceState<float> eight(gpu, {.samples = 8, .dim = 12});
   sampler.sample(model, eight, Noise{.seed = 42});
   const HostState<float> all = cuda::to_host(eight);
-  CHECK(std::equal(pictures.data(), pictures.data() + pictures.size(), all[4].data()));
+  CHECK(std::equal(samples.data(), samples.data() + samples.size(), all[4].data()));
 }
 
 TEST_CASE("a captured run is bit-identical, with one graph per time") {
@@ -133,12 +133,12 @@ TEST_CASE("the number of graphs does not depend on the number of steps") {
 TEST_CASE("a captured run throws the same error as the uncaptured run") {
   /// Finite, except for one number.
   struct Diverging : TabulatedIsotropicScore<VpSde> {
-    [[nodiscard]] std::array<double, 1> numbers(double t) const {
+    [[nodiscard]] std::array<double, 1> conditioning(double t) const {
       return {t < 0.6 ? INFINITY : factor(t)};
     }
     using TabulatedIsotropicScore<VpSde>::evaluate;
     void evaluate(const DeviceState<float>& x, double t, DeviceState<float>& output) {
-      const Term<DeviceState<float>> term{numbers(t)[0], &x};
+      const Term<DeviceState<float>> term{conditioning(t)[0], &x};
       backend(output).assign(output, std::span<const Term<DeviceState<float>>>(&term, 1),
                              NoiseTerm{});
     }

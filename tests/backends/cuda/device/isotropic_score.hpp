@@ -50,12 +50,12 @@ template <scoresde::Sde S>
 struct TabulatedIsotropicScore : IsotropicScore<S> {
   using IsotropicScore<S>::evaluate;
 
-  [[nodiscard]] std::array<double, 1> numbers(double t) const { return {this->factor(t)}; }
+  [[nodiscard]] std::array<double, 1> conditioning(double t) const { return {this->factor(t)}; }
 
   template <class X>
-  void evaluate(const X& x, scoresde::cuda::DeviceNumbers told, X& output) {
+  void evaluate(const X& x, scoresde::cuda::DeviceParameters conditioning, X& output) {
     ++this->calls;
     const std::array<const X*, 1> states{&x};
-    scoresde::backend(output).assign(output, std::span<const X* const>(states), told);
+    scoresde::backend(output).assign(output, std::span<const X* const>(states), conditioning);
   }
 };

@@ -97,11 +97,11 @@ TEMPLATE_TEST_CASE("the launchers of elementwise kernels match the double operat
     cuda::activation_backward<TestType>(context(), nn::Activation::swish, a.on_device(),
                                         b.device.data(), dx.gradient());
     CHECK(dx.error() < tolerance);
-    ops().sum_scaled(a.view(), b.view(), 0.7, sum.view());
-    cuda::sum_scaled<TestType>(context(), a.on_device(), b.device.data(), 0.7, sum.data());
+    ops().scaled_sum(a.view(), b.view(), 0.7, sum.view());
+    cuda::scaled_sum<TestType>(context(), a.on_device(), b.device.data(), 0.7, sum.data());
     CHECK(sum.error() < tolerance);
-    ops().sum_scaled_backward(a.view(), 0.7, da.wide(), db.wide());
-    cuda::sum_scaled_backward<TestType>(context(), a.on_device(), 0.7, da.gradient(),
+    ops().scaled_sum_backward(a.view(), 0.7, da.wide(), db.wide());
+    cuda::scaled_sum_backward<TestType>(context(), a.on_device(), 0.7, da.gradient(),
                                         db.gradient());
     CHECK(da.error() < tolerance);
     CHECK(db.error() < tolerance);
@@ -145,9 +145,9 @@ TEMPLATE_TEST_CASE("the launchers of resampling match the double operations", ""
 TEMPLATE_TEST_CASE("the launchers of concatenation match the double operations", "", float,
                    Bfloat16) {
   for (const std::size_t second : {24u, 5u}) {
-    const nn::Shape a{2, 8, 5, 3}, b{2, second, 5, 3}, joined{2, 8 + second, 5, 3};
-    const Input<TestType> x(a, 1), z(b, 2), dy(joined, 3);
-    Output<TestType> y(joined), da(a, true), db(b);
+    const nn::Shape a{2, 8, 5, 3}, b{2, second, 5, 3}, epilogue{2, 8 + second, 5, 3};
+    const Input<TestType> x(a, 1), z(b, 2), dy(epilogue, 3);
+    Output<TestType> y(epilogue), da(a, true), db(b);
     ops().concatenate(x.view(), z.view(), y.view());
     cuda::concatenate<TestType>(context(), x.on_device(), z.on_device(), y.data());
     CHECK(y.error() == 0);
@@ -165,8 +165,8 @@ TEMPLATE_TEST_CASE("layout conversions of images and weights are inverted by the
   const auto images = random_values<float>(s.size(), 1);
   const DeviceVector<float> outside(context(), images), back(context(), images);
   const DeviceVector<TestType> inside(context(), poisoned<TestType>(s.n * 8 * s.pixels()));
-  cuda::enter_door<TestType>(context(), {outside.data(), s}, 8, nullptr, inside.data());
-  cuda::leave_door<TestType>(context(), inside.data(), s, 8, nullptr, {back.data(), true});
+  cuda::nchw_to_nhwc<TestType>(context(), {outside.data(), s}, 8, nullptr, inside.data());
+  cuda::nhwc_to_nchw<TestType>(context(), inside.data(), s, 8, nullptr, {back.data(), true});
   const std::vector<float> doubled = back.values();
   for (std::size_t i = 0; i < images.size(); ++i)
     CHECK(doubled[i] == images[i] + cuda::to_float(cuda::from_float<TestType>(images[i])));
@@ -221,7 +221,7 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double ope
   const std::vector<std::uint32_t> classes{2, nn::no_class, 2, 0};
   const nn::Shape s{labels.size(), 34};
   const DeviceVector<double> on_device(context(), labels);
-  const DeviceVector<std::uint32_t> told(context(), classes);
+  const DeviceVector<std::uint32_t> conditioning(context(), classes);
   const Parameters frequencies(s.c / 2, 1), table(3 * s.c, 2);
   Parameters dtable(3 * s.c, 3);
   const Input<TestType> dy(s, 4);
@@ -236,12 +236,12 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double ope
                                     frequencies.device.data(), fourier.data());
   CHECK(fourier.error() < tolerance);
   ops().class_embedding(classes, table.wide.data(), rows.view());
-  cuda::class_embedding<TestType>(context(), s.n, s.c, told.data(), table.device.data(),
+  cuda::class_embedding<TestType>(context(), s.n, s.c, conditioning.data(), table.device.data(),
                                   rows.data());
   CHECK(rows.error() < tolerance);
   ops().class_embedding_backward(classes, dy.view(), dtable.wide.data());
-  cuda::class_embedding_backward<TestType>(context(), s.n, s.c, told.data(), dy.device.data(),
-                                           dtable.device.data());
+  cuda::class_embedding_backward<TestType>(context(), s.n, s.c, conditioning.data(),
+                                           dy.device.data(), dtable.device.data());
   CHECK(dtable.error() < 1e-5);
 
   const NoiseDraw draw = Noise{.seed = 3, .purpose = Purpose::dropout}.draw(5);

@@ -313,7 +313,7 @@ void check_score_model(S sde, const nn::UNetConfig& config) {
 TEST_CASE("score networks on the device match the host's and can be captured with samplers") {
   check_score_model(VpSde{}, small::every_path());
   check_score_model(VeSde{}, pyramids());
-  check_score_model<VpSde, nn::KarrasPreconditioned>(VpSde{}, small::every_path());
+  check_score_model<VpSde, nn::EdmPreconditioning>(VpSde{}, small::every_path());
 }
 
 TEST_CASE("score networks on the device reject mismatched arguments") {

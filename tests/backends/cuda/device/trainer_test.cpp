@@ -14,11 +14,11 @@
 #include <scoresde/cuda/training_memory.hpp>
 #include <scoresde/cuda/training_plan.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
-#include <scoresde/loss/karras_loss.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -31,7 +31,7 @@ using namespace scoresde;
 using Catch::Matchers::Contains;
 using cuda::Bfloat16;
 using test::HostRun;
-using test::pictures;
+using test::samples;
 using test::small_training;
 using test::training_ops;
 
@@ -47,7 +47,7 @@ template <class A, class Loss = DenoisingScoreMatching, class S>
 void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& tolerance,
              TrainingConfigurationWith<Loss> configuration = small_training<Loss>()) {
   const nn::Graph graph = nn::unet(network);
-  const io::ImageSet images = pictures(10);
+  const io::ImageSet images = samples(10);
   HostRun<S, Loss> host(graph, sde, configuration, 4, images);
   cuda::Trainer<A, S, Loss> device(graph, sde, configuration, 2, training_ops<A>());
   device.train_on(images, test::transform, test::data_seed, 4);
@@ -70,7 +70,7 @@ void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& toler
   CHECK(test::relative(found.average, wanted.average, start) < tolerance.movement);
 }
 
-nn::UNetConfig told_sigma() {
+nn::UNetConfig conditioned_on_sigma() {
   nn::UNetConfig network = small::every_path();
   network.embedding_type = nn::EmbeddingType::fourier;
   network.scale_by_sigma = true;
@@ -84,7 +84,7 @@ TEST_CASE("a VP run on the device matches the CPU's") {
 }
 
 TEST_CASE("a VE run on the device matches the CPU's, with output divided by sigma") {
-  compare<float>(told_sigma(), VeSde{}, fp32);
+  compare<float>(conditioned_on_sigma(), VeSde{}, fp32);
 }
 
 TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout") {
@@ -96,7 +96,7 @@ TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout") {
 }
 
 TEST_CASE("a run with EDM preconditioning on the device matches the CPU's") {
-  compare<float>(small::every_path(), KarrasSde{}, fp32, small_training<KarrasLoss>());
+  compare<float>(small::every_path(), EdmSde{}, fp32, small_training<EdmLoss>());
 }
 
 TEST_CASE("a run with DDPM's loss on the device matches the CPU's") {
@@ -128,7 +128,7 @@ TEST_CASE("replayed, eager and resumed steps are bit-identical") {
   auto replayed = make(), eager = make(), resumed = make();  // with shared operations
   eager.set_captures(false);
   for (auto* trainer : {&replayed, &eager, &resumed})
-    trainer->train_on(pictures(5), test::transform, test::data_seed, 4);
+    trainer->train_on(samples(5), test::transform, test::data_seed, 4);
   std::vector<double> losses;
   for (int n = 0; n < 4; ++n) {
     replayed.step();
@@ -158,7 +158,7 @@ TEST_CASE("the host waits for reports and not for steps") {
   const nn::Graph graph = nn::unet(test::classed_network());
   cuda::Trainer<Bfloat16, VpSde> trainer(graph, VpSde{}, small_training(), 2,
                                          training_ops<Bfloat16>());
-  trainer.train_on(pictures(6), test::transform, test::data_seed, 4);
+  trainer.train_on(samples(6), test::transform, test::data_seed, 4);
   const std::vector<float> images(4 * trainer.dim(), 0.5f);
   const std::vector<std::uint32_t> classes(4, 1);
   trainer.step();
@@ -176,7 +176,7 @@ TEST_CASE("the host waits for reports and not for steps") {
 
 TEST_CASE("a step on given images equals the data set's, and a non-finite step changes nothing") {
   const nn::Graph graph = nn::unet(small::every_path());
-  const io::ImageSet images = pictures(10);
+  const io::ImageSet images = samples(10);
   cuda::Trainer<float, VpSde> given(graph, VpSde{}, small_training(), 2, training_ops<float>());
   cuda::Trainer<float, VpSde> streamed(graph, VpSde{}, small_training(), 2, training_ops<float>());
   streamed.train_on(images, test::transform, test::data_seed, 2);
@@ -222,7 +222,7 @@ TEST_CASE("reports are kept for the latest steps") {
 TEST_CASE("a network trains on the device") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(small::every_path());
-  const io::ImageSet images = pictures(8);
+  const io::ImageSet images = samples(8);
   const TrainingConfiguration configuration{.seed = 1};
   //! [train]
   const cuda::Ops<cuda::Bfloat16> ops(gpu);
@@ -240,7 +240,7 @@ TEST_CASE("a network trains on the device") {
 
 TEST_CASE("images and labels on the device match the host's stream, across epochs") {
   const cuda::Context& gpu = test::training_context();
-  const io::ImageSet images = pictures(5);
+  const io::ImageSet images = samples(5);
   io::ImageStream wanted(images, test::transform, test::data_seed);
   cuda::ImageStream found(gpu, images, test::transform, test::data_seed);
   cuda::FloatBuffer x(gpu, 4 * images.dim());
@@ -249,7 +249,7 @@ TEST_CASE("images and labels on the device match the host's stream, across epoch
   std::vector<std::uint32_t> labels(4), other(4);
   for (const std::uint64_t n : {0, 1, 2, 3, 10, 1}) {
     gpu.copy_to_device(step.data(), &n, sizeof(n));
-    found.bring_orders(4 * n, 4);
+    found.upload_epoch_permutation(4 * n, 4);
     found.minibatch(0, 4, step.data<std::uint64_t>(), 4, x.data());
     gpu.copy_to_host(a.data(), x.data(), a.size() * sizeof(float));
     wanted.fill_batch<float>(4 * n, b);
@@ -277,7 +277,7 @@ TEST_CASE("a plan gives each step its own row, whatever step its table starts wi
           return std::span<const std::uint32_t>(classes);
         },
         [](std::uint64_t n, std::size_t k) {
-          cuda::SampleNumbers numbers{};
+          cuda::PerSampleCoefficients numbers{};
           for (std::size_t f = 0; f < numbers.size(); ++f)
             numbers[f] = double(100 * n + 10 * f + k);
           return numbers;
@@ -286,7 +286,7 @@ TEST_CASE("a plan gives each step its own row, whatever step its table starts wi
     for (std::uint64_t n = first; n < first + 3; ++n) {
       CHECK(plan.holds(n));
       gpu.copy_to_device(step.data(), &n, sizeof(n));
-      plan.take_row(step.data<std::uint64_t>());
+      plan.load_step_parameters(step.data<std::uint64_t>());
       double label = 0;
       gpu.copy_to_host(&label, plan.numbers(cuda::SampleField::label, 1), sizeof(label));
       CHECK(label == double(100 * n + 10 * 5 + 1));
@@ -328,7 +328,7 @@ TEST_CASE("a graph executes its work when launched, and throws for work that can
 TEST_CASE("a trainer without enough device memory throws, and others remain usable") {
   const nn::Graph graph = nn::unet(small::every_path());
   cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
-  trainer.train_on(pictures(4), test::transform, test::data_seed, 2);
+  trainer.train_on(samples(4), test::transform, test::data_seed, 2);
   trainer.step();
   // About 500 GB; cuDNN may also have no plan for so many samples.
   const auto make = [&] {
@@ -349,10 +349,10 @@ TEST_CASE("the device trainer rejects invalid arguments") {
   cuda::Trainer<float, VpSde> trainer(graph, VpSde{}, small_training(), 2, training_ops<float>());
   CHECK_THROWS_WITH(trainer.step(), Contains("there is no data set"));
   CHECK_THROWS_WITH(trainer.report(), Contains("there is no step to report"));
-  CHECK_THROWS_WITH(trainer.train_on(pictures(3), {}, 1, 4), Contains("the data set has 3"));
-  CHECK_THROWS_WITH(trainer.train_on(pictures(8), {}, 1, 3),
+  CHECK_THROWS_WITH(trainer.train_on(samples(3), {}, 1, 4), Contains("the data set has 3"));
+  CHECK_THROWS_WITH(trainer.train_on(samples(8), {}, 1, 3),
                     Contains("3 images; it must be at most 2 or a multiple of it"));
-  io::ImageSet other = pictures(4);
+  io::ImageSet other = samples(4);
   other.labels[2] = 3;
   CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("an image has label 3"));
   std::swap(other.channels = 1, other.height);

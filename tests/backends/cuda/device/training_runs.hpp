@@ -29,7 +29,7 @@ inline constexpr io::ImageTransform transform{
     .centered = false, .random_flip = true, .uniform_dequantization = true};
 
 /// Asymmetric images of 2×8×8 pixels in three classes.
-inline io::ImageSet pictures(std::size_t count) {
+inline io::ImageSet samples(std::size_t count) {
   io::ImageSet set;
   set.channels = 2;
   set.height = set.width = 8;

@@ -74,15 +74,16 @@ double error_at(const std::filesystem::path& path, double t, cuda::Precision pre
 
 TEST_CASE("the score of a checkpoint on the device matches the CPU's") {
   const TemporaryFolder folder;
-  nn::UNetConfig told_sigma = small::every_path();
-  told_sigma.embedding_type = nn::EmbeddingType::fourier;
-  told_sigma.scale_by_sigma = true;
+  nn::UNetConfig conditioned_on_sigma = small::every_path();
+  conditioned_on_sigma.embedding_type = nn::EmbeddingType::fourier;
+  conditioned_on_sigma.scale_by_sigma = true;
   const auto vp = small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   CHECK(error_at<float>(vp, 0.3, cuda::Precision::fp32) < 1e-5);
   CHECK(error_at<Bfloat16>(vp, 0.3, cuda::Precision::bf16) < 3e-2);
-  const auto ve = small::weights_file<DenoisingScoreMatching>(folder, told_sigma, VeSde{});
+  const auto ve =
+      small::weights_file<DenoisingScoreMatching>(folder, conditioned_on_sigma, VeSde{});
   CHECK(error_at<float>(ve, 0.3, cuda::Precision::fp32) < 1e-5);
-  const auto karras = small::weights_file<KarrasLoss>(folder, small::every_path(), KarrasSde{});
+  const auto karras = small::weights_file<EdmLoss>(folder, small::every_path(), EdmSde{});
   CHECK(error_at<float>(karras, 2.0, cuda::Precision::fp32) < 1e-5);
 }
 
@@ -117,12 +118,12 @@ TEST_CASE("a checkpoint is sampled on the device") {
   cuda::DeviceState<float> x(gpu, {.samples = 4, .dim = unet.dim()});
   const cuda::CapturedSampler captured(sampler, score, x);
   captured.sample(x, Noise{.seed = 42});
-  const HostState<float> pictures = cuda::to_host(x);
+  const HostState<float> samples = cuda::to_host(x);
   //! [load]
   cuda::DeviceState<float> eager(x);
   sampler.sample(score, eager, Noise{.seed = 42});
   const HostState<float> wanted = cuda::to_host(eager);
-  CHECK(std::equal(wanted.data(), wanted.data() + wanted.size(), pictures.data()));
+  CHECK(std::equal(wanted.data(), wanted.data() + wanted.size(), samples.data()));
 }
 
 TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {

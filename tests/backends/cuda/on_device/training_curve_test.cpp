@@ -17,12 +17,12 @@ namespace {
 
 /// Compares means over 20 steps: losses are as noisy as their times, and both runs use the same.
 template <class A, class S>
-void follow(const S& sde, bool told_sigma, double tolerance) {
+void follow(const S& sde, bool conditioned_on_sigma, double tolerance) {
   nn::UNetConfig network = small::every_path();
-  if (told_sigma)
+  if (conditioned_on_sigma)
     network.embedding_type = nn::EmbeddingType::fourier, network.scale_by_sigma = true;
   const nn::Graph graph = nn::unet(network);
-  const io::ImageSet images = test::pictures(64);
+  const io::ImageSet images = test::samples(64);
   test::HostRun<S> host(graph, sde, test::small_training(), 16, images);
   cuda::Trainer<A, S> device(graph, sde, test::small_training(), 16, test::training_ops<A>());
   device.train_on(images, test::transform, test::data_seed, 16);

@@ -18,13 +18,13 @@
 namespace scoresde::cuda {
 
 /// A model that reads everything that depends on t from device memory, so that one capture serves
-/// all steps. numbers(t) returns a range of doubles of constant length; evaluate(x, told, output)
-/// is equivalent to evaluate(x, t, output) if told.data holds numbers(t).
+/// all steps. conditioning(t) returns a range of doubles of constant length; evaluate(x, told,
+/// output) is equivalent to evaluate(x, t, output) if told.data holds conditioning(t).
 template <class M, class X>
-concept TabulatedScoreModel = ScoreModel<M, X> &&
-    requires(M& model, const X& x, double t, DeviceNumbers told, X& output) {
-  std::span<const double>(model.numbers(t));
-  { model.evaluate(x, told, output) } -> std::same_as<void>;
+concept GraphCapturableScoreModel = ScoreModel<M, X> &&
+    requires(M& model, const X& x, double t, DeviceParameters conditioning, X& output) {
+  std::span<const double>(model.conditioning(t));
+  { model.evaluate(x, conditioning, output) } -> std::same_as<void>;
 };
 
 /// Replaces the model while a run is recorded.
@@ -38,7 +38,7 @@ class RecordedModel {
   void evaluate(const DeviceState<T>& x, double t, DeviceState<T>& output) const {
     Evaluation call{&model_, &x, &output, t, tabulated, {}, &RecordedModel::play};
     if constexpr (tabulated) {
-      const auto numbers = model_.numbers(t);
+      const auto numbers = model_.conditioning(t);
       call.numbers = numbers;
       graphs_.add(call);
     } else {
@@ -47,14 +47,14 @@ class RecordedModel {
   }
 
  private:
-  static constexpr bool tabulated = TabulatedScoreModel<M, DeviceState<T>>;
+  static constexpr bool tabulated = GraphCapturableScoreModel<M, DeviceState<T>>;
 
-  static void play(const Evaluation& call, DeviceNumbers told) {
+  static void play(const Evaluation& call, DeviceParameters conditioning) {
     M& model = *static_cast<M*>(call.model);
     const auto& x = *static_cast<const DeviceState<T>*>(call.x);
     auto& output = *static_cast<DeviceState<T>*>(call.output);
     if constexpr (tabulated)
-      model.evaluate(x, told, output);
+      model.evaluate(x, conditioning, output);
     else
       model.evaluate(x, call.t, output);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// DeviceMemory: an owning buffer in device memory; DeviceNumbers: a non-owning pointer to doubles.
+/// DeviceMemory: an owning buffer in device memory; DeviceParameters: a non-owning pointer to
+/// doubles.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +43,7 @@ class DeviceMemory {
 };
 
 /// Non-owning pointer to device memory that holds a model's conditioning in a captured run.
-struct DeviceNumbers {
+struct DeviceParameters {
   const double* data = nullptr;
 };
 

@@ -63,9 +63,9 @@ class DeviceState {
 
  private:
   static Extents checked(Extents extents) {
-    const std::size_t quads = (extents.dim + 3) / 4;
+    const std::size_t float4s = (extents.dim + 3) / 4;
     detail::require(extents.samples < limit && extents.dim < limit &&
-                        (quads == 0 || extents.samples <= (limit - 1) / quads),
+                        (float4s == 0 || extents.samples <= (limit - 1) / float4s),
                     "device state: the extents are ", extents.samples, " samples of dimension ",
                     extents.dim, "; at most 2^32 - 1 groups of four elements are allowed");
     return extents;
@@ -107,8 +107,9 @@ class DeviceBackend {
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const;
 
   /// out ← Σ told[j]·xⱼ with coefficients in device memory, for models evaluated in a captured run
-  /// (TabulatedScoreModel). Terms with coefficient 0 are not skipped.
-  void assign(State& out, std::span<const State* const> states, DeviceNumbers told) const;
+  /// (GraphCapturableScoreModel). Terms with coefficient 0 are not skipped.
+  void assign(State& out, std::span<const State* const> states,
+              DeviceParameters conditioning) const;
 
   /// These four copy one number per sample to the host and wait for it. They throw Error for
   /// different extents or contexts, unless the span has one element per sample, and during capture.

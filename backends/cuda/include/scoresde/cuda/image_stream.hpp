@@ -66,7 +66,7 @@ class ImageStream {
   /// Copies the permutations of the (at most two) epochs that contain positions first … first +
   /// count − 1 to the device; call it before minibatch() for them. Throws Error during stream
   /// capture.
-  void bring_orders(std::uint64_t first, std::size_t count) {
+  void upload_epoch_permutation(std::uint64_t first, std::size_t count) {
     for (std::uint64_t epoch = first / size(); epoch <= (first + count - 1) / size(); ++epoch) {
       if (on_device_[epoch % 2] == epoch) continue;
       const DeviceMemory& to = orders_[epoch % 2];

@@ -56,9 +56,9 @@ void activation_backward(const Context& context, nn::Activation function, nn::Vi
 
 /// y ← (a + b)·scale; da and db ← or += scale·dy, in one pass.
 template <class T>
-void sum_scaled(const Context& context, nn::View<const T> a, const T* b, double scale, T* y);
+void scaled_sum(const Context& context, nn::View<const T> a, const T* b, double scale, T* y);
 template <class T>
-void sum_scaled_backward(const Context& context, nn::View<const T> dy, double scale,
+void scaled_sum_backward(const Context& context, nn::View<const T> dy, double scale,
                          nn::Gradient<T> da, nn::Gradient<T> db);
 
 /// y ← or += scale·x + shift: with shift 0 its own gradient.
@@ -95,13 +95,13 @@ void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const n
          nn::Gradient<T> y);
 
 /// Layout conversion NCHW to NHWC: inside ← factors[n]·outside (N, C, H, W), with zeros in channels
-/// C … padded − 1; `factors` is device memory and may be null. leave_door converts back.
+/// C … padded − 1; `factors` is device memory and may be null. nhwc_to_nchw converts back.
 template <class T>
-void enter_door(const Context& context, nn::View<const float> outside, std::size_t padded,
-                const double* factors, T* inside);
+void nchw_to_nhwc(const Context& context, nn::View<const float> outside, std::size_t padded,
+                  const double* factors, T* inside);
 template <class T>
-void leave_door(const Context& context, const T* inside, const nn::Shape& shape, std::size_t padded,
-                const double* factors, nn::Gradient<float> outside);
+void nhwc_to_nchw(const Context& context, const T* inside, const nn::Shape& shape,
+                  std::size_t padded, const double* factors, nn::Gradient<float> outside);
 
 /// Conversion of convolution weights to cuDNN's layout (out, k, k, in), channels zero-padded to
 /// multiples of `pad`; and accumulation of a gradient in that layout into the library's.

@@ -36,20 +36,20 @@ class FloatBuffer {
 };
 
 /// Device memory for the conditioning of up to `samples` samples.
-class ToldMemory {
+class ConditioningBuffer {
  public:
   /// Throws Error as Context::allocate does.
-  ToldMemory(const Context& context, std::size_t samples)
+  ConditioningBuffer(const Context& context, std::size_t samples)
       : samples_(samples),
         numbers_(context, 2 * samples * sizeof(double)),
         classes_(context, samples * sizeof(std::uint32_t)) {}
 
   /// Copies the conditioning from the host. Throws Error during stream capture.
-  nn::Told place(const nn::Told& told) {
+  nn::Conditioning place(const nn::Conditioning& conditioning) {
     double* const numbers = numbers_.data<double>();
     std::uint32_t* const classes = classes_.data<std::uint32_t>();
-    return {copied(told.labels, numbers), copied(told.factors, numbers + samples_),
-            copied(told.classes, classes)};
+    return {copied(conditioning.labels, numbers), copied(conditioning.factors, numbers + samples_),
+            copied(conditioning.classes, classes)};
   }
 
  private:

@@ -44,8 +44,8 @@ class Ops {
   using Scalar = float;
   using Activation = A;
   using Buffer = FloatBuffer;
-  using ToldMemory = cuda::ToldMemory;
-  static constexpr bool doors_in_place = false;
+  using ConditioningBuffer = cuda::ConditioningBuffer;
+  static constexpr bool external_layout_is_internal = false;
 
   /// With float activations, products are computed in tf32 or fp32. Throws Error if cuDNN or
   /// cuBLASLt is missing, or the plan cache's directory is not writable.
@@ -64,20 +64,20 @@ class Ops {
 
   /// Sets the step counter in device memory that dropout adds to the index of its draws, so that
   /// every replay of a captured training step uses new masks. Null: no counter.
-  void count_steps(const std::uint64_t* step) { plans_->step = step; }
+  void set_step_counter(const std::uint64_t* step) { plans_->step = step; }
 
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(context_, count); }
-  [[nodiscard]] ToldMemory make_told(std::size_t samples) const {
-    return ToldMemory(context_, samples);
+  [[nodiscard]] ConditioningBuffer make_conditioning_buffer(std::size_t samples) const {
+    return ConditioningBuffer(context_, samples);
   }
   [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) {
     return floats_of(shape.size() * sizeof(A));
   }
-  void enter(const float* x, Out to) const {
-    enter_door<A>(context_, {x, to.shape}, to.shape.c, nullptr, to.data);
+  void to_internal_layout(const float* x, Out to) const {
+    nchw_to_nhwc<A>(context_, {x, to.shape}, to.shape.c, nullptr, to.data);
   }
-  void leave(In y, float* to) const {
-    leave_door<A>(context_, y.data, y.shape, y.shape.c, nullptr, {to, false});
+  void from_internal_layout(In y, float* to) const {
+    nhwc_to_nchw<A>(context_, y.data, y.shape, y.shape.c, nullptr, {to, false});
   }
 
   /// Weights in cuDNN's layout, then the bias, both in A.
@@ -260,11 +260,11 @@ class Ops {
   void concatenate_backward(In dy, std::size_t first, Gradient da, Gradient db) const {
     cuda::concatenate_backward<A>(context_, dy, first, da, db);
   }
-  void sum_scaled(In a, In b, double scale, Out y) const {
-    cuda::sum_scaled<A>(context_, a, b.data, scale, y.data);
+  void scaled_sum(In a, In b, double scale, Out y) const {
+    cuda::scaled_sum<A>(context_, a, b.data, scale, y.data);
   }
-  void sum_scaled_backward(In dy, double scale, Gradient da, Gradient db) const {
-    cuda::sum_scaled_backward<A>(context_, dy, scale, da, db);
+  void scaled_sum_backward(In dy, double scale, Gradient da, Gradient db) const {
+    cuda::scaled_sum_backward<A>(context_, dy, scale, da, db);
   }
   void affine(In x, double scale, double shift, Out y) const {
     cuda::affine<A>(context_, x, scale, shift, {y.data, false});

@@ -27,10 +27,10 @@
 
 namespace scoresde::cuda {
 
-/// Models ScoreModel, PerSampleScoreModel, DifferentiableScoreModel and TabulatedScoreModel for
-/// DeviceState<float>; a captured sampler evaluates it at every time with one graph. Batches larger
-/// than the network's are evaluated in parts. Holds references to the network and to the parameters
-/// in device memory, which must outlive it. Not thread-safe.
+/// Models ScoreModel, PerSampleScoreModel, DifferentiableScoreModel and GraphCapturableScoreModel
+/// for DeviceState<float>; a captured sampler evaluates it at every time with one graph. Batches
+/// larger than the network's are evaluated in parts. Holds references to the network and to the
+/// parameters in device memory, which must outlive it. Not thread-safe.
 template <class A, Sde S, class Convention = typename nn::convention_of<S>::type>
 class ScoreNetwork {
   static_assert(nn::convention_fits<Convention, S>,
@@ -80,7 +80,7 @@ class ScoreNetwork {
 
   /// The conditioning of an evaluation at t: labels, output factors and input scales, one of each
   /// for every sample of a part. Valid until the next call.
-  [[nodiscard]] std::span<const double> numbers(double t) {
+  [[nodiscard]] std::span<const double> conditioning(double t) {
     const std::size_t n = network_->batch();
     numbers_.resize(3 * n);
     const double label_now = label(t);
@@ -89,8 +89,8 @@ class ScoreNetwork {
     std::fill_n(numbers_.begin() + std::ptrdiff_t(2 * n), n, input_scale(t));
     return numbers_;
   }
-  /// evaluate(x, t, output) with numbers(t) in device memory: no copies, no classes.
-  void evaluate(const State& x, DeviceNumbers told, State& output) {
+  /// evaluate(x, t, output) with conditioning(t) in device memory: no copies, no classes.
+  void evaluate(const State& x, DeviceParameters conditioning, State& output) {
     detail::require(
         classes_.empty(),
         "score network: classes are set; a captured run cannot be conditioned on classes");
@@ -99,9 +99,10 @@ class ScoreNetwork {
     for (std::size_t first = 0; first < samples; first += n) {
       const std::size_t count = std::min(n, samples - first);
       const float* in = x.device_data() + first * dim;
-      if constexpr (scales_input) in = scaled(in, count, told.data + 2 * n);
-      network_->forward_told(parameters_, in, {{told.data, count}, {told.data + n, count}, {}},
-                             output.device_data() + first * dim);
+      if constexpr (scales_input) in = scaled(in, count, conditioning.data + 2 * n);
+      network_->forward_conditioned(
+          parameters_, in, {{conditioning.data, count}, {conditioning.data + n, count}, {}},
+          output.device_data() + first * dim);
     }
   }
 

@@ -118,7 +118,7 @@ class Trainer {
                               "training: there is no data set; call train_on before step(), "
                               "or pass images to step()");
     TrainingPlan& plan = *from_stream_;
-    stream_->bring_orders(asked_ * plan.samples(), plan.samples());
+    stream_->upload_epoch_permutation(asked_ * plan.samples(), plan.samples());
     if (!plan.holds(asked_))
       fill(plan, [&](std::uint64_t step) {
         labels_.resize(network_.classes() > 0 ? plan.samples() : 0);
@@ -150,7 +150,7 @@ class Trainer {
   /// later steps were skipped.
   StepReport report() {
     scoresde::detail::require(any_, "training: there is no step to report; call step() first");
-    return report_of(settle());
+    return report_of(resolve_defaults());
   }
 
   /// The number of latest steps kept for reports().
@@ -159,7 +159,7 @@ class Trainer {
   /// for all enqueued steps; throws Error as report does, but returns an empty vector if there are
   /// none.
   std::vector<StepReport> reports() {
-    settle();
+    resolve_defaults();
     const std::uint64_t count = std::min<std::uint64_t>(asked_ - reported_, reports_kept);
     reported_ = asked_;
     std::vector<StepReport> reports;
@@ -170,7 +170,7 @@ class Trainer {
 
   /// The state after all enqueued steps. Waits for them; throws Error as report does.
   [[nodiscard]] TrainingState<float> state() {
-    settle();
+    resolve_defaults();
     return memory_.read(asked_);
   }
 
@@ -223,7 +223,7 @@ class Trainer {
       if (*plan) (*plan)->forget_rows();
   }
 
-  StepOutcome settle() {
+  StepOutcome resolve_defaults() {
     const StepOutcome outcome = memory_.outcome();
     if (outcome.finite == 0) {
       begin_at(outcome.updates);
@@ -236,19 +236,19 @@ class Trainer {
   template <class ClassesOf>
   void fill(TrainingPlan& plan, const ClassesOf& classes_of) {
     times_.resize(plan.samples());
-    told_.resize(plan.samples());
+    kept_classes_.resize(plan.samples());
     plan.fill_rows(
         asked_,
         [&](std::uint64_t step) {
           const TrainingDraws draws{configuration_.seed, step};
           configuration_.loss.draw_times(sde_, draws.time(), times_);
-          scoresde::detail::tell_classes(classes_of(step), network_.classes(),
-                                         configuration_.label_dropout, draws, told_);
-          return std::span<const std::uint32_t>(told_);
+          scoresde::detail::drop_labels(classes_of(step), network_.classes(),
+                                        configuration_.label_dropout, draws, kept_classes_);
+          return std::span<const std::uint32_t>(kept_classes_);
         },
         [&](std::uint64_t, std::size_t k) { return numbers_at(times_[k]); });
   }
-  [[nodiscard]] SampleNumbers numbers_at(double t) const {
+  [[nodiscard]] PerSampleCoefficients numbers_at(double t) const {
     const double label = convention_.label(sde_, t);
     const auto c = scoresde::detail::denoising_coefficients(
         configuration_.loss.weighted_marginal(sde_, t, dim()), convention_.score_form(sde_, t));
@@ -261,14 +261,14 @@ class Trainer {
   void run(TrainingPlan& plan, const Images& images) {
     plan.run(
         [&] {
-          ops_.count_steps(memory_.step());
-          plan.take_row(memory_.step());
+          ops_.set_step_counter(memory_.step());
+          plan.load_step_parameters(memory_.step());
           images();
           network_.freeze(memory_.parameters());
           for (std::size_t first = 0; first < plan.samples(); first += plan.part())
             accumulate(plan, first);
           network_.thaw();
-          ops_.count_steps(nullptr);  // copies of the operations share the counter
+          ops_.set_step_counter(nullptr);  // copies of the operations share the counter
           update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
                             configuration_.ema, plan.losses(0), plan.samples(), true);
         },
@@ -292,11 +292,11 @@ class Trainer {
                            at(Field::input_scale), {plan.scaled()});
       in = plan.scaled();
     }
-    const nn::Told told{{at(Field::label), shape.samples},
-                        {at(Field::factor), shape.samples},
-                        {plan.classes(first), shape.samples}};
+    const nn::Conditioning conditioning{{at(Field::label), shape.samples},
+                                        {at(Field::factor), shape.samples},
+                                        {plan.classes(first), shape.samples}};
     const std::span<float> f = plan.output();
-    network_.forward_told(memory_.parameters(), in, told, f.data(), draws.dropout());
+    network_.forward_conditioned(memory_.parameters(), in, conditioning, f.data(), draws.dropout());
     denoising_residual(context(), shape, {at(Field::state), at(Field::output), at(Field::weight)},
                        1.0 / static_cast<double>(plan.samples()), z, plan.perturbed(), f.data(),
                        f.data(), plan.losses(first));
@@ -312,7 +312,7 @@ class Trainer {
   std::optional<ImageStream> stream_;
   std::optional<TrainingPlan> from_stream_, from_images_;
   std::vector<double> times_;
-  std::vector<std::uint32_t> told_, labels_;
+  std::vector<std::uint32_t> kept_classes_, labels_;
   std::uint64_t asked_ = 0, reported_ = 0;
   bool any_ = false, captures_ = true;
 };

@@ -37,10 +37,10 @@ enum class SampleField : std::size_t {
   input_scale,
   count
 };
-using SampleNumbers = std::array<double, static_cast<std::size_t>(SampleField::count)>;
+using PerSampleCoefficients = std::array<double, static_cast<std::size_t>(SampleField::count)>;
 
 class TrainingPlan {
-  static constexpr std::size_t fields = std::tuple_size_v<SampleNumbers>;
+  static constexpr std::size_t fields = std::tuple_size_v<PerSampleCoefficients>;
 
  public:
   /// For batches of `samples`, evaluated by the network `part` at a time, and tables of `rows`
@@ -81,7 +81,7 @@ class TrainingPlan {
           host_table_.data() + static_cast<std::size_t>(step % rows_) * row_length();
       const std::span<const std::uint32_t> classes = classes_of(step);
       for (std::size_t k = 0; k < samples_; ++k) {
-        const SampleNumbers numbers = numbers_of(step, k);
+        const PerSampleCoefficients numbers = numbers_of(step, k);
         for (std::size_t f = 0; f < fields; ++f) row[f * samples_ + k] = numbers[f];
       }
       std::copy(classes.begin(), classes.end(), row + fields * samples_);
@@ -92,7 +92,7 @@ class TrainingPlan {
   }
 
   /// The first kernel of a step: copies its row to the buffer that the other kernels read.
-  void take_row(const std::uint64_t* step) {
+  void load_step_parameters(const std::uint64_t* step) {
     training_row(table_.context(), {.table = table_.data<double>(),
                                     .step = step,
                                     .rows = static_cast<std::uint32_t>(rows_),

@@ -45,10 +45,10 @@ class Ops {
   using Scalar = T;
   using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
-  static constexpr bool doors_in_place = true;
+  static constexpr bool external_layout_is_internal = true;
   /// Conditioning values are used in host memory.
-  struct ToldMemory {
-    static nn::Told place(const nn::Told& told) { return told; }
+  struct ConditioningBuffer {
+    static nn::Conditioning place(const nn::Conditioning& conditioning) { return conditioning; }
   };
 
   /// `threads` = 0: OpenMP's default.
@@ -58,11 +58,11 @@ class Ops {
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(count, T(0)); }
 
   [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) { return shape.size(); }
-  void enter(const T* x, Out to) const {
+  void to_internal_layout(const T* x, Out to) const {
     map(
         {to.data, false}, to.shape, [](Lanes v) { return v; }, x);
   }
-  void leave(In y, T* to) const { enter(y.data, {to, y.shape}); }
+  void from_internal_layout(In y, T* to) const { to_internal_layout(y.data, {to, y.shape}); }
 
   /// Inference stores packed weights; training packs them in each pass, without additional memory.
   [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op,
@@ -79,7 +79,7 @@ class Ops {
   }
   void prepare_dense(const nn::Shape&, const nn::Shape&, const Layer&, T*) const {}
 
-  [[nodiscard]] ToldMemory make_told(std::size_t) const { return {}; }
+  [[nodiscard]] ConditioningBuffer make_conditioning_buffer(std::size_t) const { return {}; }
 
   /// Scratch in elements; `x` is the shape of the input with the largest batch.
   [[nodiscard]] std::size_t convolution_scratch(const nn::Convolution& op, const nn::Shape& x,
@@ -209,13 +209,13 @@ class Ops {
                             db, threads_);
   }
 
-  void sum_scaled(In a, In b, double scale, Out y) const {
+  void scaled_sum(In a, In b, double scale, Out y) const {
     map(
         {y.data, false}, a.shape,
         [s = Lanes(static_cast<T>(scale))](Lanes u, Lanes v) { return (u + v) * s; }, a.data,
         b.data);
   }
-  void sum_scaled_backward(In dy, double scale, Gradient da, Gradient db) const {
+  void scaled_sum_backward(In dy, double scale, Gradient da, Gradient db) const {
     affine_backward(dy, scale, da);
     affine_backward(dy, scale, db);
   }

@@ -10,7 +10,7 @@
 
 #include <cstddef>
 
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/cuda/kernels/step_row.hpp>
 #include <scoresde/fma.hpp>
 
@@ -28,7 +28,7 @@ template <class T, unsigned MaxTerms, bool Noisy>
 struct AssignKernel {
   static constexpr unsigned threads = 256;
 
-  QuadShape shape;
+  Float4Shape shape;
   T* out;
   unsigned count;
   const T* state[MaxTerms];
@@ -44,21 +44,21 @@ struct AssignKernel {
   SCORESDE_DEVICE void operator()(Block& block) const {
     const unsigned i = block.index().x * threads + block.thread();
     if (i >= shape.total()) return;
-    const unsigned sample = i / shape.quads(), quad = i % shape.quads();
-    Quad<T> x[MaxTerms];
+    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    Float4<T> x[MaxTerms];
     T c[MaxTerms];
     bool used[MaxTerms];
     for (unsigned j = 0; j < MaxTerms; ++j) {
       used[j] = j < count && number(j, sample, coefficient[j], c[j]);
-      if (used[j]) x[j] = load_quad(state[j], shape, sample, quad);
+      if (used[j]) x[j] = load_float4(state[j], shape, sample, at4);
     }
-    Quad<T> sum{};
-    if constexpr (Noisy) add_noise(sum, sample, quad);
+    Float4<T> sum{};
+    if constexpr (Noisy) add_noise(sum, sample, at4);
     for (unsigned j = 0; j < MaxTerms; ++j)
       if (used[j])
         for (unsigned e = 0; e < 4; ++e)
           sum.value[e] = detail::fma(c[j], x[j].value[e], sum.value[e]);
-    store_quad(out, shape, sample, quad, sum);
+    store_float4(out, shape, sample, at4, sum);
   }
 
  private:
@@ -74,10 +74,10 @@ struct AssignKernel {
     return true;
   }
 
-  SCORESDE_DEVICE void add_noise(Quad<T>& sum, unsigned sample, unsigned quad) const {
+  SCORESDE_DEVICE void add_noise(Float4<T>& sum, unsigned sample, unsigned at4) const {
     T c;
     if (!number(count, sample, noise, c)) return;
-    const Quad<float> z = normal_quad(draw.get(), sample, quad);
+    const Float4<float> z = normal_float4(draw.get(), sample, at4);
     for (unsigned e = 0; e < 4; ++e)
       sum.value[e] = detail::rounded_product(c, static_cast<T>(z.value[e]));
   }

@@ -12,7 +12,7 @@
 
 #include <scoresde/cuda/kernels/block.hpp>
 #include <scoresde/cuda/kernels/concatenation.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -45,7 +45,7 @@ struct SplitHeads {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const JoinedRows rows = heads.rows();
-    rows.with_packet<T>(
+    rows.with_vec<T>(
         block.index(), block.thread(), threads, [&](std::size_t row, std::uint32_t channel) {
           with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
             const T* const from = together + row * heads.width + channel;
@@ -71,14 +71,14 @@ struct JoinHeads {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const JoinedRows rows = heads.rows();
-    rows.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t row, std::uint32_t channel) {
-                          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                            const T* const from = apart + heads.apart(row) * heads.width + channel;
-                            store(together.data + row * heads.width + channel, load(from, extent),
-                                  extent, together.accumulate);
-                          });
-                        });
+    rows.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t row, std::uint32_t channel) {
+                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
+                         const T* const from = apart + heads.apart(row) * heads.width + channel;
+                         store(together.data + row * heads.width + channel, load(from, extent),
+                               extent, together.accumulate);
+                       });
+                     });
   }
 };
 

@@ -9,7 +9,7 @@
 /// deterministic.
 #pragma once
 
-#include <scoresde/cuda/kernels/slab.hpp>
+#include <scoresde/cuda/kernels/channel_tile.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -18,50 +18,52 @@ namespace scoresde::cuda {
 inline constexpr std::size_t channel_sum_chunk = 4096;
 
 template <class T>
-[[nodiscard]] Slabs channel_sum_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
-                                      std::size_t chunk = channel_sum_chunk) {
+[[nodiscard]] ChannelTiles channel_sum_tiles(std::size_t samples, std::size_t pixels,
+                                             std::size_t channels,
+                                             std::size_t chunk = channel_sum_chunk) {
   // There is no shared-memory tile: the budget sets the pixels per block, in rows of 64 bytes.
-  Slabs slabs = cut_into_slabs<T>(samples, pixels, channels, 1, 1, channel_sum_chunk * 64);
-  slabs.chunk = static_cast<std::uint32_t>(std::min(pixels, chunk));
-  return slabs;
+  ChannelTiles tiles =
+      make_channel_tiles<T>(samples, pixels, channels, 1, 1, channel_sum_chunk * 64);
+  tiles.chunk = static_cast<std::uint32_t>(std::min(pixels, chunk));
+  return tiles;
 }
 
 /// The sum of each channel over the pixels of a tile.
 template <class T>
 struct ChannelSums {
-  static constexpr unsigned threads = slab_threads;
+  static constexpr unsigned threads = tile_threads;
 
-  Slabs slabs;
+  ChannelTiles tiles;
   bool whole;
   const T* x;
   float* rows;  ///< (samples, chunks, channels)
 
-  [[nodiscard]] GridSize grid() const { return slabs.grid(); }
+  [[nodiscard]] GridSize grid() const { return tiles.grid(); }
   [[nodiscard]] unsigned shared_bytes() const {
-    return shared_size<float>(threads * lanes<T>) + shared_size<float>(slabs.width);
+    return shared_size<float>(threads * lanes<T>) + shared_size<float>(tiles.width);
   }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     auto partial = block.template shared<float>(threads * lanes<T>);
-    auto sums = block.template shared<float>(slabs.width);
+    auto sums = block.template shared<float>(tiles.width);
     const GridSize index = block.index();
-    const SlabWalk<T> walk(block.thread(), slabs.width);
-    const T* const from = x + slabs.begin(index);
-    Lanes<T> sum{};
-    walk.for_each_packet(
-        slabs.length(index.y), slabs.channels, whole,
+    const ChannelTileIterator<T> walk(block.thread(), tiles.width);
+    const T* const from = x + tiles.begin(index);
+    VecF32<T> sum{};
+    walk.for_each_vec(
+        tiles.length(index.y), tiles.channels, whole,
         [&](std::size_t at, unsigned, auto extent) { add(sum, load(from + at, extent)); });
-    sum_strips(block, walk, sum, partial, 1, slabs.width, 1.0f, sums);
-    const std::size_t row = std::size_t{index.z} * slabs.chunks() + index.y;
-    float* const to = rows + row * slabs.channels + index.x * slabs.width;
-    for (unsigned c = block.thread(); c < slabs.width; c += threads) to[c] = sums[c];
+    reduce_channel_groups(block, walk, sum, partial, 1, tiles.width, 1.0f, sums);
+    const std::size_t row = std::size_t{index.z} * tiles.chunks() + index.y;
+    float* const to = rows + row * tiles.channels + index.x * tiles.width;
+    for (unsigned c = block.thread(); c < tiles.width; c += threads) to[c] = sums[c];
   }
 };
 
 /// Sums of rows: eight groups of rows in parallel, then the groups' sums in order.
 template <class T>
-struct SumRows {
+struct ReduceRows {
   static constexpr unsigned threads = 256, columns = 32, strips = threads / columns;
 
   const float* rows;

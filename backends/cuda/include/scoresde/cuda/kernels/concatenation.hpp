@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -23,13 +23,13 @@ struct JoinedRows {
 
   template <class T>
   [[nodiscard]] GridSize grid(unsigned threads) const {
-    return {(pixels * packets<T>(first + second) + threads - 1) / threads, samples};
+    return {(pixels * vecs<T>(first + second) + threads - 1) / threads, samples};
   }
   /// Calls body(row, first channel) if the thread has a vector.
   template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
-                                        const Body& body) const {
-    const std::uint32_t i = block.x * threads + thread, across = packets<T>(first + second);
+  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads,
+                                     const Body& body) const {
+    const std::uint32_t i = block.x * threads + thread, across = vecs<T>(first + second);
     if (i / across < pixels)
       body(std::size_t{block.y} * pixels + i / across, i % across * lanes<T>);
   }
@@ -54,15 +54,15 @@ struct Concatenate {
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    rows.with_packet<T>(
+    rows.with_vec<T>(
         block.index(), block.thread(), threads, [&](std::size_t row, std::uint32_t channel) {
           const T* const from_a = a + row * rows.first;
           const T* const from_b = b + row * rows.second;
           T* const to = y + row * (rows.first + rows.second);
           if (whole) {
-            write_packet(to + channel,
-                         read_packet(channel < rows.first ? from_a + channel
-                                                          : from_b + (channel - rows.first)));
+            write_vec(to + channel,
+                      read_vec(channel < rows.first ? from_a + channel
+                                                    : from_b + (channel - rows.first)));
             return;
           }
           for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
@@ -85,20 +85,20 @@ struct Split {
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    rows.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t row, std::uint32_t channel) {
-                          const T* const from = dy + row * (rows.first + rows.second);
-                          if (whole)
-                            put(row, channel, load(from + channel, WholePacket{}), WholePacket{});
-                          else
-                            for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
-                              put(row, c, load(from + c, PartOfPacket{1}), PartOfPacket{1});
-                        });
+    rows.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t row, std::uint32_t channel) {
+                       const T* const from = dy + row * (rows.first + rows.second);
+                       if (whole)
+                         put(row, channel, load(from + channel, FullVec{}), FullVec{});
+                       else
+                         for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
+                           put(row, c, load(from + c, PartialVec{1}), PartialVec{1});
+                     });
   }
 
  private:
   template <class Extent>
-  SCORESDE_DEVICE void put(std::size_t row, std::uint32_t c, const Lanes<T>& value,
+  SCORESDE_DEVICE void put(std::size_t row, std::uint32_t c, const VecF32<T>& value,
                            Extent extent) const {
     if (c < rows.first) {
       if (da.data != nullptr) store(da.data + row * rows.first + c, value, extent, da.accumulate);

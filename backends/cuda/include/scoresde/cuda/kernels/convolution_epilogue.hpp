@@ -11,7 +11,7 @@
 #include <cstdint>
 
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 
 namespace scoresde::cuda {
 
@@ -30,20 +30,20 @@ struct ConvolutionEpilogue {
   bool whole;
 
   [[nodiscard]] GridSize grid() const {
-    return {static_cast<unsigned>((rows * packets<T>(channels) + threads - 1) / threads)};
+    return {static_cast<unsigned>((rows * vecs<T>(channels) + threads - 1) / threads)};
   }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint64_t packet = std::uint64_t{block.index().x} * threads + block.thread();
-    const std::uint64_t row = packet / packets<T>(channels);
+    const std::uint64_t vec = std::uint64_t{block.index().x} * threads + block.thread();
+    const std::uint64_t row = vec / vecs<T>(channels);
     if (row >= rows) return;
-    const auto first = static_cast<std::uint32_t>(packet % packets<T>(channels)) * lanes<T>;
+    const auto first = static_cast<std::uint32_t>(vec % vecs<T>(channels)) * lanes<T>;
     const std::uint32_t count = first + lanes<T> <= channels ? lanes<T> : channels - first;
     const std::uint64_t at = row * channels + first;
     with_extent(whole, count, [&](auto extent) {
-      Lanes<T> values = load(y + at, extent);
+      VecF32<T> values = load(y + at, extent);
       if (residual != nullptr) add(values, load(residual + at, extent));
       if (bias != nullptr) add(values, load(bias + first, extent));
       if (channel_bias != nullptr)
@@ -76,11 +76,11 @@ struct AddRoundedGradient {
       for (std::uint64_t i = at; i < count; ++i) sum[i] += to_float(part[i]);
       return;
     }
-    const Lanes<Bfloat16> values = load(part + at, WholePacket{});
+    const VecF32<Bfloat16> values = load(part + at, FullVec{});
     for (unsigned begin = 0; begin < width; begin += half) {
-      Lanes<float> some;
+      VecF32<float> some;
       for (unsigned i = 0; i < half; ++i) some[i] = values[begin + i];
-      store(sum + at + begin, some, WholePacket{}, true);
+      store(sum + at + begin, some, FullVec{}, true);
     }
   }
 };

@@ -13,7 +13,7 @@
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
 #include <scoresde/cuda/kernels/device_draw.hpp>
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/fma.hpp>
 
 namespace scoresde::cuda {
@@ -22,27 +22,28 @@ namespace scoresde::cuda {
 struct Perturb {
   static constexpr unsigned threads = 256;
 
-  QuadShape shape;
+  Float4Shape shape;
   const double *mean, *std;
   DeviceDraw draw;
   const float* x0;
   float* x;
 
   [[nodiscard]] GridSize grid() const {
-    return {(shape.quads() + threads - 1) / threads, shape.samples};
+    return {(shape.float4s() + threads - 1) / threads, shape.samples};
   }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned n = block.index().y, quad = block.index().x * threads + block.thread();
-    if (quad >= shape.quads()) return;
-    const Quad<float> z = normal_quad(draw.now(), n, quad), from = load_quad(x0, shape, n, quad);
+    const unsigned n = block.index().y, at4 = block.index().x * threads + block.thread();
+    if (at4 >= shape.float4s()) return;
+    const Float4<float> z = normal_float4(draw.now(), n, at4),
+                        from = load_float4(x0, shape, n, at4);
     const auto m = static_cast<float>(mean[n]), s = static_cast<float>(std[n]);
-    Quad<float> out;
+    Float4<float> out;
     for (unsigned i = 0; i < 4; ++i)
       out.value[i] = detail::fma(m, from.value[i], detail::rounded_product(s, z.value[i]));
-    store_quad(x, shape, n, quad, out);
+    store_float4(x, shape, n, at4, out);
   }
 };
 
@@ -50,7 +51,7 @@ struct Perturb {
 struct DenoisingResidual {
   static constexpr unsigned threads = 256;
 
-  QuadShape shape;
+  Float4Shape shape;
   const double *state, *output_factor, *weight;  ///< a, b and w
   double share;                                  ///< weight of a sample in the batch mean
   DeviceDraw draw;
@@ -68,16 +69,17 @@ struct DenoisingResidual {
     const auto a = static_cast<float>(state[n]), b = static_cast<float>(output_factor[n]);
     const auto slope = static_cast<float>(weight[n] * (2 * output_factor[n] * share));
     double sum = 0;
-    for (unsigned quad = block.thread(); quad < shape.quads(); quad += threads) {
-      const Quad<float> z = normal_quad(draw.now(), n, quad), here = load_quad(x, shape, n, quad),
-                        found = load_quad(output, shape, n, quad);
-      Quad<float> out;
+    for (unsigned at4 = block.thread(); at4 < shape.float4s(); at4 += threads) {
+      const Float4<float> z = normal_float4(draw.now(), n, at4),
+                          here = load_float4(x, shape, n, at4),
+                          found = load_float4(output, shape, n, at4);
+      Float4<float> out;
       for (unsigned i = 0; i < 4; ++i) {
         const float r = detail::fma(b, found.value[i], detail::fma(a, here.value[i], z.value[i]));
-        if (i < shape.count(quad)) sum += static_cast<double>(r) * static_cast<double>(r);
+        if (i < shape.count(at4)) sum += static_cast<double>(r) * static_cast<double>(r);
         out.value[i] = slope * r;
       }
-      store_quad(gradient, shape, n, quad, out);
+      store_float4(gradient, shape, n, at4, out);
     }
     sum = block_sum(block, sum, scratch);
     if (block.thread() == 0) losses[n] = weight[n] * sum;

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/fma.hpp>
 #include <scoresde/noise/brownian_tree.hpp>
 
@@ -20,7 +20,7 @@ struct DrawSumKernel {
   static constexpr unsigned threads = 256;
   static constexpr unsigned max_draws = BrownianIncrement::max_terms;
 
-  QuadShape shape;
+  Float4Shape shape;
   T* out;
   unsigned count;
   double coefficient[max_draws];
@@ -33,10 +33,10 @@ struct DrawSumKernel {
   SCORESDE_DEVICE void operator()(Block& block) const {
     const unsigned i = block.index().x * threads + block.thread();
     if (i >= shape.total()) return;
-    const unsigned sample = i / shape.quads(), quad = i % shape.quads();
-    Quad<T> sum{};
+    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    Float4<T> sum{};
     for (unsigned d = 0; d < count; ++d) {
-      const Quad<float> z = normal_quad(draw[d], sample, quad);
+      const Float4<float> z = normal_float4(draw[d], sample, at4);
       const bool drawn = coefficient[d] != 0;
       const auto c = static_cast<T>(coefficient[d]);
       for (unsigned e = 0; e < 4; ++e) {
@@ -45,7 +45,7 @@ struct DrawSumKernel {
         sum.value[e] = d == 0 ? term : sum.value[e] + term;
       }
     }
-    store_quad(out, shape, sample, quad, sum);
+    store_float4(out, shape, sample, at4, sum);
   }
 };
 

@@ -15,7 +15,7 @@
 
 #include <scoresde/cuda/kernels/block.hpp>
 #include <scoresde/cuda/kernels/device_draw.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -31,7 +31,7 @@ namespace scoresde::cuda {
 template <class T>
 struct Dropout {
   static constexpr unsigned threads = 256;
-  static constexpr unsigned quad = 4;  ///< pixels per thread, elements per counter
+  static constexpr unsigned at4 = 4;  ///< pixels per thread, elements per counter
 
   std::uint32_t samples, pixels, channels;
   bool whole;
@@ -55,49 +55,49 @@ struct Dropout {
             y};
   }
   [[nodiscard]] GridSize grid() const {
-    return {(quads() * packets<T>(channels) + threads - 1) / threads, samples};
+    return {(float4s() * vecs<T>(channels) + threads - 1) / threads, samples};
   }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const std::uint32_t i = block.index().x * threads + block.thread();
-    const std::uint32_t across = packets<T>(channels), n = block.index().y;
-    if (i / across >= quads()) return;
-    const std::uint32_t first = i / across * quad, channel = i % across * lanes<T>;
+    const std::uint32_t across = vecs<T>(channels), n = block.index().y;
+    if (i / across >= float4s()) return;
+    const std::uint32_t first = i / across * at4, channel = i % across * lanes<T>;
     const std::uint32_t left = channels - channel;
     const unsigned count = left < lanes<T> ? left : lanes<T>;
     const NoiseDraw now = draw.now();
     std::uint32_t kept = 0;  // bit 4c + p: channel c of the vector at pixel p
     SCORESDE_UNROLL(lanes<T>)
     for (unsigned c = 0; c < lanes<T>; ++c)
-      if (c < count) kept |= kept_pixels(now, n, (channel + c) * pixels + first) << (quad * c);
+      if (c < count) kept |= kept_pixels(now, n, (channel + c) * pixels + first) << (at4 * c);
     const std::size_t begin = (std::size_t{n} * pixels + first) * channels + channel;
     with_extent(whole, count, [&](auto extent) {
-      SCORESDE_UNROLL(quad)
-      for (unsigned p = 0; p < quad; ++p) {
+      SCORESDE_UNROLL(at4)
+      for (unsigned p = 0; p < at4; ++p) {
         if (first + p >= pixels) break;
         const std::size_t at = begin + std::size_t{p} * channels;
-        Lanes<T> value = load(x + at, extent);
+        VecF32<T> value = load(x + at, extent);
         for (unsigned c = 0; c < lanes<T>; ++c)
-          value[c] = (kept >> (quad * c + p) & 1u) != 0 ? value[c] * scale : 0.0f;
+          value[c] = (kept >> (at4 * c + p) & 1u) != 0 ? value[c] * scale : 0.0f;
         store(y.data + at, value, extent, y.accumulate);
       }
     });
   }
 
  private:
-  SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (pixels + quad - 1) / quad; }
+  SCORESDE_HOST_DEVICE std::uint32_t float4s() const { return (pixels + at4 - 1) / at4; }
 
   /// Bit p is set if element e + p is kept.
   SCORESDE_DEVICE std::uint32_t kept_pixels(const NoiseDraw& now, std::uint32_t n,
                                             std::uint32_t e) const {
     const unsigned shift = e % 4;
     const PhiloxBlock words = noise_words(now, n, e / 4);
-    // Lanes 4 … 7 are lanes 0 … 3 of the next counter.
+    // VecF32 4 … 7 are lanes 0 … 3 of the next counter.
     const PhiloxBlock next = shift == 0 ? words : noise_words(now, n, e / 4 + 1);
     std::uint32_t kept = 0;
-    for (unsigned lane = 0; lane < 2 * quad; ++lane) {
+    for (unsigned lane = 0; lane < 2 * at4; ++lane) {
       const std::uint32_t word = lane < 4 ? words.word[lane] : next.word[lane - 4];
       const std::uint32_t bit = word >= threshold ? 1u : 0u;
       kept |= bit << lane;

@@ -12,17 +12,17 @@
 
 #include <scoresde/cuda/kernels/activation.hpp>
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
 
 inline constexpr unsigned map_threads = 256;
-inline constexpr unsigned map_packets = 4;  ///< 128-bit vectors per thread
+inline constexpr unsigned map_vec = 4;  ///< 128-bit vectors per thread
 
 /// Elements per block.
 template <class T>
-inline constexpr unsigned map_span = map_threads* map_packets* lanes<T>;
+inline constexpr unsigned map_span = map_threads* map_vec* lanes<T>;
 
 /// Applies `function` to the elements of block `block`, of `count` in total. Null outputs are not
 /// stored; `whole`: every pointer is 16-byte aligned.
@@ -33,16 +33,16 @@ SCORESDE_DEVICE void map_elements(unsigned thread, unsigned block, std::size_t c
   const std::size_t first = std::size_t{block} * map_span<T> + thread * lanes<T>;
   constexpr unsigned step = map_threads * lanes<T>;
   const auto each = [&](auto extent_at) {
-    Packet packet[map_packets][Inputs];
-    SCORESDE_UNROLL(map_packets)
-    for (unsigned p = 0; p < map_packets; ++p)
+    Vec128 vec[map_vec][Inputs];
+    SCORESDE_UNROLL(map_vec)
+    for (unsigned p = 0; p < map_vec; ++p)
       for (unsigned j = 0; j < Inputs; ++j)
-        packet[p][j] = load_packet(in[j] + first + p * step, extent_at(p));
-    SCORESDE_UNROLL(map_packets)
-    for (unsigned p = 0; p < map_packets; ++p) {
-      Lanes<T> value = unpack<T>(packet[p][0]);
+        vec[p][j] = load_vec(in[j] + first + p * step, extent_at(p));
+    SCORESDE_UNROLL(map_vec)
+    for (unsigned p = 0; p < map_vec; ++p) {
+      VecF32<T> value = unpack<T>(vec[p][0]);
       if constexpr (Inputs == 2) {
-        const Lanes<T> other = unpack<T>(packet[p][1]);
+        const VecF32<T> other = unpack<T>(vec[p][1]);
         for (unsigned i = 0; i < lanes<T>; ++i) value[i] = function(value[i], other[i]);
       } else {
         for (unsigned i = 0; i < lanes<T>; ++i) value[i] = function(value[i]);
@@ -53,11 +53,11 @@ SCORESDE_DEVICE void map_elements(unsigned thread, unsigned block, std::size_t c
     }
   };
   if (whole && std::size_t{block + 1} * map_span<T> <= count)
-    each([](unsigned) { return WholePacket{}; });
+    each([](unsigned) { return FullVec{}; });
   else
     each([&](unsigned p) {
       const std::size_t at = first + p * step, left = at < count ? count - at : 0;
-      return PartOfPacket{left < lanes<T> ? static_cast<unsigned>(left) : lanes<T>};
+      return PartialVec{left < lanes<T> ? static_cast<unsigned>(left) : lanes<T>};
     });
 }
 
@@ -121,7 +121,7 @@ struct ActivationGradient {
     return dy * activation_slope(function, x);
   }
 };
-struct SumScaled {
+struct AddScale {
   float scale;
   SCORESDE_HOST_DEVICE float operator()(float a, float b) const { return (a + b) * scale; }
 };

@@ -58,7 +58,7 @@ struct FirFilter {
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_packet<T>(
+    image.with_vec<T>(
         block.index(), block.thread(), threads, whole,
         [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
           const auto o =
@@ -68,17 +68,17 @@ struct FirFilter {
                                   std::size_t{block.index().y} * static_cast<std::size_t>(height) *
                                       static_cast<std::size_t>(width) * image.channels +
                                   channel;
-          Lanes<T> sum{};
+          VecF32<T> sum{};
           for (std::int32_t a = taps.first(o); a < taps.count; a += taps.up) {
             const std::int32_t i = taps.pixel(o, a);
             if (i < 0 || i >= height) continue;
-            Lanes<T> along{};
+            VecF32<T> along{};
             for (std::int32_t b = taps.first(p); b < taps.count; b += taps.up) {
               const std::int32_t j = taps.pixel(p, b);
               if (j < 0 || j >= width) continue;
               const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(width) +
                               static_cast<std::size_t>(j);
-              const Lanes<T> value = load(sample + at * image.channels, extent);
+              const VecF32<T> value = load(sample + at * image.channels, extent);
               for (unsigned k = 0; k < lanes<T>; ++k) along[k] += taps.tap[b] * value[k];
             }
             for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += taps.tap[a] * along[k];

@@ -38,28 +38,28 @@ struct MinibatchImages {
   float* x;
   std::uint32_t* classes;  ///< labels of the samples; may be null
 
-  [[nodiscard]] GridSize grid() const { return {(quads() + threads - 1) / threads, samples}; }
+  [[nodiscard]] GridSize grid() const { return {(float4s() + threads - 1) / threads, samples}; }
   [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const std::uint32_t n = block.index().y;
-    const std::uint32_t quad = block.index().x * threads + block.thread();
+    const std::uint32_t at4 = block.index().x * threads + block.thread();
     const std::uint64_t at = first + (step == nullptr ? 0 : stride * *step) + n;
     const std::uint64_t epoch = at / images.count;
     const auto place = static_cast<std::uint32_t>(at % images.count);
-    const std::uint32_t picture = images.order[epoch % 2][place];
-    if (quad == 0 && classes != nullptr) classes[n] = images.labels[picture];
-    if (quad >= quads()) return;
+    const std::uint32_t image = images.order[epoch % 2][place];
+    if (at4 == 0 && classes != nullptr) classes[n] = images.labels[image];
+    if (at4 >= float4s()) return;
     const bool flipped = images.random_flip &&
                          noise_words(of_epoch(images.flip, epoch), place, 0).word[0] >> 31 != 0;
     PhiloxBlock words{};
     if (images.uniform_dequantization)
-      words = noise_words(of_epoch(images.dequantization, epoch), place, quad);
-    const std::uint8_t* const from = images.pixels + std::size_t{picture} * dim();
+      words = noise_words(of_epoch(images.dequantization, epoch), place, at4);
+    const std::uint8_t* const from = images.pixels + std::size_t{image} * dim();
     for (unsigned i = 0; i < 4; ++i)
-      if (4 * quad + i < dim()) {
-        const std::uint32_t e = 4 * quad + i, column = e % images.width;
+      if (4 * at4 + i < dim()) {
+        const std::uint32_t e = 4 * at4 + i, column = e % images.width;
         const std::uint32_t source = flipped ? e + images.width - 1 - 2 * column : e;
         x[std::size_t{n} * dim() + e] = value(from[source], words.word[i]);
       }
@@ -67,7 +67,7 @@ struct MinibatchImages {
 
  private:
   SCORESDE_HOST_DEVICE std::uint32_t dim() const { return images.rows * images.width; }
-  SCORESDE_HOST_DEVICE std::uint32_t quads() const { return (dim() + 3) / 4; }
+  SCORESDE_HOST_DEVICE std::uint32_t float4s() const { return (dim() + 3) / 4; }
   SCORESDE_HOST_DEVICE static NoiseDraw of_epoch(NoiseDraw draw, std::uint64_t epoch) {
     draw.index += 4 * epoch;
     return draw;

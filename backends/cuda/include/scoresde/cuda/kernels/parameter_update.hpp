@@ -15,7 +15,7 @@
 #include <cstdint>
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/train/adam.hpp>
 #include <scoresde/train/ema.hpp>
 
@@ -48,7 +48,7 @@ struct SumOfSquares {
          i += threads * lanes<float>) {
       const auto left = static_cast<unsigned>(end - i);
       with_extent(whole && left >= lanes<float>, left, [&](auto extent) {
-        const Lanes<float> v = load(values + i, extent);
+        const VecF32<float> v = load(values + i, extent);
         for (unsigned j = 0; j < lanes<float>; ++j)
           sum += static_cast<double>(v[j]) * static_cast<double>(v[j]);
       });
@@ -70,7 +70,7 @@ struct StepOutcome {
 /// Computes the norm and the mean loss, and the coefficients of UpdateParameters. After a step with
 /// a non-finite loss or gradient all later steps are skipped with the same outcome until the host
 /// sets `finite` again: steps already enqueued must not update the state.
-struct FinishStep {
+struct FinalizeStep {
   static constexpr unsigned threads = 256;
 
   Adam adam;
@@ -129,13 +129,13 @@ struct UpdateParameters {
     const bool accepted = outcome->finite != 0;
     const AdamCoefficients<float> c = *coefficients;
     const std::size_t begin = (std::size_t{block.index().x} * threads + block.thread()) * of_thread;
-    Lanes<Bfloat16> theta{};
+    VecF32<Bfloat16> theta{};
     for (unsigned half = 0; half < of_thread; half += lanes<float>) {
       const std::size_t at = begin + half, left = at < count ? count - at : 0;
       with_extent(whole && left >= lanes<float>, static_cast<unsigned>(left < 4 ? left : 4),
                   [&](auto extent) {
                     if (accepted) update(c, at, extent, theta.value + half);
-                    if (clear_gradient) store(gradient + at, Lanes<float>{}, extent);
+                    if (clear_gradient) store(gradient + at, VecF32<float>{}, extent);
                   });
     }
     if (!accepted || cast == nullptr || begin >= count) return;
@@ -149,9 +149,9 @@ struct UpdateParameters {
   template <class Extent>
   SCORESDE_DEVICE void update(const AdamCoefficients<float>& c, std::size_t at, Extent extent,
                               float* updated) const {
-    const Lanes<float> g = load(gradient + at, extent);
-    Lanes<float> theta = load(parameters + at, extent), m = load(first_moment + at, extent),
-                 v = load(second_moment + at, extent);
+    const VecF32<float> g = load(gradient + at, extent);
+    VecF32<float> theta = load(parameters + at, extent), m = load(first_moment + at, extent),
+                  v = load(second_moment + at, extent);
     for (unsigned i = 0; i < lanes<float>; ++i) {
       c.update(theta[i], m[i], v[i], g[i]);
       updated[i] = theta[i];
@@ -160,7 +160,7 @@ struct UpdateParameters {
     store(first_moment + at, m, extent);
     store(second_moment + at, v, extent);
     if (average == nullptr) return;
-    Lanes<float> a = load(average + at, extent);
+    VecF32<float> a = load(average + at, extent);
     for (unsigned i = 0; i < lanes<float>; ++i) c.move_average(a[i], theta[i]);
     store(average + at, a, extent);
   }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /// Resampling by a factor of two, channels-last.
 ///
-///   Spread: large[2i + a, 2j + b] ← or += scale·small[i, j]          a, b ∈ {0, 1}
-///   Gather: small[i, j] ← or += scale·Σ_{a,b} large[2i + a, 2j + b]
+///   Upsample: large[2i + a, 2j + b] ← or += scale·small[i, j]          a, b ∈ {0, 1}
+///   Downsample: small[i, j] ← or += scale·Σ_{a,b} large[2i + a, 2j + b]
 ///
-/// Nearest-neighbor upsampling is Spread with scale 1, its gradient Gather; average pooling is
-/// Gather with scale ¼, its gradient Spread. Each thread processes one 128-bit vector of channels
-/// of a small pixel.
+/// Nearest-neighbor upsampling is Upsample with scale 1, its gradient Downsample; average pooling
+/// is Downsample with scale ¼, its gradient Upsample. Each thread processes one 128-bit vector of
+/// channels of a small pixel.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -24,13 +24,13 @@ struct SmallImage {
 
   template <class T>
   [[nodiscard]] GridSize grid(unsigned threads) const {
-    return {(height * width * packets<T>(channels) + threads - 1) / threads, samples};
+    return {(height * width * vecs<T>(channels) + threads - 1) / threads, samples};
   }
   /// Calls body(row over all samples, column, first channel, extent) if the thread has a vector.
   template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
-                                        bool whole, const Body& body) const {
-    const std::uint32_t i = block.x * threads + thread, across = packets<T>(channels);
+  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads, bool whole,
+                                     const Body& body) const {
+    const std::uint32_t i = block.x * threads + thread, across = vecs<T>(channels);
     const std::uint32_t pixel = i / across, channel = i % across * lanes<T>;
     if (pixel >= height * width) return;
     const std::uint32_t left = channels - channel;
@@ -41,7 +41,7 @@ struct SmallImage {
 };
 
 template <class T>
-struct Spread {
+struct Upsample {
   static constexpr unsigned threads = 256;
 
   SmallImage image;
@@ -55,11 +55,11 @@ struct Spread {
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_packet<T>(
+    image.with_vec<T>(
         block.index(), block.thread(), threads, whole,
         [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
           const std::size_t pixel = row * image.width + column;
-          Lanes<T> value = load(small + pixel * image.channels + channel, extent);
+          VecF32<T> value = load(small + pixel * image.channels + channel, extent);
           for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= scale;
           for (unsigned a = 0; a < 2; ++a)
             for (unsigned b = 0; b < 2; ++b) {
@@ -71,7 +71,7 @@ struct Spread {
 };
 
 template <class T>
-struct Gather {
+struct Downsample {
   static constexpr unsigned threads = 256;
 
   SmallImage image;
@@ -85,10 +85,10 @@ struct Gather {
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_packet<T>(
+    image.with_vec<T>(
         block.index(), block.thread(), threads, whole,
         [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          Lanes<T> sum{};
+          VecF32<T> sum{};
           for (unsigned a = 0; a < 2; ++a)
             for (unsigned b = 0; b < 2; ++b) {
               const std::size_t at = (2 * row + a) * 2 * image.width + 2 * column + b;

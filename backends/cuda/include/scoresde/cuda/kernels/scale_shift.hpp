@@ -12,7 +12,7 @@
 
 #include <scoresde/cuda/kernels/block.hpp>
 #include <scoresde/cuda/kernels/concatenation.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
@@ -32,18 +32,18 @@ struct ScaleShift {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
-    rows.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t row, std::uint32_t channel) {
-                          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                            const std::size_t at = row * rows.first + channel;
-                            Lanes<T> value = load(x + at, extent);
-                            const Lanes<T> scale = load(scales + channel, extent);
-                            const Lanes<T> shift = load(scales + rows.first + channel, extent);
-                            for (unsigned i = 0; i < lanes<T>; ++i)
-                              value[i] = value[i] * (1 + scale[i]) + shift[i];
-                            store(y + at, value, extent);
-                          });
-                        });
+    rows.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t row, std::uint32_t channel) {
+                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
+                         const std::size_t at = row * rows.first + channel;
+                         VecF32<T> value = load(x + at, extent);
+                         const VecF32<T> scale = load(scales + channel, extent);
+                         const VecF32<T> shift = load(scales + rows.first + channel, extent);
+                         for (unsigned i = 0; i < lanes<T>; ++i)
+                           value[i] = value[i] * (1 + scale[i]) + shift[i];
+                         store(y + at, value, extent);
+                       });
+                     });
   }
 };
 
@@ -64,23 +64,22 @@ struct ScaleShiftGradient {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
-    rows.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t row, std::uint32_t channel) {
-                          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                            const std::size_t at = row * rows.first + channel;
-                            const Lanes<T> d = load(dy + at, extent);
-                            if (product != nullptr) {
-                              Lanes<T> value = load(x + at, extent);
-                              for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= d[i];
-                              store(product + at, value, extent);
-                            }
-                            if (dx.data == nullptr) return;
-                            Lanes<T> value = load(scales + channel, extent);
-                            for (unsigned i = 0; i < lanes<T>; ++i)
-                              value[i] = d[i] * (1 + value[i]);
-                            store(dx.data + at, value, extent, dx.accumulate);
-                          });
-                        });
+    rows.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t row, std::uint32_t channel) {
+                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
+                         const std::size_t at = row * rows.first + channel;
+                         const VecF32<T> d = load(dy + at, extent);
+                         if (product != nullptr) {
+                           VecF32<T> value = load(x + at, extent);
+                           for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= d[i];
+                           store(product + at, value, extent);
+                         }
+                         if (dx.data == nullptr) return;
+                         VecF32<T> value = load(scales + channel, extent);
+                         for (unsigned i = 0; i < lanes<T>; ++i) value[i] = d[i] * (1 + value[i]);
+                         store(dx.data + at, value, extent, dx.accumulate);
+                       });
+                     });
   }
 };
 

@@ -15,20 +15,20 @@
 
 #include <scoresde/cuda/kernels/activation.hpp>
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 
 namespace scoresde::cuda {
 
 /// Loads as many elements of type From as a vector of T has, such as float scores for Bfloat16.
 template <class T, class From, class Extent>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> load_as(const From* from, Extent extent) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> load_as(const From* from, Extent extent) {
   if constexpr (std::is_same_v<T, From>) {
     return load(from, extent);
   } else {
     static_assert(std::is_same_v<From, float> && lanes<T> == 2 * lanes<float>);
-    Lanes<T> out{};
-    if constexpr (std::is_same_v<Extent, WholePacket>) {
-      const Lanes<float> low = load(from, extent), high = load(from + lanes<float>, extent);
+    VecF32<T> out{};
+    if constexpr (std::is_same_v<Extent, FullVec>) {
+      const VecF32<float> low = load(from, extent), high = load(from + lanes<float>, extent);
       for (unsigned i = 0; i < lanes<float>; ++i) {
         out[i] = low[i];
         out[lanes<float> + i] = high[i];
@@ -68,16 +68,16 @@ struct RowShare {
   }
   /// Calls visit(offset in the row, elements, extent) for each of the thread's vectors.
   template <class T, class Visit>
-  SCORESDE_HOST_DEVICE void for_each_packet(std::uint32_t row, unsigned thread,
-                                            const Visit& visit) const {
+  SCORESDE_HOST_DEVICE void for_each_vec(std::uint32_t row, unsigned thread,
+                                         const Visit& visit) const {
     if (row >= rows) return;
     const std::uint32_t first = thread % team * lanes<T>, step = team * lanes<T>;
     if (whole) {
-      for (std::uint32_t at = first; at < length; at += step) visit(at, lanes<T>, WholePacket{});
+      for (std::uint32_t at = first; at < length; at += step) visit(at, lanes<T>, FullVec{});
     } else {
       for (std::uint32_t at = first; at < length; at += step) {
         const unsigned left = length - at, count = left < lanes<T> ? left : lanes<T>;
-        visit(at, count, PartOfPacket{count});
+        visit(at, count, PartialVec{count});
       }
     }
   }
@@ -124,22 +124,21 @@ struct Softmax {
     const std::uint32_t row = share.row(block.index(), block.thread());
     const std::size_t begin = std::size_t{row} * share.length;
     float largest = -INFINITY, sum = 0.0f;
-    share.for_each_packet<T>(row, block.thread(),
-                             [&](std::uint32_t at, unsigned count, auto extent) {
-                               const Lanes<T> s = load_as<T>(scores + begin + at, extent);
-                               float here = largest, more = 0.0f;
-                               for (unsigned i = 0; i < lanes<T>; ++i)
-                                 if (i < count) here = Larger{}(here, scale * s[i]);
-                               for (unsigned i = 0; i < lanes<T>; ++i)
-                                 if (i < count) more += exponential(scale * s[i] - here);
-                               sum = sum * exponential(largest - here) + more;
-                               largest = here;
-                             });
+    share.for_each_vec<T>(row, block.thread(), [&](std::uint32_t at, unsigned count, auto extent) {
+      const VecF32<T> s = load_as<T>(scores + begin + at, extent);
+      float here = largest, more = 0.0f;
+      for (unsigned i = 0; i < lanes<T>; ++i)
+        if (i < count) here = Larger{}(here, scale * s[i]);
+      for (unsigned i = 0; i < lanes<T>; ++i)
+        if (i < count) more += exponential(scale * s[i] - here);
+      sum = sum * exponential(largest - here) + more;
+      largest = here;
+    });
     const float top = share.join(block, largest, Larger{}, scratch);
     const float part = sum > 0.0f ? sum * exponential(largest - top) : sum;
     const float inverse = 1.0f / share.join(block, part, Plus{}, scratch);
-    share.for_each_packet<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
-      Lanes<T> s = load_as<T>(scores + begin + at, extent);
+    share.for_each_vec<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
+      VecF32<T> s = load_as<T>(scores + begin + at, extent);
       for (unsigned i = 0; i < lanes<T>; ++i) s[i] = exponential(scale * s[i] - top) * inverse;
       store(probabilities + begin + at, s, extent);
     });
@@ -166,15 +165,15 @@ struct SoftmaxGradient {
     const std::uint32_t row = share.row(block.index(), block.thread());
     const std::size_t begin = std::size_t{row} * share.length;
     float sum = 0.0f;
-    share.for_each_packet<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
-      const Lanes<T> p = load(probabilities + begin + at, extent);
-      const Lanes<T> d = load_as<T>(dp + begin + at, extent);
+    share.for_each_vec<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
+      const VecF32<T> p = load(probabilities + begin + at, extent);
+      const VecF32<T> d = load_as<T>(dp + begin + at, extent);
       for (unsigned i = 0; i < lanes<T>; ++i) sum += p[i] * d[i];
     });
     const float mean = share.join(block, sum, Plus{}, scratch);
-    share.for_each_packet<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
-      const Lanes<T> p = load(probabilities + begin + at, extent);
-      Lanes<T> d = load_as<T>(dp + begin + at, extent);
+    share.for_each_vec<T>(row, block.thread(), [&](std::uint32_t at, unsigned, auto extent) {
+      const VecF32<T> p = load(probabilities + begin + at, extent);
+      VecF32<T> d = load_as<T>(dp + begin + at, extent);
       for (unsigned i = 0; i < lanes<T>; ++i) d[i] = scale * p[i] * (d[i] - mean);
       store(ds + begin + at, d, extent);
     });

@@ -11,7 +11,7 @@
 #include <cstddef>
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 
 namespace scoresde::cuda {
 
@@ -23,11 +23,11 @@ SCORESDE_DEVICE inline double finished(double sum, unsigned dim, SumFinish finis
   return sqrt(finish == SumFinish::root ? sum : sum / static_cast<double>(dim));
 }
 
-inline constexpr unsigned chunk_quads = 2048, warp_quads = 128;
+inline constexpr unsigned chunk_float4s = 2048, warp_float4s = 128;
 
 /// Chunks per sample, at least 1.
-constexpr unsigned sum_chunks(QuadShape shape) {
-  return shape.quads() <= chunk_quads ? 1 : (shape.quads() - 1) / chunk_quads + 1;
+constexpr unsigned sum_chunks(Float4Shape shape) {
+  return shape.float4s() <= chunk_float4s ? 1 : (shape.float4s() - 1) / chunk_float4s + 1;
 }
 
 /// Quantity::sums numbers per sample: quantity(shape, sample, quad, sum) adds the contribution of
@@ -37,7 +37,7 @@ template <class Quantity>
 struct SumKernel {
   static constexpr unsigned threads = 256;
 
-  QuadShape shape;
+  Float4Shape shape;
   unsigned chunks;
   Quantity quantity;
   SumFinish finish;
@@ -58,15 +58,17 @@ struct SumKernel {
   }
 
  private:
-  [[nodiscard]] SCORESDE_HOST_DEVICE bool by_warps() const { return shape.quads() <= warp_quads; }
+  [[nodiscard]] SCORESDE_HOST_DEVICE bool by_warps() const {
+    return shape.float4s() <= warp_float4s;
+  }
 
   template <class Block>
   SCORESDE_DEVICE void sum_by_warp(Block& block) const {
     const unsigned sample = block.index().x * (threads / warp_size) + block.warp();
     if (sample >= shape.samples) return;
     double sum[Quantity::sums] = {};
-    for (unsigned quad = block.lane(); quad < shape.quads(); quad += warp_size)
-      quantity(shape, sample, quad, sum);
+    for (unsigned at4 = block.lane(); at4 < shape.float4s(); at4 += warp_size)
+      quantity(shape, sample, at4, sum);
     for (unsigned s = 0; s < Quantity::sums; ++s) {
       const double total = warp_sum(block, sum[s]);
       if (block.lane() == 0)
@@ -78,11 +80,11 @@ struct SumKernel {
   SCORESDE_DEVICE void sum_by_block(Block& block) const {
     auto scratch = block.template shared<double>(threads / warp_size);
     const unsigned sample = block.index().x / chunks, chunk = block.index().x % chunks;
-    const unsigned begin = chunk * chunk_quads, left = shape.quads() - begin;
-    const unsigned end = begin + (left < chunk_quads ? left : chunk_quads);
+    const unsigned begin = chunk * chunk_float4s, left = shape.float4s() - begin;
+    const unsigned end = begin + (left < chunk_float4s ? left : chunk_float4s);
     double sum[Quantity::sums] = {};
-    for (unsigned quad = begin + block.thread(); quad < end; quad += threads)
-      quantity(shape, sample, quad, sum);
+    for (unsigned at4 = begin + block.thread(); at4 < end; at4 += threads)
+      quantity(shape, sample, at4, sum);
     for (unsigned s = 0; s < Quantity::sums; ++s) {
       const double total = block_sum(block, sum[s], scratch);
       if (block.thread() == 0)

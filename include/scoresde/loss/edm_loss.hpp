@@ -23,10 +23,10 @@
 namespace scoresde {
 
 /// The defaults are those of the paper for CIFAR-10.
-struct KarrasLoss {
+struct EdmLoss {
   /// The label and scaling convention of the networks trained with this loss.
   template <Sde S>
-  using Convention = nn::KarrasPreconditioned;
+  using Convention = nn::EdmPreconditioning;
 
   double p_mean = -1.2, p_std = 1.2;  ///< of ln σ
   double sigma_data = 0.5;            ///< σ_d, the same as in the preconditioning

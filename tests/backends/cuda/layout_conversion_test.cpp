@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/doors.hpp>
+#include <scoresde/cuda/kernels/layout_conversion.hpp>
 
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
@@ -23,7 +23,7 @@ const std::vector<Case> cases = {{{2, 3, 5, 7}, 8},
                                  {{2, 17, 3, 3}, 24},
                                  {{2, 8, 6, 6}, 8}};
 
-cuda::Door door(const Case& c) {
+cuda::LayoutConversion door(const Case& c) {
   return {static_cast<std::uint32_t>(c.shape.n), static_cast<std::uint32_t>(c.shape.pixels()),
           static_cast<std::uint32_t>(c.shape.c), static_cast<std::uint32_t>(c.padded)};
 }
@@ -41,7 +41,7 @@ TEMPLATE_TEST_CASE("layout conversion pads channels with zeros and removes the p
       const double* const given = scaled ? factors.data() : nullptr;
       const bool whole = cuda::rows_are_whole(c.padded * sizeof(TestType));
       std::vector<TestType> inside = poisoned<TestType>(padded.size());
-      emulate(cuda::EnterDoor<TestType>{door(c), whole, given, x.data(), inside.data()},
+      emulate(cuda::NchwToNhwc<TestType>{door(c), whole, given, x.data(), inside.data()},
               every_schedule[1]);
       const std::size_t dim = c.shape.size() / c.shape.n, width = padded.size() / padded.n;
       const auto found = from_channels_last(inside, padded);
@@ -56,7 +56,7 @@ TEMPLATE_TEST_CASE("layout conversion pads channels with zeros and removes the p
             accumulate ? random_values<float>(x.size(), 3) : not_a_number<float>(x.size());
         std::vector<float> outside = before;
         emulate(
-            cuda::LeaveDoor<TestType>{
+            cuda::NhwcToNchw<TestType>{
                 door(c), whole, given, inside.data(), {outside.data(), accumulate}},
             every_schedule[2]);
         for (std::size_t i = 0; i < outside.size(); ++i) {

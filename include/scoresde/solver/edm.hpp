@@ -7,7 +7,7 @@
 ///   DPM-2:     yₘ = ŷ + (sₘ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ) εₘ,   sₘ = √(ŝ s′)
 ///
 /// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, is the case α = 1 and σ = t
-/// (KarrasSde); in y and s the steps apply to every linear SDE. DPM-2 is the midpoint rule with the
+/// (EdmSde); in y and s the steps apply to every linear SDE. DPM-2 is the midpoint rule with the
 /// node of DPM-Solver-2. ŷ is not stored; it is expressed by y′ or yₘ.
 #pragma once
 
@@ -104,11 +104,11 @@ void midpoint_step(const S& sde, Prediction prediction, const NoiseStep& step,
 }  // namespace detail
 
 /// The rule of a step.
-enum class KarrasStep { euler, heun, midpoint };
+enum class EdmStep { euler, heun, midpoint };
 
-template <KarrasStep Rule>
-struct KarrasSolver {
-  static constexpr int order = Rule == KarrasStep::euler ? 1 : 2;
+template <EdmStep Rule>
+struct EdmSolver {
+  static constexpr int order = Rule == EdmStep::euler ? 1 : 2;
   static constexpr std::size_t history = order;
   [[nodiscard]] static constexpr std::size_t nfe(std::size_t steps) { return order * steps; }
 
@@ -142,7 +142,7 @@ struct KarrasSolver {
       detail::churn_step(sde, churn, i, grid.size(), step, table);
       if (to_data && i + 1 == grid.size())
         table.push_back(data_stage(sde, prediction, step.time.t));
-      else if constexpr (Rule == KarrasStep::midpoint)
+      else if constexpr (Rule == EdmStep::midpoint)
         detail::midpoint_step(sde, prediction, step, table);
       else
         euler_or_heun(step, table);
@@ -153,7 +153,7 @@ struct KarrasSolver {
   /// y ← y′ + ½(s′ − ŝ)(ε₁ − ε₀), and ε₁ − ε₀ = (x₀ at ŝ − x₀ at s′)/s′.
   void euler_or_heun(const detail::NoiseStep& step, std::vector<SolverStage>& table) const {
     table.push_back(step.euler(prediction));
-    if constexpr (Rule == KarrasStep::heun) {
+    if constexpr (Rule == EdmStep::heun) {
       double half = 0.5 * step.to.alpha * (step.s_next() - step.s());
       if (prediction == Prediction::data) half /= -step.s_next();
       const double t = step.time.t_next;
@@ -163,10 +163,10 @@ struct KarrasSolver {
 };
 
 /// Euler steps in σ/α, identical to DDIM, with churn.
-using KarrasEuler = KarrasSolver<KarrasStep::euler>;
+using EdmEuler = EdmSolver<EdmStep::euler>;
 /// Algorithm 2 of Karras et al.; algorithm 1 without churn. Two evaluations per step.
-using KarrasHeun = KarrasSolver<KarrasStep::heun>;
+using EdmHeun = EdmSolver<EdmStep::heun>;
 /// DPM-2: the midpoint rule, with churn. Two evaluations per step.
-using Dpm2 = KarrasSolver<KarrasStep::midpoint>;
+using Dpm2 = EdmSolver<EdmStep::midpoint>;
 
 }  // namespace scoresde

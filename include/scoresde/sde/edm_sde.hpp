@@ -19,11 +19,11 @@ struct SigmaRange {
   double sigma_max = 80;
 };
 
-class KarrasSde {
+class EdmSde {
  public:
-  KarrasSde() : KarrasSde(SigmaRange{}) {}
+  EdmSde() : EdmSde(SigmaRange{}) {}
   /// Throws Error unless 0 < σ_min < σ_max, both finite.
-  explicit KarrasSde(SigmaRange range) : range_(range) {
+  explicit EdmSde(SigmaRange range) : range_(range) {
     const auto& [low, high] = range_;
     detail::require(low > 0 && low < high && std::isfinite(high), "EDM SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
@@ -49,6 +49,6 @@ class KarrasSde {
   SigmaRange range_;
 };
 
-static_assert(Sde<KarrasSde>);
+static_assert(Sde<EdmSde>);
 
 }  // namespace scoresde

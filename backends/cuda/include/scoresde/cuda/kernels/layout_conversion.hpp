@@ -12,24 +12,24 @@
 #include <cstdint>
 
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/nn/ops.hpp>
 
 namespace scoresde::cuda {
 
 /// NCHW images of `channels` planes outside, NHWC rows of `padded` ≥ channels inside.
-struct Door {
+struct LayoutConversion {
   std::uint32_t samples, pixels, channels, padded;
 
   template <class T>
   [[nodiscard]] GridSize grid(unsigned threads) const {
-    return {(pixels * packets<T>(padded) + threads - 1) / threads, samples};
+    return {(pixels * vecs<T>(padded) + threads - 1) / threads, samples};
   }
   /// Calls body(offset in the NCHW image, offset in the NHWC row, first channel) if the thread has
   /// a vector. Consecutive threads have consecutive pixels, so that accesses to planes coalesce.
   template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_packet(GridSize block, unsigned thread, unsigned threads,
-                                        const Body& body) const {
+  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads,
+                                     const Body& body) const {
     const std::uint32_t i = block.x * threads + thread;
     const std::uint32_t pixel = i % pixels, channel = i / pixels * lanes<T>;
     if (channel >= padded) return;
@@ -46,10 +46,10 @@ struct Door {
 
 /// inside ← factors[n]·outside, zeros in padding channels.
 template <class T>
-struct EnterDoor {
+struct NchwToNhwc {
   static constexpr unsigned threads = 256;
 
-  Door door;
+  LayoutConversion door;
   bool whole;
   const double* factors;  ///< null: 1
   const float* outside;
@@ -61,25 +61,25 @@ struct EnterDoor {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const float factor = factors == nullptr ? 1.0f : static_cast<float>(factors[block.index().y]);
-    door.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
-                          const unsigned there = door.count<T>(channel, door.channels);
-                          Lanes<T> value{};
-                          for (unsigned i = 0; i < lanes<T>; ++i)
-                            if (i < there)
-                              value[i] = factor * outside[plane + std::size_t{i} * door.pixels];
-                          with_extent(whole, door.count<T>(channel, door.padded),
-                                      [&](auto extent) { store(inside + row, value, extent); });
-                        });
+    door.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
+                       const unsigned there = door.count<T>(channel, door.channels);
+                       VecF32<T> value{};
+                       for (unsigned i = 0; i < lanes<T>; ++i)
+                         if (i < there)
+                           value[i] = factor * outside[plane + std::size_t{i} * door.pixels];
+                       with_extent(whole, door.count<T>(channel, door.padded),
+                                   [&](auto extent) { store(inside + row, value, extent); });
+                     });
   }
 };
 
 /// outside ← or += factors[n]·inside.
 template <class T>
-struct LeaveDoor {
+struct NhwcToNchw {
   static constexpr unsigned threads = 256;
 
-  Door door;
+  LayoutConversion door;
   bool whole;
   const double* factors;  ///< null: 1
   const T* inside;
@@ -91,16 +91,16 @@ struct LeaveDoor {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const float factor = factors == nullptr ? 1.0f : static_cast<float>(factors[block.index().y]);
-    door.with_packet<T>(block.index(), block.thread(), threads,
-                        [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
-                          const unsigned there = door.count<T>(channel, door.channels);
-                          with_extent(whole, there, [&](auto extent) {
-                            const Lanes<T> value = load(inside + row, extent);
-                            for (unsigned i = 0; i < lanes<T>; ++i)
-                              if (i < there)
-                                put(plane + std::size_t{i} * door.pixels, factor * value[i]);
-                          });
-                        });
+    door.with_vec<T>(block.index(), block.thread(), threads,
+                     [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
+                       const unsigned there = door.count<T>(channel, door.channels);
+                       with_extent(whole, there, [&](auto extent) {
+                         const VecF32<T> value = load(inside + row, extent);
+                         for (unsigned i = 0; i < lanes<T>; ++i)
+                           if (i < there)
+                             put(plane + std::size_t{i} * door.pixels, factor * value[i]);
+                       });
+                     });
   }
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// 128-bit vectorized access to activations.
 ///
-///   8 Bfloat16 or 4 float per access; arithmetic is done in float, on `Lanes`
+///   8 Bfloat16 or 4 float per access; arithmetic is done in float, on `VecF32`
 ///
 /// A vector is whole if all its elements exist and its address is 16-byte aligned. Other vectors
 /// are loaded and stored element by element, with zeros for missing elements.
@@ -30,48 +30,48 @@ inline constexpr unsigned lanes = 16 / sizeof(T);
 
 /// The elements of a vector in float.
 template <class T>
-struct Lanes {
+struct VecF32 {
   float value[lanes<T>];
   SCORESDE_HOST_DEVICE float& operator[](unsigned i) { return value[i]; }
   SCORESDE_HOST_DEVICE float operator[](unsigned i) const { return value[i]; }
 };
 
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void add(Lanes<T>& sum, const Lanes<T>& values) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void add(VecF32<T>& sum, const VecF32<T>& values) {
   for (unsigned i = 0; i < lanes<T>; ++i) sum[i] += values[i];
 }
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> operator-(Lanes<T> a, const Lanes<T>& b) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> operator-(VecF32<T> a, const VecF32<T>& b) {
   for (unsigned i = 0; i < lanes<T>; ++i) a[i] -= b[i];
   return a;
 }
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> operator*(Lanes<T> a, const Lanes<T>& b) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> operator*(VecF32<T> a, const VecF32<T>& b) {
   for (unsigned i = 0; i < lanes<T>; ++i) a[i] *= b[i];
   return a;
 }
 
 /// The storage of a vector.
-struct alignas(16) Packet {
+struct alignas(16) Vec128 {
   std::uint32_t word[4];
 };
 
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> unpack(const Packet& packet) {
-  Lanes<T> out;
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> unpack(const Vec128& vec) {
+  VecF32<T> out;
   for (unsigned i = 0; i < 4; ++i)
     if constexpr (sizeof(T) == 2) {
-      out[2 * i] = detail::float_from_bits(packet.word[i] << 16);
-      out[2 * i + 1] = detail::float_from_bits(packet.word[i] & 0xffff0000u);
+      out[2 * i] = detail::float_from_bits(vec.word[i] << 16);
+      out[2 * i + 1] = detail::float_from_bits(vec.word[i] & 0xffff0000u);
     } else {
-      out[i] = detail::float_from_bits(packet.word[i]);
+      out[i] = detail::float_from_bits(vec.word[i]);
     }
   return out;
 }
 
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet pack(const Lanes<T>& values) {
-  Packet out;
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Vec128 pack(const VecF32<T>& values) {
+  Vec128 out;
   for (unsigned i = 0; i < 4; ++i)
     if constexpr (sizeof(T) == 2)
       out.word[i] = bfloat16_pair(values[2 * i], values[2 * i + 1]);
@@ -81,69 +81,69 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet pack(const Lanes<T>& values) 
 }
 
 /// One aligned 128-bit load; host code copies to respect strict aliasing.
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet read_packet(const void* from) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Vec128 read_vec(const void* from) {
 #if defined(__CUDA_ARCH__)
-  return *static_cast<const Packet*>(from);
+  return *static_cast<const Vec128*>(from);
 #else
-  Packet packet;
-  std::memcpy(&packet, from, sizeof(packet));
-  return packet;
+  Vec128 vec;
+  std::memcpy(&vec, from, sizeof(vec));
+  return vec;
 #endif
 }
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void write_packet(void* to, const Packet& packet) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void write_vec(void* to, const Vec128& vec) {
 #if defined(__CUDA_ARCH__)
-  *static_cast<Packet*>(to) = packet;
+  *static_cast<Vec128*>(to) = vec;
 #else
-  std::memcpy(to, &packet, sizeof(packet));
+  std::memcpy(to, &vec, sizeof(vec));
 #endif
 }
 
 /// Extent of an access: the whole vector, or its first `count` elements one by one.
-struct WholePacket {};
-struct PartOfPacket {
+struct FullVec {};
+struct PartialVec {
   unsigned count;
 };
 
-/// Calls body(WholePacket) or body(PartOfPacket). Placed outside a loop, it keeps branches from
+/// Calls body(FullVec) or body(PartialVec). Placed outside a loop, it keeps branches from
 /// separating the loop's loads.
 template <class Body>
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void with_extent(bool whole, unsigned count,
                                                              const Body& body) {
   if (whole)
-    body(WholePacket{});
+    body(FullVec{});
   else
-    body(PartOfPacket{count});
+    body(PartialVec{count});
 }
 
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet load_packet(const T* from, WholePacket) {
-  return read_packet(from);
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Vec128 load_vec(const T* from, FullVec) {
+  return read_vec(from);
 }
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Packet load_packet(const T* from, PartOfPacket part) {
-  Lanes<T> values;
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Vec128 load_vec(const T* from, PartialVec part) {
+  VecF32<T> values;
   for (unsigned i = 0; i < lanes<T>; ++i) values[i] = i < part.count ? to_float(from[i]) : 0.0f;
   return pack<T>(values);
 }
 template <class T, class Extent>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Lanes<T> load(const T* from, Extent extent) {
-  return unpack<T>(load_packet(from, extent));
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> load(const T* from, Extent extent) {
+  return unpack<T>(load_vec(from, extent));
 }
 
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const Lanes<T>& values, WholePacket) {
-  write_packet(to, pack<T>(values));
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const VecF32<T>& values, FullVec) {
+  write_vec(to, pack<T>(values));
 }
 template <class T>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const Lanes<T>& values,
-                                                       PartOfPacket part) {
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, const VecF32<T>& values,
+                                                       PartialVec part) {
   for (unsigned i = 0; i < lanes<T>; ++i)
     if (i < part.count) to[i] = from_float<T>(values[i]);
 }
 
 /// Stores the values, or adds them to the elements in memory.
 template <class T, class Extent>
-SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, Lanes<T> values, Extent extent,
+SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, VecF32<T> values, Extent extent,
                                                        bool accumulate) {
   if (accumulate) add(values, load(to, extent));
   store(to, values, extent);
@@ -151,7 +151,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void store(T* to, Lanes<T> values, E
 
 /// Number of vectors that cover `count` elements; the last may be partial.
 template <class T>
-SCORESDE_HOST_DEVICE constexpr unsigned packets(unsigned count) {
+SCORESDE_HOST_DEVICE constexpr unsigned vecs(unsigned count) {
   return (count + lanes<T> - 1) / lanes<T>;
 }
 

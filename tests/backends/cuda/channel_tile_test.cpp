@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <scoresde/cuda/kernels/channel_tile.hpp>
 #include <scoresde/cuda/kernels/group_norm.hpp>
-#include <scoresde/cuda/kernels/slab.hpp>
 
 #include "support/catch.hpp"
 
 using namespace scoresde;
 using cuda::Bfloat16;
-using cuda::cut_into_slabs;
-using cuda::Slabs;
+using cuda::ChannelTiles;
+using cuda::make_channel_tiles;
 using cuda::tile_budget;
 
 namespace {
@@ -17,17 +17,17 @@ template <class T>
 void check_rules(std::size_t samples, std::size_t pixels, std::size_t channels, std::size_t unit,
                  std::size_t bytes) {
   CAPTURE(samples, pixels, channels, unit, bytes);
-  const Slabs s = cut_into_slabs<T>(samples, pixels, channels, unit, bytes, tile_budget);
+  const ChannelTiles s = make_channel_tiles<T>(samples, pixels, channels, unit, bytes, tile_budget);
   CHECK(s.channels % s.width == 0);
   CHECK(s.width % unit == 0);
   if (channels % cuda::lanes<T> == 0) CHECK(s.width % cuda::lanes<T> == 0);
-  CHECK(cuda::packets<T>(s.width) <= cuda::slab_threads);
+  CHECK(cuda::vecs<T>(s.width) <= cuda::tile_threads);
   CHECK(std::size_t{s.width} * s.chunk * bytes <= tile_budget);
   std::size_t sum = 0;
   for (std::uint32_t k = 0; k < s.chunks(); ++k) sum += s.length(k);
   CHECK(sum == pixels);
   // Sums of a sample have the same order in any batch.
-  const Slabs alone = cut_into_slabs<T>(1, pixels, channels, unit, bytes, tile_budget);
+  const ChannelTiles alone = make_channel_tiles<T>(1, pixels, channels, unit, bytes, tile_budget);
   CHECK(alone.width == s.width);
   CHECK(alone.chunk == s.chunk);
 }
@@ -47,8 +47,8 @@ TEMPLATE_TEST_CASE("tiles cover whole groups and fit in shared memory", "[emulat
 
 TEST_CASE("activations of the CIFAR-10 networks are read once", "[emulated]") {
   const auto width = [](std::size_t channels, std::size_t side, std::size_t tiles) {
-    const Slabs s =
-        cuda::group_extents<Bfloat16>({.groups = 32}, {64, channels, side, side}, tiles).slabs;
+    const ChannelTiles s =
+        cuda::group_extents<Bfloat16>({.groups = 32}, {64, channels, side, side}, tiles).tiles;
     CHECK(s.chunks() == 1);
     return s.width;
   };

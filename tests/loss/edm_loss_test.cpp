@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/loss/karras_loss.hpp>
-#include <scoresde/sde/karras_sde.hpp>
+#include <scoresde/loss/edm_loss.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -26,19 +26,19 @@ const std::vector<double> weights{0.7, -0.4, 1.1, 0.2, -0.9};
 
 /// F = tanh(w·x)(1 + 0.001·c_noise) with EDM preconditioning, without c_in.
 template <Sde S>
-using Model = test::TanhModel<double, S, nn::KarrasPreconditioned>;
+using Model = test::TanhModel<double, S, nn::EdmPreconditioning>;
 
 }  // namespace
 
 TEST_CASE("the gradient of the EDM loss equals finite differences for every SDE") {
   const auto check = [](const auto& sde) {
     for (const bool mean : {false, true}) {
-      const KarrasLoss loss{.p_mean = -0.5, .p_std = 0.8, .sigma_data = 0.7, .reduce_mean = mean};
-      test::check_loss_gradient(sde, loss, nn::KarrasPreconditioned{.sigma_data = 0.7});
+      const EdmLoss loss{.p_mean = -0.5, .p_std = 0.8, .sigma_data = 0.7, .reduce_mean = mean};
+      test::check_loss_gradient(sde, loss, nn::EdmPreconditioning{.sigma_data = 0.7});
       test::check_loss_gradient(sde, loss, nn::NoisePredictionAtTime{});
     }
   };
-  check(KarrasSde{});
+  check(EdmSde{});
   check(VpSde{});
   check(SubVpSde{});
   check(VeSde{});
@@ -46,15 +46,15 @@ TEST_CASE("the gradient of the EDM loss equals finite differences for every SDE"
 
 TEST_CASE(
     "the EDM loss is lambda times the denoiser's error, and the error of F on its own target") {
-  const KarrasSde sde;
-  const KarrasLoss loss;
+  const EdmSde sde;
+  const EdmLoss loss;
   const Noise noise{.seed = 3};
   const State64 x0 = normal_state({4, 5}, noise.draw(0), 0.5),
                 z = normal_state({4, 5}, noise.draw(1));
   LossWorkspace<State64> work(x0);
   const std::vector<double> sigmas{0.003, 0.2, 1.7, 60};
   std::copy(sigmas.begin(), sigmas.end(), work.times().begin());
-  Model<KarrasSde> model(sde, weights);
+  Model<EdmSde> model(sde, weights);
   loss(sde, model, x0, z, work);
   for (std::size_t k = 0; k < 4; ++k) {
     const double s = sigmas[k], d = 0.5;
@@ -74,8 +74,8 @@ TEST_CASE(
 
 TEST_CASE("under another SDE the EDM loss is that of x/mean at sigma = std/mean") {
   const VpSde vp;
-  const KarrasSde karras;
-  const KarrasLoss loss{.sigma_data = 0.4};
+  const EdmSde karras;
+  const EdmLoss loss{.sigma_data = 0.4};
   const Noise noise{.seed = 3};
   const State64 x0 = normal_state({1, 5}, noise.draw(0), 0.5);
   LossWorkspace<State64> a(x0), b(x0);
@@ -86,14 +86,14 @@ TEST_CASE("under another SDE the EDM loss is that of x/mean at sigma = std/mean"
   std::vector<double> scaled = weights;
   for (double& w : scaled) w /= mean;
   Model<VpSde> under_vp(vp, scaled, {.sigma_data = 0.4});
-  Model<KarrasSde> under_karras(karras, weights, {.sigma_data = 0.4});
+  Model<EdmSde> under_edm(karras, weights, {.sigma_data = 0.4});
   const double value = loss(vp, under_vp, x0, noise.draw(1), a);
-  CHECK(value == Approx(loss(karras, under_karras, x0, noise.draw(1), b)).epsilon(1e-11));
+  CHECK(value == Approx(loss(karras, under_edm, x0, noise.draw(1), b)).epsilon(1e-11));
 }
 
 TEST_CASE("ln sigma is normal with the given mean and standard deviation for every SDE") {
   const auto check = [](const auto& sde) {
-    const KarrasLoss loss{.p_mean = -1.2, .p_std = 0.7};
+    const EdmLoss loss{.p_mean = -1.2, .p_std = 0.7};
     std::vector<double> times(20000), tail(100);
     loss.draw_times(sde, TrainingDraws{.seed = 1, .step = 5}.time(), times);
     double sum = 0, squares = 0;
@@ -108,18 +108,18 @@ TEST_CASE("ln sigma is normal with the given mean and standard deviation for eve
     loss.draw_times(sde, TrainingDraws{.seed = 1, .step = 5, .first_sample = 19900}.time(), tail);
     CHECK(std::equal(tail.begin(), tail.end(), times.begin() + 19900));
   };
-  check(KarrasSde{});
+  check(EdmSde{});
   check(VpSde{});
   check(VeSde{});
 }
 
 TEST_CASE("sigma is clamped to the range of the SDE, and options out of range are rejected") {
-  const KarrasSde sde;
-  CHECK(KarrasLoss{}.time(sde, 10) == 80);
-  CHECK(KarrasLoss{}.time(sde, -10) == 0.002);
-  CHECK(KarrasLoss{}.time(sde, 0) == Approx(std::exp(-1.2)).epsilon(1e-12));
-  CHECK_THROWS_WITH((KarrasLoss{.p_std = -1}.check(sde)), Catch::Contains("p_std -1"));
-  CHECK_THROWS_WITH((KarrasLoss{.sigma_data = 0}.check(sde)), Catch::Contains("sigma_data is 0"));
+  const EdmSde sde;
+  CHECK(EdmLoss{}.time(sde, 10) == 80);
+  CHECK(EdmLoss{}.time(sde, -10) == 0.002);
+  CHECK(EdmLoss{}.time(sde, 0) == Approx(std::exp(-1.2)).epsilon(1e-12));
+  CHECK_THROWS_WITH((EdmLoss{.p_std = -1}.check(sde)), Catch::Contains("p_std -1"));
+  CHECK_THROWS_WITH((EdmLoss{.sigma_data = 0}.check(sde)), Catch::Contains("sigma_data is 0"));
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_AS((KarrasLoss{.p_mean = nan}.check(sde)), Error);
+  CHECK_THROWS_AS((EdmLoss{.p_mean = nan}.check(sde)), Error);
 }

@@ -3,7 +3,7 @@
 /// the two norms of a Langevin step.
 #pragma once
 
-#include <scoresde/cuda/kernels/quad.hpp>
+#include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/cuda/kernels/step_row.hpp>
 
 namespace scoresde::cuda {
@@ -16,12 +16,12 @@ struct FormSquare {
   const T* state[max_terms];
   double coefficient[max_terms];
 
-  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+  SCORESDE_DEVICE void operator()(Float4Shape shape, unsigned sample, unsigned at4,
                                   double* sum) const {
     double value[4] = {};
     for (unsigned j = 0; j < max_terms; ++j) {
       if (j >= count) break;
-      const Quad<T> x = load_quad(state[j], shape, sample, quad);
+      const Float4<T> x = load_float4(state[j], shape, sample, at4);
       for (unsigned e = 0; e < 4; ++e) value[e] += coefficient[j] * static_cast<double>(x.value[e]);
     }
     for (unsigned e = 0; e < 4; ++e) sum[0] += value[e] * value[e];
@@ -33,10 +33,10 @@ struct DrawSquare {
   static constexpr unsigned sums = 1;
   NoiseDraw draw;
 
-  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+  SCORESDE_DEVICE void operator()(Float4Shape shape, unsigned sample, unsigned at4,
                                   double* sum) const {
-    const Quad<float> z = normal_quad(draw, sample, quad);
-    for (unsigned e = 0; e < shape.count(quad); ++e) {
+    const Float4<float> z = normal_float4(draw, sample, at4);
+    for (unsigned e = 0; e < shape.count(at4); ++e) {
       const auto value = static_cast<double>(z.value[e]);
       sum[0] += value * value;
     }
@@ -50,9 +50,9 @@ struct Product {
   const T* x;
   const T* y;
 
-  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+  SCORESDE_DEVICE void operator()(Float4Shape shape, unsigned sample, unsigned at4,
                                   double* sum) const {
-    const Quad<T> a = load_quad(x, shape, sample, quad), b = load_quad(y, shape, sample, quad);
+    const Float4<T> a = load_float4(x, shape, sample, at4), b = load_float4(y, shape, sample, at4);
     for (unsigned e = 0; e < 4; ++e)
       sum[0] += static_cast<double>(a.value[e]) * static_cast<double>(b.value[e]);
   }
@@ -67,11 +67,11 @@ struct ScaledSquare {
   const T* y;
   double atol, rtol;
 
-  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+  SCORESDE_DEVICE void operator()(Float4Shape shape, unsigned sample, unsigned at4,
                                   double* sum) const {
-    const Quad<T> d = load_quad(error, shape, sample, quad), a = load_quad(x, shape, sample, quad),
-                  b = load_quad(y, shape, sample, quad);
-    for (unsigned e = 0; e < shape.count(quad); ++e) {
+    const Float4<T> d = load_float4(error, shape, sample, at4),
+                    a = load_float4(x, shape, sample, at4), b = load_float4(y, shape, sample, at4);
+    for (unsigned e = 0; e < shape.count(at4); ++e) {
       const double size = larger(magnitude(a.value[e]), magnitude(b.value[e]));
       const double ratio = static_cast<double>(d.value[e]) / (atol + rtol * size);
       sum[0] += ratio * ratio;
@@ -96,18 +96,18 @@ struct LangevinSquares {
   double p, q;
   DrawSource draw;
 
-  SCORESDE_DEVICE void operator()(QuadShape shape, unsigned sample, unsigned quad,
+  SCORESDE_DEVICE void operator()(Float4Shape shape, unsigned sample, unsigned at4,
                                   double* sum) const {
     const double a = draw.row.given() ? draw.row[0] : p, b = draw.row.given() ? draw.row[1] : q;
     double score[4] = {};
-    add(score, a, x, shape, sample, quad);
-    add(score, b, output, shape, sample, quad);
+    add(score, a, x, shape, sample, at4);
+    add(score, b, output, shape, sample, at4);
     double noise[4] = {};
     if (z != nullptr) {
-      add(noise, 1, z, shape, sample, quad);
+      add(noise, 1, z, shape, sample, at4);
     } else {
-      const Quad<float> drawn = normal_quad(draw.get(), sample, quad);
-      for (unsigned e = 0; e < shape.count(quad); ++e)
+      const Float4<float> drawn = normal_float4(draw.get(), sample, at4);
+      for (unsigned e = 0; e < shape.count(at4); ++e)
         noise[e] = static_cast<double>(drawn.value[e]);
     }
     for (unsigned e = 0; e < 4; ++e) {
@@ -117,10 +117,10 @@ struct LangevinSquares {
   }
 
  private:
-  static SCORESDE_DEVICE void add(double* value, double c, const T* state, QuadShape shape,
-                                  unsigned sample, unsigned quad) {
+  static SCORESDE_DEVICE void add(double* value, double c, const T* state, Float4Shape shape,
+                                  unsigned sample, unsigned at4) {
     if (c == 0) return;
-    const Quad<T> read = load_quad(state, shape, sample, quad);
+    const Float4<T> read = load_float4(state, shape, sample, at4);
     for (unsigned e = 0; e < 4; ++e) value[e] += c * static_cast<double>(read.value[e]);
   }
 };

@@ -16,15 +16,15 @@
 #include <numeric>
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
-#include <scoresde/cuda/kernels/packet.hpp>
+#include <scoresde/cuda/kernels/vec128.hpp>
 #include <scoresde/error.hpp>
 
 namespace scoresde::cuda {
 
-inline constexpr unsigned slab_threads = 256;
+inline constexpr unsigned tile_threads = 256;
 
 /// Tiling of activations (n, pixels, channels), channels innermost.
-struct Slabs {
+struct ChannelTiles {
   std::uint32_t samples, pixels, channels;
   std::uint32_t width;  ///< channels per tile; divides `channels`
   std::uint32_t chunk;  ///< pixels per tile, except the last
@@ -48,10 +48,11 @@ struct Slabs {
 /// 64 bytes if there are enough channels; small images get more channels per tile to occupy the
 /// block. Throws Error if a unit has more channels than a block can process.
 template <class T>
-[[nodiscard]] Slabs cut_into_slabs(std::size_t samples, std::size_t pixels, std::size_t channels,
-                                   std::size_t unit, std::size_t bytes, std::size_t budget) {
+[[nodiscard]] ChannelTiles make_channel_tiles(std::size_t samples, std::size_t pixels,
+                                              std::size_t channels, std::size_t unit,
+                                              std::size_t bytes, std::size_t budget) {
   if (channels % lanes<T> == 0) unit = std::lcm(unit, std::size_t{lanes<T>});
-  const std::size_t most = std::size_t{slab_threads} * lanes<T>;
+  const std::size_t most = std::size_t{tile_threads} * lanes<T>;
   detail::require(unit <= most, "cuda: ", unit, " channels are normalized together; ", "at most ",
                   most, " are allowed");
   const auto fits = [&](std::size_t width) { return pixels * width * bytes <= budget; };
@@ -59,7 +60,7 @@ template <class T>
   for (std::size_t wider = 2 * unit; wider <= std::min(channels, most); wider += unit) {
     if (channels % wider != 0) continue;
     const bool wide = width * sizeof(T) >= 64;
-    const bool enough = width * pixels >= std::size_t{2} * slab_threads * lanes<T>;
+    const bool enough = width * pixels >= std::size_t{2} * tile_threads * lanes<T>;
     if ((wide && enough) || (!fits(wider) && (wide || fits(width)))) break;
     width = wider;
   }
@@ -71,11 +72,11 @@ template <class T>
 
 /// A thread's vectors in a tile.
 template <class T>
-class SlabWalk {
+class ChannelTileIterator {
  public:
-  SCORESDE_HOST_DEVICE SlabWalk(unsigned thread, std::uint32_t width)
-      : columns_(packets<T>(width)),
-        rows_(slab_threads / columns_),
+  SCORESDE_HOST_DEVICE ChannelTileIterator(unsigned thread, std::uint32_t width)
+      : columns_(vecs<T>(width)),
+        rows_(tile_threads / columns_),
         column_(thread % columns_),
         row_(thread / columns_),
         width_(width) {}
@@ -95,8 +96,8 @@ class SlabWalk {
   /// Calls visit(offset from the tile's begin, index of the vector within it, its extent) for each
   /// of the thread's vectors in the first `pixels` pixels.
   template <class Visit>
-  SCORESDE_HOST_DEVICE void for_each_packet(std::uint32_t pixels, std::uint32_t channels,
-                                            bool whole, const Visit& visit) const {
+  SCORESDE_HOST_DEVICE void for_each_vec(std::uint32_t pixels, std::uint32_t channels, bool whole,
+                                         const Visit& visit) const {
     if (row_ >= rows_) return;
     with_extent(whole, count(), [&](auto extent) {
       SCORESDE_UNROLL(4)
@@ -114,24 +115,25 @@ class SlabWalk {
 ///   out[i] ← factor·Σ values of channels i·strip …, i < strips
 ///
 /// Several lanes of a warp add the values of a group in a fixed order. `partial` holds
-/// slab_threads·lanes<T> floats. Ends with a barrier.
+/// tile_threads·lanes<T> floats. Ends with a barrier.
 template <class T, class Block>
-SCORESDE_DEVICE void sum_strips(Block& block, const SlabWalk<T>& walk, const Lanes<T>& values,
-                                typename Block::template Shared<float> partial, unsigned strip,
-                                unsigned strips, float factor,
-                                typename Block::template Shared<float> out) {
-  for (unsigned i = 0; i < lanes<T>; ++i) partial[i * slab_threads + block.thread()] = values[i];
+SCORESDE_DEVICE void reduce_channel_groups(Block& block, const ChannelTileIterator<T>& walk,
+                                           const VecF32<T>& values,
+                                           typename Block::template Shared<float> partial,
+                                           unsigned strip, unsigned strips, float factor,
+                                           typename Block::template Shared<float> out) {
+  for (unsigned i = 0; i < lanes<T>; ++i) partial[i * tile_threads + block.thread()] = values[i];
   block.sync();
   const unsigned count = walk.rows() * strip;
   unsigned width = warp_size;
   while (width > count) width /= 2;
   const unsigned first = block.warp() * (warp_size / width), lane = block.lane() % width;
-  for (unsigned begin = first; begin < strips; begin += slab_threads / width) {
+  for (unsigned begin = first; begin < strips; begin += tile_threads / width) {
     const unsigned s = begin + block.lane() / width;
     float sum = 0.0f;
     for (unsigned i = lane; s < strips && i < count; i += width) {
       const unsigned channel = s * strip + i % strip, row = i / strip;
-      sum += partial[channel % lanes<T> * slab_threads + row * walk.columns() + channel / lanes<T>];
+      sum += partial[channel % lanes<T> * tile_threads + row * walk.columns() + channel / lanes<T>];
     }
     for (unsigned mask = width / 2; mask > 0; mask /= 2) sum += block.shuffle_xor(sum, mask);
     if (lane == 0 && s < strips) out[s] = factor * sum;
