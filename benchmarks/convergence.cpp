@@ -267,7 +267,7 @@ void plot(const std::vector<Row>& rows, const std::string& path) {
 }
 
 void run(const Options& options) {
-  using scoresde::detail::require;
+  using scoresde::require;
   require(std::has_single_bit(options.particles), "--particles is ", options.particles,
           "; it must be a power of 2");
   if (!options.plot.empty() && options.plot.find('\'') != std::string::npos)

@@ -11,11 +11,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include <scoresde/eigen/core.hpp>
+#include <scoresde/eigen/detail/core.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace {

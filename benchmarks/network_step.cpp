@@ -22,11 +22,11 @@
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
-#include <scoresde/eigen/core.hpp>
+#include <scoresde/eigen/detail/core.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "cifar10/program.hpp"
 #include "network_passes.hpp"
@@ -187,7 +187,7 @@ int main(int argc, char** argv) {
                "network_step");
   network_step::add_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
-    scoresde::detail::require(network_step::with_cuda || options.backend == "cpu",
+    scoresde::require(network_step::with_cuda || options.backend == "cpu",
                               "--backend cuda: this program was built without scoresde::cuda");
     if (options.export_file.empty())
       std::cout << network_step::measure(options).dump() << std::endl;

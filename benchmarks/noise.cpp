@@ -11,7 +11,7 @@
 #include <benchmark/benchmark.h>
 
 #include <scoresde/noise/noise.hpp>
-#include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/brownian/path.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/time_grid.hpp>

@@ -41,7 +41,7 @@ nlohmann::ordered_json measure(const Options& options) {
     if (options.backend == "cuda") return measure_on_device(options);
   const nn::Preset preset = preset_of(options);
   const nn::Graph graph = nn::unet(preset.network);
-  const io::ImageSet images = noise_images(graph, options);
+  const data::ImageSet images = noise_images(graph, options);
   std::vector<float> batch;
   for (const std::uint8_t byte : images.pixels) batch.push_back(static_cast<float>(byte) / 255);
   nlohmann::ordered_json line;
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   CLI::App app("Seconds of a whole training step, as a line of JSON", "train");
   train_step::add_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
-    scoresde::detail::require(train_step::with_cuda || options.backend == "cpu",
+    scoresde::require(train_step::with_cuda || options.backend == "cpu",
                               "--backend cuda: this program was built without scoresde::cuda");
     std::cout << train_step::measure(options).dump() << std::endl;
     return 0;

@@ -11,11 +11,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/nn/cost.hpp>
-#include <scoresde/nn/graph.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/nn/runtime/cost.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/noise/noise.hpp>
 
 #include "cifar10/configuration.hpp"
@@ -41,11 +41,11 @@ struct Options {
 }
 
 /// A data set of one batch, of random bytes around medium gray.
-[[nodiscard]] inline io::ImageSet noise_images(const nn::Graph& graph, const Options& options) {
+[[nodiscard]] inline data::ImageSet noise_images(const nn::Graph& graph, const Options& options) {
   const nn::Shape shape = graph.shape(graph.input());
   std::vector<float> z(options.batch * shape.size());
   fill_normal(z, scoresde::Noise{.seed = 1}.draw(0), 0, 0);
-  io::ImageSet images{shape.c, shape.h, shape.w, {}, std::vector<std::uint8_t>(options.batch)};
+  data::ImageSet images{shape.c, shape.h, shape.w, {}, std::vector<std::uint8_t>(options.batch)};
   for (const float value : z)
     images.pixels.push_back(
         static_cast<std::uint8_t>(std::clamp(127.5f + 40 * value, 0.0f, 255.0f)));

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include <scoresde/sampler/progress.hpp>
+#include <scoresde/observer/progress.hpp>
 #include <scoresde/scoresde.hpp>
 
 using State = scoresde::HostState<double>;

@@ -7,7 +7,7 @@
 
 #include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "ceilings.hpp"
 #include "cifar10/precision_option.hpp"

@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-#include <scoresde/nn/guided_network.hpp>
+#include <scoresde/model/guided.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/thresholding.hpp>

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "on_backends.hpp"
 #include "option_aliases.hpp"

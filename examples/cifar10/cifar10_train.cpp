@@ -6,9 +6,9 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/checkpoint_replacement.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint_replacement.hpp>
 
 #include "on_backends.hpp"
 #include "program.hpp"
@@ -22,7 +22,7 @@ using cifar10::TrainOptions;
 
 /// Rejects overwriting a run and resuming none, before any work is done. The folder is locked.
 void check_folder(const TrainOptions& options) {
-  using scoresde::detail::require;
+  using scoresde::require;
   const bool holds_run = std::filesystem::exists(options.out / "checkpoint.safetensors");
   require(!options.resume || holds_run, "--resume: ", options.out.string(),
           " holds no checkpoint.safetensors to continue from");

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/score/guidance.hpp>
 
@@ -31,7 +31,7 @@ namespace detail {
 
 /// The number of a class, by number or by CIFAR-10's name. Throws Error when there is none.
 inline std::uint32_t class_number(const std::string& name, std::size_t classes) {
-  const auto& names = scoresde::io::cifar10_classes;
+  const auto& names = scoresde::data::cifar10_classes;
   std::string known;
   for (std::uint32_t c = 0; c < names.size() && classes == names.size(); ++c) {
     if (name == names[c]) return c;
@@ -40,7 +40,7 @@ inline std::uint32_t class_number(const std::string& name, std::size_t classes) 
   std::uint32_t number = 0;
   const char* last = name.data() + name.size();
   const auto [end, code] = std::from_chars(name.data(), last, number);
-  scoresde::detail::require(code == std::errc{} && end == last && number < classes, "--class is '",
+  scoresde::require(code == std::errc{} && end == last && number < classes, "--class is '",
                             name, "'; it must be all, none, a number from 0 to ", classes - 1,
                             known);
   return number;
@@ -72,7 +72,7 @@ class SampleClasses {
 /// classes that the network is not told, a score that it has not learned, and guidance to nothing.
 inline void resolve_defaults(ClassChoice& c, const scoresde::Metadata& checkpoint,
                              std::size_t classes) {
-  using scoresde::detail::require;
+  using scoresde::require;
   require(classes > 0 || (c.name.empty() && c.guidance == 0),
           c.name.empty() ? "--guidance" : "--class",
           ": the checkpoint's network is told no classes");
@@ -100,7 +100,7 @@ template <class S>
 
 /// The choice in words, empty where the network is told no classes.
 inline std::string describe(const ClassChoice& c, std::size_t classes) {
-  using scoresde::detail::text;
+  using scoresde::text;
   if (classes == 0) return "";
   std::string words = c.name == "all" ? "a class for each row" : "class " + c.name;
   if (c.guidance != 0) words += text(", guidance ", c.guidance);

@@ -10,8 +10,8 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/run_configuration.hpp>
@@ -37,7 +37,7 @@ using scoresde::nn::Preset;
 /// weighting of discrete levels.
 template <class Body>
 void visit_training(const Preset& p, Body&& body) {
-  using scoresde::detail::require;
+  using scoresde::require;
   const scoresde::BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   const scoresde::SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
   using scoresde::SdeKind;

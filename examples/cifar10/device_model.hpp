@@ -16,7 +16,7 @@
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/unet.hpp>
-#include <scoresde/nn/class_conditional.hpp>
+#include <scoresde/model/class_conditional.hpp>
 #include <scoresde/score/guidance.hpp>
 
 #include "class_choice.hpp"

@@ -43,7 +43,7 @@ class DeviceSampling {
   }
   [[nodiscard]] std::string device_text() const {
     return network_.visit([&](const auto& unet) {
-      return scoresde::detail::text(
+      return scoresde::text(
           device_description(unet.context(), options_.backend), ", batches of ", batch_, " in ",
           unet.network().workspace_bytes() / (1 << 20), " MiB of workspace");
     });

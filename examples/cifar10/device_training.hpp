@@ -13,7 +13,7 @@
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/trainer.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
 #include "configuration.hpp"
 #include "device_options.hpp"
@@ -63,7 +63,7 @@ class DeviceTraining {
   static constexpr std::size_t reports_kept = Trainer::reports_kept;
 
   DeviceTraining(const TrainOptions& options, const Preset& preset,
-                 const scoresde::cuda::Ops<A>& ops, const scoresde::io::ImageSet& images, S sde,
+                 const scoresde::cuda::Ops<A>& ops, const scoresde::data::ImageSet& images, S sde,
                  const Loss& loss)
       : options_(options),
         centered_(preset.network.centered),

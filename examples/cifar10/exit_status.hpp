@@ -23,7 +23,7 @@ class UsageError : public scoresde::Error {
 /// Throws UsageError with the concatenated parts unless `condition` holds.
 template <class... Parts>
 void require_usage(bool condition, const Parts&... parts) {
-  if (!condition) throw UsageError(scoresde::detail::text(parts...));
+  if (!condition) throw UsageError(scoresde::text(parts...));
 }
 
 /// Another process holds the lock of --out: status 3.

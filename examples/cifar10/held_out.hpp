@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/io/minibatch.hpp>
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 
 #include "stop_signals.hpp"
@@ -52,11 +52,11 @@ class HeldOutSet {
         loss_(trainer.configuration().loss),
         times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
         held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
-    const auto set = scoresde::io::read_cifar10(options.data, scoresde::io::Split::test);
+    const auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);
     const std::size_t count = std::min(options.held_out_images, set.size());
     images_.resize(count * set.dim());
     for (std::size_t k = 0; k < count; ++k)
-      scoresde::io::fill_image(set, k, {.centered = centered}, 0, 0, k,
+      scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k,
                                std::span<float>(images_).subspan(k * set.dim(), set.dim()));
     if (trainer.network().classes() > 0)
       classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));

@@ -13,9 +13,9 @@
 
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/io/minibatch.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/trainer.hpp>
 
@@ -77,15 +77,15 @@ class HostTraining {
   }
 
   [[nodiscard]] std::string device_text() const {
-    return scoresde::detail::text("CPU, ", trainer_.network().ops().threads(), " threads, float32");
+    return scoresde::text("CPU, ", trainer_.network().ops().threads(), " threads, float32");
   }
 
  private:
   TrainOptions options_;
   bool centered_;
   scoresde::nn::Graph graph_;
-  scoresde::io::ImageSet images_;
-  scoresde::io::ImageStream stream_;
+  scoresde::data::ImageSet images_;
+  scoresde::data::ImageStream stream_;
   std::vector<float> batch_;
   std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is told them
   scoresde::Trainer<Ops, S, Loss> trainer_;

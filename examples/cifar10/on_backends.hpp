@@ -3,7 +3,7 @@
 /// a build without scoresde::cuda, where without_device.cpp refuses in their place.
 #pragma once
 
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/metadata.hpp>
 
 #include "sample_options.hpp"

@@ -46,7 +46,7 @@ namespace detail {
   const char* const last = text.data() + text.size();
   const auto [end, code] = std::from_chars(text.data(), last, number);
   const bool whole = code == std::errc{} && end == last;
-  return offset != 0 && whole ? scoresde::detail::text(number + offset) : text;
+  return offset != 0 && whole ? scoresde::text(number + offset) : text;
 }
 
 }  // namespace detail

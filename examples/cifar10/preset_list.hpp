@@ -7,8 +7,8 @@
 #include <ostream>
 #include <string>
 
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/run_names.hpp>
 

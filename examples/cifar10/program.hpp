@@ -15,7 +15,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/presets.hpp>
 
 #include "exit_status.hpp"
 #include "nearest_name.hpp"

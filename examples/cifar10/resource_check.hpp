@@ -35,7 +35,7 @@ inline void require_memory(double needed, double limit_gib, const std::string& a
     bound = {limit_gib * (1 << 30), "--memory-limit"};
   else
     bound = available_memory();
-  scoresde::detail::require(needed <= bound.bytes, "memory: the run needs about ",
+  scoresde::require(needed <= bound.bytes, "memory: the run needs about ",
                             size_text(needed), "; it may take ", size_text(bound.bytes), " (",
                             bound.source, "); ", advice);
 }
@@ -46,7 +46,7 @@ inline void require_disk_space(const std::filesystem::path& folder, double neede
   std::error_code failure;
   const auto space = std::filesystem::space(folder, failure);
   if (failure) return;
-  scoresde::detail::require(needed <= static_cast<double>(space.available), "disk: the run needs ",
+  scoresde::require(needed <= static_cast<double>(space.available), "disk: the run needs ",
                             size_text(needed), " in ", folder.string(), "; ",
                             size_text(static_cast<double>(space.available)), " are free; ", advice);
 }

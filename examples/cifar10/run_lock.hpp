@@ -96,13 +96,13 @@ class RunLock {
       if (part == part.parent_path()) break;
     }
     std::filesystem::create_directories(folder, failure);
-    scoresde::detail::require(
+    scoresde::require(
         std::filesystem::is_directory(folder), "--out: folder ", folder.string(),
         " cannot be made: ", failure ? failure.message() : "a file is in its place");
   }
 
   void lock(const std::filesystem::path& folder) {
-    using scoresde::detail::require;
+    using scoresde::require;
     for (;;) {
       descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
       require(descriptor_ >= 0, "--out: folder ", folder.string(),
@@ -129,7 +129,7 @@ class RunLock {
     char text[32] = {};
     const ::ssize_t count = ::pread(descriptor_, text, sizeof text - 1, 0);
     const std::string pid(text, count > 0 ? std::strcspn(text, "\n") : 0);
-    throw FolderInUse(scoresde::detail::text("--out: ", folder.string(), " is in use by process ",
+    throw FolderInUse(scoresde::text("--out: ", folder.string(), " is in use by process ",
                                              pid.empty() ? "(starting)" : pid,
                                              "; wait for its end, or choose another folder"));
   }

@@ -42,7 +42,7 @@ using Metadata = std::map<std::string, std::string>;
 [[nodiscard]] inline std::string safetensors_header(const SampleLayout& layout, Metadata metadata,
                                                     const std::string& nfe) {
   constexpr std::size_t room = 32, alignment = 8;
-  scoresde::detail::require(nfe.size() <= room, "samples: nfe is '", nfe,
+  scoresde::require(nfe.size() <= room, "samples: nfe is '", nfe,
                             "'; it must have at most ", room, " characters");
   const auto json_with = [&](const std::string& text) {
     metadata["nfe"] = text;
@@ -69,7 +69,7 @@ using Metadata = std::map<std::string, std::string>;
 }
 
 [[nodiscard]] inline std::string npy_header(const SampleLayout& layout) {
-  using scoresde::detail::text;
+  using scoresde::text;
   constexpr std::size_t prefix = 10, alignment = 64;
   std::string dictionary =
       text("{'descr': '<f4', 'fortran_order': False, 'shape': (", layout.samples, ", ",

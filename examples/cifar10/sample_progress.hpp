@@ -38,7 +38,7 @@ inline void write_progress(const std::filesystem::path& path, const SampleProgre
     return {json.at("samples").get<std::size_t>(), json.at("evaluations").get<std::size_t>(),
             json.at("settings").get<std::map<std::string, std::string>>()};
   } catch (const nlohmann::json::exception& failure) {
-    throw scoresde::Error(scoresde::detail::text(
+    throw scoresde::Error(scoresde::text(
         "--resume: ", path.string(), " is not a sampling run's progress: ", failure.what()));
   }
 }
@@ -57,7 +57,7 @@ inline void require_same_settings(const SampleProgress& kept,
   }
   for (const auto& [key, value] : kept.settings)
     if (wanted.count(key) == 0) add(key, value, "");
-  scoresde::detail::require(lines.empty(), "--resume: the settings differ:", lines);
+  scoresde::require(lines.empty(), "--resume: the settings differ:", lines);
 }
 
 }  // namespace cifar10

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include <scoresde/io/image_grid.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "class_choice.hpp"
@@ -82,7 +82,7 @@ class SampleRun {
         configuration_(configuration),
         network_(scoresde::network_of(configuration)),
         class_of_(options.classes, network_.num_class_embeds, options.columns) {
-    using scoresde::detail::require;
+    using scoresde::require;
     require(network_.centered || !options.dynamic_threshold,
             "--dynamic-threshold is for networks of data in [-1, 1]; this one was trained on "
             "[0, 1]");
@@ -177,7 +177,7 @@ class SampleRun {
             {"first_sample", std::to_string(options_.first_sample)},
             {"sampler", sampler_text()},
             {"class", options_.classes.name},
-            {"guidance", scoresde::detail::text(options_.classes.guidance)},
+            {"guidance", scoresde::text(options_.classes.guidance)},
             {"preset", preset_name()}};
   }
 
@@ -226,7 +226,7 @@ class SampleRun {
     std::string words = describe(options_.sampler);
     if (options_.clip_denoised) words += ", denoised clipped";
     if (options_.dynamic_threshold)
-      words += ", dynamic threshold " + scoresde::detail::text(*options_.dynamic_threshold);
+      words += ", dynamic threshold " + scoresde::text(*options_.dynamic_threshold);
     return words;
   }
 

@@ -34,7 +34,7 @@ namespace detail {
 using Settings = std::map<std::string, std::string>;
 
 inline void add_sampler_settings(const SamplerChoice& s, Settings& settings) {
-  using scoresde::detail::text;
+  using scoresde::text;
   settings.insert({{"--sampler", s.preset},
                    {"--solver", s.solver},
                    {"--predictor", s.predictor},
@@ -68,7 +68,7 @@ inline void add_sampler_settings(const SamplerChoice& s, Settings& settings) {
 /// them; the batch is, since adaptive runs of whole batches and the mean number of evaluations
 /// depend on it.
 [[nodiscard]] inline std::map<std::string, std::string> sample_settings(const SampleOptions& o) {
-  using scoresde::detail::text;
+  using scoresde::text;
   detail::Settings settings{{"checkpoint", file_identity(o.checkpoint)},
                             {"--seed", text(o.seed)},
                             {"--first-sample", text(o.first_sample)},

@@ -45,7 +45,7 @@ class SampleStore {
         first_(safetensors_header(layout_, metadata_, "").size() + layout_.class_bytes()),
         file_(folder_ / partial_name) {
     const std::uint64_t end = place_of(progress_.samples);
-    scoresde::detail::require(progress_.samples == 0 || file_.size() >= end,
+    scoresde::require(progress_.samples == 0 || file_.size() >= end,
                               "--resume: ", file_.path().string(), " has ", file_.size(),
                               " bytes; ", progress_.samples, " samples need ", end);
     file_.resize(end);

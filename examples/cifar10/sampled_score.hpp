@@ -5,7 +5,7 @@
 #include <concepts>
 
 #include <scoresde/error.hpp>
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/edm_sde.hpp>

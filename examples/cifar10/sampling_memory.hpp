@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <filesystem>
 
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
 #include "resource_check.hpp"
 #include "sample_options.hpp"

@@ -80,7 +80,7 @@ class StreamedFile {
   void rename_to(const std::filesystem::path& target) {
     struct stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;
-    scoresde::detail::require(!exists || S_ISREG(old.st_mode), "file ", target.string(),
+    scoresde::require(!exists || S_ISREG(old.st_mode), "file ", target.string(),
                               " is not a regular file; only a regular file is replaced");
     if (exists) static_cast<void>(::fchmod(descriptor_, old.st_mode & 07777));
     if (::fsync(descriptor_) != 0) fail("cannot be flushed");
@@ -94,7 +94,7 @@ class StreamedFile {
  private:
   [[noreturn]] void fail(const char* what) const {
     throw scoresde::Error(
-        scoresde::detail::text("file ", path_.string(), " ", what, ": ", std::strerror(errno)));
+        scoresde::text("file ", path_.string(), " ", what, ": ", std::strerror(errno)));
   }
 
   std::filesystem::path path_;

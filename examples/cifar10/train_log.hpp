@@ -39,7 +39,7 @@ namespace cifar10 {
   for (const std::string& row : rows) kept += row + '\n';
   scoresde::io::write_file_atomically(path, kept);
   std::ofstream stream(path, std::ios::app);
-  scoresde::detail::require(stream.is_open(), "log ", path.string(), " cannot be opened");
+  scoresde::require(stream.is_open(), "log ", path.string(), " cannot be opened");
   return stream;
 }
 

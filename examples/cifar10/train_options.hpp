@@ -10,12 +10,12 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/cifar10.hpp>
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/run_configuration.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "backend_options.hpp"
 
@@ -55,7 +55,7 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
   scoresde::Metadata fields = scoresde::fields_of(network);
   for (const std::string& change : changes) {
     const std::size_t equals = change.find('=');
-    scoresde::detail::require(equals != std::string::npos && equals > 0, "--network: '", change,
+    scoresde::require(equals != std::string::npos && equals > 0, "--network: '", change,
                               "' must be KEY=VALUE, for example nf=64");
     fields[change.substr(0, equals)] = change.substr(equals + 1);
   }
@@ -65,15 +65,15 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
 /// The preset with what the command line changes of it. Throws Error for contradictions.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
-  scoresde::detail::require(preset.network.height() == 32 && preset.network.width() == 32,
+  scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
                             "--preset: ", o.preset, " is made for pictures of ",
                             preset.network.width(), "x", preset.network.height(),
                             "; those of CIFAR-10 have 32x32");
   preset.network = changed_network(preset.network, o.network);
   if (o.class_conditional)
     preset =
-        scoresde::nn::class_conditional(std::move(preset), scoresde::io::cifar10_classes.size());
-  scoresde::detail::require(!o.label_dropout || preset.network.num_class_embeds > 0,
+        scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
+  scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
                             "--label-dropout: the network of ", o.preset,
                             " is told no classes; --class-conditional tells them");
   preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
@@ -82,7 +82,7 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   if (o.lr > 0) preset.lr = o.lr;
   preset.ema_tracks = o.ema_tracks;
   const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
-  scoresde::detail::require(preset.batch_size % part == 0, "--network-batch is ", part,
+  scoresde::require(preset.batch_size % part == 0, "--network-batch is ", part,
                             "; it must divide --batch, which is ", preset.batch_size);
   return preset;
 }
@@ -91,7 +91,7 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
 /// checkpoint, or with --decay-images one that begins now; the run ends with it. Throws Error for a
 /// second decay, and for one without --resume.
 inline void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
-  using scoresde::detail::require;
+  using scoresde::require;
   require(o.resume || o.decay_images == 0,
           "--decay-images begins a decay in a run under way; it needs --resume");
   if (!o.resume) return;

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/run_names.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "configuration.hpp"
 #include "held_out.hpp"
@@ -31,10 +31,10 @@
 namespace cifar10 {
 
 /// The pictures that networks train on, and what a preset does to them.
-[[nodiscard]] inline scoresde::io::ImageSet training_images(const TrainOptions& options) {
-  return scoresde::io::read_cifar10(options.data, scoresde::io::Split::train);
+[[nodiscard]] inline scoresde::data::ImageSet training_images(const TrainOptions& options) {
+  return scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
 }
-[[nodiscard]] inline scoresde::io::ImageTransform image_transform(const Preset& preset) {
+[[nodiscard]] inline scoresde::data::ImageTransform image_transform(const Preset& preset) {
   return {.centered = preset.network.centered,
           .random_flip = preset.random_flip,
           .uniform_dequantization = preset.uniform_dequantization};
@@ -65,7 +65,7 @@ class TrainRun {
     try {
       train();
     } catch (const scoresde::Error& failure) {
-      throw scoresde::Error(scoresde::detail::text(failure.what(), last_good_text()));
+      throw scoresde::Error(scoresde::text(failure.what(), last_good_text()));
     }
     report_end();
   }
@@ -154,7 +154,7 @@ class TrainRun {
   void require_good(const scoresde::TrainingState<float>& state) {
     for (const auto* buffer :
          {&state.parameters, &state.average, &state.first_moment, &state.second_moment})
-      scoresde::detail::require(
+      scoresde::require(
           std::all_of(buffer->begin(), buffer->end(), [](float x) { return std::isfinite(x); }),
           "training: after step ", state.step,
           " weights, averages or moments are not all finite; a smaller --lr may help");
@@ -177,7 +177,7 @@ class TrainRun {
   /// Where a run that has failed left off.
   [[nodiscard]] std::string last_good_text() const {
     if (!saved_step_) return "; no checkpoint had been saved";
-    return scoresde::detail::text("; ", checkpoint().string(),
+    return scoresde::text("; ", checkpoint().string(),
                                   " holds the last good state, of step ", *saved_step_);
   }
 
@@ -268,7 +268,7 @@ class TrainRun {
 
   [[nodiscard]] std::string classes_text() const {
     if (preset_.network.num_class_embeds == 0) return "";
-    return scoresde::detail::text("classes     ", preset_.network.num_class_embeds,
+    return scoresde::text("classes     ", preset_.network.num_class_embeds,
                                   ", kept from the network at a rate of ", preset_.label_dropout,
                                   '\n');
   }

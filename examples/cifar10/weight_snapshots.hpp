@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/parameters.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/settings.hpp>
-#include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/ema.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/optim/ema.hpp>
 
 namespace cifar10 {
 
@@ -65,7 +65,7 @@ inline void write_weight_snapshots(const std::filesystem::path& folder,
     about.insert(one.about.begin(), one.about.end());
     about["snapshot.images"] = std::to_string(images);
     scoresde::save_weights<float, scoresde::io::Half>(
-        folder / scoresde::detail::text("weights_", number, "_", one.name, ".safetensors"), table,
+        folder / scoresde::text("weights_", number, "_", one.name, ".safetensors"), table,
         one.weights, about, step);
   }
 }

@@ -14,26 +14,26 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/state_dict.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
-#include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/checkpoint_replacement.hpp>
-#include <scoresde/train/diffusers_checkpoint.hpp>
-#include <scoresde/train/diffusers_config.hpp>
-#include <scoresde/train/diffusers_folder.hpp>
-#include <scoresde/train/diffusers_scheduler.hpp>
-#include <scoresde/train/score_sde_checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint_replacement.hpp>
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
+#include <scoresde/checkpoint/diffusers_folder.hpp>
+#include <scoresde/checkpoint/diffusers_scheduler.hpp>
+#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
 
 namespace convert {
 
 namespace fs = std::filesystem;
 using scoresde::Error;
 using scoresde::Metadata;
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 enum class Format : std::uint8_t { scoresde, score_sde, diffusers };
 

@@ -10,7 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
@@ -45,7 +45,7 @@ Metadata settings_of(const std::filesystem::path& path) {
   try {
     const auto json =
         scoresde::io::detail::parse_strictly(scoresde::io::detail::characters(bytes), 2);
-    scoresde::detail::require(json.is_object(), "is ", json.type_name(), "; it must be an object");
+    scoresde::require(json.is_object(), "is ", json.type_name(), "; it must be an object");
     for (const auto& [key, value] : json.items()) {
       std::string& text = flat[key];
       if (!value.is_array()) text = value.is_string() ? value.get<std::string>() : value.dump();
@@ -53,7 +53,7 @@ Metadata settings_of(const std::filesystem::path& path) {
         for (const auto& item : value) text += (text.empty() ? "" : ",") + item.dump();
     }
   } catch (const scoresde::Error& failure) {
-    throw scoresde::Error(scoresde::detail::text("--config: ", path.string(), ' ', failure.what()));
+    throw scoresde::Error(scoresde::text("--config: ", path.string(), ' ', failure.what()));
   }
   return flat;
 }
@@ -85,7 +85,7 @@ Metadata known_settings() {
 /// Throws Error for a setting that there is not, naming the nearest, and for a value that is not of
 /// its kind: a number, or true or false. Values of the network are network_of's to read.
 void check_settings(const Metadata& given) {
-  using scoresde::detail::require;
+  using scoresde::require;
   static const Metadata known = known_settings();
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
@@ -108,7 +108,7 @@ Metadata given_settings(const Options& options) {
   if (!options.config.empty()) file = settings_of(options.config);
   for (const std::string& setting : options.settings) {
     const auto equals = setting.find('=');
-    scoresde::detail::require(equals != std::string::npos && equals > 0, "--set: '", setting,
+    scoresde::require(equals != std::string::npos && equals > 0, "--set: '", setting,
                               "' must be key=value, such as sde.sigma_max=348");
     set[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
@@ -122,7 +122,7 @@ Metadata configuration_of(const Options& options, Format from) {
   const Metadata given = given_settings(options);
   if (from == Format::diffusers)
     for (const auto& [key, value] : given)
-      scoresde::detail::require(!key.starts_with("network."), "setting ", key, " = '", value,
+      scoresde::require(!key.starts_with("network."), "setting ", key, " = '", value,
                                 "': the network of diffusers is that of its config.json");
   Metadata configuration;
   if (!options.preset.empty()) {
@@ -140,7 +140,7 @@ int run(const Options& options) {
     convert::list_tensors(options.input);
     return 0;
   }
-  scoresde::detail::require(!options.output.empty(), "OUTPUT is missing; only --list needs none");
+  scoresde::require(!options.output.empty(), "OUTPUT is missing; only --list needs none");
   const Format to =
       options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
   const Format from =

@@ -39,10 +39,13 @@ void append(std::string& out, Number part) {
   }
 }
 
+}  // namespace detail
+
+/// The parts one after another: text as it is, numbers in their shortest exact form, bools as 0 or 1.
 template <class... Parts>
 [[nodiscard]] std::string text(const Parts&... parts) {
   std::string out;
-  (append(out, parts), ...);
+  (detail::append(out, parts), ...);
   return out;
 }
 
@@ -52,5 +55,4 @@ void require(bool condition, const Parts&... parts) {
   if (!condition) throw Error(text(parts...));
 }
 
-}  // namespace detail
 }  // namespace scoresde

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Includes everything in the core for sampling and scoring. Depends on the standard library only.
-/// Networks and training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which adds
+/// Networks and training are in networks.hpp; io/, testing/, and observer/progress.hpp, which adds
 /// compile time for a clock, are included separately. `python3 tests/checks/umbrella.py --write`
 /// updates this list.
 #pragma once
@@ -13,7 +13,7 @@
 #include <scoresde/fma.hpp>
 #include <scoresde/host_device.hpp>
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/noise/brownian_tree.hpp>
+#include <scoresde/brownian/tree.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/normal.hpp>
 #include <scoresde/noise/normal_tile.hpp>
@@ -22,10 +22,10 @@
 #include <scoresde/ode/butcher_tableau.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
 #include <scoresde/ode/ode_integrator.hpp>
-#include <scoresde/ode/per_sample_solve.hpp>
+#include <scoresde/ode/detail/per_sample_solve.hpp>
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/ode/tableaux.hpp>
-#include <scoresde/ode/whole_batch_solve.hpp>
+#include <scoresde/ode/detail/whole_batch_solve.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
@@ -35,22 +35,22 @@
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
-#include <scoresde/sampler/brownian_path.hpp>
+#include <scoresde/brownian/path.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/correct.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/sampler/general_probability_flow.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/general_sde/general_probability_flow.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/sampler/rejection_memory.hpp>
-#include <scoresde/sampler/reverse_simulation.hpp>
+#include <scoresde/sampler/detail/rejection_memory.hpp>
+#include <scoresde/general_sde/reverse_simulation.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
-#include <scoresde/sampler/simulation.hpp>
+#include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
-#include <scoresde/sampler/step_statistics.hpp>
+#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/scope.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -58,7 +58,7 @@
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
-#include <scoresde/score/symmetric_eigen.hpp>
+#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/score/tweedie.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
@@ -95,19 +95,19 @@
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>
-#include <scoresde/solver/strong_schemes.hpp>
+#include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
 #include <scoresde/state/elementwise.hpp>
-#include <scoresde/state/host_elementwise.hpp>
+#include <scoresde/state/detail/host_elementwise.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/scratch_state.hpp>
-#include <scoresde/state/with_arity.hpp>
+#include <scoresde/state/detail/with_arity.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/beta_distribution.hpp>
-#include <scoresde/time/brownian_clock.hpp>
+#include <scoresde/brownian/clock.hpp>
 #include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>

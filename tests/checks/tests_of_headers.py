@@ -19,7 +19,7 @@ TESTED_IN = {
     "scoresde/state/backend.hpp": "tests/state",
     "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",
-    "scoresde/nn/ops.hpp": "tests/backends/eigen",
+    "scoresde/nn/graph/ops.hpp": "tests/backends/eigen",
     "scoresde/predictor/predictor.hpp": "tests/concepts",
     "scoresde/corrector/corrector.hpp": "tests/concepts",
 }

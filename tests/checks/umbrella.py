@@ -17,7 +17,7 @@ LEFT_OUT = r"\w+/detail/.*|scoresde\.hpp|networks\.hpp|(io|testing)/.*|train/(ch
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT
 /// Includes everything in the core for sampling and scoring. Depends on the standard library only.
-/// Networks and training are in networks.hpp; io/, testing/, and sampler/progress.hpp, which adds
+/// Networks and training are in networks.hpp; io/, testing/, and observer/progress.hpp, which adds
 /// compile time for a clock, are included separately. `python3 tests/checks/umbrella.py --write`
 /// updates this list.
 #pragma once

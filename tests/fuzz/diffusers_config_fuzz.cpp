@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include <scoresde/train/diffusers_config.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
 
 #include "fuzz/allocation_limit.hpp"
 

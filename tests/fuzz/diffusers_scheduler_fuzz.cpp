@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include <scoresde/train/diffusers_scheduler.hpp>
+#include <scoresde/checkpoint/diffusers_scheduler.hpp>
 
 #include "fuzz/allocation_limit.hpp"
 

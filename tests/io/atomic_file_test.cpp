@@ -14,7 +14,7 @@
 
 #include <scoresde/io/atomic_file.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 using scoresde::io::read_file;

@@ -7,7 +7,7 @@
 
 #include <scoresde/io/image_grid.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -12,7 +12,7 @@
 
 #include <scoresde/io/npy.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 
 #include <scoresde/io/npz.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

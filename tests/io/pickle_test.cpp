@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
 #include <scoresde/io/pickle.hpp>
-#include <scoresde/io/pickle_stack.hpp>
+#include <scoresde/io/detail/pickle_stack.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 #include "support/catch.hpp"

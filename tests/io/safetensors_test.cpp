@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/io/file_kind.hpp>
+#include <scoresde/io/detail/file_kind.hpp>
 #include <scoresde/io/safetensors.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -14,10 +14,10 @@
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/torch_file.hpp>
-#include <scoresde/io/torch_storage.hpp>
+#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/torch_writer.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/inflate.hpp>
+#include <scoresde/io/detail/inflate.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/zip_archive.hpp>
-#include <scoresde/io/zip_writer.hpp>
+#include <scoresde/io/detail/zip_writer.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <scoresde/loss/trainable_score_model.hpp>
-#include <scoresde/nn/score_network.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/state/host_state.hpp>
 
 namespace scoresde::test {

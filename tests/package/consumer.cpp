@@ -11,7 +11,7 @@
 #endif
 #if defined(CONSUMER_IO)
 #include <scoresde/io/io.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 #endif
 #if defined(CONSUMER_CUDA)
 #include <scoresde/cuda/cuda.hpp>

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
 

@@ -11,7 +11,7 @@
 
 #include <scoresde/io/safetensors.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "programs/made_up_data.hpp"
 #include "support/catch.hpp"
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "programs/cifar10_programs.hpp"
 #include "programs/made_up_data.hpp"

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/mlp.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/train/trainer.hpp>
 
 #include "cifar10/sampler_choice.hpp"
 #include "support/catch.hpp"
-#include "train/tiny_run.hpp"
+#include "support/tiny_run.hpp"
 
 using namespace scoresde;
 

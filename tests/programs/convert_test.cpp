@@ -10,7 +10,7 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
 

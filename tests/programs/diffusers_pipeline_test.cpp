@@ -17,17 +17,17 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/score_network.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/train/checkpoint.hpp>
-#include <scoresde/train/diffusers_checkpoint.hpp>
-#include <scoresde/train/diffusers_config.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
 
 #include "convert/network_file.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

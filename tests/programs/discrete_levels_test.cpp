@@ -7,13 +7,13 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "cifar10/timestep_spacing.hpp"
 #include "programs/cifar10_programs.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "cifar10/kept_checkpoints.hpp"
 #include "programs/cifar10_programs.hpp"

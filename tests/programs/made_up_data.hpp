@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "programs/cifar10_programs.hpp"
 
 namespace scoresde::test {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace scoresde::test {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/presets.hpp>
+#include <scoresde/registry/presets.hpp>
 
 #include "cifar10/configuration.hpp"
 #include "support/catch.hpp"

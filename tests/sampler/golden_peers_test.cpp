@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 
 #include "peer_runs.hpp"
 #include "support/catch.hpp"

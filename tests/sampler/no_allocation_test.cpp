@@ -11,12 +11,12 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/sampler/brownian_path.hpp>
-#include <scoresde/sampler/general_probability_flow.hpp>
+#include <scoresde/brownian/path.hpp>
+#include <scoresde/general_sde/general_probability_flow.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/sampler/reverse_simulation.hpp>
-#include <scoresde/sampler/simulation.hpp>
+#include <scoresde/general_sde/reverse_simulation.hpp>
+#include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/guidance.hpp>

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <scoresde/state/contiguous_backend.hpp>
-#include <scoresde/state/with_arity.hpp>
+#include <scoresde/state/detail/with_arity.hpp>
 #include <scoresde/testing/backend_conformance.hpp>
 
 #include "support/catch.hpp"

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <scoresde/state/host_elementwise.hpp>
+#include <scoresde/state/detail/host_elementwise.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"

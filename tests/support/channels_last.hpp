@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <scoresde/cuda/kernels/bfloat16.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 

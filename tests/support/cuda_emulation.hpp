@@ -229,7 +229,7 @@ class EmulatedBlock {
   void require_together(unsigned first, unsigned end) const {
     for (unsigned t = first + 1; t < end; ++t)
       if (!same_call(state_[first], state_[t]))
-        throw EmulationError(detail::text("thread ", first, " ", what(state_[first]),
+        throw EmulationError(scoresde::text("thread ", first, " ", what(state_[first]),
                                           " and thread ", t, " ", what(state_[t]),
                                           ": the call must be reached by all of them"));
   }
@@ -240,7 +240,7 @@ class EmulatedBlock {
   static std::string what(const ThreadState& state) {
     if (state.wait == Wait::left) return "has left the kernel";
     const std::string file = state.place.file;
-    return detail::text("waits in ", state.call, " at ", file.substr(file.rfind('/') + 1), ":",
+    return scoresde::text("waits in ", state.call, " at ", file.substr(file.rfind('/') + 1), ":",
                         state.place.line);
   }
 

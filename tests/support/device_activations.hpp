@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 #include "support/channels_last.hpp"
 #include "support/device_vector.hpp"

@@ -149,7 +149,7 @@ struct ConvolutionPlans::Implementation {
   /// Executes the work, or records it during graph capture, and overwrites the workspace.
   template <class Work>
   void ask(std::span<std::byte> workspace, std::size_t needed, const Work& work) const {
-    detail::require(workspace.size() >= needed, "convolution: the workspace has ", workspace.size(),
+    require(workspace.size() >= needed, "convolution: the workspace has ", workspace.size(),
                     " bytes; it must have at least ", needed);
     const auto all = [=, which = precision] {
       std::memset(workspace.data(), 0xff, needed);

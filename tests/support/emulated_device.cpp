@@ -45,7 +45,7 @@ int device_count() { return 1; }
 std::string why_no_device() { return ""; }
 
 Context::Context(int device) : resources_(std::make_shared<Resources>()) {
-  detail::require(device == 0, "CUDA: device is ", device, "; it must be in [0, 0]");
+  require(device == 0, "CUDA: device is ", device, "; it must be in [0, 0]");
 }
 
 int Context::device() const { return 0; }
@@ -64,7 +64,7 @@ void* Context::allocate(std::size_t bytes) const {
   if (bytes == 0) return nullptr;
   constexpr std::size_t all = std::size_t{1} << 30;
   void* memory = nullptr;
-  detail::require(bytes <= all && posix_memalign(&memory, 256, bytes) == 0, "CUDA: allocating ",
+  require(bytes <= all && posix_memalign(&memory, 256, bytes) == 0, "CUDA: allocating ",
                   bytes, " bytes on device 0 failed: cudaErrorMemoryAllocation: out of memory");
   std::memset(memory, 0xff, bytes);
   return memory;
@@ -86,7 +86,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
   });
 }
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
-  detail::require(recording() == nullptr,
+  require(recording() == nullptr,
                   "CUDA: copying a state is not supported while a run is captured");
   run_emulated(stream(), [=] {
     if (bytes > 0) std::memcpy(to, from, bytes);
@@ -110,7 +110,7 @@ Recording* Context::recording() const { return resources_->recording; }
 void Context::record(Recording* recording) const { resources_->recording = recording; }
 
 void Context::require_live(const char* what) const {
-  detail::require(stream()->captured == nullptr && recording() == nullptr, "CUDA: ", what,
+  require(stream()->captured == nullptr && recording() == nullptr, "CUDA: ", what,
                   " is not supported while a run is captured: it cannot be replayed");
 }
 

@@ -26,7 +26,7 @@ class EmulationError : public std::runtime_error {
 
 template <class... Parts>
 void emulation_require(bool condition, const Parts&... parts) {
-  if (!condition) throw EmulationError(detail::text(parts...));
+  if (!condition) throw EmulationError(scoresde::text(parts...));
 }
 
 /// A thread, and the numbers of block and warp barriers that it has passed.

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
 

@@ -4,7 +4,7 @@
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace scoresde::test {
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/nn/parameters.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace small {

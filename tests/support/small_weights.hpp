@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <span>
 
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/small_networks.hpp"
 
 namespace small {

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/mlp.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 
 #include "support/catch.hpp"
-#include "train/tiny_run.hpp"
+#include "support/tiny_run.hpp"
 
 using namespace scoresde;
 

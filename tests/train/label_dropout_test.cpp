@@ -7,16 +7,16 @@
 #include <vector>
 
 #include <scoresde/loss/training_draws.hpp>
-#include <scoresde/nn/class_conditional.hpp>
-#include <scoresde/nn/mlp.hpp>
-#include <scoresde/nn/score_network.hpp>
+#include <scoresde/model/class_conditional.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/trainer.hpp>
 
 #include "support/catch.hpp"
-#include "train/tiny_run.hpp"
+#include "support/tiny_run.hpp"
 
 using namespace scoresde;
 using test::TinyTrainer;

@@ -8,7 +8,7 @@
 
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/mlp.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
@@ -20,7 +20,7 @@
 #include <scoresde/train/training_state.hpp>
 
 #include "support/catch.hpp"
-#include "train/tiny_run.hpp"
+#include "support/tiny_run.hpp"
 
 using namespace scoresde;
 using test::tiny_images;

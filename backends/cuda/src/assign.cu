@@ -49,9 +49,9 @@ template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
                               DeviceParameters conditioning) const {
   const char* const verb = "assign with device coefficients";
-  detail::require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ",
+  require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ",
                   max_terms, " are allowed");
-  detail::require(out.context().recording() == nullptr, verb,
+  require(out.context().recording() == nullptr, verb,
                   ": it is called by a captured sampler, which must pass its coefficients by "
                   "value; only models may call it");
   AssignCall<T> call{float4s_of(out.extents()), out.device_data()};
@@ -65,9 +65,9 @@ void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
 template <class T>
 void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) const {
   using Kernel = DrawSumKernel<T>;
-  detail::require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(), " draws; at most ",
+  require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(), " draws; at most ",
                   Kernel::max_draws, " are allowed");
-  detail::require(
+  require(
       out.context().recording() == nullptr,
       "draw_sum: a run along a Brownian path cannot be captured in a CUDA graph because its draws "
       "differ between steps; use Noise");

@@ -11,7 +11,7 @@ namespace scoresde::cuda {
 /// Name and description of an error, for example "cudaErrorNoDevice: no CUDA-capable device is
 /// detected".
 inline std::string error_text(cudaError_t error) {
-  return scoresde::detail::text(cudaGetErrorName(error), ": ", cudaGetErrorString(error));
+  return scoresde::text(cudaGetErrorName(error), ": ", cudaGetErrorString(error));
 }
 
 /// Throws Error unless `error` is cudaSuccess, with a description of the failed operation. Clears
@@ -20,7 +20,7 @@ template <class... Parts>
 void check(cudaError_t error, const Parts&... tried) {
   if (error == cudaSuccess) return;
   static_cast<void>(cudaGetLastError());
-  throw Error(scoresde::detail::text("CUDA: ", tried..., " failed: ", error_text(error)));
+  throw Error(scoresde::text("CUDA: ", tried..., " failed: ", error_text(error)));
 }
 
 }  // namespace scoresde::cuda

@@ -49,7 +49,7 @@ struct UploadDriver {
 };
 
 std::string version_text(int version) {
-  return detail::text(version / 1000, ".", version % 1000 / 10);
+  return scoresde::text(version / 1000, ".", version % 1000 / 10);
 }
 
 /// One message for every cause: no driver, a driver that is too old, no device.
@@ -57,8 +57,8 @@ std::string reason(cudaError_t error) {
   if (error != cudaErrorInsufficientDriver) return error_text(error);
   int driver = 0;
   static_cast<void>(cudaDriverGetVersion(&driver));
-  if (driver == 0) return detail::text(error_text(error), " (no driver is installed)");
-  return detail::text(error_text(error), " (the driver supports CUDA ", version_text(driver),
+  if (driver == 0) return scoresde::text(error_text(error), " (no driver is installed)");
+  return scoresde::text(error_text(error), " (the driver supports CUDA ", version_text(driver),
                       "; this library was built with ", version_text(CUDART_VERSION), ")");
 }
 
@@ -107,7 +107,7 @@ struct Context::Resources {
     int supported = 0;
     check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device),
           "querying memory pool support");
-    detail::require(supported != 0, "CUDA: device ", device,
+    require(supported != 0, "CUDA: device ", device,
                     " has no memory pools; a driver that supports cudaMallocAsync is required");
     cudaMemPoolProps properties{};
     properties.allocType = cudaMemAllocationTypePinned;
@@ -134,9 +134,9 @@ std::string why_no_device() {
 
 Context::Context(int device) {
   const std::string why = why_no_device();
-  detail::require(why.empty(), "CUDA: no device can be used: ", why);
+  require(why.empty(), "CUDA: no device can be used: ", why);
   const int devices = device_count();
-  detail::require(device >= 0 && device < devices, "CUDA: device is ", device,
+  require(device >= 0 && device < devices, "CUDA: device is ", device,
                   "; it must be in [0, ", devices - 1, "]");
   resources_ = std::make_shared<Resources>(device);
 }
@@ -147,7 +147,7 @@ Stream Context::stream() const { return resources_->stream; }
 std::string Context::name() const {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device()), "querying device properties");
-  return detail::text(static_cast<const char*>(properties.name), ", compute capability ",
+  return scoresde::text(static_cast<const char*>(properties.name), ", compute capability ",
                       properties.major, ".", properties.minor);
 }
 
@@ -194,7 +194,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
 
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   activate();
-  detail::require(recording() == nullptr,
+  require(recording() == nullptr,
                   "CUDA: copying a state is not supported while a run is captured");
   if (bytes > 0)
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying ", bytes,
@@ -224,7 +224,7 @@ void Context::require_live(const char* what) const {
   activate();
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   check(cudaStreamIsCapturing(stream(), &status), "querying the capture status");
-  detail::require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
+  require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
                   "CUDA: ", what,
                   " is not supported while a run is captured: it cannot "
                   "be replayed");

@@ -7,8 +7,8 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 /// A row-major matrix in memory.
 struct Memory {

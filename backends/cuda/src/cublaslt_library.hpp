@@ -39,7 +39,7 @@ struct CublasLtLibrary {
 template <class... Parts>
 void check_cublaslt(cublasStatus_t status, const Parts&... parts) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    throw Error(scoresde::detail::text("cuBLASLt: ", parts...,
+    throw Error(scoresde::text("cuBLASLt: ", parts...,
                                        " failed: ", cublaslt().get_status_string(status)));
 }
 

@@ -12,7 +12,7 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
+using scoresde::require;
 
 constexpr std::uint32_t byte_alignment = 16;
 

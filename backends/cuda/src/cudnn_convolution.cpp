@@ -17,8 +17,8 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 enum class Pass { forward, backward_data, backward_filter };
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 #include "cudnn_graph.hpp"
 

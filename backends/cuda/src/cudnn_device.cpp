@@ -17,8 +17,8 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 [[nodiscard]] std::string device_name(std::string_view model, std::int64_t architecture,
                                       std::int64_t multiprocessors) {

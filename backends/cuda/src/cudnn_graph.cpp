@@ -8,7 +8,7 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::text;
+using scoresde::text;
 
 constexpr std::int64_t byte_alignment = 16;
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 #include "cudnn_descriptor.hpp"
 

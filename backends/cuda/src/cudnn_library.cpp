@@ -10,8 +10,8 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 CudnnLibrary open_cudnn() {
   const DynamicLibrary file("cuDNN, which computes convolutions,", "SCORESDE_CUDNN_LIBRARY",

@@ -41,7 +41,7 @@ struct CudnnLibrary {
 template <class... Parts>
 void check_cudnn(cudnnStatus_t status, const Parts&... parts) {
   if (status != CUDNN_STATUS_SUCCESS)
-    throw Error(scoresde::detail::text("cuDNN: ", parts..., " failed: ", cudnn_reason(status)));
+    throw Error(scoresde::text("cuDNN: ", parts..., " failed: ", cudnn_reason(status)));
 }
 
 }  // namespace scoresde::cuda

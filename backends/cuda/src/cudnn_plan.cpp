@@ -8,8 +8,8 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::require;
+using scoresde::text;
 
 /// Numerical notes that are never allowed: rounded inputs or sums, and inaccurate transforms.
 constexpr cudnnBackendNumericalNote_t inaccurate[] = {

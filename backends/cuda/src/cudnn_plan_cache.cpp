@@ -14,7 +14,7 @@
 namespace scoresde::cuda {
 namespace {
 
-using scoresde::detail::text;
+using scoresde::text;
 
 /// 64-bit FNV-1a as hexadecimal digits: Fowler, Noll and Vo, RFC 9923.
 [[nodiscard]] std::string hash(std::string_view text) {

@@ -29,7 +29,7 @@ class DynamicLibrary {
       if (library_ != nullptr) return;
       if (reason.empty()) reason = ::dlerror();
     }
-    throw Error(scoresde::detail::text(purpose_, " cannot be loaded: ", reason,
+    throw Error(scoresde::text(purpose_, " cannot be loaded: ", reason,
                                        "; install it, add its directory ",
                                        "to LD_LIBRARY_PATH, or set the file in ", variable));
   }
@@ -38,7 +38,7 @@ class DynamicLibrary {
   template <class Function>
   void bind(Function*& function, const char* symbol) const {
     function = reinterpret_cast<Function*>(::dlsym(library_, symbol));
-    scoresde::detail::require(function != nullptr, purpose_, ": ", file_, " has no ", symbol,
+    scoresde::require(function != nullptr, purpose_, ": ", file_, " has no ", symbol,
                               "; a newer release is required");
   }
 

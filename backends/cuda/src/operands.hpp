@@ -19,14 +19,14 @@ inline Float4Shape float4s_of(Extents extents) {
 template <class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const DeviceState<T>& other) {
   detail::require_same(verb, other.extents(), x.extents());
-  detail::require(other.context() == x.context(), verb,
+  require(other.context() == x.context(), verb,
                   ": the states belong to different contexts; all must share one");
 }
 
 /// The same for all terms. Throws Error also for more than max_terms terms.
 template <class Terms, class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const Terms& terms) {
-  detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms; at most ",
+  require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms; at most ",
                   max_terms, " are allowed");
   for (const auto& term : terms) require_alike(verb, x, *term.state);
 }

@@ -84,7 +84,7 @@ void submit(const Context& context, const Call& call) {
 
 /// Throws Error while a run is recorded; for operations that return results to the host.
 inline void require_eager(const char* verb, const Context& context) {
-  detail::require(context.recording() == nullptr, verb,
+  require(context.recording() == nullptr, verb,
                   ": it copies results to the host, so the run cannot be captured in a "
                   "CUDA graph; use this sampler without CapturedSampler");
 }

@@ -29,7 +29,7 @@ void sum_to_host(const char* verb, const DeviceState<T>& x, const Quantity& quan
 template <class T>
 void DeviceBackend<T>::norms(std::span<const Term<State>> terms,
                              std::span<double> per_sample) const {
-  detail::require(!terms.empty(), "norms: 0 terms; at least 1 is required");
+  require(!terms.empty(), "norms: 0 terms; at least 1 is required");
   const State& x = *terms[0].state;
   require_alike("norms", x, terms);
   const DeviceTerms<T> active(terms);

@@ -123,7 +123,7 @@ struct StepGraphs::Parts {
 };
 
 StepGraphs::StepGraphs(const Context& context) {
-  detail::require(context.recording() == nullptr,
+  require(context.recording() == nullptr,
                   "captured sampler: another run of this context is being captured");
   parts_ = std::make_unique<Parts>(context);
 }

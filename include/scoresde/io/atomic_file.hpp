@@ -26,8 +26,7 @@ namespace scoresde::io {
 
 namespace detail {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::text;
 
 /// The kind of a file that is not regular, for messages.
 [[nodiscard]] inline const char* special_kind(::mode_t mode) {
@@ -149,15 +148,15 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
 inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
-  detail::require(std::filesystem::exists(status), "file ", path.string(), " does not exist");
-  detail::require(std::filesystem::is_regular_file(status), "file ", path.string(),
+  require(std::filesystem::exists(status), "file ", path.string(), " does not exist");
+  require(std::filesystem::is_regular_file(status), "file ", path.string(),
                   " is not a regular file");
   const auto size = std::filesystem::file_size(path, failure);
   std::ifstream stream(path, std::ios::binary);
-  detail::require(!failure && stream.is_open(), "file ", path.string(), " cannot be opened");
+  require(!failure && stream.is_open(), "file ", path.string(), " cannot be opened");
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
   stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  detail::require(static_cast<std::uintmax_t>(stream.gcount()) == size, "file ", path.string(),
+  require(static_cast<std::uintmax_t>(stream.gcount()) == size, "file ", path.string(),
                   " could only be read up to byte ", stream.gcount(), " of ", size);
   return bytes;
 }
@@ -197,7 +196,7 @@ inline std::vector<std::filesystem::path> remove_stale_parts(const std::filesyst
 inline void require_writable_folder(const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
-  detail::require(std::filesystem::is_directory(folder), "folder ", folder.string(),
+  require(std::filesystem::is_directory(folder), "folder ", folder.string(),
                   " cannot be created: ", failure ? failure.message() : "a file is in its place");
   detail::TemporaryFile probe(folder / ".scoresde-write-test");
 }

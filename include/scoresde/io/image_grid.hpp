@@ -49,9 +49,9 @@ struct ImageGrid {
 template <class T>
 [[nodiscard]] RgbImage lay_out(const ImageGrid& grid, std::span<const T> images) {
   const std::size_t plane = grid.height * grid.width;
-  detail::require(plane > 0 && grid.columns > 0, "image grid: image is ", grid.height, " x ",
+  require(plane > 0 && grid.columns > 0, "image grid: image is ", grid.height, " x ",
                   grid.width, " in ", grid.columns, " columns; each must be positive");
-  detail::require(!images.empty() && images.size() % (3 * plane) == 0,
+  require(!images.empty() && images.size() % (3 * plane) == 0,
                   "image grid: ", images.size(), " elements; it must be a positive multiple of ",
                   3 * plane);
   const std::size_t count = images.size() / (3 * plane);
@@ -76,7 +76,7 @@ template <class T>
 
 /// Writes an 8-bit RGB PNG atomically. Throws Error when the file cannot be written.
 inline void write_png(const std::filesystem::path& path, const RgbImage& image) {
-  detail::require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(),
+  require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(),
                   "png ", path.string(), ": ", image.pixels.size(), " bytes for ", image.height,
                   " x ", image.width, " pixels; it must have 3 for each of at least one");
   png_image header{};
@@ -88,7 +88,7 @@ inline void write_png(const std::filesystem::path& path, const RgbImage& image) 
   std::vector<std::byte> bytes(size);
   const int written =
       png_image_write_to_memory(&header, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr);
-  detail::require(written != 0, "png ", path.string(), ": ", header.message);
+  require(written != 0, "png ", path.string(), ": ", header.message);
   bytes.resize(size);
   write_file_atomically(path, bytes);
 }

@@ -24,7 +24,6 @@ class MappedFile {
  public:
   /// Throws Error when the file is missing, not a regular file or unreadable.
   explicit MappedFile(const std::filesystem::path& path) {
-    using scoresde::detail::require;
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     require(descriptor >= 0, "file ", path.string(), " cannot be opened: ", std::strerror(errno));
     struct ::stat status {};

@@ -24,7 +24,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde::io {
@@ -201,7 +201,7 @@ class NpyHeaderParser {
   TensorFile::Tensor array{std::string(detail::stored_type_of_npy(header.type)), header.shape, {}};
   const std::size_t element = detail::stored_size(array.dtype);
   const std::size_t wanted = detail::byte_count(array.shape, element);
-  detail::require(in.left() == wanted, in.left(), " bytes of values; the shape requires ", wanted);
+  require(in.left() == wanted, in.left(), " bytes of values; the shape requires ", wanted);
   const auto values = in.take(wanted);
   array.bytes.resize(wanted);
   std::vector<std::size_t> strides(array.shape.size(), 1);
@@ -221,11 +221,11 @@ template <std::floating_point T>
   const std::vector<std::byte> bytes = read_file(path);
   try {
     TensorFile::Tensor array = parse_npy(bytes);
-    detail::require(array.dtype == stored_type_of<T>(), "its values are of type ", array.dtype,
+    require(array.dtype == stored_type_of<T>(), "its values are of type ", array.dtype,
                     "; ", stored_type_of<T>(), " is required");
     return {std::move(array.shape), array.template as<T>()};
   } catch (const Error& failure) {
-    throw Error(detail::text("npy file ", path.string(), ": ", failure.what()));
+    throw Error(scoresde::text("npy file ", path.string(), ": ", failure.what()));
   }
 }
 
@@ -237,7 +237,7 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values,
   static_assert(std::same_as<T, float> || std::same_as<T, double>,
                 "write_npy: T must be float or double");
   const std::size_t bytes = detail::byte_count({shape.begin(), shape.end()}, sizeof(T));
-  detail::require(bytes == values.size_bytes(), "npy file ", path.string(), ": ", values.size(),
+  require(bytes == values.size_bytes(), "npy file ", path.string(), ": ", values.size(),
                   " values do not match the shape");
   const std::string header = detail::npy_header(sizeof(T) == 8 ? "<f8" : "<f4", shape);
   detail::TemporaryFile target(path);

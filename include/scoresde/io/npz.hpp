@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/byte_cursor.hpp>
-#include <scoresde/io/file_kind.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
+#include <scoresde/io/detail/file_kind.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/npy.hpp>
 #include <scoresde/io/pickle_value.hpp>
@@ -37,7 +37,7 @@ class NpzFile {
       read.name_ = path.string();
       return read;
     } catch (const Error& failure) {
-      throw Error(detail::text("npz file ", path.string(), ": ", failure.what()));
+      throw Error(scoresde::text("npz file ", path.string(), ": ", failure.what()));
     }
   }
 
@@ -63,10 +63,10 @@ class NpzFile {
   /// parse_npy does not support.
   [[nodiscard]] TensorFile::Tensor array(std::string_view name) const {
     try {
-      detail::require(contains(name), "is not among ", list_of(names()));
+      require(contains(name), "is not among ", list_of(names()));
       return parse_npy(archive_.read(std::string(name).append(ending)).bytes());
     } catch (const Error& failure) {
-      throw Error(detail::text("npz file", name_.empty() ? "" : " ", name_, ": array ",
+      throw Error(scoresde::text("npz file", name_.empty() ? "" : " ", name_, ": array ",
                                detail::printable(name), ": ", failure.what()));
     }
   }
@@ -77,12 +77,12 @@ class NpzFile {
   [[nodiscard]] static ZipArchive archive_in(std::span<const std::byte> bytes,
                                              ZipChecksums checksums) {
     const std::string_view text = detail::characters(bytes);
-    detail::require(text.starts_with("PK"), "it is not a zip archive",
+    require(text.starts_with("PK"), "it is not a zip archive",
                     detail::beginning_text(bytes));
     return ZipArchive(bytes, checksums);
   }
   [[nodiscard]] static std::string list_of(const std::vector<std::string>& names) {
-    std::string list = detail::text("the ", names.size(), " of the file:");
+    std::string list = scoresde::text("the ", names.size(), " of the file:");
     for (std::size_t i = 0; i < names.size() && i < 10; ++i)
       list += ' ' + detail::printable(names[i]);
     return names.size() > 10 ? list + " ..." : list;

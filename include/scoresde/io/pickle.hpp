@@ -17,8 +17,8 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/byte_cursor.hpp>
-#include <scoresde/io/pickle_stack.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
+#include <scoresde/io/detail/pickle_stack.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 namespace scoresde::io {
@@ -332,7 +332,7 @@ class PickleMachine : PickleStack {
   try {
     return detail::PickleMachine(bytes).run();
   } catch (const Error& failure) {
-    throw Error(detail::text("pickle: ", failure.what()));
+    throw Error(scoresde::text("pickle: ", failure.what()));
   }
 }
 

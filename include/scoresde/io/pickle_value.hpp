@@ -17,7 +17,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/byte_cursor.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
 
 namespace scoresde::io {
 
@@ -96,7 +96,7 @@ class PickleValue {
   }
   /// Kind, and for a foreign object the full name of its class or function, for messages.
   [[nodiscard]] std::string description() const {
-    return is(PickleKind::foreign) ? detail::text(name_of(kind()), " (", foreign_name(), ')')
+    return is(PickleKind::foreign) ? scoresde::text(name_of(kind()), " (", foreign_name(), ')')
                                    : name_of(kind());
   }
   /// Full name of a foreign object's class or function, such as `argparse.Namespace`.
@@ -112,7 +112,7 @@ class PickleValue {
   /// A nonnegative integer.
   [[nodiscard]] std::size_t count() const {
     const std::int64_t value = integer();
-    detail::require(value >= 0, "an integer is ", value, "; it must be at least 0");
+    require(value >= 0, "an integer is ", value, "; it must be at least 0");
     return static_cast<std::size_t>(value);
   }
 
@@ -122,7 +122,7 @@ class PickleValue {
   }
   /// Element i. Throws Error when it does not exist.
   [[nodiscard]] PickleValue operator[](std::size_t i) const {
-    detail::require(!is(PickleKind::dict) && i < size(), "element ", i, " of ", name_of(kind()),
+    require(!is(PickleKind::dict) && i < size(), "element ", i, " of ", name_of(kind()),
                     " of ", size(), " elements does not exist");
     return {*tree_, items()[i]};
   }
@@ -153,7 +153,7 @@ class PickleValue {
   }
   [[nodiscard]] const PickleNode& expect(PickleKind wanted) const {
     if (node().kind != wanted)
-      throw Error(detail::text("a value is ", description(), "; it must be ", name_of(wanted)));
+      throw Error(scoresde::text("a value is ", description(), "; it must be ", name_of(wanted)));
     return node();
   }
 

@@ -23,8 +23,8 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/byte_cursor.hpp>
-#include <scoresde/io/file_kind.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
+#include <scoresde/io/detail/file_kind.hpp>
 #include <scoresde/io/strict_json.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
@@ -183,7 +183,7 @@ inline std::string header_of(
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception& failure) {
-    throw Error(detail::text("safetensors: a name or metadata is not UTF-8: ", failure.what()));
+    throw Error(scoresde::text("safetensors: a name or metadata is not UTF-8: ", failure.what()));
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data
   return text;
@@ -202,8 +202,8 @@ inline std::string header_of(
   } catch (const Error& failure) {
     const std::string_view fault = failure.what();
     const bool foreign = fault.starts_with(detail::not_safetensors);
-    throw Error(foreign ? detail::text("file ", path.string(), ' ', fault)
-                        : detail::text("safetensors file ", path.string(), ": ", fault));
+    throw Error(foreign ? scoresde::text("file ", path.string(), ' ', fault)
+                        : scoresde::text("safetensors file ", path.string(), ": ", fault));
   }
 }
 

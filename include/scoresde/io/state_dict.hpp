@@ -106,7 +106,7 @@ void for_each_skipped(const TorchFile& file, Visitor&& visit) {
 /// plain value is not a tensor, and when the tensors together are larger than the file.
 [[nodiscard]] inline TensorFile tensors_of(const TorchFile& file, const PickleValue& dictionary) {
   if (!dictionary.is(PickleKind::dict))
-    throw Error(detail::text("torch file: its object is ", dictionary.description(),
+    throw Error(scoresde::text("torch file: its object is ", dictionary.description(),
                              "; it must be a dictionary of tensors"));
   TensorFile tensors;
   std::size_t left = file.size();
@@ -114,14 +114,14 @@ void for_each_skipped(const TorchFile& file, Visitor&& visit) {
     const PickleValue value = dictionary.value(i);
     if (value.is(PickleKind::foreign)) continue;
     const std::string name(dictionary.key(i).text());
-    detail::require(TorchFile::is_tensor(value), "torch file: ", detail::printable(name), " is ",
+    require(TorchFile::is_tensor(value), "torch file: ", detail::printable(name), " is ",
                     name_of(value.kind()), "; it must be a tensor");
     if (!detail::is_described(file, value)) continue;
     TensorFile::Tensor tensor = file.tensor(value);
-    detail::require(tensor.bytes.size() <= left, "torch file: ", detail::printable(name),
+    require(tensor.bytes.size() <= left, "torch file: ", detail::printable(name),
                     " and the tensors before it are larger than the file; they share storage");
     left -= tensor.bytes.size();
-    detail::require(tensors.tensors.emplace(name, std::move(tensor)).second,
+    require(tensors.tensors.emplace(name, std::move(tensor)).second,
                     "torch file: ", detail::printable(name), " appears twice");
   }
   return tensors;
@@ -135,7 +135,7 @@ void for_each_skipped(const TorchFile& file, Visitor&& visit) {
   try {
     return tensors_of(file, file.root());
   } catch (const Error& failure) {
-    throw Error(detail::text(path.string(), ": ", failure.what()));
+    throw Error(scoresde::text(path.string(), ": ", failure.what()));
   }
 }
 

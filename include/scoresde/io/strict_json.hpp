@@ -20,7 +20,6 @@ namespace scoresde::io::detail {
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
     using Event = nlohmann::json::parse_event_t;
-    using scoresde::detail::require;
     if (event == Event::object_start || event == Event::array_start) {
       require(names.size() < depth, "is nested deeper than ", depth, " levels");
       names.emplace_back();
@@ -35,7 +34,7 @@ namespace scoresde::io::detail {
   try {
     return nlohmann::json::parse(text.begin(), text.end(), watch);
   } catch (const nlohmann::json::exception& failure) {
-    throw Error(scoresde::detail::text("is not JSON: ", failure.what()));
+    throw Error(scoresde::text("is not JSON: ", failure.what()));
   }
 }
 

@@ -29,8 +29,7 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace detail {
 
-using scoresde::detail::require;
-using scoresde::detail::text;
+using scoresde::text;
 
 /// IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction.
 inline float float_of_half(std::uint16_t half) {
@@ -175,7 +174,7 @@ struct TensorFile {
   /// The tensor of this name. Throws Error when it does not exist.
   [[nodiscard]] const Tensor& at(const std::string& name) const {
     const auto found = tensors.find(name);
-    detail::require(found != tensors.end(), "tensor ", name, " is not among the file's ",
+    require(found != tensors.end(), "tensor ", name, " is not among the file's ",
                     tensors.size(), " tensors");
     return found->second;
   }
@@ -243,14 +242,14 @@ std::vector<T> TensorFile::Tensor::as() const {
   if (dtype == "U32") return detail::decoded<T, std::uint32_t>(bytes);
   if (dtype == "U16") return detail::decoded<T, std::uint16_t>(bytes);
   if (dtype == "U8" || dtype == "BOOL") return detail::decoded<T, std::uint8_t>(bytes);
-  throw Error(detail::text("tensor type is ", dtype, "; it must be one of ", detail::stored_types));
+  throw Error(scoresde::text("tensor type is ", dtype, "; it must be one of ", detail::stored_types));
 }
 
 template <class T>
 TensorFile::Tensor TensorFile::Tensor::of(std::vector<std::size_t> shape,
                                           std::span<const T> elements) {
   const std::size_t bytes = detail::byte_count(shape, sizeof(T));
-  detail::require(bytes == elements.size_bytes(), "tensor has ", elements.size(),
+  require(bytes == elements.size_bytes(), "tensor has ", elements.size(),
                   " elements; its shape holds ", bytes / sizeof(T));
   Tensor tensor{std::string(stored_type_of<T>()), std::move(shape), std::vector<std::byte>(bytes)};
   if (bytes != 0) std::memcpy(tensor.bytes.data(), elements.data(), bytes);

@@ -26,12 +26,12 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/byte_cursor.hpp>
-#include <scoresde/io/file_kind.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
+#include <scoresde/io/detail/file_kind.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/pickle.hpp>
 #include <scoresde/io/tensor_file.hpp>
-#include <scoresde/io/torch_storage.hpp>
+#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/zip_archive.hpp>
 
 namespace scoresde::io {
@@ -101,7 +101,7 @@ class TorchFile {
       read.file_ = std::move(file);
       return read;
     } catch (const Error& failure) {
-      throw Error(detail::text("torch file ", path.string(), ": ", failure.what()));
+      throw Error(scoresde::text("torch file ", path.string(), ": ", failure.what()));
     }
   }
 
@@ -180,23 +180,23 @@ class TorchFile {
              value.name().substr(module.size()).starts_with(function);
     };
     if (!value.is(PickleKind::call))
-      throw Error(detail::text("a value is ", value.description(), "; it must be a tensor"));
+      throw Error(scoresde::text("a value is ", value.description(), "; it must be a tensor"));
     if (rebuilt_by("parameter")) value = value[0];
-    detail::require(rebuilt_by("tensor"), "an object is not a tensor");
+    require(rebuilt_by("tensor"), "an object is not a tensor");
     View view{detail::storage_entry(value[0]),
               {},
               value[1].count(),
               1,
               detail::extents_of(value[2], "a tensor's shape"),
               detail::extents_of(value[3], "a tensor's stride")};
-    detail::require(value[0].size() == 5 || value[0][5].is(PickleKind::none), "storage ",
+    require(value[0].size() == 5 || value[0][5].is(PickleKind::none), "storage ",
                     detail::printable(view.storage.key),
                     " is a view of another storage; such tensors are not supported");
     const bool typed = view.storage.type.dtype != detail::untyped;
-    detail::require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ",
+    require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ",
                     value[0][1].name(), " is not rebuilt by ", value.name());
     view.type = typed ? view.storage.type : untyped_type(value[6]);
-    detail::require(view.shape.size() == view.strides.size(), "a tensor has ", view.shape.size(),
+    require(view.shape.size() == view.strides.size(), "a tensor has ", view.shape.size(),
                     " extents and ", view.strides.size(), " strides");
     view.count = detail::byte_count(view.shape, 1);
     if (view.count != 0) check_reach(view);
@@ -206,20 +206,20 @@ class TorchFile {
   [[nodiscard]] static detail::TorchType untyped_type(const PickleValue& value) {
     const std::string name = value.foreign_name();
     const detail::TorchType type = detail::torch_type(detail::untyped_types, name);
-    detail::require(type.size != 0, "a tensor is of type ", name, ", which is not supported");
+    require(type.size != 0, "a tensor is of type ", name, ", which is not supported");
     return type;
   }
 
   static void check_reach(const View& view) {
     const std::size_t elements = view.storage.elements / (view.type.size / view.storage.type.size);
-    detail::require(view.count <= elements, "a tensor has ", view.count,
+    require(view.count <= elements, "a tensor has ", view.count,
                     " elements; its storage has ", elements);
-    detail::require(view.offset < elements, "a tensor begins at element ", view.offset,
+    require(view.offset < elements, "a tensor begins at element ", view.offset,
                     "; its storage has ", elements);
     std::size_t left = elements - 1 - view.offset;
     for (std::size_t d = 0; d < view.shape.size(); ++d) {
       const std::size_t steps = view.shape[d] - 1;
-      detail::require(steps == 0 || view.strides[d] <= left / steps,
+      require(steps == 0 || view.strides[d] <= left / steps,
                       "a tensor exceeds its storage of ", elements, " elements");
       left -= steps * view.strides[d];
     }
@@ -228,7 +228,7 @@ class TorchFile {
   [[nodiscard]] std::span<const std::byte> bytes_of(const detail::StorageEntry& entry) const {
     const std::size_t element = entry.type.size;
     const std::span<const std::byte> bytes = storage_bytes(entry.key);
-    detail::require(bytes.size() / element == entry.elements && bytes.size() % element == 0,
+    require(bytes.size() / element == entry.elements && bytes.size() % element == 0,
                     "storage ", detail::printable(entry.key), " has ", bytes.size(), " bytes; its ",
                     entry.elements, " elements of type ", entry.type.dtype,
                     " have a different size");
@@ -238,7 +238,7 @@ class TorchFile {
     const std::lock_guard lock(storages_->mutex);
     auto found = storages_->read.find(key);
     if (found == storages_->read.end()) {
-      detail::require(archive_.has_value(), "storage ", detail::printable(key), " is missing");
+      require(archive_.has_value(), "storage ", detail::printable(key), " is missing");
       ZipBytes read = archive_->read(prefix_ + "data/" + std::string(key));
       found = storages_->read.emplace(key, std::move(read)).first;
     }
@@ -254,11 +254,11 @@ class TorchFile {
       prefix_ = name.substr(0, name.size() - pickle.size());
       ++found;
     });
-    detail::require(found == 1, "it has ", found, " entries data.pkl; torch.save writes one");
+    require(found == 1, "it has ", found, " entries data.pkl; torch.save writes one");
     if (archive_->contains(prefix_ + "byteorder")) {
       const ZipBytes read = archive_->read(prefix_ + "byteorder");
       const auto order = detail::characters(read.bytes());
-      detail::require(order == "little", "its numbers are ", detail::printable(order),
+      require(order == "little", "its numbers are ", detail::printable(order),
                       "-endian; only little-endian files are supported");
     }
     read_pickle_entry(prefix_ + std::string(pickle));
@@ -269,7 +269,7 @@ class TorchFile {
   void read_pickle_entry(const std::string& name) {
     constexpr std::size_t most = 64;
     const std::size_t size = archive_->size_of(name), packed = archive_->packed_size_of(name);
-    detail::require(size / most <= packed, "its pickle of ", packed, " bytes inflates to ", size,
+    require(size / most <= packed, "its pickle of ", packed, " bytes inflates to ", size,
                     "; at most ", most, " times the compressed size is supported");
     pickle_.emplace(archive_->read(name));
     tree_ = read_pickle(pickle_->bytes());
@@ -284,11 +284,11 @@ class TorchFile {
     };
     const PickleTree protocol = next();
     const PickleValue version(protocol, protocol.root);
-    detail::require(version.integer() == 1001, "its version is ", version.integer(),
+    require(version.integer() == 1001, "its version is ", version.integer(),
                     "; torch.save writes 1001");
     const PickleTree system = next();
     const auto little = PickleValue(system, system.root).find("little_endian");
-    detail::require(
+    require(
         little && little->is(PickleKind::boolean) && little->truth(),
         "its system record does not declare little-endian numbers; only such files are supported");
     tree_ = next();
@@ -303,10 +303,10 @@ class TorchFile {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const std::string_view key = keys[i].text();
       const auto size = sizes.find(key);
-      detail::require(size != sizes.end(), "storage ", detail::printable(key),
+      require(size != sizes.end(), "storage ", detail::printable(key),
                       " is not used by any tensor");
       const auto elements = in.number<std::uint64_t>();
-      detail::require(elements <= in.left() / size->second, "storage ", detail::printable(key),
+      require(elements <= in.left() / size->second, "storage ", detail::printable(key),
                       " has ", elements, " elements; the file has ", in.left(), " bytes left");
       const auto stored = in.take(static_cast<std::size_t>(elements) * size->second);
       // The key of element_sizes is stable; a view of this temporary pickle's text is not.
@@ -323,7 +323,7 @@ class TorchFile {
       if (!detail::is_storage(value)) continue;
       const detail::StorageEntry entry = detail::storage_entry(value);
       const bool same = sizes.emplace(entry.key, entry.type.size).first->second == entry.type.size;
-      detail::require(same, "storage ", detail::printable(entry.key), " is used with two types");
+      require(same, "storage ", detail::printable(entry.key), " is used with two types");
     }
     return sizes;
   }

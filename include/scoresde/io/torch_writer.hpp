@@ -18,8 +18,8 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/tensor_file.hpp>
-#include <scoresde/io/torch_storage.hpp>
-#include <scoresde/io/zip_writer.hpp>
+#include <scoresde/io/detail/torch_storage.hpp>
+#include <scoresde/io/detail/zip_writer.hpp>
 
 namespace scoresde::io {
 
@@ -57,7 +57,7 @@ class TorchWriter {
               std::span<const std::byte> bytes) {
     const std::size_t element = detail::stored_size(dtype);
     const std::string_view storage = storage_class(dtype);
-    detail::require(detail::byte_count(shape, element) == bytes.size(), "a tensor has ",
+    require(detail::byte_count(shape, element) == bytes.size(), "a tensor has ",
                     bytes.size(), " bytes; its shape and type require ",
                     detail::byte_count(shape, element));
     pickle_ += "ctorch._utils\n_rebuild_tensor_v2\n((";
@@ -113,7 +113,7 @@ class TorchWriter {
   [[nodiscard]] static std::string_view storage_class(std::string_view dtype) {
     for (const detail::TorchType& type : detail::storage_types)
       if (type.dtype == dtype) return type.name.substr(type.name.find('.') + 1);
-    throw Error(detail::text("a tensor is of type ", dtype, ", which torch does not have"));
+    throw Error(scoresde::text("a tensor is of type ", dtype, ", which torch does not have"));
   }
 
   std::string pickle_;

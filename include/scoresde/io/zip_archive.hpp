@@ -21,8 +21,8 @@
 #include <zlib.h>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/byte_cursor.hpp>
-#include <scoresde/io/inflate.hpp>
+#include <scoresde/io/detail/byte_cursor.hpp>
+#include <scoresde/io/detail/inflate.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 namespace scoresde::io {
@@ -54,7 +54,7 @@ class ZipArchive {
                       ZipChecksums checksums = ZipChecksums::compared)
       : bytes_(bytes), checksums_(checksums) {
     const Directory directory = find_directory();
-    detail::require(
+    require(
         directory.offset <= bytes.size() && directory.size <= bytes.size() - directory.offset,
         "zip: its directory is at bytes ", directory.offset, " + ", directory.size,
         "; the file has ", bytes.size());
@@ -81,7 +81,7 @@ class ZipArchive {
     if (checksums_ == ZipChecksums::ignored) return read;
     const auto* first = reinterpret_cast<const unsigned char*>(read.bytes().data());
     const auto checksum = ::crc32_z(::crc32_z(0, nullptr, 0), first, read.bytes().size());
-    detail::require(checksum == entry.crc, "zip: entry ", detail::printable(name),
+    require(checksum == entry.crc, "zip: entry ", detail::printable(name),
                     " is damaged: its bytes do not have the checksum that was stored");
     return read;
   }
@@ -121,7 +121,7 @@ class ZipArchive {
 
   [[nodiscard]] Directory find_directory() const {
     constexpr std::size_t size = 22, longest_comment = 65535;
-    detail::require(bytes_.size() >= size, "zip: it has ", bytes_.size(),
+    require(bytes_.size() >= size, "zip: it has ", bytes_.size(),
                     "; it must have at least ", size, " bytes");
     const std::size_t last = bytes_.size() - size;
     const std::size_t first = last > longest_comment ? last - longest_comment : 0;
@@ -134,7 +134,7 @@ class ZipArchive {
       if (in.number<std::uint16_t>() != in.left()) continue;  // not the end record, but data
       if (entries == 0xffff || length == see_zip64 || offset == see_zip64)
         return find_zip64_directory(at);
-      detail::require(
+      require(
           disk == 0 && directory_disk == 0 && here == entries,
           "zip: it is one part of a split archive; only complete archives are supported");
       return {entries, length, offset};
@@ -143,15 +143,15 @@ class ZipArchive {
   }
 
   [[nodiscard]] Directory find_zip64_directory(std::size_t end) const {
-    detail::require(end >= 20, "zip: its zip64 locator is missing");
+    require(end >= 20, "zip: its zip64 locator is missing");
     detail::ByteCursor locator(bytes_, end - 20);
-    detail::require(locator.number<std::uint32_t>() == locator_mark,
+    require(locator.number<std::uint32_t>() == locator_mark,
                     "zip: its zip64 locator is missing");
     static_cast<void>(locator.take(4));
     const auto at = locator.number<std::uint64_t>();
-    detail::require(at <= end, "zip: its zip64 end is at byte ", at, ", after its end record");
+    require(at <= end, "zip: its zip64 end is at byte ", at, ", after its end record");
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(at));
-    detail::require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
+    require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
                     at);
     static_cast<void>(in.take(8 + 2 + 2 + 4 + 4 + 8));
     Directory directory;
@@ -164,7 +164,7 @@ class ZipArchive {
   /// The next entry of the central directory. `left` is the part of the file not used by the
   /// entries before it: overlapping entries could inflate the same bytes many times.
   void read_entry(detail::ByteCursor& in, std::uint64_t& left) {
-    detail::require(in.number<std::uint32_t>() == entry_mark,
+    require(in.number<std::uint32_t>() == entry_mark,
                     "zip: there is no directory entry at byte ", in.position() - 4,
                     " of the directory");
     static_cast<void>(in.take(4));
@@ -183,10 +183,10 @@ class ZipArchive {
     const std::string_view name = detail::characters(in.take(name_size));
     read_zip64_sizes(in.take(extra_size), entry);
     static_cast<void>(in.take(comment_size));
-    detail::require(entry.packed <= left, "zip: entry ", detail::printable(name), " has ",
+    require(entry.packed <= left, "zip: entry ", detail::printable(name), " has ",
                     entry.packed, " bytes; this and the entries before it exceed the file");
     left -= entry.packed;
-    detail::require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
+    require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
                     " appears twice");
   }
 
@@ -205,42 +205,42 @@ class ZipArchive {
 
   [[nodiscard]] const Entry& entry_of(std::string_view name) const {
     const auto found = entries_.find(name);
-    detail::require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
+    require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
     return found->second;
   }
 
   [[nodiscard]] ZipBytes unpacked(std::string_view name, const Entry& entry) const {
     const std::string shown = detail::printable(name);
-    detail::require((entry.flags & 1) == 0, "zip: entry ", shown, " is encrypted");
-    detail::require(entry.method == stored || entry.method == deflated, "zip: entry ", shown,
+    require((entry.flags & 1) == 0, "zip: entry ", shown, " is encrypted");
+    require(entry.method == stored || entry.method == deflated, "zip: entry ", shown,
                     " is compressed by method ", entry.method,
                     "; it must be stored or compressed with deflate (method 8)");
     const auto data = data_of(shown, entry);
     if (entry.method == stored) {
-      detail::require(entry.packed == entry.size, "zip: entry ", shown, " has ", entry.packed,
+      require(entry.packed == entry.size, "zip: entry ", shown, " has ", entry.packed,
                       " bytes; its declared size is ", entry.size);
       return ZipBytes(data);
     }
     try {
       return ZipBytes(detail::inflated(data, static_cast<std::size_t>(entry.size)));
     } catch (const Error& failure) {
-      throw Error(detail::text("zip: entry ", shown, ' ', failure.what()));
+      throw Error(scoresde::text("zip: entry ", shown, ' ', failure.what()));
     }
   }
 
   /// The bytes of an entry as stored in the archive.
   [[nodiscard]] std::span<const std::byte> data_of(const std::string& shown,
                                                    const Entry& entry) const {
-    detail::require(entry.offset < bytes_.size(), "zip: entry ", shown, " is at byte ",
+    require(entry.offset < bytes_.size(), "zip: entry ", shown, " is at byte ",
                     entry.offset, "; the file has ", bytes_.size());
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(entry.offset));
-    detail::require(in.number<std::uint32_t>() == local_mark, "zip: entry ", shown,
+    require(in.number<std::uint32_t>() == local_mark, "zip: entry ", shown,
                     " does not begin at byte ", entry.offset);
     static_cast<void>(in.take(22));
     const std::size_t name_size = in.number<std::uint16_t>();
     const std::size_t extra_size = in.number<std::uint16_t>();
     static_cast<void>(in.take(name_size + extra_size));
-    detail::require(entry.packed <= in.left(), "zip: entry ", shown, " has ", entry.packed,
+    require(entry.packed <= in.left(), "zip: entry ", shown, " has ", entry.packed,
                     " bytes; the file has ", in.left(), " from its position on");
     return in.take(static_cast<std::size_t>(entry.packed));
   }

@@ -15,7 +15,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/sde.hpp>
 
@@ -36,7 +36,7 @@ struct DenoisingScoreMatching {
   /// Throws Error unless 0 ≤ ε < T and γ > 0.
   template <Sde S>
   void check(const S& sde) const {
-    detail::require(epsilon >= 0 && epsilon < sde.t_max(), "denoising score matching: epsilon is ",
+    require(epsilon >= 0 && epsilon < sde.t_max(), "denoising score matching: epsilon is ",
                     epsilon, "; it must lie in [0, ", sde.t_max(), ")");
     detail::require_min_snr_gamma(min_snr_gamma);
   }

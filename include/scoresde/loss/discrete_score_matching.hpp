@@ -16,7 +16,7 @@
 #include <span>
 
 #include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 

@@ -15,7 +15,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/time/log_snr.hpp>
@@ -35,7 +35,7 @@ struct EdmLoss {
   /// Throws Error unless all are finite, p_std ≥ 0 and σ_d > 0.
   template <Sde S>
   void check(const S&) const {
-    detail::require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0,
+    require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0,
                     "EDM loss: p_mean is ", p_mean, " and p_std ", p_std,
                     "; both must be finite and p_std nonnegative");
     detail::require_sigma_data(sigma_data);

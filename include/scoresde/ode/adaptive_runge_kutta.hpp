@@ -12,10 +12,10 @@
 #include <type_traits>
 
 #include <scoresde/ode/ode_integrator.hpp>
-#include <scoresde/ode/per_sample_solve.hpp>
+#include <scoresde/ode/detail/per_sample_solve.hpp>
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/ode/tableaux.hpp>
-#include <scoresde/ode/whole_batch_solve.hpp>
+#include <scoresde/ode/detail/whole_batch_solve.hpp>
 #include <scoresde/scope.hpp>
 
 namespace scoresde {
@@ -41,11 +41,11 @@ struct AdaptiveRungeKutta {
 
   /// Throws Error for tolerances that are negative, not finite or both zero, and max_steps = 0.
   void validate() const {
-    detail::require(
+    require(
         std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
         "adaptive Runge-Kutta: rtol is ", rtol, " and atol ", atol,
         "; both must be nonnegative and at least one positive");
-    detail::require(max_steps >= 1, "adaptive Runge-Kutta: max_steps is 0; it must be positive");
+    require(max_steps >= 1, "adaptive Runge-Kutta: max_steps is 0; it must be positive");
   }
 
   /// Throws Error for a grid of more than one step, a state or field that is not finite at the
@@ -56,7 +56,7 @@ struct AdaptiveRungeKutta {
   template <class F, State X, class L>
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                       L&& listener) const {
-    detail::require(grid.size() == 1, "adaptive Runge-Kutta: the grid has ", grid.size(),
+    require(grid.size() == 1, "adaptive Runge-Kutta: the grid has ", grid.size(),
                     " steps; it must have 1, from the first time to the last");
     using Field = std::remove_reference_t<F>;
     const StepLimits limits{rtol, atol, max_steps};

@@ -21,7 +21,7 @@ struct Ddim {
 
   /// Throws Error unless η lies in [0, 1].
   void validate() const {
-    detail::require(eta >= 0 && eta <= 1, "DDIM: eta is ", eta, "; it must lie in [0, 1]");
+    require(eta >= 0 && eta <= 1, "DDIM: eta is ", eta, "; it must lie in [0, 1]");
   }
 
   template <Sde S>

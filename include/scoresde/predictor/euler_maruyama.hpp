@@ -5,7 +5,7 @@
 ///
 /// Song et al. 2021 (arXiv:2011.13456), eq. 6; the flow (eq. 13) uses half the score and no noise.
 /// For general Itô SDEs, the same type is the scheme x ← x + f h + g Δw
-/// (solver/strong_schemes.hpp).
+/// (general_sde/schemes.hpp).
 #pragma once
 
 #include <cmath>

@@ -56,7 +56,7 @@ inline constexpr const char* prediction_key = "training.prediction";
     list.betas = detail::list_setting(configuration, "sde.beta_list");
   } else {
     list.levels = detail::number_setting<std::size_t>(configuration, "sde.training_steps");
-    detail::require(list.levels <= std::size_t{1} << 20, "configuration: sde.training_steps is ",
+    require(list.levels <= std::size_t{1} << 20, "configuration: sde.training_steps is ",
                     list.levels, "; it must be at most 2^20");
   }
   if (list.rule == BetaRule::linear || list.rule == BetaRule::scaled_linear) {

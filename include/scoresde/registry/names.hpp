@@ -45,7 +45,7 @@ template <PublishedEnum E>
 [[nodiscard]] std::string name_of(E value) {
   for (const PublishedName<E>& row : published_names<E>)
     if (row.value == value) return std::string(row.name);
-  throw Error(detail::text("value ", static_cast<int>(value),
+  throw Error(scoresde::text("value ", static_cast<int>(value),
                            " of an enumeration has no published name; it must be one of its ",
                            published_names<E>.size(), " names"));
 }
@@ -74,7 +74,7 @@ template <PublishedEnum E>
   const std::vector<std::string> names = names_of<E>();
   std::string list;
   for (const std::string& each : names) list += (list.empty() ? "" : ", ") + each;
-  throw Error(detail::text(argument, " is '", name, "'; it must be one of ", list,
+  throw Error(scoresde::text(argument, " is '", name, "'; it must be one of ", list,
                            ", of which the nearest is ", detail::nearest_name(name, names)));
 }
 

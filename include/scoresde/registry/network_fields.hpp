@@ -17,7 +17,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_names.hpp>
@@ -172,7 +172,7 @@ inline void require_known_fields(const Metadata& fields) {
   nn::UNetConfig config;
   for_each_field(config, [&](const char* key, auto& value) {
     if (const auto at = fields.find(key); at != fields.end())
-      detail::parse_field(detail::text("network configuration: ", key), at->second, value);
+      detail::parse_field(scoresde::text("network configuration: ", key), at->second, value);
   });
   return config;
 }

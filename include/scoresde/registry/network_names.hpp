@@ -5,8 +5,8 @@
 
 #include <array>
 
-#include <scoresde/nn/ops.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/names.hpp>
 
 namespace scoresde {

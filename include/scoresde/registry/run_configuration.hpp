@@ -20,7 +20,7 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
@@ -34,9 +34,9 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/train/adam.hpp>
+#include <scoresde/optim/adam.hpp>
 #include <scoresde/train/configuration.hpp>
-#include <scoresde/train/ema.hpp>
+#include <scoresde/optim/ema.hpp>
 
 namespace scoresde {
 
@@ -199,7 +199,7 @@ template <Sde S, class Loss = DenoisingScoreMatching>
   Metadata fields;
   for (const auto& [key, value] : configuration)
     if (key.compare(0, prefix.size(), prefix) == 0) fields[key.substr(prefix.size())] = value;
-  detail::require(!fields.empty(),
+  require(!fields.empty(),
                   "configuration: no key begins with network.; the file does not "
                   "say which network its weights belong to");
   return network_from_fields(fields);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <scoresde/error.hpp>
-#include <scoresde/nn/label_convention.hpp>
+#include <scoresde/model/label_convention.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
@@ -101,7 +101,7 @@ inline void require_noise_prediction(const Metadata& configuration, const char* 
 /// of discrete levels: visit_score has its SDE.
 template <class Visitor>
 auto visit_sde(const Metadata& configuration, Visitor&& visit) {
-  detail::require(detail::loss_of(configuration) != LossKind::discrete,
+  require(detail::loss_of(configuration) != LossKind::discrete,
                   "configuration: the network was trained on discrete levels (training.loss is "
                   "'discrete'); a continuous SDE asks it for times that it does not know");
   return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));

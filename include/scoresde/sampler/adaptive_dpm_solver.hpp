@@ -150,10 +150,10 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
       : sde_(std::move(sde)), pair_(pair), span_(span) {
     using enum FinalStep;
     limits().validate(pair_.first_step, span_, sde_.t_max());
-    detail::require(pair_.max_step > 0, name, ": max_step is ", pair_.max_step,
+    require(pair_.max_step > 0, name, ": max_step is ", pair_.max_step,
                     "; it must be positive, in units of half the log-SNR");
     for (const double t : {span_.t, span_.t_next})
-      detail::require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
+      require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
                       " is infinite; end the run before it and denoise there");
     detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
                                span_);
@@ -176,7 +176,7 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
-    detail::require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
+    require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
                     ": steps per sample need a model that takes a time per sample, evaluate(x, "
                     "span<const double> times, output); or use Scope::batch");
     detail::check_shapes(name, x, work);

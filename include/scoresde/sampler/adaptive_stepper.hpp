@@ -23,7 +23,7 @@
 
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/sampler/detail/run.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/scope.hpp>
 

@@ -20,7 +20,7 @@
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -103,11 +103,11 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
       : sde_(std::move(sde)), grid_(std::move(grid)), range_(options.range) {
     const TimeStep span{grid_.front().t, grid_.back().t_next};
     method.validate();
-    detail::require(range_.low < range_.high, name, ": the range goes from ", range_.low, " to ",
+    require(range_.low < range_.high, name, ": the range goes from ", range_.low, " to ",
                     range_.high, "; low < high is needed");
-    detail::require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ",
+    require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ",
                     span.t_next, "; time must decrease towards the data");
-    detail::require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ",
+    require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ",
                     span.t, " to ", span.t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
     detail::require_final_step(name, options.final_step,
                                {FinalStep::keep_noise, FinalStep::drop_last_noise}, span);
@@ -146,7 +146,7 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
  private:
   void prepare(const Ddim& method, TimeStep time) {
     const auto [state, score, added] = method.coefficients(sde_, time);
-    detail::require(std::isfinite(state) && std::isfinite(score) && std::isfinite(added), name,
+    require(std::isfinite(state) && std::isfinite(score) && std::isfinite(added), name,
                     ": the coefficients of the step from t = ", time.t, " to ", time.t_next,
                     " are ", state, ", ", score, " and ", added, "; they must be finite");
     const auto [mean, variance, std, std_next] = transition(sde_, time);

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include <scoresde/corrector/corrector.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/state/workspace.hpp>
 

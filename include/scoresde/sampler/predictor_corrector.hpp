@@ -21,7 +21,7 @@
 #include <scoresde/sampler/correct.hpp>
 #include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -207,9 +207,9 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
     using enum FinalStep;
     const bool lowest_used = options_.order == StepOrder::predictor_first;
     const double lowest = lowest_used ? grid_.back().t_next : grid_.back().t;
-    detail::require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
+    require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
                     grid_.back().t_next, "; time must decrease towards the data");
-    detail::require(grid_.front().t <= sde_.t_max() && lowest >= 0, name, ": the grid goes from ",
+    require(grid_.front().t <= sde_.t_max() && lowest >= 0, name, ": the grid goes from ",
                     grid_.front().t, " to ", lowest,
                     "; it must lie in [0, T] with T = ", sde_.t_max());
     detail::require_final_step(name, options_.final_step,
@@ -231,12 +231,12 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
         table_.correctors.push_back({corrector_.rule(sde_, step.corrected_at),
                                      detail::scope_of(corrector_), step.corrected_at});
     } catch (const Error& error) {
-      throw Error(detail::text(name, ": step ", i, " of the grid, from t = ", step.time.t, " to ",
+      throw Error(scoresde::text(name, ": step ", i, " of the grid, from t = ", step.time.t, " to ",
                                step.time.t_next, ", cannot be taken: ", error.what()));
     }
     if (noiseless) step.predictor = without_noise(step.predictor);
     const auto [state, score, noise] = step.predictor;
-    detail::require(std::isfinite(state) && std::isfinite(score) && std::isfinite(noise), name,
+    require(std::isfinite(state) && std::isfinite(score) && std::isfinite(noise), name,
                     ": the coefficients of step ", i, " of the grid, from t = ", step.time.t,
                     " to ", step.time.t_next, ", are ", state, ", ", score, " and ", noise,
                     "; they must be finite");

@@ -46,7 +46,7 @@ struct RecordedNoise {
 
   /// Throws Error when no such draw was recorded.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
-    detail::require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ",
+    require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ",
                     draws.size(), " are recorded");
     return draws[static_cast<std::size_t>(index)];
   }
@@ -102,7 +102,7 @@ struct RunArguments : ModelArgument<M, X>, NoiseArgument<X, N> {
 
 /// Throws the Error of a state that is not finite at since.t_next and was finite at since.t.
 [[noreturn]] inline void throw_not_finite(const char* sampler, std::size_t k, TimeStep since) {
-  throw Error(detail::text(
+  throw Error(scoresde::text(
       sampler, ": the state of sample ", k, " is not finite at t = ", since.t_next,
       "; it became so since t = ", since.t, ", by the model's output or by a step too long"));
 }

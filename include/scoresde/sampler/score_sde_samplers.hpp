@@ -48,7 +48,7 @@ inline constexpr std::array<ScoreSdeSampler, 4> score_sde_samplers{
 [[nodiscard]] inline const ScoreSdeSampler& score_sde_sampler(std::string_view name) {
   for (const ScoreSdeSampler& sampler : score_sde_samplers)
     if (sampler.name == name) return sampler;
-  throw Error(detail::text("score_sde sampler: there is no '", name,
+  throw Error(scoresde::text("score_sde sampler: there is no '", name,
                            "'; there are P1000, P2000, C2000 and PC1000"));
 }
 

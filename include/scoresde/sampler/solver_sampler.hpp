@@ -17,7 +17,7 @@
 
 #include <scoresde/sampler/detail/solver_run.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
@@ -70,7 +70,7 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
     run_ = detail::SolverRun(name, grid_.front().t, solver_.prediction, make_stages(final_step),
                              buffers, [this](double t) { return sde_.marginal_prob(t); });
     if constexpr (CountedSolver<R>)
-      detail::require(nfe() == nfe(grid_.size(), final_step), name, ": the solver made ", nfe(),
+      require(nfe() == nfe(grid_.size(), final_step), name, ": the solver made ", nfe(),
                       " evaluations of a grid of ", grid_.size(), " steps; it promised ",
                       nfe(grid_.size(), final_step));
   }
@@ -107,14 +107,14 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
   void check_grid(bool to_data) const {
     for (std::size_t i = 0; i < grid_.size(); ++i) {
       const TimeStep step = grid_[i];
-      detail::require(i == 0 || step.t == grid_[i - 1].t_next, name, ": step ", i,
+      require(i == 0 || step.t == grid_[i - 1].t_next, name, ": step ", i,
                       " of the grid starts at ", step.t, " where the one before it ended at ",
                       grid_[i > 0 ? i - 1 : 0].t_next, "; steps must follow one another");
       for (const double t : {step.t, step.t_next}) {
-        detail::require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
+        require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
                         "; it must lie in [0, T] with T = ", sde_.t_max());
         if (to_data && i + 1 == grid_.size() && t == step.t_next) continue;
-        detail::require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
+        require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
                         " is infinite; end the grid before it and denoise there");
       }
     }

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include <scoresde/score/score_model.hpp>
-#include <scoresde/score/symmetric_eigen.hpp>
+#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/sde/sde.hpp>
 
 namespace scoresde {
@@ -45,11 +45,11 @@ class Gaussian {
   Gaussian(S sde, std::vector<double> mean, std::vector<double> covariance)
       : sde_(std::move(sde)), mean_(std::move(mean)), rotated_(mean_.size()), scale_(mean_.size()) {
     const std::size_t d = mean_.size();
-    detail::require(d > 0 && (covariance.size() == d || covariance.size() == d * d),
+    require(d > 0 && (covariance.size() == d || covariance.size() == d * d),
                     "gaussian: ", covariance.size(), " covariances given for dimension ", d,
                     "; d variances or a d x d matrix are needed");
     for (const double c : covariance)
-      detail::require(std::isfinite(c), "gaussian: a covariance is ", c, "; it must be finite");
+      require(std::isfinite(c), "gaussian: a covariance is ", c, "; it must be finite");
     if (covariance.size() == d) {
       eigenvalues_ = std::move(covariance);
     } else {
@@ -61,7 +61,7 @@ class Gaussian {
     double largest = 0;
     for (const double v : eigenvalues_) largest = std::max(largest, std::abs(v));
     for (double& v : eigenvalues_) {
-      detail::require(v >= -1e-12 * largest, "gaussian: the covariance has the eigenvalue ", v,
+      require(v >= -1e-12 * largest, "gaussian: the covariance has the eigenvalue ", v,
                       "; it must be nonnegative");
       v = std::max(v, 0.0);
     }
@@ -110,7 +110,7 @@ class Gaussian {
 
   /// log p_t(x) of one point.
   [[nodiscard]] double log_density(std::span<const double> x, double t) {
-    detail::require(x.size() == dim(), "gaussian: the point has dimension ", x.size(),
+    require(x.size() == dim(), "gaussian: the point has dimension ", x.size(),
                     "; it must be ", dim());
     const MarginalProb p = sde_.marginal_prob(t);
     rotate(x.data(), p.mean);
@@ -140,14 +140,14 @@ class Gaussian {
  private:
   template <class X>
   void check(const X& x) const {
-    detail::require(extents(x).dim == dim(), "gaussian: the state has dimension ", extents(x).dim,
+    require(extents(x).dim == dim(), "gaussian: the state has dimension ", extents(x).dim,
                     "; it must be ", dim());
   }
   void check_symmetric(const std::vector<double>& c) const {
     for (std::size_t i = 0; i < dim(); ++i)
       for (std::size_t j = 0; j < i; ++j) {
         const double a = c[i * dim() + j], b = c[j * dim() + i];
-        detail::require(std::abs(a - b) <= 1e-12 * (std::abs(a) + std::abs(b)),
+        require(std::abs(a - b) <= 1e-12 * (std::abs(a) + std::abs(b)),
                         "gaussian: covariance (", i, ", ", j, ") is ", a, " and (", j, ", ", i,
                         ") ", b, "; the matrix must be symmetric");
       }

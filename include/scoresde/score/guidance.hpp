@@ -47,7 +47,7 @@ struct TimeInterval {
   [[nodiscard]] bool contains(double t) const { return first <= t && t <= last; }
   /// Throws Error unless first ≤ last.
   void validate() const {
-    detail::require(first <= last, "guidance: the interval goes from ", first, " to ", last,
+    require(first <= last, "guidance: the interval goes from ", first, " to ", last,
                     "; it must not end before it begins");
   }
 };
@@ -56,7 +56,7 @@ struct TimeInterval {
 /// are clamped to it. Throws Error unless 0 ≤ low ≤ high.
 template <Sde S>
 [[nodiscard]] TimeInterval noise_interval(const S& sde, double low, double high) {
-  detail::require(low >= 0 && low <= high, "guidance: the noise levels go from ", low, " to ", high,
+  require(low >= 0 && low <= high, "guidance: the noise levels go from ", low, " to ", high,
                   "; they must satisfy 0 <= low <= high");
   return {nearest_time_of_log_snr(sde, -2 * std::log(low), 0),
           nearest_time_of_log_snr(sde, -2 * std::log(high), 0)};
@@ -94,7 +94,7 @@ class GuidedScore {
   /// Throws Error for weights that are not finite and an interval that ends before it begins.
   GuidedScore(First& first, Second& second, GuidanceWeights weights, TimeInterval interval = {})
       : first_(&first), second_(&second), weights_(weights), interval_(interval) {
-    detail::require(std::isfinite(weights.own) && std::isfinite(weights.other),
+    require(std::isfinite(weights.own) && std::isfinite(weights.other),
                     "guidance: the weights are ", weights.own, " and ", weights.other,
                     "; they must be finite");
     interval.validate();
@@ -151,7 +151,7 @@ class GuidedScore {
 
   [[nodiscard]] Coefficients coefficients(double t) const {
     const ScoreForm own = first_->score_form(t), other = second_->score_form(t);
-    detail::require(own.output != 0, "guidance: at time ", t,
+    require(own.output != 0, "guidance: at time ", t,
                     " the score of the first model does not depend on its output; it must");
     return {1 + weights_.own, weights_.other * (other.output / own.output),
             (weights_.own * own.state + weights_.other * other.state) / own.output};

@@ -35,7 +35,7 @@ struct PreconditioningCoefficients {
 /// At the marginal p. Throws Error unless its std is positive: at std = 0 the score is undefined.
 [[nodiscard]] inline PreconditioningCoefficients edm_coefficients(MarginalProb p,
                                                                   double sigma_data) {
-  detail::require(p.std > 0, "EDM preconditioning: std is ", p.std, "; it must be positive");
+  require(p.std > 0, "EDM preconditioning: std is ", p.std, "; it must be positive");
   const double scaled = p.mean * sigma_data, root = std::hypot(p.std, scaled);
   return {scaled / root * (sigma_data / root), p.std * sigma_data / root, 1 / root,
           0.25 * std::log(p.std / p.mean)};
@@ -129,7 +129,7 @@ class EdmPreconditionedModel {
 
  private:
   void set_rows(std::span<const double> times, std::size_t samples) {
-    detail::require(times.size() == samples, "EDM preconditioning: ", times.size(), " times for ",
+    require(times.size() == samples, "EDM preconditioning: ", times.size(), " times for ",
                     samples, " samples; one per sample is required");
     in_.resize(samples);
     noise_.resize(samples);

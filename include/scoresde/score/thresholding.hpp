@@ -98,7 +98,7 @@ class ClippedDenoiser {
   /// Throws Error unless low < high.
   ClippedDenoiser(M& model, S sde, DataRange range = {})
       : model_(&model), sde_(std::move(sde)), range_(range) {
-    detail::require(range.low < range.high, "clipped denoiser: the range goes from ", range.low,
+    require(range.low < range.high, "clipped denoiser: the range goes from ", range.low,
                     " to ", range.high, "; low must be less than high");
   }
 
@@ -144,13 +144,13 @@ class DynamicallyThresholdedDenoiser {
   /// Throws Error unless 0 < quantile ≤ 1, bound is positive and finite, and cap ≥ bound.
   DynamicallyThresholdedDenoiser(M& model, S sde, DynamicThreshold threshold = {})
       : model_(&model), sde_(std::move(sde)), options_(threshold) {
-    detail::require(threshold.quantile > 0 && threshold.quantile <= 1,
+    require(threshold.quantile > 0 && threshold.quantile <= 1,
                     "dynamic thresholding: quantile is ", threshold.quantile,
                     "; it must lie in (0, 1]");
-    detail::require(threshold.bound > 0 && std::isfinite(threshold.bound),
+    require(threshold.bound > 0 && std::isfinite(threshold.bound),
                     "dynamic thresholding: bound is ", threshold.bound,
                     "; it must be positive and finite");
-    detail::require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ",
+    require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ",
                     threshold.cap, "; it must be at least the bound of ", threshold.bound);
   }
 

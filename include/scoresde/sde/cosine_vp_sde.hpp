@@ -37,9 +37,9 @@ struct CosineSchedule {
 
   /// Throws Error unless s ≥ 0 is finite and 0 ≤ t_min < t_max < 1.
   void check(const char* sde) const {
-    detail::require(s >= 0 && std::isfinite(s), sde, ": s is ", s,
+    require(s >= 0 && std::isfinite(s), sde, ": s is ", s,
                     "; it must be finite and not negative");
-    detail::require(t_min >= 0 && t_min < t_max && t_max < 1, sde, ": t_min is ", t_min,
+    require(t_min >= 0 && t_min < t_max && t_max < 1, sde, ": t_min is ", t_min,
                     " and t_max ", t_max, "; 0 <= t_min < t_max < 1 is needed");
   }
 };

@@ -42,7 +42,7 @@ class DdpmSde {
   [[nodiscard]] std::size_t training_steps() const { return log_alpha_bar_.size() - 1; }
   /// i/N. Throws Error if i exceeds training_steps().
   [[nodiscard]] double time_of_level(std::size_t i) const {
-    detail::require(i <= training_steps(), "DDPM SDE: level ", i, " requested; the last is ",
+    require(i <= training_steps(), "DDPM SDE: level ", i, " requested; the last is ",
                     training_steps());
     return static_cast<double>(i) / count_;
   }
@@ -87,7 +87,7 @@ class DdpmSde {
   /// or a step that does not decrease t.
   [[nodiscard]] Transition discretize(TimeStep step) const {
     const double s = std::max(0.0, step.t_next);
-    detail::require(step.t_next < step.t, "DDPM SDE: the step goes from ", step.t, " to ",
+    require(step.t_next < step.t, "DDPM SDE: the step goes from ", step.t, " to ",
                     step.t_next, "; time must decrease");
     const double log = log_alpha_bar(step.t), log_next = log_alpha_bar(s), kept = log - log_next;
     return {std::exp(0.5 * kept), -std::expm1(kept), std::sqrt(-std::expm1(log)),
@@ -118,7 +118,7 @@ class DdpmSde {
 /// Error for steps outside 1 … training_steps().
 [[nodiscard]] inline TimeGrid level_grid(const DdpmSde& sde, std::size_t steps) {
   const std::size_t levels = sde.training_steps();
-  detail::require(steps >= 1 && steps <= levels, "level grid: steps is ", steps,
+  require(steps >= 1 && steps <= levels, "level grid: steps is ", steps,
                   "; it must be 1 to the chain's ", levels);
   std::vector<double> times(steps + 1);
   for (std::size_t k = 0; k <= steps; ++k)  // levels·(1 − k/steps), rounded

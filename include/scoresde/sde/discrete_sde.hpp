@@ -5,7 +5,7 @@
 ///   level i = 0 … N − 1 at time t_i,   t_i evenly spaced, noise growing with i
 ///
 /// Ho et al. 2020 (arXiv:2006.11239), section 2; Song and Ermon 2019 (arXiv:1907.05600), section 3.
-/// nn/label_convention.hpp maps levels to the labels that score_sde passes to such networks.
+/// model/label_convention.hpp maps levels to the labels that score_sde passes to such networks.
 #pragma once
 
 #include <algorithm>
@@ -60,7 +60,7 @@ template <DiscreteSde S>
 [[nodiscard]] double level_position(const S& sde, double t) {
   const std::size_t last = sde.training_steps() - 1;
   const double position = detail::unbounded_level_position(sde, t);
-  detail::require(
+  require(
       position >= -level_tolerance && position <= static_cast<double>(last) + level_tolerance,
       "discrete SDE: time ", t, " is outside the training levels, which lie ", "from ",
       sde.training_time(0), " to ", sde.training_time(last));
@@ -71,7 +71,7 @@ template <DiscreteSde S>
 template <DiscreteSde S>
 [[nodiscard]] std::size_t training_level(const S& sde, double t) {
   const double position = level_position(sde, t), level = std::round(position);
-  detail::require(std::abs(position - level) <= level_tolerance, "discrete SDE: time ", t,
+  require(std::abs(position - level) <= level_tolerance, "discrete SDE: time ", t,
                   " lies between levels, at ", position, "; the network was trained only on the ",
                   sde.training_steps(),
                   " training levels, so the sampler's grid must consist of their times");
@@ -127,7 +127,7 @@ template <DiscreteSde S>
 [[nodiscard]] TimeGrid level_grid(const S& sde, const TimeGrid& grid) {
   if (!grid.generates()) return level_grid(sde, grid.reversed()).reversed();
   const std::size_t most = most_level_steps(sde, grid.front().t, grid.back().t_next);
-  detail::require(grid.size() <= most, "level grid: ", grid.size(),
+  require(grid.size() <= most, "level grid: ", grid.size(),
                   " steps requested from t = ", grid.front().t, " to ", grid.back().t_next,
                   "; the levels there allow at most ", most);
   // The levels decrease by at least 1 per step if and only if level + step index is non-increasing.

@@ -25,7 +25,7 @@ class EdmSde {
   /// Throws Error unless 0 < σ_min < σ_max, both finite.
   explicit EdmSde(SigmaRange range) : range_(range) {
     const auto& [low, high] = range_;
-    detail::require(low > 0 && low < high && std::isfinite(high), "EDM SDE: sigma_min is ", low,
+    require(low > 0 && low < high && std::isfinite(high), "EDM SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
   }
 

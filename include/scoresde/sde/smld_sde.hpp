@@ -20,7 +20,7 @@ class SmldSde : public VeSde {
   /// Throws Error for fewer than 2 training steps or a schedule that VeSde rejects.
   explicit SmldSde(std::size_t training_steps, SigmaSchedule schedule = {})
       : VeSde(schedule), count_(training_steps) {
-    detail::require(count_ >= 2, "SMLD SDE: ", count_,
+    require(count_ >= 2, "SMLD SDE: ", count_,
                     " training steps given; at least 2 are needed");
   }
 
@@ -28,7 +28,7 @@ class SmldSde : public VeSde {
   [[nodiscard]] std::size_t training_steps() const { return count_; }
   /// t_i. Throws Error for i ≥ N.
   [[nodiscard]] double training_time(std::size_t i) const {
-    detail::require(i < count_, "SMLD SDE: level ", i, " requested; the last is ", count_ - 1);
+    require(i < count_, "SMLD SDE: level ", i, " requested; the last is ", count_ - 1);
     return static_cast<double>(i) / static_cast<double>(count_ - 1);
   }
 

@@ -9,7 +9,7 @@
 /// may be the largest, again in double; the result has double precision.
 ///
 /// The 50,000 training images of CIFAR-10 in [0, 1] give 53.4, every 25th of them 49.2
-/// (tests/io/cifar10_test.cpp); the paper uses 50.
+/// (tests/data/cifar10_test.cpp); the paper uses 50.
 #pragma once
 
 #include <algorithm>
@@ -109,18 +109,18 @@ struct RadialPoint {
 /// a non-finite entry, or points that are all equal.
 [[nodiscard]] inline double suggest_sigma_max(std::span<const float> data, std::size_t dim,
                                               std::size_t at_most = 0) {
-  detail::require(dim > 0 && data.size() % dim == 0, "suggest_sigma_max: ", data.size(),
+  require(dim > 0 && data.size() % dim == 0, "suggest_sigma_max: ", data.size(),
                   " values given for points of dimension ", dim,
                   "; the count must be a multiple of it");
   const std::size_t given = data.size() / dim;
   const std::size_t count = at_most == 0 ? given : std::min(given, at_most);
-  detail::require(count >= 2, "suggest_sigma_max: ", given, " points given and at_most is ",
+  require(count >= 2, "suggest_sigma_max: ", given, " points given and at_most is ",
                   at_most, "; at least 2 are needed");
   std::vector<detail::RadialPoint> points(count);
   for (std::size_t k = 0; k < count; ++k) points[k].x = data.data() + k * given / count * dim;
   const double largest =
       detail::largest_square_distance(detail::by_radius(std::move(points), dim), dim);
-  detail::require(largest > 0, "suggest_sigma_max: all ", count,
+  require(largest > 0, "suggest_sigma_max: all ", count,
                   " points are equal; at least two must differ");
   return std::sqrt(largest);
 }

@@ -26,9 +26,9 @@ class VeSde {
   /// Throws Error unless 0 < σ_min < σ_max, both finite, and 0 ≤ t_min < 1.
   explicit VeSde(SigmaSchedule schedule) : schedule_(schedule) {
     const auto& [low, high, t_min] = schedule_;
-    detail::require(low > 0 && low < high && std::isfinite(high), "VE SDE: sigma_min is ", low,
+    require(low > 0 && low < high && std::isfinite(high), "VE SDE: sigma_min is ", low,
                     " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
-    detail::require(t_min >= 0 && t_min < 1, "VE SDE: t_min is ", t_min, "; it must lie in [0, 1)");
+    require(t_min >= 0 && t_min < 1, "VE SDE: t_min is ", t_min, "; it must lie in [0, 1)");
   }
 
   [[nodiscard]] double drift(double) const { return 0; }

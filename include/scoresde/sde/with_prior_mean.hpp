@@ -28,10 +28,10 @@ class WithPriorMean : public S {
   /// E[x₀], element by element. Throws Error if it is empty or has a non-finite entry.
   WithPriorMean(S sde, std::vector<double> data_mean)
       : S(std::move(sde)), prior_mean_(std::move(data_mean)) {
-    detail::require(!prior_mean_.empty(), "prior mean: 0 elements given; 1 or dim are needed");
+    require(!prior_mean_.empty(), "prior mean: 0 elements given; 1 or dim are needed");
     const double factor = S::marginal_prob(S::t_max()).mean;
     for (double& value : prior_mean_) {
-      detail::require(std::isfinite(value), "prior mean: the data's mean is ", value,
+      require(std::isfinite(value), "prior mean: the data's mean is ", value,
                       "; it must be finite");
       value *= factor;
     }

@@ -38,7 +38,7 @@ struct DpmSolverPlusPlusSde {
   /// Throws Error unless η lies in [0, 1] and r in (0, 1).
   void validate() const {
     detail::require_share_of_noise("DPM-Solver++ SDE", eta);
-    detail::require(midpoint > 0 && midpoint < 1, "DPM-Solver++ SDE: midpoint is ", midpoint,
+    require(midpoint > 0 && midpoint < 1, "DPM-Solver++ SDE: midpoint is ", midpoint,
                     "; it must lie in (0, 1)");
   }
 

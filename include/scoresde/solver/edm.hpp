@@ -32,11 +32,11 @@ struct Churn {
   /// Throws Error for members that are negative or not finite (s_tmax may be infinite) and unless
   /// s_tmin ≤ s_tmax.
   void validate(const char* solver) const {
-    detail::require(std::isfinite(s_churn) && s_churn >= 0, solver, ": s_churn is ", s_churn,
+    require(std::isfinite(s_churn) && s_churn >= 0, solver, ": s_churn is ", s_churn,
                     "; it must be finite and nonnegative");
-    detail::require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ",
+    require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ",
                     s_tmax, "; they must satisfy 0 <= s_tmin <= s_tmax");
-    detail::require(std::isfinite(s_noise) && s_noise >= 0, solver, ": s_noise is ", s_noise,
+    require(std::isfinite(s_noise) && s_noise >= 0, solver, ": s_noise is ", s_noise,
                     "; it must be finite and nonnegative");
   }
 
@@ -132,7 +132,7 @@ struct EdmSolver {
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> make(const S& sde, const TimeGrid& grid,
                                               bool to_data) const {
-    detail::require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
+    require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
                     grid.front().t, " up to ", grid.back().t_next,
                     "; with churn, time must decrease");
     std::vector<SolverStage> table;

@@ -51,14 +51,14 @@ struct Restart {
   void validate() const {
     for (std::size_t i = 0; i < intervals.size(); ++i) {
       const auto& [low, high, repeats, steps] = intervals[i];
-      detail::require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i,
+      require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i,
                       " goes from ", low, " to ", high, "; it must satisfy 0 < low < high");
-      detail::require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats,
+      require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats,
                       " repeats of ", steps, " steps; at least 1 of each is needed");
     }
-    detail::require(s_noise > 0 && std::isfinite(s_noise), "restart: s_noise is ", s_noise,
+    require(s_noise > 0 && std::isfinite(s_noise), "restart: s_noise is ", s_noise,
                     "; it must be positive and finite");
-    detail::require(rho > 0 && std::isfinite(rho), "restart: rho is ", rho,
+    require(rho > 0 && std::isfinite(rho), "restart: rho is ", rho,
                     "; it must be positive and finite");
   }
 

@@ -51,9 +51,9 @@ struct SaSolver {
 
   /// Throws Error unless τ is finite and nonnegative and low ≤ high.
   void validate() const {
-    detail::require(std::isfinite(tau) && tau >= 0, "SA-Solver: tau is ", tau,
+    require(std::isfinite(tau) && tau >= 0, "SA-Solver: tau is ", tau,
                     "; it must be finite and nonnegative");
-    detail::require(low <= high, "SA-Solver: low is ", low, " and high ", high,
+    require(low <= high, "SA-Solver: low is ", low, " and high ", high,
                     "; low must not exceed high");
   }
 
@@ -66,7 +66,7 @@ struct SaSolver {
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
-    detail::require(grid.generates() || tau == 0, "SA-Solver: the grid goes from ", grid.front().t,
+    require(grid.generates() || tau == 0, "SA-Solver: the grid goes from ", grid.front().t,
                     " up to ", grid.back().t_next, "; with noise, time must decrease");
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;

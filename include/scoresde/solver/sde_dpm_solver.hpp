@@ -38,7 +38,7 @@ struct SdeExponentialMultistep {
 
   /// Throws Error unless η is finite and nonnegative.
   void validate() const {
-    detail::require(std::isfinite(eta) && eta >= 0, name(), ": eta is ", eta,
+    require(std::isfinite(eta) && eta >= 0, name(), ": eta is ", eta,
                     "; it must be finite and nonnegative");
   }
 
@@ -51,7 +51,7 @@ struct SdeExponentialMultistep {
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
-    detail::require(grid.generates(), name(), ": the grid goes from ", grid.front().t, " up to ",
+    require(grid.generates(), name(), ": the grid goes from ", grid.front().t, " up to ",
                     grid.back().t_next, "; time must decrease towards the data");
     return detail::exponential_multistep<Order, P>(sde, grid, steps, {form, second_difference},
                                                    {lower_order_below, euler_at_final}, eta);

@@ -21,8 +21,8 @@
 #include <scoresde/fma.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/state/backend.hpp>
-#include <scoresde/state/host_elementwise.hpp>
-#include <scoresde/state/with_arity.hpp>
+#include <scoresde/state/detail/host_elementwise.hpp>
+#include <scoresde/state/detail/with_arity.hpp>
 
 namespace scoresde {
 
@@ -94,7 +94,7 @@ class ContiguousBackend {
 
   /// Throws Error for no terms, more than max_terms terms, or different extents.
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const {
-    detail::require(!terms.empty(), "norms: 0 terms given; at least 1 is needed");
+    require(!terms.empty(), "norms: 0 terms given; at least 1 is needed");
     const auto [samples, dim] = check("norms", *terms[0].state, terms);
     detail::require_row("norms", per_sample.size(), samples);
     detail::ActiveTerms<double, Scalar> active;
@@ -170,7 +170,7 @@ class ContiguousBackend {
 
   static Extents check(const char* verb, const State& out, const auto& terms) {
     const Extents shape = Layout::extents(out);
-    detail::require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
+    require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
                     max_terms, " are allowed");
     for (const auto& term : terms) detail::require_same(verb, Layout::extents(*term.state), shape);
     return shape;

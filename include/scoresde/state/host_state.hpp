@@ -23,7 +23,7 @@ class HostState {
   /// Throws Error unless there is one value per element.
   HostState(Extents extents, std::vector<T> values)
       : extents_(extents), values_(std::move(values)) {
-    detail::require(values_.size() == extents.size(), "host state: ", values_.size(),
+    require(values_.size() == extents.size(), "host state: ", values_.size(),
                     " values given for ", extents.samples, " samples of dimension ", extents.dim);
   }
 

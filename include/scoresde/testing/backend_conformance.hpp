@@ -34,7 +34,7 @@ inline constexpr std::array<Extents, 9> awkward_extents{
 
 namespace detail {
 
-using scoresde::detail::text;
+using scoresde::text;
 
 inline constexpr NoiseDraw probe_draw = Noise{.seed = 3, .first_sample = 2}.draw(11);
 

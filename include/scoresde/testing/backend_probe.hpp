@@ -71,7 +71,7 @@ class BackendProbe {
   /// Adds a sentence, up to a maximum of twenty.
   void complain(const auto&... parts) {
     if (violations_.size() < 20)
-      violations_.push_back(scoresde::detail::text(shape_.samples, " samples of dimension ",
+      violations_.push_back(scoresde::text(shape_.samples, " samples of dimension ",
                                                    shape_.dim, ": ", parts...));
   }
 

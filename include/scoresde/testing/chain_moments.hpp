@@ -37,7 +37,7 @@ class UnitNoise {
   /// Throws Error if the batch has no samples for the draw.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
     const std::size_t dim = state_.extents().dim, wanted = 1 + dim * index;
-    scoresde::detail::require(wanted + dim <= state_.extents().samples, "chain moments: draw ",
+    scoresde::require(wanted + dim <= state_.extents().samples, "chain moments: draw ",
                               index, " is requested; the batch has samples for draws up to ",
                               (state_.extents().samples - 1) / dim - 1, " only");
     mark(0);
@@ -63,7 +63,7 @@ class UnitNoise {
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = c[i * d + j];
       for (std::size_t k = 0; k < j; ++k) sum -= l[i * d + k] * l[j * d + k];
-      scoresde::detail::require(i != j || sum > 0,
+      scoresde::require(i != j || sum > 0,
                                 "chain moments: the covariance of start is not positive "
                                 "definite");
       l[i * d + j] = i == j ? std::sqrt(sum) : sum / l[j * d + j];
@@ -80,7 +80,7 @@ template <class Sampler, class Model>
 [[nodiscard]] Moments chain_moments(const Sampler& sampler, Model& model, const Moments& start) {
   using X = HostState<double>;
   const std::size_t d = start.mean.size(), samples = 1 + d * (1 + sampler.nfe());
-  scoresde::detail::require(d > 0 && start.covariance.size() == d * d, "chain moments: a mean of ",
+  scoresde::require(d > 0 && start.covariance.size() == d * d, "chain moments: a mean of ",
                             d, " elements and a covariance of ", start.covariance.size(),
                             "; it must have d x d");
   const std::vector<double> root = detail::cholesky(start.covariance, d);
@@ -100,7 +100,7 @@ template <class Sampler, class Model>
 
 /// The root mean square of the difference between two lists of equal length.
 [[nodiscard]] inline double rms_difference(std::span<const double> a, std::span<const double> b) {
-  scoresde::detail::require(a.size() == b.size() && !a.empty(), "rms difference: ", a.size(),
+  scoresde::require(a.size() == b.size() && !a.empty(), "rms difference: ", a.size(),
                             " and ", b.size(),
                             " numbers; both lists must have the same length, at least 1");
   double sum = 0;

@@ -70,7 +70,6 @@ namespace detail {
 /// above the floor, and if `steps` does not increase.
 [[nodiscard]] inline ObservedOrder observed_order(std::span<const ConvergencePoint> points,
                                                   OrderRule rule = {}) {
-  using scoresde::detail::require;
   std::size_t end = 0;
   while (end < points.size() && points[end].error > rule.floor) ++end;
   require(end >= 2, "observed order: ", end, " of ", points.size(), " errors lie above ",
@@ -93,7 +92,7 @@ namespace detail {
 /// for 0 parts.
 template <class S>
 [[nodiscard]] TimeGrid graded_log_snr_grid(const S& sde, std::size_t steps, std::size_t parts = 1) {
-  scoresde::detail::require(steps >= 3 && parts >= 1, "graded grid: ", steps, " steps of ", parts,
+  scoresde::require(steps >= 3 && parts >= 1, "graded grid: ", steps, " steps of ", parts,
                             " parts; it needs at least 3 steps and 1 part");
   const double h = 1 / static_cast<double>(steps);
   std::vector<double> ramp{h};

@@ -35,7 +35,6 @@ class MixtureFlow {
         weights_(std::move(weights)),
         means_(std::move(means)),
         variances_(std::move(variances)) {
-    using scoresde::detail::require;
     require(!weights_.empty() && means_.size() == weights_.size() &&
                 variances_.size() == weights_.size(),
             "mixture flow: ", weights_.size(), " weights, ", means_.size(), " means and ",
@@ -57,7 +56,7 @@ class MixtureFlow {
 
   /// The x with cdf(x, t) = u, 0 < u < 1.
   [[nodiscard]] double quantile(double u, double t) const {
-    scoresde::detail::require(u > 0 && u < 1, "mixture flow: u is ", u, "; it must lie in (0, 1)");
+    scoresde::require(u > 0 && u < 1, "mixture flow: u is ", u, "; it must lie in (0, 1)");
     return inverse({u, 1 - u, 0}, t);
   }
 

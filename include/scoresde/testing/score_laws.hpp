@@ -31,7 +31,7 @@ struct ScoreLawOptions {
 
 namespace detail {
 
-using scoresde::detail::text;
+using scoresde::text;
 
 template <class X>
 [[nodiscard]] double largest_difference(const X& a, const X& b) {
@@ -153,7 +153,7 @@ requires ScoreModel<M, X>
     model.evaluate(x, std::span<const double>(times), each);
     if (const double d = detail::largest_difference(one, each); !(d <= options.same))
       violated.push_back(
-          detail::text("equal times per sample give the result of a single time: differ by ", d));
+          scoresde::text("equal times per sample give the result of a single time: differ by ", d));
   }
   if constexpr (DifferentiableScoreModel<M, X>) detail::check_vjp(model, x, t, options, violated);
   if constexpr (requires(std::span<const double> point) { model.log_density(point, t); })

@@ -30,7 +30,7 @@ struct SdeLawOptions {
 
 namespace detail {
 
-using scoresde::detail::text;
+using scoresde::text;
 
 /// f'(t) by the central difference of order 8.
 template <class F>

@@ -43,7 +43,7 @@ inline void require_shape(double a, double b) {
 /// positive and finite.
 [[nodiscard]] inline double beta_probability(double x, double a, double b) {
   detail::require_shape(a, b);
-  detail::require(x >= 0 && x <= 1, "beta distribution: x is ", x, "; it must lie in [0, 1]");
+  require(x >= 0 && x <= 1, "beta distribution: x is ", x, "; it must lie in [0, 1]");
   if (x == 0 || x == 1) return x;
   return x < (a + 1) / (a + b + 2) ? detail::beta_fraction(x, a, b)
                                    : 1 - detail::beta_fraction(1 - x, b, a);
@@ -53,7 +53,7 @@ inline void require_shape(double a, double b) {
 /// b are positive and finite.
 [[nodiscard]] inline double beta_quantile(double p, double a, double b) {
   detail::require_shape(a, b);
-  detail::require(p >= 0 && p <= 1, "beta distribution: p is ", p, "; it must lie in [0, 1]");
+  require(p >= 0 && p <= 1, "beta distribution: p is ", p, "; it must lie in [0, 1]");
   if (p == 0 || p == 1) return p;
   const double log_beta = std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b);
   double low = 0, high = 1, x = a / (a + b);

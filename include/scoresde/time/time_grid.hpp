@@ -35,7 +35,7 @@ class TimeGrid {
   /// Consecutive pairs of an explicit list of times. Throws Error unless the list has two or more
   /// finite, strictly monotone entries.
   explicit TimeGrid(const std::vector<double>& times) {
-    detail::require(times.size() >= 2, "time grid: ", times.size(),
+    require(times.size() >= 2, "time grid: ", times.size(),
                     " times given; at least 2 are needed");
     for (std::size_t i = 0; i + 1 < times.size(); ++i) steps_.push_back({times[i], times[i + 1]});
     check();
@@ -44,7 +44,7 @@ class TimeGrid {
   /// Explicit steps, for conventions in which t_next is not the next t. Throws Error unless the t
   /// are finite and strictly monotone and all steps have the same direction.
   explicit TimeGrid(std::vector<TimeStep> steps) : steps_(std::move(steps)) {
-    detail::require(!steps_.empty(), "time grid: 0 steps given; at least 1 is needed");
+    require(!steps_.empty(), "time grid: 0 steps given; at least 1 is needed");
     check();
   }
 
@@ -70,11 +70,11 @@ class TimeGrid {
   void check() const {
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const TimeStep& s = steps_[i];
-      detail::require(std::isfinite(s.t) && std::isfinite(s.t_next), "time grid: step ", i,
+      require(std::isfinite(s.t) && std::isfinite(s.t_next), "time grid: step ", i,
                       " goes from ", s.t, " to ", s.t_next, "; times must be finite");
-      detail::require(s.t != s.t_next && (s.t_next < s.t) == generates(), "time grid: step ", i,
+      require(s.t != s.t_next && (s.t_next < s.t) == generates(), "time grid: step ", i,
                       " goes from ", s.t, " to ", s.t_next, "; times must be strictly monotone");
-      detail::require(i == 0 || (s.t != steps_[i - 1].t && (s.t < steps_[i - 1].t) == generates()),
+      require(i == 0 || (s.t != steps_[i - 1].t && (s.t < steps_[i - 1].t) == generates()),
                       "time grid: step ", i, " starts at ", s.t, " after ",
                       steps_[i > 0 ? i - 1 : 0].t, "; times must be strictly monotone");
     }
@@ -172,7 +172,7 @@ template <class S>
 /// for samplers whose last step goes to the data (FinalStep::to_data). Throws Error for a grid that
 /// increases or ends at 0 already.
 [[nodiscard]] inline TimeGrid extended_to_data(const TimeGrid& grid) {
-  detail::require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
+  require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
                   grid.front().t, " to ", grid.back().t_next,
                   "; it must decrease and end above 0 to be extended to the data");
   std::vector<TimeStep> steps(grid.begin(), grid.end());
@@ -185,10 +185,10 @@ template <class S>
 /// resolution than a = 1 was meant for. Throws Error unless the shift is positive and finite and
 /// the times lie in [0, 1].
 [[nodiscard]] inline TimeGrid flow_shifted(const TimeGrid& grid, double shift) {
-  detail::require(shift > 0 && std::isfinite(shift), "flow shift: shift is ", shift,
+  require(shift > 0 && std::isfinite(shift), "flow shift: shift is ", shift,
                   "; it must be positive and finite");
   const auto moved = [shift](double t) {
-    detail::require(t >= 0 && t <= 1, "flow shift: the grid reaches t = ", t,
+    require(t >= 0 && t <= 1, "flow shift: the grid reaches t = ", t,
                     "; it must lie in [0, 1]");
     return shift * t / (1 + (shift - 1) * t);
   };

@@ -8,8 +8,8 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
-#include <scoresde/train/adam.hpp>
-#include <scoresde/train/ema.hpp>
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
 
 namespace scoresde {
 
@@ -30,11 +30,11 @@ struct TrainingConfigurationWith {
     ema.validate();
     for (const ExponentialMovingAverage& track : ema_tracks) {
       track.validate();
-      detail::require(track.schedule == EmaSchedule::power,
+      require(track.schedule == EmaSchedule::power,
                       "training: ema_tracks holds an average of another schedule; all must be of "
                       "EmaSchedule::power");
     }
-    detail::require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ",
+    require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ",
                     label_dropout, "; it must lie in [0, 1]");
   }
 };

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <span>
 
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace scoresde {

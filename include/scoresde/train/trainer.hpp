@@ -22,13 +22,13 @@
 #include <scoresde/loss/trainable_score_model.hpp>
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/label_convention.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/parameters.hpp>
-#include <scoresde/nn/score_network.hpp>
+#include <scoresde/model/label_convention.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/configuration.hpp>
-#include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 

@@ -11,9 +11,9 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_draws.hpp>
-#include <scoresde/nn/label_convention.hpp>
-#include <scoresde/nn/ops.hpp>
-#include <scoresde/nn/parameters.hpp>
+#include <scoresde/model/label_convention.hpp>
+#include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/label_dropout.hpp>
 

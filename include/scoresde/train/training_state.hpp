@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/train/adam.hpp>
+#include <scoresde/optim/adam.hpp>
 
 namespace scoresde {
 
@@ -39,15 +39,15 @@ struct TrainingState {
 
   /// Throws Error unless every buffer has `size` scalars and there are `track_count` tracks.
   void check(std::size_t size, std::size_t track_count = 0) const {
-    detail::require(parameters.size() == size && average.size() == size &&
+    require(parameters.size() == size && average.size() == size &&
                         first_moment.size() == size && second_moment.size() == size,
                     "training state: parameters, average and moments have ", parameters.size(),
                     ", ", average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
                     " scalars; the network has ", size, " parameters");
-    detail::require(tracks.size() == track_count, "training state: there are ", tracks.size(),
+    require(tracks.size() == track_count, "training state: there are ", tracks.size(),
                     " tracks of averages; there must be ", track_count);
     for (const std::vector<T>& track : tracks)
-      detail::require(track.size() == size, "training state: a track of averages has ",
+      require(track.size() == size, "training state: a track of averages has ",
                       track.size(), " scalars; the network has ", size, " parameters");
   }
 

@@ -33,7 +33,7 @@ TEST_CASE("a driver that is too old or has no device throws the reason", "[emula
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
     for (const std::string conditioning : {"11000", "13000"}) {
       const std::string command =
-          scoresde::detail::text(variable, '=', conditioning, " LD_LIBRARY_PATH='",
+          scoresde::text(variable, '=', conditioning, " LD_LIBRARY_PATH='",
                                  (self.parent_path() / "driver").string(), "' '", self.string(),
                                  "' 'a driver that is too old*' >&2");
       CHECK(std::system(command.c_str()) == 0);

@@ -13,7 +13,7 @@
 #include <scoresde/io/atomic_file.hpp>
 
 #include "described_device.hpp"
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include <scoresde/cuda/kernels/minibatch_images.hpp>
-#include <scoresde/io/minibatch.hpp>
+#include <scoresde/data/image_stream.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::uint64_t seed = 17;
 
-io::ImageSet images(std::size_t count, std::size_t channels, std::size_t height,
+data::ImageSet images(std::size_t count, std::size_t channels, std::size_t height,
                     std::size_t width) {
-  io::ImageSet set{channels, height, width, {}, {}};
+  data::ImageSet set{channels, height, width, {}, {}};
   const NoiseDraw draw = Noise{.seed = 4, .purpose = Purpose::data}.draw(0);
   for (std::size_t i = 0; i < count * set.dim(); ++i)
     set.pixels.push_back(static_cast<std::uint8_t>(noise_word(draw, 0, i)));
@@ -32,26 +32,26 @@ io::ImageSet images(std::size_t count, std::size_t channels, std::size_t height,
 std::array<std::vector<std::uint32_t>, 2> orders(std::uint64_t first, std::size_t count) {
   std::array<std::vector<std::uint32_t>, 2> out;
   const std::uint64_t epoch = first / count;
-  for (const std::uint64_t e : {epoch, epoch + 1}) out[e % 2] = io::epoch_order(seed, e, count);
+  for (const std::uint64_t e : {epoch, epoch + 1}) out[e % 2] = data::epoch_order(seed, e, count);
   return out;
 }
 
 }  // namespace
 
 TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[emulated]") {
-  for (const io::ImageSet& set : {images(11, 3, 4, 6), images(5, 1, 5, 3)})
-    for (const io::ImageTransform t :
-         {io::ImageTransform{}, io::ImageTransform{false, true, false},
-          io::ImageTransform{true, true, true}, io::ImageTransform{false, false, true}})
+  for (const data::ImageSet& set : {images(11, 3, 4, 6), images(5, 1, 5, 3)})
+    for (const data::ImageTransform t :
+         {data::ImageTransform{}, data::ImageTransform{false, true, false},
+          data::ImageTransform{true, true, true}, data::ImageTransform{false, false, true}})
       // From the start, across the end of an epoch, and far into the stream.
       for (const std::uint64_t step : {0, 2, 1000}) {
         CAPTURE(set.dim(), t.centered, t.random_flip, t.uniform_dequantization, step);
         const std::uint32_t samples = 4;
         const std::uint64_t begin = 3, at = begin + step * samples;
         std::vector<float> expected(samples * set.dim());
-        io::ImageStream(set, t, seed).fill_batch<float>(at, expected);
+        data::ImageStream(set, t, seed).fill_batch<float>(at, expected);
         const auto order = orders(at, set.size());
-        using Choice = io::detail::DataChoice;
+        using Choice = data::DataChoice;
         const cuda::MinibatchImages kernel{{set.pixels.data(),
                                             set.labels.data(),
                                             {order[0].data(), order[1].data()},
@@ -61,8 +61,8 @@ TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[e
                                             t.centered,
                                             t.random_flip,
                                             t.uniform_dequantization,
-                                            io::detail::data_draw(seed, 0, Choice::flip),
-                                            io::detail::data_draw(seed, 0, Choice::dequantization)},
+                                            data::data_draw(seed, 0, Choice::flip),
+                                            data::data_draw(seed, 0, Choice::dequantization)},
                                            begin,
                                            samples,
                                            &step,

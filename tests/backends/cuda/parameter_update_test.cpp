@@ -4,9 +4,9 @@
 #include <vector>
 
 #include <scoresde/cuda/kernels/parameter_update.hpp>
-#include <scoresde/train/adam.hpp>
-#include <scoresde/train/ema.hpp>
-#include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/gradient_norm.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

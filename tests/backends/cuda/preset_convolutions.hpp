@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
-#include <scoresde/nn/presets.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
 namespace scoresde::testing {
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include <scoresde/eigen/activation.hpp>
+#include <scoresde/eigen/detail/activation.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/attention.hpp>
+#include <scoresde/eigen/detail/attention.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

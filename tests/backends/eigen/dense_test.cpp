@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/dense.hpp>
+#include <scoresde/eigen/detail/dense.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/embedding.hpp>
+#include <scoresde/eigen/detail/embedding.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

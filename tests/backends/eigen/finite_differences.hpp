@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace scoresde::test {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/eigen/fir.hpp>
+#include <scoresde/eigen/detail/fir.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

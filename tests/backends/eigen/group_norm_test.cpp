@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/group_norm.hpp>
+#include <scoresde/eigen/detail/group_norm.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <vector>
 
-#include <scoresde/eigen/parallel.hpp>
+#include <scoresde/eigen/detail/parallel.hpp>
 
 #include "support/catch.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/core.hpp>
-#include <scoresde/eigen/product.hpp>
+#include <scoresde/eigen/detail/core.hpp>
+#include <scoresde/eigen/detail/product.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

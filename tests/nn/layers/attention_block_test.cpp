@@ -6,7 +6,7 @@
 
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

@@ -8,7 +8,7 @@
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/resampling.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

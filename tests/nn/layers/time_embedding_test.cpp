@@ -5,7 +5,7 @@
 
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

@@ -14,12 +14,12 @@
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"

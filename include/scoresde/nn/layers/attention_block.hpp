@@ -10,7 +10,7 @@
 
 #include <string>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 
 namespace scoresde::nn {
 

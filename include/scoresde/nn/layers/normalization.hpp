@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>
 
 namespace scoresde::nn {

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>
 
 namespace scoresde::nn {

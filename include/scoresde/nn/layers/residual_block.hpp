@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/layers/block_settings.hpp>
 #include <scoresde/nn/layers/normalization.hpp>
 #include <scoresde/nn/layers/resampling.hpp>

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include <scoresde/nn/graph.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 
 namespace scoresde::nn {
 

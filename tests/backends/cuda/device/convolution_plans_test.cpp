@@ -7,7 +7,7 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/eigen/ops.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/device_array.hpp"

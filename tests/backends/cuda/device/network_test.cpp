@@ -12,10 +12,10 @@
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/class_conditional.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/score_network.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/model/class_conditional.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/scoresde.hpp>
 
 #include "support/catch.hpp"

@@ -15,7 +15,7 @@
 #include <scoresde/cuda/training_plan.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
@@ -47,7 +47,7 @@ template <class A, class Loss = DenoisingScoreMatching, class S>
 void compare(const nn::UNetConfig& network, const S& sde, const Tolerance& tolerance,
              TrainingConfigurationWith<Loss> configuration = small_training<Loss>()) {
   const nn::Graph graph = nn::unet(network);
-  const io::ImageSet images = samples(10);
+  const data::ImageSet images = samples(10);
   HostRun<S, Loss> host(graph, sde, configuration, 4, images);
   cuda::Trainer<A, S, Loss> device(graph, sde, configuration, 2, training_ops<A>());
   device.train_on(images, test::transform, test::data_seed, 4);
@@ -176,11 +176,11 @@ TEST_CASE("the host waits for reports and not for steps") {
 
 TEST_CASE("a step on given images equals the data set's, and a non-finite step changes nothing") {
   const nn::Graph graph = nn::unet(small::every_path());
-  const io::ImageSet images = samples(10);
+  const data::ImageSet images = samples(10);
   cuda::Trainer<float, VpSde> given(graph, VpSde{}, small_training(), 2, training_ops<float>());
   cuda::Trainer<float, VpSde> streamed(graph, VpSde{}, small_training(), 2, training_ops<float>());
   streamed.train_on(images, test::transform, test::data_seed, 2);
-  io::ImageStream stream(images, test::transform, test::data_seed);
+  data::ImageStream stream(images, test::transform, test::data_seed);
   std::vector<float> batch(2 * images.dim());
   const auto step_on_next = [&](std::uint64_t step) {
     stream.fill_batch<float>(2 * step, batch);
@@ -222,7 +222,7 @@ TEST_CASE("reports are kept for the latest steps") {
 TEST_CASE("a network trains on the device") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(small::every_path());
-  const io::ImageSet images = samples(8);
+  const data::ImageSet images = samples(8);
   const TrainingConfiguration configuration{.seed = 1};
   //! [train]
   const cuda::Ops<cuda::Bfloat16> ops(gpu);
@@ -240,8 +240,8 @@ TEST_CASE("a network trains on the device") {
 
 TEST_CASE("images and labels on the device match the host's stream, across epochs") {
   const cuda::Context& gpu = test::training_context();
-  const io::ImageSet images = samples(5);
-  io::ImageStream wanted(images, test::transform, test::data_seed);
+  const data::ImageSet images = samples(5);
+  data::ImageStream wanted(images, test::transform, test::data_seed);
   cuda::ImageStream found(gpu, images, test::transform, test::data_seed);
   cuda::FloatBuffer x(gpu, 4 * images.dim());
   const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
@@ -258,7 +258,7 @@ TEST_CASE("images and labels on the device match the host's stream, across epoch
     wanted.fill_labels(4 * n, other);
     CHECK(labels == other);
   }
-  CHECK_THROWS_WITH(cuda::ImageStream(gpu, io::ImageSet{}, {}, 1),
+  CHECK_THROWS_WITH(cuda::ImageStream(gpu, data::ImageSet{}, {}, 1),
                     Contains("the image set is empty"));
 }
 
@@ -352,7 +352,7 @@ TEST_CASE("the device trainer rejects invalid arguments") {
   CHECK_THROWS_WITH(trainer.train_on(samples(3), {}, 1, 4), Contains("the data set has 3"));
   CHECK_THROWS_WITH(trainer.train_on(samples(8), {}, 1, 3),
                     Contains("3 images; it must be at most 2 or a multiple of it"));
-  io::ImageSet other = samples(4);
+  data::ImageSet other = samples(4);
   other.labels[2] = 3;
   CHECK_THROWS_WITH(trainer.train_on(other, {}, 1, 2), Contains("an image has label 3"));
   std::swap(other.channels = 1, other.height);

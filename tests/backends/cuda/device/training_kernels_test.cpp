@@ -3,9 +3,9 @@
 #include <vector>
 
 #include <scoresde/cuda/training_kernels.hpp>
-#include <scoresde/io/minibatch.hpp>
+#include <scoresde/data/image_stream.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/train/gradient_norm.hpp>
+#include <scoresde/optim/gradient_norm.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
@@ -23,13 +23,13 @@ using cuda::Context;
 
 TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
   const std::uint64_t seed = 5;
-  io::ImageSet set{3, 4, 5, {}, {}};
+  data::ImageSet set{3, 4, 5, {}, {}};
   for (std::size_t i = 0; i < 10 * set.dim(); ++i)
     set.pixels.push_back(static_cast<std::uint8_t>(i * 97 % 251));
   for (std::uint8_t i = 0; i < 10; ++i) set.labels.push_back(i);
   const DeviceVector<std::uint8_t> pixels(context(), set.pixels), labels(context(), set.labels);
-  const DeviceVector<std::uint32_t> even(context(), io::epoch_order(seed, 0, 10)),
-      odd(context(), io::epoch_order(seed, 1, 10)),
+  const DeviceVector<std::uint32_t> even(context(), data::epoch_order(seed, 0, 10)),
+      odd(context(), data::epoch_order(seed, 1, 10)),
       classes(context(), std::vector<std::uint32_t>(4, 99));
   const DeviceVector<std::uint64_t> step(context(), {2});
   const DeviceVector<float> x(context(), not_a_number<float>(4 * set.dim()));
@@ -43,11 +43,11 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
       true,
       true,
       true,
-      io::detail::data_draw(seed, 0, io::detail::DataChoice::flip),
-      io::detail::data_draw(seed, 0, io::detail::DataChoice::dequantization)};
+      data::data_draw(seed, 0, data::DataChoice::flip),
+      data::data_draw(seed, 0, data::DataChoice::dequantization)};
   cuda::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
   std::vector<float> expected(4 * set.dim());
-  io::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);
+  data::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);
   CHECK(x.values() == expected);
   const auto first = even.values(), second = odd.values();
   CHECK(classes.values() == std::vector<std::uint32_t>{first[8], first[9], second[0], second[1]});

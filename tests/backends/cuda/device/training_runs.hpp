@@ -10,8 +10,8 @@
 
 #include <scoresde/cuda/trainer.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/io/minibatch.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/train/trainer.hpp>
 
 #include "support/shared_plans.hpp"
@@ -25,12 +25,12 @@ inline const cuda::Context& training_context() {
 }
 
 inline constexpr std::uint64_t data_seed = 11;
-inline constexpr io::ImageTransform transform{
+inline constexpr data::ImageTransform transform{
     .centered = false, .random_flip = true, .uniform_dequantization = true};
 
 /// Asymmetric images of 2×8×8 pixels in three classes.
-inline io::ImageSet samples(std::size_t count) {
-  io::ImageSet set;
+inline data::ImageSet samples(std::size_t count) {
+  data::ImageSet set;
   set.channels = 2;
   set.height = set.width = 8;
   for (std::size_t i = 0; i < count; ++i) {
@@ -77,7 +77,7 @@ template <class S, class Loss = DenoisingScoreMatching>
 class HostRun {
  public:
   HostRun(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
-          std::size_t batch, const io::ImageSet& images)
+          std::size_t batch, const data::ImageSet& images)
       : trainer(graph, sde, configuration, batch),
         images_(images),
         stream_(images_, transform, data_seed),
@@ -97,8 +97,8 @@ class HostRun {
   Trainer<eigen::Ops<float>, S, Loss> trainer;
 
  private:
-  io::ImageSet images_;
-  io::ImageStream stream_;
+  data::ImageSet images_;
+  data::ImageStream stream_;
   std::vector<float> batch_;
   std::vector<std::uint32_t> labels_;
 };

@@ -10,12 +10,12 @@
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/unet.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/score_network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/scoresde.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "io/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/shared_context.hpp"
 #include "support/small_networks.hpp"

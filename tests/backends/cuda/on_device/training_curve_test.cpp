@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include <scoresde/cuda/trainer.hpp>
-#include <scoresde/nn/unet.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -22,7 +22,7 @@ void follow(const S& sde, bool conditioned_on_sigma, double tolerance) {
   if (conditioned_on_sigma)
     network.embedding_type = nn::EmbeddingType::fourier, network.scale_by_sigma = true;
   const nn::Graph graph = nn::unet(network);
-  const io::ImageSet images = test::samples(64);
+  const data::ImageSet images = test::samples(64);
   test::HostRun<S> host(graph, sde, test::small_training(), 16, images);
   cuda::Trainer<A, S> device(graph, sde, test::small_training(), 16, test::training_ops<A>());
   device.train_on(images, test::transform, test::data_seed, 16);

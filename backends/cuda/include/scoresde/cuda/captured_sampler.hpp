@@ -11,7 +11,7 @@
 
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/step_graphs.hpp>
-#include <scoresde/sampler/observer.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
@@ -101,12 +101,12 @@ class CapturedSampler {
   /// Fills x; bit-identical to sampler.sample(model, x, noise). Throws Error for another shape or
   /// context, a purpose other than sampling, and non-finite states.
   SamplerStatistics sample(DeviceState<T>& x, Noise noise) const {
-    detail::require(x.extents() == x_.extents() && x.context() == x_.context(),
+    require(x.extents() == x_.extents() && x.context() == x_.context(),
                     "captured sampler: the captured state has ", x_.extents().samples,
                     " samples of dimension ", x_.extents().dim, " and the argument has ",
                     x.extents().samples, " of ", x.extents().dim,
                     "; shape and context must be the same");
-    detail::require(noise.purpose == Purpose::sampling, "captured sampler: noise.purpose is ",
+    require(noise.purpose == Purpose::sampling, "captured sampler: noise.purpose is ",
                     static_cast<int>(noise.purpose), "; it must be Purpose::sampling (0)");
     graphs_.run(noise.seed, noise.first_sample);
     assign(x, {{1, x_}});

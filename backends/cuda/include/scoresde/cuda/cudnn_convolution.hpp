@@ -22,7 +22,7 @@
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/precision.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

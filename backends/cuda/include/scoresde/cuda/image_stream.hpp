@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// ImageStream: a data set in device memory with minibatches bit-identical to io::ImageStream's.
+/// ImageStream: a data set in device memory with minibatches bit-identical to data::ImageStream's.
 ///
 ///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
 ///
@@ -19,24 +19,24 @@
 #include <scoresde/cuda/kernels/minibatch_images.hpp>
 #include <scoresde/cuda/training_kernels.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/io/minibatch.hpp>
+#include <scoresde/data/image_stream.hpp>
 
 namespace scoresde::cuda {
 
 class ImageStream {
  public:
   /// Copies the images to the device. Throws Error for an empty set, and as Context::allocate does.
-  ImageStream(const Context& context, const io::ImageSet& images, io::ImageTransform transform,
+  ImageStream(const Context& context, const data::ImageSet& images, data::ImageTransform transform,
               std::uint64_t seed)
       : seed_(seed),
         labels_(images.labels),
         pixels_(context, images.pixels.size()),
         orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
-    detail::require(images.size() > 0, "image stream: the image set is empty");
+    require(images.size() > 0, "image stream: the image set is empty");
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
-    const auto draw = [seed](io::detail::DataChoice choice) {
-      return io::detail::data_draw(seed, 0, choice);
+    const auto draw = [seed](data::DataChoice choice) {
+      return data::data_draw(seed, 0, choice);
     };
     images_ = {.pixels = pixels_.data<std::uint8_t>(),
                .labels = nullptr,
@@ -47,8 +47,8 @@ class ImageStream {
                .centered = transform.centered,
                .random_flip = transform.random_flip,
                .uniform_dequantization = transform.uniform_dequantization,
-               .flip = draw(io::detail::DataChoice::flip),
-               .dequantization = draw(io::detail::DataChoice::dequantization)};
+               .flip = draw(data::DataChoice::flip),
+               .dequantization = draw(data::DataChoice::dequantization)};
   }
 
   /// Images per epoch.
@@ -87,7 +87,7 @@ class ImageStream {
   /// The permutation of an epoch; the latest even and the latest odd epoch are cached.
   const std::vector<std::uint32_t>& order(std::uint64_t epoch) {
     if (on_host_[epoch % 2] != epoch) {
-      host_orders_[epoch % 2] = io::epoch_order(seed_, epoch, size());
+      host_orders_[epoch % 2] = data::epoch_order(seed_, epoch, size());
       on_host_[epoch % 2] = epoch;
     }
     return host_orders_[epoch % 2];

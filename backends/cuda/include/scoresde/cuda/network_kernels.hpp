@@ -4,7 +4,7 @@
 ///   T: float or Bfloat16, the activation type; parameters, their gradients and statistics are
 ///   float. Memory is channels-last: element (n, c, h, w) is at ((n·H + h)·W + w)·C + c.
 ///
-/// nn/ops.hpp defines each operation, kernels/ implements it. Pointers are device memory and not
+/// nn/graph/ops.hpp defines each operation, kernels/ implements it. Pointers are device memory and not
 /// dereferenced on the host. Every function is asynchronous in the context's stream and can be
 /// captured in a CUDA graph. Results are deterministic and do not depend on the batch. All
 /// functions throw Error if a launch fails.
@@ -16,7 +16,7 @@
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/kernels/bfloat16.hpp>
 #include <scoresde/cuda/kernels/device_draw.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -11,7 +11,7 @@
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/device_memory.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -12,7 +12,7 @@
 #include <scoresde/cuda/cublaslt_product.hpp>
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/cuda/network_kernels.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

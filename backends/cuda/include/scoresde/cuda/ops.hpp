@@ -25,7 +25,7 @@
 #include <scoresde/cuda/op_scratch.hpp>
 #include <scoresde/cuda/precision.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 
@@ -315,7 +315,7 @@ class Ops {
   };
 
   static Precision checked(Precision precision) {
-    scoresde::detail::require(
+    scoresde::require(
         rounds == (precision == Precision::bf16), "CUDA network: precision is ", name_of(precision),
         "; it must be ",
         rounds ? "bf16 for Bfloat16 activations" : "tf32 or fp32 for float activations");

@@ -4,7 +4,7 @@
 ///
 ///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
-/// label, p, q and c are defined by the convention (nn/label_convention.hpp). Song et al. 2021
+/// label, p, q and c are defined by the convention (model/label_convention.hpp). Song et al. 2021
 /// (arXiv:2011.13456), appendices C and G.
 #pragma once
 
@@ -20,8 +20,8 @@
 #include <scoresde/cuda/network_kernels.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/nn/label_convention.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/model/label_convention.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 
@@ -47,7 +47,7 @@ class ScoreNetwork {
         parameters_(parameters),
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
-    detail::require(parameters.size() == network.parameters().size(),
+    require(parameters.size() == network.parameters().size(),
                     "score network: the span has ", parameters.size(),
                     " parameters; the network has ", network.parameters().size());
     network.require_score_shape();
@@ -73,7 +73,7 @@ class ScoreNetwork {
   }
   /// The same with one time per sample. Throws Error also unless there is one per sample.
   void evaluate(const State& x, std::span<const double> times, State& output) {
-    detail::require(times.size() == x.extents().samples, "score network: ", times.size(),
+    require(times.size() == x.extents().samples, "score network: ", times.size(),
                     " times for ", x.extents().samples, " samples");
     evaluate_parts(x, output, [&](std::size_t k) { return times[k]; });
   }
@@ -91,7 +91,7 @@ class ScoreNetwork {
   }
   /// evaluate(x, t, output) with conditioning(t) in device memory: no copies, no classes.
   void evaluate(const State& x, DeviceParameters conditioning, State& output) {
-    detail::require(
+    require(
         classes_.empty(),
         "score network: classes are set; a captured run cannot be conditioned on classes");
     const auto [samples, dim] = checked_extents(x, output);
@@ -150,7 +150,7 @@ class ScoreNetwork {
   void forward_part(const State& x, std::size_t first, std::size_t count, const TimeOf& time_of,
                     float* y) {
     const auto [samples, dim] = x.extents();
-    detail::require(classes_.empty() || classes_.size() == samples,
+    require(classes_.empty() || classes_.size() == samples,
                     "score network: ", classes_.size(), " classes for ", samples, " samples");
     labels_.resize(count);
     for (std::size_t k = 0; k < count; ++k) labels_[k] = label(time_of(first + k));
@@ -182,9 +182,9 @@ class ScoreNetwork {
 
   [[nodiscard]] Extents checked_extents(const State& x, const State& output) const {
     const Extents shape = x.extents();
-    detail::require(shape.dim == dim(), "score network: x has ", shape.dim,
+    require(shape.dim == dim(), "score network: x has ", shape.dim,
                     " elements per sample; it must have ", dim());
-    detail::require(output.extents() == shape, "score network: x has ", shape.samples,
+    require(output.extents() == shape, "score network: x has ", shape.samples,
                     " samples of ", shape.dim, ", output has ", output.extents().samples, " of ",
                     output.extents().dim);
     return shape;

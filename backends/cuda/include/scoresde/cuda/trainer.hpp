@@ -27,7 +27,7 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/loss/training_loss.hpp>
-#include <scoresde/nn/network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/training_rules.hpp>
@@ -70,7 +70,7 @@ class Trainer {
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         memory_(context(), network_.parameters().size()) {
     scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
-    scoresde::detail::require(
+    scoresde::require(
         configuration_.ema_tracks.empty(), "cuda::Trainer: configuration.ema_tracks has ",
         configuration_.ema_tracks.size(),
         " averages; it must be empty, a device keeps only the average of configuration.ema");
@@ -101,10 +101,10 @@ class Trainer {
   void set_captures(bool captures) { captures_ = captures; }
 
   /// Copies a data set to the device. Step n then trains on images n·batch, n·batch + 1, … of its
-  /// stream under `seed`, which is io::ImageStream's. Throws Error if the image shape is not the
+  /// stream under `seed`, which is data::ImageStream's. Throws Error if the image shape is not the
   /// network's, for labels beyond the network's classes, and for a batch that is larger than the
   /// set or not a multiple of the network's batch.
-  void train_on(const io::ImageSet& images, io::ImageTransform transform, std::uint64_t seed,
+  void train_on(const data::ImageSet& images, data::ImageTransform transform, std::uint64_t seed,
                 std::size_t batch) {
     check_images(images, batch);
     from_stream_.reset();
@@ -114,7 +114,7 @@ class Trainer {
 
   /// Enqueues one update from the data set. Throws Error if there is none, and for CUDA errors.
   void step() {
-    scoresde::detail::require(from_stream_.has_value(),
+    scoresde::require(from_stream_.has_value(),
                               "training: there is no data set; call train_on before step(), "
                               "or pass images to step()");
     TrainingPlan& plan = *from_stream_;
@@ -149,7 +149,7 @@ class Trainer {
   /// the loss or gradient of a step was not finite: the state is then that before this step, and
   /// later steps were skipped.
   StepReport report() {
-    scoresde::detail::require(any_, "training: there is no step to report; call step() first");
+    scoresde::require(any_, "training: there is no step to report; call step() first");
     return report_of(resolve_defaults());
   }
 
@@ -188,8 +188,7 @@ class Trainer {
     convention.input_scale(sde, 0.0);
   };
 
-  void check_images(const io::ImageSet& images, std::size_t batch) const {
-    using scoresde::detail::require;
+  void check_images(const data::ImageSet& images, std::size_t batch) const {
     const nn::Shape shape = network_.input_shape();
     require(images.channels == shape.c && images.height == shape.h && images.width == shape.w,
             "training: the images have ", images.channels, " channels of ", images.height, " by ",

@@ -26,7 +26,7 @@ namespace scoresde::cuda {
 void training_row(const Context& context, const TrainingRow& row);
 
 /// x ← the images at positions first + stride·step, … of the stream, (samples, C, H, W),
-/// bit-identical to io::ImageStream's; `classes` ← their labels, unless it is null.
+/// bit-identical to data::ImageStream's; `classes` ← their labels, unless it is null.
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
                std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
                std::uint32_t* classes);

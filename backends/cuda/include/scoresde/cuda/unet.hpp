@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// UNet: the network of a checkpoint on the GPU, with its averaged weights, ready for sampling.
 ///
-/// Checkpoints are interchangeable with the CPU's (train/checkpoint.hpp). Reading them requires
+/// Checkpoints are interchangeable with the CPU's (checkpoint/checkpoint.hpp). Reading them requires
 /// scoresde::io in addition to scoresde::cuda, so cuda.hpp does not include this header.
 #pragma once
 
@@ -16,14 +16,14 @@
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/score_network.hpp>
-#include <scoresde/nn/network.hpp>
-#include <scoresde/nn/unet.hpp>
-#include <scoresde/nn/unet_config.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/train/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 
 namespace scoresde::cuda {
 

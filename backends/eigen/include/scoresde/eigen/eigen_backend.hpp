@@ -8,7 +8,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include <scoresde/eigen/core.hpp>
+#include <scoresde/eigen/detail/core.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
 
 namespace scoresde::eigen {

@@ -14,19 +14,19 @@
 #include <type_traits>
 #include <vector>
 
-#include <scoresde/eigen/activation.hpp>
-#include <scoresde/eigen/attention.hpp>
-#include <scoresde/eigen/convolution.hpp>
-#include <scoresde/eigen/convolution_weights.hpp>
-#include <scoresde/eigen/dense.hpp>
-#include <scoresde/eigen/elementwise.hpp>
-#include <scoresde/eigen/embedding.hpp>
-#include <scoresde/eigen/fir.hpp>
-#include <scoresde/eigen/group_norm.hpp>
-#include <scoresde/eigen/parallel.hpp>
-#include <scoresde/eigen/resampling.hpp>
-#include <scoresde/eigen/scale_shift.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/eigen/detail/activation.hpp>
+#include <scoresde/eigen/detail/attention.hpp>
+#include <scoresde/eigen/detail/convolution.hpp>
+#include <scoresde/eigen/detail/convolution_weights.hpp>
+#include <scoresde/eigen/detail/dense.hpp>
+#include <scoresde/eigen/detail/elementwise.hpp>
+#include <scoresde/eigen/detail/embedding.hpp>
+#include <scoresde/eigen/detail/fir.hpp>
+#include <scoresde/eigen/detail/group_norm.hpp>
+#include <scoresde/eigen/detail/parallel.hpp>
+#include <scoresde/eigen/detail/resampling.hpp>
+#include <scoresde/eigen/detail/scale_shift.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::eigen {
 

@@ -43,7 +43,7 @@ template <class X>
   if constexpr (requires { shape.resize(std::size_t{1}); })
     shape.resize(file.shape.size());
   else
-    scoresde::detail::require(shape.size() == file.shape.size(), "npy file ", path.string(), ": ",
+    scoresde::require(shape.size() == file.shape.size(), "npy file ", path.string(), ": ",
                               file.shape.size(), " axes; ", shape.size(), " are required");
   std::copy(file.shape.begin(), file.shape.end(), shape.begin());
   X x;

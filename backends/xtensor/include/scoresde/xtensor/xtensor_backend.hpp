@@ -29,7 +29,7 @@ struct LeadingAxisLayout {
 
   /// Throws Error for a container without axes.
   static Extents extents(const X& x) {
-    scoresde::detail::require(x.dimension() >= 1,
+    scoresde::require(x.dimension() >= 1,
                               "xtensor state: the container has no axis; its first axis must be "
                               "the samples");
     std::size_t dim = 1;

@@ -10,7 +10,7 @@
 #include <cmath>
 
 #include <scoresde/host_device.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -13,7 +13,7 @@
 #include <scoresde/cuda/kernels/block.hpp>
 #include <scoresde/cuda/kernels/concatenation.hpp>
 #include <scoresde/cuda/kernels/vec128.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <scoresde/cuda/kernels/channel_tile.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -11,7 +11,7 @@
 
 #include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/fma.hpp>
-#include <scoresde/noise/brownian_tree.hpp>
+#include <scoresde/brownian/tree.hpp>
 
 namespace scoresde::cuda {
 

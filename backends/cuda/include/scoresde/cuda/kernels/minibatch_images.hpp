@@ -4,7 +4,7 @@
 ///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
 ///
 /// Position p of the stream is image order(p mod N) of epoch ⌊p/N⌋, and its random numbers are
-/// indexed by epoch and position, so x is bit-identical to io::ImageStream's. The permutations of
+/// indexed by epoch and position, so x is bit-identical to data::ImageStream's. The permutations of
 /// an even and an odd epoch are kept in device memory, because a batch may span two epochs.
 #pragma once
 

@@ -2,7 +2,7 @@
 /// The end of a training step: the gradient norm, and a fused Adam and EMA update with the cast to
 /// network weights, in one pass over flat buffers.
 ///
-///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as in train/adam.hpp;
+///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as in optim/adam.hpp;
 ///   average ← average + (1 − d)(θ − average);  network weights ← bfloat16(θ)
 ///
 /// Kingma and Ba 2015, arXiv:1412.6980. The step does not wait for the host: the clipping factor is
@@ -16,8 +16,8 @@
 
 #include <scoresde/cuda/kernels/block_sum.hpp>
 #include <scoresde/cuda/kernels/vec128.hpp>
-#include <scoresde/train/adam.hpp>
-#include <scoresde/train/ema.hpp>
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
 
 namespace scoresde::cuda {
 

@@ -13,7 +13,7 @@
 
 #include <scoresde/cuda/kernels/bfloat16.hpp>
 #include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/nn/ops.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/// Files that a program must not overwrite without confirmation: those that a run resumes from.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/safetensors.hpp>
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/io/torch_file.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
+
+namespace scoresde {
+
+/// Whether the file at `path`, or the target of a link, has an optimizer's moments and is therefore
+/// the checkpoint of a run, of this library or of score_sde. False for a file that is unreadable as
+/// either.
+[[nodiscard]] inline bool holds_training_state(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path)) return false;
+  try {
+    if (io::is_torch_file(path)) return score_sde_can_resume(io::TorchFile::open(path));
+    const auto metadata = io::read_safetensors(path).metadata;
+    const auto format = metadata.find("format");
+    return format != metadata.end() && format->second == detail::run_format;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Throws Error naming `argument` when holds_training_state(path).
+inline void require_replaceable(std::string_view argument, const std::filesystem::path& path) {
+  require(!holds_training_state(path), argument, ": ", path.string(),
+                  " is the checkpoint of a training run, whose optimizer state would be lost; name "
+                  "another file, or replace it with --overwrite");
+}
+
+}  // namespace scoresde

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/// GeneralProbabilityFlow: the ODE whose marginals are those of a general SDE.
+///
+///   dx/dt = f − ½ ∂(g²)/∂x − ½ g² ∇log p_t(x),   element by element
+///
+/// Song et al. 2021 (arXiv:2011.13456), eq. 17, with a diagonal G. The slope is no linear form: one
+/// pass over memory more than ProbabilityFlow's puts it in the place of the model's output, and
+/// every ODE integrator takes it from there.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sde/general_sde.hpp>
+#include <scoresde/state/elementwise.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// The slope of one element; F is the model's raw output.
+template <class S, class FormOf, class TimeOf>
+struct FlowElement {
+  const S* sde;
+  FormOf form_of;
+  TimeOf time_of;
+
+  double operator()(ElementIndex at, double x, double f) const {
+    const double t = time_of(at.sample);
+    const ScoreForm form = form_of(t);
+    const ElementProcess<S> process{sde, at.element};
+    const double g = process.diffusion(x, t);
+    const double score = form.state * x + form.output * f;
+    return process.drift(x, t) - g * (process.diffusion_derivative(x, t) + 0.5 * g * score);
+  }
+};
+
+}  // namespace detail
+
+/// The flow of a general SDE under a model, as an integrator sees it. With a time per sample the
+/// model is asked for its score_form at every element.
+template <class S, class M>
+struct GeneralFlowField {
+  const S& sde;
+  M& model;
+
+  [[nodiscard]] FieldForm form(double) const { return {0, 1}; }
+
+  template <class X>
+  void evaluate(const X& x, double t, X& output) const {
+    model.evaluate(x, t, output);
+    slope(
+        x, output, [form = model.score_form(t)](double) { return form; },
+        [t](std::size_t) { return t; });
+  }
+  template <class X>
+  requires PerSampleScoreModel<M, X>
+  void evaluate(const X& x, std::span<const double> times, X& output) const {
+    model.evaluate(x, times, output);
+    slope(
+        x, output, [model = &model](double t) { return model->score_form(t); },
+        [times = times.data()](std::size_t k) { return times[k]; });
+  }
+
+ private:
+  template <class X, class FormOf, class TimeOf>
+  void slope(const X& x, X& output, FormOf form_of, TimeOf time_of) const {
+    const detail::FlowElement<S, FormOf, TimeOf> element{&sde, form_of, time_of};
+    backend(x).transform(output, element, x, output);
+  }
+};
+
+/// I is what ProbabilityFlow takes: a method by name, an AdaptiveRungeKutta, or a user's
+/// OdeIntegrator.
+template <class S, class I>
+class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilityFlow<S, I>> {
+  using Integrator = typename detail::IntegratorOf<I>::type;
+  static_assert(GeneralSde<S>,
+                "GeneralProbabilityFlow: the first argument is no general SDE; it needs drift(x, "
+                "t), diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE take "
+                "ProbabilityFlow, or AsGeneralSde");
+  static_assert(!GeneralSde<S> || GeneralSdeWithDerivative<S>,
+                "GeneralProbabilityFlow: the flow needs the derivative of the diffusion in x; give "
+                "the SDE diffusion_derivative(x, t), which is 0 where the noise is additive");
+  static_assert(
+      requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
+      "GeneralProbabilityFlow: the second argument is neither a Runge-Kutta method by name nor an "
+      "ODE integrator; it needs order, buffers, adaptive and solve(field, x, grid, work, "
+      "listener)");
+
+ public:
+  static constexpr const char* name = "general probability flow";
+  /// States a workspace holds in addition to x.
+  static constexpr std::size_t buffers = Integrator::buffers;
+
+  /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
+  /// Error for a grid outside [0, t_max()] where the SDE has that, and for arguments the
+  /// integrator refuses.
+  GeneralProbabilityFlow(S sde, I integrator, TimeGrid grid)
+      : sde_(std::move(sde)), grid_(std::move(grid)) {
+    if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
+    if constexpr (requires { integrator_.validate(); }) integrator_.validate();
+    detail::require_times(name, sde_, grid_);
+    require(!Integrator::adaptive || grid_.size() == 1, name,
+                    ": an adaptive integrator is given a grid of ", grid_.size(),
+                    " steps; give one, from the first time to the last");
+  }
+
+  /// The same over one span {t, t_next}.
+  GeneralProbabilityFlow(S sde, I integrator, TimeStep span)
+      : GeneralProbabilityFlow(std::move(sde), std::move(integrator),
+                               TimeGrid(std::vector<TimeStep>{span})) {}
+
+  /// Evaluations of the model in one run, where the steps are fixed.
+  [[nodiscard]] std::size_t nfe() const requires(!Integrator::adaptive) {
+    return Integrator::nfe(grid_.size());
+  }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const TimeGrid& grid() const { return grid_; }
+
+  /// decode with a workspace of its own.
+  template <class M, State X, class O = NoObserver>
+  SamplerStatistics run(M&& model, X& x, O&& observer = O{}) const {
+    Workspace<X, buffers> work(x);
+    return decode(model, x, work, observer);
+  }
+
+  /// decode, with the signature that all samplers share; no noise is drawn.
+  template <class M, State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    return decode(model, x, work, observer);
+  }
+
+  /// Carries the x given along the grid. Allocates nothing. Throws Error for mismatched shapes and
+  /// states that are not finite.
+  template <class M, State X, class O = NoObserver>
+  SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+    return solve(model, x, grid_, work, observer);
+  }
+
+  /// Carries the x given along the reversed grid, which it makes.
+  template <class M, State X, class O = NoObserver>
+  SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+    return solve(model, x, grid_.reversed(), work, observer);
+  }
+
+ private:
+  template <class M, class X, class O>
+  SamplerStatistics solve(M& model, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
+                          O& observer) const {
+    static_assert(detail::ModelArgument<M, X>::checked);
+    static_assert(ElementwiseState<X>,
+                  "GeneralProbabilityFlow: the state's backend runs no function element by element;"
+                  " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    return detail::run_flow(name, integrator_, GeneralFlowField<S, M>{sde_, model}, model, x, grid,
+                            detail::FinalEvaluation(), work, observer);
+  }
+
+  S sde_;
+  Integrator integrator_{};
+  TimeGrid grid_;
+};
+
+}  // namespace scoresde

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/// Simulation: an SDE forward in time, from the states given.
+///
+///   for each step (t → t_next):  x ← scheme(x, t, √(t_next − t)·z)
+///
+/// Schemes: EulerMaruyama, Milstein, DerivativeFreeMilstein, StochasticHeun
+/// (general_sde/schemes.hpp). Every scheme works element by element, so a step is one pass over
+/// memory, stages and noise included.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/sampler.hpp>
+#include <scoresde/sde/general_sde.hpp>
+#include <scoresde/general_sde/schemes.hpp>
+#include <scoresde/state/elementwise.hpp>
+
+namespace scoresde {
+namespace detail {
+
+/// One step of one element; z ~ N(0, 1).
+template <class S, class R>
+struct ForwardElement {
+  const S* sde;
+  const R* scheme;
+  TimeStep time;
+  double root;  // √(t_next − t)
+
+  double operator()(ElementIndex at, double x, double z) const {
+    return scheme->step(ElementProcess<S>{sde, at.element}, x, time, root * z);
+  }
+};
+
+}  // namespace detail
+
+/// A const, stateless value: the state's type and the noise meet it in the call. Step i takes draw
+/// i + 1, or where the source knows a path (BrownianPath with a TimeClock) the path's increment.
+///
+/// Non-finite states are refused: x is checked after steps 1, 2, 4, 8, … and the last.
+template <class S, class R>
+class Simulation {
+  static_assert(GeneralSde<S>,
+                "Simulation: the first argument is no general SDE; it needs drift(x, t) and "
+                "diffusion(x, t), with the element's index as third argument where wanted; "
+                "AsGeneralSde makes one of a linear SDE");
+  static_assert(StrongScheme<R>,
+                "Simulation: the second argument is no scheme; it needs step(process, x, TimeStep, "
+                "dw) returning double");
+  static_assert(!detail::scheme_needs_derivative<R> || GeneralSdeWithDerivative<S>,
+                "Simulation: this scheme needs the derivative of the diffusion in x; give the SDE "
+                "diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein");
+
+ public:
+  static constexpr const char* name = "simulation";
+  /// States a workspace holds in addition to x.
+  static constexpr std::size_t buffers = 0;
+
+  /// Throws Error unless time increases, within [0, t_max()] where the SDE has that.
+  Simulation(S sde, R scheme, TimeGrid grid)
+      : sde_(std::move(sde)), scheme_(std::move(scheme)), grid_(std::move(grid)) {
+    require(!grid_.generates(), name, ": the grid goes from ", grid_.front().t, " down to ",
+                    grid_.back().t_next,
+                    "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
+    detail::require_times(name, sde_, grid_);
+    detail::require_noisy(name, scheme_);
+  }
+
+  /// No model is evaluated.
+  [[nodiscard]] static constexpr std::size_t nfe() { return 0; }
+
+  [[nodiscard]] const S& sde() const { return sde_; }
+  [[nodiscard]] const TimeGrid& grid() const { return grid_; }
+
+  /// integrate with a workspace of its own.
+  template <class X, class N, class O = NoObserver>
+  SamplerStatistics run(X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(detail::NoiseArgument<X, N>::checked);
+    Workspace<X, buffers> work(x);
+    return integrate(x, noise, work, observer);
+  }
+
+  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// and states that are not finite.
+  template <State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(X& x, const N& noise, Workspace<X, buffers>& work,
+                              O&& observer = O{}) const {
+    static_assert(ElementwiseState<X>,
+                  "Simulation: the state's backend runs no function element by element; it needs "
+                  "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(detail::NoiseArgument<X, N>::checked);
+    detail::check_shapes(name, x, work);
+    detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
+                                                   work.row(0), observer);
+    for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
+      const TimeStep time = grid_[i];
+      const double root = std::sqrt(time.t_next - time.t);
+      const detail::ForwardElement<S, R> element{&sde_, &scheme_, time, root};
+      detail::with_step_noise<X>(noise, i + 1, time, 1,
+                                 [&](const auto& z) { backend(x).transform(x, element, x, z); });
+      run.took(time, x);
+    }
+    return run.finish();
+  }
+
+ private:
+  S sde_;
+  R scheme_;
+  TimeGrid grid_;
+};
+
+}  // namespace scoresde

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+/// Graph: a network as a static list of operations, in the order of the forward pass.
+///
+/// Tensors are numbered; each has a shape per sample (n = 1) and exactly one producer, so the
+/// backward pass is the same list in reverse. A graph is independent of backend, scalar type and
+/// batch size.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
+
+namespace scoresde::nn {
+
+/// The number of a tensor of the graph.
+struct Tensor {
+  std::size_t index = 0;
+  constexpr bool operator==(const Tensor&) const = default;
+};
+
+/// Indices into the parameter table; `bias` may be none.
+struct Weights {
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  std::size_t weight = none, bias = none;
+};
+
+/// The kinds of nodes: the parameters of NetworkOps' operations that are known before the run.
+namespace node {
+struct PositionalEmbedding {
+  nn::PositionalEmbedding embedding;
+};
+struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
+  nn::Convolution shape;
+  Weights weights;
+  [[nodiscard]] std::size_t residual_slot() const { return shape.channel_bias ? 2 : 1; }
+};
+struct Dense {
+  Weights weights;
+};
+struct GroupNorm {
+  nn::GroupNorm norm;
+  Weights weights;
+};
+struct Attention {  ///< inputs: q, k, v
+  nn::Attention heads;
+};
+struct ScaleShift {};  ///< inputs: x, then factors and shifts, two for each channel
+struct Activation {
+  nn::Activation function = nn::Activation::swish;
+};
+struct Fir {
+  nn::Fir filter;
+};
+struct FourierEmbedding {
+  Weights weights;
+};
+struct ClassEmbedding {
+  Weights weights;
+  std::size_t count = 0;  ///< classes
+};
+/// x/σ(label) per sample; labels are σ, or indices of `count` levels in decreasing order from
+/// σ_max.
+struct DivideBySigma {
+  std::size_t count = 0;
+  double sigma_min = 0, sigma_max = 0;
+};
+struct UpsampleNearest {};
+struct DownsampleMean {};
+struct Concatenate {};  ///< inputs: the first channels, the last channels
+struct AddScale {
+  double scale = 1;
+};
+struct Affine {
+  double scale = 1, shift = 0;
+};
+struct Dropout {
+  double rate = 0;
+  std::size_t ordinal = 0;  ///< index among the network's dropout layers, for independent noise
+};
+}  // namespace node
+
+using Operation =
+    std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
+                 node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
+                 node::Fir, node::Concatenate, node::AddScale, node::Affine, node::Dropout,
+                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
+                 node::ScaleShift>;
+
+/// One operation, its operands and its result.
+struct Node {
+  Operation operation;
+  std::vector<Tensor> inputs;
+  Tensor output;
+};
+
+/// The shape, initialization and name of a convolution.
+struct ConvolutionSpec {
+  std::string name;  ///< parameters are name.weight, name.bias (input_major: name.W, name.b)
+  std::size_t out_channels = 0;
+  std::size_t kernel = 3;
+  std::size_t stride = 1;
+  /// Zeros above and left, below and right; (kernel − 1)/2 on both sides keeps the extents.
+  std::optional<std::array<std::size_t, 2>> pads{};
+  double scale = 1;  ///< of variance_scaling
+  bool input_major = false;
+};
+
+/// Operations fused into a convolution: y = (W ∗ x + b + channel_bias + residual)·scale.
+/// channel_bias is (out_channels, 1, 1) per sample; the residual has the shape of y.
+struct ConvolutionEpilogue {
+  std::optional<Tensor> channel_bias{}, residual{};
+  double scale = 1;
+};
+
+/// The list of operations and the functions that append to it; each checks the shapes of its
+/// operands.
+class Graph {
+ public:
+  /// A graph of one image input (c, h, w).
+  Graph(std::size_t channels, std::size_t height, std::size_t width)
+      : shapes_{{1, channels, height, width}} {}
+
+  [[nodiscard]] Tensor input() const { return {0}; }
+  [[nodiscard]] Tensor output() const { return output_; }
+  void set_output(Tensor y) { output_ = y; }
+  [[nodiscard]] const Shape& shape(Tensor t) const { return shapes_[t.index]; }
+  [[nodiscard]] std::size_t tensors() const { return shapes_.size(); }
+  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const ParameterTable& parameters() const { return parameters_; }
+  [[nodiscard]] std::size_t dropouts() const { return dropouts_; }
+
+  /// Sines and cosines of the label, `channels` in all. Throws Error for an odd number of channels
+  /// or fewer than 4, and for a shift that is not below half of them.
+  Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& embedding = {}) {
+    require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
+                    " channels; the number must be even and at least 4");
+    require(embedding.shift < static_cast<double>(channels / 2),
+                    "positional embedding: shift ", embedding.shift, "; it must be below ",
+                    channels / 2, ", the number of frequencies");
+    return append(node::PositionalEmbedding{embedding}, {}, {1, channels, 1, 1});
+  }
+
+  /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
+  /// sampled once from N(0, scale²) and not trained.
+  Tensor fourier_embedding(const std::string& name, std::size_t channels, double scale) {
+    require(channels >= 2 && channels % 2 == 0, "fourier embedding: ", channels,
+                    " channels; the number must be even and at least 2");
+    const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
+    return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
+  }
+
+  /// A row of a learned table for each of `count` classes, zeros for no_class. Parameter:
+  /// name.weight, N(0, 1).
+  Tensor class_embedding(const std::string& name, std::size_t count, std::size_t channels) {
+    require(count > 0, name, ": the number of classes is 0; it must be at least 1");
+    const Weights weights{parameters_.add(name + ".weight", {count, channels}, normal(1))};
+    return append(node::ClassEmbedding{weights, count}, {}, {1, channels, 1, 1});
+  }
+
+  Tensor divide_by_sigma(Tensor x, const node::DivideBySigma& levels) {
+    return append(levels, {x}, shape(x));
+  }
+
+  /// Adds the parameters of a convolution of x. Called before convolution(), it fixes their
+  /// position in the flat buffer; the convolution of that name then uses them.
+  Weights convolution_weights(Tensor x, const ConvolutionSpec& spec) {
+    const std::size_t in = shape(x).c, out = spec.out_channels, k = spec.kernel;
+    const std::string weight = spec.name + (spec.input_major ? ".W" : ".weight");
+    const std::string bias = spec.name + (spec.input_major ? ".b" : ".bias");
+    std::vector<std::size_t> extents{out, in, k, k};
+    if (spec.input_major) extents = {in, out};
+    if (parameters_.contains(weight)) {
+      require(parameters_.find(weight).shape == extents, "convolution: '", weight,
+                      "' exists with another shape");
+      return {parameters_.index(weight), parameters_.index(bias)};
+    }
+    const Initialization start = variance_scaling(spec.scale, in * k * k, out * k * k);
+    return {parameters_.add(weight, std::move(extents), start),
+            parameters_.add(bias, {out}, constant(0))};
+  }
+
+  /// A convolution; it keeps the spatial extents unless the spec says otherwise. Throws Error where
+  /// the kernel does not fit, or a fused operand has the wrong shape.
+  Tensor convolution(Tensor x, const ConvolutionSpec& spec,
+                     const ConvolutionEpilogue& epilogue = {}) {
+    const Shape in = shape(x);
+    const std::size_t same = (spec.kernel - 1) / 2;
+    const auto [before, after] = spec.pads.value_or(std::array{same, same});
+    for (const std::size_t extent : {in.h, in.w})
+      require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
+                      spec.kernel, " does not fit an image of ", in.h, "×", in.w);
+    const nn::Convolution conv{.in_channels = in.c,
+                               .out_channels = spec.out_channels,
+                               .kernel = spec.kernel,
+                               .stride = spec.stride,
+                               .pad_before = before,
+                               .pad_after = after,
+                               .input_major = spec.input_major,
+                               .channel_bias = epilogue.channel_bias.has_value(),
+                               .residual = epilogue.residual.has_value(),
+                               .scale = epilogue.scale};
+    const Shape out = conv.output(in);
+    std::vector<Tensor> inputs{x};
+    if (epilogue.channel_bias) {
+      const Shape found = shape(*epilogue.channel_bias);
+      require(found == Shape{1, out.c, 1, 1}, spec.name, ": the bias per channel has ",
+                      found.size(), " values; there are ", out.c,
+                      " output channels; they must be equal");
+      inputs.push_back(*epilogue.channel_bias);
+    }
+    if (epilogue.residual) {
+      require(epilogue.residual->index != x.index, spec.name,
+                      ": the residual must differ from the input tensor");
+      require_equal(shape(*epilogue.residual), out, spec.name.c_str());
+      inputs.push_back(*epilogue.residual);
+    }
+    return append(node::Convolution{conv, convolution_weights(x, spec)}, std::move(inputs), out);
+  }
+
+  Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
+    const Shape in = shape(x);
+    require(in.pixels() == 1, name, ": the input of a dense layer must be vectors, not ",
+                    in.h, "×", in.w, " images");
+    const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
+                                          variance_scaling(1, in.c, out_channels)),
+                          parameters_.add(name + ".bias", {out_channels}, constant(0))};
+    return append(node::Dense{weights}, {x}, {1, out_channels, 1, 1});
+  }
+
+  /// Throws Error when the groups do not divide the channels.
+  Tensor group_norm(Tensor x, const std::string& name, const nn::GroupNorm& norm) {
+    const Shape in = shape(x);
+    require(norm.groups > 0 && in.c % norm.groups == 0, name, ": ", in.c,
+                    " channels do not divide into ", norm.groups, " groups; choose nf so they do");
+    const Weights weights{parameters_.add(name + ".weight", {in.c}, constant(1)),
+                          parameters_.add(name + ".bias", {in.c}, constant(0))};
+    return append(node::GroupNorm{norm, weights}, {x}, in);
+  }
+
+  /// Throws Error when the heads do not divide the channels.
+  Tensor attention(Tensor q, Tensor k, Tensor v, std::size_t heads = 1) {
+    require_same(q, k, "attention");
+    require_same(q, v, "attention");
+    require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ",
+                    shape(q).c, " channels; the number of heads must divide the channels");
+    return append(node::Attention{{heads}}, {q, k, v}, shape(q));
+  }
+  /// x·(1 + scale) + shift; scale_and_shift has two values per channel of x, all scales first.
+  Tensor scale_shift(Tensor x, Tensor scale_and_shift) {
+    require_equal(shape(scale_and_shift), {1, 2 * shape(x).c, 1, 1}, "scale and shift");
+    return append(node::ScaleShift{}, {x, scale_and_shift}, shape(x));
+  }
+  Tensor activation(Tensor x, nn::Activation function) {
+    return append(node::Activation{function}, {x}, shape(x));
+  }
+  Tensor silu(Tensor x) { return activation(x, nn::Activation::swish); }
+
+  Tensor upsample_nearest(Tensor x) {
+    const Shape in = shape(x);
+    return append(node::UpsampleNearest{}, {x}, {1, in.c, 2 * in.h, 2 * in.w});
+  }
+  /// Throws Error on odd extents.
+  Tensor downsample_mean(Tensor x) {
+    const Shape in = shape(x);
+    require(in.h % 2 == 0 && in.w % 2 == 0, "downsample: ", in.h, "×", in.w,
+                    " has an odd extent; choose image_size divisible by 2^(levels − 1)");
+    return append(node::DownsampleMean{}, {x}, {1, in.c, in.h / 2, in.w / 2});
+  }
+
+  /// Throws Error where the filter is wider than the padded image.
+  Tensor fir(Tensor x, const nn::Fir& filter) {
+    const Shape in = shape(x);
+    for (const std::size_t extent : {in.h, in.w})
+      require(
+          static_cast<std::ptrdiff_t>(extent * filter.up) + filter.pad_before + filter.pad_after >=
+              static_cast<std::ptrdiff_t>(filter.count),
+          "fir: ", filter.count, " taps do not fit an image of ", in.h, "×", in.w);
+    return append(node::Fir{filter}, {x}, filter.output(in));
+  }
+
+  Tensor concatenate(Tensor a, Tensor b) {
+    const Shape p = shape(a), q = shape(b);
+    require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×",
+                    q.w, " images cannot be concatenated");
+    return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
+  }
+  Tensor scaled_sum(Tensor a, Tensor b, double scale) {
+    require_same(a, b, "sum");
+    return append(node::AddScale{scale}, {a, b}, shape(a));
+  }
+  Tensor affine(Tensor x, double scale, double shift) {
+    return append(node::Affine{scale, shift}, {x}, shape(x));
+  }
+  /// Adds no node at rate 0. Throws Error for a rate outside [0, 1).
+  Tensor dropout(Tensor x, double rate) {
+    require(rate >= 0 && rate < 1, "dropout: the rate is ", rate, "; it must be in [0, 1)");
+    if (rate == 0) return x;
+    return append(node::Dropout{rate, dropouts_++}, {x}, shape(x));
+  }
+
+ private:
+  Tensor append(Operation operation, std::vector<Tensor> inputs, Shape shape) {
+    const Tensor output{shapes_.size()};
+    shapes_.push_back(shape);
+    nodes_.push_back({std::move(operation), std::move(inputs), output});
+    output_ = output;
+    return output;
+  }
+
+  static void require_equal(const Shape& p, const Shape& q, const char* what) {
+    require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ",
+                    q.h, ", ", q.w, ") differ");
+  }
+  void require_same(Tensor a, Tensor b, const char* what) const {
+    require_equal(shape(a), shape(b), what);
+    require(a.index != b.index, what, ": the operands must be different tensors");
+  }
+
+  std::vector<Shape> shapes_;
+  std::vector<Node> nodes_;
+  ParameterTable parameters_;
+  Tensor output_{0};
+  std::size_t dropouts_ = 0;
+};
+
+}  // namespace scoresde::nn

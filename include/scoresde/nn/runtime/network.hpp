@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+/// Network: a graph, its planned memory and a backend's operations, forward and backward.
+///
+///   y = F(x, label; θ),   backward: (dy) ↦ dθ += (∂F/∂θ)ᵀ dy,  dx = (∂F/∂x)ᵀ dy
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/nn/runtime/detail/activation_plan.hpp>
+#include <scoresde/nn/runtime/detail/backward_pass.hpp>
+#include <scoresde/nn/runtime/detail/forward_pass.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/runtime/detail/prepared_weights.hpp>
+
+namespace scoresde::nn {
+
+namespace detail {
+
+/// Scalars of scratch that the largest operation of the graph needs.
+template <NetworkOps Ops>
+[[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, Mode mode,
+                                       const Ops& ops) {
+  const auto shape = [&](Tensor t) {
+    Shape s = graph.shape(t);
+    s.n = batch;
+    return s;
+  };
+  std::size_t size = 0;
+  for (const Node& node : graph.nodes()) {
+    if (const auto* op = std::get_if<node::Convolution>(&node.operation))
+      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0]), mode));
+    if (std::holds_alternative<node::Dense>(node.operation))
+      size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
+    if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
+      size = std::max(size, ops.group_norm_scratch(op->norm, shape(node.inputs[0])));
+    if (const auto* op = std::get_if<node::Attention>(&node.operation))
+      size = std::max(size, ops.attention_scratch(op->heads, shape(node.inputs[0])));
+    if (std::holds_alternative<node::ScaleShift>(node.operation) && differentiates(mode))
+      size = std::max(size, ops.scale_shift_scratch(shape(node.inputs[0])));
+    if (const auto* op = std::get_if<node::Fir>(&node.operation))
+      size = std::max(size, ops.fir_scratch(op->filter, shape(node.inputs[0]), shape(node.output)));
+  }
+  return size;
+}
+
+/// The division by σ at the end of the graph, if there is one.
+[[nodiscard]] inline std::optional<node::DivideBySigma> division_by_sigma(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (const auto* op = std::get_if<node::DivideBySigma>(&node.operation)) return *op;
+  return std::nullopt;
+}
+
+/// σ of a label: the label itself, or level ⌊label⌋ of exp(linspace(ln σ_max, ln σ_min, count)).
+[[nodiscard]] inline double sigma_of(const node::DivideBySigma& levels, double label) {
+  double sigma = label;
+  if (levels.count > 0) {
+    const auto last = static_cast<double>(levels.count - 1);
+    require(label >= 0 && label < last + 1, "network: the label ", label,
+            " is not the index of a noise level; their number is ", levels.count);
+    const double u = std::floor(label) / last;
+    sigma = std::exp(std::lerp(std::log(levels.sigma_max), std::log(levels.sigma_min), u));
+  }
+  require(sigma > 0 && std::isfinite(sigma), "network: the label ", label,
+          " is not a noise level; it must be positive and finite");
+  return sigma;
+}
+
+/// Whether the graph takes the logarithm of its labels.
+[[nodiscard]] inline bool embeds_sigma(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (std::holds_alternative<node::FourierEmbedding>(node.operation)) return true;
+  return false;
+}
+
+/// Number of classes that the graph embeds, 0 if it is unconditional.
+[[nodiscard]] inline std::size_t embedded_classes(const Graph& graph) {
+  for (const Node& node : graph.nodes())
+    if (const auto* op = std::get_if<node::ClassEmbedding>(&node.operation)) return op->count;
+  return 0;
+}
+
+}  // namespace detail
+
+/// Memory of a Network of this batch and mode in bytes, without its parameters; nothing is built.
+template <NetworkOps Ops>
+[[nodiscard]] std::size_t workspace_bytes(const Graph& graph, std::size_t batch, Mode mode,
+                                          const Ops& ops = Ops()) {
+  const std::size_t planned = ActivationPlan(graph, batch, mode, ops).size();
+  const std::size_t prepared = PreparedWeights(graph, mode, ops).size();
+  return (planned + prepared + detail::scratch_size(graph, batch, mode, ops)) *
+         sizeof(typename Ops::Scalar);
+}
+
+/// Plans and allocates on construction only. Not thread-safe, because it has one workspace; use one
+/// Network per thread.
+template <NetworkOps Ops>
+class Network {
+ public:
+  using Scalar = typename Ops::Scalar;
+
+  /// For batches of up to `batch` samples. Throws Error when the batch is 0.
+  Network(const Graph& graph, std::size_t batch, Mode mode, Ops ops = Ops())
+      : graph_(graph),
+        ops_(std::move(ops)),
+        plan_(graph_, batch, mode, ops_),
+        prepared_(graph_, mode, ops_),
+        batch_(batch),
+        scratch_(detail::scratch_size(graph_, batch, mode, ops_)),
+        workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
+        levels_(detail::division_by_sigma(graph_)),
+        factors_(levels_ ? batch : 0),
+        class_count_(detail::embedded_classes(graph_)),
+        classes_(class_count_ > 0 ? batch : 0),
+        conditioning_buffer_(ops_.make_conditioning_buffer(batch)),
+        needs_sigma_(detail::embeds_sigma(graph_)) {}
+
+  [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
+  [[nodiscard]] const Graph& graph() const { return graph_; }
+  [[nodiscard]] const Ops& ops() const { return ops_; }
+  [[nodiscard]] std::size_t batch() const { return batch_; }
+  [[nodiscard]] Mode mode() const { return plan_.mode(); }
+  [[nodiscard]] std::size_t workspace_bytes() const { return workspace_.size() * sizeof(Scalar); }
+  /// Of one sample: n = 1.
+  [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
+  [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
+
+  /// Throws Error unless the output has the shape of the input, as a score must.
+  void require_score_shape() const {
+    const Shape in = input_shape(), out = output_shape();
+    require(in == out, "score network: the network maps ", in.c, " channels to ", out.c,
+                    "; they must be equal");
+  }
+
+  /// Number of classes of a class-conditional network, 0 for an unconditional one.
+  [[nodiscard]] std::size_t classes() const { return class_count_; }
+
+  /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that is not finite
+  /// or is not a noise level of the graph.
+  [[nodiscard]] double output_factor(double label) const {
+    require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
+                    label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
+    return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
+  }
+
+  /// Declares these parameters constant until thaw() or another freeze(): their weights are
+  /// prepared here, once, rather than in every pass with the same memory, which is a large part of
+  /// a pass for small batches. Throws Error when their number is not the network's.
+  void freeze(std::span<const Scalar> parameters) {
+    check("parameters", parameters.size(), graph_.parameters().size());
+    prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    frozen_ = parameters.data();
+  }
+  void thaw() { frozen_ = nullptr; }
+
+  /// y ← F(x, labels, classes). x and y are (n, C, H, W) with n = labels.size() ≤ batch() and must
+  /// not overlap. `dropout` selects the masks in training mode; other modes have no dropout.
+  /// `classes` holds the class of each sample, below classes() or no_class; empty: no_class for
+  /// all. Throws Error for a wrong size or class.
+  void forward(std::span<const Scalar> parameters, std::span<const Scalar> x,
+               std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {},
+               std::span<const std::uint32_t> classes = {}) {
+    const std::size_t n = labels.size();
+    require(n >= 1 && n <= batch_, "network: ", n,
+                    " labels; the network was planned for 1 to ", batch_, " samples");
+    check("parameters", parameters.size(), graph_.parameters().size());
+    check("x", x.size(), n * input_shape().size());
+    check("y", y.size(), n * output_shape().size());
+    take_classes(classes, n);
+    for (std::size_t k = 0; k < n; ++k) {
+      const double factor = output_factor(labels[k]);
+      if (levels_) factors_[k] = factor;
+    }
+    conditioning_ = conditioning_buffer_.place(
+        {.labels = labels,
+         .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
+         .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
+    forward_conditioned(parameters, x.data(), conditioning_, y.data(), dropout);
+  }
+
+  /// The same where the labels and all other conditioning values, x and y are already in the
+  /// backend's memory. Nothing is checked and nothing is copied to or from the backend.
+  void forward_conditioned(std::span<const Scalar> parameters, const Scalar* x,
+                           const Conditioning& conditioning, Scalar* y, NoiseDraw dropout = {}) {
+    const std::size_t n = conditioning.labels.size();
+    dropout_ = dropout;
+    conditioning_ = conditioning;
+    if (frozen_ != parameters.data()) {
+      thaw();
+      prepared_.prepare(graph_, ops_, parameters.data(), prepared_memory());
+    }
+    const auto run = make_run(parameters, n);
+    detail::ForwardPass<Ops>(run, x, y, dropout)();
+    samples_ = differentiates(plan_.mode()) ? n : 0;
+  }
+
+  /// After a forward pass with the same parameters in a mode that differentiates: adds the
+  /// parameters' gradient of ⟨y, dy⟩ to `gradient` (layout of parameters(); empty: not computed)
+  /// and writes that of x to `dx` (empty: not computed). Only once per forward pass, because
+  /// gradients overwrite activations. Throws Error without such a forward pass, and for a wrong
+  /// size.
+  void backward(std::span<const Scalar> parameters, std::span<const Scalar> dy,
+                std::span<Scalar> gradient, std::span<Scalar> dx = {}) {
+    require(samples_ > 0,
+                    "network: each backward pass requires a new forward pass, in a mode "
+                    "that differentiates");
+    check("parameters", parameters.size(), graph_.parameters().size());
+    check("dy", dy.size(), samples_ * output_shape().size());
+    if (!gradient.empty()) check("gradient", gradient.size(), graph_.parameters().size());
+    if (!dx.empty()) check("dx", dx.size(), samples_ * input_shape().size());
+    const auto run = make_run(parameters, std::exchange(samples_, 0));
+    detail::BackwardPass<Ops>(run, dy.data(), gradient.empty() ? nullptr : gradient.data(),
+                              dx.empty() ? nullptr : dx.data(), dropout_)();
+  }
+
+ private:
+  static void check(const char* what, std::size_t found, std::size_t wanted) {
+    require(found == wanted, "network: ", what, " holds ", found, " scalars; it must hold ",
+                    wanted);
+  }
+  void take_classes(std::span<const std::uint32_t> classes, std::size_t n) {
+    require(classes.empty() || class_count_ > 0, "network: ", classes.size(),
+                    " classes given; the network is unconditional (num_class_embeds is 0)");
+    if (!classes.empty()) check("classes", classes.size(), n);
+    for (const std::uint32_t c : classes)
+      require(c < class_count_ || c == no_class, "network: a class is ", c,
+                      "; it must be below ", class_count_, " or no_class");
+    if (class_count_ == 0) return;
+    std::fill_n(classes_.begin(), n, no_class);
+    std::copy(classes.begin(), classes.end(), classes_.begin());
+  }
+  [[nodiscard]] Scalar* prepared_memory() { return workspace_.data() + plan_.size(); }
+  [[nodiscard]] detail::Run<Ops> make_run(std::span<const Scalar> parameters, std::size_t n) {
+    return {.ops = ops_,
+            .graph = graph_,
+            .plan = plan_,
+            .prepared = prepared_,
+            .workspace = workspace_.data(),
+            .prepared_memory = prepared_memory(),
+            .scratch = std::span<Scalar>(prepared_memory() + prepared_.size(), scratch_),
+            .parameters = parameters.data(),
+            .n = n,
+            .conditioning = conditioning_};
+  }
+
+  Graph graph_;
+  Ops ops_;
+  ActivationPlan plan_;
+  PreparedWeights prepared_;
+  std::size_t batch_, scratch_;
+  typename Ops::Buffer workspace_;
+  std::optional<node::DivideBySigma> levels_;
+  std::vector<double> factors_;
+  std::size_t class_count_;
+  std::vector<std::uint32_t> classes_;
+  typename Ops::ConditioningBuffer conditioning_buffer_;
+  Conditioning conditioning_;  // of the last forward pass
+  bool needs_sigma_;
+  const Scalar* frozen_ = nullptr;  // parameters with prepared weights
+  std::size_t samples_ = 0;         // of the last forward pass; 0 after its backward pass
+  NoiseDraw dropout_{};
+};
+
+}  // namespace scoresde::nn

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/// Observers: any object with any of five hooks.
+///
+///   on_start(step, x)             before the first step; step.time = {t, t}, where the run begins
+///   on_step(step, x)              after every accepted step; may return StepAction::stop
+///   on_correction(correction, x)  after every corrector step
+///   on_attempt(attempts, x)       after every trial of an adaptive sampler, accepted or not
+///   on_finish(x)                  at the end of the run
+///
+/// A hook that is absent costs nothing, not even a call: what on_correction is told is measured
+/// only for observers that have it. State and spans are lent for the call.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/ode/ode_integrator.hpp>
+#include <scoresde/ode/step_size_controller.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// A step that has been taken.
+struct ObservedStep {
+  std::size_t index = 0;  ///< 0 for the first
+  std::size_t steps = 0;  ///< of the whole run, 0 when not known (adaptive)
+  TimeStep time{};        ///< where it began and ended
+  std::size_t nfe = 0;    ///< evaluations of the model so far
+};
+
+/// A corrector step x ← x + ε ∇log p_t(x) + c z that has been taken; every span has one entry per
+/// sample.
+struct CorrectionStep {
+  double t = 0;
+  std::span<const double> score_norm;  ///< ‖∇log p_t(x)‖₂ before the step
+  std::span<const double> noise_norm;  ///< ‖z‖₂
+  std::span<const double> step_size;   ///< ε
+  std::span<const double> snr;  ///< ε‖∇log p_t(x)‖₂/(c‖z‖₂), measured; 0 where c = 0
+};
+
+/// The observer that sees nothing.
+struct NoObserver {};
+
+namespace detail {
+
+// A member of a hook's name that cannot be called with the hook's arguments would be passed over
+// in silence, so it is refused.
+template <class O, class X>
+constexpr void check_hooks() {
+  static_assert(
+      !requires { &O::on_start; } || requires(O & o, const X& x) { o.on_start(ObservedStep{}, x); },
+      "observer: on_start is called as on_start(const ObservedStep& step, const State& x)");
+  static_assert(
+      !requires { &O::on_step; } || requires(O & o, const X& x) { o.on_step(ObservedStep{}, x); },
+      "observer: on_step is called as on_step(const ObservedStep& step, const State& x)");
+  static_assert(
+      !requires { &O::on_correction; } ||
+          requires(O & o, const X& x) { o.on_correction(CorrectionStep{}, x); },
+      "observer: on_correction is called as on_correction(const CorrectionStep& correction, "
+      "const State& x)");
+  static_assert(
+      !requires { &O::on_attempt; } ||
+          requires(O & o, const X& x) { o.on_attempt(StepAttempts{}, x); },
+      "observer: on_attempt is called as on_attempt(const StepAttempts& attempts, const State& x)");
+  static_assert(
+      !requires { &O::on_finish; } || requires(O & o, const X& x) { o.on_finish(x); },
+      "observer: on_finish is called as on_finish(const State& x)");
+}
+
+/// True for observers that are told of corrector steps.
+template <class O, class X>
+inline constexpr bool watches_corrections = requires(O& o, const X& x) {
+  o.on_correction(CorrectionStep{}, x);
+};
+
+template <class O, class X>
+void notify_start(O& observer, const ObservedStep& step, const X& x) {
+  check_hooks<O, X>();
+  if constexpr (requires { observer.on_start(step, x); }) observer.on_start(step, x);
+}
+
+template <class O, class X>
+StepAction notify_step(O& observer, const ObservedStep& step, const X& x) {
+  if constexpr (requires { observer.on_step(step, x); }) {
+    using Answer = decltype(observer.on_step(step, x));
+    static_assert(std::same_as<Answer, void> || std::same_as<Answer, StepAction>,
+                  "observer: on_step returns nothing, or StepAction::proceed or StepAction::stop");
+    if constexpr (std::same_as<Answer, StepAction>)
+      return observer.on_step(step, x);
+    else
+      observer.on_step(step, x);
+  }
+  return StepAction::proceed;
+}
+
+template <class O, class X>
+void notify_correction(O& observer, const CorrectionStep& correction, const X& x) {
+  if constexpr (watches_corrections<O, X>) observer.on_correction(correction, x);
+}
+
+template <class O, class X>
+void notify_finish(O& observer, const X& x) {
+  if constexpr (requires { observer.on_finish(x); }) observer.on_finish(x);
+}
+
+}  // namespace detail
+
+/// Keeps copies of the state: the first, every `every`-th and the last. It allocates as it grows.
+template <State X>
+class Trajectory {
+ public:
+  struct Entry {
+    double t = 0;
+    X x;
+  };
+
+  /// Throws Error for every = 0.
+  explicit Trajectory(std::size_t every = 1) : every_(every) {
+    require(every >= 1, "trajectory: every is 0; it must be at least 1");
+  }
+
+  void on_start(const ObservedStep& step, const X& x) {
+    entries_.clear();
+    entries_.push_back({step.time.t, x});
+  }
+  void on_step(const ObservedStep& step, const X& x) {
+    t_ = step.time.t_next;
+    kept_ = (step.index + 1) % every_ == 0;
+    if (kept_) entries_.push_back({t_, x});
+  }
+  void on_finish(const X& x) {
+    if (!kept_) entries_.push_back({t_, x});
+  }
+
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::size_t every_;
+  std::vector<Entry> entries_;
+  double t_ = 0;
+  bool kept_ = true;
+};
+
+/// Several observers as one; they are referred to, not copied. All are told, and any can stop.
+template <class... O>
+class ObserverGroup {
+ public:
+  explicit ObserverGroup(O&... observers) : observers_(observers...) {}
+
+  template <class X>
+  void on_start(const ObservedStep& step, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_start(o, step, x), ...); }, observers_);
+  }
+  template <class X>
+  StepAction on_step(const ObservedStep& step, const X& x) {
+    StepAction action = StepAction::proceed;
+    const auto tell = [&](auto& o) {
+      if (detail::notify_step(o, step, x) == StepAction::stop) action = StepAction::stop;
+    };
+    std::apply([&](auto&... o) { (tell(o), ...); }, observers_);
+    return action;
+  }
+  template <class X>
+  requires(detail::watches_corrections<O, X> ||
+           ...) void on_correction(const CorrectionStep& correction, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_correction(o, correction, x), ...); }, observers_);
+  }
+  template <class X>
+  void on_attempt(const StepAttempts& attempts, const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_attempt(o, attempts, x), ...); }, observers_);
+  }
+  template <class X>
+  void on_finish(const X& x) {
+    std::apply([&](auto&... o) { (detail::notify_finish(o, x), ...); }, observers_);
+  }
+
+ private:
+  std::tuple<O&...> observers_;
+};
+
+/// observe(a, b, …): a, then b, at every hook. The observers must outlive the run.
+template <class... O>
+[[nodiscard]] ObserverGroup<O...> observe(O&... observers) {
+  return ObserverGroup<O...>(observers...);
+}
+
+}  // namespace scoresde

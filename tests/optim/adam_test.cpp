@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+namespace {
+
+/// Gradient i of step n, arbitrary but not constant.
+double gradient_value(std::size_t i, int n) {
+  return std::sin(1.7 * double(i) + 0.9 * n) * (1 + n);
+}
+
+template <class T>
+struct Buffers {
+  std::vector<T> parameters, first, second, average;
+  explicit Buffers(std::size_t size) : first(size), second(size) {
+    for (std::size_t i = 0; i < size; ++i) parameters.push_back(T(0.1 * double(i) - 0.2));
+    average = parameters;
+  }
+  ParameterBuffers<T> view() { return {parameters, first, second, average}; }
+};
+
+double norm_of(const std::vector<double>& g) {
+  double sum = 0;
+  for (const double v : g) sum += v * v;
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+TEST_CASE("Adam with warm-up, clipping, decay and EMA matches its formulas") {
+  const Adam adam{.learning_rate = 0.01,
+                  .beta1 = 0.8,
+                  .beta2 = 0.95,
+                  .epsilon = 1e-6,
+                  .weight_decay = 0.03,
+                  .warm_up = 4,
+                  .gradient_clip = 2.5};
+  const std::size_t size = 7;
+  Buffers<double> fused(size);
+  Buffers<double> plain(size);
+  for (int n = 1; n <= 8; ++n) {
+    std::vector<double> g(size);
+    for (std::size_t i = 0; i < size; ++i) g[i] = gradient_value(i, n);
+    const double norm = norm_of(g), decay = 0.9;
+    adam.update(fused.view(), std::span<const double>(g), std::uint64_t(n - 1), norm, decay);
+    const double rate = 0.01 * std::min((n - 1) / 4.0, 1.0);
+    for (std::size_t i = 0; i < size; ++i) {
+      const double clipped = g[i] * (norm > 2.5 ? 2.5 / (norm + 1e-6) : 1.0);
+      const double total = clipped + 0.03 * plain.parameters[i];
+      plain.first[i] = 0.8 * plain.first[i] + 0.2 * total;
+      plain.second[i] = 0.95 * plain.second[i] + 0.05 * total * total;
+      const double m = plain.first[i] / (1 - std::pow(0.8, n));
+      const double v = plain.second[i] / (1 - std::pow(0.95, n));
+      plain.parameters[i] -= rate * m / (std::sqrt(v) + 1e-6);
+      plain.average[i] = decay * plain.average[i] + (1 - decay) * plain.parameters[i];
+      CHECK(fused.parameters[i] == Approx(plain.parameters[i]).epsilon(1e-12));
+      CHECK(fused.first[i] == Approx(plain.first[i]).epsilon(1e-12));
+      CHECK(fused.second[i] == Approx(plain.second[i]).epsilon(1e-12));
+      CHECK(fused.average[i] == Approx(plain.average[i]).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("the first update of a warm-up changes the moments but not the parameters") {
+  Buffers<float> b(3);
+  const std::vector<float> before = b.parameters, g{1, -2, 3};
+  const Adam adam{.warm_up = 10};
+  adam.update(b.view(), std::span<const float>(g), 0, 1.0, 0.0);
+  CHECK(b.parameters == before);
+  CHECK(b.first[1] == Approx(-0.2));
+  adam.update(b.view(), std::span<const float>(g), 1, 1.0, 0.0);
+  CHECK(b.parameters != before);
+}
+
+TEST_CASE("the learning rate rises linearly and then is constant") {
+  const Adam adam{.learning_rate = 2e-4, .warm_up = 5000};
+  CHECK(adam.learning_rate_at(0) == 0);
+  CHECK(adam.learning_rate_at(2500) == Approx(1e-4));
+  CHECK(adam.learning_rate_at(5000) == 2e-4);
+  CHECK(adam.learning_rate_at(1000000) == 2e-4);
+  CHECK(Adam{.warm_up = 0}.learning_rate_at(0) == 2e-4);
+}
+
+TEST_CASE("a decay lowers the learning rate linearly from its first update to 0") {
+  const Adam adam{.learning_rate = 0.5, .warm_up = 10, .decay = {.first = 100, .updates = 40}};
+  CHECK(adam.learning_rate_at(5) == 0.25);
+  CHECK(adam.learning_rate_at(100) == 0.5);
+  CHECK(adam.learning_rate_at(110) == Approx(0.5 * 0.75).epsilon(1e-15));
+  CHECK(adam.learning_rate_at(139) == Approx(0.5 / 40).epsilon(1e-15));
+  CHECK(adam.learning_rate_at(140) == 0);
+  CHECK(adam.learning_rate_at(141) == 0);
+  CHECK(adam.decay.end() == 140);
+}
+
+TEST_CASE("clipping scales large gradients to the limit and does not change small ones") {
+  const Adam adam{.gradient_clip = 1};
+  CHECK(adam.clip_factor(0) == 1);
+  CHECK(adam.clip_factor(0.5) == 1);
+  CHECK(adam.clip_factor(10) == Approx(1 / (10 + 1e-6)).epsilon(1e-15));
+  CHECK(Adam{.gradient_clip = std::numeric_limits<double>::infinity()}.clip_factor(1e9) == 1);
+}
+
+TEST_CASE("an update without an average gives the same parameters") {
+  Buffers<double> with(5), without(5);
+  const std::vector<double> g{1, 2, 3, 4, 5};
+  const Adam adam{.warm_up = 0};
+  adam.update(with.view(), std::span<const double>(g), 0, 1.0, 0.5);
+  adam.update({without.parameters, without.first, without.second, {}}, std::span<const double>(g),
+              0, 1.0);
+  CHECK(with.parameters == without.parameters);
+}
+
+TEST_CASE("Adam rejects settings out of range and buffers of unequal size") {
+  CHECK_THROWS_WITH(Adam{.learning_rate = 0}.validate(), Catch::Contains("learning_rate is 0"));
+  CHECK_THROWS_WITH(Adam{.learning_rate = std::nan("")}.validate(),
+                    Catch::Contains("learning_rate"));
+  CHECK_THROWS_WITH(Adam{.beta1 = 1}.validate(), Catch::Contains("beta1 is 1"));
+  CHECK_THROWS_WITH(Adam{.beta2 = -0.1}.validate(), Catch::Contains("beta2"));
+  CHECK_THROWS_WITH(Adam{.epsilon = 0}.validate(), Catch::Contains("epsilon"));
+  CHECK_THROWS_WITH(Adam{.weight_decay = -1}.validate(), Catch::Contains("weight_decay"));
+  CHECK_THROWS_WITH(Adam{.gradient_clip = 0}.validate(), Catch::Contains("gradient_clip is 0"));
+  CHECK_NOTHROW(Adam{}.validate());
+  Buffers<double> b(3);
+  const std::vector<double> g(4);
+  CHECK_THROWS_WITH(Adam{}.update(b.view(), std::span<const double>(g), 0, 1.0),
+                    Catch::Contains("gradient has 4"));
+}
