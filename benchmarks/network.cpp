@@ -13,10 +13,10 @@
 
 #include <scoresde/eigen/detail/core.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/presets.hpp>
 
 namespace {
 

@@ -14,12 +14,12 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/io/safetensors.hpp>
-#include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 
 namespace network_step {

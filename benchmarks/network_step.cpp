@@ -188,7 +188,7 @@ int main(int argc, char** argv) {
   network_step::add_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
     scoresde::require(network_step::with_cuda || options.backend == "cpu",
-                              "--backend cuda: this program was built without scoresde::cuda");
+                      "--backend cuda: this program was built without scoresde::cuda");
     if (options.export_file.empty())
       std::cout << network_step::measure(options).dump() << std::endl;
     else

@@ -10,8 +10,8 @@
 
 #include <benchmark/benchmark.h>
 
-#include <scoresde/noise/noise.hpp>
 #include <scoresde/brownian/path.hpp>
+#include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/time_grid.hpp>

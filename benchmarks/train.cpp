@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
   train_step::add_options(app, options);
   return cifar10::run_program(app, argc, argv, [&] {
     scoresde::require(train_step::with_cuda || options.backend == "cpu",
-                              "--backend cuda: this program was built without scoresde::cuda");
+                      "--backend cuda: this program was built without scoresde::cuda");
     std::cout << train_step::measure(options).dump() << std::endl;
     return 0;
   });

@@ -12,11 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/data/cifar10.hpp>
-#include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/nn/graph/graph.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/presets.hpp>
 
 #include "cifar10/configuration.hpp"
 #include "times.hpp"

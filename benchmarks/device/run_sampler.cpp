@@ -21,9 +21,9 @@
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/score_network.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 

@@ -60,9 +60,8 @@ inline void reject_options_of_the_other_backend(const CLI::App& app, const Backe
   const char* const rejected = o.on_device() ? detail::host_group : detail::device_group;
   for (const CLI::Option* option : app.get_options())
     if (option->get_group() == rejected && option->count() > 0)
-      throw UsageError(scoresde::text(option->get_name(), " does not go with --backend ",
-                                              o.backend, "; it is for --backend ",
-                                              o.on_device() ? "cpu" : "cuda"));
+      throw UsageError(scoresde::text(option->get_name(), " does not go with --backend ", o.backend,
+                                      "; it is for --backend ", o.on_device() ? "cpu" : "cuda"));
 }
 
 }  // namespace cifar10

@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/error.hpp>
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
 #include "on_backends.hpp"
 #include "program.hpp"

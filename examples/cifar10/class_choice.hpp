@@ -9,8 +9,8 @@
 #include <system_error>
 #include <vector>
 
-#include <scoresde/error.hpp>
 #include <scoresde/data/cifar10.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/score/guidance.hpp>
@@ -40,9 +40,8 @@ inline std::uint32_t class_number(const std::string& name, std::size_t classes) 
   std::uint32_t number = 0;
   const char* last = name.data() + name.size();
   const auto [end, code] = std::from_chars(name.data(), last, number);
-  scoresde::require(code == std::errc{} && end == last && number < classes, "--class is '",
-                            name, "'; it must be all, none, a number from 0 to ", classes - 1,
-                            known);
+  scoresde::require(code == std::errc{} && end == last && number < classes, "--class is '", name,
+                    "'; it must be all, none, a number from 0 to ", classes - 1, known);
   return number;
 }
 

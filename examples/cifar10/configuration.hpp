@@ -10,10 +10,10 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>

@@ -43,9 +43,9 @@ class DeviceSampling {
   }
   [[nodiscard]] std::string device_text() const {
     return network_.visit([&](const auto& unet) {
-      return scoresde::text(
-          device_description(unet.context(), options_.backend), ", batches of ", batch_, " in ",
-          unet.network().workspace_bytes() / (1 << 20), " MiB of workspace");
+      return scoresde::text(device_description(unet.context(), options_.backend), ", batches of ",
+                            batch_, " in ", unet.network().workspace_bytes() / (1 << 20),
+                            " MiB of workspace");
     });
   }
 

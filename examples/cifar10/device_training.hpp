@@ -70,7 +70,7 @@ class DeviceTraining {
         samples_(images.size()),
         graph_(scoresde::nn::unet(preset.network)),
         ops_(ops),
-        convention_(scoresde::detail::convention_for<Convention>(loss)),
+        convention_(scoresde::convention_for<Convention>(loss)),
         trainer_(graph_, std::move(sde), training_configuration(preset, loss, options.seed),
                  convention_, network_batch(options, preset), ops) {
     trainer_.set_captures(!options.backend.no_graph);

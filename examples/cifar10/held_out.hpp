@@ -57,7 +57,7 @@ class HeldOutSet {
     images_.resize(count * set.dim());
     for (std::size_t k = 0; k < count; ++k)
       scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k,
-                               std::span<float>(images_).subspan(k * set.dim(), set.dim()));
+                                 std::span<float>(images_).subspan(k * set.dim(), set.dim()));
     if (trainer.network().classes() > 0)
       classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));
   }

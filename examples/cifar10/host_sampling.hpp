@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "chosen_model.hpp"
 #include "sample_options.hpp"
@@ -44,9 +44,9 @@ class HostSampling {
   /// Pictures that the network has evaluated.
   [[nodiscard]] std::size_t evaluations() const { return model_.evaluations(); }
   [[nodiscard]] std::string device_text() const {
-    return scoresde::text("CPU, ", network_.ops().threads(),
-                                  " threads, float32, batches of ", batch_, " in ",
-                                  network_.workspace_bytes() / (1 << 20), " MiB of workspace");
+    return scoresde::text("CPU, ", network_.ops().threads(), " threads, float32, batches of ",
+                          batch_, " in ", network_.workspace_bytes() / (1 << 20),
+                          " MiB of workspace");
   }
 
   template <class Sampler, class Progress>

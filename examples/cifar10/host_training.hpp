@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/eigen/ops.hpp>
-#include <scoresde/error.hpp>
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/trainer.hpp>

@@ -33,8 +33,7 @@ namespace detail {
   std::size_t least = std::max<std::size_t>(1, name.size() / 3) + 1;
   const std::string wanted = detail::comparable(name);
   for (const std::string& candidate : names) {
-    const std::size_t distance =
-        scoresde::detail::edit_distance(wanted, detail::comparable(candidate));
+    const std::size_t distance = scoresde::edit_distance(wanted, detail::comparable(candidate));
     if (distance < least) least = distance, nearest = candidate;
   }
   return nearest;

@@ -3,8 +3,8 @@
 /// a build without scoresde::cuda, where without_device.cpp refuses in their place.
 #pragma once
 
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/presets.hpp>
 
 #include "sample_options.hpp"
 #include "train_options.hpp"

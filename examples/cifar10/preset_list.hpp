@@ -7,9 +7,9 @@
 #include <ostream>
 #include <string>
 
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_names.hpp>
 
 namespace cifar10 {

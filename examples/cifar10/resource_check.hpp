@@ -35,9 +35,8 @@ inline void require_memory(double needed, double limit_gib, const std::string& a
     bound = {limit_gib * (1 << 30), "--memory-limit"};
   else
     bound = available_memory();
-  scoresde::require(needed <= bound.bytes, "memory: the run needs about ",
-                            size_text(needed), "; it may take ", size_text(bound.bytes), " (",
-                            bound.source, "); ", advice);
+  scoresde::require(needed <= bound.bytes, "memory: the run needs about ", size_text(needed),
+                    "; it may take ", size_text(bound.bytes), " (", bound.source, "); ", advice);
 }
 
 /// Throws Error likewise where the file system of an existing folder has less space free.
@@ -47,8 +46,8 @@ inline void require_disk_space(const std::filesystem::path& folder, double neede
   const auto space = std::filesystem::space(folder, failure);
   if (failure) return;
   scoresde::require(needed <= static_cast<double>(space.available), "disk: the run needs ",
-                            size_text(needed), " in ", folder.string(), "; ",
-                            size_text(static_cast<double>(space.available)), " are free; ", advice);
+                    size_text(needed), " in ", folder.string(), "; ",
+                    size_text(static_cast<double>(space.available)), " are free; ", advice);
 }
 
 }  // namespace cifar10

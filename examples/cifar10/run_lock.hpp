@@ -96,9 +96,8 @@ class RunLock {
       if (part == part.parent_path()) break;
     }
     std::filesystem::create_directories(folder, failure);
-    scoresde::require(
-        std::filesystem::is_directory(folder), "--out: folder ", folder.string(),
-        " cannot be made: ", failure ? failure.message() : "a file is in its place");
+    scoresde::require(std::filesystem::is_directory(folder), "--out: folder ", folder.string(),
+                      " cannot be made: ", failure ? failure.message() : "a file is in its place");
   }
 
   void lock(const std::filesystem::path& folder) {
@@ -130,8 +129,8 @@ class RunLock {
     const ::ssize_t count = ::pread(descriptor_, text, sizeof text - 1, 0);
     const std::string pid(text, count > 0 ? std::strcspn(text, "\n") : 0);
     throw FolderInUse(scoresde::text("--out: ", folder.string(), " is in use by process ",
-                                             pid.empty() ? "(starting)" : pid,
-                                             "; wait for its end, or choose another folder"));
+                                     pid.empty() ? "(starting)" : pid,
+                                     "; wait for its end, or choose another folder"));
   }
 
   [[nodiscard]] bool is_at_path() const {

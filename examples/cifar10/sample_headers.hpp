@@ -42,8 +42,8 @@ using Metadata = std::map<std::string, std::string>;
 [[nodiscard]] inline std::string safetensors_header(const SampleLayout& layout, Metadata metadata,
                                                     const std::string& nfe) {
   constexpr std::size_t room = 32, alignment = 8;
-  scoresde::require(nfe.size() <= room, "samples: nfe is '", nfe,
-                            "'; it must have at most ", room, " characters");
+  scoresde::require(nfe.size() <= room, "samples: nfe is '", nfe, "'; it must have at most ", room,
+                    " characters");
   const auto json_with = [&](const std::string& text) {
     metadata["nfe"] = text;
     nlohmann::ordered_json json;

@@ -38,8 +38,8 @@ inline void write_progress(const std::filesystem::path& path, const SampleProgre
     return {json.at("samples").get<std::size_t>(), json.at("evaluations").get<std::size_t>(),
             json.at("settings").get<std::map<std::string, std::string>>()};
   } catch (const nlohmann::json::exception& failure) {
-    throw scoresde::Error(scoresde::text(
-        "--resume: ", path.string(), " is not a sampling run's progress: ", failure.what()));
+    throw scoresde::Error(scoresde::text("--resume: ", path.string(),
+                                         " is not a sampling run's progress: ", failure.what()));
   }
 }
 

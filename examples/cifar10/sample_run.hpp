@@ -14,9 +14,9 @@
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
-#include <scoresde/observer/observer.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "class_choice.hpp"

@@ -46,8 +46,8 @@ class SampleStore {
         file_(folder_ / partial_name) {
     const std::uint64_t end = place_of(progress_.samples);
     scoresde::require(progress_.samples == 0 || file_.size() >= end,
-                              "--resume: ", file_.path().string(), " has ", file_.size(),
-                              " bytes; ", progress_.samples, " samples need ", end);
+                      "--resume: ", file_.path().string(), " has ", file_.size(), " bytes; ",
+                      progress_.samples, " samples need ", end);
     file_.resize(end);
   }
   SampleStore(const SampleStore&) = delete;

@@ -194,8 +194,8 @@ inline void resolve_alias(SamplerChoice& c, const std::string& option, std::stri
   set_defaults(c, alias->with);
   const bool whole = option == "--sampler" || option == "--solver";
   if (whole && own == "--predictor" && c.corrector.empty()) c.corrector = "none";
-  c.aliases += scoresde::text(c.aliases.empty() ? "" : "; ", name, " of ", alias->source,
-                                      " is ", alias->stands_for());
+  c.aliases += scoresde::text(c.aliases.empty() ? "" : "; ", name, " of ", alias->source, " is ",
+                              alias->stands_for());
 }
 
 }  // namespace detail

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <filesystem>
 
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "resource_check.hpp"
 #include "sample_options.hpp"

@@ -13,8 +13,8 @@
 
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/io/image_grid.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/thresholding.hpp>

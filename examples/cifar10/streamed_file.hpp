@@ -81,7 +81,7 @@ class StreamedFile {
     struct stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;
     scoresde::require(!exists || S_ISREG(old.st_mode), "file ", target.string(),
-                              " is not a regular file; only a regular file is replaced");
+                      " is not a regular file; only a regular file is replaced");
     if (exists) static_cast<void>(::fchmod(descriptor_, old.st_mode & 07777));
     if (::fsync(descriptor_) != 0) fail("cannot be flushed");
     std::error_code failure;

@@ -8,10 +8,10 @@
 #include "training_memory.hpp"
 
 void cifar10::train_on_host(const TrainOptions& options, const Preset& preset) {
-  require_memory(
-      training_memory(options, preset, scoresde::eigen::Ops<float>()), options.backend.memory_limit,
-      scoresde::text("a smaller --network-batch than ", network_batch(options, preset),
-                             ", or a smaller --batch, needs less"));
+  require_memory(training_memory(options, preset, scoresde::eigen::Ops<float>()),
+                 options.backend.memory_limit,
+                 scoresde::text("a smaller --network-batch than ", network_batch(options, preset),
+                                ", or a smaller --batch, needs less"));
   scoresde::io::require_writable_folder(options.out);
   visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
     HostTraining<S, Loss> training(options, preset, sde, loss);

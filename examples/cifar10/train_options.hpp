@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/error.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/data/cifar10.hpp>
-#include <scoresde/registry/presets.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "backend_options.hpp"
 
@@ -56,7 +56,7 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
   for (const std::string& change : changes) {
     const std::size_t equals = change.find('=');
     scoresde::require(equals != std::string::npos && equals > 0, "--network: '", change,
-                              "' must be KEY=VALUE, for example nf=64");
+                      "' must be KEY=VALUE, for example nf=64");
     fields[change.substr(0, equals)] = change.substr(equals + 1);
   }
   return scoresde::network_from_fields(fields);
@@ -66,16 +66,15 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
   scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
-                            "--preset: ", o.preset, " is made for pictures of ",
-                            preset.network.width(), "x", preset.network.height(),
-                            "; those of CIFAR-10 have 32x32");
+                    "--preset: ", o.preset, " is made for pictures of ", preset.network.width(),
+                    "x", preset.network.height(), "; those of CIFAR-10 have 32x32");
   preset.network = changed_network(preset.network, o.network);
   if (o.class_conditional)
     preset =
         scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
   scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
-                            "--label-dropout: the network of ", o.preset,
-                            " is told no classes; --class-conditional tells them");
+                    "--label-dropout: the network of ", o.preset,
+                    " is told no classes; --class-conditional tells them");
   preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
@@ -83,7 +82,7 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   preset.ema_tracks = o.ema_tracks;
   const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
   scoresde::require(preset.batch_size % part == 0, "--network-batch is ", part,
-                            "; it must divide --batch, which is ", preset.batch_size);
+                    "; it must divide --batch, which is ", preset.batch_size);
   return preset;
 }
 

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/registry/presets.hpp>
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_names.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "configuration.hpp"
 #include "held_out.hpp"
@@ -177,8 +177,8 @@ class TrainRun {
   /// Where a run that has failed left off.
   [[nodiscard]] std::string last_good_text() const {
     if (!saved_step_) return "; no checkpoint had been saved";
-    return scoresde::text("; ", checkpoint().string(),
-                                  " holds the last good state, of step ", *saved_step_);
+    return scoresde::text("; ", checkpoint().string(), " holds the last good state, of step ",
+                          *saved_step_);
   }
 
   [[nodiscard]] std::uint64_t images_seen() const { return steps() * preset_.batch_size; }
@@ -269,8 +269,7 @@ class TrainRun {
   [[nodiscard]] std::string classes_text() const {
     if (preset_.network.num_class_embeds == 0) return "";
     return scoresde::text("classes     ", preset_.network.num_class_embeds,
-                                  ", kept from the network at a rate of ", preset_.label_dropout,
-                                  '\n');
+                          ", kept from the network at a rate of ", preset_.label_dropout, '\n');
   }
 
   void report_setup() const {

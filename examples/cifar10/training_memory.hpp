@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "resource_check.hpp"
 #include "snapshot.hpp"

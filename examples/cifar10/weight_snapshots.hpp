@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/optim/ema.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/settings.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/optim/ema.hpp>
 
 namespace cifar10 {
 

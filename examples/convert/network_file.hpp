@@ -12,13 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/error.hpp>
-#include <scoresde/io/state_dict.hpp>
-#include <scoresde/nn/networks/unet.hpp>
-#include <scoresde/registry/metadata.hpp>
-#include <scoresde/registry/run_configuration.hpp>
-#include <scoresde/registry/run_names.hpp>
-#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
 #include <scoresde/checkpoint/diffusers_checkpoint.hpp>
@@ -26,6 +19,13 @@
 #include <scoresde/checkpoint/diffusers_folder.hpp>
 #include <scoresde/checkpoint/diffusers_scheduler.hpp>
 #include <scoresde/checkpoint/score_sde_checkpoint.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 
 namespace convert {
 
@@ -149,7 +149,7 @@ inline NetworkFile read_score_sde(const fs::path& path, const Metadata& configur
 inline scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
   const auto bytes = scoresde::io::read_file(path);
   try {
-    return scoresde::scheduler_of_diffusers(scoresde::io::detail::characters(bytes));
+    return scoresde::scheduler_of_diffusers(scoresde::io::characters(bytes));
   } catch (const Error& failure) {
     throw Error(text(path.string(), ": ", failure.what()));
   }
@@ -197,7 +197,7 @@ inline Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
 inline NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   const auto files = scoresde::find_diffusers_files(path);
   const auto bytes = scoresde::io::read_file(files.configuration);
-  const auto network = scoresde::network_of_diffusers(scoresde::io::detail::characters(bytes));
+  const auto network = scoresde::network_of_diffusers(scoresde::io::characters(bytes));
   NetworkFile read{scoresde::describe(network), {}};
   Metadata settings = given;
   std::erase_if(settings, [](const auto& entry) { return entry.first.starts_with("network."); });
@@ -313,7 +313,7 @@ inline void list_tensors_of(const fs::path& weights) {
     return;
   }
   for (const auto& [name, tensor] : scoresde::io::read_safetensors(weights).tensors)
-    line(scoresde::io::detail::printable(name), tensor);
+    line(scoresde::io::printable(name), tensor);
 }
 
 /// The files that hold the weights at `path`.

@@ -10,10 +10,10 @@
 #include <CLI/CLI.hpp>
 
 #include <scoresde/nearest_name.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/settings.hpp>
 
@@ -43,8 +43,7 @@ Metadata settings_of(const std::filesystem::path& path) {
   const auto bytes = scoresde::io::read_file(path);
   Metadata flat;
   try {
-    const auto json =
-        scoresde::io::detail::parse_strictly(scoresde::io::detail::characters(bytes), 2);
+    const auto json = scoresde::io::parse_json(scoresde::io::characters(bytes), 2);
     scoresde::require(json.is_object(), "is ", json.type_name(), "; it must be an object");
     for (const auto& [key, value] : json.items()) {
       std::string& text = flat[key];
@@ -90,7 +89,7 @@ void check_settings(const Metadata& given) {
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
     require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
-            scoresde::detail::nearest_name(key, scoresde::detail::keys_of(known)));
+            scoresde::nearest_name(key, scoresde::detail::keys_of(known)));
     if (key.starts_with("network.")) continue;
     if (at->second == "true" || at->second == "false")
       static_cast<void>(scoresde::detail::truth_setting(given, key));
@@ -109,7 +108,7 @@ Metadata given_settings(const Options& options) {
   for (const std::string& setting : options.settings) {
     const auto equals = setting.find('=');
     scoresde::require(equals != std::string::npos && equals > 0, "--set: '", setting,
-                              "' must be key=value, such as sde.sigma_max=348");
+                      "' must be key=value, such as sde.sigma_max=348");
     set[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
   check_settings(file);
@@ -123,7 +122,7 @@ Metadata configuration_of(const Options& options, Format from) {
   if (from == Format::diffusers)
     for (const auto& [key, value] : given)
       scoresde::require(!key.starts_with("network."), "setting ", key, " = '", value,
-                                "': the network of diffusers is that of its config.json");
+                        "': the network of diffusers is that of its config.json");
   Metadata configuration;
   if (!options.preset.empty()) {
     const auto& preset = scoresde::nn::preset(options.preset);

@@ -41,7 +41,8 @@ void append(std::string& out, Number part) {
 
 }  // namespace detail
 
-/// The parts one after another: text as it is, numbers in their shortest exact form, bools as 0 or 1.
+/// The parts one after another: text as it is, numbers in their shortest exact form, bools as 0
+/// or 1.
 template <class... Parts>
 [[nodiscard]] std::string text(const Parts&... parts) {
   std::string out;

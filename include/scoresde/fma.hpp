@@ -21,7 +21,7 @@
 #endif
 #endif
 
-namespace scoresde::detail {
+namespace scoresde {
 
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float fma(float a, float b, float c) {
 #if defined(__CUDA_ARCH__)
@@ -84,4 +84,4 @@ void with_hardware_fma(Body body) {
   call_flat(body);
 }
 
-}  // namespace scoresde::detail
+}  // namespace scoresde

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scoresde::detail {
+namespace scoresde {
 
 /// Insertions, deletions, substitutions and swaps of neighbors that turn `a` into `b`.
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -41,4 +41,4 @@ namespace scoresde::detail {
   return nearest == known.end() ? std::string() : *nearest;
 }
 
-}  // namespace scoresde::detail
+}  // namespace scoresde

@@ -2,10 +2,10 @@
 #include <cmath>
 #include <utility>
 
+#include <scoresde/brownian/clock.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/brownian/clock.hpp>
 
 #include "support/catch.hpp"
 

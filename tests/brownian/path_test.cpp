@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/brownian/path.hpp>
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
-#include <scoresde/brownian/path.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>

@@ -7,11 +7,11 @@
 #include <map>
 #include <vector>
 
+#include <scoresde/brownian/clock.hpp>
 #include <scoresde/brownian/tree.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/brownian/clock.hpp>
 
 #include "support/catch.hpp"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <filesystem>
 
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tiny_checkpoints.hpp"
 
 using namespace scoresde;

@@ -12,11 +12,11 @@
 
 #include <unistd.h>
 
-#include <scoresde/io/safetensors.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/io/safetensors.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tiny_run.hpp"
 
 using namespace scoresde;

@@ -7,15 +7,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include <scoresde/io/state_dict.hpp>
-#include <scoresde/nn/networks/unet.hpp>
-#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
-#include <scoresde/checkpoint/diffusers_config.hpp>
 #include <scoresde/checkpoint/detail/diffusers_keys.hpp>
 #include <scoresde/checkpoint/detail/diffusers_names.hpp>
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tiny_checkpoints.hpp"
 
 namespace {
@@ -33,7 +33,7 @@ using scoresde::test::tiny_values;
 
 std::string text_of(const std::filesystem::path& path) {
   const auto bytes = scoresde::io::read_file(path);
-  return std::string(scoresde::io::detail::characters(bytes));
+  return std::string(scoresde::io::characters(bytes));
 }
 
 /// google/ncsnpp-celebahq-256, without the settings unrelated to the network.

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/io/safetensors.hpp>
 #include <scoresde/checkpoint/diffusers_folder.hpp>
+#include <scoresde/io/safetensors.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace scoresde;
 using Catch::Contains;

@@ -7,16 +7,16 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
-#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
-#include <scoresde/checkpoint/diffusers_config.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
@@ -33,7 +33,7 @@ std::vector<fs::path> golden_unets() {
 
 nn::UNetConfig config_of(const fs::path& folder) {
   const auto bytes = io::read_file(folder / "config.json");
-  return network_of_diffusers(io::detail::characters(bytes));
+  return network_of_diffusers(io::characters(bytes));
 }
 
 io::TensorFile weights_file(const fs::path& folder) {

@@ -7,16 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
+#include <scoresde/checkpoint/detail/score_sde_reader.hpp>
+#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/torch_file.hpp>
 #include <scoresde/io/torch_writer.hpp>
 #include <scoresde/nn/networks/unet.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
-#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
-#include <scoresde/checkpoint/detail/score_sde_reader.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tiny_checkpoints.hpp"
 
 namespace {

@@ -8,9 +8,10 @@ import tree
 FOUNDATION = {"foundation"}
 SCALAR = FOUNDATION | {"time", "sde", "predictor", "corrector", "solver", "tableaux"}
 MEMORY = FOUNDATION | {"noise", "state"}
-ALGORITHM = SCALAR | MEMORY
+ALGORITHM = SCALAR | MEMORY | {"brownian", "score", "ode", "observer"}
+NETWORKS = {"nn/graph", "nn/layers", "nn/networks", "nn/runtime", "model"}
 
-# The rooms that a room may include in addition to itself. A room that is not listed is an error: add it here.
+# What a room may include in addition to itself. A room that is not listed is an error: give it its place here.
 MAY_INCLUDE = {
     "foundation": set(),
     "time": FOUNDATION,
@@ -21,41 +22,48 @@ MAY_INCLUDE = {
     "tableaux": FOUNDATION,
     "noise": FOUNDATION,
     "state": FOUNDATION | {"noise"},
-    "score": FOUNDATION | {"time", "sde", "noise", "state"},
-    "ode": FOUNDATION | {"time", "tableaux", "noise", "state", "score"},
-    "nn": FOUNDATION | {"time", "sde", "noise", "state", "score"},
-    "registry": ALGORITHM | {"score", "nn", "loss", "train"},
-    "sampler": ALGORITHM | {"score", "ode"},
-    "likelihood": ALGORITHM | {"score", "ode", "sampler"},
-    "inverse": ALGORITHM | {"score", "ode", "sampler"},
-    "loss": ALGORITHM | {"score", "nn"},
-    "train": ALGORITHM | {"score", "nn", "loss"},
-    "checkpoint": ALGORITHM | {"score", "nn", "loss", "train", "registry", "io"},
-    "evaluate": ALGORITHM,
-    "testing": ALGORITHM | {"score", "ode", "nn", "sampler", "loss"},
-    "io": FOUNDATION | {"noise"},
-    "eigen": ALGORITHM | {"score", "nn"},
-    "xtensor": ALGORITHM | {"score", "io"},
-    "cuda": ALGORITHM | {"score", "nn", "sampler", "train", "loss", "io"},
-    "cuda checkpoint": ALGORITHM | {"score", "nn", "train", "registry", "checkpoint", "cuda"},
+    "brownian": MEMORY | {"time"},
+    "score": MEMORY | {"time", "sde"},
+    "ode": MEMORY | {"time", "tableaux", "score"},
+    "observer": MEMORY | {"time", "score", "ode", "tableaux"},
+    "nn/graph": MEMORY,
+    "nn/layers": MEMORY | {"nn/graph"},
+    "nn/networks": MEMORY | {"nn/graph", "nn/layers"},
+    "nn/runtime": MEMORY | {"nn/graph"},
+    "model": MEMORY | {"time", "sde", "score", "nn/graph", "nn/networks", "nn/runtime"},
+    "sampler": ALGORITHM,
+    "general_sde": ALGORITHM | {"sampler"},
+    "likelihood": ALGORITHM | {"sampler"},
+    "inverse": ALGORITHM | {"sampler"},
+    "loss": ALGORITHM | NETWORKS,
+    "optim": MEMORY | {"nn/graph"},
+    "data": MEMORY,
+    "train": ALGORITHM | NETWORKS | {"loss", "optim", "data"},
+    "registry": ALGORITHM | NETWORKS | {"sampler", "loss", "optim", "train"},
+    "io": MEMORY | {"data"},
+    "checkpoint": ALGORITHM | NETWORKS | {"loss", "optim", "train", "io", "registry"},
+    "evaluate": ALGORITHM | NETWORKS,
+    "testing": ALGORITHM | NETWORKS | {"sampler", "loss"},
+    "eigen": ALGORITHM | NETWORKS,
+    "xtensor": ALGORITHM,
+    "cuda": ALGORITHM | NETWORKS | {"sampler", "train", "optim", "loss", "data"},
+    "cuda checkpoint": ALGORITHM | NETWORKS | {"train", "registry", "checkpoint", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
-STANDARD_ONLY = set(MAY_INCLUDE) - {"io", "checkpoint", "eigen", "xtensor", "cuda", "cuda checkpoint"}
 PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 
 
 def room(header):
-    parts = header.split("/")[1:]
+    """The first folder of a header, below nn/ the first two; parts of a room in detail/ belong to it."""
+    parts = [part for part in header.split("/")[1:] if part != "detail"]
     if len(parts) == 1:
         return "umbrella" if parts[0] in ("scoresde.hpp", "networks.hpp") else "foundation"
     if parts[0] == "ode" and parts[1] in SCALAR_OF_ODE:
         return "tableaux"
-    if parts[0] == "train" and parts[1].startswith(("checkpoint", "score_sde", "diffusers")):
-        return "checkpoint"
     if parts == ["cuda", "unet.hpp"]:
         return "cuda checkpoint"
-    return parts[0]
+    return "/".join(parts[:2]) if parts[0] == "nn" else parts[0]
 
 
 def cycle(graph):
@@ -106,6 +114,8 @@ def main():
                 continue
             file_graph.setdefault(header, set()).add(included)
             there = room(included)
+            if "/detail/" in included and there != here:
+                violations.append(f"{where}: <{included}> is a part of '{there}' alone")
             if there == here or here == "umbrella":
                 continue
             room_graph.setdefault(here, set()).add(there)

@@ -17,7 +17,7 @@ TESTED_IN = {
     "scoresde/nearest_name.hpp": "tests/registry/settings_test.cpp",
     "scoresde/fma.hpp": "tests/noise/bits.cmake",
     "scoresde/state/backend.hpp": "tests/state",
-    "scoresde/io/strict_json.hpp": "tests/io/safetensors_test.cpp",
+    "scoresde/io/json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/nn/graph/ops.hpp": "tests/backends/eigen",
     "scoresde/predictor/predictor.hpp": "tests/concepts",
@@ -27,7 +27,7 @@ TESTED_IN = {
 
 def rooms(header):
     """The folders with a header's tests."""
-    parts = header.split("/")[1:-1]
+    parts = [part for part in header.split("/")[1:-1] if part != "detail"]
     if parts and parts[0] in ("eigen", "xtensor", "cuda"):
         parts = ["backends", *parts]
     while parts:

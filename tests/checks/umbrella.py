@@ -12,8 +12,8 @@ import sys
 import tree
 
 FOLDER = "include/scoresde/"
-NETWORKS = r"(nn|loss|registry|train)/.*"
-LEFT_OUT = r"\w+/detail/.*|scoresde\.hpp|networks\.hpp|(io|testing)/.*|train/(checkpoint|score_sde|diffusers)\w*\.hpp|sampler/progress\.hpp"
+NETWORKS = r"(nn|model|loss|optim|train|data|registry)/.*"
+LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|(.*/)?detail/.*|observer/progress\.hpp"
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT
 /// Includes everything in the core for sampling and scoring. Depends on the standard library only.

@@ -9,8 +9,8 @@
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/sde/suggest_sigma_max.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

@@ -6,8 +6,8 @@
 
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
-#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/general_sde/reverse_simulation.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ve_sde.hpp>

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include <scoresde/noise/noise.hpp>
 #include <scoresde/general_sde/schemes.hpp>
+#include <scoresde/noise/noise.hpp>
 
 #include "support/catch.hpp"
 #include "support/known_diffusions.hpp"

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/brownian/path.hpp>
+#include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>

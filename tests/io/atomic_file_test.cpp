@@ -14,8 +14,8 @@
 
 #include <scoresde/io/atomic_file.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using scoresde::io::read_file;
 using scoresde::io::require_writable_folder;

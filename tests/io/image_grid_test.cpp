@@ -7,8 +7,8 @@
 
 #include <scoresde/io/image_grid.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

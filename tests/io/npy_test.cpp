@@ -12,8 +12,8 @@
 
 #include <scoresde/io/npy.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

@@ -8,8 +8,8 @@
 
 #include <scoresde/io/npz.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

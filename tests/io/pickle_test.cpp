@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include <scoresde/io/detail/byte_cursor.hpp>
-#include <scoresde/io/pickle.hpp>
 #include <scoresde/io/detail/pickle_stack.hpp>
+#include <scoresde/io/pickle.hpp>
 #include <scoresde/io/pickle_value.hpp>
 
 #include "support/catch.hpp"

@@ -10,8 +10,8 @@
 #include <scoresde/io/detail/file_kind.hpp>
 #include <scoresde/io/safetensors.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

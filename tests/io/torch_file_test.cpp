@@ -12,13 +12,13 @@
 #include <vector>
 
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/torch_file.hpp>
-#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/torch_writer.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

@@ -9,12 +9,12 @@
 
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/detail/inflate.hpp>
+#include <scoresde/io/detail/zip_writer.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/zip_archive.hpp>
-#include <scoresde/io/detail/zip_writer.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 
@@ -44,7 +44,7 @@ std::string two_entries() {
 
 std::string text_of(const ZipArchive& archive, std::string_view name) {
   const auto read = archive.read(name);
-  return std::string(scoresde::io::detail::characters(read.bytes()));
+  return std::string(scoresde::io::characters(read.bytes()));
 }
 
 /// The contents of deflated_archive(): 2000 characters.
@@ -194,7 +194,7 @@ TEST_CASE("MappedFile's bytes stay valid after a move, and it requires a regular
   const TemporaryFolder folder;
   MappedFile file(folder.write("f", "text"));
   const MappedFile moved(std::move(file));
-  CHECK(scoresde::io::detail::characters(moved.bytes()) == "text");
+  CHECK(scoresde::io::characters(moved.bytes()) == "text");
   CHECK(MappedFile(folder.write("empty", "")).bytes().empty());
   CHECK_THROWS_WITH(MappedFile(folder.path()), Catch::Contains("regular"));
   CHECK_THROWS_WITH(MappedFile(folder / "none"), Catch::Contains("cannot be opened"));

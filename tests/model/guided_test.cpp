@@ -9,8 +9,8 @@
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/model/class_conditional.hpp>
 #include <scoresde/model/guided.hpp>
-#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>

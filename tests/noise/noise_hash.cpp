@@ -16,8 +16,8 @@ bool flat_agrees(std::size_t dim) {
   for (std::size_t i = 0; i < z.size(); ++i) {
     const std::size_t sample = i / dim, element = i % dim, even = element / 2 * 2;
     float pair[2];
-    scoresde::detail::box_muller(scoresde::noise_word(draw, sample, even),
-                                 scoresde::noise_word(draw, sample, even + 1), pair[0], pair[1]);
+    scoresde::box_muller(scoresde::noise_word(draw, sample, even),
+                         scoresde::noise_word(draw, sample, even + 1), pair[0], pair[1]);
     if (z[i] != pair[element % 2]) return false;
   }
   return true;

@@ -120,7 +120,7 @@ TEST_CASE("noise_word returns the words from which fill_normal computes an eleme
   const NoiseDraw draw = Noise{.seed = 4}.draw(2);
   for (std::size_t e = 0; e < 12; e += 2) {
     float z0 = 0, z1 = 0;
-    detail::box_muller(noise_word(draw, 3, e), noise_word(draw, 3, e + 1), z0, z1);
+    scoresde::box_muller(noise_word(draw, 3, e), noise_word(draw, 3, e + 1), z0, z1);
     CHECK(elements(draw, 3, e, 2) == std::vector<float>{z0, z1});
   }
 }

@@ -39,32 +39,33 @@ double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); 
 
 TEST_CASE("the logarithm matches double precision on (0, 1]") {
   double worst = 0;
-  const std::uint32_t lowest = detail::bits_of_float(0x1p-32f), one = detail::bits_of_float(1.0f);
+  const std::uint32_t lowest = scoresde::bits_of_float(0x1p-32f),
+                      one = scoresde::bits_of_float(1.0f);
   for (std::uint32_t bits = lowest; bits < one; bits += 97) {
-    const float u = detail::float_from_bits(bits);
+    const float u = scoresde::float_from_bits(bits);
     const double exact = std::log(static_cast<double>(u));
-    worst = std::max(worst, std::abs((detail::natural_log(u) - exact) / exact));
+    worst = std::max(worst, std::abs((scoresde::natural_log(u) - exact) / exact));
   }
   for (std::uint32_t below = 1; below < 4096; ++below) {
-    const float u = detail::float_from_bits(one - below);
+    const float u = scoresde::float_from_bits(one - below);
     const double exact = std::log(static_cast<double>(u));
-    worst = std::max(worst, std::abs((detail::natural_log(u) - exact) / exact));
+    worst = std::max(worst, std::abs((scoresde::natural_log(u) - exact) / exact));
   }
   CHECK(worst < 0x1p-22);
-  CHECK(detail::natural_log(1.0f) == 0);
+  CHECK(scoresde::natural_log(1.0f) == 0);
 }
 
 TEST_CASE("the square root matches double precision on [0, 64]") {
   double worst = 0;
-  for (std::uint32_t bits = detail::bits_of_float(0x1p-40f); bits <= detail::bits_of_float(64.0f);
-       bits += 89) {
-    const float w = detail::float_from_bits(bits);
+  for (std::uint32_t bits = scoresde::bits_of_float(0x1p-40f);
+       bits <= scoresde::bits_of_float(64.0f); bits += 89) {
+    const float w = scoresde::float_from_bits(bits);
     const double exact = std::sqrt(static_cast<double>(w));
-    worst = std::max(worst, std::abs((detail::square_root(w) - exact) / exact));
+    worst = std::max(worst, std::abs((scoresde::square_root(w) - exact) / exact));
   }
   // Within 1 ulp.
   CHECK(worst < 0x1p-23);
-  CHECK(detail::square_root(0.0f) == 0);
+  CHECK(scoresde::square_root(0.0f) == 0);
 }
 
 TEST_CASE("cosine and sine match double precision over a full turn") {
@@ -72,7 +73,7 @@ TEST_CASE("cosine and sine match double precision over a full turn") {
   for (std::uint64_t turn = 0; turn < (1ull << 32); turn += 1021) {
     const double theta = static_cast<double>(turn) * 0x1p-31 * std::numbers::pi;
     float cosine = 0, sine = 0;
-    detail::cos_sin_of_turn(static_cast<std::uint32_t>(turn), cosine, sine);
+    scoresde::cos_sin_of_turn(static_cast<std::uint32_t>(turn), cosine, sine);
     worst = std::max({worst, std::abs(cosine - std::cos(theta)), std::abs(sine - std::sin(theta))});
   }
   CHECK(worst < 0x1p-22);
@@ -82,7 +83,7 @@ TEST_CASE("quarter turns are exact") {
   const float expected[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
   for (std::uint32_t quarter = 0; quarter < 4; ++quarter) {
     float cosine = 9, sine = 9;
-    detail::cos_sin_of_turn(quarter << 30, cosine, sine);
+    scoresde::cos_sin_of_turn(quarter << 30, cosine, sine);
     CHECK(cosine == expected[quarter][0]);
     CHECK(sine == expected[quarter][1]);
   }
@@ -92,7 +93,7 @@ TEST_CASE("extreme words give finite normals of at most 6.67") {
   for (const std::uint32_t b0 : {0u, 1u, 2u, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu})
     for (const std::uint32_t b1 : {0u, 1u, 0x1fffffffu, 0x20000000u, 0x80000000u, 0xffffffffu}) {
       float z0 = 0, z1 = 0;
-      detail::box_muller(b0, b1, z0, z1);
+      scoresde::box_muller(b0, b1, z0, z1);
       CHECK(std::isfinite(z0));
       CHECK(std::isfinite(z1));
       CHECK(std::hypot(z0, z1) < 6.67f);
@@ -104,7 +105,7 @@ TEST_CASE("normals match Box-Muller in double") {
   for (std::uint32_t i = 0; i < 100000; ++i) {
     const PhiloxBlock b = philox4x32_10({{i, 0, 0, 0}}, 99);
     float z0 = 0, z1 = 0;
-    detail::box_muller(b.word[0], b.word[1], z0, z1);
+    scoresde::box_muller(b.word[0], b.word[1], z0, z1);
     const double u = (static_cast<double>(b.word[0] >> 1) + 0.5) * 0x1p-31;
     const double radius = std::sqrt(-2 * std::log(u));
     const double theta = static_cast<double>(b.word[1]) * 0x1p-31 * std::numbers::pi;

@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 
 using namespace scoresde;
-using detail::NormalTile;
+using scoresde::NormalTile;
 
 namespace {
 
@@ -15,8 +15,8 @@ std::vector<float> one_by_one(const std::vector<PhiloxBlock>& counters, std::uin
   for (const PhiloxBlock& counter : counters) {
     const PhiloxBlock b = philox4x32_10(counter, key);
     float normal[4];
-    detail::box_muller(b.word[0], b.word[1], normal[0], normal[1]);
-    detail::box_muller(b.word[2], b.word[3], normal[2], normal[3]);
+    scoresde::box_muller(b.word[0], b.word[1], normal[0], normal[1]);
+    scoresde::box_muller(b.word[2], b.word[3], normal[2], normal[3]);
     z.insert(z.end(), normal, normal + 4);
   }
   return z;

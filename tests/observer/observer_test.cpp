@@ -7,11 +7,11 @@
 
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
-#include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/observer/progress.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/observer/progress.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>

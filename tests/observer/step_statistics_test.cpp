@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include <scoresde/corrector/langevin.hpp>
+#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/state/host_state.hpp>

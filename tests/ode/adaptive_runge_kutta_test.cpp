@@ -5,10 +5,10 @@
 #include <vector>
 
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
-#include <scoresde/ode/explicit_runge_kutta.hpp>
 #include <scoresde/ode/detail/per_sample_solve.hpp>
-#include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/ode/detail/whole_batch_solve.hpp>
+#include <scoresde/ode/explicit_runge_kutta.hpp>
+#include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "ode/scipy_rk45_table.hpp"

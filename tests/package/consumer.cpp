@@ -10,8 +10,8 @@
 #include <scoresde/xtensor/xtensor.hpp>
 #endif
 #if defined(CONSUMER_IO)
-#include <scoresde/io/io.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/io/io.hpp>
 #endif
 #if defined(CONSUMER_CUDA)
 #include <scoresde/cuda/cuda.hpp>

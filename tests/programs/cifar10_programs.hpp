@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "support/temporary_folder.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace scoresde::test {
 

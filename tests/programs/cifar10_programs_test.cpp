@@ -11,9 +11,9 @@
 
 #include <scoresde/io/safetensors.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "programs/made_up_data.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "programs/cifar10_programs.hpp"
 #include "programs/made_up_data.hpp"

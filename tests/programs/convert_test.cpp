@@ -10,9 +10,9 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

@@ -14,6 +14,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/io/safetensors.hpp>
@@ -22,13 +25,10 @@
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/state/host_state.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
-#include <scoresde/checkpoint/diffusers_config.hpp>
 
 #include "convert/network_file.hpp"
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace scoresde;
 using nlohmann::json;

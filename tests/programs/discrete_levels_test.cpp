@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
@@ -13,7 +14,6 @@
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 #include "cifar10/timestep_spacing.hpp"
 #include "programs/cifar10_programs.hpp"

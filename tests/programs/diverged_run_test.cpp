@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
-#include <scoresde/io/safetensors.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/io/safetensors.hpp>
 
 #include "cifar10/kept_checkpoints.hpp"
 #include "programs/cifar10_programs.hpp"

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "support/temporary_folder.hpp"
 #include "programs/cifar10_programs.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace scoresde::test {
 

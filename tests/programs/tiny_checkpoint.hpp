@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
 #include "support/temporary_folder.hpp"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 

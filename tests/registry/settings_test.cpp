@@ -11,16 +11,16 @@ using namespace scoresde;
 using Catch::Contains;
 
 TEST_CASE("the edit distance counts insertions, deletions, substitutions and swaps") {
-  CHECK(detail::edit_distance("", "") == 0);
-  CHECK(detail::edit_distance("beta", "") == 4);
-  CHECK(detail::edit_distance("beta_mx", "beta_max") == 1);
-  CHECK(detail::edit_distance("kitten", "sitting") == 3);
-  CHECK(detail::edit_distance("sitting", "kitten") == 3);
-  CHECK(detail::edit_distance("heun", "huen") == 1);
-  CHECK(detail::edit_distance("ca", "abc") == 3);  // 2 where a swapped pair may be edited again
-  CHECK(detail::nearest_name("sgima_max", {"beta_max", "sigma_max"}) == "sigma_max");
-  CHECK(detail::nearest_name("sigma_mx", {"beta_max", "sigma_max", "sigma_min"}) == "sigma_max");
-  CHECK(detail::nearest_name("x", {}).empty());
+  CHECK(scoresde::edit_distance("", "") == 0);
+  CHECK(scoresde::edit_distance("beta", "") == 4);
+  CHECK(scoresde::edit_distance("beta_mx", "beta_max") == 1);
+  CHECK(scoresde::edit_distance("kitten", "sitting") == 3);
+  CHECK(scoresde::edit_distance("sitting", "kitten") == 3);
+  CHECK(scoresde::edit_distance("heun", "huen") == 1);
+  CHECK(scoresde::edit_distance("ca", "abc") == 3);  // 2 where a swapped pair may be edited again
+  CHECK(scoresde::nearest_name("sgima_max", {"beta_max", "sigma_max"}) == "sigma_max");
+  CHECK(scoresde::nearest_name("sigma_mx", {"beta_max", "sigma_max", "sigma_min"}) == "sigma_max");
+  CHECK(scoresde::nearest_name("x", {}).empty());
 }
 
 TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
-#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
-#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/detail/rejection_memory.hpp>
-#include <scoresde/observer/step_statistics.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>

@@ -5,18 +5,18 @@
 #include <new>
 #include <vector>
 
+#include <scoresde/brownian/path.hpp>
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
+#include <scoresde/general_sde/general_probability_flow.hpp>
+#include <scoresde/general_sde/reverse_simulation.hpp>
+#include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
-#include <scoresde/brownian/path.hpp>
-#include <scoresde/general_sde/general_probability_flow.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/general_sde/reverse_simulation.hpp>
-#include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/guidance.hpp>

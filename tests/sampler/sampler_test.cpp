@@ -7,7 +7,7 @@
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/sampler/correct.hpp>
-#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>

@@ -236,7 +236,7 @@ TEST_CASE("the final step ends in noise, in the data predicted before it, or in 
 }
 
 TEST_CASE("what does not fit a fast solver is refused by name") {
-  const VpSde sde;
+  const AnySde sde{VpSde()};
   const DpmSolver<2> solver;
   const auto at = [&](std::vector<double> times) { return TimeGrid(times); };
   CHECK_THROWS_WITH(

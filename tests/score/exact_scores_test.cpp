@@ -4,10 +4,10 @@
 #include <limits>
 #include <vector>
 
+#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/score_model.hpp>
-#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>

@@ -230,8 +230,8 @@ class EmulatedBlock {
     for (unsigned t = first + 1; t < end; ++t)
       if (!same_call(state_[first], state_[t]))
         throw EmulationError(scoresde::text("thread ", first, " ", what(state_[first]),
-                                          " and thread ", t, " ", what(state_[t]),
-                                          ": the call must be reached by all of them"));
+                                            " and thread ", t, " ", what(state_[t]),
+                                            ": the call must be reached by all of them"));
   }
   static bool same_call(const ThreadState& a, const ThreadState& b) {
     return a.wait == b.wait && a.place.line == b.place.line &&
@@ -241,7 +241,7 @@ class EmulatedBlock {
     if (state.wait == Wait::left) return "has left the kernel";
     const std::string file = state.place.file;
     return scoresde::text("waits in ", state.call, " at ", file.substr(file.rfind('/') + 1), ":",
-                        state.place.line);
+                          state.place.line);
   }
 
   cuda::GridSize grid_, index_{};

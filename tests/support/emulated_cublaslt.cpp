@@ -65,7 +65,7 @@ std::size_t MatrixProducts::plan(const MatrixProduct&) { return product_workspac
 void MatrixProducts::run(const MatrixProduct& product, const ProductOperands& operands,
                          std::span<std::byte> workspace) {
   require(workspace.size() >= product_workspace, "matrix product: the workspace has ",
-                  workspace.size(), " bytes; it must have at least ", product_workspace);
+          workspace.size(), " bytes; it must have at least ", product_workspace);
   const auto work = [=, precision = implementation_->precision] {
     std::memset(workspace.data(), 0xff, product_workspace);
     if (precision != Precision::bf16)

@@ -150,7 +150,7 @@ struct ConvolutionPlans::Implementation {
   template <class Work>
   void ask(std::span<std::byte> workspace, std::size_t needed, const Work& work) const {
     require(workspace.size() >= needed, "convolution: the workspace has ", workspace.size(),
-                    " bytes; it must have at least ", needed);
+            " bytes; it must have at least ", needed);
     const auto all = [=, which = precision] {
       std::memset(workspace.data(), 0xff, needed);
       if (which == Precision::bf16)

@@ -64,8 +64,8 @@ void* Context::allocate(std::size_t bytes) const {
   if (bytes == 0) return nullptr;
   constexpr std::size_t all = std::size_t{1} << 30;
   void* memory = nullptr;
-  require(bytes <= all && posix_memalign(&memory, 256, bytes) == 0, "CUDA: allocating ",
-                  bytes, " bytes on device 0 failed: cudaErrorMemoryAllocation: out of memory");
+  require(bytes <= all && posix_memalign(&memory, 256, bytes) == 0, "CUDA: allocating ", bytes,
+          " bytes on device 0 failed: cudaErrorMemoryAllocation: out of memory");
   std::memset(memory, 0xff, bytes);
   return memory;
 }
@@ -86,8 +86,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
   });
 }
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
-  require(recording() == nullptr,
-                  "CUDA: copying a state is not supported while a run is captured");
+  require(recording() == nullptr, "CUDA: copying a state is not supported while a run is captured");
   run_emulated(stream(), [=] {
     if (bytes > 0) std::memcpy(to, from, bytes);
   });
@@ -111,7 +110,7 @@ void Context::record(Recording* recording) const { resources_->recording = recor
 
 void Context::require_live(const char* what) const {
   require(stream()->captured == nullptr && recording() == nullptr, "CUDA: ", what,
-                  " is not supported while a run is captured: it cannot be replayed");
+          " is not supported while a run is captured: it cannot be replayed");
 }
 
 struct Graph::Executable {

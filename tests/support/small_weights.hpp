@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <span>
 
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/nn/networks/unet.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/small_networks.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace small {
 

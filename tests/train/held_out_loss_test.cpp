@@ -23,9 +23,7 @@ using HeldOut = HeldOutLoss<eigen::Ops<double>, EdmSde, EdmLoss>;
 constexpr std::size_t samples = 6, dim = 64;
 const nn::Graph graph = nn::mlp({.dim = dim, .width = 16, .depth = 1});
 
-std::vector<double> parameters() {
-  return detail::initial_parameters<double>(graph.parameters(), 3);
-}
+std::vector<double> parameters() { return initial_parameters<double>(graph.parameters(), 3); }
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/model/class_conditional.hpp>
-#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/label_dropout.hpp>

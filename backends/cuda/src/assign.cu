@@ -30,12 +30,12 @@ void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> ter
   double* const rows = context.host_scratch((terms.size() + 1) * samples);
   double* end = rows;
   for (const auto& [c, x] : terms) {
-    detail::require_row("assign", c.size(), samples);
+    scoresde::require_row("assign", c.size(), samples);
     call.state[call.count++] = x->device_data();
     end = std::copy(c.begin(), c.end(), end);
   }
   if (!noise.coefficients.empty()) {
-    detail::require_row("assign", noise.coefficients.size(), samples);
+    scoresde::require_row("assign", noise.coefficients.size(), samples);
     end = std::copy(noise.coefficients.begin(), noise.coefficients.end(), end);
     call.noise = {1, noise.draw};
   }
@@ -49,11 +49,11 @@ template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
                               DeviceParameters conditioning) const {
   const char* const verb = "assign with device coefficients";
-  require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ",
-                  max_terms, " are allowed");
+  require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ", max_terms,
+          " are allowed");
   require(out.context().recording() == nullptr, verb,
-                  ": it is called by a captured sampler, which must pass its coefficients by "
-                  "value; only models may call it");
+          ": it is called by a captured sampler, which must pass its coefficients by "
+          "value; only models may call it");
   AssignCall<T> call{float4s_of(out.extents()), out.device_data()};
   for (const State* x : states) {
     require_alike(verb, out, *x);
@@ -66,7 +66,7 @@ template <class T>
 void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) const {
   using Kernel = DrawSumKernel<T>;
   require(draws.size() <= Kernel::max_draws, "draw_sum: ", draws.size(), " draws; at most ",
-                  Kernel::max_draws, " are allowed");
+          Kernel::max_draws, " are allowed");
   require(
       out.context().recording() == nullptr,
       "draw_sum: a run along a Brownian path cannot be captured in a CUDA graph because its draws "

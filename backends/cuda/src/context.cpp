@@ -59,7 +59,7 @@ std::string reason(cudaError_t error) {
   static_cast<void>(cudaDriverGetVersion(&driver));
   if (driver == 0) return scoresde::text(error_text(error), " (no driver is installed)");
   return scoresde::text(error_text(error), " (the driver supports CUDA ", version_text(driver),
-                      "; this library was built with ", version_text(CUDART_VERSION), ")");
+                        "; this library was built with ", version_text(CUDART_VERSION), ")");
 }
 
 cudaError_t count(int& devices) {
@@ -108,7 +108,7 @@ struct Context::Resources {
     check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device),
           "querying memory pool support");
     require(supported != 0, "CUDA: device ", device,
-                    " has no memory pools; a driver that supports cudaMallocAsync is required");
+            " has no memory pools; a driver that supports cudaMallocAsync is required");
     cudaMemPoolProps properties{};
     properties.allocType = cudaMemAllocationTypePinned;
     properties.location = {cudaMemLocationTypeDevice, device};
@@ -136,8 +136,8 @@ Context::Context(int device) {
   const std::string why = why_no_device();
   require(why.empty(), "CUDA: no device can be used: ", why);
   const int devices = device_count();
-  require(device >= 0 && device < devices, "CUDA: device is ", device,
-                  "; it must be in [0, ", devices - 1, "]");
+  require(device >= 0 && device < devices, "CUDA: device is ", device, "; it must be in [0, ",
+          devices - 1, "]");
   resources_ = std::make_shared<Resources>(device);
 }
 
@@ -148,7 +148,7 @@ std::string Context::name() const {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device()), "querying device properties");
   return scoresde::text(static_cast<const char*>(properties.name), ", compute capability ",
-                      properties.major, ".", properties.minor);
+                        properties.major, ".", properties.minor);
 }
 
 void Context::synchronize() const {
@@ -194,8 +194,7 @@ void Context::clear(void* memory, std::size_t bytes) const {
 
 void Context::copy_on_device(void* to, const void* from, std::size_t bytes) const {
   activate();
-  require(recording() == nullptr,
-                  "CUDA: copying a state is not supported while a run is captured");
+  require(recording() == nullptr, "CUDA: copying a state is not supported while a run is captured");
   if (bytes > 0)
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying ", bytes,
           " bytes on the device");
@@ -224,10 +223,9 @@ void Context::require_live(const char* what) const {
   activate();
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
   check(cudaStreamIsCapturing(stream(), &status), "querying the capture status");
-  require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr,
-                  "CUDA: ", what,
-                  " is not supported while a run is captured: it cannot "
-                  "be replayed");
+  require(status == cudaStreamCaptureStatusNone && resources_->recording == nullptr, "CUDA: ", what,
+          " is not supported while a run is captured: it cannot "
+          "be replayed");
 }
 
 }  // namespace scoresde::cuda

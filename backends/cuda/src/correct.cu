@@ -116,7 +116,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
   require_eager("correct with observed norms", context);
   const std::size_t samples = x.extents().samples;
   for (const std::span<double> norms : {score_norms, noise_norms})
-    detail::require_row("correct", norms.size(), samples);
+    scoresde::require_row("correct", norms.size(), samples);
   const double* const norms =
       call.enqueue_all(context, {.scratch = context.scratch(call.scratch_bytes())});
   context.copy_to_host(score_norms.data(), norms, score_norms.size_bytes());

@@ -39,8 +39,8 @@ struct CublasLtLibrary {
 template <class... Parts>
 void check_cublaslt(cublasStatus_t status, const Parts&... parts) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    throw Error(scoresde::text("cuBLASLt: ", parts...,
-                                       " failed: ", cublaslt().get_status_string(status)));
+    throw Error(
+        scoresde::text("cuBLASLt: ", parts..., " failed: ", cublaslt().get_status_string(status)));
 }
 
 }  // namespace scoresde::cuda

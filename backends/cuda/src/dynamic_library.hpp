@@ -30,8 +30,8 @@ class DynamicLibrary {
       if (reason.empty()) reason = ::dlerror();
     }
     throw Error(scoresde::text(purpose_, " cannot be loaded: ", reason,
-                                       "; install it, add its directory ",
-                                       "to LD_LIBRARY_PATH, or set the file in ", variable));
+                               "; install it, add its directory ",
+                               "to LD_LIBRARY_PATH, or set the file in ", variable));
   }
 
   /// Sets `function` to the symbol. Throws Error if the library does not have it.
@@ -39,7 +39,7 @@ class DynamicLibrary {
   void bind(Function*& function, const char* symbol) const {
     function = reinterpret_cast<Function*>(::dlsym(library_, symbol));
     scoresde::require(function != nullptr, purpose_, ": ", file_, " has no ", symbol,
-                              "; a newer release is required");
+                      "; a newer release is required");
   }
 
  private:

@@ -18,16 +18,16 @@ inline Float4Shape float4s_of(Extents extents) {
 /// Throws Error unless `other` has the extents and the context of `x`.
 template <class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const DeviceState<T>& other) {
-  detail::require_same(verb, other.extents(), x.extents());
+  scoresde::require_same(verb, other.extents(), x.extents());
   require(other.context() == x.context(), verb,
-                  ": the states belong to different contexts; all must share one");
+          ": the states belong to different contexts; all must share one");
 }
 
 /// The same for all terms. Throws Error also for more than max_terms terms.
 template <class Terms, class T>
 void require_alike(const char* verb, const DeviceState<T>& x, const Terms& terms) {
-  require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms; at most ",
-                  max_terms, " are allowed");
+  require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms; at most ", max_terms,
+          " are allowed");
   for (const auto& term : terms) require_alike(verb, x, *term.state);
 }
 

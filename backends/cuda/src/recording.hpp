@@ -85,8 +85,8 @@ void submit(const Context& context, const Call& call) {
 /// Throws Error while a run is recorded; for operations that return results to the host.
 inline void require_eager(const char* verb, const Context& context) {
   require(context.recording() == nullptr, verb,
-                  ": it copies results to the host, so the run cannot be captured in a "
-                  "CUDA graph; use this sampler without CapturedSampler");
+          ": it copies results to the host, so the run cannot be captured in a "
+          "CUDA graph; use this sampler without CapturedSampler");
 }
 
 }  // namespace scoresde::cuda

@@ -17,7 +17,7 @@ void sum_to_host(const char* verb, const DeviceState<T>& x, const Quantity& quan
                  SumFinish finish, std::span<double> per_sample) {
   const Context& context = x.context();
   require_eager(verb, context);
-  detail::require_row(verb, per_sample.size(), x.extents().samples);
+  scoresde::require_row(verb, per_sample.size(), x.extents().samples);
   const Float4Shape shape = float4s_of(x.extents());
   auto* const scratch = static_cast<double*>(context.scratch(sum_bytes(shape, Quantity::sums)));
   const double* const sums = enqueue_sum(context, shape, quantity, finish, scratch);

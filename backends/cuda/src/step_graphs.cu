@@ -124,7 +124,7 @@ struct StepGraphs::Parts {
 
 StepGraphs::StepGraphs(const Context& context) {
   require(context.recording() == nullptr,
-                  "captured sampler: another run of this context is being captured");
+          "captured sampler: another run of this context is being captured");
   parts_ = std::make_unique<Parts>(context);
 }
 StepGraphs::StepGraphs(StepGraphs&&) noexcept = default;

@@ -76,14 +76,13 @@ class LogSnrClock {
       : sde_(std::move(sde)), begin_(begin), end_(end), rate_(rate) {
     detail::require_ends("log-SNR clock", begin, end);
     require(end < begin, "log-SNR clock: the path goes from ", begin, " up to ", end,
-                    "; time must decrease, as the log-SNR grows towards the data");
+            "; time must decrease, as the log-SNR grows towards the data");
     require(rate > 0 && std::isfinite(rate), "log-SNR clock: rate is ", rate,
-                    "; it must be positive and finite");
+            "; it must be positive and finite");
     first_ = log_snr(sde_, begin);
     last_ = log_snr(sde_, end);
-    require(std::isfinite(first_) && std::isfinite(last_), "log-SNR clock: the log-SNR is ",
-                    first_, " at t = ", begin, " and ", last_, " at t = ", end,
-                    "; both must be finite");
+    require(std::isfinite(first_) && std::isfinite(last_), "log-SNR clock: the log-SNR is ", first_,
+            " at t = ", begin, " and ", last_, " at t = ", end, "; both must be finite");
   }
   /// From the SDE's t_max to its t_min.
   explicit LogSnrClock(const S& sde) : LogSnrClock(sde, sde.t_max(), sde.t_min()) {}

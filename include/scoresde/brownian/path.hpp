@@ -16,9 +16,11 @@
 #include <span>
 #include <utility>
 
-#include <scoresde/brownian/tree.hpp>
-#include <scoresde/sampler/sampler.hpp>
 #include <scoresde/brownian/clock.hpp>
+#include <scoresde/brownian/tree.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/state/backend.hpp>
+#include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
 

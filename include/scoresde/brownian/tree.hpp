@@ -66,12 +66,12 @@ class BrownianTree {
   /// variances.
   explicit BrownianTree(Clock clock, int depth) : clock_(std::move(clock)), depth_(depth) {
     require(depth >= 1 && depth <= max_depth, "Brownian tree: depth is ", depth,
-                    "; it must lie in [1, ", max_depth, "]");
+            "; it must lie in [1, ", max_depth, "]");
     first_ = clock_.variance(0);
     last_ = clock_.variance(1);
     require(std::isfinite(first_) && std::isfinite(last_) && first_ < last_,
-                    "Brownian tree: the clock goes from ", first_, " to ", last_,
-                    "; it must increase between finite values");
+            "Brownian tree: the clock goes from ", first_, " to ", last_,
+            "; it must increase between finite values");
   }
 
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -83,8 +83,8 @@ class BrownianTree {
     Descent from(*this, t), to(*this, t_next);
     BrownianIncrement out;
     out.variance_ = std::abs(to.at() - from.at());
-    require(out.variance_ > 0, "Brownian tree: the clock does not advance from t = ", t,
-                    " to ", t_next, "; the two times must differ in variance");
+    require(out.variance_ > 0, "Brownian tree: the clock does not advance from t = ", t, " to ",
+            t_next, "; the two times must differ in variance");
     out.add(0, (to.at() - from.at()) / std::sqrt(last_ - first_));
     for (int level = 0; level < depth_; ++level) {
       const std::uint64_t node = from.node(), other = to.node();
@@ -94,8 +94,8 @@ class BrownianTree {
     }
     const double weight = from.leaf(), weight_next = to.leaf();
     require(from.node() != to.node() || weight == 0 || weight_next == 0,
-                    "Brownian tree: the times ", t, " and ", t_next, " lie in one of the 2^",
-                    depth_, " leaves of depth ", depth_, "; use a greater depth or longer steps");
+            "Brownian tree: the times ", t, " and ", t_next, " lie in one of the 2^", depth_,
+            " leaves of depth ", depth_, "; use a greater depth or longer steps");
     out.add(from.node(), -weight);
     out.add(to.node(), weight_next);
     return out;
@@ -117,8 +117,8 @@ class BrownianTree {
     /// contains it.
     [[nodiscard]] double halve(const Clock& clock) {
       const double middle = clock.variance(begin_ + 0.5 * width_);
-      require(left_ < middle && middle < right_, "Brownian tree: the clock goes from ",
-                      left_, " by ", middle, " to ", right_, "; it must increase");
+      require(left_ < middle && middle < right_, "Brownian tree: the clock goes from ", left_,
+              " by ", middle, " to ", right_, "; it must increase");
       const double height = std::sqrt((middle - left_) / (right_ - left_) * (right_ - middle));
       const double hat =
           std::min((at_ - left_) / (middle - left_), (right_ - at_) / (right_ - middle));
@@ -140,7 +140,7 @@ class BrownianTree {
     /// Rounds to a multiple of 2⁻⁴⁰, so that times that differ only by rounding are the same point.
     static double rounded(double position) {
       require(position >= 0 && position <= 1, "Brownian tree: the clock returned position ",
-                      position, "; it must lie in [0, 1]");
+              position, "; it must lie in [0, 1]");
       return std::nearbyint(position * 0x1p40) * 0x1p-40;
     }
 

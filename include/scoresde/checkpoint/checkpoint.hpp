@@ -22,13 +22,13 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/settings.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
@@ -198,7 +198,7 @@ template <std::floating_point T>
 void load_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
                   std::span<T> weights) {
   require(weights.size() == table.size(), "weights: the buffer holds ", weights.size(),
-                  " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network has ", table.size(), " parameters");
   const io::TensorFile file = io::read_safetensors(path);
   const auto ema = file.tensors.lower_bound("ema.");
   const bool averaged = ema != file.tensors.end() && ema->first.compare(0, 4, "ema.") == 0;
@@ -208,7 +208,7 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
                          differences);
   detail::find_unexpected(file, table, differences);
   differences.reject(scoresde::text("weights ", path.string(), " do not match the network of ",
-                                  table.entries().size(), " tensors:"));
+                                    table.entries().size(), " tensors:"));
   std::copy(read.begin(), read.end(), weights.begin());
 }
 
@@ -218,16 +218,15 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
 [[nodiscard]] inline Metadata read_configuration(const std::filesystem::path& path) {
   Metadata configuration = io::read_safetensors(path).metadata;
   const auto format = configuration.find("format");
-  require(format != configuration.end() && (format->second == detail::run_format ||
-                                                    format->second == detail::weights_format),
-                  "checkpoint ", path.string(), ": its format is '",
-                  format == configuration.end() ? "" : format->second, "'; it must be '",
-                  detail::run_format, "' or '", detail::weights_format, "'");
+  require(format != configuration.end() &&
+              (format->second == detail::run_format || format->second == detail::weights_format),
+          "checkpoint ", path.string(), ": its format is '",
+          format == configuration.end() ? "" : format->second, "'; it must be '",
+          detail::run_format, "' or '", detail::weights_format, "'");
   const auto version = configuration.find("format_version");
-  require(version == configuration.end() || version->second == "1", "checkpoint ",
-                  path.string(), ": its format_version is '",
-                  version == configuration.end() ? "" : version->second,
-                  "'; this release supports '1'");
+  require(version == configuration.end() || version->second == "1", "checkpoint ", path.string(),
+          ": its format_version is '", version == configuration.end() ? "" : version->second,
+          "'; this release supports '1'");
   std::erase_if(configuration, [](const auto& entry) { return detail::file_key(entry.first); });
   return configuration;
 }

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <string_view>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/torch_file.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
 
 namespace scoresde {
 
@@ -32,8 +32,8 @@ namespace scoresde {
 /// Throws Error naming `argument` when holds_training_state(path).
 inline void require_replaceable(std::string_view argument, const std::filesystem::path& path) {
   require(!holds_training_state(path), argument, ": ", path.string(),
-                  " is the checkpoint of a training run, whose optimizer state would be lost; name "
-                  "another file, or replace it with --overwrite");
+          " is the checkpoint of a training run, whose optimizer state would be lost; name "
+          "another file, or replace it with --overwrite");
 }
 
 }  // namespace scoresde

@@ -20,15 +20,15 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
+#include <scoresde/checkpoint/detail/diffusers_names.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/tensor_file.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
-#include <scoresde/checkpoint/diffusers_config.hpp>
-#include <scoresde/checkpoint/detail/diffusers_names.hpp>
 
 namespace scoresde {
 
@@ -55,7 +55,7 @@ namespace detail {
 /// (rows, columns[, 1, 1]) as (columns, rows), element by element.
 [[nodiscard]] inline io::TensorFile::Tensor transposed(const io::TensorFile::Tensor& tensor) {
   const std::size_t rows = tensor.shape[0], columns = tensor.shape[1];
-  const std::size_t element = io::detail::stored_size(tensor.dtype);
+  const std::size_t element = io::stored_size(tensor.dtype);
   io::TensorFile::Tensor result{tensor.dtype, {columns, rows}, {}};
   result.bytes.resize(tensor.bytes.size());
   for (std::size_t r = 0; r < rows; ++r)
@@ -89,8 +89,8 @@ namespace detail {
 template <std::floating_point T>
 void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& config,
                             const nn::ParameterTable& table, std::span<T> weights) {
-  require(weights.size() == table.size(), "diffusers weights: the buffer holds ",
-                  weights.size(), " scalars; the network has ", table.size(), " parameters");
+  require(weights.size() == table.size(), "diffusers weights: the buffer holds ", weights.size(),
+          " scalars; the network has ", table.size(), " parameters");
   detail::Differences differences;
   auto tensors = detail::present_tensors(file, differences);
   std::vector<T> flat(table.size());
@@ -110,7 +110,7 @@ void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& co
     differences.add("tensor ", name, ' ', detail::shape_text(tensor->shape),
                     " is not among the network's parameters");
   differences.reject(scoresde::text("diffusers weights do not match the network of ",
-                                  table.entries().size(), " tensors:"));
+                                    table.entries().size(), " tensors:"));
   std::copy(flat.begin(), flat.end(), weights.begin());
 }
 
@@ -120,8 +120,8 @@ template <std::floating_point T>
 [[nodiscard]] io::TensorFile diffusers_weights(const nn::UNetConfig& config,
                                                const nn::ParameterTable& table,
                                                std::span<const T> weights) {
-  require(weights.size() == table.size(), "diffusers weights: the buffer holds ",
-                  weights.size(), " scalars; the network has ", table.size(), " parameters");
+  require(weights.size() == table.size(), "diffusers weights: the buffer holds ", weights.size(),
+          " scalars; the network has ", table.size(), " parameters");
   detail::check_diffusers_can_express(config);
   io::TensorFile file;
   file.metadata["format"] = "pt";

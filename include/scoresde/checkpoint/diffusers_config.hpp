@@ -20,15 +20,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include <scoresde/checkpoint/detail/diffusers_keys.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/strict_json.hpp>
+#include <scoresde/io/json.hpp>
 #include <scoresde/nn/networks/unet_check.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/network_names.hpp>
-#include <scoresde/checkpoint/detail/diffusers_keys.hpp>
 
 namespace scoresde {
 namespace detail {
@@ -272,7 +272,7 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
 /// found and what a network here needs.
 [[nodiscard]] inline nn::UNetConfig network_of_diffusers(std::string_view text) {
   try {
-    return detail::read_diffusers_config(io::detail::parse_strictly(text, 3));
+    return detail::read_diffusers_config(io::parse_json(text, 3));
   } catch (const Error& failure) {
     throw Error(scoresde::text("diffusers configuration: ", failure.what()));
   }

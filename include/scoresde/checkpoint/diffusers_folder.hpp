@@ -23,8 +23,8 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/json.hpp>
 #include <scoresde/io/state_dict.hpp>
-#include <scoresde/io/strict_json.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde {
@@ -43,7 +43,7 @@ namespace detail {
                                               std::size_t depth) {
   const auto bytes = io::read_file(path);
   try {
-    auto json = io::detail::parse_strictly(io::detail::characters(bytes), depth);
+    auto json = io::parse_json(io::characters(bytes), depth);
     require(json.is_object(), "is ", json.type_name(), "; it must be an object");
     return json;
   } catch (const Error& failure) {
@@ -116,13 +116,12 @@ namespace detail {
     found.components = detail::pipeline_components(folder / "model_index.json");
     folder /= "unet";
     require(fs::is_directory(folder), "pipeline ", path.string(), ": there is no folder ",
-                    folder.string());
+            folder.string());
     found.weights = detail::diffusers_weights_in(folder);
   } else {
-    require(path.extension() != ".json" || detail::is_shard_index(path), "file ",
-                    path.string(),
-                    " is neither an index of shards nor model_index.json; name its "
-                    "folder");
+    require(path.extension() != ".json" || detail::is_shard_index(path), "file ", path.string(),
+            " is neither an index of shards nor model_index.json; name its "
+            "folder");
     found.weights = fs::is_directory(path) ? detail::diffusers_weights_in(path) : path;
   }
   found.configuration = folder / "config.json";
@@ -139,27 +138,26 @@ namespace detail {
 [[nodiscard]] inline std::vector<std::filesystem::path> shards_of(
     const std::filesystem::path& index) {
   const nlohmann::json json = detail::read_json(index, 2);
-  require(json.contains("weight_map") && json["weight_map"].is_object(), "file ",
-                  index.string(), " has no weight_map from tensors to shards");
+  require(json.contains("weight_map") && json["weight_map"].is_object(), "file ", index.string(),
+          " has no weight_map from tensors to shards");
   std::set<std::string> names;
   for (const auto& [tensor, shard] : json["weight_map"].items()) {
     require(shard.is_string(), "file ", index.string(), ": the shard of ", tensor, " is ",
-                    shard.dump(), "; it must be a file name");
+            shard.dump(), "; it must be a file name");
     names.insert(shard.get<std::string>());
   }
   std::vector<std::filesystem::path> shards;
   std::string missing;
   for (const std::string& name : names) {
     const std::filesystem::path path = name;
-    require(path == path.filename() && name != "..", "file ", index.string(),
-                    ": a shard is named ", io::detail::printable(name),
-                    "; it must be a file of the same folder");
+    require(path == path.filename() && name != "..", "file ", index.string(), ": a shard is named ",
+            io::printable(name), "; it must be a file of the same folder");
     shards.push_back(index.parent_path() / path);
     if (!std::filesystem::is_regular_file(shards.back()))
       missing += (missing.empty() ? "" : ", ") + name;
   }
   require(missing.empty(), "file ", index.string(), ": of its ", shards.size(),
-                  " shards these are missing: ", missing);
+          " shards these are missing: ", missing);
   return shards;
 }
 
@@ -173,12 +171,12 @@ namespace detail {
   for (const std::filesystem::path& shard : shards_of(weights)) {
     io::TensorFile file = io::read_state_dict(shard);
     for (auto& [name, tensor] : file.tensors)
-      require(all.tensors.emplace(name, std::move(tensor)).second, "tensor ", name,
-                      " is in ", shard.string(), " and in an earlier shard");
+      require(all.tensors.emplace(name, std::move(tensor)).second, "tensor ", name, " is in ",
+              shard.string(), " and in an earlier shard");
   }
   for (const auto& [name, shard] : json["weight_map"].items())
     require(all.tensors.contains(name), "file ", weights.string(), ": tensor ", name,
-                    " is not in its shard ", shard.get<std::string>());
+            " is not in its shard ", shard.get<std::string>());
   return all;
 }
 

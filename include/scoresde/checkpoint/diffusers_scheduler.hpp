@@ -26,8 +26,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <scoresde/checkpoint/detail/diffusers_keys.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/io/strict_json.hpp>
+#include <scoresde/io/json.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
@@ -39,7 +40,6 @@
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/checkpoint/detail/diffusers_keys.hpp>
 
 namespace scoresde {
 
@@ -250,8 +250,7 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 /// is allowed.
 [[nodiscard]] inline DiffusersScheduler scheduler_of_diffusers(std::string_view text) {
   try {
-    return detail::read_diffusers_scheduler(
-        io::detail::parse_strictly(detail::quote_python_numbers(text), 3));
+    return detail::read_diffusers_scheduler(io::parse_json(detail::quote_python_numbers(text), 3));
   } catch (const Error& failure) {
     throw Error(scoresde::text("diffusers scheduler: ", failure.what()));
   }

@@ -26,15 +26,15 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
+#include <scoresde/checkpoint/detail/score_sde_reader.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/torch_file.hpp>
 #include <scoresde/io/torch_writer.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
-#include <scoresde/registry/network_fields.hpp>
 #include <scoresde/optim/adam.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
-#include <scoresde/checkpoint/detail/score_sde_reader.hpp>
+#include <scoresde/registry/network_fields.hpp>
 #include <scoresde/train/training_state.hpp>
 
 namespace scoresde {
@@ -68,7 +68,7 @@ enum class ScoreSdeWeights : std::uint8_t { model, ema };
   constexpr double most = 9007199254740992;  // 2⁵³: doubles represent all integers up to it
   const bool whole = step && *step >= 0 && *step <= most && std::trunc(*step) == *step;
   require(whole, "score_sde checkpoint: 'step' is ", what,
-                  "; it must be a whole number of at least 0");
+          "; it must be a whole number of at least 0");
   return static_cast<std::uint64_t>(*step);
 }
 
@@ -91,8 +91,8 @@ template <std::floating_point T>
 std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetConfig& config,
                                      const nn::ParameterTable& table, ScoreSdeWeights which,
                                      std::span<T> weights) {
-  require(weights.size() == table.size(), "score_sde weights: the buffer holds ",
-                  weights.size(), " scalars; the network has ", table.size(), " parameters");
+  require(weights.size() == table.size(), "score_sde weights: the buffer holds ", weights.size(),
+          " scalars; the network has ", table.size(), " parameters");
   const std::uint64_t step = score_sde_step(file).value_or(0);
   std::vector<T> flat(table.size());
   detail::ScoreSdeReader<T> reader(file, config, table);
@@ -113,8 +113,8 @@ template <std::floating_point T>
   detail::ScoreSdeReader<T> reader(file, config, table);
   const auto step = score_sde_step(file);
   require(step.has_value(),
-                  "score_sde checkpoint: there is no 'step' that is a number; resuming "
-                  "a run requires it");
+          "score_sde checkpoint: there is no 'step' that is a number; resuming "
+          "a run requires it");
   state.step = *step;
   reader.read_model(state.parameters);
   state.average = state.parameters;

@@ -68,10 +68,9 @@ struct Langevin {
   void validate() const { detail::check_langevin("Langevin", snr, steps); }
   /// Throws Error for per-sample norms of states in 1 or 2 dimensions.
   void validate(std::size_t dim) const {
-    require(scope == Scope::batch || dim > 2, "Langevin: scope is per_sample in dimension ",
-                    dim,
-                    ", where x would have infinite variance; it requires dimension 3 or more, so "
-                    "use Scope::batch or AnnealedLangevin");
+    require(scope == Scope::batch || dim > 2, "Langevin: scope is per_sample in dimension ", dim,
+            ", where x would have infinite variance; it requires dimension 3 or more, so "
+            "use Scope::batch or AnnealedLangevin");
   }
 };
 

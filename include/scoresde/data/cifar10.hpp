@@ -12,12 +12,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/io/atomic_file.hpp>
 
 namespace scoresde::data {
 
@@ -50,10 +51,18 @@ inline constexpr std::size_t cifar10_record = cifar10_dim + 1;
 inline constexpr std::size_t cifar10_records_per_file = 10000;
 
 inline void append_cifar10_file(const std::filesystem::path& path, ImageSet& images) {
-  const std::vector<std::byte> bytes = read_file(path);
-  require(bytes.size() == cifar10_record * cifar10_records_per_file, "cifar10: ", path.string(),
-          " has ", bytes.size(), " bytes; it must have ", cifar10_record * cifar10_records_per_file,
-          " (", cifar10_records_per_file, " records of ", cifar10_record, ")");
+  constexpr std::size_t expected = cifar10_record * cifar10_records_per_file;
+  require(std::filesystem::exists(path), "cifar10: ", path.string(), " does not exist");
+  std::error_code failure;
+  const auto size = std::filesystem::file_size(path, failure);
+  require(!failure, "cifar10: ", path.string(), " cannot be read: ", failure.message());
+  require(size == expected, "cifar10: ", path.string(), " has ", size, " bytes; it must have ",
+          expected, " (", cifar10_records_per_file, " records of ", cifar10_record, ")");
+  std::vector<char> bytes(expected);
+  std::ifstream stream(path, std::ios::binary);
+  stream.read(bytes.data(), static_cast<std::streamsize>(expected));
+  require(static_cast<std::size_t>(stream.gcount()) == expected, "cifar10: ", path.string(),
+          " gave ", stream.gcount(), " bytes of ", expected);
   for (std::size_t i = 0; i < cifar10_records_per_file; ++i) {
     const auto* record = reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * cifar10_record;
     require(record[0] < cifar10_classes.size(), "cifar10: ", path.string(), " record ", i,
@@ -69,7 +78,7 @@ inline void append_cifar10_file(const std::filesystem::path& path, ImageSet& ima
 /// Error for a missing folder or file, a file of the wrong size and a label above 9.
 [[nodiscard]] inline ImageSet read_cifar10(const std::filesystem::path& folder, Split split) {
   require(std::filesystem::is_directory(folder), "cifar10: ", folder.string(),
-                  " is not a folder; it must be the one with data_batch_1.bin … test_batch.bin");
+          " is not a folder; it must be the one with data_batch_1.bin … test_batch.bin");
   ImageSet images{.channels = 3, .height = 32, .width = 32, .pixels = {}, .labels = {}};
   const std::size_t files = split == Split::train ? 5 : 1;
   images.labels.reserve(files * detail::cifar10_records_per_file);

@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/error.hpp>
 #include <scoresde/data/cifar10.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace scoresde::data {
@@ -30,8 +30,6 @@ struct ImageTransform {
   bool uniform_dequantization = false;  ///< (u + v)/256 instead of u/255
 };
 
-namespace detail {
-
 /// What a data draw is used for: the low bits of its index; the epoch is in the bits above.
 enum class DataChoice : std::uint64_t { order = 0, flip = 1, dequantization = 2 };
 
@@ -40,13 +38,11 @@ constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoic
                                                             static_cast<std::uint64_t>(choice));
 }
 
-}  // namespace detail
-
 /// The order of one epoch: a permutation of 0 … count − 1 (Fisher and Yates), a pure function of
 /// its arguments.
 [[nodiscard]] inline std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch,
                                                             std::size_t count) {
-  const NoiseDraw draw = detail::data_draw(seed, epoch, detail::DataChoice::order);
+  const NoiseDraw draw = data_draw(seed, epoch, DataChoice::order);
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0u);
   for (std::size_t i = count; i > 1; --i) {
@@ -62,10 +58,9 @@ template <class T>
 void fill_image(const ImageSet& images, std::size_t image, const ImageTransform& transform,
                 std::uint64_t seed, std::uint64_t epoch, std::size_t place, std::span<T> x) {
   const std::span<const std::uint8_t> pixels = images.image(image);
-  const bool flip =
-      transform.random_flip &&
-      (noise_word(detail::data_draw(seed, epoch, detail::DataChoice::flip), place, 0) >> 31) != 0;
-  const NoiseDraw draw = detail::data_draw(seed, epoch, detail::DataChoice::dequantization);
+  const bool flip = transform.random_flip &&
+                    (noise_word(data_draw(seed, epoch, DataChoice::flip), place, 0) >> 31) != 0;
+  const NoiseDraw draw = data_draw(seed, epoch, DataChoice::dequantization);
   const double scale = transform.centered ? 2 : 1;
   const double shift = transform.centered ? -1 : 0;
   for (std::size_t row = 0; row < images.channels * images.height; ++row) {
@@ -95,7 +90,7 @@ class ImageStream {
   void fill_batch(std::uint64_t first, std::span<T> x) {
     const std::size_t dim = images_->dim();
     require(x.size() % dim == 0, "image stream: the batch has ", x.size(),
-                    " elements; it must be a multiple of ", dim);
+            " elements; it must be a multiple of ", dim);
     for (std::size_t k = 0; k < x.size() / dim; ++k) {
       const std::size_t image = image_at(first + k);
       const auto place = static_cast<std::size_t>((first + k) % images_->size());

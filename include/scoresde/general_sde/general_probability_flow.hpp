@@ -106,8 +106,8 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
     detail::require_times(name, sde_, grid_);
     require(!Integrator::adaptive || grid_.size() == 1, name,
-                    ": an adaptive integrator is given a grid of ", grid_.size(),
-                    " steps; give one, from the first time to the last");
+            ": an adaptive integrator is given a grid of ", grid_.size(),
+            " steps; give one, from the first time to the last");
   }
 
   /// The same over one span {t, t_next}.

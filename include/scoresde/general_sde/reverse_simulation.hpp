@@ -12,12 +12,12 @@
 #include <type_traits>
 #include <utility>
 
-#include <scoresde/sampler/detail/run.hpp>
-#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
-#include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/state/elementwise.hpp>
 
 namespace scoresde {
@@ -100,7 +100,7 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
         grid_(std::move(grid)),
         options_(options) {
     require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
-                    grid_.back().t_next, "; time must decrease");
+            grid_.back().t_next, "; time must decrease");
     detail::require_times(name, sde_, grid_);
     detail::require_noisy(name, scheme_);
     detail::require_final_step(name, options_.final_step,

@@ -13,11 +13,11 @@
 #include <type_traits>
 #include <utility>
 
-#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
-#include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/state/elementwise.hpp>
 
 namespace scoresde {
@@ -64,8 +64,8 @@ class Simulation {
   Simulation(S sde, R scheme, TimeGrid grid)
       : sde_(std::move(sde)), scheme_(std::move(scheme)), grid_(std::move(grid)) {
     require(!grid_.generates(), name, ": the grid goes from ", grid_.front().t, " down to ",
-                    grid_.back().t_next,
-                    "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
+            grid_.back().t_next,
+            "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
     detail::require_times(name, sde_, grid_);
     detail::require_noisy(name, scheme_);
   }

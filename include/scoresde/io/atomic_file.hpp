@@ -150,14 +150,14 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
   const auto status = std::filesystem::status(path, failure);
   require(std::filesystem::exists(status), "file ", path.string(), " does not exist");
   require(std::filesystem::is_regular_file(status), "file ", path.string(),
-                  " is not a regular file");
+          " is not a regular file");
   const auto size = std::filesystem::file_size(path, failure);
   std::ifstream stream(path, std::ios::binary);
   require(!failure && stream.is_open(), "file ", path.string(), " cannot be opened");
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
   stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   require(static_cast<std::uintmax_t>(stream.gcount()) == size, "file ", path.string(),
-                  " could only be read up to byte ", stream.gcount(), " of ", size);
+          " could only be read up to byte ", stream.gcount(), " of ", size);
   return bytes;
 }
 
@@ -197,7 +197,7 @@ inline void require_writable_folder(const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   require(std::filesystem::is_directory(folder), "folder ", folder.string(),
-                  " cannot be created: ", failure ? failure.message() : "a file is in its place");
+          " cannot be created: ", failure ? failure.message() : "a file is in its place");
   detail::TemporaryFile probe(folder / ".scoresde-write-test");
 }
 

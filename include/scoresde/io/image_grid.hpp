@@ -49,11 +49,10 @@ struct ImageGrid {
 template <class T>
 [[nodiscard]] RgbImage lay_out(const ImageGrid& grid, std::span<const T> images) {
   const std::size_t plane = grid.height * grid.width;
-  require(plane > 0 && grid.columns > 0, "image grid: image is ", grid.height, " x ",
-                  grid.width, " in ", grid.columns, " columns; each must be positive");
-  require(!images.empty() && images.size() % (3 * plane) == 0,
-                  "image grid: ", images.size(), " elements; it must be a positive multiple of ",
-                  3 * plane);
+  require(plane > 0 && grid.columns > 0, "image grid: image is ", grid.height, " x ", grid.width,
+          " in ", grid.columns, " columns; each must be positive");
+  require(!images.empty() && images.size() % (3 * plane) == 0, "image grid: ", images.size(),
+          " elements; it must be a positive multiple of ", 3 * plane);
   const std::size_t count = images.size() / (3 * plane);
   const std::size_t columns = std::min(grid.columns, count);
   const std::size_t rows = (count + columns - 1) / columns;
@@ -76,9 +75,9 @@ template <class T>
 
 /// Writes an 8-bit RGB PNG atomically. Throws Error when the file cannot be written.
 inline void write_png(const std::filesystem::path& path, const RgbImage& image) {
-  require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(),
-                  "png ", path.string(), ": ", image.pixels.size(), " bytes for ", image.height,
-                  " x ", image.width, " pixels; it must have 3 for each of at least one");
+  require(image.pixels.size() == 3 * image.height * image.width && !image.pixels.empty(), "png ",
+          path.string(), ": ", image.pixels.size(), " bytes for ", image.height, " x ", image.width,
+          " pixels; it must have 3 for each of at least one");
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   header.width = static_cast<png_uint_32>(image.width);

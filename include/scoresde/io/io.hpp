@@ -4,9 +4,7 @@
 #pragma once
 
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/data/cifar10.hpp>
 #include <scoresde/io/image_grid.hpp>
-#include <scoresde/data/image_stream.hpp>
 #include <scoresde/io/npy.hpp>
 #include <scoresde/io/npz.hpp>
 #include <scoresde/io/safetensors.hpp>

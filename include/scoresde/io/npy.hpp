@@ -199,7 +199,7 @@ class NpyHeaderParser {
   detail::ByteCursor in(bytes);
   const detail::NpyHeader header = detail::NpyHeaderParser(detail::npy_dictionary(in)).parse();
   TensorFile::Tensor array{std::string(detail::stored_type_of_npy(header.type)), header.shape, {}};
-  const std::size_t element = detail::stored_size(array.dtype);
+  const std::size_t element = stored_size(array.dtype);
   const std::size_t wanted = detail::byte_count(array.shape, element);
   require(in.left() == wanted, in.left(), " bytes of values; the shape requires ", wanted);
   const auto values = in.take(wanted);
@@ -221,8 +221,8 @@ template <std::floating_point T>
   const std::vector<std::byte> bytes = read_file(path);
   try {
     TensorFile::Tensor array = parse_npy(bytes);
-    require(array.dtype == stored_type_of<T>(), "its values are of type ", array.dtype,
-                    "; ", stored_type_of<T>(), " is required");
+    require(array.dtype == stored_type_of<T>(), "its values are of type ", array.dtype, "; ",
+            stored_type_of<T>(), " is required");
     return {std::move(array.shape), array.template as<T>()};
   } catch (const Error& failure) {
     throw Error(scoresde::text("npy file ", path.string(), ": ", failure.what()));
@@ -238,7 +238,7 @@ void write_npy(const std::filesystem::path& path, std::span<const T> values,
                 "write_npy: T must be float or double");
   const std::size_t bytes = detail::byte_count({shape.begin(), shape.end()}, sizeof(T));
   require(bytes == values.size_bytes(), "npy file ", path.string(), ": ", values.size(),
-                  " values do not match the shape");
+          " values do not match the shape");
   const std::string header = detail::npy_header(sizeof(T) == 8 ? "<f8" : "<f4", shape);
   detail::TemporaryFile target(path);
   target.write(std::as_bytes(std::span(header)));

@@ -67,7 +67,7 @@ class NpzFile {
       return parse_npy(archive_.read(std::string(name).append(ending)).bytes());
     } catch (const Error& failure) {
       throw Error(scoresde::text("npz file", name_.empty() ? "" : " ", name_, ": array ",
-                               detail::printable(name), ": ", failure.what()));
+                                 printable(name), ": ", failure.what()));
     }
   }
 
@@ -76,15 +76,13 @@ class NpzFile {
 
   [[nodiscard]] static ZipArchive archive_in(std::span<const std::byte> bytes,
                                              ZipChecksums checksums) {
-    const std::string_view text = detail::characters(bytes);
-    require(text.starts_with("PK"), "it is not a zip archive",
-                    detail::beginning_text(bytes));
+    const std::string_view text = characters(bytes);
+    require(text.starts_with("PK"), "it is not a zip archive", detail::beginning_text(bytes));
     return ZipArchive(bytes, checksums);
   }
   [[nodiscard]] static std::string list_of(const std::vector<std::string>& names) {
     std::string list = scoresde::text("the ", names.size(), " of the file:");
-    for (std::size_t i = 0; i < names.size() && i < 10; ++i)
-      list += ' ' + detail::printable(names[i]);
+    for (std::size_t i = 0; i < names.size() && i < 10; ++i) list += ' ' + printable(names[i]);
     return names.size() > 10 ? list + " ..." : list;
   }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/io/characters.hpp>
 #include <scoresde/io/detail/byte_cursor.hpp>
 
 namespace scoresde::io {
@@ -64,17 +65,6 @@ struct PickleTree {
   std::size_t bytes = 0;  ///< length of the pickle
 };
 
-namespace detail {
-
-/// Text of a file for a message: at most 100 characters, without control characters.
-[[nodiscard]] inline std::string printable(std::string_view text) {
-  std::string shown(text.substr(0, 100));
-  for (char& c : shown)
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  return text.size() > 100 ? shown + "..." : shown;
-}
-
-}  // namespace detail
 /// One value of a tree that outlives it. Every accessor throws Error naming both kinds when the
 /// value is of another kind.
 class PickleValue {
@@ -102,8 +92,8 @@ class PickleValue {
   /// Full name of a foreign object's class or function, such as `argparse.Namespace`.
   [[nodiscard]] std::string foreign_name() const {
     const PickleNode& object = expect(PickleKind::foreign);
-    const std::string module = detail::printable(object.module);
-    return (module.empty() ? "" : module + '.') + detail::printable(object.text);
+    const std::string module = printable(object.module);
+    return (module.empty() ? "" : module + '.') + printable(object.text);
   }
   /// Full name of a global, or of a called function.
   [[nodiscard]] std::string_view name() const {
@@ -122,8 +112,8 @@ class PickleValue {
   }
   /// Element i. Throws Error when it does not exist.
   [[nodiscard]] PickleValue operator[](std::size_t i) const {
-    require(!is(PickleKind::dict) && i < size(), "element ", i, " of ", name_of(kind()),
-                    " of ", size(), " elements does not exist");
+    require(!is(PickleKind::dict) && i < size(), "element ", i, " of ", name_of(kind()), " of ",
+            size(), " elements does not exist");
     return {*tree_, items()[i]};
   }
   /// Key and value of entry i, i < size().

@@ -25,7 +25,7 @@
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/detail/byte_cursor.hpp>
 #include <scoresde/io/detail/file_kind.hpp>
-#include <scoresde/io/strict_json.hpp>
+#include <scoresde/io/json.hpp>
 #include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde::io {
@@ -42,7 +42,7 @@ struct TensorSpan {
 
 [[nodiscard]] inline nlohmann::json parse_header(std::string_view header) {
   try {
-    return parse_strictly(header, 3);  // a tensor's shape and offsets are the deepest
+    return parse_json(header, 3);  // a tensor's shape and offsets are the deepest
   } catch (const Error& failure) {
     throw Error(text("its header ", failure.what()));
   }
@@ -214,7 +214,7 @@ inline void write_safetensors(const std::filesystem::path& path, const TensorFil
   std::vector<const std::pair<const std::string, TensorFile::Tensor>*> order;
   for (const auto& named : file.tensors) order.push_back(&named);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return detail::stored_size(a->second.dtype) > detail::stored_size(b->second.dtype);
+    return stored_size(a->second.dtype) > stored_size(b->second.dtype);
   });
   const std::string header = detail::header_of(file, order);
   const std::uint64_t header_size = header.size();

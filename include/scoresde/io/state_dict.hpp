@@ -107,22 +107,22 @@ void for_each_skipped(const TorchFile& file, Visitor&& visit) {
 [[nodiscard]] inline TensorFile tensors_of(const TorchFile& file, const PickleValue& dictionary) {
   if (!dictionary.is(PickleKind::dict))
     throw Error(scoresde::text("torch file: its object is ", dictionary.description(),
-                             "; it must be a dictionary of tensors"));
+                               "; it must be a dictionary of tensors"));
   TensorFile tensors;
   std::size_t left = file.size();
   for (std::size_t i = 0; i < dictionary.size(); ++i) {
     const PickleValue value = dictionary.value(i);
     if (value.is(PickleKind::foreign)) continue;
     const std::string name(dictionary.key(i).text());
-    require(TorchFile::is_tensor(value), "torch file: ", detail::printable(name), " is ",
-                    name_of(value.kind()), "; it must be a tensor");
+    require(TorchFile::is_tensor(value), "torch file: ", printable(name), " is ",
+            name_of(value.kind()), "; it must be a tensor");
     if (!detail::is_described(file, value)) continue;
     TensorFile::Tensor tensor = file.tensor(value);
-    require(tensor.bytes.size() <= left, "torch file: ", detail::printable(name),
-                    " and the tensors before it are larger than the file; they share storage");
+    require(tensor.bytes.size() <= left, "torch file: ", printable(name),
+            " and the tensors before it are larger than the file; they share storage");
     left -= tensor.bytes.size();
     require(tensors.tensors.emplace(name, std::move(tensor)).second,
-                    "torch file: ", detail::printable(name), " appears twice");
+            "torch file: ", printable(name), " appears twice");
   }
   return tensors;
 }

@@ -72,6 +72,8 @@ inline float float_of_bfloat16(std::uint16_t bits) {
 inline constexpr std::string_view stored_types =
     "F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL";
 
+}  // namespace detail
+
 /// Bytes of one element; 0 for a name that is not a stored type.
 constexpr std::size_t stored_size(std::string_view dtype) {
   if (dtype == "F64" || dtype == "I64" || dtype == "U64") return 8;
@@ -80,6 +82,8 @@ constexpr std::size_t stored_size(std::string_view dtype) {
   if (dtype == "I8" || dtype == "U8" || dtype == "BOOL") return 1;
   return 0;
 }
+
+namespace detail {
 
 /// The product of the extents times `element_size`. Throws Error when it overflows.
 inline std::size_t byte_count(const std::vector<std::size_t>& shape, std::size_t element_size) {
@@ -152,7 +156,7 @@ struct TensorFile {
     std::vector<std::byte> bytes;
 
     [[nodiscard]] std::size_t size() const {
-      const std::size_t element = detail::stored_size(dtype);
+      const std::size_t element = stored_size(dtype);
       return element == 0 ? 0 : bytes.size() / element;
     }
 
@@ -174,8 +178,8 @@ struct TensorFile {
   /// The tensor of this name. Throws Error when it does not exist.
   [[nodiscard]] const Tensor& at(const std::string& name) const {
     const auto found = tensors.find(name);
-    require(found != tensors.end(), "tensor ", name, " is not among the file's ",
-                    tensors.size(), " tensors");
+    require(found != tensors.end(), "tensor ", name, " is not among the file's ", tensors.size(),
+            " tensors");
     return found->second;
   }
 
@@ -242,7 +246,8 @@ std::vector<T> TensorFile::Tensor::as() const {
   if (dtype == "U32") return detail::decoded<T, std::uint32_t>(bytes);
   if (dtype == "U16") return detail::decoded<T, std::uint16_t>(bytes);
   if (dtype == "U8" || dtype == "BOOL") return detail::decoded<T, std::uint8_t>(bytes);
-  throw Error(scoresde::text("tensor type is ", dtype, "; it must be one of ", detail::stored_types));
+  throw Error(
+      scoresde::text("tensor type is ", dtype, "; it must be one of ", detail::stored_types));
 }
 
 template <class T>
@@ -250,7 +255,7 @@ TensorFile::Tensor TensorFile::Tensor::of(std::vector<std::size_t> shape,
                                           std::span<const T> elements) {
   const std::size_t bytes = detail::byte_count(shape, sizeof(T));
   require(bytes == elements.size_bytes(), "tensor has ", elements.size(),
-                  " elements; its shape holds ", bytes / sizeof(T));
+          " elements; its shape holds ", bytes / sizeof(T));
   Tensor tensor{std::string(stored_type_of<T>()), std::move(shape), std::vector<std::byte>(bytes)};
   if (bytes != 0) std::memcpy(tensor.bytes.data(), elements.data(), bytes);
   return tensor;

@@ -28,10 +28,10 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/detail/byte_cursor.hpp>
 #include <scoresde/io/detail/file_kind.hpp>
+#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/pickle.hpp>
 #include <scoresde/io/tensor_file.hpp>
-#include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/zip_archive.hpp>
 
 namespace scoresde::io {
@@ -109,7 +109,7 @@ class TorchFile {
   explicit TorchFile(std::span<const std::byte> bytes,
                      ZipChecksums checksums = ZipChecksums::compared)
       : size_(bytes.size()) {
-    const std::string_view text = detail::characters(bytes);
+    const std::string_view text = characters(bytes);
     if (const std::size_t magic = detail::legacy_magic_size(text); magic != 0)
       read_legacy(bytes, magic);
     else if (text.starts_with(detail::zip_magic))
@@ -121,7 +121,7 @@ class TorchFile {
 
   /// Whether `bytes` are the beginning of a torch file.
   [[nodiscard]] static bool recognises(std::span<const std::byte> bytes) {
-    const std::string_view text = detail::characters(bytes);
+    const std::string_view text = characters(bytes);
     return detail::legacy_magic_size(text) != 0 || text.starts_with(detail::zip_magic);
   }
 
@@ -190,14 +190,14 @@ class TorchFile {
               detail::extents_of(value[2], "a tensor's shape"),
               detail::extents_of(value[3], "a tensor's stride")};
     require(value[0].size() == 5 || value[0][5].is(PickleKind::none), "storage ",
-                    detail::printable(view.storage.key),
-                    " is a view of another storage; such tensors are not supported");
+            printable(view.storage.key),
+            " is a view of another storage; such tensors are not supported");
     const bool typed = view.storage.type.dtype != detail::untyped;
-    require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ",
-                    value[0][1].name(), " is not rebuilt by ", value.name());
+    require(typed != rebuilt_by("tensor_v3"), "a tensor in a storage of class ", value[0][1].name(),
+            " is not rebuilt by ", value.name());
     view.type = typed ? view.storage.type : untyped_type(value[6]);
     require(view.shape.size() == view.strides.size(), "a tensor has ", view.shape.size(),
-                    " extents and ", view.strides.size(), " strides");
+            " extents and ", view.strides.size(), " strides");
     view.count = detail::byte_count(view.shape, 1);
     if (view.count != 0) check_reach(view);
     return view;
@@ -212,15 +212,15 @@ class TorchFile {
 
   static void check_reach(const View& view) {
     const std::size_t elements = view.storage.elements / (view.type.size / view.storage.type.size);
-    require(view.count <= elements, "a tensor has ", view.count,
-                    " elements; its storage has ", elements);
+    require(view.count <= elements, "a tensor has ", view.count, " elements; its storage has ",
+            elements);
     require(view.offset < elements, "a tensor begins at element ", view.offset,
-                    "; its storage has ", elements);
+            "; its storage has ", elements);
     std::size_t left = elements - 1 - view.offset;
     for (std::size_t d = 0; d < view.shape.size(); ++d) {
       const std::size_t steps = view.shape[d] - 1;
-      require(steps == 0 || view.strides[d] <= left / steps,
-                      "a tensor exceeds its storage of ", elements, " elements");
+      require(steps == 0 || view.strides[d] <= left / steps, "a tensor exceeds its storage of ",
+              elements, " elements");
       left -= steps * view.strides[d];
     }
   }
@@ -228,17 +228,16 @@ class TorchFile {
   [[nodiscard]] std::span<const std::byte> bytes_of(const detail::StorageEntry& entry) const {
     const std::size_t element = entry.type.size;
     const std::span<const std::byte> bytes = storage_bytes(entry.key);
-    require(bytes.size() / element == entry.elements && bytes.size() % element == 0,
-                    "storage ", detail::printable(entry.key), " has ", bytes.size(), " bytes; its ",
-                    entry.elements, " elements of type ", entry.type.dtype,
-                    " have a different size");
+    require(bytes.size() / element == entry.elements && bytes.size() % element == 0, "storage ",
+            printable(entry.key), " has ", bytes.size(), " bytes; its ", entry.elements,
+            " elements of type ", entry.type.dtype, " have a different size");
     return bytes;
   }
   [[nodiscard]] std::span<const std::byte> storage_bytes(std::string_view key) const {
     const std::lock_guard lock(storages_->mutex);
     auto found = storages_->read.find(key);
     if (found == storages_->read.end()) {
-      require(archive_.has_value(), "storage ", detail::printable(key), " is missing");
+      require(archive_.has_value(), "storage ", printable(key), " is missing");
       ZipBytes read = archive_->read(prefix_ + "data/" + std::string(key));
       found = storages_->read.emplace(key, std::move(read)).first;
     }
@@ -257,9 +256,9 @@ class TorchFile {
     require(found == 1, "it has ", found, " entries data.pkl; torch.save writes one");
     if (archive_->contains(prefix_ + "byteorder")) {
       const ZipBytes read = archive_->read(prefix_ + "byteorder");
-      const auto order = detail::characters(read.bytes());
-      require(order == "little", "its numbers are ", detail::printable(order),
-                      "-endian; only little-endian files are supported");
+      const auto order = characters(read.bytes());
+      require(order == "little", "its numbers are ", printable(order),
+              "-endian; only little-endian files are supported");
     }
     read_pickle_entry(prefix_ + std::string(pickle));
   }
@@ -270,7 +269,7 @@ class TorchFile {
     constexpr std::size_t most = 64;
     const std::size_t size = archive_->size_of(name), packed = archive_->packed_size_of(name);
     require(size / most <= packed, "its pickle of ", packed, " bytes inflates to ", size,
-                    "; at most ", most, " times the compressed size is supported");
+            "; at most ", most, " times the compressed size is supported");
     pickle_.emplace(archive_->read(name));
     tree_ = read_pickle(pickle_->bytes());
   }
@@ -285,7 +284,7 @@ class TorchFile {
     const PickleTree protocol = next();
     const PickleValue version(protocol, protocol.root);
     require(version.integer() == 1001, "its version is ", version.integer(),
-                    "; torch.save writes 1001");
+            "; torch.save writes 1001");
     const PickleTree system = next();
     const auto little = PickleValue(system, system.root).find("little_endian");
     require(
@@ -303,11 +302,10 @@ class TorchFile {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const std::string_view key = keys[i].text();
       const auto size = sizes.find(key);
-      require(size != sizes.end(), "storage ", detail::printable(key),
-                      " is not used by any tensor");
+      require(size != sizes.end(), "storage ", printable(key), " is not used by any tensor");
       const auto elements = in.number<std::uint64_t>();
-      require(elements <= in.left() / size->second, "storage ", detail::printable(key),
-                      " has ", elements, " elements; the file has ", in.left(), " bytes left");
+      require(elements <= in.left() / size->second, "storage ", printable(key), " has ", elements,
+              " elements; the file has ", in.left(), " bytes left");
       const auto stored = in.take(static_cast<std::size_t>(elements) * size->second);
       // The key of element_sizes is stable; a view of this temporary pickle's text is not.
       storages_->read.emplace(size->first, ZipBytes(stored));
@@ -323,7 +321,7 @@ class TorchFile {
       if (!detail::is_storage(value)) continue;
       const detail::StorageEntry entry = detail::storage_entry(value);
       const bool same = sizes.emplace(entry.key, entry.type.size).first->second == entry.type.size;
-      require(same, "storage ", detail::printable(entry.key), " is used with two types");
+      require(same, "storage ", printable(entry.key), " is used with two types");
     }
     return sizes;
   }

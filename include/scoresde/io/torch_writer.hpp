@@ -17,9 +17,9 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/tensor_file.hpp>
 #include <scoresde/io/detail/torch_storage.hpp>
 #include <scoresde/io/detail/zip_writer.hpp>
+#include <scoresde/io/tensor_file.hpp>
 
 namespace scoresde::io {
 
@@ -55,11 +55,10 @@ class TorchWriter {
   /// have.
   void tensor(std::string_view dtype, const std::vector<std::size_t>& shape,
               std::span<const std::byte> bytes) {
-    const std::size_t element = detail::stored_size(dtype);
+    const std::size_t element = stored_size(dtype);
     const std::string_view storage = storage_class(dtype);
-    require(detail::byte_count(shape, element) == bytes.size(), "a tensor has ",
-                    bytes.size(), " bytes; its shape and type require ",
-                    detail::byte_count(shape, element));
+    require(detail::byte_count(shape, element) == bytes.size(), "a tensor has ", bytes.size(),
+            " bytes; its shape and type require ", detail::byte_count(shape, element));
     pickle_ += "ctorch._utils\n_rebuild_tensor_v2\n((";
     text("storage");
     pickle_.append("ctorch\n").append(storage) += '\n';

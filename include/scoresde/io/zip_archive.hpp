@@ -54,10 +54,9 @@ class ZipArchive {
                       ZipChecksums checksums = ZipChecksums::compared)
       : bytes_(bytes), checksums_(checksums) {
     const Directory directory = find_directory();
-    require(
-        directory.offset <= bytes.size() && directory.size <= bytes.size() - directory.offset,
-        "zip: its directory is at bytes ", directory.offset, " + ", directory.size,
-        "; the file has ", bytes.size());
+    require(directory.offset <= bytes.size() && directory.size <= bytes.size() - directory.offset,
+            "zip: its directory is at bytes ", directory.offset, " + ", directory.size,
+            "; the file has ", bytes.size());
     const auto place = static_cast<std::size_t>(directory.offset);
     detail::ByteCursor in(bytes.subspan(place, static_cast<std::size_t>(directory.size)));
     std::uint64_t left = bytes.size();
@@ -81,8 +80,8 @@ class ZipArchive {
     if (checksums_ == ZipChecksums::ignored) return read;
     const auto* first = reinterpret_cast<const unsigned char*>(read.bytes().data());
     const auto checksum = ::crc32_z(::crc32_z(0, nullptr, 0), first, read.bytes().size());
-    require(checksum == entry.crc, "zip: entry ", detail::printable(name),
-                    " is damaged: its bytes do not have the checksum that was stored");
+    require(checksum == entry.crc, "zip: entry ", printable(name),
+            " is damaged: its bytes do not have the checksum that was stored");
     return read;
   }
 
@@ -121,8 +120,8 @@ class ZipArchive {
 
   [[nodiscard]] Directory find_directory() const {
     constexpr std::size_t size = 22, longest_comment = 65535;
-    require(bytes_.size() >= size, "zip: it has ", bytes_.size(),
-                    "; it must have at least ", size, " bytes");
+    require(bytes_.size() >= size, "zip: it has ", bytes_.size(), "; it must have at least ", size,
+            " bytes");
     const std::size_t last = bytes_.size() - size;
     const std::size_t first = last > longest_comment ? last - longest_comment : 0;
     for (std::size_t at = last + 1; at-- > first;) {
@@ -134,9 +133,8 @@ class ZipArchive {
       if (in.number<std::uint16_t>() != in.left()) continue;  // not the end record, but data
       if (entries == 0xffff || length == see_zip64 || offset == see_zip64)
         return find_zip64_directory(at);
-      require(
-          disk == 0 && directory_disk == 0 && here == entries,
-          "zip: it is one part of a split archive; only complete archives are supported");
+      require(disk == 0 && directory_disk == 0 && here == entries,
+              "zip: it is one part of a split archive; only complete archives are supported");
       return {entries, length, offset};
     }
     throw Error("zip: its end record is missing; the file is truncated or is not a zip archive");
@@ -145,14 +143,12 @@ class ZipArchive {
   [[nodiscard]] Directory find_zip64_directory(std::size_t end) const {
     require(end >= 20, "zip: its zip64 locator is missing");
     detail::ByteCursor locator(bytes_, end - 20);
-    require(locator.number<std::uint32_t>() == locator_mark,
-                    "zip: its zip64 locator is missing");
+    require(locator.number<std::uint32_t>() == locator_mark, "zip: its zip64 locator is missing");
     static_cast<void>(locator.take(4));
     const auto at = locator.number<std::uint64_t>();
     require(at <= end, "zip: its zip64 end is at byte ", at, ", after its end record");
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(at));
-    require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ",
-                    at);
+    require(in.number<std::uint32_t>() == end64_mark, "zip: there is no zip64 end at byte ", at);
     static_cast<void>(in.take(8 + 2 + 2 + 4 + 4 + 8));
     Directory directory;
     directory.entries = in.number<std::uint64_t>();
@@ -164,9 +160,8 @@ class ZipArchive {
   /// The next entry of the central directory. `left` is the part of the file not used by the
   /// entries before it: overlapping entries could inflate the same bytes many times.
   void read_entry(detail::ByteCursor& in, std::uint64_t& left) {
-    require(in.number<std::uint32_t>() == entry_mark,
-                    "zip: there is no directory entry at byte ", in.position() - 4,
-                    " of the directory");
+    require(in.number<std::uint32_t>() == entry_mark, "zip: there is no directory entry at byte ",
+            in.position() - 4, " of the directory");
     static_cast<void>(in.take(4));
     Entry entry;
     entry.flags = in.number<std::uint16_t>();
@@ -180,14 +175,13 @@ class ZipArchive {
     const std::size_t comment_size = in.number<std::uint16_t>();
     static_cast<void>(in.take(2 + 2 + 4));
     entry.offset = in.number<std::uint32_t>();
-    const std::string_view name = detail::characters(in.take(name_size));
+    const std::string_view name = characters(in.take(name_size));
     read_zip64_sizes(in.take(extra_size), entry);
     static_cast<void>(in.take(comment_size));
-    require(entry.packed <= left, "zip: entry ", detail::printable(name), " has ",
-                    entry.packed, " bytes; this and the entries before it exceed the file");
+    require(entry.packed <= left, "zip: entry ", printable(name), " has ", entry.packed,
+            " bytes; this and the entries before it exceed the file");
     left -= entry.packed;
-    require(entries_.emplace(name, entry).second, "zip: entry ", detail::printable(name),
-                    " appears twice");
+    require(entries_.emplace(name, entry).second, "zip: entry ", printable(name), " appears twice");
   }
 
   /// Sizes that do not fit 32 bits are in an extra field, in this order.
@@ -205,20 +199,20 @@ class ZipArchive {
 
   [[nodiscard]] const Entry& entry_of(std::string_view name) const {
     const auto found = entries_.find(name);
-    require(found != entries_.end(), "zip: there is no entry ", detail::printable(name));
+    require(found != entries_.end(), "zip: there is no entry ", printable(name));
     return found->second;
   }
 
   [[nodiscard]] ZipBytes unpacked(std::string_view name, const Entry& entry) const {
-    const std::string shown = detail::printable(name);
+    const std::string shown = printable(name);
     require((entry.flags & 1) == 0, "zip: entry ", shown, " is encrypted");
     require(entry.method == stored || entry.method == deflated, "zip: entry ", shown,
-                    " is compressed by method ", entry.method,
-                    "; it must be stored or compressed with deflate (method 8)");
+            " is compressed by method ", entry.method,
+            "; it must be stored or compressed with deflate (method 8)");
     const auto data = data_of(shown, entry);
     if (entry.method == stored) {
       require(entry.packed == entry.size, "zip: entry ", shown, " has ", entry.packed,
-                      " bytes; its declared size is ", entry.size);
+              " bytes; its declared size is ", entry.size);
       return ZipBytes(data);
     }
     try {
@@ -231,17 +225,17 @@ class ZipArchive {
   /// The bytes of an entry as stored in the archive.
   [[nodiscard]] std::span<const std::byte> data_of(const std::string& shown,
                                                    const Entry& entry) const {
-    require(entry.offset < bytes_.size(), "zip: entry ", shown, " is at byte ",
-                    entry.offset, "; the file has ", bytes_.size());
+    require(entry.offset < bytes_.size(), "zip: entry ", shown, " is at byte ", entry.offset,
+            "; the file has ", bytes_.size());
     detail::ByteCursor in(bytes_, static_cast<std::size_t>(entry.offset));
     require(in.number<std::uint32_t>() == local_mark, "zip: entry ", shown,
-                    " does not begin at byte ", entry.offset);
+            " does not begin at byte ", entry.offset);
     static_cast<void>(in.take(22));
     const std::size_t name_size = in.number<std::uint16_t>();
     const std::size_t extra_size = in.number<std::uint16_t>();
     static_cast<void>(in.take(name_size + extra_size));
     require(entry.packed <= in.left(), "zip: entry ", shown, " has ", entry.packed,
-                    " bytes; the file has ", in.left(), " from its position on");
+            " bytes; the file has ", in.left(), " from its position on");
     return in.take(static_cast<std::size_t>(entry.packed));
   }
 

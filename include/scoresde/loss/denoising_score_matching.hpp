@@ -36,8 +36,8 @@ struct DenoisingScoreMatching {
   /// Throws Error unless 0 ≤ ε < T and γ > 0.
   template <Sde S>
   void check(const S& sde) const {
-    require(epsilon >= 0 && epsilon < sde.t_max(), "denoising score matching: epsilon is ",
-                    epsilon, "; it must lie in [0, ", sde.t_max(), ")");
+    require(epsilon >= 0 && epsilon < sde.t_max(), "denoising score matching: epsilon is ", epsilon,
+            "; it must lie in [0, ", sde.t_max(), ")");
     detail::require_min_snr_gamma(min_snr_gamma);
   }
 

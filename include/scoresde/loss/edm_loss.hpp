@@ -35,9 +35,8 @@ struct EdmLoss {
   /// Throws Error unless all are finite, p_std ≥ 0 and σ_d > 0.
   template <Sde S>
   void check(const S&) const {
-    require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0,
-                    "EDM loss: p_mean is ", p_mean, " and p_std ", p_std,
-                    "; both must be finite and p_std nonnegative");
+    require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0, "EDM loss: p_mean is ",
+            p_mean, " and p_std ", p_std, "; both must be finite and p_std nonnegative");
     detail::require_sigma_data(sigma_data);
   }
 

@@ -29,9 +29,8 @@ class ClassConditional {
   /// is empty; each evaluation throws Error for a class that the network does not have.
   ClassConditional(Model& model, std::vector<std::uint32_t> classes)
       : model_(&model), classes_(std::move(classes)) {
-    scoresde::require(
-        !classes_.empty(),
-        "class conditional: `classes` is empty; it must hold one class per sample");
+    scoresde::require(!classes_.empty(),
+                      "class conditional: `classes` is empty; it must hold one class per sample");
   }
   /// The same class for all of `samples` samples.
   ClassConditional(Model& model, std::size_t samples, std::uint32_t label)

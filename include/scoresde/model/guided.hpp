@@ -19,8 +19,8 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -39,7 +39,7 @@ class GuidedNetwork {
   GuidedNetwork(Model& model, double weight, TimeInterval interval = {})
       : model_(&model), weight_(weight), interval_(interval) {
     scoresde::require(std::isfinite(weight), "guided network: the weight is ", weight,
-                              "; it must be finite");
+                      "; it must be finite");
     interval.validate();
   }
 
@@ -108,7 +108,7 @@ class GuidedNetwork {
   void stage(const X& x, double first, double second) {
     const std::size_t samples = extents(x).samples, dim = extents(x).dim;
     scoresde::require(classes_.size() == samples, "guided network: ", classes_.size(),
-                              " classes for ", samples, " samples; there must be one per sample");
+                      " classes for ", samples, " samples; there must be one per sample");
     const Extents both{2 * samples, dim};
     if (batched_input_.extents() != both) batched_input_ = outputs_ = HostState<Scalar>(both);
     const auto half = [&](Scalar* to, double factor) {

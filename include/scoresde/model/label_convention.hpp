@@ -40,8 +40,8 @@ namespace detail {
 /// The score's form where std is positive. Throws Error where it is not.
 [[nodiscard]] inline ScoreForm prediction_form(PredictionType type, const MarginalProb& marginal,
                                                double t) {
-  scoresde::require(marginal.std > 0, "score network: std is ", marginal.std, " at time ",
-                            t, "; it must be positive");
+  scoresde::require(marginal.std > 0, "score network: std is ", marginal.std, " at time ", t,
+                    "; it must be positive");
   return score_form_of(type, marginal);
 }
 

@@ -55,8 +55,8 @@ class ScoreNetwork {
         convention_(std::move(convention)),
         labels_(network.batch()) {
     scoresde::require(parameters.size() == network.parameters().size(),
-                              "score network: ", parameters.size(),
-                              " parameters given; the network has ", network.parameters().size());
+                      "score network: ", parameters.size(), " parameters given; the network has ",
+                      network.parameters().size());
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
@@ -83,8 +83,7 @@ class ScoreNetwork {
   template <ContiguousHostState X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
     scoresde::require(times.size() == extents(x).samples, "score network: ", times.size(),
-                              " times for ", extents(x).samples,
-                              " samples; there must be one per sample");
+                      " times for ", extents(x).samples, " samples; there must be one per sample");
     evaluate_parts(x, output, [&](std::size_t k) { return conditioning_at(times[k]); });
   }
 
@@ -122,10 +121,10 @@ class ScoreNetwork {
   template <ContiguousHostState X>
   void backward(const X& v, std::span<Scalar> gradient) {
     const Extents shape = checked_extents(v, v);
-    scoresde::require(
-        evaluated_ == shape.samples && shape.samples <= network_->batch(),
-        "score network: backward for ", shape.samples, " samples after an evaluation of ",
-        evaluated_, "; it must follow one of the same batch, of at most ", network_->batch());
+    scoresde::require(evaluated_ == shape.samples && shape.samples <= network_->batch(),
+                      "score network: backward for ", shape.samples,
+                      " samples after an evaluation of ", evaluated_,
+                      "; it must follow one of the same batch, of at most ", network_->batch());
     evaluated_ = 0;
     network_->backward(parameters_, read(v.data(), shape.size()), gradient);
   }
@@ -173,8 +172,8 @@ class ScoreNetwork {
                     const ConditioningOf& conditioning_of, Scalar* y) {
     const auto [samples, dim] = extents(x);
     scoresde::require(classes_.empty() || classes_.size() == samples,
-                              "score network: ", classes_.size(), " classes for ", samples,
-                              " samples; there must be one per sample");
+                      "score network: ", classes_.size(), " classes for ", samples,
+                      " samples; there must be one per sample");
     for (std::size_t k = 0; k < count; ++k) labels_[k] = conditioning_of(first + k).label;
     NoiseDraw dropout = dropout_;
     dropout.first_sample += static_cast<std::uint32_t>(first);
@@ -188,10 +187,10 @@ class ScoreNetwork {
   [[nodiscard]] Extents checked_extents(const X& x, const X& output) const {
     const Extents shape = extents(x);
     scoresde::require(shape.dim == dim(), "score network: x has ", shape.dim,
-                              " elements per sample; it must have ", dim());
+                      " elements per sample; it must have ", dim());
     scoresde::require(extents(output) == shape, "score network: x has ", shape.samples,
-                              " samples of ", shape.dim, "; the output has ",
-                              extents(output).samples, " of ", extents(output).dim);
+                      " samples of ", shape.dim, "; the output has ", extents(output).samples,
+                      " of ", extents(output).dim);
     return shape;
   }
 

@@ -19,7 +19,7 @@
 #error "scoresde's noise must be bit-identical: compile without -ffast-math"
 #endif
 
-namespace scoresde::detail {
+namespace scoresde {
 
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float float_from_bits(std::uint32_t bits) {
 #if defined(__CUDA_ARCH__)
@@ -108,4 +108,4 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE void box_muller(std::uint32_t b0, st
   z1 = radius * sine;
 }
 
-}  // namespace scoresde::detail
+}  // namespace scoresde

@@ -11,11 +11,11 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <scoresde/ode/ode_integrator.hpp>
 #include <scoresde/ode/detail/per_sample_solve.hpp>
+#include <scoresde/ode/detail/whole_batch_solve.hpp>
+#include <scoresde/ode/ode_integrator.hpp>
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/ode/tableaux.hpp>
-#include <scoresde/ode/detail/whole_batch_solve.hpp>
 #include <scoresde/scope.hpp>
 
 namespace scoresde {
@@ -41,10 +41,9 @@ struct AdaptiveRungeKutta {
 
   /// Throws Error for tolerances that are negative, not finite or both zero, and max_steps = 0.
   void validate() const {
-    require(
-        std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
-        "adaptive Runge-Kutta: rtol is ", rtol, " and atol ", atol,
-        "; both must be nonnegative and at least one positive");
+    require(std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
+            "adaptive Runge-Kutta: rtol is ", rtol, " and atol ", atol,
+            "; both must be nonnegative and at least one positive");
     require(max_steps >= 1, "adaptive Runge-Kutta: max_steps is 0; it must be positive");
   }
 
@@ -57,7 +56,7 @@ struct AdaptiveRungeKutta {
   OdeStatistics solve(F&& field, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                       L&& listener) const {
     require(grid.size() == 1, "adaptive Runge-Kutta: the grid has ", grid.size(),
-                    " steps; it must have 1, from the first time to the last");
+            " steps; it must have 1, from the first time to the last");
     using Field = std::remove_reference_t<F>;
     const StepLimits limits{rtol, atol, max_steps};
     if (scope == Scope::batch)

@@ -131,11 +131,11 @@ struct Adam {
               double norm, double ema_decay = 0) const {
     const std::size_t size = gradient.size();
     require(state.parameters.size() == size && state.first_moment.size() == size &&
-                        state.second_moment.size() == size &&
-                        (state.average.empty() || state.average.size() == size),
-                    "Adam: the gradient has ", size, " scalars; parameters have ",
-                    state.parameters.size(), ", moments ", state.first_moment.size(), " and ",
-                    state.second_moment.size(), ", the average ", state.average.size());
+                state.second_moment.size() == size &&
+                (state.average.empty() || state.average.size() == size),
+            "Adam: the gradient has ", size, " scalars; parameters have ", state.parameters.size(),
+            ", moments ", state.first_moment.size(), " and ", state.second_moment.size(),
+            ", the average ", state.average.size());
     const AdamCoefficients<T> c = coefficients<T>(updates, norm, ema_decay);
     const std::size_t blocks = (size + detail::flat_block - 1) / detail::flat_block;
 #if defined(_OPENMP)

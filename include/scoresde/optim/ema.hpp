@@ -35,7 +35,7 @@ namespace scoresde {
 /// the uniform profile.
 [[nodiscard]] inline double ema_gamma(double sigma_rel) {
   require(sigma_rel > 0 && sigma_rel <= ema_sigma_rel(0), "EMA: sigma_rel is ", sigma_rel,
-                  "; it must be above 0 and at most ", ema_sigma_rel(0));
+          "; it must be above 0 and at most ", ema_sigma_rel(0));
   // σ_rel < 1/(γ + 2), and it decreases where γ ≥ 0.
   double low = 0, high = 1 / sigma_rel;
   for (double middle = high / 2; low < middle && middle < high; middle = low + (high - low) / 2)
@@ -59,7 +59,7 @@ struct ExponentialMovingAverage {
   void validate() const {
     require(decay >= 0 && decay < 1, "EMA: decay is ", decay, "; it must lie in [0, 1)");
     require(gamma >= 0 && std::isfinite(gamma), "EMA: gamma is ", gamma,
-                    "; it must be at least 0 and finite");
+            "; it must be at least 0 and finite");
   }
 
   /// d of update n, counted from 1.
@@ -76,7 +76,7 @@ struct ExponentialMovingAverage {
   void update(std::span<T> average, std::span<const T> parameters, std::uint64_t n) const {
     const std::size_t size = parameters.size();
     require(average.size() == size, "EMA: the average has ", average.size(),
-                    " scalars and the parameters ", size);
+            " scalars and the parameters ", size);
     const T rate = static_cast<T>(1 - decay_at(n));
 #if defined(_OPENMP)
 #pragma omp parallel for schedule(static)

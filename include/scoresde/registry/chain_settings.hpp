@@ -57,7 +57,7 @@ inline constexpr const char* prediction_key = "training.prediction";
   } else {
     list.levels = detail::number_setting<std::size_t>(configuration, "sde.training_steps");
     require(list.levels <= std::size_t{1} << 20, "configuration: sde.training_steps is ",
-                    list.levels, "; it must be at most 2^20");
+            list.levels, "; it must be at most 2^20");
   }
   if (list.rule == BetaRule::linear || list.rule == BetaRule::scaled_linear) {
     list.first = detail::number_setting<double>(configuration, "sde.beta_first");

@@ -46,8 +46,8 @@ template <PublishedEnum E>
   for (const PublishedName<E>& row : published_names<E>)
     if (row.value == value) return std::string(row.name);
   throw Error(scoresde::text("value ", static_cast<int>(value),
-                           " of an enumeration has no published name; it must be one of its ",
-                           published_names<E>.size(), " names"));
+                             " of an enumeration has no published name; it must be one of its ",
+                             published_names<E>.size(), " names"));
 }
 
 /// The value of that name; nothing where there is none.
@@ -75,7 +75,7 @@ template <PublishedEnum E>
   std::string list;
   for (const std::string& each : names) list += (list.empty() ? "" : ", ") + each;
   throw Error(scoresde::text(argument, " is '", name, "'; it must be one of ", list,
-                           ", of which the nearest is ", detail::nearest_name(name, names)));
+                             ", of which the nearest is ", nearest_name(name, names)));
 }
 
 }  // namespace scoresde

@@ -293,8 +293,7 @@ inline void make_edm(Preset& p) {
       std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
   std::string names;
   for (const Preset& p : all) names += (names.empty() ? "" : ", ") + p.name;
-  scoresde::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ",
-                            names);
+  scoresde::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);
   return *at;
 }
 

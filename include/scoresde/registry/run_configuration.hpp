@@ -21,6 +21,8 @@
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
@@ -34,9 +36,7 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/optim/adam.hpp>
 #include <scoresde/train/configuration.hpp>
-#include <scoresde/optim/ema.hpp>
 
 namespace scoresde {
 
@@ -200,8 +200,8 @@ template <Sde S, class Loss = DenoisingScoreMatching>
   for (const auto& [key, value] : configuration)
     if (key.compare(0, prefix.size(), prefix) == 0) fields[key.substr(prefix.size())] = value;
   require(!fields.empty(),
-                  "configuration: no key begins with network.; the file does not "
-                  "say which network its weights belong to");
+          "configuration: no key begins with network.; the file does not "
+          "say which network its weights belong to");
   return network_from_fields(fields);
 }
 

@@ -8,12 +8,12 @@
 
 #include <array>
 
-#include <scoresde/registry/presets.hpp>
+#include <scoresde/optim/ema.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/sde_kind.hpp>
-#include <scoresde/optim/ema.hpp>
 
 namespace scoresde {
 

@@ -102,8 +102,8 @@ inline void require_noise_prediction(const Metadata& configuration, const char* 
 template <class Visitor>
 auto visit_sde(const Metadata& configuration, Visitor&& visit) {
   require(detail::loss_of(configuration) != LossKind::discrete,
-                  "configuration: the network was trained on discrete levels (training.loss is "
-                  "'discrete'); a continuous SDE asks it for times that it does not know");
+          "configuration: the network was trained on discrete levels (training.loss is "
+          "'discrete'); a continuous SDE asks it for times that it does not know");
   return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));
 }
 

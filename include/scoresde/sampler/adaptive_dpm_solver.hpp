@@ -33,8 +33,8 @@
 #include <utility>
 
 #include <scoresde/sampler/adaptive_stepper.hpp>
-#include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
 #include <scoresde/state/linear_form.hpp>
@@ -151,10 +151,10 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
     using enum FinalStep;
     limits().validate(pair_.first_step, span_, sde_.t_max());
     require(pair_.max_step > 0, name, ": max_step is ", pair_.max_step,
-                    "; it must be positive, in units of half the log-SNR");
+            "; it must be positive, in units of half the log-SNR");
     for (const double t : {span_.t, span_.t_next})
       require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
-                      " is infinite; end the run before it and denoise there");
+              " is infinite; end the run before it and denoise there");
     detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
                                span_);
     last_ = detail::FinalEvaluation(name, sde_, options.final_step, span_.t_next);
@@ -177,8 +177,8 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
     using Model = std::remove_reference_t<M>;
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
-                    ": steps per sample need a model that takes a time per sample, evaluate(x, "
-                    "span<const double> times, output); or use Scope::batch");
+            ": steps per sample need a model that takes a time per sample, evaluate(x, "
+            "span<const double> times, output); or use Scope::batch");
     detail::check_shapes(name, x, work);
     Stepper<X> stepper(limits(), x, span_, pair_.first_step, work);
     detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);

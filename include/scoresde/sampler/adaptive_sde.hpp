@@ -14,8 +14,8 @@
 /// long as the last: no evaluations more, and N(0, 0.25) in one dimension keeps its variance under
 /// RectifiedFlowSde and EdmSde, where it is several times too large without.
 ///
-/// The Brownian path W is kept through rejections (sampler/detail/rejection_memory.hpp). z of a sample's
-/// n-th trial is its part of draw n, whatever else is in the batch.
+/// The Brownian path W is kept through rejections (sampler/detail/rejection_memory.hpp). z of a
+/// sample's n-th trial is its part of draw n, whatever else is in the batch.
 #pragma once
 
 #include <algorithm>
@@ -27,9 +27,9 @@
 #include <utility>
 
 #include <scoresde/sampler/adaptive_stepper.hpp>
-#include <scoresde/sampler/detail/run.hpp>
-#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/detail/rejection_memory.hpp>
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sde/general_sde.hpp>
 
 namespace scoresde {

@@ -21,9 +21,9 @@
 #include <limits>
 #include <span>
 
-#include <scoresde/ode/step_size_controller.hpp>
-#include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/ode/step_size_controller.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/scope.hpp>
 

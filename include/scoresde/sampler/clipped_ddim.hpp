@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/predictor/ddim.hpp>
-#include <scoresde/sampler/detail/run.hpp>
-#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/predictor/ddim.hpp>
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/sde/general_sde.hpp>
@@ -104,11 +104,11 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
     const TimeStep span{grid_.front().t, grid_.back().t_next};
     method.validate();
     require(range_.low < range_.high, name, ": the range goes from ", range_.low, " to ",
-                    range_.high, "; low < high is needed");
-    require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ",
-                    span.t_next, "; time must decrease towards the data");
-    require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ",
-                    span.t, " to ", span.t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
+            range_.high, "; low < high is needed");
+    require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ", span.t_next,
+            "; time must decrease towards the data");
+    require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ", span.t,
+            " to ", span.t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
     detail::require_final_step(name, options.final_step,
                                {FinalStep::keep_noise, FinalStep::drop_last_noise}, span);
     for (const TimeStep time : grid_) prepare(method, time);
@@ -147,8 +147,8 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   void prepare(const Ddim& method, TimeStep time) {
     const auto [state, score, added] = method.coefficients(sde_, time);
     require(std::isfinite(state) && std::isfinite(score) && std::isfinite(added), name,
-                    ": the coefficients of the step from t = ", time.t, " to ", time.t_next,
-                    " are ", state, ", ", score, " and ", added, "; they must be finite");
+            ": the coefficients of the step from t = ", time.t, " to ", time.t_next, " are ", state,
+            ", ", score, " and ", added, "; they must be finite");
     const auto [mean, variance, std, std_next] = transition(sde_, time);
     const double c = method.eta * std::sqrt(variance) * std_next / std;
     const MarginalProb marginal = sde_.marginal_prob(time.t);

@@ -18,10 +18,10 @@
 #include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
-#include <scoresde/sampler/correct.hpp>
-#include <scoresde/sampler/detail/run.hpp>
-#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/correct.hpp>
+#include <scoresde/sampler/final_step.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -208,10 +208,9 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
     const bool lowest_used = options_.order == StepOrder::predictor_first;
     const double lowest = lowest_used ? grid_.back().t_next : grid_.back().t;
     require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
-                    grid_.back().t_next, "; time must decrease towards the data");
+            grid_.back().t_next, "; time must decrease towards the data");
     require(grid_.front().t <= sde_.t_max() && lowest >= 0, name, ": the grid goes from ",
-                    grid_.front().t, " to ", lowest,
-                    "; it must lie in [0, T] with T = ", sde_.t_max());
+            grid_.front().t, " to ", lowest, "; it must lie in [0, T] with T = ", sde_.t_max());
     detail::require_final_step(name, options_.final_step,
                                {keep_noise, drop_last_noise, denoise, reverse_diffusion},
                                {grid_.front().t, grid_.back().t_next});
@@ -232,14 +231,14 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
                                      detail::scope_of(corrector_), step.corrected_at});
     } catch (const Error& error) {
       throw Error(scoresde::text(name, ": step ", i, " of the grid, from t = ", step.time.t, " to ",
-                               step.time.t_next, ", cannot be taken: ", error.what()));
+                                 step.time.t_next, ", cannot be taken: ", error.what()));
     }
     if (noiseless) step.predictor = without_noise(step.predictor);
     const auto [state, score, noise] = step.predictor;
     require(std::isfinite(state) && std::isfinite(score) && std::isfinite(noise), name,
-                    ": the coefficients of step ", i, " of the grid, from t = ", step.time.t,
-                    " to ", step.time.t_next, ", are ", state, ", ", score, " and ", noise,
-                    "; they must be finite");
+            ": the coefficients of step ", i, " of the grid, from t = ", step.time.t, " to ",
+            step.time.t_next, ", are ", state, ", ", score, " and ", noise,
+            "; they must be finite");
     table_.steps.push_back(step);
   }
 

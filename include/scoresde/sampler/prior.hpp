@@ -93,7 +93,7 @@ void draw_prior(const S& sde, double t, X& x, const Z& z) {
     const std::span<const double> mean = detail::one_or_more(kept);
     const std::size_t dim = extents(x).dim;
     require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
-                    " elements and the state ", dim, "; 1 or as many are needed");
+            " elements and the state ", dim, "; 1 or as many are needed");
     const detail::PriorElement element{mean.data(), mean.size() == 1 ? std::size_t{0} : 1,
                                        prior.mean, prior.std};
     backend(x).transform(x, element, z);

@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
-#include <scoresde/sampler/detail/run.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
 
@@ -125,15 +125,14 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
     for (const double t : {grid_.front().t, grid_.back().t_next})
       require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
-                      "; it must lie in [0, T] with T = ", sde_.t_max());
+              "; it must lie in [0, T] with T = ", sde_.t_max());
     require(!Integrator::adaptive || grid_.size() == 1, name,
-                    ": an adaptive integrator is given a grid of ", grid_.size(),
-                    " steps; give one, from the first time to the last");
+            ": an adaptive integrator is given a grid of ", grid_.size(),
+            " steps; give one, from the first time to the last");
     for_each_stage_time(grid_, [this](double t) {
       const double f = sde_.drift(t), g = sde_.diffusion(t);
-      require(std::isfinite(f) && std::isfinite(g), name, ": drift is ", f,
-                      " and diffusion ", g, " at t = ", t,
-                      "; both must be finite where the method evaluates the flow");
+      require(std::isfinite(f) && std::isfinite(g), name, ": drift is ", f, " and diffusion ", g,
+              " at t = ", t, "; both must be finite where the method evaluates the flow");
     });
     using enum FinalStep;
     const TimeStep span{grid_.front().t, grid_.back().t_next};

@@ -46,8 +46,8 @@ struct RecordedNoise {
 
   /// Throws Error when no such draw was recorded.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
-    require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ",
-                    draws.size(), " are recorded");
+    require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ", draws.size(),
+            " are recorded");
     return draws[static_cast<std::size_t>(index)];
   }
 };

@@ -49,7 +49,7 @@ inline constexpr std::array<ScoreSdeSampler, 4> score_sde_samplers{
   for (const ScoreSdeSampler& sampler : score_sde_samplers)
     if (sampler.name == name) return sampler;
   throw Error(scoresde::text("score_sde sampler: there is no '", name,
-                           "'; there are P1000, P2000, C2000 and PC1000"));
+                             "'; there are P1000, P2000, C2000 and PC1000"));
 }
 
 /// The signal-to-noise ratio of Langevin dynamics in table 5, by predictor; the variance explodes

@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/detail/solver_run.hpp>
 #include <scoresde/sampler/final_step.hpp>
-#include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/solver/solver.hpp>
@@ -71,8 +71,8 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
                              buffers, [this](double t) { return sde_.marginal_prob(t); });
     if constexpr (CountedSolver<R>)
       require(nfe() == nfe(grid_.size(), final_step), name, ": the solver made ", nfe(),
-                      " evaluations of a grid of ", grid_.size(), " steps; it promised ",
-                      nfe(grid_.size(), final_step));
+              " evaluations of a grid of ", grid_.size(), " steps; it promised ",
+              nfe(grid_.size(), final_step));
   }
 
   /// Evaluations of the model in a run over a grid of `steps` steps.
@@ -108,14 +108,14 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
     for (std::size_t i = 0; i < grid_.size(); ++i) {
       const TimeStep step = grid_[i];
       require(i == 0 || step.t == grid_[i - 1].t_next, name, ": step ", i,
-                      " of the grid starts at ", step.t, " where the one before it ended at ",
-                      grid_[i > 0 ? i - 1 : 0].t_next, "; steps must follow one another");
+              " of the grid starts at ", step.t, " where the one before it ended at ",
+              grid_[i > 0 ? i - 1 : 0].t_next, "; steps must follow one another");
       for (const double t : {step.t, step.t_next}) {
         require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
-                        "; it must lie in [0, T] with T = ", sde_.t_max());
+                "; it must lie in [0, T] with T = ", sde_.t_max());
         if (to_data && i + 1 == grid_.size() && t == step.t_next) continue;
         require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
-                        " is infinite; end the grid before it and denoise there");
+                " is infinite; end the grid before it and denoise there");
       }
     }
   }

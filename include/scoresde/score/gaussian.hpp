@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/score/score_model.hpp>
 #include <scoresde/score/detail/symmetric_eigen.hpp>
+#include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 
 namespace scoresde {
@@ -46,8 +46,8 @@ class Gaussian {
       : sde_(std::move(sde)), mean_(std::move(mean)), rotated_(mean_.size()), scale_(mean_.size()) {
     const std::size_t d = mean_.size();
     require(d > 0 && (covariance.size() == d || covariance.size() == d * d),
-                    "gaussian: ", covariance.size(), " covariances given for dimension ", d,
-                    "; d variances or a d x d matrix are needed");
+            "gaussian: ", covariance.size(), " covariances given for dimension ", d,
+            "; d variances or a d x d matrix are needed");
     for (const double c : covariance)
       require(std::isfinite(c), "gaussian: a covariance is ", c, "; it must be finite");
     if (covariance.size() == d) {
@@ -62,7 +62,7 @@ class Gaussian {
     for (const double v : eigenvalues_) largest = std::max(largest, std::abs(v));
     for (double& v : eigenvalues_) {
       require(v >= -1e-12 * largest, "gaussian: the covariance has the eigenvalue ", v,
-                      "; it must be nonnegative");
+              "; it must be nonnegative");
       v = std::max(v, 0.0);
     }
   }
@@ -110,8 +110,8 @@ class Gaussian {
 
   /// log p_t(x) of one point.
   [[nodiscard]] double log_density(std::span<const double> x, double t) {
-    require(x.size() == dim(), "gaussian: the point has dimension ", x.size(),
-                    "; it must be ", dim());
+    require(x.size() == dim(), "gaussian: the point has dimension ", x.size(), "; it must be ",
+            dim());
     const MarginalProb p = sde_.marginal_prob(t);
     rotate(x.data(), p.mean);
     double sum = -0.5 * static_cast<double>(dim()) * std::log(2 * std::numbers::pi);
@@ -141,15 +141,15 @@ class Gaussian {
   template <class X>
   void check(const X& x) const {
     require(extents(x).dim == dim(), "gaussian: the state has dimension ", extents(x).dim,
-                    "; it must be ", dim());
+            "; it must be ", dim());
   }
   void check_symmetric(const std::vector<double>& c) const {
     for (std::size_t i = 0; i < dim(); ++i)
       for (std::size_t j = 0; j < i; ++j) {
         const double a = c[i * dim() + j], b = c[j * dim() + i];
-        require(std::abs(a - b) <= 1e-12 * (std::abs(a) + std::abs(b)),
-                        "gaussian: covariance (", i, ", ", j, ") is ", a, " and (", j, ", ", i,
-                        ") ", b, "; the matrix must be symmetric");
+        require(std::abs(a - b) <= 1e-12 * (std::abs(a) + std::abs(b)), "gaussian: covariance (", i,
+                ", ", j, ") is ", a, " and (", j, ", ", i, ") ", b,
+                "; the matrix must be symmetric");
       }
   }
 

@@ -40,23 +40,23 @@ class GaussianMixture {
         variances_(std::move(variances)) {
     const std::size_t count = weights_.size();
     require(count > 0 && !means_.empty() && means_.size() % count == 0,
-                    "gaussian mixture: ", means_.size(), " elements of means given for ", count,
-                    " weights; each component needs the same number, at least 1");
+            "gaussian mixture: ", means_.size(), " elements of means given for ", count,
+            " weights; each component needs the same number, at least 1");
     dim_ = means_.size() / count;
     require(variances_.size() == count || variances_.size() == means_.size(),
-                    "gaussian mixture: ", variances_.size(), " variances given; ", count, " or ",
-                    means_.size(), " are needed");
+            "gaussian mixture: ", variances_.size(), " variances given; ", count, " or ",
+            means_.size(), " are needed");
     double sum = 0;
     for (const double w : weights_) {
       require(std::isfinite(w) && w >= 0, "gaussian mixture: a weight is ", w,
-                      "; it must be finite and nonnegative");
+              "; it must be finite and nonnegative");
       sum += w;
     }
     require(sum > 0, "gaussian mixture: all weights are 0; at least one must be positive");
     for (double& w : weights_) w /= sum;
     for (const double v : variances_)
       require(std::isfinite(v) && v >= 0, "gaussian mixture: a variance is ", v,
-                      "; it must be finite and nonnegative");
+              "; it must be finite and nonnegative");
     if (variances_.size() != means_.size()) spread_variances();
     log_norm_.resize(count);
     posterior_.resize(count);
@@ -108,7 +108,7 @@ class GaussianMixture {
   /// log p_t(x) of one point.
   [[nodiscard]] double log_density(std::span<const double> x, double t) {
     require(x.size() == dim_, "gaussian mixture: the point has dimension ", x.size(),
-                    "; it must be ", dim_);
+            "; it must be ", dim_);
     set_time(t);
     return responsibilities(x.data());
   }
@@ -141,8 +141,8 @@ class GaussianMixture {
  private:
   template <class X>
   void check(const X& x) const {
-    require(extents(x).dim == dim_, "gaussian mixture: the state has dimension ",
-                    extents(x).dim, "; it must be ", dim_);
+    require(extents(x).dim == dim_, "gaussian mixture: the state has dimension ", extents(x).dim,
+            "; it must be ", dim_);
   }
   void spread_variances() {
     std::vector<double> spread;

@@ -48,7 +48,7 @@ struct TimeInterval {
   /// Throws Error unless first ≤ last.
   void validate() const {
     require(first <= last, "guidance: the interval goes from ", first, " to ", last,
-                    "; it must not end before it begins");
+            "; it must not end before it begins");
   }
 };
 
@@ -57,7 +57,7 @@ struct TimeInterval {
 template <Sde S>
 [[nodiscard]] TimeInterval noise_interval(const S& sde, double low, double high) {
   require(low >= 0 && low <= high, "guidance: the noise levels go from ", low, " to ", high,
-                  "; they must satisfy 0 <= low <= high");
+          "; they must satisfy 0 <= low <= high");
   return {nearest_time_of_log_snr(sde, -2 * std::log(low), 0),
           nearest_time_of_log_snr(sde, -2 * std::log(high), 0)};
 }
@@ -95,8 +95,8 @@ class GuidedScore {
   GuidedScore(First& first, Second& second, GuidanceWeights weights, TimeInterval interval = {})
       : first_(&first), second_(&second), weights_(weights), interval_(interval) {
     require(std::isfinite(weights.own) && std::isfinite(weights.other),
-                    "guidance: the weights are ", weights.own, " and ", weights.other,
-                    "; they must be finite");
+            "guidance: the weights are ", weights.own, " and ", weights.other,
+            "; they must be finite");
     interval.validate();
   }
 
@@ -152,7 +152,7 @@ class GuidedScore {
   [[nodiscard]] Coefficients coefficients(double t) const {
     const ScoreForm own = first_->score_form(t), other = second_->score_form(t);
     require(own.output != 0, "guidance: at time ", t,
-                    " the score of the first model does not depend on its output; it must");
+            " the score of the first model does not depend on its output; it must");
     return {1 + weights_.own, weights_.other * (other.output / own.output),
             (weights_.own * own.state + weights_.other * other.state) / own.output};
   }

@@ -129,8 +129,8 @@ class EdmPreconditionedModel {
 
  private:
   void set_rows(std::span<const double> times, std::size_t samples) {
-    require(times.size() == samples, "EDM preconditioning: ", times.size(), " times for ",
-                    samples, " samples; one per sample is required");
+    require(times.size() == samples, "EDM preconditioning: ", times.size(), " times for ", samples,
+            " samples; one per sample is required");
     in_.resize(samples);
     noise_.resize(samples);
     for (std::size_t k = 0; k < samples; ++k) {

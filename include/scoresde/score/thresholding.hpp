@@ -98,8 +98,8 @@ class ClippedDenoiser {
   /// Throws Error unless low < high.
   ClippedDenoiser(M& model, S sde, DataRange range = {})
       : model_(&model), sde_(std::move(sde)), range_(range) {
-    require(range.low < range.high, "clipped denoiser: the range goes from ", range.low,
-                    " to ", range.high, "; low must be less than high");
+    require(range.low < range.high, "clipped denoiser: the range goes from ", range.low, " to ",
+            range.high, "; low must be less than high");
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return DenoiserOutput<S>{sde_}(t); }
@@ -144,14 +144,12 @@ class DynamicallyThresholdedDenoiser {
   /// Throws Error unless 0 < quantile ≤ 1, bound is positive and finite, and cap ≥ bound.
   DynamicallyThresholdedDenoiser(M& model, S sde, DynamicThreshold threshold = {})
       : model_(&model), sde_(std::move(sde)), options_(threshold) {
-    require(threshold.quantile > 0 && threshold.quantile <= 1,
-                    "dynamic thresholding: quantile is ", threshold.quantile,
-                    "; it must lie in (0, 1]");
+    require(threshold.quantile > 0 && threshold.quantile <= 1, "dynamic thresholding: quantile is ",
+            threshold.quantile, "; it must lie in (0, 1]");
     require(threshold.bound > 0 && std::isfinite(threshold.bound),
-                    "dynamic thresholding: bound is ", threshold.bound,
-                    "; it must be positive and finite");
-    require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ",
-                    threshold.cap, "; it must be at least the bound of ", threshold.bound);
+            "dynamic thresholding: bound is ", threshold.bound, "; it must be positive and finite");
+    require(threshold.cap >= threshold.bound, "dynamic thresholding: cap is ", threshold.cap,
+            "; it must be at least the bound of ", threshold.bound);
   }
 
   [[nodiscard]] ScoreForm score_form(double t) const { return DenoiserOutput<S>{sde_}(t); }

@@ -37,10 +37,9 @@ struct CosineSchedule {
 
   /// Throws Error unless s ≥ 0 is finite and 0 ≤ t_min < t_max < 1.
   void check(const char* sde) const {
-    require(s >= 0 && std::isfinite(s), sde, ": s is ", s,
-                    "; it must be finite and not negative");
-    require(t_min >= 0 && t_min < t_max && t_max < 1, sde, ": t_min is ", t_min,
-                    " and t_max ", t_max, "; 0 <= t_min < t_max < 1 is needed");
+    require(s >= 0 && std::isfinite(s), sde, ": s is ", s, "; it must be finite and not negative");
+    require(t_min >= 0 && t_min < t_max && t_max < 1, sde, ": t_min is ", t_min, " and t_max ",
+            t_max, "; 0 <= t_min < t_max < 1 is needed");
   }
 };
 

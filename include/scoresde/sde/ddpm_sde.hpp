@@ -43,7 +43,7 @@ class DdpmSde {
   /// i/N. Throws Error if i exceeds training_steps().
   [[nodiscard]] double time_of_level(std::size_t i) const {
     require(i <= training_steps(), "DDPM SDE: level ", i, " requested; the last is ",
-                    training_steps());
+            training_steps());
     return static_cast<double>(i) / count_;
   }
   /// The time of label i, which is level i + 1: (i + 1)/N. Throws Error for i ≥ training_steps().
@@ -87,8 +87,8 @@ class DdpmSde {
   /// or a step that does not decrease t.
   [[nodiscard]] Transition discretize(TimeStep step) const {
     const double s = std::max(0.0, step.t_next);
-    require(step.t_next < step.t, "DDPM SDE: the step goes from ", step.t, " to ",
-                    step.t_next, "; time must decrease");
+    require(step.t_next < step.t, "DDPM SDE: the step goes from ", step.t, " to ", step.t_next,
+            "; time must decrease");
     const double log = log_alpha_bar(step.t), log_next = log_alpha_bar(s), kept = log - log_next;
     return {std::exp(0.5 * kept), -std::expm1(kept), std::sqrt(-std::expm1(log)),
             std::sqrt(-std::expm1(log_next))};
@@ -119,7 +119,7 @@ class DdpmSde {
 [[nodiscard]] inline TimeGrid level_grid(const DdpmSde& sde, std::size_t steps) {
   const std::size_t levels = sde.training_steps();
   require(steps >= 1 && steps <= levels, "level grid: steps is ", steps,
-                  "; it must be 1 to the chain's ", levels);
+          "; it must be 1 to the chain's ", levels);
   std::vector<double> times(steps + 1);
   for (std::size_t k = 0; k <= steps; ++k)  // levels·(1 − k/steps), rounded
     times[k] = sde.time_of_level((2 * levels * (steps - k) + steps) / (2 * steps));

@@ -60,10 +60,9 @@ template <DiscreteSde S>
 [[nodiscard]] double level_position(const S& sde, double t) {
   const std::size_t last = sde.training_steps() - 1;
   const double position = detail::unbounded_level_position(sde, t);
-  require(
-      position >= -level_tolerance && position <= static_cast<double>(last) + level_tolerance,
-      "discrete SDE: time ", t, " is outside the training levels, which lie ", "from ",
-      sde.training_time(0), " to ", sde.training_time(last));
+  require(position >= -level_tolerance && position <= static_cast<double>(last) + level_tolerance,
+          "discrete SDE: time ", t, " is outside the training levels, which lie ", "from ",
+          sde.training_time(0), " to ", sde.training_time(last));
   return position;
 }
 
@@ -72,9 +71,9 @@ template <DiscreteSde S>
 [[nodiscard]] std::size_t training_level(const S& sde, double t) {
   const double position = level_position(sde, t), level = std::round(position);
   require(std::abs(position - level) <= level_tolerance, "discrete SDE: time ", t,
-                  " lies between levels, at ", position, "; the network was trained only on the ",
-                  sde.training_steps(),
-                  " training levels, so the sampler's grid must consist of their times");
+          " lies between levels, at ", position, "; the network was trained only on the ",
+          sde.training_steps(),
+          " training levels, so the sampler's grid must consist of their times");
   return static_cast<std::size_t>(level);
 }
 
@@ -128,8 +127,8 @@ template <DiscreteSde S>
   if (!grid.generates()) return level_grid(sde, grid.reversed()).reversed();
   const std::size_t most = most_level_steps(sde, grid.front().t, grid.back().t_next);
   require(grid.size() <= most, "level grid: ", grid.size(),
-                  " steps requested from t = ", grid.front().t, " to ", grid.back().t_next,
-                  "; the levels there allow at most ", most);
+          " steps requested from t = ", grid.front().t, " to ", grid.back().t_next,
+          "; the levels there allow at most ", most);
   // The levels decrease by at least 1 per step if and only if level + step index is non-increasing.
   std::vector<double> shifted;
   const auto add = [&](double t) {

@@ -26,7 +26,7 @@ class EdmSde {
   explicit EdmSde(SigmaRange range) : range_(range) {
     const auto& [low, high] = range_;
     require(low > 0 && low < high && std::isfinite(high), "EDM SDE: sigma_min is ", low,
-                    " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
+            " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
   }
 
   [[nodiscard]] double drift(double) const { return 0; }

@@ -30,8 +30,8 @@ class RectifiedFlowSde {
   /// Throws Error unless 0 ≤ t_min < t_max < 1.
   explicit RectifiedFlowSde(RectifiedFlowTimes times) : times_(times) {
     require(times.t_min >= 0 && times.t_min < times.t_max && times.t_max < 1,
-                    "rectified flow SDE: t_min is ", times.t_min, " and t_max ", times.t_max,
-                    "; 0 <= t_min < t_max < 1 is needed");
+            "rectified flow SDE: t_min is ", times.t_min, " and t_max ", times.t_max,
+            "; 0 <= t_min < t_max < 1 is needed");
   }
 
   [[nodiscard]] double drift(double t) const { return -1 / (1 - t); }

@@ -20,8 +20,7 @@ class SmldSde : public VeSde {
   /// Throws Error for fewer than 2 training steps or a schedule that VeSde rejects.
   explicit SmldSde(std::size_t training_steps, SigmaSchedule schedule = {})
       : VeSde(schedule), count_(training_steps) {
-    require(count_ >= 2, "SMLD SDE: ", count_,
-                    " training steps given; at least 2 are needed");
+    require(count_ >= 2, "SMLD SDE: ", count_, " training steps given; at least 2 are needed");
   }
 
   /// N.

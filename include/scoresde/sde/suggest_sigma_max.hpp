@@ -110,18 +110,17 @@ struct RadialPoint {
 [[nodiscard]] inline double suggest_sigma_max(std::span<const float> data, std::size_t dim,
                                               std::size_t at_most = 0) {
   require(dim > 0 && data.size() % dim == 0, "suggest_sigma_max: ", data.size(),
-                  " values given for points of dimension ", dim,
-                  "; the count must be a multiple of it");
+          " values given for points of dimension ", dim, "; the count must be a multiple of it");
   const std::size_t given = data.size() / dim;
   const std::size_t count = at_most == 0 ? given : std::min(given, at_most);
-  require(count >= 2, "suggest_sigma_max: ", given, " points given and at_most is ",
-                  at_most, "; at least 2 are needed");
+  require(count >= 2, "suggest_sigma_max: ", given, " points given and at_most is ", at_most,
+          "; at least 2 are needed");
   std::vector<detail::RadialPoint> points(count);
   for (std::size_t k = 0; k < count; ++k) points[k].x = data.data() + k * given / count * dim;
   const double largest =
       detail::largest_square_distance(detail::by_radius(std::move(points), dim), dim);
   require(largest > 0, "suggest_sigma_max: all ", count,
-                  " points are equal; at least two must differ");
+          " points are equal; at least two must differ");
   return std::sqrt(largest);
 }
 

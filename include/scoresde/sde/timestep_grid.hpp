@@ -104,8 +104,7 @@ template <DiscreteSde S>
                                                                   TimestepOptions options = {}) {
   if (options.spacing == TimestepSpacing::trailing) return spaced_timesteps(levels, steps, options);
   require(steps >= 1 && steps < levels, "timesteps: steps is ", steps,
-                  "; with leading or linspace spacing, the multistep schedulers need 1 to ",
-                  levels - 1);
+          "; with leading or linspace spacing, the multistep schedulers need 1 to ", levels - 1);
   std::vector<std::size_t> timesteps = spaced_timesteps(levels, steps + 1, options);
   timesteps.pop_back();
   return timesteps;

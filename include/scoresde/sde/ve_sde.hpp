@@ -27,7 +27,7 @@ class VeSde {
   explicit VeSde(SigmaSchedule schedule) : schedule_(schedule) {
     const auto& [low, high, t_min] = schedule_;
     require(low > 0 && low < high && std::isfinite(high), "VE SDE: sigma_min is ", low,
-                    " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
+            " and sigma_max ", high, "; 0 < sigma_min < sigma_max is needed");
     require(t_min >= 0 && t_min < 1, "VE SDE: t_min is ", t_min, "; it must lie in [0, 1)");
   }
 

@@ -33,9 +33,8 @@ struct BetaSchedule {
 
   /// Throws Error unless 0 < β_min ≤ β_max, both finite, and 0 ≤ t_min < 1.
   void check(const char* sde) const {
-    require(beta_min > 0 && beta_min <= beta_max && std::isfinite(beta_max), sde,
-                    ": beta_min is ", beta_min, " and beta_max ", beta_max,
-                    "; 0 < beta_min <= beta_max is needed");
+    require(beta_min > 0 && beta_min <= beta_max && std::isfinite(beta_max), sde, ": beta_min is ",
+            beta_min, " and beta_max ", beta_max, "; 0 < beta_min <= beta_max is needed");
     require(t_min >= 0 && t_min < 1, sde, ": t_min is ", t_min, "; it must lie in [0, 1)");
   }
 };

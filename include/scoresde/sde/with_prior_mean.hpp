@@ -32,7 +32,7 @@ class WithPriorMean : public S {
     const double factor = S::marginal_prob(S::t_max()).mean;
     for (double& value : prior_mean_) {
       require(std::isfinite(value), "prior mean: the data's mean is ", value,
-                      "; it must be finite");
+              "; it must be finite");
       value *= factor;
     }
   }

@@ -52,10 +52,9 @@ struct AdamsBashforth {
 
   /// Throws Error for full_order_to_data with polynomials in time.
   void validate() const {
-    require(
-        !full_order_to_data || Clock == AdamsClock::noise_ratio,
-        "DEIS: full_order_to_data is true; it must be false, because polynomials in time "
-        "cannot be integrated to noise-free data");
+    require(!full_order_to_data || Clock == AdamsClock::noise_ratio,
+            "DEIS: full_order_to_data is true; it must be false, because polynomials in time "
+            "cannot be integrated to noise-free data");
   }
 
   template <Sde S>

@@ -39,7 +39,7 @@ struct DpmSolverPlusPlusSde {
   void validate() const {
     detail::require_share_of_noise("DPM-Solver++ SDE", eta);
     require(midpoint > 0 && midpoint < 1, "DPM-Solver++ SDE: midpoint is ", midpoint,
-                    "; it must lie in (0, 1)");
+            "; it must lie in (0, 1)");
   }
 
   /// Step i uses draws 2i + 1 and 2i + 2. Throws Error for noise on an increasing grid.

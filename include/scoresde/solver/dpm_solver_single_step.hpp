@@ -49,8 +49,7 @@ template <class S>
                                                 std::size_t evaluations, int order,
                                                 bool lower_order_final = true) {
   detail::check_span(evaluations, eps, t_max);
-  require(order >= 1 && order <= 3, "single-step grid: order is ", order,
-                  "; it must be 1, 2 or 3");
+  require(order >= 1 && order <= 3, "single-step grid: order is ", order, "; it must be 1, 2 or 3");
   const std::vector<int> orders = single_step_orders(evaluations, order, lower_order_final);
   std::vector<double> times{t_max};
   const TimeGrid outer = log_snr_grid(sde, t_max, eps, orders.size());

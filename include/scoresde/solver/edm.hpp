@@ -33,11 +33,11 @@ struct Churn {
   /// s_tmin ≤ s_tmax.
   void validate(const char* solver) const {
     require(std::isfinite(s_churn) && s_churn >= 0, solver, ": s_churn is ", s_churn,
-                    "; it must be finite and nonnegative");
-    require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ",
-                    s_tmax, "; they must satisfy 0 <= s_tmin <= s_tmax");
+            "; it must be finite and nonnegative");
+    require(s_tmin >= 0 && s_tmin <= s_tmax, solver, ": s_tmin is ", s_tmin, " and s_tmax ", s_tmax,
+            "; they must satisfy 0 <= s_tmin <= s_tmax");
     require(std::isfinite(s_noise) && s_noise >= 0, solver, ": s_noise is ", s_noise,
-                    "; it must be finite and nonnegative");
+            "; it must be finite and nonnegative");
   }
 
   /// γ at σ/α = s.
@@ -133,8 +133,7 @@ struct EdmSolver {
   [[nodiscard]] std::vector<SolverStage> make(const S& sde, const TimeGrid& grid,
                                               bool to_data) const {
     require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
-                    grid.front().t, " up to ", grid.back().t_next,
-                    "; with churn, time must decrease");
+            grid.front().t, " up to ", grid.back().t_next, "; with churn, time must decrease");
     std::vector<SolverStage> table;
     for (std::size_t i = 0; i < grid.size(); ++i) {
       detail::NoiseStep step{grid[i], noise_level(sde, grid[i].t),

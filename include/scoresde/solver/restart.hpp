@@ -51,15 +51,15 @@ struct Restart {
   void validate() const {
     for (std::size_t i = 0; i < intervals.size(); ++i) {
       const auto& [low, high, repeats, steps] = intervals[i];
-      require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i,
-                      " goes from ", low, " to ", high, "; it must satisfy 0 < low < high");
-      require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats,
-                      " repeats of ", steps, " steps; at least 1 of each is needed");
+      require(low > 0 && low < high && std::isfinite(high), "restart: interval ", i, " goes from ",
+              low, " to ", high, "; it must satisfy 0 < low < high");
+      require(repeats >= 1 && steps >= 1, "restart: interval ", i, " has ", repeats, " repeats of ",
+              steps, " steps; at least 1 of each is needed");
     }
     require(s_noise > 0 && std::isfinite(s_noise), "restart: s_noise is ", s_noise,
-                    "; it must be positive and finite");
+            "; it must be positive and finite");
     require(rho > 0 && std::isfinite(rho), "restart: rho is ", rho,
-                    "; it must be positive and finite");
+            "; it must be positive and finite");
   }
 
   /// The number of evaluations for a grid of `steps` steps that reaches every interval.

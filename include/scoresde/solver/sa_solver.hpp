@@ -52,9 +52,9 @@ struct SaSolver {
   /// Throws Error unless τ is finite and nonnegative and low ≤ high.
   void validate() const {
     require(std::isfinite(tau) && tau >= 0, "SA-Solver: tau is ", tau,
-                    "; it must be finite and nonnegative");
+            "; it must be finite and nonnegative");
     require(low <= high, "SA-Solver: low is ", low, " and high ", high,
-                    "; low must not exceed high");
+            "; low must not exceed high");
   }
 
   /// Throws Error for noise on an increasing grid.
@@ -67,7 +67,7 @@ struct SaSolver {
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
     require(grid.generates() || tau == 0, "SA-Solver: the grid goes from ", grid.front().t,
-                    " up to ", grid.back().t_next, "; with noise, time must decrease");
+            " up to ", grid.back().t_next, "; with noise, time must decrease");
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     std::vector<SolverStage> table;
     NodeValues correction{};  // of D₀, D₋₁, … at the start of the stage

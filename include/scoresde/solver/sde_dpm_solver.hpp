@@ -39,7 +39,7 @@ struct SdeExponentialMultistep {
   /// Throws Error unless η is finite and nonnegative.
   void validate() const {
     require(std::isfinite(eta) && eta >= 0, name(), ": eta is ", eta,
-                    "; it must be finite and nonnegative");
+            "; it must be finite and nonnegative");
   }
 
   /// Throws Error for an increasing grid: the reverse SDE runs only towards the data.
@@ -52,7 +52,7 @@ struct SdeExponentialMultistep {
   [[nodiscard]] std::vector<SolverStage> stages(const S& sde, const TimeGrid& grid,
                                                 std::size_t steps) const {
     require(grid.generates(), name(), ": the grid goes from ", grid.front().t, " up to ",
-                    grid.back().t_next, "; time must decrease towards the data");
+            grid.back().t_next, "; time must decrease towards the data");
     return detail::exponential_multistep<Order, P>(sde, grid, steps, {form, second_difference},
                                                    {lower_order_below, euler_at_final}, eta);
   }

@@ -49,6 +49,8 @@ template <class Fn>
   return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+}  // namespace detail
+
 inline void require_same(const char* verb, Extents found, Extents wanted) {
   require(found == wanted, verb, ": a term has ", found.samples, " samples of dimension ",
           found.dim, " but another state has ", wanted.samples, " of dimension ", wanted.dim);
@@ -57,8 +59,6 @@ inline void require_same(const char* verb, Extents found, Extents wanted) {
 inline void require_row(const char* verb, std::size_t found, std::size_t samples) {
   require(found == samples, verb, ": ", found, " numbers per sample for ", samples, " samples");
 }
-
-}  // namespace detail
 
 template <ContiguousLayout Layout>
 class ContiguousBackend {
@@ -81,9 +81,9 @@ class ContiguousBackend {
   /// Throws Error as above, and unless every row has one coefficient per sample.
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const {
     const auto [samples, dim] = check("assign", out, terms);
-    for (const auto& [c, x] : terms) detail::require_row("assign", c.size(), samples);
+    for (const auto& [c, x] : terms) require_row("assign", c.size(), samples);
     const bool noisy = !noise.coefficients.empty();
-    if (noisy) detail::require_row("assign", noise.coefficients.size(), samples);
+    if (noisy) require_row("assign", noise.coefficients.size(), samples);
     for (std::size_t k = 0; k < samples; ++k) {
       detail::ActiveTerms<Scalar, Scalar> active;
       for (const auto& [c, x] : terms) active.add(c[k], x->data() + k * dim);
@@ -96,7 +96,7 @@ class ContiguousBackend {
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const {
     require(!terms.empty(), "norms: 0 terms given; at least 1 is needed");
     const auto [samples, dim] = check("norms", *terms[0].state, terms);
-    detail::require_row("norms", per_sample.size(), samples);
+    require_row("norms", per_sample.size(), samples);
     detail::ActiveTerms<double, Scalar> active;
     for (const auto& [c, x] : terms) active.add(c, x->data());
     detail::with_arity(active.count, [&, samples = samples, dim = dim](auto arity) {
@@ -108,7 +108,7 @@ class ContiguousBackend {
   /// Throws Error unless per_sample has one entry per sample, as do the reductions below.
   void norms(NoiseDraw draw, const State& x, std::span<double> per_sample) const {
     const auto [samples, dim] = extents(x);
-    detail::require_row("norms", per_sample.size(), samples);
+    require_row("norms", per_sample.size(), samples);
     float z[tile];
     for (std::size_t k = 0; k < samples; ++k) {
       double sum = 0;
@@ -124,9 +124,8 @@ class ContiguousBackend {
   void scaled_rms(const State& error, const State& x, const State& y, double atol, double rtol,
                   std::span<double> per_sample) const {
     const auto [samples, dim] = extents(error);
-    for (const State* other : {&x, &y})
-      detail::require_same("scaled_rms", extents(*other), {samples, dim});
-    detail::require_row("scaled_rms", per_sample.size(), samples);
+    for (const State* other : {&x, &y}) require_same("scaled_rms", extents(*other), {samples, dim});
+    require_row("scaled_rms", per_sample.size(), samples);
     for (std::size_t k = 0; k < samples; ++k) {
       const auto [pe, px, py] =
           std::array{error.data() + k * dim, x.data() + k * dim, y.data() + k * dim};
@@ -140,8 +139,8 @@ class ContiguousBackend {
 
   void inner(const State& x, const State& y, std::span<double> per_sample) const {
     const auto [samples, dim] = extents(x);
-    detail::require_same("inner", extents(y), {samples, dim});
-    detail::require_row("inner", per_sample.size(), samples);
+    require_same("inner", extents(y), {samples, dim});
+    require_row("inner", per_sample.size(), samples);
     for (std::size_t k = 0; k < samples; ++k)
       per_sample[k] =
           detail::lane_sum(dim, [px = x.data() + k * dim, py = y.data() + k * dim](std::size_t e) {
@@ -171,8 +170,8 @@ class ContiguousBackend {
   static Extents check(const char* verb, const State& out, const auto& terms) {
     const Extents shape = Layout::extents(out);
     require(terms.size() <= max_terms, verb, ": ", terms.size(), " terms given; at most ",
-                    max_terms, " are allowed");
-    for (const auto& term : terms) detail::require_same(verb, Layout::extents(*term.state), shape);
+            max_terms, " are allowed");
+    for (const auto& term : terms) require_same(verb, Layout::extents(*term.state), shape);
     return shape;
   }
 
@@ -180,7 +179,7 @@ class ContiguousBackend {
   static void combine(std::span<Scalar> out, std::size_t first, std::size_t dim,
                       const detail::ActiveTerms<Scalar, Scalar>& terms, NoiseTerm noise) {
     detail::with_arity(terms.count, [&](auto arity) {
-      detail::with_hardware_fma([=] {
+      with_hardware_fma([=] {
         constexpr std::make_index_sequence<decltype(arity)::value> indices;
         // Compilers vectorize loops of constant trip count at -O2.
         constexpr std::integral_constant<std::size_t, tile> whole;

@@ -23,8 +23,8 @@ class HostState {
   /// Throws Error unless there is one value per element.
   HostState(Extents extents, std::vector<T> values)
       : extents_(extents), values_(std::move(values)) {
-    require(values_.size() == extents.size(), "host state: ", values_.size(),
-                    " values given for ", extents.samples, " samples of dimension ", extents.dim);
+    require(values_.size() == extents.size(), "host state: ", values_.size(), " values given for ",
+            extents.samples, " samples of dimension ", extents.dim);
   }
 
   [[nodiscard]] Extents extents() const { return extents_; }

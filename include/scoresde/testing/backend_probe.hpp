@@ -71,8 +71,8 @@ class BackendProbe {
   /// Adds a sentence, up to a maximum of twenty.
   void complain(const auto&... parts) {
     if (violations_.size() < 20)
-      violations_.push_back(scoresde::text(shape_.samples, " samples of dimension ",
-                                                   shape_.dim, ": ", parts...));
+      violations_.push_back(
+          scoresde::text(shape_.samples, " samples of dimension ", shape_.dim, ": ", parts...));
   }
 
   void write(std::span<const double> values, X& x) const { write_(values, x); }

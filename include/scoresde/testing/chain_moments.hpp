@@ -37,9 +37,9 @@ class UnitNoise {
   /// Throws Error if the batch has no samples for the draw.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
     const std::size_t dim = state_.extents().dim, wanted = 1 + dim * index;
-    scoresde::require(wanted + dim <= state_.extents().samples, "chain moments: draw ",
-                              index, " is requested; the batch has samples for draws up to ",
-                              (state_.extents().samples - 1) / dim - 1, " only");
+    scoresde::require(wanted + dim <= state_.extents().samples, "chain moments: draw ", index,
+                      " is requested; the batch has samples for draws up to ",
+                      (state_.extents().samples - 1) / dim - 1, " only");
     mark(0);
     row_ = wanted;
     mark(1);
@@ -64,8 +64,8 @@ class UnitNoise {
       double sum = c[i * d + j];
       for (std::size_t k = 0; k < j; ++k) sum -= l[i * d + k] * l[j * d + k];
       scoresde::require(i != j || sum > 0,
-                                "chain moments: the covariance of start is not positive "
-                                "definite");
+                        "chain moments: the covariance of start is not positive "
+                        "definite");
       l[i * d + j] = i == j ? std::sqrt(sum) : sum / l[j * d + j];
     }
   return l;
@@ -80,9 +80,9 @@ template <class Sampler, class Model>
 [[nodiscard]] Moments chain_moments(const Sampler& sampler, Model& model, const Moments& start) {
   using X = HostState<double>;
   const std::size_t d = start.mean.size(), samples = 1 + d * (1 + sampler.nfe());
-  scoresde::require(d > 0 && start.covariance.size() == d * d, "chain moments: a mean of ",
-                            d, " elements and a covariance of ", start.covariance.size(),
-                            "; it must have d x d");
+  scoresde::require(d > 0 && start.covariance.size() == d * d, "chain moments: a mean of ", d,
+                    " elements and a covariance of ", start.covariance.size(),
+                    "; it must have d x d");
   const std::vector<double> root = detail::cholesky(start.covariance, d);
   X x({samples, d});
   for (std::size_t k = 0; k < samples; ++k)
@@ -100,9 +100,8 @@ template <class Sampler, class Model>
 
 /// The root mean square of the difference between two lists of equal length.
 [[nodiscard]] inline double rms_difference(std::span<const double> a, std::span<const double> b) {
-  scoresde::require(a.size() == b.size() && !a.empty(), "rms difference: ", a.size(),
-                            " and ", b.size(),
-                            " numbers; both lists must have the same length, at least 1");
+  scoresde::require(a.size() == b.size() && !a.empty(), "rms difference: ", a.size(), " and ",
+                    b.size(), " numbers; both lists must have the same length, at least 1");
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
   return std::sqrt(sum / static_cast<double>(a.size()));

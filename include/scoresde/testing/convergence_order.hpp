@@ -93,7 +93,7 @@ namespace detail {
 template <class S>
 [[nodiscard]] TimeGrid graded_log_snr_grid(const S& sde, std::size_t steps, std::size_t parts = 1) {
   scoresde::require(steps >= 3 && parts >= 1, "graded grid: ", steps, " steps of ", parts,
-                            " parts; it needs at least 3 steps and 1 part");
+                    " parts; it needs at least 3 steps and 1 part");
   const double h = 1 / static_cast<double>(steps);
   std::vector<double> ramp{h};
   while (ramp.back() > h * h / 64) ramp.back() /= 2, ramp.push_back(ramp.back());

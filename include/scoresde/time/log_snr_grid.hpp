@@ -66,7 +66,7 @@ template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, double t_max, double eps, std::size_t steps,
                                    double rho = 7) {
   require(rho > 0 && std::isfinite(rho), "Karras grid: rho is ", rho,
-                  "; it must be positive and finite");
+          "; it must be positive and finite");
   return detail::grid_by_log_snr(
       sde, t_max, eps, steps, [rho](double first, double last, double u) {
         const double from = std::exp(-first / (2 * rho)), to = std::exp(-last / (2 * rho));
@@ -87,7 +87,7 @@ template <class S>
 [[nodiscard]] TimeGrid polyexponential_grid(const S& sde, double t_max, double eps,
                                             std::size_t steps, double rho = 1) {
   require(rho > 0 && std::isfinite(rho), "polyexponential grid: rho is ", rho,
-                  "; it must be positive and finite");
+          "; it must be positive and finite");
   return detail::grid_by_log_snr(sde, t_max, eps, steps,
                                  [rho](double first, double last, double u) {
                                    return last + std::pow(1 - u, rho) * (first - last);
@@ -144,7 +144,7 @@ template <class S>
 [[nodiscard]] TimeGrid vp_grid(const S& sde, std::size_t steps, VpNoise noise = {}) {
   static_assert(detail::TimesArgument<S>::checked);
   require(noise.beta_d > 0 && noise.beta_min > 0, "VP grid: beta_d is ", noise.beta_d,
-                  " and beta_min ", noise.beta_min, "; both must be positive");
+          " and beta_min ", noise.beta_min, "; both must be positive");
   require(noise.eps_s > 0, "VP grid: eps_s is ", noise.eps_s, "; it must be positive");
   std::vector<double> times;
   const TimeGrid even = uniform_grid(1, noise.eps_s, steps);

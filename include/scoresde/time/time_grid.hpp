@@ -35,8 +35,7 @@ class TimeGrid {
   /// Consecutive pairs of an explicit list of times. Throws Error unless the list has two or more
   /// finite, strictly monotone entries.
   explicit TimeGrid(const std::vector<double>& times) {
-    require(times.size() >= 2, "time grid: ", times.size(),
-                    " times given; at least 2 are needed");
+    require(times.size() >= 2, "time grid: ", times.size(), " times given; at least 2 are needed");
     for (std::size_t i = 0; i + 1 < times.size(); ++i) steps_.push_back({times[i], times[i + 1]});
     check();
   }
@@ -70,13 +69,13 @@ class TimeGrid {
   void check() const {
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const TimeStep& s = steps_[i];
-      require(std::isfinite(s.t) && std::isfinite(s.t_next), "time grid: step ", i,
-                      " goes from ", s.t, " to ", s.t_next, "; times must be finite");
+      require(std::isfinite(s.t) && std::isfinite(s.t_next), "time grid: step ", i, " goes from ",
+              s.t, " to ", s.t_next, "; times must be finite");
       require(s.t != s.t_next && (s.t_next < s.t) == generates(), "time grid: step ", i,
-                      " goes from ", s.t, " to ", s.t_next, "; times must be strictly monotone");
+              " goes from ", s.t, " to ", s.t_next, "; times must be strictly monotone");
       require(i == 0 || (s.t != steps_[i - 1].t && (s.t < steps_[i - 1].t) == generates()),
-                      "time grid: step ", i, " starts at ", s.t, " after ",
-                      steps_[i > 0 ? i - 1 : 0].t, "; times must be strictly monotone");
+              "time grid: step ", i, " starts at ", s.t, " after ", steps_[i > 0 ? i - 1 : 0].t,
+              "; times must be strictly monotone");
     }
   }
 
@@ -172,9 +171,9 @@ template <class S>
 /// for samplers whose last step goes to the data (FinalStep::to_data). Throws Error for a grid that
 /// increases or ends at 0 already.
 [[nodiscard]] inline TimeGrid extended_to_data(const TimeGrid& grid) {
-  require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ",
-                  grid.front().t, " to ", grid.back().t_next,
-                  "; it must decrease and end above 0 to be extended to the data");
+  require(grid.generates() && grid.back().t_next > 0, "time grid: it goes from ", grid.front().t,
+          " to ", grid.back().t_next,
+          "; it must decrease and end above 0 to be extended to the data");
   std::vector<TimeStep> steps(grid.begin(), grid.end());
   steps.push_back({grid.back().t_next, 0});
   return TimeGrid(std::move(steps));
@@ -186,10 +185,9 @@ template <class S>
 /// the times lie in [0, 1].
 [[nodiscard]] inline TimeGrid flow_shifted(const TimeGrid& grid, double shift) {
   require(shift > 0 && std::isfinite(shift), "flow shift: shift is ", shift,
-                  "; it must be positive and finite");
+          "; it must be positive and finite");
   const auto moved = [shift](double t) {
-    require(t >= 0 && t <= 1, "flow shift: the grid reaches t = ", t,
-                    "; it must lie in [0, 1]");
+    require(t >= 0 && t <= 1, "flow shift: the grid reaches t = ", t, "; it must lie in [0, 1]");
     return shift * t / (1 + (shift - 1) * t);
   };
   std::vector<TimeStep> steps;

@@ -31,11 +31,11 @@ struct TrainingConfigurationWith {
     for (const ExponentialMovingAverage& track : ema_tracks) {
       track.validate();
       require(track.schedule == EmaSchedule::power,
-                      "training: ema_tracks holds an average of another schedule; all must be of "
-                      "EmaSchedule::power");
+              "training: ema_tracks holds an average of another schedule; all must be of "
+              "EmaSchedule::power");
     }
-    require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ",
-                    label_dropout, "; it must lie in [0, 1]");
+    require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ", label_dropout,
+            "; it must lie in [0, 1]");
   }
 };
 

@@ -18,9 +18,9 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_loss.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/model/score_network.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -36,8 +36,7 @@ template <class Loss, Sde S>
   loss.draw_times(sde, Noise{.purpose = Purpose::held_out}.draw(1), drawn);
   std::sort(drawn.begin(), drawn.end());
   for (const double q : quantiles) {
-    require(q >= 0 && q <= 1, "held-out times: a quantile is ", q,
-                    "; it must lie in [0, 1]");
+    require(q >= 0 && q <= 1, "held-out times: a quantile is ", q, "; it must lie in [0, 1]");
     times.push_back(drawn[static_cast<std::size_t>(q * static_cast<double>(drawn.size() - 1))]);
   }
   return times;
@@ -69,9 +68,9 @@ class HeldOutLoss {
                                   std::span<const std::uint32_t> classes, double t) {
     const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
     require(samples > 0 && samples * dim == images.size(), "held-out loss: images has ",
-                    images.size(), " elements; it must be a positive multiple of ", dim);
+            images.size(), " elements; it must be a positive multiple of ", dim);
     require(classes.empty() || classes.size() == samples, "held-out loss: classes has ",
-                    classes.size(), " entries; it must have ", samples, " or none");
+            classes.size(), " entries; it must have ", samples, " or none");
     nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sde_, convention_);
     network_.freeze(parameters);
     double sum = 0;

@@ -23,12 +23,12 @@
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/loss/training_loss.hpp>
 #include <scoresde/model/label_convention.hpp>
-#include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/graph/parameters.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/configuration.hpp>
-#include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 
@@ -40,7 +40,7 @@ template <nn::NetworkOps Ops, Sde S, class Loss = DenoisingScoreMatching,
           class Convention = typename Loss::template Convention<S>>
 class Trainer {
   static_assert(
-      detail::trains_convention<Loss, Convention>,
+      trains_convention<Loss, Convention>,
       "Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching, and the "
       "other label conventions require a loss in continuous time");
 
@@ -53,8 +53,7 @@ class Trainer {
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops ops = Ops())
       : Trainer(graph, std::move(sde), configuration,
-                detail::convention_for<Convention>(configuration.loss), network_batch,
-                std::move(ops)) {}
+                convention_for<Convention>(configuration.loss), network_batch, std::move(ops)) {}
 
   /// The same with a convention that has parameters. Also throws Error when its σ_d is not the
   /// loss's.
@@ -64,12 +63,12 @@ class Trainer {
         sde_(std::move(sde)),
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         state_(TrainingState<Scalar>::start(
-            detail::initial_parameters<Scalar>(network_.parameters(), configuration.seed),
+            initial_parameters<Scalar>(network_.parameters(), configuration.seed),
             configuration.ema_tracks.size())),
         gradient_(state_.parameters.size()),
         norm_(gradient_.size()),
         model_(network_, state_.parameters, sde_, convention) {
-    detail::check_training(configuration_, sde_, convention, network_.classes());
+    check_training(configuration_, sde_, convention, network_.classes());
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -107,17 +106,17 @@ class Trainer {
   /// Error when n is neither at most the network's batch nor a multiple of it, for classes that are
   /// not the network's, and on a loss or gradient that is not finite; the state is then unchanged.
   StepReport step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
-    const std::size_t samples = detail::checked_samples(images.size(), dim(), network_.batch());
+    const std::size_t samples = checked_samples(images.size(), dim(), network_.batch());
     conditioning_.resize(samples);
-    detail::drop_labels(classes, network_.classes(), configuration_.label_dropout,
-                        {configuration_.seed, state_.step}, conditioning_);
+    drop_labels(classes, network_.classes(), configuration_.label_dropout,
+                {configuration_.seed, state_.step}, conditioning_);
     const std::size_t part = std::min(samples, network_.batch());
     std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
     double loss = 0;
     for (std::size_t first = 0; first < samples; first += part)
       loss += accumulate(images.subspan(first * dim(), part * dim()), first, samples);
     const double norm = norm_(std::span<const Scalar>(gradient_));
-    detail::require_finite_step(state_.step, loss, norm);
+    require_finite_step(state_.step, loss, norm);
     const Adam& adam = configuration_.optimizer;
     adam.update(state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
                 configuration_.ema.decay_at(state_.step + 1));

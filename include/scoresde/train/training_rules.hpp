@@ -26,8 +26,6 @@ struct StepReport {
   double learning_rate = 0;
 };
 
-namespace detail {
-
 /// Whether a loss can train a network with this label convention.
 template <class Loss, class Convention>
 inline constexpr bool trains_convention =
@@ -108,5 +106,4 @@ inline void require_finite_step(std::uint64_t step, double loss, double norm) {
           "NaN or lower the learning rate)");
 }
 
-}  // namespace detail
 }  // namespace scoresde

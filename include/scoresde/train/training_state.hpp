@@ -39,16 +39,16 @@ struct TrainingState {
 
   /// Throws Error unless every buffer has `size` scalars and there are `track_count` tracks.
   void check(std::size_t size, std::size_t track_count = 0) const {
-    require(parameters.size() == size && average.size() == size &&
-                        first_moment.size() == size && second_moment.size() == size,
-                    "training state: parameters, average and moments have ", parameters.size(),
-                    ", ", average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
-                    " scalars; the network has ", size, " parameters");
+    require(parameters.size() == size && average.size() == size && first_moment.size() == size &&
+                second_moment.size() == size,
+            "training state: parameters, average and moments have ", parameters.size(), ", ",
+            average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
+            " scalars; the network has ", size, " parameters");
     require(tracks.size() == track_count, "training state: there are ", tracks.size(),
-                    " tracks of averages; there must be ", track_count);
+            " tracks of averages; there must be ", track_count);
     for (const std::vector<T>& track : tracks)
-      require(track.size() == size, "training state: a track of averages has ",
-                      track.size(), " scalars; the network has ", size, " parameters");
+      require(track.size() == size, "training state: a track of averages has ", track.size(),
+              " scalars; the network has ", size, " parameters");
   }
 
   bool operator==(const TrainingState&) const = default;

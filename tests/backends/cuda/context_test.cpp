@@ -34,8 +34,8 @@ TEST_CASE("a driver that is too old or has no device throws the reason", "[emula
     for (const std::string conditioning : {"11000", "13000"}) {
       const std::string command =
           scoresde::text(variable, '=', conditioning, " LD_LIBRARY_PATH='",
-                                 (self.parent_path() / "driver").string(), "' '", self.string(),
-                                 "' 'a driver that is too old*' >&2");
+                         (self.parent_path() / "driver").string(), "' '", self.string(),
+                         "' 'a driver that is too old*' >&2");
       CHECK(std::system(command.c_str()) == 0);
     }
     return;

@@ -13,8 +13,8 @@
 #include <scoresde/io/atomic_file.hpp>
 
 #include "described_device.hpp"
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

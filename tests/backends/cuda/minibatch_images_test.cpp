@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t seed = 17;
 
 data::ImageSet images(std::size_t count, std::size_t channels, std::size_t height,
-                    std::size_t width) {
+                      std::size_t width) {
   data::ImageSet set{channels, height, width, {}, {}};
   const NoiseDraw draw = Noise{.seed = 4, .purpose = Purpose::data}.draw(0);
   for (std::size_t i = 0; i < count * set.dim(); ++i)

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <scoresde/cuda/cudnn_convolution.hpp>
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/presets.hpp>
 
 namespace scoresde::testing {
 

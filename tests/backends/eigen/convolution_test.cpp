@@ -2,12 +2,12 @@
 #include <scoresde/eigen/detail/channels_last.hpp>
 #include <scoresde/eigen/detail/convolution.hpp>
 #include <scoresde/eigen/detail/convolution_weights.hpp>
-#include <scoresde/eigen/ops.hpp>
 #include <scoresde/eigen/detail/tile.hpp>
 #include <scoresde/eigen/detail/window.hpp>
 #include <scoresde/eigen/detail/winograd.hpp>
 #include <scoresde/eigen/detail/winograd_transforms.hpp>
 #include <scoresde/eigen/detail/winograd_weights.hpp>
+#include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <scoresde/eigen/detail/elementwise.hpp>
 #include <scoresde/eigen/detail/embedding.hpp>
-#include <scoresde/eigen/ops.hpp>
 #include <scoresde/eigen/detail/resampling.hpp>
+#include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

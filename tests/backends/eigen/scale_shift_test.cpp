@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/eigen/ops.hpp>
 #include <scoresde/eigen/detail/scale_shift.hpp>
+#include <scoresde/eigen/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

@@ -9,9 +9,9 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/model/score_network.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>

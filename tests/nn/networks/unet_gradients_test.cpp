@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

@@ -4,8 +4,8 @@
 #include <tuple>
 #include <variant>
 
-#include <scoresde/registry/presets.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/presets.hpp>
 
 #include "support/catch.hpp"
 #include "support/golden_networks.hpp"

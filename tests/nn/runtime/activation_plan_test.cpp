@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <vector>
 
+#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/runtime/detail/activation_plan.hpp>
 #include <scoresde/registry/presets.hpp>
-#include <scoresde/nn/networks/unet.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

@@ -2,9 +2,9 @@
 #include <vector>
 
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/nn/runtime/detail/prepared_weights.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/detail/prepared_weights.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

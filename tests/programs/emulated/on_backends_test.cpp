@@ -12,19 +12,19 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"
 #include "support/small_weights.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;

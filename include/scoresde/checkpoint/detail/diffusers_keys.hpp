@@ -13,8 +13,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <scoresde/error.hpp>
 #include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
+#include <scoresde/error.hpp>
 
 namespace scoresde::detail {
 

@@ -14,12 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/torch_file.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
-#include <scoresde/checkpoint/detail/checkpoint_differences.hpp>
 
 namespace scoresde {
 
@@ -83,7 +83,7 @@ class ScoreSdeReader {
         check_sigmas(model.value(i));
       } else if (!table_.contains(name)) {
         if (io::is_readable(file_, model.value(i)))
-          differences_.add("model: ", io::detail::printable(name), ' ', shape_of(model.value(i)),
+          differences_.add("model: ", io::printable(name), ' ', shape_of(model.value(i)),
                            " is not among the network's parameters");
       } else if (const std::size_t at = table_.index(name); seen[at]) {
         differences_.add("model: ", name, " appears twice");

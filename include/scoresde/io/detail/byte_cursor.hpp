@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include <scoresde/error.hpp>
+#include <scoresde/io/characters.hpp>
 
 namespace scoresde::io::detail {
 
@@ -18,11 +19,6 @@ using scoresde::text;
 
 static_assert(std::endian::native == std::endian::little,
               "ByteCursor supports little-endian platforms only");
-
-/// The bytes as characters, without a copy.
-[[nodiscard]] inline std::string_view characters(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 class ByteCursor {
  public:

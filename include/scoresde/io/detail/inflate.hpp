@@ -22,7 +22,7 @@ class Inflater {
   Inflater() {
     constexpr int without_header = -15;  // the largest window, no zlib or gzip header
     scoresde::require(::inflateInit2(&stream_, without_header) == Z_OK,
-                              "zlib cannot be initialized");
+                      "zlib cannot be initialized");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -59,9 +59,8 @@ class Inflater {
 [[nodiscard]] inline std::vector<std::byte> inflated(std::span<const std::byte> packed,
                                                      std::size_t size) {
   constexpr std::size_t most = largest_expansion;
-  scoresde::require(size / most <= packed.size(), "has a declared size of ", size,
-                            " bytes; its ", packed.size(), " compressed bytes inflate to at most ",
-                            packed.size() * most);
+  scoresde::require(size / most <= packed.size(), "has a declared size of ", size, " bytes; its ",
+                    packed.size(), " compressed bytes inflate to at most ", packed.size() * most);
   Inflater stream;
   std::vector<std::byte> bytes;
   std::size_t made = 0;

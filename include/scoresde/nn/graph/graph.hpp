@@ -141,10 +141,9 @@ class Graph {
   /// or fewer than 4, and for a shift that is not below half of them.
   Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& embedding = {}) {
     require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
-                    " channels; the number must be even and at least 4");
-    require(embedding.shift < static_cast<double>(channels / 2),
-                    "positional embedding: shift ", embedding.shift, "; it must be below ",
-                    channels / 2, ", the number of frequencies");
+            " channels; the number must be even and at least 4");
+    require(embedding.shift < static_cast<double>(channels / 2), "positional embedding: shift ",
+            embedding.shift, "; it must be below ", channels / 2, ", the number of frequencies");
     return append(node::PositionalEmbedding{embedding}, {}, {1, channels, 1, 1});
   }
 
@@ -152,7 +151,7 @@ class Graph {
   /// sampled once from N(0, scale²) and not trained.
   Tensor fourier_embedding(const std::string& name, std::size_t channels, double scale) {
     require(channels >= 2 && channels % 2 == 0, "fourier embedding: ", channels,
-                    " channels; the number must be even and at least 2");
+            " channels; the number must be even and at least 2");
     const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
     return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
   }
@@ -179,7 +178,7 @@ class Graph {
     if (spec.input_major) extents = {in, out};
     if (parameters_.contains(weight)) {
       require(parameters_.find(weight).shape == extents, "convolution: '", weight,
-                      "' exists with another shape");
+              "' exists with another shape");
       return {parameters_.index(weight), parameters_.index(bias)};
     }
     const Initialization start = variance_scaling(spec.scale, in * k * k, out * k * k);
@@ -195,8 +194,8 @@ class Graph {
     const std::size_t same = (spec.kernel - 1) / 2;
     const auto [before, after] = spec.pads.value_or(std::array{same, same});
     for (const std::size_t extent : {in.h, in.w})
-      require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ",
-                      spec.kernel, " does not fit an image of ", in.h, "×", in.w);
+      require(extent + before + after >= spec.kernel, spec.name, ": a kernel of ", spec.kernel,
+              " does not fit an image of ", in.h, "×", in.w);
     const nn::Convolution conv{.in_channels = in.c,
                                .out_channels = spec.out_channels,
                                .kernel = spec.kernel,
@@ -212,13 +211,12 @@ class Graph {
     if (epilogue.channel_bias) {
       const Shape found = shape(*epilogue.channel_bias);
       require(found == Shape{1, out.c, 1, 1}, spec.name, ": the bias per channel has ",
-                      found.size(), " values; there are ", out.c,
-                      " output channels; they must be equal");
+              found.size(), " values; there are ", out.c, " output channels; they must be equal");
       inputs.push_back(*epilogue.channel_bias);
     }
     if (epilogue.residual) {
       require(epilogue.residual->index != x.index, spec.name,
-                      ": the residual must differ from the input tensor");
+              ": the residual must differ from the input tensor");
       require_equal(shape(*epilogue.residual), out, spec.name.c_str());
       inputs.push_back(*epilogue.residual);
     }
@@ -227,8 +225,8 @@ class Graph {
 
   Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
     const Shape in = shape(x);
-    require(in.pixels() == 1, name, ": the input of a dense layer must be vectors, not ",
-                    in.h, "×", in.w, " images");
+    require(in.pixels() == 1, name, ": the input of a dense layer must be vectors, not ", in.h, "×",
+            in.w, " images");
     const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
                                           variance_scaling(1, in.c, out_channels)),
                           parameters_.add(name + ".bias", {out_channels}, constant(0))};
@@ -239,7 +237,7 @@ class Graph {
   Tensor group_norm(Tensor x, const std::string& name, const nn::GroupNorm& norm) {
     const Shape in = shape(x);
     require(norm.groups > 0 && in.c % norm.groups == 0, name, ": ", in.c,
-                    " channels do not divide into ", norm.groups, " groups; choose nf so they do");
+            " channels do not divide into ", norm.groups, " groups; choose nf so they do");
     const Weights weights{parameters_.add(name + ".weight", {in.c}, constant(1)),
                           parameters_.add(name + ".bias", {in.c}, constant(0))};
     return append(node::GroupNorm{norm, weights}, {x}, in);
@@ -249,8 +247,8 @@ class Graph {
   Tensor attention(Tensor q, Tensor k, Tensor v, std::size_t heads = 1) {
     require_same(q, k, "attention");
     require_same(q, v, "attention");
-    require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ",
-                    shape(q).c, " channels; the number of heads must divide the channels");
+    require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ", shape(q).c,
+            " channels; the number of heads must divide the channels");
     return append(node::Attention{{heads}}, {q, k, v}, shape(q));
   }
   /// x·(1 + scale) + shift; scale_and_shift has two values per channel of x, all scales first.
@@ -271,7 +269,7 @@ class Graph {
   Tensor downsample_mean(Tensor x) {
     const Shape in = shape(x);
     require(in.h % 2 == 0 && in.w % 2 == 0, "downsample: ", in.h, "×", in.w,
-                    " has an odd extent; choose image_size divisible by 2^(levels − 1)");
+            " has an odd extent; choose image_size divisible by 2^(levels − 1)");
     return append(node::DownsampleMean{}, {x}, {1, in.c, in.h / 2, in.w / 2});
   }
 
@@ -288,8 +286,8 @@ class Graph {
 
   Tensor concatenate(Tensor a, Tensor b) {
     const Shape p = shape(a), q = shape(b);
-    require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×",
-                    q.w, " images cannot be concatenated");
+    require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×", q.w,
+            " images cannot be concatenated");
     return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
   }
   Tensor scaled_sum(Tensor a, Tensor b, double scale) {
@@ -316,8 +314,8 @@ class Graph {
   }
 
   static void require_equal(const Shape& p, const Shape& q, const char* what) {
-    require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ",
-                    q.h, ", ", q.w, ") differ");
+    require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ", q.h, ", ",
+            q.w, ") differ");
   }
   void require_same(Tensor a, Tensor b, const char* what) const {
     require_equal(shape(a), shape(b), what);

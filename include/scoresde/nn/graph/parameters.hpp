@@ -23,8 +23,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/noise/noise.hpp>
 
-namespace scoresde::nn::detail {
-}
+namespace scoresde::nn::detail {}
 
 namespace scoresde::nn {
 
@@ -95,9 +94,9 @@ class ParameterTable {
   /// The tensor of that name. Throws Error when it does not exist.
   [[nodiscard]] const Parameter& find(std::string_view name) const {
     const Parameter* found = locate(name);
-    require(found != nullptr, "parameter table: there is no parameter '", name,
-                    "'; there are ", entries_.size(), ", the first is '",
-                    entries_.empty() ? std::string() : entries_.front().name, "'");
+    require(found != nullptr, "parameter table: there is no parameter '", name, "'; there are ",
+            entries_.size(), ", the first is '",
+            entries_.empty() ? std::string() : entries_.front().name, "'");
     return *found;
   }
 
@@ -117,8 +116,8 @@ class ParameterTable {
 /// Error when the sizes differ.
 template <std::floating_point T>
 void initialize(const ParameterTable& table, std::span<T> parameters, std::uint64_t seed) {
-  require(parameters.size() == table.size(), "initialize: the buffer holds ",
-                  parameters.size(), " scalars; the network has ", table.size(), " parameters");
+  require(parameters.size() == table.size(), "initialize: the buffer holds ", parameters.size(),
+          " scalars; the network has ", table.size(), " parameters");
   const Noise noise{.seed = seed, .purpose = Purpose::initialization};
   for (std::size_t i = 0; i < table.entries().size(); ++i) {
     const Parameter& p = table[i];

@@ -103,8 +103,7 @@ inline void check_ddpm(const UNetConfig& c) {
   };
   const UNetConfig defaults;
   std::string taps;
-  for (const double tap : c.fir_kernel)
-    taps += scoresde::text(taps.empty() ? "" : ",", tap);
+  for (const double tap : c.fir_kernel) taps += scoresde::text(taps.empty() ? "" : ",", tap);
   field(c.embedding_type == EmbeddingType::positional, "embedding_type", "fourier", "positional");
   field(c.progressive == ProgressiveOutput::none, "progressive",
         c.progressive == ProgressiveOutput::residual ? "residual" : "output_skip", "none");

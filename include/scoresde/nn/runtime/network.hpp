@@ -14,11 +14,11 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/nn/runtime/detail/activation_plan.hpp>
 #include <scoresde/nn/runtime/detail/backward_pass.hpp>
 #include <scoresde/nn/runtime/detail/forward_pass.hpp>
-#include <scoresde/nn/graph/graph.hpp>
-#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/nn/runtime/detail/prepared_weights.hpp>
 
 namespace scoresde::nn {
@@ -137,7 +137,7 @@ class Network {
   void require_score_shape() const {
     const Shape in = input_shape(), out = output_shape();
     require(in == out, "score network: the network maps ", in.c, " channels to ", out.c,
-                    "; they must be equal");
+            "; they must be equal");
   }
 
   /// Number of classes of a class-conditional network, 0 for an unconditional one.
@@ -146,8 +146,8 @@ class Network {
   /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that is not finite
   /// or is not a noise level of the graph.
   [[nodiscard]] double output_factor(double label) const {
-    require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ",
-                    label, "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
+    require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ", label,
+            "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
     return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
   }
 
@@ -169,8 +169,8 @@ class Network {
                std::span<const double> labels, std::span<Scalar> y, NoiseDraw dropout = {},
                std::span<const std::uint32_t> classes = {}) {
     const std::size_t n = labels.size();
-    require(n >= 1 && n <= batch_, "network: ", n,
-                    " labels; the network was planned for 1 to ", batch_, " samples");
+    require(n >= 1 && n <= batch_, "network: ", n, " labels; the network was planned for 1 to ",
+            batch_, " samples");
     check("parameters", parameters.size(), graph_.parameters().size());
     check("x", x.size(), n * input_shape().size());
     check("y", y.size(), n * output_shape().size());
@@ -210,8 +210,8 @@ class Network {
   void backward(std::span<const Scalar> parameters, std::span<const Scalar> dy,
                 std::span<Scalar> gradient, std::span<Scalar> dx = {}) {
     require(samples_ > 0,
-                    "network: each backward pass requires a new forward pass, in a mode "
-                    "that differentiates");
+            "network: each backward pass requires a new forward pass, in a mode "
+            "that differentiates");
     check("parameters", parameters.size(), graph_.parameters().size());
     check("dy", dy.size(), samples_ * output_shape().size());
     if (!gradient.empty()) check("gradient", gradient.size(), graph_.parameters().size());
@@ -224,15 +224,15 @@ class Network {
  private:
   static void check(const char* what, std::size_t found, std::size_t wanted) {
     require(found == wanted, "network: ", what, " holds ", found, " scalars; it must hold ",
-                    wanted);
+            wanted);
   }
   void take_classes(std::span<const std::uint32_t> classes, std::size_t n) {
     require(classes.empty() || class_count_ > 0, "network: ", classes.size(),
-                    " classes given; the network is unconditional (num_class_embeds is 0)");
+            " classes given; the network is unconditional (num_class_embeds is 0)");
     if (!classes.empty()) check("classes", classes.size(), n);
     for (const std::uint32_t c : classes)
-      require(c < class_count_ || c == no_class, "network: a class is ", c,
-                      "; it must be below ", class_count_, " or no_class");
+      require(c < class_count_ || c == no_class, "network: a class is ", c, "; it must be below ",
+              class_count_, " or no_class");
     if (class_count_ == 0) return;
     std::fill_n(classes_.begin(), n, no_class);
     std::copy(classes.begin(), classes.end(), classes_.begin());

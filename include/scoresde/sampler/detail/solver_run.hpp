@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/sampler/detail/run.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/solver/solver.hpp>
 
 namespace scoresde::detail {

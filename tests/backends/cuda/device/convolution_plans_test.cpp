@@ -7,11 +7,11 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/eigen/ops.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/device_array.hpp"
 #include "support/shared_context.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 

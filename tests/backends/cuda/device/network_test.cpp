@@ -13,9 +13,9 @@
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/model/class_conditional.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/scoresde.hpp>
 
 #include "support/catch.hpp"

@@ -4,8 +4,8 @@
 
 #include <scoresde/cuda/training_kernels.hpp>
 #include <scoresde/data/image_stream.hpp>
-#include <scoresde/state/host_state.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
+#include <scoresde/state/host_state.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
@@ -33,18 +33,17 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
       classes(context(), std::vector<std::uint32_t>(4, 99));
   const DeviceVector<std::uint64_t> step(context(), {2});
   const DeviceVector<float> x(context(), not_a_number<float>(4 * set.dim()));
-  const cuda::DeviceImages images{
-      pixels.data(),
-      labels.data(),
-      {even.data(), odd.data()},
-      10,
-      12,
-      5,
-      true,
-      true,
-      true,
-      data::data_draw(seed, 0, data::DataChoice::flip),
-      data::data_draw(seed, 0, data::DataChoice::dequantization)};
+  const cuda::DeviceImages images{pixels.data(),
+                                  labels.data(),
+                                  {even.data(), odd.data()},
+                                  10,
+                                  12,
+                                  5,
+                                  true,
+                                  true,
+                                  true,
+                                  data::data_draw(seed, 0, data::DataChoice::flip),
+                                  data::data_draw(seed, 0, data::DataChoice::dequantization)};
   cuda::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
   std::vector<float> expected(4 * set.dim());
   data::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);
@@ -76,7 +75,7 @@ TEST_CASE("the launchers of perturbation and residual match the host's linear co
     double sum = 0;
     for (std::size_t e = 0; e < shape.dim; ++e) {
       const std::size_t i = k * shape.dim + e;
-      CHECK(perturbed[i] == detail::fma(float(mean[k]), images[i], float(std[k]) * z[i]));
+      CHECK(perturbed[i] == scoresde::fma(float(mean[k]), images[i], float(std[k]) * z[i]));
       const double r = a[k] * double(perturbed[i]) + b[k] * double(output[i]) + double(z[i]);
       sum += r * r;
       CHECK(slope[i] == Approx(2 * weight[k] * b[k] * 0.25 * r).epsilon(1e-5).margin(1e-6));

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <scoresde/cuda/trainer.hpp>
-#include <scoresde/eigen/ops.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/train/trainer.hpp>
 

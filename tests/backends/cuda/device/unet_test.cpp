@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/unet.hpp>
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/scoresde.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
-#include "support/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/shared_context.hpp"
 #include "support/small_networks.hpp"
 #include "support/small_weights.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;

@@ -102,12 +102,11 @@ class CapturedSampler {
   /// context, a purpose other than sampling, and non-finite states.
   SamplerStatistics sample(DeviceState<T>& x, Noise noise) const {
     require(x.extents() == x_.extents() && x.context() == x_.context(),
-                    "captured sampler: the captured state has ", x_.extents().samples,
-                    " samples of dimension ", x_.extents().dim, " and the argument has ",
-                    x.extents().samples, " of ", x.extents().dim,
-                    "; shape and context must be the same");
+            "captured sampler: the captured state has ", x_.extents().samples,
+            " samples of dimension ", x_.extents().dim, " and the argument has ",
+            x.extents().samples, " of ", x.extents().dim, "; shape and context must be the same");
     require(noise.purpose == Purpose::sampling, "captured sampler: noise.purpose is ",
-                    static_cast<int>(noise.purpose), "; it must be Purpose::sampling (0)");
+            static_cast<int>(noise.purpose), "; it must be Purpose::sampling (0)");
     graphs_.run(noise.seed, noise.first_sample);
     assign(x, {{1, x_}});
     return statistics_;

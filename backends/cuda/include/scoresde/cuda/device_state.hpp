@@ -65,14 +65,14 @@ class DeviceState {
   static Extents checked(Extents extents) {
     const std::size_t float4s = (extents.dim + 3) / 4;
     require(extents.samples < limit && extents.dim < limit &&
-                        (float4s == 0 || extents.samples <= (limit - 1) / float4s),
-                    "device state: the extents are ", extents.samples, " samples of dimension ",
-                    extents.dim, "; at most 2^32 - 1 groups of four elements are allowed");
+                (float4s == 0 || extents.samples <= (limit - 1) / float4s),
+            "device state: the extents are ", extents.samples, " samples of dimension ",
+            extents.dim, "; at most 2^32 - 1 groups of four elements are allowed");
     return extents;
   }
   void require_size(std::size_t found) const {
-    require(found == size(), "device state: ", found, " values given for ",
-                    extents_.samples, " samples of dimension ", extents_.dim);
+    require(found == size(), "device state: ", found, " values given for ", extents_.samples,
+            " samples of dimension ", extents_.dim);
   }
 
   static constexpr std::size_t limit = std::size_t{1} << 32;

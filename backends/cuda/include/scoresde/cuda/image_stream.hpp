@@ -18,8 +18,8 @@
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/kernels/minibatch_images.hpp>
 #include <scoresde/cuda/training_kernels.hpp>
-#include <scoresde/error.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/error.hpp>
 
 namespace scoresde::cuda {
 
@@ -35,9 +35,7 @@ class ImageStream {
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
     require(images.size() > 0, "image stream: the image set is empty");
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
-    const auto draw = [seed](data::DataChoice choice) {
-      return data::data_draw(seed, 0, choice);
-    };
+    const auto draw = [seed](data::DataChoice choice) { return data::data_draw(seed, 0, choice); };
     images_ = {.pixels = pixels_.data<std::uint8_t>(),
                .labels = nullptr,
                .order = {orders_[0].data<std::uint32_t>(), orders_[1].data<std::uint32_t>()},

@@ -4,8 +4,8 @@
 ///   T: float or Bfloat16, the activation type; parameters, their gradients and statistics are
 ///   float. Memory is channels-last: element (n, c, h, w) is at ((n·H + h)·W + w)·C + c.
 ///
-/// nn/graph/ops.hpp defines each operation, kernels/ implements it. Pointers are device memory and not
-/// dereferenced on the host. Every function is asynchronous in the context's stream and can be
+/// nn/graph/ops.hpp defines each operation, kernels/ implements it. Pointers are device memory and
+/// not dereferenced on the host. Every function is asynchronous in the context's stream and can be
 /// captured in a CUDA graph. Results are deterministic and do not depend on the batch. All
 /// functions throw Error if a launch fails.
 #pragma once

@@ -47,9 +47,8 @@ class ScoreNetwork {
         parameters_(parameters),
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
-    require(parameters.size() == network.parameters().size(),
-                    "score network: the span has ", parameters.size(),
-                    " parameters; the network has ", network.parameters().size());
+    require(parameters.size() == network.parameters().size(), "score network: the span has ",
+            parameters.size(), " parameters; the network has ", network.parameters().size());
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
@@ -73,8 +72,8 @@ class ScoreNetwork {
   }
   /// The same with one time per sample. Throws Error also unless there is one per sample.
   void evaluate(const State& x, std::span<const double> times, State& output) {
-    require(times.size() == x.extents().samples, "score network: ", times.size(),
-                    " times for ", x.extents().samples, " samples");
+    require(times.size() == x.extents().samples, "score network: ", times.size(), " times for ",
+            x.extents().samples, " samples");
     evaluate_parts(x, output, [&](std::size_t k) { return times[k]; });
   }
 
@@ -91,9 +90,8 @@ class ScoreNetwork {
   }
   /// evaluate(x, t, output) with conditioning(t) in device memory: no copies, no classes.
   void evaluate(const State& x, DeviceParameters conditioning, State& output) {
-    require(
-        classes_.empty(),
-        "score network: classes are set; a captured run cannot be conditioned on classes");
+    require(classes_.empty(),
+            "score network: classes are set; a captured run cannot be conditioned on classes");
     const auto [samples, dim] = checked_extents(x, output);
     const std::size_t n = network_->batch();
     for (std::size_t first = 0; first < samples; first += n) {
@@ -150,8 +148,8 @@ class ScoreNetwork {
   void forward_part(const State& x, std::size_t first, std::size_t count, const TimeOf& time_of,
                     float* y) {
     const auto [samples, dim] = x.extents();
-    require(classes_.empty() || classes_.size() == samples,
-                    "score network: ", classes_.size(), " classes for ", samples, " samples");
+    require(classes_.empty() || classes_.size() == samples, "score network: ", classes_.size(),
+            " classes for ", samples, " samples");
     labels_.resize(count);
     for (std::size_t k = 0; k < count; ++k) labels_[k] = label(time_of(first + k));
     const float* in = x.device_data() + first * dim;
@@ -183,10 +181,9 @@ class ScoreNetwork {
   [[nodiscard]] Extents checked_extents(const State& x, const State& output) const {
     const Extents shape = x.extents();
     require(shape.dim == dim(), "score network: x has ", shape.dim,
-                    " elements per sample; it must have ", dim());
-    require(output.extents() == shape, "score network: x has ", shape.samples,
-                    " samples of ", shape.dim, ", output has ", output.extents().samples, " of ",
-                    output.extents().dim);
+            " elements per sample; it must have ", dim());
+    require(output.extents() == shape, "score network: x has ", shape.samples, " samples of ",
+            shape.dim, ", output has ", output.extents().samples, " of ", output.extents().dim);
     return shape;
   }
 

@@ -42,7 +42,7 @@ template <class A, Sde S, class Loss = DenoisingScoreMatching,
           class Convention = typename Loss::template Convention<S>>
 class Trainer {
   static_assert(
-      scoresde::detail::trains_convention<Loss, Convention>,
+      scoresde::trains_convention<Loss, Convention>,
       "Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching, and the "
       "other label conventions require a loss in continuous time");
   static_assert(WeightedResidualLoss<Loss, S>,
@@ -56,7 +56,7 @@ class Trainer {
   Trainer(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
           std::size_t network_batch, Ops<A> ops)
       : Trainer(graph, std::move(sde), configuration,
-                scoresde::detail::convention_for<Convention>(configuration.loss), network_batch,
+                scoresde::convention_for<Convention>(configuration.loss), network_batch,
                 std::move(ops)) {}
 
   /// The same with a convention that has settings. Throws Error also if its σ_d is not the loss's,
@@ -69,7 +69,7 @@ class Trainer {
         ops_(ops),
         network_(graph, network_batch, nn::Mode::training, std::move(ops)),
         memory_(context(), network_.parameters().size()) {
-    scoresde::detail::check_training(configuration_, sde_, convention_, network_.classes());
+    scoresde::check_training(configuration_, sde_, convention_, network_.classes());
     scoresde::require(
         configuration_.ema_tracks.empty(), "cuda::Trainer: configuration.ema_tracks has ",
         configuration_.ema_tracks.size(),
@@ -77,7 +77,7 @@ class Trainer {
     network_.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
     restore(TrainingState<float>::start(
-        scoresde::detail::initial_parameters<float>(network_.parameters(), configuration_.seed)));
+        scoresde::initial_parameters<float>(network_.parameters(), configuration_.seed)));
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -115,8 +115,8 @@ class Trainer {
   /// Enqueues one update from the data set. Throws Error if there is none, and for CUDA errors.
   void step() {
     scoresde::require(from_stream_.has_value(),
-                              "training: there is no data set; call train_on before step(), "
-                              "or pass images to step()");
+                      "training: there is no data set; call train_on before step(), "
+                      "or pass images to step()");
     TrainingPlan& plan = *from_stream_;
     stream_->upload_epoch_permutation(asked_ * plan.samples(), plan.samples());
     if (!plan.holds(asked_))
@@ -135,8 +135,7 @@ class Trainer {
   /// Uploads of more than 4 MiB wait for the previous step. Throws Error unless n is at most the
   /// network's batch or a multiple of it, and for classes that the network does not have.
   void step(std::span<const float> images, std::span<const std::uint32_t> classes = {}) {
-    const std::size_t samples =
-        scoresde::detail::checked_samples(images.size(), dim(), network_.batch());
+    const std::size_t samples = scoresde::checked_samples(images.size(), dim(), network_.batch());
     if (!from_images_ || from_images_->samples() != samples)
       from_images_.emplace(context(), samples, network_.batch(), dim(), 1);
     TrainingPlan& plan = *from_images_;
@@ -194,7 +193,7 @@ class Trainer {
             "training: the images have ", images.channels, " channels of ", images.height, " by ",
             images.width, " pixels; the network requires ", shape.c, " of ", shape.h, " by ",
             shape.w);
-    scoresde::detail::require_samples(batch, network_.batch());
+    scoresde::require_samples(batch, network_.batch());
     require(batch <= images.size(), "training: batch is ", batch, " and the data set has ",
             images.size(), " images; batch must be at most that");
     if (network_.classes() == 0) return;
@@ -226,7 +225,7 @@ class Trainer {
     const StepOutcome outcome = memory_.outcome();
     if (outcome.finite == 0) {
       begin_at(outcome.updates);
-      scoresde::detail::require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm);
+      scoresde::require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm);
     }
     return outcome;
   }
@@ -241,15 +240,15 @@ class Trainer {
         [&](std::uint64_t step) {
           const TrainingDraws draws{configuration_.seed, step};
           configuration_.loss.draw_times(sde_, draws.time(), times_);
-          scoresde::detail::drop_labels(classes_of(step), network_.classes(),
-                                        configuration_.label_dropout, draws, kept_classes_);
+          scoresde::drop_labels(classes_of(step), network_.classes(), configuration_.label_dropout,
+                                draws, kept_classes_);
           return std::span<const std::uint32_t>(kept_classes_);
         },
         [&](std::uint64_t, std::size_t k) { return numbers_at(times_[k]); });
   }
   [[nodiscard]] PerSampleCoefficients numbers_at(double t) const {
     const double label = convention_.label(sde_, t);
-    const auto c = scoresde::detail::denoising_coefficients(
+    const auto c = scoresde::denoising_coefficients(
         configuration_.loss.weighted_marginal(sde_, t, dim()), convention_.score_form(sde_, t));
     return {c.mean,        c.std, c.state, c.output, c.weight, label, network_.output_factor(label),
             input_scale(t)};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// UNet: the network of a checkpoint on the GPU, with its averaged weights, ready for sampling.
 ///
-/// Checkpoints are interchangeable with the CPU's (checkpoint/checkpoint.hpp). Reading them requires
-/// scoresde::io in addition to scoresde::cuda, so cuda.hpp does not include this header.
+/// Checkpoints are interchangeable with the CPU's (checkpoint/checkpoint.hpp). Reading them
+/// requires scoresde::io in addition to scoresde::cuda, so cuda.hpp does not include this header.
 #pragma once
 
 #include <cstddef>
@@ -12,18 +12,18 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/score_network.hpp>
-#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/checkpoint/checkpoint.hpp>
 
 namespace scoresde::cuda {
 

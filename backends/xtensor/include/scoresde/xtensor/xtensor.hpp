@@ -2,5 +2,4 @@
 /// All headers of the xtensor backend: states and .npy files.
 #pragma once
 
-#include <scoresde/xtensor/npy.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>

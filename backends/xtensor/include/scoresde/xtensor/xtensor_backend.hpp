@@ -30,8 +30,8 @@ struct LeadingAxisLayout {
   /// Throws Error for a container without axes.
   static Extents extents(const X& x) {
     scoresde::require(x.dimension() >= 1,
-                              "xtensor state: the container has no axis; its first axis must be "
-                              "the samples");
+                      "xtensor state: the container has no axis; its first axis must be "
+                      "the samples");
     std::size_t dim = 1;
     for (std::size_t axis = 1; axis < x.dimension(); ++axis) dim *= x.shape()[axis];
     return {x.shape()[0], dim};

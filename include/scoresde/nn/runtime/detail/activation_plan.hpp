@@ -184,11 +184,10 @@ class ActivationPlan {
       for (const Tensor in : node.inputs) used[in.index] = true;
     for (std::size_t t = 0; t < tensors_; ++t)
       require(used[t] != (t == graph.output().index), "activation plan: tensor ", t,
-                      used[t] ? " is the output and may not be read" : " is never read");
-    require(
-        graph.nodes().back().output == graph.output() &&
-            !std::holds_alternative<node::Dropout>(graph.nodes().back().operation),
-        "activation plan: the last operation must produce the output and must not be dropout");
+              used[t] ? " is the output and may not be read" : " is never read");
+    require(graph.nodes().back().output == graph.output() &&
+                !std::holds_alternative<node::Dropout>(graph.nodes().back().operation),
+            "activation plan: the last operation must produce the output and must not be dropout");
   }
 
   void find_accumulations(const Graph& graph) {

@@ -9,9 +9,9 @@
 #include <type_traits>
 #include <variant>
 
-#include <scoresde/nn/runtime/detail/activation_plan.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/runtime/detail/activation_plan.hpp>
 #include <scoresde/nn/runtime/detail/prepared_weights.hpp>
 #include <scoresde/noise/noise.hpp>
 

@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
-#include <scoresde/nn/runtime/detail/activation_plan.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/nn/runtime/detail/activation_plan.hpp>
 
 namespace scoresde::nn {
 

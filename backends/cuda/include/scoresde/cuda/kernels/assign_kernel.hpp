@@ -57,7 +57,7 @@ struct AssignKernel {
     for (unsigned j = 0; j < MaxTerms; ++j)
       if (used[j])
         for (unsigned e = 0; e < 4; ++e)
-          sum.value[e] = detail::fma(c[j], x[j].value[e], sum.value[e]);
+          sum.value[e] = scoresde::fma(c[j], x[j].value[e], sum.value[e]);
     store_float4(out, shape, sample, at4, sum);
   }
 
@@ -79,7 +79,7 @@ struct AssignKernel {
     if (!number(count, sample, noise, c)) return;
     const Float4<float> z = normal_float4(draw.get(), sample, at4);
     for (unsigned e = 0; e < 4; ++e)
-      sum.value[e] = detail::rounded_product(c, static_cast<T>(z.value[e]));
+      sum.value[e] = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
   }
 };
 

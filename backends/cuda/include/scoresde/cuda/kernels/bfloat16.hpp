@@ -27,7 +27,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE std::uint32_t bfloat16_pair(float lo
   return word;
 #else
   const auto rounded = [](float value) -> std::uint32_t {
-    const std::uint32_t bits = detail::bits_of_float(value);
+    const std::uint32_t bits = scoresde::bits_of_float(value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
     return (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   };
@@ -36,7 +36,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE std::uint32_t bfloat16_pair(float lo
 }
 
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float to_float(Bfloat16 value) {
-  return detail::float_from_bits(std::uint32_t{value.bits} << 16);
+  return scoresde::float_from_bits(std::uint32_t{value.bits} << 16);
 }
 SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float to_float(float value) { return value; }
 

@@ -53,8 +53,8 @@ template <class T>
                                               std::size_t bytes, std::size_t budget) {
   if (channels % lanes<T> == 0) unit = std::lcm(unit, std::size_t{lanes<T>});
   const std::size_t most = std::size_t{tile_threads} * lanes<T>;
-  require(unit <= most, "cuda: ", unit, " channels are normalized together; ", "at most ",
-                  most, " are allowed");
+  require(unit <= most, "cuda: ", unit, " channels are normalized together; ", "at most ", most,
+          " are allowed");
   const auto fits = [&](std::size_t width) { return pixels * width * bytes <= budget; };
   std::size_t width = unit;
   for (std::size_t wider = 2 * unit; wider <= std::min(channels, most); wider += unit) {

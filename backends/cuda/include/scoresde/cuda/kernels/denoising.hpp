@@ -42,7 +42,7 @@ struct Perturb {
     const auto m = static_cast<float>(mean[n]), s = static_cast<float>(std[n]);
     Float4<float> out;
     for (unsigned i = 0; i < 4; ++i)
-      out.value[i] = detail::fma(m, from.value[i], detail::rounded_product(s, z.value[i]));
+      out.value[i] = scoresde::fma(m, from.value[i], scoresde::rounded_product(s, z.value[i]));
     store_float4(x, shape, n, at4, out);
   }
 };
@@ -75,7 +75,8 @@ struct DenoisingResidual {
                           found = load_float4(output, shape, n, at4);
       Float4<float> out;
       for (unsigned i = 0; i < 4; ++i) {
-        const float r = detail::fma(b, found.value[i], detail::fma(a, here.value[i], z.value[i]));
+        const float r =
+            scoresde::fma(b, found.value[i], scoresde::fma(a, here.value[i], z.value[i]));
         if (i < shape.count(at4)) sum += static_cast<double>(r) * static_cast<double>(r);
         out.value[i] = slope * r;
       }

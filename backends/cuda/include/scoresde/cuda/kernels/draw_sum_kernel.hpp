@@ -9,9 +9,9 @@
 
 #include <cstdint>
 
+#include <scoresde/brownian/tree.hpp>
 #include <scoresde/cuda/kernels/float4.hpp>
 #include <scoresde/fma.hpp>
-#include <scoresde/brownian/tree.hpp>
 
 namespace scoresde::cuda {
 
@@ -40,7 +40,7 @@ struct DrawSumKernel {
       const bool drawn = coefficient[d] != 0;
       const auto c = static_cast<T>(coefficient[d]);
       for (unsigned e = 0; e < 4; ++e) {
-        const T product = detail::rounded_product(c, static_cast<T>(z.value[e]));
+        const T product = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
         const T term = drawn ? product : T(0);
         sum.value[e] = d == 0 ? term : sum.value[e] + term;
       }

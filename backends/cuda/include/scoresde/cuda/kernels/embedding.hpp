@@ -27,7 +27,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE float wave_of_turns(double turns, bo
   const double fraction = turns - std::floor(turns);
   const auto word = static_cast<std::uint32_t>(static_cast<std::uint64_t>(fraction * 0x1p32));
   float c = 0, s = 0;
-  detail::cos_sin_of_turn(word, c, s);
+  scoresde::cos_sin_of_turn(word, c, s);
   return cosine ? c : s;
 }
 

@@ -67,8 +67,8 @@ SCORESDE_DEVICE void store_float4(T* x, Float4Shape shape, unsigned sample, unsi
 SCORESDE_DEVICE inline Float4<float> normal_float4(NoiseDraw draw, unsigned sample, unsigned at4) {
   const PhiloxBlock words = noise_words(draw, sample, at4);
   Float4<float> z;
-  detail::box_muller(words.word[0], words.word[1], z.value[0], z.value[1]);
-  detail::box_muller(words.word[2], words.word[3], z.value[2], z.value[3]);
+  scoresde::box_muller(words.word[0], words.word[1], z.value[0], z.value[1]);
+  scoresde::box_muller(words.word[2], words.word[3], z.value[2], z.value[3]);
   return z;
 }
 

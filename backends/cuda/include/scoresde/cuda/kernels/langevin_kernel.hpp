@@ -55,7 +55,7 @@ struct LangevinKernel {
     const bool given = row.given();
     const LangevinRule now = given ? LangevinRule{row[2], row[3]} : rule;
     const StepCoefficients step = now(used);
-    coefficients[k] = detail::fma(step.score, given ? row[0] : p, step.state);
+    coefficients[k] = scoresde::fma(step.score, given ? row[0] : p, step.state);
     coefficients[samples + k] = step.score * (given ? row[1] : q);
     coefficients[2 * std::size_t{samples} + k] = step.noise;
   }

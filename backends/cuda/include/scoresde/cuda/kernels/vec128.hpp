@@ -61,10 +61,10 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE VecF32<T> unpack(const Vec128& vec) 
   VecF32<T> out;
   for (unsigned i = 0; i < 4; ++i)
     if constexpr (sizeof(T) == 2) {
-      out[2 * i] = detail::float_from_bits(vec.word[i] << 16);
-      out[2 * i + 1] = detail::float_from_bits(vec.word[i] & 0xffff0000u);
+      out[2 * i] = scoresde::float_from_bits(vec.word[i] << 16);
+      out[2 * i + 1] = scoresde::float_from_bits(vec.word[i] & 0xffff0000u);
     } else {
-      out[i] = detail::float_from_bits(vec.word[i]);
+      out[i] = scoresde::float_from_bits(vec.word[i]);
     }
   return out;
 }
@@ -76,7 +76,7 @@ SCORESDE_HOST_DEVICE SCORESDE_ALWAYS_INLINE Vec128 pack(const VecF32<T>& values)
     if constexpr (sizeof(T) == 2)
       out.word[i] = bfloat16_pair(values[2 * i], values[2 * i + 1]);
     else
-      out.word[i] = detail::bits_of_float(values[i]);
+      out.word[i] = scoresde::bits_of_float(values[i]);
   return out;
 }
 

@@ -88,10 +88,10 @@ DropoutRule<T> dropout_rule(double rate) {
 
 /// At most one tile of a sample, starting at the first element of a Philox counter.
 template <class T>
-void dropout_tile(const T* x, scoresde::detail::PhiloxTile& tile, const DropoutRule<T>& rule,
+void dropout_tile(const T* x, scoresde::PhiloxTile& tile, const DropoutRule<T>& rule,
                   std::uint64_t key, std::size_t count, nn::Gradient<T> y) {
   tile.mix(key);
-  constexpr std::size_t counters = scoresde::detail::PhiloxTile::counters;
+  constexpr std::size_t counters = scoresde::PhiloxTile::counters;
   alignas(64) T factor[4 * counters];
   for (std::size_t i = 0; i < counters; ++i)
     for (std::size_t j = 0; j < 4; ++j)
@@ -107,7 +107,7 @@ void dropout_tile(const T* x, scoresde::detail::PhiloxTile& tile, const DropoutR
 template <class T>
 void dropout(const T* x, const nn::Shape& shape, double rate, NoiseDraw draw, nn::Gradient<T> y,
              std::size_t threads) {
-  using Tile = scoresde::detail::PhiloxTile;
+  using Tile = scoresde::PhiloxTile;
   constexpr std::size_t size = 4 * Tile::counters;
   const std::size_t elements = shape.c * shape.h * shape.w, tiles = (elements + size - 1) / size;
   const DropoutRule<T> rule = dropout_rule<T>(rate);

@@ -11,12 +11,12 @@
 
 #include <scoresde/error.hpp>
 
-namespace scoresde::io::detail {
+namespace scoresde::io {
 
 /// The value of `text`. Throws Error when it is not JSON, is nested deeper than `depth` containers,
 /// or has a duplicate key, before such values are stored; the message continues a sentence that
 /// begins with the name of the text.
-[[nodiscard]] inline nlohmann::json parse_strictly(std::string_view text, std::size_t depth) {
+[[nodiscard]] inline nlohmann::json parse_json(std::string_view text, std::size_t depth) {
   std::vector<std::set<std::string>> names;
   const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
     using Event = nlohmann::json::parse_event_t;
@@ -38,4 +38,4 @@ namespace scoresde::io::detail {
   }
 }
 
-}  // namespace scoresde::io::detail
+}  // namespace scoresde::io

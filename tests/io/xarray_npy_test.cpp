@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/xtensor/npy.hpp>
+#include <scoresde/io/xarray_npy.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
 #include "support/catch.hpp"
 
 using namespace scoresde;
-using namespace scoresde::xtensor_backend;
+using namespace scoresde::io;
 
 namespace {
 

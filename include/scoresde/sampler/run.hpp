@@ -7,8 +7,8 @@
 #include <span>
 #include <type_traits>
 
-#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/general_sde.hpp>
