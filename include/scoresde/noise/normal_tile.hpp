@@ -38,8 +38,8 @@ struct PhiloxTile {
     auto k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       for (std::size_t i = 0; i < counters; ++i)
-        detail::philox_round(word[0][i], word[1][i], word[2][i], word[3][i], k0, k1);
-      detail::next_philox_key(k0, k1);
+        philox_round(word[0][i], word[1][i], word[2][i], word[3][i], k0, k1);
+      next_philox_key(k0, k1);
     }
   }
 

@@ -79,7 +79,6 @@ struct Adam {
 
   /// Throws Error naming the setting that is out of range.
   void validate() const {
-    using require;
     require(learning_rate > 0 && std::isfinite(learning_rate), "Adam: learning_rate is ",
             learning_rate, "; it must be positive");
     require(beta1 >= 0 && beta1 < 1, "Adam: beta1 is ", beta1, "; it must lie in [0, 1)");

@@ -125,7 +125,6 @@ inline void check(const UNetConfig& c) {
   detail::check_attention(c);
   detail::check_time(c);
   detail::check_filter(c);
-  using require;
   require(c.downsample_padding <= 1, "unet: downsample_padding is ", c.downsample_padding,
           "; it must be 0 or 1");
   require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
