@@ -49,7 +49,7 @@ struct OneTerm {
     const Term<State> term{conditioning(t)[0], &x};
     backend(output).assign(output, std::span<const Term<State>>(&term, 1), NoiseTerm{});
   }
-  void evaluate(const State& x, cuda::DeviceParameters conditioning, State& output) const {
+  void evaluate(const State& x, cuda::DeviceCoefficients conditioning, State& output) const {
     const std::array<const State*, 1> states{&x};
     backend(output).assign(output, std::span<const State* const>(states), conditioning);
   }

@@ -124,7 +124,7 @@ class DeviceModel {
   [[nodiscard]] std::span<const double> conditioning(double t) {
     return network_.network().conditioning(t);
   }
-  void evaluate(const State& x, scoresde::cuda::DeviceParameters conditioning, State& output) {
+  void evaluate(const State& x, scoresde::cuda::DeviceCoefficients conditioning, State& output) {
     network_.network().evaluate(x, conditioning, output);
   }
 

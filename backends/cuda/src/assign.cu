@@ -47,7 +47,7 @@ void DeviceBackend<T>::assign(State& out, std::span<const SampleTerm<State>> ter
 
 template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
-                              DeviceParameters conditioning) const {
+                              DeviceCoefficients conditioning) const {
   const char* const verb = "assign with device coefficients";
   require(states.size() <= max_terms, verb, ": ", states.size(), " terms; at most ", max_terms,
           " are allowed");

@@ -53,7 +53,7 @@ struct TabulatedIsotropicScore : IsotropicScore<S> {
   [[nodiscard]] std::array<double, 1> conditioning(double t) const { return {this->factor(t)}; }
 
   template <class X>
-  void evaluate(const X& x, scoresde::cuda::DeviceParameters conditioning, X& output) {
+  void evaluate(const X& x, scoresde::cuda::DeviceCoefficients conditioning, X& output) {
     ++this->calls;
     const std::array<const X*, 1> states{&x};
     scoresde::backend(output).assign(output, std::span<const X* const>(states), conditioning);

@@ -22,7 +22,7 @@ namespace scoresde::cuda {
 /// output) is equivalent to evaluate(x, t, output) if told.data holds conditioning(t).
 template <class M, class X>
 concept GraphCapturableScoreModel = ScoreModel<M, X> &&
-    requires(M& model, const X& x, double t, DeviceParameters conditioning, X& output) {
+    requires(M& model, const X& x, double t, DeviceCoefficients conditioning, X& output) {
   std::span<const double>(model.conditioning(t));
   { model.evaluate(x, conditioning, output) } -> std::same_as<void>;
 };
@@ -49,7 +49,7 @@ class RecordedModel {
  private:
   static constexpr bool tabulated = GraphCapturableScoreModel<M, DeviceState<T>>;
 
-  static void play(const Evaluation& call, DeviceParameters conditioning) {
+  static void play(const Evaluation& call, DeviceCoefficients conditioning) {
     M& model = *static_cast<M*>(call.model);
     const auto& x = *static_cast<const DeviceState<T>*>(call.x);
     auto& output = *static_cast<DeviceState<T>*>(call.output);

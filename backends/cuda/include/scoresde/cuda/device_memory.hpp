@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// DeviceMemory: an owning buffer in device memory; DeviceParameters: a non-owning pointer to
+/// DeviceMemory: an owning buffer in device memory; DeviceCoefficients: a non-owning pointer to
 /// doubles.
 #pragma once
 
@@ -43,7 +43,7 @@ class DeviceMemory {
 };
 
 /// Non-owning pointer to device memory that holds a model's conditioning in a captured run.
-struct DeviceParameters {
+struct DeviceCoefficients {
   const double* data = nullptr;
 };
 

@@ -109,7 +109,7 @@ class DeviceBackend {
   /// out ← Σ told[j]·xⱼ with coefficients in device memory, for models evaluated in a captured run
   /// (GraphCapturableScoreModel). Terms with coefficient 0 are not skipped.
   void assign(State& out, std::span<const State* const> states,
-              DeviceParameters conditioning) const;
+              DeviceCoefficients conditioning) const;
 
   /// These four copy one number per sample to the host and wait for it. They throw Error for
   /// different extents or contexts, unless the span has one element per sample, and during capture.

@@ -89,7 +89,7 @@ class ScoreNetwork {
     return numbers_;
   }
   /// evaluate(x, t, output) with conditioning(t) in device memory: no copies, no classes.
-  void evaluate(const State& x, DeviceParameters conditioning, State& output) {
+  void evaluate(const State& x, DeviceCoefficients conditioning, State& output) {
     require(classes_.empty(),
             "score network: classes are set; a captured run cannot be conditioned on classes");
     const auto [samples, dim] = checked_extents(x, output);

@@ -27,7 +27,7 @@ struct Evaluation {
   /// is captured for every t.
   bool tabulated = false;
   std::span<const double> numbers;
-  void (*evaluate)(const Evaluation& call, DeviceParameters conditioning) = nullptr;
+  void (*evaluate)(const Evaluation& call, DeviceCoefficients conditioning) = nullptr;
 };
 
 class StepGraphs {
