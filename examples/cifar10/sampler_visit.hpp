@@ -209,10 +209,11 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
       return detail::visit_adaptive(sde, c, body);
   }
   if (c.predictor == "clipped_ddim")
-    return body(scoresde::ClippedDdim(sde, detail::chosen_grid(sde, c),
-                                      {.eta = c.eta.value_or(0),
-                                       .range = {c.centered ? -1.0 : 0.0, 1},
-                                       .denoise = c.final_step == "denoise"}));
+    return body(scoresde::ClippedDdim(
+        sde, scoresde::Ddim{.eta = c.eta.value_or(0)}, detail::chosen_grid(sde, c),
+        {.range = {c.centered ? -1.0 : 0.0, 1},
+         .final_step = c.final_step == "denoise" ? scoresde::FinalStep::drop_last_noise
+                                                 : scoresde::FinalStep::keep_noise}));
   if (c.predictor == "none") return detail::visit_corrector(sde, scoresde::NoPredictor{}, c, body);
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }

@@ -359,7 +359,7 @@ TEST_CASE(
       PredictorCorrector{VpSde(), NoPredictor{}, corrector, grid}.sample(model, x, Noise{});
     };
     if (dim < 3)
-      CHECK_THROWS_WITH(run(Langevin{}), Contains("norm_scope is per_sample") &&
+      CHECK_THROWS_WITH(run(Langevin{}), Contains("scope is per_sample") &&
                                              Contains("dimension " + std::to_string(dim)) &&
                                              Contains("Scope::batch"));
     else
