@@ -129,7 +129,7 @@ TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands
 
 TEST_CASE("spacings of timesteps end at the data, for networks of discrete levels") {
   const TemporaryFolder folder;
-  const Words usual{"--checkpoint", tiny_checkpoint(folder, DiscreteVpSde(1000)),
+  const Words usual{"--checkpoint", levels_checkpoint(folder, DiscreteVpSde(1000)),
                     "--out",        (folder / "pictures").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
