@@ -23,7 +23,7 @@
 
 namespace train_step {
 
-namespace io = scoresde::io;
+namespace data = scoresde::data;
 namespace nn = scoresde::nn;
 
 struct Options {
