@@ -57,7 +57,8 @@ std::vector<float> floats(const void* from, std::size_t count) {
 
 template <class T>
 void put(const std::vector<float>& values, void* to) {
-  std::transform(values.begin(), values.end(), static_cast<T*>(to), from_float<T>);
+  std::transform(values.begin(), values.end(), static_cast<T*>(to),
+                 [](float value) { return from_float<T>(value); });
 }
 
 /// A convolution with weights (out, k, k, in): forward, backward data and backward filter.

@@ -67,8 +67,8 @@ if(TARGET scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
 
-# Kernels and the backend on the emulated device under sanitizers. In one source gcc 12 cannot inline all always_inline
-# functions between the sanitizers' checks, so the launchers are compiled one by one.
+# Kernels and the backend on the emulated device under sanitizers. The launchers are compiled one by one:
+# with the sanitizers' checks one source of all would take one core for minutes.
 set(sanitized_tests emulation step_kernels upload_ring device/device_state device/network_kernels device/training_kernels
                     device/convolution_plans device/matrix_products device/dense_attention)
 list(TRANSFORM sanitized_tests REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/\\1_test.cpp")
