@@ -31,9 +31,9 @@ class SampledModel {
   SampledModel(const SampledModel&) = delete;
   SampledModel& operator=(const SampledModel&) = delete;
 
-  /// Of each picture of the batch to come; empty for a network that is told none.
+  /// Of each sample of the batch to come; empty for a network that is told none.
   void set_classes(std::span<const std::uint32_t> classes) { guided_.set_classes(classes); }
-  /// Pictures that the network has evaluated.
+  /// Samples that the network has evaluated.
   [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What --class and --guidance say: the class that each picture is to show, and how much so.
+/// What --class and --guidance say: the class that each sample is to show, and how much so.
 #pragma once
 
 #include <charconv>
@@ -17,7 +17,7 @@
 
 namespace cifar10 {
 
-/// An empty name stands for "all" where the network is told classes.
+/// An empty name stands for "all" where the network is conditioned on classes.
 struct ClassChoice {
   std::string name;
   double guidance = 0;           ///< weight of classifier-free guidance
@@ -47,7 +47,7 @@ inline std::uint32_t class_number(const std::string& name, std::size_t classes) 
 
 }  // namespace detail
 
-/// The class of every picture by its number: one for all, or one for each row of the grid.
+/// The class of every sample by its number: one for all, or one for each row of the grid.
 class SampleClasses {
  public:
   /// Of a settled choice, for a network that is told `classes` classes.

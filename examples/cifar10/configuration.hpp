@@ -19,9 +19,9 @@
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -97,7 +97,7 @@ auto described_sde(const Preset& p, const S& sde) {
 }
 
 /// What a checkpoint says of its run: the library's settings and, under "program.", what data the
-/// run sees and how its pictures are meant to be sampled.
+/// run sees and how its images are meant to be sampled.
 template <class S, class Loss>
 scoresde::Metadata checkpoint_configuration(
     const Preset& p, const S& sde, const scoresde::TrainingConfigurationWith<Loss>& training) {

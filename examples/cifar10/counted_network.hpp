@@ -19,7 +19,7 @@ class CountedNetwork {
 
   explicit CountedNetwork(Network network) : network_(std::move(network)) {}
 
-  /// Pictures evaluated so far.
+  /// Images evaluated so far.
   [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
 
   [[nodiscard]] Network& network() { return network_; }

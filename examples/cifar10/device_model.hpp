@@ -101,7 +101,7 @@ class DeviceModel {
   DeviceModel(const DeviceModel&) = delete;
   DeviceModel& operator=(const DeviceModel&) = delete;
 
-  /// Of each picture of the batch to come; empty for a network that is told none. They must outlive
+  /// Of each sample of the batch to come; empty for a network that is told none. They must outlive
   /// its evaluations.
   void set_classes(std::span<const std::uint32_t> classes) {
     guided_.reset();
@@ -111,7 +111,7 @@ class DeviceModel {
     without_.emplace(network_, classes.size(), scoresde::nn::no_class);
     guided_.emplace(*with_, *without_, scoresde::GuidanceWeights{weight_, -weight_}, interval_);
   }
-  /// Pictures that the network has evaluated, but for replays.
+  /// Samples that the network has evaluated, but for replays.
   [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }

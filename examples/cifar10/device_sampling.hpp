@@ -37,7 +37,7 @@ class DeviceSampling {
   [[nodiscard]] std::size_t parameters() const {
     return network_.visit([](const auto& unet) { return unet.parameters().size(); });
   }
-  /// Pictures that the network has evaluated.
+  /// Samples that the network has evaluated.
   [[nodiscard]] std::size_t evaluations() const {
     return replayed_evaluations_ > 0 ? replayed_evaluations_ : model_.evaluations();
   }
@@ -49,13 +49,14 @@ class DeviceSampling {
     });
   }
 
-  /// A network that is told classes brings them from the host, so its runs are not captured.
+  /// A network that is conditioned on classes brings them from the host, so its runs are not
+  /// captured.
   [[nodiscard]] bool captures() const {
     return !options_.backend.no_graph &&
            network_.visit([](const auto& unet) { return unet.network().classes() == 0; });
   }
   [[nodiscard]] Model& model() { return model_; }
-  /// As many samples of the network's pictures.
+  /// A state of that many samples of the network's size.
   [[nodiscard]] State state(std::size_t samples) const {
     return network_.visit([&](const auto& unet) {
       return State(unet.context(), {samples, unet.dim()});
@@ -66,13 +67,13 @@ class DeviceSampling {
  private:
   SampleOptions options_;
   const DeviceNetwork& network_;
-  std::size_t batch_;  ///< pictures drawn at a time
+  std::size_t batch_;  ///< samples drawn at a time
   Model model_;
   std::size_t replayed_evaluations_ = 0;
 };
 
 /// Draws batches by one sampler: of fixed steps by CUDA graphs, which are captured for the first
-/// batch, adaptive ones and networks that are told classes kernel by kernel.
+/// batch, adaptive ones and networks that are conditioned on classes kernel by kernel.
 template <class Sampling, class Sampler>
 class DeviceDraws {
   using State = typename Sampling::State;
@@ -98,7 +99,7 @@ class DeviceDraws {
   }
 
  private:
-  /// A graph is for one number of pictures, so that the last batch is drawn whole.
+  /// A graph is for one number of samples, so that the last batch is drawn whole.
   template <class Progress>
   scoresde::HostState<float> replay(std::size_t count, scoresde::Noise noise, Progress& progress) {
     State x = sampling_.state(sampling_.batch());

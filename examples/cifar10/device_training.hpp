@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training on a GPU, as TrainRun asks for it: pictures, state and snapshots on the device.
+/// Training on a GPU, as TrainRun asks for it: images, state and snapshots on the device.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@
 
 namespace cifar10 {
 
-/// Snapshot's pictures drawn on the device, from the same noise, but not clipped.
+/// Snapshot's images drawn on the device, from the same noise, but not clipped.
 template <class A, class S, class Convention>
 class DeviceSnapshot {
  public:

@@ -41,7 +41,7 @@ class HostSampling {
 
   [[nodiscard]] std::size_t batch() const { return batch_; }
   [[nodiscard]] std::size_t parameters() const { return weights_.size(); }
-  /// Pictures that the network has evaluated.
+  /// Samples that the network has evaluated.
   [[nodiscard]] std::size_t evaluations() const { return model_.evaluations(); }
   [[nodiscard]] std::string device_text() const {
     return scoresde::text("CPU, ", network_.ops().threads(), " threads, float32, batches of ",
@@ -66,7 +66,7 @@ class HostSampling {
     return weights;
   }
 
-  std::size_t batch_;  ///< pictures drawn at a time
+  std::size_t batch_;  ///< samples drawn at a time
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
   SampledModel<Score, S> model_;

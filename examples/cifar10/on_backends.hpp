@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// What the programs do on either backend, each in a file of its own. The device's are left out of
-/// a build without scoresde::cuda, where without_device.cpp refuses in their place.
+/// a build without scoresde::cuda, where without_device.cpp rejects in their place.
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>
@@ -17,7 +17,7 @@ namespace cifar10 {
 void train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset);
 void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& preset);
 
-/// Samples by a choice that is settled but for what the SDE decides, and writes the pictures.
+/// Samples by a choice that is settled but for what the SDE decides, and writes the samples.
 /// Throws Error likewise.
 void sample_on_host(const SampleOptions& options, const scoresde::Metadata& configuration);
 void sample_on_device(const SampleOptions& options, const scoresde::Metadata& configuration);

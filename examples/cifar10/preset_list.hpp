@@ -21,7 +21,7 @@ inline std::string grouped(std::size_t number) {
   return digits;
 }
 
-/// One line a preset: name, trainable parameters, SDE, times, pictures, sampler.
+/// One line a preset: name, trainable parameters, SDE, times, images, sampler.
 inline void print_presets(std::ostream& out) {
   std::size_t width = 0;
   for (const auto& p : scoresde::nn::presets()) width = std::max(width, p.name.size());

@@ -29,7 +29,7 @@
 
 namespace cifar10 {
 
-/// An observer: shows how far all pictures are, by steps, or where their number is not known by the
+/// An observer: shows how far all samples are, by steps, or where their number is not known by the
 /// time that the batch has come down to.
 class SamplingProgress {
  public:
@@ -213,7 +213,7 @@ class SampleRun {
               << (store.samples() > 0 ? "; continue with the same options and --resume\n" : "\n");
   }
 
-  /// Evaluations of the network for each picture; batches of adaptive solvers differ.
+  /// Evaluations of the network for each sample; batches of adaptive solvers differ.
   [[nodiscard]] std::string nfe_text() const {
     const bool whole = evaluations_ % options_.samples == 0;
     char text[32];

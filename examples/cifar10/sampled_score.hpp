@@ -16,7 +16,7 @@
 namespace cifar10 {
 
 /// Calls use(options, sde, convention, sampler) with options whose sampler is settled by the SDE.
-/// Throws Error as visit_score and visit_sampler do, and for Karras's loss under another SDE.
+/// Throws Error as visit_score and visit_sampler do, and for the EDM loss under another SDE.
 template <class Use>
 void visit_sampled_score(SampleOptions options, const scoresde::Metadata& configuration,
                          const Use& use) {

@@ -32,7 +32,7 @@ struct SamplerRow {
   bool stochastic = false;
   int order = 0;                ///< weak order where it is stochastic; 0 where there is none
   std::size_t evaluations = 0;  ///< in a step, in the long run; in a try of adaptive ones
-  std::size_t states = 0;       ///< kept beside x
+  std::size_t states = 0;       ///< kept next to x
   std::string grid = "-";       ///< of --grid, when not given
   std::string options = "";     ///< that are its own, with commas between them
   /// Evaluations in that many steps, of flows and fast solvers.
@@ -51,7 +51,7 @@ struct SamplerRow {
 
 namespace detail {
 
-/// The grid on which a solver's authors run it on pictures.
+/// The grid on which a solver's authors run it on samples.
 inline std::string default_grid(std::string_view solver) {
   if (solver == "pndm" || solver == "plms" || solver == "ipndm") return "uniform";
   if (solver == "ddim" || solver.starts_with("deis")) return "quadratic";
@@ -219,7 +219,7 @@ inline const std::vector<SamplerRow>& sampler_rows() {
   return table;
 }
 
-/// Names after an option, for --help and refusals.
+/// Names after an option, for --help and rejections.
 inline std::vector<std::string> names_of(std::string_view option) {
   std::vector<std::string> names;
   for (const SamplerRow& row : sampler_rows())
@@ -235,7 +235,7 @@ inline const char* kind_of(const SamplerRow& row) {
 
 /// The table as text: a line of titles, then a line for each name; columns apart by two spaces or
 /// more, "-" where there is nothing to tell. `nfe` are the evaluations in a step, `states` those
-/// kept beside the pictures.
+/// kept next to the samples.
 inline void list_samplers(std::ostream& out) {
   std::vector<std::vector<std::string>> lines{
       {"option", "name", "kind", "order", "nfe", "states", "grid", "options", "about"}};

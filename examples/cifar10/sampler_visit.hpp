@@ -194,7 +194,7 @@ void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
 }  // namespace detail
 
 /// Calls body(sampler) with the sampler chosen, for this SDE; the choice is settled. Throws Error
-/// for numbers that the sampler refuses.
+/// for numbers that the sampler rejects.
 template <class S, class Body>
 void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
   const Family family = detail::row_of("--solver", c.solver).family;

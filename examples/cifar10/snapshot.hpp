@@ -26,7 +26,7 @@
 
 namespace cifar10 {
 
-/// The pictures of a snapshot.
+/// The images of a snapshot.
 inline constexpr std::size_t snapshot_samples = 16;
 
 /// One of each class, and the first ones again; none where the network is told none.
@@ -55,9 +55,9 @@ inline void write_snapshot(const std::filesystem::path& path, bool centered,
   scoresde::io::write_image_grid(path, grid, samples);
 }
 
-/// Draws 16 pictures by ancestral steps with clipped denoising, always from the same noise, so that
-/// snapshots of a run can be compared; those of a network that is told classes are one of each, and
-/// the first ones again.
+/// Draws 16 images by ancestral steps with clipped denoising, always from the same noise, so that
+/// snapshots of a run can be compared; those of a network that is conditioned on classes are one of
+/// each, and the first ones again.
 template <class Ops, class S, class Convention>
 class Snapshot {
  public:

@@ -46,7 +46,7 @@ namespace cifar10 {
 /// One row: means over the steps since the row before.
 struct TrainLogRow {
   std::uint64_t step = 0;    ///< optimizer steps done
-  std::uint64_t images = 0;  ///< pictures seen
+  std::uint64_t images = 0;  ///< images seen
   double seconds = 0;        ///< training time, over all runs
   double loss = 0;
   double learning_rate = 0;

@@ -30,7 +30,7 @@
 
 namespace cifar10 {
 
-/// The pictures that networks train on, and what a preset does to them.
+/// The images that networks train on, and what a preset does to them.
 [[nodiscard]] inline scoresde::data::ImageSet training_images(const TrainOptions& options) {
   return scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
 }
@@ -39,7 +39,7 @@ namespace cifar10 {
           .random_flip = preset.random_flip,
           .uniform_dequantization = preset.uniform_dequantization};
 }
-/// Pictures differentiated at a time.
+/// Images differentiated at a time.
 [[nodiscard]] inline std::size_t network_batch(const TrainOptions& options, const Preset& preset) {
   return options.network_batch > 0 ? options.network_batch : preset.batch_size;
 }

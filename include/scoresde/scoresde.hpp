@@ -67,10 +67,10 @@
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/suggest_sigma_max.hpp>
 #include <scoresde/sde/timestep_grid.hpp>

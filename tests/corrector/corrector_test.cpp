@@ -5,7 +5,7 @@
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 
 #include "support/catch.hpp"
 

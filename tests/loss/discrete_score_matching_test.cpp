@@ -7,8 +7,8 @@
 
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 
 #include "loss/loss_gradient.hpp"
 #include "loss/tanh_model.hpp"

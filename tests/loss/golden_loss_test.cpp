@@ -12,8 +12,8 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>

@@ -7,8 +7,8 @@
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
 

@@ -9,7 +9,7 @@
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 
 #include "support/catch.hpp"

@@ -11,8 +11,8 @@
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 
 #include "cifar10/timestep_spacing.hpp"

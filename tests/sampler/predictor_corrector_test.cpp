@@ -19,7 +19,7 @@
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 

@@ -12,7 +12,7 @@
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <scoresde/sde/ddpm_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/testing/sde_laws.hpp>
 
 #include "support/catch.hpp"

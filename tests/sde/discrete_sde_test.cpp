@@ -7,8 +7,8 @@
 
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 

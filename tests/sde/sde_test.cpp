@@ -2,8 +2,8 @@
 /// The identities of the continuous SDEs, their accuracy at small times, and errors.
 #include <cmath>
 
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/transition.hpp>
 
 #include "support/catch.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>

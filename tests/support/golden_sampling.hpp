@@ -15,7 +15,7 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/score/gaussian.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/any_predictor.hpp"

@@ -7,7 +7,7 @@
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/time/log_snr.hpp>
 
 #include "support/catch.hpp"

@@ -30,9 +30,9 @@
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/song_discrete.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>

@@ -2,7 +2,7 @@
 /// The discrete chains of score_sde: indices, levels, and their limit for many levels.
 #include <cmath>
 
-#include <scoresde/sde/song_discrete.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 
 #include "support/catch.hpp"
 
