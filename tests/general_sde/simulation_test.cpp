@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Simulation: known laws, the path it follows, splitting, backends, observers, refusals.
+/// Simulation: known laws, the Brownian path, splitting of batches, backends, observers, rejected
+/// arguments.
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -29,7 +30,7 @@ TimeGrid forward(double begin, double end, std::size_t steps) {
   return TimeGrid(times);
 }
 
-/// The points that all samples come to from x₀.
+/// The limit of all samples that start at x₀.
 template <class S, class R>
 X simulate(const S& sde, const R& scheme, const TimeGrid& grid, double x0, std::size_t samples,
            Noise noise = {.seed = 12}) {
@@ -43,7 +44,7 @@ void check(const known::Estimate& found, double exact, double bias) {
   CHECK(std::abs(found.mean - exact) < 4 * found.error + bias);
 }
 
-/// Terms that differ from element to element.
+/// Terms that differ between elements.
 struct Rates {
   double drift(double x, double t, std::size_t e) const {
     return -(1.0 + static_cast<double>(e)) * x + t;
@@ -56,7 +57,7 @@ struct Rates {
   }
 };
 
-/// A run of `Rates` on any state, as a list.
+/// A run of `Rates` on any state type, as a list.
 template <class State, class R>
 auto rates_on(State x, const R& scheme, std::uint32_t first) {
   using T = std::remove_cvref_t<decltype(*x.data())>;
@@ -83,7 +84,7 @@ void same_bits_everywhere(const R& scheme) {
 
 }  // namespace
 
-TEST_CASE("geometric Brownian motion comes to its lognormal law") {
+TEST_CASE("geometric Brownian motion has its lognormal law") {
   const known::GeometricBrownianMotion sde;
   const auto distance = [&](const auto& scheme) {
     const X x = simulate(sde, scheme, forward(0, 1, 100), 1, 2500);
@@ -91,14 +92,14 @@ TEST_CASE("geometric Brownian motion comes to its lognormal law") {
     return known::kolmogorov_smirnov(known::values(x),
                                      [&](double v) { return sde.distribution(v, 1); });
   };
-  // 1.95/√20000: what chance exceeds once in a thousand.
+  // 1.95/√20000: exceeded by chance once in a thousand.
   CHECK(distance(EulerMaruyama{}) < 0.0138);
   CHECK(distance(Milstein{}) < 0.0138);
   CHECK(distance(DerivativeFreeMilstein{}) < 0.0138);
   CHECK(distance(StochasticHeun{}) < 0.0138);
 }
 
-TEST_CASE("the double well comes to its stationary law from one side") {
+TEST_CASE("the double well reaches its stationary law from one side") {
   const known::DoubleWell sde;
   const X x = simulate(sde, StochasticHeun{}, forward(0, 30, 900), 1, 500);
   check(known::estimate(x, [](double v) { return v > 0 ? 1.0 : 0.0; }), 0.5, 0);
@@ -106,7 +107,7 @@ TEST_CASE("the double well comes to its stationary law from one side") {
   check(known::estimate(x, [](double v) { return v * v * v * v; }), sde.moment(4), 0.004);
 }
 
-TEST_CASE("CIR has the mean and the variance of its law, also where it touches 0") {
+TEST_CASE("CIR has the mean and variance of its law, also if it reaches 0") {
   const auto moments = [](const known::CoxIngersollRoss& sde, double x0, double bias) {
     const X x = simulate(sde, EulerMaruyama{}, forward(0, 1, 200), x0, 2500);
     const auto positive = [](double v) { return std::max(v, 0.0); };
@@ -119,7 +120,7 @@ TEST_CASE("CIR has the mean and the variance of its law, also where it touches 0
     return smallest;
   };
   CHECK(moments({.kappa = 1.5, .theta = 0.6, .sigma = 0.5}, 0.3, 0.002) > 0);
-  // 2κθ < σ²: 0 is reached, and a step goes below it.
+  // 2κθ < σ²: the process reaches 0, and a step goes below it.
   CHECK(moments({.kappa = 1, .theta = 0.2, .sigma = 0.8}, 0.2, 0.01) < 0);
 }
 
@@ -151,7 +152,7 @@ TEST_CASE("on a Brownian path every step takes the path's own increment") {
   CHECK(std::log2(error(Milstein{}, 16) / error(Milstein{}, 256)) / 4 == Approx(1).margin(0.1));
 }
 
-TEST_CASE("named draws, recorded draws and the scheme by hand give the same bits") {
+TEST_CASE("named draws, recorded draws and the scheme by hand are bit-identical") {
   const Rates sde;
   const TimeGrid grid = forward(0, 0.5, 3);
   const Noise noise{.seed = 8};
@@ -171,13 +172,13 @@ TEST_CASE("named draws, recorded draws and the scheme by hand give the same bits
     CHECK(named.data()[j] == Approx(by_hand.data()[j]).epsilon(1e-14));
 }
 
-TEST_CASE("a run has the same bits on every backend and however it is split") {
+TEST_CASE("a run is bit-identical on every backend and for any split of the batch") {
   same_bits_everywhere(EulerMaruyama{});
   same_bits_everywhere(Milstein{});
   same_bits_everywhere(StochasticHeun{});
 }
 
-TEST_CASE("observers see every step and can end the run") {
+TEST_CASE("observers receive every step and can stop the run") {
   struct Witness {
     std::vector<double> times{};
     std::size_t stop_after = 100, finished = 0;
@@ -203,7 +204,7 @@ TEST_CASE("observers see every step and can end the run") {
   CHECK((all.finished == 1 && few.finished == 1));
 }
 
-TEST_CASE("grids that decrease or leave [0, T], and the flow's Euler step, are refused") {
+TEST_CASE("Simulation rejects grids that decrease or leave [0, T], and the flow's Euler step") {
   const known::DoubleWell sde;
   CHECK_THROWS_WITH(
       (Simulation{sde, EulerMaruyama{}, uniform_grid(1, 0, 4)}),
@@ -214,7 +215,7 @@ TEST_CASE("grids that decrease or leave [0, T], and the flow's Euler step, are r
                     Contains("simulation: probability_flow is true"));
 }
 
-TEST_CASE("states that are empty, of another shape or not finite are refused") {
+TEST_CASE("states that are empty, of another shape or not finite are rejected") {
   const Simulation simulation{known::DoubleWell(), EulerMaruyama{}, forward(0, 1, 8)};
   X empty({0, 3}), x({2, 3}), other({3, 3});
   CHECK_THROWS_WITH(simulation.run(empty, Noise{}),
@@ -223,14 +224,14 @@ TEST_CASE("states that are empty, of another shape or not finite are refused") {
   CHECK_THROWS_WITH(simulation.integrate(x, Noise{}, work),
                     Contains("the workspace was made for 3 samples of dimension 3"));
   const std::vector<X> draws(3, x);
-  CHECK_THROWS_WITH(simulation.run(x, RecordedNoise<X>{draws}), Contains("draw 3 is wanted"));
+  CHECK_THROWS_WITH(simulation.run(x, RecordedNoise<X>{draws}), Contains("draw 3 is requested"));
   x(1, 2) = std::nan("");
   CHECK_THROWS_WITH(simulation.run(x, Noise{}),
                     Contains("simulation: the state of sample 1 is not finite at t = 0.125; it "
-                             "became so since t = 0"));
-  // Square roots of what a long step has carried below 0.
+                             "was finite at t = 0,"));
+  // Square roots of values that a long step has moved below 0.
   const FunctionSde untruncated([](double v, double) { return 0.2 - v; },
                                 [](double v, double) { return 2 * std::sqrt(v); });
   CHECK_THROWS_WITH(simulate(untruncated, EulerMaruyama{}, forward(0, 1, 16), 0.2, 50),
-                    Contains("is not finite at t = 0.125; it became so since t = 0.0625"));
+                    Contains("is not finite at t = 0.125; it was finite at t = 0.0625"));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What adaptive samplers do with default options: Gaussian data under every SDE of the library.
+/// Adaptive samplers with default options: Gaussian data under every SDE of the library.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -64,15 +64,15 @@ double marginal_std(const AnySde& sde, double v, double t) {
 }
 
 struct Outcome {
-  double variance = 0;     ///< in units of the exact one
+  double variance = 0;     ///< relative to the exact one
   double largest = 0;      ///< |x|, in exact standard deviations
-  double evaluations = 0;  ///< of a sample alone, given those of a try
-  double rejected = 0;     ///< tries of a sample
+  double evaluations = 0;  ///< per sample, from those per trial
+  double rejected = 0;     ///< trials per sample
 };
 
-/// A run from exact draws of p_T, data N(0, v I), to t_min or, with `denoised`, to the data.
-/// `relative` compares with the variance of those draws, which a deterministic sampler maps
-/// linearly, in place of that of p_T.
+/// A run from exact draws of p_T for data N(0, v I) to t_min or, with `denoised`, to the data. With
+/// `relative`, the result is compared with the variance of those draws, which a deterministic
+/// sampler maps linearly, instead of that of p_T.
 template <class Sampler>
 Outcome outcome(const Sampler& sampler, double v, Extents shape, bool relative, int per_try,
                 bool denoised = true) {
@@ -99,7 +99,7 @@ Outcome outcome(const Sampler& sampler, double v, Extents shape, bool relative, 
   return found;
 }
 
-/// The variance of data N(0, v) within 5 %, v = 1, 0.25, 0.01.
+/// The variance of data N(0, v) is kept within 5 % for v = 1, 0.25, 0.01.
 template <class Make>
 void keeps_the_variance(const std::string& name, const std::vector<Named>& sdes, Extents shape,
                         bool relative, int per_try, const Make& make) {
@@ -109,13 +109,13 @@ void keeps_the_variance(const std::string& name, const std::vector<Named>& sdes,
       INFO(name << " under " << sde_name << ", variance " << v << ", dimension " << shape.dim
                 << ", " << found.evaluations << " evaluations");
       CHECK(found.variance == Approx(1).epsilon(0.05));
-      CHECK(found.largest < 10);  // 243 and more where steps of AdaptiveSde grew without limit
+      CHECK(found.largest < 10);  // at least 243 if steps of AdaptiveSde are not bounded
     }
 }
 
-/// Without memory: a rejected step draws its noise anew, as in algorithm 1 of the paper. Returns
-/// the variance of the end in units of the exact one, from a score of N(0, v) or, with v = 0, of
-/// none.
+/// Without stored increments: a rejected step draws new noise, as in algorithm 1 of the paper.
+/// Returns the final variance relative to the exact one, for the score of N(0, v) or, with v = 0,
+/// for a score of 0.
 template <class S>
 double variance_of_redrawn_noise(const S& sde, double v, std::size_t samples) {
   constexpr double atol = quantization_step(-1, 1), rtol = 0.02;
@@ -154,14 +154,16 @@ const std::vector<Extents> deterministic_shapes{{40, 1}, {6, 8}, {1, 3072}};
 
 }  // namespace
 
-TEST_CASE("DPM-Solver-12 keeps the variance of Gaussian data under every SDE, by its defaults") {
+TEST_CASE(
+    "DPM-Solver-12 with default options keeps the variance of Gaussian data under every SDE") {
   for (const Extents shape : deterministic_shapes)
     keeps_the_variance("DPM-Solver-12", every_sde(), shape, true, 2, [](const AnySde& sde) {
       return AdaptiveDpmSolver{sde, DpmSolver12{}};
     });
 }
 
-TEST_CASE("DPM-Solver-23 keeps the variance of Gaussian data under every SDE, by its defaults") {
+TEST_CASE(
+    "DPM-Solver-23 with default options keeps the variance of Gaussian data under every SDE") {
   for (const Extents shape : deterministic_shapes) {
     keeps_the_variance("DPM-Solver-23", every_sde(), shape, true, 3,
                        [](const AnySde& sde) { return AdaptiveDpmSolver{sde}; });
@@ -172,7 +174,7 @@ TEST_CASE("DPM-Solver-23 keeps the variance of Gaussian data under every SDE, by
   }
 }
 
-TEST_CASE("a tighter tolerance takes DPM-Solver-12 and -23 nearer to the variance") {
+TEST_CASE("a tighter tolerance reduces the variance error of DPM-Solver-12 and -23") {
   for (const auto& [name, sde] : continuous_sdes())
     for (const double v : {1.0, 0.25, 0.01}) {
       INFO(name << ", variance " << v);
@@ -201,7 +203,7 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 3072 dimensions un
 }
 
 TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, without outliers") {
-  // Where steps grew without limit: 1.28 and 3.76 in place of 0.50.
+  // Without the bound on steps: 1.28 and 3.76 instead of 0.50.
   for (const Named& named : continuous_sdes()) {
     if (named.name != "EDM" && named.name != "rectified flow") continue;
     const Outcome found = outcome(AdaptiveSde{named.sde}, 0.25, {4000, 1}, false, 2);
@@ -212,7 +214,7 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, wit
 }
 
 TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 1 and 8 dimensions", "[slow]") {
-  // Standard errors of 1.4 and 1.1 %. The discrete SDEs left out move as their continuous ones.
+  // Standard errors of 1.4 and 1.1 %. The omitted discrete SDEs behave like the continuous ones.
   std::vector<Named> sdes = continuous_sdes();
   sdes.push_back({"DDPM", AnySde(DdpmSde(linear_betas(1000)))});
   for (const Extents shape : {Extents{10000, 1}, Extents{2000, 8}})
@@ -220,7 +222,7 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 1 and 8 dimensions
                        [](const AnySde& sde) { return AdaptiveSde{sde}; });
 }
 
-TEST_CASE("AdaptiveSde needs the more evaluations the tighter its tolerance, and rejects little") {
+TEST_CASE("AdaptiveSde takes more evaluations at tighter tolerances, and rejects few trials") {
   const auto run = [](const AnySde& sde, double rtol) {
     return outcome(AdaptiveSde{sde, {.rtol = rtol}}, 0.25, {8, 3072}, false, 2);
   };
@@ -230,20 +232,20 @@ TEST_CASE("AdaptiveSde needs the more evaluations the tighter its tolerance, and
     for (const double rtol : {0.02, 0.015, 0.01, 0.0075, 0.005}) {
       const Outcome found = run(named.sde, rtol);
       INFO(named.name << ", rtol " << rtol << ": " << found.evaluations << " evaluations, "
-                      << found.rejected << " rejected tries");
+                      << found.rejected << " rejected trials");
       CHECK(found.evaluations > last);
       CHECK(found.rejected <= 0.05 * found.evaluations);
       last = found.evaluations;
     }
   }
-  // 269 by the published algorithm at rtol = 0.01.
+  // The published algorithm takes 269 at rtol = 0.01.
   const double evaluations = run(sdes[0].sde, 0.01).evaluations;
   CHECK(evaluations > 170);
   CHECK(evaluations < 269);
 }
 
-/// Prints least and most variance (over v) and evaluations, over every SDE and v = 1, 0.25, 0.01;
-/// returns the most variance.
+/// Prints the minimum and maximum variance (over v) and evaluations, over every SDE and v = 1,
+/// 0.25, 0.01; returns the maximum variance.
 template <class Make>
 double print_figures(const char* name, Extents shape, bool relative, int per_try,
                      const Make& make) {
@@ -263,7 +265,7 @@ double print_figures(const char* name, Extents shape, bool relative, int per_try
   return variance[1];
 }
 
-TEST_CASE("bounds on their steps keep adaptive samplers right, and nothing else does", "[slow]") {
+TEST_CASE("adaptive samplers keep the variance only with bounds on their steps", "[slow]") {
   const double none = std::numeric_limits<double>::infinity();
   const auto most_of = [&](auto pair, const char* name, double max_step) {
     if (max_step > 0) pair.max_step = max_step;
@@ -281,7 +283,8 @@ TEST_CASE("bounds on their steps keep adaptive samplers right, and nothing else 
   CHECK(print_figures("adaptive SDE", {4, 3072}, false, 2, adaptive) < 1.05);
 }
 
-TEST_CASE("noise drawn anew after rejections is biased down without a score and up with one") {
+TEST_CASE(
+    "new noise after rejections reduces the variance without a score and increases it with one") {
   CHECK(variance_of_redrawn_noise(VeSde({.sigma_min = 0.01, .sigma_max = 1}), 0, 4000) < 0.95);
   CHECK(variance_of_redrawn_noise(VpSde(), 0.25, 4000) > 1.1);
   CHECK(variance_of_redrawn_noise(VeSde(), 0.25, 4000) > 1.1);
@@ -293,7 +296,7 @@ TEST_CASE("absolute tolerances are one level of 256 of the data's range") {
   CHECK(DpmSolver23{}.atol == Approx(quantization_step(-1, 1)).epsilon(0.01));
 }
 
-TEST_CASE("AdaptiveDpmSolver takes DPM-Solver-23 where no pair is given") {
+TEST_CASE("AdaptiveDpmSolver uses DPM-Solver-23 if no pair is given") {
   const AdaptiveDpmSolver sampler{VpSde()};
   static_assert(std::is_same_v<decltype(sampler), const AdaptiveDpmSolver<VpSde, DpmSolver23>>);
   CHECK(sampler.buffers == 5);

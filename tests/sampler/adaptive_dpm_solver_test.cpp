@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// AdaptiveDpmSolver: its steps against fixed ones, its errors against the exact flow, refusals.
+/// AdaptiveDpmSolver: its steps compared to fixed ones, its errors to the exact flow, rejected
+/// arguments.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -52,7 +53,8 @@ X prior(const AnySde& sde) {
   return x;
 }
 
-/// Where the exact flow carries the prior draw: in closed form, and by a tight solve.
+/// The image of the prior draw under the exact flow, in closed form or by a solve with a tight
+/// tolerance.
 X exact_end(Gaussian<AnySde> model) {
   X x = prior(model.sde());
   model.flow(x, model.sde().t_max(), model.sde().t_min(), x);
@@ -82,7 +84,7 @@ void errors_follow_the_tolerance(const M& model) {
     for (const double tolerance : {1e-2, 1e-3, 1e-4, 1e-5}) {
       const double error = error_of(P{.rtol = tolerance, .atol = tolerance, .scope = scope}, model);
       INFO("order " << P::order << ", tolerance " << tolerance << ", error " << error);
-      // The difference of the orders bounds the lower one; over a run it adds up.
+      // The difference of the orders bounds the error of the lower one; over a run it accumulates.
       CHECK(error < 30 * tolerance);
       CHECK(error < last);
       last = error;
@@ -97,7 +99,7 @@ void errors_follow_the_tolerance_under(const AnySde& sde) {
   errors_follow_the_tolerance<DpmSolver23>(mixture(sde));
 }
 
-/// The times at parts r of the way in λ from span.t to span.t_next.
+/// The times at fractions r of the way in λ from span.t to span.t_next.
 TimeGrid nodes(const AnySde& sde, TimeStep span, std::vector<double> parts) {
   const double first = log_snr(sde, span.t), last = log_snr(sde, span.t_next);
   std::vector<double> times{span.t};
@@ -115,7 +117,7 @@ X fixed_step(const AnySde& sde, const R& solver, const TimeGrid& grid) {
   return x;
 }
 
-/// One step that is accepted whatever its error, and that error.
+/// One step that is accepted with any error, and that error.
 template <class P>
 void is_one_step_of(const AnySde& sde, const X& lower, const X& higher, TimeStep span) {
   const P pair{.rtol = 0,
@@ -149,7 +151,7 @@ void steps_are_those_of_the_fixed_solvers(const AnySde& sde) {
   is_one_step_of<DpmSolver23>(sde, third, three, span);
 }
 
-/// Takes one time for the whole batch.
+/// Accepts only one time for the whole batch.
 struct OneTime {
   GaussianMixture<AnySde> exact = mixture(AnySde(VpSde()));
   void evaluate(const X& x, double t, X& out) { exact.evaluate(x, t, out); }
@@ -179,7 +181,7 @@ TEST_CASE("errors of DPM-Solver-12 and -23 follow the tolerance under sub-VP") {
   errors_follow_the_tolerance_under(AnySde(SubVpSde()));
 }
 
-TEST_CASE("the published tolerance costs few evaluations, and the higher pair fewer") {
+TEST_CASE("the published tolerance takes few evaluations, and the higher pair fewer") {
   const auto evaluations = [](const auto& pair) {
     X x(shape);
     return AdaptiveDpmSolver{AnySde(VpSde()), pair}
@@ -210,7 +212,7 @@ TEST_CASE("no step is longer in half the log-SNR than max_step") {
   CHECK(longest(DpmSolver23{.rtol = 0.5, .atol = 0.5, .max_step = 20}) > 1.5);
 }
 
-TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batches are not") {
+TEST_CASE("with Scope::per_sample a sample is bit-identical in any batch; with Scope::batch not") {
   const auto apart = [](const auto& pair) {
     const AdaptiveDpmSolver sampler{AnySde(SubVpSde()), pair};
     X whole({64, 3});
@@ -232,7 +234,7 @@ TEST_CASE("per sample, a sample is the same in any batch, to the bit; whole batc
   CHECK(apart(DpmSolver23{.scope = Scope::batch}) > 0);
 }
 
-TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are reported as they were") {
+TEST_CASE("AdaptiveDpmSolver reports its evaluations, trials and times") {
   struct Counting : GaussianMixture<AnySde> {
     std::size_t calls = 0;
     Counting() : GaussianMixture(mixture(AnySde(VpSde()))) {}
@@ -273,8 +275,7 @@ TEST_CASE("evaluations, tries and times of an adaptive DPM-Solver run are report
   check(DpmSolver23{.scope = Scope::batch}, FinalStep::keep_noise, 0);
 }
 
-TEST_CASE(
-    "samples that have arrived try nothing and err by nothing in an adaptive DPM-Solver run") {
+TEST_CASE("in an AdaptiveDpmSolver run finished samples make no trials and have no error") {
   struct Resting {
     std::size_t seen = 0;
     void on_attempt(const StepAttempts& tried, const X&) {
@@ -293,7 +294,7 @@ TEST_CASE(
   CHECK(resting.seen > 0);
 }
 
-TEST_CASE("any parameterisation gives the same adaptive run, and one time serves whole batches") {
+TEST_CASE("the run does not depend on the parameterization, and Scope::batch requires one time") {
   const AnySde sde{VpSde()};
   auto exact = mixture(sde);
   const auto predicted = [&](const X& x, double t, X& out) {
@@ -311,7 +312,7 @@ TEST_CASE("any parameterisation gives the same adaptive run, and one time serves
   CHECK(difference(scores, one_time) == 0);
 }
 
-TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
+TEST_CASE("AdaptiveDpmSolver rejects invalid arguments and names them") {
   const AnySde sde{VpSde()};
   const auto rejected = [&](const DpmSolver23& pair, const std::string& text) {
     CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, pair}), Contains(text));
@@ -329,7 +330,7 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
                       Contains(text));
   };
   rejected_end(FinalStep::reverse_diffusion, "discrete chain");
-  rejected_end(FinalStep::to_data, "final_step is to_data; this sampler takes keep_noise, denoise");
+  rejected_end(FinalStep::to_data, "final_step is to_data; it must be one of keep_noise, denoise");
   rejected_end(FinalStep::drop_last_noise, "final_step is drop_last_noise");
   CHECK_THROWS_WITH((AdaptiveDpmSolver{sde, DpmSolver12{}, TimeStep{1, 0}}),
                     Contains("log-SNR at t = 0 is infinite"));
@@ -339,7 +340,7 @@ TEST_CASE("what an adaptive DPM-Solver run cannot use is refused by name") {
   const AdaptiveDpmSolver sampler{sde, DpmSolver23{.max_steps = 3}};
   Workspace<X, sampler.buffers> work(other);
   CHECK_THROWS_WITH(sampler.integrate(mixture(sde), x, Noise{}, work), Contains("2 samples"));
-  CHECK_THROWS_WITH(sampler.sample(mixture(sde), x, Noise{}), Contains("3 steps were tried"));
+  CHECK_THROWS_WITH(sampler.sample(mixture(sde), x, Noise{}), Contains("3 steps were attempted"));
   CHECK_THROWS_WITH(sampler.sample(OneTime{}, x, Noise{}), Contains("time per sample"));
   struct Bad {
     void evaluate(const X& at, double, X& out) const {

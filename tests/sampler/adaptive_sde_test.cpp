@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// AdaptiveSde: its steps by hand, its moments, its noise, and that a sample is alone in its batch.
+/// AdaptiveSde: its step computed by hand, its moments, its noise, and independence of the batch.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -30,7 +30,7 @@ using X = HostState<double>;
 
 namespace {
 
-/// An SDE of a user's own: the Ornstein-Uhlenbeck process, at rest at variance 1, up to T = 5.
+/// A user-defined SDE: the Ornstein-Uhlenbeck process with stationary variance 1, up to T = 5.
 struct OrnsteinUhlenbeck {
   [[nodiscard]] double drift(double) const { return -1; }
   [[nodiscard]] double diffusion(double) const { return std::sqrt(2.0); }
@@ -52,7 +52,7 @@ GaussianMixture<S> mixture(const S& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5}, {0.02, 0.1}};
 }
 
-/// A score that is nowhere anything: the reversed VE process is then its noise alone.
+/// A score of 0: the reversed VE process then consists of its noise alone.
 struct NoScore {
   void evaluate(const X& x, double, X& out) const { fill(x, out); }
   void evaluate(const X& x, std::span<const double>, X& out) const { fill(x, out); }
@@ -125,7 +125,7 @@ double error_of_sharp_variances(const X& x) {
   return worst;
 }
 
-/// Batches split in pairs, and each sample alone, against the whole.
+/// Compares batches split into pairs, and single samples, with the whole batch.
 template <class Sampler, class M>
 void is_alone_in_its_batch(const Sampler& sampler, const M& model, std::size_t dim) {
   X whole({64, dim});
@@ -175,8 +175,9 @@ TEST_CASE("one adaptive step is the stochastic improved Euler step of the paper"
   for (std::size_t e = 0; e < 2; ++e) CHECK(x(0, e) == Approx(wanted[e]).epsilon(1e-13));
 }
 
-TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept by hand") {
-  // W is written down wherever a try has looked at it; a try between two such places is a bridge.
+TEST_CASE("rejected steps do not change the Brownian path, compared to a record kept by the test") {
+  // W is recorded at the end of every trial; a trial that ends between two recorded points is a
+  // bridge.
   const VeSde sde({.sigma_min = 0.01, .sigma_max = 1});
   const AdaptiveSde sampler{
       sde, {.rtol = 0, .atol = 2e-3, .first_step = 0.3, .final_step = FinalStep::keep_noise}};
@@ -188,7 +189,7 @@ TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept 
   struct Place {
     double t, w;
   };
-  std::vector<Place> ahead;  // those ahead, the nearest last
+  std::vector<Place> ahead;  // the later points, the nearest last
   Place now{1, 0};
   double wanted = 0;
   std::size_t deepest = 0, bridges = 0;
@@ -224,8 +225,8 @@ TEST_CASE("rejected steps leave the Brownian path as it was, by an account kept 
 }
 
 TEST_CASE("rejections do not shrink the noise") {
-  // Every increment decides by its size on its own step; kept in part, or drawn anew, the variance
-  // comes out short by 10 % and more.
+  // The size of every increment decides its own step; if it were stored in part, or drawn again,
+  // the variance would be too small by 10 % or more.
   constexpr std::size_t n = 10000;
   const VeSde sde({.sigma_min = 0.01, .sigma_max = 1});
   const AdaptiveSde sampler{sde, {.rtol = 0, .atol = 5e-3, .final_step = FinalStep::keep_noise}};
@@ -239,7 +240,7 @@ TEST_CASE("rejections do not shrink the noise") {
   CHECK(variance == Approx(1 - std::pow(sde.sigma(sde.t_min()), 2)).epsilon(0.03));
 }
 
-TEST_CASE("mean and covariance of Gaussian data come out under VP, VE, sub-VP and an own SDE") {
+TEST_CASE("Gaussian data keep mean and covariance under VP, VE, sub-VP and a user-defined SDE") {
   has_the_moments_of_the_data(VpSde());
   has_the_moments_of_the_data(VeSde({.sigma_min = 0.01, .sigma_max = 20}));
   has_the_moments_of_the_data(SubVpSde());
@@ -267,13 +268,13 @@ TEST_CASE("the error falls with the tolerance") {
   CHECK(coarse > 3 * fine);
 }
 
-TEST_CASE("a sample is the same in any batch, to the bit") {
+TEST_CASE("a sample is bit-identical in any batch") {
   is_alone_in_its_batch(AdaptiveSde{VpSde(), {.rtol = 0.1}}, mixture(VpSde()), 2);
   is_alone_in_its_batch(AdaptiveSde{SubVpSde(), {.rtol = 0.05, .final_step = FinalStep::denoise}},
                         mixture(SubVpSde()), 2);
 }
 
-TEST_CASE("evaluations, tries and times are reported as they were") {
+TEST_CASE("AdaptiveSde reports its evaluations, trials and times") {
   struct Counting : GaussianMixture<VpSde> {
     std::size_t calls = 0;
     Counting() : GaussianMixture(mixture(VpSde())) {}
@@ -308,7 +309,7 @@ TEST_CASE("evaluations, tries and times are reported as they were") {
   }
 }
 
-TEST_CASE("samples that have arrived try nothing and err by nothing") {
+TEST_CASE("in an AdaptiveSde run finished samples make no trials and have no error") {
   struct Resting {
     std::size_t seen = 0;
     void on_attempt(const StepAttempts& tried, const X&) {
@@ -326,7 +327,7 @@ TEST_CASE("samples that have arrived try nothing and err by nothing") {
   CHECK(resting.seen > 0);
 }
 
-TEST_CASE("any parameterisation and recorded noise give the same run") {
+TEST_CASE("the run does not depend on the parameterization or on recorded or named noise") {
   const VpSde sde;
   auto exact = data(sde);
   const auto predicted = [&](const X& x, auto t, X& out) {
@@ -355,7 +356,8 @@ TEST_CASE("any parameterisation and recorded noise give the same run") {
   }
 }
 
-TEST_CASE("the end may be denoised by Tweedie's formula, and an observer may stop before it") {
+TEST_CASE(
+    "FinalStep::denoise applies Tweedie's formula, and an observer can stop the run before it") {
   const VpSde sde;
   X plain({3, 2}), denoised({3, 2}), score({3, 2});
   auto model = data(sde);
@@ -382,7 +384,7 @@ TEST_CASE("the end may be denoised by Tweedie's formula, and an observer may sto
   CHECK(done.accepted < 60);
 }
 
-TEST_CASE("Euler-Maruyama needs over twice the evaluations for the error of the default") {
+TEST_CASE("Euler-Maruyama takes over twice the evaluations for the error of the default") {
   X x({200, sharp_dim});
   const SamplerStatistics done = AdaptiveSde{VpSde(), {.final_step = FinalStep::keep_noise}}.sample(
       sharp_mixture(), x, Noise{.seed = 6});
@@ -406,7 +408,7 @@ TEST_CASE("Euler-Maruyama needs over twice the evaluations for the error of the 
   CHECK(2 * done.nfe < steps);
 }
 
-TEST_CASE("what an adaptive run cannot use is refused by name") {
+TEST_CASE("AdaptiveSde rejects invalid arguments and names them") {
   const VpSde sde;
   using Options = AdaptiveSdeOptions;
   const auto rejected = [&](const Options& options, const std::string& text) {
@@ -428,7 +430,7 @@ TEST_CASE("what an adaptive run cannot use is refused by name") {
   const AdaptiveSde sampler{sde, {.max_steps = 5}};
   Workspace<X, sampler.buffers> work(other);
   CHECK_THROWS_WITH(sampler.integrate(data(sde), x, Noise{}, work), Contains("2 samples"));
-  CHECK_THROWS_WITH(sampler.sample(data(sde), x, Noise{}), Contains("5 steps were tried"));
+  CHECK_THROWS_WITH(sampler.sample(data(sde), x, Noise{}), Contains("5 steps were attempted"));
   struct Bad : NoScore {
     void evaluate(const X& at, double, X& out) const {
       std::fill_n(out.data(), at.size(), std::numeric_limits<double>::quiet_NaN());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Trials of adaptive samplers that are not finite: rejected and shortened, errors where the model
-/// itself is not finite.
+/// Trials of adaptive samplers that are not finite: rejected and shortened; errors where the
+/// model's output is not finite.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -28,7 +28,7 @@ constexpr double variance = 0.25;
 
 double marginal_std(double t) { return std::sqrt(variance + t * t); }
 
-/// The score of N(0, 0.25) under EdmSde where domain(|x|, t) holds, NaN elsewhere.
+/// The score of N(0, 0.25) under EdmSde if domain(|x|, t) is true, NaN otherwise.
 template <class Domain>
 struct Score {
   Domain domain;
@@ -63,8 +63,8 @@ struct Trials {
   }
 };
 
-/// Exact paths stay `first` marginal standard deviations from 0, and so does the domain, within 0.9
-/// to 3.3 of them. A step of 12 in λ evaluates the model outside of it.
+/// Exact paths stay at `first` marginal standard deviations from 0, and the domain's limit is 0.9
+/// to 3.3 of them. A step of 12 in λ evaluates the model outside the domain.
 template <class P>
 void recovers(P pair) {
   pair.rtol = 1e-3, pair.atol = 1e-4, pair.first_step = 12, pair.max_step = infinity;
@@ -96,7 +96,7 @@ void recovers(P pair) {
   if (pair.scope == Scope::per_sample) CHECK(sum == together);
 }
 
-/// Finite whatever x is.
+/// Finite for every x.
 struct Bounded {
   void evaluate(const X& x, double, X& out) const {
     for (std::size_t i = 0; i < x.size(); ++i) out.data()[i] = -std::tanh(x.data()[i]) / 1e4;
@@ -105,7 +105,7 @@ struct Bounded {
   [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
 };
 
-/// What a run over all of [0.002, 80] throws.
+/// The error thrown by a run over [0.002, 80].
 template <class Sampler, class M>
 std::string error_of_model(const Sampler& sampler, M model, double start) {
   X x({2, 1}, {80, start});
@@ -166,11 +166,11 @@ TEST_CASE("an adaptive run ends where model or state is not finite, with sample 
 
 TEST_CASE("an adaptive run towards times where the model is not finite ends with an error") {
   const auto early = [](double, double t) { return t > 0.5; };
-  // It evaluates the model where its steps end, so they shrink towards t = 0.5.
+  // The model is evaluated where steps end, so the steps shrink towards t = 0.5.
   CHECK_THAT(error_of(AdaptiveSde{EdmSde()}, early, 7), Contains("the step at t = 0.5") &&
                                                             Contains("fell to") &&
                                                             Contains("not finite there"));
-  // A step has ended beyond before the model is evaluated there.
+  // A step has ended beyond t = 0.5 before the model is evaluated there.
   CHECK_THAT(error_of(AdaptiveDpmSolver{EdmSde()}, early, 7),
              Contains("the model's output of sample") && Contains("at t = 0."));
 }

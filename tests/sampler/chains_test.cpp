@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Chains on Gaussian data: exact discrete mean and covariance, and a sampled run beside them.
+/// Chains on Gaussian data: exact discrete mean and covariance, compared with runs of the sampler.
 ///
 /// With an exact Gaussian score every step is affine, so a run is x = c + A x_T + Σᵢ Bᵢ zᵢ. One run
-/// of the sampler over unit vectors reads off c, A and all Bᵢ; the other side is the recursion of
-/// mean and variance along each eigenvector of the data's covariance, written here by hand.
+/// of the sampler over unit vectors yields c, A and all Bᵢ; the reference is the recursion of mean
+/// and variance along each eigenvector of the data's covariance, written here by hand.
 #include <array>
 #include <cmath>
 #include <functional>
@@ -79,7 +79,7 @@ PredictorCorrector<AnySde, AnyPredictor<>> chain(const AnySde& sde, const P& pre
 }
 
 /// Mean and covariance of the sampler's result over its prior and all its noise, without sampling:
-/// sample 0 sees no noise, each other sample one unit vector.
+/// sample 0 receives no noise, every other sample one unit vector.
 template <class Sampler>
 Moments moments_of(const Sampler& sampler) {
   const AnySde& sde = sampler.sde();
@@ -100,7 +100,7 @@ Moments moments_of(const Sampler& sampler) {
   return m;
 }
 
-/// A step by hand: (t, t_next, last) → coefficients of x, the score and z.
+/// A step computed by hand: (t, t_next, last) → coefficients of x, the score and z.
 using StepByHand = std::function<StepCoefficients(TimeStep)>;
 
 struct Recursion {
@@ -121,7 +121,7 @@ void advance(Recursion& r, StepCoefficients c, MarginalProb p) {
   }
 }
 
-/// The moments by recursion; `correct` (may be empty) goes before each predictor step.
+/// The moments by recursion; `correct` (may be empty) is applied before each predictor step.
 template <class S>
 Moments recursion(const S& sde, const TimeGrid& grid, const StepByHand& predict,
                   const StepByHand& correct = {}) {
@@ -240,7 +240,7 @@ TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced b
     const DdpmSde sde(betas);
     for (const std::size_t steps : {7, 30}) {
       const TimeGrid grid = level_grid(sde, steps);
-      // 1 − β' = ᾱ_i/ᾱ_j from the list itself, j the level of the next step.
+      // 1 − β' = ᾱ_i/ᾱ_j from the list itself, where j is the level of the next step.
       const StepByHand respaced = [&](TimeStep s) -> StepCoefficients {
         const auto product = [&](double t) {
           double alpha_bar = 1;
@@ -258,7 +258,7 @@ TEST_CASE("ancestral sampling on any of a chain's levels is DDPM with respaced b
   }
 }
 
-TEST_CASE("the chains' moments tend to the data's at first order") {
+TEST_CASE("the chains' moments converge to the data's at first order") {
   const VpSde sde({.t_min = 1e-5});
   const auto error = [&](const auto& predictor, std::size_t steps) {
     const auto sampler = chain(AnySde(sde), predictor, uniform_grid(sde, steps));

@@ -51,7 +51,7 @@ TEST_CASE("a step of clipped DDIM clips the data and keeps the noise") {
   CHECK(std::abs((start[0] + 1.5 * p.std) / p.mean) > 1);
 }
 
-TEST_CASE("clipped DDIM is DDIM where nothing is clipped, noise and all") {
+TEST_CASE("clipped DDIM equals DDIM, including the noise, if nothing is clipped") {
   const TimeGrid grid = uniform_grid(sde, 12);
   for (const double eta : {0.0, 0.7})
     for (const FinalStep final_step : {FinalStep::keep_noise, FinalStep::drop_last_noise}) {
@@ -74,7 +74,7 @@ TEST_CASE("a sample of clipped DDIM does not depend on its batch") {
   for (std::size_t e = 0; e < 2; ++e) CHECK(one(0, e) == whole(3, e));
 }
 
-TEST_CASE("clipped DDIM rejects a range, a share of noise and a grid that mean nothing") {
+TEST_CASE("clipped DDIM rejects invalid ranges, eta and grids") {
   const TimeGrid grid = uniform_grid(sde, 3);
   CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{.eta = 2}, grid}), Contains("eta is 2"));
   CHECK_THROWS_WITH((ClippedDdim{sde, Ddim{}, grid, {.range = {1, 1}}}), Contains("from 1 to 1"));
@@ -84,7 +84,7 @@ TEST_CASE("clipped DDIM rejects a range, a share of noise and a grid that mean n
                     Contains("final_step is denoise"));
 }
 
-TEST_CASE("clipped DDIM begins with the marginal at the first time of its grid") {
+TEST_CASE("clipped DDIM starts from the marginal at the first time of its grid") {
   const TimeGrid grid = uniform_grid(0.8, 1e-3, 4);
   struct First {
     std::vector<double> values;

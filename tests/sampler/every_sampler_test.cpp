@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What holds for every sampler of the library: it counts its evaluations, and a sample does not
-/// depend on its batch.
+/// Properties of every sampler of the library: nfe() is the number of evaluations, and a sample
+/// does not depend on its batch.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,7 +50,7 @@ struct Model : GaussianMixture<VpSde> {
   }
 };
 
-/// use(name, sampler) for predictors with each corrector and none, in both orders.
+/// Calls use(name, sampler) for predictors with each corrector and without, in both orders.
 template <class Use>
 void for_each_pair(const TimeGrid& grid, const Use& use) {
   const auto with = [&](const std::string& name, const auto& predictor) {
@@ -77,7 +77,7 @@ void for_each_pair(const TimeGrid& grid, const Use& use) {
   with("no predictor", NoPredictor{});
 }
 
-/// use(name, sampler) for the flow by each method, with and without a last denoising.
+/// Calls use(name, sampler) for the flow by each method, with and without a final denoising.
 template <class Use>
 void for_each_flow(const TimeGrid& grid, const Use& use) {
   for (const FinalStep final_step : {FinalStep::keep_noise, FinalStep::denoise}) {
@@ -96,10 +96,10 @@ void counts(const std::string& name, const Sampler& sampler, std::size_t steps) 
   const SamplerStatistics done = sampler.sample(model, x, Noise{.seed = 1});
   if (model.calls != sampler.nfe() || done.nfe != sampler.nfe())
     FAIL_CHECK(name << ", " << steps << " steps: " << model.calls << " calls, " << done.nfe
-                    << " told, " << sampler.nfe() << " promised");
+                    << " reported, " << sampler.nfe() << " expected");
 }
 
-/// Samples 0, 1, 30 and 63 of 64 equal those of one-sample batches, bit for bit.
+/// Samples 0, 1, 30 and 63 of 64 are bit-identical to those of one-sample batches.
 template <class Sampler>
 void stands_alone(const std::string& name, const Sampler& sampler) {
   Model model;
@@ -118,21 +118,21 @@ void stands_alone(const std::string& name, const Sampler& sampler) {
 
 }  // namespace
 
-TEST_CASE("predictor-corrector runs make the evaluations they promise, 1 to 50 steps") {
+TEST_CASE("predictor-corrector runs make nfe() evaluations, 1 to 50 steps") {
   for (std::size_t steps = 1; steps <= 50; ++steps)
     for_each_pair(uniform_grid(VpSde(), steps), [&](const std::string& name, const auto& sampler) {
       counts(name, sampler, steps);
     });
 }
 
-TEST_CASE("probability flows make the evaluations they promise, 1 to 50 steps") {
+TEST_CASE("probability flows make nfe() evaluations, 1 to 50 steps") {
   for (std::size_t steps = 1; steps <= 50; ++steps)
     for_each_flow(uniform_grid(VpSde(), steps), [&](const std::string& name, const auto& sampler) {
       counts(name, sampler, steps);
     });
 }
 
-TEST_CASE("a one-sample batch equals its place in a batch of 64, for every sampler") {
+TEST_CASE("a sample alone equals the same sample in a batch of 64, for every sampler") {
   const VpSde sde;
   const TimeGrid grid = uniform_grid(sde, 12);
   const auto check = [](const std::string& name, const auto& sampler) {

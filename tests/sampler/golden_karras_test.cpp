@@ -22,7 +22,7 @@ std::vector<double> sigmas(const Case& c) {
   return c.file->at(c.name + ".sigmas").template as<double>();
 }
 
-/// Wide enough for the noise that churn adds to the largest σ.
+/// Wide enough for the noise that churn adds at the largest σ.
 EdmSde sde_of(const Case& c) { return EdmSde({.sigma_min = 1e-6, .sigma_max = 2 * sigmas(c)[0]}); }
 
 template <class T, class Sampler>
@@ -32,11 +32,11 @@ void run(const Case& c, const Sampler& sampler) {
                        c.file->at("means").template as<double>(),
                        c.file->at("variances").template as<double>());
   X x = golden_sampling::state<T>(c, "x_T");
-  // Draw 0 is the prior's; the stack holds those of the steps.
+  // Draw 0 is the prior; the stack stores the draws of the steps.
   std::vector<X> draws{x};
   if (c.file->contains(c.name + ".z"))
     for (X& z : golden_sampling::states<T>(c, "z", x)) draws.push_back(std::move(z));
-  draws.push_back(x);  // a last step without noise names its draw all the same
+  draws.push_back(x);  // a last step without noise also names its draw
   Workspace<X, Sampler::buffers> work(x);
   const SamplerStatistics done = sampler.integrate(data, x, RecordedNoise<X>{draws}, work);
   INFO(c.name);
@@ -45,7 +45,7 @@ void run(const Case& c, const Sampler& sampler) {
         golden_sampling::tolerance<T>);
 }
 
-/// The σ of the file end in 0: the last step goes to the data, and where it would end is not asked.
+/// The σ of the file end in 0: the last step goes to the data, and its end is not evaluated.
 template <class T, class Solver>
 void solve(const Case& c, const Solver& solver) {
   std::vector<double> times = sigmas(c);

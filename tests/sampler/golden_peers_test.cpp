@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Settings of diffusers' schedulers and k-diffusion's samplers, by their names here, against the
-/// peers' own results in double.
+/// Settings of diffusers' schedulers and k-diffusion's samplers, under their names here, compared
+/// with the results of those libraries in double.
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -14,7 +14,8 @@
 
 namespace {
 
-/// What the network is conditioned on at the times of a grid even in Karras's power of σ/α.
+/// The network's conditioning at the times of a grid that is uniform in a power of σ/α, as Karras
+/// et al. choose it.
 void labels_are_rounded(const peers::Case& c) {
   const scoresde::DdpmSde sde(scoresde::linear_betas(1000));
   const scoresde::nn::NoisePredictionAtLevel rounded{.rounded_labels = true};
@@ -26,7 +27,7 @@ void labels_are_rounded(const peers::Case& c) {
 
 }  // namespace
 
-TEST_CASE("settings of diffusers and k-diffusion give their results", "[golden]") {
+TEST_CASE("settings of diffusers and k-diffusion give the results of those libraries", "[golden]") {
   std::map<std::string, std::size_t> seen;
   for (const auto& path : golden::files()) {
     const scoresde::io::TensorFile file = scoresde::io::read_safetensors(path.string());
@@ -48,7 +49,7 @@ TEST_CASE("settings of diffusers and k-diffusion give their results", "[golden]"
     CHECK(seen[kind] > 0);
 }
 
-TEST_CASE("the example of the page for users of diffusers makes its evaluations") {
+TEST_CASE("the example in docs/coming_from_diffusers.md makes the expected evaluations") {
   //! [from_diffusers]
   // DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++", use_karras_sigmas=True), 25 steps
   const scoresde::DdpmSde sde(scoresde::linear_betas(1000));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Whole predictor-corrector runs against the reference implementation's, in double and float.
+/// Whole predictor-corrector runs compared with the reference implementation, in double and float.
 #include <span>
 #include <vector>
 
@@ -23,14 +23,14 @@ void run(const Case& c, const AnySde& sde, const P& predictor, const C& correcto
                                    score_sde_grid(1, c.entry.at("eps"), steps)};
   auto x = golden_sampling::state<T>(c, "prior");
   auto draws = golden_sampling::states<T>(c, "z", x);
-  draws.insert(draws.begin(), x);  // draw 0 is the prior's
+  draws.insert(draws.begin(), x);  // draw 0 is the prior
   Workspace<HostState<T>, sampler.buffers> work(x);
   const SamplerStatistics done =
       sampler.integrate(golden_sampling::data(c, sde), x,
                         RecordedNoise<HostState<T>>{std::span<const HostState<T>>(draws)}, work);
   INFO(c.name);
   CHECK(done.nfe == sampler.nfe());
-  CHECK(done.nfe + 1 == draws.size());  // every evaluation goes with one draw, and none is left
+  CHECK(done.nfe + 1 == draws.size());  // every evaluation uses one draw, and all are used
   CHECK(golden_sampling::relative_error(x, c.file->at(c.name + ".x").template as<double>()) <=
         golden_sampling::tolerance<T>);
 }
@@ -55,7 +55,7 @@ void check(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("predictor-corrector runs equal the reference's in double and float", "[golden]") {
+TEST_CASE("predictor-corrector runs equal the reference in double and float", "[golden]") {
   const std::size_t count =
       golden_sampling::for_each_case({"predictor", "corrector", "N", "eps"}, [](const Case& c) {
         check<double>(c);

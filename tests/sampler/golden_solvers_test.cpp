@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Fast solvers against their authors' code, on the exact score of a mixture, in double and float.
+/// Fast solvers compared with their authors' code, on the exact score of a mixture, in double and
+/// float.
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ TimeGrid grid_of(const Case& c, int order) {
   return single_step_log_snr_grid(sde_of(c), first, eps, steps, order);
 }
 
-/// ε, x₀ and the score are the same model; the two predictions must not change the result.
+/// ε, x₀ and the score represent the same model; the prediction must not change the result.
 template <class T>
 void run(const Case& c, const SolverTable& solver, const TimeGrid& grid) {
   using X = HostState<T>;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// One predictor or corrector update against the reference implementation's, in double and float.
+/// One predictor or corrector update compared with the reference implementation, in double and
+/// float.
 #include <array>
 #include <span>
 
@@ -86,7 +87,7 @@ void check(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("single updates equal the reference's in double and float", "[golden]") {
+TEST_CASE("single updates equal the reference in double and float", "[golden]") {
   const std::size_t count =
       golden_sampling::for_each_case({"kind", "method", "sde", "t"}, [](const Case& c) {
         check<double>(c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// No step loop asks for memory: operator new is counted while samplers run.
+/// Step loops do not allocate: calls of operator new are counted while samplers run.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -75,7 +75,7 @@ std::size_t allocations_of_a_run(const Sampler& sampler, const N& noise = {.seed
 
 }  // namespace
 
-TEST_CASE("the counter counts") {
+TEST_CASE("the counter counts allocations") {
   const std::size_t before = calls;
   delete new int(3);
   CHECK(calls == before + 1);
@@ -115,7 +115,7 @@ TEST_CASE("adaptive runs allocate nothing, rejections included") {
     CHECK(allocations_of_a_run(AdaptiveDpmSolver{VpSde(), DpmSolver23{.scope = scope}}) == 0);
 }
 
-TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
+TEST_CASE("fast-solver runs allocate nothing, for any stored prediction") {
   const TimeGrid grid = log_snr_grid(VpSde(), 30);
   CHECK(allocations_of_a_run(SolverSampler{VpSde(), DdimSolver{}, grid}) == 0);
   CHECK(allocations_of_a_run(SolverSampler{VpSde(), DpmSolver<3>{}, grid}) == 0);
@@ -125,7 +125,7 @@ TEST_CASE("fast-solver runs allocate nothing, whichever prediction they keep") {
   CHECK(allocations_of_a_run(SolverSampler{VpSde(), UniPc<4>{}, grid}) == 0);
 }
 
-TEST_CASE("models made of models allocate in their first call, and not afterwards") {
+TEST_CASE("models built from models allocate in their first call and not afterwards") {
   const VpSde sde;
   Gaussian data(sde, std::vector<double>(48, 0.3), std::vector<double>(48, 0.5));
   ClippedDenoiser clipped(data, sde);

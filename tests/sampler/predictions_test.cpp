@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a network predicts does not change what any sampler draws.
+/// The prediction type of a network does not change the samples of any sampler.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace {
 
 enum class Output { score, noise, denoiser, velocity, flow_velocity, karras };
 
-/// The exact model of a mixture as a network of that output: F ← (score − p·x)/q.
+/// The exact model of a mixture as a network with that output: F ← (score − p·x)/q.
 class Network {
  public:
   Network(const AnySde& sde, Output output)
@@ -84,8 +84,8 @@ void every_output_gives_the_same(const AnySde& sde) {
         worst = std::max(worst, std::abs(found.data()[i] - wanted.data()[i]));
       INFO(name << ", output " << static_cast<int>(output) << ", largest value " << size);
       // Rounding, magnified where an output is a small difference of large terms. The steps of
-      // AdaptiveSde follow errors that are themselves such differences, and its noise follows its
-      // steps: there a relative change of the score by 1e-15 moves a sample by up to 4e-6.
+      // AdaptiveSde depend on errors that are themselves such differences, and its noise depends on
+      // its steps: a relative change of the score by 1e-15 moves a sample by up to 4e-6.
       const double margin = name == "adaptive SDE" ? 1e-4 : 1e-8;
       CHECK(worst <= margin * std::max(1.0, size));
     }

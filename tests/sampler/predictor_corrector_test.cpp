@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// PredictorCorrector: evaluations, draws, orders, splitting, and what it refuses.
+/// PredictorCorrector: evaluations, draws, orders, splitting of batches, rejected arguments.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -38,7 +38,7 @@ GaussianMixture<S> data(const S& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.04, 0.3}};
 }
 
-/// A model that remembers when it was evaluated, and may go wrong once.
+/// A model that records the times of its evaluations and can return one output that is not finite.
 struct Witness {
   GaussianMixture<VpSde> exact = data(VpSde());
   std::vector<double> times{};
@@ -53,7 +53,7 @@ struct Witness {
   ScoreForm score_form(double t) const { return exact.score_form(t); }
 };
 
-/// Noise that counts its draws by number.
+/// Noise that counts its draws by index.
 struct CountingNoise {
   std::map<std::uint64_t, int>* count;
   NoiseDraw draw(std::uint64_t index) const {
@@ -62,7 +62,7 @@ struct CountingNoise {
   }
 };
 
-/// Evaluations and draws of one run are as nfe() says: each evaluation takes one draw, once.
+/// Evaluations and draws of one run equal nfe(): each evaluation takes one draw, once.
 template <class P, class C>
 void counts(const P& predictor, const C& corrector, PredictorCorrectorOptions options,
             std::size_t wanted) {
@@ -83,7 +83,7 @@ void counts(const P& predictor, const C& corrector, PredictorCorrectorOptions op
   }
 }
 
-/// A timed source that gives the draws of Noise and remembers how it was asked.
+/// A timed source that returns the draws of Noise and records the requests.
 struct TimedNoise {
   std::vector<std::uint64_t>* by_number;
   std::vector<std::pair<std::uint64_t, TimeStep>>* by_time;
@@ -131,7 +131,7 @@ static_assert(!predictor_corrector_fits<VpSde, Langevin, NoCorrector>);
 static_assert(!predictor_corrector_fits<VpSde, Ancestral, Ancestral>);
 static_assert(!predictor_corrector_fits<int, Ancestral, NoCorrector>);
 
-TEST_CASE("nfe() is the true count, and every evaluation takes one draw of its own") {
+TEST_CASE("nfe() is the number of evaluations, and every evaluation takes its own draw") {
   const auto later = StepOrder::predictor_first;
   counts(EulerMaruyama{}, NoCorrector{}, {}, 7);
   counts(EulerMaruyama{.probability_flow = true}, NoCorrector{}, {}, 7);
@@ -145,7 +145,8 @@ TEST_CASE("nfe() is the true count, and every evaluation takes one draw of its o
   counts(NoPredictor{}, Langevin{}, {.order = later}, 7);
 }
 
-TEST_CASE("a timed source gives predictors their noise by time, all else by number") {
+TEST_CASE(
+    "a timed source is called with times for predictors, with the index for everything else") {
   const TimeGrid grid(std::vector<double>{1, 0.6, 0.3});
   X timed(shape), numbered(shape), buffer(shape);
   std::vector<std::uint64_t> by_number;
@@ -182,7 +183,7 @@ TEST_CASE("the two orders correct at t and at t_next") {
   CHECK(times(StepOrder::predictor_first) == std::vector<double>{1, 0.6, 0.6});
 }
 
-TEST_CASE("denoising leaves out the last predictor's noise and nothing else") {
+TEST_CASE("drop_last_noise omits only the noise of the last predictor step") {
   const TimeGrid grid = uniform_grid(VpSde(), 6);
   X with(shape), without(shape);
   const auto run = [&](FinalStep final_step, X& x) {
@@ -199,7 +200,7 @@ TEST_CASE("denoising leaves out the last predictor's noise and nothing else") {
           Approx(c * z.data()[i]).epsilon(1e-11).margin(1e-13));
 }
 
-TEST_CASE("a final evaluation predicts the data from the run that keeps its noise") {
+TEST_CASE("FinalStep::denoise predicts the data from the result of keep_noise") {
   const TimeGrid grid = uniform_grid(VpSde(), 6);
   X kept(shape), denoised(shape), score(shape);
   const auto run = [&](FinalStep final_step, X& x) {
@@ -215,7 +216,7 @@ TEST_CASE("a final evaluation predicts the data from the run that keeps its nois
           Approx((kept.data()[i] + p.std * p.std * score.data()[i]) / p.mean).epsilon(1e-12));
 }
 
-TEST_CASE("batches split in any way give the same bits, in float and double") {
+TEST_CASE("results are bit-identical for any split of the batch, in float and double") {
   const TimeGrid grid = uniform_grid(VpSde(), 8);
   splits<double>(usual());
   splits<float>(usual());
@@ -223,13 +224,13 @@ TEST_CASE("batches split in any way give the same bits, in float and double") {
   splits<float>(PredictorCorrector{VpSde(), EulerMaruyama{}, NoCorrector{}, grid});
 }
 
-TEST_CASE("batch-mean norms tie samples to their batch, which is why they are not the default") {
+TEST_CASE("with Scope::batch a sample depends on its batch") {
   const PredictorCorrector sampler{VpSde(), ReverseDiffusion{}, Langevin{.scope = Scope::batch},
                                    uniform_grid(VpSde(), 8)};
   CHECK(samples(sampler, 0, 10)(0, 0) != samples(sampler, 0, 1)(0, 0));
 }
 
-TEST_CASE("two runs of one sampler give the same bits, another seed others") {
+TEST_CASE("two runs with one seed are bit-identical, and another seed changes the result") {
   X a(shape), b(shape), c(shape);
   const auto sampler = usual();
   sampler.sample(data(VpSde()), a, Noise{.seed = 1});
@@ -241,22 +242,23 @@ TEST_CASE("two runs of one sampler give the same bits, another seed others") {
   }
 }
 
-TEST_CASE("a model's NaN or infinity is refused, at the latest at the end") {
+TEST_CASE("NaN or infinity from a model is rejected, at the latest at the end") {
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     X x(shape);
     Witness at_once{.bad_below = 2, .bad_value = bad};
     CHECK_THROWS_WITH(usual(100).sample(at_once, x, Noise{}),
-                      Contains("sample 2") && Contains("since t = 1,"));
+                      Contains("sample 2") && Contains("finite at t = 1,"));
     CHECK(at_once.times.size() == 2);
     Witness last{.bad_below = 0.015, .bad_value = bad};
-    // Steps 64, which ends at t = 0.36064, and 100 are looked at.
-    CHECK_THROWS_WITH(usual(100).sample(last, x, Noise{}),
-                      Contains("not finite at t = 0.001") && Contains("since t = 0.3606"));
+    // The last checks are after step 64, which ends at t = 0.36064, and step 100.
+    CHECK_THROWS_WITH(
+        usual(100).sample(last, x, Noise{}),
+        Contains("not finite at t = 0.001") && Contains("it was finite at t = 0.3606"));
   }
 }
 
-TEST_CASE("mismatched shapes are refused by their numbers") {
+TEST_CASE("mismatched shapes are rejected with their extents") {
   X x(shape), other({4, 2});
   Workspace<X, decltype(usual())::buffers> work(other);
   CHECK_THROWS_WITH(usual().integrate(data(VpSde()), x, Noise{}, work),
@@ -269,7 +271,7 @@ TEST_CASE("mismatched shapes are refused by their numbers") {
                   Error);
 }
 
-TEST_CASE("grids and parameters out of range are refused when the sampler is made") {
+TEST_CASE("the constructor rejects grids and parameters out of range") {
   const auto make = [](const TimeGrid& grid, Langevin langevin = {},
                        PredictorCorrectorOptions options = {}) {
     PredictorCorrector{VpSde(), Ancestral{}, langevin, grid, options};
@@ -283,7 +285,7 @@ TEST_CASE("grids and parameters out of range are refused when the sampler is mad
   CHECK_THROWS_AS(make(score_sde_grid(1, 1e-3, 5), {}, {.order = StepOrder::predictor_first}),
                   Error);
   CHECK_THROWS_WITH(make(good, {}, {.final_step = FinalStep::to_data}),
-                    Contains("final_step is to_data; this sampler takes keep_noise, "
+                    Contains("final_step is to_data; it must be one of keep_noise, "
                              "drop_last_noise, denoise, reverse_diffusion"));
   CHECK_THROWS_WITH(make(good, {}, {.final_step = FinalStep::reverse_diffusion}),
                     Contains("discrete chain"));
@@ -291,13 +293,13 @@ TEST_CASE("grids and parameters out of range are refused when the sampler is mad
   CHECK_THROWS_WITH(make(uniform_grid(1, 1, 5)), Contains("eps is 1"));
 }
 
-TEST_CASE("a discrete chain sampled with another number of steps is refused") {
+TEST_CASE("a discrete chain rejects another number of steps") {
   CHECK_THROWS_WITH((PredictorCorrector{DiscreteVpSde(1000), Ancestral{}, NoCorrector{},
                                         uniform_grid(VpSde(), 100)}),
                     Contains("levels"));
 }
 
-TEST_CASE("steps that predictor, corrector or SDE cannot take are rejected with the sampler") {
+TEST_CASE("the constructor rejects steps that predictor, corrector or SDE cannot take") {
   const TimeGrid below_zero = score_sde_grid(1, 1e-5, 1000);
   const auto rejects = [&](const auto& sde, const auto& predictor, const auto& corrector,
                            const TimeGrid& grid, const char* reason,
@@ -315,7 +317,7 @@ TEST_CASE("steps that predictor, corrector or SDE cannot take are rejected with 
   rejects(DiscreteVpSde(1000), Ancestral{}, NoCorrector{}, log_snr_grid(VpSde(), 1000), "levels");
   // beta_14 of a chain of 15 levels is above 1.
   rejects(DiscreteVpSde(15), NoPredictor{}, Langevin{}, uniform_grid(VpSde(), 15), "beta_i is 1.3");
-  // A step of the SDE's own coefficients that are infinite.
+  // A step with infinite coefficients of the SDE.
   struct Endless : VpSde {
     double diffusion(double t) const { return 1 / (t - 0.5); }
   };
@@ -323,7 +325,7 @@ TEST_CASE("steps that predictor, corrector or SDE cannot take are rejected with 
           "the coefficients of step 2 of the grid, from t = 0.5 to 0.25");
 }
 
-TEST_CASE("times that a model does not take are rejected before it is evaluated") {
+TEST_CASE("times at which the model has no score are rejected before it is evaluated") {
   X x(shape);
   std::size_t calls = 0;
   auto model = noise_prediction(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What samplers begin with: the prior's mean, and the marginal where a run begins below T.
+/// The initial states of samplers: the prior's mean, and the marginal if a run begins below T.
 #include <array>
 #include <cmath>
 #include <span>
@@ -34,7 +34,7 @@ using X = HostState<double>;
 
 namespace {
 
-/// The draw as a state.
+/// The draw, stored as a state.
 X state_of(NoiseDraw draw, Extents extents) {
   X z(extents);
   draw_prior(z, 1, draw);
@@ -49,7 +49,7 @@ double mean_square(const X& x) {
 
 }  // namespace
 
-TEST_CASE("a prior's mean is added to its draw, named or recorded") {
+TEST_CASE("the prior's mean is added to its draw, named or recorded") {
   const NoiseDraw draw = Noise{.seed = 4}.draw(0);
   const Extents shape{3, 2};
   const X z = state_of(draw, shape);
@@ -76,7 +76,7 @@ TEST_CASE("a prior's mean is added to its draw, named or recorded") {
                     "prior mean: it has 3 elements and the state 2; 1 or as many are needed");
 }
 
-TEST_CASE("every sampler starts at the prior's mean: without noise it ends at the data's") {
+TEST_CASE("every sampler starts at the prior's mean and without noise ends at the data's mean") {
   // Under VE the exact score is 0 at the data's mean at all times.
   const VeSde sde({.sigma_max = 2});
   const std::vector<double> mean{3, -1};
@@ -96,7 +96,7 @@ TEST_CASE("every sampler starts at the prior's mean: without noise it ends at th
   CHECK(std::abs(ends_at(ProbabilityFlow{sde, Heun{}, grid})[0] - mean[0]) > 0.1);
 }
 
-TEST_CASE("a run that begins below T begins with the marginal there") {
+TEST_CASE("a run that begins below T starts from the marginal at that time") {
   const Extents shape{3, 2};
   const NoiseDraw draw = Noise{.seed = 4}.draw(0);
   const X z = state_of(draw, shape);
@@ -119,7 +119,7 @@ TEST_CASE("a run that begins below T begins with the marginal there") {
                                                       Catch::Matchers::Contains("mean <= std"));
 }
 
-TEST_CASE("every sampler begins with the marginal at the first time of its grid or span") {
+TEST_CASE("every sampler starts from the marginal at the first time of its grid or span") {
   struct Start {
     X x{};
     void on_start(const ObservedStep&, const X& now) { x = now; }
@@ -150,10 +150,9 @@ TEST_CASE("every sampler begins with the marginal at the first time of its grid 
   check(VpSde(), 0.5);
 }
 
-TEST_CASE(
-    "runs that begin below T end with the data's standard deviation, but for what the draw lacks") {
+TEST_CASE("runs from below T reach the data's standard deviation, except for the omitted term") {
   // Data N(0, 0.25); 20000 samples: the standard deviation has a standard error of 0.5 %. The draw
-  // lacks mean² times the data's variance, which is seen where std is not large.
+  // omits mean² times the variance of the data, which is visible where std is not large.
   const auto check = [](const auto& sde, double begin, double most_lacking) {
     Gaussian data(sde, {0.0}, {0.25});
     X x({20000, 1});

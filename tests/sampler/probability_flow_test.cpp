@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// ProbabilityFlow: observed orders against the exact flow map, both directions, and refusals.
+/// ProbabilityFlow: observed orders compared with the exact flow map, both directions, rejected
+/// arguments.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -49,7 +50,7 @@ X prior(const S& sde) {
   return x;
 }
 
-/// Where the exact flow carries the prior draw.
+/// The image of the prior draw under the exact flow.
 template <class S>
 X exact_end(const S& sde) {
   X x = prior(sde);
@@ -82,8 +83,8 @@ void has_observed_orders(const S& sde, std::size_t fifth = 40) {
   has_observed_order<DormandPrince54>(sde, fifth);
 }
 
-/// A schedule whose flow shows fifth order well above rounding: under the usual one the error falls
-/// from its pre-asymptotic range straight to 1e-13.
+/// A schedule whose flow shows fifth order well above rounding: under the usual one the error drops
+/// from its pre-asymptotic range to 1e-13 at once.
 const BetaSchedule gentle{.beta_min = 0.5, .beta_max = 8, .t_min = 0.01};
 
 using Adaptive = AdaptiveRungeKutta<DormandPrince54>;
@@ -95,8 +96,8 @@ void adaptive_errors_follow_the_tolerance(const S& sde) {
       const ProbabilityFlow sampler{sde,
                                     Adaptive{.rtol = tolerance, .atol = tolerance, .scope = scope},
                                     {.final_step = FinalStep::keep_noise}};
-      // Errors of single steps are at most the tolerance in the scaled norm; they add up over the
-      // run and grow by the flow's condition, a small factor on these data.
+      // Errors of single steps are at most the tolerance in the scaled norm; they accumulate over
+      // the run and grow by the flow's condition number, which is small for these data.
       CHECK(error_of(sampler) < 100 * tolerance * (1 + sde.prior_std()));
     }
 }
@@ -132,7 +133,7 @@ TEST_CASE("Euler, Heun, RungeKutta4 and DormandPrince54 show orders 1, 2, 4 and 
   has_observed_orders(EdmSde({.sigma_min = 0.14, .sigma_max = 5}));
   has_observed_orders(CosineVpSde({.t_min = 0.01, .t_max = 0.93}));
   has_observed_orders(RectifiedFlowSde({.t_min = 0.05, .t_max = 0.9}));
-  // f of a chain jumps at its levels; Euler's steps begin there and do not notice.
+  // f of a chain jumps at its levels; Euler's steps begin there and are not affected.
   has_observed_order<Euler>(DdpmSde(linear_betas(21, 0.01, 0.3)), 1600);
 }
 
@@ -145,7 +146,7 @@ TEST_CASE("adaptive errors follow the tolerance under every SDE") {
   adaptive_errors_follow_the_tolerance(RectifiedFlowSde());
 }
 
-TEST_CASE("encode carries data to their noise and decode brings them back") {
+TEST_CASE("encode maps data to noise and decode maps them back") {
   const auto round_trip = [](const auto& sampler, double tolerance) {
     X x = prior(VpSde());
     const X start = x;
@@ -165,7 +166,7 @@ TEST_CASE("encode carries data to their noise and decode brings them back") {
       ProbabilityFlow{
           VpSde(), Adaptive{.rtol = 1e-9, .atol = 1e-9}, {.final_step = FinalStep::keep_noise}},
       1e-6);
-  // An encoding grid runs upwards with decode itself, and cannot sample.
+  // decode accepts a grid of increasing times; sample does not.
   const ProbabilityFlow upwards{VpSde(),
                                 RungeKutta4{},
                                 uniform_grid(VpSde(), 50).reversed(),
@@ -209,7 +210,7 @@ TEST_CASE("nfe() and the statistics count every evaluation") {
   check(ProbabilityFlow{VpSde(), Adaptive{.scope = Scope::per_sample}}, 0);
 }
 
-TEST_CASE("batches split in any way give the same bits with fixed and with per-sample steps") {
+TEST_CASE("results are bit-identical for any split of the batch, with fixed and per-sample steps") {
   const auto splits = [](const auto& sampler) {
     X whole({6, 3});
     sampler.sample(mixture(VpSde()), whole, Noise{.seed = 3});
@@ -223,7 +224,7 @@ TEST_CASE("batches split in any way give the same bits with fixed and with per-s
   splits(ProbabilityFlow{VpSde(), Adaptive{.scope = Scope::per_sample}});
 }
 
-TEST_CASE("the last step may return the posterior mean or follow the discrete chain") {
+TEST_CASE("the final step can return the posterior mean or follow the discrete chain") {
   const DiscreteVpSde sde(1000);
   const TimeGrid grid = uniform_grid(VpSde(), 20);
   X plain(shape), tweedie(shape), chain(shape), score(shape);
@@ -247,13 +248,13 @@ TEST_CASE("the last step may return the posterior mean or follow the discrete ch
       Contains("discrete chain"));
   CHECK_THROWS_WITH(
       (ProbabilityFlow{VpSde(), Heun{}, grid, {.final_step = FinalStep::drop_last_noise}}),
-      Contains("final_step is drop_last_noise; this sampler takes keep_noise, denoise, "
+      Contains("final_step is drop_last_noise; it must be one of keep_noise, denoise, "
                "reverse_diffusion"));
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Heun{}, grid.reversed()}),
                     Contains("final_step is denoise") && Contains("keep_noise"));
 }
 
-TEST_CASE("a model's NaN or infinity is refused at once") {
+TEST_CASE("NaN or infinity from a model is rejected at once") {
   for (const double value :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     X x(shape);
@@ -269,7 +270,7 @@ TEST_CASE("a model's NaN or infinity is refused at once") {
   }
 }
 
-TEST_CASE("what does not fit is refused by name") {
+TEST_CASE("ProbabilityFlow rejects invalid arguments and names them") {
   X x(shape);
   Bad one_time{0};
   CHECK_THROWS_WITH(

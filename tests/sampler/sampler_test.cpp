@@ -52,7 +52,7 @@ TEST_CASE("an update folds the score's form into one pass") {
   CHECK(x(0, 1) == Approx(-1.8 + 2 * (-0.5 * -2 + 0.25 * 20) + 0.3 * z(0, 1)).epsilon(1e-15));
 }
 
-TEST_CASE("a recorded draw and the named draw it holds give the same update") {
+TEST_CASE("a recorded draw gives the same update as the named draw") {
   const NoiseDraw draw = Noise{.seed = 4}.draw(9);
   X a({3, 7});
   draw_prior(a, 2, Noise{.seed = 1}.draw(0));
@@ -64,14 +64,14 @@ TEST_CASE("a recorded draw and the named draw it holds give the same update") {
     CHECK(a.data()[i] == Approx(b.data()[i]).epsilon(1e-14));
 }
 
-TEST_CASE("a draw that was not recorded is refused by number") {
+TEST_CASE("a draw that was not recorded is rejected with its index") {
   const std::vector<X> draws(3, X({1, 1}));
   const RecordedNoise<X> noise{std::span<const X>(draws)};
   CHECK(&noise.draw(2) == &draws[2]);
   CHECK_THROWS_WITH(noise.draw(3), Catch::Matchers::Contains("draw 3"));
 }
 
-TEST_CASE("norms per sample give each sample its own step, batch means one to all") {
+TEST_CASE("Scope::per_sample gives each sample its own step size, Scope::batch one to all") {
   const double t = 0.5;
   const NoiseDraw draw = Noise{.seed = 3}.draw(1);
   const X start = state_of(Noise{.seed = 7}.draw(0), {3, 40}), z = state_of(draw, {3, 40});
@@ -101,8 +101,8 @@ TEST_CASE("norms per sample give each sample its own step, batch means one to al
         CHECK(x(k, e) ==
               Approx(start(k, e) + c.score * score(k, e) + c.noise * z(k, e)).epsilon(1e-12));
     }
-    // A second state keeps the draw instead of drawing it twice: the same step, summed in another
-    // order.
+    // A second state stores the draw instead of generating it twice: the same step, summed in
+    // another order.
     X kept = start;
     Workspace<X, 2> wider(kept);
     correct(VpSde(), langevin, t, kept, score, ScoreForm{}, draw, wider);
@@ -111,10 +111,10 @@ TEST_CASE("norms per sample give each sample its own step, batch means one to al
   }
 }
 
-TEST_CASE("Langevin steps keep a Gaussian and bring another one to it") {
-  // The step follows the norms of the sample and of the noise, which lifts the variance by (1 +
-  // 2/d) each; the discretisation by 1 + ε/2v with ε = 2·snr²·v. 64000 elements: the mean square
-  // has a standard error of 0.6 %.
+TEST_CASE("Langevin steps converge to the stationary Gaussian from it and from another one") {
+  // The step size depends on the norms of the sample and of the noise, each of which increases the
+  // variance by a factor of (1 + 2/d); discretization adds 1 + ε/2v with ε = 2·snr²·v. With 64000
+  // elements the standard error of the mean square is 0.6 %.
   const double variance = 1.7, snr = 0.1;
   const auto run = [&](std::size_t dim, double start, std::uint64_t steps) {
     X x({64000 / dim, dim}), score(x.extents());
@@ -141,5 +141,5 @@ TEST_CASE("the finite check names the sample and the step") {
   CHECK_THROWS_WITH(detail::check_finite("test", x, {1, 0.5}, row),
                     Catch::Matchers::Contains("sample 1") &&
                         Catch::Matchers::Contains("not finite at t = 0.5") &&
-                        Catch::Matchers::Contains("since t = 1,"));
+                        Catch::Matchers::Contains("finite at t = 1,"));
 }

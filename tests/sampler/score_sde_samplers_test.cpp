@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The samplers of Song et al.'s table 1: what their names cost, and what they are made of.
+/// The samplers of Song et al. 2021, table 1: their evaluations and their parts.
 #include <vector>
 
 #include <scoresde/predictor/ancestral.hpp>
@@ -47,12 +47,12 @@ void check_what_they_are(const S& sde, double snr, double snr_ancestral, double 
 
 }  // namespace
 
-TEST_CASE("names of table 1 stand for these steps, predictors and correctors") {
+TEST_CASE("the names of table 1 select these steps, predictors and correctors") {
   check_what_they_are(VeSde(), 0.16, 0.17, 0.22);
   check_what_they_are(VpSde(), 0.01, 0.01, 0.27);
 }
 
-TEST_CASE("SDE and predictor decide the signal-to-noise ratio") {
+TEST_CASE("SDE and predictor determine the signal-to-noise ratio") {
   REQUIRE(score_sde_snr(EdmSde(), score_sde_pc1000) == 0.16);
   REQUIRE(score_sde_snr(EdmSde(), score_sde_pc1000, Ancestral{}) == 0.17);
   const ReverseDiffusion flow{.probability_flow = true};
@@ -63,7 +63,7 @@ TEST_CASE("SDE and predictor decide the signal-to-noise ratio") {
   REQUIRE(score_sde_snr(SubVpSde(), score_sde_c2000) == 0.27);
 }
 
-TEST_CASE("all but P1000 cost 2000 evaluations, and are found by name") {
+TEST_CASE("all samplers except P1000 take 2000 evaluations, and are found by name") {
   for (const ScoreSdeSampler& sampler : score_sde_samplers) {
     REQUIRE(sampler.nfe() == (sampler.name == "P1000" ? 1000 : 2000));
     REQUIRE(&score_sde_sampler(sampler.name) == &sampler);

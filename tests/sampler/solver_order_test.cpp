@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Observed orders of the fast solvers against the exact flow map of Gaussian data.
+/// Observed orders of the fast solvers compared with the exact flow map of Gaussian data.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -30,8 +30,8 @@ Gaussian<AnySde> data(const AnySde& sde) {
   return {sde, {0.5, -1, 2}, {0.4, 0.2, 0.1, 0.2, 2, 0.3, 0.1, 0.3, 6}};
 }
 
-/// Equal steps h in log-SNR after a start by h²/64 and its doubles: multistep methods begin at
-/// order 1, whose local error h² would otherwise be all that is seen of an order above 2.
+/// Equal steps h in log-SNR after initial steps of h²/64, doubled each time: multistep methods
+/// begin at order 1, whose local error h² would otherwise hide any order above 2.
 TimeGrid graded_grid(const AnySde& sde, std::size_t steps) {
   const double first = log_snr(sde, sde.t_max()), last = log_snr(sde, sde.t_min());
   const double h = 1 / static_cast<double>(steps);
@@ -94,7 +94,7 @@ void dpm_orders(const AnySde& sde) {
                       480);
   }
   multistep_order(sde, ExponentialMultistep<3, P>{.lower_order_below = never}, 3, 400);
-  // The published weight of the second difference leaves second order.
+  // The published weight of the second difference is of second order only.
   multistep_order(sde,
                   ExponentialMultistep<3, P>{.second_difference = SecondDifference::halved,
                                              .lower_order_below = never},
@@ -127,8 +127,8 @@ void has_observed_orders(const AnySde& sde) {
   unipc_orders(sde);
 }
 
-/// Schedules whose flows show high orders well above rounding and early: under the usual VE one the
-/// h³ term of these data is so small that h⁴ hides it up to 1000 steps.
+/// Schedules whose flows show high orders early and well above rounding: under the usual VE
+/// schedule the h³ term of these data is so small that h⁴ dominates up to 1000 steps.
 const BetaSchedule gentle{.beta_min = 0.5, .beta_max = 8, .t_min = 0.01};
 const SigmaSchedule narrow{.sigma_min = 0.05, .sigma_max = 5};
 
@@ -139,7 +139,7 @@ TEST_CASE("fast solvers show their orders under sub-VP") {
   has_observed_orders(AnySde(SubVpSde(gentle)));
 }
 TEST_CASE("fast solvers show their orders under VE") { has_observed_orders(AnySde(VeSde(narrow))); }
-TEST_CASE("fast solvers show their orders under Karras's SDE") {
+TEST_CASE("fast solvers show their orders under the EDM SDE") {
   has_observed_orders(AnySde(EdmSde({.sigma_min = 0.05, .sigma_max = 5})));
 }
 TEST_CASE("fast solvers show their orders under cosine VP") {

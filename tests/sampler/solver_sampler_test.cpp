@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// SolverSampler: evaluations, models of every kind, splits, final steps, both directions,
-/// refusals.
+/// SolverSampler: evaluations, models with every prediction, splitting of batches, final steps,
+/// both directions, rejected arguments.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -60,8 +60,8 @@ TimeGrid graded_both_ways(const AnySde& sde, std::size_t steps) {
   return TimeGrid(times);
 }
 
-/// Every solver of the catalogue and the variants that it does not name, as tables: one sampler is
-/// compiled for all.
+/// Every solver of the catalogue, and variants that it does not list, as tables, so that one
+/// sampler type is compiled.
 template <class Use>
 void with_every_solver(const AnySde& sde, const TimeGrid& grid, Use use) {
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
@@ -87,7 +87,7 @@ struct Counting : GaussianMixture<AnySde> {
   }
 };
 
-/// The exact model as a function of what a network predicts: output ← (score − p·x)/q.
+/// The exact model as a network with the given prediction: output ← (score − p·x)/q.
 template <class Output>
 auto predicting(Output output, const AnySde& sde) {
   auto function = [output, model = mixture(sde)](const X& x, double t, X& out) mutable {
@@ -110,7 +110,8 @@ void every_model_gives_the_same(const AnySde& sde) {
     sampler.sample(predicting(DenoiserOutput<AnySde>{sde}, sde), denoised, Noise{.seed = 5});
     sampler.sample(predicting(VelocityOutput<AnySde>{sde}, sde), velocity, Noise{.seed = 5});
     sampler.sample(predicting(FlowVelocityOutput<AnySde>{sde}, sde), flow, Noise{.seed = 5});
-    // What is left is rounding, magnified where a prediction is a small difference of large terms.
+    // The remaining difference is rounding, magnified if a prediction is a small difference of
+    // large terms.
     for (const X* other : {&noise, &denoised, &velocity, &flow})
       CHECK(difference(score, *other) < 1e-9);
   });
@@ -125,7 +126,7 @@ static_assert(SolverSampler<VpSde, DpmSolver<3>>::nfe(7, FinalStep::keep_noise) 
 static_assert(SolverSampler<VpSde, UniPc<2>>::nfe(7, FinalStep::denoise) == 8);
 static_assert(solver_sampler_fits<VpSde, UniPc<2>> && !solver_sampler_fits<VpSde, int>);
 
-TEST_CASE("the evaluations asked for are those counted, for every solver and 1 to 50 steps") {
+TEST_CASE("nfe() is the number of evaluations made, for every solver and 1 to 50 steps") {
   const AnySde sde{VpSde()};
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     for (std::size_t steps = 1; steps <= 50; ++steps) {
@@ -141,7 +142,7 @@ TEST_CASE("the evaluations asked for are those counted, for every solver and 1 t
         const std::size_t promised = decltype(sampler)::nfe(steps, final_step);
         if (model.calls != promised || done.nfe != promised || sampler.nfe() != promised)
           FAIL_CHECK(entry.name << ", " << steps << " steps, " << name_of(final_step) << ": "
-                                << model.calls << " calls, " << promised << " promised");
+                                << model.calls << " calls, " << promised << " expected");
       }
     }
   });
@@ -155,7 +156,7 @@ TEST_CASE("networks of every prediction give the same samples with every solver"
   every_model_gives_the_same(AnySde(RectifiedFlowSde({.t_max = 0.999})));
 }
 
-TEST_CASE("batches split in any way give the same bits with every solver") {
+TEST_CASE("results are bit-identical for any split of the batch, with every solver") {
   const AnySde sde{VpSde()};
   const TimeGrid grid = log_snr_grid(sde, 10);
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
@@ -173,7 +174,7 @@ TEST_CASE("batches split in any way give the same bits with every solver") {
   });
 }
 
-TEST_CASE("encode then decode returns the input, the error falling with the design order") {
+TEST_CASE("encode then decode returns the input up to an error of the solver's order") {
   const AnySde sde{VpSde({.beta_min = 0.5, .beta_max = 8, .t_min = 0.01})};
   for_each_solver([&](const SolverEntry& entry, const auto& solver) {
     if (entry.stochastic) return;
@@ -199,7 +200,7 @@ TEST_CASE("encode then decode returns the input, the error falling with the desi
   });
 }
 
-TEST_CASE("the final step ends in noise, in the data predicted before it, or in those after it") {
+TEST_CASE("the final step keeps the noise, or returns the data predicted before or after it") {
   const AnySde sde{VpSde()};
   const TimeGrid grid = log_snr_grid(sde, 9);
   with_every_solver(sde, grid, [&](const SolverEntry& entry, const SolverTable& solver) {
@@ -235,7 +236,7 @@ TEST_CASE("the final step ends in noise, in the data predicted before it, or in 
   });
 }
 
-TEST_CASE("what does not fit a fast solver is refused by name") {
+TEST_CASE("SolverSampler rejects invalid arguments and names them") {
   const AnySde sde{VpSde()};
   const DpmSolver<2> solver;
   const auto at = [&](std::vector<double> times) { return TimeGrid(times); };
@@ -245,13 +246,13 @@ TEST_CASE("what does not fit a fast solver is refused by name") {
   CHECK_NOTHROW(SolverSampler{sde, solver, at({1, 0.5, 0})});
   CHECK_THROWS_WITH(
       (SolverSampler{sde, solver, at({1, 0.5}), {.final_step = FinalStep::drop_last_noise}}),
-      Contains("final_step is drop_last_noise; this sampler takes keep_noise, to_data, "
+      Contains("final_step is drop_last_noise; it must be one of keep_noise, to_data, "
                "denoise"));
   CHECK_THROWS_WITH((SolverSampler{sde, solver, at({1.5, 0.5})}), Contains("[0, T]"));
   CHECK_THROWS_WITH((SolverSampler{sde, solver, score_sde_grid(1, 0.2, 10)}),
-                    Contains("follow one another"));
+                    Contains("start where the previous one ends"));
   CHECK_THROWS_WITH((SolverSampler{sde, solver, at({0.1, 0.5})}),
-                    Contains("only a run to the data") && Contains("keep_noise"));
+                    Contains("requires a run to the data") && Contains("keep_noise"));
   const SolverSampler upwards{sde, solver, at({0.1, 0.5}), {.final_step = FinalStep::keep_noise}};
   X x({2, 3});
   CHECK_THROWS_WITH(upwards.sample(mixture(sde), x, Noise{}), Contains("must decrease"));
@@ -280,8 +281,8 @@ TEST_CASE("a solver whose coefficients are not finite is rejected when the sampl
                     Contains("the coefficients of stage 2") && Contains("are not finite"));
 }
 
-TEST_CASE("runs to noise-free data equal diffusers' schedulers, their orders lowered once") {
-  // Evenly in ln(sigma) from 20 to 0.05; where the last step would end is not used.
+TEST_CASE("runs to noise-free data equal diffusers' schedulers, with orders lowered once") {
+  // Uniform in ln(sigma) from 20 to 0.05; the end of the last step is not used.
   const VpSde sde;
   const auto grid_of = [&](std::size_t steps) {
     std::vector<double> times;
@@ -320,7 +321,7 @@ TEST_CASE("runs to noise-free data equal diffusers' schedulers, their orders low
 }
 
 TEST_CASE("the last step to noise-free data does not magnify the errors of a model") {
-  // Data are a point at 0; the model predicts the noise with an error of its own at each
+  // The data are a point at 0. The model predicts the noise with an independent error at each
   // evaluation, uniform of width 0.1. One evaluation leaves 0.029 sigma in x.
   const VeSde sde;
   const auto rms = [&](const auto& solver, std::size_t steps) {
@@ -348,16 +349,16 @@ TEST_CASE("the last step to noise-free data does not magnify the errors of a mod
   }
 }
 
-TEST_CASE("an output that is not finite is reported with the interval between two looks") {
+TEST_CASE("an output that is not finite is reported with the interval between two checks") {
   const VpSde sde;
   auto model = score_function([&](const X& x, double t, X& out) {
     for (std::size_t i = 0; i < x.size(); ++i)
       out.data()[i] = t < 0.45 ? std::numeric_limits<double>::quiet_NaN() : -x.data()[i];
   });
   X x({2, 3});
-  // Steps 64 and 100 of 100 are looked at: t = 0.36064 and 0.001; step 32 ends at 0.68032.
+  // Of 100 steps, 64 and 100 are checked last: t = 0.36064 and 0.001; step 32 ends at 0.68032.
   const SolverSampler sampler{
       sde, DdimSolver{}, uniform_grid(sde, 100), {.final_step = FinalStep::keep_noise}};
   CHECK_THROWS_WITH(sampler.sample(model, x, Noise{}),
-                    Contains("not finite at t = 0.3606") && Contains("since t = 0.6803"));
+                    Contains("not finite at t = 0.3606") && Contains("finite at t = 0.6803"));
 }

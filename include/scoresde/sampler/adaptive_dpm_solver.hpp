@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// AdaptiveDpmSolver: DPM-Solver-12 and -23, the probability flow in steps of λ chosen by the
-/// difference of two orders.
+/// AdaptiveDpmSolver: DPM-Solver-12 and -23, the probability flow with adaptive steps in λ.
 ///
 ///   x₁ = a₁x + g₁φ₁(e₁) D₀                                     at λ + r₁h
 ///   x₂ = a₂x + g₂(φ₁(e₂) D₀ + (r₂/r₁) φ₂(e₂)(D₁ − D₀))         at λ + r₂h
@@ -8,21 +7,23 @@
 ///   order 2:       a·x + g(φ₁ D₀ + φ₁/(2r₁)·(D₁ − D₀))
 ///   order 3:  x″ = a·x + g(φ₁ D₀ + (φ₂/r₂)(D₂ − D₀))
 ///
-/// with D = ε and a, g, e of solver/solver.hpp for the step from λ to each node; -12 takes r₁ =
-/// 1/2, -23 r₁ = 1/3 and r₂ = 2/3. Lu et al. 2022 (arXiv:2206.00927), section 4.3 and appendix C;
-/// acceptance and step sizes in sampler/adaptive_stepper.hpp, with r = 1/order. Generic in (α, σ),
-/// so on every linear SDE.
+/// with D = ε and a, g, e of solver/solver.hpp for the step from λ to each node. DPM-Solver-12 has
+/// r₁ = 1/2, DPM-Solver-23 has r₁ = 1/3 and r₂ = 2/3. Lu et al. 2022 (arXiv:2206.00927), section
+/// 4.3 and appendix C. Acceptance and step sizes are defined in sampler/adaptive_stepper.hpp, with
+/// r = 1/order. The formulas hold for any (α, σ), so for every linear SDE.
 ///
-/// h ≤ max_step, which the papers do not have: where the score is nearly linear in λ (pure noise)
-/// both orders agree whatever h is, and h would grow until one step jumps over every scale of the
-/// data. Measured on N(0, v), v = 1, 0.25, 0.01, in 1, 8 and 3072 dimensions under every SDE of the
-/// library (tests/sampler/adaptive_defaults_test.cpp), default options, with the cap and without:
+/// h ≤ max_step, a bound that the papers do not have. Where the score is nearly linear in λ (pure
+/// noise), both orders agree for any h, and h would grow until one step spans all scales of the
+/// data. Measured on N(0, v) with v = 1, 0.25, 0.01, in 1, 8 and 3072 dimensions, under every SDE
+/// of the library (tests/sampler/adaptive_defaults_test.cpp), with default options, with and
+/// without the bound; the variance is relative to the exact one:
 ///
-///   pair         h ≤   variance, evaluations     without the cap
+///   pair         h ≤   variance, evaluations     without the bound
 ///   DpmSolver23  1     1.005 times, 33 to 63     1.04 to 18 times, 15 to 38
 ///   DpmSolver12  0.5   1.034 times, 38 to 78     1.06 to 21 times, 10 to 36
 ///
-/// (a span of about 9 in λ under VE and VP, 18 under rectified flow, makes the cost).
+/// The number of evaluations follows from the span of λ: about 9 under VE and VP, 18 under
+/// rectified flow.
 #pragma once
 
 #include <array>
@@ -41,7 +42,7 @@
 
 namespace scoresde {
 
-/// Two methods of consecutive orders, and what a run by them may do.
+/// Two methods of consecutive orders, and the options of a run.
 template <int Order>
 struct DpmSolverPair {
   static_assert(Order == 2 || Order == 3, "DpmSolverPair: the higher order must be 2 or 3");
@@ -51,16 +52,16 @@ struct DpmSolverPair {
   double atol = 0.0078;
   double first_step = 0.05;  ///< in λ
   double safety = 0.9;       ///< θ
-  /// The longest step in λ, positive; infinity as published. The error of a run with only that
-  /// bound falls with its power `order`.
+  /// The maximum step in λ, positive; infinity in the paper. If only this bound is active, the
+  /// error of a run decreases with its power `order`.
   double max_step = Order == 2 ? 0.5 : 1;
-  /// A step is at most so many times as long as the one before it, because orders may agree by
-  /// chance; above 1, infinity as published.
+  /// The maximum ratio of a step to the previous one, above 1, because the orders may agree by
+  /// chance; infinity in the paper.
   double max_growth = 5;
-  /// Whose error sets the step: that of each sample, for which the model takes a time per sample,
-  /// or as published the largest of the batch.
+  /// The error that sets the step: that of each sample, which requires a model that accepts one
+  /// time per sample, or, as in the paper, the largest of the batch.
   Scope scope = Scope::per_sample;
-  std::size_t max_steps = 10000;  ///< trial steps, accepted or not, before the run gives up
+  std::size_t max_steps = 10000;  ///< maximum number of trial steps, accepted or not
 };
 
 /// Orders 1 and 2: two evaluations per trial step.
@@ -80,7 +81,7 @@ class DpmSolverAttempt {
  public:
   static constexpr std::size_t stages = Order;
   using Form = LinearForm<stages + 1>;
-  /// r of every evaluation.
+  /// The node r of every evaluation.
   static constexpr std::array<double, stages> node = [] {
     std::array<double, stages> r{};
     for (std::size_t i = 0; i < stages; ++i) r[i] = double(i) / Order;
@@ -89,13 +90,13 @@ class DpmSolverAttempt {
 
   explicit DpmSolverAttempt(const NoiseLevel& begin) : begin_(begin) {}
 
-  /// Where evaluation i takes place, from those before it.
+  /// The state of evaluation i, computed from the evaluations before it.
   [[nodiscard]] Form at(std::size_t i, const NoiseLevel& level) const {
     if (i == 0) return Form::slot(0);
     const ExponentialStep step(Prediction::noise, begin_, level);
     return i == 1 ? first(step) : corrected(step, node[2] / node[1] * phi(2, step.exponent), 1);
   }
-  /// D of evaluation i, made at x = at(i, level) with the score's form there.
+  /// Sets D of evaluation i at x = at(i, level), where the score has the given form.
   void set_prediction(std::size_t i, const NoiseLevel& level, ScoreForm score) {
     prediction_[i] = -level.sigma * (score.state * at(i, level) + score.output * Form::slot(i + 1));
   }
@@ -127,13 +128,13 @@ class DpmSolverAttempt {
 
 }  // namespace detail
 
-/// A const, stateless value: the state's type, the model and the noise meet it in the call. P is
-/// DpmSolver12 or DpmSolver23.
+/// A const, stateless value: state, model and noise are arguments of the call. P is DpmSolver12 or
+/// DpmSolver23.
 template <class S, class P = DpmSolver23>
 class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
-                "marginal_prob(t); take GeneralProbabilityFlow with AdaptiveRungeKutta");
+                "marginal_prob(t); use GeneralProbabilityFlow with AdaptiveRungeKutta");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
                 "AdaptiveDpmSolver: the second argument must be DpmSolver12 or DpmSolver23");
@@ -141,11 +142,11 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
 
  public:
   static constexpr const char* name = "adaptive dpm-solver";
-  /// States a workspace holds in addition to x: x′, x′ − x″, x′_prev and the outputs but one.
+  /// States that a workspace holds in addition to x: x′, x′ − x″, x′_prev and all outputs but one.
   static constexpr std::size_t buffers = 3 + Attempt::stages - 1;
 
-  /// From span.t to span.t_next < span.t, whose log-SNR must be finite. Throws Error for a span
-  /// outside [0, T], parameters that no run can use and final steps other than those above.
+  /// From span.t to span.t_next < span.t, where the log-SNR must be finite. Throws Error for a span
+  /// outside [0, T], options out of range and final steps other than those above.
   AdaptiveDpmSolver(S sde, P pair, TimeStep span, AdaptiveDpmSolverOptions options = {})
       : sde_(std::move(sde)), pair_(pair), span_(span) {
     using enum FinalStep;
@@ -154,31 +155,32 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
             "; it must be positive, in units of half the log-SNR");
     for (const double t : {span_.t, span_.t_next})
       require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
-              " is infinite; end the run before it and denoise there");
+              " is infinite; end the run before that time and use a final denoising step");
     detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
                                span_);
     last_ = detail::FinalEvaluation(name, sde_, options.final_step, span_.t_next);
   }
 
-  /// The same from t_max to t_min.
+  /// Integrates from t_max to t_min.
   explicit AdaptiveDpmSolver(S sde, P pair = {}, AdaptiveDpmSolverOptions options = {})
       : AdaptiveDpmSolver(sde, pair, TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] TimeStep span() const { return span_; }
 
-  /// Carries the x given from span.t to span.t_next; draws no noise and allocates nothing. Throws
-  /// Error for mismatched shapes, states and outputs of the model that are not finite where a step
-  /// begins, steps that become too small, more than max_steps trials, and Scope::per_sample with a
-  /// model that takes one time only. on_step is called when the slowest sample has moved.
+  /// Integrates the given x from span.t to span.t_next; draws no noise and does not allocate.
+  /// Throws Error for mismatched shapes, for states and outputs of the model that are not finite
+  /// where a step begins, for steps that become too small, after max_steps trials, and for
+  /// Scope::per_sample with a model that accepts one time only. on_step is called when the slowest
+  /// sample has advanced.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
     static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
     require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
-            ": steps per sample need a model that takes a time per sample, evaluate(x, "
-            "span<const double> times, output); or use Scope::batch");
+            ": Scope::per_sample requires a model with a time per sample, evaluate(x, "
+            "span<const double> times, output); pass such a model or use Scope::batch");
     detail::check_shapes(name, x, work);
     Stepper<X> stepper(limits(), x, span_, pair_.first_step, work);
     detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
@@ -204,7 +206,7 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
             .scope = pair_.scope};
   }
 
-  /// Rows of the times of evaluations 0 and inner ones, and the first row of coefficients.
+  /// The rows of the times of evaluation 0 and the inner ones, and the first row of coefficients.
   template <class X>
   static constexpr std::size_t inner_row = Stepper<X>::rows;
   template <class X>
@@ -214,14 +216,14 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
   static std::span<double> times(std::size_t i, Workspace<X, buffers>& work) {
     return work.row(i == 0 ? 0 : inner_row<X> + i - 1);
   }
-  /// Where output i is kept.
+  /// The state that stores output i.
   template <class X>
   static X& output(std::size_t i, Workspace<X, buffers>& work) {
     return work[i == 0 ? 1 : 2 + i];
   }
 
-  /// The step from t, no longer than h and max_step in λ and not beyond the last time, and its
-  /// inner nodes.
+  /// The step from t, at most h and max_step in λ and not beyond the last time, and its inner
+  /// nodes.
   template <class X>
   void choose_step(std::size_t k, Stepper<X>& stepper, Workspace<X, buffers>& work) const {
     const double t = stepper.t()[k];
@@ -251,8 +253,7 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
     return forms;
   }
 
-  /// out ← form_of(k) over x and the first `count` outputs; `idle` of x where the sample is
-  /// finished.
+  /// out ← form_of(k) over x and the first `count` outputs; `idle`·x for finished samples.
   template <class X, class FormOf>
   void assign_forms(X& out, const X& x, std::size_t count, double idle, Stepper<X>& stepper,
                     Workspace<X, buffers>& work, const FormOf& form_of) const {

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
-/// AdaptiveSde: the reverse-time SDE with steps chosen by its own error, sample by sample.
+/// AdaptiveSde: the reverse-time SDE with a step size per sample, chosen by an error estimate.
 ///
 ///   b(x, t) = −f(t) x + g(t)² ∇log p_t(x),   ΔW = W(t) − W(t − h)
 ///   x′ = x + h b(x, t) + g(t) ΔW
 ///   x̃  = x + h b(x′, t − h) + g(t − h) ΔW,   x″ = (x′ + x̃)/2
 ///
-/// Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), algorithm 1: Euler-Maruyama for the error,
-/// the stochastic improved Euler (Roberts 2012, arXiv:1210.0933) for the result; acceptance and
-/// step sizes in sampler/adaptive_stepper.hpp.
+/// Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), algorithm 1: Euler-Maruyama for the error
+/// estimate, the stochastic improved Euler method (Roberts 2012, arXiv:1210.0933) for the result.
+/// Acceptance and step sizes are defined in sampler/adaptive_stepper.hpp.
 ///
-/// Where E is small by chance the published rule does not bound h, and one jump over the data's
-/// scales leaves a sample far outside of them. A step is therefore at most max_growth = 2 times as
-/// long as the last: no evaluations more, and N(0, 0.25) in one dimension keeps its variance under
-/// RectifiedFlowSde and EdmSde, where it is several times too large without.
+/// If E is small by chance, the published rule does not bound h, and one long step over the scales
+/// of the data leaves a sample far outside them. A step is therefore at most max_growth = 2 times
+/// as long as the previous one. This takes no additional evaluations, and N(0, 0.25) in one
+/// dimension keeps its variance under RectifiedFlowSde and EdmSde, where without the bound it is
+/// several times too large.
 ///
-/// The Brownian path W is kept through rejections (sampler/detail/rejection_memory.hpp). z of a
-/// sample's n-th trial is its part of draw n, whatever else is in the batch.
+/// Rejections do not change the Brownian path W (sampler/detail/rejection_memory.hpp). The noise of
+/// a sample's n-th trial is taken from draw n and does not depend on the batch.
 #pragma once
 
 #include <algorithm>
@@ -35,41 +36,42 @@
 namespace scoresde {
 
 struct AdaptiveSdeOptions {
-  double rtol = 0.02;                      ///< 0.01 (slow, accurate) to 0.5
-  double atol = quantization_step(-1, 1);  ///< of the data; quantization_step(0, 1) for [0, 1]
-  double first_step = 0.01;                ///< as a part of the whole run
-  double safety = 0.9;                     ///< θ
-  double exponent = 0.9;                   ///< r
-  double max_growth = 2;  ///< of h from one trial to the next, above 1; infinity as published
-  std::size_t max_steps = 10000;  ///< trial steps, accepted or not, before the run gives up
+  double rtol = 0.02;                         ///< 0.01 (slow, accurate) to 0.5
+  double atol = quantization_step(-1, 1);     ///< of the data; quantization_step(0, 1) for [0, 1]
+  double first_step = 0.01;                   ///< as a fraction of the run's length
+  double safety = 0.9;                        ///< θ
+  double exponent = 0.9;                      ///< r
+  double max_growth = 2;                      ///< of h per trial, above 1; infinity in the paper
+  std::size_t max_steps = 10000;              ///< maximum number of trial steps, accepted or not
   FinalStep final_step = FinalStep::denoise;  ///< or keep_noise, reverse_diffusion
 };
 
-/// True when SDE, model and state fit together.
+/// True if the model and the state are valid for the SDE.
 template <class S, class M, class X>
 inline constexpr bool adaptive_sde_fits = Sde<S>&& PerSampleScoreModel<M, X>;
 
-/// A const, stateless value: the state's type, the model and the noise meet it in the call. The
-/// model takes a time per sample. Two evaluations per trial step, counted as calls for the batch;
-/// finished samples stay as they are until the last one is finished, and a sample's result is the
-/// same in any batch.
+/// A const, stateless value: state, model and noise are arguments of the call. The model requires
+/// one time per sample. A trial step takes two evaluations, counted as calls for the batch.
+/// Finished samples do not change while others are integrated, and the result of a sample does not
+/// depend on its batch.
 template <class S>
 class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
-                "marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
+                "marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
 
-  /// Nested rejections that are remembered.
+  /// Maximum number of nested rejections that are stored.
   static constexpr std::size_t memory = 4;
 
  public:
   static constexpr const char* name = "adaptive sde";
-  /// States a workspace holds in addition to x: x′, x′ − x″, x′_prev and the remembered path.
+  /// States that a workspace holds in addition to x: x′, x′ − x″, x′_prev and the stored
+  /// increments.
   static constexpr std::size_t buffers = 3 + memory;
 
-  /// From span.t to span.t_next < span.t. Throws Error for a span outside [0, T], options that no
-  /// run can use and final steps other than those above.
+  /// From span.t to span.t_next < span.t. Throws Error for a span outside [0, T], options out of
+  /// range and final steps other than those above.
   AdaptiveSde(S sde, TimeStep span, AdaptiveSdeOptions options = {})
       : sde_(std::move(sde)), span_(span), options_(options) {
     using enum FinalStep;
@@ -79,17 +81,17 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
     last_ = detail::FinalEvaluation(name, sde_, options_.final_step, span_.t_next);
   }
 
-  /// The same from t_max to t_min.
+  /// Integrates from t_max to t_min.
   explicit AdaptiveSde(S sde, AdaptiveSdeOptions options = {})
       : AdaptiveSde(sde, TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] TimeStep span() const { return span_; }
 
-  /// Carries the x given from span.t to span.t_next; allocates nothing. Throws Error for mismatched
-  /// shapes, states and outputs of the model that are not finite where a step begins, steps that
-  /// become too small and more than max_steps trials.
-  /// on_step is called when the slowest sample has moved.
+  /// Integrates the given x from span.t to span.t_next without allocating. Throws Error for
+  /// mismatched shapes, for states and outputs of the model that are not finite where a step
+  /// begins, for steps that become too small, and after max_steps trials. on_step is called when
+  /// the slowest sample has advanced.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
@@ -101,7 +103,7 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
                   "score_form(t) returning ScoreForm");
     static_assert(!TimedNoiseSource<N, X>,
                   "AdaptiveSde: the noise is a path with one time for the whole batch; samples "
-                  "with times of their own keep their own paths, so pass Noise");
+                  "with different times require separate paths, so pass Noise");
     detail::check_shapes(name, x, work);
     const double first = options_.first_step * (span_.t - span_.t_next);
     Stepper<X> stepper(limits(), x, span_, first, work);
@@ -126,8 +128,8 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
   template <class X>
   using Stepper = detail::AdaptiveStepper<X, buffers>;
 
-  /// The row of the first of five coefficients: of x, x′, F, the path and z. Rows before it belong
-  /// to the stepper and the path.
+  /// The row of the first of five coefficients: of x, x′, F, the stored increment and z. The rows
+  /// before it are used by the stepper and the rejection memory.
   static constexpr std::size_t scratch = 6 + memory;
 
   [[nodiscard]] detail::AttemptLimits limits() const {
@@ -140,9 +142,9 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
             .max_steps = options_.max_steps};
   }
 
-  /// The step from t, no longer than h and not beyond the end of the remembered increment, and half
-  /// of what is left where it would leave a sliver. The increment is not divided evenly: a step
-  /// rejected by little would be halved, grow back and be rejected again.
+  /// The step from t: at most h, not beyond the end of the stored increment, and half of the rest
+  /// where a very short step would remain. The increment is not divided evenly, because a narrowly
+  /// rejected step would be halved, grow back and be rejected again.
   template <class X>
   void choose_step(std::size_t k, Stepper<X>& stepper, Path<X>& path) const {
     const double t = stepper.t()[k];
@@ -181,7 +183,7 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
     return 2;
   }
 
-  /// Of x′ over {x, F, W}, then of x′ − x″ = (x′ − x̃)/2 over {x, x′, F, W}.
+  /// The coefficients of x′ over {x, F, W}, then of x′ − x″ = (x′ − x̃)/2 over {x, x′, F, W}.
   template <class M, class X>
   void coefficients(M& model, std::size_t k, bool second, Stepper<X>& stepper, Path<X>& path,
                     Workspace<X, buffers>& work) const {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// What adaptive samplers share: the time of every sample, its trial steps, and their acceptance.
+/// Common parts of adaptive samplers: the time of every sample, trial steps and their acceptance.
 ///
 ///   E = √(mean over elements of ((x′ − x″)/(atol + rtol·max(|x′|, |x′_prev|)))²)
 ///   E ≤ 1:  x ← x″,  x′_prev ← x′;   in either case  h ← h·clamp(θ E^(−r), 0.2, growth)
 ///
-/// x′ is the result of the lower order, x″ of the higher, x′_prev that of the last accepted step.
-/// Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), section 3.1; Lu et al. 2022
-/// (arXiv:2206.00927), appendix C. Both have max(atol, rtol·max(…)) below the bar; the sum, this
-/// library's tolerance everywhere, lies between that and twice that.
+/// x′ is the result of the lower order, x″ that of the higher, x′_prev that of the last accepted
+/// step. Jolicoeur-Martineau et al. 2021 (arXiv:2105.14080), section 3.1; Lu et al. 2022
+/// (arXiv:2206.00927), appendix C. Both papers have max(atol, rtol·max(…)) in the denominator; the
+/// sum, used throughout this library, lies between one and two times that.
 ///
-/// A trial that is not finite has left the model's domain or overflowed; its E is ∞, so it is
-/// rejected and h divided by 5, as in scipy's Runge-Kutta solvers, whose smallest factor this is.
-/// The run ends where the model is not finite at the present state, or where h is too small to move
-/// t.
+/// A trial that is not finite has left the model's domain or overflowed. Its E is ∞, so it is
+/// rejected and h is divided by 5, the smallest factor of scipy's Runge-Kutta solvers. The run ends
+/// with an error if the model's output is not finite at the current state, or if h is too small to
+/// change t.
 #pragma once
 
 #include <algorithm>
@@ -29,16 +29,16 @@
 
 namespace scoresde {
 
-/// The distance between two of the 256 levels of images with values in [low, high]: the absolute
-/// tolerance at which an error is about one level. 2/256 for [−1, 1], 1/256 for [0, 1], published
-/// as 0.0078 and 0.0039 (arXiv:2105.14080).
+/// The distance between adjacent levels of 8-bit images with values in [low, high]: the absolute
+/// tolerance that allows an error of about one level. 2/256 for [−1, 1] and 1/256 for [0, 1],
+/// published as 0.0078 and 0.0039 (arXiv:2105.14080).
 [[nodiscard]] constexpr double quantization_step(double low, double high) {
   return (high - low) / 256;
 }
 
 namespace detail {
 
-/// What a run of trial steps allows.
+/// The options of a run of trial steps.
 struct AttemptLimits {
   const char* sampler = "";
   double atol = 0;
@@ -47,9 +47,9 @@ struct AttemptLimits {
   double exponent = 0.9;                                        ///< r
   double max_growth = std::numeric_limits<double>::infinity();  ///< of h, per trial
   std::size_t max_steps = 0;
-  Scope scope = Scope::per_sample;  ///< over the batch: one E for all, the largest
+  Scope scope = Scope::per_sample;  ///< batch: the largest E applies to all samples
 
-  /// Throws Error for what no run can use.
+  /// Throws Error for values out of range.
   void validate(double first_step, TimeStep span, double t_max) const {
     require(std::isfinite(rtol) && std::isfinite(atol) && rtol >= 0 && atol >= 0 && rtol + atol > 0,
             sampler, ": rtol is ", rtol, " and atol ", atol,
@@ -67,8 +67,8 @@ struct AttemptLimits {
   }
 };
 
-/// States 0 to 2 and rows 0 to 4 of a workspace, and the loop over trial steps. Between them the
-/// last two rows are scratch.
+/// The loop over trial steps. Uses states 0 to 2 and rows 0 to 4 of a workspace, and between calls
+/// the last two rows as scratch.
 template <class X, std::size_t N>
 class AdaptiveStepper {
  public:
@@ -84,35 +84,37 @@ class AdaptiveStepper {
   }
 
   X& lower() { return work_[0]; }       ///< x′
-  X& difference() { return work_[1]; }  ///< x′ − x″; free until then
+  X& difference() { return work_[1]; }  ///< x′ − x″; scratch before that
   std::span<double> t() { return work_.row(0); }
   std::span<double> t_next() { return work_.row(1); }
-  std::span<double> size() { return work_.row(2); }  ///< h, in the sampler's own clock
+  std::span<double> size() { return work_.row(2); }  ///< h, in the sampler's own variable
   std::span<double> error() { return work_.row(3); }
   std::span<double> accepted() { return work_.row(4); }
   [[nodiscard]] bool is_finished(std::size_t k) { return t()[k] == span_.t_next; }
 
-  /// Throws Error unless step h of sample k, `length` in time, moves t reliably.
+  /// Throws Error unless step h of sample k, of `length` in time, is large enough to change t
+  /// reliably.
   void require_step(std::size_t k, double h, double length) {
     require(length >= smallest_step(t()[k], -1), limits_.sampler, ": the step at t = ", t()[k],
             " fell to ", h,
             std::isfinite(error()[k])
-                ? "; the model is too rough or the tolerance too small there"
-                : "; the model's output is not finite there, however short the step is");
+                ? "; the model is not smooth enough or the tolerance is too small there"
+                : "; the model's output is not finite there for any step size");
   }
 
-  /// Repeats attempt(number) until all samples are finished: it fills t_next, size, lower and
-  /// difference (x and 0 for finished samples) and returns its evaluations. evaluate() puts the
-  /// model's output at (x, t) into `difference`; it is called after trials that were not finite.
-  /// decided(number) is called when `accepted` is known and t still holds the beginnings.
+  /// Calls attempt(number) until all samples are finished. It fills t_next, size, lower and
+  /// difference (x and 0 for finished samples) and returns its number of evaluations. evaluate()
+  /// writes the model's output at (x, t) to `difference`; it is called after trials that were not
+  /// finite. decided(number) is called when `accepted` is known and t still holds the beginnings of
+  /// the steps.
   template <class Attempt, class Evaluate, class Decided, class O>
   void repeat(const Attempt& attempt, const Evaluate& evaluate, const Decided& decided,
               Run<X, O>& run) {
     double behind = span_.t;
     for (std::size_t number = 0; behind != span_.t_next && !run.stopped(); ++number) {
       require(number < limits_.max_steps, limits_.sampler, ": ", limits_.max_steps,
-              " steps were tried and t = ", behind, " is reached of ", span_.t_next,
-              "; allow more by max_steps");
+              " steps were attempted, but t = ", behind, " is short of ", span_.t_next,
+              "; increase max_steps");
       run.nfe += attempt(number);
       const bool finite = measure();
       accept();
@@ -127,7 +129,7 @@ class AdaptiveStepper {
     }
     require_finite(x_, "the state", [](std::size_t) { return true; });
   }
-  /// What the run did, with `nfe` evaluations in all.
+  /// The counts of the run, with `nfe` evaluations in total.
   [[nodiscard]] SamplerStatistics statistics(std::size_t nfe) const {
     return {nfe, accepted_, rejected_};
   }
@@ -137,7 +139,7 @@ class AdaptiveStepper {
 
   X& previous() { return work_[2]; }
 
-  /// Fills `error`, with infinity for trials that are not finite; true when all are.
+  /// Fills `error`, with infinity for trials that are not finite. Returns true if all are finite.
   bool measure() {
     backend(x_).scaled_rms(difference(), lower(), previous(), limits_.atol, limits_.rtol, error());
     bool finite = true;
@@ -153,8 +155,8 @@ class AdaptiveStepper {
     return finite;
   }
 
-  /// Throws Error where a trial was not finite because the state or the model's output at its
-  /// beginning is not. Returns its evaluations.
+  /// Throws Error if a trial was not finite because the state, or the model's output at its
+  /// beginning, is not. Returns its number of evaluations.
   template <class Evaluate>
   std::size_t require_present(const Evaluate& evaluate) {
     const auto failed = [&](std::size_t k) { return !std::isfinite(error()[k]); };
@@ -164,7 +166,7 @@ class AdaptiveStepper {
     return 1;
   }
 
-  /// Throws Error where a sample of `value` that counts is not finite.
+  /// Throws Error if a sample of `value` for which counts(k) is true is not finite.
   template <class Counts>
   void require_finite(const X& value, const char* what, const Counts& counts) {
     const std::span<double> square = work_.row(last);
@@ -185,7 +187,7 @@ class AdaptiveStepper {
     assign(previous(), {{stay, previous()}, {move, lower()}});
   }
 
-  /// By which h changes; E = 0 and ∞ included.
+  /// The factor by which h changes, also for E = 0 and ∞.
   [[nodiscard]] double factor(double error) const {
     const double factor = limits_.safety * std::pow(error, -limits_.exponent);
     return std::min(limits_.max_growth, std::max(0.2, factor));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// DDIM(η) with the predicted data clipped and the predicted noise left as it is.
+/// DDIM(η) with the predicted data clipped and the predicted noise unchanged.
 ///
 ///   x ← mean_s clip(x̂₀, low, high) + √(std_s² − c²) ε̂ + c z
 ///
-/// from t to s, with x̂₀, ε̂ and c of predictor/ddim.hpp: what diffusers' DDIMScheduler does by
-/// default (clip_sample = true, use_clipped_model_output = false). A clipped x̂₀ and an unclipped ε̂
-/// belong to no single score, so no model made of another expresses it; DDIM over a ClippedDenoiser
-/// (score/thresholding.hpp) clips both, which is use_clipped_model_output = true.
+/// from t to s, with x̂₀, ε̂ and c of predictor/ddim.hpp. This is the default of diffusers'
+/// DDIMScheduler (clip_sample = true, use_clipped_model_output = false). A clipped x̂₀ and an
+/// unclipped ε̂ do not correspond to one score, so a wrapper of the model cannot express this step.
+/// DDIM over a ClippedDenoiser (score/thresholding.hpp) clips both, as use_clipped_model_output.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,8 @@ struct ClippedDdimOptions {
 
 namespace detail {
 
-/// An element of the step above: x̂₀ = data·(x, F), direction = √(std_s² − c²) ε̂ as a form in (x,
-/// F).
+/// One element of the step above: x̂₀ = data·(x, F) and direction = √(std_s² − c²) ε̂, both as
+/// forms in (x, F).
 struct ClippedDdimElement {
   ScoreForm data, direction;
   double mean = 1, noise = 0;
@@ -63,8 +63,8 @@ struct ClippedDdimElement {
   }
 };
 
-/// A step of the grid as numbers: marginal_prob where it begins, and what of the formula above is
-/// known without the model.
+/// The coefficients of a step of the grid: marginal_prob at its beginning, and the terms of the
+/// formula above that do not depend on the model.
 struct ClippedDdimStep {
   TimeStep time{};
   MarginalProb marginal{};
@@ -83,13 +83,13 @@ struct ClippedDdimStep {
 
 }  // namespace detail
 
-/// A const, stateless value, over every state whose backend is elementwise. Draw 0 is the prior, i
-/// + 1 the noise of step i.
+/// A const, stateless value for every state whose backend is elementwise. Draw 0 is the prior; draw
+/// i + 1 is the noise of step i.
 template <class S>
 class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ClippedDdim: this SDE is a general one, without the closed-form marginal of "
-                "marginal_prob(t); take ReverseSimulation");
+                "marginal_prob(t); use ReverseSimulation");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
 
  public:
@@ -98,13 +98,13 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   static constexpr std::size_t buffers = 1;
 
   /// Throws Error unless the grid decreases within [0, t_max], η lies in [0, 1], low < high, the
-  /// coefficients of every step are finite, and the final step is one of those above.
+  /// coefficients of every step are finite, and the final step is keep_noise or drop_last_noise.
   ClippedDdim(S sde, Ddim method, TimeGrid grid, ClippedDdimOptions options = {})
       : sde_(std::move(sde)), grid_(std::move(grid)), range_(options.range) {
     const TimeStep span{grid_.front().t, grid_.back().t_next};
     method.validate();
     require(range_.low < range_.high, name, ": the range goes from ", range_.low, " to ",
-            range_.high, "; low < high is needed");
+            range_.high, "; low must be below high");
     require(grid_.generates(), name, ": the grid goes from ", span.t, " up to ", span.t_next,
             "; time must decrease towards the data");
     require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ", span.t,
@@ -120,15 +120,16 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    static_assert(ElementwiseState<X>,
-                  "ClippedDdim: the state's backend runs no function element by element; it needs "
-                  "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(
+        ElementwiseState<X>,
+        "ClippedDdim: the state's backend cannot apply a function element by element; it needs "
+        "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     detail::check_shapes(name, x, work);
     for (const TimeStep time : grid_) detail::check_score_form(name, model, time.t);
     detail::Run<X, std::remove_reference_t<O>> run(name, steps_.size(), grid_.front().t, x,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One corrector step: norms, the rule made of them, the update.
+/// One corrector step: norms, the coefficients computed from them, and the update.
 ///
 ///   x ← x + ε ∇log p_t(x) + √(2ε) z,   ε from ‖∇log p_t(x)‖₂ and ‖z‖₂
 ///
@@ -43,10 +43,10 @@ struct SampleCoefficients {
   std::span<double> state, output, noise;
 };
 
-/// Rows of a workspace as a corrector uses them.
+/// Rows of a workspace used by a corrector.
 enum CorrectorRow : std::size_t { score_norm, noise_norm, state_row, output_row, noise_row };
 
-/// Per sample: the rule's coefficients, with the score's form folded in.
+/// Per sample: the coefficients of the rule, with the score's form folded in.
 template <class Rule>
 void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double> score_norms,
                        std::span<const double> noise_norms, const SampleCoefficients& out) {
@@ -58,23 +58,23 @@ void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double>
   }
 }
 
-/// True for backends that take a corrector's step as a whole: norms, the rule, and the update,
-/// where the states lie.
+/// True for backends that execute a whole corrector step (norms, rule and update) where the states
+/// are stored.
 template <class X, class Z, class Rule>
 concept CorrectsInBackend = State<X> && requires(X& x, const X& output, ScoreForm form, const Z& z,
                                                  const Rule& rule, std::span<double> norms) {
   backend(x).correct(x, output, form, z, rule, Scope::per_sample, norms, norms);
 };
 
-/// A corrector at time t, without corrector and SDE: its rule there, and whose norms the rule
-/// takes.
+/// A corrector at time t, independent of the types of corrector and SDE: its rule at t and the
+/// scope of its norms.
 template <bool NeedsNorms, class Rule>
 struct CorrectorStep {
   Rule rule;
   Scope scope = Scope::per_sample;
   double t = 0;
 
-  /// As scoresde::correct.
+  /// See scoresde::correct.
   template <State X, std::size_t N, class Z, class O>
   void operator()(X& x, const X& output, ScoreForm form, const Z& z, Workspace<X, N>& work,
                   O& observer) const {
@@ -124,7 +124,7 @@ struct CorrectorStep {
       report(scope == Scope::per_sample, Norms{mean(scores), mean(noises)}, x, work, observer);
   }
 
-  /// Notifies of the step that every sample's own norms, or those of the batch, have led to.
+  /// Notifies the observer of a step whose size was computed from per-sample norms or batch means.
   template <State X, std::size_t N, class O>
   void report(bool per_sample, Norms batch, const X& x, Workspace<X, N>& work, O& observer) const {
     const std::span<double> scores = work.row(score_norm), noises = work.row(noise_norm);
@@ -139,7 +139,7 @@ struct CorrectorStep {
   }
 };
 
-/// Whose norms a corrector takes; without `needs_norms` it is not used.
+/// The scope of a corrector's norms; not used if `needs_norms` is false.
 template <class C>
 [[nodiscard]] Scope scope_of(const C& corrector) {
   if constexpr (C::needs_norms)
@@ -150,15 +150,16 @@ template <class C>
 
 }  // namespace detail
 
-/// States of the workspace that `correct` requires: the model's output, and the normals where their
-/// norm is needed before they are added.
+/// States of the workspace that `correct` requires: the model's output, and the noise if its norm
+/// is required before it is added.
 template <class C>
 inline constexpr std::size_t corrector_buffers = C::needs_norms ? 2 : 1;
 
-/// One corrector step at time t. `output` holds F(x, t), `form` makes it the score, z is a
-/// NoiseDraw or a state. Norms per sample give every sample its own step size; batch means one.
-/// Where the norm of a draw is needed, the draw is kept in the workspace's last state if there are
-/// two or more, and drawn twice otherwise.
+/// One corrector step at time t. `output` holds F(x, t), which `form` converts to the score; z is a
+/// NoiseDraw or a state. With Scope::per_sample every sample has its own step size; with
+/// Scope::batch the means of the norms set one for all. If the norm of a draw is required, the draw
+/// is stored in the workspace's last state if there are two or more states, and generated twice
+/// otherwise.
 template <class S, class C, State X, std::size_t N, class Z, class O = NoObserver>
 void correct(const S& sde, const C& corrector, double t, X& x, const X& output, ScoreForm form,
              const Z& z, Workspace<X, N>& work, O&& observer = O{}) {

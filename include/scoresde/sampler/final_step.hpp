@@ -20,13 +20,14 @@ namespace scoresde {
 enum class FinalStep {
   /// The run ends at the grid's last time, with the noise that p_t has there.
   keep_noise,
-  /// The last step is taken without its noise, as in score_sde's predictor-corrector runs.
+  /// The last step is taken without its noise, as in score_sde's predictor-corrector sampler.
   drop_last_noise,
-  /// The last step goes to noise-free data in place of the grid's last time, at no evaluation more.
+  /// The last step goes to noise-free data instead of the grid's last time, without an additional
+  /// evaluation.
   to_data,
-  /// One evaluation more predicts the data from the last time (Tweedie's formula).
+  /// One additional evaluation predicts the data from the last time (Tweedie's formula).
   denoise,
-  /// One evaluation more, and score_sde's last step of its ODE sampler: for SDEs with
+  /// One additional evaluation for the last step of score_sde's ODE sampler. Requires an SDE with
   /// training_steps() and discretize().
   reverse_diffusion
 };
@@ -40,18 +41,18 @@ enum class FinalStep {
 
 namespace detail {
 
-/// Throws Error for a final step that the sampler does not take, and for one other than keep_noise
-/// where time does not decrease.
+/// Throws Error for a final step that the sampler does not support, and for any except keep_noise
+/// where time increases.
 inline void require_final_step(const char* sampler, FinalStep found,
                                std::initializer_list<FinalStep> accepted, TimeStep span) {
   std::string names;
   for (const FinalStep step : accepted)
     names += std::string(names.empty() ? "" : ", ") + name_of(step);
   require(std::find(accepted.begin(), accepted.end(), found) != accepted.end(), sampler,
-          ": final_step is ", name_of(found), "; this sampler takes ", names);
+          ": final_step is ", name_of(found), "; it must be one of ", names);
   require(found == FinalStep::keep_noise || span.t_next < span.t, sampler, ": final_step is ",
           name_of(found), " and the run goes from t = ", span.t, " up to ", span.t_next,
-          "; only a run to the data can end so, take FinalStep::keep_noise");
+          "; this final step requires a run to the data, so use FinalStep::keep_noise");
 }
 
 template <class S>
@@ -60,14 +61,14 @@ concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
   { sde.discretize(step) } -> std::same_as<Transition>;
 };
 
-/// The evaluation that follows the last step, as numbers: x ← state·x + score·∇log p_t(x).
+/// The evaluation after the last step: x ← state·x + score·∇log p_t(x).
 class FinalEvaluation {
  public:
   FinalEvaluation() = default;
 
-  /// Made for `denoise` and `reverse_diffusion` at time t; for the others, and where no noise is
-  /// left at t, nothing is evaluated. Throws Error for an SDE without a discrete chain, or with one
-  /// that has no step down from t.
+  /// Computes the step for `denoise` and `reverse_diffusion` at time t. For the other values, and
+  /// where p_t has no noise, nothing is evaluated. Throws Error for an SDE without a discrete
+  /// chain, or whose chain has no step down from t.
   template <class S>
   FinalEvaluation(const char* sampler, const S& sde, FinalStep final_step, double t) : t_(t) {
     if (final_step == FinalStep::denoise) {
@@ -76,8 +77,8 @@ class FinalEvaluation {
       wanted_ = p.std > 0;
     } else if (final_step == FinalStep::reverse_diffusion) {
       require(HasDiscreteChain<S>, sampler,
-              ": final_step is reverse_diffusion and the SDE has no "
-              "discrete chain, training_steps() and discretize(); take FinalStep::denoise");
+              ": final_step is reverse_diffusion, but the SDE has no "
+              "discrete chain, training_steps() and discretize(); use FinalStep::denoise");
       if constexpr (HasDiscreteChain<S>) {
         const double h = sde.t_max() / static_cast<double>(sde.training_steps());
         step_ = without_noise(ReverseDiffusion{}.coefficients(sde, TimeStep{t, t - h}));
@@ -89,7 +90,7 @@ class FinalEvaluation {
   [[nodiscard]] bool wanted() const { return wanted_; }
   [[nodiscard]] double t() const { return t_; }
 
-  /// `output` is overwritten.
+  /// Overwrites `output`.
   template <class M, State X>
   void operator()(M& model, X& x, X& output) const {
     model.evaluate(x, t_, output);

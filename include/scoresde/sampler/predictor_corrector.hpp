@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// PredictorCorrector: the sampler of Song et al., put together from an SDE, a predictor and a
-/// corrector.
+/// PredictorCorrector: the sampler of Song et al., composed of an SDE, a predictor and a corrector.
 ///
-///   for each step (t → t_next):  x ← corrector at t, `steps` times;  x ← predictor from t to
-///   t_next
+///   for each step (t → t_next):
+///     x ← corrector at t, `steps` times
+///     x ← predictor from t to t_next
 ///
-/// Song et al. 2021 (arXiv:2011.13456), algorithm 1; the order of its published code (corrector
-/// before predictor) is the default, that of the algorithm as printed is there by name.
+/// Song et al. 2021 (arXiv:2011.13456), algorithm 1. The default order is that of the published
+/// code (corrector before predictor); StepOrder::predictor_first is that of the printed
+/// algorithm.
 #pragma once
 
 #include <cmath>
@@ -33,12 +34,12 @@ enum class StepOrder { corrector_first, predictor_first };
 
 struct PredictorCorrectorOptions {
   StepOrder order = StepOrder::corrector_first;
-  /// Any but to_data. With drop_last_noise nothing follows the last predictor step; without a
-  /// predictor there is no step to take without its noise, and the state itself is the result.
+  /// Any except to_data. With drop_last_noise nothing follows the last predictor step; without a
+  /// predictor, the state is the result.
   FinalStep final_step = FinalStep::drop_last_noise;
 };
 
-/// True when the three fit together.
+/// True if predictor and corrector are valid for the SDE.
 template <class S, class P, class C = NoCorrector>
 inline constexpr bool predictor_corrector_fits = false;
 template <Sde S, class P, class C>
@@ -46,15 +47,15 @@ inline constexpr bool predictor_corrector_fits<S, P, C> = Predictor<P, S>&& Corr
 
 namespace detail {
 
-/// A step of the grid as numbers.
+/// The coefficients of a step of the grid.
 struct PredictorCorrectorStep {
   TimeStep time{};
   StepCoefficients predictor{};
-  std::size_t corrections = 0;  ///< corrector steps in it
-  double corrected_at = 0;      ///< their time
+  std::size_t corrections = 0;  ///< corrector steps
+  double corrected_at = 0;      ///< time of the corrector steps
 };
 
-/// A run without SDE, predictor and corrector.
+/// The coefficients of a run, independent of the types of SDE, predictor and corrector.
 template <bool NeedsNorms, class Rule>
 struct PredictorCorrectorTable {
   std::vector<PredictorCorrectorStep> steps;
@@ -69,7 +70,7 @@ struct PredictorCorrectorTable {
     return sum;
   }
 
-  /// Throws Error for a model that does not take one of the run's times.
+  /// Throws Error for a model that cannot be evaluated at one of the run's times.
   template <class M>
   void check_times(const char* sampler, M& model) const {
     for (const PredictorCorrectorStep& step : steps) {
@@ -80,7 +81,7 @@ struct PredictorCorrectorTable {
   }
 };
 
-/// Takes the steps of a table; draw 0 is the prior's.
+/// Executes the steps of a table; draw 0 is the prior.
 template <class Table, class M, class X, std::size_t B, class N, class O>
 struct PredictorCorrectorStepper {
   const Table& table;
@@ -121,15 +122,15 @@ struct PredictorCorrectorStepper {
 
 }  // namespace detail
 
-/// A const, stateless value: the state's type, the model and the noise meet it in the call.
+/// A const, stateless value: state, model and noise are arguments of the call.
 ///
-/// The coefficients of all steps are made with the sampler. Non-finite states are rejected: x is
-/// checked after steps 1, 2, 4, 8, … and the last, which costs log₂(steps) + 2 passes over x.
+/// The constructor computes the coefficients of all steps. States that are not finite are rejected:
+/// x is checked after steps 1, 2, 4, 8, … and the last, which takes log₂(steps) + 2 passes over x.
 template <class S, class P, class C = NoCorrector>
 class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S, P, C>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
-                " marginal_prob(t); take ReverseSimulation, or Simulation forward in time");
+                " marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(!Sde<S> || Predictor<P, S>,
                 "PredictorCorrector: the second argument is not a predictor for this SDE; it needs"
@@ -144,8 +145,8 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
   static constexpr std::size_t buffers = corrector_buffers<C>;
 
   /// Throws Error unless the grid decreases within [0, t_max], predictor and corrector accept their
-  /// own parameters (`validate`), the predictor has finite coefficients for every step of the grid,
-  /// the corrector a rule for every time at which it corrects, and the final step is one of those
+  /// parameters (`validate`), the predictor has finite coefficients for every step of the grid, the
+  /// corrector has a rule for every time at which it corrects, and the final step is one of those
   /// above.
   PredictorCorrector(S sde, P predictor, C corrector, TimeGrid grid,
                      PredictorCorrectorOptions options = {})
@@ -175,9 +176,9 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes,
-  /// for a dimension that the corrector does not take, for times that the model does not take, and
-  /// for states that are not finite.
+  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes,
+  /// for a dimension that the corrector rejects, for times at which the model cannot be evaluated,
+  /// and for states that are not finite.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
@@ -216,7 +217,7 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
                                {grid_.front().t, grid_.back().t_next});
   }
 
-  /// Makes step i. Throws Error, with the step, where predictor, corrector or SDE cannot take it.
+  /// Computes step i. Throws Error, naming the step, if predictor, corrector or SDE reject it.
   void prepare(std::size_t i) {
     const bool last = i + 1 == grid_.size();
     const bool noiseless = last && options_.final_step == FinalStep::drop_last_noise;

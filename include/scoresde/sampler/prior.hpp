@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// What a run begins with: a draw of the prior at T, or of the marginal at an earlier time.
+/// The initial state of a run: a draw from the prior at T, or from the marginal at an earlier time.
 ///
 ///   t = T:  N(prior_mean, prior_std² I),   t < T:  N(mean(t)/mean(T)·prior_mean, std(t)² I)
 ///
-/// The second is p_t of data at their mean; it lacks the part mean(t)²·Cov[x₀] of the covariance,
-/// as p_T ≈ N(0, std(T)² I) does at T. Song et al. 2021 (arXiv:2011.13456), eq. 29; Karras et al.
-/// 2022 (arXiv:2206.00364), algorithm 1, begins at N(0, σ(t₀)² s(t₀)² I) likewise.
+/// The second is p_t for data concentrated at their mean: it omits the term mean(t)²·Cov[x₀] of the
+/// covariance, as p_T ≈ N(0, std(T)² I) does at T. Song et al. 2021 (arXiv:2011.13456), eq. 29; the
+/// initial N(0, σ(t₀)² s(t₀)² I) of Karras et al. 2022 (arXiv:2206.00364), algorithm 1, is the
+/// same.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,7 @@
 
 namespace scoresde {
 
-/// x ← std·z: a draw from a prior of mean 0.
+/// x ← std·z: a draw from a prior with mean 0.
 template <State X>
 void draw_prior(X& x, double std, NoiseDraw z) {
   assign(x, {}, NoiseTerm{std, z});
@@ -31,7 +32,7 @@ void draw_prior(X& x, double std, const X& z) {
 
 namespace detail {
 
-/// An element of the prior: factor·mean + std·z; `stride` is 0 where one mean is that of all.
+/// An element of the prior: factor·mean + std·z. `stride` is 0 if all elements have the same mean.
 struct PriorElement {
   const double* mean;
   std::size_t stride;
@@ -51,8 +52,8 @@ struct PriorElement {
   return values;
 }
 
-/// What a run that begins at t is drawn from: N(mean·prior_mean, std²), of the prior at T and of
-/// p_t below it. Throws Error where that is not known.
+/// The initial distribution N(mean·prior_mean, std²) of a run from t: the prior at T, p_t below T.
+/// Throws Error if it is not known.
 template <class S>
 [[nodiscard]] MarginalProb prior_at(const S& sde, double t) {
   if constexpr (requires { sde.t_max(); })
@@ -61,11 +62,11 @@ template <class S>
         const auto p = sde.marginal_prob(t);
         require(p.mean <= p.std, "sample: the run begins at t = ", t, ", where mean is ", p.mean,
                 " and std ", p.std,
-                "; mean <= std is needed to draw noise there, so fill x with noised data and call "
+                "; noise can be drawn only where mean <= std, so fill x with noised data and call "
                 "integrate");
         return {p.mean / sde.marginal_prob(sde.t_max()).mean, p.std};
       } else {
-        require(false, "sample: the run begins at t = ", t, ", where the SDE has no prior; begin ",
+        require(false, "sample: the run begins at t = ", t, ", where the SDE has no prior; start ",
                 "at T = ", sde.t_max(), ", or fill x and call integrate");
       }
     }
@@ -74,9 +75,9 @@ template <class S>
 
 }  // namespace detail
 
-/// x ← a draw of what a run from time t begins with, of mean 0 where the SDE has no prior_mean; z
-/// is a NoiseDraw or a state. Throws Error where mean(t) > std(t), below T for an SDE without
-/// marginal_prob, and for a prior mean of another dimension than x.
+/// x ← a draw from the initial distribution of a run from time t; its mean is 0 if the SDE has no
+/// prior_mean. z is a NoiseDraw or a state. Throws Error if mean(t) > std(t), if t is below T for
+/// an SDE without marginal_prob, and if the prior mean and x differ in dimension.
 template <class S, State X, class Z>
 void draw_prior(const S& sde, double t, X& x, const Z& z) {
   const MarginalProb prior = detail::prior_at(sde, t);
@@ -100,7 +101,7 @@ void draw_prior(const S& sde, double t, X& x, const Z& z) {
   }
 }
 
-/// x ← prior_mean + prior_std·z: the same at T.
+/// x ← prior_mean + prior_std·z: the initial state of a run from T.
 template <class S, State X, class Z>
 void draw_prior(const S& sde, X& x, const Z& z) {
   draw_prior(sde, std::numeric_limits<double>::infinity(), x, z);

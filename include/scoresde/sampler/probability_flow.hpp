@@ -3,8 +3,8 @@
 ///
 ///   dx/dt = f(t) x − ½ g(t)² ∇log p_t(x)
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 13 and section 4.3. It runs both ways: from noise to
-/// data (sample, decode) and from data to its noise (encode).
+/// Song et al. 2021 (arXiv:2011.13456), eq. 13 and section 4.3. It integrates in both directions:
+/// from noise to data (sample, decode) and from data to noise (encode).
 #pragma once
 
 #include <cmath>
@@ -25,7 +25,7 @@
 
 namespace scoresde {
 
-/// The flow of an SDE under a model, as an integrator sees it.
+/// The ODE field of an SDE's probability flow for a model.
 template <class S, class M>
 struct ProbabilityFlowField {
   const S& sde;
@@ -64,7 +64,7 @@ struct IntegratorOf<I> {
   using type = ExplicitRungeKutta<I>;
 };
 
-/// Passes on to a run what an integrator reports.
+/// Forwards an integrator's notifications to a run.
 template <class X, class O>
 struct FlowListener {
   Run<X, O>& run;
@@ -79,7 +79,7 @@ struct FlowListener {
   }
 };
 
-/// Carries x through the grid by an integrator.
+/// Integrates x over the grid.
 template <class I, class F, class X, class M, class O>
 SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& field, M& model, X& x,
                            const TimeGrid& grid, const FinalEvaluation& last,
@@ -95,14 +95,14 @@ SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& fi
 
 }  // namespace detail
 
-/// I is a method by name (Euler, Heun, RungeKutta4, DormandPrince54: fixed steps over the grid), an
-/// AdaptiveRungeKutta, or a user's OdeIntegrator.
+/// I is a fixed-step method (Euler, Heun, RungeKutta4, DormandPrince54), an AdaptiveRungeKutta, or
+/// a user-defined OdeIntegrator.
 template <class S, class I>
 class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
   using Integrator = typename detail::IntegratorOf<I>::type;
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
-                "marginal_prob(t); take GeneralProbabilityFlow");
+                "marginal_prob(t); use GeneralProbabilityFlow");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(
       requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
@@ -112,13 +112,14 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
 
  public:
   static constexpr const char* name = "probability flow";
-  /// States a workspace holds in addition to x.
+  /// States that a workspace holds in addition to x.
   static constexpr std::size_t buffers = Integrator::buffers;
 
-  /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
-  /// Error for a grid outside [0, T], for arguments the integrator rejects, for an SDE that has no
-  /// finite drift and diffusion where a method by name evaluates it, and unless the final step is
-  /// one of those above; a grid that increases takes keep_noise alone.
+  /// Integrates over the steps of the grid, in either direction; adaptive integrators require a
+  /// grid of one step. Throws Error for a grid outside [0, T], for arguments that the integrator
+  /// rejects, for an SDE without finite drift and diffusion where a fixed-step method evaluates
+  /// them, and unless the final step is one of those above. A grid that increases requires
+  /// keep_noise.
   ProbabilityFlow(S sde, I integrator, TimeGrid grid, ProbabilityFlowOptions options = {})
       : sde_(std::move(sde)), grid_(std::move(grid)) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
@@ -127,8 +128,8 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
       require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
               "; it must lie in [0, T] with T = ", sde_.t_max());
     require(!Integrator::adaptive || grid_.size() == 1, name,
-            ": an adaptive integrator is given a grid of ", grid_.size(),
-            " steps; give one, from the first time to the last");
+            ": the grid of an adaptive integrator has ", grid_.size(),
+            " steps; it must have one, from the first time to the last");
     for_each_stage_time(grid_, [this](double t) {
       const double f = sde_.drift(t), g = sde_.diffusion(t);
       require(std::isfinite(f) && std::isfinite(g), name, ": drift is ", f, " and diffusion ", g,
@@ -141,16 +142,16 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
     last_ = detail::FinalEvaluation(name, sde_, options.final_step, span.t_next);
   }
 
-  /// The same over one span {t, t_next}.
+  /// Integrates over one span {t, t_next}.
   ProbabilityFlow(S sde, I integrator, TimeStep span, ProbabilityFlowOptions options = {})
       : ProbabilityFlow(std::move(sde), std::move(integrator),
                         TimeGrid(std::vector<TimeStep>{span}), options) {}
 
-  /// The same from t_max to t_min.
+  /// Integrates from t_max to t_min.
   ProbabilityFlow(S sde, I integrator, ProbabilityFlowOptions options = {})
       : ProbabilityFlow(sde, std::move(integrator), TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
-  /// Evaluations of the model in one run from noise to data, where the steps are fixed.
+  /// Evaluations of the model in one run from noise to data, if the steps are fixed.
   [[nodiscard]] std::size_t nfe() const requires(!Integrator::adaptive) {
     return Integrator::nfe(grid_.size()) + (last_.wanted() ? 1 : 0);
   }
@@ -158,28 +159,30 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// decode, with the signature that all samplers share; no noise is drawn.
+  /// Calls decode, with the signature that all samplers share; draws no noise.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     return decode(model, x, work, observer);
   }
 
-  /// Carries the x given along the grid, and takes the final step. Allocates nothing. Throws Error
-  /// for mismatched shapes, times that the model does not take, and states that are not finite.
+  /// Integrates the given x over the grid and performs the final step. Does not allocate. Throws
+  /// Error for mismatched shapes, times at which the model cannot be evaluated, and states that are
+  /// not finite.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
     return run(model, x, grid_, last_, work, observer);
   }
 
-  /// Carries the x given along the reversed grid: from data to its noise. Makes the reversed grid.
+  /// Integrates the given x over the reversed grid, from data to noise. Allocates the reversed
+  /// grid.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
     return run(model, x, grid_.reversed(), {}, work, observer);
   }
 
  private:
-  /// use(t) for the times at which a method by name evaluates the flow.
+  /// Calls use(t) for the times at which a fixed-step method evaluates the flow.
   template <class Use>
   static void for_each_stage_time(const TimeGrid& grid, const Use& use) {
     if constexpr (RungeKuttaMethod<I>)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What every run of a sampler shares: its checks, its notifications and its prior draw.
+/// Common parts of all sampler runs: checks, notifications and the prior draw.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@
 
 namespace scoresde::detail {
 
-/// Throws Error for a state without elements and a workspace of another shape.
+/// Throws Error for an empty state and for a workspace of another shape.
 template <State X, std::size_t N>
 void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) {
   const Extents e = extents(x);
@@ -28,7 +28,7 @@ void check_shapes(const char* sampler, const X& x, const Workspace<X, N>& work) 
 }
 
 /// Throws Error for a model whose score has no finite form at a time that the run evaluates, and
-/// for one that does not take that time: called before the work begins.
+/// for one that cannot be evaluated at that time. Called before the run begins.
 template <class M>
 void check_score_form(const char* sampler, M& model, double t) {
   const ScoreForm form = model.score_form(t);
@@ -37,9 +37,9 @@ void check_score_form(const char* sampler, M& model, double t) {
           "*F; both factors must be finite at every time of the grid");
 }
 
-/// Throws Error for a state that is not finite: ⟨x, x⟩ of every sample must be a number. `since`
-/// goes from the time of the check before to this one, `row` is overwritten. A backend that
-/// captures a run defers the check to its replay.
+/// Throws Error for a state that is not finite: ⟨x, x⟩ of every sample must be finite. `since` is
+/// the interval from the time of the previous check to that of this one; `row` is overwritten. A
+/// backend that captures a run defers the check to its replay.
 template <State X>
 void check_finite(const char* sampler, const X& x, TimeStep since, std::span<double> row) {
   if constexpr (requires { backend(x).defer_finite_check(sampler, x, since); })
@@ -49,13 +49,13 @@ void check_finite(const char* sampler, const X& x, TimeStep since, std::span<dou
     if (!std::isfinite(row[k])) throw_not_finite(sampler, k, since);
 }
 
-/// One run, whatever the sampler: notifies the observer, counts, and checks that x is finite after
-/// steps 1, 2, 4, 8, … and the last, which costs log₂(steps) + 2 passes over x. With steps = 0,
-/// their number is not known and the sampler checks x itself.
+/// One run of any sampler: notifies the observer, counts, and checks that x is finite after steps
+/// 1, 2, 4, 8, … and the last, which takes log₂(steps) + 2 passes over x. With steps = 0 the number
+/// of steps is not known, and the sampler checks x itself.
 template <State X, class O>
 class Run {
  public:
-  /// Begins it at `begin`. `row` is overwritten at every check.
+  /// Starts the run at `begin`. Every check overwrites `row`.
   Run(const char* sampler, std::size_t steps, double begin, X& x, std::span<double> row,
       O& observer)
       : sampler_(sampler), steps_(steps), checked_(begin), x_(x), row_(row), observer_(observer) {
@@ -67,8 +67,7 @@ class Run {
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] O& observer() { return observer_; }
 
-  /// To be called after every step, which has brought the state to time.t_next; the state lies in
-  /// `now`.
+  /// Must be called after every step that has moved the state to time.t_next; `now` is that state.
   void took(TimeStep time, const X& now) {
     ++taken_;
     if (steps_ != 0 && ((taken_ & (taken_ - 1)) == 0 || taken_ == steps_)) {
@@ -82,7 +81,7 @@ class Run {
     notify_finish(observer_, seen());
     return {nfe, taken_, 0};
   }
-  /// The same after the final evaluation, which a stopped run does without.
+  /// Performs the final evaluation unless the run was stopped, then finishes.
   template <class M>
   SamplerStatistics finish(const FinalEvaluation& last, M& model, X& output) {
     if (last.wanted() && !stopped_) {
@@ -106,7 +105,7 @@ class Run {
   bool stopped_ = false;
 };
 
-/// From where to where a sampler goes.
+/// The first and the last time of a sampler.
 template <class Sampler>
 [[nodiscard]] TimeStep span_of(const Sampler& sampler) {
   if constexpr (requires { sampler.grid(); })
@@ -115,20 +114,20 @@ template <class Sampler>
     return sampler.span();
 }
 
-/// The member `sample` of the samplers, which derive from it.
+/// Base class of the samplers; provides the member `sample`.
 template <class Sampler>
 class SampledFromPrior {
  public:
-  /// Fills x with a draw from the prior, or from the marginal where the run begins below T, and
-  /// carries it to the data. Makes a workspace. Throws Error for a run whose time increases, and as
-  /// draw_prior and integrate do.
+  /// Fills x with a draw from the prior, or from the marginal if the run begins below T, and
+  /// integrates it to the data. Allocates a workspace. Throws Error for a run whose time increases,
+  /// and as draw_prior and integrate do.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     const Sampler& sampler = static_cast<const Sampler&>(*this);
     static_assert(HasPrior<std::remove_cvref_t<decltype(sampler.sde())>>,
-                  "sampler: the SDE has no prior_std() to draw the first state by; fill x and call "
-                  "integrate");
+                  "sampler: the SDE has no prior_std(), so the initial state cannot be drawn; fill "
+                  "x and call integrate");
     const TimeStep span = span_of(sampler);
     require(span.t_next < span.t, Sampler::name, ": the run goes from t = ", span.t, " up to ",
             span.t_next, "; to sample, time must decrease");

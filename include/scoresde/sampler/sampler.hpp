@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// What samplers are made of: their concept, the update, and the noise it takes.
+/// Definitions shared by all samplers: the Sampler concept, the update, and its noise.
 ///
 ///   x ← a·x + b·(p·x + q·F) + c·z   in one pass: (a + b p)·x + (b q)·F + c·z
 ///
-/// The number of a draw says what it is for: draw 0 is the prior, 1, 2, … are consumed in order,
-/// one by each predictor update (the last too, and the probability flow's, though their noise is
-/// not used) and one by each corrector step. Absent predictors and correctors consume none.
+/// The index of a draw states its use: draw 0 is the prior; 1, 2, … are consumed in order, one by
+/// each predictor update (including the last one and the probability flow's, whose noise is not
+/// used) and one by each corrector step. Absent predictors and correctors consume none.
 #pragma once
 
 #include <concepts>
@@ -21,7 +21,7 @@
 
 namespace scoresde {
 
-/// Where a sampler's normals come from: Noise (named, drawn inside the update), or a user's own
+/// A source of standard normal noise: Noise (named draws, generated inside the update) or stored
 /// states (RecordedNoise).
 template <class N, class X>
 concept NoiseSource = requires(const N& noise, std::uint64_t index) {
@@ -31,35 +31,36 @@ concept NoiseSource = requires(const N& noise, std::uint64_t index) {
   { noise.draw(index) } -> std::same_as<const X&>;
 };
 
-/// A source whose noise follows a path: draw(index, step) is the unit normal of a step by its times
-/// (BrownianPath). draw(index) remains for the prior and for correctors.
+/// A source whose noise follows a path: draw(index, step) is the standard normal noise of a step,
+/// determined by its times (BrownianPath). The prior and correctors use draw(index).
 template <class N, class X>
 concept TimedNoiseSource = NoiseSource<N, X> &&
     requires(const N& noise, std::uint64_t index, TimeStep step) {
   { noise.draw(index, step) } -> std::same_as<const X&>;
 };
 
-/// Draws kept as states; draws[i] is draw i, draws[0] the prior's. They must outlive the run.
+/// Draws stored as states: draws[i] is draw i, and draws[0] is the prior's. They must outlive the
+/// run.
 template <class X>
 struct RecordedNoise {
   std::span<const X> draws;
 
-  /// Throws Error when no such draw was recorded.
+  /// Throws Error if there is no draw of that index.
   [[nodiscard]] const X& draw(std::uint64_t index) const {
-    require(index < draws.size(), "recorded noise: draw ", index, " is wanted and ", draws.size(),
-            " are recorded");
+    require(index < draws.size(), "recorded noise: draw ", index, " is requested, but ",
+            draws.size(), " are recorded");
     return draws[static_cast<std::size_t>(index)];
   }
 };
 
-/// What a run did.
+/// The counts of one run.
 struct SamplerStatistics {
   std::size_t nfe = 0;       ///< evaluations of the model
   std::size_t accepted = 0;  ///< steps taken; summed over samples when each has its own steps
-  std::size_t rejected = 0;  ///< steps tried and not taken; 0 for fixed steps
+  std::size_t rejected = 0;  ///< attempted steps that were rejected; 0 for fixed steps
 };
 
-/// The sampler's concept: a const, stateless value that meets state, model and noise in the call.
+/// A sampler is a const, stateless value; state, model and noise are arguments of the call.
 template <class S, class M, class X, class N>
 concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
                            Workspace<X, S::buffers>& work) {
@@ -70,7 +71,7 @@ concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
 
 namespace detail {
 
-/// Completing one of these reports the first argument of a run that does not fit.
+/// Instantiating one of these reports the first argument of a run that is not valid.
 template <class X>
 struct StateArgument {
   static_assert(!std::is_const_v<X>, "sampler: the state is const; a run writes to it");
@@ -100,11 +101,11 @@ struct RunArguments : ModelArgument<M, X>, NoiseArgument<X, N> {
 
 }  // namespace detail
 
-/// Throws the Error of a state that is not finite at since.t_next and was finite at since.t.
+/// Throws the Error for a state that is not finite at since.t_next and was finite at since.t.
 [[noreturn]] inline void throw_not_finite(const char* sampler, std::size_t k, TimeStep since) {
-  throw Error(scoresde::text(
-      sampler, ": the state of sample ", k, " is not finite at t = ", since.t_next,
-      "; it became so since t = ", since.t, ", by the model's output or by a step too long"));
+  throw Error(scoresde::text(sampler, ": the state of sample ", k, " is not finite at t = ",
+                             since.t_next, "; it was finite at t = ", since.t,
+                             ", so the model's output is not finite or a step is too long"));
 }
 
 /// x ← step.state·x + step.score·(form.state·x + form.output·output) + step.noise·z.
@@ -117,8 +118,8 @@ void update(X& x, const X& output, ScoreForm form, StepCoefficients step, const 
 
 namespace detail {
 
-/// use(z), z the noise of a step: by its times where the source knows them, by its number
-/// otherwise. A timed source is not asked for noise whose coefficient is 0.
+/// Calls use(z) with the noise z of a step, selected by its times if the source is timed, by its
+/// index otherwise. Noise with coefficient 0 is not requested from a timed source.
 template <State X, class N, class Use>
 void with_step_noise(const N& noise, std::uint64_t index, TimeStep step, double coefficient,
                      const Use& use) {

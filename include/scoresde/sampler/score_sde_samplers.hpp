@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The samplers that Song et al. compare, by their names there.
+/// The samplers of Song et al. 2021, table 1, under the names used there.
 ///
 ///   P1000, P2000   a predictor alone, in 1000 or 2000 steps
 ///   C2000          a corrector alone, two steps at each of 1000 times
 ///   PC1000         both, in 1000 steps of each
 ///
-/// Song et al. 2021 (arXiv:2011.13456), table 1; the corrector is Langevin's (algorithms 4 and 5)
-/// with the signal-to-noise ratios of table 5. P1000 costs 1000 evaluations, the others 2000.
+/// Song et al. 2021 (arXiv:2011.13456), table 1. The corrector is Langevin dynamics (algorithms 4
+/// and 5) with the signal-to-noise ratios of table 5. P1000 takes 1000 evaluations, the others
+/// 2000.
 #pragma once
 
 #include <array>
@@ -25,12 +26,12 @@
 
 namespace scoresde {
 
-/// What a name stands for.
+/// Steps, predictor and corrector of one name.
 struct ScoreSdeSampler {
   std::string_view name;
   std::size_t steps = 0;
   bool predicts = true;
-  int corrections = 0;  ///< corrector steps in a step
+  int corrections = 0;  ///< corrector steps per step
 
   [[nodiscard]] constexpr std::size_t nfe() const {
     return steps * ((predicts ? 1u : 0u) + static_cast<std::size_t>(corrections));
@@ -44,7 +45,7 @@ inline constexpr ScoreSdeSampler score_sde_pc1000{"PC1000", 1000, true, 1};
 inline constexpr std::array<ScoreSdeSampler, 4> score_sde_samplers{
     score_sde_p1000, score_sde_p2000, score_sde_c2000, score_sde_pc1000};
 
-/// The one of that name. Throws Error when there is none.
+/// The sampler of that name. Throws Error if there is none.
 [[nodiscard]] inline const ScoreSdeSampler& score_sde_sampler(std::string_view name) {
   for (const ScoreSdeSampler& sampler : score_sde_samplers)
     if (sampler.name == name) return sampler;
@@ -52,14 +53,14 @@ inline constexpr std::array<ScoreSdeSampler, 4> score_sde_samplers{
                              "'; there are P1000, P2000, C2000 and PC1000"));
 }
 
-/// The signal-to-noise ratio of Langevin dynamics in table 5, by predictor; the variance explodes
-/// where the mean of x stays:
+/// The signal-to-noise ratio of Langevin dynamics in table 5, by predictor. The SDE is variance
+/// exploding if the mean of p(x_t | x_0) is x_0 at all times:
 ///
-///   predictor           the variance explodes   it does not
-///   reverse diffusion   0.16                    0.01          (and any not named here)
-///   Ancestral           0.17                    0.01
-///   probability flow    0.17                    0.04          (.probability_flow = true)
-///   none (C2000)        0.22                    0.27
+///   predictor           variance exploding   otherwise
+///   reverse diffusion   0.16                 0.01         (and predictors not listed here)
+///   Ancestral           0.17                 0.01
+///   probability flow    0.17                 0.04         (.probability_flow = true)
+///   none (C2000)        0.22                 0.27
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] double score_sde_snr(const S& sde, const ScoreSdeSampler& sampler,
                                    [[maybe_unused]] const P& predictor = {}) {
@@ -71,7 +72,7 @@ template <Sde S, class P = ReverseDiffusion>
   return std::same_as<P, Ancestral> ? 0.17 : 0.16;
 }
 
-/// The corrector of C2000 and PC1000 with this predictor.
+/// The corrector of C2000 and PC1000 for this predictor.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] Langevin score_sde_corrector(const S& sde, const ScoreSdeSampler& sampler,
                                            const P& predictor = {}) {
@@ -84,20 +85,20 @@ template <Sde S, class P = ReverseDiffusion>
   return PredictorCorrector(sde, std::move(predictor), uniform_grid(sde, score_sde_p1000.steps));
 }
 
-/// The same in 2000 steps.
+/// As p1000, in 2000 steps.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto p2000(const S& sde, P predictor = {}) {
   return PredictorCorrector(sde, std::move(predictor), uniform_grid(sde, score_sde_p2000.steps));
 }
 
-/// Langevin's corrector alone.
+/// The Langevin corrector alone.
 template <Sde S>
 [[nodiscard]] auto c2000(const S& sde) {
   return PredictorCorrector(sde, NoPredictor{}, score_sde_corrector(sde, score_sde_c2000),
                             uniform_grid(sde, score_sde_c2000.steps));
 }
 
-/// A predictor and Langevin's corrector.
+/// A predictor and the Langevin corrector.
 template <Sde S, class P = ReverseDiffusion>
 [[nodiscard]] auto pc1000(const S& sde, P predictor = {}) {
   const Langevin corrector = score_sde_corrector(sde, score_sde_pc1000, predictor);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// SolverSampler: the probability flow, or the reverse SDE, by a fast solver.
+/// SolverSampler: the probability flow or the reverse SDE by an exponential-integrator solver.
 ///
 ///   for each stage:  F ← model(x, t),   x ← a·x + Σⱼ wⱼ·D₋ⱼ + c·z,   D = ε or x₀ = p·x + q·F
 ///
-/// Solvers: those of solver/catalogue.hpp, single-step, multistep and stochastic, or a user's own.
-/// λ = ln(α/σ) is infinite at noise-free data: no step in λ reaches them, a prediction does
-/// (FinalStep::to_data and denoise).
+/// Solvers: those of solver/catalogue.hpp (single-step, multistep and stochastic) or user-defined
+/// ones. λ = ln(α/σ) is infinite at noise-free data, so no step in λ reaches them; a prediction
+/// does (FinalStep::to_data and denoise).
 #pragma once
 
 #include <cmath>
@@ -24,26 +24,27 @@
 
 namespace scoresde {
 
-/// True when solver and SDE fit together.
+/// True if the solver is valid for the SDE.
 template <class S, class R>
 inline constexpr bool solver_sampler_fits = false;
 template <Sde S, class R>
 inline constexpr bool solver_sampler_fits<S, R> = Solver<R, S>;
 
 struct SolverSamplerOptions {
-  /// keep_noise, to_data or denoise; the last is counted and observed as a stage.
+  /// keep_noise, to_data or denoise; denoise is counted and observed as a stage.
   FinalStep final_step = FinalStep::to_data;
 };
 
-/// A const, stateless value: the state's type, the model and the noise meet it in the call.
+/// A const, stateless value: state, model and noise are arguments of the call.
 ///
-/// Observers see x after every stage: with UniPC before its correction, with single-step solvers at
-/// inner nodes too. Non-finite states are rejected after stages 1, 2, 4, 8, … and the last.
+/// Observers receive x after every stage: with UniPC before its correction, with single-step
+/// solvers also at inner nodes. States that are not finite are rejected after stages 1, 2, 4, 8, …
+/// and the last.
 template <class S, class R>
 class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "SolverSampler: this SDE is a general one, without the closed-form marginal of "
-                "marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation");
+                "marginal_prob(t); use GeneralProbabilityFlow or ReverseSimulation");
   static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
   static_assert(!Sde<S> || Solver<R, S>,
                 "SolverSampler: the second argument is not a solver for this SDE; it needs order, "
@@ -51,14 +52,14 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
 
  public:
   static constexpr const char* name = "solver sampler";
-  /// States a workspace holds in addition to x: one per prediction kept at a time.
+  /// States that a workspace holds in addition to x: one per prediction stored at a time.
   static constexpr std::size_t buffers = R::history;
   static_assert(buffers >= 1 && buffers < max_terms,
                 "SolverSampler: the solver's history must be 1 to 7 predictions");
 
-  /// Throws Error unless the steps follow one another within [0, T], the log-SNR is finite at all
-  /// their times (the grid of to_data may end at noise-free data), the solver accepts its own
-  /// parameters and makes finite coefficients, and the final step is one of those above.
+  /// Throws Error unless each step starts where the previous one ends, within [0, T]; the log-SNR
+  /// is finite at all times (with to_data the grid may end at noise-free data); the solver accepts
+  /// its parameters and returns finite coefficients; and the final step is one of those above.
   SolverSampler(S sde, R solver, TimeGrid grid, SolverSamplerOptions options = {})
       : sde_(std::move(sde)), solver_(std::move(solver)), grid_(std::move(grid)) {
     using enum FinalStep;
@@ -70,8 +71,8 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
     run_ = detail::SolverRun(name, grid_.front().t, solver_.prediction, make_stages(final_step),
                              buffers, [this](double t) { return sde_.marginal_prob(t); });
     if constexpr (CountedSolver<R>)
-      require(nfe() == nfe(grid_.size(), final_step), name, ": the solver made ", nfe(),
-              " evaluations of a grid of ", grid_.size(), " steps; it promised ",
+      require(nfe() == nfe(grid_.size(), final_step), name, ": the solver takes ", nfe(),
+              " evaluations for a grid of ", grid_.size(), " steps; its declared number is ",
               nfe(grid_.size(), final_step));
   }
 
@@ -87,12 +88,12 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
-  /// The run, before it is run.
+  /// The stages of the run.
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return run_.stages(); }
 
-  /// Carries the x given along the grid and allocates nothing; deterministic solvers draw no noise.
-  /// Throws Error for mismatched shapes, times that the model does not take, and states that are
-  /// not finite.
+  /// Integrates the given x over the grid without allocating; deterministic solvers draw no noise.
+  /// Throws Error for mismatched shapes, times at which the model cannot be evaluated, and states
+  /// that are not finite.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
@@ -103,19 +104,20 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
   }
 
  private:
-  /// The end of a last step to the data is not used.
+  /// The end of a last step to the data is ignored.
   void check_grid(bool to_data) const {
     for (std::size_t i = 0; i < grid_.size(); ++i) {
       const TimeStep step = grid_[i];
       require(i == 0 || step.t == grid_[i - 1].t_next, name, ": step ", i,
-              " of the grid starts at ", step.t, " where the one before it ended at ",
-              grid_[i > 0 ? i - 1 : 0].t_next, "; steps must follow one another");
+              " of the grid starts at ", step.t, ", but the previous step ends at ",
+              grid_[i > 0 ? i - 1 : 0].t_next,
+              "; each step must start where the previous one ends");
       for (const double t : {step.t, step.t_next}) {
         require(t >= 0 && t <= sde_.t_max(), name, ": the grid reaches t = ", t,
                 "; it must lie in [0, T] with T = ", sde_.t_max());
         if (to_data && i + 1 == grid_.size() && t == step.t_next) continue;
         require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
-                " is infinite; end the grid before it and denoise there");
+                " is infinite; end the grid before that time and use a final denoising step");
       }
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Predictors need a marginal in closed form.
+/// Predictors require a marginal in closed form.
 // expect: PredictorCorrector: this SDE is a general one, without the closed-form marginal of
-// marginal_prob(t); take ReverseSimulation, or Simulation forward in time
+// marginal_prob(t); use ReverseSimulation, or Simulation forward in time
 #include <scoresde/scoresde.hpp>
 
 struct GeometricBrownianMotion {

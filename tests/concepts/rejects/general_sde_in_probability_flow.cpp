@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The flow of a general SDE is not a linear form and has a separate sampler.
 // expect: ProbabilityFlow: this SDE is a general one, without the closed-form marginal of
-// marginal_prob(t); take GeneralProbabilityFlow
+// marginal_prob(t); use GeneralProbabilityFlow
 #include <scoresde/scoresde.hpp>
 
 struct GeometricBrownianMotion {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Exponential integrators solve the linear part exactly; a general SDE has no linear part.
 // expect: SolverSampler: this SDE is a general one, without the closed-form marginal of
-// marginal_prob(t); take GeneralProbabilityFlow or ReverseSimulation
+// marginal_prob(t); use GeneralProbabilityFlow or ReverseSimulation
 #include <scoresde/scoresde.hpp>
 
 struct GeometricBrownianMotion {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// RejectionMemory: what rejected steps have fixed of a Brownian path, sample by sample.
+/// RejectionMemory: the part of each sample's Brownian path that rejected steps have determined.
 ///
-///   W over h of a remembered H:   (h/H) W_H + √(h(H − h)/H) z;   W over h otherwise:   √h z
+///   W over h of a stored H:   (h/H) W_H + √(h(H − h)/H) z;   W over h otherwise:   √h z
 ///
-/// A rejected step has seen its noise, so drawing anew would prefer small noise and shrink the
-/// result's variance. Its increment is remembered instead, and shorter steps within it are drawn
-/// from the Brownian bridge, nested as rejections nest. Rackauckas & Nie 2017, Adaptive methods for
-/// stochastic differential equations via natural embeddings and rejection sampling with memory,
-/// section 3.
+/// Whether a step is rejected depends on its noise, so a new draw would favor small noise and
+/// reduce the variance of the result. The increment is stored instead, and shorter steps inside it
+/// are drawn from the Brownian bridge, nested as the rejections are. Rackauckas & Nie 2017,
+/// Adaptive methods for stochastic differential equations via natural embeddings and rejection
+/// sampling with memory, section 3.
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,8 @@
 
 namespace scoresde::detail {
 
-/// What rejected steps have fixed of every sample's Brownian path: `depth` increments end to end,
-/// the next one in state 0. D states from `states` on and 1 + D rows from `rows` on.
+/// The stored increments of every sample's Brownian path: `depth` consecutive increments, the next
+/// one in state 0. Uses D states starting at `states` and 1 + D rows starting at `rows`.
 template <class X, std::size_t N, std::size_t D>
 class RejectionMemory {
  public:
@@ -35,10 +35,10 @@ class RejectionMemory {
     std::fill(depth().begin(), depth().end(), 0.0);
   }
 
-  /// The next increment, where there is any.
+  /// The next increment, if any.
   X& next() { return state(0); }
   [[nodiscard]] bool any(std::size_t k) { return depth()[k] > 0; }
-  /// Where it ends.
+  /// The time at which it ends.
   [[nodiscard]] double end(std::size_t k) { return ends(0)[k]; }
 
   [[nodiscard]] Increment increment(std::size_t k, double t, double t_next) {
@@ -49,8 +49,8 @@ class RejectionMemory {
     return {share, std::sqrt(h * (1 - share))};
   }
 
-  /// Takes out what accepted steps have used and remembers what rejected ones have seen; a
-  /// rejection nested deeper than D is forgotten. Three rows from `scratch` on are overwritten.
+  /// Removes what accepted steps have used and stores what rejected ones have drawn; a rejection
+  /// nested deeper than D is not stored. Overwrites three rows starting at `scratch`.
   template <class Z>
   void update(std::span<const double> t, std::span<const double> t_next,
               std::span<const double> accepted, const Z& z, std::size_t scratch) {
@@ -96,7 +96,7 @@ class RejectionMemory {
   std::span<double> depth() { return work_.row(rows_); }
   std::span<double> ends(std::size_t i) { return work_.row(rows_ + 1 + i); }
 
-  /// One pass over state i, none where it changes for no sample.
+  /// One pass over state i; none if it changes for no sample.
   template <class Z, class ChangeOf>
   void change(std::size_t scratch, std::size_t i, std::size_t from, const Z& z,
               const ChangeOf& change_of) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// A run of a solver as a table: what is left of SDE and solver when the sampler is made.
+/// A solver's run as a table of coefficients, independent of the types of SDE and solver.
 ///
 ///   for each stage:  F ← model(x, t),   x ← a·x + Σⱼ wⱼ·D₋ⱼ + c·z,   D = ε or x₀ = p·x + q·F
 ///
-/// D₀ is folded into the pass that moves x. A D that later stages need is kept: as the raw F with
-/// its factor q where p = 0 (a noise network under noise prediction), so that a step is one pass
-/// over memory; otherwise one pass more makes it. Stochastic solvers add c·z in the same pass.
+/// D₀ is folded into the pass that updates x. A D that later stages require is stored: as the raw F
+/// with its factor q if p = 0 (a noise network under noise prediction), so that a step is one pass
+/// over memory; otherwise one additional pass computes it. Stochastic solvers add c·z in the same
+/// pass.
 #pragma once
 
 #include <array>
@@ -21,7 +22,8 @@
 
 namespace scoresde::detail {
 
-/// ε = −σ·s or x₀ = (x + σ²·s)/α as a form in (x, F); p is exactly 0 where only rounding is left.
+/// ε = −σ·s or x₀ = (x + σ²·s)/α as a form in (x, F); p is set to 0 where it is only rounding
+/// error.
 [[nodiscard]] inline ScoreForm prediction_form(Prediction prediction, MarginalProb p,
                                                ScoreForm score) {
   if (prediction == Prediction::noise) return {-p.std * score.state, -p.std * score.output};
@@ -31,9 +33,9 @@ namespace scoresde::detail {
   return {state / p.mean, variance * score.output / p.mean};
 }
 
-/// What a stage takes in addition to its coefficients.
+/// Data of a stage in addition to its coefficients.
 struct StagePlan {
-  MarginalProb marginal{};                          ///< of p(x_t | x_0) where it evaluates
+  MarginalProb marginal{};                          ///< of p(x_t | x_0) at its evaluation
   std::array<std::size_t, max_predictions> slot{};  ///< slot[j] holds D₋ⱼ
   bool keeps = false;                               ///< D₀ is used after this stage
 };
@@ -43,8 +45,8 @@ class SolverRun {
  public:
   SolverRun() = default;
 
-  /// Throws Error for coefficients that are not finite and for stages that keep more than `history`
-  /// predictions. marginal_at(t) is marginal_prob(t).
+  /// Throws Error for coefficients that are not finite and for stages that store more than
+  /// `history` predictions. marginal_at(t) is marginal_prob(t).
   template <class MarginalAt>
   SolverRun(const char* sampler, double begin, Prediction prediction,
             std::vector<SolverStage> stages, std::size_t history, const MarginalAt& marginal_at)
@@ -76,10 +78,10 @@ class SolverRun {
     for (const double weight : stage.weights) sum += std::abs(weight);
     require(std::isfinite(sum), sampler_, ": the coefficients of stage ", i,
             ", from t = ", stage.time.t, " to ", stage.time.t_next,
-            ", are not finite; they must be, so the solver cannot take this grid");
+            ", are not finite; this solver requires another grid");
   }
 
-  /// Gives every prediction a slot from its evaluation to the last stage that uses it.
+  /// Assigns every prediction a slot from its evaluation to the last stage that uses it.
   void assign_slots(std::size_t history) {
     std::vector<std::size_t> last_use;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
@@ -104,8 +106,8 @@ class SolverRun {
       if (last_use[e] >= i) taken[slot_of[e]] = true;
     std::size_t free = 0;
     while (free < history && taken[free]) ++free;
-    require(free < history, sampler_, ": stage ", i, " of the solver keeps more than ", history,
-            " predictions, its history");
+    require(free < history, sampler_, ": stage ", i, " of the solver stores more than ", history,
+            " predictions; its history allows no more");
     return free;
   }
 
@@ -117,7 +119,7 @@ class SolverRun {
   std::size_t evaluations_ = 0;
 };
 
-/// Takes the stages one by one; `kept` holds the predictions.
+/// Executes the stages one at a time; `kept` stores the predictions.
 template <class M, State X, class N>
 class SolverStepper {
  public:
@@ -130,8 +132,8 @@ class SolverStepper {
   }
 
  private:
-  /// Evaluates D₀ into its slot, where it is factors_[slot] times what lies there, plus the
-  /// returned form's state times x.
+  /// Evaluates D₀ into its slot: D₀ is factors_[slot] times the stored state, plus the returned
+  /// form's state times x.
   ScoreForm predict(std::size_t i) {
     const StagePlan& plan = table_.plan(i);
     const double t = table_.stages()[i].time.t;
@@ -146,7 +148,7 @@ class SolverStepper {
     return form;
   }
 
-  /// x ← state·x + Σⱼ weights[j]·D₋ⱼ + c·z, where D₀ has `present`·x in it.
+  /// x ← state·x + Σⱼ weights[j]·D₋ⱼ + c·z, where D₀ includes the term `present`·x.
   void move(std::size_t i, double present) {
     const SolverStage& stage = table_.stages()[i];
     std::array<Term<X>, max_terms> terms;
@@ -163,8 +165,8 @@ class SolverStepper {
       with_noise(stage.noise, [&](const auto& z) { add(terms, used, stage.noise.coefficient, z); });
   }
 
-  /// use(z). Noise added up the path (churn) is not an increment of the path down it: it goes by
-  /// number.
+  /// Calls use(z). Noise that increases t (churn) is not an increment of the decreasing path, so it
+  /// is drawn by index.
   template <class Use>
   void with_noise(const StageNoise& wanted, const Use& use) const {
     if (wanted.time.t_next > wanted.time.t)
@@ -191,7 +193,7 @@ class SolverStepper {
   std::array<double, max_terms> factors_{};
 };
 
-/// The run itself, compiled for model, state, noise and observer alone.
+/// The run itself, compiled once per combination of model, state, noise and observer.
 template <class M, State X, class N, class O>
 SamplerStatistics run_stages(const SolverRun& table, M& model, X& x, const N& noise,
                              std::span<X> kept, std::span<double> row, O& observer) {
