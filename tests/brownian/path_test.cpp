@@ -46,7 +46,7 @@ Gaussian<AnySde> data(const AnySde& sde, double variance) {
   return {sde, {0.8, -0.3}, {variance, 2 * variance}};
 }
 
-/// A chain that keeps its last noise.
+/// A chain that keeps the noise of its last step.
 using Chain = PredictorCorrector<AnySde, AnyPredictor<>>;
 
 template <class P>
@@ -54,7 +54,7 @@ Chain chain(const AnySde& sde, const P& predictor, const TimeGrid& grid) {
   return {sde, AnyPredictor<>(predictor), grid, {.final_step = FinalStep::keep_noise}};
 }
 
-/// The same of a solver.
+/// The same for a solver.
 template <class R>
 auto solve(const AnySde& sde, const R& solver, const TimeGrid& grid) {
   return SolverSampler{
@@ -88,7 +88,7 @@ std::vector<float> drawn(const State& like, std::uint32_t first_sample) {
 
 }  // namespace
 
-TEST_CASE("a draw is the sum of its nodes' draws, normalised") {
+TEST_CASE("a draw is the normalized sum of its nodes' draws") {
   const X like({3, 37});
   const BrownianPath path(like, Noise{.seed = 5, .first_sample = 2}, TimeClock(1, 0), 12);
   const BrownianIncrement increment = path.tree().increment(0.61, 0.37);
@@ -106,7 +106,7 @@ TEST_CASE("a draw is the sum of its nodes' draws, normalised") {
   }
 }
 
-TEST_CASE("draws of a path have the same bits on every backend and in every batch") {
+TEST_CASE("draws of a path are bit-identical on every backend and in every batch") {
   const auto host = drawn(HostState<float>({5, 300}), 0);
   CHECK(drawn(Eigen::ArrayXXf(300, 5), 0) == host);
   CHECK(drawn(xt::xarray<float>(xt::xarray<float>::shape_type{5, 300}), 0) == host);
@@ -144,8 +144,8 @@ TEST_CASE("steps of a path are independent N(0, I)") {
 
 namespace {
 
-/// Runs towards a known x₀ over any grid end in the same point of a path in the clock e^{rate·λ};
-/// `make(grid)` is the sampler.
+/// Runs towards a known x₀ over any grid end at the same point of a path in the clock e^{rate·λ}.
+/// `make(grid)` returns the sampler.
 template <class F>
 void adds_up(const AnySde& sde, double rate, const F& make) {
   const std::size_t samples = 40;
@@ -164,8 +164,8 @@ void adds_up(const AnySde& sde, double rate, const F& make) {
 
 }  // namespace
 
-TEST_CASE("ancestral steps to a known x₀ end at one point, whatever the grid") {
-  // (mean/std²)·x gathers x₀·Δu + ΔW in the SNR clock: steps of any length add up exactly.
+TEST_CASE("ancestral steps to a known x₀ end at the same point for any grid") {
+  // (mean/std²)·x accumulates x₀·Δu + ΔW in the SNR clock: steps of any length add up exactly.
   const auto ancestral = [](const auto& sde) {
     adds_up(sde, 1, [&](const TimeGrid& grid) { return chain(sde, Ancestral{}, grid); });
   };
@@ -175,7 +175,8 @@ TEST_CASE("ancestral steps to a known x₀ end at one point, whatever the grid")
   adds_up(vp, 1, [](const TimeGrid& grid) { return chain(vp, Ddim{1}, grid); });
 }
 
-TEST_CASE("so do the stochastic solvers, each in its clock") {
+TEST_CASE(
+    "stochastic solvers to a known x₀ end at the same point for any grid, each in its clock") {
   adds_up(vp, 0.6, [](const TimeGrid& grid) {
     return solve(vp, SdeDpmSolverPlusPlus<2>{.eta = 0.6}, grid);
   });
@@ -205,8 +206,8 @@ Convergence convergence(const std::function<Chain(std::size_t)>& make, const N& 
   return out;
 }
 
-/// Pathwise order 1 on the path; as far apart as ever with noise of each run's own. `make(steps)`
-/// is the sampler.
+/// Pathwise order 1 on the path; no convergence with independent noise in each run. `make(steps)`
+/// returns the sampler.
 template <class C>
 void converges_pathwise(const char* name, const C& clock,
                         const std::function<Chain(std::size_t)>& make) {
@@ -244,7 +245,8 @@ TEST_CASE("runs of n, 2n, 4n, … steps converge pathwise with order 1 on one pa
                      [](std::size_t steps) { return chain(vp, EulerMaruyama{}, even(steps)); });
 }
 
-TEST_CASE("and in a clock that fits their noise to first order alone") {
+TEST_CASE(
+    "they converge pathwise with order 1 in a clock that matches their noise to first order only") {
   converges_pathwise("VP, ancestral (large), SNR clock", snr_clock(vp), [](std::size_t steps) {
     return chain(vp, Ancestral{.variance = PosteriorVariance::large}, even(steps));
   });
@@ -256,7 +258,7 @@ TEST_CASE("and in a clock that fits their noise to first order alone") {
                      [](std::size_t steps) { return chain(vp, ReverseDiffusion{}, even(steps)); });
 }
 
-TEST_CASE("different predictors come to the same sample of one path") {
+TEST_CASE("different predictors converge to the same sample of one path") {
   const AnySde& sde = vp;
   const std::size_t samples = 64;
   const BrownianPath path(X({samples, dim}), Noise{.seed = 6}, LogSnrClock(sde, 1, 0.05));
@@ -268,7 +270,7 @@ TEST_CASE("different predictors come to the same sample of one path") {
   CHECK(std::log2(coarse / fine) / 2 == Approx(1).margin(0.15));
 }
 
-TEST_CASE("correctors draw by number, beside the path") {
+TEST_CASE("correctors draw by index, independently of the path") {
   const AnySde& sde = vp;
   const TimeGrid grid(std::vector<double>{1, 0.5, 0.25});
   X x({6, dim}), by_hand({6, dim});
@@ -290,7 +292,7 @@ TEST_CASE("correctors draw by number, beside the path") {
     CHECK(x.data()[i] == Approx(by_hand.data()[i]).epsilon(1e-13));
 }
 
-TEST_CASE("a run that leaves the path, or a path of another shape, is refused") {
+TEST_CASE("a run that leaves the path, and a path of another shape, are rejected") {
   const AnySde& sde = vp;
   X x({6, dim});
   const auto run = [&](const BrownianPath<X, TimeClock>& path, const TimeGrid& grid) {

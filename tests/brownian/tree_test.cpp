@@ -156,7 +156,7 @@ TEST_CASE("BrownianTree rejects invalid depths, clocks and times") {
   CHECK_THROWS_WITH(BrownianTree(TimeClock(1, 0), 33), Contains("[1, 32]"));
   CHECK_THROWS_WITH(BrownianTree(LogSnrClock(VpSde(), 1, 1e-3, 100), 9), Contains("finite"));
   const BrownianTree tree(TimeClock(1, 0), 8);
-  CHECK_NOTHROW(tree.increment(1, 0.999));  // a time at the border of a leaf does not share it
+  CHECK_NOTHROW(tree.increment(1, 0.999));  // at the border of a leaf its weight is 0
   CHECK_THROWS_WITH(tree.increment(0.701171875, 0.70068359375),
                     Contains("0.701171875") && Contains("0.70068359375") && Contains("depth 8"));
   CHECK_NOTHROW(BrownianTree(TimeClock(1, 0), 20).increment(0.701171875, 0.70068359375));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// GeneralProbabilityFlow: the exact flow map of geometric Brownian motion, and the linear tier.
+/// GeneralProbabilityFlow: the exact flow map of geometric Brownian motion, and equality with
+/// ProbabilityFlow for linear SDEs.
 #include <cmath>
 #include <vector>
 
@@ -93,7 +94,7 @@ TEST_CASE("every integrator follows the exact flow of geometric Brownian motion 
   CHECK(error(GeneralProbabilityFlow{lognormal, adaptive, TimeStep{1, 0}}) < 1e-7);
 }
 
-TEST_CASE("the flow carries the law at T to the initial law, and back") {
+TEST_CASE("the flow maps the law at T to the initial law, and back") {
   X x({2500, 8});
   lognormal.draw(x, 1, Noise{.seed = 15}.draw(0));
   const X from = x;
@@ -103,7 +104,7 @@ TEST_CASE("the flow carries the law at T to the initial law, and back") {
   CHECK(flow.integrate(lognormal, x, Noise{}, work).nfe == 200);
   CHECK(known::kolmogorov_smirnov(known::values(x), [](double v) {
           return lognormal.distribution(v, 0);
-        }) < 0.0138);  // 1.95/√20000: what chance exceeds once in a thousand
+        }) < 0.0138);  // 1.95/√20000: exceeded by chance once in a thousand
   flow.encode(lognormal, x, work);
   double largest = 0;
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -140,7 +141,7 @@ TEST_CASE("a flow has the same values on every backend") {
   }
 }
 
-TEST_CASE("observers of a flow see every step and can end it") {
+TEST_CASE("observers of a flow receive every step and can stop it") {
   struct Witness {
     std::size_t started = 0, steps = 0, finished = 0;
     void on_start(const ObservedStep&, const X&) { ++started; }
@@ -158,10 +159,10 @@ TEST_CASE("observers of a flow see every step and can end it") {
   CHECK((witness.started == 1 && witness.steps == 6 && witness.finished == 1));
 }
 
-TEST_CASE("what a general flow cannot take is refused") {
+TEST_CASE("GeneralProbabilityFlow rejects invalid arguments") {
   const AdaptiveRungeKutta<> adaptive;
   CHECK_THROWS_WITH((GeneralProbabilityFlow{lognormal, adaptive, uniform_grid(1, 0, 3)}),
-                    Contains("an adaptive integrator is given a grid of 3 steps"));
+                    Contains("the grid of an adaptive integrator has 3 steps"));
   CHECK_THROWS_WITH((GeneralProbabilityFlow{AsGeneralSde{VpSde()}, Heun{}, TimeStep{2, 1e-3}}),
                     Contains("general probability flow: the grid reaches t = 2"));
   CHECK_THROWS_WITH(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// ReverseSimulation: the initial law comes back; linear SDEs as the other tier runs them.
+/// ReverseSimulation: recovery of the initial law, and equality with PredictorCorrector for linear
+/// SDEs.
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -26,11 +27,11 @@ using X = HostState<double>;
 
 namespace {
 
-/// Forward from ln x₀ ~ N(0.2, 0.1) to T = 1, as far as the drift of −0.2 and σ = 0.6 carry it.
+/// Forward from ln x₀ ~ N(0.2, 0.1) to T = 1, with a drift of −0.2 and σ = 0.6.
 constexpr known::GeometricBrownianMotion lognormal{
     .mu = -0.2, .sigma = 0.6, .mean = 0.2, .variance = 0.1};
 
-/// A run back to t = 0 from the law at T = 1 on any state, as a list.
+/// A run back to t = 0 from the law at T = 1 on any state type, as a list.
 template <class State>
 auto run_back(State x, std::uint32_t first) {
   using T = std::remove_cvref_t<decltype(*x.data())>;
@@ -47,7 +48,7 @@ GaussianMixture<S> data(const S& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.04, 0.3}};
 }
 
-/// The largest difference between the two tiers, relative to what they find.
+/// The largest difference between the two tiers, relative to the result.
 template <class S, class M>
 double between_tiers(const S& sde, M& model, FinalStep final_step) {
   const TimeGrid grid = uniform_grid(sde, 40);
@@ -80,7 +81,7 @@ TEST_CASE("back in time geometric Brownian motion recovers its initial law") {
     sampler.integrate(lognormal, x, noise, work);
     const double distance = known::kolmogorov_smirnov(
         known::values(x), [&](double v) { return lognormal.distribution(v, 0); });
-    CHECK(distance < 0.0138);  // 1.95/√20000: what chance exceeds once in a thousand
+    CHECK(distance < 0.0138);  // 1.95/√20000: exceeded by chance once in a thousand
     const auto log_of = [](double v) { return std::log(v); };
     const known::Estimate mean = known::estimate(x, log_of);
     CHECK(std::abs(mean.mean - 0.2) < 4 * mean.error + 0.001);
@@ -91,7 +92,7 @@ TEST_CASE("back in time geometric Brownian motion recovers its initial law") {
   check(DerivativeFreeMilstein{}, FinalStep::keep_noise);
 }
 
-TEST_CASE("one step is the formula of the reverse SDE, and its mean where that is asked for") {
+TEST_CASE("one step is the formula of the reverse SDE, and its mean with drop_last_noise") {
   // At x: f = μx, g = σx, ∂(g²)/∂x = 2σ²x, and the model's F makes the score −x + 2F.
   struct {
     void evaluate(const X& x, double t, X& output) const {
@@ -116,7 +117,7 @@ TEST_CASE("one step is the formula of the reverse SDE, and its mean where that i
         Approx(mean + 0.6 * x0 * std::sqrt(0.1) * z(0, 0)).epsilon(1e-13));
 }
 
-TEST_CASE("linear SDEs take the same reverse steps as in the upper tier") {
+TEST_CASE("linear SDEs take the same reverse steps as with PredictorCorrector") {
   const auto check = [](const auto& sde) {
     auto exact = data(sde);
     const auto predicts_data = denoiser(
@@ -138,7 +139,7 @@ TEST_CASE("linear SDEs take the same reverse steps as in the upper tier") {
   check(WithPriorMean(VeSde(), std::vector{5.0, 0.0, -5.0}));
 }
 
-TEST_CASE("reverse runs have the same bits on every backend and however they are split") {
+TEST_CASE("reverse runs are bit-identical on every backend and for any split of the batch") {
   const auto host = run_back(HostState<float>({5, 37}), 0);
   CHECK(run_back(Eigen::ArrayXXf(37, 5), 0) == host);
   CHECK(run_back(xt::xarray<float>(xt::xarray<float>::shape_type{5, 37}), 0) == host);
@@ -148,7 +149,7 @@ TEST_CASE("reverse runs have the same bits on every backend and however they are
   }
 }
 
-TEST_CASE("observers of a reverse run see every step and can end it") {
+TEST_CASE("observers of a reverse run receive every step and can stop it") {
   struct Witness {
     std::vector<std::size_t> nfe{};
     std::size_t started = 0, finished = 0;
@@ -170,7 +171,7 @@ TEST_CASE("observers of a reverse run see every step and can end it") {
   CHECK((witness.started == 1 && witness.finished == 1));
 }
 
-TEST_CASE("what a reverse run cannot take is refused") {
+TEST_CASE("ReverseSimulation rejects invalid arguments") {
   CHECK_THROWS_WITH((ReverseSimulation{lognormal, EulerMaruyama{}, TimeGrid({0.0, 1.0})}),
                     Contains("reverse simulation: the grid goes from 0 up to 1") &&
                         Contains("time must decrease"));
@@ -186,7 +187,7 @@ TEST_CASE("what a reverse run cannot take is refused") {
   CHECK_THROWS_WITH(sampler.integrate(lognormal, other, Noise{}, work),
                     Contains("the workspace was made for 2 samples"));
   known::fill(x, 1);
-  x(1, 0) = -1;  // outside the law: its logarithm is no number
+  x(1, 0) = -1;  // outside the support of the law: the logarithm is NaN
   CHECK_THROWS_WITH(sampler.integrate(lognormal, x, Noise{}, work),
                     Contains("reverse simulation: the state of sample 1 is not finite"));
 }

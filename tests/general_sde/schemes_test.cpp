@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Strong schemes: weak order by exact moments, strong order on given Brownian paths.
+/// Schemes for general SDEs: weak order by exact moments, strong order on given Brownian paths.
 #include <array>
 #include <cmath>
 #include <cstddef>

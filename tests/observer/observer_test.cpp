@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Observers: their hooks, their composition, and that absent ones are nothing.
+/// Observers: their hooks and their combination; absent hooks have no effect.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -38,7 +38,7 @@ struct Everything {
   void on_finish(const X&) { ++finishes; }
 };
 
-/// Stops after so many steps.
+/// Stops after the given number of steps.
 struct Stopper {
   std::size_t after;
   std::size_t finishes = 0;
@@ -71,7 +71,7 @@ TEST_CASE("hooks are called before, after each step and at the end") {
   }
 }
 
-TEST_CASE("an observer changes nothing, whichever hooks it has") {
+TEST_CASE("an observer does not change the run, for any set of hooks") {
   X plain({2, 3}), observed({2, 3});
   OnlyFinish only;
   Everything all;
@@ -82,7 +82,7 @@ TEST_CASE("an observer changes nothing, whichever hooks it has") {
   CHECK(all.steps.size() == 5);
 }
 
-TEST_CASE("adaptive runs report steps whose number is not known") {
+TEST_CASE("adaptive runs report 0 for the number of steps") {
   X x({2, 3});
   Everything seen;
   const ProbabilityFlow flow{VpSde(), scipy_rk45(), {.final_step = FinalStep::keep_noise}};
@@ -93,7 +93,7 @@ TEST_CASE("adaptive runs report steps whose number is not known") {
   CHECK(seen.steps.back().nfe == done.nfe);
 }
 
-TEST_CASE("progress tells what is done, at what rate and what remains") {
+TEST_CASE("Progress reports finished steps, rate and remaining time") {
   std::vector<ProgressReport> reports;
   auto progress = Progress([&](const ProgressReport& r) { reports.push_back(r); }, 2);
   X x({2, 3});
@@ -110,7 +110,7 @@ TEST_CASE("progress tells what is done, at what rate and what remains") {
   CHECK_THROWS_AS(Progress([](const ProgressReport&) {}, 0), Error);
 }
 
-TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
+TEST_CASE("Trajectory stores the first state, every k-th and the last") {
   X x({2, 3});
   Trajectory<X> trajectory(3);
   sampler(7).sample(data(), x, Noise{.seed = 1}, trajectory);
@@ -128,7 +128,7 @@ TEST_CASE("a trajectory keeps the first state, every k-th and the last") {
   CHECK_THROWS_AS(Trajectory<X>(0), Error);
 }
 
-TEST_CASE("an observer can stop every kind of run, which then reports what was done") {
+TEST_CASE("an observer can stop every kind of run, which then reports the steps taken") {
   const auto stops = [](const auto& sampler, std::size_t nfe) {
     X x({2, 3});
     Stopper stopper{3};
@@ -144,7 +144,7 @@ TEST_CASE("an observer can stop every kind of run, which then reports what was d
       CHECK(done.nfe == nfe);
       CHECK(done.accepted == 3);
     }
-    // The state is the one of the step at which it was stopped.
+    // The state is that of the step at which the run was stopped.
     REQUIRE(trajectory.entries().size() == 4);
     for (std::size_t i = 0; i < 6; ++i) CHECK(trajectory.entries()[3].x.data()[i] == x.data()[i]);
   };
@@ -156,7 +156,7 @@ TEST_CASE("an observer can stop every kind of run, which then reports what was d
   stops(ProbabilityFlow{VpSde(), AdaptiveRungeKutta<>{.scope = Scope::per_sample}}, 0);
 }
 
-TEST_CASE("corrections are measured as they were taken, for observers that ask") {
+TEST_CASE("corrections are measured as taken, for observers with on_correction") {
   struct Corrections {
     std::vector<CorrectionStep> seen;
     std::vector<double> score, noise, size, snr;
@@ -184,7 +184,7 @@ TEST_CASE("corrections are measured as they were taken, for observers that ask")
     REQUIRE(corrections.snr.size() == 15 * std::size_t(corrector.steps));
     return corrections;
   };
-  // The first correction meets the prior itself: its norms are known.
+  // The first correction is applied to the prior itself, whose norms are known.
   X prior({3, 3}), score({3, 3});
   draw_prior(prior, 1, Noise{.seed = 1}.draw(0));
   data().evaluate(prior, 1, score);
@@ -205,14 +205,14 @@ TEST_CASE("corrections are measured as they were taken, for observers that ask")
         Approx(0.2 * mean.score[1] * noises / (mean.noise[1] * scores)).epsilon(1e-12));
   CHECK(std::abs(mean.snr[1] - mean.snr[0]) > 1e-3);
 
-  // Annealed Langevin needs no norms; they are measured all the same.
+  // Annealed Langevin does not require norms, but they are measured for the observer.
   const Corrections annealed = run(AnnealedLangevin{.snr = 0.2});
   CHECK(annealed.score[1] == Approx(norm).epsilon(1e-12));
   CHECK(annealed.snr[1] ==
         Approx(std::sqrt(annealed.size[1] / 2) * norm / annealed.noise[1]).epsilon(1e-12));
 }
 
-TEST_CASE("tries of adaptive runs tell where they went and which were taken") {
+TEST_CASE("attempts of adaptive runs report their times and which were accepted") {
   struct Tries {
     std::size_t taken = 0, rejected = 0;
     double reached = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// StepStatistics: what it writes down is what happened.
+/// StepStatistics: the recorded measurements equal those of the run.
 #include <cmath>
 
 #include <scoresde/corrector/langevin.hpp>
@@ -22,7 +22,7 @@ Gaussian<VeSde> data() { return {VeSde(), {0.5, 0.1, -0.2}, {0.3, 1, 0.6}}; }
 
 }  // namespace
 
-TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") {
+TEST_CASE("steps, norms and corrections of a predictor-corrector run are recorded") {
   const TimeGrid grid = uniform_grid(VeSde(), 6);
   const PredictorCorrector sampler{VeSde(), ReverseDiffusion{}, Langevin{.snr = 0.1, .steps = 2},
                                    grid};
@@ -57,13 +57,13 @@ TEST_CASE("steps, norms and corrections of a predictor-corrector run are kept") 
             .epsilon(1e-12));
 }
 
-TEST_CASE("tries of an adaptive run are kept sample by sample") {
+TEST_CASE("attempts of an adaptive run are recorded per sample") {
   const ProbabilityFlow flow{VeSde(), AdaptiveRungeKutta<>{.scope = Scope::per_sample}};
   X x({3, 3});
   StepStatistics seen;
   const SamplerStatistics done = flow.sample(data(), x, Noise{.seed = 1}, seen);
   REQUIRE(seen.attempts().size() == done.accepted + done.rejected);
-  // Accepted steps of a sample follow one another from the first time to the last.
+  // Accepted steps of a sample are contiguous from the first time to the last.
   double t = VeSde().t_max();
   for (const StepStatistics::Attempt& tried : seen.attempts()) {
     CHECK(tried.accepted == (tried.error < 1));

@@ -5,7 +5,7 @@
 ///   LogSnrClock:  u = e^{rate·λ},   λ = ln(mean²/std²)
 ///
 /// A clock maps a time to its position(t) ∈ [0, 1] between the two ends of the path, and a position
-/// to the variance. docs/noise.md derives the clock that each sampler needs.
+/// to the variance. docs/noise.md derives the clock for each sampler.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@
 
 namespace scoresde {
 
-/// position(t): 0 at the path's begin, 1 at its end, strictly monotone in between; throws Error for
-/// times outside the path. variance(p): u at position p, strictly increasing.
+/// position(t): 0 at the beginning of the path, 1 at its end, strictly monotone in between; throws
+/// Error for times outside the path. variance(p): u at position p, strictly increasing.
 template <class C>
 concept BrownianClock = std::copyable<C> && requires(const C& clock, double value) {
   { clock.position(value) } -> std::same_as<double>;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// BrownianPath: a noise source whose steps share one Brownian path, whatever their number.
+/// BrownianPath: a noise source that gives runs with any number of steps the same Brownian path.
 ///
 ///   z of a step (t → t_next) = (W(u(t_next)) − W(u(t)))/√|u(t_next) − u(t)|
 ///
-/// Runs with 50, 100 and 200 steps then differ by their discretisation alone: they see the same
-/// noise. W is a BrownianTree: z is a sum of named draws, taken coarse to fine, so its bits depend
-/// neither on the backend nor on the batch nor on what was asked before. docs/noise.md says which
-/// clock fits which sampler.
+/// The difference between runs with 50, 100 and 200 steps is then due to discretization alone. W is
+/// a BrownianTree: z is a sum of named draws, computed from coarse to fine, so it is bit-identical
+/// on every backend, in every batch and after any earlier requests. docs/noise.md lists the clock
+/// for each sampler.
 #pragma once
 
 #include <array>
@@ -24,9 +24,10 @@
 
 namespace scoresde {
 
-/// Made before the run for states like the one given; holds one such state and allocates nothing
-/// after. The prior (draw 0) and correctors take the named draws of `noise` by number: they are no
-/// part of the path. A draw stands until the next one is asked for, so threads need copies.
+/// Constructed before the run for states of the given shape; holds one such state and does not
+/// allocate afterwards. The prior (draw 0) and correctors use the named draws of `noise` by index,
+/// which are independent of the path. A draw is valid until the next one is requested, so each
+/// thread requires its own copy.
 template <State X, BrownianClock Clock>
 class BrownianPath {
  public:
@@ -40,7 +41,7 @@ class BrownianPath {
 
   [[nodiscard]] NoiseDraw draw(std::uint64_t index) const { return noise_.draw(index); }
 
-  /// N(0, I), independent from step to step. Throws Error for times that the tree refuses.
+  /// N(0, I), independent across steps. Throws Error for times that the tree rejects.
   [[nodiscard]] const X& draw(std::uint64_t, TimeStep step) const {
     const BrownianIncrement increment = tree_.increment(step.t, step.t_next);
     const double scale = 1 / std::sqrt(increment.variance());

@@ -3,9 +3,9 @@
 ///
 ///   dx/dt = f − ½ ∂(g²)/∂x − ½ g² ∇log p_t(x),   element by element
 ///
-/// Song et al. 2021 (arXiv:2011.13456), eq. 17, with a diagonal G. The slope is no linear form: one
-/// pass over memory more than ProbabilityFlow's puts it in the place of the model's output, and
-/// every ODE integrator takes it from there.
+/// Song et al. 2021 (arXiv:2011.13456), eq. 17, with a diagonal G. The slope is not a linear form,
+/// so one additional pass over memory, compared to ProbabilityFlow, replaces the model's output by
+/// the slope, which every ODE integrator accepts.
 #pragma once
 
 #include <concepts>
@@ -41,8 +41,8 @@ struct FlowElement {
 
 }  // namespace detail
 
-/// The flow of a general SDE under a model, as an integrator sees it. With a time per sample the
-/// model is asked for its score_form at every element.
+/// The ODE field of a general SDE's probability flow for a model. With one time per sample, the
+/// model's score_form is evaluated for every element.
 template <class S, class M>
 struct GeneralFlowField {
   const S& sde;
@@ -74,18 +74,20 @@ struct GeneralFlowField {
   }
 };
 
-/// I is what ProbabilityFlow takes: a method by name, an AdaptiveRungeKutta, or a user's
-/// OdeIntegrator.
+/// I is a fixed-step method, an AdaptiveRungeKutta, or a user-defined OdeIntegrator, as for
+/// ProbabilityFlow.
 template <class S, class I>
 class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilityFlow<S, I>> {
   using Integrator = typename detail::IntegratorOf<I>::type;
-  static_assert(GeneralSde<S>,
-                "GeneralProbabilityFlow: the first argument is no general SDE; it needs drift(x, "
-                "t), diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE take "
-                "ProbabilityFlow, or AsGeneralSde");
-  static_assert(!GeneralSde<S> || GeneralSdeWithDerivative<S>,
-                "GeneralProbabilityFlow: the flow needs the derivative of the diffusion in x; give "
-                "the SDE diffusion_derivative(x, t), which is 0 where the noise is additive");
+  static_assert(
+      GeneralSde<S>,
+      "GeneralProbabilityFlow: the first argument is not a general SDE; it needs drift(x, "
+      "t), diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE use "
+      "ProbabilityFlow, or AsGeneralSde");
+  static_assert(
+      !GeneralSde<S> || GeneralSdeWithDerivative<S>,
+      "GeneralProbabilityFlow: the flow requires the derivative of the diffusion in x; give "
+      "the SDE diffusion_derivative(x, t), which is 0 where the noise is additive");
   static_assert(
       requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
       "GeneralProbabilityFlow: the second argument is neither a Runge-Kutta method by name nor an "
@@ -94,28 +96,28 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
 
  public:
   static constexpr const char* name = "general probability flow";
-  /// States a workspace holds in addition to x.
+  /// States that a workspace holds in addition to x.
   static constexpr std::size_t buffers = Integrator::buffers;
 
-  /// Steps of the grid, in either direction; for adaptive integrators a grid of one step. Throws
-  /// Error for a grid outside [0, t_max()] where the SDE has that, and for arguments the
-  /// integrator refuses.
+  /// Integrates over the steps of the grid, in either direction; adaptive integrators require a
+  /// grid of one step. Throws Error for a grid outside [0, t_max()] if the SDE has t_max(), and for
+  /// arguments that the integrator rejects.
   GeneralProbabilityFlow(S sde, I integrator, TimeGrid grid)
       : sde_(std::move(sde)), grid_(std::move(grid)) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
     detail::require_times(name, sde_, grid_);
     require(!Integrator::adaptive || grid_.size() == 1, name,
-            ": an adaptive integrator is given a grid of ", grid_.size(),
-            " steps; give one, from the first time to the last");
+            ": the grid of an adaptive integrator has ", grid_.size(),
+            " steps; it must have one, from the first time to the last");
   }
 
-  /// The same over one span {t, t_next}.
+  /// Integrates over one span {t, t_next}.
   GeneralProbabilityFlow(S sde, I integrator, TimeStep span)
       : GeneralProbabilityFlow(std::move(sde), std::move(integrator),
                                TimeGrid(std::vector<TimeStep>{span})) {}
 
-  /// Evaluations of the model in one run, where the steps are fixed.
+  /// Evaluations of the model in one run, if the steps are fixed.
   [[nodiscard]] std::size_t nfe() const requires(!Integrator::adaptive) {
     return Integrator::nfe(grid_.size());
   }
@@ -123,28 +125,28 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// decode with a workspace of its own.
+  /// Calls decode with a newly allocated workspace.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, O&& observer = O{}) const {
     Workspace<X, buffers> work(x);
     return decode(model, x, work, observer);
   }
 
-  /// decode, with the signature that all samplers share; no noise is drawn.
+  /// Calls decode, with the signature that all samplers share; draws no noise.
   template <class M, State X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     return decode(model, x, work, observer);
   }
 
-  /// Carries the x given along the grid. Allocates nothing. Throws Error for mismatched shapes and
-  /// states that are not finite.
+  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
+  /// and states that are not finite.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
     return solve(model, x, grid_, work, observer);
   }
 
-  /// Carries the x given along the reversed grid, which it makes.
+  /// Integrates the given x over the reversed grid, which it allocates.
   template <class M, State X, class O = NoObserver>
   SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
     return solve(model, x, grid_.reversed(), work, observer);
@@ -155,9 +157,10 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
   SamplerStatistics solve(M& model, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                           O& observer) const {
     static_assert(detail::ModelArgument<M, X>::checked);
-    static_assert(ElementwiseState<X>,
-                  "GeneralProbabilityFlow: the state's backend runs no function element by element;"
-                  " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(
+        ElementwiseState<X>,
+        "GeneralProbabilityFlow: the state's backend cannot apply a function element by element;"
+        " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     return detail::run_flow(name, integrator_, GeneralFlowField<S, M>{sde_, model}, model, x, grid,
                             detail::FinalEvaluation(), work, observer);
   }

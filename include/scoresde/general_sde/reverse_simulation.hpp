@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// ReverseSimulation: a general SDE backward in time, by the score of its marginals.
+/// ReverseSimulation: a general SDE backward in time, using the score of its marginals.
 ///
 ///   dx = [f − ∂(g²)/∂x − g² ∇log p_t(x)] dt + g dw̄,   element by element
 ///
-/// Anderson 1982; Song et al. 2021 (arXiv:2011.13456), eq. 16, with a diagonal G. Schemes that ask
-/// for the drift once a step fit: EulerMaruyama, Milstein, DerivativeFreeMilstein.
+/// Anderson 1982; Song et al. 2021 (arXiv:2011.13456), eq. 16, with a diagonal G. Supported schemes
+/// evaluate the drift once per step: EulerMaruyama, Milstein, DerivativeFreeMilstein.
 #pragma once
 
 #include <cmath>
@@ -23,15 +23,15 @@
 namespace scoresde {
 
 struct ReverseSimulationOptions {
-  /// keep_noise or drop_last_noise, whose last step is its mean, x + h·drift. Where p_0 is smooth
-  /// that takes the variance g²h out of it, so it is not the default here as it is in
+  /// keep_noise or drop_last_noise, which replaces the last step by its mean x + h·drift. Where p_0
+  /// is smooth, this removes the variance g²h, so it is not the default here, unlike in
   /// PredictorCorrector.
   FinalStep final_step = FinalStep::keep_noise;
 };
 
 namespace detail {
 
-/// The reverse-time process of one element where its score is known.
+/// The reverse-time process of one element, given its score.
 template <class S>
 struct ReverseProcess {
   ElementProcess<S> forward;
@@ -72,27 +72,28 @@ struct ReverseElement {
 
 }  // namespace detail
 
-/// A const, stateless value: the state's type, the model and the noise meet it in the call. Draws
-/// and checks are those of Simulation; draw 0 is the prior's.
+/// A const, stateless value: state, model and noise are arguments of the call. Draws and checks are
+/// those of Simulation; draw 0 is the prior.
 template <class S, class R>
 class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R>> {
   static_assert(GeneralSde<S>,
-                "ReverseSimulation: the first argument is no general SDE; it needs drift(x, t), "
-                "diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE take "
+                "ReverseSimulation: the first argument is not a general SDE; it needs drift(x, t), "
+                "diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE use "
                 "PredictorCorrector, or AsGeneralSde");
   static_assert(!GeneralSde<S> || GeneralSdeWithDerivative<S>,
                 "ReverseSimulation: the reverse drift needs the derivative of the diffusion in x; "
                 "give the SDE diffusion_derivative(x, t), which is 0 where the noise is additive");
-  static_assert(StrongScheme<R> && !detail::scheme_looks_ahead<R>,
-                "ReverseSimulation: the second argument is no scheme that asks for the drift once a"
-                " step; EulerMaruyama, Milstein and DerivativeFreeMilstein are");
+  static_assert(
+      StrongScheme<R> && !detail::scheme_looks_ahead<R>,
+      "ReverseSimulation: the second argument is not a scheme that evaluates the drift once"
+      " per step; EulerMaruyama, Milstein and DerivativeFreeMilstein are");
 
  public:
   static constexpr const char* name = "reverse simulation";
-  /// States a workspace holds in addition to x.
+  /// States that a workspace holds in addition to x.
   static constexpr std::size_t buffers = 1;
 
-  /// Throws Error unless time decreases, within [0, t_max()] where the SDE has that, and the final
+  /// Throws Error unless time decreases, within [0, t_max()] if the SDE has t_max(), and the final
   /// step is one of those above.
   ReverseSimulation(S sde, R scheme, TimeGrid grid, ReverseSimulationOptions options = {})
       : sde_(std::move(sde)),
@@ -114,14 +115,14 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// integrate with a workspace of its own.
+  /// Calls integrate with a newly allocated workspace.
   template <class M, State X, class N, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, const N& noise, O&& observer = O{}) const {
     Workspace<X, buffers> work(x);
     return integrate(model, x, noise, work, observer);
   }
 
-  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <class M, State X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
@@ -144,9 +145,10 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
   template <class M, class X, class N>
   static constexpr void check_arguments() {
     static_assert(detail::RunArguments<M, X, N>::checked);
-    static_assert(ElementwiseState<X>,
-                  "ReverseSimulation: the state's backend runs no function element by element; it "
-                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(
+        ElementwiseState<X>,
+        "ReverseSimulation: the state's backend cannot apply a function element by element; it "
+        "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
   }
 
   template <class X, class N>

@@ -22,7 +22,7 @@
 namespace scoresde {
 namespace detail {
 
-/// Stands for any process in the concept below; never called.
+/// An arbitrary process, used in the concept below; never called.
 struct AnyProcess {
   [[nodiscard]] double drift(double, double) const { return 0; }
   [[nodiscard]] double diffusion(double, double) const { return 0; }
@@ -33,8 +33,8 @@ struct AnyProcess {
 
 /// scheme.step(process, x, step, dw) returns the element after `step`, dw ~ N(0, |t_next − t|); the
 /// process has drift, diffusion and diffusion_derivative of (x, t). Optional `static constexpr
-/// bool` members, false by default: needs_derivative, and looks_ahead for schemes that evaluate the
-/// drift elsewhere than at (x, t), which is not available for a reverse process.
+/// bool` members, false by default: needs_derivative; looks_ahead for schemes that evaluate the
+/// drift at points other than (x, t), which is not possible for a reverse process.
 template <class M>
 concept StrongScheme = std::copyable<M> &&
     requires(const M& scheme, const detail::AnyProcess& process, double x, TimeStep step) {
@@ -110,9 +110,8 @@ template <class M>
 void require_noisy(const char* sampler, const M& scheme) {
   if constexpr (requires { scheme.probability_flow; })
     require(!scheme.probability_flow, sampler,
-            ": probability_flow is true; it must be false in a simulation, and "
-            "GeneralProbabilityFlow with "
-            "Euler integrates the flow");
+            ": probability_flow is true; it must be false in a simulation; "
+            "GeneralProbabilityFlow with Euler integrates the flow");
 }
 
 }  // namespace detail

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Simulation: an SDE forward in time, from the states given.
+/// Simulation: a general SDE forward in time, from the given states.
 ///
 ///   for each step (t → t_next):  x ← scheme(x, t, √(t_next − t)·z)
 ///
 /// Schemes: EulerMaruyama, Milstein, DerivativeFreeMilstein, StochasticHeun
 /// (general_sde/schemes.hpp). Every scheme works element by element, so a step is one pass over
-/// memory, stages and noise included.
+/// memory, including stages and noise.
 #pragma once
 
 #include <cmath>
@@ -38,34 +38,35 @@ struct ForwardElement {
 
 }  // namespace detail
 
-/// A const, stateless value: the state's type and the noise meet it in the call. Step i takes draw
-/// i + 1, or where the source knows a path (BrownianPath with a TimeClock) the path's increment.
+/// A const, stateless value: state and noise are arguments of the call. Step i uses draw i + 1 or,
+/// if the source is timed (BrownianPath with a TimeClock), the path's increment.
 ///
-/// Non-finite states are refused: x is checked after steps 1, 2, 4, 8, … and the last.
+/// States that are not finite are rejected: x is checked after steps 1, 2, 4, 8, … and the last.
 template <class S, class R>
 class Simulation {
   static_assert(GeneralSde<S>,
-                "Simulation: the first argument is no general SDE; it needs drift(x, t) and "
-                "diffusion(x, t), with the element's index as third argument where wanted; "
+                "Simulation: the first argument is not a general SDE; it needs drift(x, t) and "
+                "diffusion(x, t), optionally with the element's index as third argument; "
                 "AsGeneralSde makes one of a linear SDE");
-  static_assert(StrongScheme<R>,
-                "Simulation: the second argument is no scheme; it needs step(process, x, TimeStep, "
-                "dw) returning double");
+  static_assert(
+      StrongScheme<R>,
+      "Simulation: the second argument is not a scheme; it needs step(process, x, TimeStep, "
+      "dw) returning double");
   static_assert(!detail::scheme_needs_derivative<R> || GeneralSdeWithDerivative<S>,
                 "Simulation: this scheme needs the derivative of the diffusion in x; give the SDE "
-                "diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein");
+                "diffusion_derivative(x, t), or use EulerMaruyama or DerivativeFreeMilstein");
 
  public:
   static constexpr const char* name = "simulation";
-  /// States a workspace holds in addition to x.
+  /// States that a workspace holds in addition to x.
   static constexpr std::size_t buffers = 0;
 
-  /// Throws Error unless time increases, within [0, t_max()] where the SDE has that.
+  /// Throws Error unless time increases, within [0, t_max()] if the SDE has t_max().
   Simulation(S sde, R scheme, TimeGrid grid)
       : sde_(std::move(sde)), scheme_(std::move(scheme)), grid_(std::move(grid)) {
     require(!grid_.generates(), name, ": the grid goes from ", grid_.front().t, " down to ",
             grid_.back().t_next,
-            "; to simulate, time must increase (TimeGrid::reversed, ReverseSimulation)");
+            "; time must increase (use TimeGrid::reversed or ReverseSimulation)");
     detail::require_times(name, sde_, grid_);
     detail::require_noisy(name, scheme_);
   }
@@ -76,7 +77,7 @@ class Simulation {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// integrate with a workspace of its own.
+  /// Calls integrate with a newly allocated workspace.
   template <class X, class N, class O = NoObserver>
   SamplerStatistics run(X& x, const N& noise, O&& observer = O{}) const {
     static_assert(detail::NoiseArgument<X, N>::checked);
@@ -84,14 +85,15 @@ class Simulation {
     return integrate(x, noise, work, observer);
   }
 
-  /// Carries the x given through the grid; allocates nothing. Throws Error for mismatched shapes
+  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <State X, class N, class O = NoObserver>
   SamplerStatistics integrate(X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(ElementwiseState<X>,
-                  "Simulation: the state's backend runs no function element by element; it needs "
-                  "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+    static_assert(
+        ElementwiseState<X>,
+        "Simulation: the state's backend cannot apply a function element by element; it needs "
+        "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
     static_assert(detail::NoiseArgument<X, N>::checked);
     detail::check_shapes(name, x, work);
     detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Observers: any object with any of five hooks.
+/// Observers: any object with at least one of five hooks.
 ///
 ///   on_start(step, x)             before the first step; step.time = {t, t}, where the run begins
 ///   on_step(step, x)              after every accepted step; may return StepAction::stop
@@ -7,8 +7,8 @@
 ///   on_attempt(attempts, x)       after every trial of an adaptive sampler, accepted or not
 ///   on_finish(x)                  at the end of the run
 ///
-/// A hook that is absent costs nothing, not even a call: what on_correction is told is measured
-/// only for observers that have it. State and spans are lent for the call.
+/// An absent hook adds no cost, not even a call: the values passed to on_correction are measured
+/// only for observers that have it. State and spans are valid during the call.
 #pragma once
 
 #include <concepts>
@@ -26,15 +26,15 @@
 
 namespace scoresde {
 
-/// A step that has been taken.
+/// A step of a run, after it was taken.
 struct ObservedStep {
   std::size_t index = 0;  ///< 0 for the first
-  std::size_t steps = 0;  ///< of the whole run, 0 when not known (adaptive)
-  TimeStep time{};        ///< where it began and ended
+  std::size_t steps = 0;  ///< of the whole run, 0 if not known (adaptive)
+  TimeStep time{};        ///< its beginning and its end
   std::size_t nfe = 0;    ///< evaluations of the model so far
 };
 
-/// A corrector step x ← x + ε ∇log p_t(x) + c z that has been taken; every span has one entry per
+/// A corrector step x ← x + ε ∇log p_t(x) + c z, after it was taken; every span has one entry per
 /// sample.
 struct CorrectionStep {
   double t = 0;
@@ -44,13 +44,13 @@ struct CorrectionStep {
   std::span<const double> snr;  ///< ε‖∇log p_t(x)‖₂/(c‖z‖₂), measured; 0 where c = 0
 };
 
-/// The observer that sees nothing.
+/// An observer without hooks.
 struct NoObserver {};
 
 namespace detail {
 
-// A member of a hook's name that cannot be called with the hook's arguments would be passed over
-// in silence, so it is refused.
+// A member with the name of a hook that cannot be called with the hook's arguments would be
+// ignored, so it is rejected.
 template <class O, class X>
 constexpr void check_hooks() {
   static_assert(
@@ -73,7 +73,7 @@ constexpr void check_hooks() {
       "observer: on_finish is called as on_finish(const State& x)");
 }
 
-/// True for observers that are told of corrector steps.
+/// True for observers with on_correction.
 template <class O, class X>
 inline constexpr bool watches_corrections = requires(O& o, const X& x) {
   o.on_correction(CorrectionStep{}, x);
@@ -111,7 +111,7 @@ void notify_finish(O& observer, const X& x) {
 
 }  // namespace detail
 
-/// Keeps copies of the state: the first, every `every`-th and the last. It allocates as it grows.
+/// Stores copies of the state: the first, every `every`-th and the last. Allocates when it grows.
 template <State X>
 class Trajectory {
  public:
@@ -147,7 +147,8 @@ class Trajectory {
   bool kept_ = true;
 };
 
-/// Several observers as one; they are referred to, not copied. All are told, and any can stop.
+/// Combines several observers, which are referenced, not copied. All are called, and any can stop
+/// the run.
 template <class... O>
 class ObserverGroup {
  public:
@@ -184,7 +185,7 @@ class ObserverGroup {
   std::tuple<O&...> observers_;
 };
 
-/// observe(a, b, …): a, then b, at every hook. The observers must outlive the run.
+/// observe(a, b, …): calls a, then b, at every hook. The observers must outlive the run.
 template <class... O>
 [[nodiscard]] ObserverGroup<O...> observe(O&... observers) {
   return ObserverGroup<O...>(observers...);

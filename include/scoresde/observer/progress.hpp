@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Progress: an observer that tells how far a run is, how fast, and how long it will take.
+/// Progress: an observer that reports the progress, speed and remaining time of a run.
 ///
-/// Not in scoresde.hpp: the standard clock costs a sixth of the core's compile time.
+/// Not in scoresde.hpp, because <chrono> takes a sixth of the core's compile time.
 #pragma once
 
 #include <chrono>
@@ -13,15 +13,15 @@
 
 namespace scoresde {
 
-/// How far a run is.
+/// The progress of a run.
 struct ProgressReport {
   std::size_t done = 0;
-  std::size_t steps = 0;         ///< 0 when not known
+  std::size_t steps = 0;         ///< 0 if not known
   std::size_t nfe = 0;           ///< evaluations of the model so far
-  double t = 0;                  ///< where the run stands
-  double seconds = 0;            ///< since it began
-  double steps_per_second = 0;   ///< so far
-  double remaining_seconds = 0;  ///< at that rate; 0 when the number of steps is not known
+  double t = 0;                  ///< current time
+  double seconds = 0;            ///< since the start
+  double steps_per_second = 0;   ///< since the start
+  double remaining_seconds = 0;  ///< at that rate; 0 if the number of steps is not known
 };
 
 /// Calls sink(const ProgressReport&) after every `every` steps and after the last.

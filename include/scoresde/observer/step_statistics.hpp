@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// StepStatistics: an observer that writes down what every step measured.
+/// StepStatistics: an observer that records the measurements of every step.
 ///
-///   steps: ‖x‖₂;   corrections: ‖∇log p_t(x)‖₂, ‖z‖₂, ε and the ratio of the lengths of the two
-///   parts of the step;   attempts of adaptive samplers: their lengths and errors
+///   steps:         ‖x‖₂
+///   corrections:   ‖∇log p_t(x)‖₂, ‖z‖₂, ε, and the ratio of the norms of the step's two terms
+///   attempts:      lengths and errors of the trial steps of adaptive samplers
 ///
-/// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5, set ε by the ratio that is measured
-/// here.
+/// Song et al. 2021 (arXiv:2011.13456), algorithms 4 and 5, set ε by the ratio measured here.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,13 @@
 
 namespace scoresde {
 
-/// A number per sample: their mean, and each of them where that was asked for.
+/// A number per sample: the mean, and the individual numbers if requested.
 struct Measured {
   double mean = 0;
   std::vector<double> samples;
 };
 
-/// It allocates as it grows; on_start empties it.
+/// Allocates when it grows; on_start clears it.
 class StepStatistics {
  public:
   struct Step {
@@ -35,13 +35,13 @@ class StepStatistics {
     Measured score_norm, noise_norm, step_size, snr;  ///< as in CorrectionStep
   };
   struct Attempt {
-    std::size_t sample = 0;  ///< 0 under control of the whole batch
+    std::size_t sample = 0;  ///< 0 for Scope::batch
     TimeStep time;
-    double error = 0;  ///< the scaled error that was held against 1
+    double error = 0;  ///< the scaled error, which must not exceed 1
     bool accepted = false;
   };
 
-  /// With per_sample every sample's norms are kept beside their mean.
+  /// With per_sample, the norms of every sample are stored in addition to their mean.
   explicit StepStatistics(bool per_sample = false) : per_sample_(per_sample) {}
 
   template <State X>
@@ -72,7 +72,7 @@ class StepStatistics {
 
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
   [[nodiscard]] const std::vector<Correction>& corrections() const { return corrections_; }
-  /// Of adaptive samplers; samples that are finished attempt nothing.
+  /// Attempts of adaptive samplers; finished samples make none.
   [[nodiscard]] const std::vector<Attempt>& attempts() const { return attempts_; }
 
  private:

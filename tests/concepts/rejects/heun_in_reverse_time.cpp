@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// The score is available at the state only, not at Heun's predicted state.
-// expect: ReverseSimulation: the second argument is no scheme that asks for the drift once a step;
-// EulerMaruyama, Milstein and DerivativeFreeMilstein are
+/// The score is evaluated at the state only, not at the state that Heun's scheme predicts.
+// expect: ReverseSimulation: the second argument is not a scheme that evaluates the drift once per
+// step; EulerMaruyama, Milstein and DerivativeFreeMilstein are
 #include <scoresde/scoresde.hpp>
 
 int main() {

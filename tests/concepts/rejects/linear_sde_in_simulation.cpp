@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// A linear SDE returns the factors of its terms; AsGeneralSde converts them to terms.
-// expect: Simulation: the first argument is no general SDE; it needs drift(x, t) and diffusion(x,
-// t), with the element's index as third argument where wanted; AsGeneralSde makes one of a linear
-// SDE
+// expect: Simulation: the first argument is not a general SDE; it needs drift(x, t) and
+// diffusion(x, t), optionally with the element's index as third argument; AsGeneralSde makes one of
+// a linear SDE
 #include <scoresde/scoresde.hpp>
 
 int main() {

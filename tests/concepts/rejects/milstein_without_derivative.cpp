@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Milstein's correction contains the derivative of the diffusion.
 // expect: Simulation: this scheme needs the derivative of the diffusion in x; give the SDE
-// diffusion_derivative(x, t), or take EulerMaruyama or DerivativeFreeMilstein
+// diffusion_derivative(x, t), or use EulerMaruyama or DerivativeFreeMilstein
 #include <scoresde/scoresde.hpp>
 
 struct GeometricBrownianMotion {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A loss that draws any time cannot train a network that is told levels.
+/// A loss with continuous times cannot train a network that is conditioned on levels.
 // expect: Trainer: NoisePredictionAtLevel and ScoreAtLevel require DiscreteScoreMatching
 #include <scoresde/eigen/eigen.hpp>
 #include <scoresde/networks.hpp>
