@@ -27,7 +27,7 @@ using namespace scoresde;
 
 namespace {
 
-/// Every value is written by a name that reads back, and no name stands for two values.
+/// The written name of every value is read back, and no two values share a name.
 template <class E>
 void check_table(std::size_t values) {
   std::set<std::string> names;
@@ -82,7 +82,7 @@ TEST_CASE("every enumeration of a configuration has a name for each value") {
   check_table<CorrectorKind>(2);
 }
 
-TEST_CASE("files keep the words that they have held from the start, and EDM's own are read") {
+TEST_CASE("written names are those of existing files, and EDM's own names are accepted") {
   CHECK(name_of(SdeKind::edm) == "karras");
   CHECK(name_of(SdeKind::sub_vp) == "subvp");
   CHECK(name_of(LossKind::edm) == "karras");

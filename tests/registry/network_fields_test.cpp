@@ -10,13 +10,13 @@ using namespace scoresde;
 using Catch::Matchers::Contains;
 using nn::UNetConfig;
 
-TEST_CASE("a configuration survives its text form") {
+TEST_CASE("a configuration is read back from its text form") {
   UNetConfig config;
   config.image_size = 64;
   config.centered = false;
   config.ch_mult = {1, 1, 2, 3};
   config.attn_resolutions = {};
-  config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must hold every bit
+  config.dropout = 0.1 + 0.2;  // 0.30000000000000004: the text must represent every bit
   config.init_scale = 1e-300;
   config.progressive = nn::ProgressiveOutput::output_skip;
   config.fir_kernel = {0.1, -3, 1e20};
@@ -26,15 +26,13 @@ TEST_CASE("a configuration survives its text form") {
   CHECK(fields_of(config).at("fir") == "true");
 }
 
-TEST_CASE(
-    "keys that are absent keep their defaults, and those outside the network are passed over") {
+TEST_CASE("fields of absent keys keep their defaults, and keys outside the network are ignored") {
   CHECK(network_from_fields({}) == UNetConfig{});
   CHECK(network_from_fields({{"sigma_max", "50"}, {"ema_rate", "0.999"}}) == UNetConfig{});
   CHECK(network_from_fields({{"ch_mult", "1, 2, 2"}}).ch_mult == std::vector<std::size_t>{1, 2, 2});
 }
 
-TEST_CASE(
-    "fields of diffusers stand in the text where they are not at their defaults, and survive") {
+TEST_CASE("fields of diffusers are written if they differ from their defaults, and are read back") {
   CHECK(fields_of(UNetConfig{}).size() == 30);
   UNetConfig config;
   config.out_channels = 6;
@@ -56,7 +54,7 @@ TEST_CASE(
   CHECK(network_from_fields(flat) == config);
 }
 
-TEST_CASE("configurations that cannot be read name key, value and what is allowed") {
+TEST_CASE("errors of invalid configurations name key, value and allowed values") {
   CHECK_THROWS_WITH(network_from_fields({{"nf", "many"}}),
                     Contains("nf is 'many'") && Contains("natural number"));
   CHECK_THROWS_WITH(network_from_fields({{"nf", "-1"}}), Contains("nf is '-1'"));
@@ -71,7 +69,7 @@ TEST_CASE("configurations that cannot be read name key, value and what is allowe
                     Contains("nearest is progressive"));
 }
 
-TEST_CASE("names that no network has are rejected with the names there are") {
+TEST_CASE("invalid names are rejected with the list of valid ones") {
   const auto rejected = [](const char* key, const char* value, const char* allowed,
                            const char* nearest) {
     CAPTURE(key);

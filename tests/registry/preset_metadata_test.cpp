@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What checkpoints of every preset hold, byte for byte, as files of release 0.1 hold it.
+// The metadata in checkpoints of every preset, byte for byte, as in files of release 0.1.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -44,7 +44,7 @@ struct Known {
 
 }  // namespace
 
-TEST_CASE("checkpoints of every preset hold the metadata that they have always held") {
+TEST_CASE("the metadata of every preset equal those of release 0.1") {
   const std::vector<Known> known{{"cifar10_small", 0x77d60616b654116f},
                                  {"cifar10_small_class_conditional", 0x9c5980df16a39f30},
                                  {"cifar10_small_karras", 0xcbb1e49cb1247cbe},

@@ -112,7 +112,8 @@ TEST_CASE("the presets for larger images have the published number of parameters
     CHECK(preset(name).sigma_max == 1348);
     CHECK(preset(name).snr == 0.15);
   }
-  // Attention after every block of its level up would give the 113 673 219 of diffusers' files.
+  // With attention after every block of its way up the number would be 113 673 219, that of
+  // diffusers' files.
   for (const char* name : {"vp/ddpm/bedroom", "vp/ddpm/church", "vp/ddpm/celebahq"})
     CHECK(parameters(name) == 111'569'923);
 }

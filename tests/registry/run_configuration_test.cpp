@@ -32,7 +32,7 @@ TEST_CASE("network and SDE can be rebuilt from a run's configuration") {
       CHECK(found.schedule().beta_max == 17.3);
       CHECK(found.schedule().t_min == 1e-4);
     } else {
-      FAIL("another SDE came back");
+      FAIL("another SDE was read");
     }
   });
 }
@@ -112,7 +112,7 @@ TEST_CASE("EDM's loss is stored with its convention, and any other convention is
       Catch::Contains("'noise_prediction_at_time'") && Catch::Contains("karras_preconditioned"));
 }
 
-TEST_CASE("the words of EDM are read as those that files have held from the start") {
+TEST_CASE("EDM's own names are accepted and mean the same as the written ones") {
   Metadata edm =
       run_configuration(nn::UNetConfig{}, EdmSde{}, TrainingConfigurationWith<EdmLoss>{});
   const Metadata written = edm;
@@ -138,7 +138,7 @@ TEST_CASE("the levels of a VP run are read back as the chain of its betas") {
         REQUIRE(sde.marginal_prob(sde.training_time(i)).std ==
                 Approx(trained.training_marginal(trained.training_time(i)).std).epsilon(1e-12));
     else
-      FAIL("a continuous SDE came back");
+      FAIL("a continuous SDE was read");
   });
 }
 
@@ -232,7 +232,7 @@ TEST_CASE("a chain of betas is read back exactly from its settings") {
           REQUIRE(convention.label(sde, sde.training_time(i)) == double(i));
         }
       } else {
-        FAIL("another SDE came back");
+        FAIL("another SDE was read");
       }
     });
   }

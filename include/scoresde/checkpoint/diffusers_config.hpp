@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The config.json of diffusers' UNet2DModel as a UNetConfig, and back.
+/// Conversion between the config.json of diffusers' UNet2DModel and UNetConfig.
 ///
-/// Two families can be said in both: DDPM's (DownBlock2D, AttnDownBlock2D; google/ddpm-*,
-/// diffusers' script for unconditional training) and NCSN++'s with image pyramids summed in and out
-/// (SkipDownBlock2D; google/ncsnpp-*). Keys that are absent have UNet2DModel's defaults; unknown
-/// keys whose value is not null, and values that no network here has, are rejected, all in one
-/// message. Keys that begin with an underscore say nothing about the network.
+/// Two families have both forms: DDPM's (DownBlock2D, AttnDownBlock2D; google/ddpm-*, diffusers'
+/// script for unconditional training) and NCSN++'s with image pyramids summed in and out
+/// (SkipDownBlock2D; google/ncsnpp-*). Absent keys have UNet2DModel's defaults. Unknown keys whose
+/// value is not null, and values that no network of this library has, are rejected together in one
+/// message. Keys that begin with an underscore do not concern the network and are ignored.
 #pragma once
 
 #include <algorithm>
@@ -33,13 +33,13 @@
 namespace scoresde {
 namespace detail {
 
-/// A level: whether its blocks attend on the way down and up, and its channels.
+/// A level: whether its blocks have attention on the way down and up, and its channels.
 struct DiffusersLevel {
   bool down = false, up = false;
   std::size_t channels = 0;
 };
 
-/// Whether the block attends. Down or up, all blocks of a network are of one family.
+/// Whether the block has attention. All blocks of a network, down and up, are of one family.
 [[nodiscard]] inline bool diffusers_attends(DiffusersKeys& keys, const char* key,
                                             const std::string& name, bool skip,
                                             const std::string& direction) {
@@ -50,8 +50,8 @@ struct DiffusersLevel {
   return name.starts_with("Attn");
 }
 
-/// Whether these are NCSN++'s blocks, and the levels from the highest resolution on; no level where
-/// the lists do not fit together.
+/// Whether these are NCSN++'s blocks, and the levels from the highest resolution on; no levels if
+/// the lists are inconsistent.
 [[nodiscard]] inline std::pair<bool, std::vector<DiffusersLevel>> diffusers_levels(
     DiffusersKeys& keys) {
   const auto down = keys.texts(
@@ -98,7 +98,7 @@ inline void read_diffusers_image(DiffusersKeys& keys, bool skip, nn::UNetConfig&
   config.centered = !keys.truth("center_input_sample", false);
 }
 
-/// Channels, and which levels attend.
+/// The channels, and the levels with attention.
 inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
                                   bool skip, nn::UNetConfig& config) {
   config.num_res_blocks = keys.natural("layers_per_block", 2);
@@ -128,7 +128,7 @@ inline void read_diffusers_levels(DiffusersKeys& keys, const std::vector<Diffuse
   config.attn_up_resolutions = up;
 }
 
-/// The middle, and the heads of all attention.
+/// The middle, and the heads of all attention layers.
 inline void read_diffusers_attention(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
                                      nn::UNetConfig& config) {
   const Json middle = keys.value("mid_block_type", "UNetMidBlock2D");
@@ -145,12 +145,12 @@ inline void read_diffusers_attention(DiffusersKeys& keys, const std::vector<Diff
     const auto& [down, up, channels] = levels[i];
     if (!down && !up && !(in_the_middle && i + 1 == levels.size())) continue;
     keys.expect(channels % width == 0, "attention_head_dim is ", width, " where ", channels,
-                " channels attend; a network here needs heads of equal width");
+                " channels have attention; a network here needs heads of equal width");
     if (channels != width) config.attention_head_dim = width;
   }
 }
 
-/// The embedding of the time and the blocks that take it.
+/// The embedding of the time, and the way blocks use it.
 inline void read_diffusers_time(DiffusersKeys& keys, bool skip, nn::UNetConfig& config) {
   const std::string kind = keys.word("time_embedding_type", "positional");
   const bool fourier = skip && kind == "fourier";
@@ -174,7 +174,7 @@ inline void read_diffusers_time(DiffusersKeys& keys, bool skip, nn::UNetConfig& 
   config.resnet_time_scale_shift = scale_shift.value_or(nn::TimeScaleShift::add);
 }
 
-/// What DDPM's and NCSN++'s blocks need, each in its family.
+/// The values that DDPM's and NCSN++'s blocks require, each in its family.
 inline void read_diffusers_family(DiffusersKeys& keys, const std::vector<DiffusersLevel>& levels,
                                   bool skip, nn::UNetConfig& config) {
   config.architecture = skip ? nn::Architecture::ncsnpp : nn::Architecture::ddpm;
@@ -202,7 +202,7 @@ inline void read_diffusers_family(DiffusersKeys& keys, const std::vector<Diffuse
   config.progressive_input = skip ? nn::ProgressiveInput::input_skip : nn::ProgressiveInput::none;
 }
 
-/// What all networks here have in common.
+/// Values that all networks of this library share.
 inline void read_diffusers_constants(DiffusersKeys& keys) {
   keys.only("act_fn", {"silu", "swish"});
   keys.only("downsample_type", {"conv"});
@@ -268,8 +268,8 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
 
 }  // namespace detail
 
-/// The network of a config.json's text. Throws Error naming every key that does not fit, what was
-/// found and what a network here needs.
+/// The network of a config.json's text. Throws Error naming every invalid key, the value found and
+/// the value required.
 [[nodiscard]] inline nn::UNetConfig network_of_diffusers(std::string_view text) {
   try {
     return detail::read_diffusers_config(io::parse_json(text, 3));
@@ -280,8 +280,8 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
 
 namespace detail {
 
-/// The keys whose defaults are those of the networks that config.json described from the start;
-/// named only where the network has other values.
+/// Keys that are written only if their values differ from the defaults, which are those of the
+/// networks that config.json could describe originally.
 inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json) {
   if (c.num_class_embeds > 0) json["num_class_embeds"] = c.num_class_embeds;
   if (c.width() != c.height()) json["sample_size"] = {c.height(), c.width()};
@@ -300,8 +300,9 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
 
 }  // namespace detail
 
-/// The config.json of a network, which network_of_diffusers reads back: but for init_scale and the
-/// noise levels, which are no part of it. Throws Error naming every field that UNet2DModel has not.
+/// The config.json of a network, which network_of_diffusers reads back except for init_scale and
+/// the noise levels, which are not part of it. Throws Error naming every field that UNet2DModel
+/// does not have.
 [[nodiscard]] inline std::string describe_for_diffusers(const nn::UNetConfig& c) {
   nn::check(c);
   detail::check_diffusers_can_express(c);
@@ -336,7 +337,7 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
   if (!skip) json["norm_num_groups"] = nn::detail::fixed_groups(c);
   detail::describe_other_values(c, json);
   const std::string text = json.dump(2) + "\n";
-  static_cast<void>(network_of_diffusers(text));  // what it cannot say is rejected here
+  static_cast<void>(network_of_diffusers(text));  // rejects what config.json cannot express
   return text;
 }
 

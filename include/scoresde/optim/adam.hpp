@@ -47,9 +47,10 @@ struct AdamCoefficients {
   }
 };
 
-/// The last part of a run, in which the learning rate decays. A constant rate does not fix the
-/// length of a run in advance, and its last tenth or so with a rate that decays to 0 reaches the
-/// loss of a schedule planned from the start (Hägele et al. 2024, arXiv:2405.18392).
+/// The final part of a run, in which the learning rate decays. With a constant rate the length of a
+/// run need not be fixed in advance; if the rate decays to 0 over about the last tenth of the run,
+/// the loss reaches that of a schedule planned from the start (Hägele et al. 2024,
+/// arXiv:2405.18392).
 struct LearningRateDecay {
   std::uint64_t first = 0;    ///< updates before the decay
   std::uint64_t updates = 0;  ///< length of the decay; 0: no decay

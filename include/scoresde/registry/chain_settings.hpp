@@ -30,7 +30,7 @@ inline constexpr const char* prediction_key = "training.prediction";
 
 }  // namespace detail
 
-/// A chain as text; beta_list_of gives the same list back.
+/// A chain as text; beta_list_of reads it back.
 [[nodiscard]] inline Metadata describe(const BetaList& list) {
   Metadata flat{{"sde.name", "ddpm"},
                 {"sde.betas", name_of(list.rule)},
@@ -68,8 +68,8 @@ inline constexpr const char* prediction_key = "training.prediction";
   return list;
 }
 
-/// What the network of a configuration predicts; files without the setting predict the noise.
-/// Throws Error for a value that is none.
+/// The prediction type of a configuration's network; noise if the setting is absent. Throws Error
+/// for an invalid value.
 [[nodiscard]] inline PredictionType prediction_of(const Metadata& configuration) {
   if (!configuration.contains(detail::prediction_key)) return PredictionType::noise;
   return detail::named_setting<PredictionType>(configuration, detail::prediction_key);

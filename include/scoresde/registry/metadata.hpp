@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Metadata: the settings of a run or network as text, as a checkpoint carries them.
+/// Metadata: the settings of a run or network as text, as stored in a checkpoint.
 #pragma once
 
 #include <map>

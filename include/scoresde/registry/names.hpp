@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Published names of enumerations: what files and command lines call a value.
+/// Published names of enumerations: the text of a value in files and on command lines.
 ///
-/// The library holds enumerations; text is read and written at the file boundary alone, by one
-/// table for each enumeration. The tables of the library are in network_names.hpp and
-/// run_names.hpp; a table for an enumeration of your own is
+/// The library uses enumerations; text is converted only when files and command lines are read and
+/// written, by one table per enumeration. The library's tables are in network_names.hpp and
+/// run_names.hpp; a table for a user-defined enumeration is
 ///
 ///   template <>
 ///   inline constexpr auto scoresde::published_names<Color> =
@@ -22,16 +22,16 @@
 
 namespace scoresde {
 
-/// A row of a table. The first row of a value has the name that is written; further rows of it have
-/// names that are read as well.
+/// A row of a table. The name in the first row of a value is written; names in further rows of the
+/// same value are accepted when reading.
 template <class E>
 struct PublishedName {
   E value;
   std::string_view name;
 };
 
-/// The table of an enumeration: an array of PublishedName<E> in which every value and every name
-/// occurs. Specialize it to publish names.
+/// The table of an enumeration: an array of PublishedName<E> that contains every value and every
+/// name. Specialize it to publish names.
 template <class E>
 inline constexpr auto published_names = nullptr;
 
@@ -50,7 +50,7 @@ template <PublishedEnum E>
                              published_names<E>.size(), " names"));
 }
 
-/// The value of that name; nothing where there is none.
+/// The value of that name; std::nullopt if there is none.
 template <PublishedEnum E>
 [[nodiscard]] std::optional<E> find_name(std::string_view name) {
   for (const PublishedName<E>& row : published_names<E>)
@@ -58,7 +58,7 @@ template <PublishedEnum E>
   return std::nullopt;
 }
 
-/// Every name that is read, in the order of the table.
+/// Every accepted name, in the order of the table.
 template <PublishedEnum E>
 [[nodiscard]] std::vector<std::string> names_of() {
   std::vector<std::string> names;

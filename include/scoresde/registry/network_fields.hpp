@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// A network's configuration as text: the fields of nn::UNetConfig under their published names.
 ///
-/// Keys and values are those of score_sde's config.model and config.data, and of diffusers'
-/// UNet2DModel in the last group. Numbers are written so that they read back to the same bits.
+/// Keys and values are those of score_sde's config.model and config.data and, for the last group,
+/// of diffusers' UNet2DModel. Reading a written number returns the same bits.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +27,8 @@ namespace scoresde {
 
 namespace detail {
 
-/// Calls visit(key, member) for the last group, which files name only where it is not at its
-/// defaults.
+/// Calls visit(key, member) for the last group, whose fields are written only if they differ from
+/// their defaults.
 template <class Config, class Visitor>
 void for_each_diffusers_field(Config& c, Visitor&& visit) {
   visit("out_channels", c.out_channels);
@@ -47,7 +47,7 @@ void for_each_diffusers_field(Config& c, Visitor&& visit) {
 
 }  // namespace detail
 
-/// Calls visit(key, member) for every field; the one list behind reading and writing.
+/// Calls visit(key, member) for every field; used for both reading and writing.
 template <class Config, class Visitor>
 void for_each_field(Config& c, Visitor&& visit) {
   visit("image_size", c.image_size);
@@ -85,7 +85,7 @@ void for_each_field(Config& c, Visitor&& visit) {
 
 namespace detail {
 
-/// Keys of config.model and config.data that say nothing about the network's arithmetic.
+/// Keys of config.model and config.data that do not affect the network's arithmetic.
 inline constexpr std::array<std::string_view, 10> keys_outside_the_network{
     "beta_min",      "beta_max", "ema_rate",    "attention_type",         "conv_size",
     "normalization", "dataset",  "random_flip", "uniform_dequantization", "num_classes"};
@@ -138,7 +138,7 @@ template <class Number>
   return list_text(values);
 }
 
-/// Throws Error for a key that is neither a field nor passed over, naming the nearest.
+/// Throws Error, naming the nearest key, for a key that is neither a field nor ignored.
 inline void require_known_fields(const Metadata& fields) {
   std::vector<std::string> known(keys_outside_the_network.begin(), keys_outside_the_network.end());
   const nn::UNetConfig config;
@@ -164,9 +164,9 @@ inline void require_known_fields(const Metadata& fields) {
   return fields;
 }
 
-/// The configuration that the fields describe; those absent keep their defaults, and score_sde's
-/// keys that do not concern the network are passed over. Throws Error for a key that is neither,
-/// and for a value that is not one of its field.
+/// The configuration described by the fields; absent fields keep their defaults, and score_sde's
+/// keys that do not concern the network are ignored. Throws Error for any other key and for a value
+/// that its field does not have.
 [[nodiscard]] inline nn::UNetConfig network_from_fields(const Metadata& fields) {
   detail::require_known_fields(fields);
   nn::UNetConfig config;

@@ -21,26 +21,26 @@
 
 namespace scoresde {
 
-/// How the samples of a preset are made: by predictor and corrector, or by Heun's method of Karras
-/// et al. (solver/edm.hpp).
+/// The sampler of a preset: predictor and corrector, or Heun's method of Karras et al.
+/// (solver/edm.hpp).
 enum class SolverKind { predictor_corrector, karras_heun };
 
-/// The types of predictor/ that presets name.
+/// The predictors that presets use.
 enum class PredictorKind { euler_maruyama, reverse_diffusion, ancestral, none };
 
-/// The types of corrector/ that presets name.
+/// The correctors that presets use.
 enum class CorrectorKind { none, langevin };
 
 }  // namespace scoresde
 
 namespace scoresde::nn {
 
-/// The contents of one configuration file, with score_sde's names.
+/// The values of one configuration file, with score_sde's names.
 struct Preset {
   std::string name;
   UNetConfig network;
   // sde
-  SdeKind sde = SdeKind::vp;  ///< edm goes with its own loss; ddpm has no preset
+  SdeKind sde = SdeKind::vp;  ///< edm requires EDM's loss; no preset has ddpm
   double beta_min = 0.1, beta_max = 20;
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
@@ -72,7 +72,7 @@ struct Preset {
 };
 
 /// The preset with a network conditioned on one of `classes` classes, as classifier-free guidance
-/// requires; a label dropout of 0.1 is one of the rates of Ho and Salimans 2022 (arXiv:2207.12598),
+/// requires. A label dropout of 0.1 is one of the rates of Ho and Salimans 2022 (arXiv:2207.12598),
 /// section 4.
 [[nodiscard]] inline Preset class_conditional(Preset p, std::size_t classes) {
   p.network.num_class_embeds = classes;
@@ -82,7 +82,8 @@ struct Preset {
 
 namespace detail {
 
-/// Common to all published VE configurations: data in [0, 1], and the network divides by σ.
+/// Values of all published VE configurations: data in [0, 1], and the network's output is divided
+/// by σ.
 inline void make_variance_exploding(Preset& p) {
   p.sde = SdeKind::ve;
   p.reduce_mean = false;
@@ -168,7 +169,7 @@ enum class NetworkFamily { ddpm, ddpmpp, ncsnpp };
   return p;
 }
 
-/// Learns recognizable shapes on two CPU cores within an hour.
+/// Learns recognizable shapes within an hour on two CPU cores.
 [[nodiscard]] inline Preset cifar10_small() {
   Preset p{.name = "cifar10_small",
            .network = {},
@@ -185,8 +186,8 @@ enum class NetworkFamily { ddpm, ddpmpp, ncsnpp };
   return p;
 }
 
-/// σ is the time, the network is preconditioned and trained with EDM's loss, and Heun's method
-/// samples: table 1, column "ours".
+/// The time is σ, the network is preconditioned and trained with EDM's loss, and Heun's method is
+/// the sampler: table 1, column "ours".
 inline void make_edm(Preset& p) {
   p.sde = SdeKind::edm;
   p.reduce_mean = false;
@@ -224,7 +225,7 @@ inline void make_edm(Preset& p) {
   return p;
 }
 
-/// Configurations that differ from the rule of their family in one value.
+/// Configurations that differ in one value from the others of their family.
 [[nodiscard]] inline std::vector<Preset> cifar10_exceptions() {
   Preset unconditional =
       cifar10(SdeKind::vp, NetworkFamily::ddpm, false, "vp/ddpm/cifar10_unconditional");
@@ -286,7 +287,7 @@ inline void make_edm(Preset& p) {
   return table;
 }
 
-/// The preset of that name. Throws Error listing the names when it does not exist.
+/// The preset of that name. Throws Error, listing the names, if there is none.
 [[nodiscard]] inline const Preset& preset(std::string_view name) {
   const auto& all = presets();
   const auto at =

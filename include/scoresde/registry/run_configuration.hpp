@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// What a run keeps fixed as text: keys `network.…`, `sde.…` and `training.…`.
+/// The fixed settings of a run as text: keys `network.…`, `sde.…` and `training.…`.
 ///
-/// A checkpoint carries these texts, so a run resumes only under its own configuration and a
-/// sampler can rebuild network and SDE from the file alone. Numbers are written so that they read
-/// back to the same bits.
+/// A checkpoint stores these settings, so that a run resumes only under its own configuration and a
+/// sampler can rebuild network and SDE from the file. Reading a written number returns the same
+/// bits.
 #pragma once
 
 #include <algorithm>
@@ -49,7 +49,7 @@ namespace detail {
           {"sde.t_min", number_text(schedule.t_min)}};
 }
 
-/// What a checkpoint says of an average: its schedule and what determines it.
+/// The settings of an average: its schedule and the parameter of that schedule.
 [[nodiscard]] inline Metadata describe_ema(const ExponentialMovingAverage& ema) {
   Metadata flat{{"training.ema_schedule", name_of(ema.schedule)}};
   if (ema.schedule == EmaSchedule::power)
@@ -59,7 +59,7 @@ namespace detail {
   return flat;
 }
 
-/// The setting that lists the γ of the tracks, "16.97,6.94"; absent where there are none.
+/// The setting that lists the γ of the additional averages, "16.97,6.94"; absent if there are none.
 inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
 
 [[nodiscard]] inline std::string tracks_text(const std::vector<ExponentialMovingAverage>& tracks) {
@@ -69,7 +69,7 @@ inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
   return list;
 }
 
-/// How many averages a configuration keeps in addition.
+/// The number of additional averages in a configuration.
 [[nodiscard]] inline std::size_t track_count(const Metadata& configuration) {
   const auto at = configuration.find(ema_tracks_key);
   if (at == configuration.end()) return 0;
@@ -84,7 +84,8 @@ template <DiscreteSde S>
 
 }  // namespace detail
 
-/// The SDE as text. Write such an overload beside an SDE of your own to keep it in checkpoints.
+/// The SDE as text. To store a user-defined SDE in checkpoints, define such an overload in the
+/// SDE's namespace.
 [[nodiscard]] inline Metadata describe(const VpSde& sde) {
   return detail::describe_schedule(SdeKind::vp, sde.schedule());
 }
@@ -104,7 +105,7 @@ template <DiscreteSde S>
           {"sde.sigma_max", detail::number_text(sde.t_max())}};
 }
 
-/// The chains of discretely trained networks: their SDE, and how many levels there are.
+/// The chains of discretely trained networks: the SDE, and the number of levels.
 [[nodiscard]] inline Metadata describe(const DiscreteVpSde& sde) {
   return detail::with_training_steps(describe(static_cast<const VpSde&>(sde)), sde);
 }
@@ -115,7 +116,7 @@ template <DiscreteSde S>
   return detail::with_training_steps(describe(static_cast<const VeSde&>(sde)), sde);
 }
 
-/// The loss as text. Write such an overload beside a loss of your own.
+/// The loss as text. For a user-defined loss, define such an overload in its namespace.
 [[nodiscard]] inline Metadata describe(const DenoisingScoreMatching& loss) {
   return {{"training.loss", name_of(LossKind::continuous)},
           {"training.likelihood_weighting", detail::truth_text(loss.likelihood_weighting)},
@@ -159,8 +160,8 @@ template <class Loss>
   return flat;
 }
 
-/// The settings with the name that writers use in place of every further one: `karras` for `edm`.
-/// Values that are not published stay.
+/// The settings with every published name replaced by the one that is written: `karras` for `edm`.
+/// Other values are unchanged.
 [[nodiscard]] inline Metadata with_written_names(Metadata settings) {
   const auto rewrite = [&]<class E>(const char* key, std::type_identity<E>) {
     const auto at = settings.find(key);
@@ -180,8 +181,8 @@ template <class Loss>
   return flat;
 }
 
-/// All that a checkpoint says of its run. Add settings of the program (batch size, data) to it
-/// under keys of their own; a resumed run must then agree in these too.
+/// All settings of a run that a checkpoint stores. A program can add its own settings (batch size,
+/// data) under other keys; a resumed run must then have the same values.
 template <Sde S, class Loss = DenoisingScoreMatching>
 [[nodiscard]] Metadata run_configuration(const nn::UNetConfig& network, const S& sde,
                                          const TrainingConfigurationWith<Loss>& training) {
@@ -193,19 +194,19 @@ template <Sde S, class Loss = DenoisingScoreMatching>
   return flat;
 }
 
-/// The network of a configuration. Throws Error on a key or value that no network has.
+/// The network of a configuration. Throws Error for an unknown key or an invalid value.
 [[nodiscard]] inline nn::UNetConfig network_of(const Metadata& configuration) {
   constexpr std::string_view prefix = "network.";
   Metadata fields;
   for (const auto& [key, value] : configuration)
     if (key.compare(0, prefix.size(), prefix) == 0) fields[key.substr(prefix.size())] = value;
   require(!fields.empty(),
-          "configuration: no key begins with network.; the file does not "
-          "say which network its weights belong to");
+          "configuration: no key begins with network.; the file must "
+          "describe the network of its weights");
   return network_from_fields(fields);
 }
 
-/// The decay of the learning rate that a run's checkpoint names; none where it names none.
+/// The decay of the learning rate in a checkpoint's settings; none if it is absent.
 [[nodiscard]] inline LearningRateDecay decay_of(const Metadata& configuration) {
   if (configuration.count("training.decay_updates") == 0) return {};
   return {detail::number_setting<std::uint64_t>(configuration, "training.decay_first"),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The published names of what a run is made of: SDE, loss, betas, prediction, averages, and the
+/// The published names of a run's enumerations: SDE, loss, betas, prediction, averages, and the
 /// sampler that a preset recommends.
 ///
-/// Where score_sde, or an earlier release of this library, has another word than the enumeration,
-/// the first name is the one that files have held from the start.
+/// If score_sde or an earlier release of this library uses another name than the enumeration, the
+/// first name is the one that existing files contain.
 #pragma once
 
 #include <array>
@@ -17,10 +17,10 @@
 
 namespace scoresde {
 
-/// What a network is trained by: DenoisingScoreMatching, DiscreteScoreMatching or EdmLoss.
+/// The loss that trains a network: DenoisingScoreMatching, DiscreteScoreMatching or EdmLoss.
 enum class LossKind { continuous, discrete, edm };
 
-/// The conventions that a file names; those of the other losses follow from the SDE.
+/// The conventions that a file names; for other losses the convention follows from the SDE.
 enum class ConventionKind { edm_preconditioning };
 
 template <>

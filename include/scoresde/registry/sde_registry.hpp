@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// From the text of a configuration to the SDE of its network, and how the network is conditioned
-/// on the time.
+/// The SDE of a configuration's network, and the convention by which the network is conditioned on
+/// the time.
 #pragma once
 
 #include <cstddef>
@@ -29,13 +29,13 @@ namespace scoresde {
 
 namespace detail {
 
-/// What `training.loss` says; files from before there was a choice have no such key.
+/// The value of `training.loss`; files written before this setting existed do not have it.
 [[nodiscard]] inline std::string loss_name(const Metadata& configuration) {
   const auto at = configuration.find("training.loss");
   return at == configuration.end() ? name_of(LossKind::continuous) : at->second;
 }
 
-/// The loss that a configuration names; nothing for one of your own.
+/// The loss of a configuration; std::nullopt for a user-defined one.
 [[nodiscard]] inline std::optional<LossKind> loss_of(const Metadata& configuration) {
   return find_name<LossKind>(loss_name(configuration));
 }
@@ -50,21 +50,21 @@ namespace detail {
           number_setting<double>(c, "sde.t_min")};
 }
 
-/// Returns visit(sde) after rejecting sde settings that this SDE does not have, which would be
-/// ignored. `levels`: whether the number of training levels is one of its settings.
+/// Returns visit(sde) after rejecting settings that this SDE does not have and would ignore.
+/// `levels`: whether the number of training levels is one of its settings.
 template <class S, class Visitor>
 auto visit_described_sde(const Metadata& configuration, const S& sde, bool levels,
                          Visitor&& visit) {
   Metadata known = describe(sde);
   if (levels) known["sde.training_steps"] = "";
   require(levels || !configuration.contains("sde.training_steps"),
-          "configuration: there is sde.training_steps and training.loss is '",
-          loss_name(configuration), "'; levels go with training.loss = discrete");
+          "configuration: sde.training_steps is set and training.loss is '",
+          loss_name(configuration), "'; levels require training.loss = discrete");
   require_known_keys(configuration, "sde.", known, "SDE '" + known.at("sde.name") + "'");
   return visit(sde);
 }
 
-/// Calls visit with the continuous SDE of a configuration, whatever its network was trained on.
+/// Calls visit with the continuous SDE of a configuration, for any loss.
 template <class Visitor>
 auto visit_continuous_sde(const Metadata& configuration, Visitor&& visit) {
   const auto use = [&](const auto& sde) {
@@ -84,30 +84,31 @@ auto visit_continuous_sde(const Metadata& configuration, Visitor&& visit) {
       break;
   }
   throw Error(text("configuration: sde.name is 'ddpm' and training.loss '",
-                   loss_name(configuration), "'; a chain goes with training.loss = discrete"));
+                   loss_name(configuration), "'; a chain requires training.loss = discrete"));
 }
 
-/// Throws Error unless the network predicts the noise, where its output has one meaning alone.
+/// Throws Error unless the network predicts the noise, for conventions that have no other
+/// prediction.
 inline void require_noise_prediction(const Metadata& configuration, const char* of) {
   const PredictionType found = prediction_of(configuration);
   require(found == PredictionType::noise, "configuration: ", prediction_key, " is '",
-          name_of(found), "'; ", of, " has no such convention");
+          name_of(found), "'; ", of, " must predict the noise");
 }
 
 }  // namespace detail
 
 /// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or EdmSde. Throws
-/// Error when it names none of them, a setting is missing or is of another SDE, and for a network
-/// of discrete levels: visit_score has its SDE.
+/// Error if the configuration names none of them, if a setting is missing or belongs to another
+/// SDE, and for a network of discrete levels, which visit_score accepts.
 template <class Visitor>
 auto visit_sde(const Metadata& configuration, Visitor&& visit) {
   require(detail::loss_of(configuration) != LossKind::discrete,
           "configuration: the network was trained on discrete levels (training.loss is "
-          "'discrete'); a continuous SDE asks it for times that it does not know");
+          "'discrete'); a continuous SDE would evaluate it between its levels, so use visit_score");
   return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));
 }
 
-/// The chain of betas that score_sde's VP with N training steps is: β_i from β_min/N to β_max/N.
+/// The chain of betas of score_sde's VP SDE with N training steps: β_i from β_min/N to β_max/N.
 [[nodiscard]] inline DdpmSde ddpm_sde(std::size_t training_steps, const BetaSchedule& schedule) {
   const auto count = static_cast<double>(training_steps);
   return DdpmSde(
@@ -116,7 +117,7 @@ auto visit_sde(const Metadata& configuration, Visitor&& visit) {
 
 namespace detail {
 
-/// visit_score of training.loss = discrete.
+/// visit_score for training.loss = discrete.
 template <class Visitor>
 auto visit_levels(const Metadata& configuration, Visitor&& visit) {
   const auto kind = named_setting<SdeKind>(configuration, "sde.name");
@@ -131,13 +132,13 @@ auto visit_levels(const Metadata& configuration, Visitor&& visit) {
     });
   }
   require(kind == SdeKind::ve, "configuration: sde.name is '", name_of(kind),
-          "' and training.loss 'discrete'; vp, ve and ddpm have discrete levels");
+          "' and training.loss 'discrete'; it must be vp, ve or ddpm, which have discrete levels");
   require_noise_prediction(configuration, "a network of SMLD's levels");
   return visit_described_sde(configuration, SmldSde(steps, sigma_setting(configuration)), true,
                              [&](const SmldSde& sde) { return visit(sde, nn::ScoreAtLevel{}); });
 }
 
-/// The convention of a network that was trained in continuous time.
+/// The convention of a network trained in continuous time.
 template <class S>
 [[nodiscard]] auto continuous_convention(const Metadata& configuration) {
   typename nn::convention_of<S>::type convention;
@@ -150,9 +151,9 @@ template <class S>
 
 }  // namespace detail
 
-/// Calls visit(sde, convention) with the SDE that a configuration's network is sampled under and
-/// how it is conditioned on the time: a continuous SDE with its convention_of or
-/// EdmPreconditioning, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
+/// Calls visit(sde, convention) with the SDE under which a configuration's network is sampled and
+/// the convention by which it is conditioned on the time: a continuous SDE with its convention_of
+/// or EdmPreconditioning, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
 /// visit_sde does, for discrete levels of sub-VP, which has none, and for a training.prediction
 /// that the convention does not have.
 template <class Visitor>
@@ -167,7 +168,7 @@ auto visit_score(const Metadata& configuration, Visitor&& visit) {
     });
   if (configuration.contains("training.convention"))
     static_cast<void>(detail::named_setting<ConventionKind>(configuration, "training.convention"));
-  detail::require_noise_prediction(configuration, "Karras's preconditioning");
+  detail::require_noise_prediction(configuration, "a network with EDM preconditioning");
   const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
   return visit_sde(configuration, [&](const auto& sde) {
     return visit(sde, nn::EdmPreconditioning{.sigma_data = sigma_data});

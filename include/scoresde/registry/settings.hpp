@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Settings as text: numbers, words and lists in the metadata of a checkpoint.
 ///
-/// Numbers are written so that reading them back is exact. An unknown key is rejected with the
-/// nearest known key.
+/// Reading a written number returns the same value. An unknown key is rejected, and the error names
+/// the nearest known key.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@
 
 namespace scoresde::detail {
 
-/// The shortest text that reads back to the same number.
+/// The shortest text that is read as the same number.
 template <class Number>
 [[nodiscard]] std::string number_text(Number value) {
   std::array<char, 32> text{};

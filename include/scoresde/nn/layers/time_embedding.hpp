@@ -17,7 +17,7 @@
 
 namespace scoresde::nn {
 
-/// The features φ (`waves`) through two dense layers of `width`, plus the embedding of the class if
+/// Applies two dense layers of `width` to the features φ and adds the embedding of the class, if
 /// any. The outer activation is the same in every block and is therefore computed once, here.
 inline Tensor time_embedding(Graph& graph, Tensor features, std::size_t width,
                              const std::string& first, const std::string& second, Activation a,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Which configurations of a U-Net there are.
+/// Validation of U-Net configurations.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ inline void check_image(const UNetConfig& c) {
           c.ch_mult.size(), " levels it must be a multiple of ", halvings, ", or 0 for a square");
 }
 
-/// Groups of every normalization, 0 for min(C/4, 32).
+/// The groups of every normalization; 0 for min(C/4, 32).
 [[nodiscard]] inline std::size_t fixed_groups(const UNetConfig& c) {
   return c.norm_num_groups == 0 && c.architecture == Architecture::ddpm ? 32 : c.norm_num_groups;
 }
@@ -48,7 +48,7 @@ inline void check_channels(const UNetConfig& c) {
     require(groups > 0 && channels > 0 && channels % groups == 0, "unet: block_out_channels has ",
             channels, "; its channels must divide into ", groups == 0 ? 1 : groups, " groups");
     require(c.ch_mult[level] == 1, "unet: ch_mult has ", c.ch_mult[level],
-            "; with block_out_channels, which says the channels, all must be 1");
+            "; with block_out_channels, which sets the channels, all must be 1");
   }
 }
 
@@ -66,13 +66,13 @@ inline void check_attention(const UNetConfig& c) {
                          (level == last && c.middle == Middle::attention);
     require(!attends || c.channels(level) % c.attention_head_dim == 0,
             "unet: attention_head_dim is ", c.attention_head_dim, "; it must divide the ",
-            c.channels(level), " channels of a level that attends");
+            c.channels(level), " channels of a level with attention");
   }
 }
 
 inline void check_time(const UNetConfig& c) {
   require(c.conditional || c.num_class_embeds == 0, "unet: num_class_embeds is ",
-          c.num_class_embeds, " and conditional false; classes join the embedding of the time");
+          c.num_class_embeds, " and conditional false; classes require the embedding of the time");
   require(c.conditional || c.resnet_time_scale_shift == TimeScaleShift::add,
           "unet: resnet_time_scale_shift is 'scale_shift' and conditional false; scales and shifts "
           "come from the embedding of the time");
@@ -90,12 +90,11 @@ inline void check_filter(const UNetConfig& c) {
   double sum = 0;
   for (const double tap : c.fir_kernel) sum += tap;
   require(sum != 0 && std::isfinite(sum), "unet: the taps of fir_kernel add up to ", sum,
-          "; their sum divides them and must be finite and not 0");
+          "; the taps are divided by their sum, which must be finite and not 0");
 }
 
-/// DDPM's architecture has neither pyramids nor filters, Fourier features or scaled branches: what
-/// would be ignored is rejected. The values that it has in fact are allowed as well as the
-/// defaults.
+/// DDPM's architecture has no pyramids, filters, Fourier features or scaled branches, so settings
+/// that it would ignore are rejected. Its actual values are allowed in addition to the defaults.
 inline void check_ddpm(const UNetConfig& c) {
   const auto field = [](bool unused, const char* name, const auto& value, const char* allowed) {
     require(unused, "unet: ", name, " is ", value,
@@ -118,7 +117,7 @@ inline void check_ddpm(const UNetConfig& c) {
 
 }  // namespace detail
 
-/// Throws Error, naming field, value and what is allowed, for a configuration that unet() rejects.
+/// Throws Error, naming field, value and allowed values, for a configuration that unet() rejects.
 inline void check(const UNetConfig& c) {
   detail::check_image(c);
   detail::check_channels(c);

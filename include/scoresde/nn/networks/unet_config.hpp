@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// UNetConfig: the fields of a score network, named as in score_sde's config.model and config.data.
-/// attn_up and middle are ours; norm_eps, num_class_embeds and the last group are named as in
-/// diffusers' UNet2DModel. Their text form, for files, is registry/network_fields.hpp.
+/// attn_up and middle are specific to this library; norm_eps, num_class_embeds and the last group
+/// are named as in diffusers' UNet2DModel. registry/network_fields.hpp defines their text form in
+/// files.
 ///
 /// The defaults are DDPM++ for CIFAR-10 (Song et al. 2021, arXiv:2011.13456, appendix H).
 #pragma once
@@ -14,36 +15,36 @@
 
 namespace scoresde::nn {
 
-/// The U-Net of Ho et al. 2020 as score_sde's models/ddpm.py builds it, or Song et al.'s
-/// models/ncsnpp.py, of which DDPM++ and NCSN++ are two settings.
+/// The U-Net of Ho et al. 2020 as in score_sde's models/ddpm.py, or that of Song et al. 2021 in
+/// models/ncsnpp.py, which includes DDPM++ and NCSN++.
 enum class Architecture { ddpm, ncsnpp };
 
-/// The time as sines and cosines of fixed frequencies, or log σ at random ones.
+/// Features of the time: sines and cosines of fixed frequencies, or of log σ at random frequencies.
 enum class EmbeddingType { positional, fourier };
 
 /// Residual blocks that resample inside (BigGAN, Brock et al. 2019, arXiv:1809.11096), or DDPM's,
-/// between which a layer of its own resamples.
+/// between which a separate layer resamples.
 enum class ResBlockType { biggan, ddpm };
 
-/// The image pyramid on the way up: none; images that are doubled and added to; features that are
-/// doubled by a convolution and become the path.
+/// The image pyramid on the way up: none; images that are upsampled and summed; features that are
+/// upsampled by a convolution and replace the main path.
 enum class ProgressiveOutput { none, output_skip, residual };
 
-/// The image pyramid on the way down: none; a 1×1 convolution of the halved image joins the path;
-/// a 3×3 convolution of it becomes the path.
+/// The image pyramid on the way down: none; a 1×1 convolution of the downsampled image is combined
+/// with the main path; a 3×3 convolution of it replaces the main path.
 enum class ProgressiveInput { none, input_skip, residual };
 
-/// How input_skip joins the path.
+/// How input_skip is combined with the main path.
 enum class Combine { sum, concatenate };
 
 /// Attention on the way up: once at the end of a level, after every block (Ho et al. 2020, and
 /// diffusers' AttnUpBlock2D), or none.
 enum class AttentionUp { once, every, none };
 
-/// Between the way down and the way up: block, attention, block; two blocks; or none.
+/// Between the way down and the way up: block, attention and block; two blocks; or none.
 enum class Middle { attention, blocks, none };
 
-/// How the time enters a block: added before the second normalization, or as factor and shift
+/// How the time conditions a block: added before the second normalization, or as scale and shift
 /// after it (Nichol and Dhariwal 2021, arXiv:2102.09672, section 3.2).
 enum class TimeScaleShift { add, scale_shift };
 
@@ -52,7 +53,7 @@ struct UNetConfig {
   std::size_t image_size = 32;  ///< height, and width where image_width is 0
   std::size_t image_width = 0;
   std::size_t num_channels = 3;
-  bool centered = true;  ///< images in [−1, 1]; if not, the network maps [0, 1] there itself
+  bool centered = true;  ///< images in [−1, 1]; otherwise the network maps [0, 1] to it
   // config.model
   Architecture architecture = Architecture::ncsnpp;  ///< config.model.name
   std::size_t nf = 128;                              ///< channels of the first level
@@ -76,17 +77,18 @@ struct UNetConfig {
   bool resamp_with_conv = true;
   AttentionUp attn_up = AttentionUp::once;
   double norm_eps = 1e-6;            ///< ε of the group normalizations
-  std::size_t num_class_embeds = 0;  ///< classes that the network may be told; 0: none
-  // the noise levels that a network of integer labels divides its output by
+  std::size_t num_class_embeds = 0;  ///< classes of the network's conditioning; 0: none
+  // the noise levels by which a network of integer labels divides its output
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
-  // of diffusers' UNet2DModel; the defaults are what score_sde has
+  // of diffusers' UNet2DModel; the defaults are score_sde's values
   std::size_t out_channels = 0;                    ///< of the output; 0: num_channels
   std::vector<std::size_t> block_out_channels{};   ///< of each level; empty: nf·ch_mult
   std::size_t attention_head_dim = 0;              ///< channels of an attention head; 0: one head
   std::vector<std::size_t> attn_up_resolutions{};  ///< empty: attn_resolutions
   std::size_t norm_num_groups = 0;                 ///< 0: 32 (ddpm) or min(C/4, 32) (ncsnpp)
-  /// Groups of the middle's attention. 0: as everywhere, and with scale_shift no normalization.
+  /// Groups of the attention in the middle. 0: as everywhere else; with scale_shift, no
+  /// normalization.
   std::size_t attn_norm_num_groups = 0;
   Middle middle = Middle::attention;
   TimeScaleShift resnet_time_scale_shift = TimeScaleShift::add;
@@ -104,7 +106,7 @@ struct UNetConfig {
   [[nodiscard]] std::size_t output_channels() const {
     return out_channels == 0 ? num_channels : out_channels;
   }
-  /// Whether blocks of a level are followed by attention, on the way down and up.
+  /// Whether attention follows the blocks of a level, on the way down and up.
   [[nodiscard]] bool attends_down(std::size_t level) const {
     return contains(attn_resolutions, image_size >> level);
   }
