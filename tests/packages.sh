@@ -5,12 +5,12 @@
 #   bash tests/packages.sh         installs what the programs and the tests need
 #   source tests/packages.sh       gives the lists and install_missing_packages
 #
-# Where nothing is missing it needs neither network nor rights. CUDA (nvcc, the toolkit, cuDNN) is no Debian package: the
-# build uses it where CMake finds it and says so where it does not (docs/cuda.md).
+# If nothing is missing, neither network nor root access is required. CUDA (nvcc, the toolkit, cuDNN) is not a Debian package: the
+# build uses it if CMake finds it and prints a message otherwise (docs/cuda.md).
 
 # To build and run the library's programs.
 program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev zlib1g-dev libcli11-dev)
-# What tests, checks and benchmarks need beside them.
+# Additional packages of tests, checks and benchmarks.
 test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
 
 # install_missing_packages <package>...: returns 1, and says what to do, when it cannot.

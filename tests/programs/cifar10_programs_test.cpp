@@ -92,7 +92,7 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
 
 TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
-  const std::string out = (folder / "pictures").string();
+  const std::string out = (folder / "images").string();
   const auto with = [&](const Words& more) { return Words{"--out", out} + more; };
   require_rejected(sample_program, {}, {"--out"});
   require_rejected(sample_program, with({"--steps", "0"}), {"--steps", "0"});
@@ -101,7 +101,7 @@ TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   require_rejected(sample_program, with({"--predictor", "magic"}), {"magic", "ancestral"});
   require_rejected(sample_program, with({"--corrector", "magic"}), {"magic", "langevin"});
   require_rejected(sample_program, with({"--checkpoint", out + "/none"}), {"none", "not exist"});
-  const auto text = folder.write("text", "this is no checkpoint at all");
+  const auto text = folder.write("text", "this is not a checkpoint");
   require_rejected(sample_program, with({"--checkpoint", text.string()}), {"text", "header"});
   const auto empty = folder.write("empty", "");
   require_rejected(sample_program, with({"--checkpoint", empty.string()}), {"empty"});
@@ -111,7 +111,7 @@ TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   write_safetensors(folder / "foreign", foreign);
   require_rejected(sample_program, with({"--checkpoint", (folder / "foreign").string()}),
                    {"foreign", "format"});
-  REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
+  REQUIRE_FALSE(std::filesystem::exists(folder / "images"));
 }
 
 TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
@@ -155,7 +155,7 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
                   {"--out", parts.string(), "--export-ema", checkpoint, "--overwrite"});
   REQUIRE(read_safetensors(checkpoint).metadata.at("format") == "scoresde weights");
   const auto samples = [&](const std::string& from, const Words& more) {
-    const auto out = folder / "pictures";
+    const auto out = folder / "images";
     require_success(sample_program,
                     Words{"--checkpoint", from, "--out", out.string(), "--steps", "2"} + more);
     REQUIRE(std::filesystem::exists(out / "samples.png"));

@@ -47,14 +47,14 @@ template <DiscreteSde S>
 void check_sampling(const S& sde) {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, sde),
-                    "--out",        (folder / "pictures").string(),
+                    "--out",        (folder / "images").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   for (const Words& way :
        {Words{"--predictor", "ancestral", "--corrector", "langevin"}, Words{"--solver", "heun"},
         Words{"--solver", "dpm-solver++-2m"}, Words{"--solver", "ddim", "--grid", "quadratic"}}) {
     require_success(sample_program, usual + way + Words{"--steps", "7"});
-    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
     for (const float value : file.at("samples").template as<float>()) REQUIRE(std::isfinite(value));
   }
   require_rejected(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
@@ -76,14 +76,14 @@ TEST_CASE("a network trained on SMLD levels is evaluated at those levels") {
 TEST_CASE("a network of 50 levels is sampled with the number of steps that the program prints") {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, SmldSde(50)),
-                    "--out",        (folder / "pictures").string(),
+                    "--out",        (folder / "images").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   const auto check = [&](const Words& way, const std::string& steps, const std::string& nfe) {
     const Outcome outcome = require_success(sample_program, usual + way);
     INFO("output: " << outcome.text);
     CHECK(outcome.says("grid of " + steps + " steps"));
-    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
     CHECK(file.metadata.at("sampler").find("grid of " + steps + " steps") != std::string::npos);
     CHECK(file.metadata.at("nfe") == nfe);
   };
@@ -130,14 +130,14 @@ TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands
 TEST_CASE("spacings of timesteps end at the data, for networks of discrete levels") {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, DiscreteVpSde(1000)),
-                    "--out",        (folder / "pictures").string(),
+                    "--out",        (folder / "images").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   const auto samples = [&](const Words& way) {
     const Outcome outcome = require_success(sample_program, usual + way + Words{"--steps", "5"});
     INFO("output: " << outcome.text);
     CHECK(outcome.says(way[1] + " grid of 5 steps"));
-    const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
     CHECK(file.metadata.at("nfe") == "5");
     return file.at("samples").template as<float>();
   };

@@ -43,11 +43,10 @@ TEST_CASE(
   CHECK(kept.at("sde.name") == "karras");
   CHECK(kept.at("sde.sigma_max") == "80");
 
-  const Words sample{"--checkpoint", checkpoint.string(),
-                     "--out",        (folder / "pictures").string(),
-                     "--samples",    "1"};
+  const Words sample{
+      "--checkpoint", checkpoint.string(), "--out", (folder / "images").string(), "--samples", "1"};
   require_success(sample_program, sample + Words{"--nfe", "5"});
-  const auto file = io::read_safetensors(folder / "pictures" / "samples.safetensors");
+  const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
   CHECK(file.metadata.at("nfe") == "5");
   CHECK_THAT(file.metadata.at("sampler"),
              Catch::Contains("solver karras-heun, karras grid of 2 steps, final step denoise"));

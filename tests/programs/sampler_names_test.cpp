@@ -65,11 +65,11 @@ class Painter {
   explicit Painter(const S& sde) : checkpoint_(tiny_checkpoint(folder_, sde)) {}
 
   io::TensorFile::Tensor operator()(const Words& choice) {
-    const std::string out = (folder_ / "pictures").string();
+    const std::string out = (folder_ / "images").string();
     told = require_success(
         sample_program,
         Words{"--checkpoint", checkpoint_, "--out", out, "--threads", "1"} + choice);
-    const auto file = io::read_safetensors(folder_ / "pictures" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder_ / "images" / "samples.safetensors");
     metadata = file.metadata;
     return file.at("samples");
   }
@@ -256,7 +256,7 @@ TEST_CASE("the names of the paper's table 1 are these samplers") {
 
 TEST_CASE("options that a sampler does not use are rejected by name, and no files are left") {
   const TemporaryFolder folder;
-  const std::string out = (folder / "pictures").string();
+  const std::string out = (folder / "images").string();
   const std::string checkpoint = tiny_checkpoint(folder, VpSde());
   const auto rejected = [&](const Words& options, const Words& words) {
     require_rejected(sample_program, Words{"--checkpoint", checkpoint, "--out", out} + options,
@@ -296,15 +296,15 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   rejected({"--eps", "1"}, {"eps is 1"});
   rejected({"--checkpoint", tiny_checkpoint(folder, VpSde(), false), "--dynamic-threshold", "1"},
            {"--dynamic-threshold", "[0, 1]"});
-  REQUIRE_FALSE(std::filesystem::exists(folder / "pictures"));
+  REQUIRE_FALSE(std::filesystem::exists(folder / "images"));
 }
 
 TEST_CASE("folders that cannot be written are rejected") {
   const TemporaryFolder folder;
   const Words usual{
       "--checkpoint", tiny_checkpoint(folder, VpSde()), "--steps", "2", "--samples", "1"};
-  require_rejected(sample_program, usual + Words{"--out", "/proc/self/pictures"},
-                   {"/proc/self/pictures"});
+  require_rejected(sample_program, usual + Words{"--out", "/proc/self/images"},
+                   {"/proc/self/images"});
   const auto taken = folder.write("file", "in the way");
   require_rejected(sample_program, usual + Words{"--out", taken.string()}, {"file"});
 }

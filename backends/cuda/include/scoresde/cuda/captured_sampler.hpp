@@ -18,8 +18,8 @@
 namespace scoresde::cuda {
 
 /// A model that reads everything that depends on t from device memory, so that one capture serves
-/// all steps. conditioning(t) returns a range of doubles of constant length; evaluate(x, told,
-/// output) is equivalent to evaluate(x, t, output) if told.data holds conditioning(t).
+/// all steps. conditioning(t) returns a range of doubles of constant length; evaluate(x, c, output)
+/// is equivalent to evaluate(x, t, output) if c.data holds conditioning(t).
 template <class M, class X>
 concept GraphCapturableScoreModel = ScoreModel<M, X> &&
     requires(M& model, const X& x, double t, DeviceCoefficients conditioning, X& output) {

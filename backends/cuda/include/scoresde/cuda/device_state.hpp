@@ -106,8 +106,8 @@ class DeviceBackend {
   /// unless every row holds one coefficient per sample, and during stream capture.
   void assign(State& out, std::span<const SampleTerm<State>> terms, SampleNoise noise) const;
 
-  /// out ← Σ told[j]·xⱼ with coefficients in device memory, for models evaluated in a captured run
-  /// (GraphCapturableScoreModel). Terms with coefficient 0 are not skipped.
+  /// out ← Σ conditioning[j]·xⱼ with coefficients in device memory, for models evaluated in a
+  /// captured run (GraphCapturableScoreModel). Terms with coefficient 0 are not skipped.
   void assign(State& out, std::span<const State* const> states,
               DeviceCoefficients conditioning) const;
 
