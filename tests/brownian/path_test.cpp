@@ -245,8 +245,7 @@ TEST_CASE("runs of n, 2n, 4n, … steps converge pathwise with order 1 on one pa
                      [](std::size_t steps) { return chain(vp, EulerMaruyama{}, even(steps)); });
 }
 
-TEST_CASE(
-    "they converge pathwise with order 1 in a clock that matches their noise to first order only") {
+TEST_CASE("runs converge with order 1 in a clock that matches their noise to first order only") {
   converges_pathwise("VP, ancestral (large), SNR clock", snr_clock(vp), [](std::size_t steps) {
     return chain(vp, Ancestral{.variance = PosteriorVariance::large}, even(steps));
   });
