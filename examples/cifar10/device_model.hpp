@@ -17,6 +17,8 @@
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/unet.hpp>
 #include <scoresde/model/class_conditional.hpp>
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/metadata.hpp>
 #include <scoresde/score/guidance.hpp>
 
 #include "class_choice.hpp"
@@ -52,20 +54,28 @@ class DeviceNetwork {
   Any unet_;
 };
 
-/// A DeviceNetwork as a score under an SDE; models what cuda::ScoreNetwork does but for vjp. Refers
-/// to the network.
-template <class S, class Convention>
+/// A DeviceNetwork as a score under its checkpoint's SDE; models what cuda::ScoreNetwork does but
+/// for vjp. Refers to the network.
 class DeviceScore {
   using State = scoresde::cuda::DeviceState<float>;
   template <class A>
-  using Score = scoresde::cuda::ScoreNetwork<A, S, Convention>;
-  using Any = std::variant<Score<scoresde::cuda::Bfloat16>, Score<float>>;
+  struct With {
+    template <class S, class C>
+    using Network = scoresde::cuda::ScoreNetwork<A, S, C>;
+    using Score = scoresde::AnyScore<Network>;
+  };
+  using Any = std::variant<With<scoresde::cuda::Bfloat16>::Score, With<float>::Score>;
 
  public:
   using Scalar = float;
 
-  DeviceScore(const DeviceNetwork& network, const S& sde, const Convention& convention)
-      : score_(network.visit([&](auto& unet) -> Any { return unet.score(sde, convention); })) {}
+  DeviceScore(const DeviceNetwork& network, const scoresde::Metadata& configuration)
+      : score_(network.visit([&]<class A>(scoresde::cuda::UNet<A>& unet) {
+          return scoresde::visit_sampled_score(
+              configuration, [&](const auto& sde, const auto& convention) -> Any {
+                return typename With<A>::Score(unet.score(sde, convention));
+              });
+        })) {}
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
     return std::visit([&](const auto& score) { return score.score_form(t); }, score_);
@@ -86,16 +96,15 @@ class DeviceScore {
   Any score_;
 };
 
-template <class S, class Convention>
 class DeviceModel {
   using State = scoresde::cuda::DeviceState<float>;
-  using Counted = CountedNetwork<DeviceScore<S, Convention>>;
+  using Counted = CountedNetwork<DeviceScore>;
   using Conditioning = scoresde::nn::ClassConditional<Counted>;
 
  public:
-  DeviceModel(const DeviceNetwork& network, const S& sde, const Convention& convention,
-              const ClassChoice& choice)
-      : network_(DeviceScore<S, Convention>(network, sde, convention)),
+  DeviceModel(const DeviceNetwork& network, const scoresde::Metadata& configuration,
+              const scoresde::AnySde& sde, const ClassChoice& choice)
+      : network_(DeviceScore(network, configuration)),
         weight_(choice.guidance),
         interval_(guidance_interval(sde, choice)) {}
   DeviceModel(const DeviceModel&) = delete;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Sampling on the CPU, as SampleRun asks for it.
+/// The network of a checkpoint and the score model that is sampled on the CPU.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -16,60 +15,77 @@
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/state/host_state.hpp>
 
-#include "chosen_model.hpp"
 #include "sample_options.hpp"
+#include "sample_run.hpp"
+#include "sampled_model.hpp"
 
 namespace cifar10 {
 
-template <class S, class Convention>
 class HostSampling {
   using Ops = scoresde::eigen::Ops<float>;
-  using Score = scoresde::nn::ScoreNetwork<Ops, S, Convention>;
+  template <class S, class C>
+  using Network = scoresde::nn::ScoreNetwork<Ops, S, C>;
+  using Score = scoresde::AnyScore<Network>;
 
  public:
-  HostSampling(const SampleOptions& options, const scoresde::nn::UNetConfig& network, const S& sde,
-               const Convention& convention)
+  using Model = SampledModel<Score>;
+  using State = scoresde::HostState<float>;
+
+  HostSampling(const SampleOptions& options, const scoresde::Metadata& configuration,
+               const scoresde::AnySde& sde)
+      : HostSampling(options, configuration, scoresde::network_of(configuration), sde) {}
+
+  /// `sample(model, x, noise, progress)` fills x.
+  template <class Sample>
+  [[nodiscard]] BatchSampler batches(const Sample& sample) {
+    return {batch_, weights_.size(), device_text(),
+            [this, &sample](const SampleBatch& batch) {
+              State x({batch.count, network_.input_shape().size()});
+              model_.set_classes(batch.classes);
+              sample(model_, x, batch.noise, batch.progress);
+              return x;
+            },
+            [this] { return model_.evaluations(); }};
+  }
+
+ private:
+  HostSampling(const SampleOptions& options, const scoresde::Metadata& configuration,
+               const scoresde::nn::UNetConfig& network, const scoresde::AnySde& sde)
       : batch_(std::min(options.batch, options.samples)),
         network_(scoresde::nn::unet(network), batch_ * options.classes.evaluations(),
                  scoresde::nn::Mode::inference, Ops(options.backend.threads)),
         weights_(loaded(options.checkpoint, network_.parameters())),
-        model_(Score(network_, weights_, sde, convention), sde, options, network.centered) {
+        model_(score(configuration), sde, options, network.centered) {
     network_.freeze(weights_);
   }
 
-  [[nodiscard]] std::size_t batch() const { return batch_; }
-  [[nodiscard]] std::size_t parameters() const { return weights_.size(); }
-  /// Samples that the network has evaluated.
-  [[nodiscard]] std::size_t evaluations() const { return model_.evaluations(); }
-  [[nodiscard]] std::string device_text() const {
-    return scoresde::text("CPU, ", network_.ops().threads(), " threads, float32, batches of ",
-                          batch_, " in ", network_.workspace_bytes() / (1 << 20),
-                          " MiB of workspace");
+  [[nodiscard]] Score score(const scoresde::Metadata& configuration) {
+    return scoresde::visit_sampled_score(
+        configuration, [&]<class S, class C>(const S& sde, const C& convention) {
+          return Score(Network<S, C>(network_, weights_, sde, convention));
+        });
   }
-
-  template <class Sampler, class Progress>
-  scoresde::HostState<float> draw(const Sampler& sampler, std::size_t count, scoresde::Noise noise,
-                                  std::span<const std::uint32_t> classes, Progress& progress) {
-    scoresde::HostState<float> x({count, network_.input_shape().size()});
-    model_.set_classes(classes);
-    sampler.sample(model_, x, noise, progress);
-    return x;
-  }
-
- private:
   static std::vector<float> loaded(const std::filesystem::path& checkpoint,
                                    const scoresde::nn::ParameterTable& table) {
     std::vector<float> weights(table.size());
     scoresde::load_weights(checkpoint, table, std::span<float>(weights));
     return weights;
   }
+  [[nodiscard]] std::string device_text() const {
+    return scoresde::text("CPU, ", network_.ops().threads(), " threads, float32, batches of ",
+                          batch_, " in ", network_.workspace_bytes() / (1 << 20),
+                          " MiB of workspace");
+  }
 
   std::size_t batch_;  ///< samples drawn at a time
   scoresde::nn::Network<Ops> network_;
   std::vector<float> weights_;
-  SampledModel<Score, S> model_;
+  Model model_;
 };
 
 }  // namespace cifar10

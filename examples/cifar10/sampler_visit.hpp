@@ -22,6 +22,7 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
@@ -69,8 +70,7 @@ inline constexpr bool runs_on_host_only<scoresde::ClippedDdim<S>> = true;
 
 namespace detail {
 
-template <class S>
-scoresde::TimeGrid grid_by_name(const S& sde, const SamplerChoice& c) {
+inline scoresde::TimeGrid grid_by_name(const scoresde::AnySde& sde, const SamplerChoice& c) {
   const double last = c.eps, first = sde.t_max();
   if (c.grid == "quadratic") return scoresde::quadratic_grid(first, last, c.steps);
   if (c.grid == "log_snr") return scoresde::log_snr_grid(sde, first, last, c.steps);
@@ -81,14 +81,14 @@ scoresde::TimeGrid grid_by_name(const S& sde, const SamplerChoice& c) {
 }
 
 /// A network of discrete levels is asked at the levels next to the grid's times.
-template <class S>
-scoresde::TimeGrid chosen_grid(const S& sde, const SamplerChoice& c) {
-  if (spaces_timesteps(c.grid)) return spaced_timestep_grid(sde, c);
-  const scoresde::TimeGrid grid = grid_by_name(sde, c);
-  if constexpr (scoresde::DiscreteSde<S>)
-    return scoresde::level_grid(sde, grid);
-  else
-    return grid;
+inline scoresde::TimeGrid chosen_grid(const scoresde::AnySde& any, const SamplerChoice& c) {
+  if (spaces_timesteps(c.grid))
+    return any.visit([&](const auto& sde) { return spaced_timestep_grid(sde, c); });
+  scoresde::TimeGrid grid = grid_by_name(any, c);
+  any.visit([&]<class S>(const S& sde) {
+    if constexpr (scoresde::DiscreteSde<S>) grid = scoresde::level_grid(sde, grid);
+  });
+  return grid;
 }
 
 inline ChosenPredictor chosen_predictor(const SamplerChoice& c) {
@@ -102,12 +102,17 @@ inline ChosenPredictor chosen_predictor(const SamplerChoice& c) {
   return {scoresde::EulerMaruyama{}};
 }
 
-template <class S, class P, class Body>
-void visit_corrector(const S& sde, const P& predictor, const SamplerChoice& c, Body& body) {
+/// The final step of a sampler that adds noise in every step.
+inline scoresde::FinalStep last_noise(const SamplerChoice& c) {
+  return c.final_step == "denoise" ? scoresde::FinalStep::drop_last_noise
+                                   : scoresde::FinalStep::keep_noise;
+}
+
+template <class P, class Body>
+void visit_corrector(const scoresde::AnySde& sde, const P& predictor, const SamplerChoice& c,
+                     Body& body) {
   const scoresde::TimeGrid grid = chosen_grid(sde, c);
-  const scoresde::PredictorCorrectorOptions options{
-      .final_step = c.final_step == "denoise" ? scoresde::FinalStep::drop_last_noise
-                                              : scoresde::FinalStep::keep_noise};
+  const scoresde::PredictorCorrectorOptions options{.final_step = last_noise(c)};
   const int steps = static_cast<int>(c.corrector_steps);
   const double snr = c.snr.value_or(0.16);
   const auto use = [&](const auto& corrector) {
@@ -119,12 +124,18 @@ void visit_corrector(const S& sde, const P& predictor, const SamplerChoice& c, B
   if constexpr (!std::same_as<P, scoresde::NoPredictor>) use(scoresde::NoCorrector{});
 }
 
+template <class Body>
+void visit_clipped_ddim(const scoresde::AnySde& sde, const SamplerChoice& c, Body& body) {
+  body(scoresde::ClippedDdim(sde, scoresde::Ddim{c.eta.value_or(0)}, chosen_grid(sde, c),
+                             {.range = {c.centered ? -1.0 : 0.0, 1}, .final_step = last_noise(c)}));
+}
+
 inline scoresde::FinalStep final_step(const SamplerChoice& c) {
   return c.final_step == "denoise" ? scoresde::FinalStep::denoise : scoresde::FinalStep::keep_noise;
 }
 
-template <class S, class Body>
-void visit_flow(const S& sde, const SamplerChoice& c, Body& body) {
+template <class Body>
+void visit_flow(const scoresde::AnySde& sde, const SamplerChoice& c, Body& body) {
   const scoresde::TimeGrid grid = chosen_grid(sde, c);
   const auto use = [&](auto method) {
     body(scoresde::ProbabilityFlow(sde, method, grid, {.final_step = final_step(c)}));
@@ -134,8 +145,8 @@ void visit_flow(const S& sde, const SamplerChoice& c, Body& body) {
   use(scoresde::RungeKutta4{});
 }
 
-template <class S, class Body>
-void visit_adaptive(const S& sde, const SamplerChoice& c, Body& body) {
+template <class Body>
+void visit_adaptive(const scoresde::AnySde& sde, const SamplerChoice& c, Body& body) {
   const scoresde::TimeStep span{sde.t_max(), c.eps};
   const auto set = [&](auto options) {
     options.rtol = *c.rtol;
@@ -173,8 +184,8 @@ void set_members(const SamplerChoice& c, R& solver) {
   }
 }
 
-template <class S, class Body>
-void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
+template <class Body>
+void visit_fast(const scoresde::AnySde& sde, const SamplerChoice& c, Body& body) {
   const scoresde::TimeGrid grid = chosen_grid(sde, c);
   scoresde::SolverTable table;
   scoresde::for_each_solver([&](const scoresde::SolverEntry& entry, auto solver) {
@@ -194,26 +205,22 @@ void visit_fast(const S& sde, const SamplerChoice& c, Body& body) {
 }  // namespace detail
 
 /// Calls body(sampler) with the sampler chosen, for this SDE; the choice is settled. Throws Error
-/// for numbers that the sampler rejects.
-template <class S, class Body>
-void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
+/// for numbers that the sampler refuses.
+template <class Body>
+void visit_sampler(const scoresde::AnySde& sde, const SamplerChoice& c, Body&& body) {
   const Family family = detail::row_of("--solver", c.solver).family;
   if (family == Family::fast) return detail::visit_fast(sde, c, body);
   if (family == Family::flow) return detail::visit_flow(sde, c, body);
   if (family == Family::adaptive) {
-    if constexpr (scoresde::DiscreteSde<S>)
-      throw scoresde::Error("--solver " + c.solver + " chooses its own times; the checkpoint's " +
-                            "network knows its " + std::to_string(sde.training_steps()) +
-                            " discrete levels alone");
-    else
-      return detail::visit_adaptive(sde, c, body);
+    sde.visit([&]<class S>(const S& levels) {
+      if constexpr (scoresde::DiscreteSde<S>)
+        throw scoresde::Error("--solver " + c.solver + " chooses its own times; the checkpoint's " +
+                              "network knows its " + std::to_string(levels.training_steps()) +
+                              " discrete levels alone");
+    });
+    return detail::visit_adaptive(sde, c, body);
   }
-  if (c.predictor == "clipped_ddim")
-    return body(scoresde::ClippedDdim(
-        sde, scoresde::Ddim{.eta = c.eta.value_or(0)}, detail::chosen_grid(sde, c),
-        {.range = {c.centered ? -1.0 : 0.0, 1},
-         .final_step = c.final_step == "denoise" ? scoresde::FinalStep::drop_last_noise
-                                                 : scoresde::FinalStep::keep_noise}));
+  if (c.predictor == "clipped_ddim") return detail::visit_clipped_ddim(sde, c, body);
   if (c.predictor == "none") return detail::visit_corrector(sde, scoresde::NoPredictor{}, c, body);
   detail::visit_corrector(sde, detail::chosen_predictor(c), c, body);
 }
@@ -221,8 +228,7 @@ void visit_sampler(const S& sde, const SamplerChoice& c, Body&& body) {
 /// Langevin's signal-to-noise ratio of score_sde_snr. Euler-Maruyama steps as reverse diffusion
 /// does, DDIM without noise follows the probability flow, and samplers with noise in sigma are
 /// ancestral.
-template <class S>
-[[nodiscard]] double usual_snr(const S& sde, const SamplerChoice& c) {
+[[nodiscard]] inline double usual_snr(const scoresde::AnySde& sde, const SamplerChoice& c) {
   const auto with = [&](const auto& predictor) {
     return scoresde::score_sde_snr(sde, scoresde::score_sde_pc1000, predictor);
   };
@@ -237,15 +243,16 @@ template <class S>
 /// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
 /// the time of the end, how many of the steps that --steps does not fix discrete levels allow, and
 /// the corrector's signal-to-noise ratio.
-template <class S>
-void resolve_defaults_by_sde(const S& sde, SamplerChoice& c) {
+inline void resolve_defaults_by_sde(const scoresde::AnySde& any, SamplerChoice& c) {
   const bool even = c.grid == "uniform" || c.grid == "quadratic";
-  if (std::same_as<S, scoresde::EdmSde> && even && !c.grid_given) c.grid = "karras";
-  if (c.eps == 0) c.eps = sde.t_min();
-  if constexpr (scoresde::DiscreteSde<S>)
-    if (!c.steps_given)
-      c.steps = std::min(c.steps, scoresde::most_level_steps(sde, sde.t_max(), c.eps));
-  if (c.solver == "pc" && c.corrector != "none") c.snr = c.snr.value_or(usual_snr(sde, c));
+  if (any.is<scoresde::EdmSde>() && even && !c.grid_given) c.grid = "karras";
+  if (c.eps == 0) c.eps = any.t_min();
+  any.visit([&]<class S>(const S& sde) {
+    if constexpr (scoresde::DiscreteSde<S>)
+      if (!c.steps_given)
+        c.steps = std::min(c.steps, scoresde::most_level_steps(sde, sde.t_max(), c.eps));
+  });
+  if (c.solver == "pc" && c.corrector != "none") c.snr = c.snr.value_or(usual_snr(any, c));
 }
 
 }  // namespace cifar10

@@ -34,6 +34,8 @@
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>

@@ -64,7 +64,7 @@ TEST_CASE("a network trained with the EDM loss under another SDE is rejected by 
   require_rejected(
       sample_program,
       {"--checkpoint", (folder / "weights").string(), "--out", (folder / "none").string()},
-      {"Karras's loss under another SDE"});
+      {"EDM loss under another SDE"});
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 

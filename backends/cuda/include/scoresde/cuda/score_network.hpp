@@ -39,6 +39,8 @@ class ScoreNetwork {
   using State = DeviceState<float>;
 
  public:
+  using Scalar = float;
+
   /// Throws Error unless there is one parameter value per network parameter and input and output
   /// shapes agree, and if the convention rejects its parameters.
   ScoreNetwork(nn::Network<Ops<A>>& network, std::span<const float> parameters, S sde,

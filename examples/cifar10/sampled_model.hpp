@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <scoresde/model/guided.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/thresholding.hpp>
@@ -18,10 +19,11 @@
 
 namespace cifar10 {
 
-template <class Network, class S>
+template <class Network>
 class SampledModel {
  public:
-  SampledModel(Network network, const S& sde, const SampleOptions& options, bool centered)
+  SampledModel(Network network, const scoresde::AnySde& sde, const SampleOptions& options,
+               bool centered)
       : network_(std::move(network)),
         guided_(network_, options.classes.guidance, guidance_interval(sde, options.classes)),
         clipped_(guided_, sde, scoresde::DataRange{centered ? -1.0 : 0.0, 1.0}),
@@ -58,8 +60,8 @@ class SampledModel {
 
   CountedNetwork<Network> network_;
   Guided guided_;
-  scoresde::ClippedDenoiser<Guided, S> clipped_;
-  scoresde::DynamicallyThresholdedDenoiser<Guided, S> thresholded_;
+  scoresde::ClippedDenoiser<Guided, scoresde::AnySde> clipped_;
+  scoresde::DynamicallyThresholdedDenoiser<Guided, scoresde::AnySde> thresholded_;
   bool clips_, thresholds_;
 };
 

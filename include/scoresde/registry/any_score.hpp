@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/// AnyScore: a score network under the SDE that its checkpoint names, in one type.
+///
+/// Each SDE of AnySde goes with one convention of model/label_convention.hpp: that by which
+/// networks sampled under it are conditioned on the time.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <scoresde/error.hpp>
+#include <scoresde/model/label_convention.hpp>
+#include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/sde_registry.hpp>
+#include <scoresde/score/score_model.hpp>
+
+namespace scoresde {
+
+/// Calls visit(sde, convention) as visit_score does, with one convention for each SDE. Throws Error
+/// as visit_score does, and for a network of the EDM loss under another SDE than EdmSde.
+template <class Visitor>
+auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
+  using Result = std::invoke_result_t<Visitor&, const VpSde&, const nn::PredictionAtTime&>;
+  const auto use = [&]<class S, class C>(const S& sde, const C& convention) -> Result {
+    constexpr bool edm = std::same_as<C, nn::EdmPreconditioning>;
+    if constexpr (edm && !std::same_as<S, EdmSde>)
+      throw Error(
+          "the checkpoint's network was trained with the EDM loss under another SDE; "
+          "cifar10_sample samples such networks under the EDM SDE only");
+    else
+      return visit(sde, convention);
+  };
+  return visit_score(configuration, use);
+}
+
+/// The SDE that a configuration's network is sampled under. Throws Error as visit_sampled_score.
+[[nodiscard]] inline AnySde sampled_sde(const Metadata& configuration) {
+  return visit_sampled_score(configuration,
+                             [](const auto& sde, const auto&) { return AnySde(sde); });
+}
+
+/// `Score<S, C>` is a backend's score network. Models what that models, but for derivatives.
+template <template <class S, class C> class Score>
+class AnyScore {
+  using First = Score<VpSde, nn::PredictionAtTime>;
+
+ public:
+  using Scalar = typename First::Scalar;
+
+  template <class S, class C>
+  explicit AnyScore(Score<S, C> score) : held_(std::move(score)) {}
+
+  [[nodiscard]] ScoreForm score_form(double t) const {
+    return std::visit([t](const auto& score) { return score.score_form(t); }, held_);
+  }
+  /// Refers to the classes, which must outlive the evaluations.
+  void set_classes(std::span<const std::uint32_t> classes) {
+    std::visit([classes](auto& score) { score.set_classes(classes); }, held_);
+  }
+  /// At one time, at a time per sample, or at what else the backend's network takes.
+  template <class X, class Times>
+  requires requires(First& score, const X& x, const Times& t, X& output) {
+    score.evaluate(x, t, output);
+  }
+  void evaluate(const X& x, const Times& t, X& output) {
+    std::visit([&](auto& score) { score.evaluate(x, t, output); }, held_);
+  }
+  /// Of a network whose evaluations can be captured.
+  [[nodiscard]] auto conditioning(double t) requires requires(First& score) {
+    score.conditioning(t);
+  }
+  {
+    return std::visit([t](auto& score) { return score.conditioning(t); }, held_);
+  }
+
+ private:
+  std::variant<First, Score<SubVpSde, nn::PredictionAtTime>, Score<VeSde, nn::ScoreAtSigma>,
+               Score<EdmSde, nn::EdmPreconditioning>, Score<DdpmSde, nn::PredictionAtLevel>,
+               Score<SmldSde, nn::ScoreAtLevel>>
+      held_;
+};
+
+}  // namespace scoresde

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/// AnySde and AnyScore: values of the SDE and of the score held, and the pairs that a configuration
+/// names.
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// use(sde) for one SDE of each type, none with its default settings.
+template <class Use>
+void for_each_held(Use use) {
+  use(VpSde({0.2, 10, 1e-2}));
+  use(SubVpSde({0.2, 10, 1e-2}));
+  use(VeSde({0.02, 40, 1e-4}));
+  use(EdmSde({0.01, 30}));
+  use(DdpmSde(linear_betas(50, 0.001, 0.3)));
+  use(SmldSde(50, {0.02, 40, 1e-4}));
+}
+
+/// A score that says what it is evaluated with: F = label·x.
+template <class S, class C>
+struct LabelScore {
+  using Scalar = float;
+  S sde;
+  C convention;
+  std::span<const std::uint32_t> classes = {};
+
+  [[nodiscard]] ScoreForm score_form(double t) const { return convention.score_form(sde, t); }
+  void set_classes(std::span<const std::uint32_t> given) { classes = given; }
+  void evaluate(const HostState<float>& x, double t, HostState<float>& output) {
+    const auto factor = static_cast<float>(convention.label(sde, t) + double(classes.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) output.data()[i] = factor * x.data()[i];
+  }
+};
+
+Metadata configuration(const char* sde, const char* loss) {
+  return {{"sde.name", sde},       {"training.loss", loss},        {"sde.beta_min", "0.1"},
+          {"sde.beta_max", "20"},  {"sde.t_min", "0.001"},         {"sde.sigma_min", "0.01"},
+          {"sde.sigma_max", "50"}, {"training.sigma_data", "0.5"}, {"sde.training_steps", "100"}};
+}
+
+/// The settings that this SDE has, and no others.
+Metadata only(Metadata all, const std::vector<std::string>& keys) {
+  std::erase_if(all, [&](const auto& entry) {
+    return std::find(keys.begin(), keys.end(), entry.first) == keys.end();
+  });
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("AnySde has the values of the SDE that it holds") {
+  for_each_held([]<class S>(const S& sde) {
+    const AnySde any(sde);
+    CHECK(any.is<S>());
+    CHECK(any.t_min() == sde.t_min());
+    CHECK(any.t_max() == sde.t_max());
+    CHECK(any.prior_std() == sde.prior_std());
+    for (const double part : {0.2, 0.5, 1.0}) {
+      CAPTURE(part);
+      const double t = part * sde.t_max();
+      CHECK(any.drift(t) == Approx(sde.drift(t)).epsilon(1e-14));
+      CHECK(any.diffusion(t) == Approx(sde.diffusion(t)).epsilon(1e-14));
+      CHECK(any.marginal_prob(t).mean == Approx(sde.marginal_prob(t).mean).epsilon(1e-14));
+      CHECK(any.marginal_prob(t).std == Approx(sde.marginal_prob(t).std).epsilon(1e-14));
+      CHECK(any.langevin_scale(t) == Approx(detail::langevin_scale(sde, t)).epsilon(1e-14));
+      const double lambda = log_snr(sde, t);
+      CHECK(time_of_log_snr(any, lambda) == Approx(time_of_log_snr(sde, lambda)).epsilon(1e-12));
+      const Transition found = transition(any, {t, t / 2}), wanted = transition(sde, {t, t / 2});
+      CHECK(found.mean == Approx(wanted.mean).epsilon(1e-14));
+      CHECK(found.variance == Approx(wanted.variance).epsilon(1e-12));
+    }
+    CHECK(log_snr_grid(any, 7).back().t_next == sde.t_min());
+  });
+}
+
+TEST_CASE("AnySde throws what the SDE that it holds throws, and visits it as its own type") {
+  CHECK_THROWS_WITH(AnySde(VpSde()).marginal_prob(1.5), Contains("VP SDE"));
+  CHECK_THROWS_WITH(AnySde(EdmSde()).marginal_prob(100), Contains("EDM SDE"));
+  const AnySde any = SmldSde(50);
+  CHECK_FALSE(any.is<VeSde>());
+  any.visit([]<class S>(const S&) { CHECK(std::same_as<S, SmldSde>); });
+}
+
+TEST_CASE("AnyScore evaluates the score that it holds by that score's own label and form") {
+  const auto compare = []<class S, class C>(const S& sde, const C& convention, double t) {
+    LabelScore<S, C> own{sde, convention};
+    AnyScore<LabelScore> any(own);
+    CHECK(any.score_form(t).state == own.score_form(t).state);
+    CHECK(any.score_form(t).output == own.score_form(t).output);
+    HostState<float> x({1, 2}, {1.0f, -2.0f}), found({1, 2}), wanted({1, 2});
+    const std::vector<std::uint32_t> classes{3};
+    for (const std::span<const std::uint32_t> given :
+         {std::span<const std::uint32_t>{}, {classes}}) {
+      own.set_classes(given);
+      any.set_classes(given);
+      own.evaluate(x, t, wanted);
+      any.evaluate(x, t, found);
+      CHECK(found.data()[0] == wanted.data()[0]);
+      CHECK(found.data()[1] == wanted.data()[1]);
+    }
+  };
+  compare(VpSde(), nn::PredictionAtTime{.prediction = PredictionType::velocity}, 0.3);
+  compare(SubVpSde(), nn::PredictionAtTime{}, 0.3);
+  compare(VeSde(), nn::ScoreAtSigma{}, 0.3);
+  compare(EdmSde(), nn::EdmPreconditioning{.sigma_data = 0.4}, 2.0);
+  const DdpmSde chain(linear_betas(50));
+  compare(chain, nn::PredictionAtLevel{}, chain.training_time(7));
+  const SmldSde levels(50);
+  compare(levels, nn::ScoreAtLevel{}, levels.training_time(7));
+}
+
+TEST_CASE("a configuration names the SDE that its network is sampled under") {
+  const auto vp = only(configuration("vp", "continuous"),
+                       {"sde.name", "training.loss", "sde.t_min", "sde.beta_min", "sde.beta_max"});
+  CHECK(sampled_sde(vp).is<VpSde>());
+  auto levels = vp;
+  levels["training.loss"] = "discrete";
+  levels["sde.training_steps"] = "100";
+  CHECK(sampled_sde(levels).is<DdpmSde>());
+  const auto karras =
+      only(configuration("karras", "karras"),
+           {"sde.name", "training.loss", "sde.sigma_min", "sde.sigma_max", "training.sigma_data"});
+  CHECK(sampled_sde(karras).is<EdmSde>());
+  auto other = karras;
+  other["sde.name"] = "ve";
+  other["sde.t_min"] = "0.001";
+  CHECK_THROWS_WITH(sampled_sde(other), Contains("EDM loss under another SDE"));
+}
