@@ -15,12 +15,16 @@ fail() { echo "device_script.sh: $*" >&2 && exit 1; }
 says() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not contain '$2'"; }; }
 
 status=0
-bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --any-processor 2>"$folder/rejection" || status=$?
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --any-processor 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "code for another device was packed"
 says "$folder/rejection" "the device needs 75"
-bash "$source/benchmarks/pack_for_device.sh" "$build" "$folder/pack" --any-processor
+status=0
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --any-processor --mib 1 2>"$folder/rejection" || status=$?
+[ "$status" -eq 1 ] || fail "a pack larger than --mib was made"
+says "$folder/rejection" "--mib allows 1"
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/pack" --any-processor
 
-script=$folder/pack/benchmarks/device.sh
+script=$folder/pack/benchmarks/device/device.sh
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
 for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, " "memcheck_network, " "concurrently with the tests: "; do
   says "$folder/dry" "$word"
@@ -33,7 +37,7 @@ if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its b
 # The CIFAR-10 programs of the pack, with the libraries in the pack.
 mkdir "$folder/data"
 for i in 1 2 3 4 5; do truncate -s 30730000 "$folder/data/data_batch_$i.bin"; done
-bash "$folder/pack/examples/cifar10/train_on_device.sh" --bin "$folder/pack" --data "$folder/data" --run "$folder/training" --minutes 12 \
+bash "$folder/pack/benchmarks/device/train_on_device.sh" --bin "$folder/pack" --data "$folder/data" --run "$folder/training" --minutes 12 \
   --dry-run >"$folder/dry_training" || { cat "$folder/dry_training" && fail "the dry run of the training failed"; }
 says "$folder/dry_training" "$folder/pack/bin/cifar10_train"
 compgen -G "$folder/pack/lib/libpng16.so*" >/dev/null || fail "the pack lacks libpng"
@@ -43,8 +47,8 @@ status=0
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || status=$?
 [ "$status" -eq 1 ] || fail "a dry run without a program ends with status $status"
 says "$folder/dry" "missing: benchmark_device_assign"
-sed 's/^network="networks/network="no networks/' "$script" >"$folder/pack/benchmarks/renamed.sh"
-bash "$folder/pack/benchmarks/renamed.sh" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || true
+sed 's/^network="networks/network="no networks/' "$script" >"$folder/pack/benchmarks/device/renamed.sh"
+bash "$folder/pack/benchmarks/device/renamed.sh" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || true
 says "$folder/dry" "is named 'no networks on the device are conditioned on classes'"
 
 bash "$script" --bin "$folder/pack" --out "$folder/report" --seconds 200 >"$folder/run" 2>&1 || { cat "$folder/run" && fail "the run failed"; }

@@ -24,7 +24,7 @@ rejected() {
 says() { grep -qF -- "$1" "$folder/said" || { cat "$folder/said" && fail "the output does not contain '$1'"; }; }
 succeeds() { "$@" >"$folder/said" 2>&1 || { cat "$folder/said" && fail "failed: $*"; }; }
 
-parts=$source/examples/cifar10/parts.sh
+parts=$source/benchmarks/device/parts.sh
 head -c 40000000 /dev/urandom >"$folder/weights"
 succeeds bash "$parts" split "$folder/weights" "$folder/carried"
 [ "$(find "$folder/carried" -name 'weights.part-*' | wc -l)" -eq 3 ] || fail "40 MB are not split into three parts"
@@ -45,7 +45,7 @@ succeeds bash "$parts" split "$parts" "$folder/carried" --mib 1
 # Black images of class 0: five sparse files.
 mkdir "$folder/data"
 for i in 1 2 3 4 5; do truncate -s 30730000 "$folder/data/data_batch_$i.bin"; done
-script=$source/examples/cifar10/train_on_device.sh
+script=$source/benchmarks/device/train_on_device.sh
 train() { bash "$script" --bin "$build" --data "$folder/data" --run "$folder/run" --out "$folder/out" "$@"; }
 
 succeeds train --minutes 30 --dry-run -- --batch 128
@@ -89,5 +89,14 @@ cmp "$folder/joined" "$folder/run/weights.safetensors"
 last=$(steps "$folder/out")
 succeeds on_cpu --minutes 0.15 --weights-only
 [ "$(steps "$folder/out")" -eq "$last" ] || fail "it trained although no time was left"
+# The limits of a call: files in all, and bytes of each.
+rm -r "$folder/out"
+rejected "would be written" on_cpu --minutes 0.15 --weights-only --files 4
+[ -z "$(find "$folder/out" -type f)" ] || fail "files beyond the limit were left"
+rejected "--part-mib is '0'" train --minutes 1 --part-mib 0
+succeeds on_cpu --minutes 0.15 --weights-only --part-mib 1 --files 100
+[ -z "$(find "$folder/out" -name '*.part-*' -size +1024k)" ] || fail "a part is larger than --part-mib"
+succeeds bash "$parts" join "$folder/out/weights.safetensors" "$folder/joined"
+cmp "$folder/joined" "$folder/run/weights.safetensors"
 truncate -s 5000 "$folder/run/checkpoint.safetensors"
 rejected "the run cannot go on" train --minutes 30 --dry-run

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Trains for a given number of minutes on a machine with a GPU that builds nothing and gives away its time in calls of
-# under 10 minutes: each call goes on where the one before stopped, and leaves what is to be carried away.
+# A batch script: trains for a given number of minutes on a machine with a GPU, in calls of limited length that resume one
+# another. Each call leaves files of limited size and number in --out.
 #
-#   bash examples/cifar10/train_on_device.sh --data FOLDER --minutes M [options] [-- options of cifar10_train]
+#   bash benchmarks/device/train_on_device.sh --data FOLDER --minutes M [options] [-- options of cifar10_train]
 #
 #   --data          folder with data_batch_1.bin … data_batch_5.bin of CIFAR-10
 #   --minutes       of training in all; the calls before count
-#   --bin           what benchmarks/pack_for_device.sh wrote, or a build folder (default: build)
+#   --bin           what pack_for_device.sh wrote, or a build folder (default: build)
 #   --run           where the run lies from call to call (default: device-run)
 #   --previous      where the machine is a new one: what --out of an earlier call held; --run goes on from it
 #   --out           what to carry away (default: $OUT, or <run>/out): weights.safetensors and checkpoint.safetensors in parts
-#                   of at most 16 MiB, which parts.sh joins and verifies; train_log.csv, samples.png, log.txt
+#                   that parts.sh joins and verifies; train_log.csv, samples.png, log.txt
+#   --part-mib      size of a part in MiB, at most (default: 16)
+#   --files         files in --out, at most (default: no limit); where they would be more, none is written
 #   --weights-only  no parts of checkpoint.safetensors, which is four times the weights
 #   --seconds       for this call (default: 540); 75 of them are for all but training
 #   --sample        options of cifar10_sample, in one word (default: "--samples 64 --seed 0 --batch 64")
@@ -19,13 +21,13 @@
 #   --dry-run       does all but starting work on the device: programs, libraries, data, the run so far, the folders, the
 #                   options and the minutes. Status 1 where one of them is amiss
 #
-# Programs find cuDNN and cuBLASLt as benchmarks/device.sh says.
+# Programs find cuDNN and cuBLASLt as device.sh says.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-source "$here/../../benchmarks/device_libraries.sh"
+source "$here/device_libraries.sh"
 
 fail() { echo "train_on_device.sh: $*" >&2 && exit 1; }
-data="" minutes="" bin=build run=device-run previous="" out="" weights_only=false seconds=540 backend=cuda dry=false
+data="" minutes="" bin=build run=device-run previous="" out="" weights_only=false seconds=540 part_mib=16 files="" backend=cuda dry=false
 sample="--samples 64 --seed 0 --batch 64"
 train_options=()
 while [ $# -gt 0 ]; do
@@ -33,6 +35,11 @@ while [ $# -gt 0 ]; do
     --data | --minutes | --bin | --run | --previous | --out | --seconds | --sample | --backend)
       [ $# -ge 2 ] || fail "$1 needs a value"
       printf -v "${1#--}" %s "$2" && shift 2 ;;
+    --part-mib | --files)
+      [ $# -ge 2 ] || fail "$1 needs a value"
+      [[ $2 =~ ^[1-9][0-9]*$ ]] || fail "$1 is '$2'; it must be a whole number above 0"
+      case $1 in --part-mib) part_mib=$2 ;; --files) files=$2 ;; esac
+      shift 2 ;;
     --weights-only) weights_only=true && shift ;;
     --dry-run) dry=true && shift ;;
     --) shift && train_options=("$@") && break ;;
@@ -158,8 +165,14 @@ if [ "$train_seconds" -gt 0 ]; then
 fi
 
 export_weights "$run" "$run/weights.safetensors" || fail "the weights cannot be exported"
-bash "$here/parts.sh" split "$run/weights.safetensors" "$out" || exit 1
-if ! $weights_only; then bash "$here/parts.sh" split "$checkpoint" "$out" || exit 1; fi
+carried=("$run/weights.safetensors")
+if ! $weights_only; then carried+=("$checkpoint"); fi
+if [ -n "$files" ]; then
+  needed=3 # train_log.csv, log.txt, samples.png
+  for one in "${carried[@]}"; do needed=$((needed + 1 + ($(stat -Lc %s "$one") + part_mib * 1048576 - 1) / (part_mib * 1048576))); done
+  [ "$needed" -le "$files" ] || fail "--files is $files; $needed would be written. A larger --part-mib or --weights-only needs fewer"
+fi
+for one in "${carried[@]}"; do bash "$here/parts.sh" split "$one" "$out" --mib "$part_mib" || exit 1; done
 cp "$log" "$out/"
 if [ -e "$run/log.txt" ]; then cp "$run/log.txt" "$out/"; fi
 plan

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Finds the libraries that programs of the CUDA backend open at run time, on a machine other than that of the build.
-# Sourced by device.sh and examples/cifar10/train_on_device.sh.
+# Sourced by device.sh and train_on_device.sh.
 
 # file_among <name> <folder>...: prints the first existing path.
 file_among() {

@@ -1,26 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Collects what device.sh and examples/cifar10/train_on_device.sh need on a machine with a GPU and without a compiler: the
-# programs of a build folder, stripped, the scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR. At
-# most 64 MiB.
+# Collects what device.sh and train_on_device.sh need on a machine with a GPU and without a compiler: the programs of a
+# build folder, stripped, the scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR.
 #
 #   cmake -S . -B build-device -DCMAKE_CUDA_ARCHITECTURES=90a-real -DSCORESDE_NATIVE=OFF
 #   cmake --build build-device --target benchmarks test_backends_cuda_device cifar10_train cifar10_sample
-#   bash benchmarks/pack_for_device.sh build-device device-pack
-#   bash device-pack/benchmarks/device.sh --bin device-pack                                             (on the GPU machine)
-#   bash device-pack/examples/cifar10/train_on_device.sh --bin device-pack --data FOLDER --minutes 12    (on the GPU machine)
+#   bash benchmarks/device/pack_for_device.sh build-device device-pack
+#   bash device-pack/benchmarks/device/device.sh --bin device-pack                                       (on the GPU machine)
+#   bash device-pack/benchmarks/device/train_on_device.sh --bin device-pack --data FOLDER --minutes 12   (on the GPU machine)
+#
+#   --arch           compute capability of the device (default: 90)
+#   --mib            largest size of the pack in MiB (default: 64)
+#   --any-processor  accepts programs compiled for this machine's processor only
 #
 # Rejects programs compiled for this machine's processor only, for devices other than --arch (default: 90), and
 # programs that need a library beyond those of a bare C++ run-time: the CUDA run-time is linked statically, cuDNN and
 # cuBLASLt are opened at run time. libgomp, libpng and zlib are included, for machines without them.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage="usage: pack_for_device.sh BUILD_FOLDER PACK_FOLDER [--arch 90] [--any-processor]"
-build=${1:?$usage} pack=${2:?$usage} arch=90 any_processor=false
+usage="usage: pack_for_device.sh BUILD_FOLDER PACK_FOLDER [--arch 90] [--mib 64] [--any-processor]"
+build=${1:?$usage} pack=${2:?$usage} arch=90 mib=64 any_processor=false
 shift 2
 while [ $# -gt 0 ]; do
   case $1 in
     --arch) arch=${2:?$usage} && shift 2 ;;
+    --mib) mib=${2:?$usage} && shift 2 ;;
     --any-processor) any_processor=true && shift ;;
     *) echo "$usage" >&2 && exit 2 ;;
   esac
@@ -43,7 +47,7 @@ programs=(tests/test_backends_cuda_device benchmarks/benchmark_network_step benc
   benchmarks/benchmark_device_sampler benchmarks/benchmark_train examples/cifar10/cifar10_train examples/cifar10/cifar10_sample)
 travelling='libgomp|libpng16|libz'
 allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$travelling|ld-linux-x86-64)\\.so"
-mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/examples/cifar10"
+mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/benchmarks/device"
 for program in "${programs[@]}"; do
   [ -x "$build/$program" ] || fail "$build/$program is not built"
   needed=$(readelf -d "$build/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE "$allowed" || true)
@@ -53,14 +57,13 @@ done
 for library in $(ldd "$pack"/bin/* | sed -nE "s/.*($travelling)\.so[^ ]* => ([^ ]*) .*/\2/p" | sort -u); do
   cp -L "$library" "$pack/lib/"
 done
-cp "$here"/{device.sh,device_libraries.sh,device_report.py} "$pack/benchmarks/"
+cp "$here"/{device,device_libraries,train_on_device,parts}.sh "$here/device_report.py" "$pack/benchmarks/device/"
 # The networks that tests compare with, including those of SCORESDE_GOLDEN_DIR.
 mkdir -p "$pack/golden"
-cp "$here"/../tests/golden/net_*.safetensors "$pack/golden/"
+cp "$here"/../../tests/golden/net_*.safetensors "$pack/golden/"
 if [ -n "${SCORESDE_GOLDEN_DIR:-}" ]; then cp -f "$SCORESDE_GOLDEN_DIR"/net_*.safetensors "$pack/golden/"; fi
 chmod -R u+w "$pack"
-cp "$here"/peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
-cp "$here"/../examples/cifar10/{train_on_device,parts}.sh "$pack/examples/cifar10/"
+cp "$here"/../peers/{device_speed,network_speed,torch_device_step,torch_network_step,torch_unet}.py "$pack/benchmarks/peers/"
 size=$(du -sm "$pack" | cut -f1)
-[ "$size" -le 64 ] || fail "$pack takes $size MiB; at most 64 are allowed"
+[ "$size" -le "$mib" ] || fail "$pack takes $size MiB; --mib allows $mib"
 echo "$pack: $size MiB, ${#programs[@]} programs with code for ${architectures:-80-real;90-real;120}"

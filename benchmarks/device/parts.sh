@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # A file in parts that are small enough to be carried, and the file again.
 #
-#   bash parts.sh split FILE FOLDER [--mib N]   FOLDER/<name>.part-000, -001, … of at most N MiB (16), and <name>.sha256
-#   bash parts.sh verify FOLDER/<name>          names every part that is missing or damaged
-#   bash parts.sh join FOLDER/<name> FILE       FILE, whole or not at all
+#   bash benchmarks/device/parts.sh split FILE FOLDER [--mib N]   FOLDER/<name>.part-000, -001, … of at most N MiB (16), and <name>.sha256
+#   bash benchmarks/device/parts.sh verify FOLDER/<name>          names every part that is missing or damaged
+#   bash benchmarks/device/parts.sh join FOLDER/<name> FILE       FILE, whole or not at all
 #
 # <name>.sha256 holds the checksum of each part and, in its last line, that of the whole; it is written last, so that
 # parts without it are an unfinished split.

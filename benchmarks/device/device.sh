@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# All tests and measurements that need a GPU, in one call of under 9 minutes: the tests of label gpu, compute-sanitizer
-# on a small suite, all benchmarks of the CUDA backend, and whole networks compared with compiled PyTorch.
+# A batch script for a machine with a GPU: the tests of label gpu, compute-sanitizer on a small suite, all benchmarks of
+# the CUDA backend, and whole networks compared with compiled PyTorch, in the seconds that one call may take.
 #
-#   bash benchmarks/device.sh [--bin FOLDER] [--out FOLDER] [--seconds N] [--only WORD] [--dry-run]
+#   bash benchmarks/device/device.sh [--bin FOLDER] [--out FOLDER] [--seconds N] [--only WORD] [--dry-run]
 #
 #   --bin      the output of pack_for_device.sh, or a build folder (default: build)
 #   --out      folder of device.md, device.json and log.txt (default: $OUT, or device-report); written after every part
@@ -106,7 +106,7 @@ sanitizer=$(command -v compute-sanitizer || file_among compute-sanitizer /usr/lo
 plans=$work/plans planned=0 plan_seconds=105 running=()
 mkdir -p "$plans"
 # The golden networks of a pack: the folder compiled into the tests is on another machine.
-if [ -z "${SCORESDE_GOLDEN_DIR:-}" ] && [ -d "$here/../golden" ]; then export SCORESDE_GOLDEN_DIR=$(realpath "$here/../golden"); fi
+if [ -z "${SCORESDE_GOLDEN_DIR:-}" ] && [ -d "$here/../../golden" ]; then export SCORESDE_GOLDEN_DIR=$(realpath "$here/../../golden"); fi
 # One small test per kind of kernel, and one small network: full-size networks would take minutes under the sanitizer.
 kernels="samplers run eagerly and as captured graphs,assign on a device*,reductions*,Langevin steps sized*,the launcher*,layout conversions*"
 network="networks on the device are conditioned on classes"
@@ -151,7 +151,7 @@ part sampler 15 "$sampler" --batch 64 --steps 200 --plan-cache "$plans"
 part sampler_large 15 "$sampler" --batch 512 --steps 50 --plan-cache "$plans"
 part train 15 "$train" "${ddpmpp[@]}" --batch 128
 if [ -n "$python" ] || $dry; then
-  part pytorch "$peers" "${python:-python3}" -B "$here/peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
+  part pytorch "$peers" "${python:-python3}" -B "$here/../peers/device_speed.py" "$network_step" --train-program "$train" --plan-cache "$plans" \
     --budget $((peers - 5)) --out "$work/pytorch.md" --json "$work/pytorch.json"
 fi
 if [ -n "$sanitizer" ] || $dry; then
