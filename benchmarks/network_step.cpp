@@ -28,7 +28,7 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 
-#include "cifar10/program.hpp"
+#include "cli/program.hpp"
 #include "network_passes.hpp"
 #include "times.hpp"
 
@@ -139,28 +139,28 @@ nlohmann::ordered_json measure(const Options& options) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network, one of: " + cifar10::preset_names())
+  app.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
       ->capture_default_str();
   app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
-      ->check(cifar10::natural_number(1, 4096));
+      ->check(programs::natural_number(1, 4096));
   app.add_option("--what", o.what, "One pass, or forward and the gradient of all parameters")
       ->capture_default_str()
       ->check(CLI::IsMember({"forward", "training"}));
   app.add_option("--batch", o.batch, "Images")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 4096));
+      ->check(programs::natural_number(1, 4096));
   app.add_option("--threads", o.threads, "Threads, also of the matrix product")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 1024));
+      ->check(programs::natural_number(1, 1024));
   app.add_option("--seconds", o.seconds, "Minimum total time of the runs in seconds")
       ->capture_default_str()
-      ->check(cifar10::number_from_zero());
+      ->check(programs::number_from_zero());
   app.add_option("--runs", o.runs, "Minimum number of runs")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 1000000));
+      ->check(programs::natural_number(1, 1000000));
   app.add_option("--seed", o.seed, "Seed of weights, images and dropout")
       ->capture_default_str()
-      ->check(cifar10::natural_number(0));
+      ->check(programs::natural_number(0));
   app.add_option("--backend", o.backend, "Device of the network")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "cuda"}));
@@ -170,7 +170,7 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
   app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
       ->capture_default_str()
-      ->check(cifar10::natural_number(0, 100));
+      ->check(programs::natural_number(0, 100));
   app.add_option(
       "--export", o.export_file,
       "Write, without timing, a safetensors file of the network's settings and parameters, "
@@ -186,7 +186,7 @@ int main(int argc, char** argv) {
   CLI::App app("Seconds, GFLOP/s and memory of one score network, as a line of JSON",
                "network_step");
   network_step::add_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] {
+  return programs::run_program(app, argc, argv, [&] {
     scoresde::require(network_step::with_cuda || options.backend == "cpu",
                       "--backend cuda: this program was built without scoresde::cuda");
     if (options.export_file.empty())

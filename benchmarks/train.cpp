@@ -22,7 +22,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/train/trainer.hpp>
 
-#include "cifar10/program.hpp"
+#include "cli/program.hpp"
 #include "train_step.hpp"
 
 namespace train_step {
@@ -45,9 +45,9 @@ nlohmann::ordered_json measure(const Options& options) {
   std::vector<float> batch;
   for (const std::uint8_t byte : images.pixels) batch.push_back(static_cast<float>(byte) / 255);
   nlohmann::ordered_json line;
-  cifar10::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+  scoresde::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
     using Ops = eigen::Ops<float>;
-    Trainer<Ops, S, Loss> trainer(graph, sde, cifar10::training_configuration(preset, loss, 1),
+    Trainer<Ops, S, Loss> trainer(graph, sde, scoresde::training_configuration(preset, loss, 1),
                                   options.batch, Ops(options.threads));
     std::vector<double> times;
     for (double sum = 0; sum < options.seconds || times.size() < options.runs + 1;) {
@@ -66,10 +66,10 @@ nlohmann::ordered_json measure(const Options& options) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network and loss, one of: " + cifar10::preset_names())
+  app.add_option("--preset", o.preset, "Network and loss, one of: " + programs::preset_names())
       ->capture_default_str();
   app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
-      ->check(cifar10::natural_number(1, 4096));
+      ->check(programs::natural_number(1, 4096));
   app.add_option("--backend", o.backend, "Device of the training")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "cuda"}));
@@ -78,20 +78,20 @@ void add_options(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
   app.add_option("--batch", o.batch, "Images per step")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 4096));
+      ->check(programs::natural_number(1, 4096));
   app.add_option("--threads", o.threads, "CPU threads")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 1024));
+      ->check(programs::natural_number(1, 1024));
   app.add_option("--seconds", o.seconds, "Minimum total time of the steps in seconds")
       ->capture_default_str()
-      ->check(cifar10::number_from_zero());
+      ->check(programs::number_from_zero());
   app.add_option("--runs", o.runs, "Minimum number of steps")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 1000000));
+      ->check(programs::natural_number(1, 1000000));
   app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
   app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
       ->capture_default_str()
-      ->check(cifar10::natural_number(0, 100));
+      ->check(programs::natural_number(0, 100));
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   train_step::Options options;
   CLI::App app("Seconds of a whole training step, as a line of JSON", "train");
   train_step::add_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] {
+  return programs::run_program(app, argc, argv, [&] {
     scoresde::require(train_step::with_cuda || options.backend == "cpu",
                       "--backend cuda: this program was built without scoresde::cuda");
     std::cout << train_step::measure(options).dump() << std::endl;

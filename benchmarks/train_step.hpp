@@ -16,9 +16,9 @@
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
 
-#include "cifar10/configuration.hpp"
 #include "times.hpp"
 
 namespace train_step {

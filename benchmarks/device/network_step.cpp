@@ -10,8 +10,8 @@
 #include <scoresde/nn/runtime/network.hpp>
 
 #include "ceilings.hpp"
-#include "cifar10/precision_option.hpp"
 #include "device_timer.hpp"
+#include "engine/precision_option.hpp"
 #include "network_passes.hpp"
 
 namespace network_step {
@@ -37,7 +37,7 @@ class DevicePasses {
         host_(passes),
         network_(passes.graph, options.batch, mode,
                  cuda::Ops<A>(context, {.cache = options.plan_cache, .autotune = options.autotune},
-                              cifar10::precision_of(options.precision))),
+                              programs::precision_of(options.precision))),
         parameters_(on_device(context, passes.parameters)),
         x_(on_device(context, passes.x)),
         v_(on_device(context, passes.v)),
@@ -134,14 +134,14 @@ nlohmann::ordered_json measure_on_device(const Options& options) {
                               {"backend", "cuda"},
                               {"precision", options.precision},
                               {"batch", options.batch}};
-  line.update(cifar10::with_activations(options.precision,
-                                        [&]<class A>() { return measured<A>(context, options); }));
+  line.update(programs::with_activations(options.precision,
+                                         [&]<class A>() { return measured<A>(context, options); }));
   return line;
 }
 
 void run_on_device(const Options& options, Passes& passes) {
   const cuda::Context context;
-  cifar10::with_activations(options.precision, [&]<class A>() {
+  programs::with_activations(options.precision, [&]<class A>() {
     DevicePasses<A>(context, options, passes, Mode::differentiation).differentiate(passes);
   });
 }

@@ -20,7 +20,7 @@
 #include <scoresde/noise/noise.hpp>
 
 #include "ceilings.hpp"
-#include "cifar10/program.hpp"
+#include "cli/program.hpp"
 #include "device_timer.hpp"
 
 namespace {
@@ -91,8 +91,8 @@ int main(int argc, char** argv) {
   CLI::App app("GB/s of a sampler's step on a GPU, as lines of JSON", "device_assign");
   app.add_option("--seconds", seconds, "Minimum time per case in seconds")
       ->capture_default_str()
-      ->check(cifar10::number_from_zero());
-  return cifar10::run_program(app, argc, argv, [&] {
+      ->check(programs::number_from_zero());
+  return programs::run_program(app, argc, argv, [&] {
     run(seconds);
     return 0;
   });

@@ -28,7 +28,7 @@
 #include <scoresde/sde/vp_sde.hpp>
 
 #include "ceilings.hpp"
-#include "cifar10/program.hpp"
+#include "cli/program.hpp"
 #include "device_timer.hpp"
 
 namespace {
@@ -146,17 +146,17 @@ class Measurement {
 };
 
 void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network, one of: " + cifar10::preset_names())
+  app.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
       ->capture_default_str();
   app.add_option("--batch", o.batch, "Images")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 65536));
+      ->check(programs::natural_number(1, 65536));
   app.add_option("--steps", o.steps, "Steps of the grid, two evaluations each")
       ->capture_default_str()
-      ->check(cifar10::natural_number(2, 100000));
+      ->check(programs::natural_number(2, 100000));
   app.add_option("--runs", o.runs, "Runs to time")
       ->capture_default_str()
-      ->check(cifar10::natural_number(1, 10000));
+      ->check(programs::natural_number(1, 10000));
   app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
 }
 
@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("Whole sampling runs on a GPU, as a line of JSON", "device_sampler");
   add_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] {
+  return programs::run_program(app, argc, argv, [&] {
     std::cout << Measurement(options)().dump() << std::endl;
     return 0;
   });

@@ -6,8 +6,8 @@
 #include <scoresde/cuda/trainer.hpp>
 
 #include "ceilings.hpp"
-#include "cifar10/precision_option.hpp"
 #include "device_timer.hpp"
+#include "engine/precision_option.hpp"
 #include "train_step.hpp"
 
 namespace train_step {
@@ -21,9 +21,9 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Options& opt
   const nn::Graph graph = nn::unet(preset.network);
   const std::size_t before = device::bytes_taken(context);
   cuda::Trainer<A, S, Loss> trainer(
-      graph, sde, cifar10::training_configuration(preset, loss, 1), options.batch,
+      graph, sde, scoresde::training_configuration(preset, loss, 1), options.batch,
       cuda::Ops<A>(context, {.cache = options.plan_cache, .autotune = options.autotune},
-                   cifar10::precision_of(options.precision)));
+                   programs::precision_of(options.precision)));
   trainer.train_on(noise_images(graph, options),
                    {.centered = preset.network.centered, .random_flip = preset.random_flip}, 1,
                    options.batch);
@@ -48,8 +48,8 @@ nlohmann::ordered_json measure_on_device(const Options& options) {
   const cuda::Context context;
   const nn::Preset preset = preset_of(options);
   nlohmann::ordered_json line;
-  cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
-    cifar10::with_activations(options.precision, [&]<class A>() {
+  scoresde::visit_training(preset, [&](const auto& sde, const auto& loss) {
+    programs::with_activations(options.precision, [&]<class A>() {
       line = measured<A>(context, options, preset, sde, loss);
     });
   });

@@ -184,7 +184,7 @@ if timeout --kill-after=5 "$limit" "$draw" --checkpoint "$run/weights.safetensor
   >"$run/sample_log.txt" 2>&1; then
   cp "$run/samples/samples.png" "$out/"
 else
-  echo "train_on_device.sh: no pictures within $limit s: $(tail -n 1 "$run/sample_log.txt")" >&2 && status=1
+  echo "train_on_device.sh: no samples within $limit s: $(tail -n 1 "$run/sample_log.txt")" >&2 && status=1
 fi
 if [ "$left_seconds" -gt 0 ]; then echo "$left_seconds s are left: call again with the same options"; fi
 exit "$status"

@@ -5,17 +5,19 @@
 #include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 
-#include "on_backends.hpp"
-#include "option_aliases.hpp"
-#include "program.hpp"
-#include "run_lock.hpp"
-#include "sample_command_line.hpp"
-#include "stop_signals.hpp"
+#include "cli/option_aliases.hpp"
+#include "cli/program.hpp"
+#include "cli/run_lock.hpp"
+#include "cli/sample_command_line.hpp"
+#include "cli/stop_signals.hpp"
+#include "engine/engine.hpp"
 
 namespace {
 
-using cifar10::SampleOptions;
+using programs::SampleOptions;
 
 /// The value under `key`, or `fallback` where the file was not written by cifar10_train.
 std::string setting_or(const scoresde::Metadata& configuration, const std::string& key,
@@ -27,8 +29,8 @@ std::string setting_or(const scoresde::Metadata& configuration, const std::strin
 int run(SampleOptions options, const std::vector<std::string>& given) {
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
   const auto configuration = scoresde::read_configuration(options.checkpoint);
-  cifar10::SamplerChoice& choice = options.sampler;
-  cifar10::resolve_aliases(choice);
+  scoresde::SamplerChoice& choice = options.sampler;
+  scoresde::resolve_aliases(choice);
   if (!choice.aliases.empty()) options.notes.push_back(choice.aliases);
   const bool names_parts = !choice.predictor.empty() || !choice.corrector.empty();
   if (choice.solver.empty() && choice.preset.empty() && !names_parts)
@@ -40,20 +42,20 @@ int run(SampleOptions options, const std::vector<std::string>& given) {
       choice.corrector = setting_or(configuration, "program.corrector", "none");
   }
   const auto network = scoresde::network_of(configuration);
-  cifar10::resolve_defaults(options.classes, configuration, network.num_class_embeds);
+  scoresde::resolve_defaults(options.classes, configuration, network.num_class_embeds);
   if (options.samples == 0)
     options.samples = network.num_class_embeds > 0 && options.classes.name == "all"
                           ? network.num_class_embeds * options.columns
                           : 64;
   choice.centered = network.centered;
   choice.evaluations_of_a_score = options.classes.evaluations();
-  cifar10::resolve_defaults(choice, given);
-  const cifar10::RunLock lock(options.out);
+  scoresde::resolve_defaults(choice, given);
+  const programs::RunLock lock(options.out);
   if (options.backend.on_device())
-    cifar10::sample_on_device(options, configuration);
+    programs::sample_on_device(options, configuration);
   else
-    cifar10::sample_on_host(options, configuration);
-  return cifar10::stop_status();
+    programs::sample_on_host(options, configuration);
+  return programs::stop_status();
 }
 
 }  // namespace
@@ -64,17 +66,17 @@ int main(int argc, char** argv) {
       "cifar10_sample");
   app.footer(
       "Examples\n"
-      "  cifar10_sample --out pictures --predictor ancestral --clip-denoised\n"
-      "  cifar10_sample --out pictures --checkpoint run/checkpoint.safetensors --steps 500\n"
-      "  cifar10_sample --out pictures --predictor reverse_diffusion --corrector langevin\n"
-      "  cifar10_sample --out pictures --solver dpm-solver++-2m --nfe 20 --clip-denoised\n"
-      "  cifar10_sample --out pictures --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
-      "  cifar10_sample --out pictures --sampler PC1000\n"
-      "  cifar10_sample --out pictures --checkpoint classes.safetensors --class cat --guidance "
+      "  cifar10_sample --out samples --predictor ancestral --clip-denoised\n"
+      "  cifar10_sample --out samples --checkpoint run/checkpoint.safetensors --steps 500\n"
+      "  cifar10_sample --out samples --predictor reverse_diffusion --corrector langevin\n"
+      "  cifar10_sample --out samples --solver dpm-solver++-2m --nfe 20 --clip-denoised\n"
+      "  cifar10_sample --out samples --solver dopri5 --rtol 1e-4 --atol 1e-4\n"
+      "  cifar10_sample --out samples --sampler PC1000\n"
+      "  cifar10_sample --out samples --checkpoint classes.safetensors --class cat --guidance "
       "1.5\n"
-      "  cifar10_sample --out pictures --checkpoint karras/checkpoint.safetensors --nfe 35\n"
-      "  cifar10_sample --out pictures --backend cuda --batch 64 --plan-cache plans\n"
-      "  cifar10_sample --out pictures --sampler dpmpp_2m --steps 20 --grid karras\n"
+      "  cifar10_sample --out samples --checkpoint karras/checkpoint.safetensors --nfe 35\n"
+      "  cifar10_sample --out samples --backend cuda --batch 64 --plan-cache plans\n"
+      "  cifar10_sample --out samples --sampler dpmpp_2m --steps 20 --grid karras\n"
       "  cifar10_sample --list-samplers\n"
       "Arrays hold float32 (samples, 3, height, width): 0 is black, 1 is full, not clipped.\n"
       "Ctrl-C keeps what is finished; --resume goes on.\n"
@@ -82,10 +84,10 @@ int main(int argc, char** argv) {
       "143 stopped by SIGHUP, SIGINT or SIGTERM.");
   app.option_defaults()->take_last();
   SampleOptions options;
-  cifar10::add_sample_options(app, options);
-  const auto arguments = cifar10::translated({argv + 1, argv + argc}, options.notes);
-  return cifar10::run_program(app, arguments, [&] {
-    cifar10::reject_options_of_the_other_backend(app, options.backend);
-    return run(options, cifar10::sampler_options_given(app));
+  programs::add_sample_options(app, options);
+  const auto arguments = programs::translated({argv + 1, argv + argc}, options.notes);
+  return programs::run_program(app, arguments, [&] {
+    programs::reject_options_of_other_backend(app, options.backend);
+    return run(options, programs::sampler_options_given(app));
   });
 }

@@ -10,15 +10,15 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 
-#include "on_backends.hpp"
-#include "program.hpp"
-#include "run_lock.hpp"
-#include "stop_signals.hpp"
-#include "train_command_line.hpp"
+#include "cli/program.hpp"
+#include "cli/run_lock.hpp"
+#include "cli/stop_signals.hpp"
+#include "cli/train_command_line.hpp"
+#include "engine/engine.hpp"
 
 namespace {
 
-using cifar10::TrainOptions;
+using programs::TrainOptions;
 
 /// Rejects overwriting a run and resuming none, before any work is done. The folder is locked.
 void check_folder(const TrainOptions& options) {
@@ -52,17 +52,17 @@ int run(const TrainOptions& options) {
     export_ema(options);
     return 0;
   }
-  scoresde::nn::Preset preset = cifar10::chosen_preset(options);
+  scoresde::nn::Preset preset = programs::chosen_preset(options);
   if (options.data.empty())
-    throw cifar10::UsageError("--data is missing: the folder with data_batch_1.bin");
-  const cifar10::RunLock lock(options.out);
+    throw scoresde::UsageError("--data is missing: the folder with data_batch_1.bin");
+  const programs::RunLock lock(options.out);
   check_folder(options);
-  cifar10::add_decay(options, preset);
+  programs::add_decay(options, preset);
   if (options.backend.on_device())
-    cifar10::train_on_device(options, preset);
+    programs::train_on_device(options, preset);
   else
-    cifar10::train_on_host(options, preset);
-  return cifar10::stop_status();
+    programs::train_on_host(options, preset);
+  return programs::stop_status();
 }
 
 }  // namespace
@@ -82,9 +82,9 @@ int main(int argc, char** argv) {
       "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved.");
   app.option_defaults()->take_last();
   TrainOptions options;
-  cifar10::add_train_options(app, options);
-  return cifar10::run_program(app, argc, argv, [&] {
-    cifar10::reject_options_of_the_other_backend(app, options.backend);
+  programs::add_train_options(app, options);
+  return programs::run_program(app, argc, argv, [&] {
+    programs::reject_options_of_other_backend(app, options.backend);
     return run(options);
   });
 }

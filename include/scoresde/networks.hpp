@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Includes everything in the core for building and training networks. Depends on the standard
-/// library only; checkpoints, which require scoresde::io, are included separately. `python3
-/// tests/checks/umbrella.py --write` updates this list.
+/// library only; checkpoints, which need scoresde::io, and samplers by name (registry/sampler_*),
+/// which take time to compile, are included separately. `python3 tests/checks/umbrella.py --write`
+/// updates this list.
 #pragma once
 
 #include <scoresde/data/cifar10.hpp>
@@ -37,15 +38,19 @@
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/network_names.hpp>
+#include <scoresde/registry/preset_list.hpp>
+#include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/registry/settings.hpp>
+#include <scoresde/registry/usage_error.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/label_dropout.hpp>

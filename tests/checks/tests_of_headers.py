@@ -14,7 +14,7 @@ TESTED_IN = {
     "scoresde/scope.hpp": "tests/sampler",
     "scoresde/error.hpp": "tests/sde",
     "scoresde/sde/sde_kind.hpp": "tests/registry/names_test.cpp",
-    "scoresde/nearest_name.hpp": "tests/registry/settings_test.cpp",
+    "scoresde/nearest_name.hpp": "tests/registry/nearest_name_test.cpp",
     "scoresde/fma.hpp": "tests/noise/bits.cmake",
     "scoresde/state/backend.hpp": "tests/state",
     "scoresde/io/json.hpp": "tests/io/safetensors_test.cpp",

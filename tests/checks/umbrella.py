@@ -3,7 +3,7 @@
 scoresde/networks.hpp those for building and training networks. --write generates them.
 
 There are two because every file pays for the headers it includes: networks are a third of the compile time, and most programs have none.
-testing/ is excluded: it is for tests of user-defined components.
+testing/ is excluded: it is for tests of user-defined components. So are samplers by name, registry/sampler_*: they include every sampler.
 """
 
 import re
@@ -13,7 +13,7 @@ import tree
 
 FOLDER = "include/scoresde/"
 NETWORKS = r"(nn|model|loss|optim|train|data|registry)/.*"
-LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|(.*/)?detail/.*|observer/progress\.hpp"
+LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|registry/sampler_.*|(.*/)?detail/.*|observer/progress\.hpp"
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT
 /// Includes everything in the core for sampling and scoring. Depends on the standard library only.
@@ -25,8 +25,9 @@ HEADS = {
 """,
     "networks.hpp": """// SPDX-License-Identifier: MIT
 /// Includes everything in the core for building and training networks. Depends on the standard
-/// library only; checkpoints, which require scoresde::io, are included separately. `python3
-/// tests/checks/umbrella.py --write` updates this list.
+/// library only; checkpoints, which need scoresde::io, and samplers by name (registry/sampler_*),
+/// which take time to compile, are included separately. `python3 tests/checks/umbrella.py --write`
+/// updates this list.
 #pragma once
 
 """,

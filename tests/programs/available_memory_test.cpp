@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// Available memory, read from files like those of Linux, and runs that need more.
-#include "cifar10/available_memory.hpp"
+#include "cli/available_memory.hpp"
 
 #include <filesystem>
 #include <string>
 
 #include <scoresde/sde/vp_sde.hpp>
 
-#include "cifar10/resource_check.hpp"
+#include "cli/resource_check.hpp"
 #include "programs/cifar10_programs.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/tiny_checkpoint.hpp"
@@ -26,7 +26,7 @@ void put(const TemporaryFolder& folder, const std::string& path, const std::stri
 
 TEST_CASE("the memory of a process is the least of machine and control groups") {
   const TemporaryFolder root;
-  const auto bytes = [&] { return cifar10::available_memory(root.path()).bytes; };
+  const auto bytes = [&] { return programs::available_memory(root.path()).bytes; };
   put(root, "proc/meminfo", "MemTotal: 16000 kB\nMemFree: 10 kB\nMemAvailable:   8000 kB\n");
   CHECK(bytes() == 8000.0 * 1024);
   put(root, "proc/self/cgroup", "0::/jobs/one\n");
@@ -34,7 +34,7 @@ TEST_CASE("the memory of a process is the least of machine and control groups") 
   CHECK(bytes() == 8000.0 * 1024);
   put(root, "sys/fs/cgroup/jobs/memory.max", "3000000\n");  // of a parent group
   CHECK(bytes() == 3000000);
-  CHECK_THAT(cifar10::available_memory(root.path()).source, Catch::Contains("control group"));
+  CHECK_THAT(programs::available_memory(root.path()).source, Catch::Contains("control group"));
   put(root, "sys/fs/cgroup/jobs/one/memory.max", "2000000\n");
   CHECK(bytes() == 2000000);
   put(root, "proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/old\n");
@@ -47,13 +47,13 @@ TEST_CASE("the memory of a process is the least of machine and control groups") 
 TEST_CASE(
     "errors about memory and disk space name the amount needed and the option that lowers it") {
   using Catch::Matchers::Contains;
-  CHECK_NOTHROW(cifar10::require_memory(1e9, 1, "fewer"));
+  CHECK_NOTHROW(programs::require_memory(1e9, 1, "fewer"));
   CHECK_THROWS_WITH(
-      cifar10::require_memory(3.0 * (1 << 30), 2, "fewer"),
+      programs::require_memory(3.0 * (1 << 30), 2, "fewer"),
       Contains("needs about 3.0 GiB") && Contains("2.0 GiB (--memory-limit)") && Contains("fewer"));
-  CHECK_THROWS_WITH(cifar10::require_memory(1e18, 0, "fewer"), Contains("GiB"));
-  CHECK_NOTHROW(cifar10::require_disk_space("/", 1, "fewer"));
-  CHECK_THROWS_WITH(cifar10::require_disk_space("/", 1e18, "fewer"),
+  CHECK_THROWS_WITH(programs::require_memory(1e18, 0, "fewer"), Contains("GiB"));
+  CHECK_NOTHROW(programs::require_disk_space("/", 1, "fewer"));
+  CHECK_THROWS_WITH(programs::require_disk_space("/", 1e18, "fewer"),
                     Contains("are free") && Contains("fewer"));
 }
 

@@ -74,8 +74,8 @@ TEST_CASE(
     return tiny_run(data, folder / out) +
            Words{"--class-conditional", "--label-dropout", "0.5", "--iterations", iterations};
   };
-  const Outcome told = require_success(train_program, options("whole", "3"));
-  CHECK(told.says("10, kept from the network at a rate of 0.5"));
+  const Outcome outcome = require_success(train_program, options("whole", "3"));
+  CHECK(outcome.says("10, kept from the network at a rate of 0.5"));
   CHECK(std::filesystem::exists(folder / "whole" / "snapshot_0000003.png"));
   require_success(train_program, options("parts", "2"));
   require_rejected(train_program,
@@ -161,8 +161,8 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
     CHECK_FALSE(std::filesystem::exists(folder / "none"));
   };
   const std::string unconditional = class_checkpoint(folder, 0);
-  rejected(unconditional, {"--class", "cat"}, {"--class", "told no classes"});
-  rejected(unconditional, {"--guidance", "1"}, {"--guidance", "told no classes"});
+  rejected(unconditional, {"--class", "cat"}, {"--class", "not conditioned on classes"});
+  rejected(unconditional, {"--guidance", "1"}, {"--guidance", "not conditioned on classes"});
   const std::string sure = class_checkpoint(folder, 10, 0);
   rejected(sure, {"--class", "cat", "--guidance", "1"}, {"--guidance", "without label dropout"});
   rejected(sure, {"--class", "none"}, {"--class none", "without label dropout"});

@@ -23,12 +23,14 @@
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/predictor/ddim.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/state/host_state.hpp>
 
-#include "convert/network_file.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
+#include "tools/network_file.hpp"
 
 using namespace scoresde;
 using nlohmann::json;

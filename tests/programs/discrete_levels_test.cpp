@@ -15,7 +15,6 @@
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 
-#include "cifar10/timestep_spacing.hpp"
 #include "programs/cifar10_programs.hpp"
 
 namespace {
@@ -47,14 +46,14 @@ template <DiscreteSde S>
 void check_sampling(const S& sde) {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, sde),
-                    "--out",        (folder / "images").string(),
+                    "--out",        (folder / "samples").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   for (const Words& way :
        {Words{"--predictor", "ancestral", "--corrector", "langevin"}, Words{"--solver", "heun"},
         Words{"--solver", "dpm-solver++-2m"}, Words{"--solver", "ddim", "--grid", "quadratic"}}) {
     require_success(sample_program, usual + way + Words{"--steps", "7"});
-    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "samples" / "samples.safetensors");
     for (const float value : file.at("samples").template as<float>()) REQUIRE(std::isfinite(value));
   }
   require_rejected(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
@@ -76,14 +75,14 @@ TEST_CASE("a network trained on SMLD levels is evaluated at those levels") {
 TEST_CASE("a network of 50 levels is sampled with the number of steps that the program prints") {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, SmldSde(50)),
-                    "--out",        (folder / "images").string(),
+                    "--out",        (folder / "samples").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   const auto check = [&](const Words& way, const std::string& steps, const std::string& nfe) {
     const Outcome outcome = require_success(sample_program, usual + way);
     INFO("output: " << outcome.text);
     CHECK(outcome.says("grid of " + steps + " steps"));
-    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "samples" / "samples.safetensors");
     CHECK(file.metadata.at("sampler").find("grid of " + steps + " steps") != std::string::npos);
     CHECK(file.metadata.at("nfe") == nfe);
   };
@@ -97,47 +96,17 @@ TEST_CASE("a network of 50 levels is sampled with the number of steps that the p
                    {"60 steps requested", "at most 49"});
 }
 
-TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands for") {
-  const DdpmSde sde(linear_betas(1000));
-  const auto check = [&](const char* solver, const char* predictor, const TimeGrid& wanted) {
-    cifar10::SamplerChoice choice;
-    choice.solver = solver;
-    choice.predictor = predictor;
-    choice.grid = "leading";
-    choice.steps = 7;
-    choice.steps_offset = 1;
-    CAPTURE(solver, predictor);
-    const TimeGrid found = cifar10::detail::spaced_timestep_grid(sde, choice);
-    REQUIRE(found.size() == 7);
-    for (std::size_t i = 0; i < 7; ++i) {
-      CHECK(found[i].t == wanted[i].t);
-      CHECK(found[i].t_next == wanted[i].t_next);
-    }
-  };
-  const TimestepOptions options{.steps_offset = 1};
-  const TimeGrid strided = strided_timestep_grid(sde, 7, options),
-                 multistep = timestep_grid(sde, 7, options),
-                 along_sigma = sigma_timestep_grid(sde, 7, options);
-  REQUIRE(strided.front().t != multistep.front().t);
-  for (const char* predictor : {"ancestral", "ddim"}) check("pc", predictor, strided);
-  for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
-  for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
-    check(solver, "", multistep);
-  for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
-  check("pc", "euler_ancestral", along_sigma);
-}
-
 TEST_CASE("spacings of timesteps end at the data, for networks of discrete levels") {
   const TemporaryFolder folder;
   const Words usual{"--checkpoint", levels_checkpoint(folder, DiscreteVpSde(1000)),
-                    "--out",        (folder / "images").string(),
+                    "--out",        (folder / "samples").string(),
                     "--threads",    "1",
                     "--samples",    "2"};
   const auto samples = [&](const Words& way) {
     const Outcome outcome = require_success(sample_program, usual + way + Words{"--steps", "5"});
     INFO("output: " << outcome.text);
     CHECK(outcome.says(way[1] + " grid of 5 steps"));
-    const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
+    const auto file = io::read_safetensors(folder / "samples" / "samples.safetensors");
     CHECK(file.metadata.at("nfe") == "5");
     return file.at("samples").template as<float>();
   };

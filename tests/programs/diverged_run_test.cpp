@@ -6,7 +6,7 @@
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/safetensors.hpp>
 
-#include "cifar10/kept_checkpoints.hpp"
+#include "cli/kept_checkpoints.hpp"
 #include "programs/cifar10_programs.hpp"
 #include "programs/made_up_data.hpp"
 
@@ -18,7 +18,7 @@ TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept
   make_data(data);
   const auto run = [&](const char* name, const Words& words) {
     require_success(train_program, tiny_run(data, folder / name) + words);
-    return cifar10::kept_steps(folder / name);
+    return programs::kept_steps(folder / name);
   };
   using Steps = std::vector<std::uint64_t>;
   CHECK(run("usual", {"--iterations", "2"}).empty());

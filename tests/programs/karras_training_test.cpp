@@ -28,8 +28,8 @@ TEST_CASE(
     return tiny_run(data, folder / out) +
            Words{"--preset", "cifar10_small_karras", "--iterations", iterations};
   };
-  const Outcome told = require_success(train_program, options("whole", "3"));
-  CHECK(told.says("karras SDE, Karras's loss"));
+  const Outcome outcome = require_success(train_program, options("whole", "3"));
+  CHECK(outcome.says("karras SDE, EDM loss"));
   CHECK(std::filesystem::exists(folder / "whole" / "snapshot_0000003.png"));
   require_success(train_program, options("parts", "2"));
   require_success(train_program, options("parts", "3") + Words{"--resume"});
@@ -43,10 +43,11 @@ TEST_CASE(
   CHECK(kept.at("sde.name") == "karras");
   CHECK(kept.at("sde.sigma_max") == "80");
 
-  const Words sample{
-      "--checkpoint", checkpoint.string(), "--out", (folder / "images").string(), "--samples", "1"};
+  const Words sample{"--checkpoint", checkpoint.string(),
+                     "--out",        (folder / "samples").string(),
+                     "--samples",    "1"};
   require_success(sample_program, sample + Words{"--nfe", "5"});
-  const auto file = io::read_safetensors(folder / "images" / "samples.safetensors");
+  const auto file = io::read_safetensors(folder / "samples" / "samples.safetensors");
   CHECK(file.metadata.at("nfe") == "5");
   CHECK_THAT(file.metadata.at("sampler"),
              Catch::Contains("solver karras-heun, karras grid of 2 steps, final step denoise"));
@@ -117,9 +118,9 @@ TEST_CASE(
   CHECK(std::stod(kept.at("snapshot.gamma")) == Approx(16.97).margin(5e-3));
   CHECK(network_of(kept).ch_mult == std::vector<std::size_t>{1, 2});
 
-  const Outcome told =
+  const Outcome outcome =
       require_success(train_program, options("whole", "5") + Words{"--resume", "--held-out"});
-  CHECK(told.says("5,10,ema_0.05,"));
+  CHECK(outcome.says("5,10,ema_0.05,"));
   CHECK(text_of(folder / "whole" / "held_out.csv") == losses);
 }
 

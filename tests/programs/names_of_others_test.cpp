@@ -7,12 +7,12 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/registry/sampler_aliases.hpp>
+#include <scoresde/registry/sampler_registry.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
-#include "cifar10/sampler_aliases.hpp"
-#include "cifar10/sampler_list.hpp"
 #include "programs/cifar10_programs.hpp"
 #include "programs/tiny_checkpoint.hpp"
 
@@ -59,10 +59,10 @@ class Sampling {
   std::string checkpoint_;
 };
 
-bool adaptive(const cifar10::SamplerAlias& alias) {
-  for (const auto& row : cifar10::sampler_rows())
+bool adaptive(const SamplerAlias& alias) {
+  for (const auto& row : sampler_rows())
     if (row.option == alias.option && row.name == alias.value)
-      return row.family == cifar10::Family::adaptive;
+      return row.family == SamplerFamily::adaptive;
   return false;
 }
 
@@ -71,7 +71,7 @@ bool adaptive(const cifar10::SamplerAlias& alias) {
 TEST_CASE("every alias gives the samples of what it stands for, and the program prints that") {
   const Sampling sampling{VpSde()};
   std::set<std::string> seen;
-  for (const auto& alias : cifar10::sampler_aliases) {
+  for (const auto& alias : sampler_aliases) {
     const std::string names(alias.names), name = names.substr(0, names.find(','));
     INFO(name);
     CHECK(seen.insert(name).second);
@@ -132,7 +132,7 @@ TEST_CASE("options of other libraries and their values are translated") {
   same({"--solver", "karras-heun", "--steps", "3", "--S_churn", "1", "--S_min", "0.1"},
        {"--solver", "karras-heun", "--steps", "3", "--s-churn", "1", "--s-tmin", "0.1"},
        "--S_min is --s-tmin 0.1");
-  sampling.rejected({"--guidance_scale", "7.5"}, {"--guidance", "told no classes"});
+  sampling.rejected({"--guidance_scale", "7.5"}, {"--guidance", "not conditioned on classes"});
   sampling.rejected({"--scheduler", "DDIMScheduler", "--timestep_spacing", "trailing"},
                     {"--grid trailing spaces the discrete levels of a network"});
   sampling.rejected({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
@@ -142,7 +142,7 @@ TEST_CASE("the list of samplers and the README contain every alias") {
   const std::string list = require_success(sample_program, {"--list-samplers"}).text;
   const std::string readme =
       text_of(std::filesystem::path(SCORESDE_SOURCE_DIR) / "examples/cifar10/README.md");
-  for (const auto& alias : cifar10::sampler_aliases) {
+  for (const auto& alias : sampler_aliases) {
     CHECK(list.find(std::string("\n") + alias.names + ' ') != std::string::npos);
     const std::string row = "| `" + std::string(alias.names) + "` | " + alias.source + " | `" +
                             alias.stands_for() + "` |";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// One process per output folder, and files left by killed processes.
-#include "cifar10/run_lock.hpp"
+#include "cli/run_lock.hpp"
 
 #include <filesystem>
 #include <string>
@@ -11,7 +11,7 @@
 #include "programs/made_up_data.hpp"
 
 using namespace scoresde::test;
-using cifar10::RunLock;
+using programs::RunLock;
 
 namespace {
 

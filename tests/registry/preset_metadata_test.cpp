@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
 
-#include "cifar10/configuration.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -30,9 +30,9 @@ std::uint64_t hash_of(const std::string& text) {
 
 std::string checkpoint_text(const nn::Preset& preset) {
   std::string lines;
-  cifar10::visit_training(preset, [&](const auto& sde, const auto& loss) {
-    lines = lines_of(cifar10::checkpoint_configuration(
-        preset, sde, cifar10::training_configuration(preset, loss, 42)));
+  visit_training(preset, [&](const auto& sde, const auto& loss) {
+    lines =
+        lines_of(checkpoint_configuration(preset, sde, training_configuration(preset, loss, 42)));
   });
   return lines;
 }

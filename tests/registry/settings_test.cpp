@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <vector>
 
-#include <scoresde/nearest_name.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/settings.hpp>
 
@@ -9,19 +8,6 @@
 
 using namespace scoresde;
 using Catch::Contains;
-
-TEST_CASE("the edit distance counts insertions, deletions, substitutions and swaps") {
-  CHECK(scoresde::edit_distance("", "") == 0);
-  CHECK(scoresde::edit_distance("beta", "") == 4);
-  CHECK(scoresde::edit_distance("beta_mx", "beta_max") == 1);
-  CHECK(scoresde::edit_distance("kitten", "sitting") == 3);
-  CHECK(scoresde::edit_distance("sitting", "kitten") == 3);
-  CHECK(scoresde::edit_distance("heun", "huen") == 1);
-  CHECK(scoresde::edit_distance("ca", "abc") == 3);  // 2 where a swapped pair may be edited again
-  CHECK(scoresde::nearest_name("sgima_max", {"beta_max", "sigma_max"}) == "sigma_max");
-  CHECK(scoresde::nearest_name("sigma_mx", {"beta_max", "sigma_max", "sigma_min"}) == "sigma_max");
-  CHECK(scoresde::nearest_name("x", {}).empty());
-}
 
 TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {
   const double third = 1.0 / 3;

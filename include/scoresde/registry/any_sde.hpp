@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// AnySde: one of the SDEs that a configuration can name, chosen at run time.
 ///
-/// A closed set in one type: a program compiles each sampler once, not once per SDE. Values are
-/// those of the SDE held; a call costs a branch, on scalars alone.
+/// A closed set in one type: a program compiles each sampler once, not once per SDE. A call costs
+/// one branch, in scalar code only.
 #pragma once
 
 #include <concepts>

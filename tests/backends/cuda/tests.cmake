@@ -38,13 +38,10 @@ target_link_libraries(test_backends_cuda_emulated PRIVATE test_options scoresde_
 add_cases(test_backends_cuda_emulated "backends/cuda emulated" emulated)
 
 # The CIFAR-10 programs on the emulated device.
-if(TARGET cifar10_train_on_device)
+if(TARGET programs_cuda)
   file(GLOB program_tests CONFIGURE_DEPENDS programs/emulated/*_test.cpp)
   add_executable(test_programs_emulated ${program_tests} ${main})
-  foreach(part train_on_host train_on_device sample_on_host sample_on_device)
-    target_sources(test_programs_emulated PRIVATE $<TARGET_OBJECTS:cifar10_${part}>)
-  endforeach()
-  target_link_libraries(test_programs_emulated PRIVATE test_options cifar10_run scoresde_cuda_emulated)
+  target_link_libraries(test_programs_emulated PRIVATE test_options programs_cpu programs_cuda scoresde_cuda_emulated)
   target_precompile_headers(test_programs_emulated REUSE_FROM test_precompiled)
   add_cases(test_programs_emulated "programs emulated" emulated)
 endif()

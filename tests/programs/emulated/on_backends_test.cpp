@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The CIFAR-10 programs on a GPU, emulated on the host, compared with the CPU: runs that change
 /// the backend, and the same samples from the same seed.
-#include "cifar10/on_backends.hpp"
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +17,7 @@
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
+#include "engine/engine.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
@@ -46,9 +45,9 @@ nn::Preset tiny_preset(std::uint64_t iterations, const char* name = "cifar10_sma
   return preset;
 }
 
-cifar10::TrainOptions train_options(const TemporaryFolder& data, const std::filesystem::path& out,
-                                    const char* precision = "fp32") {
-  cifar10::TrainOptions options;
+programs::TrainOptions train_options(const TemporaryFolder& data, const std::filesystem::path& out,
+                                     const char* precision = "fp32") {
+  programs::TrainOptions options;
   options.data = data.path();
   options.out = out;
   options.network_batch = 2;
@@ -103,9 +102,9 @@ nn::UNetConfig small_network(std::size_t classes = 0) {
   return config;
 }
 
-cifar10::SampleOptions sample_options(const std::filesystem::path& checkpoint,
-                                      const std::filesystem::path& out) {
-  cifar10::SampleOptions options;
+programs::SampleOptions sample_options(const std::filesystem::path& checkpoint,
+                                       const std::filesystem::path& out) {
+  programs::SampleOptions options;
   options.checkpoint = checkpoint;
   options.out = out;
   options.samples = 3;
@@ -116,31 +115,31 @@ cifar10::SampleOptions sample_options(const std::filesystem::path& checkpoint,
   return options;
 }
 
-cifar10::SamplerChoice solver(const std::string& name, std::size_t steps = 4) {
-  cifar10::SamplerChoice choice;
+SamplerChoice solver(const std::string& name, std::size_t steps = 4) {
+  SamplerChoice choice;
   choice.solver = name;
   choice.steps = steps;
   if (steps == 0) choice.rtol = choice.atol = 0.05;
   return choice;
 }
 
-cifar10::SamplerChoice pc(const std::string& predictor, const std::string& corrector) {
-  cifar10::SamplerChoice choice = solver("pc");
+SamplerChoice pc(const std::string& predictor, const std::string& corrector) {
+  SamplerChoice choice = solver("pc");
   choice.predictor = predictor;
   choice.corrector = corrector;
   return choice;
 }
 
 /// Samples on both backends; returns the distance between their samples.
-double difference(const TemporaryFolder& folder, cifar10::SampleOptions options,
-                  const cifar10::SamplerChoice& choice) {
+double difference(const TemporaryFolder& folder, programs::SampleOptions options,
+                  const SamplerChoice& choice) {
   options.sampler = choice;
-  cifar10::resolve_defaults(options.sampler, {});
+  resolve_defaults(options.sampler, {});
   const auto configuration = read_configuration(options.checkpoint);
   options.out = folder / "host";
-  cifar10::sample_on_host(options, configuration);
+  programs::sample_on_host(options, configuration);
   options.out = folder / "device";
-  cifar10::sample_on_device(options, configuration);
+  programs::sample_on_device(options, configuration);
   const auto found = folder / "device" / "samples.safetensors",
              wanted = folder / "host" / "samples.safetensors";
   CHECK(io::read_safetensors(found).metadata.at("sampler") ==
@@ -165,13 +164,13 @@ TEST_CASE(
   const auto host = folder / "host", mixed = folder / "mixed", whole = folder / "whole",
              parts = folder / "parts", eager = folder / "eager";
   const auto file = [](const std::filesystem::path& run) { return run / "checkpoint.safetensors"; };
-  cifar10::train_on_host(train_options(data, host), tiny_preset(4));
+  programs::train_on_host(train_options(data, host), tiny_preset(4));
   auto with_snapshot = train_options(data, mixed);
   with_snapshot.snapshot_every = 2;
-  cifar10::train_on_device(with_snapshot, tiny_preset(2));
+  programs::train_on_device(with_snapshot, tiny_preset(2));
   CHECK(losses(mixed).size() == 2);
-  cifar10::train_on_host(train_options(data, mixed), tiny_preset(3));
-  cifar10::train_on_device(train_options(data, mixed), tiny_preset(4));
+  programs::train_on_host(train_options(data, mixed), tiny_preset(3));
+  programs::train_on_device(train_options(data, mixed), tiny_preset(4));
   const auto found = losses(mixed), wanted = losses(host);
   REQUIRE(found.size() == 4);
   for (const auto& [step, loss] : wanted) CHECK(found.at(step) == Approx(loss).epsilon(1e-4));
@@ -180,15 +179,15 @@ TEST_CASE(
   CHECK(read_configuration(file(mixed)) == read_configuration(file(host)));
   CHECK(std::filesystem::exists(mixed / "snapshot_0000002.png"));
 
-  cifar10::train_on_device(train_options(data, whole, "bf16"), tiny_preset(4));
-  cifar10::train_on_device(train_options(data, parts, "bf16"), tiny_preset(2));
-  cifar10::train_on_device(train_options(data, parts, "bf16"), tiny_preset(4));
+  programs::train_on_device(train_options(data, whole, "bf16"), tiny_preset(4));
+  programs::train_on_device(train_options(data, parts, "bf16"), tiny_preset(2));
+  programs::train_on_device(train_options(data, parts, "bf16"), tiny_preset(4));
   CHECK(text_of(file(parts)) == text_of(file(whole)));
   CHECK(losses(parts) == losses(whole));
   auto without_graphs = train_options(data, eager, "bf16");
   without_graphs.backend.no_graph = true;
   without_graphs.log_every = 3;
-  cifar10::train_on_device(without_graphs, tiny_preset(4));
+  programs::train_on_device(without_graphs, tiny_preset(4));
   CHECK(text_of(file(eager)) == text_of(file(whole)));
   const auto each = losses(whole);
   CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
@@ -200,10 +199,10 @@ TEST_CASE("every kind of preset starts on the device as on the CPU") {
   const auto compare = [&](const nn::Preset& preset) {
     INFO(preset.name);
     const TemporaryFolder runs;
-    cifar10::train_on_host(train_options(data, runs / "host"), preset);
+    programs::train_on_host(train_options(data, runs / "host"), preset);
     auto options = train_options(data, runs / "device");
     options.snapshot_every = 1;
-    cifar10::train_on_device(options, preset);
+    programs::train_on_device(options, preset);
     CHECK(losses(runs / "device").at(1) == Approx(losses(runs / "host").at(1)).epsilon(1e-4));
     CHECK(std::filesystem::exists(runs / "device" / "snapshot_0000001.png"));
   };
@@ -218,14 +217,14 @@ TEST_CASE("a run on the device stops in time and saves, and rejects invalid sett
   test::make_data(data);
   auto options = train_options(data, folder / "run");
   options.minutes = 1e-9;
-  cifar10::train_on_device(options, tiny_preset(4));
+  programs::train_on_device(options, tiny_preset(4));
   CHECK(read_step(folder / "run" / "checkpoint.safetensors") == 0);
   auto other = train_options(data, folder / "run");
   other.seed = 7;
-  CHECK_THROWS_WITH(cifar10::train_on_device(other, tiny_preset(4)), Contains("training.seed"));
+  CHECK_THROWS_WITH(programs::train_on_device(other, tiny_preset(4)), Contains("training.seed"));
   auto elsewhere = train_options(data, folder / "none");
   elsewhere.backend.device = 3;
-  CHECK_THROWS_WITH(cifar10::train_on_device(elsewhere, tiny_preset(4)), Contains("device is 3"));
+  CHECK_THROWS_WITH(programs::train_on_device(elsewhere, tiny_preset(4)), Contains("device is 3"));
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
@@ -237,17 +236,17 @@ TEST_CASE("both backends give the same samples for a seed, with every kind of sa
        {pc("ancestral", "langevin"), pc("none", "annealed_langevin"), solver("heun"),
         solver("dpm-solver++-2m"), solver("sde-dpm-solver++-2m"), solver("adaptive-sde", 0),
         solver("dopri5", 0)}) {
-    INFO(cifar10::describe(choice));
+    INFO(describe(choice));
     CHECK(difference(folder, options, choice) < 2e-4);
     CHECK(nfe(folder / "device") == nfe(folder / "host"));
   }
   const auto with_graphs = [&](bool graphs, const char* precision) {
     options.out = folder / "device";
     options.sampler = pc("reverse_diffusion", "langevin");
-    cifar10::resolve_defaults(options.sampler, {});
+    resolve_defaults(options.sampler, {});
     options.backend.no_graph = !graphs;
     options.backend.precision = precision;
-    cifar10::sample_on_device(options, read_configuration(path));
+    programs::sample_on_device(options, read_configuration(path));
     return text_of(folder / "device" / "samples.safetensors");
   };
   CHECK(with_graphs(true, "bf16") == with_graphs(false, "bf16"));

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/// --backend and what goes with it on the command line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <scoresde/error.hpp>
+
+#include "cli/backend_options.hpp"
+#include "cli/program.hpp"
+
+namespace programs {
+
+namespace detail {
+
+inline const char* const host_group = "Options of --backend cpu, rejected with cuda";
+inline const char* const device_group = "Options of --backend cuda, rejected with cpu";
+
+}  // namespace detail
+
+inline void add_backend_options(CLI::App& app, BackendOptions& o) {
+  app.add_option("--backend", o.backend, "cpu, or cuda: an NVIDIA GPU")
+      ->capture_default_str()
+      ->check(one_of({"cpu", "cuda"}));
+  app.add_option("--threads", o.threads, "CPU threads; 0 takes all")
+      ->capture_default_str()
+      ->check(natural_number(0, 1024))
+      ->group(detail::host_group);
+  app.add_option(
+         "--memory-limit", o.memory_limit,
+         "GiB of memory that the run may take; one that needs more is rejected at its start "
+         "(default: what the machine, its control group and ulimit leave)")
+      ->check(positive_number())
+      ->group(detail::host_group);
+  app.add_option("--precision", o.precision,
+                 "Of the network: bf16; tf32, float32 with products on tensor cores; fp32. "
+                 "Checkpoints are float32 in all of them")
+      ->capture_default_str()
+      ->check(one_of({"bf16", "tf32", "fp32"}))
+      ->group(detail::device_group);
+  app.add_option("--device", o.device, "Number of the GPU")
+      ->capture_default_str()
+      ->check(natural_number(0, 1023))
+      ->group(detail::device_group);
+  app.add_option("--plan-cache", o.plan_cache,
+                 "Folder that keeps cuDNN's plans from run to run (default: none)")
+      ->group(detail::device_group);
+  app.add_option("--autotune", o.autotune,
+                 "Plans of cuDNN that are timed for each convolution; 0 takes its first")
+      ->capture_default_str()
+      ->check(natural_number(0, 100))
+      ->group(detail::device_group);
+  app.add_flag("--no-graph", o.no_graph,
+               "Ask for work kernel by kernel, not by CUDA graphs; the numbers are the same")
+      ->group(detail::device_group);
+}
+
+/// Throws scoresde::UsageError for options on the command line that the backend does not take.
+inline void reject_options_of_other_backend(const CLI::App& app, const BackendOptions& o) {
+  const char* const rejected = o.on_device() ? detail::host_group : detail::device_group;
+  for (const CLI::Option* option : app.get_options())
+    if (option->get_group() == rejected && option->count() > 0)
+      throw scoresde::UsageError(scoresde::text(option->get_name(), " does not go with --backend ",
+                                                o.backend, "; it is for --backend ",
+                                                o.on_device() ? "cpu" : "cuda"));
+}
+
+}  // namespace programs

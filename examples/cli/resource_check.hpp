@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/// Memory and disk space that a run needs, compared with what there is before it begins.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <scoresde/error.hpp>
+
+#include "cli/available_memory.hpp"
+
+namespace programs {
+
+/// Bytes of that many float32 numbers.
+[[nodiscard]] inline double float_bytes(double count) { return sizeof(float) * count; }
+
+/// "29.9 GiB", "512 MiB".
+[[nodiscard]] inline std::string size_text(double bytes) {
+  const double mib = bytes / (1 << 20);
+  char text[32];
+  if (mib < 1024)
+    std::snprintf(text, sizeof text, "%.3g MiB", mib);
+  else
+    std::snprintf(text, sizeof text, "%.1f GiB", mib / 1024);
+  return text;
+}
+
+/// Throws Error, which ends in `advice`, where a run that needs that many bytes does not fit into
+/// `limit_gib`, or where that is 0 into the memory that there is.
+inline void require_memory(double needed, double limit_gib, const std::string& advice) {
+  MemoryBound bound;
+  if (limit_gib > 0)
+    bound = {limit_gib * (1 << 30), "--memory-limit"};
+  else
+    bound = available_memory();
+  scoresde::require(needed <= bound.bytes, "memory: the run needs about ", size_text(needed),
+                    "; it may take ", size_text(bound.bytes), " (", bound.source, "); ", advice);
+}
+
+/// Throws Error likewise where the file system of an existing folder has less space free.
+inline void require_disk_space(const std::filesystem::path& folder, double needed,
+                               const std::string& advice) {
+  std::error_code failure;
+  const auto space = std::filesystem::space(folder, failure);
+  if (failure) return;
+  scoresde::require(needed <= static_cast<double>(space.available), "disk: the run needs ",
+                    size_text(needed), " in ", folder.string(), "; ",
+                    size_text(static_cast<double>(space.available)), " are free; ", advice);
+}
+
+}  // namespace programs

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/// The folder of a run, which one process at a time may write: flock(2) on its file run.lock.
+#pragma once
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+
+#include "cli/exit_status.hpp"
+
+namespace programs {
+
+namespace detail {
+
+/// The PID in "NAME.part-PID", as io::write_file_atomically names files that it has begun; 0 for
+/// other names.
+[[nodiscard]] inline ::pid_t writer_of(std::string_view name) {
+  const std::size_t mark = name.rfind(".part-");
+  if (mark == std::string_view::npos || mark == 0) return 0;
+  const std::string_view digits = name.substr(mark + 6);
+  ::pid_t pid = 0;
+  const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  return code == std::errc{} && end == digits.data() + digits.size() && pid > 0 ? pid : 0;
+}
+
+/// Whether a process of that PID runs. (One of another machine that shares the folder is not seen.)
+[[nodiscard]] inline bool process_runs(::pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno == EPERM;
+}
+
+}  // namespace detail
+
+/// Removes what killed processes have left half-written in the folder: regular files NAME.part-PID
+/// of processes that no longer run. Returns their names.
+inline std::vector<std::string> remove_left_parts(const std::filesystem::path& folder) {
+  std::vector<std::string> removed;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+    const std::string name = entry.path().filename().string();
+    const ::pid_t writer = detail::writer_of(name);
+    if (writer == 0 || !entry.is_regular_file(failure) || entry.is_symlink(failure)) continue;
+    if (writer != ::getpid() && detail::process_runs(writer)) continue;
+    if (std::filesystem::remove(entry.path(), failure)) removed.push_back(name);
+  }
+  return removed;
+}
+
+/// Holds a folder until it goes out of scope, or until the process ends in whatever way: the
+/// kernel's lock goes with it. Folders that it has made and that are still empty go as well, so
+/// that a run which fails at once leaves nothing.
+class RunLock {
+ public:
+  /// Makes the folder unless it is there, locks it, and clears it of half-written files that a
+  /// killed run has left. Throws FolderInUse, with the PID of the holder, where another process
+  /// has locked it, and Error where it cannot be made or written.
+  explicit RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock") {
+    try {
+      make(folder);
+      lock(folder);
+    } catch (...) {
+      leave();
+      throw;
+    }
+    const auto checkpoint = folder / "checkpoint.safetensors";
+    if (std::filesystem::is_symlink(checkpoint))  // its parts lie where the link leads
+      for (const auto& part : scoresde::io::remove_stale_parts(checkpoint))
+        std::cout << "removed     " << part.string() << ", which a killed run has left\n";
+    for (const std::string& name : remove_left_parts(folder))
+      std::cout << "removed     " << (folder / name).string() << ", which a killed run has left\n";
+  }
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  ~RunLock() { leave(); }
+
+ private:
+  void make(const std::filesystem::path& folder) {
+    std::error_code failure;
+    for (auto part = std::filesystem::absolute(folder, failure).lexically_normal();
+         !part.empty() && !std::filesystem::exists(part, failure); part = part.parent_path()) {
+      made_.push_back(part);
+      if (part == part.parent_path()) break;
+    }
+    std::filesystem::create_directories(folder, failure);
+    scoresde::require(std::filesystem::is_directory(folder), "--out: folder ", folder.string(),
+                      " cannot be made: ", failure ? failure.message() : "a file is in its place");
+  }
+
+  void lock(const std::filesystem::path& folder) {
+    using scoresde::require;
+    for (;;) {
+      descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+      require(descriptor_ >= 0, "--out: folder ", folder.string(),
+              " cannot be written: ", std::strerror(errno));
+      if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+        if (is_at_path()) break;
+        close();  // its holder removed it between open and flock
+        continue;
+      }
+      if (errno == EWOULDBLOCK) reject(folder);
+      std::cerr << "warning: " << folder.string() << " cannot be locked (" << std::strerror(errno)
+                << "); keep other runs out of it\n";
+      break;
+    }
+    const std::string text = std::to_string(::getpid()) + '\n';
+    const bool written =
+        ::ftruncate(descriptor_, 0) == 0 && ::pwrite(descriptor_, text.data(), text.size(), 0) > 0;
+    require(written, "--out: folder ", folder.string(),
+            " cannot be written: ", std::strerror(errno));
+    holds_ = true;
+  }
+
+  [[noreturn]] void reject(const std::filesystem::path& folder) {
+    char text[32] = {};
+    const ::ssize_t count = ::pread(descriptor_, text, sizeof text - 1, 0);
+    const std::string pid(text, count > 0 ? std::strcspn(text, "\n") : 0);
+    throw FolderInUse(scoresde::text("--out: ", folder.string(), " is in use by process ",
+                                     pid.empty() ? "(starting)" : pid,
+                                     "; wait for its end, or choose another folder"));
+  }
+
+  [[nodiscard]] bool is_at_path() const {
+    struct stat opened {
+    }, named{};
+    return ::fstat(descriptor_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+  }
+
+  void close() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+  }
+
+  /// The file goes before the lock does, and never while another process holds it.
+  void leave() noexcept {
+    if (holds_) ::unlink(path_.c_str());
+    close();
+    for (const auto& folder : made_) ::rmdir(folder.c_str());  // fails unless empty
+  }
+
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_;  ///< innermost first
+  int descriptor_ = -1;
+  bool holds_ = false;
+};
+
+}  // namespace programs

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/// The class that each image of a run is conditioned on.
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/registry/class_choice.hpp>
+
+namespace programs {
+
+namespace detail {
+
+/// The number of a class, by number or by CIFAR-10's name. Throws Error when there is none.
+inline std::uint32_t class_number(const std::string& name, std::size_t classes) {
+  const auto& names = scoresde::data::cifar10_classes;
+  std::string known;
+  for (std::uint32_t c = 0; c < names.size() && classes == names.size(); ++c) {
+    if (name == names[c]) return c;
+    known += std::string(", ") + names[c];
+  }
+  std::uint32_t number = 0;
+  const char* last = name.data() + name.size();
+  const auto [end, code] = std::from_chars(name.data(), last, number);
+  scoresde::require(code == std::errc{} && end == last && number < classes, "--class is '", name,
+                    "'; it must be all, none, a number from 0 to ", classes - 1, known);
+  return number;
+}
+
+}  // namespace detail
+
+/// The class of every image by its number: one for all, or one for each row of the grid.
+class SampleClasses {
+ public:
+  /// Of a choice that resolve_defaults() has filled in, for a network with that many classes.
+  SampleClasses(const scoresde::ClassChoice& choice, std::size_t classes, std::size_t columns)
+      : classes_(classes), columns_(columns), by_rows_(choice.name == "all") {
+    if (!by_rows_ && choice.name != "none" && classes > 0)
+      one_ = detail::class_number(choice.name, classes);
+  }
+
+  [[nodiscard]] std::uint32_t operator()(std::size_t image) const {
+    return by_rows_ ? static_cast<std::uint32_t>(image / columns_ % classes_) : one_;
+  }
+
+ private:
+  std::size_t classes_, columns_;
+  bool by_rows_;
+  std::uint32_t one_ = scoresde::nn::no_class;
+};
+
+}  // namespace programs

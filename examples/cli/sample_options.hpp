@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/// The options of cifar10_sample.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <scoresde/registry/class_choice.hpp>
+#include <scoresde/registry/sampler_choice.hpp>
+
+#include "cli/backend_options.hpp"
+
+namespace programs {
+
+/// Empty names, a zero eps and zero samples stand for the checkpoint's values.
+struct SampleOptions {
+  std::filesystem::path checkpoint, out;
+  scoresde::SamplerChoice sampler;
+  scoresde::ClassChoice classes;
+  std::uint64_t seed = 42;
+  std::uint32_t first_sample = 0;
+  bool clip_denoised = false, resume = false, each_png = false;
+  std::optional<double> dynamic_threshold;
+  std::size_t samples = 0, batch = 16, columns = 8;
+  BackendOptions backend;
+  std::vector<std::string> notes;  ///< lines about names of other libraries
+};
+
+}  // namespace programs

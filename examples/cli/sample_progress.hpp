@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/// samples.progress.json: how far a sampling run is, and what it may be continued with.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+
+namespace programs {
+
+inline constexpr const char* progress_name = "samples.progress.json";
+
+struct SampleProgress {
+  std::size_t samples = 0, evaluations = 0;     ///< that are on disk; of the network for them
+  std::map<std::string, std::string> settings;  ///< all that the samples depend on
+};
+
+inline void write_progress(const std::filesystem::path& path, const SampleProgress& progress) {
+  const nlohmann::ordered_json json{{"samples", progress.samples},
+                                    {"evaluations", progress.evaluations},
+                                    {"settings", progress.settings}};
+  scoresde::io::write_file_atomically(path, std::string_view(json.dump(1) + '\n'));
+}
+
+/// Throws Error where the file does not say what write_progress writes.
+[[nodiscard]] inline SampleProgress read_progress(const std::filesystem::path& path) {
+  const auto bytes = scoresde::io::read_file(path);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  try {
+    const auto json = nlohmann::json::parse(text);
+    return {json.at("samples").get<std::size_t>(), json.at("evaluations").get<std::size_t>(),
+            json.at("settings").get<std::map<std::string, std::string>>()};
+  } catch (const nlohmann::json::exception& failure) {
+    throw scoresde::Error(scoresde::text("--resume: ", path.string(),
+                                         " is not a sampling run's progress: ", failure.what()));
+  }
+}
+
+/// Throws Error with a list of all settings that differ.
+inline void require_same_settings(const SampleProgress& kept,
+                                  const std::map<std::string, std::string>& wanted) {
+  std::string lines;
+  const auto add = [&](const std::string& key, const std::string& found, const std::string& given) {
+    lines += "\n  " + key + " is '" + found + "' in the stopped run, '" + given + "' in this one";
+  };
+  for (const auto& [key, value] : wanted) {
+    const auto at = kept.settings.find(key);
+    if (at == kept.settings.end() || at->second != value)
+      add(key, at == kept.settings.end() ? "" : at->second, value);
+  }
+  for (const auto& [key, value] : kept.settings)
+    if (wanted.count(key) == 0) add(key, value, "");
+  scoresde::require(lines.empty(), "--resume: the settings differ:", lines);
+}
+
+}  // namespace programs

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/// One run of cifar10_sample on any backend: samples, and the files that keep them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/observer/observer.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "cli/progress_bar.hpp"
+#include "cli/sample_classes.hpp"
+#include "cli/sample_options.hpp"
+#include "cli/sample_store.hpp"
+
+namespace programs {
+
+/// An observer: shows how far all samples are, by steps, or where their number is not known by the
+/// time that the batch has come down to.
+class SamplingProgress {
+ public:
+  SamplingProgress(std::size_t samples, double t_max, double t_min)
+      : samples_(static_cast<double>(samples)), t_max_(t_max), t_min_(t_min) {}
+
+  void begin_batch(std::size_t first, std::size_t count) {
+    first_ = static_cast<double>(first);
+    count_ = static_cast<double>(count);
+  }
+  /// Ends the batch where a signal has requested a stop.
+  template <class X>
+  scoresde::StepAction on_step(const scoresde::ObservedStep& step, const X&) {
+    return show(step);
+  }
+  /// A batch without steps that can be watched.
+  void on_batch(std::size_t nfe);
+  /// Whether the batch was ended before its time.
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  void end_line() { bar_.end_line(); }
+
+ private:
+  scoresde::StepAction show(const scoresde::ObservedStep& step);
+
+  ProgressBar bar_{"sample", 10};
+  bool stopped_ = false;
+  double samples_, t_max_, t_min_, first_ = 0, count_ = 0;
+};
+
+/// The samples of one batch: how many, and what they depend on.
+struct SampleBatch {
+  std::size_t count = 0;
+  scoresde::Noise noise;
+  std::span<const std::uint32_t> classes;  ///< one for each; none for an unconditional network
+  SamplingProgress& progress;
+};
+
+/// A checkpoint's network and a sampler on some backend, as a run uses them.
+struct BatchSampler {
+  std::size_t batch = 0;       ///< samples of a batch, at most
+  std::size_t parameters = 0;  ///< of the network
+  std::string device;          ///< in words
+  std::function<scoresde::HostState<float>(const SampleBatch&)> sample;
+  std::function<std::size_t()> evaluations;  ///< images that the network has evaluated so far
+};
+
+class SampleRun {
+ public:
+  /// Throws Error for what does not fit together: thresholds and data, an unfinished run in the
+  /// folder and no --resume, --resume and no unfinished run or one of other settings.
+  SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration);
+
+  void operator()(const BatchSampler& sampler, double t_max);
+
+ private:
+  void sample_all(SampleStore& store, const BatchSampler& sampler, double t_max);
+  [[nodiscard]] std::span<const std::uint32_t> classes_from(std::size_t first, std::size_t count);
+  void write_each(std::size_t first, std::span<const float> images) const;
+  [[nodiscard]] Metadata metadata() const;
+  void report_setup(std::size_t parameters, const std::string& device) const;
+  void report_end(double seconds) const;
+  void report_stop(SampleStore& store) const;
+  [[nodiscard]] std::string nfe_text() const;
+  [[nodiscard]] std::string sampler_text() const;
+  [[nodiscard]] std::string preset_name() const;
+
+  SampleOptions options_;
+  scoresde::Metadata configuration_;
+  scoresde::nn::UNetConfig network_;
+  SampleClasses class_of_;
+  SampleProgress progress_;             ///< where the run begins
+  std::vector<std::uint32_t> classes_;  ///< of the batch, where the network is conditional
+  std::size_t evaluations_ = 0;
+};
+
+}  // namespace programs

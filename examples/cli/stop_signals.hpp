@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/// Ctrl-C, SIGTERM and SIGHUP (a terminal that closes), after which a run saves and ends.
+#pragma once
+
+#include <csignal>
+#include <string>
+
+namespace programs {
+
+namespace detail {
+inline volatile std::sig_atomic_t stop_signal = 0;
+}
+
+/// From now on the first SIGINT, SIGTERM or SIGHUP only requests a stop; a second one of its kind
+/// kills as usual. A SIGHUP that the parent process ignores, as nohup does, stays ignored.
+inline void catch_stop_signals() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    sigaction(number, nullptr, &before);
+    if (number == SIGHUP && before.sa_handler == SIG_IGN) continue;
+    struct sigaction action {};
+    action.sa_handler = [](int signal) { detail::stop_signal = signal; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    sigaction(number, &action, nullptr);
+  }
+}
+
+/// Whether a signal has requested a stop.
+[[nodiscard]] inline bool stop_requested() { return detail::stop_signal != 0; }
+
+/// The exit status of a run that ends now: 0, or 128 + n after signal n.
+[[nodiscard]] inline int stop_status() {
+  return stop_requested() ? 128 + static_cast<int>(detail::stop_signal) : 0;
+}
+
+/// "SIGINT", of the signal that has requested a stop.
+[[nodiscard]] inline std::string stop_signal_name() {
+  switch (detail::stop_signal) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    default:
+      return "SIGHUP";
+  }
+}
+
+}  // namespace programs

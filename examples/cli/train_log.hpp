@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/// train_log.csv: one row every few steps, continued by a run that resumes.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+
+namespace programs {
+
+/// The rows of a log up to a step, without its header; their first field is the step.
+[[nodiscard]] inline std::vector<std::string> rows_up_to(const std::filesystem::path& path,
+                                                         std::uint64_t step) {
+  std::ifstream old(path);
+  std::vector<std::string> kept;
+  std::string line;
+  std::getline(old, line);
+  while (std::getline(old, line)) {
+    std::istringstream fields(line);
+    std::uint64_t row_step = 0;
+    if (!(fields >> row_step) || row_step > step) break;
+    kept.push_back(line);
+  }
+  return kept;
+}
+
+/// Writes a log with these rows and opens it for more.
+[[nodiscard]] inline std::ofstream continued_log(const std::filesystem::path& path,
+                                                 const char* header,
+                                                 const std::vector<std::string>& rows) {
+  std::string kept = std::string(header) + '\n';
+  for (const std::string& row : rows) kept += row + '\n';
+  scoresde::io::write_file_atomically(path, kept);
+  std::ofstream stream(path, std::ios::app);
+  scoresde::require(stream.is_open(), "log ", path.string(), " cannot be opened");
+  return stream;
+}
+
+/// One row: means over the steps since the row before.
+struct TrainLogRow {
+  std::uint64_t step = 0;    ///< optimizer steps done
+  std::uint64_t images = 0;  ///< images seen
+  double seconds = 0;        ///< training time, over all runs
+  double loss = 0;
+  double learning_rate = 0;
+  double gradient_norm = 0;  ///< before clipping
+};
+
+/// The log file. A resumed run keeps the rows up to its checkpoint and drops later ones, which it
+/// computes again.
+class TrainLog {
+ public:
+  static constexpr const char* header = "step,images,seconds,loss,learning_rate,gradient_norm";
+
+  /// Starts a log, or with `resume_step` > 0 continues the one at `path`.
+  TrainLog(const std::filesystem::path& path, std::uint64_t resume_step) {
+    std::vector<std::string> kept;
+    if (resume_step > 0) kept = rows_up_to(path, resume_step);
+    if (!kept.empty()) seconds_ = seconds_of(kept.back());
+    stream_ = continued_log(path, header, kept);
+  }
+
+  /// Training time of the rows kept.
+  [[nodiscard]] double seconds() const { return seconds_; }
+
+  void write(const TrainLogRow& row) {
+    char line[192];
+    std::snprintf(line, sizeof line, "%llu,%llu,%.3f,%.9g,%.6g,%.6g\n",
+                  static_cast<unsigned long long>(row.step),
+                  static_cast<unsigned long long>(row.images), row.seconds, row.loss,
+                  row.learning_rate, row.gradient_norm);
+    stream_ << line << std::flush;
+  }
+
+ private:
+  [[nodiscard]] static double seconds_of(const std::string& row) {
+    std::istringstream fields(row);
+    std::uint64_t step = 0, images = 0;
+    double seconds = 0;
+    char comma = 0;
+    fields >> step >> comma >> images >> comma >> seconds;
+    return seconds;
+  }
+
+  std::ofstream stream_;
+  double seconds_ = 0;
+};
+
+}  // namespace programs

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/// The options of cifar10_train.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+
+#include "cli/backend_options.hpp"
+
+namespace programs {
+
+/// Zero stands for the preset's value in batch, iterations and lr.
+struct TrainOptions {
+  std::string preset = "cifar10_small";
+  std::filesystem::path data, out;
+  std::size_t batch = 0, network_batch = 0;
+  std::uint64_t iterations = 0;
+  double minutes = 0;
+  double lr = 0;
+  bool class_conditional = false;
+  std::optional<double> label_dropout;
+  std::uint64_t seed = 42;
+  std::uint64_t log_every = 50, checkpoint_every = 500, snapshot_every = 2000;
+  std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none
+  std::size_t keep = 0;              ///< numbered checkpoints that stay; 0: all
+  std::size_t snapshot_steps = 100;
+  double checkpoint_minutes = 0;
+  std::vector<std::string> network;  ///< "key=value"
+  std::vector<double> ema_tracks;
+  std::uint64_t weights_every = 0, decay_images = 0;  ///< in images
+  std::size_t held_out_images = 512;
+  bool held_out = false;
+  bool resume = false;
+  std::filesystem::path export_ema;
+  bool overwrite = false;  ///< lets export_ema replace the checkpoint of a run
+  BackendOptions backend;
+};
+
+/// The network with the fields that "key=value" names. Throws Error for a text without "=", and as
+/// network_from_fields does.
+inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network,
+                                                const std::vector<std::string>& changes) {
+  scoresde::Metadata fields = scoresde::fields_of(network);
+  for (const std::string& change : changes) {
+    const std::size_t equals = change.find('=');
+    scoresde::require(equals != std::string::npos && equals > 0, "--network: '", change,
+                      "' must be KEY=VALUE, for example nf=64");
+    fields[change.substr(0, equals)] = change.substr(equals + 1);
+  }
+  return scoresde::network_from_fields(fields);
+}
+
+/// The preset with what the command line changes of it. Throws Error for contradictions.
+inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
+  scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
+  scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
+                    "--preset: ", o.preset, " is made for images of ", preset.network.width(), "x",
+                    preset.network.height(), "; those of CIFAR-10 have 32x32");
+  preset.network = changed_network(preset.network, o.network);
+  if (o.class_conditional)
+    preset =
+        scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
+  scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
+                    "--label-dropout: the network of ", o.preset,
+                    " is not conditioned on classes; --class-conditional makes it so");
+  preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
+  if (o.batch > 0) preset.batch_size = o.batch;
+  if (o.iterations > 0) preset.n_iters = o.iterations;
+  if (o.lr > 0) preset.lr = o.lr;
+  preset.ema_tracks = o.ema_tracks;
+  const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
+  scoresde::require(preset.batch_size % part == 0, "--network-batch is ", part,
+                    "; it must divide --batch, which is ", preset.batch_size);
+  return preset;
+}
+
+/// Adds the decay of the learning rate to the preset of a run that resumes: the one in its
+/// checkpoint, or with --decay-images one that begins now; the run ends with it. Throws Error for a
+/// second decay, and for one without --resume.
+inline void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
+  using scoresde::require;
+  require(o.resume || o.decay_images == 0,
+          "--decay-images begins a decay in a run under way; it needs --resume");
+  if (!o.resume) return;
+  const auto checkpoint = o.out / "checkpoint.safetensors";
+  scoresde::LearningRateDecay decay = scoresde::decay_of(scoresde::read_configuration(checkpoint));
+  require(decay.updates == 0 || o.decay_images == 0,
+          "--decay-images: the learning rate of this run decays already, from step ", decay.first,
+          " to ", decay.end(), "; resume without it");
+  if (o.decay_images > 0)
+    decay = {scoresde::read_step(checkpoint),
+             (o.decay_images + preset.batch_size - 1) / preset.batch_size};
+  if (decay.updates == 0) return;
+  preset.decay_first = decay.first;
+  preset.decay_steps = decay.updates;
+  preset.n_iters = decay.end();
+}
+
+}  // namespace programs

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "cli/train_run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/registry/names.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/sde/sde_kind.hpp>
+
+#include "cli/kept_checkpoints.hpp"
+#include "cli/progress_bar.hpp"
+#include "cli/stop_signals.hpp"
+
+namespace programs {
+
+void TrainRun::operator()() {
+  if (options_.resume) load(checkpoint());
+  if (options_.held_out) return print_held_out();
+  log_.emplace(options_.out / "train_log.csv", steps());
+  seconds_before_ = log_->seconds();
+  start_ = saved_ = seconds_now();
+  first_step_ = steps();
+  report_setup();
+  catch_stop_signals();
+  try {
+    train();
+  } catch (const scoresde::Error& failure) {
+    throw scoresde::Error(scoresde::text(failure.what(), last_good_text()));
+  }
+  report_end();
+}
+
+void TrainRun::train() {
+  if (options_.weights_every > 0) {
+    held_out_log_.emplace(options_.out / "held_out.csv", first_step_);
+    // Reads the test images and allocates now, not at the first snapshot.
+    training_.prepare_held_out();
+  }
+  if (options_.decay_images > 0) save();  // a run that is killed keeps the decay
+  if (weights_due()) store_weights();     // a stop may have come in between
+  ProgressBar bar("train");
+  while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
+    step();
+    bar.show(fraction(), progress_text());
+    const std::uint64_t n = steps();
+    if (n % options_.checkpoint_every == 0 || is_kept(n) || checkpoint_is_old() || weights_due())
+      save();
+    if (n % options_.log_every == 0) write_log_row();
+    if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0) snapshot();
+    if (weights_due()) store_weights();
+  }
+  if (saved_step_ != steps()) save();
+}
+
+std::filesystem::path TrainRun::checkpoint() const {
+  return options_.out / "checkpoint.safetensors";
+}
+
+bool TrainRun::is_kept(std::uint64_t step) const {
+  return options_.keep_every > 0 && step > 0 && step % options_.keep_every == 0;
+}
+
+std::uint64_t TrainRun::steps() const { return training_.step_count(); }
+
+void TrainRun::step() {
+  training_.step();
+  if (++unreported_ == training_.reports_kept()) take_reports();
+}
+
+void TrainRun::take_reports() {
+  for (const scoresde::StepReport& report : training_.reports()) {
+    sum_.loss += report.loss;
+    sum_.gradient_norm += report.gradient_norm;
+    sum_.learning_rate = report.learning_rate;
+    ++steps_in_sum_;
+  }
+  unreported_ = 0;
+}
+
+void TrainRun::write_log_row() {
+  take_reports();
+  if (steps_in_sum_ == 0) return;
+  const double count = static_cast<double>(steps_in_sum_);
+  last_loss_ = sum_.loss / count;
+  log_->write({.step = steps(),
+               .images = images_seen(),
+               .seconds = seconds_before_ + seconds_now() - start_,
+               .loss = last_loss_,
+               .learning_rate = sum_.learning_rate,
+               .gradient_norm = sum_.gradient_norm / count});
+  sum_ = {};
+  steps_in_sum_ = 0;
+}
+
+void TrainRun::save() {
+  write_log_row();
+  const scoresde::TrainingState<float> state = training_.state();
+  require_good(state);
+  // The numbered one first: a run that is killed in between computes this step again.
+  if (is_kept(state.step))
+    scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step),
+                              training_.parameters(), state, configuration());
+  scoresde::save_checkpoint(checkpoint(), training_.parameters(), state, configuration());
+  saved_step_ = state.step;
+  saved_ = seconds_now();
+  if (is_kept(state.step)) keep_newest(options_.out, options_.keep);
+}
+
+void TrainRun::require_good(const scoresde::TrainingState<float>& state) {
+  for (const auto* buffer :
+       {&state.parameters, &state.average, &state.first_moment, &state.second_moment})
+    scoresde::require(
+        std::all_of(buffer->begin(), buffer->end(), [](float x) { return std::isfinite(x); }),
+        "training: after step ", state.step,
+        " weights, averages or moments are not all finite; a smaller --lr may help");
+  training_.step();
+  (void)training_.reports();
+  training_.restore(state);
+}
+
+void TrainRun::load(const std::filesystem::path& path) {
+  auto wanted = configuration();
+  if (options_.decay_images > 0)  // begins with this call: the file does not know it
+    std::erase_if(wanted, [](const auto& entry) {
+      return entry.first == "training.decay_first" || entry.first == "training.decay_updates";
+    });
+  training_.restore(scoresde::load_checkpoint<float>(path, training_.parameters(), wanted));
+  saved_step_ = steps();
+}
+
+std::string TrainRun::last_good_text() const {
+  if (!saved_step_) return "; no checkpoint had been saved";
+  return scoresde::text("; ", checkpoint().string(), " holds the last good state, of step ",
+                        *saved_step_);
+}
+
+std::uint64_t TrainRun::images_seen() const { return steps() * preset_.batch_size; }
+
+bool TrainRun::checkpoint_is_old() const {
+  return options_.checkpoint_minutes > 0 &&
+         seconds_now() - saved_ >= 60 * options_.checkpoint_minutes;
+}
+
+bool TrainRun::weights_due() const {
+  const std::uint64_t every = options_.weights_every;
+  return every > 0 && steps() > 0 &&
+         images_seen() / every != (images_seen() - preset_.batch_size) / every;
+}
+
+void TrainRun::store_weights() {
+  const scoresde::TrainingState<float> state = training_.state();
+  const auto all = named_weights(state, training_.ema_tracks());
+  write_weight_snapshots(options_.out, training_.parameters(), all, configuration(), steps(),
+                         images_seen());
+  if (held_out_log_->holds(steps())) return;
+  if (const auto rows = held_out_rows(all)) held_out_log_->write(steps(), *rows);
+}
+
+std::optional<std::string> TrainRun::held_out_rows(const std::vector<NamedWeights>& all) {
+  std::string rows;
+  if (!training_.has_held_out()) return rows;
+  for (const NamedWeights& one : all) {
+    const auto levels = training_.held_out(one.weights);
+    if (!levels) return std::nullopt;
+    for (const HeldOutLevel& level : *levels)
+      rows += HeldOutLog::row(steps(), images_seen(), one.name, level);
+  }
+  return rows;
+}
+
+void TrainRun::print_held_out() {
+  const scoresde::TrainingState<float> state = training_.state();
+  std::cout << HeldOutLog::header << '\n'
+            << held_out_rows(named_weights(state, training_.ema_tracks())).value_or("")
+            << std::flush;
+}
+
+scoresde::Metadata TrainRun::configuration() const { return training_.configuration(); }
+
+void TrainRun::snapshot() {
+  char name[48];
+  std::snprintf(name, sizeof name, "snapshot_%07llu.png", static_cast<unsigned long long>(steps()));
+  training_.snapshot(options_.out / name);
+}
+
+double TrainRun::minutes() const { return (seconds_now() - start_) / 60; }
+
+bool TrainRun::out_of_time() const { return options_.minutes > 0 && minutes() >= options_.minutes; }
+
+double TrainRun::fraction() const {
+  const double by_steps = static_cast<double>(steps() - first_step_) /
+                          static_cast<double>(preset_.n_iters - first_step_);
+  return options_.minutes > 0 ? std::min(1.0, std::max(by_steps, minutes() / options_.minutes))
+                              : by_steps;
+}
+
+std::string TrainRun::progress_text() const {
+  const double images = static_cast<double>((steps() - first_step_) * preset_.batch_size);
+  const double loss =
+      steps_in_sum_ > 0 ? sum_.loss / static_cast<double>(steps_in_sum_) : last_loss_;
+  char text[96];
+  std::snprintf(text, sizeof text, "step %llu  %.1f images/s  loss %.4f",
+                static_cast<unsigned long long>(steps()), images / (60 * minutes()), loss);
+  return text;
+}
+
+std::string TrainRun::loss_text() const {
+  if (preset_.sde == scoresde::SdeKind::edm) return "EDM loss";
+  return preset_.continuous ? "continuous time"
+                            : std::to_string(preset_.num_scales) + " discrete levels";
+}
+
+std::string TrainRun::classes_text() const {
+  if (preset_.network.num_class_embeds == 0) return "";
+  return scoresde::text("classes     ", preset_.network.num_class_embeds,
+                        ", kept from the network at a rate of ", preset_.label_dropout, '\n');
+}
+
+void TrainRun::report_setup() const {
+  std::cout << "preset      " << preset_.name << " (" << training_.parameters().size()
+            << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text() << ")\n"
+            << "data        " << options_.data.string() << ", " << training_.images() << " images\n"
+            << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
+            << training_.network_batch() << " at a time in "
+            << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
+            << "seed        " << options_.seed << '\n'
+            << "device      " << training_.device_text() << '\n'
+            << "steps       " << first_step_ << " done, " << preset_.n_iters << " in all"
+            << (options_.minutes > 0 ? ", or as many as the minutes given allow\n" : "\n")
+            << "out         " << options_.out.string() << std::endl;
+}
+
+void TrainRun::report_end() const {
+  std::cout << (stop_requested() ? "stopped by a signal, " + stop_signal_name() + "," : "done")
+            << " after " << steps() << " steps; " << checkpoint().string() << " is saved\n";
+  if (steps() < preset_.n_iters) std::cout << "continue with the same options and --resume\n";
+}
+
+}  // namespace programs

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/// One run of cifar10_train on any backend: log, checkpoints, snapshots and the time it may take.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/presets.hpp>
+
+#include "cli/held_out_log.hpp"
+#include "cli/train_log.hpp"
+#include "cli/train_options.hpp"
+#include "cli/training.hpp"
+#include "cli/weight_snapshots.hpp"
+
+namespace programs {
+
+class TrainRun {
+ public:
+  TrainRun(const TrainOptions& options, const scoresde::nn::Preset& preset, Training& training)
+      : options_(options), preset_(preset), training_(training) {}
+
+  /// Trains until the iterations or minutes are used up or a signal comes, and saves.
+  void operator()();
+
+ private:
+  void train();
+  [[nodiscard]] std::filesystem::path checkpoint() const;
+  [[nodiscard]] bool is_kept(std::uint64_t step) const;
+  [[nodiscard]] std::uint64_t steps() const;
+  void step();
+  /// Adds the reports of the steps to the row; blocks until the device has done them.
+  void take_reports();
+  void write_log_row();
+  /// The row comes first: what the checkpoint has seen is then in the log, and no mean spans it.
+  void save();
+  /// Takes one step from the state, which shows that its loss is finite, and puts the state back: a
+  /// state that a step has ruined is never saved over a good one. Throws Error as the step does,
+  /// and for a state that holds numbers which are not finite.
+  void require_good(const scoresde::TrainingState<float>& state);
+  void load(const std::filesystem::path& path);
+  /// Where a run that has failed left off.
+  [[nodiscard]] std::string last_good_text() const;
+  [[nodiscard]] std::uint64_t images_seen() const;
+  [[nodiscard]] bool checkpoint_is_old() const;
+  /// Whether the last step passed a multiple of weights_every.
+  [[nodiscard]] bool weights_due() const;
+  /// Snapshots of the weights and their held-out losses. The checkpoint of this step is saved
+  /// before, so that a run stopped in between does the rest when it resumes.
+  void store_weights();
+  /// Nothing if a signal came meanwhile.
+  [[nodiscard]] std::optional<std::string> held_out_rows(const std::vector<NamedWeights>& all);
+  void print_held_out();
+  [[nodiscard]] scoresde::Metadata configuration() const;
+  void snapshot();
+  [[nodiscard]] double minutes() const;
+  [[nodiscard]] bool out_of_time() const;
+  [[nodiscard]] double fraction() const;
+  [[nodiscard]] std::string progress_text() const;
+  [[nodiscard]] std::string loss_text() const;
+  [[nodiscard]] std::string classes_text() const;
+  void report_setup() const;
+  void report_end() const;
+
+  TrainOptions options_;
+  scoresde::nn::Preset preset_;
+  Training& training_;
+  std::optional<TrainLog> log_;
+  std::optional<HeldOutLog> held_out_log_;
+  scoresde::StepReport sum_{};
+  std::size_t unreported_ = 0;
+  std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
+  std::optional<std::uint64_t> saved_step_;  ///< of the checkpoint
+  double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;
+};
+
+}  // namespace programs

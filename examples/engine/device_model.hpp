@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/// The score model that cifar10_sample samples on a GPU: the network's, in the chosen precision,
+/// guided if options say so. One type, so that every sampler is compiled once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/cuda/unet.hpp>
+#include <scoresde/model/class_conditional.hpp>
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/class_choice.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/score/guidance.hpp>
+
+#include "engine/counted_network.hpp"
+#include "engine/device_network.hpp"
+#include "engine/device_options.hpp"
+
+namespace programs {
+
+/// The network of a checkpoint on the device.
+class DeviceNetwork {
+  template <class A>
+  using UNet = std::unique_ptr<scoresde::cuda::UNet<A>>;
+  using Any = std::variant<UNet<scoresde::cuda::Bfloat16>, UNet<float>>;
+
+ public:
+  DeviceNetwork(const scoresde::cuda::Context& context, const std::filesystem::path& checkpoint,
+                std::size_t batch, const BackendOptions& o) {
+    with_activations(o.precision, [&]<class A>() {
+      using Loaded = scoresde::cuda::UNet<A>;
+      unet_ = UNet<A>(
+          new Loaded(Loaded::load(context, checkpoint, {.batch = batch, .plans = plan_options(o)},
+                                  precision_of(o.precision))));
+    });
+  }
+
+  /// use(network) with the cuda::UNet.
+  template <class Use>
+  decltype(auto) visit(const Use& use) const {
+    return std::visit([&](const auto& unet) -> decltype(auto) { return use(*unet); }, unet_);
+  }
+
+ private:
+  Any unet_;
+};
+
+/// A DeviceNetwork as a score under its checkpoint's SDE; models what cuda::ScoreNetwork does but
+/// for vjp. Refers to the network.
+class DeviceScore {
+  using State = scoresde::cuda::DeviceState<float>;
+  using Any = std::variant<AnyDeviceScore<scoresde::cuda::Bfloat16>, AnyDeviceScore<float>>;
+
+ public:
+  using Scalar = float;
+
+  DeviceScore(const DeviceNetwork& network, const scoresde::Metadata& configuration)
+      : score_(network.visit([&]<class A>(scoresde::cuda::UNet<A>& unet) {
+          return scoresde::visit_sampled_score(
+              configuration, [&](const auto& sde, const auto& convention) -> Any {
+                return AnyDeviceScore<A>(unet.score(sde, convention));
+              });
+        })) {}
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
+    return std::visit([&](const auto& score) { return score.score_form(t); }, score_);
+  }
+  void set_classes(std::span<const std::uint32_t> classes) {
+    std::visit([&](auto& score) { score.set_classes(classes); }, score_);
+  }
+  [[nodiscard]] std::span<const double> conditioning(double t) {
+    return std::visit([&](auto& score) { return score.conditioning(t); }, score_);
+  }
+  /// At one time, at a time per sample, or at conditioning(t) on the device.
+  template <class Times>
+  void evaluate(const State& x, const Times& t, State& output) {
+    std::visit([&](auto& score) { score.evaluate(x, t, output); }, score_);
+  }
+
+ private:
+  Any score_;
+};
+
+class DeviceModel {
+  using State = scoresde::cuda::DeviceState<float>;
+  using Counted = CountedNetwork<DeviceScore>;
+  using Conditioning = scoresde::nn::ClassConditional<Counted>;
+
+ public:
+  DeviceModel(const DeviceNetwork& network, const scoresde::Metadata& configuration,
+              const scoresde::AnySde& sde, const scoresde::ClassChoice& choice)
+      : network_(DeviceScore(network, configuration)),
+        weight_(choice.guidance),
+        interval_(guidance_interval(sde, choice)) {}
+  DeviceModel(const DeviceModel&) = delete;
+  DeviceModel& operator=(const DeviceModel&) = delete;
+
+  /// Of each image of the batch to come; empty for an unconditional network. They must outlive its
+  /// evaluations.
+  void set_classes(std::span<const std::uint32_t> classes) {
+    guided_.reset();
+    network_.set_classes(classes);
+    if (weight_ == 0 || classes.empty()) return;
+    with_.emplace(network_, std::vector<std::uint32_t>(classes.begin(), classes.end()));
+    without_.emplace(network_, classes.size(), scoresde::nn::no_class);
+    guided_.emplace(*with_, *without_, scoresde::GuidanceWeights{weight_, -weight_}, interval_);
+  }
+  /// Images that the network has evaluated, but for replays.
+  [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
+
+  [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
+  void evaluate(const State& x, double t, State& output) { evaluate_at(x, t, output); }
+  void evaluate(const State& x, std::span<const double> times, State& output) {
+    evaluate_at(x, times, output);
+  }
+
+  /// What makes it a GraphCapturableScoreModel where the network is unconditional.
+  [[nodiscard]] std::span<const double> conditioning(double t) {
+    return network_.network().conditioning(t);
+  }
+  void evaluate(const State& x, scoresde::cuda::DeviceCoefficients conditioning, State& output) {
+    network_.network().evaluate(x, conditioning, output);
+  }
+
+ private:
+  template <class Times>
+  void evaluate_at(const State& x, const Times& t, State& output) {
+    if (guided_)
+      guided_->evaluate(x, t, output);
+    else
+      network_.evaluate(x, t, output);
+  }
+
+  Counted network_;
+  double weight_;
+  scoresde::TimeInterval interval_;
+  std::optional<Conditioning> with_, without_;
+  std::optional<scoresde::GuidedScore<Conditioning, Conditioning>> guided_;
+};
+
+}  // namespace programs

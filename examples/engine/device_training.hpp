@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/// Training on a GPU: images, state and snapshots on the device.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/cuda/device_state.hpp>
+#include <scoresde/cuda/ops.hpp>
+#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/preset_training.hpp>
+
+#include "cli/train_options.hpp"
+#include "engine/device_network.hpp"
+#include "engine/device_options.hpp"
+#include "engine/snapshot.hpp"
+#include "engine/trainer_training.hpp"
+#include "engine/training_data.hpp"
+
+namespace programs {
+
+/// HostSnapshot's samples on the device, from the same noise, but not clipped.
+template <class A>
+class DeviceSnapshot {
+ public:
+  DeviceSnapshot(const scoresde::nn::Graph& graph, const scoresde::AnySde& sde, std::size_t steps,
+                 bool centered, const scoresde::cuda::Ops<A>& ops)
+      : network_(graph, snapshot_samples, scoresde::nn::Mode::inference, ops),
+        sampler_(snapshot_sampler(sde, steps)),
+        centered_(centered),
+        classes_(snapshot_classes(network_.classes())) {}
+
+  /// Samples with parameters that lie on the device and writes the grid.
+  template <class S, class Convention>
+  void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
+             const Convention& convention, std::uint64_t seed) {
+    AnyDeviceScore<A> model(
+        scoresde::cuda::ScoreNetwork<A, S, Convention>(network_, parameters, sde, convention));
+    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
+    write(path, model, seed);
+  }
+
+ private:
+  void write(const std::filesystem::path& path, AnyDeviceScore<A>& model, std::uint64_t seed) {
+    model.set_classes(classes_);
+    scoresde::cuda::DeviceState<float> x(network_.ops().context(),
+                                         {snapshot_samples, network_.input_shape().size()});
+    sampler_.sample(model, x, scoresde::Noise{.seed = seed});
+    const auto samples = scoresde::cuda::to_host(x);
+    write_snapshot(path, centered_, {samples.data(), samples.size()});
+  }
+
+  scoresde::nn::Network<scoresde::cuda::Ops<A>> network_;
+  SnapshotSampler sampler_;
+  bool centered_;
+  std::vector<std::uint32_t> classes_;
+};
+
+template <class A, class S, class Loss>
+class DeviceTraining final : public TrainerTraining<scoresde::cuda::Trainer<A, S, Loss>> {
+  using Trainer = scoresde::cuda::Trainer<A, S, Loss>;
+  using Convention = typename Loss::template Convention<S>;
+
+ public:
+  DeviceTraining(const TrainOptions& options, const scoresde::nn::Preset& preset,
+                 const scoresde::cuda::Ops<A>& ops, const scoresde::data::ImageSet& images, S sde,
+                 const Loss& loss)
+      : TrainerTraining<Trainer>(preset),
+        options_(options),
+        centered_(preset.network.centered),
+        images_(images.size()),
+        graph_(scoresde::nn::unet(preset.network)),
+        ops_(ops),
+        convention_(scoresde::convention_for<Convention>(loss)),
+        trainer_(graph_, std::move(sde),
+                 scoresde::training_configuration(preset, loss, options.seed), convention_,
+                 network_batch_of(options, preset), ops) {
+    trainer_.set_captures(!options.backend.no_graph);
+    trainer_.train_on(images, image_transform(preset), options.seed, preset.batch_size);
+  }
+
+  void step() override { trainer_.step(); }
+  [[nodiscard]] std::vector<scoresde::StepReport> reports() override { return trainer_.reports(); }
+  [[nodiscard]] std::size_t reports_kept() const override { return Trainer::reports_kept; }
+  [[nodiscard]] std::size_t images() const override { return images_; }
+  [[nodiscard]] std::string device_text() const override {
+    return device_description(ops_.context(), options_.backend) +
+           (options_.backend.no_graph ? "" : ", a graph for each step");
+  }
+
+  void snapshot(const std::filesystem::path& path) override {
+    if (!snapshot_)
+      snapshot_.emplace(graph_, trainer_.sde(), options_.snapshot_steps, centered_, ops_);
+    snapshot_->write(path, trainer_.device_average(), trainer_.sde(), convention_, options_.seed);
+  }
+
+ private:
+  [[nodiscard]] Trainer& trainer() override { return trainer_; }
+  [[nodiscard]] const Trainer& trainer() const override { return trainer_; }
+
+  TrainOptions options_;
+  bool centered_;
+  std::size_t images_;
+  scoresde::nn::Graph graph_;
+  scoresde::cuda::Ops<A> ops_;
+  Convention convention_;
+  Trainer trainer_;
+  std::optional<DeviceSnapshot<A>> snapshot_;
+};
+
+}  // namespace programs

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/// The held-out loss of a run: on the first test images, at eight noise levels.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/train/held_out_loss.hpp>
+
+#include "cli/stop_signals.hpp"
+#include "cli/train_options.hpp"
+#include "cli/training.hpp"
+
+namespace programs {
+
+/// Quantiles of the training times: two ends, and the middles of six equal parts, whose losses have
+/// about the mean that the training loss has.
+inline constexpr std::array<double, 8> held_out_quantiles{0.002,    1 / 12.0, 3 / 12.0,  5 / 12.0,
+                                                          7 / 12.0, 9 / 12.0, 11 / 12.0, 0.998};
+
+/// Images evaluated at a time.
+inline constexpr std::size_t held_out_batch = 64;
+
+template <class Ops, class S, class Loss>
+class HeldOutSet {
+ public:
+  static constexpr std::size_t batch = held_out_batch;
+
+  template <class Trainer>
+  HeldOutSet(const TrainOptions& options, const scoresde::nn::Graph& graph, const Trainer& trainer,
+             bool centered, Ops ops)
+      : sde_(trainer.sde()),
+        loss_(trainer.configuration().loss),
+        times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
+        held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
+    const auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);
+    const std::size_t count = std::min(options.held_out_images, set.size());
+    images_.resize(count * set.dim());
+    for (std::size_t k = 0; k < count; ++k)
+      scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k,
+                                 std::span<float>(images_).subspan(k * set.dim(), set.dim()));
+    if (trainer.network().classes() > 0)
+      classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));
+  }
+
+  /// The loss of these weights at each level; nothing if a signal came meanwhile.
+  [[nodiscard]] std::optional<std::vector<HeldOutLevel>> evaluate(std::span<const float> weights) {
+    std::vector<HeldOutLevel> levels;
+    for (const double t : times_) {
+      if (stop_requested()) return std::nullopt;
+      const auto p = loss_.weighted_marginal(sde_, t, 1).p;
+      levels.push_back({p.std / p.mean, held_out_(weights, images_, classes_, t)});
+    }
+    return levels;
+  }
+
+ private:
+  S sde_;
+  Loss loss_;
+  std::vector<double> times_;
+  scoresde::HeldOutLoss<Ops, S, Loss> held_out_;
+  std::vector<float> images_;
+  std::vector<std::uint32_t> classes_;
+};
+
+}  // namespace programs

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/// Networks on the CPU: compiled once, in host_network.cpp.
+#pragma once
+
+#include <scoresde/eigen/ops.hpp>
+#include <scoresde/model/score_network.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/registry/any_score.hpp>
+
+extern template class scoresde::nn::Network<scoresde::eigen::Ops<float>>;
+
+namespace programs {
+
+using HostOps = scoresde::eigen::Ops<float>;
+
+template <class S, class Convention>
+using HostScoreNetwork = scoresde::nn::ScoreNetwork<HostOps, S, Convention>;
+
+/// A network under the SDE of its checkpoint.
+using HostScore = scoresde::AnyScore<HostScoreNetwork>;
+
+}  // namespace programs

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/// Training on the CPU.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/train/held_out_loss.hpp>
+#include <scoresde/train/trainer.hpp>
+
+#include "cli/train_options.hpp"
+#include "engine/held_out.hpp"
+#include "engine/host_network.hpp"
+#include "engine/host_snapshot.hpp"
+#include "engine/trainer_training.hpp"
+#include "engine/training_data.hpp"
+
+namespace programs {
+
+template <class S, class Loss>
+class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, Loss>> {
+  using Trainer = scoresde::Trainer<HostOps, S, Loss>;
+  using HeldOut = HeldOutSet<HostOps, S, Loss>;
+
+ public:
+  HostTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
+               const Loss& loss)
+      : TrainerTraining<Trainer>(preset),
+        options_(options),
+        centered_(preset.network.centered),
+        graph_(scoresde::nn::unet(preset.network)),
+        images_(training_images(options)),
+        stream_(images_, image_transform(preset), options.seed),
+        batch_(preset.batch_size * images_.dim()),
+        labels_(preset.network.num_class_embeds > 0 ? preset.batch_size : 0),
+        trainer_(graph_, sde, scoresde::training_configuration(preset, loss, options.seed),
+                 network_batch_of(options, preset), HostOps(options.backend.threads)) {}
+
+  void step() override {
+    const std::uint64_t first = trainer_.step_count() * (batch_.size() / images_.dim());
+    stream_.fill_batch<float>(first, batch_);
+    stream_.fill_labels(first, labels_);
+    last_ = trainer_.step(std::span<const float>(batch_), labels_);
+  }
+  [[nodiscard]] std::vector<scoresde::StepReport> reports() override {
+    const auto report = std::exchange(last_, std::nullopt);
+    return report ? std::vector{*report} : std::vector<scoresde::StepReport>();
+  }
+  [[nodiscard]] std::size_t reports_kept() const override { return 1; }
+  [[nodiscard]] std::size_t images() const override { return images_.size(); }
+  [[nodiscard]] std::string device_text() const override {
+    return scoresde::text("CPU, ", trainer_.network().ops().threads(), " threads, float32");
+  }
+
+  void snapshot(const std::filesystem::path& path) override {
+    if (!snapshot_)
+      snapshot_.emplace(graph_, trainer_.sde(), options_.snapshot_steps, centered_,
+                        HostOps(options_.backend.threads));
+    snapshot_->write(path, trainer_.state().average, trainer_.sde(), trainer_.convention(),
+                     options_.seed);
+  }
+
+  [[nodiscard]] bool has_held_out() const override { return true; }
+  void prepare_held_out() override {
+    if (!held_out_)
+      held_out_.emplace(options_, graph_, trainer_, centered_, HostOps(options_.backend.threads));
+  }
+  [[nodiscard]] std::optional<std::vector<HeldOutLevel>> held_out(
+      std::span<const float> weights) override {
+    prepare_held_out();
+    return held_out_->evaluate(weights);
+  }
+
+ private:
+  [[nodiscard]] Trainer& trainer() override { return trainer_; }
+  [[nodiscard]] const Trainer& trainer() const override { return trainer_; }
+
+  TrainOptions options_;
+  bool centered_;
+  scoresde::nn::Graph graph_;
+  scoresde::data::ImageSet images_;
+  scoresde::data::ImageStream stream_;
+  std::vector<float> batch_;
+  std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is conditional
+  Trainer trainer_;
+  std::optional<HostSnapshot> snapshot_;
+  std::optional<HeldOut> held_out_;  ///< the test images and the network that evaluates them
+  std::optional<scoresde::StepReport> last_;
+};
+
+}  // namespace programs

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// --backend cuda of a build without scoresde::cuda.
+#include <scoresde/error.hpp>
+
+#include "engine/engine.hpp"
+
+namespace programs {
+namespace {
+
+[[noreturn]] void reject() {
+  throw scoresde::Error(
+      "--backend cuda: this program was built without scoresde::cuda, which needs nvcc and cuDNN "
+      "(docs/building.md); take --backend cpu");
+}
+
+}  // namespace
+
+void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { reject(); }
+void sample_on_device(const SampleOptions&, const scoresde::Metadata&) { reject(); }
+
+}  // namespace programs

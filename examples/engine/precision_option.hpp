@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/// The option --precision of programs that run on a GPU.
+#pragma once
+
+#include <string>
+
+#include <scoresde/cuda/kernels/bfloat16.hpp>
+#include <scoresde/cuda/precision.hpp>
+
+namespace programs {
+
+/// Of "bf16", "tf32" and "fp32".
+[[nodiscard]] inline scoresde::cuda::Precision precision_of(const std::string& name) {
+  using scoresde::cuda::Precision;
+  return name == "bf16" ? Precision::bf16 : name == "tf32" ? Precision::tf32 : Precision::fp32;
+}
+
+/// use.operator()<A>() with the type of activations that the precision goes with.
+template <class Use>
+auto with_activations(const std::string& precision, const Use& use) {
+  if (precision == "bf16") return use.template operator()<scoresde::cuda::Bfloat16>();
+  return use.template operator()<float>();
+}
+
+}  // namespace programs

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/// Memory that a sampling run takes on the CPU, from the plan of the network's activations.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/registry/sampler_registry.hpp>
+
+#include "cli/resource_check.hpp"
+#include "cli/sample_options.hpp"
+
+namespace programs {
+
+/// Bytes of a sampling run: the workspace of the network, its weights, the checkpoint's file and
+/// its tensors while they are read, and the states of a batch; not of all samples, which go to
+/// disk.
+template <class Ops>
+[[nodiscard]] double sampling_memory(const SampleOptions& options,
+                                     const scoresde::nn::UNetConfig& network, const Ops& ops) {
+  const auto graph = scoresde::nn::unet(network);
+  const std::size_t batch = std::min(options.batch, options.samples);
+  const auto image = static_cast<double>(graph.shape(graph.input()).size());
+  constexpr double states_of_all = 6;  // x, the output, scores of guidance, thresholds, the files'
+  const auto states =
+      states_of_all +
+      static_cast<double>(scoresde::sampler_row("--solver", options.sampler.solver).states);
+  using scoresde::nn::Mode;
+  return static_cast<double>(scoresde::nn::workspace_bytes(
+             graph, batch * options.classes.evaluations(), Mode::inference, ops)) +
+         float_bytes(static_cast<double>(graph.parameters().size())) +
+         2 * static_cast<double>(std::filesystem::file_size(options.checkpoint)) +
+         float_bytes(states * static_cast<double>(batch) * image);
+}
+
+}  // namespace programs

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_train --backend cpu.
+#include <scoresde/io/atomic_file.hpp>
+#include <scoresde/registry/preset_training.hpp>
+
+#include "cli/train_run.hpp"
+#include "engine/engine.hpp"
+#include "engine/host_training.hpp"
+#include "engine/training_memory.hpp"
+
+void programs::train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset) {
+  require_memory(
+      training_memory(options, preset, HostOps()), options.backend.memory_limit,
+      scoresde::text("a smaller --network-batch than ", network_batch_of(options, preset),
+                     ", or a smaller --batch, needs less"));
+  scoresde::io::require_writable_folder(options.out);
+  scoresde::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
+    HostTraining<S, Loss> training(options, preset, sde, loss);
+    TrainRun(options, preset, training)();
+  });
+}

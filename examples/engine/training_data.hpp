@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/// The data of a training run.
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/registry/presets.hpp>
+
+#include "cli/train_options.hpp"
+
+namespace programs {
+
+/// The images that networks train on, and what a preset does to them.
+[[nodiscard]] inline scoresde::data::ImageSet training_images(const TrainOptions& options) {
+  return scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
+}
+[[nodiscard]] inline scoresde::data::ImageTransform image_transform(
+    const scoresde::nn::Preset& preset) {
+  return {.centered = preset.network.centered,
+          .random_flip = preset.random_flip,
+          .uniform_dequantization = preset.uniform_dequantization};
+}
+/// Images differentiated at a time.
+[[nodiscard]] inline std::size_t network_batch_of(const TrainOptions& options,
+                                                  const scoresde::nn::Preset& preset) {
+  return options.network_batch > 0 ? options.network_batch : preset.batch_size;
+}
+
+}  // namespace programs

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/// Memory that a training run takes on the CPU, from the plan of the network's activations.
+#pragma once
+
+#include <cstddef>
+
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+
+#include "cli/resource_check.hpp"
+#include "cli/train_options.hpp"
+#include "engine/held_out.hpp"
+#include "engine/snapshot.hpp"
+#include "engine/training_data.hpp"
+
+namespace programs {
+
+/// Bytes of a training run: the workspace of the network; weights, average, tracks, two moments and
+/// gradient; while a checkpoint is written, that state twice more and one buffer; with held-out
+/// losses, their network and the test images; the data set; and a batch of images, of which the
+/// loss keeps two more for each part that is differentiated.
+template <class Ops>
+[[nodiscard]] double training_memory(const TrainOptions& options,
+                                     const scoresde::nn::Preset& preset, const Ops& ops) {
+  const auto graph = scoresde::nn::unet(preset.network);
+  const std::size_t part = network_batch_of(options, preset);
+  const auto parameters = static_cast<double>(graph.parameters().size());
+  const auto image = static_cast<double>(graph.shape(graph.input()).size());
+  constexpr double images_of_the_set = 50000;
+  using scoresde::nn::Mode;
+  double bytes =
+      static_cast<double>(scoresde::nn::workspace_bytes(graph, part, Mode::training, ops));
+  if (options.snapshot_every > 0)
+    bytes += static_cast<double>(
+        scoresde::nn::workspace_bytes(graph, snapshot_samples, Mode::inference, ops));
+  const auto tracks = static_cast<double>(preset.ema_tracks.size());
+  bytes += float_bytes((5 + 4 + 4 + 1 + 3 * tracks) * parameters);
+  if (options.weights_every > 0 || options.held_out) {
+    constexpr std::size_t test_images = 10000;
+    bytes += static_cast<double>(
+        scoresde::nn::workspace_bytes(graph, held_out_batch, Mode::inference, ops));
+    bytes +=
+        static_cast<double>(test_images) * image +
+        float_bytes(static_cast<double>(std::min(options.held_out_images, test_images)) * image);
+  }
+  bytes += images_of_the_set * image;
+  bytes += float_bytes((static_cast<double>(preset.batch_size) + 3.0 * double(part)) * image);
+  return bytes;
+}
+
+}  // namespace programs

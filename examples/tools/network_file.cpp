@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+#include "tools/network_file.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint_replacement.hpp>
+#include <scoresde/checkpoint/diffusers_checkpoint.hpp>
+#include <scoresde/checkpoint/diffusers_config.hpp>
+#include <scoresde/checkpoint/diffusers_folder.hpp>
+#include <scoresde/checkpoint/diffusers_scheduler.hpp>
+#include <scoresde/checkpoint/score_sde_checkpoint.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/io/state_dict.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sde_registry.hpp>
+
+namespace convert {
+
+using scoresde::Error;
+using scoresde::require;
+using scoresde::text;
+
+Format format_of(const fs::path& path) {
+  if (fs::is_directory(path) || path.extension() == ".json") return Format::diffusers;
+  if (scoresde::io::is_torch_file(path)) {
+    const auto file = scoresde::io::TorchFile::open(path);
+    return scoresde::is_score_sde_checkpoint(file) ? Format::score_sde : Format::diffusers;
+  }
+  const auto file = scoresde::io::read_safetensors(path);
+  const auto format = file.metadata.find("format");
+  const bool ours = format != file.metadata.end() && format->second.starts_with("scoresde");
+  return ours ? Format::scoresde : Format::diffusers;
+}
+
+Format format_to_write(const fs::path& path) {
+  if (path.extension() == ".pth") return Format::score_sde;
+  if (path.extension() == ".safetensors") return Format::scoresde;
+  require(fs::is_directory(path) || path.extension().empty(), "OUTPUT: ", path.string(),
+          " ends with ", path.extension().string(),
+          ", which names no format; .pth is score_sde's, .safetensors this library's, a folder "
+          "diffusers', and --to says which it is under any other name");
+  return Format::diffusers;
+}
+
+Metadata overlay(Metadata base, const Metadata& changes) {
+  const auto name = changes.find("sde.name");
+  if (name != changes.end() && base.contains("sde.name") && base.at("sde.name") != name->second)
+    std::erase_if(base, [](const auto& entry) { return entry.first.starts_with("sde."); });
+  for (const auto& [key, value] : changes) base[key] = value;
+  return base;
+}
+
+namespace {
+
+NetworkFile read_scoresde(const fs::path& path) {
+  NetworkFile read{scoresde::read_configuration(path), {}, false};
+  const auto graph = scoresde::nn::unet(scoresde::network_of(read.configuration));
+  const auto& table = graph.parameters();
+  const auto metadata = scoresde::io::read_safetensors(path).metadata;
+  read.resumable = metadata.at("format") == "scoresde run";
+  if (read.resumable) {
+    read.state = scoresde::load_checkpoint<float>(path, table, read.configuration);
+    return read;
+  }
+  std::vector<float> weights(table.size());
+  scoresde::load_weights<float>(path, table, weights);
+  read.state = scoresde::TrainingState<float>::start(std::move(weights));
+  read.state.step = scoresde::read_step(path);
+  return read;
+}
+
+/// What of a torch file is not read, at most ten lines and how many there are more.
+std::vector<std::string> skipped_in(const scoresde::io::TorchFile& file) {
+  constexpr std::size_t most = 10;
+  std::vector<std::string> notes;
+  std::size_t count = 0;
+  scoresde::io::for_each_skipped(file, [&](const std::string& path, const std::string& what) {
+    if (++count <= most) notes.push_back("not read: " + path + ": " + what);
+  });
+  if (count > most) notes.push_back(text("not read: ", count - most, " more"));
+  return notes;
+}
+
+/// One set of weights with what is kept of the file: what is not kept need not be there.
+void read_score_sde_weights(const scoresde::io::TorchFile& file,
+                            const scoresde::nn::UNetConfig& network,
+                            const scoresde::nn::ParameterTable& table, Keep keep,
+                            NetworkFile& read) {
+  using Which = scoresde::ScoreSdeWeights;
+  std::vector<float> model(table.size());
+  const auto step =
+      scoresde::load_score_sde_weights<float>(file, network, table, Which::model, model);
+  read.state = scoresde::TrainingState<float>::start(std::move(model));
+  read.state.step = step;
+  read.averaged =
+      keep == Keep::ema || (keep == Keep::all && scoresde::score_sde_has_averages(file));
+  if (read.averaged)
+    scoresde::load_score_sde_weights<float>(file, network, table, Which::ema, read.state.average);
+}
+
+NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, Keep keep) {
+  require(!configuration.empty(),
+          "a score_sde checkpoint does not say which network it is of: "
+          "name its --preset, or give its settings by --config or --set");
+  NetworkFile read{configuration, {}, false};
+  const auto network = scoresde::network_of(configuration);
+  const auto graph = scoresde::nn::unet(network);
+  const auto& table = graph.parameters();
+  const auto file = scoresde::io::TorchFile::open(path);
+  read.notes = skipped_in(file);
+  read.resumable = keep == Keep::all && scoresde::score_sde_can_resume(file);
+  if (read.resumable)
+    read.state = scoresde::load_score_sde_run<float>(file, network, table);
+  else
+    read_score_sde_weights(file, network, table, keep, read);
+  return read;
+}
+
+scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
+  const auto bytes = scoresde::io::read_file(path);
+  try {
+    return scoresde::scheduler_of_diffusers(scoresde::io::characters(bytes));
+  } catch (const Error& failure) {
+    throw Error(text(path.string(), ": ", failure.what()));
+  }
+}
+
+/// The SDE and the conventions of a diffusers network: its scheduler's, or DDPM's chain for a
+/// positional embedding without one, and over them what the command line says. `notes` gets what
+/// was assumed and what the scheduler says that a checkpoint does not carry.
+Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
+                              const scoresde::nn::UNetConfig& network, const Metadata& given,
+                              std::vector<std::string>& notes) {
+  Metadata process;
+  if (given.contains("sde.name")) {
+    if (!files.scheduler.empty())
+      notes.push_back(files.scheduler.string() + " is not used: sde.name is given");
+  } else if (!files.scheduler.empty()) {
+    const auto found = read_scheduler(files.scheduler);
+    process = found.settings;
+    notes.push_back(text("betas or noise levels, and prediction, are those of ",
+                         files.scheduler.string(), " (", found.class_name, ")"));
+    std::string hints;
+    for (const std::string& hint : found.hints) hints += (hints.empty() ? "" : ", ") + hint;
+    if (!hints.empty())
+      notes.push_back("not carried, to be chosen when samples are made: " + hints);
+  } else if (network.embedding_type == scoresde::nn::EmbeddingType::positional) {
+    process = scoresde::describe(scoresde::BetaList{});
+    process["training.loss"] = "discrete";
+    notes.push_back(
+        "there is no scheduler_config.json; assumed is DDPM's chain of 1000 linear betas from "
+        "0.0001 to 0.02, and that the network predicts the noise");
+  }
+  process = overlay(std::move(process), given);
+  require(network.embedding_type != scoresde::nn::EmbeddingType::fourier ||
+              scoresde::detail::loss_of(process) != scoresde::LossKind::discrete,
+          "the network's embedding is 'fourier', of a standard deviation; training.loss is "
+          "'discrete', of levels. The noise levels come from a ScoreSdeVeScheduler or --set "
+          "sde.name=ve");
+  // DDPM's sampler, which cifar10_sample takes where its command line names none.
+  if (scoresde::detail::loss_of(process) == scoresde::LossKind::discrete)
+    process.merge(Metadata{{"program.predictor", "ancestral"}});
+  return process;
+}
+
+/// The network is the one of config.json.
+NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
+  const auto files = scoresde::find_diffusers_files(path);
+  const auto bytes = scoresde::io::read_file(files.configuration);
+  const auto network = scoresde::network_of_diffusers(scoresde::io::characters(bytes));
+  NetworkFile read{scoresde::describe(network), {}};
+  Metadata settings = given;
+  std::erase_if(settings, [](const auto& entry) { return entry.first.starts_with("network."); });
+  read.configuration.merge(process_of_diffusers(files, network, settings, read.notes));
+  for (const std::string& component : files.components)
+    read.notes.push_back("the pipeline's " + component + " is not converted");
+  const auto graph = scoresde::nn::unet(network);
+  std::vector<float> weights(graph.parameters().size());
+  scoresde::load_diffusers_weights<float>(scoresde::read_diffusers_tensors(files.weights), network,
+                                          graph.parameters(), weights);
+  read.state = scoresde::TrainingState<float>::start(std::move(weights));
+  return read;
+}
+
+}  // namespace
+
+NetworkFile read_network(const fs::path& path, Format format, const Metadata& configuration,
+                         Keep keep) {
+  NetworkFile read = format == Format::score_sde   ? read_score_sde(path, configuration, keep)
+                     : format == Format::diffusers ? read_diffusers(path, configuration)
+                                                   : read_scoresde(path);
+  if (format == Format::scoresde)
+    read.configuration = overlay(std::move(read.configuration), configuration);
+  const auto of_sde = [](const auto& entry) { return entry.first.starts_with("sde."); };
+  if (std::any_of(configuration.begin(), configuration.end(), of_sde))
+    scoresde::visit_score(read.configuration, [](const auto&, const auto&) {});
+  return read;
+}
+
+namespace {
+
+/// Adam's settings of a run, or its defaults where the file does not tell.
+scoresde::Adam optimizer_of(const Metadata& configuration) {
+  scoresde::Adam adam;
+  const auto set = [&](const char* key, auto& value) {
+    if (configuration.contains(key))
+      value = scoresde::detail::number_setting<std::remove_reference_t<decltype(value)>>(
+          configuration, key);
+  };
+  set("training.learning_rate", adam.learning_rate);
+  set("training.beta1", adam.beta1);
+  set("training.beta2", adam.beta2);
+  set("training.adam_epsilon", adam.epsilon);
+  set("training.weight_decay", adam.weight_decay);
+  set("training.warm_up", adam.warm_up);
+  return adam;
+}
+
+/// Writes a network's folder of diffusers, with the scheduler that its SDE is where there is one;
+/// returns in words whether there is.
+std::string write_for_diffusers(const fs::path& path, const NetworkFile& file,
+                                const scoresde::nn::Graph& graph,
+                                const std::vector<float>& weights) {
+  const auto scheduler = file.configuration.contains("sde.name")
+                             ? scoresde::describe_scheduler_for_diffusers(file.configuration)
+                             : std::nullopt;
+  scoresde::save_for_diffusers<float>(path, scoresde::network_of(file.configuration),
+                                      graph.parameters(), weights);
+  const fs::path place = path / "scheduler_config.json";
+  if (scheduler)
+    scoresde::io::write_file_atomically(place, *scheduler);
+  else
+    fs::remove(place);  // one of another network would decide what these weights mean
+  return scheduler ? " and scheduler_config.json" : ", without a scheduler_config.json";
+}
+
+}  // namespace
+
+std::string write_network(const fs::path& path, Format format, const NetworkFile& file, Keep keep) {
+  const auto network = scoresde::network_of(file.configuration);
+  const auto graph = scoresde::nn::unet(network);
+  const auto& table = graph.parameters();
+  const std::vector<float>& weights =
+      keep == Keep::model ? file.state.parameters : file.state.average;
+  const std::string set = keep == Keep::model ? "the model's weights"
+                          : file.averaged     ? "the averaged weights"
+                                              : "the weights (there is no average)";
+  if (format == Format::diffusers) return set + write_for_diffusers(path, file, graph, weights);
+  if (format == Format::score_sde) {
+    auto state = keep == Keep::all ? file.state : scoresde::TrainingState<float>::start(weights);
+    state.step = file.state.step;
+    double decay = 0.9999;
+    if (file.configuration.contains("training.ema_decay"))
+      decay = scoresde::detail::number_setting<double>(file.configuration, "training.ema_decay");
+    scoresde::save_score_sde_checkpoint(path, network, table, state,
+                                        optimizer_of(file.configuration), decay);
+    if (keep != Keep::all || !file.averaged) return set;
+    const std::size_t tracks = file.state.tracks.size();
+    return tracks == 0 ? std::string("the whole state")
+                       : text("the state without its ", tracks,
+                              " further averages (--ema-tracks), which a .pth does not hold,");
+  }
+  // A sampler must be able to use the file.
+  scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
+  if (keep == Keep::all && file.resumable) {
+    scoresde::save_checkpoint(path, table, file.state, file.configuration);
+    return "the whole state of the run";
+  }
+  scoresde::save_weights<float>(path, table, weights, file.configuration, file.state.step);
+  return set;
+}
+
+namespace {
+
+/// Prints name, type and shape of every tensor of one file.
+void list_tensors_of(const fs::path& weights) {
+  const auto line = [](const std::string& name, const scoresde::io::TensorFile::Tensor& tensor) {
+    std::cout << name << "  " << tensor.dtype << "  " << scoresde::detail::shape_text(tensor.shape)
+              << '\n';
+  };
+  if (scoresde::io::is_torch_file(weights)) {
+    const auto file = scoresde::io::TorchFile::open(weights);
+    scoresde::io::for_each_tensor(file, [&](const std::string& name, const auto& value) {
+      if (scoresde::io::is_readable(file, value)) line(name, file.description(value));
+    });
+    for (const std::string& note : skipped_in(file)) std::cout << "note: " << note << '\n';
+    return;
+  }
+  for (const auto& [name, tensor] : scoresde::io::read_safetensors(weights).tensors)
+    line(scoresde::io::printable(name), tensor);
+}
+
+/// The files that hold the weights at `path`.
+std::vector<fs::path> weight_files(const fs::path& path) {
+  if (!fs::is_directory(path) && path.extension() != ".json") return {path};
+  const fs::path weights = scoresde::find_diffusers_files(path).weights;
+  if (weights.extension() == ".json") return scoresde::shards_of(weights);
+  return {weights};
+}
+
+}  // namespace
+
+void list_tensors(const fs::path& path) {
+  for (const fs::path& weights : weight_files(path)) list_tensors_of(weights);
+}
+
+void require_output_replaceable(const fs::path& input, const fs::path& output, Format format) {
+  if (!fs::exists(output)) return;
+  const bool folder = format == Format::diffusers;
+  for (const fs::path& source : weight_files(input))
+    require(!fs::equivalent(folder ? fs::absolute(source).parent_path() : source, output),
+            "OUTPUT: ", output.string(),
+            " is INPUT as well and would be replaced; name another, or replace it with "
+            "--overwrite");
+  scoresde::require_replaceable("OUTPUT",
+                                folder ? output / scoresde::diffusers_weights_name : output);
+}
+
+}  // namespace convert

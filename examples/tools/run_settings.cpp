@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "tools/run_settings.hpp"
+
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+#include <scoresde/io/characters.hpp>
+#include <scoresde/io/json.hpp>
+#include <scoresde/nearest_name.hpp>
+#include <scoresde/registry/chain_settings.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/preset_training.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/settings.hpp>
+
+namespace convert {
+namespace {
+
+/// A JSON object of settings as flat text; lists become "1,2,2,2".
+Metadata settings_of(const std::filesystem::path& path) {
+  const auto bytes = scoresde::io::read_file(path);
+  Metadata flat;
+  try {
+    const auto json = scoresde::io::parse_json(scoresde::io::characters(bytes), 2);
+    scoresde::require(json.is_object(), "is ", json.type_name(), "; it must be an object");
+    for (const auto& [key, value] : json.items()) {
+      std::string& text = flat[key];
+      if (!value.is_array()) text = value.is_string() ? value.get<std::string>() : value.dump();
+      if (value.is_array())
+        for (const auto& item : value) text += (text.empty() ? "" : ",") + item.dump();
+    }
+  } catch (const scoresde::Error& failure) {
+    throw scoresde::Error(scoresde::text("--config: ", path.string(), ' ', failure.what()));
+  }
+  return flat;
+}
+
+/// Every setting that a checkpoint of this library's programs may hold, with a value that it has.
+Metadata known_settings() {
+  Metadata known = scoresde::describe(scoresde::PredictionType::noise);
+  known["training.label_dropout"] = "0";
+  for (const auto& preset : scoresde::nn::presets())
+    scoresde::visit_training(preset, [&](const auto& sde, const auto& loss) {
+      known.merge(scoresde::checkpoint_configuration(
+          preset, sde, scoresde::training_configuration(preset, loss, 42)));
+    });
+  for (const auto rule : {scoresde::BetaRule::linear, scoresde::BetaRule::listed})
+    known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
+  for (const auto key : scoresde::detail::keys_outside_the_network)
+    known["network." + std::string(key)] = "";
+  const scoresde::nn::UNetConfig network;  // files leave out some fields at their defaults
+  scoresde::for_each_field(network, [&](const char* key, const auto&) {
+    known.emplace("network." + std::string(key), "");
+  });
+  known.merge(Metadata{{"training.decay_first", "0"},
+                       {"training.decay_updates", "0"},
+                       {"training.ema_gamma", "0"},
+                       {"training.ema_track_gammas", ""}});
+  return known;
+}
+
+/// Throws Error for a setting that there is not, naming the nearest, and for a value that is not of
+/// its kind: a number, or true or false. Values of the network are network_of's to read.
+void check_settings(const Metadata& given) {
+  using scoresde::require;
+  static const Metadata known = known_settings();
+  for (const auto& [key, value] : given) {
+    const auto at = known.find(key);
+    require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
+            scoresde::nearest_name(key, scoresde::detail::keys_of(known)));
+    if (key.starts_with("network.")) continue;
+    if (at->second == "true" || at->second == "false")
+      static_cast<void>(scoresde::detail::truth_setting(given, key));
+    else if (double number = 0; CLI::detail::lexical_cast(at->second, number))
+      static_cast<void>(scoresde::detail::number_setting<double>(given, key));
+  }
+  Metadata network = given;
+  std::erase_if(network, [](const auto& entry) { return !entry.first.starts_with("network."); });
+  if (!network.empty()) static_cast<void>(scoresde::network_of(network));
+}
+
+/// What --config and --set say, --set over the file.
+Metadata given_settings(const SettingSources& options) {
+  Metadata file, set;
+  if (!options.config.empty()) file = settings_of(options.config);
+  for (const std::string& setting : options.settings) {
+    const auto equals = setting.find('=');
+    scoresde::require(equals != std::string::npos && equals > 0, "--set: '", setting,
+                      "' must be key=value, such as sde.sigma_max=348");
+    set[setting.substr(0, equals)] = setting.substr(equals + 1);
+  }
+  check_settings(file);
+  check_settings(set);
+  return overlay(std::move(file), set);
+}
+
+}  // namespace
+
+Metadata configuration_of(const SettingSources& options, Format from) {
+  const Metadata given = given_settings(options);
+  if (from == Format::diffusers)
+    for (const auto& [key, value] : given)
+      scoresde::require(!key.starts_with("network."), "setting ", key, " = '", value,
+                        "': the network of diffusers is that of its config.json");
+  Metadata configuration;
+  if (!options.preset.empty()) {
+    const auto& preset = scoresde::nn::preset(options.preset);
+    scoresde::visit_training(preset, [&](const auto& sde, const auto& loss) {
+      configuration = scoresde::checkpoint_configuration(
+          preset, sde, scoresde::training_configuration(preset, loss, 42));
+    });
+  }
+  return overlay(std::move(configuration), given);
+}
+
+}  // namespace convert

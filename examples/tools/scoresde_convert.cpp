@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/// scoresde_convert: checkpoints of score_sde_pytorch, diffusers and this library into each other.
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/program.hpp"
+#include "tools/network_file.hpp"
+#include "tools/run_settings.hpp"
+
+namespace {
+
+using convert::Format;
+using convert::Keep;
+
+const std::map<std::string, Format> formats{{"scoresde", Format::scoresde},
+                                            {"score_sde", Format::score_sde},
+                                            {"diffusers", Format::diffusers}};
+
+struct Options {
+  std::filesystem::path input, output;
+  std::string from, to;
+  convert::SettingSources sources;
+  bool model = false, ema = false, list = false, overwrite = false;
+};
+
+int run(const Options& options) {
+  if (options.list) {
+    convert::list_tensors(options.input);
+    return 0;
+  }
+  scoresde::require(!options.output.empty(), "OUTPUT is missing; only --list needs none");
+  const Format to =
+      options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
+  const Format from =
+      options.from.empty() ? convert::format_of(options.input) : formats.at(options.from);
+  if (!options.overwrite) convert::require_output_replaceable(options.input, options.output, to);
+  const Keep keep = options.model ? Keep::model : options.ema ? Keep::ema : Keep::all;
+  const auto file = convert::read_network(options.input, from,
+                                          convert::configuration_of(options.sources, from), keep);
+  for (const std::string& note : file.notes) std::cout << "note: " << note << '\n';
+  const std::string kept = convert::write_network(options.output, to, file, keep);
+  std::cout << "wrote " << options.output.string() << ": " << kept << " after " << file.state.step
+            << " updates, " << file.state.parameters.size() << " numbers a set\n";
+  return 0;
+}
+
+void add_options(CLI::App& app, Options& o) {
+  std::vector<std::string> names;
+  for (const auto& [name, format] : formats) names.push_back(name);
+  app.add_option("INPUT", o.input,
+                 "score_sde's .pth, a checkpoint or weights of this library, or of diffusers a "
+                 "pipeline's folder, a network's folder, its weights or their index of shards; "
+                 "recognised by its content")
+      ->required();
+  app.add_option(
+      "OUTPUT", o.output,
+      "name.pth for score_sde, name.safetensors for this library, a folder for diffusers");
+  app.add_option("--from", o.from, "Format of INPUT (default: by its content)")
+      ->check(CLI::IsMember(names));
+  app.add_option("--to", o.to, "Format of OUTPUT (default: by its name)")
+      ->check(CLI::IsMember(names));
+  app.add_option("--preset", o.sources.preset,
+                 "Configuration that a .pth was trained with: " + programs::preset_names());
+  app.add_option(
+      "--config", o.sources.config,
+      "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}, over the preset's");
+  app.add_option("--set", o.sources.settings,
+                 "One setting, key=value, over the others; may be repeated")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* model = app.add_flag("--model", o.model, "Keep the weights as trained last, alone");
+  auto* ema =
+      app.add_flag("--ema", o.ema, "Keep the averaged weights alone, with which samples are drawn");
+  model->excludes(ema);
+  app.add_flag("--overwrite", o.overwrite,
+               "Let OUTPUT replace INPUT or the checkpoint of a training run");
+  app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and end");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Converts checkpoints between score_sde_pytorch, diffusers and this library. Nothing in a "
+      "file is executed; what does not fit is listed.",
+      "scoresde_convert");
+  app.footer(
+      "Examples\n"
+      "  scoresde_convert checkpoint_26.pth ema.safetensors --ema "
+      "--preset vp/cifar10_ddpmpp_continuous\n"
+      "  scoresde_convert run/checkpoint.safetensors checkpoint.pth\n"
+      "  scoresde_convert ddpm-cifar10-32 ddpm.safetensors\n"
+      "  scoresde_convert ncsnpp-celebahq-256 celebahq.safetensors\n"
+      "  scoresde_convert unet-without-a-scheduler w.safetensors --set "
+      "training.prediction=velocity\n"
+      "  scoresde_convert --list checkpoint_26.pth\n"
+      "Without --model or --ema everything is kept that OUTPUT can hold.");
+  app.option_defaults()->take_last();
+  Options options;
+  add_options(app, options);
+  return programs::run_program(app, argc, argv, [&] { return run(options); });
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/// ClassChoice: the class that samples are conditioned on, and the weight of guidance.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <scoresde/error.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/score/guidance.hpp>
+
+namespace scoresde {
+
+/// An empty name stands for "all" for a class-conditional network.
+struct ClassChoice {
+  std::string name;
+  double guidance = 0;           ///< weight of classifier-free guidance
+  std::vector<double> interval;  ///< noise levels from and to which it guides; empty: all
+
+  /// Evaluations of the network in one of the score.
+  [[nodiscard]] std::size_t evaluations() const { return guidance != 0 ? 2 : 1; }
+};
+
+/// Fills in what was left open, for the network and the training of a checkpoint. Throws Error for
+/// classes of an unconditional network, a score that it has not learned, and guidance to nothing.
+inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::size_t classes) {
+  require(classes > 0 || (c.name.empty() && c.guidance == 0),
+          c.name.empty() ? "--guidance" : "--class",
+          ": the checkpoint's network is not conditioned on classes");
+  require(c.interval.empty() || c.guidance != 0,
+          "--guidance-interval is for --guidance, which was not given");
+  for (std::size_t i = 1; i < c.interval.size(); ++i)
+    require(c.interval[i - 1] <= c.interval[i], "--guidance-interval goes from ", c.interval[i - 1],
+            " to ", c.interval[i], "; the lower noise level comes first");
+  if (c.name.empty()) c.name = classes > 0 ? "all" : "none";
+  require(c.guidance == 0 || c.name != "none", "--guidance needs a --class to guide to");
+  const auto dropout = checkpoint.find("training.label_dropout");
+  const bool knows_none = dropout == checkpoint.end() || dropout->second != "0";
+  require(knows_none || classes == 0 || (c.guidance == 0 && c.name != "none"),
+          c.guidance != 0 ? "--guidance" : "--class none",
+          ": the checkpoint's network was trained without label dropout and has not learned the "
+          "score without a class");
+}
+
+/// The times at which it guides.
+template <class S>
+[[nodiscard]] TimeInterval guidance_interval(const S& sde, const ClassChoice& c) {
+  return c.interval.empty() ? TimeInterval{} : noise_interval(sde, c.interval[0], c.interval[1]);
+}
+
+/// The choice in words, empty for an unconditional network.
+inline std::string describe(const ClassChoice& c, std::size_t classes) {
+  if (classes == 0) return "";
+  std::string words = c.name == "all" ? "a class for each row" : "class " + c.name;
+  if (c.guidance != 0) words += text(", guidance ", c.guidance);
+  if (!c.interval.empty())
+    words += text(" where sigma is from ", c.interval[0], " to ", c.interval[1]);
+  return words;
+}
+
+}  // namespace scoresde

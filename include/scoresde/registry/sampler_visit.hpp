@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/// From a choice to sampler types: one generic call for each that is compiled.
+///
+/// Predictors, and solvers as tables, are chosen inside one type each: what is compiled grows with
+/// the kinds of samplers and not with their names.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/corrector/langevin.hpp>
+#include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/ode/adaptive_runge_kutta.hpp>
+#include <scoresde/ode/tableaux.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/predictor/ddim.hpp>
+#include <scoresde/predictor/euler_maruyama.hpp>
+#include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/detail/timestep_spacing.hpp>
+#include <scoresde/registry/sampler_choice.hpp>
+#include <scoresde/sampler/adaptive_dpm_solver.hpp>
+#include <scoresde/sampler/adaptive_sde.hpp>
+#include <scoresde/sampler/clipped_ddim.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/probability_flow.hpp>
+#include <scoresde/sampler/score_sde_samplers.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+#include <scoresde/time/time_grid.hpp>
+
+namespace scoresde {
+
+/// A predictor of a kind chosen at run time.
+struct SelectedPredictor {
+  std::variant<EulerMaruyama, ReverseDiffusion, Ancestral, Ddim, EulerAncestral> kind;
+
+  void validate() const {
+    std::visit(
+        [](const auto& predictor) {
+          if constexpr (requires { predictor.validate(); }) predictor.validate();
+        },
+        kind);
+  }
+  template <Sde S>
+  [[nodiscard]] StepCoefficients coefficients(const S& sde, TimeStep step) const {
+    return std::visit([&](const auto& predictor) { return predictor.coefficients(sde, step); },
+                      kind);
+  }
+};
+
+/// Samplers whose steps run a function element by element, which the CUDA backend does not.
+template <class Sampler>
+inline constexpr bool runs_on_host_only = false;
+template <class S>
+inline constexpr bool runs_on_host_only<ClippedDdim<S>> = true;
+
+namespace detail {
+
+inline TimeGrid grid_by_name(const AnySde& sde, const SamplerChoice& c) {
+  const double last = c.eps, first = sde.t_max();
+  if (c.grid == "quadratic") return quadratic_grid(first, last, c.steps);
+  if (c.grid == "log_snr") return log_snr_grid(sde, first, last, c.steps);
+  if (c.grid == "karras") return karras_grid(sde, first, last, c.steps, c.rho.value_or(7));
+  if (c.grid == "beta") return beta_grid(sde, first, last, c.steps);
+  return uniform_grid(first, last, c.steps);
+}
+
+/// A network of discrete levels is evaluated at the levels nearest to the grid's times.
+inline TimeGrid selected_grid(const AnySde& any, const SamplerChoice& c) {
+  if (spaces_timesteps(c.grid))
+    return any.visit([&](const auto& sde) { return spaced_timestep_grid(sde, c); });
+  TimeGrid grid = grid_by_name(any, c);
+  any.visit([&]<class S>(const S& sde) {
+    if constexpr (DiscreteSde<S>) grid = level_grid(sde, grid);
+  });
+  return grid;
+}
+
+inline SelectedPredictor selected_predictor(const SamplerChoice& c) {
+  if (c.predictor == "reverse_diffusion") return {ReverseDiffusion{}};
+  if (c.predictor == "ancestral")
+    return {Ancestral{c.variance == "large" ? PosteriorVariance::large : PosteriorVariance::small}};
+  if (c.predictor == "ddim") return {Ddim{c.eta.value_or(0)}};
+  if (c.predictor == "euler_ancestral") return {EulerAncestral{c.eta.value_or(1)}};
+  return {EulerMaruyama{}};
+}
+
+/// The final step of a sampler that adds noise in every step.
+inline FinalStep last_noise(const SamplerChoice& c) {
+  return c.final_step == "denoise" ? FinalStep::drop_last_noise : FinalStep::keep_noise;
+}
+
+template <class P, class Body>
+void visit_corrector(const AnySde& sde, const P& predictor, const SamplerChoice& c, Body& body) {
+  const TimeGrid grid = selected_grid(sde, c);
+  const PredictorCorrectorOptions options{.final_step = last_noise(c)};
+  const int steps = static_cast<int>(c.corrector_steps);
+  const double snr = c.snr.value_or(0.16);
+  const auto use = [&](const auto& corrector) {
+    body(PredictorCorrector(sde, predictor, corrector, grid, options));
+  };
+  if (c.corrector == "langevin") return use(Langevin{.snr = snr, .steps = steps});
+  if (c.corrector == "annealed_langevin") return use(AnnealedLangevin{.snr = snr, .steps = steps});
+  if constexpr (!std::same_as<P, NoPredictor>) use(NoCorrector{});
+}
+
+template <class Body>
+void visit_clipped_ddim(const AnySde& sde, const SamplerChoice& c, Body& body) {
+  body(ClippedDdim(sde, Ddim{c.eta.value_or(0)}, selected_grid(sde, c),
+                   {.range = {c.centered ? -1.0 : 0.0, 1}, .final_step = last_noise(c)}));
+}
+
+inline FinalStep final_step(const SamplerChoice& c) {
+  return c.final_step == "denoise" ? FinalStep::denoise : FinalStep::keep_noise;
+}
+
+template <class Body>
+void visit_flow(const AnySde& sde, const SamplerChoice& c, Body& body) {
+  const TimeGrid grid = selected_grid(sde, c);
+  const auto use = [&](auto method) {
+    body(ProbabilityFlow(sde, method, grid, {.final_step = final_step(c)}));
+  };
+  if (c.solver == "euler") return use(Euler{});
+  if (c.solver == "heun") return use(Heun{});
+  use(RungeKutta4{});
+}
+
+template <class Body>
+void visit_adaptive(const AnySde& sde, const SamplerChoice& c, Body& body) {
+  const TimeStep span{sde.t_max(), c.eps};
+  const auto set = [&](auto options) {
+    options.rtol = *c.rtol;
+    options.atol = *c.atol;
+    if constexpr (requires { options.final_step; }) options.final_step = final_step(c);
+    return options;
+  };
+  if (c.solver == "adaptive-sde") return body(AdaptiveSde(sde, span, set(AdaptiveSdeOptions{})));
+  if (c.solver == "dpm-solver-12")
+    return body(AdaptiveDpmSolver(sde, set(DpmSolver12{}), span, {.final_step = final_step(c)}));
+  if (c.solver == "dpm-solver-23")
+    return body(AdaptiveDpmSolver(sde, set(DpmSolver23{}), span, {.final_step = final_step(c)}));
+  auto method = set(AdaptiveRungeKutta<>{});
+  method.scope = c.control == "scipy" ? Scope::batch : Scope::per_sample;
+  body(ProbabilityFlow(sde, method, span, {.final_step = final_step(c)}));
+}
+
+/// Gives a solver the numbers that were given.
+template <class R>
+void set_members(const SamplerChoice& c, R& solver) {
+  const auto set = [](double& member, const std::optional<double>& given) {
+    member = given.value_or(member);
+  };
+  if constexpr (requires { solver.eta = 1.0; }) set(solver.eta, c.eta);
+  if constexpr (requires { solver.tau = 1.0; }) set(solver.tau, c.tau);
+  if constexpr (requires { solver.churn.s_churn = 1.0; }) {
+    set(solver.churn.s_churn, c.s_churn);
+    set(solver.churn.s_tmin, c.s_tmin);
+    set(solver.churn.s_tmax, c.s_tmax);
+    set(solver.churn.s_noise, c.s_noise);
+  }
+}
+
+template <class Body>
+void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
+  const TimeGrid grid = selected_grid(sde, c);
+  SolverTable table;
+  for_each_solver([&](const SolverEntry& entry, auto solver) {
+    if (c.solver != entry.name) return;
+    set_members(c, solver);
+    table = solver_table(solver, sde, grid);
+  });
+  if (c.solver == restart_entry.name) table = solver_table(Restart{}, sde, grid);
+  if (c.final_step == "eps")
+    return body(SolverSampler(sde, table, grid, {.final_step = FinalStep::keep_noise}));
+  if (c.final_step == "zero") return body(SolverSampler(sde, table, grid));
+  body(SolverSampler(sde, table, grid, {.final_step = FinalStep::denoise}));
+}
+
+}  // namespace detail
+
+/// Calls body(sampler) with the sampler chosen, for this SDE; nothing of the choice is left open.
+/// Throws Error for numbers that the sampler rejects.
+template <class Body>
+void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
+  const SamplerFamily family = sampler_row("--solver", c.solver).family;
+  if (family == SamplerFamily::fast) return detail::visit_fast(sde, c, body);
+  if (family == SamplerFamily::flow) return detail::visit_flow(sde, c, body);
+  if (family == SamplerFamily::adaptive) {
+    sde.visit([&]<class S>(const S& levels) {
+      if constexpr (DiscreteSde<S>)
+        throw Error("--solver " + c.solver + " chooses its own times; the checkpoint's " +
+                    "network knows its " + std::to_string(levels.training_steps()) +
+                    " discrete levels alone");
+    });
+    return detail::visit_adaptive(sde, c, body);
+  }
+  if (c.predictor == "clipped_ddim") return detail::visit_clipped_ddim(sde, c, body);
+  if (c.predictor == "none") return detail::visit_corrector(sde, NoPredictor{}, c, body);
+  detail::visit_corrector(sde, detail::selected_predictor(c), c, body);
+}
+
+/// Langevin's signal-to-noise ratio of score_sde_snr. Euler-Maruyama steps as reverse diffusion
+/// does, DDIM without noise follows the probability flow, and samplers with noise in sigma are
+/// ancestral.
+[[nodiscard]] inline double usual_snr(const AnySde& sde, const SamplerChoice& c) {
+  const auto with = [&](const auto& predictor) {
+    return score_sde_snr(sde, score_sde_pc1000, predictor);
+  };
+  if (c.predictor == "none") return score_sde_snr(sde, score_sde_c2000);
+  if (c.predictor == "ddim" && c.eta.value_or(0) == 0)
+    return with(ReverseDiffusion{.probability_flow = true});
+  if (c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim")
+    return with(Ancestral{});
+  return with(ReverseDiffusion{});
+}
+
+/// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
+/// the time of the end, how many of the steps that --steps does not fix discrete levels allow, and
+/// the corrector's signal-to-noise ratio.
+inline void resolve_defaults(const AnySde& any, SamplerChoice& c) {
+  const bool even = c.grid == "uniform" || c.grid == "quadratic";
+  if (any.is<EdmSde>() && even && !c.grid_given) c.grid = "karras";
+  if (c.eps == 0) c.eps = any.t_min();
+  any.visit([&]<class S>(const S& sde) {
+    if constexpr (DiscreteSde<S>)
+      if (!c.steps_given) c.steps = std::min(c.steps, most_level_steps(sde, sde.t_max(), c.eps));
+  });
+  if (c.solver == "pc" && c.corrector != "none") c.snr = c.snr.value_or(usual_snr(any, c));
+}
+
+}  // namespace scoresde

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/// Every name of the registry as a sampler, over an analytic score.
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/class_choice.hpp>
+#include <scoresde/registry/preset_list.hpp>
+#include <scoresde/registry/sampler_aliases.hpp>
+#include <scoresde/registry/sampler_registry.hpp>
+#include <scoresde/registry/sampler_visit.hpp>
+#include <scoresde/registry/usage_error.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/state/host_state.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// The score of N(0, 0.25 I) under any SDE.
+struct QuarterGaussian {
+  AnySde sde;
+  std::size_t evaluations = 0;
+
+  [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
+  void evaluate(const HostState<double>& x, double t, HostState<double>& output) {
+    const std::vector<double> times(x.extents().samples, t);
+    evaluate(x, std::span<const double>(times), output);
+  }
+  void evaluate(const HostState<double>& x, std::span<const double> times,
+                HostState<double>& output) {
+    ++evaluations;
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      const MarginalProb p = sde.marginal_prob(times[k]);
+      const double variance = 0.25 * p.mean * p.mean + p.std * p.std;
+      for (std::size_t e = 0; e < x.extents().dim; ++e) output[k][e] = -x[k][e] / variance;
+    }
+  }
+};
+
+struct Sampled {
+  std::size_t nfe = 0;
+  double variance = 0;
+};
+
+Sampled sampled(SamplerChoice choice, const AnySde& sde = VpSde()) {
+  resolve_defaults(choice, {});
+  resolve_defaults(sde, choice);
+  Sampled found;
+  visit_sampler(sde, choice, [&](const auto& sampler) {
+    QuarterGaussian model{sde};
+    HostState<double> x({4, 2048});
+    sampler.sample(model, x, Noise{.seed = 5});
+    found.nfe = model.evaluations;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      found.variance += x.data()[i] * x.data()[i] / double(x.size());
+  });
+  return found;
+}
+
+SamplerChoice choice_of(const std::string& solver, std::size_t steps) {
+  SamplerChoice choice;
+  choice.solver = solver;
+  choice.steps = steps;
+  return choice;
+}
+
+}  // namespace
+
+TEST_CASE("every solver of the registry samples, with the evaluations that its row states") {
+  for (const std::string& name : sampler_names("--solver")) {
+    if (name == "pc") continue;
+    CAPTURE(name);
+    const SamplerRow& row = sampler_row("--solver", name);
+    const std::size_t steps = row.uses_time_grid() ? 100 : 0;
+    const Sampled found = sampled(choice_of(name, steps));
+    CHECK(found.variance == Approx(0.25).epsilon(row.stochastic ? 0.2 : 0.12));
+    if (!row.uses_time_grid() || name == "restart") continue;
+    SamplerChoice resolved = choice_of(name, steps);
+    resolve_defaults(resolved, {});
+    CHECK(found.nfe == detail::evaluations(resolved, steps));
+  }
+}
+
+TEST_CASE("every predictor goes with every corrector, but for clipped DDIM") {
+  for (const std::string& predictor : sampler_names("--predictor"))
+    for (const std::string& corrector : sampler_names("--corrector")) {
+      CAPTURE(predictor, corrector);
+      SamplerChoice choice = choice_of("pc", 60);
+      choice.predictor = predictor;
+      choice.corrector = corrector;
+      const bool idle = predictor == "none" && corrector == "none";
+      if (idle || (predictor == "clipped_ddim" && corrector != "none")) {
+        CHECK_THROWS_AS(sampled(choice), UsageError);
+        continue;
+      }
+      const Sampled found = sampled(choice);
+      CHECK(found.nfe == detail::evaluations(choice, 60));
+      CHECK(std::isfinite(found.variance));
+      if (predictor != "none") CHECK(found.variance == Approx(0.25).epsilon(0.3));
+    }
+}
+
+TEST_CASE("the grid and the time of the end are the SDE's where they are left open") {
+  SamplerChoice karras = choice_of("heun", 10);
+  resolve_defaults(karras, {});
+  resolve_defaults(AnySde(EdmSde()), karras);
+  CHECK(karras.grid == "karras");
+  CHECK(karras.eps == EdmSde().t_min());
+  SamplerChoice levels = choice_of("ddim", 0);
+  resolve_defaults(levels, {});
+  resolve_defaults(AnySde(DdpmSde(linear_betas(10, 0.01, 0.5))), levels);
+  CHECK(levels.steps == 9);
+  CHECK_THROWS_WITH(sampled(choice_of("dopri5", 0), DdpmSde(linear_betas(10, 0.01, 0.5))),
+                    Contains("its 10 discrete levels alone"));
+}
+
+TEST_CASE("tables of samplers, aliases and presets have a line for each") {
+  std::ostringstream samplers, aliases, presets;
+  list_samplers(samplers);
+  list_aliases(aliases);
+  list_presets(presets);
+  const auto lines = [](const std::string& text) {
+    return std::size_t(std::count(text.begin(), text.end(), '\n'));
+  };
+  CHECK(lines(samplers.str()) == sampler_rows().size() + 1);
+  CHECK(lines(aliases.str()) == sampler_aliases.size() + 1);
+  CHECK(lines(presets.str()) == nn::presets().size() + 1);
+  CHECK(presets.str().find("61,804,419") != std::string::npos);
+}
+
+TEST_CASE("a class is left open only where the network has classes") {
+  ClassChoice choice;
+  resolve_defaults(choice, {}, 10);
+  CHECK(choice.name == "all");
+  ClassChoice none;
+  resolve_defaults(none, {}, 0);
+  CHECK(none.name == "none");
+  CHECK(describe(none, 0).empty());
+  ClassChoice guided{.name = "3", .guidance = 1.5, .interval = {0.1, 2}};
+  CHECK_THROWS_WITH(resolve_defaults(guided, {}, 0), Contains("--class"));
+  CHECK_THROWS_WITH(resolve_defaults(guided, {{"training.label_dropout", "0"}}, 10),
+                    Contains("without label dropout"));
+  resolve_defaults(guided, {}, 10);
+  CHECK(guided.evaluations() == 2);
+  CHECK(describe(guided, 10) == "class 3, guidance 1.5 where sigma is from 0.1 to 2");
+  const TimeInterval interval = guidance_interval(VpSde(), guided);
+  CHECK(interval.contains(0.2));
+  CHECK_FALSE(interval.contains(0.99));
+}

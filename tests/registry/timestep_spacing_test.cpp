@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// The timesteps of --grid leading, linspace and trailing, by solver.
+#include <scoresde/registry/detail/timestep_spacing.hpp>
+#include <scoresde/registry/usage_error.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
+#include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/timestep_grid.hpp>
+#include <scoresde/sde/vp_sde.hpp>
+
+#include "support/catch.hpp"
+
+using namespace scoresde;
+
+TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands for") {
+  const DdpmSde sde(linear_betas(1000));
+  const auto check = [&](const char* solver, const char* predictor, const TimeGrid& wanted) {
+    SamplerChoice choice;
+    choice.solver = solver;
+    choice.predictor = predictor;
+    choice.grid = "leading";
+    choice.steps = 7;
+    choice.steps_offset = 1;
+    CAPTURE(solver, predictor);
+    const TimeGrid found = detail::spaced_timestep_grid(sde, choice);
+    REQUIRE(found.size() == 7);
+    for (std::size_t i = 0; i < 7; ++i) {
+      CHECK(found[i].t == wanted[i].t);
+      CHECK(found[i].t_next == wanted[i].t_next);
+    }
+  };
+  const TimestepOptions options{.steps_offset = 1};
+  const TimeGrid strided = strided_timestep_grid(sde, 7, options),
+                 multistep = timestep_grid(sde, 7, options),
+                 along_sigma = sigma_timestep_grid(sde, 7, options);
+  REQUIRE(strided.front().t != multistep.front().t);
+  for (const char* predictor : {"ancestral", "ddim"}) check("pc", predictor, strided);
+  for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
+  for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
+    check(solver, "", multistep);
+  for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
+  check("pc", "euler_ancestral", along_sigma);
+}
+
+TEST_CASE("spacings of timesteps are rejected for a network of continuous time") {
+  SamplerChoice choice;
+  choice.solver = "ddim";
+  choice.grid = "trailing";
+  choice.steps = 7;
+  CHECK_THROWS_AS(detail::spaced_timestep_grid(VpSde(), choice), UsageError);
+}
