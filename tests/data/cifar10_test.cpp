@@ -105,7 +105,7 @@ TEST_CASE("the real training set has its published means", "[data]") {
   REQUIRE(read_cifar10(folder, Split::test).size() == 10000);
 }
 
-TEST_CASE("the farthest two images of the real training set are 53.4 apart", "[data]") {
+TEST_CASE("the farthest two images of the real training set are 53.4 apart", "[data][slow]") {
   const std::filesystem::path folder = real_data();
   if (folder.empty()) {
     WARN("set CIFAR10_DIR to the folder of the real data to run this test");

@@ -68,7 +68,8 @@ TEST_CASE("every sample is conditioned on its own class, also in a split batch")
   CHECK(conditional.score_form(0.3).output == f.model.score_form(0.3).output);
 }
 
-TEST_CASE("ClassConditional satisfies the score identities and resets the network's classes") {
+TEST_CASE("ClassConditional satisfies the score identities and resets the network's classes",
+          "[slow]") {
   Fixture f;
   X before(f.x.extents()), after(f.x.extents()), one(f.x.extents());
   f.model.evaluate(f.x, 0.3, before);
@@ -82,7 +83,7 @@ TEST_CASE("ClassConditional satisfies the score identities and resets the networ
   CHECK_FALSE(std::equal(before.data(), before.data() + before.size(), one.data()));
 }
 
-TEST_CASE("one network's guidance is the weighted difference of its two scores") {
+TEST_CASE("one network's guidance is the weighted difference of its two scores", "[slow]") {
   Fixture f;
   const std::vector<std::uint32_t> classes{2, 1, 0, 2, 1};
   Conditional conditional(f.model, classes), unconditional(f.model, 5, nn::no_class);

@@ -41,7 +41,7 @@ foreach(compiler g++ clang++)
     add_test(NAME "noise: packed loops with ${compiler} ${flags}"
              COMMAND ${CMAKE_COMMAND} -D compiler=${path} -D "flags=${flags}"
                      -D include=${PROJECT_SOURCE_DIR}/include -P ${CMAKE_CURRENT_SOURCE_DIR}/noise/packed.cmake)
-    set_tests_properties("noise: packed loops with ${compiler} ${flags}" PROPERTIES LABELS quick)
+    set_tests_properties("noise: packed loops with ${compiler} ${flags}" PROPERTIES LABELS slow)
   endforeach()
 endforeach()
 add_custom_target(noise_hash_programs ALL DEPENDS ${programs})

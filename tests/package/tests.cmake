@@ -23,17 +23,17 @@ function(add_consumer name way components)
   set_tests_properties("package: ${name}" PROPERTIES LABELS "${ARGN}" TIMEOUT 300)
 endfunction()
 
-add_consumer("find_package of the core" find_package "" package)
-add_consumer("find_package of every component" find_package "${on}" package quick)
+add_consumer("find_package of the core" find_package "" package slow)
+add_consumer("find_package of every component" find_package "${on}" package slow)
 # Without CUDA, which is off by default as part of another project.
-add_consumer("add_subdirectory" add_subdirectory "${on_without_cuda}" package)
-add_consumer("FetchContent of the core" FetchContent "" package)
+add_consumer("add_subdirectory" add_subdirectory "${on_without_cuda}" package slow)
+add_consumer("FetchContent of the core" FetchContent "" package slow)
 
 add_test(NAME "package: options print what is on and why not"
          COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
-set_tests_properties("package: options print what is on and why not" PROPERTIES LABELS "quick;package" TIMEOUT 300)
+set_tests_properties("package: options print what is on and why not" PROPERTIES LABELS "slow;package" TIMEOUT 300)
 
 if(TARGET scoresde_eigen)
   add_test(NAME "package: only components with a missing package are not found"

@@ -114,7 +114,7 @@ TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   REQUIRE_FALSE(std::filesystem::exists(folder / "images"));
 }
 
-TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled") {
+TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto whole = folder / "whole", parts = folder / "parts";
@@ -188,7 +188,7 @@ TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {
   REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, each with its status") {
+TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, each with its status", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {

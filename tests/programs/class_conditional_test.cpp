@@ -67,7 +67,8 @@ constexpr std::size_t dim = 3 * 8 * 8;
 
 TEST_CASE(
     "the checkpoint of a class-conditional run stores its options, and the run resumes "
-    "bit-identically") {
+    "bit-identically",
+    "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {

@@ -320,7 +320,7 @@ TEST_CASE("the option --list prints every tensor of any file") {
   CHECK(folder.says("conv_in.weight  F32  (4, 3, 3, 3)"));
 }
 
-TEST_CASE("scoresde_convert rejects invalid options and leaves no files") {
+TEST_CASE("scoresde_convert rejects invalid options and leaves no files", "[slow]") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.safetensors").string(),
                     pth = (files / "tiny.pth").string();

@@ -125,7 +125,7 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 }  // namespace
 
 TEST_CASE("converted pipelines with every kind of betas and prediction agree with diffusers",
-          "[golden]") {
+          "[golden][slow]") {
   const io::TensorFile golden = golden_runs();
   const std::string& config = golden.metadata.at("config");
   std::size_t compared = 0;

@@ -13,7 +13,7 @@
 using namespace scoresde;
 using namespace scoresde::test;
 
-TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept") {
+TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto run = [&](const char* name, const Words& words) {
@@ -31,7 +31,7 @@ TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept
         text_of(folder / "all" / "checkpoint_0000006.safetensors"));
 }
 
-TEST_CASE("a diverging run keeps its last good checkpoint and names it") {
+TEST_CASE("a diverging run keeps its last good checkpoint and names it", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run", checkpoint = out / "checkpoint.safetensors";

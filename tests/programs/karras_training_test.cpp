@@ -21,7 +21,8 @@ using namespace scoresde::test;
 
 TEST_CASE(
     "a run with the EDM loss resumes bit-identically, stores it, and is sampled with the EDM "
-    "solver") {
+    "solver",
+    "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {
@@ -71,7 +72,8 @@ TEST_CASE("a network trained with the EDM loss under another SDE is rejected by 
 
 TEST_CASE(
     "a run with EMA tracks writes float16 snapshots and held-out losses, and resumes "
-    "bit-identically") {
+    "bit-identically",
+    "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto options = [&](const char* out, const char* iterations) {
@@ -124,7 +126,8 @@ TEST_CASE(
   CHECK(text_of(folder / "whole" / "held_out.csv") == losses);
 }
 
-TEST_CASE("a decay that begins when a run resumes is stored in its checkpoint and ends the run") {
+TEST_CASE("a decay that begins when a run resumes is stored in its checkpoint and ends the run",
+          "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const Words options = tiny_run(data, folder / "run") + Words{"--preset",  "cifar10_small_karras",

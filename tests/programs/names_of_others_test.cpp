@@ -68,7 +68,8 @@ bool adaptive(const SamplerAlias& alias) {
 
 }  // namespace
 
-TEST_CASE("every alias gives the samples of what it stands for, and the program prints that") {
+TEST_CASE("every alias gives the samples of what it stands for, and the program prints that",
+          "[slow]") {
   const Sampling sampling{VpSde()};
   std::set<std::string> seen;
   for (const auto& alias : sampler_aliases) {

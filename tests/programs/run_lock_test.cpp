@@ -88,7 +88,8 @@ TEST_CASE("a lock removes the folders that it created and that remain empty") {
   CHECK_THROWS_WITH(RunLock(folder / "file"), Catch::Contains("cannot be made"));
 }
 
-TEST_CASE("a second program with the same folder ends with status 3 and the PID of the first") {
+TEST_CASE("a second program with the same folder ends with status 3 and the PID of the first",
+          "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run";

@@ -149,13 +149,20 @@ TEST_CASE("the table of the README equals --list-samplers") {
   }
 }
 
-TEST_CASE("every name gives finite samples under the VP SDE") { every_name_draws(VpSde()); }
+TEST_CASE("every name gives finite samples under the VP SDE", "[slow]") {
+  every_name_draws(VpSde());
+}
 
-TEST_CASE("every name gives finite samples under the sub-VP SDE") { every_name_draws(SubVpSde()); }
+TEST_CASE("every name gives finite samples under the sub-VP SDE", "[slow]") {
+  every_name_draws(SubVpSde());
+}
 
-TEST_CASE("every name gives finite samples under the VE SDE") { every_name_draws(VeSde()); }
+TEST_CASE("every name gives finite samples under the VE SDE", "[slow]") {
+  every_name_draws(VeSde());
+}
 
-TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras grid by default") {
+TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras grid by default",
+          "[slow]") {
   every_name_draws(EdmSde());
   Painter paint{EdmSde()};
   const auto sampler = [&](const Words& choice) {

@@ -44,7 +44,7 @@ class Sampling {
 
 }  // namespace
 
-TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically") {
+TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically", "[slow]") {
   const Sampling sampling;
   require_success(sample_program, sampling.options("whole"));
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {

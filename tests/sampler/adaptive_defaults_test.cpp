@@ -196,13 +196,15 @@ TEST_CASE("adaptive Runge-Kutta keeps the variance of Gaussian data under every 
                          });
 }
 
-TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 3072 dimensions under every SDE") {
+TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 3072 dimensions under every SDE",
+          "[slow]") {
   // The standard error of a variance of 4·3072 numbers is 1.3 %.
   keeps_the_variance("adaptive SDE", every_sde(), {4, 3072}, false, 2,
                      [](const AnySde& sde) { return AdaptiveSde{sde}; });
 }
 
-TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, without outliers") {
+TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, without outliers",
+          "[slow]") {
   // Without the bound on steps: 1.28 and 3.76 instead of 0.50.
   for (const Named& named : continuous_sdes()) {
     if (named.name != "EDM" && named.name != "rectified flow") continue;
@@ -222,7 +224,8 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 1 and 8 dimensions
                        [](const AnySde& sde) { return AdaptiveSde{sde}; });
 }
 
-TEST_CASE("AdaptiveSde takes more evaluations at tighter tolerances, and rejects few trials") {
+TEST_CASE("AdaptiveSde takes more evaluations at tighter tolerances, and rejects few trials",
+          "[slow]") {
   const auto run = [](const AnySde& sde, double rtol) {
     return outcome(AdaptiveSde{sde, {.rtol = rtol}}, 0.25, {8, 3072}, false, 2);
   };

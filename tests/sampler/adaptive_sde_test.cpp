@@ -240,14 +240,15 @@ TEST_CASE("rejections do not shrink the noise") {
   CHECK(variance == Approx(1 - std::pow(sde.sigma(sde.t_min()), 2)).epsilon(0.03));
 }
 
-TEST_CASE("Gaussian data keep mean and covariance under VP, VE, sub-VP and a user-defined SDE") {
+TEST_CASE("Gaussian data keep mean and covariance under VP, VE, sub-VP and a user-defined SDE",
+          "[slow]") {
   has_the_moments_of_the_data(VpSde());
   has_the_moments_of_the_data(VeSde({.sigma_min = 0.01, .sigma_max = 20}));
   has_the_moments_of_the_data(SubVpSde());
   has_the_moments_of_the_data(OrnsteinUhlenbeck());
 }
 
-TEST_CASE("the error falls with the tolerance") {
+TEST_CASE("the error falls with the tolerance", "[slow]") {
   // Growth is not bounded here, so that the tolerance alone sets the steps.
   const auto error = [](double tolerance) {
     constexpr std::size_t n = 16000;

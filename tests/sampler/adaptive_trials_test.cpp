@@ -142,7 +142,8 @@ TEST_CASE("adaptive DPM-Solver trials that leave the model's domain are rejected
   }
 }
 
-TEST_CASE("adaptive SDE trials that leave the model's domain are rejected and shortened") {
+TEST_CASE("adaptive SDE trials that leave the model's domain are rejected and shortened",
+          "[slow]") {
   constexpr std::size_t n = 4000;
   const AdaptiveSde sampler{EdmSde(), {.first_step = 0.9}};
   Score model{[](double x, double t) { return x < 6 * marginal_std(t); }};

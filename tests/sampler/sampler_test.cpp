@@ -111,7 +111,8 @@ TEST_CASE("Scope::per_sample gives each sample its own step size, Scope::batch o
   }
 }
 
-TEST_CASE("Langevin steps converge to the stationary Gaussian from it and from another one") {
+TEST_CASE("Langevin steps converge to the stationary Gaussian from it and from another one",
+          "[slow]") {
   // The step size depends on the norms of the sample and of the noise, each of which increases the
   // variance by a factor of (1 + 2/d); discretization adds 1 + ε/2v with ε = 2·snr²·v. With 64000
   // elements the standard error of the mean square is 0.6 %.

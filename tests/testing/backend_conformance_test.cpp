@@ -242,7 +242,7 @@ struct scoresde::backend_of<Faulty> {
 
 TEST_CASE("a backend of plain loops conforms") { CHECK(violations(Fault::none) == 0); }
 
-TEST_CASE("each of twenty-eight faults of a backend is found") {
+TEST_CASE("each of twenty-eight faults of a backend is found", "[slow]") {
   for (int fault = int(Fault::none) + 1; fault < int(Fault::last); ++fault) {
     INFO("fault " << fault);
     CHECK(violations(Fault(fault)) > 0);

@@ -64,13 +64,17 @@ TEST_CASE("deterministic samplers have their orders under the EDM SDE") { check(
 TEST_CASE("deterministic samplers have their orders under rectified flow") {
   check("rectified flow", false);
 }
-TEST_CASE("stochastic samplers have their weak orders under VP") { check("VP", true); }
-TEST_CASE("stochastic samplers have their weak orders under cosine VP") {
+TEST_CASE("stochastic samplers have their weak orders under VP", "[slow]") { check("VP", true); }
+TEST_CASE("stochastic samplers have their weak orders under cosine VP", "[slow]") {
   check("cosine VP", true);
 }
-TEST_CASE("stochastic samplers have their weak orders under sub-VP") { check("sub-VP", true); }
-TEST_CASE("stochastic samplers have their weak orders under VE") { check("VE", true); }
-TEST_CASE("stochastic samplers have their weak orders under the EDM SDE") { check("Karras", true); }
-TEST_CASE("stochastic samplers have their weak orders under rectified flow") {
+TEST_CASE("stochastic samplers have their weak orders under sub-VP", "[slow]") {
+  check("sub-VP", true);
+}
+TEST_CASE("stochastic samplers have their weak orders under VE", "[slow]") { check("VE", true); }
+TEST_CASE("stochastic samplers have their weak orders under the EDM SDE", "[slow]") {
+  check("Karras", true);
+}
+TEST_CASE("stochastic samplers have their weak orders under rectified flow", "[slow]") {
   check("rectified flow", true);
 }

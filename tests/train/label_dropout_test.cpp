@@ -98,7 +98,8 @@ TEST_CASE("label dropout is independent of the sampled time") {
 }
 
 TEST_CASE(
-    "one network learns every class's score and, from dropped labels, the unconditional score") {
+    "one network learns every class's score and, from dropped labels, the unconditional score",
+    "[slow]") {
   // Three classes in the plane, equally likely, each N(mean, 0.1 I).
   const std::vector<double> means{-2, 0, 2, 0, 0, 3};
   const VpSde sde;

@@ -61,12 +61,12 @@ nn::Graph tiny_mlp() { return nn::mlp({.dim = 64, .width = 48, .depth = 1}); }
 
 }  // namespace
 
-TEST_CASE("a tiny network learns sixteen images: the loss falls below a third") {
+TEST_CASE("a tiny network learns sixteen images: the loss falls below a third", "[slow]") {
   // An untrained network predicts zero, a loss of 1 per element for VP; 200 updates reach 0.15.
   CHECK(loss_ratio(tiny_unet(), VpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 1.0 / 3);
 }
 
-TEST_CASE("a sub-VP run learns as well") {
+TEST_CASE("a sub-VP run learns as well", "[slow]") {
   CHECK(loss_ratio(tiny_unet(), SubVpSde{}, DenoisingScoreMatching{.reduce_mean = true}) < 0.5);
 }
 

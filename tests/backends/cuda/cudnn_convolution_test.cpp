@@ -136,7 +136,7 @@ TEST_CASE("invalid device descriptions are rejected", "[emulated]") {
       StartsWith("cuDNN: "));
 }
 
-TEST_CASE("stored plans are found by other processes", "[emulated]") {
+TEST_CASE("stored plans are found by other processes", "[emulated][slow]") {
   const scoresde::test::TemporaryFolder folder;
   const auto plan = [&](const Shape& x) {
     ConvolutionPlans plans(described_device(), Precision::bf16, {.cache = folder.path()});

@@ -66,7 +66,8 @@ std::map<std::string, Row> plan_all(ConvolutionPlans& plans,
 
 }  // namespace
 
-TEST_CASE("every convolution of the presets has plans with precompiled kernels", "[emulated]") {
+TEST_CASE("every convolution of the presets has plans with precompiled kernels",
+          "[emulated][slow]") {
   const auto all = cifar10_convolutions();
   CHECK(all.size() > 90);
   ConvolutionPlans plans(described_device(), Precision::bf16, {.compile = false});
@@ -88,7 +89,7 @@ TEST_CASE("every convolution of the presets has plans with precompiled kernels",
   }
 }
 
-TEST_CASE("float32 and tf32 have plans that accumulate weight gradients", "[emulated]") {
+TEST_CASE("float32 and tf32 have plans that accumulate weight gradients", "[emulated][slow]") {
   for (const Precision precision : {Precision::fp32, Precision::tf32})
     for (const std::size_t n : {1, 128, 512}) {
       ConvolutionPlans plans(described_device(), precision, {.compile = false});
@@ -98,7 +99,7 @@ TEST_CASE("float32 and tf32 have plans that accumulate weight gradients", "[emul
     }
 }
 
-TEST_CASE("generated kernels fuse epilogues and float32 weight gradients", "[emulated]") {
+TEST_CASE("generated kernels fuse epilogues and float32 weight gradients", "[emulated][slow]") {
   // One network block per resolution; the slow test below covers all and takes two minutes.
   std::vector<PresetConvolution> some;
   for (const PresetConvolution& c : cifar10_convolutions())

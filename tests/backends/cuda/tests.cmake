@@ -97,7 +97,7 @@ if(TARGET scoresde_cuda AND Python3_FOUND AND SCORESDE_CXXFILT)
            COMMAND ${Python3_EXECUTABLE} -B ${folder}/update_ptx.py ${CMAKE_CUDA_COMPILER} ${library}/src/assign.cu
                    ${PROJECT_SOURCE_DIR}/include ${library}/include)
   set_tests_properties("backends/cuda: registers, stack and spills of every kernel"
-                       "backends/cuda: the PTX of the step update" PROPERTIES LABELS "quick;emulated" TIMEOUT 120)
+                       "backends/cuda: the PTX of the step update" PROPERTIES LABELS "slow;emulated" TIMEOUT 120)
 elseif(TARGET scoresde_cuda)
   message(STATUS "registers of CUDA kernels are not checked: this requires python3 and c++filt")
 endif()

@@ -259,7 +259,7 @@ class Slopes {
 
 }  // namespace
 
-TEST_CASE("gradients match finite differences for every pair of fields of NCSN++") {
+TEST_CASE("gradients match finite differences for every pair of fields of NCSN++", "[slow]") {
   const std::vector<Field> all = fields();
   const std::vector<Row> rows = covering_rows(all);
   Pairs pairs(all);

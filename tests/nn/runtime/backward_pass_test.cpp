@@ -52,7 +52,7 @@ class Loss {
 
 }  // namespace
 
-TEST_CASE("every parameter's gradient matches finite differences of the whole network") {
+TEST_CASE("every parameter's gradient matches finite differences of the whole network", "[slow]") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);
   std::vector<double> gradient(graph.parameters().size(), 0.0);

@@ -158,7 +158,8 @@ std::string nfe(const std::filesystem::path& out) {
 
 TEST_CASE(
     "a run continues from the device on the CPU and back, and resumes bit-identically on the "
-    "device") {
+    "device",
+    "[slow]") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   const auto host = folder / "host", mixed = folder / "mixed", whole = folder / "whole",
@@ -193,7 +194,7 @@ TEST_CASE(
   CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
 }
 
-TEST_CASE("every kind of preset starts on the device as on the CPU") {
+TEST_CASE("every kind of preset starts on the device as on the CPU", "[slow]") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   const auto compare = [&](const nn::Preset& preset) {
@@ -212,7 +213,8 @@ TEST_CASE("every kind of preset starts on the device as on the CPU") {
   compare(nn::class_conditional(tiny_preset(1), 10));
 }
 
-TEST_CASE("a run on the device stops in time and saves, and rejects invalid settings by name") {
+TEST_CASE("a run on the device stops in time and saves, and rejects invalid settings by name",
+          "[slow]") {
   const TemporaryFolder data, folder;
   test::make_data(data);
   auto options = train_options(data, folder / "run");
@@ -228,7 +230,7 @@ TEST_CASE("a run on the device stops in time and saves, and rejects invalid sett
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("both backends give the same samples for a seed, with every kind of sampler") {
+TEST_CASE("both backends give the same samples for a seed, with every kind of sampler", "[slow]") {
   const TemporaryFolder folder;
   const auto path = small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
   auto options = sample_options(path, {});
@@ -253,7 +255,8 @@ TEST_CASE("both backends give the same samples for a seed, with every kind of sa
   CHECK(with_graphs(true, "bf16") != with_graphs(true, "fp32"));
 }
 
-TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on the device") {
+TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on the device",
+          "[slow]") {
   const TemporaryFolder folder;
   nn::UNetConfig config = small::every_path();
   config.num_class_embeds = 3;

@@ -165,7 +165,7 @@ constexpr double bf16_tolerance = 3e-2, tf32_tolerance = 3e-3, fp32_tolerance = 
 
 }  // namespace
 
-TEST_CASE("networks on the device match Eigen's in double, forward and backward") {
+TEST_CASE("networks on the device match Eigen's in double, forward and backward", "[slow]") {
   for (const auto& config :
        {small::every_path(), pyramids(), residual_pyramids(), ddpm(), diffusers()}) {
     const Case c(config);
@@ -184,7 +184,7 @@ TEST_CASE("networks on the device are conditioned on classes") {
   compare<Bfloat16>(c, cuda::Precision::bf16, bf16_tolerance);
 }
 
-TEST_CASE("golden networks match on the device", "[golden]") {
+TEST_CASE("golden networks match on the device", "[golden][slow]") {
   const auto paths = golden::network_files();
   golden::require_cases(paths.size(), "networks");
   for (const auto& path : paths) {
@@ -310,7 +310,8 @@ void check_score_model(S sde, const nn::UNetConfig& config) {
 
 }  // namespace
 
-TEST_CASE("score networks on the device match the host's and can be captured with samplers") {
+TEST_CASE("score networks on the device match the host's and can be captured with samplers",
+          "[slow]") {
   check_score_model(VpSde{}, small::every_path());
   check_score_model(VeSde{}, pyramids());
   check_score_model<VpSde, nn::EdmPreconditioning>(VpSde{}, small::every_path());

@@ -113,11 +113,11 @@ TEST_CASE("a run with SMLD's loss on the device matches the CPU's, conditioned o
   compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
 }
 
-TEST_CASE("a run in bfloat16 approximates the CPU's") {
+TEST_CASE("a run in bfloat16 approximates the CPU's", "[slow]") {
   compare<Bfloat16>(small::every_path(), VpSde{}, bf16);
 }
 
-TEST_CASE("replayed, eager and resumed steps are bit-identical") {
+TEST_CASE("replayed, eager and resumed steps are bit-identical", "[slow]") {
   const nn::Graph graph = nn::unet(test::classed_network());
   auto configuration = small_training();
   configuration.label_dropout = 0.4;
@@ -153,7 +153,7 @@ TEST_CASE("replayed, eager and resumed steps are bit-identical") {
   CHECK(resumed.report().gradient_norm == replayed.report().gradient_norm);
 }
 
-TEST_CASE("the host waits for reports and not for steps") {
+TEST_CASE("the host waits for reports and not for steps", "[slow]") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(test::classed_network());
   cuda::Trainer<Bfloat16, VpSde> trainer(graph, VpSde{}, small_training(), 2,
@@ -219,7 +219,7 @@ TEST_CASE("reports are kept for the latest steps") {
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].loss == double(i + 3));
 }
 
-TEST_CASE("a network trains on the device") {
+TEST_CASE("a network trains on the device", "[slow]") {
   const cuda::Context& gpu = test::training_context();
   const nn::Graph graph = nn::unet(small::every_path());
   const data::ImageSet images = samples(8);

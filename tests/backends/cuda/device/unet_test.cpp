@@ -104,7 +104,7 @@ TEST_CASE("a training checkpoint is loaded with its average") {
   CHECK(error_at<float>(path, 0.7, cuda::Precision::fp32) < 1e-5);
 }
 
-TEST_CASE("a checkpoint is sampled on the device") {
+TEST_CASE("a checkpoint is sampled on the device", "[slow]") {
   const TemporaryFolder folder;
   const auto checkpoint =
       small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
