@@ -112,7 +112,7 @@ kernels="samplers run eagerly and as captured graphs,assign on a device*,reducti
 network="networks on the device are conditioned on classes"
 
 echo "PyTorch            ${python:+$("$python" -c 'import torch; print(torch.__version__)') of }${python:-not found; the comparison is skipped}"
-say_libraries
+print_libraries
 echo "compute-sanitizer  ${sanitizer:-not found; its parts are skipped}"
 if $dry; then
   starts "$tests" --list-test-names-only || missing=1

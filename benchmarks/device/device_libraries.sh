@@ -34,8 +34,8 @@ for path in sys.path: print(*glob.glob(os.path.join(path, "nvidia", "*", "lib"))
   export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$own/lib"
 }
 
-# say_libraries: prints a line per library, found or not.
-say_libraries() {
+# print_libraries: prints a line per library, found or not.
+print_libraries() {
   echo "cuDNN              ${cudnn:-not found; left to the loader as libcudnn.so.9}"
   echo "cuBLASLt           ${cublaslt:-not found; left to the loader as libcublasLt.so.13}"
   echo "NVRTC              ${nvrtc:-not found; cuDNN cannot generate kernels}"
@@ -54,8 +54,8 @@ program_among() {
 # starts <path> <argument>: status 0 if the loader finds the program's libraries and main() is reached; otherwise prints
 # what is wrong, with status 1.
 starts() {
-  local said
+  local output
   case $1 in */*) ;; *) echo "missing: $1 is not in --bin" && return 1 ;; esac
-  said=$(timeout 60 "$1" "$2" 2>&1) || [ -n "$said" ] || { echo "missing: $1 does not start" && return 1; }
-  if grep -q "error while loading" <<<"$said"; then echo "missing: $1 does not start: $(head -n 1 <<<"$said")" && return 1; fi
+  output=$(timeout 60 "$1" "$2" 2>&1) || [ -n "$output" ] || { echo "missing: $1 does not start" && return 1; }
+  if grep -q "error while loading" <<<"$output"; then echo "missing: $1 does not start: $(head -n 1 <<<"$output")" && return 1; fi
 }

@@ -65,7 +65,7 @@ def parts_of(work):
         name, budget, seconds, status, command = text.split("\t")
         log = read(work / f"{name}.log")
         parts.append({"name": name, "budget": int(budget), "seconds": int(seconds), "status": status, "command": command,
-                      "said": tests_of(log), "lines": lines_of(log), "log": log})
+                      "summary": tests_of(log), "lines": lines_of(log), "log": log})
     return parts
 
 
@@ -88,7 +88,7 @@ def markdown(parts, work):
                      "written.", ""]
             break
     text += ["| part | outcome | s | summary |", "|---|---|---|---|"]
-    text += [f"| {p['name']} | {outcome(p)} | {p['seconds']} | {'; '.join(p['said'])} |" for p in parts]
+    text += [f"| {p['name']} | {outcome(p)} | {p['seconds']} | {'; '.join(p['summary'])} |" for p in parts]
     for title, prefix, columns in SECTIONS:
         rows = [line for part in parts if part["name"].startswith(prefix) for line in part["lines"]]
         if rows:

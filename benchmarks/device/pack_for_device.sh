@@ -45,8 +45,8 @@ esac
 
 programs=(tests/test_backends_cuda_device benchmarks/benchmark_network_step benchmarks/benchmark_device_assign
   benchmarks/benchmark_device_sampler benchmarks/benchmark_train examples/cifar10/cifar10_train examples/cifar10/cifar10_sample)
-travelling='libgomp|libpng16|libz'
-allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$travelling|ld-linux-x86-64)\\.so"
+bundled='libgomp|libpng16|libz'
+allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$bundled|ld-linux-x86-64)\\.so"
 mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/benchmarks/device"
 for program in "${programs[@]}"; do
   [ -x "$build/$program" ] || fail "$build/$program is not built"
@@ -54,7 +54,7 @@ for program in "${programs[@]}"; do
   [ -z "$needed" ] || fail "$program needs ${needed//$'\n'/, }, which the GPU machine may lack"
   strip -o "$pack/bin/$(basename "$program")" "$build/$program"
 done
-for library in $(ldd "$pack"/bin/* | sed -nE "s/.*($travelling)\.so[^ ]* => ([^ ]*) .*/\2/p" | sort -u); do
+for library in $(ldd "$pack"/bin/* | sed -nE "s/.*($bundled)\.so[^ ]* => ([^ ]*) .*/\2/p" | sort -u); do
   cp -L "$library" "$pack/lib/"
 done
 cp "$here"/{device,device_libraries,train_on_device,parts}.sh "$here/device_report.py" "$pack/benchmarks/device/"

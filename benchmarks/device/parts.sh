@@ -41,7 +41,7 @@ join() {
     case $name in *.part-*) cat "$folder/$name" ;; esac
   done <"$list" >"$file.joining"
   found=$(sha256sum "$file.joining" | cut -d' ' -f1)
-  [ "$found" = "$wanted" ] || { rm -f "$file.joining" && fail "$file has checksum $found when joined; $list says $wanted"; }
+  [ "$found" = "$wanted" ] || { rm -f "$file.joining" && fail "$file has checksum $found when joined; the checksum in $list is $wanted"; }
   mv "$file.joining" "$file"
 }
 

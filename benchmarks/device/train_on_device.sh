@@ -17,11 +17,11 @@
 #   --weights-only  no parts of checkpoint.safetensors, which is four times the weights
 #   --seconds       for this call (default: 540); 75 of them are for all but training
 #   --sample        options of cifar10_sample, in one word (default: "--samples 64 --seed 0 --batch 64")
-#   --backend       cuda, or cpu to try it where there is no GPU
-#   --dry-run       does all but starting work on the device: programs, libraries, data, the run so far, the folders, the
-#                   options and the minutes. Status 1 where one of them is amiss
+#   --backend       cuda, or cpu for a machine without a GPU
+#   --dry-run       checks everything without starting work on the device: programs, libraries, data, the run so far, the folders, the
+#                   options and the minutes. Status 1 if one of them is wrong
 #
-# Programs find cuDNN and cuBLASLt as device.sh says.
+# Programs find cuDNN and cuBLASLt as described in device.sh.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/device_libraries.sh"
@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
     --weights-only) weights_only=true && shift ;;
     --dry-run) dry=true && shift ;;
     --) shift && train_options=("$@") && break ;;
-    *) echo "train_on_device.sh: '$1' is no option of it; the first lines of the script name them" >&2 && exit 2 ;;
+    *) echo "train_on_device.sh: '$1' is not an option; the first lines of the script list them" >&2 && exit 2 ;;
   esac
 done
 [ -n "$data" ] || fail "--data is missing: the folder with data_batch_1.bin"
@@ -89,7 +89,7 @@ recall() {
   mkdir -p "$run" && mv "$work/train_log.csv" "$log" && mv "$work/checkpoint.safetensors" "$checkpoint"
 }
 
-# Seconds of training that the log knows of.
+# Seconds of training recorded in the log.
 trained() { if [ -e "$log" ]; then tail -n 1 "$log" | awk -F, '$3 + 0 == $3 { printf "%d", $3 }'; fi; }
 
 # plan: sets done_seconds, left_seconds and train_seconds.
@@ -101,26 +101,26 @@ plan() {
   if [ "$left_seconds" -lt "$train_seconds" ]; then train_seconds=$left_seconds; fi
 }
 
-# export_weights <folder of a run> <file>: which reads all of its checkpoint.
+# export_weights <folder of a run> <file>: reads the whole checkpoint, which checks it.
 export_weights() { "$train" --out "$1" --export-ema "$2"; }
 
 command=("$train" --data "$data" --out "$run" "${on[@]}" ${train_options[@]+"${train_options[@]}"})
 
 dry_run() {
-  local wrong=0 said resume=() calls
+  local wrong=0 output resume=() calls
   find_libraries "$bin" "$(command -v python3 || true)"
-  say_libraries
+  print_libraries
   check || wrong=1
   if [ -e "$checkpoint" ] || [ -n "$previous" ]; then
-    # Into a folder of this call's: a dry run changes nothing.
+    # Into a temporary folder: a dry run changes nothing.
     if [ ! -e "$checkpoint" ]; then
       run=$work/run checkpoint=$work/run/checkpoint.safetensors log=$work/run/train_log.csv
     fi
-    if recall && said=$(export_weights "$run" "$work/weights.safetensors" 2>&1); then
-      echo "run so far         $said"
+    if recall && output=$(export_weights "$run" "$work/weights.safetensors" 2>&1); then
+      echo "run so far         $output"
       resume=(--resume)
     else
-      echo "wrong: the run cannot go on: ${said:-}" && wrong=1
+      echo "wrong: the run cannot go on: ${output:-}" && wrong=1
     fi
   fi
   plan
@@ -129,11 +129,11 @@ dry_run() {
   command=("$train" --data "$data" --out "$run" "${on[@]}" ${train_options[@]+"${train_options[@]}"} ${resume[@]+"${resume[@]}"})
   echo "command            ${command[*]} --minutes $(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')"
   if [ "$backend" = cuda ] && [ "$wrong" -eq 0 ]; then
-    # No device is visible to it: it gets as far as asking for one.
-    said=$(CUDA_VISIBLE_DEVICES="" timeout 60 "${command[@]}" 2>&1)
-    case $said in
+    # Without a visible device the program must stop where it selects one.
+    output=$(CUDA_VISIBLE_DEVICES="" timeout 60 "${command[@]}" 2>&1)
+    case $output in
       *"no device can be used"*) ;;
-      *) echo "wrong: cifar10_train does not come to ask for a device: $said" && wrong=1 ;;
+      *) echo "wrong: cifar10_train stops before it selects a device: $output" && wrong=1 ;;
     esac
   fi
   return "$wrong"
@@ -152,14 +152,14 @@ resume=()
 if [ -e "$checkpoint" ]; then resume=(--resume); fi
 if [ "$train_seconds" -gt 0 ]; then
   echo "training for $train_seconds s of $left_seconds s that are left"
-  # The program's own clock begins when cuDNN's plans are made; SIGINT has it save where they take long.
+  # --minutes counts from when cuDNN's plans are built; if building them takes long, SIGINT makes the program save in time.
   status=0
   timeout --signal=INT --kill-after=20 $((end - SECONDS - reserve + 30)) "${command[@]}" ${resume[@]+"${resume[@]}"} \
     --minutes "$(awk -v s="$train_seconds" 'BEGIN { print s / 60 }')" >"$run/log.txt" 2>&1 || status=$?
-  # 124 of timeout and 130 of the program: SIGINT, and saved.
+  # 124 from timeout, 130 from the program: stopped by SIGINT and saved.
   case $status in
     0 | 124 | 130) ;;
-    *) tail -n 5 "$run/log.txt" >&2 && fail "cifar10_train ended with status $status; $run/log.txt has all it said" ;;
+    *) tail -n 5 "$run/log.txt" >&2 && fail "cifar10_train ended with status $status; $run/log.txt has its whole output" ;;
   esac
   tail -n 2 "$run/log.txt"
 fi

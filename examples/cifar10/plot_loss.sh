@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Draws the loss curve of a run: bash plot_loss.sh train_log.csv loss.png (needs the package gnuplot-nox)
+# Plots the loss curve of a run: bash plot_loss.sh train_log.csv loss.png (needs the package gnuplot-nox)
 set -euo pipefail
 
 fail() {
@@ -10,22 +10,22 @@ fail() {
 
 [ $# -eq 2 ] || fail "usage: bash plot_loss.sh train_log.csv loss.png"
 log=$1
-picture=$2
+image=$2
 command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
 [ -r "$log" ] || fail "$log cannot be read"
 [ "$(head -n 1 "$log")" = step,images,seconds,loss,learning_rate,gradient_norm ] ||
-  fail "$log is no train_log.csv of cifar10_train"
+  fail "$log is not a train_log.csv of cifar10_train"
 [ "$(wc -l <"$log")" -ge 3 ] || fail "$log has fewer than two rows"
 
-# Written beside and renamed, so that a failed plot leaves the old picture.
-part=$(mktemp "$picture.part-XXXXXX") || fail "$(dirname "$picture") is not writable"
+# Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
+part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
 trap 'rm -f "$part"' EXIT
 gnuplot <<PLOT
 set datafile separator ','
 set terminal pngcairo size 900,520 font 'sans,11'
 set output '$part'
-set title 'Denoising score matching loss, mean over the steps since the row before'
-set xlabel 'training pictures seen (thousands)'
+set title 'Denoising score matching loss, mean over the steps since the previous row'
+set xlabel 'training images (thousands)'
 set ylabel 'loss per pixel and channel'
 set logscale xy
 set ytics (0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1)
@@ -37,5 +37,5 @@ set tics nomirror
 plot '$log' skip 1 using (\$2 / 1000):4 with lines lw 2 lc rgb '#1f4e8c' notitle
 PLOT
 chmod 644 "$part"
-mv -f "$part" "$picture"
-echo "$picture is drawn"
+mv -f "$part" "$image"
+echo "wrote $image"

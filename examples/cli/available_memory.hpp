@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// How much memory this process may take: what the machine has free, and the limits that are set
-/// for it by control groups and by ulimit.
+/// The memory available to this process: the least of the machine's free memory and the limits of
+/// control groups and ulimit.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@
 
 namespace programs {
 
-/// An upper bound in bytes, and who sets it; the largest number where nobody does.
+/// An upper bound in bytes and its source; without a bound, the largest number.
 struct MemoryBound {
   double bytes = std::numeric_limits<double>::infinity();
   std::string source = "no limit is known";
 
-  /// Takes a bound that is lower.
+  /// Lowers the bound to `other` if that is less.
   void lower(double other, const std::string& its_source) {
     if (other < bytes) bytes = other, source = its_source;
   }
@@ -28,13 +28,13 @@ struct MemoryBound {
 
 namespace detail {
 
-/// The number that a file begins with; false where there is none ("max" in control groups).
+/// Reads the number at the beginning of a file; false if there is none ("max" in control groups).
 inline bool read_number(const std::filesystem::path& path, double& value) {
   std::ifstream stream(path);
   return static_cast<bool>(stream >> value);
 }
 
-/// MemAvailable of /proc/meminfo, which is in KiB: free memory and what caches can give back.
+/// MemAvailable of /proc/meminfo, in KiB: free memory and reclaimable caches.
 inline void bound_by_machine(const std::filesystem::path& root, MemoryBound& bound) {
   std::ifstream stream(root / "proc/meminfo");
   std::string line;
@@ -61,7 +61,7 @@ inline void bound_by_control_groups(const std::filesystem::path& root, MemoryBou
     const std::filesystem::path mounted = root / (old ? "sys/fs/cgroup/memory" : "sys/fs/cgroup");
     const char* const file = old ? "memory.limit_in_bytes" : "memory.max";
     double bytes = 0;
-    // Inside a container the path may be that of the host; the mount point is then the group.
+    // Inside a container the path may be the host's; the group is then at the mount point.
     for (auto part = std::filesystem::path(line.substr(second + 1)).relative_path();;
          part = part.parent_path()) {
       if (read_number(mounted / part / file, bytes))
@@ -81,7 +81,7 @@ inline void bound_by_ulimit(MemoryBound& bound) {
 
 }  // namespace detail
 
-/// The lowest of the bounds. `root` is where /proc and /sys lie.
+/// The lowest of the bounds. `root` contains proc and sys.
 [[nodiscard]] inline MemoryBound available_memory(const std::filesystem::path& root = "/") {
   MemoryBound bound;
   detail::bound_by_machine(root, bound);

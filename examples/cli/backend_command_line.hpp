@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// --backend and what goes with it on the command line.
+/// --backend and its options on the command line.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -22,40 +22,40 @@ inline void add_backend_options(CLI::App& app, BackendOptions& o) {
   app.add_option("--backend", o.backend, "cpu, or cuda: an NVIDIA GPU")
       ->capture_default_str()
       ->check(one_of({"cpu", "cuda"}));
-  app.add_option("--threads", o.threads, "CPU threads; 0 takes all")
+  app.add_option("--threads", o.threads, "CPU threads; 0 for all")
       ->capture_default_str()
       ->check(natural_number(0, 1024))
       ->group(detail::host_group);
   app.add_option(
          "--memory-limit", o.memory_limit,
-         "GiB of memory that the run may take; one that needs more is rejected at its start "
-         "(default: what the machine, its control group and ulimit leave)")
+         "GiB of memory that the run may use; a run that needs more is rejected at its start "
+         "(default: the memory available, within control groups and ulimit)")
       ->check(positive_number())
       ->group(detail::host_group);
   app.add_option("--precision", o.precision,
-                 "Of the network: bf16; tf32, float32 with products on tensor cores; fp32. "
-                 "Checkpoints are float32 in all of them")
+                 "Precision of the network: bf16; tf32, float32 with tensor-core products; fp32. "
+                 "Checkpoints are always float32")
       ->capture_default_str()
       ->check(one_of({"bf16", "tf32", "fp32"}))
       ->group(detail::device_group);
-  app.add_option("--device", o.device, "Number of the GPU")
+  app.add_option("--device", o.device, "Index of the GPU")
       ->capture_default_str()
       ->check(natural_number(0, 1023))
       ->group(detail::device_group);
   app.add_option("--plan-cache", o.plan_cache,
-                 "Folder that keeps cuDNN's plans from run to run (default: none)")
+                 "Folder where cuDNN's plans are cached between runs (default: none)")
       ->group(detail::device_group);
   app.add_option("--autotune", o.autotune,
-                 "Plans of cuDNN that are timed for each convolution; 0 takes its first")
+                 "cuDNN plans to time for each convolution; 0 for cuDNN's first")
       ->capture_default_str()
       ->check(natural_number(0, 100))
       ->group(detail::device_group);
   app.add_flag("--no-graph", o.no_graph,
-               "Ask for work kernel by kernel, not by CUDA graphs; the numbers are the same")
+               "Launch kernels one by one instead of CUDA graphs; results are the same")
       ->group(detail::device_group);
 }
 
-/// Throws scoresde::UsageError for options on the command line that the backend does not take.
+/// Throws scoresde::UsageError for options on the command line that the backend does not accept.
 inline void reject_options_of_other_backend(const CLI::App& app, const BackendOptions& o) {
   const char* const rejected = o.on_device() ? detail::host_group : detail::device_group;
   for (const CLI::Option* option : app.get_options())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Where a program computes: --backend and what goes with it.
+/// The backend that a program computes on: --backend and its options.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@ namespace programs {
 
 struct BackendOptions {
   std::string backend = "cpu", precision = "bf16";
-  std::size_t threads = 0;  ///< of the CPU
-  double memory_limit = 0;  ///< GiB of the CPU's memory; 0: what is available
+  std::size_t threads = 0;  ///< CPU threads; 0: all
+  double memory_limit = 0;  ///< GiB of host memory; 0: what is available
   int device = 0;
   std::filesystem::path plan_cache;
   std::size_t autotune = 0;

@@ -2,10 +2,10 @@
 /// The exit statuses of all programs.
 ///
 ///   0        done
-///   1        failed; one line on stderr says why
-///   2        the command line is not understood; nothing was read or written
-///   3        another process uses the folder of --out; nothing was read or written
-///   128 + n  stopped by signal n when finished work was saved: 129 SIGHUP, 130 SIGINT, 143 SIGTERM
+///   1        failed; one line on stderr gives the reason
+///   2        invalid command line; nothing was read or written
+///   3        the folder of --out is in use by another process; nothing was read or written
+///   128 + n  stopped by signal n after saving finished work: 129 SIGHUP, 130 SIGINT, 143 SIGTERM
 #pragma once
 
 #include <scoresde/error.hpp>

@@ -15,8 +15,8 @@
 
 namespace programs {
 
-/// held_out.csv: a row for each noise level of each set of weights, continued by a run that resumes
-/// as train_log.csv is.
+/// held_out.csv: a row for each noise level of each set of weights. A resumed run continues it,
+/// like train_log.csv.
 class HeldOutLog {
  public:
   static constexpr const char* header = "step,images,weights,sigma,loss";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Checkpoints that a run keeps under the number of their step, in addition to the last one.
+/// Numbered checkpoints of a run, kept in addition to the last one.
 ///
-/// Song et al. 2021 (arXiv:2011.13456), appendix H: one for every 50,000 iterations.
+/// Song et al. 2021 (arXiv:2011.13456), appendix H: one per 50,000 iterations.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ namespace programs {
   return name;
 }
 
-/// Steps of the numbered checkpoints in a folder, in rising order.
+/// Steps of the numbered checkpoints in a folder, ascending.
 [[nodiscard]] inline std::vector<std::uint64_t> kept_steps(const std::filesystem::path& folder) {
   std::vector<std::uint64_t> steps;
   std::error_code failure;
@@ -39,7 +39,7 @@ namespace programs {
   return steps;
 }
 
-/// Removes numbered checkpoints but the `count` of the latest steps; 0 keeps all.
+/// Removes all numbered checkpoints but the latest `count`; 0 keeps all.
 inline void keep_newest(const std::filesystem::path& folder, std::size_t count) {
   const auto steps = kept_steps(folder);
   std::error_code failure;  // one that cannot be removed stays

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Options of other libraries' words that cifar10_sample accepts, translated before they are read.
+/// Option names of other libraries that cifar10_sample accepts, translated before parsing.
 #pragma once
 
 #include <algorithm>
@@ -19,11 +19,11 @@ namespace programs {
 struct OptionAlias {
   const char* name = "";
   const char* option = "";
-  const char* value = nullptr;  ///< of the option, for a flag; null: the value that follows
+  const char* value = nullptr;  ///< the option's value, for a flag; null: the argument's value
   double offset = 0;            ///< added to the value
 };
 
-/// In small letters with '-': '_' and capitals are the same. A guidance scale is w + 1.
+/// Lower case with '-'; '_' and upper case are equivalent. A guidance scale is w + 1.
 inline constexpr std::array option_aliases{
     OptionAlias{"--num-inference-steps", "--steps"},
     OptionAlias{"--guidance-scale", "--guidance", nullptr, -1},
@@ -40,7 +40,7 @@ inline constexpr std::array option_aliases{
 
 namespace detail {
 
-/// A number with the offset added; other text as it is, which the option then rejects.
+/// A number plus the offset; other text unchanged, for the option to reject.
 [[nodiscard]] inline std::string offset_by(const std::string& text, double offset) {
   double number = 0;
   const char* const last = text.data() + text.size();
@@ -51,7 +51,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// The arguments with this library's options; `notes` gets a line for each that was translated.
+/// The arguments with this library's option names; appends a line per translation to `notes`.
 [[nodiscard]] inline std::vector<std::string> translated(const std::vector<std::string>& arguments,
                                                          std::vector<std::string>& notes) {
   std::vector<std::string> result;

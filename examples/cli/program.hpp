@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What the programs share at their edges: names, numbers, exit statuses.
+/// Command-line validators and the conversion of errors to exit statuses, shared by the programs.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline std::string preset_names() {
   return names;
 }
 
-/// Accepts whole numbers from `least` to `most`; without it CLI11 wraps negative numbers around.
+/// Accepts whole numbers from `least` to `most`. (CLI11 converts negative numbers to large ones.)
 inline CLI::Validator natural_number(std::uint64_t least, std::uint64_t most = ~std::uint64_t{0}) {
   const std::string allowed =
       "it must be a whole number from " + std::to_string(least) + " to " + std::to_string(most);
@@ -82,8 +82,8 @@ inline CLI::Validator share() {
   return detail::number([](double x) { return x > 0 && x <= 1; }, "above 0 and at most 1");
 }
 
-/// Accepts these names, and `more` that are not listed; the message about another begins with the
-/// nearest of all.
+/// Accepts these names, and those of `more`, which messages do not list; a message about another
+/// name begins with the nearest one.
 inline CLI::Validator one_of(std::vector<std::string> names, std::vector<std::string> more = {}) {
   more.insert(more.begin(), names.begin(), names.end());
   return CLI::Validator(
@@ -103,8 +103,8 @@ inline CLI::Validator preset_name() {
 
 namespace detail {
 
-/// "--itterations is not an option; did you mean '--iterations'?", of the first argument that no
-/// option takes.
+/// The message about an argument that is not an option's, such as "--itterations is not an option;
+/// did you mean '--iterations'?".
 inline std::string unexpected_argument(const CLI::App& app, const std::string& argument) {
   const std::string name = argument.substr(0, argument.find('='));
   if (!name.starts_with("-")) return "'" + argument + "' was not expected after the options";
@@ -121,7 +121,7 @@ inline int fail(const CLI::App& app, const std::string& message, int status) {
   return status;
 }
 
-/// Of an allocation that failed although it was not foreseen.
+/// The message about a failed allocation that no check predicted.
 inline std::string out_of_memory(const CLI::App& app) {
   std::string options;
   for (const char* name : {"--batch", "--network-batch"})
@@ -132,12 +132,12 @@ inline std::string out_of_memory(const CLI::App& app) {
 
 }  // namespace detail
 
-/// Parses the arguments and runs the program; every failure becomes one line on stderr and one of
-/// the statuses of exit_status.hpp.
+/// Parses the arguments and runs the program; every failure becomes one line on stderr and a status
+/// of exit_status.hpp.
 template <class Program>
 int run_program(CLI::App& app, std::vector<std::string> arguments, Program program) {
   try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    std::reverse(arguments.begin(), arguments.end());  // CLI11's order
     app.parse(std::move(arguments));
     return program();
   } catch (const CLI::Success& done) {
@@ -159,7 +159,7 @@ int run_program(CLI::App& app, std::vector<std::string> arguments, Program progr
   }
 }
 
-/// The same for what main() is given.
+/// The same for the arguments of main().
 template <class Program>
 int run_program(CLI::App& app, int argc, char** argv, Program program) {
   return run_program(app, std::vector<std::string>(argv + 1, argv + argc), std::move(program));

@@ -13,7 +13,7 @@
 
 namespace programs {
 
-/// Seconds since a fixed moment; never runs backwards.
+/// Seconds since a fixed time; monotonic.
 inline double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -29,14 +29,14 @@ inline std::string clock_text(double seconds) {
   return text;
 }
 
-/// Shows how far a run is: redrawn in place on a terminal; where the output is a file or a pipe, a
-/// line at once and one every `plain_interval` seconds.
+/// The progress of a run: redrawn in place on a terminal; in a file or pipe, one line at once and
+/// one every `plain_interval` seconds.
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label, double plain_interval = 30)
       : label_(std::move(label)), interval_(terminal_ ? 0.2 : plain_interval) {}
 
-  /// `fraction` of the work is done; `detail` is shown behind the percentage.
+  /// `fraction` of the work is done; `detail` is printed after the percentage.
   void show(double fraction, const std::string& detail) {
     const double now = seconds_now();
     if (now - shown_ < interval_ && fraction < 1) return;

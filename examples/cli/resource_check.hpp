@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Memory and disk space that a run needs, compared with what there is before it begins.
+/// Checks before a run that memory and disk space suffice.
 #pragma once
 
 #include <cstdio>
@@ -13,7 +13,7 @@
 
 namespace programs {
 
-/// Bytes of that many float32 numbers.
+/// Bytes of `count` float32 numbers.
 [[nodiscard]] inline double float_bytes(double count) { return sizeof(float) * count; }
 
 /// "29.9 GiB", "512 MiB".
@@ -27,8 +27,8 @@ namespace programs {
   return text;
 }
 
-/// Throws Error, which ends in `advice`, where a run that needs that many bytes does not fit into
-/// `limit_gib`, or where that is 0 into the memory that there is.
+/// Throws Error, with `advice` at its end, if a run that needs `needed` bytes exceeds `limit_gib`,
+/// or the available memory if the limit is 0.
 inline void require_memory(double needed, double limit_gib, const std::string& advice) {
   MemoryBound bound;
   if (limit_gib > 0)
@@ -39,7 +39,7 @@ inline void require_memory(double needed, double limit_gib, const std::string& a
                     "; it may take ", size_text(bound.bytes), " (", bound.source, "); ", advice);
 }
 
-/// Throws Error likewise where the file system of an existing folder has less space free.
+/// Throws Error, with `advice` at its end, if the folder's file system has less space free.
 inline void require_disk_space(const std::filesystem::path& folder, double needed,
                                const std::string& advice) {
   std::error_code failure;

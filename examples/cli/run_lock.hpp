@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The folder of a run, which one process at a time may write: flock(2) on its file run.lock.
+/// RunLock: allows one process at a time to write to the folder of a run, by flock(2) on run.lock.
 #pragma once
 
 #include <cerrno>
@@ -27,8 +27,7 @@ namespace programs {
 
 namespace detail {
 
-/// The PID in "NAME.part-PID", as io::write_file_atomically names files that it has begun; 0 for
-/// other names.
+/// The PID in "NAME.part-PID", the temporary names of io::write_file_atomically; 0 for other names.
 [[nodiscard]] inline ::pid_t writer_of(std::string_view name) {
   const std::size_t mark = name.rfind(".part-");
   if (mark == std::string_view::npos || mark == 0) return 0;
@@ -38,15 +37,15 @@ namespace detail {
   return code == std::errc{} && end == digits.data() + digits.size() && pid > 0 ? pid : 0;
 }
 
-/// Whether a process of that PID runs. (One of another machine that shares the folder is not seen.)
+/// Whether a process with that PID runs on this machine.
 [[nodiscard]] inline bool process_runs(::pid_t pid) {
   return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
 }  // namespace detail
 
-/// Removes what killed processes have left half-written in the folder: regular files NAME.part-PID
-/// of processes that no longer run. Returns their names.
+/// Removes incomplete files of killed processes: regular files NAME.part-PID in the folder whose
+/// process no longer runs. Returns their names.
 inline std::vector<std::string> remove_left_parts(const std::filesystem::path& folder) {
   std::vector<std::string> removed;
   std::error_code failure;
@@ -60,14 +59,14 @@ inline std::vector<std::string> remove_left_parts(const std::filesystem::path& f
   return removed;
 }
 
-/// Holds a folder until it goes out of scope, or until the process ends in whatever way: the
-/// kernel's lock goes with it. Folders that it has made and that are still empty go as well, so
-/// that a run which fails at once leaves nothing.
+/// Locks a folder until the end of its scope; if the process ends first, the kernel releases the
+/// lock. Also removes the folders that it created if they are still empty, so that a run that fails
+/// at once leaves nothing.
 class RunLock {
  public:
-  /// Makes the folder unless it is there, locks it, and clears it of half-written files that a
-  /// killed run has left. Throws FolderInUse, with the PID of the holder, where another process
-  /// has locked it, and Error where it cannot be made or written.
+  /// Creates the folder if it does not exist, locks it, and removes incomplete files of a killed
+  /// run. Throws FolderInUse, with the PID, if another process has locked it, and Error if it
+  /// cannot be created or written to.
   explicit RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock") {
     try {
       make(folder);
@@ -77,11 +76,11 @@ class RunLock {
       throw;
     }
     const auto checkpoint = folder / "checkpoint.safetensors";
-    if (std::filesystem::is_symlink(checkpoint))  // its parts lie where the link leads
+    if (std::filesystem::is_symlink(checkpoint))  // temporary files lie in the target's folder
       for (const auto& part : scoresde::io::remove_stale_parts(checkpoint))
-        std::cout << "removed     " << part.string() << ", which a killed run has left\n";
+        std::cout << "removed     " << part.string() << ", left by a killed run\n";
     for (const std::string& name : remove_left_parts(folder))
-      std::cout << "removed     " << (folder / name).string() << ", which a killed run has left\n";
+      std::cout << "removed     " << (folder / name).string() << ", left by a killed run\n";
   }
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
@@ -113,7 +112,7 @@ class RunLock {
       }
       if (errno == EWOULDBLOCK) reject(folder);
       std::cerr << "warning: " << folder.string() << " cannot be locked (" << std::strerror(errno)
-                << "); keep other runs out of it\n";
+                << "); do not start other runs in it\n";
       break;
     }
     const std::string text = std::to_string(::getpid()) + '\n';
@@ -130,7 +129,7 @@ class RunLock {
     const std::string pid(text, count > 0 ? std::strcspn(text, "\n") : 0);
     throw FolderInUse(scoresde::text("--out: ", folder.string(), " is in use by process ",
                                      pid.empty() ? "(starting)" : pid,
-                                     "; wait for its end, or choose another folder"));
+                                     "; wait until it ends, or choose another folder"));
   }
 
   [[nodiscard]] bool is_at_path() const {
@@ -145,7 +144,7 @@ class RunLock {
     descriptor_ = -1;
   }
 
-  /// The file goes before the lock does, and never while another process holds it.
+  /// Removes the file before it releases the lock, and never while another process holds it.
   void leave() noexcept {
     if (holds_) ::unlink(path_.c_str());
     close();

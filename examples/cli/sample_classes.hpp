@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The class that each image of a run is conditioned on.
+/// The class that each sample of a run is conditioned on.
 #pragma once
 
 #include <charconv>
@@ -17,7 +17,7 @@ namespace programs {
 
 namespace detail {
 
-/// The number of a class, by number or by CIFAR-10's name. Throws Error when there is none.
+/// The index of a class, given by its index or its CIFAR-10 name. Throws Error for other text.
 inline std::uint32_t class_number(const std::string& name, std::size_t classes) {
   const auto& names = scoresde::data::cifar10_classes;
   std::string known;
@@ -35,10 +35,10 @@ inline std::uint32_t class_number(const std::string& name, std::size_t classes) 
 
 }  // namespace detail
 
-/// The class of every image by its number: one for all, or one for each row of the grid.
+/// The class of each sample by its index: one for all, or one for each row of the grid.
 class SampleClasses {
  public:
-  /// Of a choice that resolve_defaults() has filled in, for a network with that many classes.
+  /// `choice` is resolved by resolve_defaults(); the network has `classes` classes.
   SampleClasses(const scoresde::ClassChoice& choice, std::size_t classes, std::size_t columns)
       : classes_(classes), columns_(columns), by_rows_(choice.name == "all") {
     if (!by_rows_ && choice.name != "none" && classes > 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The beginnings of samples.safetensors and samples.npy, known before there is any sample.
+/// The headers of samples.safetensors and samples.npy, written before the first sample.
 ///
 ///   safetensors: 8 bytes header length | JSON, filled up with spaces | classes | samples
 ///   npy:         "\x93NUMPY" 1 0 | 2 bytes header length | dictionary, filled up with spaces |
@@ -21,8 +21,7 @@
 
 namespace programs {
 
-/// How many samples there are to be, and of which shape; float32, with a class each where the
-/// network is conditional.
+/// Number and shape of the samples, float32, with a class each if the network is conditional.
 struct SampleLayout {
   std::size_t samples = 0, channels = 3, height = 32, width = 32;
   bool classes = false;
@@ -37,8 +36,8 @@ struct SampleLayout {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// The length and the JSON of samples.safetensors. `nfe` is known at the end only and takes at most
-/// 32 characters; the header is as long for every one.
+/// The length and JSON of samples.safetensors. `nfe` has at most 32 characters and is padded,
+/// because it is known only at the end; the length of the header does not depend on it.
 [[nodiscard]] inline std::string safetensors_header(const SampleLayout& layout, Metadata metadata,
                                                     const std::string& nfe) {
   constexpr std::size_t room = 32, alignment = 8;

@@ -26,7 +26,7 @@ struct SampleOptions {
   std::optional<double> dynamic_threshold;
   std::size_t samples = 0, batch = 16, columns = 8;
   BackendOptions backend;
-  std::vector<std::string> notes;  ///< lines about names of other libraries
+  std::vector<std::string> notes;  ///< one line per translated name of another library
 };
 
 }  // namespace programs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// samples.progress.json: how far a sampling run is, and what it may be continued with.
+/// samples.progress.json: the progress and the settings of a sampling run, for --resume.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace programs {
 inline constexpr const char* progress_name = "samples.progress.json";
 
 struct SampleProgress {
-  std::size_t samples = 0, evaluations = 0;     ///< that are on disk; of the network for them
+  std::size_t samples = 0, evaluations = 0;     ///< samples on disk; network evaluations for them
   std::map<std::string, std::string> settings;  ///< all that the samples depend on
 };
 
@@ -29,7 +29,7 @@ inline void write_progress(const std::filesystem::path& path, const SampleProgre
   scoresde::io::write_file_atomically(path, std::string_view(json.dump(1) + '\n'));
 }
 
-/// Throws Error where the file does not say what write_progress writes.
+/// Throws Error if the file was not written by write_progress.
 [[nodiscard]] inline SampleProgress read_progress(const std::filesystem::path& path) {
   const auto bytes = scoresde::io::read_file(path);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -94,7 +94,7 @@ void SampleRun::sample_all(SampleStore& store, const BatchSampler& sampler, doub
         .first_sample = options_.first_sample + static_cast<std::uint32_t>(first)};
     scoresde::HostState<float> x =
         sampler.sample({count, noise, classes_from(first, count), progress});
-    if (progress.stopped()) break;  // half-way: a resumed run begins the batch again
+    if (progress.stopped()) break;  // incomplete: a resumed run repeats the batch
     const std::span<float> images(x.data(), x.size());
     if (network_.centered)
       for (float& value : images) value = (value + 1) / 2;
@@ -104,7 +104,7 @@ void SampleRun::sample_all(SampleStore& store, const BatchSampler& sampler, doub
   progress.end_line();
 }
 
-/// Classes of samples first, first + 1, …; none for an unconditional network.
+/// Classes of samples first, first + 1, …; empty for an unconditional network.
 std::span<const std::uint32_t> SampleRun::classes_from(std::size_t first, std::size_t count) {
   classes_.clear();
   for (std::size_t k = first; network_.num_class_embeds > 0 && k < first + count; ++k)
@@ -150,7 +150,8 @@ void SampleRun::report_setup(std::size_t parameters, const std::string& device) 
             << options_.first_sample + options_.samples - 1 << '\n'
             << "device      " << device << std::endl;
   if (progress_.samples > 0)
-    std::cout << "resumed     " << progress_.samples << " samples are there already" << std::endl;
+    std::cout << "resumed     " << progress_.samples << " samples are finished already"
+              << std::endl;
 }
 
 void SampleRun::report_end(double seconds) const {
@@ -160,7 +161,7 @@ void SampleRun::report_end(double seconds) const {
   std::fflush(stdout);
 }
 
-/// What is there stays for --resume.
+/// Keeps the finished samples for --resume.
 void SampleRun::report_stop(SampleStore& store) const {
   store.keep();
   if (store.samples() > 0) store.write_partial_grid(options_.columns);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One run of cifar10_sample on any backend: samples, and the files that keep them.
+/// One run of cifar10_sample on any backend: samples and their files.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@
 
 namespace programs {
 
-/// An observer: shows how far all samples are, by steps, or where their number is not known by the
-/// time that the batch has come down to.
+/// An observer that shows the progress of a run, by steps, or, if their number is not known, by the
+/// time that the batch has reached.
 class SamplingProgress {
  public:
   SamplingProgress(std::size_t samples, double t_max, double t_min)
@@ -34,14 +34,14 @@ class SamplingProgress {
     first_ = static_cast<double>(first);
     count_ = static_cast<double>(count);
   }
-  /// Ends the batch where a signal has requested a stop.
+  /// Ends the batch if a signal has requested a stop.
   template <class X>
   scoresde::StepAction on_step(const scoresde::ObservedStep& step, const X&) {
     return show(step);
   }
-  /// A batch without steps that can be watched.
+  /// Shows a batch whose steps cannot be observed.
   void on_batch(std::size_t nfe);
-  /// Whether the batch was ended before its time.
+  /// Whether a signal ended the batch early.
   [[nodiscard]] bool stopped() const { return stopped_; }
   void end_line() { bar_.end_line(); }
 
@@ -53,27 +53,27 @@ class SamplingProgress {
   double samples_, t_max_, t_min_, first_ = 0, count_ = 0;
 };
 
-/// The samples of one batch: how many, and what they depend on.
+/// One batch: the number of samples and what they depend on.
 struct SampleBatch {
   std::size_t count = 0;
   scoresde::Noise noise;
-  std::span<const std::uint32_t> classes;  ///< one for each; none for an unconditional network
+  std::span<const std::uint32_t> classes;  ///< one per sample; empty for an unconditional network
   SamplingProgress& progress;
 };
 
-/// A checkpoint's network and a sampler on some backend, as a run uses them.
+/// A checkpoint's network and a sampler on a backend, for a run.
 struct BatchSampler {
-  std::size_t batch = 0;       ///< samples of a batch, at most
+  std::size_t batch = 0;       ///< samples per batch, at most
   std::size_t parameters = 0;  ///< of the network
-  std::string device;          ///< in words
+  std::string device;          ///< description for the output
   std::function<scoresde::HostState<float>(const SampleBatch&)> sample;
   std::function<std::size_t()> evaluations;  ///< images that the network has evaluated so far
 };
 
 class SampleRun {
  public:
-  /// Throws Error for what does not fit together: thresholds and data, an unfinished run in the
-  /// folder and no --resume, --resume and no unfinished run or one of other settings.
+  /// Throws Error for a threshold that does not suit the data's range, for an unfinished run in the
+  /// folder without --resume, and for --resume without an unfinished run of the same settings.
   SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration);
 
   void operator()(const BatchSampler& sampler, double t_max);
@@ -94,8 +94,8 @@ class SampleRun {
   scoresde::Metadata configuration_;
   scoresde::nn::UNetConfig network_;
   SampleClasses class_of_;
-  SampleProgress progress_;             ///< where the run begins
-  std::vector<std::uint32_t> classes_;  ///< of the batch, where the network is conditional
+  SampleProgress progress_;             ///< at the start of the run
+  std::vector<std::uint32_t> classes_;  ///< of the batch, if the network is conditional
   std::size_t evaluations_ = 0;
 };
 

@@ -64,9 +64,9 @@ inline void add_sampler_settings(const scoresde::SamplerChoice& s, Settings& set
 
 }  // namespace detail
 
-/// Of options with a resolved sampler. Threads, devices and where a run may write are not among
-/// them; the batch is, since adaptive runs of whole batches and the mean number of evaluations
-/// depend on it.
+/// The settings of options with a resolved sampler. They do not include threads, devices and output
+/// paths, but include the batch size, on which adaptive runs with Scope::batch and the mean number
+/// of evaluations depend.
 [[nodiscard]] inline std::map<std::string, std::string> sample_settings(const SampleOptions& o) {
   using scoresde::text;
   detail::Settings settings{{"checkpoint", file_identity(o.checkpoint)},

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// The samples of a run on disk: written as they come, kept when the run stops, in place at its
-/// end.
+/// The samples of a run on disk: written batch by batch, kept if the run is stopped, and moved to
+/// their final names at its end.
 ///
 ///   samples.partial         the bytes of samples.safetensors so far
-///   samples.progress.json   how many of them are samples, and the settings that they are made by
-///   samples.partial.png     the first of them, where the run has stopped
+///   samples.progress.json   the number of finished samples, and the settings of the run
+///   samples.partial.png     a grid of the first samples, of a stopped run
 ///
-/// When all are there, samples.npy, samples.png and samples.safetensors take their place.
+/// When all samples are finished, they are replaced by samples.{npy,png,safetensors}.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +34,8 @@ namespace programs {
 
 class SampleStore {
  public:
-  /// Begins, or goes on where `done` samples are in the folder by those settings. Throws Error
-  /// where a file cannot be made or is shorter than `progress` says.
+  /// Begins, or continues after progress.samples samples. Throws Error if a file cannot be created
+  /// or is shorter than that many samples.
   SampleStore(std::filesystem::path folder, const SampleLayout& layout, Metadata metadata,
               SampleProgress progress)
       : folder_(std::move(folder)),
@@ -52,12 +52,12 @@ class SampleStore {
   }
   SampleStore(const SampleStore&) = delete;
   SampleStore& operator=(const SampleStore&) = delete;
-  /// A run that has failed keeps what it has.
+  /// A failed run keeps its finished samples.
   ~SampleStore() {
     if (finished_) return;
     try {
       keep();
-    } catch (const std::exception&) {  // an error is on its way already
+    } catch (const std::exception&) {  // another error is being reported
     }
   }
 
@@ -65,7 +65,8 @@ class SampleStore {
   [[nodiscard]] std::size_t evaluations() const { return progress_.evaluations; }
   [[nodiscard]] const SampleLayout& layout() const { return layout_; }
 
-  /// Adds samples (n, C, H, W) in [0, 1]; `evaluations` are those of the network for all so far.
+  /// Adds samples (n, C, H, W) in [0, 1]; `evaluations` counts the network's for all samples so
+  /// far.
   void append(std::span<const float> images, std::size_t evaluations) {
     file_.write(place_of(progress_.samples), std::as_bytes(images));
     progress_.samples += images.size() / layout_.dim();
@@ -73,7 +74,7 @@ class SampleStore {
     if (seconds_now() - recorded_ >= 1) record();
   }
 
-  /// Leaves what is there to a later run; removes the files where that is nothing.
+  /// Keeps the finished samples for a later run; removes the files if there are none.
   void keep() {
     if (progress_.samples > 0) return record();
     std::error_code failure;
@@ -81,7 +82,7 @@ class SampleStore {
     std::filesystem::remove(folder_ / progress_name, failure);
   }
 
-  /// An image of the first samples, so many that it stays small, at most all that are there.
+  /// Writes a grid of the first samples, limited in size.
   void write_grid(const std::filesystem::path& path, std::size_t columns) const {
     constexpr std::size_t pixels = 1 << 22;
     const std::size_t most = std::max(columns, pixels / (layout_.height * layout_.width));
@@ -92,12 +93,12 @@ class SampleStore {
     scoresde::io::write_image_grid(path, grid, std::span<const float>(images));
   }
 
-  /// Of a stopped run.
+  /// The grid of a stopped run.
   void write_partial_grid(std::size_t columns) const {
     write_grid(folder_ / partial_grid_name, columns);
   }
 
-  /// Puts the files of all samples in place; class_of(k) is the class of sample k.
+  /// Writes the files of all samples; class_of(k) is the class of sample k.
   template <class ClassOf>
   void finish(const std::string& nfe, std::size_t columns, const ClassOf& class_of) {
     const std::string header = safetensors_header(layout_, metadata_, nfe);
@@ -120,14 +121,14 @@ class SampleStore {
  private:
   static constexpr const char* partial_name = "samples.partial";
   static constexpr const char* partial_grid_name = "samples.partial.png";
-  static constexpr std::size_t block = 1 << 18;  ///< numbers that are copied at a time
+  static constexpr std::size_t block = 1 << 18;  ///< numbers copied at a time
 
   [[nodiscard]] std::uint64_t place_of(std::size_t sample) const {
     return first_ + sample * layout_.image_bytes();
   }
 
   void record() {
-    file_.flush();  // the samples before the number that counts them
+    file_.flush();  // samples are on disk before their number is
     write_progress(folder_ / progress_name, progress_);
     recorded_ = seconds_now();
   }
@@ -156,7 +157,7 @@ class SampleStore {
   SampleLayout layout_;
   Metadata metadata_;
   SampleProgress progress_;
-  std::uint64_t first_;  ///< place of the first sample
+  std::uint64_t first_;  ///< offset of the first sample in bytes
   StreamedFile file_;
   double recorded_ = 0;
   bool finished_ = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Ctrl-C, SIGTERM and SIGHUP (a terminal that closes), after which a run saves and ends.
+/// On Ctrl-C, SIGTERM and SIGHUP (a closed terminal) a run saves its work and ends.
 #pragma once
 
 #include <csignal>
@@ -11,8 +11,8 @@ namespace detail {
 inline volatile std::sig_atomic_t stop_signal = 0;
 }
 
-/// From now on the first SIGINT, SIGTERM or SIGHUP only requests a stop; a second one of its kind
-/// kills as usual. A SIGHUP that the parent process ignores, as nohup does, stays ignored.
+/// From now on the first SIGINT, SIGTERM or SIGHUP only requests a stop; a second one of the same
+/// kind ends the process as usual. SIGHUP stays ignored if it was ignored before, as under nohup.
 inline void catch_stop_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
@@ -28,12 +28,12 @@ inline void catch_stop_signals() {
 /// Whether a signal has requested a stop.
 [[nodiscard]] inline bool stop_requested() { return detail::stop_signal != 0; }
 
-/// The exit status of a run that ends now: 0, or 128 + n after signal n.
+/// The exit status of a run: 0, or 128 + n after signal n.
 [[nodiscard]] inline int stop_status() {
   return stop_requested() ? 128 + static_cast<int>(detail::stop_signal) : 0;
 }
 
-/// "SIGINT", of the signal that has requested a stop.
+/// The name of the signal that has requested a stop, such as "SIGINT".
 [[nodiscard]] inline std::string stop_signal_name() {
   switch (detail::stop_signal) {
     case SIGINT:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A file that is written piece by piece, at places of its own choice, and takes its name at the
-/// end.
+/// A file that is written in pieces at given offsets and renamed when it is complete.
 #pragma once
 
 #include <cerrno>
@@ -22,10 +21,10 @@
 
 namespace programs {
 
-/// Throws Error in the system's words where a file cannot be made, read or written.
+/// Throws Error with the system's message if the file cannot be created, read or written.
 class StreamedFile {
  public:
-  /// Opens the file, or makes it; what it holds stays.
+  /// Opens the file or creates it; existing contents are kept.
   explicit StreamedFile(std::filesystem::path path) : path_(std::move(path)) {
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail("cannot be opened");
@@ -43,7 +42,7 @@ class StreamedFile {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
-  /// Cuts it off there, or fills it up to there with zeros.
+  /// Truncates the file to `size` bytes, or extends it with zeros.
   void resize(std::uint64_t size) {
     if (::ftruncate(descriptor_, static_cast<::off_t>(size)) != 0) fail("cannot be resized");
   }
@@ -70,13 +69,13 @@ class StreamedFile {
     }
   }
 
-  /// Waits until what was written is on the disk.
+  /// Waits until everything written is on disk.
   void flush() {
     if (::fdatasync(descriptor_) != 0) fail("cannot be flushed");
   }
 
-  /// Flushes it and puts it in the place of `target`, which may be a link to a file of the same
-  /// file system; keeps an existing file's mode. Throws Error where that is not a regular file.
+  /// Flushes the file and renames it to `target`, which may be a link to a file of the same file
+  /// system; keeps an existing file's mode. Throws Error if `target` is not a regular file.
   void rename_to(const std::filesystem::path& target) {
     struct stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;

@@ -22,56 +22,58 @@ inline void add_interval_options(CLI::App& app, TrainOptions& o) {
       ->check(natural_number(1));
   app.add_option(
          "--checkpoint-every", o.checkpoint_every,
-         "Steps between checkpoints; each takes the time of one step more, which shows that "
-         "the loss is finite")
+         "Steps between checkpoints; each costs one more step, which checks that the loss is "
+         "finite")
       ->capture_default_str()
       ->check(natural_number(1));
   app.add_option("--keep-every", o.keep_every,
-                 "Steps between checkpoints that are kept under their number, as "
-                 "checkpoint_0050000.safetensors; 0 for none")
+                 "Steps between numbered checkpoints, such as checkpoint_0050000.safetensors; "
+                 "0 for none")
       ->capture_default_str()
       ->check(natural_number(0));
-  app.add_option("--keep", o.keep, "Numbered checkpoints that stay, the latest ones; 0 for all")
+  app.add_option("--keep", o.keep, "Number of the latest numbered checkpoints to keep; 0 for all")
       ->capture_default_str()
       ->check(natural_number(0));
   app.add_option(
          "--snapshot-every", o.snapshot_every,
          "Steps between grids of 16 samples from the EMA weights, clipped in every step on the "
-         "CPU alone; 0 for none")
+         "CPU only; 0 for none")
       ->capture_default_str()
       ->check(natural_number(0));
-  app.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps of a snapshot")
+  app.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps per snapshot")
       ->capture_default_str()
       ->check(natural_number(1));
   app.add_option("--checkpoint-minutes", o.checkpoint_minutes,
-                 "Also save a checkpoint when the last one is older than this many minutes; 0: "
-                 "by steps only")
+                 "Also save a checkpoint when the last one is older than this many minutes; 0 for "
+                 "steps only")
       ->capture_default_str()
       ->check(number_from_zero());
 }
 
 inline void add_average_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--ema-tracks", o.ema_tracks,
-                 "Relative widths, above 0 and at most 0.2886, of further averages of the weights "
-                 "with power-function profiles (Karras et al. 2024), for example 0.05,0.1")
+  app.add_option(
+         "--ema-tracks", o.ema_tracks,
+         "Relative widths, above 0 and at most 0.2886, of additional averages of the weights "
+         "with power-function profiles (Karras et al. 2024), for example 0.05,0.1")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(host_group);
   app.add_option("--weights-every", o.weights_every,
-                 "Images between snapshots of the weights as float16: the current ones and each of "
-                 "--ema-tracks, with the held-out loss of each in held_out.csv; 0 for none")
+                 "Images between float16 snapshots of the weights: the current ones and each of "
+                 "--ema-tracks, with their held-out losses in held_out.csv; 0 for none")
       ->capture_default_str()
       ->check(natural_number(0))
       ->group(host_group);
   app.add_option("--held-out-images", o.held_out_images,
-                 "Test images, from the first on, of the held-out loss")
+                 "Number of test images for the held-out loss")
       ->capture_default_str()
       ->check(natural_number(1, 10000))
       ->group(host_group);
-  app.add_flag("--held-out", o.held_out,
-               "Only print the held-out loss of the checkpoint in --out by noise level, and end; "
-               "with the options of the run and --resume")
+  app.add_flag(
+         "--held-out", o.held_out,
+         "Only print the held-out loss of the checkpoint in --out by noise level; requires the "
+         "options of the run and --resume")
       ->needs(app.get_option("--resume"))
       ->group(host_group);
 }
@@ -87,16 +89,16 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
         scoresde::list_presets(std::cout);
         throw CLI::Success();
       },
-      "Print all presets with their number of parameters, and end");
+      "Print all presets with their number of parameters, and exit");
   app.add_option("--network", o.network,
-                 "KEY=VALUE: another value of a field of the preset's network, named as in "
-                 "score_sde's config.model, for example ch_mult=1,2,4; may be given several times")
+                 "KEY=VALUE: replaces a field of the preset's network, named as in score_sde's "
+                 "config.model, for example ch_mult=1,2,4; may be repeated")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--class-conditional", o.class_conditional,
-               "Condition the preset's network on the class of each image as well");
+               "Also condition the preset's network on the class of each image");
   app.add_option("--label-dropout", o.label_dropout,
-                 "Share of images whose class is kept from the network, which guidance needs "
+                 "Fraction of images trained without their class, required for guidance "
                  "(default: the preset's; 0.1 with --class-conditional)")
       ->check(share_from_zero());
 }
@@ -110,26 +112,26 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--out", o.out,
                  "Folder of the run: checkpoint.safetensors, train_log.csv, snapshots")
       ->required();
-  app.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit for bit");
-  app.add_option("--iterations", o.iterations, "Optimizer steps in all (default: the preset's)")
+  app.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
+  app.add_option("--iterations", o.iterations, "Optimizer steps (default: the preset's)")
       ->check(natural_number(1));
-  app.add_option("--minutes", o.minutes,
-                 "Stop after this much time, save and end (default: no limit)")
+  app.add_option("--minutes", o.minutes, "Stop and save after this much time (default: no limit)")
       ->check(positive_number());
   app.add_option("--batch", o.batch, "Images per step (default: the preset's)")
       ->check(natural_number(1, 65536));
-  app.add_option("--network-batch", o.network_batch,
-                 "Images differentiated at a time, a divisor of --batch; fewer need less memory "
-                 "(default: --batch)")
+  app.add_option(
+         "--network-batch", o.network_batch,
+         "Images per forward and backward pass, a divisor of --batch; fewer need less memory "
+         "(default: --batch)")
       ->check(natural_number(1, 65536));
   app.add_option("--lr", o.lr, "Learning rate after warm-up (default: the preset's)")
       ->check(positive_number());
   app.add_option("--decay-images", o.decay_images,
-                 "With --resume: let the learning rate fall to 0 over this many images from now, "
-                 "and end the run there")
+                 "With --resume: decay the learning rate to 0 over this many images from now, and "
+                 "end the run there")
       ->check(natural_number(1))
       ->needs(app.get_option("--resume"));
-  app.add_option("--seed", o.seed, "Names every random number of the run")
+  app.add_option("--seed", o.seed, "Seed of all random numbers of the run")
       ->capture_default_str()
       ->check(natural_number(0));
   add_backend_options(app, o.backend);
@@ -138,9 +140,9 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   auto* export_ema =
       app.add_option("--export-ema", o.export_ema,
                      "Only write the EMA weights of the checkpoint in --out to this file, as "
-                     "float32 with their configuration, and end");
+                     "float32 with their configuration");
   app.add_flag("--overwrite", o.overwrite,
-               "Let --export-ema replace the checkpoint of a training run")
+               "Allow --export-ema to replace the checkpoint of a training run")
       ->needs(export_ema);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// train_log.csv: one row every few steps, continued by a run that resumes.
+/// train_log.csv: one row every few steps; a resumed run continues it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace programs {
 
-/// The rows of a log up to a step, without its header; their first field is the step.
+/// The rows of a log up to a step, without the header; the first field of a row is its step.
 [[nodiscard]] inline std::vector<std::string> rows_up_to(const std::filesystem::path& path,
                                                          std::uint64_t step) {
   std::ifstream old(path);
@@ -31,7 +31,7 @@ namespace programs {
   return kept;
 }
 
-/// Writes a log with these rows and opens it for more.
+/// Writes a log with these rows and opens it for appending.
 [[nodiscard]] inline std::ofstream continued_log(const std::filesystem::path& path,
                                                  const char* header,
                                                  const std::vector<std::string>& rows) {
@@ -43,23 +43,23 @@ namespace programs {
   return stream;
 }
 
-/// One row: means over the steps since the row before.
+/// One row: means over the steps since the previous row.
 struct TrainLogRow {
   std::uint64_t step = 0;    ///< optimizer steps done
-  std::uint64_t images = 0;  ///< images seen
+  std::uint64_t images = 0;  ///< images trained on
   double seconds = 0;        ///< training time, over all runs
   double loss = 0;
   double learning_rate = 0;
   double gradient_norm = 0;  ///< before clipping
 };
 
-/// The log file. A resumed run keeps the rows up to its checkpoint and drops later ones, which it
-/// computes again.
+/// The log file. A resumed run keeps the rows up to its checkpoint and drops later ones, whose
+/// steps it repeats.
 class TrainLog {
  public:
   static constexpr const char* header = "step,images,seconds,loss,learning_rate,gradient_norm";
 
-  /// Starts a log, or with `resume_step` > 0 continues the one at `path`.
+  /// Creates a log, or with `resume_step` > 0 continues the one at `path`.
   TrainLog(const std::filesystem::path& path, std::uint64_t resume_step) {
     std::vector<std::string> kept;
     if (resume_step > 0) kept = rows_up_to(path, resume_step);

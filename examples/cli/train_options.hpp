@@ -21,7 +21,7 @@
 
 namespace programs {
 
-/// Zero stands for the preset's value in batch, iterations and lr.
+/// A batch, iterations or lr of zero selects the preset's value.
 struct TrainOptions {
   std::string preset = "cifar10_small";
   std::filesystem::path data, out;
@@ -34,7 +34,7 @@ struct TrainOptions {
   std::uint64_t seed = 42;
   std::uint64_t log_every = 50, checkpoint_every = 500, snapshot_every = 2000;
   std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none
-  std::size_t keep = 0;              ///< numbered checkpoints that stay; 0: all
+  std::size_t keep = 0;              ///< numbered checkpoints to keep; 0: all
   std::size_t snapshot_steps = 100;
   double checkpoint_minutes = 0;
   std::vector<std::string> network;  ///< "key=value"
@@ -44,12 +44,12 @@ struct TrainOptions {
   bool held_out = false;
   bool resume = false;
   std::filesystem::path export_ema;
-  bool overwrite = false;  ///< lets export_ema replace the checkpoint of a run
+  bool overwrite = false;  ///< export_ema may replace the checkpoint of a run
   BackendOptions backend;
 };
 
-/// The network with the fields that "key=value" names. Throws Error for a text without "=", and as
-/// network_from_fields does.
+/// The network with the fields replaced that `changes` lists as "key=value". Throws Error for text
+/// without "=", and for what network_from_fields rejects.
 inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network,
                                                 const std::vector<std::string>& changes) {
   scoresde::Metadata fields = scoresde::fields_of(network);
@@ -62,19 +62,19 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
   return scoresde::network_from_fields(fields);
 }
 
-/// The preset with what the command line changes of it. Throws Error for contradictions.
+/// The preset with the changes of the command line. Throws Error for contradictory options.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
   scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
-                    "--preset: ", o.preset, " is made for images of ", preset.network.width(), "x",
-                    preset.network.height(), "; those of CIFAR-10 have 32x32");
+                    "--preset: ", o.preset, " requires images of ", preset.network.width(), "x",
+                    preset.network.height(), "; CIFAR-10 has 32x32");
   preset.network = changed_network(preset.network, o.network);
   if (o.class_conditional)
     preset =
         scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
   scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
                     "--label-dropout: the network of ", o.preset,
-                    " is not conditioned on classes; --class-conditional makes it so");
+                    " is not conditioned on classes; add --class-conditional");
   preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
@@ -86,13 +86,13 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   return preset;
 }
 
-/// Adds the decay of the learning rate to the preset of a run that resumes: the one in its
-/// checkpoint, or with --decay-images one that begins now; the run ends with it. Throws Error for a
-/// second decay, and for one without --resume.
+/// Adds the decay of the learning rate to the preset of a resumed run, which ends with it: the one
+/// of the checkpoint, or with --decay-images one that begins now. Throws Error for a second decay,
+/// and for a decay without --resume.
 inline void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
   using scoresde::require;
   require(o.resume || o.decay_images == 0,
-          "--decay-images begins a decay in a run under way; it needs --resume");
+          "--decay-images begins a decay in an existing run; it requires --resume");
   if (!o.resume) return;
   const auto checkpoint = o.out / "checkpoint.safetensors";
   scoresde::LearningRateDecay decay = scoresde::decay_of(scoresde::read_configuration(checkpoint));

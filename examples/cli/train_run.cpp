@@ -41,8 +41,8 @@ void TrainRun::train() {
     // Reads the test images and allocates now, not at the first snapshot.
     training_.prepare_held_out();
   }
-  if (options_.decay_images > 0) save();  // a run that is killed keeps the decay
-  if (weights_due()) store_weights();     // a stop may have come in between
+  if (options_.decay_images > 0) save();  // a killed run keeps the decay
+  if (weights_due()) store_weights();     // a stop may have prevented it
   ProgressBar bar("train");
   while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
     step();
@@ -101,7 +101,7 @@ void TrainRun::save() {
   write_log_row();
   const scoresde::TrainingState<float> state = training_.state();
   require_good(state);
-  // The numbered one first: a run that is killed in between computes this step again.
+  // The numbered one first: a run killed in between repeats this step.
   if (is_kept(state.step))
     scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step),
                               training_.parameters(), state, configuration());
@@ -125,7 +125,7 @@ void TrainRun::require_good(const scoresde::TrainingState<float>& state) {
 
 void TrainRun::load(const std::filesystem::path& path) {
   auto wanted = configuration();
-  if (options_.decay_images > 0)  // begins with this call: the file does not know it
+  if (options_.decay_images > 0)  // begins with this call and is not in the file yet
     std::erase_if(wanted, [](const auto& entry) {
       return entry.first == "training.decay_first" || entry.first == "training.decay_updates";
     });
@@ -217,8 +217,8 @@ std::string TrainRun::loss_text() const {
 
 std::string TrainRun::classes_text() const {
   if (preset_.network.num_class_embeds == 0) return "";
-  return scoresde::text("classes     ", preset_.network.num_class_embeds,
-                        ", kept from the network at a rate of ", preset_.label_dropout, '\n');
+  return scoresde::text("classes     ", preset_.network.num_class_embeds, ", label dropout ",
+                        preset_.label_dropout, '\n');
 }
 
 void TrainRun::report_setup() const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One run of cifar10_train on any backend: log, checkpoints, snapshots and the time it may take.
+/// One run of cifar10_train on any backend: log, checkpoints, snapshots and time limit.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ class TrainRun {
   TrainRun(const TrainOptions& options, const scoresde::nn::Preset& preset, Training& training)
       : options_(options), preset_(preset), training_(training) {}
 
-  /// Trains until the iterations or minutes are used up or a signal comes, and saves.
+  /// Trains until the iterations or minutes are used up or a signal arrives, and saves.
   void operator()();
 
  private:
@@ -34,26 +34,27 @@ class TrainRun {
   [[nodiscard]] bool is_kept(std::uint64_t step) const;
   [[nodiscard]] std::uint64_t steps() const;
   void step();
-  /// Adds the reports of the steps to the row; blocks until the device has done them.
+  /// Adds the reports of finished steps to the row; blocks until the device has finished them.
   void take_reports();
   void write_log_row();
-  /// The row comes first: what the checkpoint has seen is then in the log, and no mean spans it.
+  /// Writes the row first, so that the log contains all steps of the checkpoint and no mean spans
+  /// it.
   void save();
-  /// Takes one step from the state, which shows that its loss is finite, and puts the state back: a
-  /// state that a step has ruined is never saved over a good one. Throws Error as the step does,
-  /// and for a state that holds numbers which are not finite.
+  /// Takes one step, which checks that the loss is finite, and restores the state, so that a
+  /// diverged state never replaces a good checkpoint. Throws Error as the step does, and for a
+  /// state with numbers that are not finite.
   void require_good(const scoresde::TrainingState<float>& state);
   void load(const std::filesystem::path& path);
-  /// Where a run that has failed left off.
+  /// The checkpoint from which a failed run can be resumed, for messages.
   [[nodiscard]] std::string last_good_text() const;
   [[nodiscard]] std::uint64_t images_seen() const;
   [[nodiscard]] bool checkpoint_is_old() const;
   /// Whether the last step passed a multiple of weights_every.
   [[nodiscard]] bool weights_due() const;
-  /// Snapshots of the weights and their held-out losses. The checkpoint of this step is saved
-  /// before, so that a run stopped in between does the rest when it resumes.
+  /// Writes snapshots of the weights and their held-out losses. The checkpoint of this step is
+  /// saved before, so that a run stopped in between writes the rest when it is resumed.
   void store_weights();
-  /// Nothing if a signal came meanwhile.
+  /// Empty if a signal arrived meanwhile.
   [[nodiscard]] std::optional<std::string> held_out_rows(const std::vector<NamedWeights>& all);
   void print_held_out();
   [[nodiscard]] scoresde::Metadata configuration() const;
@@ -75,7 +76,7 @@ class TrainRun {
   scoresde::StepReport sum_{};
   std::size_t unreported_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
-  std::optional<std::uint64_t> saved_step_;  ///< of the checkpoint
+  std::optional<std::uint64_t> saved_step_;  ///< step of the checkpoint
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;
 };
 

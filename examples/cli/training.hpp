@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training: the interface that a run of cifar10_train drives, for any backend, SDE, loss and
-/// precision.
+/// Training: the interface between a run of cifar10_train and its backend, SDE, loss and precision.
 #pragma once
 
 #include <cstddef>
@@ -32,11 +31,11 @@ class Training {
   Training& operator=(const Training&) = delete;
   virtual ~Training() = default;
 
-  /// One optimizer step; on a device it is enqueued.
+  /// One optimizer step; on a device it is enqueued asynchronously.
   virtual void step() = 0;
   [[nodiscard]] virtual std::uint64_t step_count() const = 0;
-  /// Reports of the steps since the last call, at most the last reports_kept(); blocks until they
-  /// are done.
+  /// Reports of the steps since the last call, at most the last reports_kept(); blocks until these
+  /// steps are finished.
   [[nodiscard]] virtual std::vector<scoresde::StepReport> reports() = 0;
   [[nodiscard]] virtual std::size_t reports_kept() const = 0;
 
@@ -48,7 +47,7 @@ class Training {
   [[nodiscard]] virtual const std::vector<scoresde::ExponentialMovingAverage>& ema_tracks()
       const = 0;
 
-  /// Images of the data set; images differentiated at a time, and the workspace that this takes.
+  /// Images of the data set; images per forward and backward pass, and the workspace for them.
   [[nodiscard]] virtual std::size_t images() const = 0;
   [[nodiscard]] virtual std::size_t network_batch() const = 0;
   [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
@@ -59,9 +58,9 @@ class Training {
 
   /// Whether held-out losses can be evaluated.
   [[nodiscard]] virtual bool has_held_out() const { return false; }
-  /// Reads the test images and allocates, before they are needed.
+  /// Reads the test images and allocates memory for held-out losses.
   virtual void prepare_held_out() {}
-  /// The loss of these weights at each noise level; nothing if a signal arrives.
+  /// The loss of these weights at each noise level; empty if a signal arrives.
   [[nodiscard]] virtual std::optional<std::vector<HeldOutLevel>> held_out(std::span<const float>) {
     return std::vector<HeldOutLevel>();
   }

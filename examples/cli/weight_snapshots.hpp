@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Weights kept during a run as float16, from which an average of any profile can be made after it.
+/// float16 snapshots of the weights during a run, from which averages of other profiles can be
+/// computed after the run.
 ///
-/// Two power-function averages at several times span, nearly, the average of any other width, whose
-/// coefficients are a least-squares fit of profiles (Karras et al. 2024, arXiv:2312.02696, section
-/// 3.2). It needs of each file the weights, the step and γ; they are in its metadata.
+/// Two power-function averages at several times approximately span the averages of all other
+/// widths; the coefficients are a least-squares fit of profiles (Karras et al. 2024,
+/// arXiv:2312.02696, section 3.2). The fit uses the weights, and step and γ from the metadata, of
+/// each file.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +29,11 @@ namespace programs {
 struct NamedWeights {
   std::string name;  ///< "raw", "ema", or "ema_0.05" for the track of σ_rel 0.05
   std::span<const float> weights;
-  scoresde::Metadata about;  ///< what the file says of them
+  scoresde::Metadata about;  ///< metadata of the file
 };
 
-/// The current weights, then the tracks of averages, or the average where there are no tracks.
-/// Refers to the state.
+/// The current weights, then the tracks of averages, or the average if there are no tracks. Refers
+/// to the state.
 [[nodiscard]] inline std::vector<NamedWeights> named_weights(
     const scoresde::TrainingState<float>& state,
     const std::vector<scoresde::ExponentialMovingAverage>& tracks) {

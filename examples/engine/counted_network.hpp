@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A score network that counts what it evaluates.
+/// A score network that counts the images it evaluates.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace programs {
 
-/// The network, counting what it evaluates.
+/// Evaluates the network and counts images.
 template <class Network>
 class CountedNetwork {
  public:
@@ -25,7 +25,7 @@ class CountedNetwork {
   [[nodiscard]] Network& network() { return network_; }
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
   void set_classes(std::span<const std::uint32_t> classes) { network_.set_classes(classes); }
-  /// At one time, or at a time per sample.
+  /// Evaluates at one time, or at a time per sample.
   template <class X, class Times>
   requires requires(Network& network, const X& x, const Times& t, X& output) {
     network.evaluate(x, t, output);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The score model that cifar10_sample samples on a GPU: the network's, in the chosen precision,
-/// guided if options say so. One type, so that every sampler is compiled once.
+/// The score model of cifar10_sample on a GPU: the network's, in the chosen precision, with
+/// optional guidance. A single type, so that every sampler is compiled once.
 #pragma once
 
 #include <cstddef>
@@ -55,8 +55,8 @@ class DeviceNetwork {
   Any unet_;
 };
 
-/// A DeviceNetwork as a score under its checkpoint's SDE; models what cuda::ScoreNetwork does but
-/// for vjp. Refers to the network.
+/// A DeviceNetwork as a score under its checkpoint's SDE; models the concepts of cuda::ScoreNetwork
+/// without vjp. Refers to the network.
 class DeviceScore {
   using State = scoresde::cuda::DeviceState<float>;
   using Any = std::variant<AnyDeviceScore<scoresde::cuda::Bfloat16>, AnyDeviceScore<float>>;
@@ -81,7 +81,7 @@ class DeviceScore {
   [[nodiscard]] std::span<const double> conditioning(double t) {
     return std::visit([&](auto& score) { return score.conditioning(t); }, score_);
   }
-  /// At one time, at a time per sample, or at conditioning(t) on the device.
+  /// Evaluates at one time, at a time per sample, or at conditioning(t) on the device.
   template <class Times>
   void evaluate(const State& x, const Times& t, State& output) {
     std::visit([&](auto& score) { score.evaluate(x, t, output); }, score_);
@@ -105,8 +105,8 @@ class DeviceModel {
   DeviceModel(const DeviceModel&) = delete;
   DeviceModel& operator=(const DeviceModel&) = delete;
 
-  /// Of each image of the batch to come; empty for an unconditional network. They must outlive its
-  /// evaluations.
+  /// Sets the class of each sample of the next batch; empty for an unconditional network. `classes`
+  /// must outlive its evaluations.
   void set_classes(std::span<const std::uint32_t> classes) {
     guided_.reset();
     network_.set_classes(classes);
@@ -115,7 +115,7 @@ class DeviceModel {
     without_.emplace(network_, classes.size(), scoresde::nn::no_class);
     guided_.emplace(*with_, *without_, scoresde::GuidanceWeights{weight_, -weight_}, interval_);
   }
-  /// Images that the network has evaluated, but for replays.
+  /// Images evaluated by the network, without those of graph replays.
   [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const { return network_.score_form(t); }
@@ -124,7 +124,7 @@ class DeviceModel {
     evaluate_at(x, times, output);
   }
 
-  /// What makes it a GraphCapturableScoreModel where the network is unconditional.
+  /// The members of a GraphCapturableScoreModel, for unconditional networks.
   [[nodiscard]] std::span<const double> conditioning(double t) {
     return network_.network().conditioning(t);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Networks on a GPU: compiled once, in device_network.cpp.
+/// Networks on a GPU, instantiated once, in device_network.cpp.
 #pragma once
 
 #include <scoresde/cuda/ops.hpp>

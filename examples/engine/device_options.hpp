@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The options of --backend cuda in the backend's own words.
+/// Converts the options of --backend cuda to those of the backend.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ namespace programs {
   return context.name() + ", " + o.precision;
 }
 
-/// make(); if the device does not have enough memory, the Error ends in `advice`.
+/// make(); if the device does not have enough memory, the Error has `advice` at its end.
 template <class Make>
 auto within_device_memory(const char* advice, const Make& make) {
   try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Sampling on a GPU: samplers of fixed steps by CUDA graphs, which are captured for the first
-/// batch, adaptive ones and class-conditional networks kernel by kernel.
+/// Sampling on a GPU. Fixed-step samplers run as CUDA graphs, captured for the first batch;
+/// adaptive samplers and class-conditional networks launch kernels one by one.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct DeviceSampler {
   using Replay = std::function<scoresde::SamplerStatistics(State&, scoresde::Noise)>;
 
   std::function<void(DeviceModel&, State&, scoresde::Noise, SamplingProgress&)> sample;
-  /// Captures a run for states like the one given; none for a sampler that cannot be captured.
+  /// Captures a run for states like the one given; empty for a sampler that cannot be captured.
   std::function<Replay(DeviceModel&, const State&)> capture = {};
 };
 
@@ -51,7 +51,7 @@ template <class Sampler>
   return erased;
 }
 
-/// Refers to what it is made of.
+/// Refers to its arguments.
 class DeviceSampling {
   using State = DeviceSampler::State;
 
@@ -87,7 +87,7 @@ class DeviceSampling {
     return sampler_.capture && !options_.backend.no_graph &&
            network_.visit([](const auto& unet) { return unet.network().classes() == 0; });
   }
-  /// A state of that many samples of the network.
+  /// A state of `samples` samples of the network.
   [[nodiscard]] State state(std::size_t samples) const {
     return network_.visit([&](const auto& unet) {
       return State(unet.context(), {samples, unet.dim()});
@@ -100,7 +100,7 @@ class DeviceSampling {
     sampler_.sample(model_, x, batch.noise, batch.progress);
     return scoresde::cuda::to_host(x);
   }
-  /// A graph is for one number of samples, so the last batch is sampled whole.
+  /// A graph has a fixed number of samples, so the last batch is sampled in full.
   [[nodiscard]] scoresde::HostState<float> replay(const SampleBatch& batch) {
     State x = state(batch_);
     if (!replay_) replay_ = sampler_.capture(model_, x);
@@ -114,11 +114,11 @@ class DeviceSampling {
 
   const SampleOptions& options_;
   const DeviceNetwork& network_;
-  std::size_t batch_;  ///< images sampled at a time
+  std::size_t batch_;  ///< samples per batch
   DeviceModel model_;
   const DeviceSampler& sampler_;
   DeviceSampler::Replay replay_;
-  std::size_t replays_ = 0;  ///< images that graphs have evaluated
+  std::size_t replays_ = 0;  ///< images evaluated by graph replays
 };
 
 }  // namespace programs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training on a GPU: images, state and snapshots on the device.
+/// Training on a GPU: images, state and snapshots are on the device.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@
 
 namespace programs {
 
-/// HostSnapshot's samples on the device, from the same noise, but not clipped.
+/// HostSnapshot on the device: the same noise, without clipping.
 template <class A>
 class DeviceSnapshot {
  public:
@@ -36,13 +36,13 @@ class DeviceSnapshot {
         centered_(centered),
         classes_(snapshot_classes(network_.classes())) {}
 
-  /// Samples with parameters that lie on the device and writes the grid.
+  /// Samples with parameters in device memory and writes the grid.
   template <class S, class Convention>
   void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
              const Convention& convention, std::uint64_t seed) {
     AnyDeviceScore<A> model(
         scoresde::cuda::ScoreNetwork<A, S, Convention>(network_, parameters, sde, convention));
-    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
+    network_.freeze(parameters);  // valid until the next snapshot; training uses another network
     write(path, model, seed);
   }
 

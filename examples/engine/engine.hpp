@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What the programs do on either backend, each in a file of its own. The device's are left out of
-/// a build without scoresde::cuda, where none.cpp throws in their place.
+/// Training and sampling on either backend, one source file each. Builds without scoresde::cuda
+/// replace those of the device by none.cpp, which throws.
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>
@@ -11,14 +11,14 @@
 
 namespace programs {
 
-/// Trains as the options say and saves. Throws Error for what does not fit together, for data and
-/// checkpoints that cannot be read, and where the device or its libraries are missing; nothing is
-/// then written.
+/// Trains with the given options and saves. Throws Error, before anything is written, for
+/// contradictory options, for data and checkpoints that cannot be read, and if the device or its
+/// libraries are missing.
 void train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset);
 void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& preset);
 
-/// Samples by a choice that lacks only what the SDE decides, and writes the samples.
-/// Throws Error likewise.
+/// Samples by options.sampler, with the SDE's defaults, and writes the samples. Throws Error as
+/// above.
 void sample_on_host(const SampleOptions& options, const scoresde::Metadata& configuration);
 void sample_on_device(const SampleOptions& options, const scoresde::Metadata& configuration);
 

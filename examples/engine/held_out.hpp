@@ -23,12 +23,12 @@
 
 namespace programs {
 
-/// Quantiles of the training times: two ends, and the middles of six equal parts, whose losses have
-/// about the mean that the training loss has.
+/// Quantiles of the training times: both ends, and the midpoints of six equal parts, at which the
+/// mean of the losses approximates the training loss.
 inline constexpr std::array<double, 8> held_out_quantiles{0.002,    1 / 12.0, 3 / 12.0,  5 / 12.0,
                                                           7 / 12.0, 9 / 12.0, 11 / 12.0, 0.998};
 
-/// Images evaluated at a time.
+/// Images per evaluation.
 inline constexpr std::size_t held_out_batch = 64;
 
 template <class Ops, class S, class Loss>
@@ -53,7 +53,7 @@ class HeldOutSet {
       classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));
   }
 
-  /// The loss of these weights at each level; nothing if a signal came meanwhile.
+  /// The loss of these weights at each level; empty if a signal arrived meanwhile.
   [[nodiscard]] std::optional<std::vector<HeldOutLevel>> evaluate(std::span<const float> weights) {
     std::vector<HeldOutLevel> levels;
     for (const double t : times_) {

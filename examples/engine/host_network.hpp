@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Networks on the CPU: compiled once, in host_network.cpp.
+/// Networks on the CPU, instantiated once, in host_network.cpp.
 #pragma once
 
 #include <scoresde/eigen/ops.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The network of a checkpoint and the score model that is sampled on the CPU.
+/// Sampling on the CPU: the network of a checkpoint and its score model.
 #pragma once
 
 #include <algorithm>
@@ -75,7 +75,7 @@ class HostSampling {
                           " MiB of workspace");
   }
 
-  std::size_t batch_;  ///< images sampled at a time
+  std::size_t batch_;  ///< samples per batch
   scoresde::nn::Network<HostOps> network_;
   std::vector<float> weights_;
   Model model_;

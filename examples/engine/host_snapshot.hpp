@@ -21,8 +21,8 @@
 namespace programs {
 
 /// 16 samples by ancestral steps with clipped denoising, always from the same noise, so that
-/// snapshots of a run can be compared; those of a class-conditional network are one of each class,
-/// and the first ones again.
+/// snapshots of a run can be compared; for a class-conditional network one of each class, then the
+/// first classes again.
 class HostSnapshot {
  public:
   HostSnapshot(const scoresde::nn::Graph& graph, const scoresde::AnySde& sde, std::size_t steps,
@@ -37,7 +37,7 @@ class HostSnapshot {
   void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
              const Convention& convention, std::uint64_t seed) {
     HostScore model(HostScoreNetwork<S, Convention>(network_, parameters, sde, convention));
-    network_.freeze(parameters);  // until the next snapshot, though training goes on elsewhere
+    network_.freeze(parameters);  // valid until the next snapshot; training uses another network
     write(path, model, seed);
   }
 

@@ -91,7 +91,7 @@ class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, 
   scoresde::data::ImageSet images_;
   scoresde::data::ImageStream stream_;
   std::vector<float> batch_;
-  std::vector<std::uint32_t> labels_;  ///< of the batch, where the network is conditional
+  std::vector<std::uint32_t> labels_;  ///< of the batch, if the network is conditional
   Trainer trainer_;
   std::optional<HostSnapshot> snapshot_;
   std::optional<HeldOut> held_out_;  ///< the test images and the network that evaluates them

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// --backend cuda of a build without scoresde::cuda.
+/// --backend cuda in a build without scoresde::cuda.
 #include <scoresde/error.hpp>
 
 #include "engine/engine.hpp"
@@ -10,7 +10,7 @@ namespace {
 [[noreturn]] void reject() {
   throw scoresde::Error(
       "--backend cuda: this program was built without scoresde::cuda, which needs nvcc and cuDNN "
-      "(docs/building.md); take --backend cpu");
+      "(docs/building.md); use --backend cpu");
 }
 
 }  // namespace

@@ -9,13 +9,13 @@
 
 namespace programs {
 
-/// Of "bf16", "tf32" and "fp32".
+/// The precision named "bf16", "tf32" or "fp32".
 [[nodiscard]] inline scoresde::cuda::Precision precision_of(const std::string& name) {
   using scoresde::cuda::Precision;
   return name == "bf16" ? Precision::bf16 : name == "tf32" ? Precision::tf32 : Precision::fp32;
 }
 
-/// use.operator()<A>() with the type of activations that the precision goes with.
+/// Calls use.operator()<A>() with the type A of the precision's activations.
 template <class Use>
 auto with_activations(const std::string& precision, const Use& use) {
   if (precision == "bf16") return use.template operator()<scoresde::cuda::Bfloat16>();

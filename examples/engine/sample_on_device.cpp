@@ -16,7 +16,7 @@
 namespace programs {
 namespace {
 
-/// One run, whatever samples its batches.
+/// One run with a type-erased sampler.
 void run(const SampleOptions& options, const scoresde::Metadata& configuration,
          const scoresde::AnySde& sde, const DeviceSampler& sampler) {
   SampleRun run(options, configuration);

@@ -19,7 +19,7 @@ namespace {
 using Sample = std::function<void(HostSampling::Model&, HostSampling::State&, scoresde::Noise,
                                   SamplingProgress&)>;
 
-/// One run, whatever samples its batches.
+/// One run with a type-erased sampler.
 void run(const SampleOptions& options, const scoresde::Metadata& configuration,
          const scoresde::AnySde& sde, const Sample& sample) {
   SampleRun run(options, configuration);

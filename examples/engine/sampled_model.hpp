@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The score model that cifar10_sample samples: the network's, guided and kept in range if
-/// options say so. One type, so that every sampler is compiled once.
+/// The score model of cifar10_sample: the network's, with optional guidance and clipping. A single
+/// type, so that every sampler is compiled once.
 #pragma once
 
 #include <cstddef>
@@ -33,15 +33,15 @@ class SampledModel {
   SampledModel(const SampledModel&) = delete;
   SampledModel& operator=(const SampledModel&) = delete;
 
-  /// Of each image of the batch to come; empty for an unconditional network.
+  /// Sets the class of each sample of the next batch; empty for an unconditional network.
   void set_classes(std::span<const std::uint32_t> classes) { guided_.set_classes(classes); }
-  /// Images that the network has evaluated.
+  /// Images evaluated by the network.
   [[nodiscard]] std::size_t evaluations() const { return network_.evaluations(); }
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
     return clips_ || thresholds_ ? clipped_.score_form(t) : guided_.score_form(t);
   }
-  /// At one time, or at a time per sample.
+  /// Evaluates at one time, or at a time per sample.
   template <class X, class Times>
   requires requires(Network& network, const X& x, const Times& t, X& output) {
     network.evaluate(x, t, output);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Memory that a sampling run takes on the CPU, from the plan of the network's activations.
+/// Memory of a sampling run on the CPU, from the plan of the network's activations.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,7 @@
 namespace programs {
 
 /// Bytes of a sampling run: the workspace of the network, its weights, the checkpoint's file and
-/// its tensors while they are read, and the states of a batch; not of all samples, which go to
-/// disk.
+/// tensors during reading, and the states of one batch; finished samples are on disk.
 template <class Ops>
 [[nodiscard]] double sampling_memory(const SampleOptions& options,
                                      const scoresde::nn::UNetConfig& network, const Ops& ops) {

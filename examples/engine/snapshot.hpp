@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A small grid of samples, to see during training how far the network is.
+/// A small grid of samples that shows the progress of training.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,10 @@
 
 namespace programs {
 
-/// The samples of a snapshot.
+/// Number of samples in a snapshot.
 inline constexpr std::size_t snapshot_samples = 16;
 
-/// One of each class, and the first ones again; none for an unconditional network.
+/// One of each class, then the first ones again; empty for an unconditional network.
 [[nodiscard]] inline std::vector<std::uint32_t> snapshot_classes(std::size_t classes) {
   std::vector<std::uint32_t> of_samples;
   for (std::uint32_t k = 0; classes > 0 && k < snapshot_samples; ++k)

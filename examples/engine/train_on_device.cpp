@@ -17,7 +17,7 @@ void programs::train_on_device(const TrainOptions& options, const scoresde::nn::
   with_activations(backend.precision, [&]<class A>() {
     const scoresde::cuda::Ops<A> ops(context, plan_options(backend),
                                      precision_of(backend.precision));
-    scoresde::io::require_writable_folder(options.out);  // device and libraries are there
+    scoresde::io::require_writable_folder(options.out);  // device and libraries are present
     const auto images = training_images(options);
     scoresde::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
       const auto training =

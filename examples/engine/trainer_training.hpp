@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// TrainerTraining: the part of Training that a trainer of any backend does.
+/// TrainerTraining: the part of Training that is the same for trainers of all backends.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,7 @@
 
 namespace programs {
 
-/// The images that networks train on, and what a preset does to them.
+/// The training images of CIFAR-10.
 [[nodiscard]] inline scoresde::data::ImageSet training_images(const TrainOptions& options) {
   return scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
 }
@@ -22,7 +22,7 @@ namespace programs {
           .random_flip = preset.random_flip,
           .uniform_dequantization = preset.uniform_dequantization};
 }
-/// Images differentiated at a time.
+/// Images per forward and backward pass.
 [[nodiscard]] inline std::size_t network_batch_of(const TrainOptions& options,
                                                   const scoresde::nn::Preset& preset) {
   return options.network_batch > 0 ? options.network_batch : preset.batch_size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Memory that a training run takes on the CPU, from the plan of the network's activations.
+/// Memory of a training run on the CPU, from the plan of the network's activations.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@
 namespace programs {
 
 /// Bytes of a training run: the workspace of the network; weights, average, tracks, two moments and
-/// gradient; while a checkpoint is written, that state twice more and one buffer; with held-out
-/// losses, their network and the test images; the data set; and a batch of images, of which the
-/// loss keeps two more for each part that is differentiated.
+/// gradient; two further copies of that state and one buffer while a checkpoint is written; with
+/// held-out losses, their network and the test images; the data set; and a batch of images, plus
+/// two copies of the part in a forward and backward pass for the loss.
 template <class Ops>
 [[nodiscard]] double training_memory(const TrainOptions& options,
                                      const scoresde::nn::Preset& preset, const Ops& ops) {

@@ -46,7 +46,7 @@ Format format_to_write(const fs::path& path) {
   require(fs::is_directory(path) || path.extension().empty(), "OUTPUT: ", path.string(),
           " ends with ", path.extension().string(),
           ", which names no format; .pth is score_sde's, .safetensors this library's, a folder "
-          "diffusers', and --to says which it is under any other name");
+          "diffusers'; --to selects the format of any other name");
   return Format::diffusers;
 }
 
@@ -77,7 +77,7 @@ NetworkFile read_scoresde(const fs::path& path) {
   return read;
 }
 
-/// What of a torch file is not read, at most ten lines and how many there are more.
+/// The parts of a torch file that are not read: at most ten lines, then the number of others.
 std::vector<std::string> skipped_in(const scoresde::io::TorchFile& file) {
   constexpr std::size_t most = 10;
   std::vector<std::string> notes;
@@ -89,7 +89,8 @@ std::vector<std::string> skipped_in(const scoresde::io::TorchFile& file) {
   return notes;
 }
 
-/// One set of weights with what is kept of the file: what is not kept need not be there.
+/// Reads one set of weights, or everything, as `keep` selects; parts that are not kept may be
+/// absent.
 void read_score_sde_weights(const scoresde::io::TorchFile& file,
                             const scoresde::nn::UNetConfig& network,
                             const scoresde::nn::ParameterTable& table, Keep keep,
@@ -108,8 +109,8 @@ void read_score_sde_weights(const scoresde::io::TorchFile& file,
 
 NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, Keep keep) {
   require(!configuration.empty(),
-          "a score_sde checkpoint does not say which network it is of: "
-          "name its --preset, or give its settings by --config or --set");
+          "a score_sde checkpoint does not contain the settings of its network; "
+          "give its --preset, or the settings by --config or --set");
   NetworkFile read{configuration, {}, false};
   const auto network = scoresde::network_of(configuration);
   const auto graph = scoresde::nn::unet(network);
@@ -133,9 +134,9 @@ scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
   }
 }
 
-/// The SDE and the conventions of a diffusers network: its scheduler's, or DDPM's chain for a
-/// positional embedding without one, and over them what the command line says. `notes` gets what
-/// was assumed and what the scheduler says that a checkpoint does not carry.
+/// The SDE and the conventions of a diffusers network: those of its scheduler, or DDPM's chain if
+/// it has a positional embedding and no scheduler, updated by the command line. Appends
+/// assumptions, and settings of the scheduler that a checkpoint does not contain, to `notes`.
 Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
                               const scoresde::nn::UNetConfig& network, const Metadata& given,
                               std::vector<std::string>& notes) {
@@ -150,8 +151,7 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
                          files.scheduler.string(), " (", found.class_name, ")"));
     std::string hints;
     for (const std::string& hint : found.hints) hints += (hints.empty() ? "" : ", ") + hint;
-    if (!hints.empty())
-      notes.push_back("not carried, to be chosen when samples are made: " + hints);
+    if (!hints.empty()) notes.push_back("not converted, to be chosen for sampling: " + hints);
   } else if (network.embedding_type == scoresde::nn::EmbeddingType::positional) {
     process = scoresde::describe(scoresde::BetaList{});
     process["training.loss"] = "discrete";
@@ -165,13 +165,13 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
           "the network's embedding is 'fourier', of a standard deviation; training.loss is "
           "'discrete', of levels. The noise levels come from a ScoreSdeVeScheduler or --set "
           "sde.name=ve");
-  // DDPM's sampler, which cifar10_sample takes where its command line names none.
+  // DDPM's sampler, cifar10_sample's default for this checkpoint.
   if (scoresde::detail::loss_of(process) == scoresde::LossKind::discrete)
     process.merge(Metadata{{"program.predictor", "ancestral"}});
   return process;
 }
 
-/// The network is the one of config.json.
+/// The network is that of config.json.
 NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   const auto files = scoresde::find_diffusers_files(path);
   const auto bytes = scoresde::io::read_file(files.configuration);
@@ -207,7 +207,7 @@ NetworkFile read_network(const fs::path& path, Format format, const Metadata& co
 
 namespace {
 
-/// Adam's settings of a run, or its defaults where the file does not tell.
+/// The settings of Adam, or its defaults where the file does not contain them.
 scoresde::Adam optimizer_of(const Metadata& configuration) {
   scoresde::Adam adam;
   const auto set = [&](const char* key, auto& value) {
@@ -224,8 +224,8 @@ scoresde::Adam optimizer_of(const Metadata& configuration) {
   return adam;
 }
 
-/// Writes a network's folder of diffusers, with the scheduler that its SDE is where there is one;
-/// returns in words whether there is.
+/// Writes a diffusers network folder, with a scheduler if diffusers has one for the SDE; returns a
+/// description of it.
 std::string write_for_diffusers(const fs::path& path, const NetworkFile& file,
                                 const scoresde::nn::Graph& graph,
                                 const std::vector<float>& weights) {
@@ -238,7 +238,7 @@ std::string write_for_diffusers(const fs::path& path, const NetworkFile& file,
   if (scheduler)
     scoresde::io::write_file_atomically(place, *scheduler);
   else
-    fs::remove(place);  // one of another network would decide what these weights mean
+    fs::remove(place);  // that of another network would give these weights another meaning
   return scheduler ? " and scheduler_config.json" : ", without a scheduler_config.json";
 }
 
@@ -268,7 +268,7 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
                        : text("the state without its ", tracks,
                               " further averages (--ema-tracks), which a .pth does not hold,");
   }
-  // A sampler must be able to use the file.
+  // The file must suffice for sampling.
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
   if (keep == Keep::all && file.resumable) {
     scoresde::save_checkpoint(path, table, file.state, file.configuration);
@@ -298,7 +298,7 @@ void list_tensors_of(const fs::path& weights) {
     line(scoresde::io::printable(name), tensor);
 }
 
-/// The files that hold the weights at `path`.
+/// The files with the weights of `path`.
 std::vector<fs::path> weight_files(const fs::path& path) {
   if (!fs::is_directory(path) && path.extension() != ".json") return {path};
   const fs::path weights = scoresde::find_diffusers_files(path).weights;

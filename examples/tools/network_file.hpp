@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The files that scoresde_convert knows: how each is recognised, read, written and listed.
+/// The file formats of scoresde_convert: recognizing, reading, writing and listing them.
 #pragma once
 
 #include <cstdint>
@@ -17,39 +17,39 @@ using scoresde::Metadata;
 
 enum class Format : std::uint8_t { scoresde, score_sde, diffusers };
 
-/// Which weights are kept: all that both files can hold, or one set.
+/// Which weights are kept: everything that both formats can hold, or one set.
 enum class Keep : std::uint8_t { all, model, ema };
 
-/// A network with its weights, float32, and what else a run needs to resume.
+/// A network with its float32 weights and the rest of the state that a run needs to resume.
 struct NetworkFile {
   Metadata configuration;
   scoresde::TrainingState<float> state;
   bool resumable = false;
-  std::vector<std::string> notes = {};  ///< what was assumed, or is not carried, for the user
+  std::vector<std::string> notes = {};  ///< assumptions and omissions, for the output
   bool averaged = true;                 ///< whether `state.average` is an average
 };
 
-/// What lies at `path`, by its content. Throws Error when it cannot be read.
+/// The format of the file or folder at `path`, by content. Throws Error when it cannot be read.
 [[nodiscard]] Format format_of(const fs::path& path);
 
-/// What `path` is to become, by its name. Throws Error for a suffix that names no format.
+/// The format to write to `path`, by its name. Throws Error for a suffix that names no format.
 [[nodiscard]] Format format_to_write(const fs::path& path);
 
-/// `changes` over `base`; the settings of an SDE go with its name.
+/// `base` updated by `changes`; a change of the SDE's name removes the SDE settings of `base`.
 [[nodiscard]] Metadata overlay(Metadata base, const Metadata& changes);
 
-/// Reads a file of this format; `configuration` is what the command line says of it. Throws Error
-/// also for settings of an SDE that do not go together.
+/// Reads a file of this format; `configuration` is given on the command line. Throws Error for
+/// files that cannot be read and for inconsistent settings of an SDE.
 [[nodiscard]] NetworkFile read_network(const fs::path& path, Format format,
                                        const Metadata& configuration, Keep keep);
 
-/// Writes what is kept; returns in words what that is.
+/// Writes what is kept and returns a description of it.
 std::string write_network(const fs::path& path, Format format, const NetworkFile& file, Keep keep);
 
 void list_tensors(const fs::path& path);
 
-/// Throws Error when writing OUTPUT would replace a file that INPUT is read from or lie in its
-/// folder, whatever links lead there, or replace the checkpoint of a training run.
+/// Throws Error if OUTPUT, after resolving links, is a file or the folder of INPUT or lies in it,
+/// or if it would replace the checkpoint of a training run.
 void require_output_replaceable(const fs::path& input, const fs::path& output, Format format);
 
 }  // namespace convert

@@ -21,7 +21,7 @@
 namespace convert {
 namespace {
 
-/// A JSON object of settings as flat text; lists become "1,2,2,2".
+/// A JSON object of settings as key and text; lists become "1,2,2,2".
 Metadata settings_of(const std::filesystem::path& path) {
   const auto bytes = scoresde::io::read_file(path);
   Metadata flat;
@@ -40,7 +40,7 @@ Metadata settings_of(const std::filesystem::path& path) {
   return flat;
 }
 
-/// Every setting that a checkpoint of this library's programs may hold, with a value that it has.
+/// Every setting that a checkpoint of this library's programs may contain, with a valid value.
 Metadata known_settings() {
   Metadata known = scoresde::describe(scoresde::PredictionType::noise);
   known["training.label_dropout"] = "0";
@@ -53,7 +53,7 @@ Metadata known_settings() {
     known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
   for (const auto key : scoresde::detail::keys_outside_the_network)
     known["network." + std::string(key)] = "";
-  const scoresde::nn::UNetConfig network;  // files leave out some fields at their defaults
+  const scoresde::nn::UNetConfig network;  // files may omit fields with default values
   scoresde::for_each_field(network, [&](const char* key, const auto&) {
     known.emplace("network." + std::string(key), "");
   });
@@ -64,8 +64,9 @@ Metadata known_settings() {
   return known;
 }
 
-/// Throws Error for a setting that there is not, naming the nearest, and for a value that is not of
-/// its kind: a number, or true or false. Values of the network are network_of's to read.
+/// Throws Error for an unknown setting, with the nearest name, and for a value that is not a
+/// number, or not true or false, as its setting requires. network_of checks the values of the
+/// network.
 void check_settings(const Metadata& given) {
   using scoresde::require;
   static const Metadata known = known_settings();
@@ -84,7 +85,7 @@ void check_settings(const Metadata& given) {
   if (!network.empty()) static_cast<void>(scoresde::network_of(network));
 }
 
-/// What --config and --set say, --set over the file.
+/// The settings of --config, updated by --set.
 Metadata given_settings(const SettingSources& options) {
   Metadata file, set;
   if (!options.config.empty()) file = settings_of(options.config);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What a command line states of a network and its run: a preset, a file of settings, single ones.
+/// Settings of a network and its run on the command line: a preset, a file, single settings.
 #pragma once
 
 #include <filesystem>
@@ -10,15 +10,15 @@
 
 namespace convert {
 
-/// Each over those before it.
+/// Later members override earlier ones.
 struct SettingSources {
   std::string preset;
   std::filesystem::path config;
   std::vector<std::string> settings;
 };
 
-/// All of them as one configuration. Throws Error for a setting that there is not, naming the
-/// nearest, and for a value that is not of its kind.
+/// All settings as one configuration. Throws Error for an unknown setting, with the nearest name,
+/// and for a value of the wrong type.
 [[nodiscard]] Metadata configuration_of(const SettingSources& options, Format from);
 
 }  // namespace convert

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// scoresde_convert: checkpoints of score_sde_pytorch, diffusers and this library into each other.
+/// scoresde_convert: converts checkpoints between score_sde_pytorch, diffusers and this library.
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -33,7 +33,7 @@ int run(const Options& options) {
     convert::list_tensors(options.input);
     return 0;
   }
-  scoresde::require(!options.output.empty(), "OUTPUT is missing; only --list needs none");
+  scoresde::require(!options.output.empty(), "OUTPUT is missing; only --list does not require it");
   const Format to =
       options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
   const Format from =
@@ -45,40 +45,39 @@ int run(const Options& options) {
   for (const std::string& note : file.notes) std::cout << "note: " << note << '\n';
   const std::string kept = convert::write_network(options.output, to, file, keep);
   std::cout << "wrote " << options.output.string() << ": " << kept << " after " << file.state.step
-            << " updates, " << file.state.parameters.size() << " numbers a set\n";
+            << " updates, " << file.state.parameters.size() << " numbers per set\n";
   return 0;
 }
 
 void add_options(CLI::App& app, Options& o) {
   std::vector<std::string> names;
   for (const auto& [name, format] : formats) names.push_back(name);
-  app.add_option("INPUT", o.input,
-                 "score_sde's .pth, a checkpoint or weights of this library, or of diffusers a "
-                 "pipeline's folder, a network's folder, its weights or their index of shards; "
-                 "recognised by its content")
+  app.add_option(
+         "INPUT", o.input,
+         "A .pth of score_sde; a checkpoint or weights of this library; a pipeline's folder, "
+         "network's folder, weights or shard index of diffusers; recognized by content")
       ->required();
   app.add_option(
       "OUTPUT", o.output,
       "name.pth for score_sde, name.safetensors for this library, a folder for diffusers");
-  app.add_option("--from", o.from, "Format of INPUT (default: by its content)")
+  app.add_option("--from", o.from, "Format of INPUT (default: by content)")
       ->check(CLI::IsMember(names));
-  app.add_option("--to", o.to, "Format of OUTPUT (default: by its name)")
-      ->check(CLI::IsMember(names));
+  app.add_option("--to", o.to, "Format of OUTPUT (default: by name)")->check(CLI::IsMember(names));
   app.add_option("--preset", o.sources.preset,
-                 "Configuration that a .pth was trained with: " + programs::preset_names());
-  app.add_option(
-      "--config", o.sources.config,
-      "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}, over the preset's");
+                 "Configuration of the training of a .pth: " + programs::preset_names());
+  app.add_option("--config", o.sources.config,
+                 "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}; "
+                 "overrides the preset");
   app.add_option("--set", o.sources.settings,
-                 "One setting, key=value, over the others; may be repeated")
+                 "One setting, key=value, which overrides the others; may be repeated")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  auto* model = app.add_flag("--model", o.model, "Keep the weights as trained last, alone");
+  auto* model = app.add_flag("--model", o.model, "Keep only the current weights");
   auto* ema =
-      app.add_flag("--ema", o.ema, "Keep the averaged weights alone, with which samples are drawn");
+      app.add_flag("--ema", o.ema, "Keep only the averaged weights, which are used for sampling");
   model->excludes(ema);
   app.add_flag("--overwrite", o.overwrite,
-               "Let OUTPUT replace INPUT or the checkpoint of a training run");
-  app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and end");
+               "Allow OUTPUT to replace INPUT or the checkpoint of a training run");
+  app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and exit");
 }
 
 }  // namespace
@@ -86,7 +85,7 @@ void add_options(CLI::App& app, Options& o) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Converts checkpoints between score_sde_pytorch, diffusers and this library. Nothing in a "
-      "file is executed; what does not fit is listed.",
+      "file is executed; parts that cannot be converted are listed.",
       "scoresde_convert");
   app.footer(
       "Examples\n"
@@ -98,7 +97,7 @@ int main(int argc, char** argv) {
       "  scoresde_convert unet-without-a-scheduler w.safetensors --set "
       "training.prediction=velocity\n"
       "  scoresde_convert --list checkpoint_26.pth\n"
-      "Without --model or --ema everything is kept that OUTPUT can hold.");
+      "Without --model or --ema everything that OUTPUT can hold is kept.");
   app.option_defaults()->take_last();
   Options options;
   add_options(app, options);

@@ -118,10 +118,10 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled", "[slo
   const TemporaryFolder data, folder;
   make_data(data);
   const auto whole = folder / "whole", parts = folder / "parts";
-  const Outcome told =
+  const Outcome outcome =
       require_success(train_program, tiny_run(data, whole) + Words{"--iterations", "5"});
   for (const char* word : {"cifar10_small", "parameters", "seed", "MiB of workspace", "threads"})
-    REQUIRE(told.says(word));
+    REQUIRE(outcome.says(word));
   require_success(train_program, tiny_run(data, parts) + Words{"--iterations", "3"});
   require_rejected(train_program, tiny_run(data, parts), {"holds a run already", "--resume"});
   require_rejected(train_program, tiny_run(data, parts) + Words{"--resume", "--lr", "0.5"},

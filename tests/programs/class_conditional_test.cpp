@@ -76,7 +76,7 @@ TEST_CASE(
            Words{"--class-conditional", "--label-dropout", "0.5", "--iterations", iterations};
   };
   const Outcome outcome = require_success(train_program, options("whole", "3"));
-  CHECK(outcome.says("10, kept from the network at a rate of 0.5"));
+  CHECK(outcome.says("10, label dropout 0.5"));
   CHECK(std::filesystem::exists(folder / "whole" / "snapshot_0000003.png"));
   require_success(train_program, options("parts", "2"));
   require_rejected(train_program,

@@ -217,11 +217,10 @@ TEST_CASE("a scheduler next to a diffusers network defines its noise levels, als
   for (const std::size_t k : {0, 1})
     write_safetensors(unet / ("shard" + std::to_string(k)), shards[k]);
   for (const auto& input : {folder.path(), unet, folder / index}) {
-    const Outcome told = require_success({input.string(), out});
-    CHECK(told.says("ScoreSdeVeScheduler"));
-    CHECK(told.says(
-        "not carried, to be chosen when samples are made: correct_steps = 1, snr = 0.075"));
-    CHECK(told.says("vqvae is not converted") == (input == folder.path()));
+    const Outcome outcome = require_success({input.string(), out});
+    CHECK(outcome.says("ScoreSdeVeScheduler"));
+    CHECK(outcome.says("not converted, to be chosen for sampling: correct_steps = 1, snr = 0.075"));
+    CHECK(outcome.says("vqvae is not converted") == (input == folder.path()));
     const auto found = read_safetensors(out);
     for (const auto& [name, tensor] : wanted.tensors) CHECK(found.at(name).bytes == tensor.bytes);
     CHECK(found.metadata.at("sde.name") == "ve");

@@ -12,22 +12,22 @@ trap 'rm -rf "$folder"' EXIT
 export CUDA_VISIBLE_DEVICES=""
 
 fail() { echo "device_script.sh: $*" >&2 && exit 1; }
-says() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not contain '$2'"; }; }
+contains() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not contain '$2'"; }; }
 
 status=0
 bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --any-processor 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "code for another device was packed"
-says "$folder/rejection" "the device needs 75"
+contains "$folder/rejection" "the device needs 75"
 status=0
 bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --any-processor --mib 1 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "a pack larger than --mib was made"
-says "$folder/rejection" "--mib allows 1"
+contains "$folder/rejection" "--mib allows 1"
 bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/pack" --any-processor
 
 script=$folder/pack/benchmarks/device/device.sh
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
 for word in "tests, " "network_training_128_bf16, " "assign, " "sampler, " "train, " "pytorch, " "memcheck, " "racecheck, " "memcheck_network, " "concurrently with the tests: "; do
-  says "$folder/dry" "$word"
+  contains "$folder/dry" "$word"
 done
 if grep -q "budgets exceed" "$folder/dry"; then cat "$folder/dry" && fail "its budgets exceed what it allows"; fi
 [ ! -e "$folder/report/device.md" ] || fail "a dry run wrote a report"
@@ -39,23 +39,23 @@ mkdir "$folder/data"
 for i in 1 2 3 4 5; do truncate -s 30730000 "$folder/data/data_batch_$i.bin"; done
 bash "$folder/pack/benchmarks/device/train_on_device.sh" --bin "$folder/pack" --data "$folder/data" --run "$folder/training" --minutes 12 \
   --dry-run >"$folder/dry_training" || { cat "$folder/dry_training" && fail "the dry run of the training failed"; }
-says "$folder/dry_training" "$folder/pack/bin/cifar10_train"
+contains "$folder/dry_training" "$folder/pack/bin/cifar10_train"
 compgen -G "$folder/pack/lib/libpng16.so*" >/dev/null || fail "the pack lacks libpng"
 
 rm "$folder/pack/bin/benchmark_device_assign"
 status=0
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || status=$?
 [ "$status" -eq 1 ] || fail "a dry run without a program ends with status $status"
-says "$folder/dry" "missing: benchmark_device_assign"
+contains "$folder/dry" "missing: benchmark_device_assign"
 sed 's/^network="networks/network="no networks/' "$script" >"$folder/pack/benchmarks/device/renamed.sh"
 bash "$folder/pack/benchmarks/device/renamed.sh" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || true
-says "$folder/dry" "is named 'no networks on the device are conditioned on classes'"
+contains "$folder/dry" "is named 'no networks on the device are conditioned on classes'"
 
 bash "$script" --bin "$folder/pack" --out "$folder/report" --seconds 200 >"$folder/run" 2>&1 || { cat "$folder/run" && fail "the run failed"; }
 report=$folder/report/device.md
-says "$report" "| tests | skipped: no device |"
-says "$report" "| assign | status 127"
-says "$report" "| plans | status 1"
+contains "$report" "| tests | skipped: no device |"
+contains "$report" "| assign | status 127"
+contains "$report" "| plans | status 1"
 for part in network_forward_64_bf16 sampler train; do
   grep -qE "^\| $part \| status 1: .*no device can be used" "$report" || { cat "$report" && fail "$part does not report why it failed"; }
 done

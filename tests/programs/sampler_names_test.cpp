@@ -45,8 +45,8 @@ std::vector<Row> listed() {
   std::string line;
   std::getline(text, line);
   const Words titles = cells(line);
-  REQUIRE(titles ==
-          Words{"option", "name", "kind", "order", "nfe", "states", "grid", "options", "about"});
+  REQUIRE(titles == Words{"option", "name", "kind", "order", "nfe", "states", "grid", "options",
+                          "description"});
   std::vector<Row> rows;
   while (std::getline(text, line) && !line.empty()) {  // aliases follow
     INFO("line: " << line);
@@ -58,15 +58,15 @@ std::vector<Row> listed() {
   return rows;
 }
 
-/// Samples from a tiny checkpoint; `told` is the program's output.
-class Painter {
+/// Samples from a tiny checkpoint; `outcome` is that of the last run.
+class TinySampler {
  public:
   template <class S>
-  explicit Painter(const S& sde) : checkpoint_(tiny_checkpoint(folder_, sde)) {}
+  explicit TinySampler(const S& sde) : checkpoint_(tiny_checkpoint(folder_, sde)) {}
 
   io::TensorFile::Tensor operator()(const Words& choice) {
     const std::string out = (folder_ / "images").string();
-    told = require_success(
+    outcome = require_success(
         sample_program,
         Words{"--checkpoint", checkpoint_, "--out", out, "--threads", "1"} + choice);
     const auto file = io::read_safetensors(folder_ / "images" / "samples.safetensors");
@@ -74,7 +74,7 @@ class Painter {
     return file.at("samples");
   }
 
-  Outcome told;
+  Outcome outcome;
   std::map<std::string, std::string> metadata;
 
  private:
@@ -94,15 +94,15 @@ Words short_run(const Row& row) {
 
 template <class S>
 void every_name_draws(const S& sde) {
-  Painter paint{sde};
+  TinySampler sample{sde};
   for (const Row& row : listed()) {
     if (row.at("option") == "--sampler") continue;  // a thousand steps
     Words words = short_run(row) + Words{"--samples", "2"};
     if (row.at("grid") != "adaptive") words = words + Words{"--steps", "2"};
-    const auto samples = paint(words);
-    INFO(paint.told.text);
+    const auto samples = sample(words);
+    INFO(sample.outcome.text);
     REQUIRE(samples.shape == std::vector<std::size_t>{2, 3, 8, 8});
-    REQUIRE(paint.metadata.at("sampler").find(row.at("name")) != std::string::npos);
+    REQUIRE(sample.metadata.at("sampler").find(row.at("name")) != std::string::npos);
     for (const float value : samples.as<float>()) REQUIRE(std::isfinite(value));
   }
 }
@@ -164,10 +164,10 @@ TEST_CASE("every name gives finite samples under the VE SDE", "[slow]") {
 TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras grid by default",
           "[slow]") {
   every_name_draws(EdmSde());
-  Painter paint{EdmSde()};
+  TinySampler sample{EdmSde()};
   const auto sampler = [&](const Words& choice) {
-    paint(choice + Words{"--samples", "1", "--steps", "2"});
-    return paint.metadata.at("sampler");
+    sample(choice + Words{"--samples", "1", "--steps", "2"});
+    return sample.metadata.at("sampler");
   };
   CHECK_THAT(sampler({"--predictor", "ancestral"}), Catch::Contains("karras grid"));
   CHECK_THAT(sampler({"--solver", "ddim"}), Catch::Contains("karras grid"));
@@ -175,7 +175,7 @@ TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras gr
 }
 
 TEST_CASE("a sample does not depend on its batch, for samplers of every kind") {
-  Painter paint{VpSde()};
+  TinySampler sample{VpSde()};
   const Words steps{"--steps", "6"}, loose{"--rtol", "1", "--atol", "1"};
   for (const Words& words :
        {Words{"--solver", "unipc-3"} + steps, Words{"--solver", "karras-stochastic"} + steps,
@@ -183,21 +183,21 @@ TEST_CASE("a sample does not depend on its batch, for samplers of every kind") {
         Words{"--predictor", "euler_ancestral", "--corrector", "langevin"} + steps,
         Words{"--solver", "dopri5"} + loose, Words{"--solver", "dpm-solver-23"} + loose,
         Words{"--solver", "adaptive-sde"} + loose}) {
-    const auto four = paint(words + Words{"--samples", "4"});
-    const auto split = paint(words + Words{"--samples", "4", "--batch", "3"});
-    INFO(paint.told.text);
+    const auto four = sample(words + Words{"--samples", "4"});
+    const auto split = sample(words + Words{"--samples", "4", "--batch", "3"});
+    INFO(sample.outcome.text);
     REQUIRE(four.bytes == split.bytes);
-    const auto last = paint(words + Words{"--samples", "1", "--first-sample", "3"});
+    const auto last = sample(words + Words{"--samples", "1", "--first-sample", "3"});
     REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(),
                        four.bytes.end() - static_cast<std::ptrdiff_t>(last.bytes.size())));
   }
 }
 
 TEST_CASE("the option --nfe selects the largest number of steps within the budget") {
-  Painter paint{VpSde()};
+  TinySampler sample{VpSde()};
   const auto spent = [&](const Words& words) {
-    paint(words + Words{"--samples", "1"});
-    return paint.metadata.at("nfe") + " by " + paint.metadata.at("sampler");
+    sample(words + Words{"--samples", "1"});
+    return sample.metadata.at("nfe") + " by " + sample.metadata.at("sampler");
   };
   using Catch::Matchers::Contains;
   using Catch::Matchers::StartsWith;
@@ -219,11 +219,11 @@ TEST_CASE("the option --nfe selects the largest number of steps within the budge
 }
 
 TEST_CASE("options change the samples") {
-  Painter paint{VpSde()};
+  TinySampler sample{VpSde()};
   const auto differ = [&](const Words& words, const Words& more) {
     const Words usual = words + Words{"--samples", "1", "--steps", "5"};
-    const auto without = paint(usual).bytes, with = paint(usual + more).bytes;
-    INFO(paint.told.text);
+    const auto without = sample(usual).bytes, with = sample(usual + more).bytes;
+    INFO(sample.outcome.text);
     REQUIRE(without != with);
   };
   differ({"--predictor", "ancestral"}, {"--variance", "large"});
@@ -247,10 +247,10 @@ TEST_CASE("options change the samples") {
 }
 
 TEST_CASE("the names of the paper's table 1 are these samplers") {
-  Painter paint{VeSde()};
+  TinySampler sample{VeSde()};
   const auto same = [&](const Words& name, const Words& parts) {
-    const auto by_name = paint(name + Words{"--samples", "1"}).bytes;
-    REQUIRE(by_name == paint(parts + Words{"--samples", "1"}).bytes);
+    const auto by_name = sample(name + Words{"--samples", "1"}).bytes;
+    REQUIRE(by_name == sample(parts + Words{"--samples", "1"}).bytes);
   };
   same({"--sampler", "PC1000"}, {"--predictor", "reverse_diffusion", "--corrector", "langevin",
                                  "--snr", "0.16", "--steps", "1000"});

@@ -69,7 +69,7 @@ TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically
                       "--snr is '0.01' in the stopped run, '0.5' in this one"});
     const Outcome resumed =
         require_success(sample_program, sampling.options(name) + Words{"--resume"});
-    CHECK(resumed.says("samples are there already"));
+    CHECK(resumed.says("samples are finished already"));
     for (const std::string& file : files)
       CHECK(text_of(out / file) == text_of(sampling.out("whole") / file));
     CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 3);

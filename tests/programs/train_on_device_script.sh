@@ -17,12 +17,12 @@ fail() { echo "train_on_device_script.sh: $*" >&2 && exit 1; }
 rejected() {
   local words=$1 status=0
   shift
-  "$@" >"$folder/said" 2>&1 || status=$?
-  [ "$status" -ne 0 ] || { cat "$folder/said" && fail "not rejected: $*"; }
-  grep -qF -- "$words" "$folder/said" || { cat "$folder/said" && fail "'$*' does not print '$words'"; }
+  "$@" >"$folder/output" 2>&1 || status=$?
+  [ "$status" -ne 0 ] || { cat "$folder/output" && fail "not rejected: $*"; }
+  grep -qF -- "$words" "$folder/output" || { cat "$folder/output" && fail "'$*' does not print '$words'"; }
 }
-says() { grep -qF -- "$1" "$folder/said" || { cat "$folder/said" && fail "the output does not contain '$1'"; }; }
-succeeds() { "$@" >"$folder/said" 2>&1 || { cat "$folder/said" && fail "failed: $*"; }; }
+prints() { grep -qF -- "$1" "$folder/output" || { cat "$folder/output" && fail "the output does not contain '$1'"; }; }
+succeeds() { "$@" >"$folder/output" 2>&1 || { cat "$folder/output" && fail "failed: $*"; }; }
 
 parts=$source/benchmarks/device/parts.sh
 head -c 40000000 /dev/urandom >"$folder/weights"
@@ -50,9 +50,9 @@ train() { bash "$script" --bin "$build" --data "$folder/data" --run "$folder/run
 
 succeeds train --minutes 30 --dry-run -- --batch 128
 # 75 of the 540 s are reserved, and a few have passed when the line is printed.
-grep -qE "30 in all, 0 done; this call trains for 46[0-5] s of 540, 4 of them are needed" "$folder/said" ||
-  { cat "$folder/said" && fail "the training time is not planned as expected"; }
-says "--batch 128 --minutes 7."
+grep -qE "30 in all, 0 done; this call trains for 46[0-5] s of 540, 4 of them are needed" "$folder/output" ||
+  { cat "$folder/output" && fail "the training time is not planned as expected"; }
+prints "--batch 128 --minutes 7."
 [ -z "$(find "$folder/run" "$folder/out" -type f)" ] || fail "a dry run left files"
 rejected "--minutes is 'soon'" train --minutes soon --dry-run
 rejected "--seconds is 60" train --minutes 1 --seconds 60 --dry-run
@@ -79,7 +79,7 @@ done
 # Another machine: only the copied files exist.
 mv "$folder/out" "$folder/before" && rm -r "$folder/run"
 succeeds train --minutes 30 --previous "$folder/before" --dry-run -- --batch 2
-says "holds the EMA weights of step $first"
+prints "holds the EMA weights of step $first"
 [ ! -e "$folder/run/checkpoint.safetensors" ] || fail "a dry run copied the run"
 succeeds on_cpu --minutes 0.15 --previous "$folder/before"
 [ "$(steps "$folder/out")" -gt "$first" ] || fail "the second call did not continue from step $first"

@@ -33,7 +33,7 @@ void for_each_held(Use use) {
   use(SmldSde(50, {0.02, 40, 1e-4}));
 }
 
-/// A score that says what it is evaluated with: F = label·x.
+/// A score whose output shows the label that it is evaluated at: F = label·x.
 template <class S, class C>
 struct LabelScore {
   using Scalar = float;

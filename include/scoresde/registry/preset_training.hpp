@@ -91,8 +91,8 @@ auto described_sde(const nn::Preset& p, const S& sde) {
     return sde;
 }
 
-/// What a checkpoint says of its run: the library's settings and, under "program.", what data the
-/// run sees and how its images are meant to be sampled.
+/// The metadata of a checkpoint: the library's settings and, under "program.", the training data
+/// and the recommended sampler.
 template <class S, class Loss>
 Metadata checkpoint_configuration(const nn::Preset& p, const S& sde,
                                   const TrainingConfigurationWith<Loss>& training) {

@@ -37,8 +37,8 @@ struct SamplerAlias {
 };
 
 /// k-diffusion's samplers end at sigma = 0, dpm_fast and dpm_adaptive at sigma_min. diffusers'
-/// timesteps are equal steps in t unless a spacing is named. Neither clips unless --clip-denoised
-/// says so.
+/// timesteps are equal steps in t unless a spacing is named. Neither clips without
+/// --clip-denoised.
 inline constexpr std::array sampler_aliases{
     SamplerAlias{"sample_euler, euler", "k-diffusion", "--solver", "karras-euler", "--final zero"},
     SamplerAlias{"sample_heun, heun", "k-diffusion", "--solver", "karras-heun", "--final zero"},

@@ -172,7 +172,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
   add(p, "euler_maruyama", "Euler-Maruyama on the reverse-time SDE", true, 1, "");
   add(p, "reverse_diffusion", "the forward chain's step, reversed", true, 1, "");
   add(p, "ancestral", "a draw from the chain's posterior", true, 1, "--variance");
-  add(p, "ddim", "DDIM, without fresh noise if not asked for", false, 1, "--eta");
+  add(p, "ddim", "DDIM; deterministic for eta 0, the default", false, 1, "--eta");
   add(p, "euler_ancestral", "Euler in sigma and ancestral noise", true, 1, "--eta");
   add(p, "clipped_ddim", "DDIM with clipped data and unclipped noise", false, 1, "--eta");
   add(p, "none", "a corrector alone", false, 0, "");
@@ -185,7 +185,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
 inline void add_presets(std::vector<SamplerRow>& rows) {
   for (const ScoreSdeSampler& song : score_sde_samplers) {
     const bool predicts = song.predicts, corrects = song.corrections > 0;
-    std::string description("Song et al.'s table 1: "), options;
+    std::string description("Song et al. 2021, table 1: "), options;
     if (predicts) description += "a predictor", options += "--predictor";
     if (corrects) {
       description += predicts ? " and a corrector" : "a corrector twice";
@@ -252,7 +252,7 @@ inline const char* kind_of(const SamplerRow& row) {
 /// kept in addition to x.
 inline void list_samplers(std::ostream& out) {
   std::vector<std::vector<std::string>> lines{
-      {"option", "name", "kind", "order", "nfe", "states", "grid", "options", "about"}};
+      {"option", "name", "kind", "order", "nfe", "states", "grid", "options", "description"}};
   const auto number = [](std::size_t n) { return n == 0 ? std::string("-") : std::to_string(n); };
   for (const SamplerRow& row : sampler_rows())
     lines.push_back({row.option, row.name, detail::kind_of(row),

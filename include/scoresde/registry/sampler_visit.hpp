@@ -199,8 +199,8 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
     sde.visit([&]<class S>(const S& levels) {
       if constexpr (DiscreteSde<S>)
         throw Error("--solver " + c.solver + " chooses its own times; the checkpoint's " +
-                    "network knows its " + std::to_string(levels.training_steps()) +
-                    " discrete levels alone");
+                    "network is defined only at its " + std::to_string(levels.training_steps()) +
+                    " discrete levels");
     });
     return detail::visit_adaptive(sde, c, body);
   }
