@@ -13,7 +13,7 @@ program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-js
 # Additional packages of tests, checks and benchmarks.
 test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
 
-# install_missing_packages <package>...: returns 1, and says what to do, when it cannot.
+# install_missing_packages <package>...: on failure prints what to install and returns 1.
 install_missing_packages() {
   local package missing=() privileged=()
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

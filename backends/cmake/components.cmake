@@ -75,7 +75,7 @@ endif()
 set(scoresde_io_rooms io checkpoint)
 set(scoresde_io_headers cuda/unet.hpp)
 
-# Sets `result` to the components that <scoresde/${header}> needs besides the core.
+# Sets `result` to the components that <scoresde/${header}> needs in addition to the core.
 function(scoresde_components_of_header header result)
   string(REGEX REPLACE "/.*" "" room ${header})
   set(found "")

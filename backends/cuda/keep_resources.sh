@@ -8,12 +8,12 @@ for argument in "$@"; do
   [ "$previous" = -o ] && object=$argument
   previous=$argument
 done
-said=$object.said
-"$@" 2>"$said"
+output=$object.output
+"$@" 2>"$output"
 status=$?
 # Lines of ptxas, and the following line with byte counts.
-grep -E '^ptxas info|bytes stack frame' "$said" >"$object.ptxas"
-grep -i warning "$said" >>"$object.ptxas"
-grep -vE '^ptxas info|bytes stack frame' "$said" >&2
-rm -f "$said"
+grep -E '^ptxas info|bytes stack frame' "$output" >"$object.ptxas"
+grep -i warning "$output" >>"$object.ptxas"
+grep -vE '^ptxas info|bytes stack frame' "$output" >&2
+rm -f "$output"
 exit $status

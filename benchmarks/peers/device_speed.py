@@ -29,7 +29,7 @@ HEADER = ("network", "what", "batch", "ours, ms", "PyTorch, ms", "PyTorch / ours
           "% of matrix product", "% of copy bandwidth", "ours, GB used", "PyTorch, GB", "PyTorch mode")
 
 
-def say(text):
+def show(text):
     print(text, file=sys.stderr, flush=True)
 
 
@@ -54,7 +54,7 @@ class Rows:
 
     def note(self, text):
         self.notes.append(text)
-        say(text)
+        show(text)
 
     def ours(self, preset, *words):
         o = self.options
@@ -72,7 +72,7 @@ class Rows:
             if found is None:
                 return False
             self.errors[f"{preset} {precision}"] = {key: found[key] for key in ("y", "dx", "gradient", "worst_gradient")}
-            say(f"{preset} {precision}: relative errors {found['y']:.1e} of y, {found['dx']:.1e} of dx, {found['gradient']:.1e} of the gradient")
+            show(f"{preset} {precision}: relative errors {found['y']:.1e} of y, {found['dx']:.1e} of dx, {found['gradient']:.1e} of the gradient")
             output, gradients = TOLERANCES[precision]
             if not (found["y"] <= output and max(found["dx"], found["gradient"]) <= gradients):
                 self.note(f"{preset} {precision}: differs from PyTorch by more than {output:.0e} or {gradients:.0e}; it is not timed")
@@ -96,7 +96,7 @@ class Rows:
         if found is not None:
             self.rows.append({"preset": preset} | found)
             self.notes += [f"{preset} {what} at batch {batch}, {failure}" for failure in found["failed"]]
-            say("  " + line(cells(self.rows[-1])))
+            show("  " + line(cells(self.rows[-1])))
         self.write()
         return None
 

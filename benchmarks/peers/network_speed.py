@@ -29,7 +29,7 @@ HEADER = ("network", "what", "threads", "batch", "ours, ms/image", "PyTorch, ms/
           "% of GEMM peak", "ours, peak MB", "PyTorch, peak MB", "PyTorch format")
 
 
-def say(text):
+def show(text):
     print(text, file=sys.stderr, flush=True)
 
 
@@ -56,7 +56,7 @@ def compare(options, preset):
         run([options.program, "--preset", preset, "--batch", 2, "--threads", threads, "--export", file, *options.width], threads)
         for name in FORMATS:
             found = peer("compare", file, "--format", name, threads=threads)
-            say(f"{preset}, PyTorch {found['torch']} {name}: relative errors {found['y']:.1e} of the output, {found['dx']:.1e} of the "
+            show(f"{preset}, PyTorch {found['torch']} {name}: relative errors {found['y']:.1e} of the output, {found['dx']:.1e} of the "
                 f"input's gradient, {found['gradient']:.1e} of the parameters', at most {found['worst_gradient']:.1e} of one of them")
             if not found["y"] <= TOLERANCE:
                 sys.exit(f"{preset}: outputs differ by {found['y']:.1e}, more than {TOLERANCE:.0e}: the two are not the same network")
@@ -103,7 +103,7 @@ def better_format(options, settings, what):
     words = ["--what", what, "--threads", threads, "--batch", batch, "--seconds", options.seconds, "--runs", 1]
     found = {name: peer("time", json.dumps(settings), "--format", name, *words, threads=threads) for name in FORMATS}
     seconds = {name: one["least_seconds"] for name, one in found.items()}
-    say(f"  PyTorch, {what}: " + ", ".join(f"{name} {1e3 * t / batch:.1f} ms/image" for name, t in seconds.items()))
+    show(f"  PyTorch, {what}: " + ", ".join(f"{name} {1e3 * t / batch:.1f} ms/image" for name, t in seconds.items()))
     return min(FORMATS, key=seconds.get)
 
 
@@ -119,7 +119,7 @@ def measure(options, settings):
             for threads in options.threads:
                 for batch in options.batches:
                     rows.append(Row(options, preset, settings[preset], memory_format, what, threads, batch))
-                    say("  " + line(rows[-1].cells()))
+                    show("  " + line(rows[-1].cells()))
     return rows
 
 

@@ -16,7 +16,7 @@ def files(*suffixes, folders=FOLDERS):
     for folder in folders:
         for path in (ROOT / folder).rglob("*"):
             name = path.relative_to(ROOT).as_posix()
-            if path.is_file() and name.endswith(suffixes) and not re.search(r"(^|/)(build|out)", name):
+            if path.is_file() and name.endswith(suffixes) and not re.search(r"(^|/)(build|out)[^/]*/", name):
                 found.add(name)
     return sorted(found)
 
@@ -34,17 +34,33 @@ def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
 
 
+COMMENTS_AND_LITERALS = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'(?!\d)', re.S)
+
+
+def blank(text):
+    return re.sub(r"[^\n]", " ", text)
+
+
 def code_only(text):
     """C++ text with comments and literals blanked; line numbers are preserved."""
-    pattern = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'(?!\d)'
 
-    def blank(match):
+    def replace(match):
         found = match.group(0)
         if found.startswith("'") and match.start() and text[match.start() - 1].isalnum():
             return found  # a digit separator
-        return re.sub(r"[^\n]", " ", found)
+        return blank(found)
 
-    return re.sub(pattern, blank, text, flags=re.S)
+    return COMMENTS_AND_LITERALS.sub(replace, text)
+
+
+def text_only(text):
+    """C++ text with everything but comments and literals blanked; line numbers are preserved."""
+    text = re.sub(r"^[ \t]*#[ \t]*include[^\n]*", lambda match: blank(match.group(0)), text, flags=re.M)
+    kept, end = [], 0
+    for match in COMMENTS_AND_LITERALS.finditer(text):
+        kept += [blank(text[end:match.start()]), match.group(0)]
+        end = match.end()
+    return "".join(kept) + blank(text[end:])
 
 
 def report(check, looked_at, violations):

@@ -41,17 +41,17 @@ static_assert(!nn::convention_fits<nn::ScoreAtLevel, VeSde>);
 TEST_CASE("a DDPM network is conditioned on the index of the level, for every chain") {
   const nn::NoisePredictionAtLevel convention;
   const DdpmSde chain(linear_betas(1000));
-  const DiscreteVpSde song(1000);
+  const DiscreteVpSde other(1000);
   double log_alpha_bar = 0;
   std::size_t i = 0;
   for (const double beta : linear_betas(1000)) {
     log_alpha_bar += std::log1p(-beta);
-    const double t = double(i + 1) / 1000, song_t = double(i) / 999;
+    const double t = double(i + 1) / 1000, other_t = double(i) / 999;
     const double q = -1 / std::sqrt(-std::expm1(log_alpha_bar));
     REQUIRE(convention.label(chain, t) == double(i));
-    REQUIRE(convention.label(song, song_t) == double(i));
+    REQUIRE(convention.label(other, other_t) == double(i));
     REQUIRE(convention.score_form(chain, t).output == Approx(q).epsilon(1e-11));
-    REQUIRE(convention.score_form(song, song_t).output == Approx(q).epsilon(1e-11));
+    REQUIRE(convention.score_form(other, other_t).output == Approx(q).epsilon(1e-11));
     ++i;
   }
   CHECK(convention.score_form(chain, 0.5).state == 0);

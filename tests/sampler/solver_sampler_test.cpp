@@ -60,7 +60,7 @@ TimeGrid graded_both_ways(const AnySde& sde, std::size_t steps) {
   return TimeGrid(times);
 }
 
-/// Every solver of the catalogue, and variants that it does not list, as tables, so that one
+/// Every solver of for_each_solver, and variants that it does not list, as tables, so that one
 /// sampler type is compiled.
 template <class Use>
 void with_every_solver(const AnySde& sde, const TimeGrid& grid, Use use) {

@@ -31,7 +31,7 @@ struct CublasLtLibrary {
   decltype(&::cublasLtMatmul) multiply = nullptr;
 };
 
-/// Throws Error if the library is missing; later calls try again.
+/// Throws Error if the library is missing; later calls retry.
 [[nodiscard]] const CublasLtLibrary& cublaslt();
 
 /// Throws Error unless `status` is success, with `parts`, which describe the operation, and

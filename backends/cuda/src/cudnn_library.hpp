@@ -30,7 +30,7 @@ struct CudnnLibrary {
   std::size_t version = 0;  ///< 91900 for 9.19.0
 };
 
-/// Throws Error if the library is missing or not of release 9; later calls try again.
+/// Throws Error if the library is missing or not of release 9; later calls retry.
 [[nodiscard]] const CudnnLibrary& cudnn();
 
 /// cuDNN's name of the status, and its last error string.

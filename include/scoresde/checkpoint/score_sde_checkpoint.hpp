@@ -8,7 +8,7 @@
 /// `_orig_mod.` (torch.compile); the model also has `sigmas`, the noise levels σ_max
 /// (σ_min/σ_max)^(i/(N−1)) in float64. The averages have no names; their order is that of the
 /// trainable parameters in this library's table. Adam's state is indexed by all parameters in that
-/// order. (Layout of Song et al.'s code for arXiv:2011.13456.)
+/// order. (Layout of the code of Song et al. 2021, arXiv:2011.13456.)
 ///
 /// Only the requested parts must be present: weights can be read from a file without averages, step
 /// or optimizer, and from a state_dict alone. Objects of other classes are skipped.

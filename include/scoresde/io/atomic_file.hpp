@@ -127,7 +127,7 @@ class TemporaryFile {
 
 }  // namespace detail
 
-/// Writes `bytes` to `path` such that a reader sees the old file or the complete new one; nothing
+/// Writes `bytes` to `path` so that a reader finds the old file or the complete new one; nothing
 /// else is left in its folder on failure. A symbolic link is followed; an existing file's mode is
 /// kept, and its owner where permitted. Throws Error when `path` resolves to a device, FIFO, socket
 /// or directory, when the folder is missing or not writable, or when the disk is full.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// ScratchState: scratch memory for a model whose state type is known only when it is called.
 ///
-/// Samplers use a Workspace, because they know the type of the state where they allocate; a model
-/// built from a function does not. It keeps one state, allocated in the first call and reallocated
-/// when type or extents change, so that subsequent calls do not allocate.
+/// Samplers use a Workspace, because the type of the state is given where they allocate; a model
+/// built from a function takes it from its arguments. It keeps one state, allocated in the first
+/// call and reallocated when type or extents change, so that subsequent calls do not allocate.
 #pragma once
 
 #include <utility>

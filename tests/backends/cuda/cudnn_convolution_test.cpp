@@ -183,8 +183,7 @@ TEST_CASE("damaged and foreign files in the cache are replaced", "[emulated]") {
       Error);
 }
 
-TEST_CASE("a missing cuDNN throws an error with its name, and later calls try again",
-          "[emulated]") {
+TEST_CASE("a missing cuDNN throws an error with its name, and later calls retry", "[emulated]") {
   constexpr const char* variable = "SCORESDE_CUDNN_LIBRARY";
   if (std::getenv(variable) == nullptr) {
     // A loaded library stays loaded, so a child process runs this case.

@@ -37,12 +37,12 @@ def measured(folder):
 
 def warnings(folder):
     """Warnings of compilers and assembler for existing sources."""
-    said = []
+    found = []
     for path in sorted(pathlib.Path(folder).rglob("*.ptxas")):
         if path.with_suffix("").exists():
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            said += [f"{path.name[:-len('.o.ptxas')]}: {line}" for line in lines if "warning" in line.lower()]
-    return said
+            found += [f"{path.name[:-len('.o.ptxas')]}: {line}" for line in lines if "warning" in line.lower()]
+    return found
 
 
 def short_names(mangled, demangler):

@@ -186,7 +186,7 @@ class Graph {
             parameters_.add(bias, {out}, constant(0))};
   }
 
-  /// A convolution; it keeps the spatial extents unless the spec says otherwise. Throws Error where
+  /// A convolution; it keeps the spatial extents unless `spec` changes them. Throws Error where
   /// the kernel does not fit, or a fused operand has the wrong shape.
   Tensor convolution(Tensor x, const ConvolutionSpec& spec,
                      const ConvolutionEpilogue& epilogue = {}) {

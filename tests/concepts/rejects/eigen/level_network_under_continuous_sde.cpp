@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A network that learned a thousand noise levels knows nothing of the times between them.
+/// A network trained at a thousand noise levels is not defined at the times between them.
 // expect: ScoreNetwork: a convention of discrete noise levels requires an SDE with
 // training_steps() and training_time(i): DdpmSde, SmldSde, DiscreteVpSde or DiscreteVeSde (sub-VP
 // has no such levels)
