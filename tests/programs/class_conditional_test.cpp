@@ -171,7 +171,7 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
   const std::string ten = class_checkpoint(folder, 10);
   rejected(ten, {"--class", "10"}, {"'10'", "0 to 9", "truck"});
   rejected(ten, {"--class", "dragon"}, {"'dragon'", "truck"});
-  rejected(ten, {"--class", "none", "--guidance", "1"}, {"--guidance needs a --class"});
+  rejected(ten, {"--class", "none", "--guidance", "1"}, {"--guidance requires a --class"});
   rejected(ten, {"--class", "cat", "--guidance", "-1"}, {"--guidance", "-1"});
   rejected(ten, {"--class", "cat", "--guidance-interval", "0", "1"},
            {"--guidance-interval is for --guidance"});

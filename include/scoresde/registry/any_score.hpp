@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// AnyScore: a score network under the SDE that its checkpoint names, in one type.
+/// AnyScore: a score network under the SDE of its checkpoint, in one type.
 ///
-/// Each SDE of AnySde goes with one convention of model/label_convention.hpp: that by which
-/// networks sampled under it are conditioned on the time.
+/// Each SDE of AnySde has one convention of model/label_convention.hpp, which defines how networks
+/// sampled under it are conditioned on time.
 #pragma once
 
 #include <concepts>
@@ -22,7 +22,7 @@
 namespace scoresde {
 
 /// Calls visit(sde, convention) as visit_score does, with one convention for each SDE. Throws Error
-/// as visit_score does, and for a network of the EDM loss under another SDE than EdmSde.
+/// as visit_score does, and for a network trained with the EDM loss under an SDE other than EdmSde.
 template <class Visitor>
 auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
   using Result = std::invoke_result_t<Visitor&, const VpSde&, const nn::PredictionAtTime&>;
@@ -44,7 +44,7 @@ auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
                              [](const auto& sde, const auto&) { return AnySde(sde); });
 }
 
-/// `Score<S, C>` is a backend's score network. Models what that models, but for derivatives.
+/// `Score<S, C>` is a backend's score network. Models its concepts, except for derivatives.
 template <template <class S, class C> class Score>
 class AnyScore {
   using First = Score<VpSde, nn::PredictionAtTime>;
@@ -58,11 +58,11 @@ class AnyScore {
   [[nodiscard]] ScoreForm score_form(double t) const {
     return std::visit([t](const auto& score) { return score.score_form(t); }, held_);
   }
-  /// Refers to the classes, which must outlive the evaluations.
+  /// Refers to `classes`, which must outlive the evaluations.
   void set_classes(std::span<const std::uint32_t> classes) {
     std::visit([classes](auto& score) { score.set_classes(classes); }, held_);
   }
-  /// At one time, at a time per sample, or at what else the backend's network takes.
+  /// Evaluates at one time, at a time per sample, or at a conditioning of the backend.
   template <class X, class Times>
   requires requires(First& score, const X& x, const Times& t, X& output) {
     score.evaluate(x, t, output);
@@ -70,7 +70,7 @@ class AnyScore {
   void evaluate(const X& x, const Times& t, X& output) {
     std::visit([&](auto& score) { score.evaluate(x, t, output); }, held_);
   }
-  /// Of a network whose evaluations can be captured.
+  /// The conditioning of a GraphCapturableScoreModel.
   [[nodiscard]] auto conditioning(double t) requires requires(First& score) {
     score.conditioning(t);
   }

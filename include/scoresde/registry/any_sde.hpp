@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// AnySde: one of the SDEs that a configuration can name, chosen at run time.
 ///
-/// A closed set in one type: a program compiles each sampler once, not once per SDE. A call costs
-/// one branch, in scalar code only.
+/// A closed set of SDEs in one type, so that a program compiles each sampler once, not once per
+/// SDE. The cost is one branch per call, in scalar code only.
 #pragma once
 
 #include <concepts>
@@ -22,22 +22,22 @@
 
 namespace scoresde {
 
-/// Models Sde. The levels of a DiscreteSde are not part of the type: visit() has them.
+/// Models Sde. The levels of a DiscreteSde are accessible by visit() only.
 class AnySde {
   using Held = std::variant<VpSde, SubVpSde, VeSde, EdmSde, DdpmSde, SmldSde>;
 
  public:
   template <class S>
   requires std::constructible_from<Held, S&&> &&(!std::same_as<std::remove_cvref_t<S>, AnySde>)
-      AnySde(S&& sde)  // NOLINT(google-explicit-constructor): an SDE is one of any
+      AnySde(S&& sde)  // NOLINT(google-explicit-constructor): conversion is intended
       : held_(std::forward<S>(sde)) {}
 
-  /// use(sde) with the SDE held, of its own type.
+  /// Calls use(sde) with the SDE in its own type.
   template <class Use>
   decltype(auto) visit(Use&& use) const {
     return std::visit(std::forward<Use>(use), held_);
   }
-  /// Whether the SDE held is of this type.
+  /// Whether the SDE is of type S.
   template <class S>
   [[nodiscard]] bool is() const {
     return std::holds_alternative<S>(held_);
@@ -62,11 +62,11 @@ class AnySde {
     return visit([](const auto& sde) { return sde.t_max(); });
   }
 
-  /// The SDE's own chain where it has one, else its exact transition.
+  /// The step of the SDE's discrete chain if it has one, otherwise the exact transition.
   [[nodiscard]] Transition discretize(TimeStep step) const {
     return visit([step](const auto& sde) { return transition(sde, step); });
   }
-  /// 1 where the SDE held has none.
+  /// 1 if the SDE does not define it.
   [[nodiscard]] double langevin_scale(double t) const {
     return visit([t](const auto& sde) {
       if constexpr (requires { sde.langevin_scale(t); })

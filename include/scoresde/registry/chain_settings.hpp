@@ -46,8 +46,8 @@ inline constexpr const char* prediction_key = "training.prediction";
   return flat;
 }
 
-/// The chain of a configuration with sde.name = ddpm. Throws Error naming a setting that is
-/// missing, cannot be read, or is of another rule, and for more than 2^20 levels.
+/// The chain of a configuration with sde.name = ddpm. Throws Error, naming the setting, for a
+/// setting that is missing, invalid or of another rule, and for more than 2^20 levels.
 [[nodiscard]] inline BetaList beta_list_of(const Metadata& configuration) {
   BetaList list{.rule = detail::named_setting<BetaRule>(configuration, "sde.betas")};
   if (configuration.contains("sde.zero_terminal_snr"))

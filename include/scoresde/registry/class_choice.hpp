@@ -12,18 +12,19 @@
 
 namespace scoresde {
 
-/// An empty name stands for "all" for a class-conditional network.
+/// An empty name selects "all" for a class-conditional network.
 struct ClassChoice {
   std::string name;
   double guidance = 0;           ///< weight of classifier-free guidance
-  std::vector<double> interval;  ///< noise levels from and to which it guides; empty: all
+  std::vector<double> interval;  ///< first and last noise level with guidance; empty: all
 
-  /// Evaluations of the network in one of the score.
+  /// Network evaluations per evaluation of the score.
   [[nodiscard]] std::size_t evaluations() const { return guidance != 0 ? 2 : 1; }
 };
 
-/// Fills in what was left open, for the network and the training of a checkpoint. Throws Error for
-/// classes of an unconditional network, a score that it has not learned, and guidance to nothing.
+/// Resolves the defaults for the network of a checkpoint. Throws Error for a class or guidance of
+/// an unconditional network, for guidance without a class, and for the score without a class of a
+/// network trained without label dropout.
 inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::size_t classes) {
   require(classes > 0 || (c.name.empty() && c.guidance == 0),
           c.name.empty() ? "--guidance" : "--class",
@@ -32,9 +33,9 @@ inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::si
           "--guidance-interval is for --guidance, which was not given");
   for (std::size_t i = 1; i < c.interval.size(); ++i)
     require(c.interval[i - 1] <= c.interval[i], "--guidance-interval goes from ", c.interval[i - 1],
-            " to ", c.interval[i], "; the lower noise level comes first");
+            " to ", c.interval[i], "; the lower noise level must come first");
   if (c.name.empty()) c.name = classes > 0 ? "all" : "none";
-  require(c.guidance == 0 || c.name != "none", "--guidance needs a --class to guide to");
+  require(c.guidance == 0 || c.name != "none", "--guidance requires a --class");
   const auto dropout = checkpoint.find("training.label_dropout");
   const bool knows_none = dropout == checkpoint.end() || dropout->second != "0";
   require(knows_none || classes == 0 || (c.guidance == 0 && c.name != "none"),
@@ -43,13 +44,13 @@ inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::si
           "score without a class");
 }
 
-/// The times at which it guides.
+/// The times with guidance.
 template <class S>
 [[nodiscard]] TimeInterval guidance_interval(const S& sde, const ClassChoice& c) {
   return c.interval.empty() ? TimeInterval{} : noise_interval(sde, c.interval[0], c.interval[1]);
 }
 
-/// The choice in words, empty for an unconditional network.
+/// A description of the choice, empty for an unconditional network.
 inline std::string describe(const ClassChoice& c, std::size_t classes) {
   if (classes == 0) return "";
   std::string words = c.name == "all" ? "a class for each row" : "class " + c.name;

@@ -7,7 +7,7 @@
 
 namespace scoresde {
 
-/// Keys and values as text; lists are "1,2,2,2", truth values "true" and "false".
+/// Keys and values as text; lists are "1,2,2,2", booleans "true" and "false".
 using Metadata = std::map<std::string, std::string>;
 
 }  // namespace scoresde

@@ -50,7 +50,7 @@ template <PublishedEnum E>
                              published_names<E>.size(), " names"));
 }
 
-/// The value of that name; std::nullopt if there is none.
+/// The value of a name; std::nullopt if there is none.
 template <PublishedEnum E>
 [[nodiscard]] std::optional<E> find_name(std::string_view name) {
   for (const PublishedName<E>& row : published_names<E>)
@@ -66,8 +66,8 @@ template <PublishedEnum E>
   return names;
 }
 
-/// The value of that name. Throws Error naming the argument, the text found, the names that are
-/// allowed and the one nearest to the text.
+/// The value of a name. Throws Error with the argument, the text found, the allowed names and the
+/// nearest of them.
 template <PublishedEnum E>
 [[nodiscard]] E from_name(std::string_view argument, std::string_view name) {
   if (const std::optional<E> found = find_name<E>(name)) return *found;

@@ -166,7 +166,7 @@ inline void require_known_fields(const Metadata& fields) {
 
 /// The configuration described by the fields; absent fields keep their defaults, and score_sde's
 /// keys that do not concern the network are ignored. Throws Error for any other key and for a value
-/// that its field does not have.
+/// that is invalid for its field.
 [[nodiscard]] inline nn::UNetConfig network_from_fields(const Metadata& fields) {
   detail::require_known_fields(fields);
   nn::UNetConfig config;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The published names of a network's fields: the words of score_sde's config.model and of
-/// diffusers' UNet2DModel.
+/// The published names of the values of a network's fields: those of score_sde's config.model and
+/// of diffusers' UNet2DModel.
 #pragma once
 
 #include <array>

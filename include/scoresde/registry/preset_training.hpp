@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A preset as types: its SDE and loss, the training configuration and what a checkpoint holds.
+/// A preset as types: its SDE, loss, training configuration and checkpoint metadata.
 #pragma once
 
 #include <concepts>
@@ -29,10 +29,9 @@
 
 namespace scoresde {
 
-/// Calls body(sde, loss) with the SDE that the preset names and the loss that its network is
-/// trained by: in continuous time, EDM's, or on the levels of DDPM or SMLD. Throws Error for
-/// what there is not: a chain of betas of its own, discrete levels of sub-VP, and likelihood
-/// weighting of discrete levels.
+/// Calls body(sde, loss) with the SDE and the loss of the preset: in continuous time, EDM's, or on
+/// the levels of DDPM or SMLD. Throws Error for combinations that do not exist: sde ddpm, discrete
+/// levels of sub-VP, and likelihood weighting of discrete levels.
 template <class Body>
 void visit_training(const nn::Preset& p, Body&& body) {
   const BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
@@ -56,14 +55,14 @@ void visit_training(const nn::Preset& p, Body&& body) {
   }
   require(
       !p.likelihood_weighting, "preset ", p.name,
-      ": likelihood weighting needs continuous time; its network is trained on discrete levels");
+      ": likelihood weighting requires continuous time; the network is trained on discrete levels");
   const DiscreteScoreMatching loss{.reduce_mean = p.reduce_mean};
   if (p.sde == SdeKind::vp) return body(ddpm_sde(p.num_scales, beta), loss);
   require(p.sde == SdeKind::ve, "preset ", p.name, ": sub-VP has no discrete levels");
   return body(SmldSde(p.num_scales, sigma), loss);
 }
 
-/// The trainer's settings in the preset's words.
+/// The training configuration of a preset.
 template <class Loss>
 TrainingConfigurationWith<Loss> training_configuration(const nn::Preset& p, const Loss& loss,
                                                        std::uint64_t seed) {
@@ -82,7 +81,7 @@ TrainingConfigurationWith<Loss> training_configuration(const nn::Preset& p, cons
   return c;
 }
 
-/// The SDE in the words of a checkpoint: a chain of betas by the schedule that it was made of.
+/// The SDE as stored in a checkpoint: a chain of betas as its schedule.
 template <class S>
 auto described_sde(const nn::Preset& p, const S& sde) {
   if constexpr (std::same_as<S, DdpmSde>)

@@ -40,7 +40,7 @@ struct Preset {
   std::string name;
   UNetConfig network;
   // sde
-  SdeKind sde = SdeKind::vp;  ///< edm requires EDM's loss; no preset has ddpm
+  SdeKind sde = SdeKind::vp;  ///< edm requires EDM's loss; ddpm is not supported
   double beta_min = 0.1, beta_max = 20;
   double sigma_min = 0.01, sigma_max = 50;
   std::size_t num_scales = 1000;
@@ -287,7 +287,7 @@ inline void make_edm(Preset& p) {
   return table;
 }
 
-/// The preset of that name. Throws Error, listing the names, if there is none.
+/// The preset with that name. Throws Error, listing the names, if there is none.
 [[nodiscard]] inline const Preset& preset(std::string_view name) {
   const auto& all = presets();
   const auto at =

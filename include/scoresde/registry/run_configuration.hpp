@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// The fixed settings of a run as text: keys `network.…`, `sde.…` and `training.…`.
 ///
-/// A checkpoint stores these settings, so that a run resumes only under its own configuration and a
-/// sampler can rebuild network and SDE from the file. Reading a written number returns the same
-/// bits.
+/// A checkpoint stores these settings, so that a run can be resumed only with its own
+/// configuration, and a sampler can construct network and SDE from the file. Reading a written
+/// number returns the same bits.
 #pragma once
 
 #include <algorithm>
@@ -105,7 +105,7 @@ template <DiscreteSde S>
           {"sde.sigma_max", detail::number_text(sde.t_max())}};
 }
 
-/// The chains of discretely trained networks: the SDE, and the number of levels.
+/// The chains of networks trained on discrete levels: the SDE and the number of levels.
 [[nodiscard]] inline Metadata describe(const DiscreteVpSde& sde) {
   return detail::with_training_steps(describe(static_cast<const VpSde&>(sde)), sde);
 }
@@ -160,8 +160,8 @@ template <class Loss>
   return flat;
 }
 
-/// The settings with every published name replaced by the one that is written: `karras` for `edm`.
-/// Other values are unchanged.
+/// The settings with every published name replaced by the name that files use, such as `karras` for
+/// `edm`. Other values are unchanged.
 [[nodiscard]] inline Metadata with_written_names(Metadata settings) {
   const auto rewrite = [&]<class E>(const char* key, std::type_identity<E>) {
     const auto at = settings.find(key);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// Names of other libraries for samplers and grids: what each stands for here.
+/// Names of other libraries for samplers and grids, and their equivalents here.
 ///
 /// k-diffusion's functions (with and without "sample_"), diffusers' scheduler classes with their
-/// default settings, score_sde's words. To add one, add a row. A name of this library comes first
-/// where both have it: --solver euler and heun step in time; k-diffusion's step in sigma, and are
-/// taken under --sampler.
+/// default settings, and score_sde's names. To add one, add a row. Names of this library take
+/// precedence: euler and heun after --solver step in time; k-diffusion's, after --sampler, step in
+/// sigma.
 #pragma once
 
 #include <algorithm>
@@ -19,17 +19,17 @@
 namespace scoresde {
 
 struct SamplerAlias {
-  const char* names = "";   ///< with ", " between them
-  const char* source = "";  ///< whose
+  const char* names = "";   ///< separated by ", "
+  const char* source = "";  ///< the other library
   const char* option = "";
   const char* value = "";
-  const char* with = "";  ///< defaults of other options: "--final zero --grid uniform"
+  const char* with = "";  ///< defaults of further options: "--final zero --grid uniform"
 
   [[nodiscard]] bool has(std::string_view name) const {
     return (", " + std::string(names) + ",").find(", " + std::string(name) + ",") !=
            std::string::npos;
   }
-  /// "--solver dpm-2 --final zero".
+  /// The equivalent options, such as "--solver dpm-2 --final zero".
   [[nodiscard]] std::string stands_for() const {
     const std::string rest(with);
     return std::string(option) + ' ' + value + (rest.empty() ? "" : ' ' + rest);
@@ -106,8 +106,8 @@ inline constexpr std::array sampler_aliases{
 
 namespace detail {
 
-/// Whether a name of a row may follow `option`: whole samplers go with --sampler and --solver, the
-/// others with the option that they stand for.
+/// Whether `option` accepts the names of a row: --sampler and --solver accept complete samplers,
+/// other options their own equivalents.
 [[nodiscard]] inline bool follows(const SamplerAlias& alias, std::string_view option) {
   const std::string_view own(alias.option);
   const bool whole = own == "--solver" || (own == "--predictor" && alias.source[0] != 's');
@@ -116,14 +116,14 @@ namespace detail {
 
 }  // namespace detail
 
-/// The row of a name after an option; null where there is none.
+/// The row of a name for an option; null if there is none.
 [[nodiscard]] inline const SamplerAlias* alias_of(std::string_view option, std::string_view name) {
   for (const SamplerAlias& alias : sampler_aliases)
     if (detail::follows(alias, option) && alias.has(name)) return &alias;
   return nullptr;
 }
 
-/// Names of other libraries that an option accepts.
+/// The names of other libraries that an option accepts.
 [[nodiscard]] inline std::vector<std::string> alias_names(std::string_view option) {
   std::vector<std::string> names;
   for (const SamplerAlias& alias : sampler_aliases) {
@@ -138,7 +138,7 @@ namespace detail {
   return names;
 }
 
-/// The rows as text: a line of titles, then a line each, columns apart by two spaces or more.
+/// Prints the rows as a table with a header; columns are separated by at least two spaces.
 inline void list_aliases(std::ostream& out) {
   std::size_t names = 5, source = 2;
   for (const SamplerAlias& alias : sampler_aliases) {

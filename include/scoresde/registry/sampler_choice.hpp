@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// A sampler by names and numbers: what was chosen, what is left to defaults, and what does not go
-/// together.
+/// SamplerChoice: a sampler given by names and numbers, its defaults, and the rejection of options
+/// that exclude each other.
 #pragma once
 
 #include <charconv>
@@ -20,30 +20,30 @@
 
 namespace scoresde {
 
-/// Empty names, absent numbers and zeros stand for defaults, which resolve_defaults() fills in, or
-/// for those of the library's types.
+/// Empty names, absent numbers and zeros select defaults: those of resolve_defaults(), otherwise
+/// those of the sampler types.
 struct SamplerChoice {
   std::string preset, solver, predictor, corrector;
   std::string grid, final_step, variance = "small", control = "per_sample";
-  std::string usual_grid;  ///< of an alias, where no grid is given
-  std::string aliases;     ///< names of other libraries and what they stood for
+  std::string usual_grid;  ///< grid of an alias, unless --grid is given
+  std::string aliases;     ///< description of the translated names
   bool grid_given = false, steps_given = false;
   std::size_t steps = 0, nfe = 0, corrector_steps = 1, steps_offset = 0;
   std::optional<double> snr, rho, eta, tau, s_churn, s_tmin, s_tmax, s_noise;
   std::optional<double> rtol, atol;
-  double eps = 0;                          ///< time at which sampling stops
+  double eps = 0;                          ///< time at which sampling ends
   bool centered = true;                    ///< data lie in [-1, 1], not in [0, 1]
-  std::size_t evaluations_of_a_score = 1;  ///< of the network; guidance takes two
+  std::size_t evaluations_of_a_score = 1;  ///< network evaluations each; 2 with guidance
 };
 
-/// Whether a name of --grid spaces the timesteps of a network of discrete levels.
+/// Whether a grid is a spacing of the timesteps of a network of discrete levels.
 [[nodiscard]] inline bool spaces_timesteps(const std::string& grid) {
   return grid == "leading" || grid == "linspace" || grid == "trailing";
 }
 
 namespace detail {
 
-/// The rows whose names make up the choice.
+/// The rows of the names in the choice.
 inline std::vector<const SamplerRow*> selected_rows(const SamplerChoice& c) {
   std::vector<const SamplerRow*> rows{&sampler_row("--solver", c.solver)};
   if (!c.preset.empty()) rows = {&sampler_row("--sampler", c.preset)};
@@ -55,8 +55,7 @@ inline std::vector<const SamplerRow*> selected_rows(const SamplerChoice& c) {
 
 /// The names that accept an option: "--solver sa-solver-2, sa-solver-3 and --predictor ddim".
 inline std::string samplers_accepting(const std::string& option) {
-  if (sampler_row("--solver", "euler").takes(option))
-    return "solvers that do not choose their steps";
+  if (sampler_row("--solver", "euler").takes(option)) return "solvers with a fixed number of steps";
   std::string names, last;
   for (const SamplerRow& row : sampler_rows()) {
     if (!row.takes(option)) continue;
@@ -69,7 +68,7 @@ inline std::string samplers_accepting(const std::string& option) {
   return names;
 }
 
-/// Rejects options given that none of the chosen names takes.
+/// Rejects options that none of the chosen names accepts.
 inline void reject_unused_options(const SamplerChoice& c, const std::vector<std::string>& given) {
   const auto rows = selected_rows(c);
   std::string chosen;
@@ -84,7 +83,7 @@ inline void reject_unused_options(const SamplerChoice& c, const std::vector<std:
   }
 }
 
-/// Evaluations of the score in a run of that many steps.
+/// Evaluations of the score in a run of `steps` steps.
 inline std::size_t score_evaluations(const SamplerChoice& c, std::size_t steps) {
   if (c.solver == "pc")
     return steps *
@@ -94,12 +93,12 @@ inline std::size_t score_evaluations(const SamplerChoice& c, std::size_t steps) 
   return nfe(steps) + (c.final_step == "denoise" ? 1 : 0);
 }
 
-/// Evaluations of the network in a run of that many steps.
+/// Evaluations of the network in a run of `steps` steps.
 inline std::size_t evaluations(const SamplerChoice& c, std::size_t steps) {
   return c.evaluations_of_a_score * score_evaluations(c, steps);
 }
 
-/// The most steps that --nfe pays for.
+/// The largest number of steps whose evaluations do not exceed --nfe.
 inline std::size_t affordable_steps(const SamplerChoice& c) {
   std::size_t steps = 0;
   while (evaluations(c, steps + 1) <= c.nfe) ++steps;
@@ -108,8 +107,9 @@ inline std::size_t affordable_steps(const SamplerChoice& c) {
   return steps;
 }
 
-/// Those of the library's types; for dopri5 what images need. The types' absolute tolerances are
-/// for data in [-1, 1]: 2/256 there is 1/256 of the range, and 0.0039 for data in [0, 1].
+/// Default tolerances: those of the sampler types; for dopri5, values for images. The types'
+/// absolute tolerances are for data in [-1, 1]: 2/256 is 1/256 of the range, which is 0.0039 for
+/// [0, 1].
 inline void resolve_tolerances(SamplerChoice& c) {
   const auto default_to = [&](double rtol, double atol) {
     c.rtol = c.rtol.value_or(rtol);
@@ -131,7 +131,8 @@ inline void resolve_preset(SamplerChoice& c) {
   if (c.corrector.empty()) c.corrector = song.corrections > 0 ? "langevin" : "none";
 }
 
-/// Timesteps end at the data: a fast solver goes there in its last step, a predictor without noise.
+/// Timestep spacings end at the data, which a fast solver reaches in its last step, and a predictor
+/// in a last step without noise.
 inline void check_timesteps(const SamplerChoice& c, bool fast) {
   require_usage(c.steps_offset == 0 || c.grid == "leading",
                 "--steps-offset is for --grid leading; the grid is ", c.grid);
@@ -142,7 +143,7 @@ inline void check_timesteps(const SamplerChoice& c, bool fast) {
                 "with --corrector none --final denoise");
 }
 
-/// Sets what was left open by "--option value --option value …".
+/// Sets the options of "--option value --option value …" that are not given.
 inline void set_defaults(SamplerChoice& c, const std::string& options) {
   const std::map<std::string, std::string*> words{
       {"--final", &c.final_step}, {"--grid", &c.usual_grid}, {"--corrector", &c.corrector}};
@@ -164,7 +165,7 @@ inline void set_defaults(SamplerChoice& c, const std::string& options) {
   }
 }
 
-/// Puts what an alias stands for in the place of the name; `from` is where it was given.
+/// Replaces an alias by its equivalent; `from` is the member that contained it.
 inline void resolve_alias(SamplerChoice& c, const std::string& option, std::string& from) {
   const SamplerAlias* alias = alias_of(option, from);
   if (alias == nullptr || from.empty()) return;
@@ -188,8 +189,8 @@ inline void resolve_alias(SamplerChoice& c, const std::string& option, std::stri
 
 }  // namespace detail
 
-/// Names of other libraries become this library's. Throws UsageError where two names exclude each
-/// other.
+/// Replaces names of other libraries by this library's. Throws UsageError for names that exclude
+/// each other.
 inline void resolve_aliases(SamplerChoice& c) {
   detail::resolve_alias(c, "--sampler", c.preset);
   detail::resolve_alias(c, "--solver", c.solver);
@@ -198,9 +199,9 @@ inline void resolve_aliases(SamplerChoice& c) {
   detail::resolve_alias(c, "--grid", c.grid);
 }
 
-/// Fills in what was left open; `given` are the options on the command line that not every sampler
-/// takes. Throws Error for unknown names, and UsageError for options that the sampler does not take
-/// and budgets that pay for no step.
+/// Resolves the defaults; `given` lists the options on the command line that only some samplers
+/// accept. Throws Error for unknown names, and UsageError for options that the sampler does not
+/// accept and for fewer evaluations than one step needs.
 inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& given) {
   if (!c.preset.empty()) detail::resolve_preset(c);
   if (c.solver.empty()) c.solver = "pc";
@@ -212,7 +213,7 @@ inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& g
                 "--predictor none --corrector none: one of them must change the samples");
   require_usage(c.solver != "pc" || c.predictor != "clipped_ddim" || c.corrector == "none",
                 "--predictor clipped_ddim does not go with --corrector ", c.corrector,
-                "; it needs --corrector none");
+                "; it requires --corrector none");
   require_usage(c.final_step != "zero" || fast, "--final zero does not go with --solver ", c.solver,
                 ", which ends in eps or denoise");
   require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
@@ -226,7 +227,7 @@ inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& g
   if (c.steps == 0) c.steps = fast ? 25 : 100;
 }
 
-/// The choice in words, as metadata keeps it and the screen shows it.
+/// A description of the choice, for metadata and output.
 inline std::string describe(const SamplerChoice& c) {
   std::ostringstream words;
   const auto say = [&](const char* what, const auto& value) {

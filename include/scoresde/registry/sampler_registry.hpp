@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The samplers by name: kind, order, cost and the options that each takes.
+/// The samplers by name: kind, order, cost and accepted options.
 #pragma once
 
 #include <algorithm>
@@ -24,23 +24,23 @@
 
 namespace scoresde {
 
-/// What kind of thing a name names.
+/// The kind of a name.
 enum class SamplerFamily { predictor_corrector, flow, adaptive, fast, component, preset };
 
-/// What a name after an option stands for.
+/// A name of an option: a sampler, or a predictor or corrector.
 struct SamplerRow {
   SamplerFamily family = SamplerFamily::component;
   std::string option, name, description;
   bool stochastic = false;
-  int order = 0;                ///< weak order where it is stochastic; 0 where there is none
-  std::size_t evaluations = 0;  ///< per step, in the long run; per trial step of adaptive ones
-  std::size_t states = 0;       ///< kept in addition to x
-  std::string grid = "-";       ///< of --grid, when not given
-  std::string options = "";     ///< that are its own, with commas between them
-  /// Evaluations in that many steps, of flows and fast solvers.
+  int order = 0;                ///< weak order if stochastic; 0: not applicable
+  std::size_t evaluations = 0;  ///< per step of a long run, or per trial step
+  std::size_t states = 0;       ///< states in addition to x
+  std::string grid = "-";       ///< default of --grid
+  std::string options = "";     ///< further options, separated by commas
+  /// Evaluations of a run of `steps` steps, for flows and fast solvers.
   std::size_t (*nfe)(std::size_t steps) = nullptr;
 
-  /// Whether it runs on a grid of times that is given.
+  /// Whether it steps on a given time grid.
   [[nodiscard]] bool uses_time_grid() const {
     return family != SamplerFamily::component && family != SamplerFamily::adaptive;
   }
@@ -54,7 +54,7 @@ struct SamplerRow {
 
 namespace detail {
 
-/// The grid on which a solver's authors run it on images.
+/// The grid that a solver's authors use for images.
 inline std::string default_grid(std::string_view solver) {
   if (solver == "pndm" || solver == "plms" || solver == "ipndm") return "uniform";
   if (solver == "ddim" || solver.starts_with("deis")) return "quadratic";
@@ -114,8 +114,8 @@ inline void add_adaptive(std::vector<SamplerRow>& rows) {
                     .grid = "adaptive",
                     .options = options});
   };
-  using S = VpSde;  // the states are the same for all
-  // six evaluations: the seventh stage is the first of the next step
+  using S = VpSde;  // the number of states is the same for all SDEs
+  // first same as last: six new evaluations per step
   add("dopri5", "probability flow, Dormand-Prince 5(4), steps by their error", 5, 6,
       AdaptiveRungeKutta<>::buffers, "--rtol,--atol,--control");
   add("dpm-solver-12", "DPM-Solver of orders 1 and 2, steps by their difference", 2, 2,
@@ -171,15 +171,15 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
   const char* const p = "--predictor";
   add(p, "euler_maruyama", "Euler-Maruyama on the reverse-time SDE", true, 1, "");
   add(p, "reverse_diffusion", "the forward chain's step, reversed", true, 1, "");
-  add(p, "ancestral", "a draw from the chain's posterior", true, 1, "--variance");
+  add(p, "ancestral", "a sample of the chain's posterior", true, 1, "--variance");
   add(p, "ddim", "DDIM; deterministic for eta 0, the default", false, 1, "--eta");
   add(p, "euler_ancestral", "Euler in sigma and ancestral noise", true, 1, "--eta");
   add(p, "clipped_ddim", "DDIM with clipped data and unclipped noise", false, 1, "--eta");
-  add(p, "none", "a corrector alone", false, 0, "");
+  add(p, "none", "corrector only", false, 0, "");
   const char *const c = "--corrector", *const sizes = "--snr,--corrector-steps";
   add(c, "langevin", "Langevin steps sized by the norms of score and noise", true, 0, sizes);
   add(c, "annealed_langevin", "Langevin steps sized by the noise level", true, 0, sizes);
-  add(c, "none", "a predictor alone", false, 0, "");
+  add(c, "none", "predictor only", false, 0, "");
 }
 
 inline void add_presets(std::vector<SamplerRow>& rows) {
@@ -207,7 +207,7 @@ inline void add_presets(std::vector<SamplerRow>& rows) {
 
 }  // namespace detail
 
-/// Every name, in the order in which they are listed.
+/// All names, in the order of --list-samplers.
 inline const std::vector<SamplerRow>& sampler_rows() {
   static const std::vector<SamplerRow> table = [] {
     std::vector<SamplerRow> rows;
@@ -221,7 +221,7 @@ inline const std::vector<SamplerRow>& sampler_rows() {
   return table;
 }
 
-/// Names after an option, for help texts and error messages.
+/// The names of an option, for help texts and error messages.
 inline std::vector<std::string> sampler_names(std::string_view option) {
   std::vector<std::string> names;
   for (const SamplerRow& row : sampler_rows())
@@ -229,7 +229,7 @@ inline std::vector<std::string> sampler_names(std::string_view option) {
   return names;
 }
 
-/// The row of a name after an option. Throws Error, listing the names, where there is none.
+/// The row of an option's name. Throws Error, listing the names, if there is none.
 [[nodiscard]] inline const SamplerRow& sampler_row(const char* option, const std::string& name) {
   for (const SamplerRow& row : sampler_rows())
     if (row.option == option && row.name == name) return row;
@@ -239,7 +239,7 @@ inline std::vector<std::string> sampler_names(std::string_view option) {
 
 namespace detail {
 
-/// Whether it draws noise, in words; what does nothing has no kind.
+/// The kind of a row; "-" for a predictor or corrector that does nothing.
 inline const char* kind_of(const SamplerRow& row) {
   if (row.states == 0) return "-";
   return row.stochastic ? "stochastic" : "deterministic";
@@ -247,9 +247,8 @@ inline const char* kind_of(const SamplerRow& row) {
 
 }  // namespace detail
 
-/// The table as text: a line of titles, then a line for each name; columns apart by two spaces or
-/// more, "-" where there is nothing to list. `nfe` are the evaluations per step, `states` those
-/// kept in addition to x.
+/// Prints a table with a header and a line per name; columns are separated by at least two spaces,
+/// "-" marks empty cells. `nfe`: evaluations per step; `states`: number of states in addition to x.
 inline void list_samplers(std::ostream& out) {
   std::vector<std::vector<std::string>> lines{
       {"option", "name", "kind", "order", "nfe", "states", "grid", "options", "description"}};

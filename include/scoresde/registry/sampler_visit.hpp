@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// From a choice to sampler types: one generic call for each that is compiled.
+/// Converts a SamplerChoice to a sampler of the right type, by one generic call.
 ///
-/// Predictors, and solvers as tables, are chosen inside one type each: what is compiled grows with
-/// the kinds of samplers and not with their names.
+/// All predictors share one type, and all solvers, as tables, another, so that the number of
+/// instantiations is the number of kinds of samplers, not of names.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +40,7 @@
 
 namespace scoresde {
 
-/// A predictor of a kind chosen at run time.
+/// A predictor selected at run time.
 struct SelectedPredictor {
   std::variant<EulerMaruyama, ReverseDiffusion, Ancestral, Ddim, EulerAncestral> kind;
 
@@ -58,7 +58,7 @@ struct SelectedPredictor {
   }
 };
 
-/// Samplers whose steps run a function element by element, which the CUDA backend does not.
+/// Samplers whose steps apply an element-wise function, which the CUDA backend does not support.
 template <class Sampler>
 inline constexpr bool runs_on_host_only = false;
 template <class S>
@@ -154,7 +154,7 @@ void visit_adaptive(const AnySde& sde, const SamplerChoice& c, Body& body) {
   body(ProbabilityFlow(sde, method, span, {.final_step = final_step(c)}));
 }
 
-/// Gives a solver the numbers that were given.
+/// Sets the members of a solver that the choice gives.
 template <class R>
 void set_members(const SamplerChoice& c, R& solver) {
   const auto set = [](double& member, const std::optional<double>& given) {
@@ -188,8 +188,8 @@ void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
 
 }  // namespace detail
 
-/// Calls body(sampler) with the sampler chosen, for this SDE; nothing of the choice is left open.
-/// Throws Error for numbers that the sampler rejects.
+/// Calls body(sampler) with the selected sampler for this SDE; defaults must be resolved. Throws
+/// Error for numbers that the sampler rejects.
 template <class Body>
 void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
   const SamplerFamily family = sampler_row("--solver", c.solver).family;
@@ -209,9 +209,9 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
   detail::visit_corrector(sde, detail::selected_predictor(c), c, body);
 }
 
-/// Langevin's signal-to-noise ratio of score_sde_snr. Euler-Maruyama steps as reverse diffusion
-/// does, DDIM without noise follows the probability flow, and samplers with noise in sigma are
-/// ancestral.
+/// The signal-to-noise ratio of Langevin steps, from score_sde_snr. Euler-Maruyama uses the value
+/// of reverse diffusion, DDIM without noise that of the probability flow, and predictors with noise
+/// in sigma that of ancestral sampling.
 [[nodiscard]] inline double usual_snr(const AnySde& sde, const SamplerChoice& c) {
   const auto with = [&](const auto& predictor) {
     return score_sde_snr(sde, score_sde_pc1000, predictor);
@@ -224,8 +224,8 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
   return with(ReverseDiffusion{});
 }
 
-/// Fills in what the SDE decides: the grid where σ itself is the time, in which steps are not even,
-/// the time of the end, how many of the steps that --steps does not fix discrete levels allow, and
+/// Resolves the defaults that depend on the SDE: the grid if σ is the time, where even steps are
+/// unsuitable; the final time; the number of steps on discrete levels unless --steps is given; and
 /// the corrector's signal-to-noise ratio.
 inline void resolve_defaults(const AnySde& any, SamplerChoice& c) {
   const bool even = c.grid == "uniform" || c.grid == "quadratic";

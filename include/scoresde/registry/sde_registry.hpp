@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The SDE of a configuration's network, and the convention by which the network is conditioned on
-/// the time.
+/// The SDE of a configuration's network, and the convention that defines how the network is
+/// conditioned on time.
 #pragma once
 
 #include <cstddef>
@@ -50,7 +50,7 @@ namespace detail {
           number_setting<double>(c, "sde.t_min")};
 }
 
-/// Returns visit(sde) after rejecting settings that this SDE does not have and would ignore.
+/// Returns visit(sde). Throws Error for settings that this SDE does not have.
 /// `levels`: whether the number of training levels is one of its settings.
 template <class S, class Visitor>
 auto visit_described_sde(const Metadata& configuration, const S& sde, bool levels,
@@ -87,8 +87,7 @@ auto visit_continuous_sde(const Metadata& configuration, Visitor&& visit) {
                    loss_name(configuration), "'; a chain requires training.loss = discrete"));
 }
 
-/// Throws Error unless the network predicts the noise, for conventions that have no other
-/// prediction.
+/// Throws Error unless the network predicts the noise, as some conventions require.
 inline void require_noise_prediction(const Metadata& configuration, const char* of) {
   const PredictionType found = prediction_of(configuration);
   require(found == PredictionType::noise, "configuration: ", prediction_key, " is '",
@@ -152,10 +151,10 @@ template <class S>
 }  // namespace detail
 
 /// Calls visit(sde, convention) with the SDE under which a configuration's network is sampled and
-/// the convention by which it is conditioned on the time: a continuous SDE with its convention_of
-/// or EdmPreconditioning, or DdpmSde or SmldSde with the convention of its levels. Throws Error as
-/// visit_sde does, for discrete levels of sub-VP, which has none, and for a training.prediction
-/// that the convention does not have.
+/// the convention that defines how it is conditioned on time: a continuous SDE with its
+/// convention_of or EdmPreconditioning, or DdpmSde or SmldSde with the convention of its levels.
+/// Throws Error as visit_sde does, for discrete levels of sub-VP, which do not exist, and for a
+/// training.prediction that the convention does not support.
 template <class Visitor>
 auto visit_score(const Metadata& configuration, Visitor&& visit) {
   const auto loss =

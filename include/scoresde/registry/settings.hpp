@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Settings as text: numbers, words and lists in the metadata of a checkpoint.
+/// Settings as text: numbers, names and lists in the metadata of a checkpoint.
 ///
 /// Reading a written number returns the same value. An unknown key is rejected, and the error names
 /// the nearest known key.
@@ -21,7 +21,7 @@
 
 namespace scoresde::detail {
 
-/// The shortest text that is read as the same number.
+/// The shortest text that parses to the same number.
 template <class Number>
 [[nodiscard]] std::string number_text(Number value) {
   std::array<char, 32> text{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// UsageError: options that do not go together, whatever the files that they name hold.
+/// UsageError: invalid combinations of options, regardless of the contents of files.
 #pragma once
 
 #include <scoresde/error.hpp>
