@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A file in parts that are small enough to be carried, and the file again.
+# Splits a file into parts of limited size, with checksums, and joins them.
 #
 #   bash benchmarks/device/parts.sh split FILE FOLDER [--mib N]   FOLDER/<name>.part-000, -001, … of at most N MiB (16), and <name>.sha256
-#   bash benchmarks/device/parts.sh verify FOLDER/<name>          names every part that is missing or damaged
-#   bash benchmarks/device/parts.sh join FOLDER/<name> FILE       FILE, whole or not at all
+#   bash benchmarks/device/parts.sh verify FOLDER/<name>          lists the parts that are missing or damaged
+#   bash benchmarks/device/parts.sh join FOLDER/<name> FILE       writes FILE only if all parts are intact
 #
-# <name>.sha256 holds the checksum of each part and, in its last line, that of the whole; it is written last, so that
-# parts without it are an unfinished split.
+# <name>.sha256 contains the checksum of each part and, in its last line, that of FILE. It is written last: parts without it
+# are an incomplete split.
 set -euo pipefail
 
 fail() { echo "parts.sh: $*" >&2 && exit 1; }
@@ -16,7 +16,7 @@ usage="usage: parts.sh split FILE FOLDER [--mib N] | verify FOLDER/NAME | join F
 split_file() {
   local file=$1 folder=$2 mib=$3 name
   name=$(basename "$file")
-  [ -s "$file" ] || fail "$file is not there, or empty"
+  [ -s "$file" ] || fail "$file is missing or empty"
   mkdir -p "$folder"
   rm -f "$folder/$name.sha256" "$folder/$name".part-*
   split --bytes="$((mib * 1048576))" --numeric-suffixes=0 --suffix-length=3 "$file" "$folder/$name.part-"
@@ -25,10 +25,10 @@ split_file() {
   mv "$folder/$name.sha256.new" "$folder/$name.sha256"
 }
 
-# verify <folder/name>: of all parts that the list names.
+# verify <folder/name>: checks all listed parts.
 verify() {
   local parts=$1 list=$1.sha256 damaged
-  [ -s "$list" ] || fail "$list is not there: no parts, or a split that was not finished"
+  [ -s "$list" ] || fail "$list is missing: no parts, or an incomplete split"
   damaged=$(cd "$(dirname "$parts")" && grep '\.part-[0-9]*$' "$(basename "$list")" | sha256sum --check --quiet 2>&1) ||
     fail "parts of $parts are missing or damaged: $(echo "$damaged" | grep -v WARNING | tr '\n' ' ')"
 }

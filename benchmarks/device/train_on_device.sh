@@ -6,17 +6,17 @@
 #   bash benchmarks/device/train_on_device.sh --data FOLDER --minutes M [options] [-- options of cifar10_train]
 #
 #   --data          folder with data_batch_1.bin … data_batch_5.bin of CIFAR-10
-#   --minutes       of training in all; the calls before count
-#   --bin           what pack_for_device.sh wrote, or a build folder (default: build)
-#   --run           where the run lies from call to call (default: device-run)
-#   --previous      where the machine is a new one: what --out of an earlier call held; --run goes on from it
-#   --out           what to carry away (default: $OUT, or <run>/out): weights.safetensors and checkpoint.safetensors in parts
-#                   that parts.sh joins and verifies; train_log.csv, samples.png, log.txt
-#   --part-mib      size of a part in MiB, at most (default: 16)
-#   --files         files in --out, at most (default: no limit); where they would be more, none is written
-#   --weights-only  no parts of checkpoint.safetensors, which is four times the weights
-#   --seconds       for this call (default: 540); 75 of them are for all but training
-#   --sample        options of cifar10_sample, in one word (default: "--samples 64 --seed 0 --batch 64")
+#   --minutes       of training in total, over all calls
+#   --bin           the output of pack_for_device.sh, or a build folder (default: build)
+#   --run           folder of the run, kept between calls (default: device-run)
+#   --previous      on another machine: a copy of --out of an earlier call, from which the run continues
+#   --out           folder of the results (default: $OUT, or <run>/out): weights.safetensors and checkpoint.safetensors in parts,
+#                   which parts.sh verifies and joins; train_log.csv, samples.png, log.txt
+#   --part-mib      largest size of a part in MiB (default: 16)
+#   --files         largest number of files in --out (default: no limit); if it is exceeded, none is written
+#   --weights-only  omits checkpoint.safetensors, which is four times as large as the weights
+#   --seconds       limit of this call (default: 540), of which 75 are reserved for everything except training
+#   --sample        options of cifar10_sample, as one word (default: "--samples 64 --seed 0 --batch 64")
 #   --backend       cuda, or cpu for a machine without a GPU
 #   --dry-run       checks everything without starting work on the device: programs, libraries, data, the run so far, the folders, the
 #                   options and the minutes. Status 1 if one of them is wrong
@@ -33,10 +33,10 @@ train_options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --data | --minutes | --bin | --run | --previous | --out | --seconds | --sample | --backend)
-      [ $# -ge 2 ] || fail "$1 needs a value"
+      [ $# -ge 2 ] || fail "$1 requires a value"
       printf -v "${1#--}" %s "$2" && shift 2 ;;
     --part-mib | --files)
-      [ $# -ge 2 ] || fail "$1 needs a value"
+      [ $# -ge 2 ] || fail "$1 requires a value"
       [[ $2 =~ ^[1-9][0-9]*$ ]] || fail "$1 is '$2'; it must be a whole number above 0"
       case $1 in --part-mib) part_mib=$2 ;; --files) files=$2 ;; esac
       shift 2 ;;
@@ -47,29 +47,29 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "$data" ] || fail "--data is missing: the folder with data_batch_1.bin"
-[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes is '$minutes'; it must be a number, of minutes of training in all"
+[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes is '$minutes'; it must be a number"
 [[ $seconds =~ ^[0-9]+$ ]] || fail "--seconds is '$seconds'; it must be a whole number"
 case $backend in cuda | cpu) ;; *) fail "--backend is '$backend'; it must be cuda or cpu" ;; esac
 out=${out:-${OUT:-$run/out}}
 end=$((SECONDS + seconds)) reserve=75 sampling=45
-[ "$seconds" -gt $((reserve + 4)) ] || fail "--seconds is $seconds; $reserve of them are for all but training, and some must be left"
+[ "$seconds" -gt $((reserve + 4)) ] || fail "--seconds is $seconds; it must be at least $((reserve + 5)), of which $reserve are reserved for everything except training"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 train=$(program_among cifar10_train "$bin" "$bin/bin" "$bin/examples/cifar10")
-draw=$(program_among cifar10_sample "$bin" "$bin/bin" "$bin/examples/cifar10")
+sampler=$(program_among cifar10_sample "$bin" "$bin/bin" "$bin/examples/cifar10")
 checkpoint=$run/checkpoint.safetensors log=$run/train_log.csv
 on=(--backend "$backend")
 if [ "$backend" = cuda ]; then on+=(--plan-cache "$run/plans"); fi
 
-# Everything that can be wrong without a device; a line for each, and status 1.
+# Checks everything that does not require a device; prints a line per error and returns 1 if there is any.
 check() {
   local i size wrong=0
   starts "$train" --help || wrong=1
-  starts "$draw" --help || wrong=1
+  starts "$sampler" --help || wrong=1
   for i in 1 2 3 4 5; do
     size=$(stat -Lc %s "$data/data_batch_$i.bin" 2>/dev/null || echo none)
-    [ "$size" = 30730000 ] || { echo "wrong: $data/data_batch_$i.bin has $size bytes; CIFAR-10's have 30730000" && wrong=1; }
+    [ "$size" = 30730000 ] || { echo "wrong: $data/data_batch_$i.bin has $size bytes; it must have 30730000" && wrong=1; }
   done
   for i in "$run" "$out"; do
     if mkdir -p "$i" 2>/dev/null && touch "$i/.writable" 2>/dev/null; then
@@ -81,7 +81,7 @@ check() {
   return "$wrong"
 }
 
-# The run so far: what lies in --run, or comes with --previous.
+# Restores the run from --previous, unless --run contains it.
 recall() {
   if [ -e "$checkpoint" ] || [ -z "$previous" ]; then return 0; fi
   bash "$here/parts.sh" join "$previous/checkpoint.safetensors" "$work/checkpoint.safetensors" || return 1
@@ -120,7 +120,7 @@ dry_run() {
       echo "run so far         $output"
       resume=(--resume)
     else
-      echo "wrong: the run cannot go on: ${output:-}" && wrong=1
+      echo "wrong: the run cannot continue: ${output:-}" && wrong=1
     fi
   fi
   plan
@@ -146,12 +146,12 @@ fi
 
 find_libraries "$bin" "$(command -v python3 || true)"
 check || fail "nothing was started"
-recall || fail "--previous: the run cannot go on from $previous"
+recall || fail "--previous: the run cannot continue from $previous"
 plan
 resume=()
 if [ -e "$checkpoint" ]; then resume=(--resume); fi
 if [ "$train_seconds" -gt 0 ]; then
-  echo "training for $train_seconds s of $left_seconds s that are left"
+  echo "training for $train_seconds s of the remaining $left_seconds s"
   # --minutes counts from when cuDNN's plans are built; if building them takes long, SIGINT makes the program save in time.
   status=0
   timeout --signal=INT --kill-after=20 $((end - SECONDS - reserve + 30)) "${command[@]}" ${resume[@]+"${resume[@]}"} \
@@ -170,21 +170,21 @@ if ! $weights_only; then carried+=("$checkpoint"); fi
 if [ -n "$files" ]; then
   needed=3 # train_log.csv, log.txt, samples.png
   for one in "${carried[@]}"; do needed=$((needed + 1 + ($(stat -Lc %s "$one") + part_mib * 1048576 - 1) / (part_mib * 1048576))); done
-  [ "$needed" -le "$files" ] || fail "--files is $files; $needed would be written. A larger --part-mib or --weights-only needs fewer"
+  [ "$needed" -le "$files" ] || fail "--files is $files; $needed would be written. Use a larger --part-mib or --weights-only"
 fi
 for one in "${carried[@]}"; do bash "$here/parts.sh" split "$one" "$out" --mib "$part_mib" || exit 1; done
 cp "$log" "$out/"
 if [ -e "$run/log.txt" ]; then cp "$run/log.txt" "$out/"; fi
 plan
-echo "$((done_seconds / 60)) of $minutes minutes are trained; $out holds the weights in parts"
+echo "trained for $((done_seconds / 60)) of $minutes minutes; the weights are in $out, in parts"
 status=0
 limit=$((end - SECONDS < sampling ? end - SECONDS : sampling))
 # shellcheck disable=SC2086  # options in one word
-if timeout --kill-after=5 "$limit" "$draw" --checkpoint "$run/weights.safetensors" --out "$run/samples" "${on[@]}" $sample \
+if timeout --kill-after=5 "$limit" "$sampler" --checkpoint "$run/weights.safetensors" --out "$run/samples" "${on[@]}" $sample \
   >"$run/sample_log.txt" 2>&1; then
   cp "$run/samples/samples.png" "$out/"
 else
   echo "train_on_device.sh: no samples within $limit s: $(tail -n 1 "$run/sample_log.txt")" >&2 && status=1
 fi
-if [ "$left_seconds" -gt 0 ]; then echo "$left_seconds s are left: call again with the same options"; fi
+if [ "$left_seconds" -gt 0 ]; then echo "$left_seconds s remain: call again with the same options"; fi
 exit "$status"

@@ -36,7 +36,7 @@ printf x | dd of="$folder/carried/weights.part-001" bs=1 seek=77 conv=notrunc st
 rejected "weights.part-001" bash "$parts" join "$folder/carried/weights" "$folder/joined"
 rm "$folder/carried/weights.part-002"
 rejected "weights.part-002" bash "$parts" verify "$folder/carried/weights"
-rejected "not finished" bash "$parts" join "$folder/carried/other" "$folder/joined"
+rejected "incomplete split" bash "$parts" join "$folder/carried/other" "$folder/joined"
 [ ! -e "$folder/joined" ] || fail "damaged parts were joined"
 [ -z "$(find "$folder" -name '*.joining')" ] || fail "a half-joined file was left"
 succeeds bash "$parts" split "$parts" "$folder/carried" --mib 1
@@ -58,7 +58,7 @@ rejected "--minutes is 'soon'" train --minutes soon --dry-run
 rejected "--seconds is 60" train --minutes 1 --seconds 60 --dry-run
 rejected "huge" train --minutes 1 --dry-run -- --preset huge
 rejected "--threads does not go with --backend cuda" train --minutes 1 --dry-run -- --threads 2
-rejected "no option of it" train --minutes 1 --quick
+rejected "is not an option" train --minutes 1 --quick
 rejected "cannot be written" train --minutes 1 --dry-run --out /proc/self/out
 rejected "missing: cifar10_train is not in --bin" train --minutes 1 --dry-run --bin "$folder"
 truncate -s 1000 "$folder/data/data_batch_3.bin"
@@ -88,7 +88,7 @@ succeeds bash "$parts" join "$folder/out/weights.safetensors" "$folder/joined"
 cmp "$folder/joined" "$folder/run/weights.safetensors"
 last=$(steps "$folder/out")
 succeeds on_cpu --minutes 0.15 --weights-only
-[ "$(steps "$folder/out")" -eq "$last" ] || fail "it trained although no time was left"
+[ "$(steps "$folder/out")" -eq "$last" ] || fail "a call trained although no time was left"
 # The limits of a call: files in all, and bytes of each.
 rm -r "$folder/out"
 rejected "would be written" on_cpu --minutes 0.15 --weights-only --files 4
@@ -99,4 +99,4 @@ succeeds on_cpu --minutes 0.15 --weights-only --part-mib 1 --files 100
 succeeds bash "$parts" join "$folder/out/weights.safetensors" "$folder/joined"
 cmp "$folder/joined" "$folder/run/weights.safetensors"
 truncate -s 5000 "$folder/run/checkpoint.safetensors"
-rejected "the run cannot go on" train --minutes 30 --dry-run
+rejected "the run cannot continue" train --minutes 30 --dry-run
