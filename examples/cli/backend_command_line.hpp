@@ -60,9 +60,9 @@ inline void reject_options_of_other_backend(const CLI::App& app, const BackendOp
   const char* const rejected = o.on_device() ? detail::host_group : detail::device_group;
   for (const CLI::Option* option : app.get_options())
     if (option->get_group() == rejected && option->count() > 0)
-      throw scoresde::UsageError(scoresde::text(option->get_name(), " does not go with --backend ",
-                                                o.backend, "; it is for --backend ",
-                                                o.on_device() ? "cpu" : "cuda"));
+      throw scoresde::UsageError(
+          scoresde::text(option->get_name(), " cannot be combined with --backend ", o.backend,
+                         "; it is for --backend ", o.on_device() ? "cpu" : "cuda"));
 }
 
 }  // namespace programs

@@ -39,7 +39,7 @@ void sample_on_device(const SampleOptions& given, const scoresde::Metadata& conf
   scoresde::visit_sampler(sde, options.sampler, [&]<class Sampler>(const Sampler& sampler) {
     if constexpr (scoresde::runs_on_host_only<Sampler>)
       throw scoresde::UsageError(
-          "--predictor clipped_ddim does not go with --backend cuda; it is for cpu");
+          "--predictor clipped_ddim cannot be combined with --backend cuda; it is for cpu");
     else
       run(options, configuration, sde, device_sampler(sampler));
   });

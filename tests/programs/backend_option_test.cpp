@@ -44,17 +44,18 @@ TEST_CASE("options that a backend does not use are rejected by name") {
     for (const Words& words :
          {Words{"--precision", "fp32"}, Words{"--device", "0"}, Words{"--plan-cache", out},
           Words{"--autotune", "2"}, Words{"--no-graph"}})
-      require_rejected(program, usual + words,
-                       {words[0] + " does not go with --backend cpu; it is for --backend cuda"});
+      require_rejected(
+          program, usual + words,
+          {words[0] + " cannot be combined with --backend cpu; it is for --backend cuda"});
     require_rejected(program, usual + Words{"--backend", "cuda", "--threads", "2"},
-                     {"--threads does not go with --backend cuda"});
+                     {"--threads cannot be combined with --backend cuda"});
     require_rejected(program, usual + Words{"--backend", "cuda", "--precision", "fp64"}, {"fp64"});
     require_rejected(program, usual + Words{"--backend", "cuda", "--device", "-1"}, {"--device"});
   }
   require_rejected(sample_program, {"--out", out, "--backend", "cuda", "--clip-denoised"},
-                   {"--clip-denoised does not go with --backend cuda"});
+                   {"--clip-denoised cannot be combined with --backend cuda"});
   require_rejected(sample_program,
                    {"--out", out, "--backend", "cuda", "--dynamic-threshold", "0.9"},
-                   {"--dynamic-threshold does not go with --backend cuda"});
+                   {"--dynamic-threshold cannot be combined with --backend cuda"});
   CHECK_FALSE(std::filesystem::exists(folder / "out"));
 }

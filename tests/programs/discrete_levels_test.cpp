@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample on networks that were trained on discrete levels: evaluated at levels and nowhere
-/// else.
+/// cifar10_sample on networks trained on discrete levels, which are evaluated at levels only.
 #include <cmath>
 #include <span>
 #include <string>

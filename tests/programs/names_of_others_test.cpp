@@ -68,8 +68,7 @@ bool adaptive(const SamplerAlias& alias) {
 
 }  // namespace
 
-TEST_CASE("every alias gives the samples of what it stands for, and the program prints that",
-          "[slow]") {
+TEST_CASE("every alias gives the samples of its equivalent, which the program prints", "[slow]") {
   const Sampling sampling{VpSde()};
   std::set<std::string> seen;
   for (const auto& alias : sampler_aliases) {
@@ -107,11 +106,12 @@ TEST_CASE("names of other libraries' samplers are accepted by --sampler and --so
              Contains("quadratic grid") && Contains("final step denoise"));
   CHECK_THAT(sampler({"--sampler", "ScoreSdeVeScheduler", "--snr", "0.2"}),
              Contains("corrector langevin") && Contains("snr 0.2"));
-  sampling.rejected({"--sampler", "dpmpp_2m", "--solver", "heun"},
-                    {"dpmpp_2m is --solver dpm-solver++-2m", "--solver heun does not go with it"});
+  sampling.rejected(
+      {"--sampler", "dpmpp_2m", "--solver", "heun"},
+      {"dpmpp_2m is --solver dpm-solver++-2m", "--solver heun cannot be combined with it"});
   sampling.rejected({"--predictor", "dpmpp_2m"}, {"'dpmpp_2m' is unknown"});
   sampling.rejected({"--solver", "ddim", "--eta", "0.5"},
-                    {"--eta does not go with --solver ddim", "and --predictor ddim"});
+                    {"--eta cannot be combined with --solver ddim", "and --predictor ddim"});
   // If sigma is the time, uniform steps in diffusers' t are not uniform in sigma.
   CHECK_THAT(Sampling{EdmSde()}({"--solver", "EulerDiscreteScheduler", "--steps", "3"}).sampler,
              Contains("karras grid"));

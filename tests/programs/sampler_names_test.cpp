@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// cifar10_sample with every name that it lists: the names are those of the library, all of them
-/// sample, and options that a sampler does not use are rejected.
+/// cifar10_sample with every listed name: the names are those of the library, each can be sampled,
+/// and options that a sampler does not use are rejected.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>

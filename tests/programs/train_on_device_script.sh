@@ -57,7 +57,7 @@ prints "--batch 128 --minutes 7."
 rejected "--minutes is 'soon'" train --minutes soon --dry-run
 rejected "--seconds is 60" train --minutes 1 --seconds 60 --dry-run
 rejected "huge" train --minutes 1 --dry-run -- --preset huge
-rejected "--threads does not go with --backend cuda" train --minutes 1 --dry-run -- --threads 2
+rejected "--threads cannot be combined with --backend cuda" train --minutes 1 --dry-run -- --threads 2
 rejected "is not an option" train --minutes 1 --quick
 rejected "cannot be written" train --minutes 1 --dry-run --out /proc/self/out
 rejected "missing: cifar10_train is not in --bin" train --minutes 1 --dry-run --bin "$folder"

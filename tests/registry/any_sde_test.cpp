@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// AnySde and AnyScore: values of the SDE and of the score held, and the pairs that a configuration
-/// names.
+/// AnySde and AnyScore: the values of the wrapped SDE and score, and their pairs by configuration.
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
@@ -22,7 +21,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// use(sde) for one SDE of each type, none with its default settings.
+/// Calls use(sde) for one SDE of each type, with settings other than the defaults.
 template <class Use>
 void for_each_held(Use use) {
   use(VpSde({0.2, 10, 1e-2}));
@@ -55,7 +54,7 @@ Metadata configuration(const char* sde, const char* loss) {
           {"sde.sigma_max", "50"}, {"training.sigma_data", "0.5"}, {"sde.training_steps", "100"}};
 }
 
-/// The settings that this SDE has, and no others.
+/// All settings of this SDE.
 Metadata only(Metadata all, const std::vector<std::string>& keys) {
   std::erase_if(all, [&](const auto& entry) {
     return std::find(keys.begin(), keys.end(), entry.first) == keys.end();
@@ -65,7 +64,7 @@ Metadata only(Metadata all, const std::vector<std::string>& keys) {
 
 }  // namespace
 
-TEST_CASE("AnySde has the values of the SDE that it holds") {
+TEST_CASE("AnySde has the values of the wrapped SDE") {
   for_each_held([]<class S>(const S& sde) {
     const AnySde any(sde);
     CHECK(any.is<S>());
@@ -93,7 +92,7 @@ TEST_CASE("AnySde has the values of the SDE that it holds") {
   });
 }
 
-TEST_CASE("AnySde throws what the SDE that it holds throws, and visits it as its own type") {
+TEST_CASE("AnySde throws the errors of the wrapped SDE, and visits it as its own type") {
   CHECK_THROWS_WITH(AnySde(VpSde()).marginal_prob(1.5), Contains("VP SDE"));
   CHECK_THROWS_WITH(AnySde(EdmSde()).marginal_prob(100), Contains("EDM SDE"));
   const AnySde any = SmldSde(50);
@@ -101,7 +100,7 @@ TEST_CASE("AnySde throws what the SDE that it holds throws, and visits it as its
   any.visit([]<class S>(const S&) { CHECK(std::same_as<S, SmldSde>); });
 }
 
-TEST_CASE("AnyScore evaluates the score that it holds by that score's own label and form") {
+TEST_CASE("AnyScore evaluates the wrapped score with its label and form") {
   const auto compare = []<class S, class C>(const S& sde, const C& convention, double t) {
     LabelScore<S, C> own{sde, convention};
     AnyScore<LabelScore> any(own);
@@ -129,7 +128,7 @@ TEST_CASE("AnyScore evaluates the score that it holds by that score's own label 
   compare(levels, nn::ScoreAtLevel{}, levels.training_time(7));
 }
 
-TEST_CASE("a configuration names the SDE that its network is sampled under") {
+TEST_CASE("a configuration determines the SDE for sampling its network") {
   const auto vp = only(configuration("vp", "continuous"),
                        {"sde.name", "training.loss", "sde.t_min", "sde.beta_min", "sde.beta_max"});
   CHECK(sampled_sde(vp).is<VpSde>());

@@ -53,7 +53,7 @@ TEST_CASE("the first name of a value is written and every name is read") {
   CHECK_FALSE(PublishedEnum<int>);
 }
 
-TEST_CASE("a name that no value has is rejected with argument, text, names and the nearest") {
+TEST_CASE("an unknown name is rejected with argument, text, names and the nearest name") {
   CHECK_THROWS_WITH(from_name<Color>("--color", "gren"),
                     "--color is 'gren'; it must be one of red, green, verdant, of which the "
                     "nearest is green");

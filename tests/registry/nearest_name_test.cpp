@@ -20,7 +20,7 @@ TEST_CASE("the edit distance counts insertions, deletions, substitutions and swa
   CHECK(edit_distance("Euler_Maruyama", "euler-maruyama") == 0);
 }
 
-TEST_CASE("the nearest name is suggested where it is near, and none where all are far") {
+TEST_CASE("the nearest name is suggested only if its distance is small") {
   const std::vector<std::string> names{"heun", "dpm-solver++-2m", "dpm-solver++-3m", "unipc-2"};
   CHECK(nearest_name("huen", names) == "heun");
   CHECK(nearest_name("dpm_solver++_2m", names) == "dpm-solver++-2m");

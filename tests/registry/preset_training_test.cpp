@@ -49,8 +49,8 @@ std::string name_of() {
   return "another";
 }
 
-/// A network for 64 elements; under VE the noise goes from 0.1 to 10, and a network that is not
-/// divided by it also learns the score, less well.
+/// A network for 64 elements; under VE the noise ranges from 0.1 to 10, and a network whose output
+/// is not divided by σ also learns the score, less accurately.
 template <class S>
 nn::Graph small_network() {
   if constexpr (std::same_as<S, VeSde>)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// What is left open of a choice of sampler, and what is rejected.
+/// Defaults of a sampler choice, and rejected combinations.
 #include <string>
 
 #include <scoresde/registry/sampler_choice.hpp>
@@ -39,13 +39,15 @@ TEST_CASE("absolute tolerances are half as large for data in [0, 1] as for data 
   CHECK(given.atol == 0.5);
 }
 
-TEST_CASE("options that a sampler does not take are rejected, with those that take them") {
+TEST_CASE(
+    "options that a sampler does not accept are rejected, with the samplers that accept them") {
   SamplerChoice choice;
   choice.solver = "dpm-solver++-2m";
   choice.eta = 0.5;
-  CHECK_THROWS_WITH(resolve_defaults(choice, {"--eta"}),
-                    Contains("--eta does not go with --solver dpm-solver++-2m; it is for ") &&
-                        Contains("--predictor ddim"));
+  CHECK_THROWS_WITH(
+      resolve_defaults(choice, {"--eta"}),
+      Contains("--eta cannot be combined with --solver dpm-solver++-2m; it is for ") &&
+          Contains("--predictor ddim"));
   SamplerChoice both;
   both.solver = "heun";
   both.steps = 10;
@@ -56,7 +58,7 @@ TEST_CASE("options that a sampler does not take are rejected, with those that ta
   CHECK_THROWS_WITH(resolve_defaults(unknown, {}), Contains("did you mean 'heun'?"));
 }
 
-TEST_CASE("a budget of evaluations pays for whole steps, the last one included") {
+TEST_CASE("a budget of evaluations covers whole steps, including the last one") {
   SamplerChoice choice;
   choice.solver = "heun";
   choice.nfe = 20;
@@ -66,7 +68,7 @@ TEST_CASE("a budget of evaluations pays for whole steps, the last one included")
   CHECK(detail::evaluations(choice, choice.steps) == 19);
 }
 
-TEST_CASE("a name of another library stands for names and defaults of this one") {
+TEST_CASE("a name of another library is replaced by names and defaults of this one") {
   SamplerChoice choice;
   choice.preset = "KarrasVeScheduler";
   resolve_aliases(choice);

@@ -77,7 +77,7 @@ SamplerChoice choice_of(const std::string& solver, std::size_t steps) {
 
 }  // namespace
 
-TEST_CASE("every solver of the registry samples, with the evaluations that its row states") {
+TEST_CASE("every solver of the registry samples with the evaluations of its row") {
   for (const std::string& name : sampler_names("--solver")) {
     if (name == "pc") continue;
     CAPTURE(name);
@@ -92,7 +92,7 @@ TEST_CASE("every solver of the registry samples, with the evaluations that its r
   }
 }
 
-TEST_CASE("every predictor goes with every corrector, but for clipped DDIM") {
+TEST_CASE("every predictor combines with every corrector, except clipped DDIM") {
   for (const std::string& predictor : sampler_names("--predictor"))
     for (const std::string& corrector : sampler_names("--corrector")) {
       CAPTURE(predictor, corrector);
@@ -111,7 +111,7 @@ TEST_CASE("every predictor goes with every corrector, but for clipped DDIM") {
     }
 }
 
-TEST_CASE("the grid and the time of the end are the SDE's where they are left open") {
+TEST_CASE("the default grid and final time depend on the SDE") {
   SamplerChoice karras = choice_of("heun", 10);
   resolve_defaults(karras, {});
   resolve_defaults(AnySde(EdmSde()), karras);
@@ -125,7 +125,7 @@ TEST_CASE("the grid and the time of the end are the SDE's where they are left op
                     Contains("its 10 discrete levels alone"));
 }
 
-TEST_CASE("tables of samplers, aliases and presets have a line for each") {
+TEST_CASE("tables of samplers, aliases and presets have a line per name") {
   std::ostringstream samplers, aliases, presets;
   list_samplers(samplers);
   list_aliases(aliases);
@@ -139,7 +139,7 @@ TEST_CASE("tables of samplers, aliases and presets have a line for each") {
   CHECK(presets.str().find("61,804,419") != std::string::npos);
 }
 
-TEST_CASE("a class is left open only where the network has classes") {
+TEST_CASE("the default class is all, and none for a network without classes") {
   ClassChoice choice;
   resolve_defaults(choice, {}, 10);
   CHECK(choice.name == "all");

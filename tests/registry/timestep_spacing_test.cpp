@@ -11,7 +11,7 @@
 
 using namespace scoresde;
 
-TEST_CASE("spacings of timesteps are those of the scheduler that a solver stands for") {
+TEST_CASE("spacings of timesteps are those of the solver's scheduler in diffusers") {
   const DdpmSde sde(linear_betas(1000));
   const auto check = [&](const char* solver, const char* predictor, const TimeGrid& wanted) {
     SamplerChoice choice;

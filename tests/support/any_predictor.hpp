@@ -8,7 +8,7 @@
 
 #include "support/any_sde.hpp"
 
-/// NoPredictor, which evaluates nothing, remains a type of its own.
+/// NoPredictor, which evaluates nothing, remains a separate type.
 template <class S = AnySde>
 struct AnyPredictor {
   std::function<scoresde::StepCoefficients(const S&, scoresde::TimeStep)> rule;

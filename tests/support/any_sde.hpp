@@ -7,8 +7,8 @@
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/time/log_snr.hpp>
 
-/// Returns the numbers of the SDE it is made of, those of its optional members included.
-/// training_steps() is left out: what needs the discrete chain itself takes the SDE's own type.
+/// Returns the values of the wrapped SDE, including those of its optional members except
+/// training_steps(): code that needs the discrete chain takes the SDE's own type.
 class AnySde {
  public:
   template <class S>

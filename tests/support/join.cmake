@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
-# Writes one source that compiles several test files: first every header that they include, then each file in a namespace
-# of its own, so that names of one do not meet those of another.
+# Writes one source that compiles several test files: first every header that they include, then each file in a
+# separate namespace, so that their names do not collide.
 #
 #   cmake -D "files=<file>;..." -D joined=<source> -P join.cmake
 

@@ -46,7 +46,7 @@ TEST_CASE("a power law gives its order, using all points") {
   CHECK(seen.points == 4);
 }
 
-TEST_CASE("points before the asymptotic range and below rounding are left out") {
+TEST_CASE("points before the asymptotic range and below rounding are excluded") {
   const auto early = points({2, 4, 100, 200, 400}, [](double n) {
     return n < 10 ? std::pow(n, -1.0) : std::pow(n, -3.0);
   });

@@ -83,10 +83,11 @@ enum class ScoreSdeWeights : std::uint8_t { model, ema };
 }
 
 /// Copies the weights for sampling to the flat buffer of the network's table; float32, float64,
-/// float16 or bfloat16. Averages require the model as well, whose order is also theirs; parameters
-/// that are not trained have no average. Returns the number of updates, 0 where the file does not
-/// state it. Throws Error as io::TorchFile does, and with a list of all tensors that are missing,
-/// unexpected, of another shape, not floating-point or not finite; `weights` is then unchanged.
+/// float16 or bfloat16. Reading averages requires the model as well, which defines their order;
+/// parameters that are not trained have no average. Returns the number of updates, 0 where the file
+/// does not state it. Throws Error as io::TorchFile does, and with a list of all tensors that are
+/// missing, unexpected, of another shape, not floating-point or not finite; `weights` is then
+/// unchanged.
 template <std::floating_point T>
 std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetConfig& config,
                                      const nn::ParameterTable& table, ScoreSdeWeights which,

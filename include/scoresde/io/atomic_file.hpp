@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Files that are either complete or absent: read in one piece; written under a temporary name,
+/// Files that are either complete or absent: read as a whole; written under a temporary name,
 /// flushed and renamed.
 #pragma once
 

@@ -99,7 +99,7 @@ void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,
   write_png(path, lay_out(grid, images));
 }
 
-/// The same of images that lie in one piece in host memory: a HostState, a vector, an Eigen array.
+/// The same for images that are contiguous in host memory: a HostState, a vector, an Eigen array.
 template <class Images>
 requires requires(const Images& images) { *images.data() + images.size(); }
 void write_image_grid(const std::filesystem::path& path, const ImageGrid& grid,

@@ -78,7 +78,7 @@ inline void reject_unused_options(const SamplerChoice& c, const std::vector<std:
     bool taken = false;
     for (const SamplerRow* row : rows) taken = taken || row->takes(option);
     taken = taken && (c.preset.empty() || option != "--corrector-steps");  // fixed by the name
-    require_usage(taken, option, " does not go with ", chosen, "; it is for ",
+    require_usage(taken, option, " cannot be combined with ", chosen, "; it is for ",
                   samplers_accepting(option));
   }
 }
@@ -122,7 +122,7 @@ inline void resolve_tolerances(SamplerChoice& c) {
 }
 
 inline void resolve_preset(SamplerChoice& c) {
-  require_usage(c.solver.empty(), "--solver does not go with --sampler ", c.preset,
+  require_usage(c.solver.empty(), "--solver cannot be combined with --sampler ", c.preset,
                 ", which is a predictor-corrector sampler");
   const ScoreSdeSampler& song = score_sde_sampler(c.preset);
   c.steps = song.steps;
@@ -178,7 +178,7 @@ inline void resolve_alias(SamplerChoice& c, const std::string& option, std::stri
                     : own == "--corrector" ? c.corrector
                                            : c.grid;
   require_usage(to.empty(), option, ' ', name, " is ", alias->stands_for(), "; ", own, ' ', to,
-                " does not go with it");
+                " cannot be combined with it");
   to = alias->value;
   set_defaults(c, alias->with);
   const bool whole = option == "--sampler" || option == "--solver";
@@ -212,10 +212,10 @@ inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& g
   require_usage(c.solver != "pc" || c.predictor != "none" || c.corrector != "none",
                 "--predictor none --corrector none: one of them must change the samples");
   require_usage(c.solver != "pc" || c.predictor != "clipped_ddim" || c.corrector == "none",
-                "--predictor clipped_ddim does not go with --corrector ", c.corrector,
+                "--predictor clipped_ddim cannot be combined with --corrector ", c.corrector,
                 "; it requires --corrector none");
-  require_usage(c.final_step != "zero" || fast, "--final zero does not go with --solver ", c.solver,
-                ", which ends in eps or denoise");
+  require_usage(c.final_step != "zero" || fast, "--final zero cannot be combined with --solver ",
+                c.solver, ", which ends in eps or denoise");
   require_usage(c.steps == 0 || c.nfe == 0, "--steps and --nfe exclude each other");
   c.grid_given = !c.grid.empty();
   c.steps_given = c.steps > 0 && c.preset.empty();

@@ -8,7 +8,7 @@
 ///
 /// Ho et al. 2020 (arXiv:2006.11239), eq. 2 and 4; the interpolation follows Lu et al. 2022
 /// (arXiv:2206.00927), appendix D.4. A step from level i to any level j < i uses the chain with the
-/// levels in between left out, 1 − β = ᾱ_i/ᾱ_j (Nichol & Dhariwal 2021, arXiv:2102.09672, section
+/// intermediate levels omitted, 1 − β = ᾱ_i/ᾱ_j (Nichol & Dhariwal 2021, arXiv:2102.09672, section
 /// 4), so ancestral sampling works on any subset of levels.
 ///
 /// DiscreteVpSde uses the linear list too, but with the marginals of the continuous VP SDE and
@@ -82,7 +82,7 @@ class DdpmSde {
     const double past = (log_alpha_bar_[i - 1] - log) / fall(i);
     return detail::time_within((static_cast<double>(i - 1) + past) / count_, t_max(), lambda);
   }
-  /// The transition from step.t_next up to step.t with the levels in between left out; the times
+  /// The transition from step.t_next up to step.t with the intermediate levels omitted; the times
   /// may lie between levels. A negative t_next is taken as 0. Throws Error for times outside [0, T]
   /// or a step that does not decrease t.
   [[nodiscard]] Transition discretize(TimeStep step) const {

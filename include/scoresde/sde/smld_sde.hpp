@@ -4,7 +4,7 @@
 ///   σ_i = exp(linspace(ln σ_min, ln σ_max, N)),   level i at t_i = i/(N − 1),   σ(t_i) = σ_i
 ///
 /// Song and Ermon 2019 (arXiv:1907.05600), section 3; Song et al. 2021 (arXiv:2011.13456), eq. 20.
-/// A step over several levels is SMLD's chain with the levels in between left out, x_j = x_i +
+/// A step over several levels is SMLD's chain with the intermediate levels omitted, x_j = x_i +
 /// √(σ_j² − σ_i²) z, which equals VE's transition. DiscreteVeSde supports only steps of one level.
 #pragma once
 

@@ -112,7 +112,7 @@ template <DiscreteSde S>
 
 /// The grid of DDPM, DDIM and PNDM: each step goes from a timestep down by ⌊N/steps⌋ (with
 /// linspace, this is not where the next step starts), or to the grid's end if that is below
-/// timestep 0. A last step of length 0 (to_data = false, offset 0) is left out. Throws Error as
+/// timestep 0. A last step of length 0 (to_data = false, offset 0) is omitted. Throws Error as
 /// spaced_timesteps does.
 template <DiscreteSde S>
 [[nodiscard]] TimeGrid strided_timestep_grid(const S& sde, std::size_t steps,

@@ -6,7 +6,7 @@
 ///   Heun:      y′ = ŷ + (s′ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ)(ε₀ + ε₁)/2
 ///   DPM-2:     yₘ = ŷ + (sₘ − ŝ) ε₀,   y ← ŷ + (s′ − ŝ) εₘ,   sₘ = √(ŝ s′)
 ///
-/// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, is the case α = 1 and σ = t
+/// Karras et al. 2022 (arXiv:2206.00364), algorithms 1 and 2, are the case α = 1 and σ = t
 /// (EdmSde); in y and s the steps apply to every linear SDE. DPM-2 is the midpoint rule with the
 /// node of DPM-Solver-2. ŷ is not stored; it is expressed by y′ or yₘ.
 #pragma once

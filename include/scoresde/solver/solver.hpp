@@ -53,7 +53,7 @@ struct SolverStage {
 /// type.
 ///
 /// Optional members, used if present: nfe(steps), static and constexpr, the number of evaluations
-/// for a grid of that many steps (default: one each); stages(sde, start, steps), the stages of
+/// for a grid of `steps` steps (default: one each); stages(sde, start, steps), the stages of
 /// `start`, the first steps of a run of `steps`, for solvers whose order decreases towards the end
 /// of a run; stages_to_data(sde, grid), where the last step goes to noise-free data instead of the
 /// grid's last time (default: the last step is replaced by the prediction of the data at its

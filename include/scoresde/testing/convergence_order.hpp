@@ -29,9 +29,9 @@ struct ConvergencePoint {
 };
 
 struct OrderRule {
-  /// Smaller errors are considered rounding; they and all finer points are left out.
+  /// Smaller errors are considered rounding; they and all finer points are excluded.
   double floor = 1e-12;
-  /// Coarser points are left out from the first pair whose slope differs from that of the finest
+  /// Coarser points are excluded from the first pair whose slope differs from that of the finest
   /// pair by more than this.
   double bend = 0.1;
 };

@@ -2,7 +2,7 @@
 /// --grid leading, linspace and trailing: the timesteps of diffusers' schedulers, for networks of
 /// discrete levels.
 ///
-/// Which of sde/timestep_grid.hpp's three grids is meant depends on the solver, as in diffusers.
+/// The solver selects one of the three grids of sde/timestep_grid.hpp, as in diffusers.
 /// All end at the data.
 #pragma once
 
