@@ -95,7 +95,7 @@ inline std::string family_of(const scoresde::SolverEntry& entry) {
   return "in sigma and time";
 }
 
-/// The table's entry for a solver of the catalog.
+/// The table's entry for a solver of the library.
 template <scoresde::Sde S, class R>
 [[nodiscard]] Entry entry_of(const scoresde::SolverEntry& solver, const R& rule) {
   Entry entry{solver.name, family_of(solver),
@@ -132,7 +132,7 @@ template <scoresde::Sde S, class R>
 
 }  // namespace detail
 
-/// Calls use(entry, make) for every solver of the catalog; make(grid) is the sampler over a grid.
+/// Calls use(entry, make) for every solver of the library; make(grid) is the sampler over a grid.
 template <scoresde::Sde S, class Use>
 void for_each_multistep(const S& sde, const Use& use) {
   using scoresde::Prediction;
@@ -149,13 +149,13 @@ void for_each_multistep(const S& sde, const Use& use) {
   };
   scoresde::for_each_solver([&](const scoresde::SolverEntry& solver, const auto& rule) {
     if (std::string(solver.name) != "karras-stochastic") return add(solver, rule);
-    // As much noise as the reverse SDE, γ = ln(s_T/s_ε)/N, and s_noise = 1: with the catalog's
+    // As much noise as the reverse SDE, γ = ln(s_T/s_ε)/N, and s_noise = 1: with the entry's
     // 1.007 the distribution of the samples differs from that of the data in the limit.
     const double range =
         0.5 * (scoresde::log_snr(sde, sde.t_min()) - scoresde::log_snr(sde, sde.t_max()));
     add(solver, scoresde::EdmHeun{.churn = {.s_churn = range}});
   });
-  // The catalog has these in data prediction only.
+  // The library lists these in data prediction only.
   const auto in_noise = [&](const char* name, int order, auto rule) {
     rule.prediction = Prediction::noise;
     add({name, order}, rule);

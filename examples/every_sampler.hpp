@@ -29,7 +29,7 @@ void for_every_predictor_and_corrector(const S& sde, const scoresde::TimeGrid& g
 }
 
 /// Calls use(name, sampler) for predictors, correctors and ODE integrators of each kind, and for
-/// every fast solver of the catalog.
+/// every fast solver.
 template <scoresde::Sde S, class Use>
 void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   const scoresde::TimeGrid grid = scoresde::uniform_grid(sde, steps);
@@ -43,7 +43,7 @@ void for_every_sampler(const S& sde, std::size_t steps, const Use& use) {
   use("DPM-Solver-12, adaptive",
       scoresde::AdaptiveDpmSolver{
           sde, scoresde::DpmSolver12{.rtol = 0.01, .atol = 0.01, .scope = whole}});
-  // Fast solvers, as tables: one sampler is compiled for all. They count in log-SNR.
+  // Fast solvers, as tables, so that one sampler type is compiled; uniform in log-SNR.
   const scoresde::TimeGrid even = scoresde::log_snr_grid(sde, steps);
   const auto solve = [&](const scoresde::SolverEntry& entry, const auto& solver) {
     use(entry.name, scoresde::SolverSampler{sde, scoresde::solver_table(solver, sde, even), even});

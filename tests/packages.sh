@@ -3,7 +3,7 @@
 # The one list of Debian packages, and the function that installs what is missing.
 #
 #   bash tests/packages.sh         installs what the programs and the tests need
-#   source tests/packages.sh       gives the lists and install_missing_packages
+#   source tests/packages.sh       defines the lists and install_missing_packages
 #
 # If nothing is missing, neither network nor root access is required. CUDA (nvcc, the toolkit, cuDNN) is not a Debian package: the
 # build uses it if CMake finds it and prints a message otherwise (docs/cuda.md).
@@ -17,7 +17,7 @@ test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
 install_missing_packages() {
   local package missing=() privileged=()
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "This is not a Debian system: nothing is installed. Needed are, by their Debian names: $*" >&2
+    echo "This is not a Debian system: nothing is installed. Required packages, by their Debian names: $*" >&2
     return 0
   fi
   for package in "$@"; do
@@ -28,7 +28,7 @@ install_missing_packages() {
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
       echo "Missing packages: ${missing[*]}" >&2
-      echo "Installing them needs root or sudo. As root: apt-get install ${missing[*]}" >&2
+      echo "Installing them requires root or sudo. As root: apt-get install ${missing[*]}" >&2
       return 1
     fi
     privileged=(sudo)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The components: their options, the packages that they need, and the rooms that they hold.
+# The components: their options, the packages that they require, and the rooms that they contain.
 
 # Makes imported targets visible to projects that use add_subdirectory.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
@@ -70,8 +70,8 @@ if(SCORESDE_HAS_EIGEN)
   endif()
 endif()
 
-# The component that holds a header: that of its room, the first folder below scoresde/. Rooms that are not listed here
-# belong to the core; a header that needs more than its room does is listed by its path.
+# The component of a header is that of its room, the first folder below scoresde/. Rooms that are not listed here belong to
+# the core; a header that requires more than its room is listed by its path.
 set(scoresde_io_rooms io checkpoint)
 set(scoresde_io_headers cuda/unet.hpp)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What is on and why not, printed at the end of the configuration.
+# Prints which components are on, and why others are off, at the end of the configuration.
 
 function(scoresde_print_summary)
   if(NOT PROJECT_IS_TOP_LEVEL)

@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
       "  cifar10_sample --out samples --backend cuda --batch 64 --plan-cache plans\n"
       "  cifar10_sample --out samples --sampler dpmpp_2m --steps 20 --grid karras\n"
       "  cifar10_sample --list-samplers\n"
-      "Arrays hold float32 (samples, 3, height, width): 0 is black, 1 is full, not clipped.\n"
+      "Arrays are float32 (samples, 3, height, width); 0 is black, 1 is full intensity, not "
+      "clipped.\n"
       "Ctrl-C keeps finished samples; --resume continues.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
       "143 stopped by SIGHUP, SIGINT or SIGTERM.");

@@ -71,13 +71,13 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a score-based generative model on CIFAR-10 on the CPU or a GPU.",
                "cifar10_train");
   app.footer(
-      "Example: an hour of training, then an hour more\n"
+      "Example: an hour of training, then another hour\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --resume\n"
-      "On a GPU, where cuDNN's plans are kept for the next run\n"
+      "On a GPU, with cuDNN's plans cached for the next run\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
       "--plan-cache plans\n"
-      "Ctrl-C saves before it ends. cifar10_sample samples from run/checkpoint.safetensors.\n"
+      "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
       "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved.");
   app.option_defaults()->take_last();

@@ -36,7 +36,7 @@ PHRASES = {
     # Terms.
     r"pictures?": "image (data) or sample (what a sampler returns)",
     r"knobs?": "field, option",
-    r"catalogues?": "registry, list",
+    r"catalog(?:ue)?s?": "registry, list",
     r"besides?": "in addition to, next to, except",
     r"behind": "after, past the end",
     r"to try|try again|tries|tried": "test, attempt, retry",
@@ -86,6 +86,7 @@ NAMES_OF_PLACES = [
     (r"^include/scoresde/nn/networks/", r"change\(|Resample how|waves\(|kept_"),
 ]
 
+OTHERS = ["README.md", "CMakeLists.txt", ".ci/run", "benchmarks/compile_time"]
 EXCEPT = {"tests/checks/words.py"}
 # (path, line): why it may stand.
 ALLOWED = [
@@ -125,7 +126,7 @@ def found_in(path, text):
 
 
 def main():
-    paths = tree.files(*SOURCES, ".md", ".cmake", ".txt", ".py", ".sh", ".in") + ["README.md", "CMakeLists.txt"]
+    paths = tree.files(*SOURCES, ".md", ".cmake", ".txt", ".py", ".sh", ".in") + OTHERS
     violations = [f"{path}:{number}: '{match}'; write: {hint}" for path in paths if path not in EXCEPT
                   for number, match, hint in sorted(found_in(path, tree.read(path)))]
     tree.report("words", f"{len(paths)} files", violations)
