@@ -23,8 +23,8 @@ struct ClassChoice {
 };
 
 /// Resolves the defaults for the network of a checkpoint. Throws Error for a class or guidance of
-/// an unconditional network, for guidance without a class, and for the score without a class of a
-/// network trained without label dropout.
+/// an unconditional network, for guidance without a class, and for "none" or guidance if the
+/// network was trained without label dropout.
 inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::size_t classes) {
   require(classes > 0 || (c.name.empty() && c.guidance == 0),
           c.name.empty() ? "--guidance" : "--class",

@@ -2,8 +2,8 @@
 /// --grid leading, linspace and trailing: the timesteps of diffusers' schedulers, for networks of
 /// discrete levels.
 ///
-/// The solver selects one of the three grids of sde/timestep_grid.hpp, as in diffusers.
-/// All end at the data.
+/// The solver selects one of the three grids of sde/timestep_grid.hpp, as in diffusers. All end at
+/// the data.
 #pragma once
 
 #include <algorithm>
