@@ -21,6 +21,7 @@
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -31,7 +32,7 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/testing/chain_moments.hpp>
 #include <scoresde/testing/convergence_order.hpp>

@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -28,7 +29,7 @@
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 

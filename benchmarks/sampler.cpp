@@ -13,7 +13,7 @@
 ///   of_memcpy            memcpy's time for the minimum traffic of an evaluation (read x and F,
 ///                        write x) relative to the sampler's time, the two alternating
 ///
-/// To add a sampler, add a line to for_each_sampler, or an entry to solver/catalogue.hpp.
+/// To add a sampler, add a line to for_each_sampler, or an entry to registry/solver_registry.hpp.
 #include <algorithm>
 #include <array>
 #include <cstddef>

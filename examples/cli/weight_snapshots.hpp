@@ -29,7 +29,7 @@ namespace programs {
 struct NamedWeights {
   std::string name;  ///< "raw", "ema", or "ema_0.05" for the track of σ_rel 0.05
   std::span<const float> weights;
-  scoresde::Metadata about;  ///< metadata of the file
+  scoresde::Metadata metadata;  ///< metadata of the file
 };
 
 /// The current weights, then the tracks of averages, or the average if there are no tracks. Refers
@@ -64,12 +64,12 @@ inline void write_weight_snapshots(const std::filesystem::path& folder,
   char number[24];
   std::snprintf(number, sizeof number, "%010llu", static_cast<unsigned long long>(images));
   for (const NamedWeights& one : all) {
-    scoresde::Metadata about = configuration;
-    about.insert(one.about.begin(), one.about.end());
-    about["snapshot.images"] = std::to_string(images);
+    scoresde::Metadata metadata = configuration;
+    metadata.insert(one.metadata.begin(), one.metadata.end());
+    metadata["snapshot.images"] = std::to_string(images);
     scoresde::save_weights<float, scoresde::io::Half>(
         folder / scoresde::text("weights_", number, "_", one.name, ".safetensors"), table,
-        one.weights, about, step);
+        one.weights, metadata, step);
   }
 }
 

@@ -38,6 +38,7 @@
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
@@ -80,7 +81,6 @@
 #include <scoresde/sde/with_prior_mean.hpp>
 #include <scoresde/solver/adams.hpp>
 #include <scoresde/solver/ancestral_noise.hpp>
-#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_ancestral.hpp>
@@ -94,6 +94,7 @@
 #include <scoresde/solver/sa_solver.hpp>
 #include <scoresde/solver/sde_dpm_solver.hpp>
 #include <scoresde/solver/solver.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>

@@ -12,7 +12,7 @@ import sys
 import tree
 
 FOLDER = "include/scoresde/"
-NETWORKS = r"(nn|model|loss|optim|train|data|registry)/.*"
+NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|registry/sampler_.*|(.*/)?detail/.*|observer/progress\.hpp"
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
 
 #include "programs/cifar10_programs.hpp"
 #include "programs/tiny_checkpoint.hpp"

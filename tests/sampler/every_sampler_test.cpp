@@ -15,6 +15,7 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
@@ -22,7 +23,7 @@
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/any_predictor.hpp"

@@ -4,11 +4,12 @@
 #include <vector>
 
 #include <scoresde/predictor/ddim.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/edm_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 
 #include "support/catch.hpp"
 #include "support/golden_sampling.hpp"

@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"

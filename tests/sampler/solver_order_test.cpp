@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
@@ -12,7 +13,7 @@
 #include <scoresde/sde/rectified_flow_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 

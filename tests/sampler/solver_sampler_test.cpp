@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
@@ -16,7 +17,7 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
@@ -11,7 +12,6 @@
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/solver/adams.hpp>
 #include <scoresde/solver/ancestral_noise.hpp>
-#include <scoresde/solver/catalogue.hpp>
 #include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
 #include <scoresde/solver/dpm_solver_ancestral.hpp>

@@ -21,7 +21,7 @@ namespace scoresde::io {
 
 /// Whether the file at `path` begins like torch.save's files. Throws Error when it cannot be read.
 [[nodiscard]] inline bool is_torch_file(const std::filesystem::path& path) {
-  return TorchFile::recognises(MappedFile(path).bytes());
+  return TorchFile::recognizes(MappedFile(path).bytes());
 }
 
 namespace detail {

@@ -120,7 +120,7 @@ class TorchFile {
   }
 
   /// Whether `bytes` are the beginning of a torch file.
-  [[nodiscard]] static bool recognises(std::span<const std::byte> bytes) {
+  [[nodiscard]] static bool recognizes(std::span<const std::byte> bytes) {
     const std::string_view text = characters(bytes);
     return detail::legacy_magic_size(text) != 0 || text.starts_with(detail::zip_magic);
   }

@@ -16,11 +16,11 @@
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
 #include <scoresde/ode/tableaux.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sde/vp_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
 
 namespace scoresde {
 
@@ -133,7 +133,7 @@ inline void add_solvers(std::vector<SamplerRow>& rows) {
     rows.push_back({.family = SamplerFamily::fast,
                     .option = "--solver",
                     .name = entry.name,
-                    .description = entry.about,
+                    .description = entry.description,
                     .stochastic = entry.stochastic,
                     .order = entry.order,
                     .evaluations = (nfe(2000) - nfe(1000)) / 1000,
@@ -146,7 +146,7 @@ inline void add_solvers(std::vector<SamplerRow>& rows) {
   rows.push_back({.family = SamplerFamily::fast,
                   .option = "--solver",
                   .name = restart.name,
-                  .description = restart.about,
+                  .description = restart.description,
                   .stochastic = restart.stochastic,
                   .order = restart.order,
                   .evaluations = 2,

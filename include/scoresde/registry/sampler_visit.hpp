@@ -25,6 +25,7 @@
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/detail/timestep_spacing.hpp>
 #include <scoresde/registry/sampler_choice.hpp>
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
@@ -34,7 +35,7 @@
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
-#include <scoresde/solver/catalogue.hpp>
+#include <scoresde/solver/solver_table.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 #include <scoresde/time/time_grid.hpp>
 

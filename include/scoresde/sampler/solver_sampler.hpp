@@ -3,9 +3,9 @@
 ///
 ///   for each stage:  F ← model(x, t),   x ← a·x + Σⱼ wⱼ·D₋ⱼ + c·z,   D = ε or x₀ = p·x + q·F
 ///
-/// Solvers: those of solver/catalogue.hpp (single-step, multistep and stochastic) or user-defined
-/// ones. λ = ln(α/σ) is infinite at noise-free data, so no step in λ reaches them; a prediction
-/// does (FinalStep::to_data and denoise).
+/// Solvers: those of registry/solver_registry.hpp (single-step, multistep and stochastic) or
+/// user-defined ones. λ = ln(α/σ) is infinite at noise-free data, so no step in λ reaches them; a
+/// prediction does (FinalStep::to_data and denoise).
 #pragma once
 
 #include <cmath>

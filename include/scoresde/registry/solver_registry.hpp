@@ -3,9 +3,6 @@
 /// iterate over all of them.
 #pragma once
 
-#include <cstddef>
-#include <vector>
-
 #include <scoresde/solver/adams.hpp>
 #include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
@@ -27,40 +24,8 @@ struct SolverEntry {
   /// (weak).
   int order = 1;
   bool stochastic = false;
-  const char* about = "";
+  const char* description = "";
 };
-
-/// The precomputed stages of any solver, so that programs that choose at run time instantiate a
-/// single sampler.
-struct SolverTable {
-  static constexpr std::size_t history = 6;
-  static constexpr bool counted_at_run_time = true;
-
-  int order = 1;
-  Prediction prediction = Prediction::data;
-  std::vector<SolverStage> to_eps, to_data;
-
-  /// The precomputed stages; the arguments must be the SDE and grid they were computed for.
-  template <Sde S>
-  [[nodiscard]] std::vector<SolverStage> stages(const S&, const TimeGrid&) const {
-    return to_eps;
-  }
-  template <Sde S>
-  [[nodiscard]] std::vector<SolverStage> stages_to_data(const S&, const TimeGrid&) const {
-    return to_data;
-  }
-};
-
-/// The stages of a solver. Throws Error for members and grids that the solver rejects.
-template <class R, Sde S>
-[[nodiscard]] SolverTable solver_table(const R& solver, const S& sde, const TimeGrid& grid) {
-  static_assert(Solver<R, S>, "solver_table: the first argument is not a solver for this SDE");
-  static_assert(R::history <= SolverTable::history);
-  if constexpr (requires { solver.validate(); }) solver.validate();
-  SolverTable table{solver.order, solver.prediction, solver.stages(sde, grid), {}};
-  if (grid.generates()) table.to_data = stages_to_data(solver, sde, grid);
-  return table;
-}
 
 /// The best churn of Karras et al. 2022 (arXiv:2206.00364), table 5, for their VP network of
 /// CIFAR-10.
