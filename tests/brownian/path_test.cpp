@@ -14,6 +14,7 @@
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -27,7 +28,6 @@
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
 #include "support/any_predictor.hpp"
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -6,6 +6,7 @@
 
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/general_sde/general_probability_flow.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -13,7 +14,6 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 #include "support/known_diffusions.hpp"
 

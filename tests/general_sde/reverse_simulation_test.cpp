@@ -8,6 +8,7 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/general_sde/reverse_simulation.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
@@ -17,7 +18,6 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 #include "support/known_diffusions.hpp"
 

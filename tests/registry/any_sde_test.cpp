@@ -28,6 +28,8 @@ void for_each_held(Use use) {
   use(SubVpSde({0.2, 10, 1e-2}));
   use(VeSde({0.02, 40, 1e-4}));
   use(EdmSde({0.01, 30}));
+  use(CosineVpSde({.t_min = 0.01, .t_max = 0.9}));
+  use(RectifiedFlowSde({.t_min = 0.01, .t_max = 0.9}));
   use(DdpmSde(linear_betas(50, 0.001, 0.3)));
   use(SmldSde(50, {0.02, 40, 1e-4}));
 }
@@ -97,6 +99,12 @@ TEST_CASE("AnySde throws the errors of the wrapped SDE, and visits it as its own
   CHECK_THROWS_WITH(AnySde(EdmSde()).marginal_prob(100), Contains("EDM SDE"));
   const AnySde any = SmldSde(50);
   CHECK_FALSE(any.is<VeSde>());
+  const DiscreteVpSde own(50);
+  const AnySde chain = own;
+  CHECK(chain.is<DiscreteVpSde>());
+  CHECK(transition(chain, {0.5, 0.48}).variance == transition(own, {0.5, 0.48}).variance);
+  CHECK(AnySde(DiscreteVeSde(50)).is<DiscreteVeSde>());
+  CHECK(AnySde(DiscreteSubVpSde(50)).is<DiscreteSubVpSde>());
   any.visit([]<class S>(const S&) { CHECK(std::same_as<S, SmldSde>); });
 }
 

@@ -16,47 +16,19 @@
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian.hpp>
-#include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
-#include <scoresde/sde/rectified_flow_sde.hpp>
-#include <scoresde/sde/score_sde_discrete.hpp>
-#include <scoresde/sde/smld_sde.hpp>
-#include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
+#include "support/every_sde.hpp"
 
 using namespace scoresde;
 using X = HostState<double>;
 
 namespace {
-
-struct Named {
-  std::string name;
-  AnySde sde;
-};
-
-const std::vector<Named>& continuous_sdes() {
-  static const std::vector<Named> all{
-      {"VP", AnySde(VpSde())},           {"VE", AnySde(VeSde())},
-      {"sub-VP", AnySde(SubVpSde())},    {"EDM", AnySde(EdmSde())},
-      {"cosine", AnySde(CosineVpSde())}, {"rectified flow", AnySde(RectifiedFlowSde())}};
-  return all;
-}
-
-std::vector<Named> every_sde() {
-  std::vector<Named> all = continuous_sdes();
-  all.push_back({"DDPM", AnySde(DdpmSde(linear_betas(1000)))});
-  all.push_back({"SMLD", AnySde(SmldSde(1000))});
-  all.push_back({"discrete VP", AnySde(DiscreteVpSde(1000))});
-  all.push_back({"discrete VE", AnySde(DiscreteVeSde(1000))});
-  all.push_back({"discrete sub-VP", AnySde(DiscreteSubVpSde(1000))});
-  return all;
-}
 
 double marginal_std(const AnySde& sde, double v, double t) {
   const MarginalProb p = sde.marginal_prob(t);
@@ -101,7 +73,7 @@ Outcome outcome(const Sampler& sampler, double v, Extents shape, bool relative, 
 
 /// The variance of data N(0, v) is kept within 5 % for v = 1, 0.25, 0.01.
 template <class Make>
-void keeps_the_variance(const std::string& name, const std::vector<Named>& sdes, Extents shape,
+void keeps_the_variance(const std::string& name, const std::vector<NamedSde>& sdes, Extents shape,
                         bool relative, int per_try, const Make& make) {
   for (const auto& [sde_name, sde] : sdes)
     for (const double v : {1.0, 0.25, 0.01}) {
@@ -206,7 +178,7 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 3072 dimensions un
 TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, without outliers",
           "[slow]") {
   // Without the bound on steps: 1.28 and 3.76 instead of 0.50.
-  for (const Named& named : continuous_sdes()) {
+  for (const NamedSde& named : continuous_sdes()) {
     if (named.name != "EDM" && named.name != "rectified flow") continue;
     const Outcome found = outcome(AdaptiveSde{named.sde}, 0.25, {4000, 1}, false, 2);
     INFO(named.name);
@@ -217,7 +189,7 @@ TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in one dimension, wit
 
 TEST_CASE("AdaptiveSde keeps the variance of Gaussian data in 1 and 8 dimensions", "[slow]") {
   // Standard errors of 1.4 and 1.1 %. The omitted discrete SDEs behave like the continuous ones.
-  std::vector<Named> sdes = continuous_sdes();
+  std::vector<NamedSde> sdes = continuous_sdes();
   sdes.push_back({"DDPM", AnySde(DdpmSde(linear_betas(1000)))});
   for (const Extents shape : {Extents{10000, 1}, Extents{2000, 8}})
     keeps_the_variance("adaptive SDE", sdes, shape, false, 2,
@@ -230,7 +202,7 @@ TEST_CASE("AdaptiveSde takes more evaluations at tighter tolerances, and rejects
     return outcome(AdaptiveSde{sde, {.rtol = rtol}}, 0.25, {8, 3072}, false, 2);
   };
   const auto& sdes = continuous_sdes();
-  for (const Named& named : {sdes[0], sdes[1], sdes[3]}) {
+  for (const NamedSde& named : {sdes[0], sdes[1], sdes[3]}) {
     double last = 0;
     for (const double rtol : {0.02, 0.015, 0.01, 0.0075, 0.005}) {
       const Outcome found = run(named.sde, rtol);

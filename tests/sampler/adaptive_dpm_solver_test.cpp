@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <scoresde/observer/step_statistics.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -21,7 +22,6 @@
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/state/host_state.hpp>
 
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

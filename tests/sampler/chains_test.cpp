@@ -13,6 +13,7 @@
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>
@@ -23,7 +24,6 @@
 #include <scoresde/state/host_state.hpp>
 
 #include "support/any_predictor.hpp"
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
 
 #include "every_sampler.hpp"
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian.hpp>
@@ -17,7 +18,6 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

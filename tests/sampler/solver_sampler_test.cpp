@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -22,7 +23,6 @@
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "sampler/diffusers_to_data_table.hpp"
-#include "support/any_sde.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -5,11 +5,10 @@
 #include <functional>
 
 #include <scoresde/predictor/predictor.hpp>
-
-#include "support/any_sde.hpp"
+#include <scoresde/registry/any_sde.hpp>
 
 /// NoPredictor, which evaluates nothing, remains a separate type.
-template <class S = AnySde>
+template <class S = scoresde::AnySde>
 struct AnyPredictor {
   std::function<scoresde::StepCoefficients(const S&, scoresde::TimeStep)> rule;
 

@@ -14,12 +14,12 @@
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/state/host_state.hpp>
 
 #include "support/any_predictor.hpp"
-#include "support/any_sde.hpp"
 #include "support/golden_directory.hpp"
 
 namespace golden_sampling {
@@ -86,7 +86,7 @@ template <class T>
 inline constexpr double tolerance = std::is_same_v<T, double> ? 1e-10 : 1e-4;
 
 /// The chain of `levels` levels of score_sde that the case names.
-inline AnySde sde_of(const Case& c, std::size_t levels) {
+inline scoresde::AnySde sde_of(const Case& c, std::size_t levels) {
   const std::string sde = c.entry.at("sde");
   const auto number = [&](const char* key, double fallback) {
     return c.entry.value(key, fallback);
@@ -94,10 +94,10 @@ inline AnySde sde_of(const Case& c, std::size_t levels) {
   const scoresde::BetaSchedule beta{.beta_min = number("beta_min", 0.1),
                                     .beta_max = number("beta_max", 20)};
   if (sde == "ve")
-    return AnySde(scoresde::DiscreteVeSde(
+    return scoresde::AnySde(scoresde::DiscreteVeSde(
         levels, {.sigma_min = number("sigma_min", 0.01), .sigma_max = number("sigma_max", 50)}));
-  if (sde == "vp") return AnySde(scoresde::DiscreteVpSde(levels, beta));
-  if (sde == "subvp") return AnySde(scoresde::DiscreteSubVpSde(levels, beta));
+  if (sde == "vp") return scoresde::AnySde(scoresde::DiscreteVpSde(levels, beta));
+  if (sde == "subvp") return scoresde::AnySde(scoresde::DiscreteSubVpSde(levels, beta));
   throw scoresde::Error("golden case " + c.name + ": unknown SDE " + sde);
 }
 
@@ -120,7 +120,7 @@ void with_predictor(const Case& c, const std::string& method, Use use) {
 }
 
 /// The exact score of the file's data N(mu, diag(var)).
-inline scoresde::Gaussian<AnySde> data(const Case& c, const AnySde& sde) {
+inline scoresde::Gaussian<scoresde::AnySde> data(const Case& c, const scoresde::AnySde& sde) {
   return {sde, c.file->at("mu").as<double>(), c.file->at("var").as<double>()};
 }
 

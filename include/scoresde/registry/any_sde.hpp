@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// AnySde: one of the SDEs that a configuration can name, chosen at run time.
+/// AnySde: one of the library's linear SDEs, chosen at run time.
 ///
-/// A closed set of SDEs in one type, so that a program compiles each sampler once, not once per
-/// SDE. The cost is one branch per call, in scalar code only.
+/// A closed set in one type: a program or a test compiles each sampler once, not once per SDE. A
+/// call costs one branch, in scalar code only.
 #pragma once
 
 #include <concepts>
@@ -10,8 +10,11 @@
 #include <utility>
 #include <variant>
 
+#include <scoresde/sde/cosine_vp_sde.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
+#include <scoresde/sde/rectified_flow_sde.hpp>
+#include <scoresde/sde/score_sde_discrete.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -24,7 +27,8 @@ namespace scoresde {
 
 /// Models Sde. The levels of a DiscreteSde are accessible by visit() only.
 class AnySde {
-  using Held = std::variant<VpSde, SubVpSde, VeSde, EdmSde, DdpmSde, SmldSde>;
+  using Held = std::variant<VpSde, SubVpSde, VeSde, EdmSde, CosineVpSde, RectifiedFlowSde, DdpmSde,
+                            SmldSde, DiscreteVpSde, DiscreteVeSde, DiscreteSubVpSde>;
 
  public:
   template <class S>
