@@ -108,9 +108,10 @@ TEST_CASE("Restart ends at the data in its last step and skips intervals that ar
   const VpSde sde;
   const TimeGrid grid = log_snr_grid(sde, 10);
   CHECK(SolverSampler{sde, Restart{}, grid, {.final_step = FinalStep::keep_noise}}.nfe() ==
-        2 * (10 + 2 * 2));
-  CHECK(Restart{}.most_evaluations(10) == 2 * (10 + 2 * 2));
-  CHECK(SolverSampler{sde, Restart{}, grid}.nfe() == 2 * (9 + 2 * 2) + 1);
+        2 * (10 + 2 * 4));
+  CHECK(Restart{}.most_evaluations(10) == 2 * (10 + 2 * 4));
+  CHECK(cifar10_restart_solver().most_evaluations(10) == 2 * (10 + 2 * 2));
+  CHECK(SolverSampler{sde, Restart{}, grid}.nfe() == 2 * (9 + 2 * 4) + 1);
   CHECK(SolverSampler{
             sde, Restart{}, log_snr_grid(sde, 1, 0.5, 10), {.final_step = FinalStep::keep_noise}}
             .nfe() == 2 * 10);

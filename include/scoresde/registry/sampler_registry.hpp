@@ -152,7 +152,7 @@ inline void add_solvers(std::vector<SamplerRow>& rows) {
                   .evaluations = 2,
                   .states = Restart::history,
                   .grid = default_grid(restart.name),
-                  .nfe = [](std::size_t steps) { return Restart{}.most_evaluations(steps); }});
+                  .nfe = [](std::size_t steps) { return cifar10_restart_solver().most_evaluations(steps); }});
 }
 
 inline void add_parts(std::vector<SamplerRow>& rows) {

@@ -180,7 +180,7 @@ void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
     set_members(c, solver);
     table = solver_table(solver, sde, grid);
   });
-  if (c.solver == restart_entry.name) table = solver_table(Restart{}, sde, grid);
+  if (c.solver == restart_entry.name) table = solver_table(cifar10_restart_solver(), sde, grid);
   if (c.final_step == "eps")
     return body(SolverSampler(sde, table, grid, {.final_step = FinalStep::keep_noise}));
   if (c.final_step == "zero") return body(SolverSampler(sde, table, grid));

@@ -31,6 +31,9 @@ struct SolverEntry {
 /// CIFAR-10.
 inline constexpr Churn cifar10_churn{.s_churn = 30, .s_tmin = 0.01, .s_tmax = 1, .s_noise = 1.007};
 
+/// Restart as its authors run it for CIFAR-10.
+[[nodiscard]] inline Restart cifar10_restart_solver() { return {.intervals = {cifar10_restart}}; }
+
 /// Calls use(entry, solver) for the solvers whose steps are exponential integrators.
 template <class Use>
 void for_each_exponential_solver(Use use) {
