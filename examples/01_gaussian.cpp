@@ -9,7 +9,7 @@
 int main() {
   const scoresde::VpSde sde;
   const scoresde::PredictorCorrector sampler{sde, scoresde::ReverseDiffusion{},
-                                             scoresde::uniform_grid(sde, 500)};
+                                             scoresde::log_snr_grid(sde, 500)};
 
   // Data ~ N(mean, ¼ I): the score is known in closed form at every t.
   const Eigen::Array2d mean{1.0, -2.0};
