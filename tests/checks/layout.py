@@ -6,6 +6,7 @@ import re
 import tree
 
 LINES_OF_HEADER = 400
+LINES_OF_EXAMPLE = 60
 LINES_OF_FUNCTION = 40
 SOURCES = (".hpp", ".cpp", ".cu", ".cuh")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
@@ -60,6 +61,8 @@ def check_source(path, violations):
             violations.append(f"{path}: {len(lines)} lines; a header has at most {LINES_OF_HEADER}")
         if "#pragma once" not in lines:
             violations.append(f"{path}: no '#pragma once'")
+    if re.match(r"examples/\d\d_\w+\.cpp$", path) and len(lines) > LINES_OF_EXAMPLE:
+        violations.append(f"{path}: {len(lines)} lines; an example has at most {LINES_OF_EXAMPLE}")
     if public and not (len(lines) > 1 and lines[1].startswith("/// ")):
         violations.append(f"{path}:2: the second line is not a sentence ('/// …') that describes the file")
     code = tree.code_only(text)
