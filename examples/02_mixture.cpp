@@ -23,26 +23,26 @@ int main() {
   const scoresde::PredictorCorrector chain{sde, scoresde::Ancestral{},
                                            scoresde::uniform_grid(sde, 100)};
 
-  Eigen::ArrayXXf data(2, 20'000), by_chain(2, 20'000);  // one column per sample
+  Eigen::ArrayXXf data(2, 5'000), by_chain(2, 5'000);  // one column per sample
   flow.sample(exact, data, scoresde::Noise{.seed = 1});
   chain.sample(exact, by_chain, scoresde::Noise{.seed = 2});
 
   using Ops = scoresde::eigen::Ops<float>;
-  const auto graph = scoresde::nn::mlp({.dim = 2, .width = 64, .depth = 2});
+  const auto graph = scoresde::nn::mlp({.dim = 2, .width = 32, .depth = 2});
   scoresde::Trainer<Ops, scoresde::VpSde> trainer(
-      graph, sde, {.optimizer = {.learning_rate = 2e-3, .warm_up = 100}, .ema = {.decay = 0.995}},
+      graph, sde, {.optimizer = {.learning_rate = 5e-3, .warm_up = 50}, .ema = {.decay = 0.99}},
       250);
-  for (int step = 0; step < 2000; ++step)
-    trainer.step({data.data() + 500 * (step % 80), 500});  // 250 points of two floats
+  for (int step = 0; step < 500; ++step)
+    trainer.step({data.data() + 500 * (step % 20), 500});  // 250 points of two floats
 
   scoresde::nn::Network<Ops> network(graph, 1000, scoresde::nn::Mode::inference);
   scoresde::nn::ScoreNetwork learned(network, trainer.state().average, sde);
-  Eigen::ArrayXXf by_network(2, 5'000);
+  Eigen::ArrayXXf by_network(2, 1'000);
   chain.sample(learned, by_network, scoresde::Noise{.seed = 3});
 
   // Left: 0.5 and half of the 0.2 in the middle; E‖x‖²/2 = (0.8·4 + 0.2·9)/2 + 0.1. Tolerance: four
   // standard errors, doubled for prior, steps and t_min; twice that for the network.
-  const Eigen::Array3d right{0.6, 0.2, 2.6}, allowed{0.028, 0.023, 0.06};
+  const Eigen::Array3d right{0.6, 0.2, 2.6}, allowed{0.055, 0.045, 0.12};
   std::puts("             left    above  mean square");
   const auto wrong = [&](const char* name, const Eigen::ArrayXXf& x, double factor) {
     const Eigen::Array3d s = summary(x);

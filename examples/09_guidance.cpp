@@ -29,14 +29,14 @@ int main() {
   const scoresde::VpSde sde;
   //! [guidance]
   using Ops = scoresde::eigen::Ops<float>;
-  const auto graph = scoresde::nn::mlp({.dim = 2, .width = 64, .depth = 2, .num_class_embeds = 3});
+  const auto graph = scoresde::nn::mlp({.dim = 2, .width = 32, .depth = 2, .num_class_embeds = 3});
   scoresde::TrainingConfiguration settings{.label_dropout = 0.2};
-  settings.optimizer = {.learning_rate = 2e-3, .warm_up = 100};
+  settings.optimizer = {.learning_rate = 5e-3, .warm_up = 50};
   scoresde::Trainer<Ops, scoresde::VpSde> trainer(graph, sde, settings, 300);
   Eigen::ArrayXXf x(2, 300);  // one column per point
   std::vector<std::uint32_t> classes(300);
   for (std::size_t k = 0; k < 300; ++k) classes[k] = k % 3;
-  for (std::uint64_t step = 0; step < 2000; ++step) {
+  for (std::uint64_t step = 0; step < 500; ++step) {
     scoresde::draw_prior(x, 0.7, scoresde::Noise{.seed = 1}.draw(step));
     for (Eigen::Index i = 0; i < 600; ++i) x(i % 2, i / 2) += mean[i / 2 % 3][i % 2];
     trainer.step({x.data(), 600}, classes);
