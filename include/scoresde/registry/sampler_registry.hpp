@@ -143,16 +143,17 @@ inline void add_solvers(std::vector<SamplerRow>& rows) {
                     .nfe = nfe});
   });
   const auto& restart = restart_entry;
-  rows.push_back({.family = SamplerFamily::fast,
-                  .option = "--solver",
-                  .name = restart.name,
-                  .description = restart.description,
-                  .stochastic = restart.stochastic,
-                  .order = restart.order,
-                  .evaluations = 2,
-                  .states = Restart::history,
-                  .grid = default_grid(restart.name),
-                  .nfe = [](std::size_t steps) { return cifar10_restart_solver().most_evaluations(steps); }});
+  rows.push_back(
+      {.family = SamplerFamily::fast,
+       .option = "--solver",
+       .name = restart.name,
+       .description = restart.description,
+       .stochastic = restart.stochastic,
+       .order = restart.order,
+       .evaluations = 2,
+       .states = Restart::history,
+       .grid = default_grid(restart.name),
+       .nfe = [](std::size_t steps) { return cifar10_restart_solver().most_evaluations(steps); }});
 }
 
 inline void add_parts(std::vector<SamplerRow>& rows) {
