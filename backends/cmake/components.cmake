@@ -82,7 +82,7 @@ function(scoresde_components_of_header header result)
   if(room IN_LIST scoresde_io_rooms OR header IN_LIST scoresde_io_headers)
     list(APPEND found io)
   endif()
-  if(room MATCHES "^(eigen|xtensor|cuda)$" AND NOT header MATCHES "^cuda/kernels/") # kernels also run emulated
+  if(room MATCHES "^(eigen|xtensor|cuda)$")
     list(APPEND found ${room})
   endif()
   set(${result} ${found} PARENT_SCOPE)

@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/cublaslt_product.hpp>
 #include <scoresde/cuda/device_memory.hpp>
-#include <scoresde/cuda/kernels/bfloat16.hpp>
 #include <scoresde/noise/noise.hpp>
 
 #include "device_timer.hpp"

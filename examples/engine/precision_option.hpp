@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <scoresde/cuda/kernels/bfloat16.hpp>
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/precision.hpp>
 
 namespace programs {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every public header compiles as the first and only line of a translation unit.
+"""Every public header and every CUDA kernel compiles as the first and only line of a translation unit.
 
     headers_alone.py <cache folder> <compiler> <jobs> [option]...
 
@@ -20,7 +20,7 @@ import tempfile
 
 import tree
 
-HEADERS = tree.headers()
+HEADERS = tree.headers() | tree.kernels()
 
 
 @functools.lru_cache(None)
@@ -31,7 +31,7 @@ def closure(header):
         name = left.pop()
         if name not in seen and name in HEADERS:
             seen.add(name)
-            left += re.findall(r"#include <(scoresde/[^>]+)>", tree.read(HEADERS[name]))
+            left += re.findall(r"#include [<\"]((?:scoresde|kernels)/[^>\"]+)[>\"]", tree.read(HEADERS[name]))
     return sorted(seen)
 
 
@@ -39,7 +39,7 @@ def main():
     arguments = [argument for argument in sys.argv[1:] if argument != "--warm"]
     folder, compiler, jobs, options = pathlib.Path(arguments[0]), arguments[1], int(arguments[2]), arguments[3:]
     command = [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
-               *(f"-I{tree.ROOT / path}" for path in tree.INCLUDE_FOLDERS), *options]
+               *(f"-I{tree.ROOT / path}" for path in (*tree.INCLUDE_FOLDERS, "backends/cuda")), *options]
     cache = folder / "headers_alone.json"
     known = json.loads(cache.read_text()) if cache.exists() else {}
     notes = []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The include graph of the public headers: includes point down only, without cycles between files or rooms."""
+"""The include graph of the public headers and of the CUDA kernels: includes point down only, without cycles between
+files or rooms. Nothing public includes a kernel."""
 
 import re
 
@@ -47,6 +48,7 @@ MAY_INCLUDE = {
     "eigen": ALGORITHM | NETWORKS,
     "xtensor": ALGORITHM,
     "cuda": ALGORITHM | NETWORKS | {"sampler", "train", "optim", "loss", "data"},
+    "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "cuda"},
     "cuda checkpoint": ALGORITHM | NETWORKS | {"train", "registry", "checkpoint", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
@@ -56,6 +58,8 @@ PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nloh
 
 def room(header):
     """The first folder of a header, below nn/ the first two; parts of a room in detail/ belong to it."""
+    if header.startswith("kernels/"):
+        return "cuda kernels"
     parts = [part for part in header.split("/")[1:] if part != "detail"]
     if len(parts) == 1:
         return "umbrella" if parts[0] in ("scoresde.hpp", "networks.hpp") else "foundation"
@@ -90,7 +94,7 @@ def cycle(graph):
 
 
 def main():
-    headers = tree.headers()
+    headers = tree.headers() | tree.kernels()
     violations, file_graph, room_graph = [], {}, {}
     for header, path in headers.items():
         here = room(header)
@@ -102,9 +106,9 @@ def main():
                 continue
             quote, included = match.groups()
             where = f"{path}:{number}"
-            if quote == '"':
+            if quote == '"' and not (here == "cuda kernels" and included.startswith("kernels/")):
                 violations.append(f'{where}: public headers include with angle brackets, not "{included}"')
-            if not included.startswith("scoresde/"):
+            if not included.startswith(("scoresde/", "kernels/")):
                 standard = re.fullmatch(r"[a-z_0-9]+", included)
                 if not standard and not re.match(PACKAGES.get(here, "$.") , included):
                     violations.append(f"{where}: the room '{here}' may not include <{included}>")
@@ -114,7 +118,7 @@ def main():
                 continue
             file_graph.setdefault(header, set()).add(included)
             there = room(included)
-            if "/detail/" in included and there != here:
+            if "/detail/" in included and there != here and (here, there) != ("cuda kernels", "cuda"):
                 violations.append(f"{where}: <{included}> is a part of '{there}' alone")
             if there == here or here == "umbrella":
                 continue
@@ -125,7 +129,7 @@ def main():
         if found := cycle(graph):
             violations.append(f"cycle of {name}: " + " -> ".join(found))
     edges = sum(map(len, file_graph.values()))
-    tree.report("layers", f"{len(headers)} headers, {edges} includes", violations)
+    tree.report("layers", f"{len(headers)} headers and kernels, {edges} includes", violations)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def functions(text):
 def check_source(path, violations):
     text = tree.read(path)
     lines = text.splitlines()
-    public = "/include/" in path or path.startswith("include/")
+    public = "/include/" in path or path.startswith(("include/", "backends/cuda/kernels/"))
     if not lines or not re.match(r"(//|#) SPDX-License-Identifier: MIT$", lines[0]):
         violations.append(f"{path}:1: the first line is not '// SPDX-License-Identifier: MIT'")
     if path.endswith((".hpp", ".cuh")):

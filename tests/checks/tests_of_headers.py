@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every public header has a test: tests/<room>/<name>_test.cpp, or a test of its room that includes it by name."""
+"""Every public header and every CUDA kernel has a test: tests/<room>/<name>_test.cpp, or a test of its room that includes it by name."""
 
 import re
 
@@ -27,6 +27,8 @@ TESTED_IN = {
 
 def rooms(header):
     """The folders with a header's tests."""
+    if header.startswith("kernels/"):
+        header = "scoresde/cuda/" + header
     parts = [part for part in header.split("/")[1:-1] if part != "detail"]
     if parts and parts[0] in ("eigen", "xtensor", "cuda"):
         parts = ["backends", *parts]
@@ -37,7 +39,7 @@ def rooms(header):
 
 def main():
     violations, named, included = [], 0, 0
-    for header, path in tree.headers().items():
+    for header, path in (tree.headers() | tree.kernels()).items():
         name = header.split("/")[-1].removesuffix(".hpp")
         if "/detail/" in header:
             continue  # a part of its room's other headers
@@ -50,7 +52,7 @@ def main():
             continue  # the umbrella of a backend or of io
         if any((tree.ROOT / folder / f"{name}_test.cpp").exists() for folder in folders):
             named += 1
-        elif any(re.search(f"#include <{re.escape(header)}>", tree.read(test))
+        elif any(re.search(f"#include [<\"]{re.escape(header)}[>\"]", tree.read(test))
                  for test in tree.files("_test.cpp", folders=folders)):
             included += 1
         else:

@@ -30,6 +30,11 @@ def headers():
     return found
 
 
+def kernels():
+    """Kernels of the CUDA backend, which are compiled and tested but not installed: {name as included: path}."""
+    return {path.removeprefix("backends/cuda/"): path for path in files(".hpp", ".cuh", folders=("backends/cuda/kernels",))}
+
+
 def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
 

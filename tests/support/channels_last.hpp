@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <scoresde/cuda/kernels/bfloat16.hpp>
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

@@ -19,8 +19,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <scoresde/cuda/kernels/block.hpp>
-
+#include "kernels/block.hpp"
 #include "support/emulated_shared_memory.hpp"
 #include "support/fiber.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/cublaslt_product.hpp>
-#include <scoresde/cuda/kernels/bfloat16.hpp>
 
 #include "support/emulated_device.hpp"
 

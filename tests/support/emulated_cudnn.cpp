@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/cudnn_convolution.hpp>
-#include <scoresde/cuda/kernels/bfloat16.hpp>
 
 #include "cudnn_epilogue.hpp"
 #include "support/emulated_device.hpp"

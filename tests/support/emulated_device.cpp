@@ -36,7 +36,7 @@ struct Context::Resources {
   std::vector<double> host_scratch;
   void* scratch = nullptr;
   std::size_t scratch_bytes = 0;
-  Recording* recording = nullptr;
+  detail::Recording* recording = nullptr;
 
   ~Resources() { std::free(scratch); }
 };
@@ -105,8 +105,8 @@ double* Context::host_scratch(std::size_t count) const {
   return resources_->host_scratch.data();
 }
 
-Recording* Context::recording() const { return resources_->recording; }
-void Context::record(Recording* recording) const { resources_->recording = recording; }
+detail::Recording* Context::recording() const { return resources_->recording; }
+void Context::record(detail::Recording* recording) const { resources_->recording = recording; }
 
 void Context::require_live(const char* what) const {
   require(stream()->captured == nullptr && recording() == nullptr, "CUDA: ", what,

@@ -2,9 +2,8 @@
 /// Launchers of DeviceBackend::assign and draw_sum.
 #include <algorithm>
 
-#include <scoresde/cuda/kernels/draw_sum_kernel.hpp>
-
 #include "assign_call.cuh"
+#include "kernels/draw_sum_kernel.hpp"
 #include "operands.hpp"
 
 namespace scoresde::cuda {

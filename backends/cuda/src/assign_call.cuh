@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <vector>
 
-#include <scoresde/cuda/kernels/assign_kernel.hpp>
 #include <scoresde/state/backend.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/assign_kernel.hpp"
 #include "recording.hpp"
 
 namespace scoresde::cuda {

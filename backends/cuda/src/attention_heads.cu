@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Launches layout conversions for multi-head attention.
-#include <scoresde/cuda/kernels/attention_heads.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/attention_heads.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 HeadRows rows_of(const nn::Attention& op, const nn::Shape& together) {
@@ -41,4 +41,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -80,7 +80,7 @@ struct Context::Resources {
   std::vector<double> host_scratch;
   std::optional<UploadRing<UploadDriver>> uploads;
   std::size_t waits = 0;  // excluding those of uploads
-  Recording* recording = nullptr;
+  detail::Recording* recording = nullptr;
 
   explicit Resources(int wanted) : device(wanted) {
     check(cudaSetDevice(device), "selecting device ", device);
@@ -216,8 +216,8 @@ double* Context::host_scratch(std::size_t count) const {
   return kept.data();
 }
 
-Recording* Context::recording() const { return resources_->recording; }
-void Context::record(Recording* recording) const { resources_->recording = recording; }
+detail::Recording* Context::recording() const { return resources_->recording; }
+void Context::record(detail::Recording* recording) const { resources_->recording = recording; }
 
 void Context::require_live(const char* what) const {
   activate();

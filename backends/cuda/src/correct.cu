@@ -3,11 +3,10 @@
 /// captured run.
 #include <bit>
 
-#include <scoresde/cuda/kernels/finite_kernel.hpp>
-#include <scoresde/cuda/kernels/langevin_kernel.hpp>
-#include <scoresde/cuda/kernels/reduction_terms.hpp>
-
 #include "assign_call.cuh"
+#include "kernels/finite_kernel.hpp"
+#include "kernels/langevin_kernel.hpp"
+#include "kernels/reduction_terms.hpp"
 #include "operands.hpp"
 #include "sums.cuh"
 
@@ -126,7 +125,7 @@ void DeviceBackend<T>::correct(State& x, const State& output, ScoreForm form, co
 template <class T>
 bool DeviceBackend<T>::defer_finite_check(const char* sampler, const State& x,
                                           TimeStep step) const {
-  Recording* const recording = x.context().recording();
+  detail::Recording* const recording = x.context().recording();
   if (recording == nullptr) return false;
   const std::size_t check = recording->add_check({sampler, step});
   // A separate graph, so that steps with and without a check share a graph.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Launches convolution epilogues and the accumulation of rounded gradients.
-#include <scoresde/cuda/kernels/convolution_epilogue.hpp>
-
 #include "cudnn_epilogue.hpp"
 #include "enqueue.cuh"
+#include "kernels/convolution_epilogue.hpp"
 
 namespace scoresde::cuda {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Launches activations, sums and scales.
-#include <scoresde/cuda/kernels/elementwise.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/elementwise.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 
 template <class T>
 void activation(const Context& context, nn::Activation function, nn::View<const T> x, T* y) {
@@ -87,4 +87,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// Launches embeddings and dropout.
-#include <scoresde/cuda/kernels/dropout.hpp>
-#include <scoresde/cuda/kernels/embedding.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/dropout.hpp"
+#include "kernels/embedding.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 EmbeddingRows rows_of(std::size_t samples, std::size_t width) {
@@ -66,4 +66,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// Launches group normalization, its gradient and bias gradients.
-#include <scoresde/cuda/kernels/channel_sums.hpp>
-#include <scoresde/cuda/kernels/group_norm.hpp>
-#include <scoresde/cuda/kernels/group_norm_backward.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/channel_sums.hpp"
+#include "kernels/group_norm.hpp"
+#include "kernels/group_norm_backward.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 /// out[c] += Σ of `count` rows; no-op if `out` is null.
@@ -97,4 +97,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Launches the kernels of include/scoresde/cuda/kernels/ on the device.
+/// Launches the kernels (kernels/) on the device.
 #pragma once
 
 #include <type_traits>
 
 #include <cuda_runtime_api.h>
 
-#include <scoresde/cuda/kernels/block.hpp>
+#include "kernels/block.hpp"
 
 namespace scoresde::cuda {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// Launches concatenations and layout conversions.
-#include <scoresde/cuda/kernels/concatenation.hpp>
-#include <scoresde/cuda/kernels/layout_conversion.hpp>
-#include <scoresde/cuda/kernels/weight_layout.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/concatenation.hpp"
+#include "kernels/layout_conversion.hpp"
+#include "kernels/weight_layout.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 std::uint32_t narrow(std::size_t n) { return static_cast<std::uint32_t>(n); }
@@ -85,4 +85,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

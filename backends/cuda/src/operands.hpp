@@ -7,7 +7,8 @@
 #include <span>
 
 #include <scoresde/cuda/device_state.hpp>
-#include <scoresde/cuda/kernels/float4.hpp>
+
+#include "kernels/float4.hpp"
 
 namespace scoresde::cuda {
 

@@ -13,9 +13,10 @@
 #include <vector>
 
 #include <scoresde/cuda/context.hpp>
-#include <scoresde/cuda/kernels/step_row.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/time/time_grid.hpp>
+
+#include "kernels/step_row.hpp"
 
 namespace scoresde::cuda {
 
@@ -39,6 +40,8 @@ struct RecordedCheck {
   std::string sampler;
   TimeStep step;
 };
+
+namespace detail {
 
 class Recording {
  public:
@@ -64,6 +67,8 @@ class Recording {
   std::vector<RecordedCheck> checks_;
 };
 
+}  // namespace detail
+
 /// An address as a word of a structure.
 inline std::uint64_t word(const void* address) {
   return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address));
@@ -73,7 +78,7 @@ inline std::uint64_t word(const void* address) {
 /// scratch_bytes() and play(context, playing).
 template <class Call>
 void submit(const Context& context, const Call& call) {
-  if (Recording* const recording = context.recording()) {
+  if (detail::Recording* const recording = context.recording()) {
     recording->add(
         {call.structure(), call.numbers(), call.scratch_bytes(),
          [context, call](const ReplayArguments& arguments) { call.replay(context, arguments); }});

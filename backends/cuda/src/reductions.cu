@@ -2,8 +2,7 @@
 /// DeviceBackend's reductions: sums on the device, one number per sample copied to the host.
 #include <cmath>
 
-#include <scoresde/cuda/kernels/reduction_terms.hpp>
-
+#include "kernels/reduction_terms.hpp"
 #include "operands.hpp"
 #include "recording.hpp"
 #include "sums.cuh"

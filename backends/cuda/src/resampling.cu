@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// Launches up- and downsampling.
-#include <scoresde/cuda/kernels/fir_filter.hpp>
-#include <scoresde/cuda/kernels/resampling.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/fir_filter.hpp"
+#include "kernels/resampling.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 SmallImage image_of(const nn::Shape& s) {
@@ -71,4 +71,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Launches per-sample, per-channel scale and shift, and their gradients.
-#include <scoresde/cuda/kernels/scale_shift.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/scale_shift.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 JoinedRows rows_of(const nn::Shape& x) {
@@ -78,4 +78,4 @@ SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

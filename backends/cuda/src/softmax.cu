@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// Launches the softmax of attention and its gradient.
-#include <scoresde/cuda/kernels/softmax.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/softmax.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 
 template <class T, class Score>
 void softmax(const Context& context, std::size_t rows, std::size_t length, double scale,
@@ -37,4 +37,4 @@ SCORESDE_INSTANTIATE(Bfloat16, float);
 SCORESDE_INSTANTIATE(Bfloat16, Bfloat16);
 #undef SCORESDE_INSTANTIATE
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

@@ -7,17 +7,17 @@
 #include <optional>
 #include <vector>
 
+#include <scoresde/cuda/detail/step_graphs.hpp>
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/graph.hpp>
-#include <scoresde/cuda/kernels/copy_row_kernel.hpp>
-#include <scoresde/cuda/kernels/step_row.hpp>
-#include <scoresde/cuda/step_graphs.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/copy_row_kernel.hpp"
+#include "kernels/step_row.hpp"
 #include "recording.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 namespace {
 
 using Structure = std::vector<std::uint64_t>;
@@ -171,4 +171,4 @@ void StepGraphs::run(std::uint64_t seed, std::uint32_t first_sample) const {
 std::size_t StepGraphs::launches() const { return parts_->graph_of_step.size(); }
 std::size_t StepGraphs::graphs() const { return parts_->graphs.size(); }
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

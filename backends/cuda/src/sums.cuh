@@ -4,9 +4,8 @@
 
 #include <cstddef>
 
-#include <scoresde/cuda/kernels/sum_kernel.hpp>
-
 #include "enqueue.cuh"
+#include "kernels/sum_kernel.hpp"
 
 namespace scoresde::cuda {
 

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /// Launches the kernels of a training step.
-#include <scoresde/cuda/kernels/denoising.hpp>
-#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/cuda/detail/training_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/denoising.hpp"
+#include "kernels/minibatch_images.hpp"
+#include "kernels/parameter_update.hpp"
+#include "kernels/training_row.hpp"
 #include "operands.hpp"
 
-namespace scoresde::cuda {
+namespace scoresde::cuda::detail {
 
-void training_row(const Context& context, const TrainingRow& row) {
-  enqueue(context, row, "the parameters of a training step");
+void training_row(const Context& context, const StepTable& table) {
+  enqueue(context, TrainingRow{table}, "the parameters of a training step");
 }
 
 void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
@@ -34,6 +37,8 @@ void denoising_residual(const Context& context, Extents shape, const ResidualCoe
           "a residual");
 }
 
+std::size_t gradient_norm_scratch(std::size_t count) { return SumOfSquares::parts(count); }
+
 void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
                        const ExponentialMovingAverage& ema, const double* losses,
                        std::size_t samples, bool clear_gradient) {
@@ -51,4 +56,4 @@ void update_parameters(const Context& context, const DeviceParameters& run, cons
           "a parameter update");
 }
 
-}  // namespace scoresde::cuda
+}  // namespace scoresde::cuda::detail

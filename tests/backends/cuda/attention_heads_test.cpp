@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/attention_heads.hpp>
+#include "kernels/attention_heads.hpp"
 
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"

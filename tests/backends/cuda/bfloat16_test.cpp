@@ -4,10 +4,8 @@
 #include <cstring>
 #include <limits>
 
-#include <scoresde/cuda/kernels/bfloat16.hpp>
-#include <scoresde/cuda/kernels/vec128.hpp>
-
 #include "backends/eigen/finite_differences.hpp"
+#include "kernels/vec128.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/channel_sums.hpp>
+#include "kernels/channel_sums.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

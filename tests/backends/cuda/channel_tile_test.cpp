@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/channel_tile.hpp>
-#include <scoresde/cuda/kernels/group_norm.hpp>
+#include "kernels/channel_tile.hpp"
 
+#include "kernels/group_norm.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/concatenation.hpp>
+#include "kernels/concatenation.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

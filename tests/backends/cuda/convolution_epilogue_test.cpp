@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The epilogue kernels of convolutions, on the CPU, against sums in double.
-#include <vector>
+#include "kernels/convolution_epilogue.hpp"
 
-#include <scoresde/cuda/kernels/convolution_epilogue.hpp>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/denoising.hpp"
+
 #include <span>
 #include <vector>
 
-#include <scoresde/cuda/kernels/denoising.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -112,7 +113,7 @@ TEST_CASE("the step counter in memory selects the draw", "[emulated]") {
   const std::uint64_t step = 3;
   const std::vector<double> zero{0}, one{1};
   std::vector<float> by_counter(10), by_name(10), x0(10);
-  cuda::DeviceDraw counted{draw, &step};
+  cuda::detail::DeviceDraw counted{draw, &step};
   counted.draw.index -= step;
   emulate(cuda::Perturb{{1, 10}, zero.data(), one.data(), counted, x0.data(), by_counter.data()});
   emulate(cuda::Perturb{{1, 10}, zero.data(), one.data(), {draw}, x0.data(), by_name.data()});

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/dropout.hpp"
+
 #include <cmath>
 
-#include <scoresde/cuda/kernels/device_draw.hpp>
-#include <scoresde/cuda/kernels/dropout.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"
@@ -38,9 +38,10 @@ TEMPLATE_TEST_CASE("the dropout kernel matches the double operation", "[emulated
         std::vector<TestType> y = target.memory;
         // The step of a captured graph is added to the index of the captured draw.
         const std::uint64_t step = 2;
-        cuda::DeviceDraw counted{draw, &step};
+        cuda::detail::DeviceDraw counted{draw, &step};
         counted.draw.index -= step;
-        const cuda::DeviceDraw given = accumulate ? counted : cuda::DeviceDraw{draw};
+        const cuda::detail::DeviceDraw given =
+            accumulate ? counted : cuda::detail::DeviceDraw{draw};
         emulate(cuda::Dropout<TestType>::of(s, cuda::rows_are_whole(s.c * sizeof(TestType)), rate,
                                             given, x.memory.data(), {y.data(), accumulate}),
                 every_schedule[1]);

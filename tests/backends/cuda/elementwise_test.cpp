@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/activation.hpp>
-#include <scoresde/cuda/kernels/elementwise.hpp>
+#include "kernels/elementwise.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
+#include "kernels/activation.hpp"
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/cuda_emulation.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/embedding.hpp>
+#include "kernels/embedding.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

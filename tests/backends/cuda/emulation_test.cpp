@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <scoresde/cuda/kernels/block.hpp>
-#include <scoresde/cuda/kernels/block_sum.hpp>
-
+#include "kernels/block.hpp"
+#include "kernels/block_sum.hpp"
 #include "support/catch.hpp"
 #include "support/cuda_emulation.hpp"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/fir_filter.hpp"
+
 #include <initializer_list>
 
-#include <scoresde/cuda/kernels/fir_filter.hpp>
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/activation.hpp>
-#include <scoresde/cuda/kernels/channel_sums.hpp>
-#include <scoresde/cuda/kernels/group_norm.hpp>
-#include <scoresde/cuda/kernels/group_norm_backward.hpp>
+#include "kernels/group_norm.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
+#include "kernels/activation.hpp"
+#include "kernels/channel_sums.hpp"
+#include "kernels/group_norm_backward.hpp"
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/cuda_emulation.hpp"

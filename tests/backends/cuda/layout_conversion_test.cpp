@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/layout_conversion.hpp>
+#include "kernels/layout_conversion.hpp"
 
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"

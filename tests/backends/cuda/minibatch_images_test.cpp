@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/minibatch_images.hpp"
+
 #include <array>
 #include <vector>
 
-#include <scoresde/cuda/kernels/minibatch_images.hpp>
 #include <scoresde/data/image_stream.hpp>
 
 #include "backends/eigen/finite_differences.hpp"

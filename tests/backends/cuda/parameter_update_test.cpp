@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/parameter_update.hpp"
+
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include <scoresde/cuda/kernels/parameter_update.hpp>
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
@@ -37,7 +38,7 @@ struct DeviceRun {
   std::vector<double> partial, losses;
   std::uint64_t step = 0;
   AdamCoefficients<float> coefficients{};
-  cuda::StepOutcome outcome;
+  cuda::detail::StepOutcome outcome;
 
   explicit DeviceRun(std::size_t size)
       : theta(random_values<float>(size, 1)),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/resampling.hpp>
+#include "kernels/resampling.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/scale_shift.hpp>
+#include "kernels/scale_shift.hpp"
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <cmath>
+#include "kernels/softmax.hpp"
 
-#include <scoresde/cuda/kernels/softmax.hpp>
+#include <cmath>
 
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"

@@ -7,17 +7,17 @@
 #include <cstdint>
 #include <vector>
 
-#include <scoresde/cuda/kernels/assign_kernel.hpp>
-#include <scoresde/cuda/kernels/copy_row_kernel.hpp>
-#include <scoresde/cuda/kernels/draw_sum_kernel.hpp>
-#include <scoresde/cuda/kernels/finite_kernel.hpp>
-#include <scoresde/cuda/kernels/float4.hpp>
-#include <scoresde/cuda/kernels/langevin_kernel.hpp>
-#include <scoresde/cuda/kernels/reduction_terms.hpp>
-#include <scoresde/cuda/kernels/step_row.hpp>
-#include <scoresde/cuda/kernels/sum_kernel.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "kernels/assign_kernel.hpp"
+#include "kernels/copy_row_kernel.hpp"
+#include "kernels/draw_sum_kernel.hpp"
+#include "kernels/finite_kernel.hpp"
+#include "kernels/float4.hpp"
+#include "kernels/langevin_kernel.hpp"
+#include "kernels/reduction_terms.hpp"
+#include "kernels/step_row.hpp"
+#include "kernels/sum_kernel.hpp"
 #include "support/catch.hpp"
 #include "support/cuda_emulation.hpp"
 

@@ -95,7 +95,7 @@ if(TARGET scoresde_cuda AND Python3_FOUND AND SCORESDE_CXXFILT)
                    ${PROJECT_BINARY_DIR}/backends/cuda ${SCORESDE_CXXFILT})
   add_test(NAME "backends/cuda: the PTX of the step update"
            COMMAND ${Python3_EXECUTABLE} -B ${folder}/update_ptx.py ${CMAKE_CUDA_COMPILER} ${library}/src/assign.cu
-                   ${PROJECT_SOURCE_DIR}/include ${library}/include)
+                   ${PROJECT_SOURCE_DIR}/include ${library} ${library}/include)
   set_tests_properties("backends/cuda: registers, stack and spills of every kernel"
                        "backends/cuda: the PTX of the step update" PROPERTIES LABELS "slow;emulated" TIMEOUT 120)
 elseif(TARGET scoresde_cuda)

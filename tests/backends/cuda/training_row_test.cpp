@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "kernels/training_row.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include <scoresde/cuda/kernels/training_row.hpp>
 
 #include "support/catch.hpp"
 #include "support/cuda_emulation.hpp"
@@ -25,13 +25,13 @@ TEST_CASE("the step counter selects the row of a training step, with exact class
       const auto row = static_cast<std::uint32_t>(step % rows);
       std::vector<double> numbers(fields * samples);
       std::vector<std::uint32_t> classes(samples);
-      testing::emulate(cuda::TrainingRow{.table = table.data(),
-                                         .step = &step,
-                                         .rows = rows,
-                                         .fields = fields,
-                                         .samples = samples,
-                                         .numbers = numbers.data(),
-                                         .classes = classes.data()},
+      testing::emulate(cuda::TrainingRow{{.values = table.data(),
+                                          .step = &step,
+                                          .rows = rows,
+                                          .fields = fields,
+                                          .samples = samples,
+                                          .numbers = numbers.data(),
+                                          .classes = classes.data()}},
                        schedule);
       for (std::size_t i = 0; i < numbers.size(); ++i)
         REQUIRE(numbers[i] == table[row * length + i]);

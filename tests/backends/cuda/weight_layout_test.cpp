@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <scoresde/cuda/kernels/weight_layout.hpp>
+#include "kernels/weight_layout.hpp"
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"

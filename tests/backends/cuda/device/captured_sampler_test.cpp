@@ -6,7 +6,7 @@
 #include <string>
 
 #include <scoresde/cuda/captured_sampler.hpp>
-#include <scoresde/cuda/step_graphs.hpp>
+#include <scoresde/cuda/detail/step_graphs.hpp>
 #include <scoresde/scoresde.hpp>
 
 #include "backends/cuda/device/isotropic_score.hpp"

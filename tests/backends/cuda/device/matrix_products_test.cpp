@@ -2,9 +2,9 @@
 /// Matrix products on the device against their definition in double, with the same inputs.
 #include <vector>
 
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/cublaslt_product.hpp>
-#include <scoresde/cuda/kernels/bfloat16.hpp>
 
 #include "backends/cuda/defined_product.hpp"
 #include "support/catch.hpp"

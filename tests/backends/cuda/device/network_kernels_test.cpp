@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include <scoresde/cuda/network_kernels.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/error.hpp>
 
@@ -37,21 +37,21 @@ void check_group_norm(const nn::GroupNorm& norm, const nn::Shape& s, bool accumu
   ops().group_norm_backward(norm, x.view(), gamma.wide.data(), beta.wide.data(), statistics.data(),
                             dy.view(), dx.wide(), dgamma.wide.data(), dbeta.wide.data(), wide);
   const DeviceVector<float> kept = scratch(statistics.size()),
-                            memory = scratch(cuda::group_norm_scratch<T>(norm, s));
-  cuda::group_norm<T>(context(), norm, x.on_device(), gamma.device.data(), beta.device.data(),
-                      y.data(), kept.data(), memory.data());
-  cuda::group_norm_backward<T>(context(), norm, x.on_device(), gamma.device.data(),
-                               beta.device.data(), kept.data(), dy.device.data(), dx.gradient(),
-                               dgamma.device.data(), dbeta.device.data(), memory.data());
+                            memory = scratch(cuda::detail::group_norm_scratch<T>(norm, s));
+  cuda::detail::group_norm<T>(context(), norm, x.on_device(), gamma.device.data(),
+                              beta.device.data(), y.data(), kept.data(), memory.data());
+  cuda::detail::group_norm_backward<T>(
+      context(), norm, x.on_device(), gamma.device.data(), beta.device.data(), kept.data(),
+      dy.device.data(), dx.gradient(), dgamma.device.data(), dbeta.device.data(), memory.data());
   CHECK(y.error() < kernel_tolerance<T>);
   CHECK(dx.error() < kernel_tolerance<T>);
   CHECK(relative_distance(kept.values(), statistics) < 1e-5);
   CHECK(dgamma.error() < 1e-5);
   CHECK(dbeta.error() < 1e-5);
   const Parameters untouched(s.c, 5);
-  cuda::group_norm_backward<T>(context(), norm, x.on_device(), gamma.device.data(),
-                               beta.device.data(), kept.data(), dy.device.data(), {}, nullptr,
-                               untouched.device.data(), memory.data());
+  cuda::detail::group_norm_backward<T>(context(), norm, x.on_device(), gamma.device.data(),
+                                       beta.device.data(), kept.data(), dy.device.data(), {},
+                                       nullptr, untouched.device.data(), memory.data());
 }
 
 }  // namespace
@@ -73,9 +73,9 @@ TEMPLATE_TEST_CASE("the launcher of bias gradients matches the double operation"
   std::vector<double> wide(s.n * s.c);
   ops().convolution_backward(op, {nullptr, {s.n, 1, s.h, s.w}}, {}, dy.view(),
                              {.bias = dbias.wide.data(), .channel_bias = dchannel.wide()}, wide);
-  const DeviceVector<float> memory = scratch(cuda::bias_gradient_scratch<TestType>(s));
-  cuda::bias_gradient<TestType>(context(), dy.on_device(), dbias.device.data(), dchannel.gradient(),
-                                memory.data());
+  const DeviceVector<float> memory = scratch(cuda::detail::bias_gradient_scratch<TestType>(s));
+  cuda::detail::bias_gradient<TestType>(context(), dy.on_device(), dbias.device.data(),
+                                        dchannel.gradient(), memory.data());
   CHECK(dbias.error() < 1e-5);
   CHECK(dchannel.error() < kernel_tolerance<TestType>);
 }
@@ -91,25 +91,26 @@ TEMPLATE_TEST_CASE("the launchers of elementwise kernels match the double operat
     Output<TestType> y(s), dx(s, accumulate), sum(s), da(s, accumulate), db(s, !accumulate),
         affine(s, accumulate), scaled(s, accumulate);
     ops().activation(nn::Activation::elu, a.view(), y.view());
-    cuda::activation<TestType>(context(), nn::Activation::elu, a.on_device(), y.data());
+    cuda::detail::activation<TestType>(context(), nn::Activation::elu, a.on_device(), y.data());
     CHECK(y.error() < tolerance);
     ops().activation_backward(nn::Activation::swish, a.view(), b.view(), dx.wide());
-    cuda::activation_backward<TestType>(context(), nn::Activation::swish, a.on_device(),
-                                        b.device.data(), dx.gradient());
+    cuda::detail::activation_backward<TestType>(context(), nn::Activation::swish, a.on_device(),
+                                                b.device.data(), dx.gradient());
     CHECK(dx.error() < tolerance);
     ops().scaled_sum(a.view(), b.view(), 0.7, sum.view());
-    cuda::scaled_sum<TestType>(context(), a.on_device(), b.device.data(), 0.7, sum.data());
+    cuda::detail::scaled_sum<TestType>(context(), a.on_device(), b.device.data(), 0.7, sum.data());
     CHECK(sum.error() < tolerance);
     ops().scaled_sum_backward(a.view(), 0.7, da.wide(), db.wide());
-    cuda::scaled_sum_backward<TestType>(context(), a.on_device(), 0.7, da.gradient(),
-                                        db.gradient());
+    cuda::detail::scaled_sum_backward<TestType>(context(), a.on_device(), 0.7, da.gradient(),
+                                                db.gradient());
     CHECK(da.error() < tolerance);
     CHECK(db.error() < tolerance);
     for (std::size_t i = 0; i < s.size(); ++i) affine.expected[i] += 2 * a.exact[i] - 1;
-    cuda::affine<TestType>(context(), a.on_device(), 2, -1, affine.gradient());
+    cuda::detail::affine<TestType>(context(), a.on_device(), 2, -1, affine.gradient());
     CHECK(affine.error() < tolerance);
     ops().scale_samples_backward(a.view(), factors, scaled.wide());
-    cuda::scale_samples<TestType>(context(), a.on_device(), on_device.data(), scaled.gradient());
+    cuda::detail::scale_samples<TestType>(context(), a.on_device(), on_device.data(),
+                                          scaled.gradient());
     CHECK(scaled.error() < tolerance);
   }
 }
@@ -123,22 +124,22 @@ TEMPLATE_TEST_CASE("the launchers of resampling match the double operations", ""
   Output<TestType> y(large), dx(small, true), mean(small), dz(large, true), filtered(large),
       gradient(small, true);
   ops().upsample_nearest(x.view(), y.view());
-  cuda::upsample_nearest<TestType>(context(), x.on_device(), y.data());
+  cuda::detail::upsample_nearest<TestType>(context(), x.on_device(), y.data());
   CHECK(y.error() < tolerance);
   ops().upsample_nearest_backward(z.view(), dx.wide());
-  cuda::upsample_nearest_backward<TestType>(context(), z.on_device(), dx.gradient());
+  cuda::detail::upsample_nearest_backward<TestType>(context(), z.on_device(), dx.gradient());
   CHECK(dx.error() < tolerance);
   ops().downsample_mean(z.view(), mean.view());
-  cuda::downsample_mean<TestType>(context(), z.on_device(), mean.data());
+  cuda::detail::downsample_mean<TestType>(context(), z.on_device(), mean.data());
   CHECK(mean.error() < tolerance);
   ops().downsample_mean_backward(x.view(), dz.wide());
-  cuda::downsample_mean_backward<TestType>(context(), x.on_device(), dz.gradient());
+  cuda::detail::downsample_mean_backward<TestType>(context(), x.on_device(), dz.gradient());
   CHECK(dz.error() < tolerance);
   ops().fir(up, x.view(), filtered.view(), wide);
-  cuda::fir<TestType>(context(), up, x.on_device(), large, filtered.gradient());
+  cuda::detail::fir<TestType>(context(), up, x.on_device(), large, filtered.gradient());
   CHECK(filtered.error() < tolerance);
   ops().fir_backward(up, z.view(), small, gradient.wide(), wide);
-  cuda::fir<TestType>(context(), up.adjoint(), z.on_device(), small, gradient.gradient());
+  cuda::detail::fir<TestType>(context(), up.adjoint(), z.on_device(), small, gradient.gradient());
   CHECK(gradient.error() < tolerance);
 }
 
@@ -149,11 +150,11 @@ TEMPLATE_TEST_CASE("the launchers of concatenation match the double operations",
     const Input<TestType> x(a, 1), z(b, 2), dy(epilogue, 3);
     Output<TestType> y(epilogue), da(a, true), db(b);
     ops().concatenate(x.view(), z.view(), y.view());
-    cuda::concatenate<TestType>(context(), x.on_device(), z.on_device(), y.data());
+    cuda::detail::concatenate<TestType>(context(), x.on_device(), z.on_device(), y.data());
     CHECK(y.error() == 0);
     ops().concatenate_backward(dy.view(), a.c, da.wide(), db.wide());
-    cuda::concatenate_backward<TestType>(context(), dy.on_device(), a.c, da.gradient(),
-                                         db.gradient());
+    cuda::detail::concatenate_backward<TestType>(context(), dy.on_device(), a.c, da.gradient(),
+                                                 db.gradient());
     CHECK(da.error() < kernel_tolerance<TestType>);
     CHECK(db.error() == 0);
   }
@@ -165,8 +166,9 @@ TEMPLATE_TEST_CASE("layout conversions of images and weights are inverted by the
   const auto images = random_values<float>(s.size(), 1);
   const DeviceVector<float> outside(context(), images), back(context(), images);
   const DeviceVector<TestType> inside(context(), poisoned<TestType>(s.n * 8 * s.pixels()));
-  cuda::nchw_to_nhwc<TestType>(context(), {outside.data(), s}, 8, nullptr, inside.data());
-  cuda::nhwc_to_nchw<TestType>(context(), inside.data(), s, 8, nullptr, {back.data(), true});
+  cuda::detail::nchw_to_nhwc<TestType>(context(), {outside.data(), s}, 8, nullptr, inside.data());
+  cuda::detail::nhwc_to_nchw<TestType>(context(), inside.data(), s, 8, nullptr,
+                                       {back.data(), true});
   const std::vector<float> doubled = back.values();
   for (std::size_t i = 0; i < images.size(); ++i)
     CHECK(doubled[i] == images[i] + cuda::to_float(cuda::from_float<TestType>(images[i])));
@@ -175,12 +177,12 @@ TEMPLATE_TEST_CASE("layout conversions of images and weights are inverted by the
   const auto weights = random_values<float>(op.weight_size(), 2);
   const DeviceVector<float> library(context(), weights), sum(context(), weights),
       arranged(context(), not_a_number<float>(24 * 9 * 8));
-  cuda::arrange_weights<float>(context(), op, 8, library.data(), arranged.data());
-  cuda::add_weight_gradient(context(), op, 8, arranged.data(), sum.data());
+  cuda::detail::arrange_weights<float>(context(), op, 8, library.data(), arranged.data());
+  cuda::detail::add_weight_gradient(context(), op, 8, arranged.data(), sum.data());
   const std::vector<float> twice = sum.values();
   for (std::size_t i = 0; i < weights.size(); ++i) CHECK(twice[i] == 2 * weights[i]);
   const DeviceVector<TestType> cast(context(), poisoned<TestType>(24 * 9 * 8));
-  cuda::arrange_weights<TestType>(context(), op, 8, library.data(), cast.data());
+  cuda::detail::arrange_weights<TestType>(context(), op, 8, library.data(), cast.data());
   const auto exact = arranged.values();
   const auto rounded = cast.values();
   for (std::size_t i = 0; i < exact.size(); ++i)
@@ -194,9 +196,10 @@ TEMPLATE_TEST_CASE("the launchers of softmax match the double operation", "", fl
   const Input<float> scores(s, 1), dp(s, 2);
   const DeviceVector<TestType> p(context(), poisoned<TestType>(s.size())),
       ds(context(), poisoned<TestType>(s.size()));
-  cuda::softmax<TestType, float>(context(), rows, length, scale, scores.device.data(), p.data());
-  cuda::softmax_backward<TestType, float>(context(), rows, length, scale, p.data(),
-                                          dp.device.data(), ds.data());
+  cuda::detail::softmax<TestType, float>(context(), rows, length, scale, scores.device.data(),
+                                         p.data());
+  cuda::detail::softmax_backward<TestType, float>(context(), rows, length, scale, p.data(),
+                                                  dp.device.data(), ds.data());
   const auto found = from_channels_last(p.values(), s);
   std::vector<double> expected(s.size()), gradient(s.size());
   for (std::size_t first = 0; first < s.size(); first += length) {
@@ -228,20 +231,20 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double ope
   Output<TestType> positional(s), fourier(s), rows(s);
   const nn::PositionalEmbedding waves{true, 0};
   ops().positional_embedding(waves, labels, positional.view());
-  cuda::positional_embedding<TestType>(context(), waves, s.n, s.c, on_device.data(),
-                                       positional.data());
+  cuda::detail::positional_embedding<TestType>(context(), waves, s.n, s.c, on_device.data(),
+                                               positional.data());
   CHECK(positional.error() < tolerance);
   ops().fourier_embedding(labels, frequencies.wide.data(), fourier.view());
-  cuda::fourier_embedding<TestType>(context(), s.n, s.c, on_device.data(),
-                                    frequencies.device.data(), fourier.data());
+  cuda::detail::fourier_embedding<TestType>(context(), s.n, s.c, on_device.data(),
+                                            frequencies.device.data(), fourier.data());
   CHECK(fourier.error() < tolerance);
   ops().class_embedding(classes, table.wide.data(), rows.view());
-  cuda::class_embedding<TestType>(context(), s.n, s.c, conditioning.data(), table.device.data(),
-                                  rows.data());
+  cuda::detail::class_embedding<TestType>(context(), s.n, s.c, conditioning.data(),
+                                          table.device.data(), rows.data());
   CHECK(rows.error() < tolerance);
   ops().class_embedding_backward(classes, dy.view(), dtable.wide.data());
-  cuda::class_embedding_backward<TestType>(context(), s.n, s.c, conditioning.data(),
-                                           dy.device.data(), dtable.device.data());
+  cuda::detail::class_embedding_backward<TestType>(context(), s.n, s.c, conditioning.data(),
+                                                   dy.device.data(), dtable.device.data());
   CHECK(dtable.error() < 1e-5);
 
   const NoiseDraw draw = Noise{.seed = 3, .purpose = Purpose::dropout}.draw(5);
@@ -249,7 +252,7 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double ope
     const Input<TestType> x(shape, 1);
     Output<TestType> y(shape, true);
     ops().dropout_backward(x.view(), 0.3, draw, y.wide());
-    cuda::dropout<TestType>(context(), x.on_device(), 0.3, {draw}, y.gradient());
+    cuda::detail::dropout<TestType>(context(), x.on_device(), 0.3, {draw}, y.gradient());
     CHECK(y.error() < tolerance);
   }
 }
@@ -257,9 +260,9 @@ TEMPLATE_TEST_CASE("the launchers of embeddings and dropout match the double ope
 TEST_CASE("scratch sizes of the network kernels do not require a device") {
   const nn::GroupNorm norm{.groups = 32};
   // Two sums per sample and channel.
-  CHECK(cuda::group_norm_scratch<Bfloat16>(norm, {128, 256, 32, 32}) == 2 * 128 * 256);
+  CHECK(cuda::detail::group_norm_scratch<Bfloat16>(norm, {128, 256, 32, 32}) == 2 * 128 * 256);
   // An image that does not fit in a tile is split into at least 8 chunks.
-  CHECK(cuda::group_norm_scratch<float>(norm, {2, 256, 256, 256}) >= 8 * 2 * 2 * 256);
-  CHECK(cuda::bias_gradient_scratch<float>({16, 12, 5, 7}) == 16 * 12);
-  CHECK_THROWS_AS(cuda::group_norm_scratch<float>({.groups = 1}, {1, 4096, 8, 8}), Error);
+  CHECK(cuda::detail::group_norm_scratch<float>(norm, {2, 256, 256, 256}) >= 8 * 2 * 2 * 256);
+  CHECK(cuda::detail::bias_gradient_scratch<float>({16, 12, 5, 7}) == 16 * 12);
+  CHECK_THROWS_AS(cuda::detail::group_norm_scratch<float>({.groups = 1}, {1, 4096, 8, 8}), Error);
 }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include <scoresde/cuda/captured_sampler.hpp>
+#include <scoresde/cuda/detail/op_scratch.hpp>
 #include <scoresde/cuda/network_memory.hpp>
-#include <scoresde/cuda/op_scratch.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/score_network.hpp>
 #include <scoresde/eigen/ops.hpp>
@@ -225,7 +225,7 @@ TEST_CASE("the scratch buffers of an operation are aligned and consecutive") {
   const auto byte = [&](const void* at) {
     return std::size_t(static_cast<const std::byte*>(at) - reinterpret_cast<std::byte*>(memory));
   };
-  const cuda::ConvolutionScratch<Bfloat16> s(op, x, nn::Mode::training, plans);
+  const cuda::detail::ConvolutionScratch<Bfloat16> s(op, x, nn::Mode::training, plans);
   for (const void* at :
        {static_cast<const void*>(s.scaled(span)), static_cast<const void*>(s.arranged(span)),
         static_cast<const void*>(s.sums(span)), static_cast<const void*>(s.workspace(span).data())})
@@ -234,11 +234,11 @@ TEST_CASE("the scratch buffers of an operation are aligned and consecutive") {
   CHECK(byte(s.sums(span)) - byte(s.arranged(span)) >= 4 * op.weight_size());
   CHECK(4 * s.size() >=
         byte(s.workspace(span).data()) + plans.plan_backward_filter(op, x).workspace);
-  const cuda::ConvolutionScratch<Bfloat16> forward(op, x, nn::Mode::inference, plans);
+  const cuda::detail::ConvolutionScratch<Bfloat16> forward(op, x, nn::Mode::inference, plans);
   CHECK(forward.workspace(span).data() == reinterpret_cast<std::byte*>(memory));
-  const cuda::PreparedLayer<Bfloat16> layer(memory, 45);
+  const cuda::detail::PreparedLayer<Bfloat16> layer(memory, 45);
   CHECK(byte(layer.bias) == 256);
-  CHECK(cuda::PreparedLayer<Bfloat16>::size(45, 3) == 128);
+  CHECK(cuda::detail::PreparedLayer<Bfloat16>::size(45, 3) == 128);
 }
 
 TEST_CASE("precisions that do not match the activation type are rejected") {

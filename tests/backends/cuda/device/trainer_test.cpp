@@ -6,13 +6,13 @@
 #include <span>
 #include <vector>
 
+#include <scoresde/cuda/detail/training_memory.hpp>
+#include <scoresde/cuda/detail/training_plan.hpp>
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/image_stream.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/trainer.hpp>
-#include <scoresde/cuda/training_memory.hpp>
-#include <scoresde/cuda/training_plan.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/unet.hpp>
@@ -207,15 +207,15 @@ TEST_CASE("a step on given images equals the data set's, and a non-finite step c
 
 TEST_CASE("reports are kept for the latest steps") {
   const cuda::Context& gpu = test::training_context();
-  cuda::TrainingMemory memory(gpu, 4);
-  const std::uint64_t steps = cuda::TrainingMemory::outcomes_kept + 3;
+  cuda::detail::TrainingMemory memory(gpu, 4);
+  const std::uint64_t steps = cuda::detail::TrainingMemory::outcomes_kept + 3;
   for (std::uint64_t n = 0; n < steps; ++n) {
-    const cuda::StepOutcome outcome{.updates = n + 1, .loss = double(n)};
+    const cuda::detail::StepOutcome outcome{.updates = n + 1, .loss = double(n)};
     gpu.copy_to_device(memory.update_arguments().outcome, &outcome, sizeof(outcome));
     memory.keep_outcome(n);
   }
   const auto kept = memory.outcomes(3, steps);
-  REQUIRE(kept.size() == cuda::TrainingMemory::outcomes_kept);
+  REQUIRE(kept.size() == cuda::detail::TrainingMemory::outcomes_kept);
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].loss == double(i + 3));
 }
 
@@ -264,7 +264,7 @@ TEST_CASE("images and labels on the device match the host's stream, across epoch
 
 TEST_CASE("a plan gives each step its own row, whatever step its table starts with") {
   const cuda::Context& gpu = test::training_context();
-  cuda::TrainingPlan plan(gpu, 2, 8, 5, 3);
+  cuda::detail::TrainingPlan plan(gpu, 2, 8, 5, 3);
   const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
   CHECK(plan.part() == 2);
   for (const std::uint64_t first : {0, 3, 7}) {
@@ -277,7 +277,7 @@ TEST_CASE("a plan gives each step its own row, whatever step its table starts wi
           return std::span<const std::uint32_t>(classes);
         },
         [](std::uint64_t n, std::size_t k) {
-          cuda::PerSampleCoefficients numbers{};
+          cuda::detail::PerSampleCoefficients numbers{};
           for (std::size_t f = 0; f < numbers.size(); ++f)
             numbers[f] = double(100 * n + 10 * f + k);
           return numbers;
@@ -288,7 +288,7 @@ TEST_CASE("a plan gives each step its own row, whatever step its table starts wi
       gpu.copy_to_device(step.data(), &n, sizeof(n));
       plan.load_step_parameters(step.data<std::uint64_t>());
       double label = 0;
-      gpu.copy_to_host(&label, plan.numbers(cuda::SampleField::label, 1), sizeof(label));
+      gpu.copy_to_host(&label, plan.numbers(cuda::detail::SampleField::label, 1), sizeof(label));
       CHECK(label == double(100 * n + 10 * 5 + 1));
       gpu.copy_to_host(classes.data(), plan.classes(0), 2 * sizeof(std::uint32_t));
       CHECK(classes == std::vector<std::uint32_t>{static_cast<std::uint32_t>(n), nn::no_class});

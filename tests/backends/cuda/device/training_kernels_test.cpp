@@ -2,7 +2,7 @@
 /// The launchers of a training step against the host implementation, on a device.
 #include <vector>
 
-#include <scoresde/cuda/training_kernels.hpp>
+#include <scoresde/cuda/detail/training_kernels.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -33,18 +33,19 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
       classes(context(), std::vector<std::uint32_t>(4, 99));
   const DeviceVector<std::uint64_t> step(context(), {2});
   const DeviceVector<float> x(context(), not_a_number<float>(4 * set.dim()));
-  const cuda::DeviceImages images{pixels.data(),
-                                  labels.data(),
-                                  {even.data(), odd.data()},
-                                  10,
-                                  12,
-                                  5,
-                                  true,
-                                  true,
-                                  true,
-                                  data::data_draw(seed, 0, data::DataChoice::flip),
-                                  data::data_draw(seed, 0, data::DataChoice::dequantization)};
-  cuda::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
+  const cuda::detail::DeviceImages images{
+      pixels.data(),
+      labels.data(),
+      {even.data(), odd.data()},
+      10,
+      12,
+      5,
+      true,
+      true,
+      true,
+      data::data_draw(seed, 0, data::DataChoice::flip),
+      data::data_draw(seed, 0, data::DataChoice::dequantization)};
+  cuda::detail::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
   std::vector<float> expected(4 * set.dim());
   data::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);
   CHECK(x.values() == expected);
@@ -64,9 +65,9 @@ TEST_CASE("the launchers of perturbation and residual match the host's linear co
              losses = device(not_a_number<double>(3));
   const auto x0 = device(images), x = device(not_a_number<float>(shape.size())),
              gradient = device(output);
-  cuda::perturb(context(), shape, m.data(), s.data(), {draw}, x0.data(), x.data());
-  cuda::denoising_residual(context(), shape, {da.data(), db.data(), w.data()}, 0.25, {draw},
-                           x.data(), gradient.data(), gradient.data(), losses.data());
+  cuda::detail::perturb(context(), shape, m.data(), s.data(), {draw}, x0.data(), x.data());
+  cuda::detail::denoising_residual(context(), shape, {da.data(), db.data(), w.data()}, 0.25, {draw},
+                                   x.data(), gradient.data(), gradient.data(), losses.data());
   const auto perturbed = x.values(), slope = gradient.values();
   const auto loss = losses.values();
   std::vector<float> z(shape.size());
@@ -98,8 +99,8 @@ TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
       losses(context(), {1, 3});
   const DeviceVector<std::uint64_t> step(context(), {0});
   const DeviceVector<AdamCoefficients<float>> coefficients(context(), {{}});
-  const DeviceVector<cuda::StepOutcome> outcome(context(), {{}});
-  const cuda::DeviceParameters run{
+  const DeviceVector<cuda::detail::StepOutcome> outcome(context(), {{}});
+  const cuda::detail::DeviceParameters run{
       size,           theta.data(),        m.data(),      v.data(),
       average.data(), gradient.data(),     cast.data(),   partial.data(),
       step.data(),    coefficients.data(), outcome.data()};
@@ -112,8 +113,8 @@ TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
     adam.update(ParameterBuffers<double>{wide, wide_m, wide_v, wide_a},
                 std::span<const double>(wide_g), n, norm, ema.decay_at(n + 1));
     context().copy_to_device(gradient.data(), g.data(), size * sizeof(float));
-    cuda::update_parameters(context(), run, adam, ema, losses.data(), 2, true);
-    const cuda::StepOutcome found = outcome.values().front();
+    cuda::detail::update_parameters(context(), run, adam, ema, losses.data(), 2, true);
+    const cuda::detail::StepOutcome found = outcome.values().front();
     CHECK(found.finite == 1);
     CHECK(found.updates == n + 1);
     CHECK(found.loss == 2);

@@ -9,8 +9,8 @@
 #include <concepts>
 #include <span>
 
+#include <scoresde/cuda/detail/step_graphs.hpp>
 #include <scoresde/cuda/device_state.hpp>
-#include <scoresde/cuda/step_graphs.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/sampler.hpp>
@@ -26,6 +26,8 @@ concept GraphCapturableScoreModel = ScoreModel<M, X> &&
   std::span<const double>(model.conditioning(t));
   { model.evaluate(x, conditioning, output) } -> std::same_as<void>;
 };
+
+namespace detail {
 
 /// Replaces the model while a run is recorded.
 template <class T, class M>
@@ -72,6 +74,8 @@ struct StepMarker {
   }
 };
 
+}  // namespace detail
+
 /// For samplers with fixed steps (PredictorCorrector, SolverSampler, ProbabilityFlow with a named
 /// method) and states of one shape. The model must outlive this object.
 template <class T, class Sampler, class Model>
@@ -90,9 +94,9 @@ class CapturedSampler {
   /// steps) and for a model that synchronizes, allocates or copies to the host.
   CapturedSampler(const Sampler& sampler, Model& model, const DeviceState<T>& like)
       : x_(backend(like).make_like(like)), work_(x_), graphs_(warmed(sampler, model)) {
-    const RecordedModel<T, Model> recorded(model, graphs_);
+    const detail::RecordedModel<T, Model> recorded(model, graphs_);
     draw_prior(sampler.sde(), sampler.grid().front().t, x_, Noise{}.draw(0));
-    statistics_ = sampler.integrate(recorded, x_, Noise{}, work_, StepMarker{graphs_});
+    statistics_ = sampler.integrate(recorded, x_, Noise{}, work_, detail::StepMarker{graphs_});
     graphs_.end_run();
   }
   CapturedSampler(const CapturedSampler&) = delete;
@@ -112,19 +116,19 @@ class CapturedSampler {
     return statistics_;
   }
 
-  [[nodiscard]] const StepGraphs& graphs() const { return graphs_; }
+  [[nodiscard]] const detail::StepGraphs& graphs() const { return graphs_; }
 
  private:
   /// Evaluates the model before recording starts, so that it allocates its memory.
-  StepGraphs warmed(const Sampler& sampler, Model& model) {
+  detail::StepGraphs warmed(const Sampler& sampler, Model& model) {
     draw_prior(sampler.sde(), sampler.grid().front().t, x_, Noise{}.draw(0));
     model.evaluate(x_, sampler.grid().front().t, work_[0]);
-    return StepGraphs(x_.context());
+    return detail::StepGraphs(x_.context());
   }
 
   DeviceState<T> x_;
   Workspace<DeviceState<T>, Sampler::buffers> work_;
-  StepGraphs graphs_;
+  detail::StepGraphs graphs_;
   SamplerStatistics statistics_{};
 };
 

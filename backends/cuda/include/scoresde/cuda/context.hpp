@@ -15,7 +15,9 @@ namespace scoresde::cuda {
 /// cudaStream_t, without CUDA's header.
 using Stream = CUstream_st*;
 
+namespace detail {
 class Recording;
+}
 
 /// A handle: copies share stream and memory pool, which live until the last copy and the last state
 /// created with one are destroyed. Work is executed in the order in which it is enqueued. The host
@@ -64,8 +66,8 @@ class Context {
 
   /// The recording that receives operations on states of this context instead of the stream; null
   /// except while a CapturedSampler is constructed.
-  [[nodiscard]] Recording* recording() const;
-  void record(Recording* recording) const;
+  [[nodiscard]] detail::Recording* recording() const;
+  void record(detail::Recording* recording) const;
 
   [[nodiscard]] bool operator==(const Context&) const = default;
 

@@ -3,6 +3,7 @@
 /// checkpoints and needs scoresde::io, must be included separately.
 #pragma once
 
+#include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/cublaslt_product.hpp>
@@ -14,5 +15,4 @@
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/precision.hpp>
 #include <scoresde/cuda/score_network.hpp>
-#include <scoresde/cuda/step_graphs.hpp>
 #include <scoresde/cuda/trainer.hpp>

@@ -15,9 +15,8 @@
 #include <vector>
 
 #include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/detail/training_kernels.hpp>
 #include <scoresde/cuda/device_memory.hpp>
-#include <scoresde/cuda/kernels/minibatch_images.hpp>
-#include <scoresde/cuda/training_kernels.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/error.hpp>
 
@@ -76,7 +75,7 @@ class ImageStream {
   /// x ← the images at positions first + stride·step, …, with `step` in device memory.
   void minibatch(std::uint64_t first, std::uint64_t stride, const std::uint64_t* step,
                  std::size_t samples, float* x) const {
-    cuda::minibatch(pixels_.context(), images_, first, stride, step, samples, x, nullptr);
+    detail::minibatch(pixels_.context(), images_, first, stride, step, samples, x, nullptr);
   }
 
  private:
@@ -95,7 +94,7 @@ class ImageStream {
   std::vector<std::uint8_t> labels_;
   DeviceMemory pixels_;
   std::array<DeviceMemory, 2> orders_;
-  DeviceImages images_{};
+  detail::DeviceImages images_{};
   std::array<std::uint64_t, 2> on_device_{none, none}, on_host_{none, none};
   std::array<std::vector<std::uint32_t>, 2> host_orders_;
 };

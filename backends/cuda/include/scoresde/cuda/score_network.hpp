@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/cuda/detail/network_kernels.hpp>
 #include <scoresde/cuda/device_state.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/model/label_convention.hpp>
@@ -119,7 +119,7 @@ class ScoreNetwork {
       float* const to = out.device_data() + first * dim;
       network_->backward(parameters_, {v.device_data() + first * dim, size}, {}, {to, size});
       if constexpr (scales_input)
-        affine<float>(x.context(), flat(to, size), input_scale(t), 0, {to});
+        detail::affine<float>(x.context(), flat(to, size), input_scale(t), 0, {to});
     }
   }
 
@@ -169,7 +169,8 @@ class ScoreNetwork {
   /// c·x for `count` samples, in the network's input buffer.
   const float* scaled(const float* x, std::size_t count, const double* scales) {
     float* const to = staging(0).device_data();
-    scale_samples<float>(network_->ops().context(), {x, {count, dim(), 1, 1}}, scales, {to});
+    detail::scale_samples<float>(network_->ops().context(), {x, {count, dim(), 1, 1}}, scales,
+                                 {to});
     return to;
   }
 

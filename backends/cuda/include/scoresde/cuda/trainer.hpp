@@ -17,12 +17,12 @@
 #include <vector>
 
 #include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/detail/network_kernels.hpp>
+#include <scoresde/cuda/detail/training_kernels.hpp>
+#include <scoresde/cuda/detail/training_memory.hpp>
+#include <scoresde/cuda/detail/training_plan.hpp>
 #include <scoresde/cuda/image_stream.hpp>
-#include <scoresde/cuda/network_kernels.hpp>
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/cuda/training_kernels.hpp>
-#include <scoresde/cuda/training_memory.hpp>
-#include <scoresde/cuda/training_plan.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/training_draws.hpp>
@@ -117,7 +117,7 @@ class Trainer {
     scoresde::require(from_stream_.has_value(),
                       "training: there is no data set; call train_on before step(), "
                       "or pass images to step()");
-    TrainingPlan& plan = *from_stream_;
+    detail::TrainingPlan& plan = *from_stream_;
     stream_->upload_epoch_permutation(asked_ * plan.samples(), plan.samples());
     if (!plan.holds(asked_))
       fill(plan, [&](std::uint64_t step) {
@@ -138,7 +138,7 @@ class Trainer {
     const std::size_t samples = scoresde::checked_samples(images.size(), dim(), network_.batch());
     if (!from_images_ || from_images_->samples() != samples)
       from_images_.emplace(context(), samples, network_.batch(), dim(), 1);
-    TrainingPlan& plan = *from_images_;
+    detail::TrainingPlan& plan = *from_images_;
     fill(plan, [&](std::uint64_t) { return classes; });
     context().copy_to_device(plan.images(0), images.data(), images.size_bytes());
     run(plan, [] {});
@@ -153,7 +153,7 @@ class Trainer {
   }
 
   /// The number of latest steps kept for reports().
-  static constexpr std::size_t reports_kept = TrainingMemory::outcomes_kept;
+  static constexpr std::size_t reports_kept = detail::TrainingMemory::outcomes_kept;
   /// Reports of all steps since the last call or restore(), at most the latest reports_kept. Waits
   /// for all enqueued steps; throws Error as report does, but returns an empty vector if there are
   /// none.
@@ -162,7 +162,7 @@ class Trainer {
     const std::uint64_t count = std::min<std::uint64_t>(asked_ - reported_, reports_kept);
     reported_ = asked_;
     std::vector<StepReport> reports;
-    for (const StepOutcome& outcome : memory_.outcomes(asked_ - count, asked_))
+    for (const detail::StepOutcome& outcome : memory_.outcomes(asked_ - count, asked_))
       reports.push_back(report_of(outcome));
     return reports;
   }
@@ -209,7 +209,7 @@ class Trainer {
       return 1;
   }
 
-  [[nodiscard]] static StepReport report_of(const StepOutcome& outcome) {
+  [[nodiscard]] static StepReport report_of(const detail::StepOutcome& outcome) {
     return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
   }
 
@@ -221,8 +221,8 @@ class Trainer {
       if (*plan) (*plan)->forget_rows();
   }
 
-  StepOutcome resolve_defaults() {
-    const StepOutcome outcome = memory_.outcome();
+  detail::StepOutcome resolve_defaults() {
+    const detail::StepOutcome outcome = memory_.outcome();
     if (outcome.finite == 0) {
       begin_at(outcome.updates);
       scoresde::require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm);
@@ -232,7 +232,7 @@ class Trainer {
 
   /// Uploads the parameters of the coming steps; classes_of(step) returns the classes of a step.
   template <class ClassesOf>
-  void fill(TrainingPlan& plan, const ClassesOf& classes_of) {
+  void fill(detail::TrainingPlan& plan, const ClassesOf& classes_of) {
     times_.resize(plan.samples());
     kept_classes_.resize(plan.samples());
     plan.fill_rows(
@@ -246,7 +246,7 @@ class Trainer {
         },
         [&](std::uint64_t, std::size_t k) { return numbers_at(times_[k]); });
   }
-  [[nodiscard]] PerSampleCoefficients numbers_at(double t) const {
+  [[nodiscard]] detail::PerSampleCoefficients numbers_at(double t) const {
     const double label = convention_.label(sde_, t);
     const auto c = scoresde::detail::denoising_coefficients(
         configuration_.loss.weighted_marginal(sde_, t, dim()), convention_.score_form(sde_, t));
@@ -256,7 +256,7 @@ class Trainer {
 
   /// One step; `images` writes the minibatch to plan.images().
   template <class Images>
-  void run(TrainingPlan& plan, const Images& images) {
+  void run(detail::TrainingPlan& plan, const Images& images) {
     plan.run(
         [&] {
           ops_.set_step_counter(memory_.step());
@@ -267,8 +267,8 @@ class Trainer {
             accumulate(plan, first);
           network_.thaw();
           ops_.set_step_counter(nullptr);  // copies of the operations share the counter
-          update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
-                            configuration_.ema, plan.losses(0), plan.samples(), true);
+          detail::update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
+                                    configuration_.ema, plan.losses(0), plan.samples(), true);
         },
         captures_);
     memory_.keep_outcome(asked_++);
@@ -276,18 +276,18 @@ class Trainer {
   }
 
   /// Accumulates the gradient of a part of the batch.
-  void accumulate(TrainingPlan& plan, std::size_t first) {
+  void accumulate(detail::TrainingPlan& plan, std::size_t first) {
     const TrainingDraws draws{configuration_.seed, 0, static_cast<std::uint32_t>(first)};
-    const DeviceDraw z{draws.noise(), memory_.step()};
+    const detail::DeviceDraw z{draws.noise(), memory_.step()};
     const Extents shape = plan.part_extents();
-    using Field = SampleField;
+    using Field = detail::SampleField;
     const auto at = [&](Field field) { return plan.numbers(field, first); };
-    perturb(context(), shape, at(Field::mean), at(Field::std), z, plan.images(first),
-            plan.perturbed());
+    detail::perturb(context(), shape, at(Field::mean), at(Field::std), z, plan.images(first),
+                    plan.perturbed());
     const float* in = plan.perturbed();
     if constexpr (scales_input) {
-      scale_samples<float>(context(), {in, {shape.samples, shape.dim, 1, 1}},
-                           at(Field::input_scale), {plan.scaled()});
+      detail::scale_samples<float>(context(), {in, {shape.samples, shape.dim, 1, 1}},
+                                   at(Field::input_scale), {plan.scaled()});
       in = plan.scaled();
     }
     const nn::Conditioning conditioning{{at(Field::label), shape.samples},
@@ -295,9 +295,10 @@ class Trainer {
                                         {plan.classes(first), shape.samples}};
     const std::span<float> f = plan.output();
     network_.forward_conditioned(memory_.parameters(), in, conditioning, f.data(), draws.dropout());
-    denoising_residual(context(), shape, {at(Field::state), at(Field::output), at(Field::weight)},
-                       1.0 / static_cast<double>(plan.samples()), z, plan.perturbed(), f.data(),
-                       f.data(), plan.losses(first));
+    detail::denoising_residual(context(), shape,
+                               {at(Field::state), at(Field::output), at(Field::weight)},
+                               1.0 / static_cast<double>(plan.samples()), z, plan.perturbed(),
+                               f.data(), f.data(), plan.losses(first));
     network_.backward(memory_.parameters(), f, memory_.gradient());
   }
 
@@ -306,9 +307,9 @@ class Trainer {
   Convention convention_;
   Ops<A> ops_;  // shares dropout's step counter with the network's operations
   nn::Network<Ops<A>> network_;
-  TrainingMemory memory_;
+  detail::TrainingMemory memory_;
   std::optional<ImageStream> stream_;
-  std::optional<TrainingPlan> from_stream_, from_images_;
+  std::optional<detail::TrainingPlan> from_stream_, from_images_;
   std::vector<double> times_;
   std::vector<std::uint32_t> kept_classes_, labels_;
   std::uint64_t asked_ = 0, reported_ = 0;

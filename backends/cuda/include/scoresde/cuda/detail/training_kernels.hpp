@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// The kernels of a training step on the device, as functions that launch them.
+///
+///   minibatch → x_0,  perturb → x_t,  (the network),  denoising_residual → ∂loss/∂F,
+///   (its backward pass),  update_parameters
+///
+/// Pointers are device memory. Every function is asynchronous in the context's stream and can be
+/// captured in a CUDA graph; what changes between steps is read from device memory: per-sample
+/// coefficients, and the step counter that indexes all draws. All functions throw Error if a launch
+/// fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <scoresde/cuda/bfloat16.hpp>
+#include <scoresde/cuda/context.hpp>
+#include <scoresde/cuda/detail/device_draw.hpp>
+#include <scoresde/cuda/detail/training_arguments.hpp>
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/ema.hpp>
+#include <scoresde/state/backend.hpp>
+
+namespace scoresde::cuda::detail {
+
+/// Copies the per-sample parameters of the current step from its row of the table.
+void training_row(const Context& context, const StepTable& table);
+
+/// x ← the images at positions first + stride·step, … of the stream, (samples, C, H, W),
+/// bit-identical to data::ImageStream's; `classes` ← their labels, unless it is null.
+void minibatch(const Context& context, const DeviceImages& images, std::uint64_t first,
+               std::uint64_t stride, const std::uint64_t* step, std::size_t samples, float* x,
+               std::uint32_t* classes);
+
+/// x ← mean[n]·x0 + std[n]·z with z from `draw`, bit-identical to HostState<float>'s.
+void perturb(const Context& context, Extents shape, const double* mean, const double* std,
+             const DeviceDraw& draw, const float* x0, float* x);
+
+/// Per sample: a and b of the residual a·x + b·F + z, and the weight of its square.
+struct ResidualCoefficients {
+  const double *state, *output, *weight;
+};
+
+/// losses[n] ← weight·‖residual‖², gradient ← 2·weight·b·share·residual; `gradient` may alias
+/// `output`. `share` is the weight of a sample in the batch mean.
+void denoising_residual(const Context& context, Extents shape, const ResidualCoefficients& c,
+                        double share, const DeviceDraw& draw, const float* x, const float* output,
+                        float* gradient, double* losses);
+
+/// Scratch size in doubles of update_parameters for `count` parameters.
+[[nodiscard]] std::size_t gradient_norm_scratch(std::size_t count);
+
+/// The flat buffers of a run, and the results of its steps in device memory.
+struct DeviceParameters {
+  std::size_t count = 0;
+  float *parameters = nullptr, *first_moment = nullptr, *second_moment = nullptr;
+  float* average = nullptr;  ///< may be null
+  float* gradient = nullptr;
+  Bfloat16* cast = nullptr;       ///< the network's weights; may be null
+  double* partial = nullptr;      ///< gradient_norm_scratch(count) doubles
+  std::uint64_t* step = nullptr;  ///< number of updates; incremented
+  AdamCoefficients<float>* coefficients = nullptr;
+  StepOutcome* outcome = nullptr;
+};
+
+/// ‖gradient‖, then Adam with clipping, EMA and cast in one pass. A step whose loss (the mean of
+/// `losses`) or gradient is not finite changes only the outcome, and so do all later steps until
+/// outcome->finite is set again. `clear_gradient` zeros the gradient for the next step.
+void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
+                       const ExponentialMovingAverage& ema, const double* losses,
+                       std::size_t samples, bool clear_gradient);
+
+}  // namespace scoresde::cuda::detail

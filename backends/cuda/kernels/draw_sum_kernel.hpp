@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/// A sum of noise draws in one pass: the increment of a Brownian tree.
+///
+///   out ← c₁·z₁,   out ← out + cᵢ·zᵢ for i = 2, 3, …, every product and every sum rounded
+///
+/// Roundings are those of one assign per term, so results are bit-identical, but nothing is read
+/// and out is written once.
+#pragma once
+
+#include <cstdint>
+
+#include <scoresde/brownian/tree.hpp>
+#include <scoresde/fma.hpp>
+
+#include "kernels/float4.hpp"
+
+namespace scoresde::cuda {
+
+template <class T>
+struct DrawSumKernel {
+  static constexpr unsigned threads = 256;
+  static constexpr unsigned max_draws = BrownianIncrement::max_terms;
+
+  Float4Shape shape;
+  T* out;
+  unsigned count;
+  double coefficient[max_draws];
+  NoiseDraw draw[max_draws];
+
+  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    const unsigned i = block.index().x * threads + block.thread();
+    if (i >= shape.total()) return;
+    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    Float4<T> sum{};
+    for (unsigned d = 0; d < count; ++d) {
+      const Float4<float> z = normal_float4(draw[d], sample, at4);
+      const bool drawn = coefficient[d] != 0;
+      const auto c = static_cast<T>(coefficient[d]);
+      for (unsigned e = 0; e < 4; ++e) {
+        const T product = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
+        const T term = drawn ? product : T(0);
+        sum.value[e] = d == 0 ? term : sum.value[e] + term;
+      }
+    }
+    store_float4(out, shape, sample, at4, sum);
+  }
+};
+
+}  // namespace scoresde::cuda
