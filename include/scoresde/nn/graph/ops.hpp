@@ -55,10 +55,10 @@ struct LayerParameters {
   const T* prepared = nullptr;
 };
 
-/// What a network is conditioned on, per sample: the label, 1/σ(label) where the graph divides by
-/// it, and the class where the graph embeds one.
+/// What a network is conditioned on, per sample: the label, 1/σ(label) by which the graph scales
+/// its output where it divides by σ, and the class where the graph embeds one.
 struct Conditioning {
-  std::span<const double> labels, factors{};
+  std::span<const double> labels, output_scale{};
   std::span<const std::uint32_t> classes{};
 };
 
@@ -191,7 +191,8 @@ concept NetworkOps = requires(
   ops.to_internal_layout(parameter, out);  // (N, C, H, W) of Scalars to feature maps
   ops.from_internal_layout(in, memory);    // and the reverse
 
-  // Labels, factors and classes of up to `count` samples, copied from host memory to the backend's.
+  // Labels, output scales and classes of up to `count` samples, copied from host memory to the
+  // backend's.
   { ops.make_conditioning_buffer(count) } -> std::same_as<typename Ops::ConditioningBuffer>;
   { conditioning_buffer.place(conditioning) } -> std::same_as<Conditioning>;
 

@@ -181,7 +181,7 @@ class Network {
     }
     conditioning_ = conditioning_buffer_.place(
         {.labels = labels,
-         .factors = std::span<const double>(factors_).first(levels_ ? n : 0),
+         .output_scale = std::span<const double>(factors_).first(levels_ ? n : 0),
          .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
     forward_conditioned(parameters, x.data(), conditioning_, y.data(), dropout);
   }

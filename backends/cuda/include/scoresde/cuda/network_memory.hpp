@@ -48,7 +48,8 @@ class ConditioningBuffer {
   nn::Conditioning place(const nn::Conditioning& conditioning) {
     double* const numbers = numbers_.data<double>();
     std::uint32_t* const classes = classes_.data<std::uint32_t>();
-    return {copied(conditioning.labels, numbers), copied(conditioning.factors, numbers + samples_),
+    return {copied(conditioning.labels, numbers),
+            copied(conditioning.output_scale, numbers + samples_),
             copied(conditioning.classes, classes)};
   }
 

@@ -111,7 +111,7 @@ class BackwardPass {
     run_.ops.fir_backward(op.filter, dy(node), run_.shape(node.inputs[0]), dx(node), run_.scratch);
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples_backward(dy(node), run_.conditioning.factors, dx(node));
+    run_.ops.scale_samples_backward(dy(node), run_.conditioning.output_scale, dx(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest_backward(dy(node), dx(node));

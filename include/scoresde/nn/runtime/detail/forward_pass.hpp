@@ -151,7 +151,7 @@ class ForwardPass {
                              out(node));
   }
   void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples(in(node), run_.conditioning.factors, out(node));
+    run_.ops.scale_samples(in(node), run_.conditioning.output_scale, out(node));
   }
   void execute(const Node& node, const node::UpsampleNearest&) {
     run_.ops.upsample_nearest(in(node), out(node));
