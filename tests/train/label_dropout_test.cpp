@@ -25,9 +25,9 @@ namespace {
 
 using Classes = std::vector<std::uint32_t>;
 
-Classes conditioning(const Classes& classes, double rate, NoiseDraw draw) {
+Classes conditioning(const Classes& classes, double rate, const TrainingDraws& draws) {
   Classes result(classes.size());
-  drop_labels(classes, rate, draw, result);
+  drop_labels(classes, 3, rate, draws, result);
   return result;
 }
 
@@ -59,8 +59,8 @@ StepReport step(TinyTrainer<T>& trainer, const Classes& classes, std::uint64_t n
 
 TEST_CASE("labels are dropped independently at the given rate, and the others kept") {
   const Classes classes = classes_of(10000);
-  const NoiseDraw draw = TrainingDraws{.seed = 3, .step = 5}.label_dropout();
-  const Classes seen = conditioning(classes, 0.1, draw), more = conditioning(classes, 0.3, draw);
+  const TrainingDraws draws{.seed = 3, .step = 5};
+  const Classes seen = conditioning(classes, 0.1, draws), more = conditioning(classes, 0.3, draws);
   std::size_t dropped = 0;
   for (std::size_t k = 0; k < classes.size(); ++k) {
     const bool out = seen[k] == nn::no_class;
@@ -70,18 +70,18 @@ TEST_CASE("labels are dropped independently at the given rate, and the others ke
   }
   // binomial, standard deviation 30; tolerance of five
   CHECK(std::abs(double(dropped) - 1000) < 150);
-  CHECK(conditioning(classes, 0, draw) == classes);
-  CHECK(conditioning(classes, 1, draw) == Classes(10000, nn::no_class));
-  CHECK(seen != conditioning(classes, 0.1, TrainingDraws{.seed = 3, .step = 6}.label_dropout()));
-  CHECK(seen != conditioning(classes, 0.1, TrainingDraws{.seed = 4, .step = 5}.label_dropout()));
+  CHECK(conditioning(classes, 0, draws) == classes);
+  CHECK(conditioning(classes, 1, draws) == Classes(10000, nn::no_class));
+  CHECK(seen != conditioning(classes, 0.1, TrainingDraws{.seed = 3, .step = 6}));
+  CHECK(seen != conditioning(classes, 0.1, TrainingDraws{.seed = 4, .step = 5}));
 }
 
 TEST_CASE("a part of a batch drops the same labels as the whole batch") {
   const Classes classes = classes_of(50);
   const TrainingDraws whole{.seed = 3, .step = 5}, part{.seed = 3, .step = 5, .first_sample = 20};
-  const Classes seen = conditioning(classes, 0.5, whole.label_dropout());
+  const Classes seen = conditioning(classes, 0.5, whole);
   const Classes rest(classes.begin() + 20, classes.end());
-  CHECK(conditioning(rest, 0.5, part.label_dropout()) == Classes(seen.begin() + 20, seen.end()));
+  CHECK(conditioning(rest, 0.5, part) == Classes(seen.begin() + 20, seen.end()));
 }
 
 TEST_CASE("label dropout is independent of the sampled time") {

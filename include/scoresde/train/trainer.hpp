@@ -29,6 +29,7 @@
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/configuration.hpp>
+#include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Rules common to the trainers of all devices: consistent settings, valid batches, the labels of a
-/// batch, and finite steps.
+/// Rules common to the trainers of all devices: consistent settings, valid batches and finite
+/// steps.
 #pragma once
 
 #include <cmath>
@@ -10,12 +10,9 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/loss/training_draws.hpp>
 #include <scoresde/model/label_convention.hpp>
-#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/train/configuration.hpp>
-#include <scoresde/train/label_dropout.hpp>
 
 namespace scoresde {
 
@@ -83,19 +80,6 @@ inline void require_samples(std::size_t samples, std::size_t network_batch) {
           " elements; it must be a positive multiple of ", dim);
   require_samples(size / dim, network_batch);
   return size / dim;
-}
-
-/// The classes of a batch after label dropout, for a network of `count` classes. Throws Error
-/// unless there is one class per sample, or none for an unconditional network.
-inline void drop_labels(std::span<const std::uint32_t> classes, std::size_t count, double dropout,
-                        const TrainingDraws& draws, std::span<std::uint32_t> conditioning) {
-  const std::size_t wanted = count > 0 ? conditioning.size() : 0;
-  require(classes.size() == wanted, "training: ", classes.size(), " classes for ",
-          conditioning.size(), " images; a network of ", count, " classes requires ", wanted);
-  for (const std::uint32_t c : classes)
-    require(c < count || c == nn::no_class, "training: a class is ", c, "; it must be below ",
-            count, " or no_class");
-  drop_labels(classes, dropout, draws.label_dropout(), conditioning);
 }
 
 /// Throws Error for a step that must not change the state.

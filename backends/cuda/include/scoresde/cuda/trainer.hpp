@@ -30,6 +30,7 @@
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/train/configuration.hpp>
+#include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 
