@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>

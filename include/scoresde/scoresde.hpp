@@ -21,9 +21,11 @@
 #include <scoresde/host_device.hpp>
 #include <scoresde/nearest_name.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/noise/noise_source.hpp>
 #include <scoresde/noise/normal.hpp>
 #include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>

@@ -9,6 +9,7 @@
 #include <scoresde/brownian/path.hpp>
 #include <scoresde/eigen/eigen_backend.hpp>
 #include <scoresde/general_sde/simulation.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>

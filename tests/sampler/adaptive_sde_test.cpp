@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <scoresde/corrector/annealed_langevin.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>

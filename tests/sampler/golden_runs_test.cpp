@@ -6,6 +6,7 @@
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 
 #include "support/catch.hpp"

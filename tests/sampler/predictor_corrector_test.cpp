@@ -11,6 +11,7 @@
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>

@@ -7,6 +7,7 @@
 
 #include <scoresde/corrector/annealed_langevin.hpp>
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/predictor/ancestral.hpp>

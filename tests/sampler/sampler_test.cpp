@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Updates, noise sources, and corrector steps one by one.
+/// Updates and corrector steps one by one.
 #include <array>
 #include <cmath>
 #include <vector>
@@ -16,9 +16,6 @@
 
 using namespace scoresde;
 using X = HostState<double>;
-
-static_assert(NoiseSource<Noise, X> && NoiseSource<RecordedNoise<X>, X>);
-static_assert(!NoiseSource<int, X>);
 
 namespace {
 
@@ -62,13 +59,6 @@ TEST_CASE("a recorded draw gives the same update as the named draw") {
   update(b, output, {0, 1}, {0.9, 2, 0.3}, z);
   for (std::size_t i = 0; i < a.size(); ++i)
     CHECK(a.data()[i] == Approx(b.data()[i]).epsilon(1e-14));
-}
-
-TEST_CASE("a draw that was not recorded is rejected with its index") {
-  const std::vector<X> draws(3, X({1, 1}));
-  const RecordedNoise<X> noise{std::span<const X>(draws)};
-  CHECK(&noise.draw(2) == &draws[2]);
-  CHECK_THROWS_WITH(noise.draw(3), Catch::Matchers::Contains("draw 3"));
 }
 
 TEST_CASE("Scope::per_sample gives each sample its own step size, Scope::batch one to all") {

@@ -11,9 +11,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <type_traits>
 
+#include <scoresde/noise/noise_source.hpp>
 #include <scoresde/predictor/predictor.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
@@ -21,36 +21,12 @@
 
 namespace scoresde {
 
-/// A source of standard normal noise: Noise (named draws, generated inside the update) or stored
-/// states (RecordedNoise).
-template <class N, class X>
-concept NoiseSource = requires(const N& noise, std::uint64_t index) {
-  { noise.draw(index) } -> std::same_as<NoiseDraw>;
-}
-|| requires(const N& noise, std::uint64_t index) {
-  { noise.draw(index) } -> std::same_as<const X&>;
-};
-
 /// A source whose noise follows a path: draw(index, step) is the standard normal noise of a step,
 /// determined by its times (BrownianPath). The prior and correctors use draw(index).
 template <class N, class X>
 concept TimedNoiseSource = NoiseSource<N, X> &&
     requires(const N& noise, std::uint64_t index, TimeStep step) {
   { noise.draw(index, step) } -> std::same_as<const X&>;
-};
-
-/// Draws stored as states: draws[i] is draw i, and draws[0] is the prior's. They must outlive the
-/// run.
-template <class X>
-struct RecordedNoise {
-  std::span<const X> draws;
-
-  /// Throws Error if there is no draw of that index.
-  [[nodiscard]] const X& draw(std::uint64_t index) const {
-    require(index < draws.size(), "recorded noise: draw ", index, " is requested, but ",
-            draws.size(), " are recorded");
-    return draws[static_cast<std::size_t>(index)];
-  }
 };
 
 /// The counts of one run.

@@ -8,6 +8,7 @@
 
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/device_state.hpp>
+#include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/scoresde.hpp>
 
 #include "backends/cuda/device/isotropic_score.hpp"
