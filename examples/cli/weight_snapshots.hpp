@@ -37,7 +37,7 @@ struct NamedWeights {
 [[nodiscard]] inline std::vector<NamedWeights> named_weights(
     const scoresde::TrainingState<float>& state,
     const std::vector<scoresde::ExponentialMovingAverage>& tracks) {
-  using scoresde::detail::number_text;
+  using scoresde::number_text;
   std::vector<NamedWeights> all{{"raw", state.parameters, {{"snapshot.average", "none"}}}};
   if (state.tracks.empty())
     all.push_back({"ema", state.average, {{"snapshot.average", "training.ema"}}});

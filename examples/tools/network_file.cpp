@@ -161,12 +161,12 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
   }
   process = overlay(std::move(process), given);
   require(network.embedding_type != scoresde::nn::EmbeddingType::fourier ||
-              scoresde::detail::loss_of(process) != scoresde::LossKind::discrete,
+              scoresde::loss_of(process) != scoresde::LossKind::discrete,
           "the network's embedding is 'fourier', of a standard deviation; training.loss is "
           "'discrete', of levels. The noise levels come from a ScoreSdeVeScheduler or --set "
           "sde.name=ve");
   // DDPM's sampler, cifar10_sample's default for this checkpoint.
-  if (scoresde::detail::loss_of(process) == scoresde::LossKind::discrete)
+  if (scoresde::loss_of(process) == scoresde::LossKind::discrete)
     process.merge(Metadata{{"program.predictor", "ancestral"}});
   return process;
 }
@@ -212,8 +212,8 @@ scoresde::Adam optimizer_of(const Metadata& configuration) {
   scoresde::Adam adam;
   const auto set = [&](const char* key, auto& value) {
     if (configuration.contains(key))
-      value = scoresde::detail::number_setting<std::remove_reference_t<decltype(value)>>(
-          configuration, key);
+      value =
+          scoresde::number_setting<std::remove_reference_t<decltype(value)>>(configuration, key);
   };
   set("training.learning_rate", adam.learning_rate);
   set("training.beta1", adam.beta1);
@@ -259,7 +259,7 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
     state.step = file.state.step;
     double decay = 0.9999;
     if (file.configuration.contains("training.ema_decay"))
-      decay = scoresde::detail::number_setting<double>(file.configuration, "training.ema_decay");
+      decay = scoresde::number_setting<double>(file.configuration, "training.ema_decay");
     scoresde::save_score_sde_checkpoint(path, network, table, state,
                                         optimizer_of(file.configuration), decay);
     if (keep != Keep::all || !file.averaged) return set;
@@ -283,7 +283,7 @@ namespace {
 /// Prints name, type and shape of every tensor of one file.
 void list_tensors_of(const fs::path& weights) {
   const auto line = [](const std::string& name, const scoresde::io::TensorFile::Tensor& tensor) {
-    std::cout << name << "  " << tensor.dtype << "  " << scoresde::detail::shape_text(tensor.shape)
+    std::cout << name << "  " << tensor.dtype << "  " << scoresde::io::shape_text(tensor.shape)
               << '\n';
   };
   if (scoresde::io::is_torch_file(weights)) {

@@ -51,7 +51,7 @@ Metadata known_settings() {
     });
   for (const auto rule : {scoresde::BetaRule::linear, scoresde::BetaRule::listed})
     known.merge(scoresde::describe(scoresde::BetaList{.rule = rule}));
-  for (const auto key : scoresde::detail::keys_outside_the_network)
+  for (const auto key : scoresde::keys_outside_the_network)
     known["network." + std::string(key)] = "";
   const scoresde::nn::UNetConfig network;  // files may omit fields with default values
   scoresde::for_each_field(network, [&](const char* key, const auto&) {
@@ -73,12 +73,12 @@ void check_settings(const Metadata& given) {
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
     require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
-            scoresde::nearest_name(key, scoresde::detail::keys_of(known)));
+            scoresde::nearest_name(key, scoresde::keys_of(known)));
     if (key.starts_with("network.")) continue;
     if (at->second == "true" || at->second == "false")
-      static_cast<void>(scoresde::detail::truth_setting(given, key));
+      static_cast<void>(scoresde::truth_setting(given, key));
     else if (double number = 0; CLI::detail::lexical_cast(at->second, number))
-      static_cast<void>(scoresde::detail::number_setting<double>(given, key));
+      static_cast<void>(scoresde::number_setting<double>(given, key));
   }
   Metadata network = given;
   std::erase_if(network, [](const auto& entry) { return !entry.first.starts_with("network."); });

@@ -124,7 +124,7 @@ static_assert(State<OnDevice> && State<cuda::DeviceState<double>>);
 static_assert(ScoreModel<DeviceModel, OnDevice> && !ScoreModel<Gaussian<VpSde>, OnDevice>);
 static_assert(!ElementwiseState<OnDevice> && !ContiguousState<OnDevice>);
 static_assert(TimedNoiseSource<BrownianPath<OnDevice, TimeClock>, OnDevice>);
-static_assert(detail::CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
+static_assert(CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
 static_assert(
     Sampler<PredictorCorrector<VpSde, Ancestral, Langevin>, DeviceModel, OnDevice, Noise>);
 #endif

@@ -165,8 +165,8 @@ TEST_CASE("named draws, recorded draws and the scheme by hand are bit-identical"
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t j = 0; j < 10; ++j) {
       const double dw = std::sqrt(grid[i].t_next - grid[i].t) * draws[i + 1].data()[j];
-      by_hand.data()[j] = Milstein{}.step(detail::ElementProcess<Rates>{&sde, j % 5},
-                                          by_hand.data()[j], grid[i], dw);
+      by_hand.data()[j] =
+          Milstein{}.step(ElementProcess<Rates>{&sde, j % 5}, by_hand.data()[j], grid[i], dw);
     }
   CHECK(known::values(named) == known::values(recorded));
   for (std::size_t j = 0; j < 10; ++j)

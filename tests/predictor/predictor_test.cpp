@@ -128,8 +128,8 @@ TEST_CASE("NoPredictor does nothing and needs no score") {
   CHECK(c.state == 1);
   CHECK(c.score == 0);
   CHECK(c.noise == 0);
-  STATIC_REQUIRE_FALSE(detail::predictor_needs_score<NoPredictor>);
-  STATIC_REQUIRE(detail::predictor_needs_score<Ancestral>);
+  STATIC_REQUIRE_FALSE(predictor_needs_score<NoPredictor>);
+  STATIC_REQUIRE(predictor_needs_score<Ancestral>);
 }
 
 TEST_CASE("the mean of a step is the step without its noise") {

@@ -11,22 +11,22 @@ using Catch::Contains;
 
 TEST_CASE("settings are read back exactly, and invalid texts are rejected by key") {
   const double third = 1.0 / 3;
-  const Metadata flat{{"number", detail::number_text(third)},
-                      {"list", detail::list_text(std::vector<double>{third, 2e-300})},
-                      {"yes", detail::truth_text(true)},
+  const Metadata flat{{"number", number_text(third)},
+                      {"list", list_text(std::vector<double>{third, 2e-300})},
+                      {"yes", truth_text(true)},
                       {"word", "banana"},
                       {"empty", ""},
                       {"gap", "1,,2"}};
-  CHECK(detail::number_setting<double>(flat, "number") == third);
-  CHECK(detail::list_setting(flat, "list") == std::vector<double>{third, 2e-300});
-  CHECK(detail::truth_setting(flat, "yes"));
-  CHECK_THROWS_WITH(detail::number_setting<double>(flat, "word"), Contains("word is 'banana'"));
-  CHECK_THROWS_WITH(detail::truth_setting(flat, "word"), Contains("true or false"));
-  CHECK_THROWS_WITH(detail::list_setting(flat, "gap"), Contains("gap is ''"));
-  CHECK_THROWS_WITH(detail::list_setting(flat, "empty"), Contains("empty is ''"));
-  CHECK_THROWS_WITH(detail::setting(flat, "none"), Contains("there is no none"));
-  CHECK_NOTHROW(detail::require_known_keys(flat, "sde.", {}, "an SDE"));
+  CHECK(number_setting<double>(flat, "number") == third);
+  CHECK(list_setting(flat, "list") == std::vector<double>{third, 2e-300});
+  CHECK(truth_setting(flat, "yes"));
+  CHECK_THROWS_WITH(number_setting<double>(flat, "word"), Contains("word is 'banana'"));
+  CHECK_THROWS_WITH(truth_setting(flat, "word"), Contains("true or false"));
+  CHECK_THROWS_WITH(list_setting(flat, "gap"), Contains("gap is ''"));
+  CHECK_THROWS_WITH(list_setting(flat, "empty"), Contains("empty is ''"));
+  CHECK_THROWS_WITH(setting(flat, "none"), Contains("there is no none"));
+  CHECK_NOTHROW(require_known_keys(flat, "sde.", {}, "an SDE"));
   CHECK_THROWS_WITH(
-      detail::require_known_keys({{"sde.beta_mx", "1"}}, "sde.", {{"sde.beta_max", ""}}, "an SDE"),
+      require_known_keys({{"sde.beta_mx", "1"}}, "sde.", {{"sde.beta_max", ""}}, "an SDE"),
       Contains("sde.beta_mx is '1'; an SDE has no such setting") && Contains("sde.beta_max"));
 }

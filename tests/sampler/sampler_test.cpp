@@ -127,9 +127,9 @@ TEST_CASE("Langevin steps converge to the stationary Gaussian from it and from a
 TEST_CASE("the finite check names the sample and the step") {
   X x({3, 2});
   std::vector<double> row(3);
-  CHECK_NOTHROW(detail::check_finite("test", x, {1, 0.5}, row));
+  CHECK_NOTHROW(check_finite("test", x, {1, 0.5}, row));
   x(1, 0) = std::nan("");
-  CHECK_THROWS_WITH(detail::check_finite("test", x, {1, 0.5}, row),
+  CHECK_THROWS_WITH(check_finite("test", x, {1, 0.5}, row),
                     Catch::Matchers::Contains("sample 1") &&
                         Catch::Matchers::Contains("not finite at t = 0.5") &&
                         Catch::Matchers::Contains("finite at t = 1,"));

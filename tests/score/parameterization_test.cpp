@@ -46,7 +46,7 @@ struct Predicts {
   }
   /// α' and σ' by numerical differentiation of the marginal, without f and g.
   MarginalProb slopes(double t) const {
-    using testing::detail::derivative;
+    using testing::derivative;
     const S& sde = exact.sde();
     return {derivative([&](double s) { return sde.marginal_prob(s).mean; }, t, 1e-3),
             derivative([&](double s) { return sde.marginal_prob(s).std; }, t, 1e-3)};

@@ -44,7 +44,7 @@ TEST_CASE("a type with drift and diffusion of (x, t) or (x, t, element) is a gen
 TEST_CASE("an element process passes the element index to the terms that take it") {
   const RatePerElement sde;
   for (std::size_t e = 0; e < 3; ++e) {
-    const detail::ElementProcess<RatePerElement> process{&sde, e};
+    const ElementProcess<RatePerElement> process{&sde, e};
     CHECK(process.drift(0.5, 0) == -0.5 * static_cast<double>(e + 1));
     CHECK(process.diffusion(0.5, 0) == 1);
     CHECK(process.diffusion_derivative(0.5, 0) == 0);
@@ -72,7 +72,7 @@ TEST_CASE("a linear SDE can be used as a general one") {
   const SubVpSde linear;
   const AsGeneralSde sde{linear};
   STATIC_REQUIRE(GeneralSdeWithDerivative<decltype(sde)>);
-  STATIC_REQUIRE(detail::HasPrior<decltype(sde)>);
+  STATIC_REQUIRE(HasPrior<decltype(sde)>);
   CHECK(sde.drift(-1.5, 0.3) == linear.drift(0.3) * -1.5);
   CHECK(sde.diffusion(-1.5, 0.3) == linear.diffusion(0.3));
   CHECK(sde.diffusion_derivative(-1.5, 0.3) == 0);
@@ -82,10 +82,10 @@ TEST_CASE("a linear SDE can be used as a general one") {
 }
 
 TEST_CASE("a grid beyond T is rejected for an SDE that has a T") {
-  CHECK_NOTHROW(detail::require_times("test", Logistic(), uniform_grid(8, 0, 2)));
-  CHECK_NOTHROW(detail::require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1, 0, 2)));
-  CHECK_THROWS_WITH(detail::require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1.5, 0, 2)),
+  CHECK_NOTHROW(require_times("test", Logistic(), uniform_grid(8, 0, 2)));
+  CHECK_NOTHROW(require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1, 0, 2)));
+  CHECK_THROWS_WITH(require_times("test", AsGeneralSde{VpSde()}, uniform_grid(1.5, 0, 2)),
                     Contains("test: the grid reaches t = 1.5") && Contains("T = 1"));
-  CHECK_THROWS_WITH(detail::require_times("test", AsGeneralSde{VpSde()}, TimeGrid({1.0, -0.5})),
+  CHECK_THROWS_WITH(require_times("test", AsGeneralSde{VpSde()}, TimeGrid({1.0, -0.5})),
                     Contains("the grid reaches t = -0.5"));
 }

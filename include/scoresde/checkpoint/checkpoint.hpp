@@ -78,7 +78,7 @@ void read_family(const io::TensorFile& file, const nn::ParameterTable& table,
   for (const nn::Parameter& p : table.entries()) {
     const auto at = file.tensors.find(family + p.name);
     if (at == file.tensors.end()) {
-      differences.add("tensor ", family, p.name, " ", shape_text(p.shape), " is missing");
+      differences.add("tensor ", family, p.name, " ", io::shape_text(p.shape), " is missing");
       continue;
     }
     read_parameter(family + p.name, at->second, p, exact, flat, differences);
@@ -98,7 +98,7 @@ inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable
                     }) ||
         table.contains(without_track_family(name));
     if (!known)
-      differences.add("tensor ", name, " ", shape_text(tensor.shape),
+      differences.add("tensor ", name, " ", io::shape_text(tensor.shape),
                       " is not among the network's parameters");
   }
 }
@@ -133,7 +133,7 @@ void write_family(io::TensorFile& file, const nn::ParameterTable& table, const s
 template <std::floating_point T>
 void save_checkpoint(const std::filesystem::path& path, const nn::ParameterTable& table,
                      const TrainingState<T>& state, const Metadata& configuration) {
-  state.check(table.size(), detail::track_count(configuration));
+  state.check(table.size(), track_count(configuration));
   io::TensorFile file = detail::file_of(configuration, detail::run_format, state.step);
   const std::array<const std::vector<T>*, 4> buffers{&state.parameters, &state.average,
                                                      &state.first_moment, &state.second_moment};
@@ -169,13 +169,13 @@ template <std::floating_point T>
     detail::read_family<T>(file, table, detail::checkpoint_families[i], true, *buffers[i],
                            differences);
   }
-  state.tracks.resize(detail::track_count(configuration), std::vector<T>(table.size()));
+  state.tracks.resize(track_count(configuration), std::vector<T>(table.size()));
   for (std::size_t j = 0; j < state.tracks.size(); ++j)
     detail::read_family<T>(file, table, detail::track_family(j), true, state.tracks[j],
                            differences);
   detail::find_unexpected(file, table, differences);
   differences.reject(scoresde::text("checkpoint ", path.string(), " does not match this run:"));
-  state.step = detail::number_setting<std::uint64_t>(file.metadata, "step");
+  state.step = number_setting<std::uint64_t>(file.metadata, "step");
   return state;
 }
 
@@ -233,7 +233,7 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
 
 /// Number of updates of a checkpoint or weights file. Throws Error when the file does not state it.
 [[nodiscard]] inline std::uint64_t read_step(const std::filesystem::path& path) {
-  return detail::number_setting<std::uint64_t>(io::read_safetensors(path).metadata, "step");
+  return number_setting<std::uint64_t>(io::read_safetensors(path).metadata, "step");
 }
 
 }  // namespace scoresde

@@ -107,7 +107,7 @@ void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& co
                            std::span<T>(flat), differences);
   }
   for (const auto& [name, tensor] : tensors)
-    differences.add("tensor ", name, ' ', detail::shape_text(tensor->shape),
+    differences.add("tensor ", name, ' ', io::shape_text(tensor->shape),
                     " is not among the network's parameters");
   differences.reject(scoresde::text("diffusers weights do not match the network of ",
                                     table.entries().size(), " tensors:"));

@@ -334,7 +334,7 @@ inline void describe_other_values(const nn::UNetConfig& c, nlohmann::json& json)
                       {"sample_size", c.image_size},
                       {"time_embedding_type", name_of(c.embedding_type)},
                       {"up_block_types", up}};
-  if (!skip) json["norm_num_groups"] = nn::detail::fixed_groups(c);
+  if (!skip) json["norm_num_groups"] = nn::fixed_groups(c);
   detail::describe_other_values(c, json);
   const std::string text = json.dump(2) + "\n";
   static_cast<void>(network_of_diffusers(text));  // rejects what config.json cannot express

@@ -261,12 +261,12 @@ inline void reject_other_processes(DiffusersKeys& keys) {
 /// Throws Error for a setting that is missing or invalid.
 [[nodiscard]] inline std::optional<std::string> describe_scheduler_for_diffusers(
     const Metadata& configuration) {
-  const auto kind = find_name<SdeKind>(detail::setting(configuration, "sde.name"));
-  const bool levels = detail::loss_of(configuration) == LossKind::discrete;
+  const auto kind = find_name<SdeKind>(setting(configuration, "sde.name"));
+  const bool levels = loss_of(configuration) == LossKind::discrete;
   if (levels && (kind == SdeKind::ddpm || kind == SdeKind::vp))
     return detail::describe_chain_for_diffusers(configuration).dump(2) + "\n";
   if (levels || kind != SdeKind::ve) return std::nullopt;
-  const SigmaSchedule schedule = detail::sigma_setting(configuration);
+  const SigmaSchedule schedule = sigma_setting(configuration);
   const detail::Json json{{"_class_name", "ScoreSdeVeScheduler"},
                           {"sigma_min", schedule.sigma_min},
                           {"sigma_max", schedule.sigma_max},

@@ -77,8 +77,8 @@ struct GeneralFlowField {
 /// I is a fixed-step method, an AdaptiveRungeKutta, or a user-defined OdeIntegrator, as for
 /// ProbabilityFlow.
 template <class S, class I>
-class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilityFlow<S, I>> {
-  using Integrator = typename detail::IntegratorOf<I>::type;
+class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S, I>> {
+  using Integrator = typename IntegratorOf<I>::type;
   static_assert(
       GeneralSde<S>,
       "GeneralProbabilityFlow: the first argument is not a general SDE; it needs drift(x, "
@@ -106,7 +106,7 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
       : sde_(std::move(sde)), grid_(std::move(grid)) {
     if constexpr (!RungeKuttaMethod<I>) integrator_ = std::move(integrator);
     if constexpr (requires { integrator_.validate(); }) integrator_.validate();
-    detail::require_times(name, sde_, grid_);
+    require_times(name, sde_, grid_);
     require(!Integrator::adaptive || grid_.size() == 1, name,
             ": the grid of an adaptive integrator has ", grid_.size(),
             " steps; it must have one, from the first time to the last");
@@ -156,13 +156,13 @@ class GeneralProbabilityFlow : public detail::SampledFromPrior<GeneralProbabilit
   template <class M, class X, class O>
   SamplerStatistics solve(M& model, X& x, const TimeGrid& grid, Workspace<X, buffers>& work,
                           O& observer) const {
-    static_assert(detail::ModelArgument<M, X>::checked);
+    static_assert(ModelArgument<M, X>::checked);
     static_assert(
         ElementwiseState<X>,
         "GeneralProbabilityFlow: the state's backend cannot apply a function element by element;"
         " it needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    return detail::run_flow(name, integrator_, GeneralFlowField<S, M>{sde_, model}, model, x, grid,
-                            detail::FinalEvaluation(), work, observer);
+    return run_flow(name, integrator_, GeneralFlowField<S, M>{sde_, model}, model, x, grid,
+                    FinalEvaluation(), work, observer);
   }
 
   S sde_;

@@ -75,7 +75,7 @@ struct ReverseElement {
 /// A const, stateless value: state, model and noise are arguments of the call. Draws and checks are
 /// those of Simulation; draw 0 is the prior.
 template <class S, class R>
-class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R>> {
+class ReverseSimulation : public SampledFromPrior<ReverseSimulation<S, R>> {
   static_assert(GeneralSde<S>,
                 "ReverseSimulation: the first argument is not a general SDE; it needs drift(x, t), "
                 "diffusion(x, t) and diffusion_derivative(x, t); for a linear SDE use "
@@ -102,11 +102,11 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
         options_(options) {
     require(grid_.generates(), name, ": the grid goes from ", grid_.front().t, " up to ",
             grid_.back().t_next, "; time must decrease");
-    detail::require_times(name, sde_, grid_);
+    require_times(name, sde_, grid_);
     detail::require_noisy(name, scheme_);
-    detail::require_final_step(name, options_.final_step,
-                               {FinalStep::keep_noise, FinalStep::drop_last_noise},
-                               {grid_.front().t, grid_.back().t_next});
+    require_final_step(name, options_.final_step,
+                       {FinalStep::keep_noise, FinalStep::drop_last_noise},
+                       {grid_.front().t, grid_.back().t_next});
   }
 
   /// Evaluations of the model in one run.
@@ -128,9 +128,9 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     check_arguments<std::remove_reference_t<M>, X, N>();
-    detail::check_shapes(name, x, work);
-    detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
-                                                   work.row(0), observer);
+    check_shapes(name, x, work);
+    SamplerRun<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
+                                                  work.row(0), observer);
     for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
       const TimeStep time = grid_[i];
       model.evaluate(static_cast<const X&>(x), time.t, work[0]);
@@ -144,7 +144,7 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
  private:
   template <class M, class X, class N>
   static constexpr void check_arguments() {
-    static_assert(detail::RunArguments<M, X, N>::checked);
+    static_assert(RunArguments<M, X, N>::checked);
     static_assert(
         ElementwiseState<X>,
         "ReverseSimulation: the state's backend cannot apply a function element by element; it "
@@ -159,9 +159,8 @@ class ReverseSimulation : public detail::SampledFromPrior<ReverseSimulation<S, R
     if (options_.final_step == FinalStep::drop_last_noise && i + 1 == grid_.size())
       backend(x).transform(x, element, x, output);
     else
-      detail::with_step_noise<X>(noise, i + 1, time, 1, [&](const auto& z) {
-        backend(x).transform(x, element, x, output, z);
-      });
+      with_step_noise<X>(noise, i + 1, time, 1,
+                         [&](const auto& z) { backend(x).transform(x, element, x, output, z); });
   }
 
   S sde_;

@@ -67,7 +67,7 @@ class Simulation {
     require(!grid_.generates(), name, ": the grid goes from ", grid_.front().t, " down to ",
             grid_.back().t_next,
             "; time must increase (use TimeGrid::reversed or ReverseSimulation)");
-    detail::require_times(name, sde_, grid_);
+    require_times(name, sde_, grid_);
     detail::require_noisy(name, scheme_);
   }
 
@@ -80,7 +80,7 @@ class Simulation {
   /// Calls integrate with a newly allocated workspace.
   template <class X, class N, class O = NoObserver>
   SamplerStatistics run(X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(detail::NoiseArgument<X, N>::checked);
+    static_assert(NoiseArgument<X, N>::checked);
     Workspace<X, buffers> work(x);
     return integrate(x, noise, work, observer);
   }
@@ -94,16 +94,16 @@ class Simulation {
         ElementwiseState<X>,
         "Simulation: the state's backend cannot apply a function element by element; it needs "
         "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    static_assert(detail::NoiseArgument<X, N>::checked);
-    detail::check_shapes(name, x, work);
-    detail::Run<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
-                                                   work.row(0), observer);
+    static_assert(NoiseArgument<X, N>::checked);
+    check_shapes(name, x, work);
+    SamplerRun<X, std::remove_reference_t<O>> run(name, grid_.size(), grid_.front().t, x,
+                                                  work.row(0), observer);
     for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
       const TimeStep time = grid_[i];
       const double root = std::sqrt(time.t_next - time.t);
       const detail::ForwardElement<S, R> element{&sde_, &scheme_, time, root};
-      detail::with_step_noise<X>(noise, i + 1, time, 1,
-                                 [&](const auto& z) { backend(x).transform(x, element, x, z); });
+      with_step_noise<X>(noise, i + 1, time, 1,
+                         [&](const auto& z) { backend(x).transform(x, element, x, z); });
       run.took(time, x);
     }
     return run.finish();

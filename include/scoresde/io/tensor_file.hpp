@@ -147,6 +147,14 @@ template <class T>
     return sizeof(T) == 8 ? "U64" : sizeof(T) == 4 ? "U32" : sizeof(T) == 2 ? "U16" : "U8";
 }
 
+/// A shape as messages show it: "(64, 3, 3, 3)".
+[[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
+  std::string text = "(";
+  for (const std::size_t extent : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + ")";
+}
+
 /// The contents of a safetensors file.
 struct TensorFile {
   /// One tensor: `bytes` are its elements in C order in the stored format.

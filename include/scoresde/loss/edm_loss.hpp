@@ -37,7 +37,7 @@ struct EdmLoss {
   void check(const S&) const {
     require(std::isfinite(p_mean) && std::isfinite(p_std) && p_std >= 0, "EDM loss: p_mean is ",
             p_mean, " and p_std ", p_std, "; both must be finite and p_std nonnegative");
-    detail::require_sigma_data(sigma_data);
+    require_sigma_data(sigma_data);
   }
 
   /// The time at which ln σ = p_mean + p_std·z. σ is clamped to the range of [t_min, t_max], since

@@ -76,17 +76,18 @@ concept WeightedResidualLoss = requires(const L& loss, const S& sde, double t, s
   { loss.weighted_marginal(sde, t, dim) } -> std::same_as<WeightedMarginal>;
 };
 
-namespace detail {
-
 /// The coefficients of residual, loss and gradient of one sample: mean, std, std·p, std·q and w.
 struct DenoisingCoefficients {
   double mean, std, state, output, weight;
 };
 
+/// Those of a model with the score form `form` at the loss's marginal and weight.
 [[nodiscard]] inline DenoisingCoefficients denoising_coefficients(const WeightedMarginal& at,
                                                                   const ScoreForm& form) {
   return {at.p.mean, at.p.std, at.p.std * form.state, at.p.std * form.output, at.weight};
 }
+
+namespace detail {
 
 /// min(γ/SNR, 1) with SNR = (mean/std)²: min-SNR-γ for the weight 1 of ‖r‖². Hang et al. 2023
 /// (arXiv:2303.09556), section 3.4.

@@ -55,7 +55,7 @@ struct PredictionAtTime {
   /// Throws Error for t outside [0, T].
   template <Sde S>
   [[nodiscard]] double label(const S& sde, double t) const {
-    scoresde::detail::require_time("score network", t, sde.t_max());
+    scoresde::require_time("score network", t, sde.t_max());
     return label_scale * t;
   }
   /// Throws Error where std(t) = 0.
@@ -84,7 +84,7 @@ struct ScoreAtSigma {
 struct EdmPreconditioning {
   double sigma_data = 0.5;  ///< positive: standard deviation of the data's elements
 
-  void validate() const { scoresde::detail::require_sigma_data(sigma_data); }
+  void validate() const { scoresde::require_sigma_data(sigma_data); }
   /// Throws Error where std(t) = 0, as do input_scale and score_form.
   template <Sde S>
   [[nodiscard]] double label(const S& sde, double t) const {

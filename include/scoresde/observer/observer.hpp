@@ -73,18 +73,22 @@ constexpr void check_hooks() {
       "observer: on_finish is called as on_finish(const State& x)");
 }
 
+}  // namespace detail
+
 /// True for observers with on_correction.
 template <class O, class X>
 inline constexpr bool watches_corrections = requires(O& o, const X& x) {
   o.on_correction(CorrectionStep{}, x);
 };
 
+/// Calls on_start of an observer that has it.
 template <class O, class X>
 void notify_start(O& observer, const ObservedStep& step, const X& x) {
-  check_hooks<O, X>();
+  detail::check_hooks<O, X>();
   if constexpr (requires { observer.on_start(step, x); }) observer.on_start(step, x);
 }
 
+/// Calls on_step of an observer that has it; stops the run if it returns StepAction::stop.
 template <class O, class X>
 StepAction notify_step(O& observer, const ObservedStep& step, const X& x) {
   if constexpr (requires { observer.on_step(step, x); }) {
@@ -99,17 +103,17 @@ StepAction notify_step(O& observer, const ObservedStep& step, const X& x) {
   return StepAction::proceed;
 }
 
+/// Calls on_correction of an observer that has it.
 template <class O, class X>
 void notify_correction(O& observer, const CorrectionStep& correction, const X& x) {
   if constexpr (watches_corrections<O, X>) observer.on_correction(correction, x);
 }
 
+/// Calls on_finish of an observer that has it.
 template <class O, class X>
 void notify_finish(O& observer, const X& x) {
   if constexpr (requires { observer.on_finish(x); }) observer.on_finish(x);
 }
-
-}  // namespace detail
 
 /// Stores copies of the state: the first, every `every`-th and the last. Allocates when it grows.
 template <State X>
@@ -156,29 +160,29 @@ class ObserverGroup {
 
   template <class X>
   void on_start(const ObservedStep& step, const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_start(o, step, x), ...); }, observers_);
+    std::apply([&](auto&... o) { (notify_start(o, step, x), ...); }, observers_);
   }
   template <class X>
   StepAction on_step(const ObservedStep& step, const X& x) {
     StepAction action = StepAction::proceed;
     const auto tell = [&](auto& o) {
-      if (detail::notify_step(o, step, x) == StepAction::stop) action = StepAction::stop;
+      if (notify_step(o, step, x) == StepAction::stop) action = StepAction::stop;
     };
     std::apply([&](auto&... o) { (tell(o), ...); }, observers_);
     return action;
   }
   template <class X>
-  requires(detail::watches_corrections<O, X> ||
-           ...) void on_correction(const CorrectionStep& correction, const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_correction(o, correction, x), ...); }, observers_);
+  requires(watches_corrections<O, X> || ...) void on_correction(const CorrectionStep& correction,
+                                                                const X& x) {
+    std::apply([&](auto&... o) { (notify_correction(o, correction, x), ...); }, observers_);
   }
   template <class X>
   void on_attempt(const StepAttempts& attempts, const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_attempt(o, attempts, x), ...); }, observers_);
+    std::apply([&](auto&... o) { (notify_attempt(o, attempts, x), ...); }, observers_);
   }
   template <class X>
   void on_finish(const X& x) {
-    std::apply([&](auto&... o) { (detail::notify_finish(o, x), ...); }, observers_);
+    std::apply([&](auto&... o) { (notify_finish(o, x), ...); }, observers_);
   }
 
  private:

@@ -49,7 +49,7 @@ struct ExplicitRungeKutta {
     for (std::size_t i = 0; i < stages; ++i) slot[i + 1] = &work[i];
     detail::StageForms<T> forms(step.t_next - step.t);
     for (std::size_t i = 0; i < stages; ++i) {
-      const double t = detail::stage_time<T>(step, i);
+      const double t = stage_time<T>(step, i);
       if (i > 0) assign(argument, forms.stage(i), slot);
       field.evaluate(i > 0 ? static_cast<const X&>(argument) : x, t, work[i]);
       forms.set_slope(i, field.form(t));

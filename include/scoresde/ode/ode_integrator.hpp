@@ -67,6 +67,19 @@ concept OdeIntegrator = LinearField<F, X> &&
   { integrator.solve(field, x, grid, work, listener) } -> std::same_as<OdeStatistics>;
 };
 
+/// Calls on_attempt of a listener or an observer that has it.
+template <class L, class X>
+void notify_attempt(L& listener, const StepAttempts& attempts, const X& x) {
+  if constexpr (requires { listener.on_attempt(attempts, x); }) listener.on_attempt(attempts, x);
+}
+
+/// The time of stage i, which is exactly t_next if cᵢ = 1.
+template <class T>
+[[nodiscard]] constexpr double stage_time(TimeStep step, std::size_t i) {
+  const double c = T::tableau.c[i];
+  return c == 1 ? step.t_next : step.t + c * (step.t_next - step.t);
+}
+
 namespace detail {
 
 /// Calls listener(step, nfe, x); a listener that returns void never stops the solve.
@@ -78,12 +91,6 @@ StepAction notify_listener(L& listener, TimeStep step, std::size_t nfe, const X&
     listener(step, nfe, x);
     return StepAction::proceed;
   }
-}
-
-/// Calls on_attempt of a listener or an observer that has it.
-template <class L, class X>
-void notify_attempt(L& listener, const StepAttempts& attempts, const X& x) {
-  if constexpr (requires { listener.on_attempt(attempts, x); }) listener.on_attempt(attempts, x);
 }
 
 /// The stages of one step as forms over {x, F₁, …, F_S}.
@@ -120,13 +127,6 @@ class StageForms {
   double h_;
   std::array<Form, stages> slope_{};
 };
-
-/// The time of stage i, which is exactly t_next if cᵢ = 1.
-template <class T>
-[[nodiscard]] constexpr double stage_time(TimeStep step, std::size_t i) {
-  const double c = T::tableau.c[i];
-  return c == 1 ? step.t_next : step.t + c * (step.t_next - step.t);
-}
 
 }  // namespace detail
 }  // namespace scoresde

@@ -75,13 +75,13 @@ struct StepSizeController {
   }
 };
 
-namespace detail {
-
 /// Ten ulps of t: smaller steps do not advance t reliably.
 [[nodiscard]] inline double smallest_step(double t, double direction) {
   const double next = std::nextafter(t, direction * std::numeric_limits<double>::infinity());
   return 10 * std::abs(next - t);
 }
+
+namespace detail {
 
 /// The end of a step of size h_abs from t, clamped to `bound`.
 [[nodiscard]] inline double clamped_end(double t, double h_abs, double direction, double bound) {

@@ -33,13 +33,11 @@ concept Predictor = Sde<S> && std::copyable<P> &&
   { predictor.coefficients(sde, step) } -> std::same_as<StepCoefficients>;
 };
 
-namespace detail {
-
+/// Whether samplers evaluate the score for a predictor.
 template <class P>
 inline constexpr bool predictor_needs_score = true;
 template <class P>
 requires requires { P::needs_score; }
 inline constexpr bool predictor_needs_score<P> = P::needs_score;
 
-}  // namespace detail
 }  // namespace scoresde

@@ -34,37 +34,37 @@ inline constexpr const char* prediction_key = "training.prediction";
 [[nodiscard]] inline Metadata describe(const BetaList& list) {
   Metadata flat{{"sde.name", "ddpm"},
                 {"sde.betas", name_of(list.rule)},
-                {"sde.zero_terminal_snr", detail::truth_text(list.zero_terminal_snr)}};
+                {"sde.zero_terminal_snr", truth_text(list.zero_terminal_snr)}};
   if (list.rule == BetaRule::listed) {
-    flat["sde.beta_list"] = detail::list_text(list.betas);
+    flat["sde.beta_list"] = list_text(list.betas);
     return flat;
   }
-  flat["sde.training_steps"] = detail::number_text(list.levels);
+  flat["sde.training_steps"] = number_text(list.levels);
   if (list.rule == BetaRule::cosine) return flat;
-  flat["sde.beta_first"] = detail::number_text(list.first);
-  flat["sde.beta_last"] = detail::number_text(list.last);
+  flat["sde.beta_first"] = number_text(list.first);
+  flat["sde.beta_last"] = number_text(list.last);
   return flat;
 }
 
 /// The chain of a configuration with sde.name = ddpm. Throws Error, naming the setting, for a
 /// setting that is missing, invalid or of another rule, and for more than 2^20 levels.
 [[nodiscard]] inline BetaList beta_list_of(const Metadata& configuration) {
-  BetaList list{.rule = detail::named_setting<BetaRule>(configuration, "sde.betas")};
+  BetaList list{.rule = named_setting<BetaRule>(configuration, "sde.betas")};
   if (configuration.contains("sde.zero_terminal_snr"))
-    list.zero_terminal_snr = detail::truth_setting(configuration, "sde.zero_terminal_snr");
+    list.zero_terminal_snr = truth_setting(configuration, "sde.zero_terminal_snr");
   if (list.rule == BetaRule::listed) {
-    list.betas = detail::list_setting(configuration, "sde.beta_list");
+    list.betas = list_setting(configuration, "sde.beta_list");
   } else {
-    list.levels = detail::number_setting<std::size_t>(configuration, "sde.training_steps");
+    list.levels = number_setting<std::size_t>(configuration, "sde.training_steps");
     require(list.levels <= std::size_t{1} << 20, "configuration: sde.training_steps is ",
             list.levels, "; it must be at most 2^20");
   }
   if (list.rule == BetaRule::linear || list.rule == BetaRule::scaled_linear) {
-    list.first = detail::number_setting<double>(configuration, "sde.beta_first");
-    list.last = detail::number_setting<double>(configuration, "sde.beta_last");
+    list.first = number_setting<double>(configuration, "sde.beta_first");
+    list.last = number_setting<double>(configuration, "sde.beta_last");
   }
-  detail::require_known_keys(configuration, "sde.", describe(list),
-                             "a chain of " + configuration.at("sde.betas") + " betas");
+  require_known_keys(configuration, "sde.", describe(list),
+                     "a chain of " + configuration.at("sde.betas") + " betas");
   return list;
 }
 
@@ -72,7 +72,7 @@ inline constexpr const char* prediction_key = "training.prediction";
 /// for an invalid value.
 [[nodiscard]] inline PredictionType prediction_of(const Metadata& configuration) {
   if (!configuration.contains(detail::prediction_key)) return PredictionType::noise;
-  return detail::named_setting<PredictionType>(configuration, detail::prediction_key);
+  return named_setting<PredictionType>(configuration, detail::prediction_key);
 }
 
 /// The setting of a prediction.

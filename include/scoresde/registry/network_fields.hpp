@@ -83,12 +83,24 @@ void for_each_field(Config& c, Visitor&& visit) {
   detail::for_each_diffusers_field(c, visit);
 }
 
-namespace detail {
-
 /// Keys of config.model and config.data that do not affect the network's arithmetic.
 inline constexpr std::array<std::string_view, 10> keys_outside_the_network{
     "beta_min",      "beta_max", "ema_rate",    "attention_type",         "conv_size",
     "normalization", "dataset",  "random_flip", "uniform_dequantization", "num_classes"};
+
+template <PublishedEnum E>
+[[nodiscard]] std::string field_text(E value) {
+  return name_of(value);
+}
+[[nodiscard]] inline std::string field_text(bool value) { return truth_text(value); }
+[[nodiscard]] inline std::string field_text(std::size_t value) { return number_text(value); }
+[[nodiscard]] inline std::string field_text(double value) { return number_text(value); }
+template <class Number>
+[[nodiscard]] std::string field_text(const std::vector<Number>& values) {
+  return list_text(values);
+}
+
+namespace detail {
 
 template <class Number>
 [[nodiscard]] Number parse_number(std::string_view argument, std::string_view text) {
@@ -126,18 +138,6 @@ void parse_field(std::string_view argument, std::string_view text, std::vector<N
   }
 }
 
-template <PublishedEnum E>
-[[nodiscard]] std::string field_text(E value) {
-  return name_of(value);
-}
-[[nodiscard]] inline std::string field_text(bool value) { return truth_text(value); }
-[[nodiscard]] inline std::string field_text(std::size_t value) { return number_text(value); }
-[[nodiscard]] inline std::string field_text(double value) { return number_text(value); }
-template <class Number>
-[[nodiscard]] std::string field_text(const std::vector<Number>& values) {
-  return list_text(values);
-}
-
 /// Throws Error, naming the nearest key, for a key that is neither a field nor ignored.
 inline void require_known_fields(const Metadata& fields) {
   std::vector<std::string> known(keys_outside_the_network.begin(), keys_outside_the_network.end());
@@ -154,12 +154,11 @@ inline void require_known_fields(const Metadata& fields) {
 /// returns the same configuration.
 [[nodiscard]] inline Metadata fields_of(const nn::UNetConfig& config) {
   Metadata fields;
-  for_each_field(config, [&](const char* key, const auto& value) {
-    fields.emplace(key, detail::field_text(value));
-  });
+  for_each_field(
+      config, [&](const char* key, const auto& value) { fields.emplace(key, field_text(value)); });
   const nn::UNetConfig defaults;
   detail::for_each_diffusers_field(defaults, [&](const char* key, const auto& value) {
-    if (const auto at = fields.find(key); at->second == detail::field_text(value)) fields.erase(at);
+    if (const auto at = fields.find(key); at->second == field_text(value)) fields.erase(at);
   });
   return fields;
 }

@@ -69,13 +69,6 @@ inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
   return list;
 }
 
-/// The number of additional averages in a configuration.
-[[nodiscard]] inline std::size_t track_count(const Metadata& configuration) {
-  const auto at = configuration.find(ema_tracks_key);
-  if (at == configuration.end()) return 0;
-  return 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
-}
-
 template <DiscreteSde S>
 [[nodiscard]] Metadata with_training_steps(Metadata flat, const S& sde) {
   flat["sde.training_steps"] = number_text(sde.training_steps());
@@ -83,6 +76,13 @@ template <DiscreteSde S>
 }
 
 }  // namespace detail
+
+/// The number of additional averages in a configuration.
+[[nodiscard]] inline std::size_t track_count(const Metadata& configuration) {
+  const auto at = configuration.find(detail::ema_tracks_key);
+  if (at == configuration.end()) return 0;
+  return 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
+}
 
 /// The SDE as text. To store a user-defined SDE in checkpoints, define such an overload in the
 /// SDE's namespace.
@@ -94,15 +94,15 @@ template <DiscreteSde S>
 }
 [[nodiscard]] inline Metadata describe(const VeSde& sde) {
   return {{"sde.name", name_of(SdeKind::ve)},
-          {"sde.sigma_min", detail::number_text(sde.schedule().sigma_min)},
-          {"sde.sigma_max", detail::number_text(sde.schedule().sigma_max)},
-          {"sde.t_min", detail::number_text(sde.schedule().t_min)}};
+          {"sde.sigma_min", number_text(sde.schedule().sigma_min)},
+          {"sde.sigma_max", number_text(sde.schedule().sigma_max)},
+          {"sde.t_min", number_text(sde.schedule().t_min)}};
 }
 
 [[nodiscard]] inline Metadata describe(const EdmSde& sde) {
   return {{"sde.name", name_of(SdeKind::edm)},
-          {"sde.sigma_min", detail::number_text(sde.t_min())},
-          {"sde.sigma_max", detail::number_text(sde.t_max())}};
+          {"sde.sigma_min", number_text(sde.t_min())},
+          {"sde.sigma_max", number_text(sde.t_max())}};
 }
 
 /// The chains of networks trained on discrete levels: the SDE and the number of levels.
@@ -119,29 +119,28 @@ template <DiscreteSde S>
 /// The loss as text. For a user-defined loss, define such an overload in its namespace.
 [[nodiscard]] inline Metadata describe(const DenoisingScoreMatching& loss) {
   return {{"training.loss", name_of(LossKind::continuous)},
-          {"training.likelihood_weighting", detail::truth_text(loss.likelihood_weighting)},
-          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
-          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)},
-          {"training.epsilon", detail::number_text(loss.epsilon)}};
+          {"training.likelihood_weighting", truth_text(loss.likelihood_weighting)},
+          {"training.reduce_mean", truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", number_text(loss.min_snr_gamma)},
+          {"training.epsilon", number_text(loss.epsilon)}};
 }
 [[nodiscard]] inline Metadata describe(const DiscreteScoreMatching& loss) {
   return {{"training.loss", name_of(LossKind::discrete)},
-          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
-          {"training.min_snr_gamma", detail::number_text(loss.min_snr_gamma)}};
+          {"training.reduce_mean", truth_text(loss.reduce_mean)},
+          {"training.min_snr_gamma", number_text(loss.min_snr_gamma)}};
 }
 [[nodiscard]] inline Metadata describe(const EdmLoss& loss) {
   return {{"training.loss", name_of(LossKind::edm)},
           {"training.convention", name_of(ConventionKind::edm_preconditioning)},
-          {"training.reduce_mean", detail::truth_text(loss.reduce_mean)},
-          {"training.p_mean", detail::number_text(loss.p_mean)},
-          {"training.p_std", detail::number_text(loss.p_std)},
-          {"training.sigma_data", detail::number_text(loss.sigma_data)}};
+          {"training.reduce_mean", truth_text(loss.reduce_mean)},
+          {"training.p_mean", number_text(loss.p_mean)},
+          {"training.p_std", number_text(loss.p_std)},
+          {"training.sigma_data", number_text(loss.sigma_data)}};
 }
 
 /// The training settings as text.
 template <class Loss>
 [[nodiscard]] Metadata describe(const TrainingConfigurationWith<Loss>& c) {
-  using detail::number_text;
   Metadata flat{{"training.seed", number_text(c.seed)},
                 {"training.learning_rate", number_text(c.optimizer.learning_rate)},
                 {"training.beta1", number_text(c.optimizer.beta1)},
@@ -190,7 +189,7 @@ template <Sde S, class Loss = DenoisingScoreMatching>
   flat.merge(describe(sde));
   flat.merge(describe(training));
   if (network.num_class_embeds > 0)
-    flat["training.label_dropout"] = detail::number_text(training.label_dropout);
+    flat["training.label_dropout"] = number_text(training.label_dropout);
   return flat;
 }
 
@@ -209,8 +208,8 @@ template <Sde S, class Loss = DenoisingScoreMatching>
 /// The decay of the learning rate in a checkpoint's settings; none if it is absent.
 [[nodiscard]] inline LearningRateDecay decay_of(const Metadata& configuration) {
   if (configuration.count("training.decay_updates") == 0) return {};
-  return {detail::number_setting<std::uint64_t>(configuration, "training.decay_first"),
-          detail::number_setting<std::uint64_t>(configuration, "training.decay_updates")};
+  return {number_setting<std::uint64_t>(configuration, "training.decay_first"),
+          number_setting<std::uint64_t>(configuration, "training.decay_updates")};
 }
 
 }  // namespace scoresde

@@ -27,27 +27,24 @@
 
 namespace scoresde {
 
+/// The schedule of a VP or sub-VP SDE.
+[[nodiscard]] inline BetaSchedule beta_setting(const Metadata& c) {
+  return {number_setting<double>(c, "sde.beta_min"), number_setting<double>(c, "sde.beta_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
+/// The schedule of a VE SDE.
+[[nodiscard]] inline SigmaSchedule sigma_setting(const Metadata& c) {
+  return {number_setting<double>(c, "sde.sigma_min"), number_setting<double>(c, "sde.sigma_max"),
+          number_setting<double>(c, "sde.t_min")};
+}
+
 namespace detail {
 
 /// The value of `training.loss`; files written before this setting existed do not have it.
 [[nodiscard]] inline std::string loss_name(const Metadata& configuration) {
   const auto at = configuration.find("training.loss");
   return at == configuration.end() ? name_of(LossKind::continuous) : at->second;
-}
-
-/// The loss of a configuration; std::nullopt for a user-defined one.
-[[nodiscard]] inline std::optional<LossKind> loss_of(const Metadata& configuration) {
-  return find_name<LossKind>(loss_name(configuration));
-}
-
-[[nodiscard]] inline BetaSchedule beta_setting(const Metadata& c) {
-  return {number_setting<double>(c, "sde.beta_min"), number_setting<double>(c, "sde.beta_max"),
-          number_setting<double>(c, "sde.t_min")};
-}
-
-[[nodiscard]] inline SigmaSchedule sigma_setting(const Metadata& c) {
-  return {number_setting<double>(c, "sde.sigma_min"), number_setting<double>(c, "sde.sigma_max"),
-          number_setting<double>(c, "sde.t_min")};
 }
 
 /// Returns visit(sde). Throws Error for settings that this SDE does not have.
@@ -96,12 +93,17 @@ inline void require_noise_prediction(const Metadata& configuration, const char* 
 
 }  // namespace detail
 
+/// The loss of a configuration; std::nullopt for a user-defined one.
+[[nodiscard]] inline std::optional<LossKind> loss_of(const Metadata& configuration) {
+  return find_name<LossKind>(detail::loss_name(configuration));
+}
+
 /// Calls visit with the SDE of a configuration, of type VpSde, SubVpSde, VeSde or EdmSde. Throws
 /// Error if the configuration names none of them, if a setting is missing or belongs to another
 /// SDE, and for a network of discrete levels, which visit_score accepts.
 template <class Visitor>
 auto visit_sde(const Metadata& configuration, Visitor&& visit) {
-  require(detail::loss_of(configuration) != LossKind::discrete,
+  require(loss_of(configuration) != LossKind::discrete,
           "configuration: the network was trained on discrete levels (training.loss is "
           "'discrete'); a continuous SDE would evaluate it between its levels, so use visit_score");
   return detail::visit_continuous_sde(configuration, std::forward<Visitor>(visit));
@@ -166,9 +168,9 @@ auto visit_score(const Metadata& configuration, Visitor&& visit) {
       return visit(sde, detail::continuous_convention<S>(configuration));
     });
   if (configuration.contains("training.convention"))
-    static_cast<void>(detail::named_setting<ConventionKind>(configuration, "training.convention"));
+    static_cast<void>(named_setting<ConventionKind>(configuration, "training.convention"));
   detail::require_noise_prediction(configuration, "a network with EDM preconditioning");
-  const double sigma_data = detail::number_setting<double>(configuration, "training.sigma_data");
+  const double sigma_data = number_setting<double>(configuration, "training.sigma_data");
   return visit_sde(configuration, [&](const auto& sde) {
     return visit(sde, nn::EdmPreconditioning{.sigma_data = sigma_data});
   });

@@ -19,7 +19,7 @@
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 
-namespace scoresde::detail {
+namespace scoresde {
 
 /// The shortest text that parses to the same number.
 template <class Number>
@@ -29,6 +29,7 @@ template <class Number>
   return code == std::errc{} ? std::string(text.data(), end) : std::string();
 }
 
+/// The text of a setting. Throws Error if there is none of that key.
 [[nodiscard]] inline const std::string& setting(const Metadata& configuration,
                                                 const std::string& key) {
   const auto at = configuration.find(key);
@@ -36,6 +37,7 @@ template <class Number>
   return at->second;
 }
 
+/// A setting that is a number. Throws Error if it is missing or not a number.
 template <class Number>
 [[nodiscard]] Number number_setting(const Metadata& configuration, const std::string& key) {
   const std::string& text = setting(configuration, key);
@@ -46,6 +48,7 @@ template <class Number>
   return value;
 }
 
+/// "true" or "false".
 [[nodiscard]] inline const char* truth_text(bool value) { return value ? "true" : "false"; }
 
 /// A setting that is "true" or "false".
@@ -75,6 +78,7 @@ template <PublishedEnum E>
   return values;
 }
 
+/// The numbers, separated by commas.
 template <class Number>
 [[nodiscard]] std::string list_text(const std::vector<Number>& values) {
   std::string text;
@@ -82,6 +86,7 @@ template <class Number>
   return text;
 }
 
+/// The keys in order.
 [[nodiscard]] inline std::vector<std::string> keys_of(const Metadata& configuration) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : configuration) keys.push_back(key);
@@ -97,4 +102,4 @@ inline void require_known_keys(const Metadata& configuration, std::string_view p
             nearest_name(key, keys_of(known)));
 }
 
-}  // namespace scoresde::detail
+}  // namespace scoresde

@@ -131,11 +131,11 @@ class DpmSolverAttempt {
 /// A const, stateless value: state, model and noise are arguments of the call. P is DpmSolver12 or
 /// DpmSolver23.
 template <class S, class P = DpmSolver23>
-class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P>> {
+class AdaptiveDpmSolver : public SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow with AdaptiveRungeKutta");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
   static_assert(std::is_same_v<P, DpmSolver12> || std::is_same_v<P, DpmSolver23>,
                 "AdaptiveDpmSolver: the second argument must be DpmSolver12 or DpmSolver23");
   using Attempt = detail::DpmSolverAttempt<P::order>;
@@ -156,9 +156,8 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
     for (const double t : {span_.t, span_.t_next})
       require(std::isfinite(log_snr(sde_, t)), name, ": the log-SNR at t = ", t,
               " is infinite; end the run before that time and use a final denoising step");
-    detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
-                               span_);
-    last_ = detail::FinalEvaluation(name, sde_, options.final_step, span_.t_next);
+    require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion}, span_);
+    last_ = FinalEvaluation(name, sde_, options.final_step, span_.t_next);
   }
 
   /// Integrates from t_max to t_min.
@@ -177,13 +176,13 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
-    static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
+    static_assert(ModelArgument<std::remove_reference_t<M>, X>::checked);
     require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
             ": Scope::per_sample requires a model with a time per sample, evaluate(x, "
             "span<const double> times, output); pass such a model or use Scope::batch");
-    detail::check_shapes(name, x, work);
+    check_shapes(name, x, work);
     Stepper<X> stepper(limits(), x, span_, pair_.first_step, work);
-    detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
+    SamplerRun<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
     stepper.repeat([&](std::size_t) { return take(model, x, stepper, work); },
                    [&] { evaluate(model, x, times(0, work), stepper.difference()); },
                    [](std::size_t) {}, run);
@@ -300,7 +299,7 @@ class AdaptiveDpmSolver : public detail::SampledFromPrior<AdaptiveDpmSolver<S, P
   S sde_;
   P pair_;
   TimeStep span_;
-  detail::FinalEvaluation last_;
+  FinalEvaluation last_;
 };
 
 }  // namespace scoresde

@@ -55,11 +55,11 @@ inline constexpr bool adaptive_sde_fits = Sde<S>&& PerSampleScoreModel<M, X>;
 /// Finished samples do not change while others are integrated, and the result of a sample does not
 /// depend on its batch.
 template <class S>
-class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
+class AdaptiveSde : public SampledFromPrior<AdaptiveSde<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
 
   /// Maximum number of nested rejections that are stored.
   static constexpr std::size_t memory = 4;
@@ -76,9 +76,8 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
       : sde_(std::move(sde)), span_(span), options_(options) {
     using enum FinalStep;
     limits().validate(options_.first_step, span_, sde_.t_max());
-    detail::require_final_step(name, options_.final_step, {keep_noise, denoise, reverse_diffusion},
-                               span_);
-    last_ = detail::FinalEvaluation(name, sde_, options_.final_step, span_.t_next);
+    require_final_step(name, options_.final_step, {keep_noise, denoise, reverse_diffusion}, span_);
+    last_ = FinalEvaluation(name, sde_, options_.final_step, span_.t_next);
   }
 
   /// Integrates from t_max to t_min.
@@ -96,7 +95,7 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
-    static_assert(detail::RunArguments<Model, X, N>::checked);
+    static_assert(RunArguments<Model, X, N>::checked);
     static_assert(PerSampleScoreModel<Model, X>,
                   "AdaptiveSde: the model is not a score model with a time per sample; it needs "
                   "evaluate(x, t, output), evaluate(x, span<const double> times, output) and "
@@ -104,14 +103,14 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
     static_assert(!TimedNoiseSource<N, X>,
                   "AdaptiveSde: the noise is a path with one time for the whole batch; samples "
                   "with different times require separate paths, so pass Noise");
-    detail::check_shapes(name, x, work);
+    check_shapes(name, x, work);
     const double first = options_.first_step * (span_.t - span_.t_next);
     Stepper<X> stepper(limits(), x, span_, first, work);
     Path<X> path(work, stepper.states, stepper.rows);
     const auto draw = [&](std::size_t number) -> decltype(auto) {
       return noise.draw(std::uint64_t{number} + 1);
     };
-    detail::Run<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
+    SamplerRun<X, std::remove_reference_t<O>> run(name, 0, span_.t, x, work.row(0), observer);
     stepper.repeat(
         [&](std::size_t number) { return take(model, x, draw(number), stepper, path, work); },
         [&] { model.evaluate(x, std::span<const double>(stepper.t()), stepper.difference()); },
@@ -211,7 +210,7 @@ class AdaptiveSde : public detail::SampledFromPrior<AdaptiveSde<S>> {
   S sde_;
   TimeStep span_;
   AdaptiveSdeOptions options_;
-  detail::FinalEvaluation last_;
+  FinalEvaluation last_;
 };
 
 }  // namespace scoresde

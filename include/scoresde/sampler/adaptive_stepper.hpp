@@ -109,7 +109,7 @@ class AdaptiveStepper {
   /// the steps.
   template <class Attempt, class Evaluate, class Decided, class O>
   void repeat(const Attempt& attempt, const Evaluate& evaluate, const Decided& decided,
-              Run<X, O>& run) {
+              SamplerRun<X, O>& run) {
     double behind = span_.t;
     for (std::size_t number = 0; behind != span_.t_next && !run.stopped(); ++number) {
       require(number < limits_.max_steps, limits_.sampler, ": ", limits_.max_steps,

@@ -86,11 +86,11 @@ struct ClippedDdimStep {
 /// A const, stateless value for every state whose backend is elementwise. Draw 0 is the prior; draw
 /// i + 1 is the noise of step i.
 template <class S>
-class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
+class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ClippedDdim: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use ReverseSimulation");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
 
  public:
   static constexpr const char* name = "clipped DDIM";
@@ -109,8 +109,8 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
             "; time must decrease towards the data");
     require(span.t <= sde_.t_max() && span.t_next >= 0, name, ": the grid goes from ", span.t,
             " to ", span.t_next, "; it must lie in [0, T] with T = ", sde_.t_max());
-    detail::require_final_step(name, options.final_step,
-                               {FinalStep::keep_noise, FinalStep::drop_last_noise}, span);
+    require_final_step(name, options.final_step,
+                       {FinalStep::keep_noise, FinalStep::drop_last_noise}, span);
     for (const TimeStep time : grid_) prepare(method, time);
     if (options.final_step == FinalStep::drop_last_noise) steps_.back().noise = 0;
   }
@@ -125,15 +125,15 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     static_assert(
         ElementwiseState<X>,
         "ClippedDdim: the state's backend cannot apply a function element by element; it needs "
         "transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    detail::check_shapes(name, x, work);
-    for (const TimeStep time : grid_) detail::check_score_form(name, model, time.t);
-    detail::Run<X, std::remove_reference_t<O>> run(name, steps_.size(), grid_.front().t, x,
-                                                   work.row(0), observer);
+    check_shapes(name, x, work);
+    for (const TimeStep time : grid_) check_score_form(name, model, time.t);
+    SamplerRun<X, std::remove_reference_t<O>> run(name, steps_.size(), grid_.front().t, x,
+                                                  work.row(0), observer);
     for (std::size_t i = 0; i < steps_.size() && !run.stopped(); ++i) {
       const TimeStep time = steps_[i].time;
       model.evaluate(x, time.t, work[0]);
@@ -161,7 +161,7 @@ class ClippedDdim : public detail::SampledFromPrior<ClippedDdim<S>> {
   void take(X& x, const X& output, const detail::ClippedDdimElement& element, std::size_t i,
             const N& noise) const {
     if (element.noise == 0) return backend(x).transform(x, element, std::as_const(x), output);
-    detail::with_step_noise<X>(noise, i + 1, grid_[i], element.noise, [&](const auto& z) {
+    with_step_noise<X>(noise, i + 1, grid_[i], element.noise, [&](const auto& z) {
       backend(x).transform(x, element, std::as_const(x), output, z);
     });
   }

@@ -19,6 +19,15 @@
 #include <scoresde/state/workspace.hpp>
 
 namespace scoresde {
+
+/// True for backends that execute a whole corrector step (norms, rule and update) where the states
+/// are stored.
+template <class X, class Z, class Rule>
+concept CorrectsInBackend = State<X> && requires(X& x, const X& output, ScoreForm form, const Z& z,
+                                                 const Rule& rule, std::span<double> norms) {
+  backend(x).correct(x, output, form, z, rule, Scope::per_sample, norms, norms);
+};
+
 namespace detail {
 
 /// per_sample[k] ← ‖z[k]‖₂.
@@ -57,14 +66,6 @@ void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double>
     out.noise[k] = step.noise;
   }
 }
-
-/// True for backends that execute a whole corrector step (norms, rule and update) where the states
-/// are stored.
-template <class X, class Z, class Rule>
-concept CorrectsInBackend = State<X> && requires(X& x, const X& output, ScoreForm form, const Z& z,
-                                                 const Rule& rule, std::span<double> norms) {
-  backend(x).correct(x, output, form, z, rule, Scope::per_sample, norms, norms);
-};
 
 /// A corrector at time t, independent of the types of corrector and SDE: its rule at t and the
 /// scope of its norms.

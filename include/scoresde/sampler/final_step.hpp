@@ -39,8 +39,6 @@ enum class FinalStep {
   return names[static_cast<int>(step)];
 }
 
-namespace detail {
-
 /// Throws Error for a final step that the sampler does not support, and for any except keep_noise
 /// where time increases.
 inline void require_final_step(const char* sampler, FinalStep found,
@@ -55,6 +53,7 @@ inline void require_final_step(const char* sampler, FinalStep found,
           "; this final step requires a run to the data, so use FinalStep::keep_noise");
 }
 
+/// The SDE was trained as a discrete chain, whose steps discretize() returns.
 template <class S>
 concept HasDiscreteChain = requires(const S& sde, TimeStep step) {
   sde.training_steps();
@@ -103,5 +102,4 @@ class FinalEvaluation {
   StepCoefficients step_{};
 };
 
-}  // namespace detail
 }  // namespace scoresde

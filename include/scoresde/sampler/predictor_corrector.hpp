@@ -89,7 +89,7 @@ struct PredictorCorrectorStepper {
   X& x;
   const N& noise;
   Workspace<X, B>& work;
-  Run<X, O>& run;
+  SamplerRun<X, O>& run;
   std::uint64_t draw = 1;
 
   void step(std::size_t i) {
@@ -127,11 +127,11 @@ struct PredictorCorrectorStepper {
 /// The constructor computes the coefficients of all steps. States that are not finite are rejected:
 /// x is checked after steps 1, 2, 4, 8, … and the last, which takes log₂(steps) + 2 passes over x.
 template <class S, class P, class C = NoCorrector>
-class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S, P, C>> {
+class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
                 " marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
   static_assert(!Sde<S> || Predictor<P, S>,
                 "PredictorCorrector: the second argument is not a predictor for this SDE; it needs"
                 " coefficients(sde, TimeStep) returning StepCoefficients");
@@ -161,7 +161,7 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
     table_.predicts = predicts;
     table_.corrector_first = options_.order == StepOrder::corrector_first;
     for (std::size_t i = 0; i < grid_.size(); ++i) prepare(i);
-    table_.last = detail::FinalEvaluation(name, sde_, options_.final_step, grid_.back().t_next);
+    table_.last = FinalEvaluation(name, sde_, options_.final_step, grid_.back().t_next);
   }
 
   /// The predictor alone.
@@ -184,12 +184,12 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
     using Watcher = std::remove_reference_t<O>;
-    static_assert(detail::RunArguments<Model, X, N>::checked);
-    detail::check_shapes(name, x, work);
+    static_assert(RunArguments<Model, X, N>::checked);
+    check_shapes(name, x, work);
     if constexpr (requires { corrector_.validate(extents(x).dim); })
       if (corrector_.steps > 0) corrector_.validate(extents(x).dim);
     table_.check_times(name, model);
-    detail::Run<X, Watcher> run(name, grid_.size(), grid_.front().t, x, work.row(0), observer);
+    SamplerRun<X, Watcher> run(name, grid_.size(), grid_.front().t, x, work.row(0), observer);
     detail::PredictorCorrectorStepper<Table, Model, X, buffers, N, Watcher> stepper{
         table_, model, x, noise, work, run};
     for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
@@ -200,7 +200,7 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
   }
 
  private:
-  static constexpr bool predicts = detail::predictor_needs_score<P>;
+  static constexpr bool predicts = predictor_needs_score<P>;
   using Rule = decltype(std::declval<const C&>().rule(std::declval<const S&>(), 0.0));
   using Table = detail::PredictorCorrectorTable<C::needs_norms, Rule>;
 
@@ -212,9 +212,9 @@ class PredictorCorrector : public detail::SampledFromPrior<PredictorCorrector<S,
             grid_.back().t_next, "; time must decrease towards the data");
     require(grid_.front().t <= sde_.t_max() && lowest >= 0, name, ": the grid goes from ",
             grid_.front().t, " to ", lowest, "; it must lie in [0, T] with T = ", sde_.t_max());
-    detail::require_final_step(name, options_.final_step,
-                               {keep_noise, drop_last_noise, denoise, reverse_diffusion},
-                               {grid_.front().t, grid_.back().t_next});
+    require_final_step(name, options_.final_step,
+                       {keep_noise, drop_last_noise, denoise, reverse_diffusion},
+                       {grid_.front().t, grid_.back().t_next});
   }
 
   /// Computes step i. Throws Error, naming the step, if predictor, corrector or SDE reject it.

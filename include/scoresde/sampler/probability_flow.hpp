@@ -53,21 +53,23 @@ struct ProbabilityFlowOptions {
   FinalStep final_step = FinalStep::denoise;
 };
 
-namespace detail {
-
+/// The integrator of a method: itself, or ExplicitRungeKutta of a Runge-Kutta method by name.
 template <class I>
 struct IntegratorOf {
   using type = I;
 };
+/// The integrator of a method: itself, or ExplicitRungeKutta of a Runge-Kutta method by name.
 template <RungeKuttaMethod I>
 struct IntegratorOf<I> {
   using type = ExplicitRungeKutta<I>;
 };
 
+namespace detail {
+
 /// Forwards an integrator's notifications to a run.
 template <class X, class O>
 struct FlowListener {
-  Run<X, O>& run;
+  SamplerRun<X, O>& run;
 
   StepAction operator()(TimeStep step, std::size_t evaluations, const X& x) {
     run.nfe = evaluations;
@@ -79,6 +81,8 @@ struct FlowListener {
   }
 };
 
+}  // namespace detail
+
 /// Integrates x over the grid.
 template <class I, class F, class X, class M, class O>
 SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& field, M& model, X& x,
@@ -86,24 +90,24 @@ SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& fi
                            Workspace<X, I::buffers>& work, O& observer) {
   check_shapes(sampler, x, work);
   if (last.wanted()) check_score_form(sampler, model, last.t());
-  Run<X, O> run(sampler, I::adaptive ? 0 : grid.size(), grid.front().t, x, work.row(0), observer);
-  const OdeStatistics done = integrator.solve(field, x, grid, work, FlowListener<X, O>{run});
+  SamplerRun<X, O> run(sampler, I::adaptive ? 0 : grid.size(), grid.front().t, x, work.row(0),
+                       observer);
+  const OdeStatistics done =
+      integrator.solve(field, x, grid, work, detail::FlowListener<X, O>{run});
   run.nfe = done.nfe;
   const std::size_t nfe = run.finish(last, model, work[0]).nfe;
   return {nfe, done.accepted, done.rejected};
 }
 
-}  // namespace detail
-
 /// I is a fixed-step method (Euler, Heun, RungeKutta4, DormandPrince54), an AdaptiveRungeKutta, or
 /// a user-defined OdeIntegrator.
 template <class S, class I>
-class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
-  using Integrator = typename detail::IntegratorOf<I>::type;
+class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
+  using Integrator = typename IntegratorOf<I>::type;
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
   static_assert(
       requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
       "ProbabilityFlow: the second argument is neither a Runge-Kutta method by name nor "
@@ -137,9 +141,8 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
     });
     using enum FinalStep;
     const TimeStep span{grid_.front().t, grid_.back().t_next};
-    detail::require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion},
-                               span);
-    last_ = detail::FinalEvaluation(name, sde_, options.final_step, span.t_next);
+    require_final_step(name, options.final_step, {keep_noise, denoise, reverse_diffusion}, span);
+    last_ = FinalEvaluation(name, sde_, options.final_step, span.t_next);
   }
 
   /// Integrates over one span {t, t_next}.
@@ -187,22 +190,22 @@ class ProbabilityFlow : public detail::SampledFromPrior<ProbabilityFlow<S, I>> {
   static void for_each_stage_time(const TimeGrid& grid, const Use& use) {
     if constexpr (RungeKuttaMethod<I>)
       for (const TimeStep& step : grid)
-        for (std::size_t i = 0; i < Integrator::stages; ++i) use(detail::stage_time<I>(step, i));
+        for (std::size_t i = 0; i < Integrator::stages; ++i) use(stage_time<I>(step, i));
   }
 
   template <class M, class X, class O>
-  SamplerStatistics run(M& model, X& x, const TimeGrid& grid, const detail::FinalEvaluation& last,
+  SamplerStatistics run(M& model, X& x, const TimeGrid& grid, const FinalEvaluation& last,
                         Workspace<X, buffers>& work, O& observer) const {
-    static_assert(detail::ModelArgument<std::remove_reference_t<M>, X>::checked);
-    for_each_stage_time(grid, [&](double t) { detail::check_score_form(name, model, t); });
-    return detail::run_flow(name, integrator_, ProbabilityFlowField<S, M>{sde_, model}, model, x,
-                            grid, last, work, observer);
+    static_assert(ModelArgument<std::remove_reference_t<M>, X>::checked);
+    for_each_stage_time(grid, [&](double t) { check_score_form(name, model, t); });
+    return run_flow(name, integrator_, ProbabilityFlowField<S, M>{sde_, model}, model, x, grid,
+                    last, work, observer);
   }
 
   S sde_;
   Integrator integrator_{};
   TimeGrid grid_;
-  detail::FinalEvaluation last_;
+  FinalEvaluation last_;
 };
 
 }  // namespace scoresde

@@ -14,7 +14,7 @@
 #include <scoresde/sde/general_sde.hpp>
 #include <scoresde/state/workspace.hpp>
 
-namespace scoresde::detail {
+namespace scoresde {
 
 /// Throws Error for an empty state and for a workspace of another shape.
 template <State X, std::size_t N>
@@ -53,11 +53,11 @@ void check_finite(const char* sampler, const X& x, TimeStep since, std::span<dou
 /// 1, 2, 4, 8, … and the last, which takes log₂(steps) + 2 passes over x. With steps = 0 the number
 /// of steps is not known, and the sampler checks x itself.
 template <State X, class O>
-class Run {
+class SamplerRun {
  public:
   /// Starts the run at `begin`. Every check overwrites `row`.
-  Run(const char* sampler, std::size_t steps, double begin, X& x, std::span<double> row,
-      O& observer)
+  SamplerRun(const char* sampler, std::size_t steps, double begin, X& x, std::span<double> row,
+             O& observer)
       : sampler_(sampler), steps_(steps), checked_(begin), x_(x), row_(row), observer_(observer) {
     notify_start(observer_, {0, steps_, {begin, begin}, 0}, seen());
   }
@@ -141,4 +141,4 @@ class SampledFromPrior {
   SampledFromPrior() = default;
 };
 
-}  // namespace scoresde::detail
+}  // namespace scoresde

@@ -45,8 +45,6 @@ concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
   { sampler.integrate(model, x, noise, work) } -> std::same_as<SamplerStatistics>;
 };
 
-namespace detail {
-
 /// Instantiating one of these reports the first argument of a run that is not valid.
 template <class X>
 struct StateArgument {
@@ -75,8 +73,6 @@ struct RunArguments : ModelArgument<M, X>, NoiseArgument<X, N> {
   static constexpr bool checked = true;
 };
 
-}  // namespace detail
-
 /// Throws the Error for a state that is not finite at since.t_next and was finite at since.t.
 [[noreturn]] inline void throw_not_finite(const char* sampler, std::size_t k, TimeStep since) {
   throw Error(scoresde::text(sampler, ": the state of sample ", k, " is not finite at t = ",
@@ -92,8 +88,6 @@ void update(X& x, const X& output, ScoreForm form, StepCoefficients step, const 
          {step.noise, z});
 }
 
-namespace detail {
-
 /// Calls use(z) with the noise z of a step, selected by its times if the source is timed, by its
 /// index otherwise. Noise with coefficient 0 is not requested from a timed source.
 template <State X, class N, class Use>
@@ -107,5 +101,4 @@ void with_step_noise(const N& noise, std::uint64_t index, TimeStep step, double 
     use(NoiseDraw{});
 }
 
-}  // namespace detail
 }  // namespace scoresde

@@ -41,11 +41,11 @@ struct SolverSamplerOptions {
 /// solvers also at inner nodes. States that are not finite are rejected after stages 1, 2, 4, 8, …
 /// and the last.
 template <class S, class R>
-class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
+class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
   static_assert(Sde<S> || !GeneralSde<S>,
                 "SolverSampler: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow or ReverseSimulation");
-  static_assert(GeneralSde<S> || detail::SdeArgument<S>::checked);
+  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
   static_assert(!Sde<S> || Solver<R, S>,
                 "SolverSampler: the second argument is not a solver for this SDE; it needs order, "
                 "history, prediction and stages(sde, grid) returning std::vector<SolverStage>");
@@ -65,8 +65,8 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
     using enum FinalStep;
     const FinalStep final_step = options.final_step;
     if constexpr (requires { solver_.validate(); }) solver_.validate();
-    detail::require_final_step(name, final_step, {keep_noise, to_data, denoise},
-                               {grid_.front().t, grid_.back().t_next});
+    require_final_step(name, final_step, {keep_noise, to_data, denoise},
+                       {grid_.front().t, grid_.back().t_next});
     check_grid(final_step == to_data);
     run_ = detail::SolverRun(name, grid_.front().t, solver_.prediction, make_stages(final_step),
                              buffers, [this](double t) { return sde_.marginal_prob(t); });
@@ -97,8 +97,8 @@ class SolverSampler : public detail::SampledFromPrior<SolverSampler<S, R>> {
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
-    static_assert(detail::RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    detail::check_shapes(name, x, work);
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+    check_shapes(name, x, work);
     return detail::run_stages(run_, model, x, noise, std::span<X>(&work[0], buffers), work.row(0),
                               observer);
   }

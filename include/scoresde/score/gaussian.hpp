@@ -36,7 +36,7 @@ concept ContiguousState = State<X> && requires(X& x, const X& y) {
 /// thread-safe, as it has scratch memory: use a copy per thread.
 template <class S>
 class Gaussian {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
 
  public:
   /// `covariance` holds d variances, or the d×d matrix in row-major order. Throws Error for other

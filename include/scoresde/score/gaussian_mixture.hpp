@@ -26,7 +26,7 @@ namespace scoresde {
 /// thread-safe, as it has scratch memory: use a copy per thread.
 template <class S>
 class GaussianMixture {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
 
  public:
   /// K weights (normalized here), K means of dimension d in rows, and K variances (isotropic) or

@@ -130,21 +130,21 @@ template <class F>
 /// f writes its prediction of the noise ε.
 template <class F, class S>
 [[nodiscard]] auto noise_prediction(F f, S sde) {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
   return FunctionModel<F, NoiseOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 /// f writes its prediction of the data x₀.
 template <class F, class S>
 [[nodiscard]] auto denoiser(F f, S sde) {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
   return FunctionModel<F, DenoiserOutput<S>>(std::move(f), {std::move(sde)});
 }
 
 /// f writes its prediction of the velocity αε − σx₀.
 template <class F, class S>
 [[nodiscard]] auto velocity(F f, S sde) {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
   return FunctionModel<F, VelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 
@@ -152,7 +152,7 @@ template <class F, class S>
 /// rectified flow.
 template <class F, class S>
 [[nodiscard]] auto flow_velocity(F f, S sde) {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
   return FunctionModel<F, FlowVelocityOutput<S>>(std::move(f), {std::move(sde)});
 }
 

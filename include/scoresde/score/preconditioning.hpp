@@ -47,12 +47,13 @@ struct PreconditioningCoefficients {
   return {-c.in * c.in, p.mean * sigma_data / p.std * c.in};
 }
 
-namespace detail {
-
+/// Throws Error unless σ_d is positive and finite.
 inline void require_sigma_data(double sigma_data) {
   require(sigma_data > 0 && std::isfinite(sigma_data), "EDM preconditioning: sigma_data is ",
           sigma_data, "; it must be positive and finite");
 }
+
+namespace detail {
 
 template <class F, class X>
 concept ScalesItsInput = std::invocable<F&, const X&, double, double, X&>;
@@ -84,7 +85,7 @@ class EdmPreconditionedModel {
   /// finite.
   EdmPreconditionedModel(F function, S sde, double sigma_data = 0.5)
       : function_(std::move(function)), sde_(std::move(sde)), sigma_data_(sigma_data) {
-    detail::require_sigma_data(sigma_data);
+    require_sigma_data(sigma_data);
   }
 
   /// Throws Error if std(t) = 0, as evaluate and score_form do.

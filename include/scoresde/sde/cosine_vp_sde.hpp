@@ -59,18 +59,18 @@ class CosineVpSde {
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(beta(t)); }
   /// Throws Error for t outside [0, t_max].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("cosine VP SDE", t, t_max());
+    require_time("cosine VP SDE", t, t_max());
     return {schedule_.cosine(t) / schedule_.cosine(0), std::sqrt(schedule_.lost(0, t))};
   }
   /// The t with log_snr(t) = λ, from tan²θ − tan²θ₀ = e^{−λ}/cos²θ₀ and the tangent of θ − θ₀.
   /// Throws Error if λ is below the log-SNR at t_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
+    require_log_snr(lambda);
     const double first = std::tan(schedule_.rate() * schedule_.s);
     const double rise = std::exp(-lambda) * (1 + first * first);
     const double tangent = std::sqrt(first * first + rise);
     const double angle = std::atan2(rise / (tangent + first), 1 + tangent * first);
-    return detail::time_within(angle / schedule_.rate(), t_max(), lambda);
+    return time_within(angle / schedule_.rate(), t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return 1; }
   [[nodiscard]] double t_min() const { return schedule_.t_min; }

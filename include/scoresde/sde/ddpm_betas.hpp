@@ -26,8 +26,8 @@
 #include <scoresde/sde/cosine_vp_sde.hpp>
 
 namespace scoresde {
-namespace detail {
 
+/// Throws Error for fewer than 2 levels, and for betas outside (0, 1).
 inline void require_beta_range(const char* list, std::size_t levels, double first, double last) {
   require(levels >= 2, list, ": ", levels, " levels requested; at least 2 are needed");
   require(first > 0 && first < 1 && last > 0 && last < 1, list, ": the betas go from ", first,
@@ -38,6 +38,8 @@ inline void require_beta_range(const char* list, std::size_t levels, double firs
 [[nodiscard]] inline double linspace(double first, double last, std::size_t i, std::size_t count) {
   return first + static_cast<double>(i) / static_cast<double>(count - 1) * (last - first);
 }
+
+namespace detail {
 
 /// Throws Error unless there are at least 2 betas in (0, 1), optionally followed by a last one
 /// equal to 1.
@@ -57,9 +59,9 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
 /// (0, 1).
 [[nodiscard]] inline std::vector<double> linear_betas(std::size_t levels, double first = 1e-4,
                                                       double last = 0.02) {
-  detail::require_beta_range("linear betas", levels, first, last);
+  require_beta_range("linear betas", levels, first, last);
   std::vector<double> betas(levels);
-  for (std::size_t i = 0; i < levels; ++i) betas[i] = detail::linspace(first, last, i, levels);
+  for (std::size_t i = 0; i < levels; ++i) betas[i] = linspace(first, last, i, levels);
   return betas;
 }
 
@@ -68,10 +70,10 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
 [[nodiscard]] inline std::vector<double> scaled_linear_betas(std::size_t levels,
                                                              double first = 0.00085,
                                                              double last = 0.012) {
-  detail::require_beta_range("scaled-linear betas", levels, first, last);
+  require_beta_range("scaled-linear betas", levels, first, last);
   std::vector<double> betas(levels);
   for (std::size_t i = 0; i < levels; ++i) {
-    const double root = detail::linspace(std::sqrt(first), std::sqrt(last), i, levels);
+    const double root = linspace(std::sqrt(first), std::sqrt(last), i, levels);
     betas[i] = root * root;
   }
   return betas;
@@ -81,7 +83,7 @@ inline void require_betas(const char* what, const std::vector<double>& betas) {
 /// Error for fewer than 2 levels, a negative or non-finite s, or `largest` outside (0, 1).
 [[nodiscard]] inline std::vector<double> cosine_betas(std::size_t levels, double s = 0.008,
                                                       double largest = 0.999) {
-  detail::require_beta_range("cosine betas", levels, largest, largest);
+  require_beta_range("cosine betas", levels, largest, largest);
   const CosineSchedule schedule{.s = s};
   schedule.check("cosine betas");
   const auto count = static_cast<double>(levels);

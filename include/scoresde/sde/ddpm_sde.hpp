@@ -51,7 +51,7 @@ class DdpmSde {
   /// The level at t, or the next one above if t lies between two; 1 at t = 0. A network trained on
   /// labels 0 … N − 1 is conditioned on level(t) − 1. Throws Error for t outside [0, T].
   [[nodiscard]] std::size_t level(double t) const {
-    detail::require_time("DDPM SDE", t, t_max());
+    require_time("DDPM SDE", t, t_max());
     // The tolerance absorbs rounding in the grid's times.
     return static_cast<std::size_t>(std::max(1.0, std::ceil((t - 1e-14) * count_)));
   }
@@ -74,13 +74,13 @@ class DdpmSde {
   /// The t with log_snr(t) = λ, that is ln ᾱ = −ln(1 + e^{−λ}): bisection over the levels, then
   /// linear interpolation. Throws Error if λ is below the log-SNR at T.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
-    const double log = -detail::log1p_exp(-lambda);
+    require_log_snr(lambda);
+    const double log = -log1p_exp(-lambda);
     const auto above = std::partition_point(log_alpha_bar_.begin() + 1, log_alpha_bar_.end() - 1,
                                             [log](double entry) { return entry > log; });
     const auto i = static_cast<std::size_t>(above - log_alpha_bar_.begin());
     const double past = (log_alpha_bar_[i - 1] - log) / fall(i);
-    return detail::time_within((static_cast<double>(i - 1) + past) / count_, t_max(), lambda);
+    return time_within((static_cast<double>(i - 1) + past) / count_, t_max(), lambda);
   }
   /// The transition from step.t_next up to step.t with the intermediate levels omitted; the times
   /// may lie between levels. A negative t_next is taken as 0. Throws Error for times outside [0, T]

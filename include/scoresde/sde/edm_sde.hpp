@@ -33,13 +33,13 @@ class EdmSde {
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(2 * t); }
   /// Throws Error for t outside [0, σ_max].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("EDM SDE", t, t_max());
+    require_time("EDM SDE", t, t_max());
     return {1, t};
   }
   /// The t with log_snr(t) = −2 ln t = λ. Throws Error if λ is below the log-SNR at σ_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
-    return detail::time_within(std::exp(-0.5 * lambda), t_max(), lambda);
+    require_log_snr(lambda);
+    return time_within(std::exp(-0.5 * lambda), t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return range_.sigma_max; }
   [[nodiscard]] double t_min() const { return range_.sigma_min; }

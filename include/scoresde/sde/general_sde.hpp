@@ -18,6 +18,7 @@
 #include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
+
 namespace detail {
 
 /// A function of (x, t), or of (x, t, element).
@@ -54,6 +55,8 @@ concept HasPriorMean = requires(const S& sde) {
   sde.prior_mean();
 };
 
+}  // namespace detail
+
 /// The equation of element e of every sample, with the same interface for both signatures of a
 /// term.
 template <class S>
@@ -61,19 +64,20 @@ struct ElementProcess {
   const S* sde;
   std::size_t element;
 
-  [[nodiscard]] double drift(double x, double t) const requires HasDrift<S> {
+  [[nodiscard]] double drift(double x, double t) const requires detail::HasDrift<S> {
     if constexpr (requires { sde->drift(x, t, element); })
       return sde->drift(x, t, element);
     else
       return sde->drift(x, t);
   }
-  [[nodiscard]] double diffusion(double x, double t) const requires HasDiffusion<S> {
+  [[nodiscard]] double diffusion(double x, double t) const requires detail::HasDiffusion<S> {
     if constexpr (requires { sde->diffusion(x, t, element); })
       return sde->diffusion(x, t, element);
     else
       return sde->diffusion(x, t);
   }
-  [[nodiscard]] double diffusion_derivative(double x, double t) const requires HasDerivative<S> {
+  [[nodiscard]] double diffusion_derivative(double x,
+                                            double t) const requires detail::HasDerivative<S> {
     if constexpr (requires { sde->diffusion_derivative(x, t, element); })
       return sde->diffusion_derivative(x, t, element);
     else
@@ -81,14 +85,12 @@ struct ElementProcess {
   }
 };
 
-}  // namespace detail
-
 /// drift(x, t) and diffusion(x, t) of one element, or drift(x, t, e) and diffusion(x, t, e) with
 /// the element's index e in the sample; scalars in, a scalar out. Optional members, used if
 /// present: diffusion_derivative (below), prior_std(), prior_mean() and t_max() as in Sde.
 template <class S>
 concept GeneralSde = std::copy_constructible<S> &&
-    requires(const detail::ElementProcess<S>& process, double x, double t) {
+    requires(const ElementProcess<S>& process, double x, double t) {
   { process.drift(x, t) } -> std::same_as<double>;      // f, in units of x over time
   { process.diffusion(x, t) } -> std::same_as<double>;  // g, in units of x over √time
 };
@@ -97,7 +99,7 @@ concept GeneralSde = std::copy_constructible<S> &&
 /// and reverse-time sampling. It is 0 for additive noise.
 template <class S>
 concept GeneralSdeWithDerivative = GeneralSde<S> &&
-    requires(const detail::ElementProcess<S>& process, double x, double t) {
+    requires(const ElementProcess<S>& process, double x, double t) {
   { process.diffusion_derivative(x, t) } -> std::same_as<double>;
 };
 
@@ -175,8 +177,6 @@ class AsGeneralSde {
   S sde_;
 };
 
-namespace detail {
-
 /// The SDE provides the standard deviation of its prior N(0, prior_std²).
 template <class S>
 concept HasPrior = requires(const S& sde) {
@@ -192,5 +192,4 @@ void require_times(const char* sampler, const S& sde, const TimeGrid& grid) {
               "; it must lie in [0, T] with T = ", sde.t_max());
 }
 
-}  // namespace detail
 }  // namespace scoresde

@@ -38,13 +38,13 @@ class RectifiedFlowSde {
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(2 * t / (1 - t)); }
   /// Throws Error for t outside [0, t_max].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("rectified flow SDE", t, t_max());
+    require_time("rectified flow SDE", t, t_max());
     return {1 - t, t};
   }
   /// The t with log_snr(t) = 2 ln((1 − t)/t) = λ. Throws Error if λ is below the log-SNR at t_max.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
-    return detail::time_within(1 / (1 + std::exp(0.5 * lambda)), t_max(), lambda);
+    require_log_snr(lambda);
+    return time_within(1 / (1 + std::exp(0.5 * lambda)), t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return times_.t_max; }
   [[nodiscard]] double t_min() const { return times_.t_min; }

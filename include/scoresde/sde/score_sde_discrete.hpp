@@ -57,7 +57,7 @@ class DiscreteLevels {
   }
   /// Entry i of linspace(first, last, N).
   [[nodiscard]] double linspace(double first, double last, std::size_t i) const {
-    return detail::linspace(first, last, i, count_);
+    return scoresde::linspace(first, last, i, count_);
   }
 
  private:

@@ -45,8 +45,6 @@ concept Sde = std::copyable<S> && requires(const S& sde, double t) {
   { sde.t_max() } -> std::same_as<double>;                 // T
 };
 
-namespace detail {
-
 /// Instantiation reports the first member that a type lacks to be an Sde.
 template <class S>
 struct SdeArgument {
@@ -74,9 +72,9 @@ struct SdeArgument {
   static constexpr bool checked = TimesArgument<S>::checked;
 };
 
+/// Throws Error for a time outside [0, t_max]; `sde` is the beginning of the message.
 inline void require_time(const char* sde, double t, double t_max) {
   require(t >= 0 && t <= t_max, sde, ": time ", t, " is outside [0, ", t_max, "]");
 }
 
-}  // namespace detail
 }  // namespace scoresde

@@ -24,18 +24,18 @@ class SubVpSde {
   }
   /// Throws Error for t outside [0, 1].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("sub-VP SDE", t, t_max());
+    require_time("sub-VP SDE", t, t_max());
     const double log_mean = schedule_.log_mean(t);
     return {std::exp(log_mean), -std::expm1(2 * log_mean)};
   }
   /// The t with log_snr(t) = λ. With r = e^{λ/2} = mean/std, mean solves r·mean² + mean = r, and ∫β
   /// = −2 ln mean = −ln(1 − mean/r). Throws Error if λ is below the log-SNR at t = 1.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
+    require_log_snr(lambda);
     const double r = std::exp(0.5 * lambda);
     const double std = 2 / (1 + std::hypot(1, 2 * r));
     const double integral = r > 1 ? -std::log1p(-std) : -lambda - 2 * std::log(std);
-    return detail::time_within(schedule_.time_of_integral(integral), t_max(), lambda);
+    return time_within(schedule_.time_of_integral(integral), t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return 1; }
   [[nodiscard]] double t_min() const { return schedule_.t_min; }

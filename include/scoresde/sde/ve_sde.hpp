@@ -37,15 +37,15 @@ class VeSde {
   }
   /// Throws Error for t outside [0, 1].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("VE SDE", t, t_max());
+    require_time("VE SDE", t, t_max());
     return {1, sigma(t)};
   }
   /// The t with log_snr(t) = −2 ln σ(t) = λ. Throws Error for λ outside [−2 ln σ_max, −2 ln σ_min].
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
+    require_log_snr(lambda);
     const double t = -(0.5 * lambda + std::log(schedule_.sigma_min)) /
                      std::log(schedule_.sigma_max / schedule_.sigma_min);
-    return detail::time_within(t, t_max(), lambda);
+    return time_within(t, t_max(), lambda);
   }
   /// σ(t).
   [[nodiscard]] double sigma(double t) const {

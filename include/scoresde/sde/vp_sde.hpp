@@ -49,16 +49,16 @@ class VpSde {
   [[nodiscard]] double diffusion(double t) const { return std::sqrt(schedule_.beta(t)); }
   /// Throws Error for t outside [0, 1].
   [[nodiscard]] MarginalProb marginal_prob(double t) const {
-    detail::require_time("VP SDE", t, t_max());
+    require_time("VP SDE", t, t_max());
     const double log_mean = schedule_.log_mean(t);
     return {std::exp(log_mean), std::sqrt(-std::expm1(2 * log_mean))};
   }
   /// The t with log_snr(t) = λ: ∫β = ln(1 + e^{−λ}). Throws Error if λ is below the log-SNR at t
   /// = 1.
   [[nodiscard]] double time_of_log_snr(double lambda) const {
-    detail::require_log_snr(lambda);
-    const double t = schedule_.time_of_integral(detail::log1p_exp(-lambda));
-    return detail::time_within(t, t_max(), lambda);
+    require_log_snr(lambda);
+    const double t = schedule_.time_of_integral(log1p_exp(-lambda));
+    return time_within(t, t_max(), lambda);
   }
   [[nodiscard]] double prior_std() const { return 1; }
   [[nodiscard]] double t_min() const { return schedule_.t_min; }

@@ -48,7 +48,7 @@ template <class S>
 [[nodiscard]] TimeGrid single_step_log_snr_grid(const S& sde, double t_max, double eps,
                                                 std::size_t evaluations, int order,
                                                 bool lower_order_final = true) {
-  detail::check_span(evaluations, eps, t_max);
+  check_span(evaluations, eps, t_max);
   require(order >= 1 && order <= 3, "single-step grid: order is ", order, "; it must be 1, 2 or 3");
   const std::vector<int> orders = single_step_orders(evaluations, order, lower_order_final);
   std::vector<double> times{t_max};

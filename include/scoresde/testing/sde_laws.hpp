@@ -28,10 +28,6 @@ struct SdeLawOptions {
   std::vector<double> kinks{};  ///< times where f is discontinuous; no difference spans them
 };
 
-namespace detail {
-
-using scoresde::text;
-
 /// f'(t) by the central difference of order 8.
 template <class F>
 [[nodiscard]] double derivative(F f, double t, double h) {
@@ -44,6 +40,10 @@ template <class F>
   }
   return sum / h;
 }
+
+namespace detail {
+
+using scoresde::text;
 
 /// f'(t) with steps h, h/2, h/4, … until two differences agree within allowed(step), at most 10
 /// halvings; `h` becomes the last step.

@@ -13,6 +13,7 @@
 #include <scoresde/error.hpp>
 
 namespace scoresde {
+
 namespace detail {
 
 /// marginal_prob(t) gives a mean and a standard deviation.
@@ -30,13 +31,12 @@ template <detail::HasMarginal S>
   return 2 * (std::log(p.mean) - std::log(p.std));
 }
 
-namespace detail {
-
 /// ln(1 + eˣ) without overflow or cancellation.
 [[nodiscard]] inline double log1p_exp(double x) {
   return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
 }
 
+/// Throws Error for a log-SNR that is not finite; for time_of_log_snr(λ) of an SDE.
 inline void require_log_snr(double log_snr) {
   require(std::isfinite(log_snr), "time of log-SNR: the log-SNR is ", log_snr,
           "; it must be finite, so noise-free data cannot be reached");
@@ -49,6 +49,8 @@ inline void require_log_snr(double log_snr) {
           ", outside [0, T] with T = ", t_max);
   return t < 0 ? 0 : (t > t_max ? t_max : t);
 }
+
+namespace detail {
 
 /// Newton iteration on λ within a bracket that shrinks in every iteration.
 template <class S>
@@ -80,7 +82,7 @@ template <class S>
 /// [0, t_max].
 template <class S>
 [[nodiscard]] double time_of_log_snr(const S& sde, double log_snr) {
-  detail::require_log_snr(log_snr);
+  require_log_snr(log_snr);
   if constexpr (requires {
                   { sde.time_of_log_snr(log_snr) } -> std::same_as<double>;
                 })

@@ -82,20 +82,17 @@ class TimeGrid {
   std::vector<TimeStep> steps_;
 };
 
-namespace detail {
-
+/// Throws Error for a grid of 0 steps, and for an eps outside [0, t_max).
 inline void check_span(std::size_t steps, double eps, double t_max) {
   require(steps >= 1, "time grid: steps is 0; it must be at least 1");
   require(std::isfinite(eps) && eps >= 0 && eps < t_max, "time grid: eps is ", eps,
           "; it must lie in [0, T) with T = ", t_max);
 }
 
-}  // namespace detail
-
 /// `steps` equal steps from t_max down to eps. Throws Error for steps = 0 or eps outside [0,
 /// t_max).
 [[nodiscard]] inline TimeGrid uniform_grid(double t_max, double eps, std::size_t steps) {
-  detail::check_span(steps, eps, t_max);
+  check_span(steps, eps, t_max);
   std::vector<double> times(steps + 1);
   for (std::size_t i = 0; i <= steps; ++i) {
     const double u = static_cast<double>(i) / static_cast<double>(steps);
@@ -103,8 +100,6 @@ inline void check_span(std::size_t steps, double eps, double t_max) {
   }
   return TimeGrid(times);
 }
-
-namespace detail {
 
 /// Instantiation reports which of t_min and t_max an SDE lacks.
 template <class S>
@@ -122,19 +117,17 @@ struct TimesArgument {
   static constexpr bool checked = true;
 };
 
-}  // namespace detail
-
 /// `steps` equal steps from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps) {
-  static_assert(detail::TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked);
   return uniform_grid(sde.t_max(), sde.t_min(), steps);
 }
 
 /// `steps` steps from t_max down to eps, uniform in √t, which makes them denser near the data. Lu
 /// et al. 2022 (arXiv:2206.00927), appendix D. Throws Error as uniform_grid does.
 [[nodiscard]] inline TimeGrid quadratic_grid(double t_max, double eps, std::size_t steps) {
-  detail::check_span(steps, eps, t_max);
+  check_span(steps, eps, t_max);
   const double first = std::sqrt(t_max), last = std::sqrt(eps);
   std::vector<double> times(steps + 1);
   for (std::size_t i = 0; i <= steps; ++i) {
@@ -148,7 +141,7 @@ template <class S>
 /// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid quadratic_grid(const S& sde, std::size_t steps) {
-  static_assert(detail::TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked);
   return quadratic_grid(sde.t_max(), sde.t_min(), steps);
 }
 
@@ -156,7 +149,7 @@ template <class S>
 /// t_max/steps, which is not the spacing of the list; the last step starts at eps. Use it to
 /// reproduce the results of Song et al., uniform_grid otherwise. Throws Error as uniform_grid does.
 [[nodiscard]] inline TimeGrid score_sde_grid(double t_max, double eps, std::size_t steps) {
-  detail::check_span(steps, eps, t_max);
+  check_span(steps, eps, t_max);
   const double h = t_max / static_cast<double>(steps);
   std::vector<TimeStep> list(steps);
   for (std::size_t i = 0; i < steps; ++i) {

@@ -67,7 +67,7 @@ void compare(const S& sde, ScoreForm form, Extents shape) {
     std[k] = p.std;
     state[k] = p.std * at.state;
     factor[k] = p.std * at.output;
-    weight[k] = detail::reduction(loss.reduce_mean, shape.dim);
+    weight[k] = loss.reduce_mean ? 1.0 / static_cast<double>(shape.dim) : 0.5;
   }
   for (const auto& schedule : {every_schedule[0], every_schedule[1], every_schedule[2]}) {
     std::vector<float> x = not_a_number<float>(size), gradient = model.output;

@@ -49,13 +49,6 @@ class Differences {
   std::vector<std::string> first_, lines_;
 };
 
-[[nodiscard]] inline std::string shape_text(const std::vector<std::size_t>& shape) {
-  std::string text = "(";
-  for (const std::size_t extent : shape)
-    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + ")";
-}
-
 [[nodiscard]] inline bool floating_type(std::string_view dtype) {
   return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
 }
@@ -72,8 +65,8 @@ void read_parameter(const std::string& name, const io::TensorFile::Tensor& tenso
     differences.add("tensor ", name, " is of type ", tensor.dtype, "; it must be ",
                     exact ? io::stored_type_of<T>() : "F64, F32, F16 or BF16");
   if (tensor.shape != p.shape)
-    differences.add_first("tensor ", name, " has shape ", shape_text(tensor.shape),
-                          "; the network has ", shape_text(p.shape));
+    differences.add_first("tensor ", name, " has shape ", io::shape_text(tensor.shape),
+                          "; the network has ", io::shape_text(p.shape));
   if (!type_fits || tensor.shape != p.shape) return;
   const std::vector<T> values = tensor.template as<T>();
   if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))

@@ -95,7 +95,7 @@ class ScoreSdeReader {
     }
     for (std::size_t i = 0; i < seen.size(); ++i)
       if (!seen[i])
-        differences_.add("model: ", table_[i].name, ' ', shape_text(table_[i].shape),
+        differences_.add("model: ", table_[i].name, ' ', io::shape_text(table_[i].shape),
                          " is missing");
     ordered_ = std::is_sorted(order.begin(), order.end());
   }
@@ -114,7 +114,7 @@ class ScoreSdeReader {
       if (count < shadows.size())
         read(name, shadows[count], p, flat);
       else
-        differences_.add(name, ' ', shape_text(p.shape), " is missing");
+        differences_.add(name, ' ', io::shape_text(p.shape), " is missing");
       ++count;
     }
     for (std::size_t i = count; i < shadows.size(); ++i)
@@ -166,7 +166,7 @@ class ScoreSdeReader {
     return key.is(io::PickleKind::text) ? std::string(unwrapped_name(key.text())) : std::string();
   }
   [[nodiscard]] std::string shape_of(const io::PickleValue& value) const {
-    return io::is_readable(file_, value) ? shape_text(file_.description(value).shape)
+    return io::is_readable(file_, value) ? io::shape_text(file_.description(value).shape)
                                          : value.description();
   }
   void read(const std::string& name, const io::PickleValue& value, const nn::Parameter& p,

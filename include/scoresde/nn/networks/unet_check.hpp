@@ -13,6 +13,12 @@
 #include <scoresde/nn/networks/unet_config.hpp>
 
 namespace scoresde::nn {
+
+/// The groups of every normalization; 0 for min(C/4, 32).
+[[nodiscard]] inline std::size_t fixed_groups(const UNetConfig& c) {
+  return c.norm_num_groups == 0 && c.architecture == Architecture::ddpm ? 32 : c.norm_num_groups;
+}
+
 namespace detail {
 
 inline void check_image(const UNetConfig& c) {
@@ -26,11 +32,6 @@ inline void check_image(const UNetConfig& c) {
           "; with ", c.ch_mult.size(), " levels it must be a positive multiple of ", halvings);
   require(c.image_width % halvings == 0, "unet: image_width is ", c.image_width, "; with ",
           c.ch_mult.size(), " levels it must be a multiple of ", halvings, ", or 0 for a square");
-}
-
-/// The groups of every normalization; 0 for min(C/4, 32).
-[[nodiscard]] inline std::size_t fixed_groups(const UNetConfig& c) {
-  return c.norm_num_groups == 0 && c.architecture == Architecture::ddpm ? 32 : c.norm_num_groups;
 }
 
 inline void check_channels(const UNetConfig& c) {

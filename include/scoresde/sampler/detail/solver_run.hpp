@@ -200,7 +200,7 @@ SamplerStatistics run_stages(const SolverRun& table, M& model, X& x, const N& no
   const std::vector<SolverStage>& stages = table.stages();
   for (const SolverStage& stage : stages)
     if (stage.evaluates) check_score_form(table.sampler(), model, stage.time.t);
-  Run<X, O> run(table.sampler(), stages.size(), table.begin(), x, row, observer);
+  SamplerRun<X, O> run(table.sampler(), stages.size(), table.begin(), x, row, observer);
   SolverStepper<M, X, N> stepper(table, model, x, noise, kept);
   for (std::size_t i = 0; i < stages.size() && !run.stopped(); ++i) {
     stepper.step(i);

@@ -249,7 +249,7 @@ class Trainer {
   }
   [[nodiscard]] detail::PerSampleCoefficients numbers_at(double t) const {
     const double label = convention_.label(sde_, t);
-    const auto c = scoresde::detail::denoising_coefficients(
+    const auto c = scoresde::denoising_coefficients(
         configuration_.loss.weighted_marginal(sde_, t, dim()), convention_.score_form(sde_, t));
     return {c.mean,        c.std, c.state, c.output, c.weight, label, network_.output_factor(label),
             input_scale(t)};
