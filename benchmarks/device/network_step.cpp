@@ -47,7 +47,7 @@ class DevicePasses {
         conditioning_buffer_(network_.ops().make_conditioning_buffer(options.batch)) {
     std::vector<double> factors;
     for (const double label : passes.labels) factors.push_back(network_.output_factor(label));
-    conditioning_ = conditioning_buffer_.place({.labels = passes.labels, .factors = factors});
+    conditioning_ = conditioning_buffer_.place({.labels = passes.labels, .output_scale = factors});
     if (mode == Mode::inference) network_.freeze(parameters_.span());  // as a sampler does
   }
 

@@ -18,6 +18,8 @@
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/graph/node_defaults.hpp>
+#include <scoresde/nn/graph/nodes.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 #include <scoresde/nn/layers/attention_block.hpp>

@@ -66,6 +66,8 @@ TEST_CASE("mismatched operands are rejected with their shapes") {
   CHECK_THROWS_WITH(graph.dropout(x, 1.0), Contains("[0, 1)"));
   CHECK_THROWS_WITH(graph.positional_embedding(7), Contains("7 channels"));
   CHECK_THROWS_WITH(graph.positional_embedding(8, {false, 4}), Contains("shift 4"));
+  // The middle of a network without one is its last skip, which is then read twice.
+  CHECK(graph.shape(graph.concatenate(x, x)) == Shape{1, 6, 5, 6});
   CHECK_THROWS_WITH(graph.concatenate(x, graph.upsample_nearest(x)),
                     Contains("cannot be concatenated"));
   CHECK_THROWS_WITH(graph.convolution(x, {.name = "e", .out_channels = 4}, {.channel_bias = wide}),

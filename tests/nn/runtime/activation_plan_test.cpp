@@ -74,7 +74,7 @@ TEST_CASE("a training plan keeps values until the backward pass has read them") 
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const std::size_t backward = 2 * nodes.size() - 1 - i;
     for (std::size_t slot = 0; slot < nodes[i].inputs.size(); ++slot)
-      if (detail::backward_reads(nodes[i], slot))
+      if (detail::keeps_input(nodes[i], slot))
         CHECK(plan.buffers()[plan.root(nodes[i].inputs[slot]).index].last >= backward);
   }
 }

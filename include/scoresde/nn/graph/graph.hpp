@@ -6,100 +6,20 @@
 /// batch size.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/graph/nodes.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
 
 namespace scoresde::nn {
-
-/// The number of a tensor of the graph.
-struct Tensor {
-  std::size_t index = 0;
-  constexpr bool operator==(const Tensor&) const = default;
-};
-
-/// Indices into the parameter table; `bias` may be none.
-struct Weights {
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
-  std::size_t weight = none, bias = none;
-};
-
-/// The kinds of nodes: the parameters of NetworkOps' operations that are known before the run.
-namespace node {
-struct PositionalEmbedding {
-  nn::PositionalEmbedding embedding;
-};
-struct Convolution {  ///< inputs: x, then the bias per sample and channel, then the residual
-  nn::Convolution shape;
-  Weights weights;
-  [[nodiscard]] std::size_t residual_slot() const { return shape.channel_bias ? 2 : 1; }
-};
-struct Dense {
-  Weights weights;
-};
-struct GroupNorm {
-  nn::GroupNorm norm;
-  Weights weights;
-};
-struct Attention {  ///< inputs: q, k, v
-  nn::Attention heads;
-};
-struct ScaleShift {};  ///< inputs: x, then factors and shifts, two for each channel
-struct Activation {
-  nn::Activation function = nn::Activation::swish;
-};
-struct Fir {
-  nn::Fir filter;
-};
-struct FourierEmbedding {
-  Weights weights;
-};
-struct ClassEmbedding {
-  Weights weights;
-  std::size_t count = 0;  ///< classes
-};
-/// x/σ(label) per sample; labels are σ, or indices of `count` levels in decreasing order from
-/// σ_max.
-struct DivideBySigma {
-  std::size_t count = 0;
-  double sigma_min = 0, sigma_max = 0;
-};
-struct UpsampleNearest {};
-struct DownsampleMean {};
-struct Concatenate {};  ///< inputs: the first channels, the last channels
-struct AddScale {
-  double scale = 1;
-};
-struct Affine {
-  double scale = 1, shift = 0;
-};
-struct Dropout {
-  double rate = 0;
-  std::size_t ordinal = 0;  ///< index among the network's dropout layers, for independent noise
-};
-}  // namespace node
-
-using Operation =
-    std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
-                 node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
-                 node::Fir, node::Concatenate, node::AddScale, node::Affine, node::Dropout,
-                 node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
-                 node::ScaleShift>;
-
-/// One operation, its operands and its result.
-struct Node {
-  Operation operation;
-  std::vector<Tensor> inputs;
-  Tensor output;
-};
 
 /// The shape, initialization and name of a convolution.
 struct ConvolutionSpec {
@@ -132,19 +52,45 @@ class Graph {
   [[nodiscard]] Tensor output() const { return output_; }
   void set_output(Tensor y) { output_ = y; }
   [[nodiscard]] const Shape& shape(Tensor t) const { return shapes_[t.index]; }
+  /// The same for a batch of `samples`.
+  [[nodiscard]] Shape shape(Tensor t, std::size_t samples) const {
+    Shape s = shape(t);
+    s.n = samples;
+    return s;
+  }
+  /// The shapes of a node's operands and result for a batch of `samples`.
+  [[nodiscard]] NodeShapes shapes(const Node& node, std::size_t samples) const {
+    NodeShapes s{{}, shape(node.output, samples)};
+    for (std::size_t slot = 0; slot < node.inputs.size(); ++slot)
+      s.in[slot] = shape(node.inputs[slot], samples);
+    return s;
+  }
   [[nodiscard]] std::size_t tensors() const { return shapes_.size(); }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] const ParameterTable& parameters() const { return parameters_; }
   [[nodiscard]] std::size_t dropouts() const { return dropouts_; }
 
+  /// Appends a node of any kind (nn/graph/nodes.hpp). Throws Error for operands that do not fit.
+  template <class Operation>
+  Tensor append(const Operation& operation, std::vector<Tensor> inputs) {
+    InputShapes in{};
+    for (std::size_t slot = 0; slot < inputs.size(); ++slot) in.at(slot) = shape(inputs[slot]);
+    const Shape out = operation.output(in);
+    for (const Tensor t : inputs)
+      require(!operation.distinct_inputs || std::count(inputs.begin(), inputs.end(), t) == 1,
+              "graph: an operation reads tensor ", t.index,
+              " twice; its operands must be different tensors");
+    const Tensor result{shapes_.size()};
+    shapes_.push_back(out);
+    nodes_.push_back({operation, std::move(inputs), result});
+    output_ = result;
+    return result;
+  }
+
   /// Sines and cosines of the label, `channels` in all. Throws Error for an odd number of channels
   /// or fewer than 4, and for a shift that is not below half of them.
   Tensor positional_embedding(std::size_t channels, const nn::PositionalEmbedding& embedding = {}) {
-    require(channels >= 4 && channels % 2 == 0, "positional embedding: ", channels,
-            " channels; the number must be even and at least 4");
-    require(embedding.shift < static_cast<double>(channels / 2), "positional embedding: shift ",
-            embedding.shift, "; it must be below ", channels / 2, ", the number of frequencies");
-    return append(node::PositionalEmbedding{embedding}, {}, {1, channels, 1, 1});
+    return append(node::PositionalEmbedding{{}, embedding, channels}, {});
   }
 
   /// Sines and cosines of 2πw ln σ of labels σ, `channels` in all; the channels/2 frequencies w are
@@ -153,7 +99,7 @@ class Graph {
     require(channels >= 2 && channels % 2 == 0, "fourier embedding: ", channels,
             " channels; the number must be even and at least 2");
     const Weights weights{parameters_.add(name + ".W", {channels / 2}, normal(scale), false)};
-    return append(node::FourierEmbedding{weights}, {}, {1, channels, 1, 1});
+    return append(node::FourierEmbedding{{}, weights, channels}, {});
   }
 
   /// A row of a learned table for each of `count` classes, zeros for no_class. Parameter:
@@ -161,11 +107,11 @@ class Graph {
   Tensor class_embedding(const std::string& name, std::size_t count, std::size_t channels) {
     require(count > 0, name, ": the number of classes is 0; it must be at least 1");
     const Weights weights{parameters_.add(name + ".weight", {count, channels}, normal(1))};
-    return append(node::ClassEmbedding{weights, count}, {}, {1, channels, 1, 1});
+    return append(node::ClassEmbedding{{}, weights, count, channels}, {});
   }
 
-  Tensor divide_by_sigma(Tensor x, const node::DivideBySigma& levels) {
-    return append(levels, {x}, shape(x));
+  Tensor divide_by_sigma(Tensor x, const SigmaLevels& levels) {
+    return append(node::DivideBySigma{{}, levels}, {x});
   }
 
   /// Adds the parameters of a convolution of x. Called before convolution(), it fixes their
@@ -217,10 +163,10 @@ class Graph {
     if (epilogue.residual) {
       require(epilogue.residual->index != x.index, spec.name,
               ": the residual must differ from the input tensor");
-      require_equal(shape(*epilogue.residual), out, spec.name.c_str());
+      detail::require_equal(shape(*epilogue.residual), out, spec.name.c_str());
       inputs.push_back(*epilogue.residual);
     }
-    return append(node::Convolution{conv, convolution_weights(x, spec)}, std::move(inputs), out);
+    return append(node::Convolution{{}, conv, convolution_weights(x, spec)}, std::move(inputs));
   }
 
   Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
@@ -230,7 +176,7 @@ class Graph {
     const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
                                           variance_scaling(1, in.c, out_channels)),
                           parameters_.add(name + ".bias", {out_channels}, constant(0))};
-    return append(node::Dense{weights}, {x}, {1, out_channels, 1, 1});
+    return append(node::Dense{{}, weights, out_channels}, {x});
   }
 
   /// Throws Error when the groups do not divide the channels.
@@ -240,88 +186,44 @@ class Graph {
             " channels do not divide into ", norm.groups, " groups; choose nf so they do");
     const Weights weights{parameters_.add(name + ".weight", {in.c}, constant(1)),
                           parameters_.add(name + ".bias", {in.c}, constant(0))};
-    return append(node::GroupNorm{norm, weights}, {x}, in);
+    return append(node::GroupNorm{{}, norm, weights}, {x});
   }
 
   /// Throws Error when the heads do not divide the channels.
   Tensor attention(Tensor q, Tensor k, Tensor v, std::size_t heads = 1) {
-    require_same(q, k, "attention");
-    require_same(q, v, "attention");
-    require(heads > 0 && shape(q).c % heads == 0, "attention: ", heads, " heads for ", shape(q).c,
-            " channels; the number of heads must divide the channels");
-    return append(node::Attention{{heads}}, {q, k, v}, shape(q));
+    return append(node::Attention{{}, {heads}}, {q, k, v});
   }
   /// x·(1 + scale) + shift; scale_and_shift has two values per channel of x, all scales first.
   Tensor scale_shift(Tensor x, Tensor scale_and_shift) {
-    require_equal(shape(scale_and_shift), {1, 2 * shape(x).c, 1, 1}, "scale and shift");
-    return append(node::ScaleShift{}, {x, scale_and_shift}, shape(x));
+    return append(node::ScaleShift{}, {x, scale_and_shift});
   }
   Tensor activation(Tensor x, nn::Activation function) {
-    return append(node::Activation{function}, {x}, shape(x));
+    return append(node::Activation{{}, function}, {x});
   }
   Tensor silu(Tensor x) { return activation(x, nn::Activation::swish); }
 
-  Tensor upsample_nearest(Tensor x) {
-    const Shape in = shape(x);
-    return append(node::UpsampleNearest{}, {x}, {1, in.c, 2 * in.h, 2 * in.w});
-  }
+  Tensor upsample_nearest(Tensor x) { return append(node::UpsampleNearest{}, {x}); }
   /// Throws Error on odd extents.
-  Tensor downsample_mean(Tensor x) {
-    const Shape in = shape(x);
-    require(in.h % 2 == 0 && in.w % 2 == 0, "downsample: ", in.h, "×", in.w,
-            " has an odd extent; choose image_size divisible by 2^(levels − 1)");
-    return append(node::DownsampleMean{}, {x}, {1, in.c, in.h / 2, in.w / 2});
-  }
+  Tensor downsample_mean(Tensor x) { return append(node::DownsampleMean{}, {x}); }
 
   /// Throws Error where the filter is wider than the padded image.
-  Tensor fir(Tensor x, const nn::Fir& filter) {
-    const Shape in = shape(x);
-    for (const std::size_t extent : {in.h, in.w})
-      require(
-          static_cast<std::ptrdiff_t>(extent * filter.up) + filter.pad_before + filter.pad_after >=
-              static_cast<std::ptrdiff_t>(filter.count),
-          "fir: ", filter.count, " taps do not fit an image of ", in.h, "×", in.w);
-    return append(node::Fir{filter}, {x}, filter.output(in));
-  }
+  Tensor fir(Tensor x, const nn::Fir& filter) { return append(node::Fir{{}, filter}, {x}); }
 
-  Tensor concatenate(Tensor a, Tensor b) {
-    const Shape p = shape(a), q = shape(b);
-    require(p.h == q.h && p.w == q.w, "concatenate: ", p.h, "×", p.w, " and ", q.h, "×", q.w,
-            " images cannot be concatenated");
-    return append(node::Concatenate{}, {a, b}, {1, p.c + q.c, p.h, p.w});
-  }
+  Tensor concatenate(Tensor a, Tensor b) { return append(node::Concatenate{}, {a, b}); }
   Tensor scaled_sum(Tensor a, Tensor b, double scale) {
-    require_same(a, b, "sum");
-    return append(node::AddScale{scale}, {a, b}, shape(a));
+    return append(node::AddScale{{}, scale}, {a, b});
   }
   Tensor affine(Tensor x, double scale, double shift) {
-    return append(node::Affine{scale, shift}, {x}, shape(x));
+    return append(node::Affine{{}, scale, shift}, {x});
   }
   /// Adds no node at rate 0. Throws Error for a rate outside [0, 1).
   Tensor dropout(Tensor x, double rate) {
     require(rate >= 0 && rate < 1, "dropout: the rate is ", rate, "; it must be in [0, 1)");
     if (rate == 0) return x;
-    return append(node::Dropout{rate, dropouts_++}, {x}, shape(x));
+    return append(node::Dropout{{}, rate, dropouts_++}, {x});
   }
 
  private:
-  Tensor append(Operation operation, std::vector<Tensor> inputs, Shape shape) {
-    const Tensor output{shapes_.size()};
-    shapes_.push_back(shape);
-    nodes_.push_back({std::move(operation), std::move(inputs), output});
-    output_ = output;
-    return output;
-  }
-
-  static void require_equal(const Shape& p, const Shape& q, const char* what) {
-    require(p == q, what, ": shapes (", p.c, ", ", p.h, ", ", p.w, ") and (", q.c, ", ", q.h, ", ",
-            q.w, ") differ");
-  }
-  void require_same(Tensor a, Tensor b, const char* what) const {
-    require_equal(shape(a), shape(b), what);
-    require(a.index != b.index, what, ": the operands must be different tensors");
-  }
-
   std::vector<Shape> shapes_;
   std::vector<Node> nodes_;
   ParameterTable parameters_;

@@ -82,7 +82,7 @@ class UNetBuilder {
   [[nodiscard]] double last_scale() const { return settings_.init_scale; }
 
   /// Networks with a Fourier embedding are conditioned on σ itself, others on the index of a level.
-  [[nodiscard]] node::DivideBySigma sigma_levels() const {
+  [[nodiscard]] SigmaLevels sigma_levels() const {
     if (config_.embedding_type == EmbeddingType::fourier) return {};
     return {config_.num_scales, config_.sigma_min, config_.sigma_max};
   }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <variant>
 
 #include <scoresde/nn/graph/graph.hpp>
 
@@ -15,15 +14,8 @@ namespace scoresde::nn {
 /// Multiply-adds of one forward pass of one sample.
 [[nodiscard]] inline std::uint64_t multiply_adds(const Graph& graph) {
   std::uint64_t count = 0;
-  for (const Node& node : graph.nodes()) {
-    const Shape out = graph.shape(node.output);
-    if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-      count += std::uint64_t{op->shape.weight_size()} * out.pixels();
-    if (std::holds_alternative<node::Dense>(node.operation))
-      count += std::uint64_t{graph.shape(node.inputs[0]).c} * out.c;
-    if (std::holds_alternative<node::Attention>(node.operation))
-      count += 2 * std::uint64_t{out.pixels()} * out.pixels() * out.c;
-  }
+  for (const Node& node : graph.nodes())
+    count += node.visit([&](const auto& op) { return op.multiply_adds(graph.shapes(node, 1)); });
   return count;
 }
 

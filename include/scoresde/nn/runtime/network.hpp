@@ -29,63 +29,31 @@ namespace detail {
 template <NetworkOps Ops>
 [[nodiscard]] std::size_t scratch_size(const Graph& graph, std::size_t batch, Mode mode,
                                        const Ops& ops) {
-  const auto shape = [&](Tensor t) {
-    Shape s = graph.shape(t);
-    s.n = batch;
-    return s;
-  };
   std::size_t size = 0;
   for (const Node& node : graph.nodes()) {
-    if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-      size = std::max(size, ops.convolution_scratch(op->shape, shape(node.inputs[0]), mode));
-    if (std::holds_alternative<node::Dense>(node.operation))
-      size = std::max(size, ops.dense_scratch(shape(node.inputs[0]), shape(node.output)));
-    if (const auto* op = std::get_if<node::GroupNorm>(&node.operation))
-      size = std::max(size, ops.group_norm_scratch(op->norm, shape(node.inputs[0])));
-    if (const auto* op = std::get_if<node::Attention>(&node.operation))
-      size = std::max(size, ops.attention_scratch(op->heads, shape(node.inputs[0])));
-    if (std::holds_alternative<node::ScaleShift>(node.operation) && differentiates(mode))
-      size = std::max(size, ops.scale_shift_scratch(shape(node.inputs[0])));
-    if (const auto* op = std::get_if<node::Fir>(&node.operation))
-      size = std::max(size, ops.fir_scratch(op->filter, shape(node.inputs[0]), shape(node.output)));
+    const NodeShapes shapes = graph.shapes(node, batch);
+    size =
+        std::max(size, node.visit([&](const auto& op) { return op.scratch(ops, shapes, mode); }));
   }
   return size;
 }
 
-/// The division by σ at the end of the graph, if there is one.
-[[nodiscard]] inline std::optional<node::DivideBySigma> division_by_sigma(const Graph& graph) {
-  for (const Node& node : graph.nodes())
-    if (const auto* op = std::get_if<node::DivideBySigma>(&node.operation)) return *op;
-  return std::nullopt;
-}
+/// What the nodes of a graph require of the values that it is conditioned on.
+struct ConditioningNeeds {
+  std::optional<SigmaLevels> levels;  ///< of the division by σ, if there is one
+  std::size_t classes = 0;            ///< that it embeds, 0 if it is unconditional
+  bool positive_labels = false;
+};
 
-/// σ of a label: the label itself, or level ⌊label⌋ of exp(linspace(ln σ_max, ln σ_min, count)).
-[[nodiscard]] inline double sigma_of(const node::DivideBySigma& levels, double label) {
-  double sigma = label;
-  if (levels.count > 0) {
-    const auto last = static_cast<double>(levels.count - 1);
-    require(label >= 0 && label < last + 1, "network: the label ", label,
-            " is not the index of a noise level; their number is ", levels.count);
-    const double u = std::floor(label) / last;
-    sigma = std::exp(std::lerp(std::log(levels.sigma_max), std::log(levels.sigma_min), u));
-  }
-  require(sigma > 0 && std::isfinite(sigma), "network: the label ", label,
-          " is not a noise level; it must be positive and finite");
-  return sigma;
-}
-
-/// Whether the graph takes the logarithm of its labels.
-[[nodiscard]] inline bool embeds_sigma(const Graph& graph) {
+[[nodiscard]] inline ConditioningNeeds conditioning_needs(const Graph& graph) {
+  ConditioningNeeds needs;
   for (const Node& node : graph.nodes())
-    if (std::holds_alternative<node::FourierEmbedding>(node.operation)) return true;
-  return false;
-}
-
-/// Number of classes that the graph embeds, 0 if it is unconditional.
-[[nodiscard]] inline std::size_t embedded_classes(const Graph& graph) {
-  for (const Node& node : graph.nodes())
-    if (const auto* op = std::get_if<node::ClassEmbedding>(&node.operation)) return op->count;
-  return 0;
+    node.visit([&](const auto& op) {
+      if (!needs.levels) needs.levels = op.sigma_levels();
+      if (needs.classes == 0) needs.classes = op.classes();
+      needs.positive_labels |= op.positive_labels;
+    });
+  return needs;
 }
 
 }  // namespace detail
@@ -116,12 +84,10 @@ class Network {
         batch_(batch),
         scratch_(detail::scratch_size(graph_, batch, mode, ops_)),
         workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
-        levels_(detail::division_by_sigma(graph_)),
-        factors_(levels_ ? batch : 0),
-        class_count_(detail::embedded_classes(graph_)),
-        classes_(class_count_ > 0 ? batch : 0),
-        conditioning_buffer_(ops_.make_conditioning_buffer(batch)),
-        needs_sigma_(detail::embeds_sigma(graph_)) {}
+        needs_(detail::conditioning_needs(graph_)),
+        factors_(needs_.levels ? batch : 0),
+        classes_(needs_.classes > 0 ? batch : 0),
+        conditioning_buffer_(ops_.make_conditioning_buffer(batch)) {}
 
   [[nodiscard]] const ParameterTable& parameters() const { return graph_.parameters(); }
   [[nodiscard]] const Graph& graph() const { return graph_; }
@@ -141,14 +107,14 @@ class Network {
   }
 
   /// Number of classes of a class-conditional network, 0 for an unconditional one.
-  [[nodiscard]] std::size_t classes() const { return class_count_; }
+  [[nodiscard]] std::size_t classes() const { return needs_.classes; }
 
   /// 1/σ(label) where the graph divides by σ, else 1. Throws Error for a label that is not finite
   /// or is not a noise level of the graph.
   [[nodiscard]] double output_factor(double label) const {
-    require(std::isfinite(label) && (label > 0 || !needs_sigma_), "network: a label is ", label,
-            "; it must be ", needs_sigma_ ? "a positive noise level" : "finite");
-    return levels_ ? 1 / detail::sigma_of(*levels_, label) : 1;
+    require(std::isfinite(label) && (label > 0 || !needs_.positive_labels), "network: a label is ",
+            label, "; it must be ", needs_.positive_labels ? "a positive noise level" : "finite");
+    return needs_.levels ? 1 / needs_.levels->sigma(label) : 1;
   }
 
   /// Declares these parameters constant until thaw() or another freeze(): their weights are
@@ -177,12 +143,12 @@ class Network {
     take_classes(classes, n);
     for (std::size_t k = 0; k < n; ++k) {
       const double factor = output_factor(labels[k]);
-      if (levels_) factors_[k] = factor;
+      if (needs_.levels) factors_[k] = factor;
     }
     conditioning_ = conditioning_buffer_.place(
         {.labels = labels,
-         .output_scale = std::span<const double>(factors_).first(levels_ ? n : 0),
-         .classes = std::span<const std::uint32_t>(classes_).first(class_count_ > 0 ? n : 0)});
+         .output_scale = std::span<const double>(factors_).first(needs_.levels ? n : 0),
+         .classes = std::span<const std::uint32_t>(classes_).first(needs_.classes > 0 ? n : 0)});
     forward_conditioned(parameters, x.data(), conditioning_, y.data(), dropout);
   }
 
@@ -227,13 +193,13 @@ class Network {
             wanted);
   }
   void take_classes(std::span<const std::uint32_t> classes, std::size_t n) {
-    require(classes.empty() || class_count_ > 0, "network: ", classes.size(),
+    require(classes.empty() || needs_.classes > 0, "network: ", classes.size(),
             " classes given; the network is unconditional (num_class_embeds is 0)");
     if (!classes.empty()) check("classes", classes.size(), n);
     for (const std::uint32_t c : classes)
-      require(c < class_count_ || c == no_class, "network: a class is ", c, "; it must be below ",
-              class_count_, " or no_class");
-    if (class_count_ == 0) return;
+      require(c < needs_.classes || c == no_class, "network: a class is ", c, "; it must be below ",
+              needs_.classes, " or no_class");
+    if (needs_.classes == 0) return;
     std::fill_n(classes_.begin(), n, no_class);
     std::copy(classes.begin(), classes.end(), classes_.begin());
   }
@@ -257,13 +223,11 @@ class Network {
   PreparedWeights prepared_;
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
-  std::optional<node::DivideBySigma> levels_;
+  detail::ConditioningNeeds needs_;
   std::vector<double> factors_;
-  std::size_t class_count_;
   std::vector<std::uint32_t> classes_;
   typename Ops::ConditioningBuffer conditioning_buffer_;
-  Conditioning conditioning_;  // of the last forward pass
-  bool needs_sigma_;
+  Conditioning conditioning_;       // of the last forward pass
   const Scalar* frozen_ = nullptr;  // parameters with prepared weights
   std::size_t samples_ = 0;         // of the last forward pass; 0 after its backward pass
   NoiseDraw dropout_{};

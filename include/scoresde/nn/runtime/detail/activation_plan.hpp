@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
-#include <variant>
 #include <vector>
 
 #include <scoresde/error.hpp>
@@ -85,33 +84,20 @@ inline std::size_t place(std::vector<PlannedBuffer>& buffers) {
   return total;
 }
 
-/// Whether the backward pass of the node reads this input's values (a convolution reads x only).
-[[nodiscard]] inline bool backward_reads(const Node& node, std::size_t slot) {
-  if (std::holds_alternative<node::Convolution>(node.operation)) return slot == 0;
-  return std::holds_alternative<node::Dense>(node.operation) ||
-         std::holds_alternative<node::GroupNorm>(node.operation) ||
-         std::holds_alternative<node::Attention>(node.operation) ||
-         std::holds_alternative<node::ScaleShift>(node.operation) ||
-         std::holds_alternative<node::Activation>(node.operation);
+/// Whether the backward pass of the node reads this input's values.
+[[nodiscard]] inline bool keeps_input(const Node& node, std::size_t slot) {
+  return node.visit([&](const auto& op) { return op.keeps_input(slot); });
 }
 
-/// Whether the node has a backward pass: a label embedding has no inputs and no parameters to
-/// differentiate; a class embedding has a learned table.
-[[nodiscard]] inline bool takes_gradient(const Node& node) {
-  return !node.inputs.empty() || std::holds_alternative<node::ClassEmbedding>(node.operation);
+/// Whether gradients pass through the node.
+[[nodiscard]] inline bool has_backward(const Node& node) {
+  return node.visit([](const auto& op) { return op.has_backward; });
 }
 
-/// Scalars that a node stores in addition to its output: (μ, 1/σ) per group, or attention
-/// probabilities.
-template <class Layout>
-[[nodiscard]] std::size_t kept_size(const Graph& graph, const Node& node, std::size_t batch,
-                                    const Layout& layout) {
-  if (const auto* norm = std::get_if<node::GroupNorm>(&node.operation))
-    return 2 * norm->norm.groups * batch;
-  const auto* attention = std::get_if<node::Attention>(&node.operation);
-  if (attention == nullptr) return 0;
-  const std::size_t pixels = graph.shape(node.inputs.front()).pixels();
-  return layout.activation_size({batch * attention->heads.heads, pixels, pixels, 1});
+/// Whether the node's result equals its operand in this mode, and shares its memory.
+[[nodiscard]] inline bool is_identity(const Node& node, Mode mode) {
+  return mode != Mode::training &&
+         node.visit([](const auto& op) { return op.identity_outside_training; });
 }
 
 }  // namespace detail
@@ -131,15 +117,9 @@ class ActivationPlan {
     check_consumers(graph);
     resolve(graph);
     buffers_.resize(2 * tensors_ + nodes_);
-    const auto size = [&](Tensor t) {
-      Shape shape = graph.shape(t);
-      shape.n = batch;
-      return layout.activation_size(shape);
-    };
+    const auto size = [&](Tensor t) { return layout.activation_size(graph.shape(t, batch)); };
     add_activations(graph, size);
-    for (std::size_t i = 0; i < nodes_; ++i)
-      buffers_[2 * tensors_ + i] = {detail::kept_size(graph, graph.nodes()[i], batch, layout), i,
-                                    differentiates(mode_) ? backward_step(i) : i, 0};
+    add_statistics(graph, batch, layout);
     if (differentiates(mode)) add_gradients(graph, size);
     find_accumulations(graph);
     size_ = detail::place(buffers_);
@@ -161,7 +141,7 @@ class ActivationPlan {
   /// Whether the plan has a gradient of the tensor; external images and label embeddings have none.
   [[nodiscard]] bool has_gradient(Tensor t) const { return buffers_[tensors_ + t.index].size > 0; }
   /// Statistics or probabilities of a node.
-  [[nodiscard]] std::size_t kept(std::size_t node) const {
+  [[nodiscard]] std::size_t statistics(std::size_t node) const {
     return buffers_[2 * tensors_ + node].offset;
   }
   /// Whether the backward pass of `node` adds to the gradient of its input `slot`, because a later
@@ -170,9 +150,7 @@ class ActivationPlan {
     return accumulates_[node][slot];
   }
   /// Whether the node is skipped in this mode.
-  [[nodiscard]] bool dropped(const Node& node) const {
-    return mode_ != Mode::training && std::holds_alternative<node::Dropout>(node.operation);
-  }
+  [[nodiscard]] bool dropped(const Node& node) const { return detail::is_identity(node, mode_); }
 
  private:
   [[nodiscard]] std::size_t backward_step(std::size_t node) const { return 2 * nodes_ - 1 - node; }
@@ -186,7 +164,7 @@ class ActivationPlan {
       require(used[t] != (t == graph.output().index), "activation plan: tensor ", t,
               used[t] ? " is the output and may not be read" : " is never read");
     require(graph.nodes().back().output == graph.output() &&
-                !std::holds_alternative<node::Dropout>(graph.nodes().back().operation),
+                !detail::is_identity(graph.nodes().back(), Mode::inference),
             "activation plan: the last operation must produce the output and must not be dropout");
   }
 
@@ -215,11 +193,21 @@ class ActivationPlan {
       const Node& node = graph.nodes()[i];
       for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
         PlannedBuffer& in = buffers_[root(node.inputs[slot]).index];
-        const bool kept = differentiates(mode_) && detail::backward_reads(node, slot);
+        const bool kept = differentiates(mode_) && detail::keeps_input(node, slot);
         in.last = std::max(in.last, kept ? backward_step(i) : i);
       }
       if (dropped(node) || (outside_ && node.output == graph.output())) continue;
       buffers_[node.output.index] = {size(node.output), i, i, 0};
+    }
+  }
+
+  void add_statistics(const Graph& graph, std::size_t batch, const auto& layout) {
+    for (std::size_t i = 0; i < nodes_; ++i) {
+      const Node& node = graph.nodes()[i];
+      const NodeShapes shapes = graph.shapes(node, batch);
+      buffers_[2 * tensors_ + i] = {
+          node.visit([&](const auto& op) { return op.statistics(layout, shapes); }), i,
+          differentiates(mode_) ? backward_step(i) : i, 0};
     }
   }
 
@@ -228,7 +216,7 @@ class ActivationPlan {
   void add_gradients(const Graph& graph, const auto& size) {
     for (std::size_t i = 0; i < nodes_; ++i) {
       const Tensor t = graph.nodes()[i].output;
-      if ((outside_ && t == graph.output()) || !detail::takes_gradient(graph.nodes()[i])) continue;
+      if ((outside_ && t == graph.output()) || !detail::has_backward(graph.nodes()[i])) continue;
       buffers_[tensors_ + t.index] = {size(t), backward_step(i), backward_step(i), 0};
     }
     if (!outside_)
@@ -246,7 +234,7 @@ class ActivationPlan {
   std::size_t nodes_ = 0, tensors_ = 0, size_ = 0;
   std::vector<std::size_t> roots_;
   std::vector<std::array<bool, 3>> accumulates_;
-  std::vector<PlannedBuffer> buffers_;  // activations, gradients, kept
+  std::vector<PlannedBuffer> buffers_;  // activations, gradients, statistics
 };
 
 }  // namespace scoresde::nn

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <span>
 #include <type_traits>
-#include <variant>
 
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/ops.hpp>
@@ -40,11 +39,7 @@ struct Run {
   std::size_t n;  ///< samples of this run
   Conditioning conditioning;
 
-  [[nodiscard]] Shape shape(Tensor t) const {
-    Shape s = graph.shape(t);
-    s.n = n;
-    return s;
-  }
+  [[nodiscard]] Shape shape(Tensor t) const { return graph.shape(t, n); }
   [[nodiscard]] const T* parameter(std::size_t index) const {
     if (index == Weights::none) return nullptr;
     return parameters + graph.parameters()[index].offset;
@@ -60,8 +55,8 @@ struct Run {
   [[nodiscard]] View<A> gradient(Tensor t) const {
     return {feature_maps(workspace + plan.gradient(t)), shape(t)};
   }
-  [[nodiscard]] T* statistics(std::size_t node) const { return workspace + plan.kept(node); }
-  [[nodiscard]] A* probabilities(std::size_t node) const { return feature_maps(statistics(node)); }
+  /// Statistics that the node's forward pass stores for its backward pass.
+  [[nodiscard]] T* statistics(std::size_t node) const { return workspace + plan.statistics(node); }
 
   /// Workspace memory as feature maps.
   [[nodiscard]] static A* feature_maps(T* memory) {
@@ -72,111 +67,75 @@ struct Run {
   }
 };
 
+/// What both passes give the node that they run (nn/graph/nodes.hpp).
 template <NetworkOps Ops>
-class ForwardPass {
+class Pass {
+ public:
+  using Scalar = typename Ops::Scalar;
+  using Activation = typename Ops::Activation;
+
+  [[nodiscard]] const Ops& ops() const { return run_.ops; }
+  [[nodiscard]] const Conditioning& conditioning() const { return run_.conditioning; }
+  [[nodiscard]] std::span<Scalar> scratch() const { return run_.scratch; }
+  [[nodiscard]] const Scalar* parameter(std::size_t index) const { return run_.parameter(index); }
+  [[nodiscard]] LayerParameters<Scalar> layer(const Weights& w) const {
+    return run_.layer(node_, w);
+  }
+  /// What the forward pass stores for the backward pass: statistics, or feature maps.
+  [[nodiscard]] Scalar* statistics() const { return run_.statistics(node_); }
+  [[nodiscard]] Activation* probabilities() const { return Run<Ops>::feature_maps(statistics()); }
+  /// The noise of a dropout layer.
+  [[nodiscard]] NoiseDraw mask(std::size_t ordinal) const { return dropout_draw(draw_, ordinal); }
+
+ protected:
+  Pass(const Run<Ops>& run, NoiseDraw draw) : run_(run), draw_(draw) {}
+
+  [[nodiscard]] const Node& node() const { return run_.graph.nodes()[node_]; }
+
+  const Run<Ops>& run_;
+  NoiseDraw draw_;
+  std::size_t node_ = 0;
+};
+
+template <NetworkOps Ops>
+class ForwardPass : public Pass<Ops> {
   using T = typename Ops::Scalar;
   using A = typename Ops::Activation;
+  using Pass<Ops>::run_, Pass<Ops>::node_, Pass<Ops>::node;
 
  public:
   /// `x` and `y` are the external images; dropout derives its masks from `draw`.
   ForwardPass(const Run<Ops>& run, const T* x, T* y, NoiseDraw draw)
-      : run_(run), x_(x), y_(y), draw_(draw) {}
+      : Pass<Ops>(run, draw), x_(x), y_(y) {}
 
   void operator()() {
-    const auto& nodes = run_.graph.nodes();
     // The backward pass reads the input again.
     if (differentiates(run_.plan.mode()) || !run_.plan.uses_external_images())
       run_.ops.to_internal_layout(x_, run_.activation(run_.graph.input()));
-    for (node_ = 0; node_ < nodes.size(); ++node_)
-      if (!run_.plan.dropped(nodes[node_]))
-        std::visit([&](const auto& operation) { execute(nodes[node_], operation); },
-                   nodes[node_].operation);
+    for (node_ = 0; node_ < run_.graph.nodes().size(); ++node_)
+      if (!run_.plan.dropped(node())) node().visit([&](const auto& op) { op.forward(*this); });
     if (!run_.plan.uses_external_images()) {
       const View<A> y = run_.activation(run_.graph.output());
       run_.ops.from_internal_layout({y.data, y.shape}, y_);
     }
   }
 
- private:
-  [[nodiscard]] View<const A> in(const Node& node, std::size_t slot = 0) const {
-    const Tensor t = node.inputs[slot];
+  [[nodiscard]] View<const A> in(std::size_t slot) const {
+    const Tensor t = node().inputs[slot];
     if constexpr (Ops::external_layout_is_internal)
       if (run_.plan.root(t) == run_.graph.input()) return {x_, run_.shape(t)};
     const View<A> view = run_.activation(t);
     return {view.data, view.shape};
   }
-  [[nodiscard]] View<A> out(const Node& node) const {
+  [[nodiscard]] View<A> out() const {
     if constexpr (Ops::external_layout_is_internal)
-      if (node.output == run_.graph.output()) return {y_, run_.shape(node.output)};
-    return run_.activation(node.output);
+      if (node().output == run_.graph.output()) return {y_, run_.shape(node().output)};
+    return run_.activation(node().output);
   }
 
-  void execute(const Node& node, const node::PositionalEmbedding& op) {
-    run_.ops.positional_embedding(op.embedding, run_.conditioning.labels, out(node));
-  }
-  void execute(const Node& node, const node::Convolution& op) {
-    const ConvolutionTerms<A> terms{
-        .channel_bias = op.shape.channel_bias ? in(node, 1).data : nullptr,
-        .residual = op.shape.residual ? in(node, op.residual_slot()).data : nullptr};
-    run_.ops.convolution(op.shape, in(node), run_.layer(node_, op.weights), terms, out(node),
-                         run_.scratch);
-  }
-  void execute(const Node& node, const node::Dense& op) {
-    run_.ops.dense(in(node), run_.layer(node_, op.weights), out(node), run_.scratch);
-  }
-  void execute(const Node& node, const node::GroupNorm& op) {
-    run_.ops.group_norm(op.norm, in(node), run_.parameter(op.weights.weight),
-                        run_.parameter(op.weights.bias), out(node), run_.statistics(node_),
-                        run_.scratch);
-  }
-  void execute(const Node& node, const node::Attention& op) {
-    run_.ops.attention(op.heads, in(node, 0), in(node, 1), in(node, 2), out(node),
-                       run_.probabilities(node_), run_.scratch);
-  }
-  void execute(const Node& node, const node::ScaleShift&) {
-    run_.ops.scale_shift(in(node, 0), in(node, 1), out(node));
-  }
-  void execute(const Node& node, const node::Activation& op) {
-    run_.ops.activation(op.function, in(node), out(node));
-  }
-  void execute(const Node& node, const node::Fir& op) {
-    run_.ops.fir(op.filter, in(node), out(node), run_.scratch);
-  }
-  void execute(const Node& node, const node::FourierEmbedding& op) {
-    run_.ops.fourier_embedding(run_.conditioning.labels, run_.parameter(op.weights.weight),
-                               out(node));
-  }
-  void execute(const Node& node, const node::ClassEmbedding& op) {
-    run_.ops.class_embedding(run_.conditioning.classes, run_.parameter(op.weights.weight),
-                             out(node));
-  }
-  void execute(const Node& node, const node::DivideBySigma&) {
-    run_.ops.scale_samples(in(node), run_.conditioning.output_scale, out(node));
-  }
-  void execute(const Node& node, const node::UpsampleNearest&) {
-    run_.ops.upsample_nearest(in(node), out(node));
-  }
-  void execute(const Node& node, const node::DownsampleMean&) {
-    run_.ops.downsample_mean(in(node), out(node));
-  }
-  void execute(const Node& node, const node::Concatenate&) {
-    run_.ops.concatenate(in(node, 0), in(node, 1), out(node));
-  }
-  void execute(const Node& node, const node::AddScale& op) {
-    run_.ops.scaled_sum(in(node, 0), in(node, 1), op.scale, out(node));
-  }
-  void execute(const Node& node, const node::Affine& op) {
-    run_.ops.affine(in(node), op.scale, op.shift, out(node));
-  }
-  void execute(const Node& node, const node::Dropout& op) {
-    run_.ops.dropout(in(node), op.rate, dropout_draw(draw_, op.ordinal), out(node));
-  }
-
-  const Run<Ops>& run_;
+ private:
   const T* x_;
   T* y_;
-  NoiseDraw draw_;
-  std::size_t node_ = 0;
 };
 
 }  // namespace scoresde::nn::detail

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstddef>
-#include <variant>
 #include <vector>
 
 #include <scoresde/nn/graph/graph.hpp>
@@ -21,11 +20,9 @@ class PreparedWeights {
   template <NetworkOps Ops>
   PreparedWeights(const Graph& graph, Mode mode, const Ops& ops) {
     for (const Node& node : graph.nodes()) {
-      std::size_t size = 0;
-      if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-        size = ops.convolution_prepared_size(op->shape, mode);
-      if (std::holds_alternative<node::Dense>(node.operation))
-        size = ops.dense_prepared_size(graph.shape(node.inputs[0]), graph.shape(node.output), mode);
+      const NodeShapes shapes = graph.shapes(node, 1);
+      const std::size_t size =
+          node.visit([&](const auto& op) { return op.prepared_size(ops, shapes, mode); });
       offsets_.push_back(size > 0 ? size_ : none);
       size_ += detail::aligned(size);
     }
@@ -44,14 +41,12 @@ class PreparedWeights {
   template <NetworkOps Ops>
   void prepare(const Graph& graph, const Ops& ops, const typename Ops::Scalar* parameters,
                typename Ops::Scalar* memory) const {
+    const auto layer_of = [&](const Weights& w) { return layer(graph, w, parameters); };
     for (std::size_t i = 0; i < offsets_.size(); ++i) {
       if (offsets_[i] == none) continue;
       const Node& node = graph.nodes()[i];
-      if (const auto* op = std::get_if<node::Convolution>(&node.operation))
-        ops.prepare_convolution(op->shape, layer(graph, op->weights, parameters), of(i, memory));
-      if (const auto* op = std::get_if<node::Dense>(&node.operation))
-        ops.prepare_dense(graph.shape(node.inputs[0]), graph.shape(node.output),
-                          layer(graph, op->weights, parameters), of(i, memory));
+      const NodeShapes shapes = graph.shapes(node, 1);
+      node.visit([&](const auto& op) { op.prepare(ops, shapes, layer_of, of(i, memory)); });
     }
   }
 
