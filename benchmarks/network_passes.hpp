@@ -107,7 +107,7 @@ struct Passes {
       for (const scoresde::nn::Tensor input : node.inputs) size += graph.shape(input).size();
       size += graph.shape(node.output).size();
     }
-    const std::size_t all = labels.size() * size + parameters.size();
+    const std::size_t all = labels.size() * size + graph.parameters().count();
     return 1e-9 * (training ? 3 : 1) * static_cast<double>(all * element);
   }
 

@@ -222,7 +222,7 @@ std::string TrainRun::classes_text() const {
 }
 
 void TrainRun::report_setup() const {
-  std::cout << "preset      " << preset_.name << " (" << training_.parameters().size()
+  std::cout << "preset      " << preset_.name << " (" << training_.parameters().count()
             << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text() << ")\n"
             << "data        " << options_.data.string() << ", " << training_.images() << " images\n"
             << classes_text() << "batch       " << preset_.batch_size << ", differentiated "

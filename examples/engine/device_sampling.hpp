@@ -67,7 +67,7 @@ class DeviceSampling {
 
   [[nodiscard]] BatchSampler batches() {
     const std::size_t parameters =
-        network_.visit([](const auto& unet) { return unet.parameters().size(); });
+        network_.visit([](const auto& unet) { return unet.network().parameters().count(); });
     return {batch_, parameters, device_text(),
             [this](const SampleBatch& batch) { return captures() ? replay(batch) : draw(batch); },
             [this] { return replays_ > 0 ? replays_ : model_.evaluations(); }};

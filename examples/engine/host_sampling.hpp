@@ -36,7 +36,7 @@ class HostSampling {
   /// `sample(model, x, noise, progress)` fills x.
   template <class Sample>
   [[nodiscard]] BatchSampler batches(const Sample& sample) {
-    return {batch_, weights_.size(), device_text(),
+    return {batch_, network_.parameters().count(), device_text(),
             [this, &sample](const SampleBatch& batch) {
               State x({batch.count, network_.input_shape().size()});
               model_.set_classes(batch.classes);

@@ -8,6 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+
 #include "cli/program.hpp"
 #include "tools/network_file.hpp"
 #include "tools/run_settings.hpp"
@@ -44,8 +47,9 @@ int run(const Options& options) {
                                           convert::configuration_of(options.sources, from), keep);
   for (const std::string& note : file.notes) std::cout << "note: " << note << '\n';
   const std::string kept = convert::write_network(options.output, to, file, keep);
+  const auto graph = scoresde::nn::unet(scoresde::network_of(file.configuration));
   std::cout << "wrote " << options.output.string() << ": " << kept << " after " << file.state.step
-            << " updates, " << file.state.parameters.size() << " numbers per set\n";
+            << " updates, " << graph.parameters().count() << " numbers per set\n";
   return 0;
 }
 

@@ -217,7 +217,9 @@ TEST_CASE("google/ddpm-cifar10-32 is converted to a network of 35,746,307 parame
   const auto& table = graph.parameters();
   CHECK(table.trainable_size() == 35746307);
   std::vector<float> weights(table.size());
-  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 8191);
+  for (const Parameter& p : table.entries())
+    for (std::size_t i = p.offset; i < p.offset + p.size; ++i)
+      weights[i] = static_cast<float>(i % 8191);
   const TensorFile file = scoresde::diffusers_weights<float>(config, table, weights);
   CHECK(file.at("up_blocks.2.attentions.2.to_out.0.weight").shape ==
         std::vector<std::size_t>{256, 256});

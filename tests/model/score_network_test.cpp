@@ -239,7 +239,7 @@ TEST_CASE("ScoreNetwork rejects wrong shapes, times, parameters and call orders"
   Fixture<float> f(2, nn::Mode::training);
   CHECK_THROWS_WITH(
       (Model<float>(f.network, std::span<const float>(f.parameters).first(7), VpSde{})),
-      Contains("7 parameters given"));
+      Contains("has 7 scalars"));
   Model<float> model(f.network, f.parameters, VpSde{});
   HostState<float> output(f.shape), narrow({5, 127}), few({4, 128});
   CHECK_THROWS_WITH(model.evaluate(narrow, 0.5, narrow), Contains("127 elements per sample"));

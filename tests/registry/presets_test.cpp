@@ -134,7 +134,7 @@ TEST_CASE("every preset builds, has a unique name, and shares its noise levels w
 
 TEST_CASE("the small preset is small enough for a CPU") {
   const Preset& p = preset("cifar10_small");
-  const std::size_t count = unet(p.network).parameters().size();
+  const std::size_t count = unet(p.network).parameters().count();
   CHECK(count > 1'000'000);
   CHECK(count < 2'500'000);
   CHECK(p.network.dropout == 0);

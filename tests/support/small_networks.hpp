@@ -39,8 +39,10 @@ template <class T>
 std::vector<T> parameters(const scoresde::nn::Graph& graph, std::uint64_t seed) {
   std::vector<T> values(graph.parameters().size());
   scoresde::nn::initialize<T>(graph.parameters(), values, seed);
-  const auto z = normals<T>(values.size(), seed + 1);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] += T(0.1) * z[i];
+  const auto z = normals<T>(graph.parameters().count(), seed + 1);
+  std::size_t next = 0;
+  for (const auto& p : graph.parameters().entries())
+    for (std::size_t i = 0; i < p.size; ++i) values[p.offset + i] += T(0.1) * z[next++];
   return values;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -154,6 +155,21 @@ TEST_CASE("runs with the same seed are bit-identical, and those with another see
     for (auto* trainer : {&a, &b, &c}) step(*trainer, tiny_images<float>(4, n));
   CHECK(a.state() == b.state());
   CHECK_FALSE(a.state() == c.state());
+}
+
+TEST_CASE("the gaps between parameters stay zero in training") {
+  TrainingConfiguration configuration = test::tiny_training();
+  configuration.optimizer.weight_decay = 0.01;
+  auto trainer = tiny_trainer<float>(4, configuration);
+  for (std::uint64_t n = 0; n < 3; ++n) step(trainer, tiny_images<float>(4, n));
+  std::vector<bool> gap(trainer.parameters().size(), true);
+  for (const nn::Parameter& p : trainer.parameters().entries())
+    for (std::size_t i = p.offset; i < p.offset + p.size; ++i) gap[i] = false;
+  REQUIRE(std::count(gap.begin(), gap.end(), true) > 0);
+  const TrainingState<float>& s = trainer.state();
+  for (const auto* buffer : {&s.parameters, &s.average, &s.first_moment, &s.second_moment})
+    for (std::size_t i = 0; i < gap.size(); ++i)
+      if (gap[i]) REQUIRE((*buffer)[i] == 0);
 }
 
 TEST_CASE("a step reports the warm-up's rate and increments the step count") {

@@ -106,8 +106,8 @@ inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable
 template <class Stored, std::floating_point T>
 void write_family(io::TensorFile& file, const nn::ParameterTable& table, const std::string& family,
                   std::span<const T> flat) {
-  require(flat.size() == table.size(), "checkpoint: ", family, " has ", flat.size(),
-          " scalars; the network has ", table.size(), " parameters");
+  require(flat.size() == table.size(), "checkpoint: the buffer of ", family, " has ", flat.size(),
+          " scalars; the network's has ", table.size());
   const std::vector<Stored> stored(flat.begin(), flat.end());
   for (const nn::Parameter& p : table.entries())
     file.set(family + p.name, p.shape, std::span<const Stored>(stored).subspan(p.offset, p.size));
@@ -198,7 +198,7 @@ template <std::floating_point T>
 void load_weights(const std::filesystem::path& path, const nn::ParameterTable& table,
                   std::span<T> weights) {
   require(weights.size() == table.size(), "weights: the buffer holds ", weights.size(),
-          " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network's has ", table.size());
   const io::TensorFile file = io::read_safetensors(path);
   const auto ema = file.tensors.lower_bound("ema.");
   const bool averaged = ema != file.tensors.end() && ema->first.compare(0, 4, "ema.") == 0;

@@ -90,7 +90,7 @@ template <std::floating_point T>
 void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& config,
                             const nn::ParameterTable& table, std::span<T> weights) {
   require(weights.size() == table.size(), "diffusers weights: the buffer holds ", weights.size(),
-          " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network's has ", table.size());
   detail::Differences differences;
   auto tensors = detail::present_tensors(file, differences);
   std::vector<T> flat(table.size());
@@ -121,7 +121,7 @@ template <std::floating_point T>
                                                const nn::ParameterTable& table,
                                                std::span<const T> weights) {
   require(weights.size() == table.size(), "diffusers weights: the buffer holds ", weights.size(),
-          " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network's has ", table.size());
   detail::check_diffusers_can_express(config);
   io::TensorFile file;
   file.metadata["format"] = "pt";

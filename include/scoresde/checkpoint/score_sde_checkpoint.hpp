@@ -93,7 +93,7 @@ std::uint64_t load_score_sde_weights(const io::TorchFile& file, const nn::UNetCo
                                      const nn::ParameterTable& table, ScoreSdeWeights which,
                                      std::span<T> weights) {
   require(weights.size() == table.size(), "score_sde weights: the buffer holds ", weights.size(),
-          " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network's has ", table.size());
   const std::uint64_t step = score_sde_step(file).value_or(0);
   std::vector<T> flat(table.size());
   detail::ScoreSdeReader<T> reader(file, config, table);

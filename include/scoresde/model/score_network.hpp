@@ -55,8 +55,8 @@ class ScoreNetwork {
         convention_(std::move(convention)),
         labels_(network.batch()) {
     scoresde::require(parameters.size() == network.parameters().size(),
-                      "score network: ", parameters.size(), " parameters given; the network has ",
-                      network.parameters().size());
+                      "score network: the buffer of parameters has ", parameters.size(),
+                      " scalars; the network's has ", network.parameters().size());
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }

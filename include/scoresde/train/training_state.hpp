@@ -43,12 +43,12 @@ struct TrainingState {
                 second_moment.size() == size,
             "training state: parameters, average and moments have ", parameters.size(), ", ",
             average.size(), ", ", first_moment.size(), " and ", second_moment.size(),
-            " scalars; the network has ", size, " parameters");
+            " scalars; the network's buffers have ", size);
     require(tracks.size() == track_count, "training state: there are ", tracks.size(),
             " tracks of averages; there must be ", track_count);
     for (const std::vector<T>& track : tracks)
       require(track.size() == size, "training state: a track of averages has ", track.size(),
-              " scalars; the network has ", size, " parameters");
+              " scalars; the network's buffers have ", size);
   }
 
   bool operator==(const TrainingState&) const = default;

@@ -9,12 +9,22 @@
 using namespace scoresde;
 using nn::ParameterTable;
 
-TEST_CASE("parameter tensors are consecutive in one flat buffer") {
+TEST_CASE("parameter tensors start at multiples of 64 bytes of one flat buffer, in order") {
   ParameterTable table;
   CHECK(table.add("a.weight", {3, 2, 5, 5}, nn::variance_scaling(1, 50, 75)) == 0);
   CHECK(table.add("a.bias", {3}, nn::constant(0)) == 1);
-  CHECK(table.size() == 153);
-  CHECK(table.find("a.bias").offset == 150);
+  CHECK(table.find("a.bias").offset == 160);
+  CHECK(table.size() == 176);
+  CHECK(table.count() == 153);
+  CHECK(table.trainable_size() == 153);
+  table.add("b.W", {2}, nn::normal(1), false);
+  CHECK(table.find("b.W").offset == 176);
+  CHECK(table.count() == 155);
+  CHECK(table.trainable_size() == 153);
+  for (const nn::Parameter& p : table.entries()) {
+    CHECK(p.offset * sizeof(float) % 64 == 0);
+    CHECK(p.offset * sizeof(double) % 64 == 0);
+  }
   CHECK(table.find("a.bias").size == 3);
   CHECK(table.index("a.bias") == 1);
   CHECK_FALSE(table.contains("a"));
@@ -49,8 +59,9 @@ TEST_CASE("initial values depend on seed, tensor and element only") {
   table.add("gain", {3}, nn::constant(1));
   table.add("w", {7}, nn::variance_scaling(1, 7, 7));
   table.add("v", {7}, nn::variance_scaling(1, 7, 7));
-  std::vector<double> first(17), again(17), other(17);
-  std::vector<float> single(17);
+  const std::size_t w = table.find("w").offset, v = table.find("v").offset;
+  std::vector<double> first(table.size(), -1), again(first), other(first);
+  std::vector<float> single(table.size(), -1);
   nn::initialize<double>(table, first, 5);
   nn::initialize<double>(table, again, 5);
   nn::initialize<double>(table, other, 6);
@@ -58,12 +69,13 @@ TEST_CASE("initial values depend on seed, tensor and element only") {
   CHECK(first == again);
   CHECK(first[0] == 1);
   CHECK(other[2] == 1);
-  CHECK(first[3] != other[3]);
-  CHECK(first[3] != first[10]);
+  CHECK(first[w] != other[w]);
+  CHECK(first[w] != first[v]);
+  CHECK(first[w - 1] == 0);  // between the tensors
   for (std::size_t i = 0; i < first.size(); ++i) CHECK(single[i] == float(first[i]));
   // The rule: bound·(2u − 1) with u the uniform number of draw 1, element 2.
   const double u = uniform(Noise{.seed = 5, .purpose = Purpose::initialization}.draw(1), 0, 2);
-  CHECK(first[5] == std::sqrt(3.0 / 7) * (2 * u - 1));
+  CHECK(first[w + 2] == std::sqrt(3.0 / 7) * (2 * u - 1));
 }
 
 TEST_CASE("initialize rejects a buffer of another size") {
@@ -71,5 +83,5 @@ TEST_CASE("initialize rejects a buffer of another size") {
   table.add("w", {7}, nn::constant(0));
   std::vector<double> w(8);
   CHECK_THROWS_WITH(nn::initialize<double>(table, w, 1),
-                    Catch::Matchers::Contains("8 scalars") && Catch::Matchers::Contains("7"));
+                    Catch::Matchers::Contains("8 scalars") && Catch::Matchers::Contains("16"));
 }

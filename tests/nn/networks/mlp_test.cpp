@@ -102,7 +102,7 @@ TEST_CASE("a class adds to an MLP's time embedding, and no_class adds nothing") 
 }
 
 TEST_CASE("an MLP's parameter count follows its width and depth") {
-  const auto count = [](const nn::MlpConfig& c) { return nn::mlp(c).parameters().size(); };
+  const auto count = [](const nn::MlpConfig& c) { return nn::mlp(c).parameters().count(); };
   // time.0, time.1, in, out; and three layers per block.
   CHECK(count({.dim = 2, .width = 10, .depth = 0, .time_features = 6}) == 70 + 110 + 30 + 22);
   CHECK(count({.dim = 2, .width = 10, .depth = 5, .time_features = 6}) ==

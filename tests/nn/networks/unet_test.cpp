@@ -50,9 +50,9 @@ TEST_CASE("attention after every block of a level up gives diffusers' DDPM netwo
   for (const auto& [name, once, every] : {std::tuple{"vp/ddpm/cifar10", 35'218'947, 35'746'307},
                                           {"vp/ddpm/church", 111'569'923, 113'673'219}}) {
     UNetConfig config = nn::preset(name).network;
-    CHECK(nn::unet(config).parameters().size() == std::size_t(once));
+    CHECK(nn::unet(config).parameters().count() == std::size_t(once));
     config.attn_up = nn::AttentionUp::every;
-    CHECK(nn::unet(config).parameters().size() == std::size_t(every));
+    CHECK(nn::unet(config).parameters().count() == std::size_t(every));
   }
   UNetConfig config = nn::preset("vp/ddpm/cifar10").network;
   config.attn_up = nn::AttentionUp::every;
@@ -71,7 +71,7 @@ TEST_CASE("a class table adds to the embedding without renumbering the modules")
   config.num_class_embeds = 10;
   const nn::Graph with = nn::unet(config);
   CHECK(with.parameters().find("class_embedding.weight").shape == std::vector<std::size_t>{10, 16});
-  CHECK(with.parameters().size() == without.parameters().size() + 160);
+  CHECK(with.parameters().count() == without.parameters().count() + 160);
   for (const auto& p : without.parameters().entries())
     CHECK(with.parameters().find(p.name).shape == p.shape);
 }

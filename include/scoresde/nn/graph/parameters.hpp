@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The parameters of a network: names, shapes, offsets in one flat buffer, and initialization.
 ///
-/// Gradients, optimizer moments and averages are flat buffers of the same layout. Names and their
+/// Every tensor starts at a multiple of 64 bytes; the gaps hold zeros. Gradients, optimizer moments
+/// and averages are flat buffers of the same layout. Names and their
 /// order are those of score_sde_pytorch's state_dict (`all_modules.3.GroupNorm_0.weight`). Weights
 /// are initialized by variance scaling over the mean of fan-in and fan-out (Glorot and Bengio 2010,
 /// equation 16):
@@ -49,6 +50,9 @@ struct Initialization {
   return {0, std::sqrt(3.0 * variance), 0};
 }
 
+/// Offsets of tensors in scalars are multiples of this: 64 bytes of float, 128 of double.
+inline constexpr std::size_t parameter_alignment = 16;
+
 /// One parameter tensor at [offset, offset + size) of the flat buffer, row-major.
 struct Parameter {
   std::string name;
@@ -68,15 +72,21 @@ class ParameterTable {
     std::size_t count = 1;
     for (const std::size_t extent : shape) count *= extent;
     entries_.push_back({std::move(name), std::move(shape), size_, count, start, trainable});
-    size_ += count;
+    size_ = (size_ + count + parameter_alignment - 1) / parameter_alignment * parameter_alignment;
     return entries_.size() - 1;
   }
 
   [[nodiscard]] const std::vector<Parameter>& entries() const { return entries_; }
   [[nodiscard]] const Parameter& operator[](std::size_t index) const { return entries_[index]; }
-  /// Scalars in the flat buffer.
+  /// Scalars in the flat buffer, with its gaps.
   [[nodiscard]] std::size_t size() const { return size_; }
 
+  /// Scalars of all tensors: the number of parameters of the network.
+  [[nodiscard]] std::size_t count() const {
+    std::size_t sum = 0;
+    for (const Parameter& p : entries_) sum += p.size;
+    return sum;
+  }
   /// Number of trainable scalars, which is the published parameter count of a network.
   [[nodiscard]] std::size_t trainable_size() const {
     std::size_t sum = 0;
@@ -111,13 +121,14 @@ class ParameterTable {
   std::size_t size_ = 0;
 };
 
-/// Initializes `parameters` by the rule of each tensor. Element e of tensor i is a function of
-/// (seed, i, e), computed in double: the same values on every platform up to rounding to T. Throws
-/// Error when the sizes differ.
+/// Initializes `parameters` by the rule of each tensor, gaps by zeros. Element e of tensor i is a
+/// function of (seed, i, e), computed in double: the same values on every platform up to rounding
+/// to T. Throws Error when the sizes differ.
 template <std::floating_point T>
 void initialize(const ParameterTable& table, std::span<T> parameters, std::uint64_t seed) {
   require(parameters.size() == table.size(), "initialize: the buffer holds ", parameters.size(),
-          " scalars; the network has ", table.size(), " parameters");
+          " scalars; the network's has ", table.size());
+  std::fill(parameters.begin(), parameters.end(), T(0));
   const Noise noise{.seed = seed, .purpose = Purpose::initialization};
   for (std::size_t i = 0; i < table.entries().size(); ++i) {
     const Parameter& p = table[i];

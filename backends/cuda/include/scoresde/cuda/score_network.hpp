@@ -49,8 +49,9 @@ class ScoreNetwork {
         parameters_(parameters),
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
-    require(parameters.size() == network.parameters().size(), "score network: the span has ",
-            parameters.size(), " parameters; the network has ", network.parameters().size());
+    require(parameters.size() == network.parameters().size(),
+            "score network: the buffer of parameters has ", parameters.size(),
+            " scalars; the network's has ", network.parameters().size());
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }
