@@ -4,6 +4,7 @@
 
 #include "enqueue.cuh"
 #include "kernels/fir_filter.hpp"
+#include "kernels/pooling.hpp"
 #include "kernels/resampling.hpp"
 
 namespace scoresde::cuda::detail {
@@ -30,6 +31,18 @@ void gather(const Context& context, nn::View<const T> large, float scale, nn::Gr
   enqueue(context, Downsample<T>{image_of(shape), whole, scale, large.data, small}, "downsampling");
 }
 
+/// The windows of rows and of columns.
+PoolWindows rows_of(const nn::AveragePool& op, const nn::Shape& x, const nn::Shape& y) {
+  return {static_cast<std::int32_t>(op.height), static_cast<std::int32_t>(op.stride),
+          static_cast<std::int32_t>(op.pad), static_cast<std::int32_t>(x.h),
+          static_cast<std::int32_t>(y.h)};
+}
+PoolWindows columns_of(const nn::AveragePool& op, const nn::Shape& x, const nn::Shape& y) {
+  return {static_cast<std::int32_t>(op.width), static_cast<std::int32_t>(op.stride),
+          static_cast<std::int32_t>(op.pad), static_cast<std::int32_t>(x.w),
+          static_cast<std::int32_t>(y.w)};
+}
+
 }  // namespace
 
 template <class T>
@@ -50,6 +63,25 @@ void downsample_mean_backward(const Context& context, nn::View<const T> dy, nn::
 }
 
 template <class T>
+void average_pool(const Context& context, const nn::AveragePool& op, nn::View<const T> x,
+                  nn::View<T> y) {
+  enqueue(context,
+          AveragePool<T>{image_of(y.shape), rows_of(op, x.shape, y.shape),
+                         columns_of(op, x.shape, y.shape),
+                         rows_are_whole(y.shape.c * sizeof(T), x.data, y.data), x.data, y.data},
+          "average pooling");
+}
+template <class T>
+void average_pool_backward(const Context& context, const nn::AveragePool& op, nn::View<const T> dy,
+                           const nn::Shape& x, nn::Gradient<T> dx) {
+  if (dx.data == nullptr) return;
+  enqueue(context,
+          AveragePoolGradient<T>{image_of(x), rows_of(op, x, dy.shape), columns_of(op, x, dy.shape),
+                                 rows_are_whole(x.c * sizeof(T), dy.data, dx.data), dy.data, dx},
+          "the gradient of average pooling");
+}
+
+template <class T>
 void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const nn::Shape& shape,
          nn::Gradient<T> y) {
   if (y.data == nullptr) return;
@@ -65,6 +97,10 @@ void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const n
   template void upsample_nearest_backward<T>(const Context&, nn::View<const T>, nn::Gradient<T>); \
   template void downsample_mean<T>(const Context&, nn::View<const T>, T*);                        \
   template void downsample_mean_backward<T>(const Context&, nn::View<const T>, nn::Gradient<T>);  \
+  template void average_pool<T>(const Context&, const nn::AveragePool&, nn::View<const T>,        \
+                                nn::View<T>);                                                     \
+  template void average_pool_backward<T>(const Context&, const nn::AveragePool&,                  \
+                                         nn::View<const T>, const nn::Shape&, nn::Gradient<T>);   \
   template void fir<T>(const Context&, const nn::Fir&, nn::View<const T>, const nn::Shape&,       \
                        nn::Gradient<T>)
 SCORESDE_INSTANTIATE(float);

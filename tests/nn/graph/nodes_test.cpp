@@ -49,6 +49,20 @@ TEST_CASE("multiply-adds grow with the batch") {
   CHECK(node::AddScale{}.multiply_adds({{x, x}, x}) == 0);
 }
 
+TEST_CASE("average pooling has the extents of its windows, which must fit the image") {
+  Graph graph(3, 8, 5);
+  const auto pooled = [&](const AveragePool& op) {
+    return graph.shape(graph.append(node::AveragePool{{}, op}, {graph.input()}));
+  };
+  CHECK(pooled({}) == Shape{1, 3, 4, 2});
+  CHECK(pooled({.height = 3, .width = 3, .stride = 1, .pad = 1}) == Shape{1, 3, 8, 5});
+  CHECK(pooled({.height = 8, .width = 5}) == Shape{1, 3, 1, 1});
+  CHECK_THROWS_WITH(pooled({.height = 3, .width = 6, .stride = 1}),
+                    Contains("3×6") && Contains("8×5"));
+  CHECK_THROWS_WITH(pooled({.height = 3, .width = 2, .pad = 2}), Contains("pad is 2"));
+  CHECK_THROWS_WITH(pooled({.stride = 0}), Contains("stride"));
+}
+
 TEST_CASE("only dropout equals its operand outside training") {
   Graph graph(4, 2, 2);
   const Tensor dropped = graph.dropout(graph.silu(graph.input()), 0.5);

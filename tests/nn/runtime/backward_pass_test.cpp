@@ -87,6 +87,25 @@ TEST_CASE("the input's gradient matches finite differences of the whole network"
   CHECK(error < 1e-6 * size);
 }
 
+TEST_CASE("gradients pass through average pooling of a tensor that another node reads as well") {
+  nn::Graph graph(2, 6, 5);
+  const nn::Tensor h =
+      graph.silu(graph.convolution(graph.input(), {.name = "c", .out_channels = 3}));
+  const nn::Tensor near = graph.append(
+      nn::node::AveragePool{{}, {.height = 3, .width = 3, .stride = 1, .pad = 1}}, {h});
+  graph.append(nn::node::AveragePool{{}, {.height = 6, .width = 5}},
+               {graph.silu(graph.scaled_sum(near, h, 0.5))});
+  Loss loss(graph);
+  std::vector<double> dx(loss.x.size()), gradient(graph.parameters().size(), 0.0);
+  loss();
+  loss.network.backward(loss.parameters, loss.v, gradient, dx);
+  for (std::size_t i = 0; i < dx.size(); ++i)
+    CHECK(dx[i] == Approx(loss.difference(loss.x[i])).epsilon(1e-7).margin(1e-10));
+  const auto& bias = graph.parameters().find("c.bias");
+  for (std::size_t i = bias.offset; i < bias.offset + bias.size; ++i)
+    CHECK(gradient[i] == Approx(loss.difference(loss.parameters[i])).epsilon(1e-7));
+}
+
 TEST_CASE("gradients of parameters accumulate, the input's gradient is overwritten") {
   const nn::Graph graph = nn::unet(small::every_path());
   Loss loss(graph);

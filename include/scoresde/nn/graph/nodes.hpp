@@ -292,6 +292,24 @@ struct DownsampleMean : NodeDefaults {
   }
 };
 
+struct AveragePool : NodeDefaults {
+  nn::AveragePool pool;
+
+  [[nodiscard]] Shape output(const InputShapes& in) const {
+    require(pool.stride > 0, "average pool: the stride is 0; it must be positive");
+    require(pool.pad < pool.height && pool.pad < pool.width, "average pool: pad is ", pool.pad,
+            "; it must be less than the window, ", pool.height, "×", pool.width);
+    require(in[0].h + 2 * pool.pad >= pool.height && in[0].w + 2 * pool.pad >= pool.width,
+            "average pool: a window of ", pool.height, "×", pool.width,
+            " does not fit an image of ", in[0].h, "×", in[0].w);
+    return pool.output(in[0]);
+  }
+  void forward(const auto& pass) const { pass.ops().average_pool(pool, pass.in(0), pass.out()); }
+  void backward(const auto& pass) const {
+    pass.ops().average_pool_backward(pool, pass.dy(), pass.in(0).shape, pass.dx(0));
+  }
+};
+
 struct Concatenate : NodeDefaults {  ///< inputs: the first channels, the last channels
   [[nodiscard]] static Shape output(const InputShapes& in) {
     const auto& [p, q, unused] = in;
@@ -353,8 +371,9 @@ struct Dropout : NodeDefaults {
 struct Node {
   std::variant<node::PositionalEmbedding, node::Convolution, node::Dense, node::GroupNorm,
                node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
-               node::Fir, node::Concatenate, node::AddScale, node::Affine, node::Dropout,
-               node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma, node::ScaleShift>
+               node::AveragePool, node::Fir, node::Concatenate, node::AddScale, node::Affine,
+               node::Dropout, node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
+               node::ScaleShift>
       operation;
   std::vector<Tensor> inputs;
   Tensor output;

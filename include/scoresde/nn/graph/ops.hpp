@@ -131,6 +131,38 @@ struct Fir {
   }
 };
 
+/// Average pooling: the mean over windows of height × width pixels, the first of which begins `pad`
+/// pixels above and left of the image. Pixels outside the image do not count, as in TensorFlow and
+/// in PyTorch with count_include_pad = false. A window of the whole image is global pooling.
+struct AveragePool {
+  std::size_t height = 2, width = 2;
+  std::size_t stride = 2;
+  std::size_t pad = 0;  ///< less than height and width, on all sides
+
+  /// Positions [begin, end) in one direction.
+  struct Range {
+    std::size_t begin, end;
+    [[nodiscard]] constexpr std::size_t size() const { return end - begin; }
+  };
+  /// The rows of an image with `extent` rows in window i, and the columns.
+  [[nodiscard]] constexpr Range rows(std::size_t i, std::size_t extent) const {
+    return inside(i * stride, height, extent);
+  }
+  [[nodiscard]] constexpr Range columns(std::size_t i, std::size_t extent) const {
+    return inside(i * stride, width, extent);
+  }
+  [[nodiscard]] constexpr Shape output(const Shape& x) const {
+    return {x.n, x.c, (x.h + 2 * pad - height) / stride + 1, (x.w + 2 * pad - width) / stride + 1};
+  }
+
+ private:
+  [[nodiscard]] constexpr Range inside(std::size_t first, std::size_t window,
+                                       std::size_t extent) const {
+    const std::size_t begin = first < pad ? 0 : first - pad, end = first + window - pad;
+    return {begin, end < extent ? end : extent};
+  }
+};
+
 /// Group normalization over c/groups channels and all pixels, optionally followed by SiLU.
 struct GroupNorm {
   std::size_t groups = 1;
@@ -181,7 +213,7 @@ concept NetworkOps = requires(
     const GroupNorm& norm, const Attention& heads, const PositionalEmbedding& embedding,
     std::span<const double> labels, std::span<const std::uint32_t> classes, double real,
     NoiseDraw draw, std::size_t count, Shape shape, Activation function, const Fir& fir,
-    Mode mode) {
+    const AveragePool& pool, Mode mode) {
   typename Ops::Buffer;  // of Scalars: .data(), .size(); initially zero
   { ops.allocate(count) } -> std::same_as<typename Ops::Buffer>;
   // Size of feature maps of this shape.
@@ -241,6 +273,8 @@ concept NetworkOps = requires(
   ops.upsample_nearest_backward(in, gradient);
   ops.downsample_mean(in, out);  // each 2×2 becomes its mean
   ops.downsample_mean_backward(in, gradient);
+  ops.average_pool(pool, in, out);                          // the mean over each window
+  ops.average_pool_backward(pool, in, shape, gradient);     // dy, the shape of x, to dx
   ops.concatenate(in, in, out);                             // along channels
   ops.concatenate_backward(in, count, gradient, gradient);  // count: channels of the first
   ops.scaled_sum(in, in, real, out);                        // y ← (a + b)·scale

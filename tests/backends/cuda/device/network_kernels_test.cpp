@@ -143,6 +143,24 @@ TEMPLATE_TEST_CASE("the launchers of resampling match the double operations", ""
   CHECK(gradient.error() < tolerance);
 }
 
+TEMPLATE_TEST_CASE("the launchers of average pooling match the double operations", "", float,
+                   Bfloat16) {
+  constexpr double tolerance = kernel_tolerance<TestType>;
+  const nn::Shape in{2, 16, 7, 9};
+  for (const nn::AveragePool& op : {nn::AveragePool{.height = 3, .width = 3, .stride = 1, .pad = 1},
+                                    nn::AveragePool{.height = 7, .width = 4, .stride = 2}}) {
+    const nn::Shape out = op.output(in);
+    const Input<TestType> x(in, 1), dy(out, 2);
+    Output<TestType> y(out), dx(in, true);
+    ops().average_pool(op, x.view(), y.view());
+    cuda::detail::average_pool<TestType>(context(), op, x.on_device(), y.on_device());
+    CHECK(y.error() < tolerance);
+    ops().average_pool_backward(op, dy.view(), in, dx.wide());
+    cuda::detail::average_pool_backward<TestType>(context(), op, dy.on_device(), in, dx.gradient());
+    CHECK(dx.error() < tolerance);
+  }
+}
+
 TEMPLATE_TEST_CASE("the launchers of concatenation match the double operations", "", float,
                    Bfloat16) {
   for (const std::size_t second : {24u, 5u}) {

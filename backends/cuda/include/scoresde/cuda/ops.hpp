@@ -257,6 +257,13 @@ class Ops {
   void downsample_mean_backward(In dy, Gradient dx) const {
     detail::downsample_mean_backward<A>(context_, dy, dx);
   }
+  void average_pool(const nn::AveragePool& op, In x, Out y) const {
+    detail::average_pool<A>(context_, op, x, y);
+  }
+  void average_pool_backward(const nn::AveragePool& op, In dy, const nn::Shape& x,
+                             Gradient dx) const {
+    detail::average_pool_backward<A>(context_, op, dy, x, dx);
+  }
 
   void concatenate(In a, In b, Out y) const { detail::concatenate<A>(context_, a, b, y.data); }
   void concatenate_backward(In dy, std::size_t first, Gradient da, Gradient db) const {

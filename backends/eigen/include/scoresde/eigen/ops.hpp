@@ -24,6 +24,7 @@
 #include <scoresde/eigen/detail/fir.hpp>
 #include <scoresde/eigen/detail/group_norm.hpp>
 #include <scoresde/eigen/detail/parallel.hpp>
+#include <scoresde/eigen/detail/pooling.hpp>
 #include <scoresde/eigen/detail/resampling.hpp>
 #include <scoresde/eigen/detail/scale_shift.hpp>
 #include <scoresde/nn/graph/ops.hpp>
@@ -197,6 +198,15 @@ class Ops {
   }
   void downsample_mean_backward(In dy, Gradient dx) const {
     if (dx.data != nullptr) detail::spread_two_by_two<T>(dy, T(0.25), dx, threads_);
+  }
+
+  void average_pool(const nn::AveragePool& op, In x, Out y) const {
+    detail::average_pool<T>(op, x, y, threads_);
+  }
+  /// dx has the planes of dy and the extents of the pooled image.
+  void average_pool_backward(const nn::AveragePool& op, In dy, const nn::Shape& x,
+                             Gradient dx) const {
+    if (dx.data != nullptr) detail::average_pool_gradient<T>(op, dy, x, dx, threads_);
   }
 
   void concatenate(In a, In b, Out y) const {

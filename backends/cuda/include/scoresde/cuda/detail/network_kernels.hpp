@@ -89,6 +89,14 @@ void downsample_mean(const Context& context, nn::View<const T> x, T* y);
 template <class T>
 void downsample_mean_backward(const Context& context, nn::View<const T> dy, nn::Gradient<T> dx);
 
+/// y ← the mean of x over each window; its gradient dx from dy, with x's shape.
+template <class T>
+void average_pool(const Context& context, const nn::AveragePool& op, nn::View<const T> x,
+                  nn::View<T> y);
+template <class T>
+void average_pool_backward(const Context& context, const nn::AveragePool& op, nn::View<const T> dy,
+                           const nn::Shape& x, nn::Gradient<T> dx);
+
 /// y ← or += filtered x; with op.adjoint(), dy and the shape of x it computes the gradient.
 template <class T>
 void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const nn::Shape& shape,

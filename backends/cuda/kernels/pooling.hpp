@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/// Average pooling and its gradient, channels-last.
+///
+///   AveragePool: y[i, j] ← Σ x[r, s]/count(i, j) over the pixels of window (i, j) that lie inside x
+///   AveragePoolGradient: dx[r, s] ← or += Σ dy[i, j]/count(i, j) over the windows that contain it
+///
+/// Each thread computes one 128-bit vector of channels of a pixel, so the gradient needs no
+/// atomics.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/resampling.hpp"
+
+namespace scoresde::cuda {
+
+/// Begin and end of a range of rows or columns.
+struct PoolRange {
+  std::int32_t begin, end;
+  SCORESDE_HOST_DEVICE float size() const { return static_cast<float>(end - begin); }
+};
+
+/// 1/(pixels of a window). On the device within 2 ulp: the exact division is a call, for which the
+/// gradient spills its sums.
+SCORESDE_HOST_DEVICE inline float share_of(PoolRange rows, PoolRange columns) {
+  const float count = rows.size() * columns.size();
+#if defined(__CUDA_ARCH__)
+  return __fdividef(1.0f, count);
+#else
+  return 1.0f / count;
+#endif
+}
+
+/// The windows along one direction of nn::AveragePool.
+struct PoolWindows {
+  std::int32_t window, stride, pad;
+  std::int32_t extent, count;  ///< pixels of x and of y
+
+  /// The pixels of x in window i.
+  SCORESDE_HOST_DEVICE PoolRange pixels(std::int32_t i) const {
+    const std::int32_t begin = i * stride - pad, end = begin + window;
+    return {begin > 0 ? begin : 0, end < extent ? end : extent};
+  }
+  /// The windows that contain pixel r of x.
+  SCORESDE_HOST_DEVICE PoolRange windows(std::int32_t r) const {
+    const std::int32_t past = r + pad, end = past / stride + 1;
+    const std::int32_t begin = past < window ? 0 : (past - window) / stride + 1;
+    return {begin, end < count ? end : count};
+  }
+};
+
+template <class T>
+struct AveragePool {
+  static constexpr unsigned threads = 256;
+
+  SmallImage image;  ///< y's extents
+  PoolWindows down, across;
+  bool whole;
+  const T* x;
+  T* y;
+
+  [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    image.with_vec<T>(
+        block.index(), block.thread(), threads, whole,
+        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
+          const std::size_t sample = block.index().y;
+          const PoolRange rows =
+              down.pixels(static_cast<std::int32_t>(row - sample * image.height));
+          const PoolRange columns = across.pixels(static_cast<std::int32_t>(column));
+          const auto height = static_cast<std::size_t>(down.extent),
+                     width = static_cast<std::size_t>(across.extent);
+          VecF32<T> sum{};
+          for (std::int32_t r = rows.begin; r < rows.end; ++r)
+            for (std::int32_t s = columns.begin; s < columns.end; ++s) {
+              const std::size_t at = (sample * height + static_cast<std::size_t>(r)) * width +
+                                     static_cast<std::size_t>(s);
+              add(sum, load(x + at * image.channels + channel, extent));
+            }
+          const float share = share_of(rows, columns);
+          for (unsigned k = 0; k < lanes<T>; ++k) sum[k] *= share;
+          store(y + (row * image.width + column) * image.channels + channel, sum, extent);
+        });
+  }
+};
+
+template <class T>
+struct AveragePoolGradient {
+  static constexpr unsigned threads = 128;  ///< with 256, ptxas spills to fit more blocks
+
+  SmallImage image;  ///< dx's extents
+  PoolWindows down, across;
+  bool whole;
+  const T* dy;
+  nn::Gradient<T> dx;
+
+  [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
+  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    image.with_vec<T>(
+        block.index(), block.thread(), threads, whole,
+        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
+          const std::size_t sample = block.index().y;
+          const PoolRange rows =
+              down.windows(static_cast<std::int32_t>(row - sample * image.height));
+          const PoolRange columns = across.windows(static_cast<std::int32_t>(column));
+          const std::size_t pitch = std::size_t(across.count) * image.channels;
+          const T* line =
+              dy + (sample * std::size_t(down.count) + std::size_t(rows.begin)) * pitch + channel;
+          VecF32<T> sum{};
+          for (std::int32_t i = rows.begin; i < rows.end; ++i, line += pitch) {
+            const PoolRange window = down.pixels(i);
+            for (std::int32_t j = columns.begin; j < columns.end; ++j) {
+              const float share = share_of(window, across.pixels(j));
+              const VecF32<T> value = load(line + std::size_t(j) * image.channels, extent);
+              for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += share * value[k];
+            }
+          }
+          store(dx.data + (row * image.width + column) * image.channels + channel, sum, extent,
+                dx.accumulate);
+        });
+  }
+};
+
+}  // namespace scoresde::cuda
