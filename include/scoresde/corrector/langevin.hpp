@@ -8,11 +8,14 @@
 /// of a step, up to √α.
 ///
 /// Because ε depends on x and z, the step is not exactly invariant. With per-sample norms on N(0,
-/// vI) in d dimensions, the stationary density for small snr is N(0, (1 + 2/d) vI) times ‖x‖², with
-/// variance v(1 + 2/d)²: 0.13 % too large for images (d = 3072), 56 % for d = 8. E‖x‖² after a step
-/// depends on E‖x‖⁻² before it, which is infinite for d ≤ 2; the variance does not exist there, and
-/// per-sample norms are rejected. Batch means have neither problem; their stationary variance is
-/// v(1 + snr²).
+/// vI) in d dimensions, the stationary density tends to N(0, (1 + 2/d) vI) times ‖x‖² as snr → 0,
+/// with variance v(1 + 2/d)²: 0.13 % too large for images (d = 3072), 56 % for d = 8. At a finite
+/// snr steps from near 0, of length 2 snr ‖z‖²/‖x‖, give it a tail P(‖x‖ > u) ~ u^(2 − d): the
+/// variance is finite for d ≥ 5 only, above the limit by 8 % for d = 5 and 3 % for d ≥ 8 at
+/// snr = 0.16, by a share of order snr² in general. For d = 3 and 4 it grows with the number of
+/// steps. E‖x‖² after a step depends on E‖x‖⁻² before it, which is infinite for d ≤ 2, where
+/// per-sample norms are rejected. Batch means have none of these problems; their stationary
+/// variance is v(1 + snr²).
 #pragma once
 
 #include <cmath>
