@@ -103,6 +103,7 @@
 #include <scoresde/state/elementwise.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
+#include <scoresde/state/output_parameter.hpp>
 #include <scoresde/state/scratch_state.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/beta_distribution.hpp>

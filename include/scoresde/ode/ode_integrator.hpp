@@ -14,6 +14,7 @@
 #include <scoresde/ode/butcher_tableau.hpp>
 #include <scoresde/ode/step_size_controller.hpp>
 #include <scoresde/state/linear_form.hpp>
+#include <scoresde/state/output_parameter.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -25,12 +26,13 @@ struct FieldForm {
   double output = 1;
 };
 
-/// evaluate writes F(x, t); form returns the coefficients at t.
+/// evaluate writes F(x, t) to `output`, taken by reference in every overload; form returns the
+/// coefficients at t.
 template <class F, class X>
 concept LinearField = State<X> && requires(F& field, const X& x, double t, X& output) {
   { field.evaluate(x, t, output) } -> std::same_as<void>;
   { field.form(t) } -> std::same_as<FieldForm>;
-};
+} && !evaluates_a_copy<F, X>();
 
 /// A field that takes a time per sample.
 template <class F, class X>

@@ -60,7 +60,8 @@ struct ModelArgument : StateArgument<X> {
   static_assert(!StateArgument<X>::fits || ScoreModel<M, X>,
                 "sampler: the model is not a score model for this state; it needs evaluate(const "
                 "State& x, double t, State& output) and score_form(double t) returning ScoreForm, "
-                "not const; score_function(f) makes one of a function");
+                "not const, and no overload of evaluate that takes its output by value; "
+                "score_function(f) makes one of a function");
 };
 template <class X, class N>
 struct NoiseArgument : StateArgument<X> {

@@ -19,6 +19,7 @@
 
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
+#include <scoresde/state/output_parameter.hpp>
 
 namespace scoresde {
 
@@ -85,11 +86,22 @@ concept FunctionOfTime = std::invocable<F&, const X&, double, X&>;
 template <class F, class X>
 concept FunctionOfTimes = std::invocable<F&, const X&, std::span<const double>, X&>;
 
+/// Instantiating it rejects a function f(x, t, output) whose output is a copy.
+template <class F, class X, class Time>
+struct FunctionOutput {
+  static_assert(
+      !copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X, const X&, Time>(),
+      "FunctionModel: the function takes its output by value, so its result is "
+      "lost, or as auto&&, which cannot be distinguished; the third parameter must be an lvalue "
+      "reference, State& output or auto& output, in every overload");
+  static constexpr bool checked = true;
+};
+
 }  // namespace detail
 
 /// A function f(x, t, output), optionally callable as f(x, span<const double> times, output) too,
 /// as a ScoreModel. f is copied; use std::ref to refer to it. It must take `output` as State&; an f
-/// that takes it by value does not compile.
+/// of which an overload takes it by value does not compile.
 template <class F, class Output>
 class FunctionModel {
  public:
@@ -99,17 +111,14 @@ class FunctionModel {
   template <State X>
   requires detail::FunctionOfTime<F, X>
   void evaluate(const X& x, double t, X& output) {
-    static_assert(
-        !detail::copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X>(),
-        "FunctionModel: the function takes its output by value, so its result is "
-        "lost, or as auto&&, which cannot be distinguished; the third parameter must be an lvalue "
-        "reference, State& output or auto& output");
+    static_assert(detail::FunctionOutput<F, X, double>::checked);
     function_(x, t, output);
   }
 
   template <State X>
   requires detail::FunctionOfTimes<F, X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
+    static_assert(detail::FunctionOutput<F, X, std::span<const double>>::checked);
     function_(x, times, output);
   }
 

@@ -13,13 +13,16 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
+#include <scoresde/state/output_parameter.hpp>
 #include <scoresde/state/scratch_state.hpp>
 
 namespace scoresde {
@@ -69,6 +72,17 @@ template <class F, class X>
 concept PerSamplePreconditionable =
     ScalesItsInputs<F, X> || std::invocable<F&, const X&, std::span<const double>, X&>;
 
+/// Instantiating it rejects an F, called as f(args…, output), whose output is a copy.
+template <class F, class X, class... Args>
+struct PreconditionedOutput {
+  static_assert(
+      !copies_output<std::remove_reference_t<std::unwrap_reference_t<F>>, X, const X&, Args...>(),
+      "EDM preconditioning: the function takes its output by value, so its result is lost, or as "
+      "auto&&, which cannot be distinguished; the last parameter must be an lvalue reference, "
+      "State& output or auto& output, in every overload");
+  static constexpr bool checked = true;
+};
+
 }  // namespace detail
 
 /// A preconditioned F as a ScoreModel. F is called in one of two forms:
@@ -101,8 +115,10 @@ class EdmPreconditionedModel {
   void evaluate(const X& x, double t, X& output) {
     const PreconditioningCoefficients c = coefficients(t);
     if constexpr (detail::ScalesItsInput<F, X>) {
+      static_assert(detail::PreconditionedOutput<F, X, double, double>::checked);
       function_(x, c.in, c.noise, output);
     } else {
+      static_assert(detail::PreconditionedOutput<F, X, double>::checked);
       X& scaled = scaled_.like(x);
       assign(scaled, {{c.in, x}});
       function_(static_cast<const X&>(scaled), c.noise, output);
@@ -116,8 +132,11 @@ class EdmPreconditionedModel {
     set_rows(times, extents(x).samples);
     const std::span<const double> in(in_), noise(noise_);
     if constexpr (detail::ScalesItsInputs<F, X>) {
+      using Rows = std::span<const double>;
+      static_assert(detail::PreconditionedOutput<F, X, Rows, Rows>::checked);
       function_(x, in, noise, output);
     } else {
+      static_assert(detail::PreconditionedOutput<F, X, std::span<const double>>::checked);
       X& scaled = scaled_.like(x);
       assign(scaled, {{in, x}});
       function_(static_cast<const X&>(scaled), noise, output);
