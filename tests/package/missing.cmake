@@ -38,3 +38,7 @@ find("REQUIRED OPTIONAL_COMPONENTS turbo" "core 1" FALSE)
 # Installed with OpenMP and used without: single-threaded.
 find("REQUIRED COMPONENTS eigen" "core 1 eigen TRUE." FALSE -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
 find("REQUIRED COMPONENTS eigen" "core 1 eigen TRUE." FALSE)
+# The components that are named are those installed.
+file(GLOB_RECURSE left ${work}/prefix/*/scoresde-eigen.cmake)
+file(REMOVE ${left})
+find("REQUIRED COMPONENTS eigen" "scoresde has no component 'eigen' in this installation; it has: core, " TRUE)
