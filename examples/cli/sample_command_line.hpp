@@ -73,7 +73,8 @@ inline void add_times(CLI::App& app, scoresde::SamplerChoice& s) {
       ->group(sampler_group);
   app.add_option("--rtol", s.rtol,
                  "Relative tolerance of adaptive steps (default: 0.001; 0.02 for adaptive-sde, "
-                 "0.05 for dpm-solver-12 and -23)")
+                 "0.05 for dpm-solver-12 and -23); with much larger ones dopri5 can miss the "
+                 "scale of the data")
       ->check(positive_number())
       ->group(sampler_group);
   app.add_option("--atol", s.atol,
