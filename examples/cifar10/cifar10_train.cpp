@@ -10,6 +10,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 
+#include "cli/kept_checkpoints.hpp"
 #include "cli/program.hpp"
 #include "cli/run_lock.hpp"
 #include "cli/stop_signals.hpp"
@@ -28,6 +29,10 @@ void check_folder(const TrainOptions& options) {
           " holds no checkpoint.safetensors to continue from");
   require(options.resume || !holds_run, "--out: ", options.out.string(),
           " holds a run already; continue it with --resume or choose another folder");
+  const auto left = programs::file_of_a_run(options.out);
+  require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
+          " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
+          "checkpoint.safetensors and use --resume, or choose another folder");
   require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
           " is not a folder");
 }

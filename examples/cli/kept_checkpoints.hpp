@@ -9,10 +9,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
+
+#include <scoresde/error.hpp>
 
 namespace programs {
 
@@ -39,12 +43,51 @@ namespace programs {
   return steps;
 }
 
-/// Removes all numbered checkpoints but the latest `count`; 0 keeps all.
-inline void keep_newest(const std::filesystem::path& folder, std::size_t count) {
-  const auto steps = kept_steps(folder);
+/// The name of the first numbered checkpoint or snapshot of weights in a folder, std::nullopt if
+/// there is none.
+[[nodiscard]] inline std::optional<std::string> file_of_a_run(const std::filesystem::path& folder) {
+  std::optional<std::string> first;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+    const std::string name = entry.path().filename().string();
+    const bool of_a_run = name.ends_with(".safetensors") &&
+                          (name.starts_with("checkpoint_") || name.starts_with("weights_"));
+    if (of_a_run && (!first || name < *first)) first = name;
+  }
+  return first;
+}
+
+/// Removes all numbered checkpoints up to `step`, the one just written, but the latest `count`; 0
+/// keeps all. Those of later steps belong to another run and stay.
+inline void keep_newest(const std::filesystem::path& folder, std::size_t count,
+                        std::uint64_t step) {
+  auto steps = kept_steps(folder);
+  std::erase_if(steps, [step](std::uint64_t other) { return other > step; });
   std::error_code failure;  // one that cannot be removed stays
   for (std::size_t i = 0; count > 0 && i + count < steps.size(); ++i)
     std::filesystem::remove(folder / numbered_checkpoint(steps[i]), failure);
+}
+
+/// Renames numbered checkpoints of steps after `step`, at which a run goes on: the run has gone
+/// back and writes those steps again, and --keep neither counts nor removes the old ones. Returns
+/// old and new names. Throws Error where one cannot be renamed.
+inline std::vector<std::pair<std::string, std::string>> set_later_aside(
+    const std::filesystem::path& folder, std::uint64_t step) {
+  std::vector<std::pair<std::string, std::string>> renamed;
+  for (const std::uint64_t other : kept_steps(folder)) {
+    if (other <= step) continue;
+    const std::string old = numbered_checkpoint(other);
+    const std::string stem = old.substr(0, old.rfind('.')) + ".superseded";
+    std::string name = stem + ".safetensors";
+    for (int n = 2; std::filesystem::exists(folder / name); ++n)
+      name = stem + '-' + std::to_string(n) + ".safetensors";
+    std::error_code failure;
+    std::filesystem::rename(folder / old, folder / name, failure);
+    scoresde::require(!failure, "--resume: ", (folder / old).string(), " is of a step after ", step,
+                      ", at which the run goes on, and cannot be renamed: ", failure.message());
+    renamed.emplace_back(old, name);
+  }
+  return renamed;
 }
 
 }  // namespace programs

@@ -138,6 +138,7 @@ inline void add_output(CLI::App& app, SampleOptions& o) {
   app.add_flag("--resume", o.resume,
                "Continue the stopped run in --out; the samples are bit-identical to those of an "
                "uninterrupted run");
+  app.add_flag("--overwrite", o.overwrite, "Replace the finished samples in --out");
   app.add_flag("--png", o.each_png,
                "Also write each sample to its own file: --out/images/0000000.png, ...");
 }

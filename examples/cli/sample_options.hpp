@@ -22,7 +22,7 @@ struct SampleOptions {
   scoresde::ClassChoice classes;
   std::uint64_t seed = 42;
   std::uint32_t first_sample = 0;
-  bool clip_denoised = false, resume = false, each_png = false;
+  bool clip_denoised = false, resume = false, each_png = false, overwrite = false;
   std::optional<double> dynamic_threshold;
   std::size_t samples = 0, batch = 16, columns = 8;
   BackendOptions backend;

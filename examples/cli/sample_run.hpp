@@ -72,8 +72,9 @@ struct BatchSampler {
 
 class SampleRun {
  public:
-  /// Throws Error for a threshold that does not suit the data's range, for an unfinished run in the
-  /// folder without --resume, and for --resume without an unfinished run of the same settings.
+  /// Throws Error for a threshold that does not suit the data's range, for finished samples in the
+  /// folder without --overwrite, for an unfinished run there without --resume, and for --resume
+  /// without an unfinished run of the same settings.
   SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration);
 
   void operator()(const BatchSampler& sampler, double t_max);

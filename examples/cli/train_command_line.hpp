@@ -142,7 +142,7 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
                      "Only write the EMA weights of the checkpoint in --out to this file, as "
                      "float32 with their configuration");
   app.add_flag("--overwrite", o.overwrite,
-               "Allow --export-ema to replace the checkpoint of a training run")
+               "Allow --export-ema to replace the checkpoint or weights of a training run")
       ->needs(export_ema);
 }
 

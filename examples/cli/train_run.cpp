@@ -26,6 +26,10 @@ void TrainRun::operator()() {
   start_ = saved_ = seconds_now();
   first_step_ = steps();
   report_setup();
+  if (options_.resume)
+    for (const auto& [old, name] : set_later_aside(options_.out, first_step_))
+      std::cout << "renamed     " << old << " to " << name << ", since the run goes on at step "
+                << first_step_ << std::endl;
   catch_stop_signals();
   try {
     train();
@@ -108,7 +112,7 @@ void TrainRun::save() {
   scoresde::save_checkpoint(checkpoint(), training_.parameters(), state, configuration());
   saved_step_ = state.step;
   saved_ = seconds_now();
-  if (is_kept(state.step)) keep_newest(options_.out, options_.keep);
+  if (is_kept(state.step)) keep_newest(options_.out, options_.keep, state.step);
 }
 
 void TrainRun::require_good(const scoresde::TrainingState<float>& state) {

@@ -320,6 +320,11 @@ void require_output_replaceable(const fs::path& input, const fs::path& output, F
             "OUTPUT: ", output.string(),
             " is INPUT as well and would be replaced; name another, or replace it with "
             "--overwrite");
+  if (folder)
+    for (const char* name : {"config.json", "scheduler_config.json"})
+      require(!fs::exists(output / name), "OUTPUT: ", output.string(), " holds ", name,
+              " already, which would be replaced; name another folder, or replace it with "
+              "--overwrite");
   scoresde::require_replaceable("OUTPUT",
                                 folder ? output / scoresde::diffusers_weights_name : output);
 }

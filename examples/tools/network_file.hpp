@@ -49,7 +49,8 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
 void list_tensors(const fs::path& path);
 
 /// Throws Error if OUTPUT, after resolving links, is a file or the folder of INPUT or lies in it,
-/// or if it would replace the checkpoint of a training run.
+/// or if it would replace the checkpoint or a snapshot of a training run, or the configuration in a
+/// folder of diffusers.
 void require_output_replaceable(const fs::path& input, const fs::path& output, Format format);
 
 }  // namespace convert

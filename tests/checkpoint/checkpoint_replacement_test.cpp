@@ -31,6 +31,14 @@ TEST_CASE("the checkpoints of runs are distinguished from weights and from other
   CHECK_FALSE(holds_training_state(folder.path()));
   CHECK_FALSE(holds_training_state(folder / "none"));
   CHECK_NOTHROW(require_replaceable("--out", alone));
+  auto about = describe(VeSde{});
+  about["snapshot.average"] = "none";
+  const auto snapshot = folder / "weights_0000000020_raw.safetensors";
+  save_weights<float>(snapshot, table, weights, about, 3);
+  CHECK_FALSE(holds_training_state(snapshot));
+  CHECK_THROWS_WITH(require_replaceable("--export-ema", snapshot),
+                    Contains("--export-ema: ") && Contains("raw.safetensors is a snapshot of a") &&
+                        Contains("--overwrite"));
   CHECK_THROWS_WITH(require_replaceable("--out", folder / "link"),
                     Contains("--out: ") && Contains("link is the checkpoint of a training run") &&
                         Contains("--overwrite"));

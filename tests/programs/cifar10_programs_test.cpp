@@ -156,8 +156,9 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled", "[slo
   REQUIRE(read_safetensors(checkpoint).metadata.at("format") == "scoresde weights");
   const auto samples = [&](const std::string& from, const Words& more) {
     const auto out = folder / "images";
-    require_success(sample_program,
-                    Words{"--checkpoint", from, "--out", out.string(), "--steps", "2"} + more);
+    require_success(
+        sample_program,
+        Words{"--checkpoint", from, "--out", out.string(), "--steps", "2", "--overwrite"} + more);
     REQUIRE(std::filesystem::exists(out / "samples.png"));
     return read_safetensors(out / "samples.safetensors").at("samples");
   };
@@ -169,6 +170,13 @@ TEST_CASE("a resumed run equals an uninterrupted one, and can be sampled", "[slo
   const auto last = samples(weights, {"--samples", "1", "--first-sample", "3"});
   REQUIRE(std::equal(last.bytes.begin(), last.bytes.end(), four.bytes.end() - 12288));
   REQUIRE(four.bytes != samples(weights, {"--samples", "4", "--seed", "7"}).bytes);
+  // finished samples are replaced only with the flag
+  const std::string kept = text_of(folder / "images" / "samples.npy");
+  require_rejected(sample_program,
+                   {"--checkpoint", weights, "--out", (folder / "images").string(), "--samples",
+                    "1", "--steps", "2"},
+                   {"--out", "holds finished samples", "--overwrite"});
+  REQUIRE(text_of(folder / "images" / "samples.npy") == kept);
 }
 
 TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {

@@ -308,7 +308,10 @@ TEST_CASE("a suffix of no known format is rejected") {
   require_rejected({weights, (folder / "w.ckpt").string()}, {".ckpt", "--to", ".safetensors"});
   CHECK_FALSE(std::filesystem::exists(folder / "w.ckpt"));
   require_success({weights, (folder / "v1.0").string(), "--to", "diffusers"});
-  require_success({weights, (folder / "v1.0").string()});
+  const std::string before = text_of(folder / "v1.0/config.json");
+  require_rejected({weights, (folder / "v1.0").string()}, {"OUTPUT", "config.json", "--overwrite"});
+  CHECK(text_of(folder / "v1.0/config.json") == before);
+  require_success({weights, (folder / "v1.0").string(), "--overwrite"});
 }
 
 TEST_CASE("the option --list prints every tensor of any file") {

@@ -47,7 +47,8 @@ void check_sampling(const S& sde) {
   const Words usual{"--checkpoint", levels_checkpoint(folder, sde),
                     "--out",        (folder / "samples").string(),
                     "--threads",    "1",
-                    "--samples",    "2"};
+                    "--samples",    "2",
+                    "--overwrite"};
   for (const Words& way :
        {Words{"--predictor", "ancestral", "--corrector", "langevin"}, Words{"--solver", "heun"},
         Words{"--solver", "dpm-solver++-2m"}, Words{"--solver", "ddim", "--grid", "quadratic"}}) {
@@ -76,7 +77,8 @@ TEST_CASE("a network of 50 levels is sampled with the number of steps that the p
   const Words usual{"--checkpoint", levels_checkpoint(folder, SmldSde(50)),
                     "--out",        (folder / "samples").string(),
                     "--threads",    "1",
-                    "--samples",    "2"};
+                    "--samples",    "2",
+                    "--overwrite"};
   const auto check = [&](const Words& way, const std::string& steps, const std::string& nfe) {
     const Outcome outcome = require_success(sample_program, usual + way);
     INFO("output: " << outcome.text);
@@ -100,7 +102,8 @@ TEST_CASE("spacings of timesteps end at the data, for networks of discrete level
   const Words usual{"--checkpoint", levels_checkpoint(folder, DiscreteVpSde(1000)),
                     "--out",        (folder / "samples").string(),
                     "--threads",    "1",
-                    "--samples",    "2"};
+                    "--samples",    "2",
+                    "--overwrite"};
   const auto samples = [&](const Words& way) {
     const Outcome outcome = require_success(sample_program, usual + way + Words{"--steps", "5"});
     INFO("output: " << outcome.text);

@@ -31,6 +31,33 @@ TEST_CASE("checkpoints are numbered by step, and --keep limits how many are kept
         text_of(folder / "all" / "checkpoint_0000006.safetensors"));
 }
 
+TEST_CASE("a run that goes back keeps the checkpoint just written under --keep", "[slow]") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto out = folder / "run";
+  const Words words = tiny_run(data, out) + Words{"--keep-every", "2"};
+  require_success(train_program, words + Words{"--iterations", "6"});
+  const std::string last = text_of(out / "checkpoint_0000006.safetensors");
+  std::filesystem::copy_file(out / "checkpoint_0000002.safetensors", out / "checkpoint.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  const Outcome outcome =
+      require_success(train_program, words + Words{"--iterations", "5", "--keep", "1", "--resume"});
+  CHECK(outcome.says("checkpoint_0000006.superseded.safetensors"));
+  CHECK(programs::kept_steps(out) == std::vector<std::uint64_t>{4});
+  CHECK(text_of(out / "checkpoint_0000006.superseded.safetensors") == last);
+}
+
+TEST_CASE("a new run in a folder with numbered checkpoints is rejected before it writes") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto old = folder.write("checkpoint_0000004.safetensors", "old");
+  folder.write("train_log.csv", "old");
+  require_rejected(train_program, tiny_run(data, folder.path()) + Words{"--iterations", "1"},
+                   {"--out", "checkpoint_0000004.safetensors", "earlier run", "--resume"});
+  CHECK(text_of(folder / "train_log.csv") == "old");
+  CHECK(text_of(old) == "old");
+}
+
 TEST_CASE("a diverging run keeps its last good checkpoint and names it", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);

@@ -42,7 +42,7 @@ class Sampling {
     const auto out = folder_ / "out";
     const Outcome outcome =
         require_success(sample_program, Words{"--checkpoint", checkpoint_, "--out", out.string(),
-                                              "--threads", "1", "--samples", "1"} +
+                                              "--threads", "1", "--samples", "1", "--overwrite"} +
                                             words);
     const auto file = io::read_safetensors(out / "samples.safetensors");
     return {file.at("samples").bytes, outcome.text, file.metadata.at("sampler")};
@@ -175,8 +175,9 @@ TEST_CASE("absolute tolerances are half as large for data in [0, 1]") {
   const auto atol = [&](bool centered, const char* solver) {
     const TemporaryFolder folder;
     const std::string checkpoint = tiny_checkpoint(folder, VeSde(), centered);
-    require_success(sample_program, {"--checkpoint", checkpoint, "--out", (folder / "out").string(),
-                                     "--samples", "1", "--rtol", "1", "--solver", solver});
+    require_success(sample_program,
+                    {"--checkpoint", checkpoint, "--out", (folder / "out").string(), "--samples",
+                     "1", "--rtol", "1", "--solver", solver, "--overwrite"});
     const auto text =
         io::read_safetensors(folder / "out" / "samples.safetensors").metadata.at("sampler");
     return std::stod(text.substr(text.find("atol ") + 5));

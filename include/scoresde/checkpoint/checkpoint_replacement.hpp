@@ -29,8 +29,23 @@ namespace scoresde {
   }
 }
 
-/// Throws Error naming `argument` when holds_training_state(path).
+/// Whether the file at `path` is a snapshot of weights that a run has kept (snapshot.average in its
+/// metadata), of which there is no other copy.
+[[nodiscard]] inline bool is_weight_snapshot(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path)) return false;
+  try {
+    return !io::is_torch_file(path) &&
+           io::read_safetensors(path).metadata.contains("snapshot.average");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Throws Error naming `argument` when holds_training_state(path) or is_weight_snapshot(path).
 inline void require_replaceable(std::string_view argument, const std::filesystem::path& path) {
+  require(!is_weight_snapshot(path), argument, ": ", path.string(),
+          " is a snapshot of a training run's weights; name another file, or replace it with "
+          "--overwrite");
   require(!holds_training_state(path), argument, ": ", path.string(),
           " is the checkpoint of a training run, whose optimizer state would be lost; name "
           "another file, or replace it with --overwrite");
