@@ -2,6 +2,7 @@
 /// The options of cifar10_train.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,10 +13,12 @@
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/nn/networks/unet_check.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/settings.hpp>
 
 #include "cli/backend_options.hpp"
 
@@ -62,6 +65,39 @@ inline scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& 
   return scoresde::network_from_fields(fields);
 }
 
+/// Throws Error for a network of images with other extents than CIFAR-10's.
+inline void check_images(const scoresde::nn::UNetConfig& c) {
+  scoresde::require(
+      c.height() == 32 && c.width() == 32 && c.num_channels == 3 && c.output_channels() == 3,
+      "--network: the network is for images of ", c.width(), "x", c.height(), " with ",
+      c.num_channels, " channels, ", c.output_channels(),
+      " of them predicted; those of CIFAR-10 have 32x32 and 3");
+  scoresde::nn::check(c);
+}
+
+/// Throws Error for heights with attention that `changes` set and no level has, and if no level has
+/// any of the preset's: the network would silently have no attention.
+inline void check_attention(const scoresde::nn::UNetConfig& c,
+                            const std::vector<std::string>& changes) {
+  std::vector<std::size_t> heights;
+  for (std::size_t level = 0; level < c.levels(); ++level) heights.push_back(c.height() >> level);
+  const auto occurs = [&](std::size_t height) {
+    return std::find(heights.begin(), heights.end(), height) != heights.end();
+  };
+  const auto check = [&](const std::string& key, const std::vector<std::size_t>& wanted) {
+    const bool given = std::any_of(changes.begin(), changes.end(), [&](const std::string& change) {
+      return change.starts_with(key + "=");
+    });
+    const bool fits = given ? std::all_of(wanted.begin(), wanted.end(), occurs)
+                            : wanted.empty() || std::any_of(wanted.begin(), wanted.end(), occurs);
+    scoresde::require(fits, "--network: ", key, " is ", scoresde::detail::list_text(wanted),
+                      "; the levels have heights of ", scoresde::detail::list_text(heights),
+                      ", and --network ", key, "= is for no attention");
+  };
+  check("attn_resolutions", c.attn_resolutions);
+  check("attn_up_resolutions", c.attn_up_resolutions);
+}
+
 /// The preset with the changes of the command line. Throws Error for contradictory options.
 inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
@@ -69,6 +105,8 @@ inline scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
                     "--preset: ", o.preset, " requires images of ", preset.network.width(), "x",
                     preset.network.height(), "; CIFAR-10 has 32x32");
   preset.network = changed_network(preset.network, o.network);
+  check_images(preset.network);
+  if (!o.resume) check_attention(preset.network, o.network);  // else that of the checkpoint
   if (o.class_conditional)
     preset =
         scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
