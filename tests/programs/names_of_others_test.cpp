@@ -139,6 +139,14 @@ TEST_CASE("options of other libraries and their values are translated") {
   sampling.rejected({"--guidance_scale", "0.25"}, {"--guidance", "-0.75"});
 }
 
+TEST_CASE("diffusers' DEIS, SA-Solver and iPNDM are known by their class") {
+  for (const char* name : {"DEISMultistepScheduler", "SASolverScheduler", "IPNDMScheduler"})
+    for (const char* option : {"--sampler", "--solver"}) {
+      REQUIRE(alias_of(option, name) != nullptr);
+      CHECK(std::string(alias_of(option, name)->option) == "--solver");
+    }
+}
+
 TEST_CASE("the list of samplers and the README contain every alias") {
   const std::string list = require_success(sample_program, {"--list-samplers"}).text;
   const std::string readme =
