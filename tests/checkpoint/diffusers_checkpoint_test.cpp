@@ -307,6 +307,18 @@ TEST_CASE("one message lists every error of a config.json") {
     CHECK_THAT(message, Catch::Contains(key));
 }
 
+TEST_CASE("errors of keys and of the network that they make are listed together, each once") {
+  const std::string message =
+      config_rejections({{"act_fn", "gelu"}, {"norm_eps", -1}, {"dropout", 5}, {"sample_size", 7}});
+  for (const char* reason :
+       {"act_fn is \"gelu\"", "image_size is 7", "dropout is 5", "norm_eps is -1"})
+    CHECK_THAT(message, Catch::Contains(reason));
+  const std::string heads = config_rejections({{"attention_head_dim", 3}});
+  const std::string line = "attention_head_dim is 3";
+  CHECK(heads.find(line) != std::string::npos);
+  CHECK(heads.find(line) == heads.rfind(line));
+}
+
 TEST_CASE(
     "the network of diffusers' script for unconditional training has 113,673,219 parameters") {
   const UNetConfig config = network_of_diffusers(training_script_json);

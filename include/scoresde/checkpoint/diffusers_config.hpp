@@ -141,13 +141,19 @@ inline void read_diffusers_attention(DiffusersKeys& keys, const std::vector<Diff
   if (in_the_middle) config.attn_norm_num_groups = groups;
   const std::size_t width = keys.natural_or_null("attention_head_dim", 8);
   if (width == 0) return;
+  std::vector<std::size_t> odd;  // channels that are reported already
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const auto& [down, up, channels] = levels[i];
     if (!down && !up && !(in_the_middle && i + 1 == levels.size())) continue;
-    keys.expect(channels % width == 0, "attention_head_dim is ", width, " where ", channels,
-                " channels have attention; a network here needs heads of equal width");
-    if (channels != width) config.attention_head_dim = width;
+    if (channels % width == 0 && channels != width) config.attention_head_dim = width;
+    const bool again = std::find(odd.begin(), odd.end(), channels) != odd.end();
+    if (!again &&
+        !keys.expect(channels % width == 0, "attention_head_dim is ", width, " where ", channels,
+                     " channels have attention; a network here needs heads of equal "
+                     "width"))
+      odd.push_back(channels);
   }
+  if (!odd.empty()) config.attention_head_dim = 0;  // reported
 }
 
 /// The embedding of the time, and the way blocks use it.
@@ -261,6 +267,8 @@ inline void check_diffusers_can_express(const nn::UNetConfig& c) {
   read_diffusers_family(keys, levels, skip, config);
   config.dropout = keys.number("dropout", 0);
   config.norm_eps = keys.number("norm_eps", 1e-5);
+  if (!config.ch_mult.empty())
+    for (const std::string& reason : nn::violations(config)) keys.expect(false, reason);
   keys.finish();
   nn::check(config);
   return config;

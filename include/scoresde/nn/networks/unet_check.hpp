@@ -3,9 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include <scoresde/error.hpp>
 #include <scoresde/nn/graph/ops.hpp>
@@ -116,29 +118,69 @@ inline void check_ddpm(const UNetConfig& c) {
   field(c.init_scale == 0, "init_scale", c.init_scale, "0");
 }
 
-}  // namespace detail
-
-/// Throws Error, naming field, value and allowed values, for a configuration that unet() rejects.
-inline void check(const UNetConfig& c) {
-  detail::check_image(c);
-  detail::check_channels(c);
-  detail::check_attention(c);
-  detail::check_time(c);
-  detail::check_filter(c);
-  require(c.downsample_padding <= 1, "unet: downsample_padding is ", c.downsample_padding,
-          "; it must be 0 or 1");
-  require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
-  require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
-  require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
-          "; it must be in [0, 1)");
-  require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
-  if (c.architecture == Architecture::ddpm) detail::check_ddpm(c);
+inline void check_progressive(const UNetConfig& c) {
   require(c.progressive != ProgressiveOutput::residual || c.ch_mult.size() > 1,
           "unet: progressive is 'residual' with one level; it needs 2");
+}
+
+inline void check_noise_levels(const UNetConfig& c) {
   if (!c.scale_by_sigma) return;
   require(c.sigma_min > 0 && c.sigma_min < c.sigma_max && c.num_scales >= 2, "unet: sigma_min is ",
           c.sigma_min, ", sigma_max ", c.sigma_max, " and num_scales ", c.num_scales,
           "; scale_by_sigma needs 0 < sigma_min < sigma_max and 2 levels");
+}
+
+inline void check_padding(const UNetConfig& c) {
+  require(c.downsample_padding <= 1, "unet: downsample_padding is ", c.downsample_padding,
+          "; it must be 0 or 1");
+}
+
+inline void check_blocks(const UNetConfig& c) {
+  require(c.num_res_blocks > 0, "unet: num_res_blocks is 0; it must be positive");
+}
+
+inline void check_init_scale(const UNetConfig& c) {
+  require(c.init_scale >= 0, "unet: init_scale is ", c.init_scale, "; it must not be negative");
+}
+
+inline void check_dropout(const UNetConfig& c) {
+  require(c.dropout >= 0 && c.dropout < 1, "unet: dropout is ", c.dropout,
+          "; it must be in [0, 1)");
+}
+
+inline void check_norm_eps(const UNetConfig& c) {
+  require(c.norm_eps > 0, "unet: norm_eps is ", c.norm_eps, "; it must be positive");
+}
+
+inline void check_architecture(const UNetConfig& c) {
+  if (c.architecture == Architecture::ddpm) check_ddpm(c);
+}
+
+/// All of them; those after the first need its levels.
+inline constexpr std::array checks{
+    &check_image,        &check_channels,    &check_attention,   &check_time,    &check_filter,
+    &check_padding,      &check_blocks,      &check_init_scale,  &check_dropout, &check_norm_eps,
+    &check_architecture, &check_progressive, &check_noise_levels};
+
+}  // namespace detail
+
+/// Throws Error, naming field, value and allowed values, for a configuration that unet() rejects.
+inline void check(const UNetConfig& c) {
+  for (const auto check_one : detail::checks) check_one(c);
+}
+
+/// All reasons for which unet() rejects a configuration with at least one level, each as check()
+/// words it; empty where it does not.
+[[nodiscard]] inline std::vector<std::string> violations(const UNetConfig& c) {
+  std::vector<std::string> reasons;
+  for (const auto check_one : detail::checks) {
+    try {
+      check_one(c);
+    } catch (const Error& failure) {
+      reasons.emplace_back(failure.what());
+    }
+  }
+  return reasons;
 }
 
 }  // namespace scoresde::nn
