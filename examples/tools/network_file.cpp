@@ -22,6 +22,8 @@
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 
+#include "cli/resource_check.hpp"
+
 namespace convert {
 
 using scoresde::Error;
@@ -60,12 +62,20 @@ Metadata overlay(Metadata base, const Metadata& changes) {
 
 namespace {
 
+/// Throws Error where that many sets of the weights do not fit into memory.
+void require_sets_fit(const scoresde::nn::ParameterTable& table, std::size_t sets) {
+  const auto numbers = static_cast<double>(sets) * static_cast<double>(table.size());
+  programs::require_memory(programs::float_bytes(numbers), 0,
+                           "a smaller network (--preset, --config, --set network.nf=…) needs less");
+}
+
 NetworkFile read_scoresde(const fs::path& path) {
   NetworkFile read{scoresde::read_configuration(path), {}, false};
   const auto graph = scoresde::nn::unet(scoresde::network_of(read.configuration));
   const auto& table = graph.parameters();
   const auto metadata = scoresde::io::read_safetensors(path).metadata;
   read.resumable = metadata.at("format") == "scoresde run";
+  require_sets_fit(table, read.resumable ? 4 : 2);
   if (read.resumable) {
     read.state = scoresde::load_checkpoint<float>(path, table, read.configuration);
     return read;
@@ -116,6 +126,7 @@ NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, 
   const auto graph = scoresde::nn::unet(network);
   const auto& table = graph.parameters();
   const auto file = scoresde::io::TorchFile::open(path);
+  require_sets_fit(table, scoresde::score_sde_can_resume(file) ? 4 : 2);
   read.notes = skipped_in(file);
   read.resumable = keep == Keep::all && scoresde::score_sde_can_resume(file);
   if (read.resumable)
@@ -183,6 +194,7 @@ NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   for (const std::string& component : files.components)
     read.notes.push_back("the pipeline's " + component + " is not converted");
   const auto graph = scoresde::nn::unet(network);
+  require_sets_fit(graph.parameters(), 2);
   std::vector<float> weights(graph.parameters().size());
   scoresde::load_diffusers_weights<float>(scoresde::read_diffusers_tensors(files.weights), network,
                                           graph.parameters(), weights);
@@ -257,12 +269,13 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
   if (format == Format::score_sde) {
     auto state = keep == Keep::all ? file.state : scoresde::TrainingState<float>::start(weights);
     state.step = file.state.step;
+    state.tracks.clear();
     double decay = 0.9999;
     if (file.configuration.contains("training.ema_decay"))
       decay = scoresde::number_setting<double>(file.configuration, "training.ema_decay");
     scoresde::save_score_sde_checkpoint(path, network, table, state,
                                         optimizer_of(file.configuration), decay);
-    if (keep != Keep::all || !file.averaged) return set;
+    if (keep != Keep::all || !file.averaged || !file.resumable) return set;
     const std::size_t tracks = file.state.tracks.size();
     return tracks == 0 ? std::string("the whole state")
                        : text("the state without its ", tracks,

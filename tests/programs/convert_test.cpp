@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/state_dict.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 
 #include "programs/program_runner.hpp"
 #include "support/catch.hpp"
@@ -294,11 +297,29 @@ TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite"
   for (const char* input : {"unet", "unet/diffusion_pytorch_model.safetensors"})
     require_rejected({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
   CHECK(text_of(weights) == ema);
+  const Outcome alone = require_success({weights, (folder / "alone.pth").string()});
+  CHECK(alone.says("the averaged weights"));
+  CHECK_FALSE(alone.says("whole state"));
   // Weights may be replaced; a checkpoint only with the flag.
   require_success({run_file, weights, "--model"});
   CHECK(text_of(weights) != ema);
   require_success({run_file, run_file, "--ema", "--overwrite"});
   CHECK(text_of(run_file) == ema);
+}
+
+TEST_CASE("a run with tracks of averages becomes a .pth without them, and says so") {
+  using namespace scoresde;
+  const TemporaryFolder folder;
+  const std::string run_file = (folder / "run.safetensors").string();
+  require_success({(files / "tiny.pth").string(), run_file, "--config", tiny_settings(folder)});
+  Metadata configuration = read_configuration(run_file);
+  const auto graph = nn::unet(network_of(configuration));
+  auto state = load_checkpoint<float>(run_file, graph.parameters(), configuration);
+  state.tracks = {state.average};
+  configuration["training.ema_track_gammas"] = "6.94";
+  save_checkpoint(run_file, graph.parameters(), state, configuration);
+  const Outcome outcome = require_success({run_file, (folder / "out.pth").string()});
+  CHECK(outcome.says("without its 1 further averages"));
 }
 
 TEST_CASE("a suffix of no known format is rejected") {
@@ -337,6 +358,10 @@ TEST_CASE("scoresde_convert rejects invalid options and leaves no files", "[slow
   require_rejected({pth, out, "--model", "--ema"}, {"--model", "--ema"});
   require_rejected({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
   require_rejected({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
+  require_rejected({pth, out, "--preset", "cifar10_small", "--set", "network.nf=400000"},
+                   {"memory: the run needs about", "GiB", "--set network.nf"});
+  require_rejected({pth, out, "--preset", "cifar10_small", "--set", "network.nf=40000000000"},
+                   {"nf is 40000000000", "at most 1048576"});
   require_rejected({pth, out, "--config", folder.write("c.json", "[1]").string()}, {"object"});
   require_rejected({pth, out, "--config", folder.write("d.json", "{").string()},
                    {"d.json", "JSON"});

@@ -23,11 +23,15 @@ namespace scoresde::nn {
 
 namespace detail {
 
+/// Above it the number of weights could overflow.
+inline constexpr std::size_t most_channels = std::size_t{1} << 20;
+
 inline void check_image(const UNetConfig& c) {
   require(c.num_channels > 0, "unet: num_channels is 0; it must be positive");
   require(!c.ch_mult.empty(), "unet: ch_mult is empty; it must name a factor for each level");
   for (const std::size_t factor : c.ch_mult)
-    require(factor > 0, "unet: ch_mult has a factor of 0; all must be positive");
+    require(factor > 0 && factor <= most_channels, "unet: ch_mult has a factor of ", factor,
+            "; all must be from 1 to ", most_channels);
   require(c.ch_mult.size() < 32, "unet: ch_mult has ", c.ch_mult.size(), " levels; at most 31");
   const std::size_t halvings = std::size_t{1} << (c.ch_mult.size() - 1);
   require(c.image_size > 0 && c.image_size % halvings == 0, "unet: image_size is ", c.image_size,
@@ -42,6 +46,7 @@ inline void check_channels(const UNetConfig& c) {
           "; it must be a positive multiple of ", unit,
           fixed == 0 ? std::string(" (groups of four channels)")
                      : " (" + std::to_string(fixed) + " groups)");
+  require(c.nf <= most_channels, "unet: nf is ", c.nf, "; at most ", most_channels);
   if (c.block_out_channels.empty()) return;
   require(c.block_out_channels.size() == c.levels(), "unet: block_out_channels has ",
           c.block_out_channels.size(), " levels and ch_mult ", c.levels(), "; both must agree");
