@@ -67,6 +67,7 @@ inline void add_times(CLI::App& app, scoresde::SamplerChoice& s) {
       ->group(sampler_group);
   app.add_option("--steps-offset", s.steps_offset,
                  "Offset of the timesteps of --grid leading (default: 0)")
+      ->check(natural_number(0, 1000000))
       ->group(sampler_group);
   app.add_option("--rho", s.rho, "Exponent of --grid karras (default: 7)")
       ->check(positive_number())

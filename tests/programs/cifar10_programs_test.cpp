@@ -100,6 +100,27 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   REQUIRE_FALSE(std::filesystem::exists(folder / "run" / "train_log.csv"));
 }
 
+TEST_CASE("a negative number is rejected by every option that takes a natural number") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const auto check = [&](const char* program, const Words& options) {
+    for (const std::string& option : options) {
+      const Outcome outcome = scoresde::test::run(program, {"--out", out, option, "-1"});
+      INFO(option << ": " << outcome.text);
+      CHECK(outcome.status == 2);
+      CHECK(outcome.says(option));
+      CHECK(outcome.says("-1"));
+    }
+  };
+  check(train_program,
+        {"--iterations", "--batch", "--network-batch", "--decay-images", "--seed", "--log-every",
+         "--checkpoint-every", "--keep-every", "--keep", "--snapshot-every", "--snapshot-steps",
+         "--weights-every", "--held-out-images", "--threads", "--device", "--autotune"});
+  check(sample_program,
+        {"--steps", "--nfe", "--steps-offset", "--corrector-steps", "--samples", "--first-sample",
+         "--batch", "--columns", "--seed", "--threads", "--device", "--autotune"});
+}
+
 TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   const TemporaryFolder folder;
   const std::string out = (folder / "images").string();
