@@ -64,12 +64,13 @@ CLI::Validator number(Fits fits, const char* allowed) {
 
 /// Accepts finite numbers above 0.
 inline CLI::Validator positive_number() {
-  return detail::number([](double x) { return x > 0 && x < 1e300; }, "a number above 0");
+  return detail::number([](double x) { return x > 0 && x < 1e300; },
+                        "a number above 0 and below 1e+300");
 }
 
 /// Accepts finite numbers that are not negative.
 inline CLI::Validator number_from_zero() {
-  return detail::number([](double x) { return x >= 0 && x < 1e300; }, "0 or a number above it");
+  return detail::number([](double x) { return x >= 0 && x < 1e300; }, "a number from 0 to 1e+300");
 }
 
 /// Accepts numbers from 0 to 1.

@@ -33,8 +33,12 @@ using scoresde::text;
 Format format_of(const fs::path& path) {
   if (fs::is_directory(path) || path.extension() == ".json") return Format::diffusers;
   if (scoresde::io::is_torch_file(path)) {
-    const auto file = scoresde::io::TorchFile::open(path);
-    return scoresde::is_score_sde_checkpoint(file) ? Format::score_sde : Format::diffusers;
+    if (scoresde::is_score_sde_checkpoint(scoresde::io::TorchFile::open(path)))
+      return Format::score_sde;
+    require(fs::exists(fs::absolute(path).parent_path() / "config.json"), "INPUT: ", path.string(),
+            " has no 'model' of score_sde's layout, and no config.json of diffusers lies in its "
+            "folder; --list prints its tensors");
+    return Format::diffusers;
   }
   const auto file = scoresde::io::read_safetensors(path);
   const auto format = file.metadata.find("format");
@@ -282,6 +286,9 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
                               " further averages (--ema-tracks), which a .pth does not hold,");
   }
   // The file must suffice for sampling.
+  require(file.configuration.contains("sde.name"),
+          "INPUT does not name the SDE of its network: it has neither a scheduler_config.json nor "
+          "sde.name; give it by --set sde.name=ve, --preset or --config");
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
   if (keep == Keep::all && file.resumable) {
     scoresde::save_checkpoint(path, table, file.state, file.configuration);

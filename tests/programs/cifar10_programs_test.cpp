@@ -134,6 +134,12 @@ TEST_CASE("cifar10_sample rejects invalid options and leaves no files") {
   require_rejected(sample_program, with({"--checkpoint", out + "/none"}), {"none", "not exist"});
   const auto text = folder.write("text", "this is not a checkpoint");
   require_rejected(sample_program, with({"--checkpoint", text.string()}), {"text", "header"});
+  require_rejected(sample_program, with({"--checkpoint", folder.path().string()}),
+                   {"is a folder", "scoresde_convert"});
+  const auto torch =
+      std::filesystem::path(SCORESDE_SOURCE_DIR) / "tests/golden/checkpoints/tiny.pth";
+  require_rejected(sample_program, with({"--checkpoint", torch.string()}),
+                   {"is a PyTorch file", "scoresde_convert"});
   const auto empty = folder.write("empty", "");
   require_rejected(sample_program, with({"--checkpoint", empty.string()}), {"empty"});
   scoresde::io::TensorFile foreign;
