@@ -95,7 +95,8 @@ int main(int argc, char** argv) {
       "clipped.\n"
       "Ctrl-C keeps finished samples; --resume continues.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM.");
+      "143 stopped by SIGHUP, SIGINT or SIGTERM, 153 a file would exceed the size that ulimit "
+      "allows.");
   app.option_defaults()->take_last();
   SampleOptions options;
   programs::add_sample_options(app, options);

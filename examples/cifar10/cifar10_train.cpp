@@ -57,7 +57,8 @@ int run(const TrainOptions& options) {
     export_ema(options);
     return 0;
   }
-  scoresde::nn::Preset preset = programs::chosen_preset(options);
+  scoresde::nn::Preset preset =
+      scoresde::as_usage([&] { return programs::chosen_preset(options); });
   if (options.data.empty())
     throw scoresde::UsageError("--data is missing: the folder with data_batch_1.bin");
   const programs::RunLock lock(options.out);
@@ -84,7 +85,8 @@ int main(int argc, char** argv) {
       "--plan-cache plans\n"
       "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved.");
+      "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved, "
+      "153 a file would exceed the size that ulimit allows.");
   app.option_defaults()->take_last();
   TrainOptions options;
   programs::add_train_options(app, options);

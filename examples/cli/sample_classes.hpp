@@ -7,29 +7,36 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <scoresde/data/cifar10.hpp>
-#include <scoresde/error.hpp>
+#include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/class_choice.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 namespace programs {
 
 namespace detail {
 
-/// The index of a class, given by its index or its CIFAR-10 name. Throws Error for other text.
+/// The index of a class, given by its index or its CIFAR-10 name. Throws UsageError with the
+/// nearest name for other text.
 inline std::uint32_t class_number(const std::string& name, std::size_t classes) {
   const auto& names = scoresde::data::cifar10_classes;
   std::string known;
+  std::vector<std::string> accepted{"all", "none"};
   for (std::uint32_t c = 0; c < names.size() && classes == names.size(); ++c) {
     if (name == names[c]) return c;
     known += std::string(", ") + names[c];
+    accepted.push_back(names[c]);
   }
   std::uint32_t number = 0;
   const char* last = name.data() + name.size();
   const auto [end, code] = std::from_chars(name.data(), last, number);
-  scoresde::require(code == std::errc{} && end == last && number < classes, "--class is '", name,
-                    "'; it must be all, none, a number from 0 to ", classes - 1, known);
+  const std::string near = scoresde::suggestion(name, accepted);
+  scoresde::require_usage(code == std::errc{} && end == last && number < classes, "--class is '",
+                          name, "'", near.empty() ? ";" : near,
+                          " it must be all, none, a number from 0 to ", classes - 1, known);
   return number;
 }
 

@@ -56,6 +56,7 @@ inline void add_average_options(CLI::App& app, TrainOptions& o) {
          "Relative widths, above 0 and at most 0.2886, of additional averages of the weights "
          "with power-function profiles (Karras et al. 2024), for example 0.05,0.1")
       ->delimiter(',')
+      ->check(number([](double x) { return x > 0 && x <= 0.2886; }, "above 0 and at most 0.2886"))
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(host_group);

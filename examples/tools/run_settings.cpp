@@ -17,6 +17,7 @@
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/settings.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 namespace convert {
 namespace {
@@ -91,12 +92,12 @@ Metadata given_settings(const SettingSources& options) {
   if (!options.config.empty()) file = settings_of(options.config);
   for (const std::string& setting : options.settings) {
     const auto equals = setting.find('=');
-    scoresde::require(equals != std::string::npos && equals > 0, "--set: '", setting,
-                      "' must be key=value, such as sde.sigma_max=348");
+    scoresde::require_usage(equals != std::string::npos && equals > 0, "--set: '", setting,
+                            "' must be key=value, such as sde.sigma_max=348");
     set[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
   check_settings(file);
-  check_settings(set);
+  scoresde::as_usage([&] { check_settings(set); });
   return overlay(std::move(file), set);
 }
 

@@ -36,7 +36,8 @@ int run(const Options& options) {
     convert::list_tensors(options.input);
     return 0;
   }
-  scoresde::require(!options.output.empty(), "OUTPUT is missing; only --list does not require it");
+  scoresde::require_usage(!options.output.empty(),
+                          "OUTPUT is missing; only --list does not require it");
   const Format to =
       options.to.empty() ? convert::format_to_write(options.output) : formats.at(options.to);
   const Format from =
@@ -68,7 +69,8 @@ void add_options(CLI::App& app, Options& o) {
       ->check(CLI::IsMember(names));
   app.add_option("--to", o.to, "Format of OUTPUT (default: by name)")->check(CLI::IsMember(names));
   app.add_option("--preset", o.sources.preset,
-                 "Configuration of the training of a .pth: " + programs::preset_names());
+                 "Configuration of the training of a .pth: " + programs::preset_names())
+      ->check(programs::preset_name());
   app.add_option("--config", o.sources.config,
                  "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}; "
                  "overrides the preset");

@@ -100,6 +100,28 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   REQUIRE_FALSE(std::filesystem::exists(folder / "run" / "train_log.csv"));
 }
 
+TEST_CASE("an invalid command line ends with status 2") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const auto rejected = [&](const char* program, const Words& options, const std::string& word) {
+    const Outcome outcome = scoresde::test::run(program, Words{"--out", out} + options);
+    INFO("options: " << options.front() << ", output: " << outcome.text);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(word));
+    CHECK_FALSE(std::filesystem::exists(out));
+  };
+  rejected(train_program, {"--network", "nf=0"}, "nf is 0");
+  rejected(train_program, {"--network", "nf"}, "KEY=VALUE");
+  rejected(train_program, {"--ema-tracks", "0.5"}, "at most 0.2886");
+  rejected(sample_program, {"--eps", "1"}, "--eps is 1; it must be below");
+  rejected(sample_program, {"--solver", "karras-heun", "--s-tmin", "5", "--s-tmax", "1"},
+           "--s-tmin is 5 and --s-tmax 1");
+  rejected(sample_program, {"--guidance", "1"}, "--guidance");
+  rejected(sample_program, {"--sampler", "P1000", "--steps", "10"}, "fixes the number of steps");
+  rejected(sample_program, {"--snr", "inf"}, "above 0 and below 1e+300");
+  rejected(sample_program, {"--rho", "1e308"}, "above 0 and below 1e+300");
+}
+
 TEST_CASE("a negative number is rejected by every option that takes a natural number") {
   const TemporaryFolder folder;
   const std::string out = (folder / "out").string();

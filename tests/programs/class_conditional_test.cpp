@@ -171,6 +171,10 @@ TEST_CASE("classes and guidance for which the network was not trained are reject
   const std::string ten = class_checkpoint(folder, 10);
   rejected(ten, {"--class", "10"}, {"'10'", "0 to 9", "truck"});
   rejected(ten, {"--class", "dragon"}, {"'dragon'", "truck"});
+  rejected(ten, {"--class", "cats"}, {"'cats'; did you mean 'cat'?", "truck"});
+  CHECK(run(sample_program,
+            {"--checkpoint", ten, "--out", (folder / "none").string(), "--class", "cats"})
+            .status == 2);
   rejected(ten, {"--class", "none", "--guidance", "1"}, {"--guidance requires a --class"});
   rejected(ten, {"--class", "cat", "--guidance", "-1"}, {"--guidance", "-1"});
   rejected(ten, {"--class", "cat", "--guidance-interval", "0", "1"},

@@ -358,6 +358,15 @@ TEST_CASE("scoresde_convert rejects invalid options and leaves no files", "[slow
   require_rejected({pth, out, "--model", "--ema"}, {"--model", "--ema"});
   require_rejected({pth, out, "--to", "onnx"}, {"onnx", "diffusers"});
   require_rejected({pth, out, "--set", "nonsense"}, {"nonsense", "key=value"});
+  const auto usage = [&](const Words& options, const std::string& word) {
+    const Outcome outcome = run(Words{pth, out} + options);
+    INFO(outcome.text);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(word));
+  };
+  usage({"--preset", "cifar10_smal"}, "did you mean 'cifar10_small'?");
+  usage({"--set", "sde.beta_mx=10"}, "the nearest is sde.beta_max");
+  usage({"--set", "nonsense"}, "key=value");
   require_rejected({pth, out, "--preset", "cifar10_small", "--set", "network.nf=400000"},
                    {"memory: the run needs about", "GiB", "--set network.nf"});
   require_rejected({pth, out, "--preset", "cifar10_small", "--set", "network.nf=40000000000"},

@@ -8,6 +8,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/usage_error.hpp>
 #include <scoresde/score/guidance.hpp>
 
 namespace scoresde {
@@ -22,26 +23,28 @@ struct ClassChoice {
   [[nodiscard]] std::size_t evaluations() const { return guidance != 0 ? 2 : 1; }
 };
 
-/// Resolves the defaults for the network of a checkpoint. Throws Error for a class or guidance of
-/// an unconditional network, for guidance without a class, and for "none" or guidance if the
+/// Resolves the defaults for the network of a checkpoint. Throws UsageError for a class or guidance
+/// of an unconditional network, for guidance without a class, and for "none" or guidance if the
 /// network was trained without label dropout.
 inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::size_t classes) {
-  require(classes > 0 || (c.name.empty() && c.guidance == 0),
-          c.name.empty() ? "--guidance" : "--class",
-          ": the checkpoint's network is not conditioned on classes");
-  require(c.interval.empty() || c.guidance != 0,
-          "--guidance-interval is for --guidance, which was not given");
+  require_usage(classes > 0 || (c.name.empty() && c.guidance == 0),
+                c.name.empty() ? "--guidance" : "--class",
+                ": the checkpoint's network is not conditioned on classes");
+  require_usage(c.interval.empty() || c.guidance != 0,
+                "--guidance-interval is for --guidance, which was not given");
   for (std::size_t i = 1; i < c.interval.size(); ++i)
-    require(c.interval[i - 1] <= c.interval[i], "--guidance-interval goes from ", c.interval[i - 1],
-            " to ", c.interval[i], "; the lower noise level must come first");
+    require_usage(c.interval[i - 1] <= c.interval[i], "--guidance-interval goes from ",
+                  c.interval[i - 1], " to ", c.interval[i],
+                  "; the lower noise level must come first");
   if (c.name.empty()) c.name = classes > 0 ? "all" : "none";
-  require(c.guidance == 0 || c.name != "none", "--guidance requires a --class");
+  require_usage(c.guidance == 0 || c.name != "none", "--guidance requires a --class");
   const auto dropout = checkpoint.find("training.label_dropout");
   const bool knows_none = dropout == checkpoint.end() || dropout->second != "0";
-  require(knows_none || classes == 0 || (c.guidance == 0 && c.name != "none"),
-          c.guidance != 0 ? "--guidance" : "--class none",
-          ": the checkpoint's network was trained without label dropout and has not learned the "
-          "score without a class");
+  require_usage(
+      knows_none || classes == 0 || (c.guidance == 0 && c.name != "none"),
+      c.guidance != 0 ? "--guidance" : "--class none",
+      ": the checkpoint's network was trained without label dropout and has not learned the "
+      "score without a class");
 }
 
 /// The times with guidance.

@@ -75,9 +75,12 @@ inline void reject_unused_options(const SamplerChoice& c, const std::vector<std:
   for (const SamplerRow* row : rows)
     chosen += (chosen.empty() ? "" : " ") + row->option + ' ' + row->name;
   for (const std::string& option : given) {
+    const bool counts_steps =
+        option == "--steps" || option == "--nfe" || option == "--corrector-steps";
+    require_usage(c.preset.empty() || !counts_steps, option, " cannot be combined with --sampler ",
+                  c.preset, ", whose name fixes the number of steps");
     bool taken = false;
     for (const SamplerRow* row : rows) taken = taken || row->takes(option);
-    taken = taken && (c.preset.empty() || option != "--corrector-steps");  // fixed by the name
     require_usage(taken, option, " cannot be combined with ", chosen, "; it is for ",
                   samplers_accepting(option));
   }

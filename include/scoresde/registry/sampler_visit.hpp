@@ -26,6 +26,7 @@
 #include <scoresde/registry/detail/timestep_spacing.hpp>
 #include <scoresde/registry/sampler_choice.hpp>
 #include <scoresde/registry/solver_registry.hpp>
+#include <scoresde/registry/usage_error.hpp>
 #include <scoresde/sampler/adaptive_dpm_solver.hpp>
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
@@ -168,6 +169,9 @@ void set_members(const SamplerChoice& c, R& solver) {
     set(solver.churn.s_tmin, c.s_tmin);
     set(solver.churn.s_tmax, c.s_tmax);
     set(solver.churn.s_noise, c.s_noise);
+    require_usage(solver.churn.s_tmin <= solver.churn.s_tmax, "--s-tmin is ", solver.churn.s_tmin,
+                  " and --s-tmax ", solver.churn.s_tmax,
+                  "; the first must not be above the second");
   }
 }
 
@@ -227,11 +231,13 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
 
 /// Resolves the defaults that depend on the SDE: the grid if σ is the time, where even steps are
 /// unsuitable; the final time; the number of steps on discrete levels unless --steps is given; and
-/// the corrector's signal-to-noise ratio.
+/// the corrector's signal-to-noise ratio. Throws UsageError for an --eps that is not below T.
 inline void resolve_defaults(const AnySde& any, SamplerChoice& c) {
   const bool even = c.grid == "uniform" || c.grid == "quadratic";
   if (any.is<EdmSde>() && even && !c.grid_given) c.grid = "karras";
   if (c.eps == 0) c.eps = any.t_min();
+  require_usage(c.eps < any.t_max(), "--eps is ", c.eps, "; it must be below the SDE's last time, ",
+                any.t_max());
   any.visit([&]<class S>(const S& sde) {
     if constexpr (DiscreteSde<S>)
       if (!c.steps_given) c.steps = std::min(c.steps, most_level_steps(sde, sde.t_max(), c.eps));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// UsageError: invalid combinations of options, regardless of the contents of files.
+/// UsageError: options that exclude each other or do not suit the network they name.
 #pragma once
 
 #include <scoresde/error.hpp>
@@ -15,6 +15,16 @@ class UsageError : public Error {
 template <class... Parts>
 void require_usage(bool condition, const Parts&... parts) {
   if (!condition) throw UsageError(scoresde::text(parts...));
+}
+
+/// The value of body(), whose Errors are about the command line and become UsageErrors.
+template <class Body>
+auto as_usage(const Body& body) {
+  try {
+    return body();
+  } catch (const Error& failure) {
+    throw UsageError(failure.what());
+  }
 }
 
 }  // namespace scoresde
