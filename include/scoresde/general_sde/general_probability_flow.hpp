@@ -126,8 +126,9 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
   /// Calls decode with a newly allocated workspace.
-  template <class M, State X, class O = NoObserver>
+  template <class M, class X, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, O&& observer = O{}) const {
+    static_assert(detail::StateArgument<X>::checked);
     Workspace<X, buffers> work(x);
     return decode(model, x, work, observer);
   }
@@ -141,14 +142,18 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
 
   /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
-  template <class M, State X, class O = NoObserver>
-  SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+  template <class M, class X, class O = NoObserver>
+  SamplerStatistics decode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+                           O&& observer = O{}) const {
+    static_assert(detail::StateArgument<X>::checked);
     return solve(model, x, grid_, work, observer);
   }
 
   /// Integrates the given x over the reversed grid, which it allocates.
-  template <class M, State X, class O = NoObserver>
-  SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+  template <class M, class X, class O = NoObserver>
+  SamplerStatistics encode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+                           O&& observer = O{}) const {
+    static_assert(detail::StateArgument<X>::checked);
     return solve(model, x, grid_.reversed(), work, observer);
   }
 

@@ -12,8 +12,10 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include <scoresde/error.hpp>
+#include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/elementwise.hpp>
@@ -102,8 +104,9 @@ void draw_prior(const S& sde, double t, X& x, const Z& z) {
 }
 
 /// x ← prior_mean + prior_std·z: the initial state of a run from T.
-template <class S, State X, class Z>
-void draw_prior(const S& sde, X& x, const Z& z) {
+template <class S, class X, class Z>
+requires(!std::is_arithmetic_v<X>) void draw_prior(const S& sde, X& x, const Z& z) {
+  static_assert(detail::StateArgument<X>::checked);
   draw_prior(sde, std::numeric_limits<double>::infinity(), x, z);
 }
 

@@ -172,15 +172,19 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
   /// Integrates the given x over the grid and performs the final step. Does not allocate. Throws
   /// Error for mismatched shapes, times at which the model cannot be evaluated, and states that are
   /// not finite.
-  template <class M, State X, class O = NoObserver>
-  SamplerStatistics decode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+  template <class M, class X, class O = NoObserver>
+  SamplerStatistics decode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+                           O&& observer = O{}) const {
+    static_assert(detail::StateArgument<X>::checked);
     return run(model, x, grid_, last_, work, observer);
   }
 
   /// Integrates the given x over the reversed grid, from data to noise. Allocates the reversed
   /// grid.
-  template <class M, State X, class O = NoObserver>
-  SamplerStatistics encode(M&& model, X& x, Workspace<X, buffers>& work, O&& observer = O{}) const {
+  template <class M, class X, class O = NoObserver>
+  SamplerStatistics encode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+                           O&& observer = O{}) const {
+    static_assert(detail::StateArgument<X>::checked);
     return run(model, x, grid_.reversed(), {}, work, observer);
   }
 

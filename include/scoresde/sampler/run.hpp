@@ -136,6 +136,15 @@ class SampledFromPrior {
     return sampler.integrate(model, x, noise, work, observer);
   }
 
+  /// Reports the missing noise.
+  template <class M, class X>
+  SamplerStatistics sample(M&&, X&) const {
+    static_assert(!std::is_same_v<X, X>,
+                  "sampler: sample(model, x, noise) takes a noise source as its third argument, "
+                  "as Noise{.seed = 42}");
+    return {};
+  }
+
  private:
   friend Sampler;
   SampledFromPrior() = default;

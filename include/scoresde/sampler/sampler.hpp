@@ -55,6 +55,11 @@ struct StateArgument {
   static constexpr bool fits = !std::is_const_v<X> && State<X>;
   static constexpr bool checked = true;
 };
+/// The workspace of a state, for parameters from which it is not deduced, so that a const state is
+/// reported by StateArgument.
+template <class X, std::size_t Buffers>
+using WorkspaceOf = Workspace<std::remove_const_t<X>, Buffers>;
+
 template <class M, class X>
 struct ModelArgument : StateArgument<X> {
   static_assert(!StateArgument<X>::fits || ScoreModel<M, X>,

@@ -27,6 +27,19 @@ concept DiscreteSde = Sde<S> && requires(const S& sde, std::size_t i) {
   { sde.training_time(i) } -> std::same_as<double>;       // t_i, for i < N
 };
 
+namespace detail {
+
+/// Instantiation reports an SDE without discrete levels.
+template <class S>
+struct DiscreteArgument {
+  static_assert(DiscreteSde<S>,
+                "discrete SDE: the SDE has no levels; it needs training_steps() and "
+                "training_time(i), as DdpmSde, DiscreteVpSde and SmldSde have");
+  static constexpr bool checked = true;
+};
+
+}  // namespace detail
+
 /// The p(x_t | x_0) that a network of discrete levels was trained on.
 template <DiscreteSde S>
 [[nodiscard]] MarginalProb training_marginal(const S& sde, double t) {
@@ -122,8 +135,9 @@ template <DiscreteSde S>
 /// steps, no level twice, both ends at their nearest levels and the times in between as close to
 /// the given ones, in least squares, as that allows. Throws Error if there are more steps than the
 /// levels between the ends allow.
-template <DiscreteSde S>
+template <class S>
 [[nodiscard]] TimeGrid level_grid(const S& sde, const TimeGrid& grid) {
+  static_assert(detail::DiscreteArgument<S>::checked);
   if (!grid.generates()) return level_grid(sde, grid.reversed()).reversed();
   const std::size_t most = most_level_steps(sde, grid.front().t, grid.back().t_next);
   require(grid.size() <= most, "level grid: ", grid.size(),

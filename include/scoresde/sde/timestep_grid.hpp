@@ -114,9 +114,10 @@ template <DiscreteSde S>
 /// linspace, this is not where the next step starts), or to the grid's end if that is below
 /// timestep 0. A last step of length 0 (to_data = false, offset 0) is omitted. Throws Error as
 /// spaced_timesteps does.
-template <DiscreteSde S>
+template <class S>
 [[nodiscard]] TimeGrid strided_timestep_grid(const S& sde, std::size_t steps,
                                              TimestepOptions options = {}) {
+  static_assert(detail::DiscreteArgument<S>::checked);
   const std::size_t stride = sde.training_steps() / std::max<std::size_t>(steps, 1);
   std::vector<TimeStep> list;
   for (const std::size_t label : spaced_timesteps(sde.training_steps(), steps, options)) {
@@ -131,9 +132,10 @@ template <DiscreteSde S>
 /// The grid of diffusers' multistep schedulers (DPMSolverMultistep, UniPC, DEIS, SASolver): from
 /// each of multistep_timesteps to the next, then to the grid's end. Throws Error as
 /// spaced_timesteps does, and for steps = levels unless trailing.
-template <DiscreteSde S>
+template <class S>
 [[nodiscard]] TimeGrid timestep_grid(const S& sde, std::size_t steps,
                                      TimestepOptions options = {}) {
+  static_assert(detail::DiscreteArgument<S>::checked);
   const auto timesteps = multistep_timesteps(sde.training_steps(), steps, options);
   return detail::steps_through(detail::training_times(sde, timesteps),
                                detail::end_of(sde, options));
@@ -142,9 +144,10 @@ template <DiscreteSde S>
 /// The grid of diffusers' schedulers along σ (Euler, Heun, LMS, DPM-2): from each of
 /// spaced_timesteps to the next, then to the grid's end. linspace is not rounded; σ/α is
 /// interpolated linearly between levels. Throws Error as spaced_timesteps does.
-template <DiscreteSde S>
+template <class S>
 [[nodiscard]] TimeGrid sigma_timestep_grid(const S& sde, std::size_t steps,
                                            TimestepOptions options = {}) {
+  static_assert(detail::DiscreteArgument<S>::checked);
   const std::size_t levels = sde.training_steps();
   if (options.spacing != TimestepSpacing::linspace || steps < 2)
     return detail::steps_through(

@@ -19,8 +19,10 @@
 namespace scoresde {
 
 /// S with a prior_mean; all other members, including optional ones, are those of S.
-template <Sde S>
+template <class S>
 class WithPriorMean : public S {
+  static_assert(detail::SdeArgument<S>::checked);
+
  public:
   /// A single mean for all elements of the data. Throws Error unless it is finite.
   WithPriorMean(S sde, double data_mean)

@@ -22,6 +22,15 @@ concept HasMarginal = requires(const S& sde, double t) {
   sde.marginal_prob(t).mean, sde.marginal_prob(t).std;
 };
 
+/// Instantiation reports an SDE whose marginal_prob is missing or not one.
+template <class S>
+struct MarginalArgument {
+  static_assert(HasMarginal<S>,
+                "SDE: marginal_prob(double t) const is missing or does not return "
+                "scoresde::MarginalProb");
+  static constexpr bool checked = true;
+};
+
 }  // namespace detail
 
 /// λ(t) = ln(mean²/std²), strictly decreasing in t; infinite where std is 0.

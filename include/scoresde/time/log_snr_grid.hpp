@@ -56,7 +56,7 @@ template <class S>
 /// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid log_snr_grid(const S& sde, std::size_t steps) {
-  static_assert(TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked && detail::MarginalArgument<S>::checked);
   return log_snr_grid(sde, sde.t_max(), sde.t_min(), steps);
 }
 
@@ -77,7 +77,7 @@ template <class S>
 /// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, std::size_t steps, double rho = 7) {
-  static_assert(TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked && detail::MarginalArgument<S>::checked);
   return karras_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 
@@ -97,7 +97,7 @@ template <class S>
 /// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid polyexponential_grid(const S& sde, std::size_t steps, double rho = 1) {
-  static_assert(TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked && detail::MarginalArgument<S>::checked);
   return polyexponential_grid(sde, sde.t_max(), sde.t_min(), steps, rho);
 }
 
@@ -122,7 +122,7 @@ template <class S>
 /// From the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid beta_grid(const S& sde, std::size_t steps, BetaShape shape = {}) {
-  static_assert(TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked && detail::MarginalArgument<S>::checked);
   return beta_grid(sde, sde.t_max(), sde.t_min(), steps, shape);
 }
 
@@ -142,7 +142,7 @@ struct VpNoise {
 /// levels that `sde` does not reach (σ/α = 152 at the first time, by default).
 template <class S>
 [[nodiscard]] TimeGrid vp_grid(const S& sde, std::size_t steps, VpNoise noise = {}) {
-  static_assert(TimesArgument<S>::checked);
+  static_assert(TimesArgument<S>::checked && detail::MarginalArgument<S>::checked);
   require(noise.beta_d > 0 && noise.beta_min > 0, "VP grid: beta_d is ", noise.beta_d,
           " and beta_min ", noise.beta_min, "; both must be positive");
   require(noise.eps_s > 0, "VP grid: eps_s is ", noise.eps_s, "; it must be positive");
