@@ -307,7 +307,7 @@ TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite"
   CHECK(text_of(run_file) == ema);
 }
 
-TEST_CASE("a run with tracks of averages becomes a .pth without them, and says so") {
+TEST_CASE("a run with tracks of averages becomes a .pth without them, as the output states") {
   using namespace scoresde;
   const TemporaryFolder folder;
   const std::string run_file = (folder / "run.safetensors").string();

@@ -21,6 +21,7 @@
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/rectified_flow_sde.hpp>
+#include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/sde/with_prior_mean.hpp>
@@ -117,7 +118,13 @@ TEST_CASE("a run that begins below T starts from the marginal at that time") {
   check(WithPriorMean(vp, 2), 0.5, 2 * vp.marginal_prob(0.5).mean, vp.marginal_prob(0.5).std);
   X x(shape);
   CHECK_THROWS_WITH(draw_prior(vp, 0.2, x, draw), Catch::Matchers::Contains("begins at t = 0.2") &&
-                                                      Catch::Matchers::Contains("mean <= std"));
+                                                      Catch::Matchers::Contains("mean <= std/3"));
+  // Where data of variance 1 would lose a twentieth of their standard deviation or more.
+  CHECK_THROWS_AS(draw_prior(vp, 0.45, x, draw), Error);
+  CHECK_THROWS_AS(draw_prior(SubVpSde(), 0.35, x, draw), Error);
+  CHECK_THROWS_AS(draw_prior(RectifiedFlowSde(), 0.5, x, draw), Error);
+  CHECK_NOTHROW(draw_prior(RectifiedFlowSde(), 0.76, x, draw));
+  CHECK_NOTHROW(draw_prior(VeSde({.sigma_max = 2}), 1, x, draw));
 }
 
 TEST_CASE("every sampler starts from the marginal at the first time of its grid or span") {
@@ -170,5 +177,5 @@ TEST_CASE("runs from below T reach the data's standard deviation, except for the
   check(EdmSde(), 7.08, 3e-3);
   check(VeSde(), 0.8, 2e-3);
   check(VpSde(), 0.5, 0.02);
-  check(RectifiedFlowSde(), 0.6, 0.06);
+  check(RectifiedFlowSde(), 0.76, 0.02);
 }

@@ -54,6 +54,10 @@ struct PriorElement {
   return values;
 }
 
+/// The most mean(t)/std(t) at which N(0, std²) stands for p_t below T: data of variance 1 then lose
+/// 5 % of their standard deviation, 1 − 1/√(1 + 1/9).
+inline constexpr double most_mean = 1.0 / 3;
+
 /// The initial distribution N(mean·prior_mean, std²) of a run from t: the prior at T, p_t below T.
 /// Throws Error if it is not known.
 template <class S>
@@ -62,10 +66,10 @@ template <class S>
     if (t < sde.t_max()) {
       if constexpr (requires { sde.marginal_prob(t).mean, sde.marginal_prob(t).std; }) {
         const auto p = sde.marginal_prob(t);
-        require(p.mean <= p.std, "sample: the run begins at t = ", t, ", where mean is ", p.mean,
-                " and std ", p.std,
-                "; noise can be drawn only where mean <= std, so fill x with noised data and call "
-                "integrate");
+        require(p.mean <= most_mean * p.std, "sample: the run begins at t = ", t,
+                ", where mean is ", p.mean, " and std ", p.std,
+                "; noise can be drawn only where mean <= std/3, so fill x with noised data and "
+                "call integrate");
         return {p.mean / sde.marginal_prob(sde.t_max()).mean, p.std};
       } else {
         require(false, "sample: the run begins at t = ", t, ", where the SDE has no prior; start ",
@@ -78,8 +82,9 @@ template <class S>
 }  // namespace detail
 
 /// x ← a draw from the initial distribution of a run from time t; its mean is 0 if the SDE has no
-/// prior_mean. z is a NoiseDraw or a state. Throws Error if mean(t) > std(t), if t is below T for
-/// an SDE without marginal_prob, and if the prior mean and x differ in dimension.
+/// prior_mean. z is a NoiseDraw or a state. Throws Error if t is below T and mean(t) > std(t)/3,
+/// if t is below T for an SDE without marginal_prob, and if the prior mean and x differ in
+/// dimension.
 template <class S, State X, class Z>
 void draw_prior(const S& sde, double t, X& x, const Z& z) {
   const MarginalProb prior = detail::prior_at(sde, t);
