@@ -64,13 +64,14 @@ if(TARGET scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
 
-# Kernels and the backend on the emulated device under sanitizers. The launchers are compiled one by one:
-# with the sanitizers' checks one source of all would take one core for minutes.
+# Kernels and the backend on the emulated device under sanitizers, the launchers in a few sources, so that two processors
+# share the work.
 set(sanitized_tests emulation step_kernels upload_ring device/device_state device/network_kernels device/training_kernels
                     device/convolution_plans device/matrix_products device/dense_attention)
 list(TRANSFORM sanitized_tests REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/\\1_test.cpp")
 join_sources(sanitized_tests test_cuda_sanitized "${sanitized_tests}")
 add_library(sanitized_device OBJECT ${emulated_device})
+set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 10)
 add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized_device> ${main})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
 foreach(target sanitized_device test_cuda_sanitized)
