@@ -26,7 +26,7 @@ install_missing_packages "${program_packages[@]}"
 
 build=build/quickstart
 mkdir -p "$build"
-echo "Building cifar10_sample in $build (a minute or two)"
+echo "Building cifar10_sample in $build (a few minutes)"
 if ! {
   cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D SCORESDE_NATIVE=ON \
     -D SCORESDE_BUILD_TESTS=OFF -D SCORESDE_BUILD_BENCHMARKS=OFF -D SCORESDE_BACKEND_CUDA=OFF &&
@@ -41,5 +41,5 @@ fi
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 program=$build/examples/cifar10/cifar10_sample
 defaults=(--predictor ancestral --corrector langevin --snr 0.05 --clip-denoised --steps 100 --samples 64 --batch 16)
-[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/samples")
+[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/samples" --overwrite)
 "$program" "${defaults[@]}" "$@"

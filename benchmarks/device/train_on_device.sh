@@ -180,7 +180,7 @@ echo "trained for $((done_seconds / 60)) of $minutes minutes; the weights are in
 status=0
 limit=$((end - SECONDS < sampling ? end - SECONDS : sampling))
 # shellcheck disable=SC2086  # options in one word
-if timeout --kill-after=5 "$limit" "$sampler" --checkpoint "$run/weights.safetensors" --out "$run/samples" "${on[@]}" $sample \
+if timeout --kill-after=5 "$limit" "$sampler" --checkpoint "$run/weights.safetensors" --out "$run/samples" --overwrite "${on[@]}" $sample \
   >"$run/sample_log.txt" 2>&1; then
   cp "$run/samples/samples.png" "$out/"
 else

@@ -90,8 +90,8 @@ inline void check_attention(const scoresde::nn::UNetConfig& c,
     });
     const bool fits = given ? std::all_of(wanted.begin(), wanted.end(), occurs)
                             : wanted.empty() || std::any_of(wanted.begin(), wanted.end(), occurs);
-    scoresde::require(fits, "--network: ", key, " is ", scoresde::detail::list_text(wanted),
-                      "; the levels have heights of ", scoresde::detail::list_text(heights),
+    scoresde::require(fits, "--network: ", key, " is ", scoresde::list_text(wanted),
+                      "; the levels have heights of ", scoresde::list_text(heights),
                       ", and --network ", key, "= is for no attention");
   };
   check("attn_resolutions", c.attn_resolutions);

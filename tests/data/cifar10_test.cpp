@@ -84,7 +84,7 @@ TEST_CASE("a truncated file, a longer one and a label above 9 are rejected") {
                       Catch::Contains("record 17") && Catch::Contains("label 10"));
 }
 
-TEST_CASE("the real training set has its published means", "[data]") {
+TEST_CASE("the real training set has its published means", "[data][slow]") {
   const std::filesystem::path folder = real_data();
   if (folder.empty()) {
     WARN("set CIFAR10_DIR to the folder of the real data to run this test");

@@ -40,7 +40,7 @@ if(TARGET scoresde_eigen)
            COMMAND ${CMAKE_COMMAND} -D build=${PROJECT_BINARY_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/missing
                    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                    -P ${CMAKE_CURRENT_SOURCE_DIR}/package/missing.cmake)
-  set_tests_properties("package: only components with a missing package are not found" PROPERTIES LABELS "quick;package"
+  set_tests_properties("package: only components with a missing package are not found" PROPERTIES LABELS "slow;package"
                                                                                             TIMEOUT 300)
 endif()
 

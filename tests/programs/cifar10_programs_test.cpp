@@ -92,7 +92,7 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   network({"image_width=64"}, {"--network", "64x32", "32x32"});
   network({"num_channels=1"}, {"--network", "1 channels", "32x32 and 3"});
   network({"attn_resolutions=7"}, {"attn_resolutions is 7;", "heights of 32,16,8"});
-  network({"ch_mult=1"}, {"attn_resolutions is 16;", "heights of 32,"});
+  network({"ch_mult=1"}, {"attn_resolutions is 16,8;", "heights of 32,"});
   require_rejected(train_program, {"--out", out, "--export-ema", out + "/ema"}, {"does not exist"});
   std::filesystem::create_directory(folder / "data");
   require_rejected(train_program, usual, {"data_batch_1.bin", "does not exist"});

@@ -385,7 +385,7 @@ TEST_CASE("scoresde_convert rejects invalid options and leaves no files", "[slow
   require_rejected({pth, (folder / "no/out.safetensors").string(), "--config", settings},
                    {"cannot be created"});
   require_rejected({(files / "diffusers").string(), out},
-                   {"no scheduler_config.json", "--set sde.name=ve"});
+                   {"neither a scheduler_config.json", "--set sde.name=ve"});
   require_rejected({(files / "tensors.pth").string(), out},
                    {"'model'", "no config.json", "--list"});
 }

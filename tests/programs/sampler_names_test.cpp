@@ -68,7 +68,7 @@ class TinySampler {
     const std::string out = (folder_ / "images").string();
     outcome = require_success(
         sample_program,
-        Words{"--checkpoint", checkpoint_, "--out", out, "--threads", "1"} + choice);
+        Words{"--checkpoint", checkpoint_, "--out", out, "--overwrite", "--threads", "1"} + choice);
     const auto file = io::read_safetensors(folder_ / "images" / "samples.safetensors");
     metadata = file.metadata;
     return file.at("samples");
@@ -297,7 +297,7 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   rejected({"--solver", "pndm", "--nfe", "4"}, {"--nfe is 4", "pndm", "5"});
   rejected({"--predictor", "ddim", "--eta", "2"}, {"eta is 2"});
   rejected({"--solver", "dpm-2", "--s-churn", "-1"}, {"--s-churn", "-1"});
-  rejected({"--solver", "dpm-2", "--s-tmin", "2", "--s-tmax", "1"}, {"s_tmin is 2"});
+  rejected({"--solver", "dpm-2", "--s-tmin", "2", "--s-tmax", "1"}, {"--s-tmin is 2"});
   rejected({"--dynamic-threshold", "2"}, {"--dynamic-threshold", "2"});
   rejected({"--dynamic-threshold", "1", "--clip-denoised"}, {"--dynamic-threshold", "exclude"});
   rejected({"--eps", "1"}, {"eps is 1"});

@@ -122,7 +122,7 @@ TEST_CASE("the default grid and final time depend on the SDE") {
   resolve_defaults(AnySde(DdpmSde(linear_betas(10, 0.01, 0.5))), levels);
   CHECK(levels.steps == 9);
   CHECK_THROWS_WITH(sampled(choice_of("dopri5", 0), DdpmSde(linear_betas(10, 0.01, 0.5))),
-                    Contains("its 10 discrete levels alone"));
+                    Contains("only at its 10 discrete levels"));
 }
 
 TEST_CASE("tables of samplers, aliases and presets have a line per name") {

@@ -90,10 +90,11 @@ TEST_CASE("every sampler starts at the prior's mean and without noise ends at th
     sampler.sample(data, x, RecordedNoise<X>{std::span<const X>(zeros)});
     return std::vector<double>(x.data(), x.data() + 2);
   };
-  const WithPriorMean centerd(sde, mean);
-  CHECK(ends_at(PredictorCorrector{centerd, ReverseDiffusion{}, AnnealedLangevin{}, grid}) == mean);
-  CHECK(ends_at(ProbabilityFlow{centerd, Heun{}, grid}) == mean);
-  const auto fast = ends_at(SolverSampler{centerd, DdimSolver{}, grid});
+  const WithPriorMean centered(sde, mean);
+  CHECK(ends_at(PredictorCorrector{centered, ReverseDiffusion{}, AnnealedLangevin{}, grid}) ==
+        mean);
+  CHECK(ends_at(ProbabilityFlow{centered, Heun{}, grid}) == mean);
+  const auto fast = ends_at(SolverSampler{centered, DdimSolver{}, grid});
   for (std::size_t e = 0; e < 2; ++e) CHECK(fast[e] == Approx(mean[e]).epsilon(1e-13));
   CHECK(std::abs(ends_at(ProbabilityFlow{sde, Heun{}, grid})[0] - mean[0]) > 0.1);
 }
@@ -109,8 +110,8 @@ TEST_CASE("a run that begins below T starts from the marginal at that time") {
       CHECK(x.data()[i] == Approx(mean + std * z.data()[i]).epsilon(1e-14));
   };
   const VpSde vp;
-  check(VeSde({.sigma_max = 5}), 1, 0, 5);
-  check(VeSde({.sigma_max = 5}), 0.8, 0, VeSde({.sigma_max = 5}).sigma(0.8));
+  check(VeSde({.sigma_max = 50}), 1, 0, 50);
+  check(VeSde({.sigma_max = 50}), 0.8, 0, VeSde({.sigma_max = 50}).sigma(0.8));
   check(EdmSde(), 7.08, 0, 7.08);
   check(vp, 1, 0, 1);
   check(vp, 0.5, 0, vp.marginal_prob(0.5).std);

@@ -22,8 +22,8 @@ HostState<T> samples_by_flow() {
   const auto velocity = [](const HostState<T>& x, double t, HostState<T>& out) {
     const double alpha = 1 - t, variance = 0.25 * alpha * alpha + t * t;
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const double centerd = double(x.data()[i]) - 0.3 * alpha;
-      out.data()[i] = T((t - 0.25 * alpha) / variance * centerd - 0.3);  // E[ε − x₀ | x]
+      const double centered = double(x.data()[i]) - 0.3 * alpha;
+      out.data()[i] = T((t - 0.25 * alpha) / variance * centered - 0.3);  // E[ε − x₀ | x]
     }
   };
   const RectifiedFlowSde sde;

@@ -134,7 +134,7 @@ TEST_CASE("Restart rejects invalid intervals, noise and grids") {
   CHECK_THROWS_WITH((Restart{.intervals = {{.low = 1, .high = 0.5}}}.validate()),
                     Contains("interval 0 goes from 1 to 0.5"));
   CHECK_THROWS_WITH((Restart{.intervals = {{.repeats = 0}}}.validate()),
-                    Contains("has 0 repeats of 2 steps"));
+                    Contains("has 0 repeats of 4 steps"));
   CHECK_THROWS_WITH((Restart{.s_noise = -1}.validate()), Contains("s_noise is -1"));
   CHECK_THROWS_WITH((Restart{.rho = 0}.validate()), Contains("rho is 0"));
   CHECK_THROWS_WITH(Restart{}.stages(sde, uniform_grid(sde, 3).reversed()),

@@ -59,11 +59,11 @@ struct GroupNormGradient {
     return out;
   }
   /// dz for centered values c = x − μ.
-  SCORESDE_DEVICE VecF32<T> inner_gradient(const ChannelAffine<T>& affine, const VecF32<T>& centerd,
-                                           VecF32<T> d) const {
+  SCORESDE_DEVICE VecF32<T> inner_gradient(const ChannelAffine<T>& affine,
+                                           const VecF32<T>& centered, VecF32<T> d) const {
     if (with_silu)
       for (unsigned i = 0; i < lanes<T>; ++i)
-        d[i] *= silu_slope(centerd[i] * affine.scale[i] + affine.shift[i]);
+        d[i] *= silu_slope(centered[i] * affine.scale[i] + affine.shift[i]);
     return d;
   }
 
@@ -108,11 +108,11 @@ struct GroupNormGradient {
     walk.for_each_vec(tiles.length(block.y), tiles.channels, whole,
                       [&](std::size_t at, unsigned index, auto extent) {
                         const auto [value, d] = vecs(at, index, extent);
-                        const VecF32<T> centerd = unpack<T>(value) - affine.mean;
-                        const VecF32<T> dz = inner_gradient(affine, centerd, unpack<T>(d));
+                        const VecF32<T> centered = unpack<T>(value) - affine.mean;
+                        const VecF32<T> dz = inner_gradient(affine, centered, unpack<T>(d));
                         VecF32<T> out;
                         for (unsigned i = 0; i < lanes<T>; ++i)
-                          out[i] = dz[i] * affine.scale[i] - shift[i] - centerd[i] * slope[i];
+                          out[i] = dz[i] * affine.scale[i] - shift[i] - centered[i] * slope[i];
                         store(to + at, out, extent, dx.accumulate);
                       });
   }
@@ -155,10 +155,10 @@ struct GroupNormBackward : GroupNormGradient<T> {
                         const Vec128 gradient = load_vec(Arguments::dy + begin + at, extent);
                         values[i] = value;
                         gradients[i] = gradient;
-                        const VecF32<T> centerd = unpack<T>(value) - affine.mean;
+                        const VecF32<T> centered = unpack<T>(value) - affine.mean;
                         const VecF32<T> dz =
-                            Arguments::inner_gradient(affine, centerd, unpack<T>(gradient));
-                        add(product, dz * centerd);
+                            Arguments::inner_gradient(affine, centered, unpack<T>(gradient));
+                        add(product, dz * centered);
                         add(plain, dz);
                       });
     reduce_channel_groups(block, walk, product, partial, 1, tiles.width, 1.0f, channel_sums);

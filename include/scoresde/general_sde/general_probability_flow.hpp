@@ -128,7 +128,7 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
   /// Calls decode with a newly allocated workspace.
   template <class M, class X, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, O&& observer = O{}) const {
-    static_assert(detail::StateArgument<X>::checked);
+    static_assert(StateArgument<X>::checked);
     Workspace<X, buffers> work(x);
     return decode(model, x, work, observer);
   }
@@ -143,17 +143,17 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
   /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <class M, class X, class O = NoObserver>
-  SamplerStatistics decode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+  SamplerStatistics decode(M&& model, X& x, WorkspaceOf<X, buffers>& work,
                            O&& observer = O{}) const {
-    static_assert(detail::StateArgument<X>::checked);
+    static_assert(StateArgument<X>::checked);
     return solve(model, x, grid_, work, observer);
   }
 
   /// Integrates the given x over the reversed grid, which it allocates.
   template <class M, class X, class O = NoObserver>
-  SamplerStatistics encode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+  SamplerStatistics encode(M&& model, X& x, WorkspaceOf<X, buffers>& work,
                            O&& observer = O{}) const {
-    static_assert(detail::StateArgument<X>::checked);
+    static_assert(StateArgument<X>::checked);
     return solve(model, x, grid_.reversed(), work, observer);
   }
 

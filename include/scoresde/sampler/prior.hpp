@@ -111,7 +111,7 @@ void draw_prior(const S& sde, double t, X& x, const Z& z) {
 /// x ← prior_mean + prior_std·z: the initial state of a run from T.
 template <class S, class X, class Z>
 requires(!std::is_arithmetic_v<X>) void draw_prior(const S& sde, X& x, const Z& z) {
-  static_assert(detail::StateArgument<X>::checked);
+  static_assert(StateArgument<X>::checked);
   draw_prior(sde, std::numeric_limits<double>::infinity(), x, z);
 }
 

@@ -173,18 +173,18 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
   /// Error for mismatched shapes, times at which the model cannot be evaluated, and states that are
   /// not finite.
   template <class M, class X, class O = NoObserver>
-  SamplerStatistics decode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+  SamplerStatistics decode(M&& model, X& x, WorkspaceOf<X, buffers>& work,
                            O&& observer = O{}) const {
-    static_assert(detail::StateArgument<X>::checked);
+    static_assert(StateArgument<X>::checked);
     return run(model, x, grid_, last_, work, observer);
   }
 
   /// Integrates the given x over the reversed grid, from data to noise. Allocates the reversed
   /// grid.
   template <class M, class X, class O = NoObserver>
-  SamplerStatistics encode(M&& model, X& x, detail::WorkspaceOf<X, buffers>& work,
+  SamplerStatistics encode(M&& model, X& x, WorkspaceOf<X, buffers>& work,
                            O&& observer = O{}) const {
-    static_assert(detail::StateArgument<X>::checked);
+    static_assert(StateArgument<X>::checked);
     return run(model, x, grid_.reversed(), {}, work, observer);
   }
 

@@ -21,7 +21,7 @@ namespace scoresde {
 /// S with a prior_mean; all other members, including optional ones, are those of S.
 template <class S>
 class WithPriorMean : public S {
-  static_assert(detail::SdeArgument<S>::checked);
+  static_assert(SdeArgument<S>::checked);
 
  public:
   /// A single mean for all elements of the data. Throws Error unless it is finite.

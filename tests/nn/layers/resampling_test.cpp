@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <numeric>
@@ -85,6 +86,15 @@ Plane by_definition(const Plane& x, const std::vector<double>& taps, Resample ho
   return z;
 }
 
+/// The flat buffer of a graph of one convolution, whose weight is its first tensor.
+std::vector<double> flat(const nn::Graph& graph, const std::vector<double>& weights, double bias) {
+  const nn::ParameterTable& table = graph.parameters();
+  std::vector<double> buffer(table.size());
+  std::copy(weights.begin(), weights.end(), buffer.begin() + std::ptrdiff_t(table[0].offset));
+  buffer[table[1].offset] = bias;
+  return buffer;
+}
+
 std::vector<double> run(const nn::Graph& graph, const std::vector<double>& parameters,
                         const std::vector<double>& x) {
   const std::vector<double> label{1.0};
@@ -124,10 +134,9 @@ TEST_CASE("convolutions with a filter match upsample, convolve, filter, and the 
       nn::Graph graph(1, 6, 10);
       nn::resample_with_convolution(graph, graph.input(), "r", 1, how, {.fir = taps});
       REQUIRE(graph.parameters().contains("r.Conv2d_0.weight"));
-      std::vector<double> weights = small::normals<double>(9, 4), parameters = weights;
-      parameters.push_back(0.25);
+      const std::vector<double> weights = small::normals<double>(9, 4);
       const Plane wanted = by_definition(x, taps, how, weights);
-      const auto y = run(graph, parameters, x.values);
+      const auto y = run(graph, flat(graph, weights, 0.25), x.values);
       REQUIRE(y.size() == (how == Resample::up ? 240 : 15));
       REQUIRE(y.size() == wanted.values.size());
       for (std::size_t i = 0; i < y.size(); ++i)
@@ -158,10 +167,9 @@ TEST_CASE("plain resampling pads below and right only, and names its layer Conv_
   REQUIRE(graph.parameters().contains("d.Conv_0.weight"));
   Plane x(4, 6);
   x.values = small::normals<double>(24, 3);
-  std::vector<double> weights = small::normals<double>(9, 4), parameters = weights;
-  parameters.push_back(0);
+  const std::vector<double> weights = small::normals<double>(9, 4);
   const Plane wanted = correlate(x, weights, 3, 0, 1, 2);
-  const auto y = run(graph, parameters, x.values);
+  const auto y = run(graph, flat(graph, weights, 0), x.values);
   REQUIRE(y.size() == 6);
   for (std::size_t i = 0; i < y.size(); ++i) CHECK(y[i] == Approx(wanted.values[i]).epsilon(1e-13));
 
@@ -171,7 +179,7 @@ TEST_CASE("plain resampling pads below and right only, and names its layer Conv_
   for (std::ptrdiff_t i = 0; i < 8; ++i)
     for (std::ptrdiff_t j = 0; j < 12; ++j) twice(i, j) = x.at(i / 2, j / 2);
   const Plane large = correlate(twice, weights, 3, 1, 1);
-  const auto z = run(doubled, parameters, x.values);
+  const auto z = run(doubled, flat(doubled, weights, 0), x.values);
   REQUIRE(z.size() == 96);
   for (std::size_t i = 0; i < z.size(); ++i)
     CHECK(z[i] == Approx(large.values[i]).epsilon(1e-13).margin(1e-14));

@@ -47,7 +47,8 @@ TEST_CASE("inconsistent sizes are rejected") {
       },
       "nf", "48", "multiple of 32");
   reject([](auto& c) { c.ch_mult = {}; }, "ch_mult", "empty", "factor");
-  reject([](auto& c) { c.ch_mult = {1, 0}; }, "ch_mult", "0", "positive");
+  reject([](auto& c) { c.ch_mult = {1, 0}; }, "ch_mult", "0", "from 1 to 1048576");
+  reject([](auto& c) { c.ch_mult = {1, std::size_t{1} << 21}; }, "ch_mult", "2097152", "from 1 to");
   reject([](auto& c) { c.image_size = 36; }, "image_size", "36", "multiple of 8");
   reject([](auto& c) { c.image_size = 0; }, "image_size", "0", "multiple of 8");
   reject([](auto& c) { c.image_width = 20; }, "image_width", "20", "multiple of 8");

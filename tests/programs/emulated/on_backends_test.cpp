@@ -107,6 +107,7 @@ programs::SampleOptions sample_options(const std::filesystem::path& checkpoint,
   programs::SampleOptions options;
   options.checkpoint = checkpoint;
   options.out = out;
+  options.overwrite = true;
   options.samples = 3;
   options.batch = 2;
   options.classes.name = "none";

@@ -94,8 +94,8 @@ TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
       v(context(), std::vector<float>(size)), average(context(), start),
       gradient(context(), std::vector<float>(size));
   const DeviceVector<Bfloat16> cast(context(), std::vector<Bfloat16>(size));
-  const DeviceVector<double> partial(context(),
-                                     not_a_number<double>(cuda::SumOfSquares::parts(size))),
+  const DeviceVector<double> partial(
+      context(), not_a_number<double>(cuda::detail::gradient_norm_scratch(size))),
       losses(context(), {1, 3});
   const DeviceVector<std::uint64_t> step(context(), {0});
   const DeviceVector<AdamCoefficients<float>> coefficients(context(), {{}});
