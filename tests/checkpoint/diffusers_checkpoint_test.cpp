@@ -209,7 +209,7 @@ TEST_CASE("every parameter of google's networks, and of classes, has one name in
   }
 }
 
-TEST_CASE("google/ddpm-cifar10-32 is converted to a network of 35,746,307 parameters") {
+TEST_CASE("google/ddpm-cifar10-32 is converted to a network of 35,746,307 parameters", "[slow]") {
   const UNetConfig config = network_of_diffusers(ddpm_cifar10_json);
   CHECK(config == ddpm_cifar10());
   CHECK(network_of_diffusers(describe_for_diffusers(config)) == config);

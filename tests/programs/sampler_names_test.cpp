@@ -174,7 +174,7 @@ TEST_CASE("every name gives finite samples under the EDM SDE, with the Karras gr
   CHECK_THAT(sampler({"--solver", "euler", "--grid", "uniform"}), Catch::Contains("uniform grid"));
 }
 
-TEST_CASE("a sample does not depend on its batch, for samplers of every kind") {
+TEST_CASE("a sample does not depend on its batch, for samplers of every kind", "[slow]") {
   TinySampler sample{VpSde()};
   const Words steps{"--steps", "6"}, loose{"--rtol", "1", "--atol", "1"};
   for (const Words& words :
@@ -218,7 +218,7 @@ TEST_CASE("the option --nfe selects the largest number of steps within the budge
                StartsWith("21 by") && Contains(" 7 steps"));
 }
 
-TEST_CASE("options change the samples") {
+TEST_CASE("options change the samples", "[slow]") {
   TinySampler sample{VpSde()};
   const auto differ = [&](const Words& words, const Words& more) {
     const Words usual = words + Words{"--samples", "1", "--steps", "5"};

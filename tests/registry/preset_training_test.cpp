@@ -70,7 +70,8 @@ double mean_loss(Trainer& trainer, int steps) {
 
 }  // namespace
 
-TEST_CASE("every kind of preset trains with its SDE, loss and labels, and the loss decreases") {
+TEST_CASE("every kind of preset trains with its SDE, loss and labels, and the loss decreases",
+          "[slow]") {
   const std::vector<Kind> kinds{
       {SdeKind::vp, true, false, "VpSde"},       {SdeKind::sub_vp, true, false, "SubVpSde"},
       {SdeKind::ve, true, false, "VeSde"},       {SdeKind::vp, true, true, "VpSde"},

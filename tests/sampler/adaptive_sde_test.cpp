@@ -225,7 +225,7 @@ TEST_CASE("rejected steps do not change the Brownian path, compared to a record 
   CHECK(x(0, 0) == Approx(wanted).epsilon(1e-10));
 }
 
-TEST_CASE("rejections do not shrink the noise") {
+TEST_CASE("rejections do not shrink the noise", "[slow]") {
   // The size of every increment decides its own step; if it were stored in part, or drawn again,
   // the variance would be too small by 10 % or more.
   constexpr std::size_t n = 10000;
@@ -386,7 +386,8 @@ TEST_CASE(
   CHECK(done.accepted < 60);
 }
 
-TEST_CASE("Euler-Maruyama takes over twice the evaluations for the error of the default") {
+TEST_CASE("Euler-Maruyama takes over twice the evaluations for the error of the default",
+          "[slow]") {
   X x({200, sharp_dim});
   const SamplerStatistics done = AdaptiveSde{VpSde(), {.final_step = FinalStep::keep_noise}}.sample(
       sharp_mixture(), x, Noise{.seed = 6});

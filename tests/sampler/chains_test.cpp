@@ -281,7 +281,8 @@ TEST_CASE("the chains' moments converge to the data's at first order") {
   has_first_order(Ancestral{});
 }
 
-TEST_CASE("a run of 100000 samples agrees with the exact moments within its standard error") {
+TEST_CASE("a run of 100000 samples agrees with the exact moments within its standard error",
+          "[slow]") {
   constexpr std::size_t samples = 100000;
   const auto check = [&](const auto& sde, const auto& predictor) {
     const auto sampler = chain(AnySde(sde), predictor, uniform_grid(sde, 25));

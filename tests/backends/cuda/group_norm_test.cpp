@@ -134,8 +134,8 @@ TEMPLATE_TEST_CASE("the group norm kernels match the double operation", "[emulat
     }
 }
 
-TEMPLATE_TEST_CASE("the gradient kernels of group norm match the double operation", "[emulated]",
-                   float, Bfloat16) {
+TEMPLATE_TEST_CASE("the gradient kernels of group norm match the double operation",
+                   "[emulated][slow]", float, Bfloat16) {
   for (const Case& c : cases)
     for (const auto& [budget, schedules] : tiles)
       for (const bool accumulate : {false, true}) {

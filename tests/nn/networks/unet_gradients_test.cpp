@@ -278,7 +278,8 @@ TEST_CASE("gradients match finite differences for every pair of fields of NCSN++
   CHECK(rows.size() >= 16);
 }
 
-TEST_CASE("DDPM's gradients match finite differences, with and without resampling convolutions") {
+TEST_CASE("DDPM's gradients match finite differences, with and without resampling convolutions",
+          "[slow]") {
   UNetConfig config = small_network();
   config.architecture = nn::Architecture::ddpm;
   config.init_scale = 0;

@@ -103,7 +103,7 @@ TEST_CASE("a captured run is bit-identical, with one graph per time") {
       });
 }
 
-TEST_CASE("a model conditioned in device memory needs few graphs") {
+TEST_CASE("a model conditioned in device memory needs few graphs", "[slow]") {
   std::size_t most = 0, fewest = 1000;
   for_every_fixed_sampler<TabulatedIsotropicScore<VpSde>>(
       24, [&](const std::string& name, const auto& sampler, const auto& model) {

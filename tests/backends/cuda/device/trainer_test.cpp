@@ -79,15 +79,15 @@ nn::UNetConfig conditioned_on_sigma() {
 
 }  // namespace
 
-TEST_CASE("a VP run on the device matches the CPU's") {
+TEST_CASE("a VP run on the device matches the CPU's", "[slow]") {
   compare<float>(small::every_path(), VpSde{}, fp32);
 }
 
-TEST_CASE("a VE run on the device matches the CPU's, with output divided by sigma") {
+TEST_CASE("a VE run on the device matches the CPU's, with output divided by sigma", "[slow]") {
   compare<float>(conditioned_on_sigma(), VeSde{}, fp32);
 }
 
-TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout") {
+TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout", "[slow]") {
   auto configuration = small_training();
   configuration.label_dropout = 0.4;
   configuration.loss.likelihood_weighting = true;
@@ -95,7 +95,7 @@ TEST_CASE("a sub-VP run on the device matches the CPU's, with label dropout") {
   compare<float>(test::classed_network(), SubVpSde{}, fp32, configuration);
 }
 
-TEST_CASE("a run with EDM preconditioning on the device matches the CPU's") {
+TEST_CASE("a run with EDM preconditioning on the device matches the CPU's", "[slow]") {
   compare<float>(small::every_path(), EdmSde{}, fp32, small_training<EdmLoss>());
 }
 
@@ -174,7 +174,8 @@ TEST_CASE("the host waits for reports and not for steps", "[slow]") {
   CHECK(gpu.waits() == before + 1);
 }
 
-TEST_CASE("a step on given images equals the data set's, and a non-finite step changes nothing") {
+TEST_CASE("a step on given images equals the data set's, and a non-finite step changes nothing",
+          "[slow]") {
   const nn::Graph graph = nn::unet(small::every_path());
   const data::ImageSet images = samples(10);
   cuda::Trainer<float, VpSde> given(graph, VpSde{}, small_training(), 2, training_ops<float>());
