@@ -113,7 +113,6 @@ void check_moments(const S& sde, double t, const SdeLawOptions& options,
 /// The identities that `sde` violates, each with the time and the two values; empty if none.
 template <Sde S>
 [[nodiscard]] std::vector<std::string> check_sde_laws(const S& sde, SdeLawOptions options = {}) {
-  using detail::text;
   std::vector<std::string> violated;
   if (!(sde.t_min() >= 0 && sde.t_min() < sde.t_max()))
     return {text("0 <= t_min < t_max: ", sde.t_min(), " and ", sde.t_max())};
