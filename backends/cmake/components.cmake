@@ -71,15 +71,14 @@ if(SCORESDE_HAS_EIGEN)
 endif()
 
 # The component of a header is that of its room, the first folder below scoresde/. Rooms that are not listed here belong to
-# the core; a header that requires more than its room is listed by its path.
+# the core.
 set(scoresde_io_rooms io checkpoint)
-set(scoresde_io_headers cuda/unet.hpp)
 
 # Sets `result` to the components that <scoresde/${header}> needs in addition to the core.
 function(scoresde_components_of_header header result)
   string(REGEX REPLACE "/.*" "" room ${header})
   set(found "")
-  if(room IN_LIST scoresde_io_rooms OR header IN_LIST scoresde_io_headers)
+  if(room IN_LIST scoresde_io_rooms)
     list(APPEND found io)
   endif()
   if(room MATCHES "^(eigen|xtensor|cuda)$")

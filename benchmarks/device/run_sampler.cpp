@@ -20,7 +20,8 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/cuda/captured_sampler.hpp>
 #include <scoresde/cuda/graph.hpp>
-#include <scoresde/cuda/score_network.hpp>
+#include <scoresde/cuda/ops.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/registry/presets.hpp>
@@ -81,6 +82,7 @@ Times time_replays(Model& model, const State& like, const Options& options, Samp
 
 class Measurement {
   using Network = nn::Network<cuda::Ops<Activation>>;
+  using Score = nn::ScoreNetwork<cuda::Ops<Activation>, VpSde>;
 
  public:
   explicit Measurement(const Options& options)
@@ -98,7 +100,7 @@ class Measurement {
   }
 
   nlohmann::ordered_json operator()() {
-    cuda::ScoreNetwork<Activation, VpSde> score(network_, parameters_.span(), VpSde());
+    Score score(network_, parameters_.span(), VpSde());
     OneTerm one_term;
     SamplerStatistics did;
     std::size_t graphs = 0, free_graphs = 0;
@@ -124,7 +126,7 @@ class Measurement {
   }
 
  private:
-  double forward_seconds(cuda::ScoreNetwork<Activation, VpSde>& score) {
+  double forward_seconds(Score& score) {
     const std::span<const double> numbers = score.conditioning(0.5);
     const cuda::DeviceMemory conditioning(context_, numbers.size_bytes());
     context_.copy_to_device(conditioning.data(), numbers.data(), numbers.size_bytes());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,14 +13,13 @@
 #include <variant>
 #include <vector>
 
+#include <scoresde/checkpoint/pretrained.hpp>
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/device_state.hpp>
-#include <scoresde/cuda/score_network.hpp>
-#include <scoresde/cuda/unet.hpp>
+#include <scoresde/cuda/ops.hpp>
 #include <scoresde/model/class_conditional.hpp>
-#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/class_choice.hpp>
-#include <scoresde/registry/metadata.hpp>
 #include <scoresde/score/guidance.hpp>
 
 #include "engine/counted_network.hpp"
@@ -31,64 +31,57 @@ namespace programs {
 /// The network of a checkpoint on the device.
 class DeviceNetwork {
   template <class A>
-  using UNet = std::unique_ptr<scoresde::cuda::UNet<A>>;
-  using Any = std::variant<UNet<scoresde::cuda::Bfloat16>, UNet<float>>;
+  using Held = std::unique_ptr<scoresde::PretrainedScore<scoresde::cuda::Ops<A>>>;
+  using Any = std::variant<Held<scoresde::cuda::Bfloat16>, Held<float>>;
 
  public:
   DeviceNetwork(const scoresde::cuda::Context& context, const std::filesystem::path& checkpoint,
                 std::size_t batch, const BackendOptions& o) {
     with_activations(o.precision, [&]<class A>() {
-      using Loaded = scoresde::cuda::UNet<A>;
-      unet_ = UNet<A>(
-          new Loaded(Loaded::load(context, checkpoint, {.batch = batch, .plans = plan_options(o)},
-                                  precision_of(o.precision))));
+      using Ops = scoresde::cuda::Ops<A>;
+      held_ = std::make_unique<scoresde::PretrainedScore<Ops>>(
+          checkpoint, scoresde::PretrainedOptions{.batch = batch},
+          Ops(context, plan_options(o), precision_of(o.precision)));
     });
   }
 
-  /// use(network) with the cuda::UNet.
+  /// use(network) with the PretrainedScore.
   template <class Use>
   decltype(auto) visit(const Use& use) const {
-    return std::visit([&](const auto& unet) -> decltype(auto) { return use(*unet); }, unet_);
+    return std::visit([&](const auto& network) -> decltype(auto) { return use(*network); }, held_);
   }
 
  private:
-  Any unet_;
+  Any held_;
 };
 
-/// A DeviceNetwork as a score under its checkpoint's SDE; models the concepts of cuda::ScoreNetwork
-/// without vjp. Refers to the network.
+/// A DeviceNetwork of either precision as a score under its checkpoint's SDE. Refers to the
+/// network.
 class DeviceScore {
   using State = scoresde::cuda::DeviceState<float>;
-  using Any = std::variant<AnyDeviceScore<scoresde::cuda::Bfloat16>, AnyDeviceScore<float>>;
 
  public:
   using Scalar = float;
 
-  DeviceScore(const DeviceNetwork& network, const scoresde::Metadata& configuration)
-      : score_(network.visit([&]<class A>(scoresde::cuda::UNet<A>& unet) {
-          return scoresde::visit_sampled_score(
-              configuration, [&](const auto& sde, const auto& convention) -> Any {
-                return AnyDeviceScore<A>(unet.score(sde, convention));
-              });
-        })) {}
+  explicit DeviceScore(const DeviceNetwork& network) : network_(&network) {}
 
   [[nodiscard]] scoresde::ScoreForm score_form(double t) const {
-    return std::visit([&](const auto& score) { return score.score_form(t); }, score_);
+    return network_->visit([&](const auto& score) { return score.score_form(t); });
   }
   void set_classes(std::span<const std::uint32_t> classes) {
-    std::visit([&](auto& score) { score.set_classes(classes); }, score_);
+    network_->visit([&](auto& score) { score.set_classes(classes); });
   }
   [[nodiscard]] std::span<const double> conditioning(double t) {
-    return std::visit([&](auto& score) { return score.conditioning(t); }, score_);
+    return network_->visit([&](auto& score) { return score.conditioning(t); });
   }
   /// Evaluates at one time, at a time per sample, or at conditioning(t) on the device.
   template <class Times>
   void evaluate(const State& x, const Times& t, State& output) {
-    std::visit([&](auto& score) { score.evaluate(x, t, output); }, score_);
+    network_->visit([&](auto& score) { score.evaluate(x, t, output); });
   }
 
  private:
-  Any score_;
+  const DeviceNetwork* network_;
 };
 
 class DeviceModel {
@@ -97,9 +90,9 @@ class DeviceModel {
   using Conditioning = scoresde::nn::ClassConditional<Counted>;
 
  public:
-  DeviceModel(const DeviceNetwork& network, const scoresde::Metadata& configuration,
-              const scoresde::AnySde& sde, const scoresde::ClassChoice& choice)
-      : network_(DeviceScore(network, configuration)),
+  DeviceModel(const DeviceNetwork& network, const scoresde::AnySde& sde,
+              const scoresde::ClassChoice& choice)
+      : network_(DeviceScore(network)),
         weight_(choice.guidance),
         interval_(guidance_interval(sde, choice)) {}
   DeviceModel(const DeviceModel&) = delete;

@@ -15,7 +15,6 @@
 #include <scoresde/error.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/registry/any_sde.hpp>
-#include <scoresde/registry/metadata.hpp>
 #include <scoresde/sampler/sampler.hpp>
 
 #include "cli/sample_options.hpp"
@@ -56,18 +55,17 @@ class DeviceSampling {
   using State = DeviceSampler::State;
 
  public:
-  DeviceSampling(const SampleOptions& options, const scoresde::Metadata& configuration,
-                 const DeviceNetwork& network, const scoresde::AnySde& sde,
-                 const DeviceSampler& sampler)
+  DeviceSampling(const SampleOptions& options, const DeviceNetwork& network,
+                 const scoresde::AnySde& sde, const DeviceSampler& sampler)
       : options_(options),
         network_(network),
         batch_(std::min(options.batch, options.samples)),
-        model_(network, configuration, sde, options.classes),
+        model_(network, sde, options.classes),
         sampler_(sampler) {}
 
   [[nodiscard]] BatchSampler batches() {
     const std::size_t parameters =
-        network_.visit([](const auto& unet) { return unet.network().parameters().count(); });
+        network_.visit([](const auto& held) { return held.network().parameters().count(); });
     return {batch_, parameters, device_text(),
             [this](const SampleBatch& batch) { return captures() ? replay(batch) : draw(batch); },
             [this] { return replays_ > 0 ? replays_ : model_.evaluations(); }};
@@ -75,23 +73,21 @@ class DeviceSampling {
 
  private:
   [[nodiscard]] std::string device_text() const {
-    return network_.visit([&](const auto& unet) {
-      return scoresde::text(device_description(unet.context(), options_.backend), ", batches of ",
-                            batch_, " in ", unet.network().workspace_bytes() / (1 << 20),
-                            " MiB of workspace");
+    return network_.visit([&](const auto& held) {
+      return scoresde::text(device_description(held.ops().context(), options_.backend),
+                            ", batches of ", batch_, " in ",
+                            held.network().workspace_bytes() / (1 << 20), " MiB of workspace");
     });
   }
 
   /// A class-conditional network copies classes from the host, so its runs are not captured.
   [[nodiscard]] bool captures() const {
     return sampler_.capture && !options_.backend.no_graph &&
-           network_.visit([](const auto& unet) { return unet.network().classes() == 0; });
+           network_.visit([](const auto& held) { return held.network().classes() == 0; });
   }
   /// A state of `samples` samples of the network.
   [[nodiscard]] State state(std::size_t samples) const {
-    return network_.visit([&](const auto& unet) {
-      return State(unet.context(), {samples, unet.dim()});
-    });
+    return network_.visit([&](const auto& held) { return held.make_state(samples); });
   }
 
   [[nodiscard]] scoresde::HostState<float> draw(const SampleBatch& batch) {

@@ -11,9 +11,10 @@
 
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/trainer.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/preset_training.hpp>
 
 #include "cli/train_options.hpp"
@@ -28,9 +29,12 @@ namespace programs {
 /// HostSnapshot on the device: the same noise, without clipping.
 template <class A>
 class DeviceSnapshot {
+  using Ops = scoresde::cuda::Ops<A>;
+  using AnyScore = scoresde::AnyScoreNetwork<Ops>;
+
  public:
   DeviceSnapshot(const scoresde::nn::Graph& graph, const scoresde::AnySde& sde, std::size_t steps,
-                 bool centered, const scoresde::cuda::Ops<A>& ops)
+                 bool centered, const Ops& ops)
       : network_(graph, snapshot_samples, scoresde::nn::Mode::inference, ops),
         sampler_(snapshot_sampler(sde, steps)),
         centered_(centered),
@@ -40,14 +44,14 @@ class DeviceSnapshot {
   template <class S, class Convention>
   void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
              const Convention& convention, std::uint64_t seed) {
-    AnyDeviceScore<A> model(
-        scoresde::cuda::ScoreNetwork<A, S, Convention>(network_, parameters, sde, convention));
+    AnyScore model(
+        scoresde::nn::ScoreNetwork<Ops, S, Convention>(network_, parameters, sde, convention));
     network_.freeze(parameters);  // valid until the next snapshot; training uses another network
     write(path, model, seed);
   }
 
  private:
-  void write(const std::filesystem::path& path, AnyDeviceScore<A>& model, std::uint64_t seed) {
+  void write(const std::filesystem::path& path, AnyScore& model, std::uint64_t seed) {
     model.set_classes(classes_);
     scoresde::cuda::DeviceState<float> x(network_.ops().context(),
                                          {snapshot_samples, network_.input_shape().size()});
@@ -56,7 +60,7 @@ class DeviceSnapshot {
     write_snapshot(path, centered_, {samples.data(), samples.size()});
   }
 
-  scoresde::nn::Network<scoresde::cuda::Ops<A>> network_;
+  scoresde::nn::Network<Ops> network_;
   SnapshotSampler sampler_;
   bool centered_;
   std::vector<std::uint32_t> classes_;

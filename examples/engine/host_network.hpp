@@ -3,7 +3,6 @@
 #pragma once
 
 #include <scoresde/eigen/ops.hpp>
-#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/registry/any_score.hpp>
 
@@ -13,10 +12,7 @@ namespace programs {
 
 using HostOps = scoresde::eigen::Ops<float>;
 
-template <class S, class Convention>
-using HostScoreNetwork = scoresde::nn::ScoreNetwork<HostOps, S, Convention>;
-
 /// A network under the SDE of its checkpoint.
-using HostScore = scoresde::AnyScore<HostScoreNetwork>;
+using HostScore = scoresde::AnyScoreNetwork<HostOps>;
 
 }  // namespace programs

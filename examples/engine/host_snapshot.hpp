@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/noise/noise.hpp>
@@ -36,7 +37,8 @@ class HostSnapshot {
   template <class S, class Convention>
   void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
              const Convention& convention, std::uint64_t seed) {
-    HostScore model(HostScoreNetwork<S, Convention>(network_, parameters, sde, convention));
+    HostScore model(
+        scoresde::nn::ScoreNetwork<HostOps, S, Convention>(network_, parameters, sde, convention));
     network_.freeze(parameters);  // valid until the next snapshot; training uses another network
     write(path, model, seed);
   }

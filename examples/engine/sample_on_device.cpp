@@ -25,7 +25,7 @@ void run(const SampleOptions& options, const scoresde::Metadata& configuration,
     return DeviceNetwork(context, options.checkpoint, std::min(options.batch, options.samples),
                          options.backend);
   });
-  DeviceSampling sampling(options, configuration, network, sde, sampler);
+  DeviceSampling sampling(options, network, sde, sampler);
   scoresde::io::require_writable_folder(options.out);
   run(sampling.batches(), sde.t_max());
 }

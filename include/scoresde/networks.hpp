@@ -16,6 +16,7 @@
 #include <scoresde/model/class_conditional.hpp>
 #include <scoresde/model/guided.hpp>
 #include <scoresde/model/label_convention.hpp>
+#include <scoresde/model/model_ops.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/node_defaults.hpp>

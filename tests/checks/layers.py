@@ -49,7 +49,6 @@ MAY_INCLUDE = {
     "xtensor": ALGORITHM,
     "cuda": ALGORITHM | NETWORKS | {"sampler", "train", "optim", "loss", "data"},
     "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "cuda"},
-    "cuda checkpoint": ALGORITHM | NETWORKS | {"train", "registry", "checkpoint", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
 PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
@@ -65,8 +64,6 @@ def room(header):
         return "umbrella" if parts[0] in ("scoresde.hpp", "networks.hpp") else "foundation"
     if parts[0] == "ode" and parts[1] in SCALAR_OF_ODE:
         return "tableaux"
-    if parts == ["cuda", "unet.hpp"]:
-        return "cuda checkpoint"
     return "/".join(parts[:2]) if parts[0] == "nn" else parts[0]
 
 

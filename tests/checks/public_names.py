@@ -29,7 +29,7 @@ def code_of(path):
 def room(name):
     """The room of a header by its name as included: layers.room, with the parts of a folder that it distinguishes taken as one."""
     found = layers.room(name)
-    return {"tableaux": "ode", "cuda kernels": "cuda", "cuda checkpoint": "cuda"}.get(found, found)
+    return {"tableaux": "ode", "cuda kernels": "cuda"}.get(found, found)
 
 
 def files():

@@ -9,6 +9,7 @@
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/trainable_score_model.hpp>
+#include <scoresde/model/model_ops.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
@@ -34,6 +35,9 @@ static_assert(ScoreModel<Model<float>, HostState<float>>);
 static_assert(PerSampleScoreModel<Model<float>, HostState<double>>);
 static_assert(TrainableScoreModel<Model<double, VeSde>, HostState<double>>);
 static_assert(TrainableScoreModel<Model<float>, Eigen::ArrayXXf>);
+static_assert(nn::ModelOps<Ops<float>> && !nn::CapturableOps<Ops<float>>);
+static_assert(nn::NetworkState<Eigen::ArrayXXd, Ops<float>>);
+static_assert(!nn::NetworkState<std::vector<float>, Ops<float>>);
 
 /// A network, its parameters and a batch of three, in one scalar type.
 template <class T>
@@ -185,6 +189,17 @@ TEST_CASE("backward computes the loss's derivative through the network for every
   check(VpSde{});
   check(SubVpSde{});
   check(VeSde{});
+}
+
+TEST_CASE("states of the host's operations are scaled by one factor per sample, also in place") {
+  const Ops<double> ops;
+  HostState<double> x = ops.make_state({2, 3});
+  const std::vector<double> values{1, 2, 3, 4, 5, 6}, factors{2, -1};
+  ops.upload(values, Ops<double>::elements(x));
+  ops.scale_states(x.data(), x.extents(), factors, x.data());
+  std::vector<double> found(6);
+  ops.download(Ops<double>::elements(x), found);
+  CHECK(found == std::vector<double>{2, 4, 6, -4, -5, -6});
 }
 
 TEST_CASE("dropout masks depend on the draw and the sample's index") {

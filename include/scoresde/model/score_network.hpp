@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// ScoreNetwork: a network, its parameters and an SDE as a score model over contiguous host states.
+/// ScoreNetwork: a network, its parameters and an SDE as a score model, on every backend.
 ///
 ///   ∇log p_t(x) ≈ p(t)·x + q(t)·F(c(t)·x, label(t); θ)
 ///
@@ -8,9 +8,10 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -18,24 +19,20 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/model/label_convention.hpp>
+#include <scoresde/model/model_ops.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/sde/sde.hpp>
 
 namespace scoresde::nn {
 
-/// A state with contiguous elements in host memory, element e of sample k at k·dim + e.
-template <class X>
-concept ContiguousHostState = State<X> && requires(const X& x, X& out) {
-  { *x.data() } -> std::convertible_to<double>;
-  *out.data() = *x.data();
-};
-
 /// Models ScoreModel, PerSampleScoreModel, TrainableScoreModel and DifferentiableScoreModel over
-/// every ContiguousHostState. Where its scalar is not the network's, or the convention scales x,
-/// values are copied through a buffer of one network batch. Holds references to the network and the
-/// parameters, which must outlive it. Not thread-safe.
-template <NetworkOps Ops, Sde S, class Convention = typename convention_of<S>::type>
+/// Ops::State and, on the host, over every ContiguousHostState; where the backend is captured, also
+/// cuda::GraphCapturableScoreModel. Where a state's scalar is not the network's, or the convention
+/// scales x, values are copied through a buffer of one network batch, allocated at first use. Holds
+/// references to the network and the parameters, which are in the backend's memory and must outlive
+/// it. Not thread-safe.
+template <ModelOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ScoreNetwork {
   static_assert(convention_fits<Convention, S>,
                 "ScoreNetwork: a convention of discrete noise levels requires an SDE with "
@@ -44,6 +41,7 @@ class ScoreNetwork {
 
  public:
   using Scalar = typename Ops::Scalar;
+  using State = typename Ops::State;
 
   /// Throws Error unless there is one scalar per parameter of the network and its output has the
   /// shape of its input, and for a convention whose `validate` throws.
@@ -52,8 +50,7 @@ class ScoreNetwork {
       : network_(&network),
         parameters_(parameters),
         sde_(std::move(sde)),
-        convention_(std::move(convention)),
-        labels_(network.batch()) {
+        convention_(std::move(convention)) {
     scoresde::require(parameters.size() == network.parameters().size(),
                       "score network: the buffer of parameters has ", parameters.size(),
                       " scalars; the network's has ", network.parameters().size());
@@ -71,8 +68,8 @@ class ScoreNetwork {
   [[nodiscard]] std::size_t dim() const { return network_->input_shape().size(); }
 
   /// output ← F(x, t) with one time for all samples; larger batches than the network's are split.
-  /// Throws Error unless each sample has dim() elements.
-  template <ContiguousHostState X>
+  /// Throws Error unless each sample has dim() elements, and during the capture of a graph.
+  template <NetworkState<Ops> X>
   void evaluate(const X& x, double t, X& output) {
     const TimeConditioning conditioning = conditioning_at(t);
     evaluate_parts(x, output, [conditioning](std::size_t) { return conditioning; });
@@ -80,32 +77,59 @@ class ScoreNetwork {
 
   /// The same with one time per sample. Also throws Error unless there are as many times as
   /// samples.
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
     scoresde::require(times.size() == extents(x).samples, "score network: ", times.size(),
                       " times for ", extents(x).samples, " samples; there must be one per sample");
     evaluate_parts(x, output, [&](std::size_t k) { return conditioning_at(times[k]); });
   }
 
+  /// The conditioning of an evaluation at t: labels, output factors and input scales, one of each
+  /// for every sample of a part. Valid until the next call.
+  [[nodiscard]] std::span<const double> conditioning(double t) requires CapturableOps<Ops> {
+    const TimeConditioning at = conditioning_at(t);
+    const std::array values{at.label, network_->output_factor(at.label), at.scale};
+    captured_.clear();
+    for (const double value : values) captured_.insert(captured_.end(), network_->batch(), value);
+    return captured_;
+  }
+
+  /// evaluate(x, t, output) with conditioning(t) in the backend's memory: no copies, no classes.
+  template <class O = Ops>
+  requires CapturableOps<O>
+  void evaluate(const State& x, typename O::Coefficients conditioning, State& output) {
+    scoresde::require(
+        classes_.empty(),
+        "score network: classes are set; a captured run cannot be conditioned on classes");
+    const auto [samples, dim] = checked_extents(x, output);
+    const std::size_t n = network_->batch();
+    for (std::size_t first = 0; first < samples; first += n) {
+      const std::size_t count = std::min(n, samples - first);
+      const Scalar* in = Ops::elements(x) + first * dim;
+      if constexpr (scales_input) in = scaled(in, {conditioning.data + 2 * n, count}, staging(0));
+      network_->forward_conditioned(
+          parameters_, in, {{conditioning.data, count}, {conditioning.data + n, count}, {}},
+          Ops::elements(output) + first * dim);
+    }
+  }
+
   /// out ← vᵀ ∂F/∂x at (x, t). The network's mode should be Mode::differentiation, because training
   /// applies dropout. Throws Error in inference mode, and as evaluate does.
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void vjp(const X& x, double t, const X& v, X& out) {
     const auto [samples, dim] = checked_extents(x, out);
     static_cast<void>(checked_extents(x, v));
-    const TimeConditioning conditioning = conditioning_at(t);
-    result_.resize(network_->batch() * dim);
-    cotangent_.resize(network_->batch() * dim);
+    const TimeConditioning at = conditioning_at(t);
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
+      Scalar* const result = staging(1);
       forward_part(
-          x, first, count, [conditioning](std::size_t) { return conditioning; }, result_.data());
-      convert(v.data() + first * dim, cotangent_.data(), size);
-      network_->backward(parameters_, {cotangent_.data(), size}, {}, {result_.data(), size});
-      const auto scale = static_cast<Scalar>(conditioning.scale);
-      for (std::size_t i = 0; i < size; ++i) result_[i] *= scale;
-      convert(result_.data(), out.data() + first * dim, size);
+          x, first, count, [at](std::size_t) { return at; }, result);
+      Scalar* const to = same_scalar<X> ? result_of(out, first) : result;
+      network_->backward(parameters_, read(v, first, count, 2), {}, {to, size});
+      if constexpr (scales_input) static_cast<void>(scaled(to, placed_scales(count), to));
+      deliver(to, size, out, first);
     }
   }
 
@@ -113,12 +137,12 @@ class ScoreNetwork {
   void set_dropout(NoiseDraw draw) { dropout_ = draw; }
 
   /// Sets the class of each sample of later evaluations, or nn::no_class; empty: unconditional. The
-  /// values must outlive the evaluations.
+  /// values must outlive the evaluations. Captured runs throw Error if classes are set.
   void set_classes(std::span<const std::uint32_t> classes) { classes_ = classes; }
 
   /// gradient += Σ vᵀ ∂F/∂θ at the batch of the last evaluation, which must not exceed the
   /// network's batch. Throws Error otherwise, and for a network in inference mode.
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void backward(const X& v, std::span<Scalar> gradient) {
     const Extents shape = checked_extents(v, v);
     scoresde::require(evaluated_ == shape.samples && shape.samples <= network_->batch(),
@@ -126,13 +150,12 @@ class ScoreNetwork {
                       " samples after an evaluation of ", evaluated_,
                       "; it must follow one of the same batch, of at most ", network_->batch());
     evaluated_ = 0;
-    network_->backward(parameters_, read(v.data(), shape.size()), gradient);
+    network_->backward(parameters_, read(v, 0, shape.samples, 0), gradient);
   }
 
  private:
   template <class X>
-  static constexpr bool same_scalar =
-      std::is_same_v<std::remove_cvref_t<decltype(*std::declval<const X&>().data())>, Scalar>;
+  static constexpr bool same_scalar = std::is_same_v<typename element_of<X, Ops>::type, Scalar>;
 
   static constexpr bool scales_input = requires(const Convention& convention, const S& sde) {
     convention.input_scale(sde, 0.0);
@@ -155,13 +178,9 @@ class ScoreNetwork {
     evaluated_ = 0;
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
-      if constexpr (same_scalar<X>) {
-        forward_part(x, first, count, conditioning_of, output.data() + first * dim);
-      } else {
-        result_.resize(network_->batch() * dim);
-        forward_part(x, first, count, conditioning_of, result_.data());
-        convert(result_.data(), output.data() + first * dim, count * dim);
-      }
+      Scalar* const to = same_scalar<X> ? result_of(output, first) : staging(1);
+      forward_part(x, first, count, conditioning_of, to);
+      deliver(to, count * dim, output, first);
     }
     evaluated_ = samples;
   }
@@ -174,12 +193,19 @@ class ScoreNetwork {
     scoresde::require(classes_.empty() || classes_.size() == samples,
                       "score network: ", classes_.size(), " classes for ", samples,
                       " samples; there must be one per sample");
-    for (std::size_t k = 0; k < count; ++k) labels_[k] = conditioning_of(first + k).label;
+    labels_.resize(count);
+    scales_.resize(scales_input ? count : 0);
+    for (std::size_t k = 0; k < count; ++k) {
+      const TimeConditioning at = conditioning_of(first + k);
+      labels_[k] = at.label;
+      if constexpr (scales_input) scales_[k] = at.scale;
+    }
     NoiseDraw dropout = dropout_;
     dropout.first_sample += static_cast<std::uint32_t>(first);
-    const auto in = scaled(x.data() + first * dim, count, dim,
-                           [&](std::size_t k) { return conditioning_of(first + k).scale; });
-    network_->forward(parameters_, in, {labels_.data(), count}, {y, count * dim}, dropout,
+    std::span<const Scalar> in = read(x, first, count, 0);
+    if constexpr (scales_input)
+      in = {scaled(in.data(), placed_scales(count), staging(0)), in.size()};
+    network_->forward(parameters_, in, labels_, {y, count * dim}, dropout,
                       classes_.empty() ? classes_ : classes_.subspan(first, count));
   }
 
@@ -194,33 +220,47 @@ class ScoreNetwork {
     return shape;
   }
 
-  /// `count` samples as the network's scaled input.
-  template <class T, class ScaleOf>
-  std::span<const Scalar> scaled(const T* values, std::size_t count, std::size_t dim,
-                                 const ScaleOf& scale_of) {
-    if constexpr (scales_input) {
-      staging_.resize(network_->batch() * dim);
-      for (std::size_t k = 0; k < count; ++k) {
-        const auto scale = static_cast<Scalar>(scale_of(k));
-        std::transform(values + k * dim, values + (k + 1) * dim, staging_.data() + k * dim,
-                       [scale](T value) { return scale * static_cast<Scalar>(value); });
-      }
-      return {staging_.data(), count * dim};
-    } else {
-      return read(values, count * dim);
-    }
+  /// The scales of the last part, in the backend's memory.
+  std::span<const double> placed_scales(std::size_t count) {
+    if (!scale_buffer_)
+      scale_buffer_.emplace(network_->ops().make_conditioning_buffer(network_->batch()));
+    return scale_buffer_->place({.labels = std::span<const double>(scales_).first(count)}).labels;
+  }
+  /// to ← the samples times one factor each.
+  Scalar* scaled(const Scalar* from, std::span<const double> factors, Scalar* to) {
+    network_->ops().scale_states(from, {factors.size(), dim()}, factors, to);
+    return to;
   }
 
-  /// The values as the network's scalars: in place, or copied through the buffer.
-  template <class T>
-  std::span<const Scalar> read(const T* values, std::size_t count) {
-    if constexpr (std::is_same_v<T, Scalar>) {
-      return {values, count};
+  /// `count` samples as the network's scalars: in place, or converted in a buffer.
+  template <class X>
+  std::span<const Scalar> read(const X& x, std::size_t first, std::size_t count,
+                               std::size_t buffer) {
+    const std::size_t size = count * dim();
+    if constexpr (std::is_same_v<X, State>) {
+      return {Ops::elements(x) + first * dim(), size};
+    } else if constexpr (same_scalar<X>) {
+      return {x.data() + first * dim(), size};
     } else {
-      staging_.resize(network_->batch() * dim());
-      convert(values, staging_.data(), count);
-      return {staging_.data(), count};
+      convert(x.data() + first * dim(), staging(buffer), size);
+      return {staging(buffer), size};
     }
+  }
+  /// Where the network's output for sample `first` and later ones lies in a state of its scalars.
+  template <class X>
+  [[nodiscard]] Scalar* result_of(X& x, std::size_t first) const {
+    if constexpr (std::is_same_v<X, State>)
+      return Ops::elements(x) + first * dim();
+    else if constexpr (same_scalar<X>)
+      return x.data() + first * dim();
+    else
+      return nullptr;
+  }
+  /// Copies a result to a state of other scalars.
+  template <class X>
+  void deliver([[maybe_unused]] const Scalar* from, [[maybe_unused]] std::size_t size,
+               [[maybe_unused]] X& x, [[maybe_unused]] std::size_t first) const {
+    if constexpr (!same_scalar<X>) convert(from, x.data() + first * dim(), size);
   }
 
   template <class From, class To>
@@ -228,12 +268,20 @@ class ScoreNetwork {
     std::transform(from, from + count, to, [](From value) { return static_cast<To>(value); });
   }
 
+  /// Memory of one network batch, allocated at first use: x, F and v.
+  Scalar* staging(std::size_t which) {
+    if (!staging_[which])
+      staging_[which].emplace(network_->ops().allocate(network_->batch() * dim()));
+    return staging_[which]->data();
+  }
+
   Network<Ops>* network_;
   std::span<const Scalar> parameters_;
   S sde_;
   Convention convention_;
-  std::vector<double> labels_;
-  std::vector<Scalar> staging_, result_, cotangent_;
+  std::vector<double> labels_, scales_, captured_;
+  std::array<std::optional<typename Ops::Buffer>, 3> staging_;
+  std::optional<typename Ops::ConditioningBuffer> scale_buffer_;
   std::span<const std::uint32_t> classes_;
   NoiseDraw dropout_{};
   std::size_t evaluated_ = 0;

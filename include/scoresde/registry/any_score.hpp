@@ -14,6 +14,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/model/label_convention.hpp>
+#include <scoresde/model/score_network.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/sde_registry.hpp>
@@ -84,5 +85,20 @@ class AnyScore {
                Score<SmldSde, nn::ScoreAtLevel>>
       held_;
 };
+
+namespace nn {
+
+/// The score networks of a backend.
+template <ModelOps Ops>
+struct ScoreNetworks {
+  template <class S, class C>
+  using Score = ScoreNetwork<Ops, S, C>;
+};
+
+}  // namespace nn
+
+/// A backend's network under the SDE of its checkpoint.
+template <nn::ModelOps Ops>
+using AnyScoreNetwork = AnyScore<nn::ScoreNetworks<Ops>::template Score>;
 
 }  // namespace scoresde

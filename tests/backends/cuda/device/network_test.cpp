@@ -10,7 +10,6 @@
 #include <scoresde/cuda/detail/op_scratch.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/cuda/score_network.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/model/class_conditional.hpp>
 #include <scoresde/model/score_network.hpp>
@@ -265,7 +264,8 @@ struct Scores {
       c.graph, 2, nn::Mode::differentiation,
       cuda::Ops<float>(context(), test::shared_plans(), cuda::Precision::fp32)};
   nn::ScoreNetwork<eigen::Ops<float>, S, Convention> host{host_network, parameters, sde};
-  cuda::ScoreNetwork<float, S, Convention> device{device_network, device_parameters.span(), sde};
+  nn::ScoreNetwork<cuda::Ops<float>, S, Convention> device{device_network, device_parameters.span(),
+                                                           sde};
   HostState<float> x{{5, 128}, small::normals<float>(5 * 128, 9)};
 
   Scores(S s, const nn::UNetConfig& config) : sde(std::move(s)), c(config) {}

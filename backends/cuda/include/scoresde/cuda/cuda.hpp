@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The CUDA backend in plain C++; including it does not require nvcc. cuda/unet.hpp, which reads
-/// checkpoints and needs scoresde::io, must be included separately.
+/// The CUDA backend in plain C++; including it does not require nvcc.
 #pragma once
 
 #include <scoresde/cuda/bfloat16.hpp>
@@ -11,8 +10,8 @@
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/graph.hpp>
+#include <scoresde/cuda/model_memory.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/precision.hpp>
-#include <scoresde/cuda/score_network.hpp>
 #include <scoresde/cuda/trainer.hpp>

@@ -22,6 +22,7 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/cuda/detail/network_kernels.hpp>
 #include <scoresde/cuda/detail/op_scratch.hpp>
+#include <scoresde/cuda/model_memory.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/precision.hpp>
 #include <scoresde/error.hpp>
@@ -29,10 +30,10 @@
 
 namespace scoresde::cuda {
 
-/// Models nn::NetworkOps, which defines each operation. A is Bfloat16 or float. Copies share plans.
-/// Not thread-safe.
-template <class A>
-class Ops {
+/// Models nn::NetworkOps, which defines each operation, and nn::CapturableOps. A is Bfloat16 or
+/// float. Copies share plans. Not thread-safe.
+template <class A = Bfloat16>
+class Ops : public ModelMemory {
   static_assert(std::is_same_v<A, Bfloat16> || std::is_same_v<A, float>);
   using In = nn::View<const A>;
   using Out = nn::View<A>;
@@ -47,16 +48,16 @@ class Ops {
   using ConditioningBuffer = cuda::ConditioningBuffer;
   static constexpr bool external_layout_is_internal = false;
 
-  /// With float activations, products are computed in tf32 or fp32. Throws Error if cuDNN or
-  /// cuBLASLt is missing, or the plan cache's directory is not writable.
-  explicit Ops(const Context& context, PlanOptions options = {},
+  /// With float activations, products are computed in tf32 or fp32. The default context is one of
+  /// device 0. Throws Error if cuDNN or cuBLASLt is missing, or the plan cache's directory is not
+  /// writable, and as Context does.
+  explicit Ops(const Context& context = Context(), PlanOptions options = {},
                Precision precision = std::is_same_v<A, float> ? Precision::tf32 : Precision::bf16)
-      : context_(context),
+      : ModelMemory(context),
         plans_(std::make_shared<Plans>(
             ConvolutionPlans(PlanDevice(context), checked(precision), std::move(options)),
             MatrixProducts(context, precision))) {}
 
-  [[nodiscard]] const Context& context() const { return context_; }
   /// One report per convolution planned so far.
   [[nodiscard]] std::vector<PlanReport> plan_reports() const {
     return plans_->convolutions.reports();
@@ -378,7 +379,6 @@ class Ops {
     if (!same_order) detail::add_weight_gradient(context_, op, 1, arranged, dweights);
   }
 
-  Context context_;
   std::shared_ptr<Plans> plans_;
 };
 

@@ -28,11 +28,12 @@
 #include <scoresde/eigen/detail/resampling.hpp>
 #include <scoresde/eigen/detail/scale_shift.hpp>
 #include <scoresde/nn/graph/ops.hpp>
+#include <scoresde/state/host_state.hpp>
 
 namespace scoresde::eigen {
 
-/// A model of nn::NetworkOps (which defines each operation) in float or double. Shapes are not
-/// checked here: the network checks its graph once, on construction.
+/// A model of nn::NetworkOps (which defines each operation) and nn::ModelOps, in float or double.
+/// Shapes are not checked here: the network checks its graph once, on construction.
 template <class T>
 class Ops {
   static_assert(std::is_floating_point_v<T>);
@@ -46,6 +47,7 @@ class Ops {
   using Scalar = T;
   using Activation = T;
   using Buffer = std::vector<T, Eigen::aligned_allocator<T>>;
+  using State = HostState<T>;
   static constexpr bool external_layout_is_internal = true;
   /// Conditioning values are used in host memory.
   struct ConditioningBuffer {
@@ -57,6 +59,18 @@ class Ops {
 
   [[nodiscard]] std::size_t threads() const { return threads_; }
   [[nodiscard]] Buffer allocate(std::size_t count) const { return Buffer(count, T(0)); }
+
+  [[nodiscard]] static State make_state(Extents extents) { return State(extents); }
+  [[nodiscard]] static const T* elements(const State& x) { return x.data(); }
+  [[nodiscard]] static T* elements(State& x) { return x.data(); }
+  void scale_states(const T* x, Extents extents, std::span<const double> factors, T* y) const {
+    const nn::Shape shape{extents.samples, extents.dim, 1, 1};
+    scale_samples({x, shape}, factors, {y, shape});
+  }
+  static void upload(std::span<const T> from, T* to) { std::copy(from.begin(), from.end(), to); }
+  static void download(const T* from, std::vector<T>& to) {
+    std::copy_n(from, to.size(), to.begin());
+  }
 
   [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) { return shape.size(); }
   void to_internal_layout(const T* x, Out to) const {

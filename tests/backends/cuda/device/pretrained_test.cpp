@@ -8,8 +8,10 @@
 #include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/pretrained.hpp>
 #include <scoresde/cuda/captured_sampler.hpp>
-#include <scoresde/cuda/unet.hpp>
+#include <scoresde/cuda/model_memory.hpp>
+#include <scoresde/cuda/ops.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/runtime/network.hpp>
@@ -28,6 +30,10 @@ using scoresde::test::context;
 using test::TemporaryFolder;
 
 namespace {
+
+static_assert(nn::CapturableOps<cuda::Ops<float>> && nn::CapturableOps<cuda::Ops<Bfloat16>>);
+static_assert(
+    cuda::GraphCapturableScoreModel<PretrainedScore<cuda::Ops<>>, cuda::DeviceState<float>>);
 
 /// The network of the file on the CPU at (x, t), with SDE and convention of its configuration.
 HostState<float> by_eigen(const std::filesystem::path& path, const HostState<float>& x, double t) {
@@ -60,13 +66,11 @@ double distance(const HostState<float>& a, const HostState<float>& b) {
 /// Three samples with a network batch of two, so that the last part is incomplete.
 template <class A>
 double error_at(const std::filesystem::path& path, double t, cuda::Precision precision) {
-  auto unet = cuda::UNet<A>::load(context(), path, {.batch = 2}, precision);
-  const HostState<float> x = some_x(3, unet.dim());
+  auto model = load_pretrained(path, {.batch = 2}, cuda::Ops<A>(context(), {}, precision));
+  const HostState<float> x = some_x(3, model.dim());
   const cuda::DeviceState<float> from(context(), x);
   cuda::DeviceState<float> to(from);
-  visit_score(unet.configuration(), [&](const auto& sde, const auto& convention) {
-    unet.score(sde, convention).evaluate(from, t, to);
-  });
+  model.evaluate(from, t, to);
   return distance(cuda::to_host(to), by_eigen(path, x, t));
 }
 
@@ -96,11 +100,11 @@ TEST_CASE("a training checkpoint is loaded with its average") {
   const auto path = folder / "checkpoint.safetensors";
   save_checkpoint(path, graph.parameters(), state,
                   run_configuration(config, VpSde{}, TrainingConfiguration{}));
-  auto unet = cuda::UNet<float>::load(context(), path);
-  std::vector<float> found(unet.parameters().size());
-  context().copy_to_host(found.data(), unet.parameters().data(), found.size() * sizeof(float));
+  const PretrainedNetwork network(path, {}, cuda::Ops<float>(context()));
+  std::vector<float> found(network.parameters().size());
+  network.ops().download(network.parameters().data(), found);
   CHECK(found == state.average);
-  CHECK(unet.config() == config);
+  CHECK(network.config() == config);
   CHECK(error_at<float>(path, 0.7, cuda::Precision::fp32) < 1e-5);
 }
 
@@ -109,19 +113,15 @@ TEST_CASE("a checkpoint is sampled on the device", "[slow]") {
   const auto checkpoint =
       small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
   //! [load]
-  const cuda::Context gpu;                                        // device 0
-  auto unet = cuda::UNet<>::load(gpu, checkpoint, {.batch = 4});  // bfloat16, the EMA weights
-  auto score = unet.score(VpSde{});                               // the SDE of the training
-  const PredictorCorrector sampler{score.sde(), ReverseDiffusion{}, NoCorrector{},
-                                   uniform_grid(score.sde(), 10)};
-
-  cuda::DeviceState<float> x(gpu, {.samples = 4, .dim = unet.dim()});
-  const cuda::CapturedSampler captured(sampler, score, x);
+  auto model = load_pretrained<cuda::Ops<>>(checkpoint, {.batch = 4});  // bfloat16, on device 0
+  const PredictorCorrector sampler{model.sde(), ReverseDiffusion{}, uniform_grid(model.sde(), 10)};
+  cuda::DeviceState<float> x = model.make_state(4);
+  const cuda::CapturedSampler captured(sampler, model, x);
   captured.sample(x, Noise{.seed = 42});
   const HostState<float> samples = cuda::to_host(x);
   //! [load]
   cuda::DeviceState<float> eager(x);
-  sampler.sample(score, eager, Noise{.seed = 42});
+  sampler.sample(model, eager, Noise{.seed = 42});
   const HostState<float> wanted = cuda::to_host(eager);
   CHECK(std::equal(wanted.data(), wanted.data() + wanted.size(), samples.data()));
 }
@@ -130,10 +130,10 @@ TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {
   const TemporaryFolder folder;
   const auto path =
       small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
-  auto unet =
-      cuda::UNet<float>::load(context(), path, {.batch = 2, .mode = nn::Mode::differentiation});
-  auto score = unet.score(VpSde{});
-  const cuda::DeviceState<float> x(context(), some_x(2, unet.dim()));
+  PretrainedNetwork network(path, {.batch = 2, .mode = nn::Mode::differentiation},
+                            cuda::Ops<float>(context()));
+  auto score = network.score(VpSde{});
+  const cuda::DeviceState<float> x(context(), some_x(2, network.dim()));
   cuda::DeviceState<float> gradient(x);
   score.vjp(x, 0.4, x, gradient);
   CHECK(distance(cuda::to_host(gradient), cuda::to_host(x)) > 0.1);
@@ -142,7 +142,7 @@ TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {
 TEST_CASE("invalid checkpoint files are rejected") {
   const TemporaryFolder folder;
   const auto load = [&](const std::filesystem::path& path) {
-    static_cast<void>(cuda::UNet<>::load(context(), path));
+    static_cast<void>(load_pretrained(path, {}, cuda::Ops<>(context())));
   };
   CHECK_THROWS_WITH(load(folder / "none"), Contains("none") && Contains("does not exist"));
   CHECK_THROWS_WITH(load(folder.write("text", "no checkpoint at all")), Contains("text"));
@@ -158,9 +158,9 @@ TEST_CASE("invalid checkpoint files are rejected") {
   CHECK_THROWS_WITH(load(path), Contains("do not match") && Contains("all_modules.0"));
 
   const auto fits = small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{});
-  CHECK_THROWS_WITH(cuda::UNet<float>::load(context(), fits, {.batch = 0}), Contains("batch"));
-  auto unet = cuda::UNet<float>::load(context(), fits);
-  auto score = unet.score(VpSde{});
+  const cuda::Ops<float> ops(context());
+  CHECK_THROWS_WITH(load_pretrained(fits, {.batch = 0}, ops), Contains("batch"));
+  auto model = load_pretrained(fits, {}, ops);
   cuda::DeviceState<float> other(context(), Extents{2, 5}), to(other);
-  CHECK_THROWS_WITH(score.evaluate(other, 0.5, to), Contains("5 elements"));
+  CHECK_THROWS_WITH(model.evaluate(other, 0.5, to), Contains("5 elements"));
 }
