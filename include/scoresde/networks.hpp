@@ -36,8 +36,13 @@
 #include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/communicator.hpp>
 #include <scoresde/optim/ema.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
+#include <scoresde/optim/optimizer.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/schedule.hpp>
+#include <scoresde/optim/sgd.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/chain_settings.hpp>

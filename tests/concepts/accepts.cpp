@@ -96,9 +96,18 @@ static_assert(samples<PredictorCorrector<VpSde, Ancestral, NoCorrector>, Gaussia
 static_assert(samples<ReverseSimulation<AsGeneralSde<VpSde>, EulerMaruyama>, Gaussian<VpSde>>);
 static_assert(samples<GeneralProbabilityFlow<AsGeneralSde<VpSde>, Heun>, Gaussian<VpSde>>);
 
+// Optimizers and communicators.
+static_assert(Optimizer<Adam> && Optimizer<RAdam> && Optimizer<Sgd>);
+static_assert(Optimizer<Adam, double> && Optimizer<RAdam, double> && Optimizer<Sgd, double>);
+static_assert(!Optimizer<ExponentialMovingAverage> && !Optimizer<VpSde>);
+static_assert(Communicator<NoCommunicator> && Communicator<NoCommunicator, double>);
+static_assert(!Communicator<Noise>);
+
 #if defined(WITH_EIGEN)
 static_assert(serves<Eigen::ArrayXXf>() && serves<Eigen::ArrayXXd>());
 static_assert(nn::NetworkOps<eigen::Ops<float>> && nn::NetworkOps<eigen::Ops<double>>);
+static_assert(nn::ModelOps<eigen::Ops<float>> && nn::ModelOps<eigen::Ops<double>>);
+static_assert(!nn::CapturableOps<eigen::Ops<float>>);
 using Network = nn::ScoreNetwork<eigen::Ops<float>, VpSde>;
 static_assert(ScoreModel<Network, HostState<float>>);
 static_assert(PerSampleScoreModel<Network, HostState<float>>);
@@ -123,6 +132,7 @@ using DeviceModel = FunctionModel<void (*)(const OnDevice&, double, OnDevice&), 
 static_assert(State<OnDevice> && State<cuda::DeviceState<double>>);
 static_assert(ScoreModel<DeviceModel, OnDevice> && !ScoreModel<Gaussian<VpSde>, OnDevice>);
 static_assert(!ElementwiseState<OnDevice> && !ContiguousState<OnDevice>);
+static_assert(nn::CapturableOps<cuda::Ops<>> && nn::CapturableOps<cuda::Ops<float>>);
 static_assert(TimedNoiseSource<BrownianPath<OnDevice, TimeClock>, OnDevice>);
 static_assert(CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
 static_assert(

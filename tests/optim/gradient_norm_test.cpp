@@ -59,8 +59,8 @@ TEST_CASE("norm and update are bit-identical for one, two and three threads") {
     GradientNorm norm(g.size());
     const double value = norm(std::span<const float>(g));
     std::vector<float> parameters(g), m(g.size()), v(g.size()), average(g);
-    Adam{.warm_up = 0}.update({parameters, m, v, average}, std::span<const float>(g), 0, value,
-                              0.9);
+    update_parameters(Adam{.warm_up = 0}, ParameterBuffers<float>{parameters, m, v, average},
+                      std::span<const float>(g), 0, value, 0.9);
     if (threads == 1) {
       first_norm = value;
       first_parameters = parameters;

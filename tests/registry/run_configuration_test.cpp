@@ -182,6 +182,24 @@ TEST_CASE("a decay of the learning rate is read back from the configuration") {
   CHECK(decay_of(describe(configuration)) == LearningRateDecay{700, 30});
 }
 
+TEST_CASE("the settings of RAdam and SGD carry the optimizer's name, and those of Adam do not") {
+  const Metadata adam = describe(TrainingConfiguration{});
+  CHECK(adam.count("training.optimizer") == 0);
+  const TrainingConfigurationWith<DenoisingScoreMatching, RAdam> radam{
+      .optimizer = {.learning_rate = 3e-4, .threshold = 5}};
+  Metadata found = describe(radam);
+  CHECK(found.at("training.optimizer") == "radam");
+  CHECK(found.at("training.radam_threshold") == "5");
+  CHECK(found.at("training.beta2") == adam.at("training.beta2"));
+  const TrainingConfigurationWith<DenoisingScoreMatching, Sgd> sgd{
+      .optimizer = {.nesterov = true, .decay = {.first = 7, .updates = 3}}};
+  found = describe(sgd);
+  CHECK(found.at("training.optimizer") == "sgd");
+  CHECK(found.at("training.nesterov") == "true");
+  CHECK(found.count("training.beta1") == 0);
+  CHECK(decay_of(found) == LearningRateDecay{7, 3});
+}
+
 TEST_CASE("a power-function average is stored by its gamma, and tracks must have such a profile") {
   TrainingConfiguration configuration{};
   configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};

@@ -71,7 +71,8 @@ struct ExponentialMovingAverage {
     return ramp < decay ? ramp : decay;
   }
 
-  /// One separate update; Adam::update includes it in its own pass. Throws Error on unequal sizes.
+  /// One separate update; update_parameters includes it in its own pass. Throws Error on unequal
+  /// sizes.
   template <std::floating_point T>
   void update(std::span<T> average, std::span<const T> parameters, std::uint64_t n) const {
     const std::size_t size = parameters.size();

@@ -23,6 +23,9 @@
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/schedule.hpp>
+#include <scoresde/optim/sgd.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
@@ -138,21 +141,55 @@ template <DiscreteSde S>
           {"training.sigma_data", number_text(loss.sigma_data)}};
 }
 
-/// The training settings as text.
-template <class Loss>
-[[nodiscard]] Metadata describe(const TrainingConfigurationWith<Loss>& c) {
-  Metadata flat{{"training.seed", number_text(c.seed)},
-                {"training.learning_rate", number_text(c.optimizer.learning_rate)},
-                {"training.beta1", number_text(c.optimizer.beta1)},
-                {"training.beta2", number_text(c.optimizer.beta2)},
-                {"training.adam_epsilon", number_text(c.optimizer.epsilon)},
-                {"training.weight_decay", number_text(c.optimizer.weight_decay)},
-                {"training.warm_up", number_text(c.optimizer.warm_up)},
-                {"training.gradient_clip", number_text(c.optimizer.gradient_clip)}};
-  if (c.optimizer.decay.updates > 0) {
-    flat["training.decay_first"] = number_text(c.optimizer.decay.first);
-    flat["training.decay_updates"] = number_text(c.optimizer.decay.updates);
+namespace detail {
+
+/// The settings that all optimizers have.
+template <class O>
+[[nodiscard]] Metadata describe_schedule(const O& o) {
+  Metadata flat{{"training.learning_rate", number_text(o.learning_rate)},
+                {"training.weight_decay", number_text(o.weight_decay)},
+                {"training.warm_up", number_text(o.warm_up)},
+                {"training.gradient_clip", number_text(o.gradient_clip)}};
+  if (o.decay.updates > 0) {
+    flat["training.decay_first"] = number_text(o.decay.first);
+    flat["training.decay_updates"] = number_text(o.decay.updates);
   }
+  return flat;
+}
+
+/// Those of Adam and RAdam.
+template <class O>
+[[nodiscard]] Metadata describe_moments(const O& o) {
+  Metadata flat = describe_schedule(o);
+  flat["training.beta1"] = number_text(o.beta1);
+  flat["training.beta2"] = number_text(o.beta2);
+  flat["training.adam_epsilon"] = number_text(o.epsilon);
+  return flat;
+}
+
+}  // namespace detail
+
+/// An optimizer's settings as text. Adam, the only one before there were others, has no name.
+[[nodiscard]] inline Metadata describe(const Adam& adam) { return detail::describe_moments(adam); }
+[[nodiscard]] inline Metadata describe(const RAdam& radam) {
+  Metadata flat = detail::describe_moments(radam);
+  flat["training.optimizer"] = "radam";
+  flat["training.radam_threshold"] = number_text(radam.threshold);
+  return flat;
+}
+[[nodiscard]] inline Metadata describe(const Sgd& sgd) {
+  Metadata flat = detail::describe_schedule(sgd);
+  flat["training.optimizer"] = "sgd";
+  flat["training.momentum"] = number_text(sgd.momentum);
+  flat["training.nesterov"] = truth_text(sgd.nesterov);
+  return flat;
+}
+
+/// The training settings as text.
+template <class Loss, class O>
+[[nodiscard]] Metadata describe(const TrainingConfigurationWith<Loss, O>& c) {
+  Metadata flat{{"training.seed", number_text(c.seed)}};
+  flat.merge(describe(c.optimizer));
   flat.merge(detail::describe_ema(c.ema));
   if (!c.ema_tracks.empty()) flat[detail::ema_tracks_key] = detail::tracks_text(c.ema_tracks);
   flat.merge(describe(c.loss));
@@ -182,9 +219,9 @@ template <class Loss>
 
 /// All settings of a run that a checkpoint stores. A program can add its own settings (batch size,
 /// data) under other keys; a resumed run must then have the same values.
-template <Sde S, class Loss = DenoisingScoreMatching>
+template <Sde S, class Loss = DenoisingScoreMatching, class O = Adam>
 [[nodiscard]] Metadata run_configuration(const nn::UNetConfig& network, const S& sde,
-                                         const TrainingConfigurationWith<Loss>& training) {
+                                         const TrainingConfigurationWith<Loss, O>& training) {
   Metadata flat = describe(network);
   flat.merge(describe(sde));
   flat.merge(describe(training));

@@ -10,15 +10,22 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/optimizer.hpp>
 
 namespace scoresde {
 
 /// What a run keeps fixed in addition to network, SDE and data.
-template <class Loss>
+template <class Loss, class O = Adam>
 struct TrainingConfigurationWith {
+  static_assert(
+      Optimizer<O>,
+      "training: this is not an optimizer; it needs validate(), learning_rate_at(updates) "
+      "returning double, and coefficients<T>(updates, norm, ema_decay) returning the "
+      "functions update(theta, m, v, gradient) and move_average(average, theta)");
+
   std::uint64_t seed = 0;
   Loss loss{};
-  Adam optimizer{};
+  O optimizer{};
   ExponentialMovingAverage ema{};
   /// Averages kept in addition; for reconstruction after the run, two of EmaSchedule::power.
   std::vector<ExponentialMovingAverage> ema_tracks{};

@@ -119,8 +119,8 @@ class Trainer {
     const double norm = norm_(std::span<const Scalar>(gradient_));
     require_finite_step(state_.step, loss, norm);
     const Adam& adam = configuration_.optimizer;
-    adam.update(state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
-                configuration_.ema.decay_at(state_.step + 1));
+    update_parameters(adam, state_.buffers(), std::span<const Scalar>(gradient_), state_.step, norm,
+                      configuration_.ema.decay_at(state_.step + 1));
     for (std::size_t j = 0; j < state_.tracks.size(); ++j)
       configuration_.ema_tracks[j].update(std::span<Scalar>(state_.tracks[j]),
                                           std::span<const Scalar>(state_.parameters),

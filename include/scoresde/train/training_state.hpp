@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
-#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/optimizer.hpp>
 
 namespace scoresde {
 

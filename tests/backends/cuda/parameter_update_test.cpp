@@ -82,8 +82,8 @@ TEST_CASE("the fused update matches Adam, EMA and cast", "[emulated]") {
         const auto gradient = random_values<float>(size, 10 + n);
         const std::vector<double> wide(gradient.begin(), gradient.end());
         const double norm = norm_of(std::span<const double>(wide));
-        adam.update(ParameterBuffers<double>{theta, m, v, average}, std::span<const double>(wide),
-                    n, norm, ema.decay_at(n + 1));
+        update_parameters(adam, ParameterBuffers<double>{theta, m, v, average},
+                          std::span<const double>(wide), n, norm, ema.decay_at(n + 1));
         run.gradient = other.gradient = gradient;
         run.update(every_schedule[n], true, whole);
         other.update(every_schedule[(n + 1) % 5], true, whole);

@@ -110,8 +110,8 @@ TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
     const auto g = random_values<float>(size, 10 + n);
     const std::vector<double> wide_g(g.begin(), g.end());
     const double norm = norm_of(std::span<const double>(wide_g));
-    adam.update(ParameterBuffers<double>{wide, wide_m, wide_v, wide_a},
-                std::span<const double>(wide_g), n, norm, ema.decay_at(n + 1));
+    scoresde::update_parameters(adam, ParameterBuffers<double>{wide, wide_m, wide_v, wide_a},
+                                std::span<const double>(wide_g), n, norm, ema.decay_at(n + 1));
     context().copy_to_device(gradient.data(), g.data(), size * sizeof(float));
     cuda::detail::update_parameters(context(), run, adam, ema, losses.data(), 2, true);
     const cuda::detail::StepOutcome found = outcome.values().front();
