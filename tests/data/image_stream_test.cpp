@@ -129,3 +129,16 @@ TEST_CASE("an empty set and a batch of partial images are rejected") {
   REQUIRE_THROWS_WITH(ImageStream(images, {}, 1).fill_batch<float>(0, x),
                       Catch::Contains("multiple of 8"));
 }
+
+TEST_CASE("the order of a stream is the permutation of each epoch, whatever was read before") {
+  scoresde::data::StreamOrder order(7, 5);
+  for (const std::uint64_t place : {0, 6, 7, 13, 14, 3, 20, 21, 5}) {
+    CAPTURE(place);
+    REQUIRE(order.image_at(place) == epoch_order(5, place / 7, 7)[place % 7]);
+  }
+  const std::vector<std::uint8_t> labels{10, 11, 12, 13, 14, 15, 16};
+  std::vector<std::uint32_t> found(4);
+  order.fill_labels(labels, 5, found);  // two of epoch 0, two of epoch 1
+  for (std::size_t k = 0; k < 4; ++k) REQUIRE(found[k] == 10 + order.image_at(5 + k));
+  REQUIRE_THROWS_WITH(scoresde::data::StreamOrder(0, 5), Catch::Contains("is empty"));
+}

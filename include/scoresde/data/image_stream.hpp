@@ -9,6 +9,7 @@
 /// 3.1, for uniform dequantization.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -75,51 +76,77 @@ void fill_image(const ImageSet& images, std::size_t image, const ImageTransform&
   }
 }
 
-/// The endless, shuffled stream of a data set. Stores the order of one epoch at a time.
+/// The order of the endless stream of a data set, on every backend: which image is at a position.
+/// Stores the orders of the latest even and the latest odd epoch, because a batch may span two.
+class StreamOrder {
+ public:
+  /// Of `count` images. Throws Error for none.
+  StreamOrder(std::size_t count, std::uint64_t seed) : count_(count), seed_(seed) {
+    require(count > 0, "image stream: the image set is empty");
+  }
+
+  /// Images per epoch.
+  [[nodiscard]] std::size_t size() const { return count_; }
+
+  /// The permutation of an epoch. Valid until that of another epoch of the same parity is computed.
+  [[nodiscard]] const std::vector<std::uint32_t>& epoch(std::uint64_t number) {
+    const std::size_t parity = number % 2;
+    if (numbers_[parity] != number) {
+      orders_[parity] = epoch_order(seed_, number, count_);
+      numbers_[parity] = number;
+    }
+    return orders_[parity];
+  }
+  /// The image at a position.
+  [[nodiscard]] std::size_t image_at(std::uint64_t place) {
+    return epoch(place / count_)[static_cast<std::size_t>(place % count_)];
+  }
+  /// Fills `out` with the labels of the images at positions first, first + 1, ….
+  void fill_labels(std::span<const std::uint8_t> labels, std::uint64_t first,
+                   std::span<std::uint32_t> out) {
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = labels[image_at(first + k)];
+  }
+
+ private:
+  static constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
+
+  std::size_t count_;
+  std::uint64_t seed_;
+  std::array<std::uint64_t, 2> numbers_{none, none};
+  std::array<std::vector<std::uint32_t>, 2> orders_;
+};
+
+/// The stream of a data set in host memory.
 class ImageStream {
  public:
   /// `images` must outlive the stream. Throws Error for an empty set.
   ImageStream(const ImageSet& images, ImageTransform transform, std::uint64_t seed)
-      : images_(&images), transform_(transform), seed_(seed) {
-    require(images.size() > 0, "image stream: the image set is empty");
-  }
+      : images_(&images), transform_(transform), seed_(seed), order_(images.size(), seed) {}
 
   /// Fills `x` with the images at positions first, first + 1, …; its length must be a multiple of
   /// dim(). Throws Error otherwise.
   template <class T>
   void fill_batch(std::uint64_t first, std::span<T> x) {
-    const std::size_t dim = images_->dim();
+    const std::size_t dim = images_->dim(), count = order_.size();
     require(x.size() % dim == 0, "image stream: the batch has ", x.size(),
             " elements; it must be a multiple of ", dim);
     for (std::size_t k = 0; k < x.size() / dim; ++k) {
-      const std::size_t image = image_at(first + k);
-      const auto place = static_cast<std::size_t>((first + k) % images_->size());
-      fill_image(*images_, image, transform_, seed_, epoch_, place, x.subspan(k * dim, dim));
+      const std::uint64_t place = first + k;
+      fill_image(*images_, order_.image_at(place), transform_, seed_, place / count,
+                 static_cast<std::size_t>(place % count), x.subspan(k * dim, dim));
     }
   }
 
   /// Fills `labels` with those of the images at positions first, first + 1, ….
   void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
-    for (std::size_t k = 0; k < labels.size(); ++k)
-      labels[k] = images_->labels[image_at(first + k)];
+    order_.fill_labels(images_->labels, first, labels);
   }
 
  private:
-  /// The image at a position of the stream; epoch_ is then its epoch.
-  std::size_t image_at(std::uint64_t place) {
-    const std::uint64_t epoch = place / images_->size();
-    if (epoch != epoch_) {
-      order_ = epoch_order(seed_, epoch, images_->size());
-      epoch_ = epoch;
-    }
-    return order_[static_cast<std::size_t>(place % images_->size())];
-  }
-
   const ImageSet* images_;
   ImageTransform transform_;
   std::uint64_t seed_;
-  std::uint64_t epoch_ = std::numeric_limits<std::uint64_t>::max();
-  std::vector<std::uint32_t> order_;
+  StreamOrder order_;
 };
 
 }  // namespace scoresde::data

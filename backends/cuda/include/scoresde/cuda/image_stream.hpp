@@ -6,7 +6,6 @@
 /// Pixels are copied to the device once, an epoch's permutation when a batch first reaches it.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +17,6 @@
 #include <scoresde/cuda/detail/training_kernels.hpp>
 #include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/data/image_stream.hpp>
-#include <scoresde/error.hpp>
 
 namespace scoresde::cuda {
 
@@ -27,12 +25,11 @@ class ImageStream {
   /// Copies the images to the device. Throws Error for an empty set, and as Context::allocate does.
   ImageStream(const Context& context, const data::ImageSet& images, data::ImageTransform transform,
               std::uint64_t seed)
-      : seed_(seed),
+      : order_(images.size(), seed),
         labels_(images.labels),
         pixels_(context, images.pixels.size()),
         orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
-    require(images.size() > 0, "image stream: the image set is empty");
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
     const auto draw = [seed](data::DataChoice choice) { return data::data_draw(seed, 0, choice); };
     images_ = {.pixels = pixels_.data<std::uint8_t>(),
@@ -48,26 +45,20 @@ class ImageStream {
                .dequantization = draw(data::DataChoice::dequantization)};
   }
 
-  /// Images per epoch.
-  [[nodiscard]] std::size_t size() const { return labels_.size(); }
-  [[nodiscard]] const std::vector<std::uint8_t>& labels() const { return labels_; }
-
   /// Fills `labels` with those of the images at positions first, first + 1, ….
   void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
-    for (std::size_t k = 0; k < labels.size(); ++k) {
-      const std::uint64_t place = first + k;
-      labels[k] = labels_[order(place / size())[static_cast<std::size_t>(place % size())]];
-    }
+    order_.fill_labels(labels_, first, labels);
   }
 
   /// Copies the permutations of the (at most two) epochs that contain positions first … first +
   /// count − 1 to the device; call it before minibatch() for them. Throws Error during stream
   /// capture.
   void upload_epoch_permutation(std::uint64_t first, std::size_t count) {
-    for (std::uint64_t epoch = first / size(); epoch <= (first + count - 1) / size(); ++epoch) {
+    const std::size_t size = order_.size();
+    for (std::uint64_t epoch = first / size; epoch <= (first + count - 1) / size; ++epoch) {
       if (on_device_[epoch % 2] == epoch) continue;
       const DeviceMemory& to = orders_[epoch % 2];
-      to.context().copy_to_device(to.data(), order(epoch).data(), to.bytes());
+      to.context().copy_to_device(to.data(), order_.epoch(epoch).data(), to.bytes());
       on_device_[epoch % 2] = epoch;
     }
   }
@@ -81,22 +72,12 @@ class ImageStream {
  private:
   static constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
 
-  /// The permutation of an epoch; the latest even and the latest odd epoch are cached.
-  const std::vector<std::uint32_t>& order(std::uint64_t epoch) {
-    if (on_host_[epoch % 2] != epoch) {
-      host_orders_[epoch % 2] = data::epoch_order(seed_, epoch, size());
-      on_host_[epoch % 2] = epoch;
-    }
-    return host_orders_[epoch % 2];
-  }
-
-  std::uint64_t seed_;
+  data::StreamOrder order_;
   std::vector<std::uint8_t> labels_;
   DeviceMemory pixels_;
   std::array<DeviceMemory, 2> orders_;
   detail::DeviceImages images_{};
-  std::array<std::uint64_t, 2> on_device_{none, none}, on_host_{none, none};
-  std::array<std::vector<std::uint32_t>, 2> host_orders_;
+  std::array<std::uint64_t, 2> on_device_{none, none};
 };
 
 }  // namespace scoresde::cuda
