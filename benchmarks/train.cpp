@@ -47,12 +47,13 @@ nlohmann::ordered_json measure(const Options& options) {
   nlohmann::ordered_json line;
   scoresde::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
     using Ops = eigen::Ops<float>;
-    Trainer<Ops, S, Loss> trainer(graph, sde, scoresde::training_configuration(preset, loss, 1),
-                                  options.batch, Ops(options.threads));
+    Trainer<Ops, ScoreMatching<S, Loss>> trainer(graph, sde,
+                                                 scoresde::training_configuration(preset, loss, 1),
+                                                 options.batch, Ops(options.threads));
     std::vector<double> times;
     for (double sum = 0; sum < options.seconds || times.size() < options.runs + 1;) {
       const auto begin = std::chrono::steady_clock::now();
-      trainer.step(std::span<const float>(batch));
+      trainer.step(batch);
       times.push_back(
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
       if (times.size() > 1) sum += times.back();  // the first step fills the caches

@@ -29,7 +29,7 @@ int main() {
 
   using Ops = scoresde::eigen::Ops<float>;
   const auto graph = scoresde::nn::mlp({.dim = 2, .width = 32, .depth = 2});
-  scoresde::Trainer<Ops, scoresde::VpSde> trainer(
+  scoresde::Trainer<Ops, scoresde::ScoreMatching<scoresde::VpSde>> trainer(
       graph, sde, {.optimizer = {.learning_rate = 5e-3, .warm_up = 50}, .ema = {.decay = 0.99}},
       250);
   for (int step = 0; step < 500; ++step)

@@ -32,7 +32,8 @@ int main() {
   const auto graph = scoresde::nn::mlp({.dim = 2, .width = 32, .depth = 2, .num_class_embeds = 3});
   scoresde::TrainingConfiguration settings{.label_dropout = 0.2};
   settings.optimizer = {.learning_rate = 5e-3, .warm_up = 50};
-  scoresde::Trainer<Ops, scoresde::VpSde> trainer(graph, sde, settings, 300);
+  scoresde::Trainer<Ops, scoresde::ScoreMatching<scoresde::VpSde>> trainer(graph, sde, settings,
+                                                                           300);
   Eigen::ArrayXXf x(2, 300);  // one column per point
   std::vector<std::uint32_t> classes(300);
   for (std::size_t k = 0; k < 300; ++k) classes[k] = k % 3;
@@ -46,7 +47,6 @@ int main() {
   scoresde::nn::ClassConditional of_class(learned, classes);
   scoresde::nn::ClassConditional of_none(learned, 300, scoresde::nn::no_class);
   //! [guidance]
-
   for (const double weight : {0.0, 1.0, 4.0}) {
     //! [guided]
     auto guided = scoresde::classifier_free_guidance(of_class, of_none, weight);

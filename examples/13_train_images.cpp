@@ -38,16 +38,15 @@ int main() {
   //! [train]
   const scoresde::nn::Preset preset = shortened(scoresde::nn::preset("cifar10_small"));
   const scoresde::data::ImageSet images = my_images(preset.network.image_size);
-  scoresde::data::ImageStream stream(images, {.centered = preset.network.centered}, 1);
-  scoresde::Trainer<scoresde::eigen::Ops<float>, scoresde::VpSde> trainer(
+  scoresde::Trainer<scoresde::eigen::Ops<float>, scoresde::ScoreMatching<scoresde::VpSde>> trainer(
       scoresde::nn::unet(preset.network), scoresde::VpSde(),
       scoresde::training_configuration(
           preset, scoresde::DenoisingScoreMatching{.reduce_mean = preset.reduce_mean}, 1),
       batch_size);
-  std::vector<float> batch(batch_size * images.dim());
+  trainer.train_on(images, {.centered = preset.network.centered}, 1, batch_size);
   for (std::size_t step = 0; step < steps; ++step) {
-    stream.fill_batch<float>(step * batch_size, batch);
-    losses.push_back(trainer.step(batch).loss);
+    trainer.step();
+    losses.push_back(trainer.report().loss);
   }
   scoresde::save_weights<float>(
       "own_images.safetensors", trainer.parameters(), trainer.state().average,

@@ -3,7 +3,9 @@
 #include <cstddef>
 
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_engine.hpp>
+#include <scoresde/train/score_matching.hpp>
+#include <scoresde/train/trainer.hpp>
 
 #include "ceilings.hpp"
 #include "device_timer.hpp"
@@ -20,7 +22,7 @@ nlohmann::ordered_json measured(const cuda::Context& context, const Options& opt
                                 const nn::Preset& preset, const S& sde, const Loss& loss) {
   const nn::Graph graph = nn::unet(preset.network);
   const std::size_t before = device::bytes_taken(context);
-  cuda::Trainer<A, S, Loss> trainer(
+  Trainer<cuda::Ops<A>, ScoreMatching<S, Loss>> trainer(
       graph, sde, scoresde::training_configuration(preset, loss, 1), options.batch,
       cuda::Ops<A>(context, {.cache = options.plan_cache, .autotune = options.autotune},
                    programs::precision_of(options.precision)));

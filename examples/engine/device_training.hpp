@@ -11,11 +11,13 @@
 
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/ops.hpp>
-#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_engine.hpp>
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/preset_training.hpp>
+#include <scoresde/train/score_matching.hpp>
+#include <scoresde/train/trainer.hpp>
 
 #include "cli/train_options.hpp"
 #include "engine/device_network.hpp"
@@ -67,9 +69,10 @@ class DeviceSnapshot {
 };
 
 template <class A, class S, class Loss>
-class DeviceTraining final : public TrainerTraining<scoresde::cuda::Trainer<A, S, Loss>> {
-  using Trainer = scoresde::cuda::Trainer<A, S, Loss>;
-  using Convention = typename Loss::template Convention<S>;
+class DeviceTraining final
+    : public TrainerTraining<
+          scoresde::Trainer<scoresde::cuda::Ops<A>, scoresde::ScoreMatching<S, Loss>>> {
+  using Trainer = scoresde::Trainer<scoresde::cuda::Ops<A>, scoresde::ScoreMatching<S, Loss>>;
 
  public:
   DeviceTraining(const TrainOptions& options, const scoresde::nn::Preset& preset,
@@ -81,17 +84,13 @@ class DeviceTraining final : public TrainerTraining<scoresde::cuda::Trainer<A, S
         images_(images.size()),
         graph_(scoresde::nn::unet(preset.network)),
         ops_(ops),
-        convention_(scoresde::convention_for<Convention>(loss)),
         trainer_(graph_, std::move(sde),
-                 scoresde::training_configuration(preset, loss, options.seed), convention_,
+                 scoresde::training_configuration(preset, loss, options.seed),
                  network_batch_of(options, preset), ops) {
     trainer_.set_captures(!options.backend.no_graph);
     trainer_.train_on(images, image_transform(preset), options.seed, preset.batch_size);
   }
 
-  void step() override { trainer_.step(); }
-  [[nodiscard]] std::vector<scoresde::StepReport> reports() override { return trainer_.reports(); }
-  [[nodiscard]] std::size_t reports_kept() const override { return Trainer::reports_kept; }
   [[nodiscard]] std::size_t images() const override { return images_; }
   [[nodiscard]] std::string device_text() const override {
     return device_description(ops_.context(), options_.backend) +
@@ -101,7 +100,8 @@ class DeviceTraining final : public TrainerTraining<scoresde::cuda::Trainer<A, S
   void snapshot(const std::filesystem::path& path) override {
     if (!snapshot_)
       snapshot_.emplace(graph_, trainer_.sde(), options_.snapshot_steps, centered_, ops_);
-    snapshot_->write(path, trainer_.device_average(), trainer_.sde(), convention_, options_.seed);
+    snapshot_->write(path, trainer_.average(), trainer_.sde(), trainer_.convention(),
+                     options_.seed);
   }
 
  private:
@@ -113,7 +113,6 @@ class DeviceTraining final : public TrainerTraining<scoresde::cuda::Trainer<A, S
   std::size_t images_;
   scoresde::nn::Graph graph_;
   scoresde::cuda::Ops<A> ops_;
-  Convention convention_;
   Trainer trainer_;
   std::optional<DeviceSnapshot<A>> snapshot_;
 };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -12,10 +11,10 @@
 #include <vector>
 
 #include <scoresde/data/cifar10.hpp>
-#include <scoresde/data/image_stream.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/train/held_out_loss.hpp>
+#include <scoresde/train/score_matching.hpp>
 #include <scoresde/train/trainer.hpp>
 
 #include "cli/train_options.hpp"
@@ -28,8 +27,9 @@
 namespace programs {
 
 template <class S, class Loss>
-class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, Loss>> {
-  using Trainer = scoresde::Trainer<HostOps, S, Loss>;
+class HostTraining final
+    : public TrainerTraining<scoresde::Trainer<HostOps, scoresde::ScoreMatching<S, Loss>>> {
+  using Trainer = scoresde::Trainer<HostOps, scoresde::ScoreMatching<S, Loss>>;
   using HeldOut = HeldOutSet<HostOps, S, Loss>;
 
  public:
@@ -39,25 +39,14 @@ class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, 
         options_(options),
         centered_(preset.network.centered),
         graph_(scoresde::nn::unet(preset.network)),
-        images_(training_images(options)),
-        stream_(images_, image_transform(preset), options.seed),
-        batch_(preset.batch_size * images_.dim()),
-        labels_(preset.network.num_class_embeds > 0 ? preset.batch_size : 0),
         trainer_(graph_, sde, scoresde::training_configuration(preset, loss, options.seed),
-                 network_batch_of(options, preset), HostOps(options.backend.threads)) {}
+                 network_batch_of(options, preset), HostOps(options.backend.threads)) {
+    scoresde::data::ImageSet images = training_images(options);
+    images_ = images.size();
+    trainer_.train_on(std::move(images), image_transform(preset), options.seed, preset.batch_size);
+  }
 
-  void step() override {
-    const std::uint64_t first = trainer_.step_count() * (batch_.size() / images_.dim());
-    stream_.fill_batch<float>(first, batch_);
-    stream_.fill_labels(first, labels_);
-    last_ = trainer_.step(std::span<const float>(batch_), labels_);
-  }
-  [[nodiscard]] std::vector<scoresde::StepReport> reports() override {
-    const auto report = std::exchange(last_, std::nullopt);
-    return report ? std::vector{*report} : std::vector<scoresde::StepReport>();
-  }
-  [[nodiscard]] std::size_t reports_kept() const override { return 1; }
-  [[nodiscard]] std::size_t images() const override { return images_.size(); }
+  [[nodiscard]] std::size_t images() const override { return images_; }
   [[nodiscard]] std::string device_text() const override {
     return scoresde::text("CPU, ", trainer_.network().ops().threads(), " threads, float32");
   }
@@ -66,7 +55,7 @@ class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, 
     if (!snapshot_)
       snapshot_.emplace(graph_, trainer_.sde(), options_.snapshot_steps, centered_,
                         HostOps(options_.backend.threads));
-    snapshot_->write(path, trainer_.state().average, trainer_.sde(), trainer_.convention(),
+    snapshot_->write(path, trainer_.average(), trainer_.sde(), trainer_.convention(),
                      options_.seed);
   }
 
@@ -88,14 +77,10 @@ class HostTraining final : public TrainerTraining<scoresde::Trainer<HostOps, S, 
   TrainOptions options_;
   bool centered_;
   scoresde::nn::Graph graph_;
-  scoresde::data::ImageSet images_;
-  scoresde::data::ImageStream stream_;
-  std::vector<float> batch_;
-  std::vector<std::uint32_t> labels_;  ///< of the batch, if the network is conditional
+  std::size_t images_ = 0;  ///< of the data set
   Trainer trainer_;
   std::optional<HostSnapshot> snapshot_;
   std::optional<HeldOut> held_out_;  ///< the test images and the network that evaluates them
-  std::optional<scoresde::StepReport> last_;
 };
 
 }  // namespace programs

@@ -18,6 +18,9 @@ namespace programs {
 template <class Trainer>
 class TrainerTraining : public Training {
  public:
+  void step() override { trainer().step(); }
+  [[nodiscard]] std::vector<scoresde::StepReport> reports() override { return trainer().reports(); }
+  [[nodiscard]] std::size_t reports_kept() const override { return Trainer::reports_kept; }
   [[nodiscard]] std::uint64_t step_count() const override { return trainer().step_count(); }
   [[nodiscard]] scoresde::TrainingState<float> state() override { return trainer().state(); }
   void restore(const scoresde::TrainingState<float>& state) override { trainer().restore(state); }

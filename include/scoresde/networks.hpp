@@ -60,8 +60,11 @@
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
 #include <scoresde/train/configuration.hpp>
+#include <scoresde/train/eager_engine.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 #include <scoresde/train/label_dropout.hpp>
+#include <scoresde/train/objective.hpp>
+#include <scoresde/train/score_matching.hpp>
 #include <scoresde/train/trainer.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>

@@ -51,7 +51,7 @@ void train(Trainer& trainer, std::uint64_t steps) {
   using T = typename Trainer::Scalar;
   for (std::uint64_t i = 0; i < steps; ++i) {
     const auto images = tiny_images<T>(4, trainer.step_count());
-    trainer.step(std::span<const T>(images));
+    trainer.step(images);
   }
 }
 

@@ -31,7 +31,7 @@ inline TrainingConfiguration tiny_training() {
 }
 
 template <class T, class S = VpSde>
-using TinyTrainer = Trainer<eigen::Ops<T>, S>;
+using TinyTrainer = Trainer<eigen::Ops<T>, ScoreMatching<S>>;
 
 template <class T>
 TinyTrainer<T> tiny_trainer(std::size_t network_batch,

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <barrier>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <scoresde/data/image_stream.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/mlp.hpp>
+#include <scoresde/optim/communicator.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/sgd.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/train/configuration.hpp>
+#include <scoresde/train/eager_engine.hpp>
+#include <scoresde/train/objective.hpp>
+#include <scoresde/train/score_matching.hpp>
 #include <scoresde/train/trainer.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
@@ -31,7 +41,8 @@ namespace {
 
 template <class Trainer>
 StepReport step(Trainer& trainer, const std::vector<typename Trainer::Scalar>& images) {
-  return trainer.step(std::span<const typename Trainer::Scalar>(images));
+  trainer.step(images);
+  return trainer.report();
 }
 
 /// The mean loss of steps first … last − 1 on the same images.
@@ -48,11 +59,62 @@ double loss_ratio(const nn::Graph& graph, const S& sde, const Loss& loss, int st
   const TrainingConfiguration usual = test::tiny_training();
   const TrainingConfigurationWith<Loss> configuration{
       .seed = usual.seed, .loss = loss, .optimizer = usual.optimizer, .ema = usual.ema};
-  Trainer<eigen::Ops<float>, S, Loss> trainer(graph, sde, configuration, 16);
+  Trainer<eigen::Ops<float>, ScoreMatching<S, Loss>> trainer(graph, sde, configuration, 16);
   const auto images = tiny_images<float>(16);
   const double before = mean_loss(trainer, images, 10);
   mean_loss(trainer, images, steps - 20);
   return mean_loss(trainer, images, 10) / before;
+}
+
+static_assert(Objective<ScoreMatching<VpSde>, eigen::Ops<float>>);
+static_assert(Objective<ScoreMatching<EdmSde, EdmLoss>, eigen::Ops<double>>);
+static_assert(!Objective<VpSde, eigen::Ops<float>> &&
+              !Objective<DenoisingScoreMatching, eigen::Ops<float>>);
+static_assert(ResidualObjective<ScoreMatching<VpSde>>);
+
+/// Ranks that are threads of this process: sums in the order of the ranks.
+class Threads {
+ public:
+  struct Shared {
+    std::barrier<> barrier;
+    std::vector<double> sum;
+  };
+  Threads(std::size_t rank, std::size_t size, Shared& shared)
+      : rank_(rank), size_(size), shared_(&shared) {}
+  [[nodiscard]] std::size_t rank() const { return rank_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  template <class T>
+  void all_reduce(std::span<T> values) {
+    if (rank_ == 0) shared_->sum.assign(values.size(), 0);
+    for (std::size_t turn = 0; turn < size_; ++turn) {
+      shared_->barrier.arrive_and_wait();
+      for (std::size_t i = 0; turn == rank_ && i < values.size(); ++i) shared_->sum[i] += values[i];
+    }
+    shared_->barrier.arrive_and_wait();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = T(shared_->sum[i]);
+    shared_->barrier.arrive_and_wait();
+  }
+  template <class T>
+  void broadcast(std::span<T> values) {
+    if (rank_ != 0) std::fill(values.begin(), values.end(), T(0));
+    all_reduce(values);
+  }
+
+ private:
+  std::size_t rank_, size_;
+  Shared* shared_;
+};
+static_assert(Communicator<Threads, double>);
+
+/// `count` images of one channel and 8×8 pixels, each with noise and a label below 3.
+data::ImageSet noisy_images(std::size_t count) {
+  data::ImageSet images;
+  images.channels = 1;
+  images.height = images.width = 8;
+  for (std::size_t i = 0; i < 64 * count; ++i)
+    images.pixels.push_back(std::uint8_t((i * i + 31 * i) % 251));
+  for (std::size_t k = 0; k < count; ++k) images.labels.push_back(std::uint8_t(k % 3));
+  return images;
 }
 
 nn::Graph tiny_unet() { return nn::unet(test::tiny_network()); }
@@ -98,12 +160,12 @@ TEST_CASE("a run with EDM's loss and preconditioning learns") {
 }
 
 TEST_CASE("a preconditioning of another sigma_data than the loss's is rejected") {
-  using Karras = Trainer<eigen::Ops<float>, EdmSde, EdmLoss>;
+  using Edm = Trainer<eigen::Ops<float>, ScoreMatching<EdmSde, EdmLoss>>;
   const nn::Graph graph = nn::unet(test::tiny_network());
   const TrainingConfigurationWith<EdmLoss> configuration{.loss = {.sigma_data = 0.25}};
-  CHECK(Karras(graph, EdmSde{}, configuration, 4).convention().sigma_data == 0.25);
+  CHECK(Edm(graph, EdmSde{}, configuration, 4).convention().sigma_data == 0.25);
   CHECK_THROWS_WITH(
-      Karras(graph, EdmSde{}, configuration, nn::EdmPreconditioning{.sigma_data = 0.5}, 4),
+      Edm(graph, {EdmSde{}, nn::EdmPreconditioning{.sigma_data = 0.5}}, configuration, 4),
       Catch::Contains("sigma_data is 0.25 in the loss and 0.5"));
 }
 
@@ -229,4 +291,94 @@ TEST_CASE("a trainer rejects settings out of range and the state of another netw
   auto trainer = tiny_trainer<float>(4);
   CHECK_THROWS_WITH(trainer.restore(TrainingState<float>::start(std::vector<float>(3))),
                     Catch::Contains("3, 3, 3 and 3 scalars"));
+}
+
+TEST_CASE("steps from a data set are those on its stream's images, across epochs") {
+  const data::ImageSet images = noisy_images(10);
+  const data::ImageTransform transform{.random_flip = true};
+  auto given = tiny_trainer<float>(4), streamed = tiny_trainer<float>(4);
+  streamed.train_on(images, transform, 11, 4);
+  CHECK_THROWS_WITH(streamed.report(), Catch::Contains("there is no step to report"));
+  CHECK(streamed.reports().empty());
+  data::ImageStream stream(images, transform, 11);
+  std::vector<float> batch(4 * 64);
+  for (std::uint64_t n = 0; n < 4; ++n) {
+    stream.fill_batch<float>(4 * n, batch);
+    const StepReport wanted = step(given, batch);
+    streamed.step();
+    const std::vector<StepReport> found = streamed.reports();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].loss == wanted.loss);
+    CHECK(streamed.reports().empty());
+    CHECK(streamed.report().gradient_norm == wanted.gradient_norm);
+  }
+  CHECK(streamed.state() == given.state());
+  streamed.restore(given.state());
+  CHECK_THROWS_WITH(streamed.report(), Catch::Contains("there is no step to report"));
+}
+
+TEST_CASE("a data set that does not fit the network or the batch is rejected") {
+  auto trainer = tiny_trainer<float>(4);
+  CHECK_THROWS_WITH(trainer.step(), Catch::Contains("there is no data set"));
+  CHECK_THROWS_WITH(trainer.train_on(noisy_images(3), {}, 1, 4),
+                    Catch::Contains("batch is 4 and the data set has 3"));
+  CHECK_THROWS_WITH(trainer.train_on(noisy_images(9), {}, 1, 6), Catch::Contains("6 images"));
+  data::ImageSet wide = noisy_images(8);
+  wide.height = 4;
+  wide.width = 16;
+  CHECK_THROWS_WITH(trainer.train_on(wide, {}, 1, 4),
+                    Catch::Contains("the network requires 1 of 8 by 8"));
+  nn::UNetConfig two_classes = test::tiny_network();
+  two_classes.num_class_embeds = 2;
+  auto conditional = tiny_trainer<float>(4, test::tiny_training(), two_classes);
+  CHECK_THROWS_WITH(conditional.train_on(noisy_images(8), {}, 1, 4),
+                    Catch::Contains("an image has label 2"));
+}
+
+TEST_CASE("networks train with RAdam and with SGD") {
+  const auto ratio = [](auto optimizer) {
+    using Rule = decltype(optimizer);
+    const TrainingConfigurationWith<DenoisingScoreMatching, Rule> configuration{
+        .seed = 7, .loss = {.reduce_mean = true}, .optimizer = optimizer};
+    Trainer<eigen::Ops<float>, ScoreMatching<VpSde>, Rule> trainer(tiny_mlp(), VpSde{},
+                                                                   configuration, 16);
+    const auto images = tiny_images<float>(16);
+    const double before = mean_loss(trainer, images, 10);
+    mean_loss(trainer, images, 180);
+    return mean_loss(trainer, images, 10) / before;
+  };
+  // Of 200 updates the last is rectified to a third of its length.
+  CHECK(ratio(RAdam{.learning_rate = 5e-3}) < 0.7);
+  CHECK(ratio(Sgd{.learning_rate = 0.1}) < 0.7);
+}
+
+TEST_CASE("two ranks that each train on half of a batch make the update of one rank") {
+  using Run = Trainer<eigen::Ops<double>, ScoreMatching<VpSde>, Adam, Threads>;
+  const nn::Graph graph = nn::unet(test::tiny_network());
+  const data::ImageSet images = noisy_images(16);
+  auto whole = tiny_trainer<double>(4);
+  whole.train_on(images, {.random_flip = true}, 5, 8);
+  for (int n = 0; n < 3; ++n) whole.step();
+
+  Threads::Shared shared{std::barrier<>(2), {}};
+  std::vector<TrainingState<double>> found(2);
+  std::vector<StepReport> reports(2);
+  const auto run = [&](std::size_t rank) {
+    Run trainer(graph, VpSde{}, test::tiny_training(), 2, eigen::Ops<double>(1),
+                Threads(rank, 2, shared));
+    trainer.train_on(images, {.random_flip = true}, 5, 8);
+    for (int n = 0; n < 3; ++n) trainer.step();
+    found[rank] = trainer.state();
+    reports[rank] = trainer.report();
+  };
+  std::thread other(run, 1);
+  run(0);
+  other.join();
+  CHECK(found[0] == found[1]);
+  CHECK(reports[0].loss == reports[1].loss);
+  CHECK(reports[0].loss == Approx(whole.report().loss).epsilon(1e-11));
+  CHECK(reports[0].gradient_norm == Approx(whole.report().gradient_norm).epsilon(1e-11));
+  for (std::size_t i = 0; i < found[0].parameters.size(); ++i)
+    REQUIRE(found[0].first_moment[i] ==
+            Approx(whole.state().first_moment[i]).epsilon(1e-7).margin(1e-9));
 }

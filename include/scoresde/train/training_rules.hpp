@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Rules common to the trainers of all devices: consistent settings, valid batches and finite
+/// Rules common to the engines of all backends: the convention of a loss, valid batches and finite
 /// steps.
 #pragma once
 
@@ -12,7 +12,6 @@
 #include <scoresde/error.hpp>
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/nn/graph/parameters.hpp>
-#include <scoresde/train/configuration.hpp>
 
 namespace scoresde {
 
@@ -48,22 +47,6 @@ template <class Scalar>
   std::vector<Scalar> parameters(table.size());
   nn::initialize(table, std::span<Scalar>(parameters), seed);
   return parameters;
-}
-
-/// Throws Error for settings that are out of range or inconsistent. `classes`: number of classes of
-/// the network.
-template <class Loss, class S, class Convention>
-void check_training(const TrainingConfigurationWith<Loss>& configuration, const S& sde,
-                    [[maybe_unused]] const Convention& convention, std::size_t classes) {
-  configuration.validate();
-  configuration.loss.check(sde);
-  require(configuration.label_dropout == 0 || classes > 0, "training: label_dropout is ",
-          configuration.label_dropout,
-          "; it must be 0 for an unconditional network (num_class_embeds is 0)");
-  if constexpr (shares_sigma_data<Loss, Convention>)
-    require(configuration.loss.sigma_data == convention.sigma_data, "training: sigma_data is ",
-            configuration.loss.sigma_data, " in the loss and ", convention.sigma_data,
-            " in the preconditioning; both must be that of the data");
 }
 
 /// Throws Error unless the network's batch can process them at once or in equal parts.

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_engine.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/networks/unet.hpp>
@@ -73,10 +73,10 @@ inline double relative(const std::vector<float>& a, const std::vector<float>& b,
 }
 
 /// The CPU's run on the same stream of images.
-template <class S, class Loss = DenoisingScoreMatching>
+template <class S, class Loss = DenoisingScoreMatching, class Rule = Adam>
 class HostRun {
  public:
-  HostRun(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss> configuration,
+  HostRun(const nn::Graph& graph, S sde, TrainingConfigurationWith<Loss, Rule> configuration,
           std::size_t batch, const data::ImageSet& images)
       : trainer(graph, sde, configuration, batch),
         images_(images),
@@ -88,13 +88,13 @@ class HostRun {
     const std::uint64_t first = trainer.step_count() * labels_.size();
     stream_.template fill_batch<float>(first, batch_);
     stream_.fill_labels(first, labels_);
-    return trainer.step(std::span<const float>(batch_),
-                        trainer.network().classes() > 0 ? std::span<const std::uint32_t>(labels_)
-                                                        : std::span<const std::uint32_t>());
+    trainer.step(batch_, trainer.network().classes() > 0 ? std::span<const std::uint32_t>(labels_)
+                                                         : std::span<const std::uint32_t>());
+    return trainer.report();
   }
   [[nodiscard]] const std::vector<float>& last_batch() const { return batch_; }
 
-  Trainer<eigen::Ops<float>, S, Loss> trainer;
+  Trainer<eigen::Ops<float>, ScoreMatching<S, Loss>, Rule> trainer;
 
  private:
   data::ImageSet images_;

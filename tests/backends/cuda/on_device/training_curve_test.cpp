@@ -2,7 +2,7 @@
 /// A run of 200 steps on a device against the CPU's loss curve; emulating it would take an hour.
 #include <cmath>
 
-#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_engine.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -24,7 +24,8 @@ void follow(const S& sde, bool conditioned_on_sigma, double tolerance) {
   const nn::Graph graph = nn::unet(network);
   const data::ImageSet images = test::samples(64);
   test::HostRun<S> host(graph, sde, test::small_training(), 16, images);
-  cuda::Trainer<A, S> device(graph, sde, test::small_training(), 16, test::training_ops<A>());
+  Trainer<cuda::Ops<A>, ScoreMatching<S>> device(graph, sde, test::small_training(), 16,
+                                                 test::training_ops<A>());
   device.train_on(images, test::transform, test::data_seed, 16);
   double first = 0, last = 0;
   for (int block = 0; block < 10; ++block) {

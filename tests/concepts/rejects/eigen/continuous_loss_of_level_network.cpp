@@ -6,6 +6,7 @@
 #include <scoresde/scoresde.hpp>
 
 using Ops = scoresde::eigen::Ops<float>;
-using Run = scoresde::Trainer<Ops, scoresde::DdpmSde, scoresde::DenoisingScoreMatching>;
+using Objective = scoresde::ScoreMatching<scoresde::DdpmSde, scoresde::DenoisingScoreMatching>;
+using Run = scoresde::Trainer<Ops, Objective>;
 
 void use(const Run& run) { static_cast<void>(run.dim()); }

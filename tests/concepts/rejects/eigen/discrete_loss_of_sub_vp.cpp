@@ -8,6 +8,8 @@
 #include <scoresde/scoresde.hpp>
 
 using Ops = scoresde::eigen::Ops<float>;
-using Run = scoresde::Trainer<Ops, scoresde::DiscreteSubVpSde, scoresde::DiscreteScoreMatching>;
+using Objective =
+    scoresde::ScoreMatching<scoresde::DiscreteSubVpSde, scoresde::DiscreteScoreMatching>;
+using Run = scoresde::Trainer<Ops, Objective>;
 
 void use(const Run& run) { static_cast<void>(run.dim()); }

@@ -14,4 +14,4 @@
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/precision.hpp>
-#include <scoresde/cuda/trainer.hpp>
+#include <scoresde/cuda/training_engine.hpp>

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/// EagerEngine: a Trainer's steps on the host, each executed at once.
+///
+///   θ ← Optimizer(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ),   trackⱼ ← EMAⱼ(trackⱼ, θ)
+///
+/// All randomness is a function of (seed, step, index in the batch), so a resumed run is
+/// bit-identical, for any number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_stream.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/loss/training_draws.hpp>
+#include <scoresde/model/model_ops.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/optim/gradient_norm.hpp>
+#include <scoresde/optim/optimizer.hpp>
+#include <scoresde/train/configuration.hpp>
+#include <scoresde/train/label_dropout.hpp>
+#include <scoresde/train/training_rules.hpp>
+#include <scoresde/train/training_state.hpp>
+
+namespace scoresde {
+
+/// Owns the training-mode network and the state of the run. Allocates on construction and when the
+/// batch size changes. Trainer checks its arguments.
+template <class Ops, class Objective, class Optimizer, class Communicator>
+class EagerEngine {
+  static_assert(nn::ContiguousHostState<typename Ops::State>,
+                "Trainer: the engine of this backend is not included; that of cuda::Ops is in "
+                "scoresde/cuda/training_engine.hpp");
+
+ public:
+  using Scalar = typename Ops::Scalar;
+  using Configuration = TrainingConfigurationWith<typename Objective::Loss, Optimizer>;
+  static constexpr std::size_t reports_kept = 1;
+
+  EagerEngine(const nn::Graph& graph, Objective objective, Configuration configuration,
+              std::size_t network_batch, Ops ops, Communicator communicator)
+      : configuration_(std::move(configuration)),
+        objective_(std::move(objective)),
+        communicator_(std::move(communicator)),
+        network_(graph, network_batch, nn::Mode::training, std::move(ops)),
+        state_(TrainingState<Scalar>::start(
+            initial_parameters<Scalar>(network_.parameters(), configuration_.seed),
+            configuration_.ema_tracks.size())),
+        gradient_(state_.parameters.size()),
+        norm_(gradient_.size()),
+        model_(objective_.model(network_, std::span<const Scalar>(state_.parameters))) {}
+  EagerEngine(const EagerEngine&) = delete;
+  EagerEngine& operator=(const EagerEngine&) = delete;
+
+  [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+  [[nodiscard]] const Objective& objective() const { return objective_; }
+  [[nodiscard]] const Communicator& communicator() const { return communicator_; }
+  [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
+  [[nodiscard]] const TrainingState<Scalar>& state() const { return state_; }
+  [[nodiscard]] std::uint64_t step_count() const { return state_.step; }
+  [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_; }
+  [[nodiscard]] std::span<const Scalar> weights() const { return state_.parameters; }
+  [[nodiscard]] std::span<const Scalar> average() const { return state_.average; }
+
+  void restore(const TrainingState<Scalar>& state) {
+    for (std::size_t j = 0; j < state_.tracks.size(); ++j)
+      std::copy(state.tracks[j].begin(), state.tracks[j].end(), state_.tracks[j].begin());
+    std::copy(state.parameters.begin(), state.parameters.end(), state_.parameters.begin());
+    std::copy(state.average.begin(), state.average.end(), state_.average.begin());
+    std::copy(state.first_moment.begin(), state.first_moment.end(), state_.first_moment.begin());
+    std::copy(state.second_moment.begin(), state.second_moment.end(), state_.second_moment.begin());
+    state_.step = state.step;
+    last_.reset();
+    reported_ = true;
+  }
+
+  /// Keeps the data set. `batch` images per step on all ranks together.
+  void train_on(data::ImageSet images, data::ImageTransform transform, std::uint64_t seed,
+                std::size_t batch) {
+    stream_.reset();
+    images_ = std::move(images);
+    stream_.emplace(images_, transform, seed);
+    images_of_batch_.resize(batch / communicator_.size() * images_.dim());
+    labels_.resize(network_.classes() > 0 ? batch / communicator_.size() : 0);
+  }
+
+  /// One update from the data set.
+  void step() {
+    require(stream_.has_value(),
+            "training: there is no data set; call train_on before step(), or "
+            "pass images to step()");
+    const std::size_t samples = images_of_batch_.size() / images_.dim();
+    const std::uint64_t first =
+        (state_.step * communicator_.size() + communicator_.rank()) * samples;
+    stream_->template fill_batch<Scalar>(first, images_of_batch_);
+    stream_->fill_labels(first, labels_);
+    step(std::span<const Scalar>(images_of_batch_), labels_);
+  }
+
+  /// One update from this rank's part of a batch. Throws Error on a loss or gradient that is not
+  /// finite; the state is then unchanged.
+  void step(std::span<const Scalar> images, std::span<const std::uint32_t> classes) {
+    const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
+    const auto before = static_cast<std::uint32_t>(communicator_.rank() * samples);
+    conditioning_.resize(samples);
+    drop_labels(classes, network_.classes(), configuration_.label_dropout,
+                {configuration_.seed, state_.step, before}, conditioning_);
+    const std::size_t part = std::min(samples, network_.batch());
+    std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
+    double loss = 0;
+    for (std::size_t first = 0; first < samples; first += part)
+      loss += accumulate(images.subspan(first * dim, part * dim), first, before,
+                         samples * communicator_.size());
+    communicator_.all_reduce(std::span<Scalar>(gradient_));
+    communicator_.all_reduce(std::span<double>(&loss, 1));
+    update(loss, norm_(std::span<const Scalar>(gradient_)));
+  }
+
+  [[nodiscard]] StepReport report() const {
+    require(last_.has_value(), "training: there is no step to report; call step() first");
+    return *last_;
+  }
+  [[nodiscard]] std::vector<StepReport> reports() {
+    return std::exchange(reported_, true) ? std::vector<StepReport>() : std::vector{*last_};
+  }
+
+ private:
+  using State = typename Ops::State;
+
+  /// Adds the gradient of images first, first + 1, … of this rank, which follow `before` others in
+  /// the batch of `whole`; returns their share of its loss.
+  double accumulate(std::span<const Scalar> images, std::size_t first, std::uint32_t before,
+                    std::size_t whole) {
+    const std::size_t dim = network_.input_shape().size();
+    const Extents shape{images.size() / dim, dim};
+    if (!batch_ || batch_->extents() != shape) {
+      batch_.emplace(network_.ops().make_state(shape));
+      work_.emplace(*batch_);
+    }
+    network_.ops().upload(images, Ops::elements(*batch_));
+    const TrainingDraws draws{configuration_.seed, state_.step,
+                              before + static_cast<std::uint32_t>(first)};
+    const double share = static_cast<double>(shape.samples) / static_cast<double>(whole);
+    if (network_.classes() > 0)
+      model_.set_classes(
+          std::span<const std::uint32_t>(conditioning_).subspan(first, shape.samples));
+    return share * objective_.forward_backward(model_, *batch_, draws, *work_, share,
+                                               std::span<Scalar>(gradient_));
+  }
+
+  void update(double loss, double norm) {
+    require_finite_step(state_.step, loss, norm);
+    const Optimizer& optimizer = configuration_.optimizer;
+    update_parameters(optimizer, state_.buffers(), std::span<const Scalar>(gradient_), state_.step,
+                      norm, configuration_.ema.decay_at(state_.step + 1));
+    for (std::size_t j = 0; j < state_.tracks.size(); ++j)
+      configuration_.ema_tracks[j].update(std::span<Scalar>(state_.tracks[j]),
+                                          std::span<const Scalar>(state_.parameters),
+                                          state_.step + 1);
+    last_ = StepReport{loss, norm, optimizer.learning_rate_at(state_.step++)};
+    reported_ = false;
+  }
+
+  Configuration configuration_;
+  Objective objective_;
+  Communicator communicator_;
+  nn::Network<Ops> network_;
+  TrainingState<Scalar> state_;
+  std::vector<Scalar> gradient_;
+  GradientNorm norm_;
+  typename Objective::template Model<Ops> model_;
+  std::vector<std::uint32_t> conditioning_;
+  std::optional<State> batch_;
+  std::optional<typename Objective::template Workspace<Ops>> work_;
+  data::ImageSet images_;
+  std::optional<data::ImageStream> stream_;
+  std::vector<Scalar> images_of_batch_;
+  std::vector<std::uint32_t> labels_;
+  std::optional<StepReport> last_;
+  bool reported_ = true;
+};
+
+/// The engine of a backend; specialize it for backends off the host.
+template <class Ops>
+struct training_engine_of {
+  template <class Objective, class Optimizer, class Communicator>
+  using type = EagerEngine<Ops, Objective, Optimizer, Communicator>;
+};
+
+}  // namespace scoresde
