@@ -40,7 +40,7 @@ TEST_CASE("the rectification of RAdam has the values of its formula to 40 digits
   CHECK(fast.rectification(100) == Approx(0.99980645467717809597).epsilon(1e-13));
 }
 
-TEST_CASE("RAdam under a constant gradient moves by its closed form") {
+TEST_CASE("RAdam under a constant gradient follows its closed form") {
   // The corrected moments are g and g² in every update.
   const RAdam radam{.learning_rate = 0.01, .beta2 = 0.9, .epsilon = 0.5, .gradient_clip = infinity};
   const double g = -1.5;

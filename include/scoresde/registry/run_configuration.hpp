@@ -169,7 +169,7 @@ template <class O>
 
 }  // namespace detail
 
-/// An optimizer's settings as text. Adam, the only one before there were others, has no name.
+/// An optimizer's settings as text. Files without training.optimizer are those of Adam.
 [[nodiscard]] inline Metadata describe(const Adam& adam) { return detail::describe_moments(adam); }
 [[nodiscard]] inline Metadata describe(const RAdam& radam) {
   Metadata flat = detail::describe_moments(radam);
