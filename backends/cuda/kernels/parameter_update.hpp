@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-/// The end of a training step: the gradient norm, and a fused Adam and EMA update with the cast to
-/// network weights, in one pass over flat buffers.
+/// The end of a training step: the gradient norm, and an optimizer's update fused with the EMA and
+/// the cast to network weights, in one pass over flat buffers.
 ///
-///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as in optim/adam.hpp;
+///   ‖g‖ from sums of fixed blocks in double;  θ, m, v as in optim/optimizer.hpp;
 ///   average ← average + (1 − d)(θ − average);  network weights ← bfloat16(θ)
 ///
-/// Kingma and Ba 2015, arXiv:1412.6980. The step does not wait for the host: the clipping factor is
-/// computed on the device, and a step with a non-finite loss or gradient leaves all state unchanged
-/// and sets `finite` = 0 in its outcome.
+/// The step does not wait for the host: the clipping factor is computed on the device, and a step
+/// with a non-finite loss or gradient leaves all state unchanged and sets `finite` = 0 in its
+/// outcome.
 #pragma once
 
 #include <cmath>
@@ -15,8 +15,8 @@
 #include <cstdint>
 
 #include <scoresde/cuda/detail/training_arguments.hpp>
-#include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/optimizer.hpp>
 
 #include "kernels/block_sum.hpp"
 #include "kernels/vec128.hpp"
@@ -63,16 +63,17 @@ struct SumOfSquares {
 /// Computes the norm and the mean loss, and the coefficients of UpdateParameters. After a step with
 /// a non-finite loss or gradient all later steps are skipped with the same outcome until the host
 /// sets `finite` again: steps already enqueued must not update the state.
+template <class Rule>
 struct FinalizeStep {
   static constexpr unsigned threads = 256;
 
-  Adam adam;
+  Rule optimizer;  ///< a model of Optimizer
   ExponentialMovingAverage ema;
   std::uint32_t parts, samples;
   const double* partial;  ///< of SumOfSquares
   const double* losses;   ///< per sample
   std::uint64_t* step;    ///< number of updates; not incremented by a skipped step
-  AdamCoefficients<float>* coefficients;
+  CoefficientsOf<Rule, float>* coefficients;
   detail::StepOutcome* outcome;
 
   [[nodiscard]] GridSize grid() const { return {}; }
@@ -92,13 +93,15 @@ struct FinalizeStep {
     const bool finite = std::isfinite(norm) && std::isfinite(loss);
     const std::uint64_t done = updates + (finite ? 1 : 0);
     // Stored before the powers of the coefficients, so that less is alive across them: no spills.
-    *outcome = {done, loss, norm, adam.learning_rate_at(updates), finite ? 1u : 0u};
+    *outcome = {done, loss, norm, optimizer.learning_rate_at(updates), finite ? 1u : 0u};
     *step = done;
-    *coefficients = adam.coefficients<float>(updates, norm, ema.decay_at(updates + 1));
+    *coefficients =
+        optimizer.template coefficients<float>(updates, norm, ema.decay_at(updates + 1));
   }
 };
 
-/// The update itself. `average` and `cast` may be null.
+/// The update itself, with the coefficients C of an optimizer. `average` and `cast` may be null.
+template <class C>
 struct UpdateParameters {
   static constexpr unsigned threads = 256;
   static constexpr unsigned of_thread = lanes<Bfloat16>;  ///< elements: a 128-bit vector of `cast`
@@ -106,7 +109,7 @@ struct UpdateParameters {
   std::size_t count;
   bool whole;           ///< all buffers are 16-byte aligned
   bool clear_gradient;  ///< zero it for the next step, also after a skipped step
-  const AdamCoefficients<float>* coefficients;
+  const C* coefficients;
   const detail::StepOutcome* outcome;
   float *parameters, *first_moment, *second_moment, *average, *gradient;
   Bfloat16* cast;
@@ -120,7 +123,7 @@ struct UpdateParameters {
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const bool accepted = outcome->finite != 0;
-    const AdamCoefficients<float> c = *coefficients;
+    const C c = *coefficients;
     const std::size_t begin = (std::size_t{block.index().x} * threads + block.thread()) * of_thread;
     VecF32<Bfloat16> theta{};
     for (unsigned half = 0; half < of_thread; half += lanes<float>) {
@@ -140,8 +143,7 @@ struct UpdateParameters {
 
  private:
   template <class Extent>
-  SCORESDE_DEVICE void update(const AdamCoefficients<float>& c, std::size_t at, Extent extent,
-                              float* updated) const {
+  SCORESDE_DEVICE void update(const C& c, std::size_t at, Extent extent, float* updated) const {
     const VecF32<float> g = load(gradient + at, extent);
     VecF32<float> theta = load(parameters + at, extent), m = load(first_moment + at, extent),
                   v = load(second_moment + at, extent);

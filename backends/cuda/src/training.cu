@@ -39,21 +39,33 @@ void denoising_residual(const Context& context, Extents shape, const ResidualCoe
 
 std::size_t gradient_norm_scratch(std::size_t count) { return SumOfSquares::parts(count); }
 
-void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
+template <class Rule>
+void update_parameters(const Context& context, const DeviceParameters& run, const Rule& optimizer,
                        const ExponentialMovingAverage& ema, const double* losses,
                        std::size_t samples, bool clear_gradient) {
+  using Coefficients = CoefficientsOf<Rule, float>;
+  static_assert(sizeof(Coefficients) <= coefficient_bytes);
+  auto* const coefficients = static_cast<Coefficients*>(run.coefficients);
   const bool whole = rows_are_whole(16, run.parameters, run.first_moment, run.second_moment,
                                     run.average, run.gradient, run.cast);
   enqueue(context, SumOfSquares{run.count, whole, run.gradient, run.partial}, "a sum of squares");
   enqueue(context,
-          FinalizeStep{adam, ema, SumOfSquares::parts(run.count), static_cast<unsigned>(samples),
-                       run.partial, losses, run.step, run.coefficients, run.outcome},
+          FinalizeStep<Rule>{optimizer, ema, SumOfSquares::parts(run.count),
+                             static_cast<unsigned>(samples), run.partial, losses, run.step,
+                             coefficients, run.outcome},
           "the end of a training step");
   enqueue(context,
-          UpdateParameters{run.count, whole, clear_gradient, run.coefficients, run.outcome,
-                           run.parameters, run.first_moment, run.second_moment, run.average,
-                           run.gradient, run.cast},
+          UpdateParameters<Coefficients>{run.count, whole, clear_gradient, coefficients,
+                                         run.outcome, run.parameters, run.first_moment,
+                                         run.second_moment, run.average, run.gradient, run.cast},
           "a parameter update");
 }
+
+template void update_parameters(const Context&, const DeviceParameters&, const Adam&,
+                                const ExponentialMovingAverage&, const double*, std::size_t, bool);
+template void update_parameters(const Context&, const DeviceParameters&, const RAdam&,
+                                const ExponentialMovingAverage&, const double*, std::size_t, bool);
+template void update_parameters(const Context&, const DeviceParameters&, const Sgd&,
+                                const ExponentialMovingAverage&, const double*, std::size_t, bool);
 
 }  // namespace scoresde::cuda::detail

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include <scoresde/error.hpp>
 #include <scoresde/host_device.hpp>
@@ -56,6 +57,11 @@ concept Optimizer = std::copyable<O> &&
   { optimizer.learning_rate_at(updates) } -> std::same_as<double>;
   { optimizer.template coefficients<T>(updates, norm, ema_decay) } -> UpdateCoefficients<T>;
 };
+
+/// The coefficients of an optimizer.
+template <class O, std::floating_point T>
+using CoefficientsOf =
+    decltype(std::declval<const O&>().template coefficients<T>(std::uint64_t{}, 0.0, 0.0));
 
 namespace detail {
 

@@ -3,11 +3,15 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
+#include <scoresde/optim/optimizer.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/sgd.hpp>
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
@@ -29,15 +33,32 @@ const Adam adam{.learning_rate = 0.01,
                 .weight_decay = 0.03,
                 .warm_up = 3,
                 .gradient_clip = 2.5};
+/// The others with the same settings; RAdam's steps are adaptive from the fifth on.
+template <class Rule>
+Rule rule_of() {
+  if constexpr (std::is_same_v<Rule, Adam>)
+    return adam;
+  else if constexpr (std::is_same_v<Rule, RAdam>)
+    return {.learning_rate = 0.01,
+            .beta1 = 0.8,
+            .beta2 = 0.95,
+            .epsilon = 1e-6,
+            .weight_decay = 0.03,
+            .warm_up = 2,
+            .gradient_clip = 2.5};
+  else
+    return {.learning_rate = 0.01, .momentum = 0.8, .weight_decay = 0.03, .gradient_clip = 2.5};
+}
 const ExponentialMovingAverage ema{.decay = 0.9};
 
 /// The buffers of a training step, as in device memory.
+template <class Rule = Adam>
 struct DeviceRun {
   std::vector<float> theta, m, v, average, gradient;
   std::vector<Bfloat16> cast;
   std::vector<double> partial, losses;
   std::uint64_t step = 0;
-  AdamCoefficients<float> coefficients{};
+  CoefficientsOf<Rule, float> coefficients{};
   cuda::detail::StepOutcome outcome;
 
   explicit DeviceRun(std::size_t size)
@@ -53,14 +74,16 @@ struct DeviceRun {
   void update(const Schedule& schedule, bool with_average = true, bool whole = true) {
     const std::size_t size = theta.size();
     emulate(cuda::SumOfSquares{size, whole, gradient.data(), partial.data()}, schedule);
-    emulate(cuda::FinalizeStep{adam, ema, static_cast<std::uint32_t>(partial.size()),
-                               static_cast<std::uint32_t>(losses.size()), partial.data(),
-                               losses.data(), &step, &coefficients, &outcome},
-            schedule);
-    emulate(cuda::UpdateParameters{size, whole, true, &coefficients, &outcome, theta.data(),
-                                   m.data(), v.data(), with_average ? average.data() : nullptr,
-                                   gradient.data(), cast.data()},
-            schedule);
+    emulate(
+        cuda::FinalizeStep<Rule>{rule_of<Rule>(), ema, static_cast<std::uint32_t>(partial.size()),
+                                 static_cast<std::uint32_t>(losses.size()), partial.data(),
+                                 losses.data(), &step, &coefficients, &outcome},
+        schedule);
+    emulate(
+        cuda::UpdateParameters<CoefficientsOf<Rule, float>>{
+            size, whole, true, &coefficients, &outcome, theta.data(), m.data(), v.data(),
+            with_average ? average.data() : nullptr, gradient.data(), cast.data()},
+        schedule);
   }
   bool operator==(const DeviceRun& other) const {
     return theta == other.theta && m == other.m && v == other.v && average == other.average &&
@@ -70,28 +93,30 @@ struct DeviceRun {
 
 }  // namespace
 
-TEST_CASE("the fused update matches Adam, EMA and cast", "[emulated]") {
+TEMPLATE_TEST_CASE("the fused update matches the optimizer, EMA and cast", "[emulated]", Adam,
+                   RAdam, Sgd) {
+  const TestType rule = rule_of<TestType>();
   for (const std::size_t size : {1u, 7u, 8u, 2049u, 40000u})
     for (const bool whole : {true, false}) {
       CAPTURE(size, whole);
-      DeviceRun run(size), other(size);
+      DeviceRun<TestType> run(size), other(size);
       std::vector<double> theta(run.theta.begin(), run.theta.end()), m(size), v(size),
           average = theta;
       GradientNorm norm_of(size);
-      for (std::uint64_t n = 0; n < 5; ++n) {
+      for (std::uint64_t n = 0; n < 6; ++n) {
         const auto gradient = random_values<float>(size, 10 + n);
         const std::vector<double> wide(gradient.begin(), gradient.end());
         const double norm = norm_of(std::span<const double>(wide));
-        update_parameters(adam, ParameterBuffers<double>{theta, m, v, average},
+        update_parameters(rule, ParameterBuffers<double>{theta, m, v, average},
                           std::span<const double>(wide), n, norm, ema.decay_at(n + 1));
         run.gradient = other.gradient = gradient;
-        run.update(every_schedule[n], true, whole);
+        run.update(every_schedule[n % 5], true, whole);
         other.update(every_schedule[(n + 1) % 5], true, whole);
         CHECK(run == other);
         CHECK(run.outcome.updates == n + 1);
         CHECK(run.outcome.gradient_norm == Approx(norm).epsilon(1e-13));
         CHECK(run.outcome.loss == Approx(2).epsilon(1e-14));
-        CHECK(run.outcome.learning_rate == adam.learning_rate_at(n));
+        CHECK(run.outcome.learning_rate == rule.learning_rate_at(n));
         CHECK(run.gradient == std::vector<float>(size));
       }
       CHECK(relative_distance(run.theta, theta) < 1e-6);
@@ -104,7 +129,7 @@ TEST_CASE("the fused update matches Adam, EMA and cast", "[emulated]") {
 }
 
 TEST_CASE("a null average is not updated", "[emulated]") {
-  DeviceRun run(100);
+  DeviceRun<> run(100);
   const auto average = run.average;
   run.gradient = random_values<float>(100, 3);
   run.update(every_schedule[0], false);
@@ -117,10 +142,10 @@ TEST_CASE("a null average is not updated", "[emulated]") {
 TEST_CASE("a non-finite step and the steps after it change nothing until it is reset",
           "[emulated]") {
   for (const bool in_gradient : {true, false}) {
-    DeviceRun run(300);
+    DeviceRun<> run(300);
     run.gradient = random_values<float>(300, 3);
     run.update(every_schedule[1]);
-    const DeviceRun before = run;
+    const DeviceRun<> before = run;
     run.gradient = random_values<float>(300, 4);
     if (in_gradient)
       run.gradient[299] = std::numeric_limits<float>::infinity();

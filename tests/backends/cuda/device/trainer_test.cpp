@@ -117,6 +117,17 @@ TEST_CASE("a run with SMLD's loss on the device matches the CPU's, conditioned o
   compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
 }
 
+TEST_CASE("runs with RAdam and SGD on the device match the CPU's") {
+  const auto plain = small_training();
+  const auto with = [&](auto rule) {
+    using Configuration = TrainingConfigurationWith<DenoisingScoreMatching, decltype(rule)>;
+    return Configuration{
+        .seed = plain.seed, .loss = plain.loss, .optimizer = rule, .ema = plain.ema};
+  };
+  compare<float>(small::every_path(), VpSde{}, fp32, with(RAdam{.learning_rate = 1e-3}));
+  compare<float>(small::every_path(), VpSde{}, fp32, with(Sgd{.nesterov = true}));
+}
+
 TEST_CASE("a run in bfloat16 approximates the CPU's", "[slow]") {
   compare<Bfloat16>(small::every_path(), VpSde{}, bf16);
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <scoresde/cuda/detail/training_kernels.hpp>
+#include <scoresde/cuda/device_memory.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -98,7 +99,7 @@ TEST_CASE("the launcher of parameter updates matches Adam, EMA and cast") {
       context(), not_a_number<double>(cuda::detail::gradient_norm_scratch(size))),
       losses(context(), {1, 3});
   const DeviceVector<std::uint64_t> step(context(), {0});
-  const DeviceVector<AdamCoefficients<float>> coefficients(context(), {{}});
+  const cuda::DeviceMemory coefficients(context(), cuda::detail::coefficient_bytes);
   const DeviceVector<cuda::detail::StepOutcome> outcome(context(), {{}});
   const cuda::detail::DeviceParameters run{
       size,           theta.data(),        m.data(),      v.data(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// TrainingEngine: a Trainer's steps on the GPU; a step is a CUDA graph.
 ///
-///   θ ← Adam(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
+///   θ ← Optimizer(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ)
 ///
 /// Steps are enqueued asynchronously; report() and state() wait. The first step of each kind (from
 /// the data set, or from given images of that batch size) runs operation by operation to allocate
@@ -27,7 +27,6 @@
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/nn/runtime/network.hpp>
-#include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/communicator.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/eager_engine.hpp>
@@ -45,8 +44,9 @@ class TrainingEngine {
   static_assert(ResidualObjective<Objective>,
                 "Trainer: on a GPU the loss must define its weight; it needs "
                 "weighted_marginal(sde, t, dim) returning WeightedMarginal");
-  static_assert(std::same_as<Optimizer, Adam>,
-                "Trainer: on a GPU the optimizer must be Adam, for which the kernels are compiled");
+  static_assert(detail::has_update_kernels<Optimizer>,
+                "Trainer: on a GPU the optimizer must be Adam, RAdam or Sgd, for which kernels are "
+                "compiled");
   static_assert(std::same_as<Communicator, NoCommunicator>,
                 "Trainer: on a GPU the communicator must be NoCommunicator");
 

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/context.hpp>
@@ -19,6 +20,8 @@
 #include <scoresde/cuda/detail/training_arguments.hpp>
 #include <scoresde/optim/adam.hpp>
 #include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/sgd.hpp>
 #include <scoresde/state/backend.hpp>
 
 namespace scoresde::cuda::detail {
@@ -50,6 +53,9 @@ void denoising_residual(const Context& context, Extents shape, const ResidualCoe
 /// Scratch size in doubles of update_parameters for `count` parameters.
 [[nodiscard]] std::size_t gradient_norm_scratch(std::size_t count);
 
+/// Enough for the coefficients of every optimizer that kernels are compiled for.
+inline constexpr std::size_t coefficient_bytes = 64;
+
 /// The flat buffers of a run, and the results of its steps in device memory.
 struct DeviceParameters {
   std::size_t count = 0;
@@ -59,15 +65,32 @@ struct DeviceParameters {
   Bfloat16* cast = nullptr;       ///< the network's weights; may be null
   double* partial = nullptr;      ///< gradient_norm_scratch(count) doubles
   std::uint64_t* step = nullptr;  ///< number of updates; incremented
-  AdamCoefficients<float>* coefficients = nullptr;
+  void* coefficients = nullptr;   ///< of the optimizer; coefficient_bytes
   StepOutcome* outcome = nullptr;
 };
 
-/// ‖gradient‖, then Adam with clipping, EMA and cast in one pass. A step whose loss (the mean of
-/// `losses`) or gradient is not finite changes only the outcome, and so do all later steps until
-/// outcome->finite is set again. `clear_gradient` zeros the gradient for the next step.
-void update_parameters(const Context& context, const DeviceParameters& run, const Adam& adam,
+/// ‖gradient‖, then the update with clipping, EMA and cast in one pass. A step whose loss (the mean
+/// of `losses`) or gradient is not finite changes only the outcome, and so do all later steps until
+/// outcome->finite is set again. `clear_gradient` zeros the gradient for the next step. The rule is
+/// Adam, RAdam or Sgd.
+template <class Rule>
+void update_parameters(const Context& context, const DeviceParameters& run, const Rule& optimizer,
                        const ExponentialMovingAverage& ema, const double* losses,
                        std::size_t samples, bool clear_gradient);
+
+extern template void update_parameters(const Context&, const DeviceParameters&, const Adam&,
+                                       const ExponentialMovingAverage&, const double*, std::size_t,
+                                       bool);
+extern template void update_parameters(const Context&, const DeviceParameters&, const RAdam&,
+                                       const ExponentialMovingAverage&, const double*, std::size_t,
+                                       bool);
+extern template void update_parameters(const Context&, const DeviceParameters&, const Sgd&,
+                                       const ExponentialMovingAverage&, const double*, std::size_t,
+                                       bool);
+
+/// Whether update_parameters is compiled for a rule.
+template <class Rule>
+inline constexpr bool has_update_kernels =
+    std::is_same_v<Rule, Adam> || std::is_same_v<Rule, RAdam> || std::is_same_v<Rule, Sgd>;
 
 }  // namespace scoresde::cuda::detail

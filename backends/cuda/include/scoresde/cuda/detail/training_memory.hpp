@@ -31,7 +31,7 @@ class TrainingMemory {
         gradient_(context, count),
         partial_(context, gradient_norm_scratch(count) * sizeof(double)),
         step_(context, sizeof(std::uint64_t)),
-        coefficients_(context, sizeof(AdamCoefficients<float>)),
+        coefficients_(context, coefficient_bytes),
         outcome_(context, sizeof(StepOutcome)),
         kept_(context, outcomes_kept * sizeof(StepOutcome)) {}
 
@@ -52,7 +52,7 @@ class TrainingMemory {
             .cast = nullptr,
             .partial = partial_.data<double>(),
             .step = step_.data<std::uint64_t>(),
-            .coefficients = coefficients_.data<AdamCoefficients<float>>(),
+            .coefficients = coefficients_.data(),
             .outcome = outcome_.data<StepOutcome>()};
   }
 
