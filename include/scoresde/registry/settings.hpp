@@ -82,7 +82,10 @@ template <PublishedEnum E>
 template <class Number>
 [[nodiscard]] std::string list_text(const std::vector<Number>& values) {
   std::string text;
-  for (const Number value : values) text += (text.empty() ? "" : ",") + number_text(value);
+  for (const Number value : values) {
+    if (!text.empty()) text += ',';
+    text += number_text(value);
+  }
   return text;
 }
 
