@@ -4,16 +4,21 @@ scoresde/networks.hpp those for building and training networks. --write generate
 
 There are two because every file pays for the headers it includes: networks are a third of the compile time, and most programs have none.
 testing/ is excluded: it is for tests of user-defined components. So are samplers by name, registry/sampler_*: they include every sampler.
+
+io/io.hpp and the header of each backend include every public header of their folder, directly or through another.
 """
 
 import re
 import sys
 
+import public_names
 import tree
 
 FOLDER = "include/scoresde/"
 NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|registry/sampler_.*|(.*/)?detail/.*|observer/progress\.hpp"
+COMPONENTS = ("io", "eigen", "xtensor", "cuda")
+LEFT_OUT_OF_COMPONENTS = {"scoresde/io/xarray_npy.hpp"}  # it requires xtensor
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT
 /// Includes everything in the core for sampling and scoring. Depends on the standard library only.
@@ -56,10 +61,21 @@ def check(umbrella, violations):
     return wanted.count("#include")
 
 
+def check_component(component, headers, reach, violations):
+    umbrella = f"scoresde/{component}/{component}.hpp"
+    wanted = {name for name in headers if name.startswith(f"scoresde/{component}/") and "/detail/" not in name}
+    wanted -= LEFT_OUT_OF_COMPONENTS | {umbrella}
+    violations += [f"{headers[umbrella]} does not include {name}" for name in sorted(wanted - reach[umbrella])]
+    return len(wanted)
+
+
 def main():
     violations = []
     count = sum(check(umbrella, violations) for umbrella in HEADS)
-    tree.report("umbrella", f"{count} headers in {len(HEADS)} umbrellas", violations)
+    headers = tree.headers()
+    reach = public_names.included(headers)
+    count += sum(check_component(component, headers, reach, violations) for component in COMPONENTS)
+    tree.report("umbrella", f"{count} headers in {len(HEADS) + len(COMPONENTS)} umbrellas", violations)
 
 
 if __name__ == "__main__":
