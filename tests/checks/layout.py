@@ -7,6 +7,7 @@ import tree
 
 LINES_OF_HEADER = 400
 LINES_OF_EXAMPLE = 60
+LINES_OF_PROGRAM = 120
 LINES_OF_FUNCTION = 40
 SOURCES = (".hpp", ".cpp", ".cu", ".cuh")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
@@ -80,6 +81,21 @@ def check_source(path, violations):
                 violations.append(f"{path}:{line}: {length} lines; a function has at most {LINES_OF_FUNCTION}: {signature[-60:]}")
 
 
+def check_program(path, violations):
+    """Sources of programs are compiled, and programs are short and have tests."""
+    folder, name = path.rsplit("/", 1)
+    stem = name.removesuffix(".cpp")
+    text = tree.read(path)
+    lists = [f"{folder}/CMakeLists.txt"]
+    if re.search(r"^int main\(", text, flags=re.M):
+        lists.append("tests/CMakeLists.txt")
+        if (length := len(text.splitlines())) > LINES_OF_PROGRAM:
+            violations.append(f"{path}: {length} lines; a program has at most {LINES_OF_PROGRAM}")
+    for cmake in lists:
+        if not re.search(rf"\b{stem}\b", tree.read(cmake)):
+            violations.append(f"{path}: {cmake} does not name {stem}")
+
+
 def check_text(path, violations):
     for number, line in enumerate(tree.read(path).splitlines(), 1):
         if re.search(r"[ \t]+$", line) and not path.endswith(".md"):
@@ -91,6 +107,8 @@ def main():
     sources = tree.files(*SOURCES)
     for path in sources:
         check_source(path, violations)
+        if re.match(r"examples/(cifar10|cli|engine|tools)/\w+\.cpp$", path):
+            check_program(path, violations)
     for path in tree.files(*SOURCES, ".md", ".txt", ".cmake", ".sh", ".py"):
         check_text(path, violations)
         stem = path.rsplit("/", 1)[1].split(".")[0]
