@@ -58,6 +58,14 @@ std::vector<Row> listed() {
   return rows;
 }
 
+/// A cell of the README: options as code, separated by spaces.
+std::string as_code(const std::string& options) {
+  if (options == "-") return options;
+  std::string cell = "`";
+  for (const char c : options) cell += c == ',' ? std::string("` `") : std::string(1, c);
+  return cell + '`';
+}
+
 /// Samples from a tiny checkpoint; `outcome` is that of the last run.
 class TinySampler {
  public:
@@ -132,8 +140,8 @@ TEST_CASE("the option --list-samplers lists the names of the library with their 
                           "adaptive-sde", "restart"})
     REQUIRE(solvers.erase(own) == 1);
   REQUIRE(solvers.empty());
-  for (const ScoreSdeSampler& song : score_sde_samplers)
-    REQUIRE(presets.erase(std::string(song.name)) == 1);
+  for (const ScoreSdeSampler& sampler : score_sde_samplers)
+    REQUIRE(presets.erase(std::string(sampler.name)) == 1);
   REQUIRE(presets.empty());
 }
 
@@ -144,6 +152,7 @@ TEST_CASE("the table of the README equals --list-samplers") {
     std::string cells = "| `" + row.at("option") + "` | `" + row.at("name") + "` |";
     for (const char* title : {"kind", "order", "nfe", "states", "grid"})
       cells += ' ' + row.at(title) + " |";
+    cells += ' ' + as_code(row.at("options")) + " | " + row.at("description") + " |\n";
     INFO(cells);
     REQUIRE(readme.find(cells) != std::string::npos);
   }
