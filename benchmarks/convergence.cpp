@@ -290,7 +290,7 @@ int main(int argc, char** argv) {
   convergence::Options options;
   CLI::App app("Orders, costs and errors of every sampler under every SDE", "convergence");
   app.add_option("--sde", options.sde, "one SDE of the table, by its name (default: all)")
-      ->check(CLI::IsMember({"VP", "cosine VP", "sub-VP", "VE", "Karras", "rectified flow"}));
+      ->check(CLI::IsMember({"VP", "cosine VP", "sub-VP", "VE", "EDM", "rectified flow"}));
   app.add_option("--sampler", options.sampler, "samplers whose names contain this (default: all)");
   app.add_option("--grid", options.grid, "grid for measuring errors")
       ->check(CLI::IsMember({"log-snr", "karras", "quadratic", "uniform"}));

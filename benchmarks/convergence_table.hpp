@@ -367,7 +367,7 @@ void for_each_sde(const Use& use) {
   use("cosine VP", sd::CosineVpSde({.t_min = 0.05, .t_max = 0.95}), sd::CosineVpSde());
   use("sub-VP", sd::SubVpSde(gentle), sd::SubVpSde());
   use("VE", sd::VeSde({.sigma_min = 0.05, .sigma_max = 5}), sd::VeSde());
-  use("Karras", sd::EdmSde({.sigma_min = 0.05, .sigma_max = 5}), sd::EdmSde());
+  use("EDM", sd::EdmSde({.sigma_min = 0.05, .sigma_max = 5}), sd::EdmSde());
   use("rectified flow", sd::RectifiedFlowSde({.t_min = 0.05, .t_max = 0.95}),
       sd::RectifiedFlowSde({.t_max = 0.995}));
 }

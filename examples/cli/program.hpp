@@ -95,11 +95,14 @@ inline CLI::Validator one_of(std::vector<std::string> names, std::vector<std::st
       "");
 }
 
-/// Accepts the presets' names.
+/// Accepts the presets' names, with `edm` as well as `karras`.
 inline CLI::Validator preset_name() {
-  std::vector<std::string> names;
-  for (const auto& preset : scoresde::nn::presets()) names.push_back(preset.name);
-  return one_of(std::move(names));
+  std::vector<std::string> names, more;
+  for (const auto& preset : scoresde::nn::presets()) {
+    names.push_back(preset.name);
+    more.push_back(scoresde::nn::edm_name(preset));
+  }
+  return one_of(std::move(names), std::move(more));
 }
 
 namespace detail {

@@ -141,7 +141,7 @@ TEST_CASE("the small preset is small enough for a CPU") {
 }
 
 TEST_CASE("the EDM preset is the paper's training of DDPM++, and the small one has its loss") {
-  const Preset& p = preset("karras/cifar10_ddpmpp");
+  const Preset& p = preset("edm/cifar10_ddpmpp");
   // The published network also has a map of nine augmentation labels to 128 channels.
   CHECK(parameters(p.name) == 55'733'891 - 9 * 128);
   CHECK(p.batch_size * p.n_iters == 200'000'000);
@@ -151,9 +151,13 @@ TEST_CASE("the EDM preset is the paper's training of DDPM++, and the small one h
   CHECK(std::isinf(p.grad_clip));
   CHECK(p.network.dropout == 0.13);
   CHECK(p.network.ch_mult == std::vector<std::size_t>{2, 2, 2});
-  const Preset& small = preset("cifar10_small_karras");
+  const Preset& small = preset("cifar10_small_edm");
   CHECK(parameters(small.name) == parameters("cifar10_small"));
   CHECK((small.reduce_mean && !p.reduce_mean));
+  // Files have these names.
+  CHECK(&p == &preset("karras/cifar10_ddpmpp"));
+  CHECK(p.name == "karras/cifar10_ddpmpp");
+  CHECK(&small == &preset("cifar10_small_karras"));
   for (const Preset* karras : {&p, &small}) {
     CHECK(karras->sde == SdeKind::edm);
     CHECK(karras->solver == SolverKind::karras_heun);

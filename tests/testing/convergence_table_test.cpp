@@ -16,7 +16,7 @@ namespace {
 /// steps. The mixture shows the order.
 bool is_hidden(const std::string& sde, const Entry& entry) {
   return entry.name == "flow, Dormand-Prince 5" &&
-         (sde == "Karras" || sde == "cosine VP" || sde == "rectified flow");
+         (sde == "EDM" || sde == "cosine VP" || sde == "rectified flow");
 }
 
 void check_deterministic(const std::string& sde, const Entry& entry, const Orders& orders) {
@@ -60,7 +60,7 @@ TEST_CASE("deterministic samplers have their orders under VP") { check("VP", fal
 TEST_CASE("deterministic samplers have their orders under cosine VP") { check("cosine VP", false); }
 TEST_CASE("deterministic samplers have their orders under sub-VP") { check("sub-VP", false); }
 TEST_CASE("deterministic samplers have their orders under VE") { check("VE", false); }
-TEST_CASE("deterministic samplers have their orders under the EDM SDE") { check("Karras", false); }
+TEST_CASE("deterministic samplers have their orders under the EDM SDE") { check("EDM", false); }
 TEST_CASE("deterministic samplers have their orders under rectified flow") {
   check("rectified flow", false);
 }
@@ -73,7 +73,7 @@ TEST_CASE("stochastic samplers have their weak orders under sub-VP", "[slow]") {
 }
 TEST_CASE("stochastic samplers have their weak orders under VE", "[slow]") { check("VE", true); }
 TEST_CASE("stochastic samplers have their weak orders under the EDM SDE", "[slow]") {
-  check("Karras", true);
+  check("EDM", true);
 }
 TEST_CASE("stochastic samplers have their weak orders under rectified flow", "[slow]") {
   check("rectified flow", true);

@@ -287,11 +287,20 @@ inline void make_edm(Preset& p) {
   return table;
 }
 
-/// The preset with that name. Throws Error, listing the names, if there is none.
+/// The name of a preset with `edm` where names in files have `karras`.
+[[nodiscard]] inline std::string edm_name(const Preset& p) {
+  constexpr std::string_view written = "karras";
+  std::string name = p.name;
+  if (const auto at = name.find(written); at != name.npos) name.replace(at, written.size(), "edm");
+  return name;
+}
+
+/// The preset with that name or edm_name. Throws Error, listing the names, if there is none.
 [[nodiscard]] inline const Preset& preset(std::string_view name) {
   const auto& all = presets();
-  const auto at =
-      std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Preset& p) {
+    return p.name == name || edm_name(p) == name;
+  });
   std::string names;
   for (const Preset& p : all) names += (names.empty() ? "" : ", ") + p.name;
   scoresde::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);

@@ -127,11 +127,11 @@ inline void resolve_tolerances(SamplerChoice& c) {
 inline void resolve_preset(SamplerChoice& c) {
   require_usage(c.solver.empty(), "--solver cannot be combined with --sampler ", c.preset,
                 ", which is a predictor-corrector sampler");
-  const ScoreSdeSampler& song = score_sde_sampler(c.preset);
-  c.steps = song.steps;
-  c.corrector_steps = static_cast<std::size_t>(song.corrections);
-  if (c.predictor.empty()) c.predictor = song.predicts ? "reverse_diffusion" : "none";
-  if (c.corrector.empty()) c.corrector = song.corrections > 0 ? "langevin" : "none";
+  const ScoreSdeSampler& sampler = score_sde_sampler(c.preset);
+  c.steps = sampler.steps;
+  c.corrector_steps = static_cast<std::size_t>(sampler.corrections);
+  if (c.predictor.empty()) c.predictor = sampler.predicts ? "reverse_diffusion" : "none";
+  if (c.corrector.empty()) c.corrector = sampler.corrections > 0 ? "langevin" : "none";
 }
 
 /// Timestep spacings end at the data, which a fast solver reaches in its last step, and a predictor
@@ -233,7 +233,7 @@ inline void resolve_defaults(SamplerChoice& c, const std::vector<std::string>& g
 /// A description of the choice, for metadata and output.
 inline std::string describe(const SamplerChoice& c) {
   std::ostringstream words;
-  const auto say = [&](const char* what, const auto& value) {
+  const auto add = [&](const char* what, const auto& value) {
     if (value) words << ", " << what << ' ' << *value;
   };
   if (!c.preset.empty()) words << c.preset << ", ";
@@ -241,19 +241,19 @@ inline std::string describe(const SamplerChoice& c) {
   if (c.solver == "pc") words << ", predictor " << c.predictor << ", corrector " << c.corrector;
   if (c.solver == "pc" && c.corrector != "none") words << ", corrector steps " << c.corrector_steps;
   if (c.predictor == "ancestral") words << ", variance " << c.variance;
-  say("snr", c.snr);
-  say("eta", c.eta);
-  say("tau", c.tau);
-  say("s_churn", c.s_churn);
-  say("s_tmin", c.s_tmin);
-  say("s_tmax", c.s_tmax);
-  say("s_noise", c.s_noise);
-  say("rtol", c.rtol);
-  say("atol", c.atol);
+  add("snr", c.snr);
+  add("eta", c.eta);
+  add("tau", c.tau);
+  add("s_churn", c.s_churn);
+  add("s_tmin", c.s_tmin);
+  add("s_tmax", c.s_tmax);
+  add("s_noise", c.s_noise);
+  add("rtol", c.rtol);
+  add("atol", c.atol);
   if (c.steps > 0) words << ", " << c.grid << " grid of " << c.steps << " steps";
   if (c.steps_offset > 0) words << ", steps offset " << c.steps_offset;
   if (c.solver == "dopri5") words << ", control " << c.control;
-  say("rho", c.rho);
+  add("rho", c.rho);
   words << ", final step " << c.final_step;
   return words.str();
 }

@@ -184,22 +184,22 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
 }
 
 inline void add_presets(std::vector<SamplerRow>& rows) {
-  for (const ScoreSdeSampler& song : score_sde_samplers) {
-    const bool predicts = song.predicts, corrects = song.corrections > 0;
+  for (const ScoreSdeSampler& sampler : score_sde_samplers) {
+    const bool predicts = sampler.predicts, corrects = sampler.corrections > 0;
     std::string description("Song et al. 2021, table 1: "), options;
     if (predicts) description += "a predictor", options += "--predictor";
     if (corrects) {
       description += predicts ? " and a corrector" : "a corrector twice";
       options += predicts ? ",--corrector,--snr" : "--corrector,--snr";
     }
-    description += " at each of " + std::to_string(song.steps) + " times";
+    description += " at each of " + std::to_string(sampler.steps) + " times";
     rows.push_back({.family = SamplerFamily::preset,
                     .option = "--sampler",
-                    .name = std::string(song.name),
+                    .name = std::string(sampler.name),
                     .description = description,
                     .stochastic = true,
                     .order = predicts ? 1 : 0,
-                    .evaluations = song.nfe() / song.steps,
+                    .evaluations = sampler.nfe() / sampler.steps,
                     .states = 1,
                     .grid = "uniform",
                     .options = options});

@@ -116,7 +116,7 @@ struct EdmSolver {
   Prediction prediction = Prediction::data;
   Churn churn{};
 
-  void validate() const { churn.validate("Karras solver"); }
+  void validate() const { churn.validate("EDM solver"); }
 
   /// Throws Error for churn on an increasing grid.
   template <Sde S>
@@ -132,7 +132,7 @@ struct EdmSolver {
   template <Sde S>
   [[nodiscard]] std::vector<SolverStage> make(const S& sde, const TimeGrid& grid,
                                               bool to_data) const {
-    require(grid.generates() || churn.s_churn == 0, "Karras solver: the grid goes from ",
+    require(grid.generates() || churn.s_churn == 0, "EDM solver: the grid goes from ",
             grid.front().t, " up to ", grid.back().t_next, "; with churn, time must decrease");
     std::vector<SolverStage> table;
     for (std::size_t i = 0; i < grid.size(); ++i) {
