@@ -111,6 +111,22 @@ TEST_CASE("every predictor combines with every corrector, except clipped DDIM") 
     }
 }
 
+TEST_CASE("a name without a type is rejected, not replaced by another sampler") {
+  SamplerChoice choice = choice_of("pc", 10);
+  choice.predictor = "ancestral";
+  choice.corrector = "none";
+  resolve_defaults(choice, {});
+  const AnySde sde = VpSde();
+  resolve_defaults(sde, choice);
+  const auto visit = [&sde](const SamplerChoice& c) { visit_sampler(sde, c, [](const auto&) {}); };
+  CHECK_NOTHROW(visit(choice));
+  SamplerChoice predictor = choice, corrector = choice;
+  predictor.predictor = "other";
+  CHECK_THROWS_WITH(visit(predictor), Contains("--predictor: 'other' has no type"));
+  corrector.corrector = "other";
+  CHECK_THROWS_WITH(visit(corrector), Contains("--corrector: 'other' has no type"));
+}
+
 TEST_CASE("the default grid and final time depend on the SDE") {
   SamplerChoice karras = choice_of("heun", 10);
   resolve_defaults(karras, {});

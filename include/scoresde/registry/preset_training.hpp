@@ -36,8 +36,10 @@ template <class Body>
 void visit_training(const nn::Preset& p, Body&& body) {
   const BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   const SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
-  require(p.sde != SdeKind::ddpm, "preset ", p.name,
-          ": sde is 'ddpm'; it must be vp, subvp, ve or karras");
+  const bool continuous_sde = p.sde == SdeKind::vp || p.sde == SdeKind::sub_vp ||
+                              p.sde == SdeKind::ve || p.sde == SdeKind::edm;
+  require(continuous_sde, "preset ", p.name, ": sde is '", name_of(p.sde),
+          "'; it must be vp, subvp, ve or karras");
   if (p.sde == SdeKind::edm) {
     require(p.continuous && !p.likelihood_weighting, "preset ", p.name,
             ": the EDM loss is in continuous time and has a weighting of its own");

@@ -88,12 +88,20 @@ inline TimeGrid selected_grid(const AnySde& any, const SamplerChoice& c) {
   return grid;
 }
 
+/// Throws Error unless `name` is the last that has a type here, so that a row of the registry
+/// without a type is not taken for another sampler.
+inline void require_last_name(const char* option, const std::string& name, const char* last) {
+  require(name == last, option, ": '", name, "' has no type in registry/sampler_visit.hpp; ",
+          "it must have one if it has a row in registry/sampler_registry.hpp");
+}
+
 inline SelectedPredictor selected_predictor(const SamplerChoice& c) {
   if (c.predictor == "reverse_diffusion") return {ReverseDiffusion{}};
   if (c.predictor == "ancestral")
     return {Ancestral{c.variance == "large" ? PosteriorVariance::large : PosteriorVariance::small}};
   if (c.predictor == "ddim") return {Ddim{c.eta.value_or(0)}};
   if (c.predictor == "euler_ancestral") return {EulerAncestral{c.eta.value_or(1)}};
+  require_last_name("--predictor", c.predictor, "euler_maruyama");
   return {EulerMaruyama{}};
 }
 
@@ -113,6 +121,7 @@ void visit_corrector(const AnySde& sde, const P& predictor, const SamplerChoice&
   };
   if (c.corrector == "langevin") return use(Langevin{.snr = snr, .steps = steps});
   if (c.corrector == "annealed_langevin") return use(AnnealedLangevin{.snr = snr, .steps = steps});
+  require_last_name("--corrector", c.corrector, "none");
   if constexpr (!std::same_as<P, NoPredictor>) use(NoCorrector{});
 }
 
@@ -134,6 +143,7 @@ void visit_flow(const AnySde& sde, const SamplerChoice& c, Body& body) {
   };
   if (c.solver == "euler") return use(Euler{});
   if (c.solver == "heun") return use(Heun{});
+  require_last_name("--solver", c.solver, "rk4");
   use(RungeKutta4{});
 }
 
@@ -151,6 +161,7 @@ void visit_adaptive(const AnySde& sde, const SamplerChoice& c, Body& body) {
     return body(AdaptiveDpmSolver(sde, set(DpmSolver12{}), span, {.final_step = final_step(c)}));
   if (c.solver == "dpm-solver-23")
     return body(AdaptiveDpmSolver(sde, set(DpmSolver23{}), span, {.final_step = final_step(c)}));
+  require_last_name("--solver", c.solver, "dopri5");
   auto method = set(AdaptiveRungeKutta<>{});
   method.scope = c.control == "scipy" ? Scope::batch : Scope::per_sample;
   body(ProbabilityFlow(sde, method, span, {.final_step = final_step(c)}));
