@@ -13,14 +13,12 @@ using namespace scoresde;
 
 TEST_CASE("spacings of timesteps are those of the solver's scheduler in diffusers") {
   const DdpmSde sde(linear_betas(1000));
+  SamplerChoice choice;
+  choice.steps = 7;
   const auto check = [&](const char* solver, const char* predictor, const TimeGrid& wanted) {
-    SamplerChoice choice;
     choice.solver = solver;
     choice.predictor = predictor;
-    choice.grid = "leading";
-    choice.steps = 7;
-    choice.steps_offset = 1;
-    CAPTURE(solver, predictor);
+    CAPTURE(choice.grid, solver, predictor);
     const TimeGrid found = detail::spaced_timestep_grid(sde, choice);
     REQUIRE(found.size() == 7);
     for (std::size_t i = 0; i < 7; ++i) {
@@ -28,17 +26,25 @@ TEST_CASE("spacings of timesteps are those of the solver's scheduler in diffuser
       CHECK(found[i].t_next == wanted[i].t_next);
     }
   };
-  const TimestepOptions options{.steps_offset = 1};
-  const TimeGrid strided = strided_timestep_grid(sde, 7, options),
-                 multistep = timestep_grid(sde, 7, options),
-                 along_sigma = sigma_timestep_grid(sde, 7, options);
-  REQUIRE(strided.front().t != multistep.front().t);
-  for (const char* predictor : {"ancestral", "ddim"}) check("pc", predictor, strided);
-  for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
-  for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
-    check(solver, "", multistep);
-  for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
-  check("pc", "euler_ancestral", along_sigma);
+  const auto check_all = [&](const char* grid, const TimestepOptions& options) {
+    choice.grid = grid;
+    choice.steps_offset = options.steps_offset;
+    const TimeGrid consecutive = consecutive_timestep_grid(sde, 7, options),
+                   strided = strided_timestep_grid(sde, 7, options),
+                   multistep = timestep_grid(sde, 7, options),
+                   along_sigma = sigma_timestep_grid(sde, 7, options);
+    for (const char* predictor : {"ancestral", "reverse_diffusion"})
+      check("pc", predictor, consecutive);
+    for (const char* predictor : {"ddim", "clipped_ddim"}) check("pc", predictor, strided);
+    for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
+    for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
+      check(solver, "", multistep);
+    for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
+    check("pc", "euler_ancestral", along_sigma);
+  };
+  check_all("leading", {.steps_offset = 1});
+  // Here no two of the four grids are equal.
+  check_all("linspace", {.spacing = TimestepSpacing::linspace});
 }
 
 TEST_CASE("spacings of timesteps are rejected for a network of continuous time") {

@@ -59,6 +59,16 @@ TEST_CASE("a strided grid steps down by a stride from every timestep") {
   CHECK(to_data.back().t_next == 0);
 }
 
+TEST_CASE("a consecutive grid steps from every timestep to the next") {
+  // DDPMScheduler: 999·1/2 = 499.5 is rounded to 500, and the last step goes to the data.
+  const TimeGrid grid =
+      consecutive_timestep_grid(chain(), 3, {.spacing = TimestepSpacing::linspace});
+  CHECK(labels_of(grid, false) == std::vector<long>{999, 500, 0});
+  CHECK(labels_of(grid, true) == std::vector<long>{500, 0, -1});
+  // The last step of length 0 is omitted.
+  CHECK(consecutive_timestep_grid(chain(), 3, {.to_data = false}).size() == 2);
+}
+
 TEST_CASE("multistep and sigma grids step from timestep to timestep") {
   const TimeGrid to_level = timestep_grid(chain(), 4, {.to_data = false});
   CHECK(labels_of(to_level, true) == std::vector<long>{600, 400, 200, 0});

@@ -8,10 +8,11 @@
 /// N = training_steps() counts the levels of positive SNR: for a list of betas with zero terminal
 /// SNR it is one less than diffusers' num_train_timesteps, so there the timesteps differ.
 /// Lin et al. 2023 (arXiv:2305.08891), table 2, name the spacings. diffusers steps from one
-/// timestep to the next in three ways, so there are three grids. DDPM, DDIM and PNDM step down by
-/// ⌊N/n⌋ regardless of the next timestep (strided_timestep_grid). The multistep schedulers step to
-/// the next timestep of a list with one more entry (timestep_grid). Euler, Heun, LMS and DPM-2 step
-/// along σ/α, where linspace is not rounded (sigma_timestep_grid).
+/// timestep to the next in four ways, so there are four grids. DDPM steps to the next timestep
+/// (consecutive_timestep_grid). DDIM and PNDM step down by ⌊N/n⌋ regardless of the next timestep
+/// (strided_timestep_grid). The multistep schedulers step to the next timestep of a list with one
+/// more entry (timestep_grid). Euler, Heun, LMS and DPM-2 step along σ/α, where linspace is not
+/// rounded (sigma_timestep_grid).
 #pragma once
 
 #include <algorithm>
@@ -110,7 +111,18 @@ template <DiscreteSde S>
   return timesteps;
 }
 
-/// The grid of DDPM, DDIM and PNDM: each step goes from a timestep down by ⌊N/steps⌋ (with
+/// The grid of DDPM: from each of spaced_timesteps to the next, then to the grid's end. Throws
+/// Error as spaced_timesteps does.
+template <class S>
+[[nodiscard]] TimeGrid consecutive_timestep_grid(const S& sde, std::size_t steps,
+                                                 TimestepOptions options = {}) {
+  static_assert(detail::DiscreteArgument<S>::checked);
+  return detail::steps_through(
+      detail::training_times(sde, spaced_timesteps(sde.training_steps(), steps, options)),
+      detail::end_of(sde, options));
+}
+
+/// The grid of DDIM and PNDM: each step goes from a timestep down by ⌊N/steps⌋ (with
 /// linspace, this is not where the next step starts), or to the grid's end if that is below
 /// timestep 0. A last step of length 0 (to_data = false, offset 0) is omitted. Throws Error as
 /// spaced_timesteps does.
@@ -150,9 +162,7 @@ template <class S>
   static_assert(detail::DiscreteArgument<S>::checked);
   const std::size_t levels = sde.training_steps();
   if (options.spacing != TimestepSpacing::linspace || steps < 2)
-    return detail::steps_through(
-        detail::training_times(sde, spaced_timesteps(levels, steps, options)),
-        detail::end_of(sde, options));
+    return consecutive_timestep_grid(sde, steps, options);
   detail::require_timesteps(levels, steps, 0);
   const auto sigma = [&](std::size_t label) {
     return std::exp(-0.5 * log_snr(sde, sde.training_time(label)));

@@ -2,7 +2,7 @@
 /// --grid leading, linspace and trailing: the timesteps of diffusers' schedulers, for networks of
 /// discrete levels.
 ///
-/// The solver selects one of the three grids of sde/timestep_grid.hpp, as in diffusers. All end at
+/// The solver selects one of the four grids of sde/timestep_grid.hpp, as in diffusers. All end at
 /// the data.
 #pragma once
 
@@ -29,9 +29,10 @@ inline bool steps_along_sigma(const SamplerChoice& c) {
          std::find(others.begin(), others.end(), name) != others.end();
 }
 
-/// Whether it goes a stride of N/steps down from each timestep (DDPM, DDIM, PNDM).
+/// Whether it goes a stride of N/steps down from each timestep (DDIM, PNDM).
 inline bool strides_over_timesteps(const SamplerChoice& c) {
-  return c.solver == "pc" || c.solver == "ddim" || c.solver == "pndm" || c.solver == "plms";
+  const std::string_view name = c.solver == "pc" ? c.predictor : c.solver;
+  return name == "ddim" || name == "clipped_ddim" || name == "pndm" || name == "plms";
 }
 
 /// Throws Error for an SDE without discrete levels, and as the library's grids do.
@@ -44,6 +45,7 @@ TimeGrid spaced_timestep_grid(const S& sde, const SamplerChoice& c) {
                                   .steps_offset = c.steps_offset};
     if (steps_along_sigma(c)) return sigma_timestep_grid(sde, c.steps, options);
     if (strides_over_timesteps(c)) return strided_timestep_grid(sde, c.steps, options);
+    if (c.solver == "pc") return consecutive_timestep_grid(sde, c.steps, options);
     return timestep_grid(sde, c.steps, options);
   } else {
     throw UsageError("--grid " + c.grid +
