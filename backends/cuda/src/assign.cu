@@ -1,12 +1,44 @@
 // SPDX-License-Identifier: MIT
-/// Launchers of DeviceBackend::assign and draw_sum.
+/// Launchers of DeviceBackend::assign and draw_sum, and the choice of AssignCall's kernel.
 #include <algorithm>
 
 #include "assign_call.cuh"
+#include "enqueue.cuh"
 #include "kernels/draw_sum_kernel.hpp"
 #include "operands.hpp"
 
 namespace scoresde::cuda {
+
+template <class T>
+template <unsigned MaxTerms, bool Noisy>
+void AssignCall<T>::enqueue_as(const Context& context, const DrawSource& draw,
+                               SampleRows rows) const {
+  AssignKernel<T, MaxTerms, Noisy> kernel{};
+  kernel.shape = shape;
+  kernel.out = out;
+  kernel.count = count;
+  for (unsigned j = 0; j < count; ++j) {
+    kernel.state[j] = state[j];
+    kernel.coefficient[j] = static_cast<T>(coefficient[j]);
+  }
+  kernel.noise = static_cast<T>(noise.coefficient);
+  kernel.draw = draw;
+  kernel.rows = rows;
+  enqueue(context, kernel, "a step update");
+}
+
+template <class T>
+void AssignCall<T>::enqueue_by(const Context& context, const DrawSource& draw,
+                               SampleRows rows) const {
+  // Kernels for few terms, the common case, need fewer registers.
+  constexpr unsigned few = 3;
+  if (count <= few)
+    noisy() ? enqueue_as<few, true>(context, draw, rows)
+            : enqueue_as<few, false>(context, draw, rows);
+  else
+    noisy() ? enqueue_as<max_terms, true>(context, draw, rows)
+            : enqueue_as<max_terms, false>(context, draw, rows);
+}
 
 template <class T>
 void DeviceBackend<T>::assign(State& out, std::span<const Term<State>> terms,
@@ -81,6 +113,8 @@ void DeviceBackend<T>::draw_sum(State& out, std::span<const NoiseTerm> draws) co
   enqueue(out.context(), kernel, "a sum of draws");
 }
 
+template struct AssignCall<float>;
+template struct AssignCall<double>;
 template class DeviceBackend<float>;
 template class DeviceBackend<double>;
 

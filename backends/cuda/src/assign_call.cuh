@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// A linear combination as a recordable device call, and its choice of kernel.
+/// A linear combination as a recordable device call.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -10,7 +9,6 @@
 
 #include <scoresde/state/backend.hpp>
 
-#include "enqueue.cuh"
 #include "kernels/assign_kernel.hpp"
 #include "recording.hpp"
 
@@ -47,34 +45,13 @@ struct AssignCall {
     enqueue_by(context, {noise.draw, arguments.row, count + 1}, {});
   }
 
-  /// The same with per-sample coefficients in device memory; `draw` selects the noise.
-  void enqueue_by(const Context& context, const DrawSource& draw, SampleRows rows) const {
-    // Kernels for few terms, the common case, need fewer registers.
-    constexpr unsigned few = 3;
-    if (count <= few)
-      noisy() ? enqueue_as<few, true>(context, draw, rows)
-              : enqueue_as<few, false>(context, draw, rows);
-    else
-      noisy() ? enqueue_as<max_terms, true>(context, draw, rows)
-              : enqueue_as<max_terms, false>(context, draw, rows);
-  }
+  /// The same with per-sample coefficients in device memory; `draw` selects the noise. In
+  /// assign.cu, so that the kernels are compiled once.
+  void enqueue_by(const Context& context, const DrawSource& draw, SampleRows rows) const;
 
  private:
   template <unsigned MaxTerms, bool Noisy>
-  void enqueue_as(const Context& context, const DrawSource& draw, SampleRows rows) const {
-    AssignKernel<T, MaxTerms, Noisy> kernel{};
-    kernel.shape = shape;
-    kernel.out = out;
-    kernel.count = count;
-    for (unsigned j = 0; j < count; ++j) {
-      kernel.state[j] = state[j];
-      kernel.coefficient[j] = static_cast<T>(coefficient[j]);
-    }
-    kernel.noise = static_cast<T>(noise.coefficient);
-    kernel.draw = draw;
-    kernel.rows = rows;
-    enqueue(context, kernel, "a step update");
-  }
+  void enqueue_as(const Context& context, const DrawSource& draw, SampleRows rows) const;
 };
 
 }  // namespace scoresde::cuda
