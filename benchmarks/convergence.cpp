@@ -58,8 +58,7 @@ struct Row {
 };
 
 /// The grid for measuring errors; PNDM keeps its own.
-template <class S>
-scoresde::TimeGrid error_grid(const std::string& name, const Entry& entry, const S& sde,
+scoresde::TimeGrid error_grid(const std::string& name, const Entry& entry, const AnySde& sde,
                               std::size_t steps) {
   if (entry.grid == Grid::uniform || name == "uniform") return scoresde::uniform_grid(sde, steps);
   if (name == "karras") return scoresde::karras_grid(sde, steps);
@@ -100,15 +99,13 @@ class DealtNoise {
 };
 
 /// W₁ between a sampler's samples and the mixture at t_min.
-template <class S>
 class Distance {
  public:
-  Distance(const S& sde, std::size_t particles)
+  Distance(const AnySde& sde, std::size_t particles)
       : data_(sde, rough_mixture),
         start_(data_.quantiles(particles, sde.t_max())),
         wanted_(data_.quantiles(particles, sde.t_min())),
-        normals_(MixtureData<scoresde::EdmSde>(scoresde::EdmSde(), {{1}, {0}, {1}})
-                     .quantiles(particles, 0)) {}
+        normals_(MixtureData(scoresde::EdmSde(), {{1}, {0}, {1}}).quantiles(particles, 0)) {}
 
   template <class Sampler>
   double operator()(const Sampler& sampler) {
@@ -122,14 +119,14 @@ class Distance {
   }
 
  private:
-  MixtureData<S> data_;
+  MixtureData data_;
   X start_, wanted_, normals_;
 };
 
 /// The error after at most `budget` evaluations.
-template <class S, class Make>
-Cost cost_of(const S& sde, const Entry& entry, const Make& make, const std::string& grid,
-             std::size_t budget, Distance<S>& distance) {
+template <class Make>
+Cost cost_of(const AnySde& sde, const Entry& entry, const Make& make, const std::string& grid,
+             std::size_t budget, Distance& distance) {
   std::size_t steps = budget;
   while (true) {
     const auto sampler = make(error_grid(grid, entry, sde, steps));
@@ -141,10 +138,9 @@ Cost cost_of(const S& sde, const Entry& entry, const Make& make, const std::stri
 }
 
 /// The rows of one SDE.
-template <class S>
-void measure(const Options& options, const std::string& name, const S& narrow, const S& usual,
-             std::vector<Row>& rows) {
-  Distance<S> distance(usual, options.particles);
+void measure(const Options& options, const std::string& name, const AnySde& narrow,
+             const AnySde& usual, std::vector<Row>& rows) {
+  Distance distance(usual, options.particles);
   std::vector<Row> made;
   const auto add_orders = [&](const Entry& entry, const auto& make) {
     if (entry.name.find(options.sampler) != std::string::npos)
@@ -273,7 +269,7 @@ void run(const Options& options) {
   if (!options.plot.empty() && options.plot.find('\'') != std::string::npos)
     throw scoresde::Error("--plot: the file's name must not contain a quotation mark");
   std::vector<Row> rows;
-  for_each_sde([&](const char* name, const auto& narrow, const auto& usual) {
+  for_each_sde([&](const char* name, const AnySde& narrow, const AnySde& usual) {
     if (options.sde.empty() || options.sde == name) measure(options, name, narrow, usual, rows);
   });
   require(!rows.empty(), "--sampler is '", options.sampler,

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -21,6 +20,7 @@
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/predictor/euler_maruyama.hpp>
 #include <scoresde/predictor/reverse_diffusion.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -41,6 +41,7 @@
 
 namespace convergence {
 
+using scoresde::AnySde;
 using X = scoresde::HostState<double>;
 
 /// Grids over which the order is measured.
@@ -68,18 +69,17 @@ struct Entry {
   double floor = 1e-12;  ///< smallest error above rounding
 };
 
-template <scoresde::Sde S>
-[[nodiscard]] scoresde::TimeGrid make_grid(const Entry& entry, const S& sde, std::size_t steps) {
+[[nodiscard]] inline scoresde::TimeGrid make_grid(const Entry& entry, const AnySde& sde,
+                                                  std::size_t steps) {
   if (entry.grid == Grid::log_snr) return scoresde::log_snr_grid(sde, steps);
   if (entry.grid == Grid::uniform) return scoresde::uniform_grid(sde, steps);
   return scoresde::testing::graded_log_snr_grid(sde, steps, entry.parts);
 }
 
-/// A type-erased predictor, so that only one sampler type is compiled.
-template <scoresde::Sde S>
+/// A type-erased predictor: with it and AnySde, each family of samplers is compiled once.
 struct AnyPredictor {
-  std::function<scoresde::StepCoefficients(const S&, scoresde::TimeStep)> rule;
-  [[nodiscard]] scoresde::StepCoefficients coefficients(const S& sde,
+  std::function<scoresde::StepCoefficients(const AnySde&, scoresde::TimeStep)> rule;
+  [[nodiscard]] scoresde::StepCoefficients coefficients(const AnySde& sde,
                                                         scoresde::TimeStep step) const {
     return rule(sde, step);
   }
@@ -97,8 +97,9 @@ inline std::string family_of(const scoresde::SolverEntry& entry) {
 }
 
 /// The table's entry for a solver of the library.
-template <scoresde::Sde S, class R>
-[[nodiscard]] Entry entry_of(const scoresde::SolverEntry& solver, const R& rule) {
+template <class R>
+[[nodiscard]] Entry entry_of(const AnySde& sde, const scoresde::SolverEntry& solver,
+                             const R& rule) {
   Entry entry{solver.name, family_of(solver),
               rule.prediction == scoresde::Prediction::data ? "data" : "noise", solver.order,
               solver.stochastic};
@@ -114,7 +115,7 @@ template <scoresde::Sde S, class R>
     entry.steps = {400, 800, 1600, 3200, 6400};
     // If time is σ/α, the classical weights are weights in the variable of the transfer. The third
     // order of the first steps of Plms is not observable, because ε is almost constant there.
-    if constexpr (std::same_as<S, scoresde::EdmSde>) entry.order = is("ipndm") ? 2 : 4;
+    if (sde.is<scoresde::EdmSde>()) entry.order = is("ipndm") ? 2 : 4;
   }
   if (!entry.stochastic) return entry;
   entry.eta = 1;
@@ -134,12 +135,12 @@ template <scoresde::Sde S, class R>
 }  // namespace detail
 
 /// Calls use(entry, make) for every solver of the library; make(grid) is the sampler over a grid.
-template <scoresde::Sde S, class Use>
-void for_each_multistep(const S& sde, const Use& use) {
+template <class Use>
+void for_each_multistep(const AnySde& sde, const Use& use) {
   using scoresde::Prediction;
-  using Made = scoresde::SolverSampler<S, scoresde::SolverTable>;
+  using Made = scoresde::SolverSampler<AnySde, scoresde::SolverTable>;
   const auto add = [&](const scoresde::SolverEntry& solver, const auto& rule) {
-    use(detail::entry_of<S>(solver, rule),
+    use(detail::entry_of(sde, solver, rule),
         std::function<Made(const scoresde::TimeGrid&)>(
             [&sde, rule](const scoresde::TimeGrid& grid) {
               return Made{sde,
@@ -171,11 +172,11 @@ void for_each_multistep(const S& sde, const Use& use) {
 }
 
 /// The same for the predictors.
-template <scoresde::Sde S, class Use>
-void for_each_predictor(const S& sde, const Use& use) {
-  using Made = scoresde::PredictorCorrector<S, AnyPredictor<S>>;
+template <class Use>
+void for_each_predictor(const AnySde& sde, const Use& use) {
+  using Made = scoresde::PredictorCorrector<AnySde, AnyPredictor>;
   const auto add = [&](const char* name, double eta, const auto& predictor) {
-    const AnyPredictor<S> any{[predictor](const S& of, scoresde::TimeStep step) {
+    const AnyPredictor any{[predictor](const AnySde& of, scoresde::TimeStep step) {
       return predictor.coefficients(of, step);
     }};
     const scoresde::PredictorCorrectorOptions noisy_to_the_end{.final_step =
@@ -183,7 +184,7 @@ void for_each_predictor(const S& sde, const Use& use) {
     Entry entry{name, "predictors", "score", 1, eta > 0, Grid::log_snr, 1, eta};
     entry.steps = {50, 100, 200, 400};
     // The errors in two variances cross zero near 100 steps.
-    if (std::same_as<S, scoresde::VeSde> && entry.name == "Euler-Maruyama")
+    if (sde.is<scoresde::VeSde>() && entry.name == "Euler-Maruyama")
       entry.steps = {200, 400, 800, 1600};
     use(entry, std::function<Made(const scoresde::TimeGrid&)>(
                    [&sde, any, noisy_to_the_end](const scoresde::TimeGrid& grid) {
@@ -200,10 +201,10 @@ void for_each_predictor(const S& sde, const Use& use) {
 }
 
 /// The same for the probability flow by Runge-Kutta methods.
-template <scoresde::Sde S, class Use>
-void for_each_flow(const S& sde, const Use& use) {
+template <class Use>
+void for_each_flow(const AnySde& sde, const Use& use) {
   const auto add = [&](const char* name, auto method) {
-    using Made = scoresde::ProbabilityFlow<S, decltype(method)>;
+    using Made = scoresde::ProbabilityFlow<AnySde, decltype(method)>;
     Entry entry{name, "Runge-Kutta in time", "score", method.order, false, Grid::log_snr};
     entry.steps = {32, 40, 51, 64, 81, 102, 128, 161, 203, 256};
     // With so few steps rounding is near 1e-14.
@@ -230,12 +231,11 @@ inline const MixtureShape rough_mixture{{0.5, 0.3, 0.2}, {-1.2, 0.4, 1.5}, {0.16
 /// order 5 below rounding.
 inline const MixtureShape smooth_mixture{{0.6, 0.4}, {-1, 1}, {0.5, 0.3}};
 
-template <scoresde::Sde S>
 struct MixtureData {
-  scoresde::GaussianMixture<S> model;
-  scoresde::testing::MixtureFlow<S> exact;
+  scoresde::GaussianMixture<AnySde> model;
+  scoresde::testing::MixtureFlow<AnySde> exact;
 
-  MixtureData(const S& sde, const MixtureShape& shape)
+  MixtureData(const AnySde& sde, const MixtureShape& shape)
       : model(sde, shape.weights, shape.means, shape.variances),
         exact(sde, shape.weights, shape.means, shape.variances) {}
 
@@ -249,13 +249,12 @@ struct MixtureData {
 };
 
 /// A Gaussian in the plane with unequal variances along its axes.
-template <scoresde::Sde S>
 struct GaussianData {
   std::vector<double> mean{1.5, -0.7}, variance{0.3, 2.5};
-  S sde;
-  scoresde::GaussianMixture<S> model;
+  AnySde sde;
+  scoresde::GaussianMixture<AnySde> model;
 
-  explicit GaussianData(const S& of) : sde(of), model(of, {1}, mean, variance) {}
+  explicit GaussianData(const AnySde& of) : sde(of), model(of, {1}, mean, variance) {}
 
   /// x_u ↦ m_u μ + √(v_u/v_t) (x_t − m_t μ).
   void flow(const X& x, double t, double u, X& out) const {
@@ -308,10 +307,10 @@ template <class Error>
 }
 
 /// The orders of a deterministic sampler.
-template <scoresde::Sde S, class Make>
-[[nodiscard]] Orders deterministic_orders(const S& sde, const Entry& entry, const Make& make) {
-  GaussianData<S> gaussian(sde);
-  MixtureData<S> mixture(sde, smooth_mixture);
+template <class Make>
+[[nodiscard]] Orders deterministic_orders(const AnySde& sde, const Entry& entry, const Make& make) {
+  GaussianData gaussian(sde);
+  MixtureData mixture(sde, smooth_mixture);
   const X on_line = mixture.quantiles(9, sde.t_max()), in_plane = gaussian.start();
   const auto sampler = [&](std::size_t i) { return make(make_grid(entry, sde, entry.steps[i])); };
   Orders orders;
@@ -326,10 +325,10 @@ template <scoresde::Sde S, class Make>
 
 /// The weak orders of a stochastic sampler. The chain starts at the exact covariance and away from
 /// the exact mean, which every sampler with data prediction would keep.
-template <scoresde::Sde S, class Make>
-[[nodiscard]] Orders weak_orders(const S& sde, const Entry& entry, const Make& make) {
+template <class Make>
+[[nodiscard]] Orders weak_orders(const AnySde& sde, const Entry& entry, const Make& make) {
   using scoresde::testing::rms_difference;
-  GaussianData<S> data(sde);
+  GaussianData data(sde);
   const double from = sde.t_max(), to = sde.t_min();
   scoresde::testing::Moments start{data.model.marginal_mean(from),
                                    data.model.marginal_covariance(from)};
@@ -351,8 +350,8 @@ template <scoresde::Sde S, class Make>
   return orders;
 }
 
-template <scoresde::Sde S, class Make>
-[[nodiscard]] Orders measure_orders(const S& sde, const Entry& entry, const Make& make) {
+template <class Make>
+[[nodiscard]] Orders measure_orders(const AnySde& sde, const Entry& entry, const Make& make) {
   return entry.stochastic ? weak_orders(sde, entry, make) : deterministic_orders(sde, entry, make);
 }
 

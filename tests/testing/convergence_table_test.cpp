@@ -38,7 +38,7 @@ void check_stochastic(const Entry& entry, const Orders& orders) {
 
 void check(const std::string& wanted, bool stochastic) {
   std::size_t rows = 0;
-  for_each_sde([&](const char* name, const auto& sde, const auto&) {
+  for_each_sde([&](const char* name, const AnySde& sde, const AnySde&) {
     if (name != wanted) return;
     const auto row = [&](const Entry& entry, const auto& make) {
       if (entry.stochastic != stochastic) return;
