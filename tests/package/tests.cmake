@@ -20,7 +20,7 @@ function(add_consumer name way components)
                    -D source=${PROJECT_SOURCE_DIR} -D build=${PROJECT_BINARY_DIR}
                    -D work=${CMAKE_CURRENT_BINARY_DIR}/package/${folder} -D generator=${CMAKE_GENERATOR}
                    -D compiler=${CMAKE_CXX_COMPILER} -P ${CMAKE_CURRENT_SOURCE_DIR}/package/way.cmake)
-  set_tests_properties("package: ${name}" PROPERTIES LABELS "${ARGN}" TIMEOUT 300)
+  set_tests_properties("package: ${name}" PROPERTIES LABELS "${ARGN}" TIMEOUT 300 COST 50)
 endfunction()
 
 add_consumer("find_package of the core" find_package "" package slow)
@@ -33,7 +33,7 @@ add_test(NAME "package: options print what is on and why not"
          COMMAND ${CMAKE_COMMAND} -D source=${PROJECT_SOURCE_DIR} -D work=${CMAKE_CURRENT_BINARY_DIR}/package/options
                  -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                  -P ${CMAKE_CURRENT_SOURCE_DIR}/package/options.cmake)
-set_tests_properties("package: options print what is on and why not" PROPERTIES LABELS "slow;package" TIMEOUT 300)
+set_tests_properties("package: options print what is on and why not" PROPERTIES LABELS "slow;package" TIMEOUT 300 COST 50)
 
 if(TARGET scoresde_eigen)
   add_test(NAME "package: only components with a missing package are not found"
@@ -41,7 +41,7 @@ if(TARGET scoresde_eigen)
                    -D generator=${CMAKE_GENERATOR} -D compiler=${CMAKE_CXX_COMPILER}
                    -P ${CMAKE_CURRENT_SOURCE_DIR}/package/missing.cmake)
   set_tests_properties("package: only components with a missing package are not found" PROPERTIES LABELS "slow;package"
-                                                                                            TIMEOUT 300)
+                                                                                            TIMEOUT 300 COST 50)
 endif()
 
 add_test(NAME "package: cuDNN is found in a toolkit, a distribution's folders and a wheel"

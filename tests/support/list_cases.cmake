@@ -22,6 +22,7 @@ names_of(golden "[golden]")
 names_of(slow "[slow]")
 names_of(emulated "[emulated]")
 
+# Slow tests start first, so that none runs alone at the end.
 set(script "")
 set(skips "")
 if(label STREQUAL "gpu")
@@ -52,12 +53,14 @@ while(NOT all STREQUAL "")
   string(FIND "\n${slow}" "\n${case}\n" at)
   if(at EQUAL -1)
     list(APPEND labels quick)
+    set(cost 0)
   else()
     list(APPEND labels slow)
+    set(cost 10)
   endif()
   string(APPEND script
          "add_test([==[${room}: ${case}]==] [==[${executable}]==] [==[${spec}]==])\n"
-         "set_tests_properties([==[${room}: ${case}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT 600"
+         "set_tests_properties([==[${room}: ${case}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT 600 COST ${cost}"
          " ${skips} ENVIRONMENT \"${environment}\")\n")
 endwhile()
 file(WRITE "${list}" "${script}")

@@ -84,7 +84,7 @@ endforeach()
 target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
 add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state satisfies the backend requirements - double")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "slow;emulated"
-                                                                                       TIMEOUT 600)
+                                                                                       TIMEOUT 600 COST 100)
 
 find_package(Python3 QUIET COMPONENTS Interpreter)
 find_program(SCORESDE_CXXFILT c++filt)
