@@ -37,6 +37,9 @@ cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 if [ "$(cached SCORESDE_NATIVE)" != OFF ] && ! $any_processor; then
   fail "$build was configured with SCORESDE_NATIVE=$(cached SCORESDE_NATIVE), for this machine's processor only; configure with -DSCORESDE_NATIVE=OFF"
 fi
+if [ "$(cached SCORESDE_FAST_TEST_BUILD)" = ON ] && ! $any_processor; then
+  fail "$build was configured with SCORESDE_FAST_TEST_BUILD=ON, which measures nothing; configure with -DSCORESDE_FAST_TEST_BUILD=OFF"
+fi
 architectures=$(cached CMAKE_CUDA_ARCHITECTURES)
 case ";${architectures:-80-real;90-real;120};" in
   *";$arch"*) ;;

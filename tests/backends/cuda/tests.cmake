@@ -16,7 +16,7 @@ set_source_files_properties(
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
 target_link_libraries(scoresde_cuda_emulated PRIVATE test_options)
 target_include_directories(scoresde_cuda_emulated PRIVATE ${launcher_folders})
-set_target_properties(scoresde_cuda_emulated PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 0)
+set_target_properties(scoresde_cuda_emulated PROPERTIES UNITY_BUILD ${SCORESDE_FAST_TEST_BUILD} UNITY_BUILD_BATCH_SIZE 0)
 
 file(GLOB device_files CONFIGURE_DEPENDS backends/cuda/device/*_test.cpp)
 set(device_tests "")
@@ -71,7 +71,7 @@ set(sanitized_tests emulation step_kernels upload_ring device/device_state devic
 list(TRANSFORM sanitized_tests REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/\\1_test.cpp")
 join_sources(sanitized_tests test_cuda_sanitized "${sanitized_tests}")
 add_library(sanitized_device OBJECT ${emulated_device})
-set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_JOIN_TESTS} UNITY_BUILD_BATCH_SIZE 10)
+set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_FAST_TEST_BUILD} UNITY_BUILD_BATCH_SIZE 10)
 add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized_device> ${main})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
 foreach(target sanitized_device test_cuda_sanitized)
