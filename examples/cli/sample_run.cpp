@@ -9,6 +9,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 #include "cli/resource_check.hpp"
 #include "cli/sample_settings.hpp"
@@ -45,6 +46,9 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
   require(network_.centered || !options.dynamic_threshold,
           "--dynamic-threshold is for networks of data in [-1, 1]; this one was trained on "
           "[0, 1]");
+  scoresde::require_usage(network_.num_channels <= scoresde::io::most_png_channels,
+                          "--checkpoint: the network's images have ", network_.num_channels,
+                          " channels; a PNG has 1 to ", scoresde::io::most_png_channels);
   const auto kept = options_.out / progress_name;
   const bool unfinished = std::filesystem::exists(kept);
   require(unfinished || !options_.resume, "--resume: ", options_.out.string(),
@@ -121,7 +125,8 @@ void SampleRun::write_each(std::size_t first, std::span<const float> images) con
   const auto folder = options_.out / "images";
   std::filesystem::create_directories(folder);
   const std::size_t dim = network_.num_channels * network_.height() * network_.width();
-  const scoresde::io::ImageGrid one{.height = network_.height(),
+  const scoresde::io::ImageGrid one{.channels = network_.num_channels,
+                                    .height = network_.height(),
                                     .width = network_.width(),
                                     .columns = 1,
                                     .padding = 0,

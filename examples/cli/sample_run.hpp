@@ -72,7 +72,8 @@ struct BatchSampler {
 
 class SampleRun {
  public:
-  /// Throws Error for a threshold that does not suit the data's range, for finished samples in the
+  /// Throws Error for images that a PNG cannot hold, for a threshold that does not suit the data's
+  /// range, for finished samples in the
   /// folder without --overwrite, for an unfinished run there without --resume, and for --resume
   /// without an unfinished run of the same settings.
   SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration);

@@ -88,8 +88,11 @@ class SampleStore {
     const std::size_t most = std::max(columns, pixels / (layout_.height * layout_.width));
     std::vector<float> images(std::min(most, progress_.samples) * layout_.dim());
     file_.read(first_, std::as_writable_bytes(std::span(images)));
-    const scoresde::io::ImageGrid grid{
-        .height = layout_.height, .width = layout_.width, .columns = columns, .centered = false};
+    const scoresde::io::ImageGrid grid{.channels = layout_.channels,
+                                       .height = layout_.height,
+                                       .width = layout_.width,
+                                       .columns = columns,
+                                       .centered = false};
     scoresde::io::write_image_grid(path, grid, std::span<const float>(images));
   }
 

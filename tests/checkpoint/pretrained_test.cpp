@@ -114,6 +114,7 @@ TEST_CASE("a checkpoint is sampled to an image in five statements") {
   io::write_image_grid(image, model.image_grid(), x);
   //! [sample]
   const io::ImageGrid grid = model.image_grid(2);
+  CHECK(grid.channels == 3);
   CHECK((grid.height == 8 && grid.width == 8 && grid.columns == 2));
   CHECK(grid.centered == config.centered);
   CHECK(std::filesystem::file_size(image) > 0);

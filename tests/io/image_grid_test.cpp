@@ -15,17 +15,17 @@ namespace {
 using scoresde::io::byte_of_unit;
 using scoresde::io::ImageGrid;
 using scoresde::io::lay_out;
-using scoresde::io::RgbImage;
+using scoresde::io::PngImage;
 using scoresde::io::write_image_grid;
 using scoresde::test::TemporaryFolder;
 
-RgbImage read_png(const std::filesystem::path& path) {
+/// In the file's own format.
+PngImage read_png(const std::filesystem::path& path) {
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   REQUIRE(png_image_begin_read_from_file(&header, path.c_str()) != 0);
-  REQUIRE((header.format & PNG_FORMAT_FLAG_ALPHA) == 0);
-  header.format = PNG_FORMAT_RGB;
-  RgbImage image{header.height, header.width, {}};
+  header.format &= PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR;
+  PngImage image{header.height, header.width, PNG_IMAGE_SAMPLE_CHANNELS(header.format), {}};
   image.pixels.resize(PNG_IMAGE_SIZE(header));
   REQUIRE(png_image_finish_read(&header, nullptr, image.pixels.data(), 0, nullptr) != 0);
   return image;
@@ -49,7 +49,7 @@ TEST_CASE("images are arranged in rows, with padding between and around them") {
   const std::vector<double> images{1,  0,  0,  0,  0,  1,  // red, then blue
                                    0,  0,  1,  1,  0,  0,  // green twice
                                    .2, .4, .2, .4, .2, .4};
-  const RgbImage image = lay_out<double>(
+  const PngImage image = lay_out<double>(
       {.height = 1, .width = 2, .columns = 2, .padding = 1, .background = 9, .centered = false},
       images);
   REQUIRE(image.height == 5);
@@ -74,7 +74,7 @@ TEST_CASE("the PNG has the pixels of the layout, centered or not") {
   for (std::size_t e = 0; e < images.size(); ++e) images[e] = float(e % 97) / 96;
   ImageGrid grid{.height = 6, .width = 4, .columns = 3, .centered = false};
   write_image_grid<float>(folder / "unit.png", grid, images);
-  const RgbImage unit = read_png(folder / "unit.png");
+  const PngImage unit = read_png(folder / "unit.png");
   REQUIRE(unit.height == 2 * 8 + 2);
   REQUIRE(unit.width == 3 * 6 + 2);
   REQUIRE(unit.pixels == lay_out<float>(grid, images).pixels);
@@ -84,6 +84,36 @@ TEST_CASE("the PNG has the pixels of the layout, centered or not") {
   write_image_grid(folder / "centered.png", grid, images);
   REQUIRE(read_png(folder / "centered.png").pixels == unit.pixels);
   REQUIRE(folder.files() == 2);
+}
+
+TEST_CASE("the PNG has the channels of the images: gray, with alpha, RGB, RGB with alpha") {
+  const TemporaryFolder folder;
+  for (const std::size_t channels : {1, 2, 3, 4}) {
+    std::vector<float> images(3 * channels * 5 * 4);
+    for (std::size_t e = 0; e < images.size(); ++e) images[e] = float(e % 97) / 96;
+    const ImageGrid grid{
+        .channels = channels, .height = 5, .width = 4, .padding = 1, .centered = false};
+    write_image_grid(folder / "grid.png", grid, images);
+    const PngImage image = read_png(folder / "grid.png");
+    INFO("channels: " << channels);
+    REQUIRE(image.channels == channels);
+    REQUIRE((image.height == 7 && image.width == 3 * 5 + 1));
+    REQUIRE(image.pixels == lay_out<float>(grid, images).pixels);
+    const auto byte = [&](std::size_t y, std::size_t x, std::size_t channel) {
+      return image.pixels[channels * (y * image.width + x) + channel];
+    };
+    const bool alpha = channels % 2 == 0;
+    REQUIRE(byte(0, 0, channels - 1) == (alpha ? 255 : 0));  // padding is opaque
+    REQUIRE(byte(0, 0, 0) == 0);
+    for (std::size_t k = 0; k < 3; ++k)
+      for (std::size_t c = 0; c < channels; ++c)
+        REQUIRE(byte(1 + 3, 1 + 5 * k + 2, c) ==
+                byte_of_unit(images[((k * channels + c) * 5 + 3) * 4 + 2]));
+  }
+  const std::vector<float> five(5);
+  REQUIRE_THROWS_WITH(write_image_grid(folder / "five.png", {.channels = 5}, five),
+                      Catch::Contains("channels is 5; a PNG has 1 to 4"));
+  REQUIRE(folder.files() == 1);
 }
 
 TEST_CASE("lay_out and write_image_grid reject no images, partial images and a missing folder") {

@@ -91,3 +91,30 @@ TEST_CASE("the option --png writes an image per sample, named by its index") {
   CHECK(file.metadata.at("nfe") == "4");
   CHECK(file.at("samples").shape == std::vector<std::size_t>{3, 3, 8, 8});
 }
+
+TEST_CASE("images are written with the network's channels; a number without a PNG is rejected") {
+  const TemporaryFolder folder;
+  const auto options = [&](std::size_t channels, const std::string& samples) {
+    return Words{"--checkpoint", tiny_checkpoint(folder, VpSde(), true, channels),
+                 "--out",        (folder / "out").string(),
+                 "--threads",    "1",
+                 "--steps",      "2",
+                 "--columns",    "2",
+                 "--samples",    samples};
+  };
+  /// Width, height and color type in the header of a PNG: 0 is gray, 2 RGB.
+  const auto header = [](const std::filesystem::path& path) {
+    const std::string png = text_of(path);
+    return std::vector<int>{png.at(19), png.at(23), png.at(25)};
+  };
+  for (const char* samples : {"3", "4"}) {
+    const Words overwrite = samples == std::string("4") ? Words{"--overwrite"} : Words{"--png"};
+    require_success(sample_program, options(1, samples) + overwrite);
+    CHECK(header(folder / "out/samples.png") == std::vector<int>{2 * 10 + 2, 2 * 10 + 2, 0});
+  }
+  CHECK(header(folder / "out/images/0000002.png") == std::vector<int>{8, 8, 0});
+  const Outcome five = run(sample_program, options(5, "1") + Words{"--overwrite"});
+  INFO(five.text);
+  CHECK(five.status == 2);
+  CHECK(five.says("--checkpoint: the network's images have 5 channels; a PNG has 1 to 4"));
+}

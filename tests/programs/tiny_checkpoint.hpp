@@ -2,6 +2,7 @@
 /// Weights of an untrained network with which a program samples in milliseconds.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,8 +16,10 @@ namespace scoresde::test {
 
 /// Writes weights for images of 8 × 8 and returns the path of the file.
 template <class S>
-std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde, bool centered = true) {
+std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde, bool centered = true,
+                            std::size_t channels = 3) {
   const nn::UNetConfig network{.image_size = 8,
+                               .num_channels = channels,
                                .centered = centered,
                                .nf = 8,
                                .ch_mult = {1},

@@ -67,11 +67,14 @@ class PretrainedNetwork {
   [[nodiscard]] State make_state(std::size_t samples) const {
     return ops().make_state({samples, dim()});
   }
-  /// Size and range of the images, for io::write_image_grid.
+  /// Channels, size and range of the images, for io::write_image_grid.
   [[nodiscard]] io::ImageGrid image_grid(std::size_t columns = 8) const {
     const nn::Shape shape = network_.input_shape();
-    return {
-        .height = shape.h, .width = shape.w, .columns = columns, .centered = file_.config.centered};
+    return {.channels = shape.c,
+            .height = shape.h,
+            .width = shape.w,
+            .columns = columns,
+            .centered = file_.config.centered};
   }
 
   /// The network as a score model of an SDE. Refers to this object.
