@@ -46,6 +46,15 @@ inline CLI::Validator natural_number(std::uint64_t least, std::uint64_t most = ~
       "");
 }
 
+/// Accepts paths that are not empty, such as "$FOLDER" of a variable that is not set.
+inline CLI::Validator path() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        return text.empty() ? std::string("'': it must be a path") : std::string();
+      },
+      "");
+}
+
 namespace detail {
 
 /// Accepts numbers that `fits` accepts.

@@ -135,7 +135,8 @@ inline void add_classes(CLI::App& app, scoresde::ClassChoice& c) {
 
 inline void add_output(CLI::App& app, SampleOptions& o) {
   app.add_option("--out", o.out, "Folder for samples.png, samples.npy, samples.safetensors")
-      ->required();
+      ->required()
+      ->check(path());
   app.add_flag("--resume", o.resume,
                "Continue the stopped run in --out; the samples are bit-identical to those of an "
                "uninterrupted run");
@@ -148,7 +149,8 @@ inline void add_output(CLI::App& app, SampleOptions& o) {
 
 inline void add_sample_options(CLI::App& app, SampleOptions& o) {
   app.add_option("--checkpoint", o.checkpoint,
-                 "Checkpoint of a run, or exported EMA weights (default: the bundled ones)");
+                 "Checkpoint of a run, or exported EMA weights (default: the bundled ones)")
+      ->check(path());
   detail::add_output(app, o);
   detail::add_names(app, o.sampler);
   detail::add_times(app, o.sampler);

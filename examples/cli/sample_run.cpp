@@ -43,9 +43,9 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
       network_(scoresde::network_of(configuration)),
       class_of_(options.classes, network_.num_class_embeds, options.columns) {
   using scoresde::require;
-  require(network_.centered || !options.dynamic_threshold,
-          "--dynamic-threshold is for networks of data in [-1, 1]; this one was trained on "
-          "[0, 1]");
+  scoresde::require_usage(network_.centered || !options.dynamic_threshold,
+                          "--dynamic-threshold is for networks of data in [-1, 1]; this one was "
+                          "trained on [0, 1]");
   scoresde::require_usage(network_.num_channels <= scoresde::io::most_png_channels,
                           "--checkpoint: the network's images have ", network_.num_channels,
                           " channels; a PNG has 1 to ", scoresde::io::most_png_channels);

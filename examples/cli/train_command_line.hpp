@@ -109,10 +109,12 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
 inline void add_train_options(CLI::App& app, TrainOptions& o) {
   detail::add_preset_options(app, o);
   app.add_option("--data", o.data,
-                 "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin");
+                 "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin")
+      ->check(path());
   app.add_option("--out", o.out,
                  "Folder of the run: checkpoint.safetensors, train_log.csv, snapshots")
-      ->required();
+      ->required()
+      ->check(path());
   app.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
   app.add_option("--iterations", o.iterations, "Optimizer steps (default: the preset's)")
       ->check(natural_number(1));
@@ -141,7 +143,8 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
   auto* export_ema =
       app.add_option("--export-ema", o.export_ema,
                      "Only write the EMA weights of the checkpoint in --out to this file, as "
-                     "float32 with their configuration");
+                     "float32 with their configuration")
+          ->check(path());
   app.add_flag("--overwrite", o.overwrite,
                "Allow --export-ema to replace the checkpoint or weights of a training run")
       ->needs(export_ema);

@@ -21,6 +21,7 @@
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 #include "cli/resource_check.hpp"
 
@@ -49,10 +50,11 @@ Format format_of(const fs::path& path) {
 Format format_to_write(const fs::path& path) {
   if (path.extension() == ".pth") return Format::score_sde;
   if (path.extension() == ".safetensors") return Format::scoresde;
-  require(fs::is_directory(path) || path.extension().empty(), "OUTPUT: ", path.string(),
-          " ends with ", path.extension().string(),
-          ", which names no format; .pth is score_sde's, .safetensors this library's, a folder "
-          "diffusers'; --to selects the format of any other name");
+  scoresde::require_usage(
+      fs::is_directory(path) || path.extension().empty(), "OUTPUT: ", path.string(), " ends with ",
+      path.extension().string(),
+      ", which names no format; .pth is score_sde's, .safetensors this library's, a folder "
+      "diffusers'; --to selects the format of any other name");
   return Format::diffusers;
 }
 
@@ -122,9 +124,10 @@ void read_score_sde_weights(const scoresde::io::TorchFile& file,
 }
 
 NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, Keep keep) {
-  require(!configuration.empty(),
-          "a score_sde checkpoint does not contain the settings of its network; "
-          "give its --preset, or the settings by --config or --set");
+  scoresde::require_usage(
+      !configuration.empty(),
+      "a score_sde checkpoint does not contain the settings of its network; give its --preset, or "
+      "the settings by --config or --set");
   NetworkFile read{configuration, {}, false};
   const auto network = scoresde::network_of(configuration);
   const auto graph = scoresde::nn::unet(network);
@@ -206,18 +209,47 @@ NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   return read;
 }
 
+/// Throws UsageError where given settings describe a network of other weights than those of the
+/// file.
+void require_same_weights(const Metadata& file, const Metadata& given) {
+  const auto shapes = [](const Metadata& settings) {
+    const auto graph = scoresde::nn::unet(scoresde::network_of(settings));
+    std::vector<std::pair<std::string, std::vector<std::size_t>>> of_weights;
+    for (const auto& entry : graph.parameters().entries())
+      of_weights.emplace_back(entry.name, entry.shape);
+    return of_weights;
+  };
+  const Metadata changed = overlay(file, given);
+  for (const auto& [key, value] : given) {
+    const auto at = file.find(key);
+    if (!key.starts_with("network.") || (at != file.end() && at->second == value)) continue;
+    if (shapes(changed) == shapes(file)) return;
+    throw scoresde::UsageError(text("setting ", key, " = '", value, "', in INPUT '",
+                                    at == file.end() ? std::string() : at->second,
+                                    "': its weights are not those of such a network"));
+  }
+}
+
+/// Throws UsageError where the given settings do not define an SDE, a loss and a prediction.
+void check_process(const Metadata& settings, const Metadata& given) {
+  const auto of_process = [](const auto& entry) { return !entry.first.starts_with("network."); };
+  if (settings.contains("sde.name") && std::any_of(given.begin(), given.end(), of_process))
+    scoresde::as_usage([&] { scoresde::visit_score(settings, [](const auto&, const auto&) {}); });
+}
+
 }  // namespace
 
 NetworkFile read_network(const fs::path& path, Format format, const Metadata& configuration,
                          Keep keep) {
+  if (format == Format::score_sde) check_process(configuration, configuration);
   NetworkFile read = format == Format::score_sde   ? read_score_sde(path, configuration, keep)
                      : format == Format::diffusers ? read_diffusers(path, configuration)
                                                    : read_scoresde(path);
-  if (format == Format::scoresde)
+  if (format == Format::scoresde) {
+    require_same_weights(read.configuration, configuration);
     read.configuration = overlay(std::move(read.configuration), configuration);
-  const auto of_sde = [](const auto& entry) { return entry.first.starts_with("sde."); };
-  if (std::any_of(configuration.begin(), configuration.end(), of_sde))
-    scoresde::visit_score(read.configuration, [](const auto&, const auto&) {});
+  }
+  check_process(read.configuration, configuration);
   return read;
 }
 
@@ -286,9 +318,10 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
                               " further averages (--ema-tracks), which a .pth does not hold,");
   }
   // The file must suffice for sampling.
-  require(file.configuration.contains("sde.name"),
-          "INPUT does not name the SDE of its network: it has neither a scheduler_config.json nor "
-          "sde.name; give it by --set sde.name=ve, --preset or --config");
+  scoresde::require_usage(
+      file.configuration.contains("sde.name"),
+      "INPUT does not name the SDE of its network: it has neither a scheduler_config.json nor "
+      "sde.name; give it by --set sde.name=ve, --preset or --config");
   scoresde::visit_score(file.configuration, [](const auto&, const auto&) {});
   if (keep == Keep::all && file.resumable) {
     scoresde::save_checkpoint(path, table, file.state, file.configuration);

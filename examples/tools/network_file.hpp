@@ -32,14 +32,15 @@ struct NetworkFile {
 /// The format of the file or folder at `path`, by content. Throws Error when it cannot be read.
 [[nodiscard]] Format format_of(const fs::path& path);
 
-/// The format to write to `path`, by its name. Throws Error for a suffix that names no format.
+/// The format to write to `path`, by its name. Throws UsageError for a suffix that names no format.
 [[nodiscard]] Format format_to_write(const fs::path& path);
 
 /// `base` updated by `changes`; a change of the SDE's name removes the SDE settings of `base`.
 [[nodiscard]] Metadata overlay(Metadata base, const Metadata& changes);
 
 /// Reads a file of this format; `configuration` is given on the command line. Throws Error for
-/// files that cannot be read and for inconsistent settings of an SDE.
+/// files that cannot be read, and UsageError for given settings that are invalid or contradict the
+/// file.
 [[nodiscard]] NetworkFile read_network(const fs::path& path, Format format,
                                        const Metadata& configuration, Keep keep);
 

@@ -107,8 +107,8 @@ Metadata configuration_of(const SettingSources& options, Format from) {
   const Metadata given = given_settings(options);
   if (from == Format::diffusers)
     for (const auto& [key, value] : given)
-      scoresde::require(!key.starts_with("network."), "setting ", key, " = '", value,
-                        "': the network of diffusers is that of its config.json");
+      scoresde::require_usage(!key.starts_with("network."), "setting ", key, " = '", value,
+                              "': the network of diffusers is that of its config.json");
   Metadata configuration;
   if (!options.preset.empty()) {
     const auto& preset = scoresde::nn::preset(options.preset);

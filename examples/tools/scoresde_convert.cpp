@@ -61,10 +61,12 @@ void add_options(CLI::App& app, Options& o) {
          "INPUT", o.input,
          "A .pth of score_sde; a checkpoint or weights of this library; a pipeline's folder, "
          "network's folder, weights or shard index of diffusers; recognized by content")
-      ->required();
-  app.add_option(
-      "OUTPUT", o.output,
-      "name.pth for score_sde, name.safetensors for this library, a folder for diffusers");
+      ->required()
+      ->check(programs::path());
+  app.add_option("OUTPUT", o.output,
+                 "name.pth for score_sde, name.safetensors for this library, a folder for "
+                 "diffusers")
+      ->check(programs::path());
   app.add_option("--from", o.from, "Format of INPUT (default: by content)")
       ->check(CLI::IsMember(names));
   app.add_option("--to", o.to, "Format of OUTPUT (default: by name)")->check(CLI::IsMember(names));
@@ -73,7 +75,8 @@ void add_options(CLI::App& app, Options& o) {
       ->check(programs::preset_name());
   app.add_option("--config", o.sources.config,
                  "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}; "
-                 "overrides the preset");
+                 "overrides the preset")
+      ->check(programs::path());
   app.add_option("--set", o.sources.settings,
                  "One setting, key=value, which overrides the others; may be repeated")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -120,6 +120,29 @@ TEST_CASE("an invalid command line ends with status 2") {
   rejected(sample_program, {"--sampler", "P1000", "--steps", "10"}, "fixes the number of steps");
   rejected(sample_program, {"--snr", "inf"}, "above 0 and below 1e+300");
   rejected(sample_program, {"--rho", "1e308"}, "above 0 and below 1e+300");
+  rejected(sample_program, {"--predictor", "ddim", "--eta", "5"},
+           "--eta 5: DDIM: eta is 5; it must lie in [0, 1]");
+  const Words karras{"--solver", "unipc-2", "--grid", "karras", "--rho"};
+  rejected(sample_program, karras + Words{"1e-5"}, "--rho 1e-05: ");
+  rejected(sample_program, karras + Words{"1e200"}, "--rho 1e+200: ");
+  rejected(sample_program, {"--solver", "sa-solver-2", "--tau", "1e200"}, "--tau 1e+200: ");
+}
+
+TEST_CASE("an empty path ends with status 2 and the name of its option") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const auto rejected = [&](const char* program, const std::string& option, Words more) {
+    const Outcome outcome = scoresde::test::run(program, Words{option, ""} + more);
+    INFO(option << ": " << outcome.text);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(option + ": '': it must be a path"));
+    CHECK_FALSE(std::filesystem::exists(out));
+  };
+  rejected(sample_program, "--out", {});
+  rejected(sample_program, "--checkpoint", {"--out", out});
+  rejected(train_program, "--out", {});
+  rejected(train_program, "--data", {"--out", out});
+  rejected(train_program, "--export-ema", {"--out", out});
 }
 
 TEST_CASE("a negative number is rejected by every option that takes a natural number") {

@@ -271,6 +271,42 @@ TEST_CASE("unknown settings are rejected by name before any file is read") {
   CHECK_FALSE(read_safetensors(out).metadata.contains("sde.t_min"));
 }
 
+TEST_CASE("settings that INPUT does not allow end with status 2 and their name") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out.safetensors").string(),
+                    weights = (folder / "w.safetensors").string(),
+                    diffusers = (files / "diffusers").string();
+  require_success(Words{diffusers, weights} + ve_sde);
+  const auto usage = [&](const Words& arguments, const Words& words) {
+    const Outcome outcome = run(arguments);
+    INFO("output: " << outcome.text);
+    CHECK(outcome.status == 2);
+    for (const std::string& word : words) CHECK(outcome.says(word));
+    CHECK_FALSE(std::filesystem::exists(out));
+  };
+  const auto set = [&](const std::string& setting, const Words& words) {
+    usage({weights, out, "--set", setting}, words);
+  };
+  set("sde.name=vpp", {"sde.name is 'vpp'", "sub_vp"});
+  set("training.prediction=velocty", {"training.prediction is 'velocty'", "velocity"});
+  set("sde.sigma_max=-1", {"sigma_max", "-1"});
+  set("sde.betas=cosin", {"sde.betas", "'ve'"});
+  set("sde.training_steps=10", {"sde.training_steps", "training.loss = discrete"});
+  set("network.nf=64", {"network.nf = '64'", "INPUT '4'"});
+  for (const char* betas : {"cosin", "linear"})
+    usage({(files / "tiny.pth").string(), out, "--config", tiny_settings(folder), "--set",
+           "sde.name=ddpm", "--set", "training.loss=discrete", "--set",
+           std::string("sde.betas=") + betas},
+          {betas == std::string("cosin") ? "sde.betas is 'cosin'" : "sde.training_steps"});
+  usage({weights, (folder / "x.ckpt").string()}, {"x.ckpt", "--to"});
+  usage({diffusers, out, "--set", "network.nf=8"}, {"network.nf", "config.json"});
+  usage({diffusers, out}, {"--set sde.name=ve"});
+  usage({(files / "tiny.pth").string(), out}, {"--preset"});
+  usage({"", out}, {"INPUT: '': it must be a path"});
+  require_success({weights, out, "--set", "network.nf=4", "--set", "network.dropout=0.5"});
+  CHECK(read_safetensors(out).metadata.at("network.dropout") == "0.5");
+}
+
 TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite") {
   const TemporaryFolder folder;
   const std::string pth = (files / "tiny.pth").string(), settings = tiny_settings(folder),

@@ -41,6 +41,13 @@ std::string levels_checkpoint(const TemporaryFolder& folder, const S& sde) {
   return (folder / "weights").string();
 }
 
+void require_usage_error(const Words& arguments, const Words& words) {
+  const Outcome outcome = run(sample_program, arguments);
+  INFO("output: " << outcome.text);
+  CHECK(outcome.status == 2);
+  for (const std::string& word : words) CHECK(outcome.says(word));
+}
+
 template <DiscreteSde S>
 void check_sampling(const S& sde) {
   const TemporaryFolder folder;
@@ -58,8 +65,10 @@ void check_sampling(const S& sde) {
   }
   require_rejected(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
                    {"lies between levels"});
-  require_rejected(sample_program, usual + Words{"--solver", "dopri5"},
-                   {"chooses its own times", "1000 discrete levels"});
+  for (const char* solver : {"dopri5", "adaptive-sde", "dpm-solver-23"})
+    require_usage_error(usual + Words{"--solver", solver},
+                        {std::string("--solver ") + solver, "chooses its own times",
+                         "1000 discrete levels"});
 }
 
 }  // namespace
@@ -93,8 +102,27 @@ TEST_CASE("a network of 50 levels is sampled with the number of steps that the p
   check(fast + Words{"--grid", "karras", "--nfe", "40"}, "39", "40");
   check(Words{"--predictor", "euler_maruyama", "--corrector", "none"}, "49", "49");
   check(Words{"--sampler", "P1000", "--predictor", "euler_maruyama"}, "49", "49");
-  require_rejected(sample_program, usual + fast + Words{"--steps", "60"},
-                   {"60 steps requested", "at most 49"});
+  require_usage_error(usual + fast + Words{"--steps", "60"},
+                      {"--steps 60", "60 steps requested", "at most 49", "--grid leading 50"});
+}
+
+TEST_CASE("all levels are sampled in as many steps, the last to the data, with --grid leading") {
+  const TemporaryFolder folder;
+  const Words usual{"--checkpoint", levels_checkpoint(folder, DiscreteVpSde(50)),
+                    "--out",        (folder / "samples").string(),
+                    "--threads",    "1",
+                    "--samples",    "2",
+                    "--grid",       "leading",
+                    "--predictor",  "ancestral",
+                    "--corrector",  "none"};
+  require_success(sample_program, usual + Words{"--steps", "50"});
+  const auto file = io::read_safetensors(folder / "samples" / "samples.safetensors");
+  CHECK(file.metadata.at("nfe") == "50");
+  for (const float value : file.at("samples").as<float>()) REQUIRE(std::isfinite(value));
+  const Words again = usual + Words{"--overwrite"};
+  require_usage_error(again + Words{"--steps", "51"}, {"--steps 51", "must lie in [1, 50]"});
+  require_usage_error(again + Words{"--steps", "50", "--steps-offset", "5"},
+                      {"--steps-offset 5", "the last level is 49"});
 }
 
 TEST_CASE("spacings of timesteps end at the data, for networks of discrete levels") {

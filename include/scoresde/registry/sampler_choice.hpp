@@ -190,6 +190,37 @@ inline void resolve_alias(SamplerChoice& c, const std::string& option, std::stri
       text(c.aliases.empty() ? "" : "; ", name, " of ", alias->source, " is ", alias->stands_for());
 }
 
+/// The chosen names and numbers as options: "--solver pc --predictor ddim --corrector none --steps
+/// 100 --grid uniform --eta 5".
+inline std::string as_options(const SamplerChoice& c) {
+  std::string words;
+  const auto add = [&](bool chosen, const char* option, const auto& value) {
+    if (chosen) words += text(words.empty() ? "" : " ", option, ' ', value);
+  };
+  const bool composed = c.solver == "pc";
+  add(!c.preset.empty(), "--sampler", c.preset);
+  add(true, "--solver", c.solver);
+  add(composed, "--predictor", c.predictor);
+  add(composed, "--corrector", c.corrector);
+  add(c.steps > 0, "--steps", c.steps);
+  add(c.steps > 0, "--grid", c.grid);
+  add(c.steps_offset > 0, "--steps-offset", c.steps_offset);
+  const auto add_number = [&](const char* option, const std::optional<double>& value) {
+    add(value.has_value(), option, value.value_or(0));
+  };
+  add_number("--rho", c.rho);
+  add_number("--snr", c.snr);
+  add_number("--eta", c.eta);
+  add_number("--tau", c.tau);
+  add_number("--s-churn", c.s_churn);
+  add_number("--s-tmin", c.s_tmin);
+  add_number("--s-tmax", c.s_tmax);
+  add_number("--s-noise", c.s_noise);
+  add_number("--rtol", c.rtol);
+  add_number("--atol", c.atol);
+  return words;
+}
+
 }  // namespace detail
 
 /// Replaces names of other libraries by this library's. Throws UsageError for names that exclude

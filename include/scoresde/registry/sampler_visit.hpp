@@ -83,7 +83,13 @@ inline TimeGrid selected_grid(const AnySde& any, const SamplerChoice& c) {
     return any.visit([&](const auto& sde) { return spaced_timestep_grid(sde, c); });
   TimeGrid grid = grid_by_name(any, c);
   any.visit([&]<class S>(const S& sde) {
-    if constexpr (DiscreteSde<S>) grid = level_grid(sde, grid);
+    if constexpr (DiscreteSde<S>) {
+      const std::size_t most = most_level_steps(sde, sde.t_max(), c.eps);
+      require_usage(c.steps <= most, "--grid ", c.grid, ": ", c.steps,
+                    " steps requested; the levels allow at most ", most, ", and --grid leading ",
+                    sde.training_steps(), ", which end at the data");
+      grid = level_grid(sde, grid);
+    }
   });
   return grid;
 }
@@ -202,15 +208,11 @@ void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
   body(SolverSampler(sde, table, grid, {.final_step = FinalStep::denoise}));
 }
 
-}  // namespace detail
-
-/// Calls body(sampler) with the selected sampler for this SDE; defaults must be resolved. Throws
-/// Error for numbers that the sampler rejects.
 template <class Body>
-void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
+void visit_family(const AnySde& sde, const SamplerChoice& c, Body& body) {
   const SamplerFamily family = sampler_row("--solver", c.solver).family;
-  if (family == SamplerFamily::fast) return detail::visit_fast(sde, c, body);
-  if (family == SamplerFamily::flow) return detail::visit_flow(sde, c, body);
+  if (family == SamplerFamily::fast) return visit_fast(sde, c, body);
+  if (family == SamplerFamily::flow) return visit_flow(sde, c, body);
   if (family == SamplerFamily::adaptive) {
     sde.visit([&]<class S>(const S& levels) {
       if constexpr (DiscreteSde<S>)
@@ -218,11 +220,31 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
                     "network is defined only at its " + std::to_string(levels.training_steps()) +
                     " discrete levels");
     });
-    return detail::visit_adaptive(sde, c, body);
+    return visit_adaptive(sde, c, body);
   }
-  if (c.predictor == "clipped_ddim") return detail::visit_clipped_ddim(sde, c, body);
-  if (c.predictor == "none") return detail::visit_corrector(sde, NoPredictor{}, c, body);
-  detail::visit_corrector(sde, detail::selected_predictor(c), c, body);
+  if (c.predictor == "clipped_ddim") return visit_clipped_ddim(sde, c, body);
+  if (c.predictor == "none") return visit_corrector(sde, NoPredictor{}, c, body);
+  visit_corrector(sde, selected_predictor(c), c, body);
+}
+
+}  // namespace detail
+
+/// Calls body(sampler) with the selected sampler for this SDE; defaults must be resolved. Throws
+/// UsageError, with the options of the choice, for names and numbers that the sampler or its grid
+/// rejects; errors of body pass unchanged.
+template <class Body>
+void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
+  bool made = false;
+  const auto run = [&](const auto& sampler) {
+    made = true;
+    body(sampler);
+  };
+  try {
+    detail::visit_family(sde, c, run);
+  } catch (const Error& failure) {
+    if (made) throw;
+    throw UsageError(text(detail::as_options(c), ": ", failure.what()));
+  }
 }
 
 /// The signal-to-noise ratio of Langevin steps, from score_sde_snr. Euler-Maruyama uses the value
