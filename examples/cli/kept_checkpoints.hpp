@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,15 +44,29 @@ namespace programs {
   return steps;
 }
 
-/// The name of the first numbered checkpoint or snapshot of weights in a folder, std::nullopt if
-/// there is none.
+namespace detail {
+
+/// Whether a log has a row below its header.
+[[nodiscard]] inline bool has_rows(const std::filesystem::path& log) {
+  std::ifstream stream(log);
+  std::string line;
+  return std::getline(stream, line) && std::getline(stream, line);
+}
+
+}  // namespace detail
+
+/// The name of the first numbered checkpoint, snapshot of weights or samples, or log with rows in a
+/// folder, std::nullopt if there is none.
 [[nodiscard]] inline std::optional<std::string> file_of_a_run(const std::filesystem::path& folder) {
   std::optional<std::string> first;
   std::error_code failure;
   for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
     const std::string name = entry.path().filename().string();
-    const bool of_a_run = name.ends_with(".safetensors") &&
-                          (name.starts_with("checkpoint_") || name.starts_with("weights_"));
+    const bool weights = name.ends_with(".safetensors") &&
+                         (name.starts_with("checkpoint_") || name.starts_with("weights_"));
+    const bool samples = name.ends_with(".png") && name.starts_with("snapshot_");
+    const bool log = name == "train_log.csv" || name == "held_out.csv";
+    const bool of_a_run = weights || samples || (log && detail::has_rows(entry.path()));
     if (of_a_run && (!first || name < *first)) first = name;
   }
   return first;

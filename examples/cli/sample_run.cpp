@@ -60,10 +60,10 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
   require(!options_.each_png || options_.resume || !std::filesystem::exists(each) ||
               std::filesystem::is_empty(each),
           "--png: ", each.string(), " holds files already; choose another --out");
-  require(unfinished || options_.overwrite ||
-              !std::filesystem::exists(options_.out / "samples.safetensors"),
-          "--out: ", options_.out.string(),
-          " holds finished samples; choose another folder, or replace them with --overwrite");
+  for (const char* name : SampleStore::finished_names)
+    require(unfinished || options_.overwrite || !std::filesystem::exists(options_.out / name),
+            "--out: ", options_.out.string(), " holds finished samples, ", name,
+            "; choose another folder, or replace them with --overwrite");
   progress_.settings = sample_settings(options_);
   if (!unfinished) return;
   const SampleProgress found = read_progress(kept);

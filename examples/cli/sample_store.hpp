@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -34,6 +35,8 @@ namespace programs {
 
 class SampleStore {
  public:
+  static constexpr std::array finished_names{"samples.safetensors", "samples.npy", "samples.png"};
+
   /// Begins, or continues after progress.samples samples. Throws Error if a file cannot be created
   /// or is shorter than that many samples.
   SampleStore(std::filesystem::path folder, const SampleLayout& layout, Metadata metadata,

@@ -146,7 +146,7 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
                      "float32 with their configuration")
           ->check(path());
   app.add_flag("--overwrite", o.overwrite,
-               "Allow --export-ema to replace the checkpoint or weights of a training run")
+               "Allow --export-ema to replace a file that does not hold weights alone")
       ->needs(export_ema);
 }
 

@@ -368,13 +368,15 @@ void list_tensors(const fs::path& path) {
 void require_output_replaceable(const fs::path& input, const fs::path& output, Format format) {
   if (!fs::exists(output)) return;
   const bool folder = format == Format::diffusers;
-  for (const fs::path& source : weight_files(input))
-    require(!fs::equivalent(folder ? fs::absolute(source).parent_path() : source, output),
-            "OUTPUT: ", output.string(),
+  std::vector<fs::path> sources{input};  // a pipeline's folder is not that of its weights
+  for (const fs::path& weights : weight_files(input))
+    sources.push_back(folder ? fs::absolute(weights).parent_path() : weights);
+  for (const fs::path& source : sources)
+    require(!fs::equivalent(source, output), "OUTPUT: ", output.string(),
             " is INPUT as well and would be replaced; name another, or replace it with "
             "--overwrite");
   if (folder)
-    for (const char* name : {"config.json", "scheduler_config.json"})
+    for (const char* name : {"config.json", "scheduler_config.json", "model_index.json"})
       require(!fs::exists(output / name), "OUTPUT: ", output.string(), " holds ", name,
               " already, which would be replaced; name another folder, or replace it with "
               "--overwrite");

@@ -50,8 +50,8 @@ std::string write_network(const fs::path& path, Format format, const NetworkFile
 void list_tensors(const fs::path& path);
 
 /// Throws Error if OUTPUT, after resolving links, is a file or the folder of INPUT or lies in it,
-/// or if it would replace the checkpoint or a snapshot of a training run, or the configuration in a
-/// folder of diffusers.
+/// or if it would replace a file other than weights, or the configuration in a folder of
+/// diffusers.
 void require_output_replaceable(const fs::path& input, const fs::path& output, Format format);
 
 }  // namespace convert

@@ -85,8 +85,8 @@ void add_options(CLI::App& app, Options& o) {
       app.add_flag("--ema", o.ema, "Keep only the averaged weights, which are used for sampling");
   model->excludes(ema);
   app.add_flag("--overwrite", o.overwrite,
-               "Allow OUTPUT to replace INPUT, the checkpoint or a snapshot of a training run, or "
-               "the configuration in a folder");
+               "Allow OUTPUT to replace INPUT, a file that does not hold weights alone, or the "
+               "configuration in a folder");
   app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and exit");
 }
 

@@ -31,6 +31,11 @@ TEST_CASE("the checkpoints of runs are distinguished from weights and from other
   CHECK_FALSE(holds_training_state(folder.path()));
   CHECK_FALSE(holds_training_state(folder / "none"));
   CHECK_NOTHROW(require_replaceable("--out", alone));
+  CHECK_NOTHROW(require_replaceable("--out", test::tiny_checkpoints() / "tensors.pth"));
+  CHECK_NOTHROW(require_replaceable("--out", folder / "none"));
+  CHECK_NOTHROW(require_replaceable("--out", folder.write("empty", "")));
+  CHECK_THROWS_WITH(require_replaceable("--out", folder / "text"),
+                    Contains("--out: ") && Contains("text exists and does not hold weights alone"));
   auto about = describe(VeSde{});
   about["snapshot.average"] = "none";
   const auto snapshot = folder / "weights_0000000020_raw.safetensors";

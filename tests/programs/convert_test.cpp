@@ -333,6 +333,17 @@ TEST_CASE("the input and checkpoints of runs are replaced only with --overwrite"
   for (const char* input : {"unet", "unet/diffusion_pytorch_model.safetensors"})
     require_rejected({(folder / input).string(), (folder / "unet").string()}, {"INPUT"});
   CHECK(text_of(weights) == ema);
+  const auto image = folder.write("snapshot_0000010.png", "image");
+  require_rejected({weights, image.string(), "--to", "scoresde"},
+                   {"snapshot_0000010.png", "weights alone", "--overwrite"});
+  CHECK(text_of(image) == "image");
+  std::filesystem::create_directory(folder / "pipeline");
+  std::filesystem::rename(folder / "unet", folder / "pipeline/unet");
+  folder.write("pipeline/model_index.json", R"({"unet": ["diffusers", "UNet2DModel"]})");
+  const std::string pipeline = (folder / "pipeline").string();
+  require_rejected({pipeline, pipeline, "--to", "diffusers"}, {pipeline, "INPUT", "--overwrite"});
+  require_rejected({weights, pipeline}, {pipeline, "model_index.json", "--overwrite"});
+  CHECK_FALSE(std::filesystem::exists(folder / "pipeline/config.json"));
   const Outcome alone = require_success({weights, (folder / "alone.pth").string()});
   CHECK(alone.says("the averaged weights"));
   CHECK_FALSE(alone.says("whole state"));

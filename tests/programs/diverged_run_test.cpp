@@ -58,6 +58,43 @@ TEST_CASE("a new run in a folder with numbered checkpoints is rejected before it
   CHECK(text_of(old) == "old");
 }
 
+TEST_CASE("a new run does not replace the log of a run whose checkpoints were moved away") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const std::string rows = "step,images,seconds,loss,learning_rate,gradient_norm\n1,8,1,1,1,1\n";
+  const auto log = folder.write("train_log.csv", rows);
+  require_rejected(train_program, tiny_run(data, folder.path()) + Words{"--iterations", "1"},
+                   {"--out", "train_log.csv of an earlier run", "another folder"});
+  CHECK(text_of(log) == rows);
+}
+
+TEST_CASE("exported averages replace weights, and other files only with --overwrite", "[slow]") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto out = folder / "run";
+  const Words run_words = tiny_run(data, out);
+  require_success(train_program, run_words + Words{"--iterations", "2", "--log-every", "1"});
+  const auto samples = folder / "samples.safetensors";
+  io::TensorFile file;
+  const std::vector<float> values(2);
+  file.set<float>("samples", {2}, values);
+  io::write_safetensors(samples, file);
+  const auto image = folder.write("snapshot_0000010.png", "image");
+  const auto exported = [&](const std::filesystem::path& path, const Words& more = {}) {
+    return Words{"--out", out.string(), "--export-ema", path.string()} + more;
+  };
+  for (const auto& path : {out / "train_log.csv", image, samples}) {
+    const std::string before = text_of(path);
+    require_rejected(train_program, exported(path),
+                     {"--export-ema: " + path.string(), "weights alone", "--overwrite"});
+    CHECK(text_of(path) == before);
+  }
+  for (int i = 0; i < 2; ++i) require_success(train_program, exported(folder / "ema.safetensors"));
+  require_success(train_program, exported(folder.write("empty", "")));
+  require_success(train_program, exported(image, {"--overwrite"}));
+  CHECK(text_of(image) == text_of(folder / "ema.safetensors"));
+}
+
 TEST_CASE("a diverging run keeps its last good checkpoint and names it", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);

@@ -21,7 +21,7 @@ TEST_CASE("the checkpoint just written stays, whatever later ones are in the fol
   CHECK(kept_steps(folder.path()) == Steps{4, 6});
 }
 
-TEST_CASE("a folder with numbered checkpoints or snapshots of weights holds files of a run") {
+TEST_CASE("a folder with numbered checkpoints, snapshots or rows of a log holds files of a run") {
   const TemporaryFolder folder;
   folder.write("train_log.csv", "");
   folder.write("notes.safetensors", "");
@@ -31,6 +31,13 @@ TEST_CASE("a folder with numbered checkpoints or snapshots of weights holds file
   folder.write(numbered_checkpoint(2), "");
   CHECK(file_of_a_run(folder.path()) == "checkpoint_0000002.safetensors");
   CHECK_FALSE(file_of_a_run(folder / "none"));
+  const TemporaryFolder log, samples;
+  log.write("train_log.csv", "step,images\n");
+  CHECK_FALSE(file_of_a_run(log.path()));
+  log.write("train_log.csv", "step,images\n10,80\n");
+  CHECK(file_of_a_run(log.path()) == "train_log.csv");
+  samples.write("snapshot_0000010.png", "");
+  CHECK(file_of_a_run(samples.path()) == "snapshot_0000010.png");
 }
 
 TEST_CASE("a run that goes back renames its later checkpoints and loses none") {

@@ -315,6 +315,23 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   REQUIRE_FALSE(std::filesystem::exists(folder / "images"));
 }
 
+TEST_CASE("finished samples are replaced only with --overwrite, whichever of their files is left") {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  const Words words{"--checkpoint", tiny_checkpoint(folder, VpSde()),
+                    "--steps",      "2",
+                    "--samples",    "1",
+                    "--out",        out};
+  for (const char* name : {"samples.safetensors", "samples.npy", "samples.png"}) {
+    std::filesystem::remove_all(out);
+    std::filesystem::create_directory(out);
+    const auto left = folder.write(std::string("out/") + name, "mine");
+    require_rejected(sample_program, words, {"finished samples", name, "--overwrite"});
+    CHECK(text_of(left) == "mine");
+  }
+  require_success(sample_program, words + Words{"--overwrite"});
+}
+
 TEST_CASE("folders that cannot be written are rejected") {
   const TemporaryFolder folder;
   const Words usual{

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Files that a program must not overwrite without confirmation: those that a run resumes from.
+/// Files that a program must not overwrite without confirmation: all but weights, which can be
+/// exported again.
 #pragma once
 
 #include <filesystem>
@@ -41,7 +42,22 @@ namespace scoresde {
   }
 }
 
-/// Throws Error naming `argument` when holds_training_state(path) or is_weight_snapshot(path).
+/// Whether the file at `path` holds weights and no more: exported ones of this library, or a
+/// PyTorch file without an optimizer's moments.
+[[nodiscard]] inline bool holds_weights_alone(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path) || is_weight_snapshot(path)) return false;
+  try {
+    if (io::is_torch_file(path)) return !score_sde_can_resume(io::TorchFile::open(path));
+    const auto metadata = io::read_safetensors(path).metadata;
+    const auto format = metadata.find("format");
+    return format != metadata.end() && format->second == detail::weights_format;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Throws Error naming `argument` for an existing regular file that is neither empty nor
+/// holds_weights_alone.
 inline void require_replaceable(std::string_view argument, const std::filesystem::path& path) {
   require(!is_weight_snapshot(path), argument, ": ", path.string(),
           " is a snapshot of a training run's weights; name another file, or replace it with "
@@ -49,6 +65,11 @@ inline void require_replaceable(std::string_view argument, const std::filesystem
   require(!holds_training_state(path), argument, ": ", path.string(),
           " is the checkpoint of a training run, whose optimizer state would be lost; name "
           "another file, or replace it with --overwrite");
+  const bool weights = !std::filesystem::is_regular_file(path) ||
+                       std::filesystem::file_size(path) == 0 || holds_weights_alone(path);
+  require(weights, argument, ": ", path.string(),
+          " exists and does not hold weights alone; name another file, or replace it with "
+          "--overwrite");
 }
 
 }  // namespace scoresde
