@@ -8,6 +8,7 @@
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 
 #include "cli/kept_checkpoints.hpp"
@@ -33,6 +34,8 @@ void check_folder(const TrainOptions& options) {
   require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
           " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
           "checkpoint.safetensors and use --resume, or choose another folder");
+  for (const char* name : {"checkpoint.safetensors", "train_log.csv", "held_out.csv"})
+    scoresde::io::require_writable_file(options.out / name);
   require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
           " is not a folder");
 }
@@ -40,6 +43,7 @@ void check_folder(const TrainOptions& options) {
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
 void export_ema(const TrainOptions& options) {
   if (!options.overwrite) scoresde::require_replaceable("--export-ema", options.export_ema);
+  scoresde::io::require_writable_file(options.export_ema);
   const auto checkpoint = options.out / "checkpoint.safetensors";
   const auto configuration = scoresde::read_configuration(checkpoint);
   const auto graph = scoresde::nn::unet(scoresde::network_of(configuration));

@@ -57,13 +57,17 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
           " holds an unfinished run; continue it with --resume, remove ", progress_name,
           " in it, or choose another folder");
   const auto each = options_.out / "images";
-  require(!options_.each_png || options_.resume || !std::filesystem::exists(each) ||
+  require(!options_.each_png || options_.resume || !std::filesystem::is_directory(each) ||
               std::filesystem::is_empty(each),
           "--png: ", each.string(), " holds files already; choose another --out");
   for (const char* name : SampleStore::finished_names)
     require(unfinished || options_.overwrite || !std::filesystem::exists(options_.out / name),
             "--out: ", options_.out.string(), " holds finished samples, ", name,
             "; choose another folder, or replace them with --overwrite");
+  SampleStore::require_writable(options_.out);
+  require(!options_.each_png || !std::filesystem::exists(each) ||
+              std::filesystem::is_directory(each),
+          "--png: ", each.string(), " is not a folder; remove it, or choose another --out");
   progress_.settings = sample_settings(options_);
   if (!unfinished) return;
   const SampleProgress found = read_progress(kept);

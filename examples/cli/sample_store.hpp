@@ -37,6 +37,13 @@ class SampleStore {
  public:
   static constexpr std::array finished_names{"samples.safetensors", "samples.npy", "samples.png"};
 
+  /// Throws Error unless every file of a run in `folder` can be written, before it begins.
+  static void require_writable(const std::filesystem::path& folder) {
+    for (const char* name : finished_names) scoresde::io::require_writable_file(folder / name);
+    for (const char* name : {partial_name, progress_name, partial_grid_name})
+      scoresde::io::require_writable_file(folder / name);
+  }
+
   /// Begins, or continues after progress.samples samples. Throws Error if a file cannot be created
   /// or is shorter than that many samples.
   SampleStore(std::filesystem::path folder, const SampleLayout& layout, Metadata metadata,

@@ -384,4 +384,14 @@ void require_output_replaceable(const fs::path& input, const fs::path& output, F
                                 folder ? output / scoresde::diffusers_weights_name : output);
 }
 
+void require_output_writable(const fs::path& output, Format format) {
+  if (format != Format::diffusers) return scoresde::io::require_writable_file(output);
+  if (!fs::exists(output)) return;
+  require(fs::is_directory(output), "OUTPUT: ", output.string(),
+          " is a file; diffusers' format is a folder");
+  for (const char* name :
+       {"config.json", "scheduler_config.json", scoresde::diffusers_weights_name})
+    scoresde::io::require_writable_file(output / name);
+}
+
 }  // namespace convert

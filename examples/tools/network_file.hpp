@@ -54,4 +54,7 @@ void list_tensors(const fs::path& path);
 /// diffusers.
 void require_output_replaceable(const fs::path& input, const fs::path& output, Format format);
 
+/// Throws Error if OUTPUT cannot be written: a file, or the files of a folder of diffusers.
+void require_output_writable(const fs::path& output, Format format);
+
 }  // namespace convert

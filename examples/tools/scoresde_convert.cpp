@@ -43,6 +43,7 @@ int run(const Options& options) {
   const Format from =
       options.from.empty() ? convert::format_of(options.input) : formats.at(options.from);
   if (!options.overwrite) convert::require_output_replaceable(options.input, options.output, to);
+  convert::require_output_writable(options.output, to);
   const Keep keep = options.model ? Keep::model : options.ema ? Keep::ema : Keep::all;
   const auto file = convert::read_network(options.input, from,
                                           convert::configuration_of(options.sources, from), keep);

@@ -18,6 +18,7 @@
 #include "support/temporary_folder.hpp"
 
 using scoresde::io::read_file;
+using scoresde::io::require_writable_file;
 using scoresde::io::require_writable_folder;
 using scoresde::io::write_file_atomically;
 using scoresde::test::TemporaryFolder;
@@ -181,4 +182,21 @@ TEST_CASE("require_writable_folder creates a folder and rejects one that is not 
   REQUIRE_THROWS_WITH(require_writable_folder(folder / "file"), Catch::Contains("folder"));
   REQUIRE_THROWS_WITH(require_writable_folder(folder / "file/below"), Catch::Contains("folder"));
   REQUIRE_THROWS_WITH(require_writable_folder("/proc/self/scoresde"), Catch::Contains("folder"));
+}
+
+TEST_CASE("require_writable_file rejects what cannot be written and changes nothing") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("file", "x");
+  require_writable_file(file);
+  require_writable_file(folder / "new");
+  fs::create_symlink(folder / "none/target", folder / "link");
+  fs::create_symlink("/dev/null", folder / "device");
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0666) == 0);
+  REQUIRE_THROWS_WITH(require_writable_file(folder.path()), Catch::Contains("is a directory"));
+  REQUIRE_THROWS_WITH(require_writable_file(folder / "device"), Catch::Contains("is a device"));
+  REQUIRE_THROWS_WITH(require_writable_file(folder / "fifo"), Catch::Contains("is a FIFO"));
+  REQUIRE_THROWS_WITH(require_writable_file(folder / "link"), Catch::Contains("cannot be created"));
+  REQUIRE_THROWS_WITH(require_writable_file(folder / "no/file"), Catch::Contains("cannot be"));
+  REQUIRE(text_of(file) == "x");
+  REQUIRE(std::distance(fs::directory_iterator(folder.path()), {}) == 4);
 }

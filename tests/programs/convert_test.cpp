@@ -369,6 +369,24 @@ TEST_CASE("a run with tracks of averages becomes a .pth without them, as the out
   CHECK(outcome.says("without its 1 further averages"));
 }
 
+TEST_CASE("an output that cannot be written is rejected before the input is read") {
+  const TemporaryFolder folder;
+  const std::string broken = folder.write("broken.safetensors", "not weights").string();
+  const std::string out = (folder / "out").string();
+  const auto rejected = [&](const char* to, const Words& words) {
+    require_rejected({broken, out, "--from", "scoresde", "--to", to, "--overwrite"}, words);
+  };
+  std::filesystem::create_directory(out);
+  rejected("scoresde", {out, "is a directory"});
+  rejected("score_sde", {out, "is a directory"});
+  std::filesystem::create_directory(folder / "out/config.json");
+  rejected("diffusers", {out + "/config.json", "is a directory"});
+  std::filesystem::remove_all(out);
+  folder.write("out", "a file");
+  rejected("diffusers", {out, "is a file"});
+  CHECK(text_of(out) == "a file");
+}
+
 TEST_CASE("a suffix of no known format is rejected") {
   const TemporaryFolder folder;
   const std::string weights = (folder / "w.safetensors").string();

@@ -58,6 +58,25 @@ TEST_CASE("a new run in a folder with numbered checkpoints is rejected before it
   CHECK(text_of(old) == "old");
 }
 
+TEST_CASE("files of a run that cannot be written are rejected before its first step") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  for (const char* name : {"train_log.csv", "held_out.csv"}) {
+    const auto out = folder / name;
+    std::filesystem::create_directories(out / name);
+    const Outcome outcome = run(train_program, tiny_run(data, out) + Words{"--iterations", "1"});
+    INFO(outcome.text);
+    CHECK(outcome.status == 1);
+    CHECK(outcome.says((out / name).string() + " is a directory"));
+    CHECK_FALSE(outcome.says("preset"));
+  }
+  const auto target = folder / "ema.safetensors";
+  std::filesystem::create_directory(target);
+  require_rejected(train_program,
+                   {"--out", (folder / "none").string(), "--export-ema", target.string()},
+                   {target.string(), "is a directory"});
+}
+
 TEST_CASE("a new run does not replace the log of a run whose checkpoints were moved away") {
   const TemporaryFolder data, folder;
   make_data(data);

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/registry/solver_registry.hpp>
@@ -330,6 +333,37 @@ TEST_CASE("finished samples are replaced only with --overwrite, whichever of the
     CHECK(text_of(left) == "mine");
   }
   require_success(sample_program, words + Words{"--overwrite"});
+}
+
+TEST_CASE("files of the samples that cannot be written are rejected before the first batch") {
+  const TemporaryFolder folder;
+  const Words words{"--checkpoint", tiny_checkpoint(folder, VpSde()),
+                    "--overwrite",  "--steps",
+                    "2",            "--samples",
+                    "1",            "--png",
+                    "--out"};
+  const auto rejected = [&](const std::string& name, const auto& make, const std::string& word) {
+    const auto out = folder / ("out_" + name);
+    std::filesystem::create_directory(out);
+    make(out / name);
+    const Outcome outcome = run(sample_program, words + Words{out.string()});
+    INFO(outcome.text);
+    CHECK(outcome.status == 1);
+    CHECK(outcome.says((out / name).string()));
+    CHECK(outcome.says(word));
+    CHECK_FALSE(outcome.says("nfe"));
+    CHECK(std::distance(std::filesystem::directory_iterator(out), {}) == 1);
+  };
+  const auto make_folder = [](const auto& path) { std::filesystem::create_directory(path); };
+  for (const char* name : {"samples.npy", "samples.safetensors", "samples.partial"})
+    rejected(name, make_folder, "is a directory");
+  rejected(
+      "samples.png", [](const auto& path) { ::mkfifo(path.c_str(), 0666); }, "is a FIFO");
+  rejected(
+      "samples.partial.png",
+      [](const auto& path) { std::filesystem::create_symlink("/dev/null", path); }, "is a device");
+  rejected(
+      "images", [](const auto& path) { std::ofstream(path) << "a file"; }, "is not a folder");
 }
 
 TEST_CASE("folders that cannot be written are rejected") {

@@ -191,6 +191,12 @@ inline std::vector<std::filesystem::path> remove_stale_parts(const std::filesyst
   return parts;
 }
 
+/// Checks that write_file_atomically can write `path`, so that a long run fails at its start. Throws
+/// Error otherwise.
+inline void require_writable_file(const std::filesystem::path& path) {
+  detail::TemporaryFile probe(path);
+}
+
 /// Creates the folder and its parents if necessary and checks that files can be written to it, so
 /// that a long run fails at its start. Throws Error otherwise.
 inline void require_writable_folder(const std::filesystem::path& folder) {
