@@ -66,7 +66,7 @@ class RunLock {
  public:
   /// Creates the folder if it does not exist, locks it, and removes incomplete files of a killed
   /// run. Throws FolderInUse, with the PID, if another process has locked it, and Error if it
-  /// cannot be created or written to.
+  /// cannot be created or written to, or if run.lock is a link or not a regular file.
   explicit RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock") {
     try {
       make(folder);
@@ -102,9 +102,13 @@ class RunLock {
   void lock(const std::filesystem::path& folder) {
     using scoresde::require;
     for (;;) {
-      descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+      descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                           0666);
+      require(descriptor_ >= 0 || errno != ELOOP, "--out: ", path_.string(),
+              " is a symbolic link; remove it, or choose another folder");
       require(descriptor_ >= 0, "--out: folder ", folder.string(),
               " cannot be written: ", std::strerror(errno));
+      require_own_file();
       if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
         if (is_at_path()) break;
         close();  // its holder removed it between open and flock
@@ -132,10 +136,20 @@ class RunLock {
                                      "; wait until it ends, or choose another folder"));
   }
 
+  /// Throws Error for a device or FIFO, and for a file that has another name as well and would be
+  /// overwritten under it.
+  void require_own_file() const {
+    struct stat opened {};
+    scoresde::require(
+        ::fstat(descriptor_, &opened) == 0 && S_ISREG(opened.st_mode) && opened.st_nlink <= 1,
+        "--out: ", path_.string(),
+        " is not a regular file, or has a second name; remove it, or choose another folder");
+  }
+
   [[nodiscard]] bool is_at_path() const {
     struct stat opened {
     }, named{};
-    return ::fstat(descriptor_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+    return ::fstat(descriptor_, &opened) == 0 && ::lstat(path_.c_str(), &named) == 0 &&
            opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
   }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "programs/cifar10_programs.hpp"
@@ -86,6 +87,29 @@ TEST_CASE("a lock removes the folders that it created and that remain empty") {
   CHECK(text_of(folder / "a/b/result") == "kept");
   folder.write("file", "in the way");
   CHECK_THROWS_WITH(RunLock(folder / "file"), Catch::Contains("cannot be made"));
+}
+
+TEST_CASE("a lock file that is a link or not a regular file is rejected, and nothing is written") {
+  const TemporaryFolder folder;
+  const auto lock = folder / "run.lock";
+  const auto mine = folder.write("mine", "kept");
+  std::filesystem::create_symlink(mine, lock);
+  CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("run.lock is a symbolic link"));
+  CHECK(std::filesystem::is_symlink(lock));
+  std::filesystem::remove(lock);
+  std::filesystem::create_symlink(folder / "none", lock);
+  CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("run.lock is a symbolic link"));
+  CHECK_FALSE(std::filesystem::exists(folder / "none"));
+  std::filesystem::remove(lock);
+  std::filesystem::create_hard_link(mine, lock);
+  CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("has a second name"));
+  std::filesystem::remove(lock);
+  REQUIRE(::mkfifo(lock.c_str(), 0666) == 0);
+  CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("is not a regular file"));
+  std::filesystem::remove(lock);
+  CHECK(text_of(mine) == "kept");
+  { const RunLock free(folder.path()); }
+  CHECK_FALSE(std::filesystem::exists(lock));
 }
 
 TEST_CASE("a second program with the same folder ends with status 3 and the PID of the first",
