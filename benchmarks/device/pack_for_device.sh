@@ -19,14 +19,17 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage="usage: pack_for_device.sh BUILD_FOLDER PACK_FOLDER [--arch 90] [--mib 64] [--any-processor]"
-build=${1:?$usage} pack=${2:?$usage} arch=90 mib=64 any_processor=false
+misused() { echo "$usage" >&2 && exit 2; }
+[ $# -ge 2 ] || misused
+build=$1 pack=$2 arch=90 mib=64 any_processor=false
 shift 2
 while [ $# -gt 0 ]; do
   case $1 in
-    --arch) arch=${2:?$usage} && shift 2 ;;
-    --mib) mib=${2:?$usage} && shift 2 ;;
+    --arch | --mib)
+      [ $# -ge 2 ] || misused
+      printf -v "${1#--}" %s "$2" && shift 2 ;;
     --any-processor) any_processor=true && shift ;;
-    *) echo "$usage" >&2 && exit 2 ;;
+    *) misused ;;
   esac
 done
 

@@ -12,6 +12,7 @@ set -euo pipefail
 
 fail() { echo "parts.sh: $*" >&2 && exit 1; }
 usage="usage: parts.sh split FILE FOLDER [--mib N] | verify FOLDER/NAME | join FOLDER/NAME FILE"
+misused() { echo "$usage" >&2 && exit 2; }
 
 split_file() {
   local file=$1 folder=$2 mib=$3 name
@@ -45,11 +46,10 @@ join() {
   mv "$file.joining" "$file"
 }
 
-mib=16
-if [ "${4:-}" = --mib ]; then mib=${5:?$usage}; fi
-case ${1:-} in
-  split) split_file "${2:?$usage}" "${3:?$usage}" "$mib" ;;
-  verify) verify "${2:?$usage}" ;;
-  join) join "${2:?$usage}" "${3:?$usage}" ;;
-  *) echo "$usage" >&2 && exit 2 ;;
+case "${1:-} $#" in
+  "split 3") split_file "$2" "$3" 16 ;;
+  "split 5") [ "$4" = --mib ] || misused; split_file "$2" "$3" "$5" ;;
+  "verify 2") verify "$2" ;;
+  "join 3") join "$2" "$3" ;;
+  *) misused ;;
 esac

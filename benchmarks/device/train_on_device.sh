@@ -19,7 +19,7 @@
 #   --sample        options of cifar10_sample, as one word (default: "--samples 64 --seed 0 --batch 64")
 #   --backend       cuda, or cpu for a machine without a GPU
 #   --dry-run       checks everything without starting work on the device: programs, libraries, data, the run so far, the folders, the
-#                   options and the minutes. Status 1 if one of them is wrong
+#                   options and the minutes. Status 1 if one of them is wrong, 2 for the options of this script
 #
 # Programs find cuDNN and cuBLASLt as described in device.sh.
 set -uo pipefail
@@ -27,32 +27,33 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/device_libraries.sh"
 
 fail() { echo "train_on_device.sh: $*" >&2 && exit 1; }
+usage() { echo "train_on_device.sh: $*" >&2 && exit 2; }
 data="" minutes="" bin=build run=device-run previous="" out="" weights_only=false seconds=540 part_mib=16 files="" backend=cuda dry=false
 sample="--samples 64 --seed 0 --batch 64"
 train_options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --data | --minutes | --bin | --run | --previous | --out | --seconds | --sample | --backend)
-      [ $# -ge 2 ] || fail "$1 requires a value"
+      [ $# -ge 2 ] || usage "$1 requires a value"
       printf -v "${1#--}" %s "$2" && shift 2 ;;
     --part-mib | --files)
-      [ $# -ge 2 ] || fail "$1 requires a value"
-      [[ $2 =~ ^[1-9][0-9]*$ ]] || fail "$1 is '$2'; it must be a whole number above 0"
+      [ $# -ge 2 ] || usage "$1 requires a value"
+      [[ $2 =~ ^[1-9][0-9]*$ ]] || usage "$1 is '$2'; it must be a whole number above 0"
       case $1 in --part-mib) part_mib=$2 ;; --files) files=$2 ;; esac
       shift 2 ;;
     --weights-only) weights_only=true && shift ;;
     --dry-run) dry=true && shift ;;
     --) shift && train_options=("$@") && break ;;
-    *) echo "train_on_device.sh: '$1' is not an option; the first lines of the script list them" >&2 && exit 2 ;;
+    *) usage "'$1' is not an option; the first lines of the script list them" ;;
   esac
 done
-[ -n "$data" ] || fail "--data is missing: the folder with data_batch_1.bin"
-[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "--minutes is '$minutes'; it must be a number"
-[[ $seconds =~ ^[0-9]+$ ]] || fail "--seconds is '$seconds'; it must be a whole number"
-case $backend in cuda | cpu) ;; *) fail "--backend is '$backend'; it must be cuda or cpu" ;; esac
+[ -n "$data" ] || usage "--data is missing: the folder with data_batch_1.bin"
+[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--minutes is '$minutes'; it must be a number"
+[[ $seconds =~ ^[0-9]+$ ]] || usage "--seconds is '$seconds'; it must be a whole number"
+case $backend in cuda | cpu) ;; *) usage "--backend is '$backend'; it must be cuda or cpu" ;; esac
 out=${out:-${OUT:-$run/out}}
 end=$((SECONDS + seconds)) reserve=75 sampling=45
-[ "$seconds" -gt $((reserve + 4)) ] || fail "--seconds is $seconds; it must be at least $((reserve + 5)), of which $reserve are reserved for everything except training"
+[ "$seconds" -gt $((reserve + 4)) ] || usage "--seconds is $seconds; it must be at least $((reserve + 5)), of which $reserve are reserved for everything except training"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

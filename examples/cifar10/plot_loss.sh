@@ -8,7 +8,10 @@ fail() {
   exit 1
 }
 
-[ $# -eq 2 ] || fail "usage: bash plot_loss.sh train_log.csv loss.png"
+if [ $# -ne 2 ]; then
+  echo "usage: bash plot_loss.sh train_log.csv loss.png" >&2
+  exit 2
+fi
 log=$1
 image=$2
 command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"

@@ -21,6 +21,14 @@ rejected() {
   [ "$status" -ne 0 ] || { cat "$folder/output" && fail "not rejected: $*"; }
   grep -qF -- "$words" "$folder/output" || { cat "$folder/output" && fail "'$*' does not print '$words'"; }
 }
+# misused <words> <command>...: the same with status 2, for options of a script.
+misused() {
+  local words=$1 status=0
+  shift
+  "$@" >"$folder/output" 2>&1 || status=$?
+  [ "$status" -eq 2 ] || { cat "$folder/output" && fail "status $status, not 2: $*"; }
+  prints "$words"
+}
 prints() { grep -qF -- "$1" "$folder/output" || { cat "$folder/output" && fail "the output does not contain '$1'"; }; }
 succeeds() { "$@" >"$folder/output" 2>&1 || { cat "$folder/output" && fail "failed: $*"; }; }
 
@@ -54,11 +62,18 @@ grep -qE "30 in all, 0 done; this call trains for 46[0-5] s of 540, 4 of them ar
   { cat "$folder/output" && fail "the training time is not planned as expected"; }
 prints "--batch 128 --minutes 7."
 [ -z "$(find "$folder/run" "$folder/out" -type f)" ] || fail "a dry run left files"
-rejected "--minutes is 'soon'" train --minutes soon --dry-run
-rejected "--seconds is 60" train --minutes 1 --seconds 60 --dry-run
+misused "--minutes is 'soon'" train --minutes soon --dry-run
+misused "--seconds is 60" train --minutes 1 --seconds 60 --dry-run
+misused "--backend is 'gpu'" train --minutes 1 --backend gpu
+misused "--files requires a value" train --minutes 1 --files
+misused "--data is missing" bash "$script" --minutes 1
+misused "usage: parts.sh" bash "$parts" split "$parts"
+misused "usage: parts.sh" bash "$parts" join
+misused "usage: pack_for_device.sh" bash "$source/benchmarks/device/pack_for_device.sh" "$build"
+misused "usage: bash plot_loss.sh" bash "$source/examples/cifar10/plot_loss.sh" "$folder/run/train_log.csv"
 rejected "huge" train --minutes 1 --dry-run -- --preset huge
 rejected "--threads cannot be combined with --backend cuda" train --minutes 1 --dry-run -- --threads 2
-rejected "is not an option" train --minutes 1 --quick
+misused "is not an option" train --minutes 1 --quick
 rejected "cannot be written" train --minutes 1 --dry-run --out /proc/self/out
 rejected "missing: cifar10_train is not in --bin" train --minutes 1 --dry-run --bin "$folder"
 truncate -s 1000 "$folder/data/data_batch_3.bin"
