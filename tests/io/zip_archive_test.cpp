@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
+#include <sys/resource.h>
+
+#include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/detail/inflate.hpp>
 #include <scoresde/io/detail/zip_writer.hpp>
@@ -198,4 +202,26 @@ TEST_CASE("MappedFile's bytes stay valid after a move, and it requires a regular
   CHECK(MappedFile(folder.write("empty", "")).bytes().empty());
   CHECK_THROWS_WITH(MappedFile(folder.path()), Catch::Contains("regular"));
   CHECK_THROWS_WITH(MappedFile(folder / "none"), Catch::Contains("cannot be opened"));
+}
+
+TEST_CASE("a file that cannot be mapped is rejected with its size and the reason") {
+  const scoresde::test::TemporaryFolder folder;
+  const auto path = folder.write("large", "");
+  constexpr std::uint64_t size = std::uint64_t{1} << 40;  // without blocks on the disk
+  std::filesystem::resize_file(path, size);
+  struct ::rlimit old {};
+  REQUIRE(::getrlimit(RLIMIT_AS, &old) == 0);
+  const struct ::rlimit limit {
+    size / 2, old.rlim_max
+  };
+  REQUIRE(::setrlimit(RLIMIT_AS, &limit) == 0);
+  std::string message;
+  try {
+    const scoresde::io::MappedFile file(path);
+  } catch (const scoresde::Error& failure) {
+    message = failure.what();
+  }
+  REQUIRE(::setrlimit(RLIMIT_AS, &old) == 0);
+  CHECK_THAT(message, Catch::Contains("large of 1099511627776 bytes cannot be mapped: Cannot "
+                                      "allocate memory"));
 }

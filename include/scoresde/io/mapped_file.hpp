@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
@@ -33,9 +34,10 @@ class MappedFile {
     void* mapped = nullptr;
     if (size_ != 0) mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
     const bool failed = mapped == MAP_FAILED;
+    const std::string reason = failed ? std::strerror(errno) : "";  // before close() replaces it
     ::close(descriptor);
     require(regular, "file ", path.string(), " is not a regular file");
-    require(!failed, "file ", path.string(), " cannot be mapped");
+    require(!failed, "file ", path.string(), " of ", size_, " bytes cannot be mapped: ", reason);
     first_ = static_cast<const std::byte*>(mapped);
   }
   MappedFile(const MappedFile&) = delete;
