@@ -58,6 +58,16 @@ TEST_CASE("a network's weights are found as a file, then in shards, then as the 
                         Contains("name one of these"));
 }
 
+TEST_CASE("a pipeline's folder without model_index.json is rejected with the network's folder") {
+  const TemporaryFolder folder;
+  fill(folder,
+       {"unet/config.json", "unet/" + stem + ".safetensors", "scheduler/scheduler_config.json"});
+  CHECK_THROWS_WITH(find_diffusers_files(folder.path()),
+                    Contains("no index of shards; its network may be in " +
+                             (folder / "unet").string()));
+  CHECK(find_diffusers_files(folder / "unet").weights.filename() == stem + ".safetensors");
+}
+
 TEST_CASE("a pipeline's network and scheduler are found from its root and from its network") {
   const TemporaryFolder folder;
   fill(folder,

@@ -78,8 +78,11 @@ namespace detail {
   }
   for (const std::filesystem::path& variant : variants)
     list += (list.empty() ? "" : ", ") + variant.filename().string();
+  const std::filesystem::path below = folder / "unet";
+  const std::string hint =
+      std::filesystem::is_directory(below) ? "; its network may be in " + below.string() : "";
   require(!variants.empty(), "folder ", folder.string(), " has no ", stem,
-          ".safetensors or .bin, no variant and no index of shards");
+          ".safetensors or .bin, no variant and no index of shards", hint);
   require(variants.size() == 1, "folder ", folder.string(), " has ", list,
           "; name one of these files instead of the folder");
   return *variants.begin();
