@@ -106,13 +106,17 @@ void TrainRun::save() {
   const scoresde::TrainingState<float> state = training_.state();
   require_good(state);
   // The numbered one first: a run killed in between repeats this step.
-  if (is_kept(state.step))
-    scoresde::save_checkpoint(options_.out / numbered_checkpoint(state.step),
-                              training_.parameters(), state, configuration());
-  scoresde::save_checkpoint(checkpoint(), training_.parameters(), state, configuration());
-  saved_step_ = state.step;
+  if (is_kept(state.step)) save_to(options_.out / numbered_checkpoint(state.step), state);
+  save_to(checkpoint(), state);
   saved_ = seconds_now();
   if (is_kept(state.step)) keep_newest(options_.out, options_.keep, state.step);
+}
+
+void TrainRun::save_to(const std::filesystem::path& path,
+                       const scoresde::TrainingState<float>& state) {
+  scoresde::save_checkpoint(path, training_.parameters(), state, configuration());
+  saved_step_ = state.step;
+  saved_to_ = path;
 }
 
 void TrainRun::require_good(const scoresde::TrainingState<float>& state) {
@@ -135,11 +139,12 @@ void TrainRun::load(const std::filesystem::path& path) {
     });
   training_.restore(scoresde::load_checkpoint<float>(path, training_.parameters(), wanted));
   saved_step_ = steps();
+  saved_to_ = path;
 }
 
 std::string TrainRun::last_good_text() const {
   if (!saved_step_) return "; no checkpoint had been saved";
-  return scoresde::text("; ", checkpoint().string(), " holds the last good state, of step ",
+  return scoresde::text("; ", saved_to_.string(), " holds the last good state, of step ",
                         *saved_step_);
 }
 

@@ -40,6 +40,7 @@ class TrainRun {
   /// Writes the row first, so that the log contains all steps of the checkpoint and no mean spans
   /// it.
   void save();
+  void save_to(const std::filesystem::path& path, const scoresde::TrainingState<float>& state);
   /// Takes one step, which checks that the loss is finite, and restores the state, so that a
   /// diverged state never replaces a good checkpoint. Throws Error as the step does, and for a
   /// state with numbers that are not finite.
@@ -76,7 +77,8 @@ class TrainRun {
   scoresde::StepReport sum_{};
   std::size_t unreported_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
-  std::optional<std::uint64_t> saved_step_;  ///< step of the checkpoint
+  std::optional<std::uint64_t> saved_step_;  ///< step of the newest checkpoint
+  std::filesystem::path saved_to_;           ///< its file
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;
 };
 

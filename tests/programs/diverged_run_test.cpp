@@ -58,6 +58,25 @@ TEST_CASE("a new run in a folder with numbered checkpoints is rejected before it
   CHECK(text_of(old) == "old");
 }
 
+TEST_CASE("a run that fails between two checkpoints names the newer one", "[slow]") {
+  const TemporaryFolder data, folder;
+  make_data(data);
+  const auto out = folder / "run", disk = folder / "disk";
+  for (const auto& path : {out, disk}) std::filesystem::create_directory(path);
+  std::filesystem::create_symlink(disk / "checkpoint", out / "checkpoint.safetensors");
+  const Words words = tiny_run(data, out) + Words{"--iterations", "100000", "--keep-every", "1"};
+  const RunningProgram program(program_path(train_program), words, folder / "output");
+  REQUIRE(RunningProgram::wait_for(out / programs::numbered_checkpoint(1)));
+  std::error_code failure;  // checkpoint.safetensors cannot be written from now on
+  while (std::filesystem::exists(disk)) std::filesystem::remove_all(disk, failure);
+  const Outcome outcome = program.wait();
+  INFO(outcome.text);
+  CHECK(outcome.status == 1);
+  const std::uint64_t newest = programs::kept_steps(out).back();
+  CHECK(outcome.says((out / programs::numbered_checkpoint(newest)).string() +
+                     " holds the last good state, of step " + std::to_string(newest)));
+}
+
 TEST_CASE("files of a run that cannot be written are rejected before its first step") {
   const TemporaryFolder data, folder;
   make_data(data);
