@@ -65,7 +65,7 @@ Metadata known_settings() {
   return known;
 }
 
-/// Throws Error for an unknown setting, with the nearest name, and for a value that is not a
+/// Throws Error for an unknown setting, with a near name if there is one, and for a value that is not a
 /// number, or not true or false, as its setting requires. network_of checks the values of the
 /// network.
 void check_settings(const Metadata& given) {
@@ -73,8 +73,8 @@ void check_settings(const Metadata& given) {
   static const Metadata known = known_settings();
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
-    require(at != known.end(), "setting ", key, " = '", value, "' is not known; the nearest is ",
-            scoresde::nearest_name(key, scoresde::keys_of(known)));
+    require(at != known.end(), "setting ", key, " = '", value, "' is not known",
+            scoresde::suggestion(key, scoresde::keys_of(known)));
     if (key.starts_with("network.")) continue;
     if (at->second == "true" || at->second == "false")
       static_cast<void>(scoresde::truth_setting(given, key));

@@ -17,8 +17,8 @@ struct SettingSources {
   std::vector<std::string> settings;
 };
 
-/// All settings as one configuration. Throws Error for an unknown setting, with the nearest name,
-/// and for a value of the wrong type.
+/// All settings as one configuration. Throws Error for an unknown setting, with a near name if
+/// there is one, and for a value of the wrong type.
 [[nodiscard]] Metadata configuration_of(const SettingSources& options, Format from);
 
 }  // namespace convert

@@ -250,9 +250,9 @@ TEST_CASE("unknown settings are rejected by name before any file is read") {
   const auto rejected = [&](const std::string& setting, const Words& words) {
     require_rejected({pth, out, "--config", settings, "--set", setting}, words);
   };
-  rejected("sde.sigma_mx=348", {"sde.sigma_mx", "the nearest is sde.sigma_max"});
-  rejected("foo=1", {"foo", "is not known"});
-  rejected("training.ema_deccay=0.9", {"the nearest is training.ema_decay"});
+  rejected("sde.sigma_mx=348", {"sde.sigma_mx", "did you mean 'sde.sigma_max'?"});
+  rejected("foo=1", {"setting foo = '1' is not known\n"});
+  rejected("training.ema_deccay=0.9", {"did you mean 'training.ema_decay'?"});
   rejected("network.nff=3", {"nff"});
   rejected("network.nf=many", {"nf is 'many'"});
   rejected("sde.sigma_max=banana", {"sde.sigma_max is 'banana'", "a number"});
@@ -430,7 +430,7 @@ TEST_CASE("scoresde_convert rejects invalid options and leaves no files", "[slow
     CHECK(outcome.says(word));
   };
   usage({"--preset", "cifar10_smal"}, "did you mean 'cifar10_small'?");
-  usage({"--set", "sde.beta_mx=10"}, "the nearest is sde.beta_max");
+  usage({"--set", "sde.beta_mx=10"}, "did you mean 'sde.beta_max'?");
   usage({"--set", "nonsense"}, "key=value");
   require_rejected({pth, out, "--preset", "cifar10_small", "--set", "network.nf=400000"},
                    {"memory: the run needs about", "GiB", "--set network.nf"});
