@@ -15,20 +15,21 @@ On a Debian machine, in this order:
 
 Options are passed to cifar10_sample after the script's own and override them, for example
   bash examples/quickstart.sh --seed 7 --samples 16
-The folder build/ may be deleted at any time.
+  bash examples/quickstart.sh --solver dpm-solver++-2m --nfe 20 --out samples
+Relative paths are relative to the current folder. The folder build/ may be deleted at any time.
 HELP
   exit 0
 fi
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source tests/packages.sh
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/tests/packages.sh"
 install_missing_packages "${program_packages[@]}"
 
-build=build/quickstart
+build=$root/build/quickstart
 mkdir -p "$build"
 echo "Building cifar10_sample in $build (a few minutes)"
 if ! {
-  cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D SCORESDE_NATIVE=ON \
+  cmake -S "$root" -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D SCORESDE_NATIVE=ON \
     -D SCORESDE_BUILD_TESTS=OFF -D SCORESDE_BUILD_BENCHMARKS=OFF -D SCORESDE_BACKEND_CUDA=OFF &&
     cmake --build "$build" --target cifar10_sample
 } >"$build/log.txt" 2>&1; then
@@ -37,9 +38,29 @@ if ! {
   exit 1
 fi
 
+# given <option>...: one of the options is among the arguments of the script, as "--option value" or "--option=value".
+arguments=("$@")
+given() {
+  local option argument
+  for option in "$@"; do
+    for argument in ${arguments[@]+"${arguments[@]}"}; do
+      case $argument in "$option" | "$option"=*) return 0 ;; esac
+    done
+  done
+  return 1
+}
+# The script's own options, without those that an argument replaces or excludes.
+defaults=()
+given --samples || defaults+=(--samples 64)
+given --batch || defaults+=(--batch 16)
+given --clip-denoised --dynamic-threshold || defaults+=(--clip-denoised)
+if ! given --sampler --solver --predictor --corrector; then
+  defaults+=(--predictor ancestral --corrector langevin)
+  given --snr || defaults+=(--snr 0.05)
+  given --steps --nfe || defaults+=(--steps 100)
+fi
+given --out || defaults+=(--out "$build/samples" --overwrite)
+
 # Waiting threads do not spin: on a busy machine spinning threads take time from the working ones.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-program=$build/examples/cifar10/cifar10_sample
-defaults=(--predictor ancestral --corrector langevin --snr 0.05 --clip-denoised --steps 100 --samples 64 --batch 16)
-[[ " $* " == *" --out "* ]] || defaults+=(--out "$build/samples" --overwrite)
-"$program" "${defaults[@]}" "$@"
+"$build/examples/cifar10/cifar10_sample" "${defaults[@]}" "$@"
