@@ -102,8 +102,8 @@ class RunLock {
   void lock(const std::filesystem::path& folder) {
     using scoresde::require;
     for (;;) {
-      descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                           0666);
+      descriptor_ =
+          ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
       require(descriptor_ >= 0 || errno != ELOOP, "--out: ", path_.string(),
               " is a symbolic link; remove it, or choose another folder");
       require(descriptor_ >= 0, "--out: folder ", folder.string(),

@@ -65,9 +65,9 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
             "--out: ", options_.out.string(), " holds finished samples, ", name,
             "; choose another folder, or replace them with --overwrite");
   SampleStore::require_writable(options_.out);
-  require(!options_.each_png || !std::filesystem::exists(each) ||
-              std::filesystem::is_directory(each),
-          "--png: ", each.string(), " is not a folder; remove it, or choose another --out");
+  require(
+      !options_.each_png || !std::filesystem::exists(each) || std::filesystem::is_directory(each),
+      "--png: ", each.string(), " is not a folder; remove it, or choose another --out");
   progress_.settings = sample_settings(options_);
   if (!unfinished) return;
   const SampleProgress found = read_progress(kept);

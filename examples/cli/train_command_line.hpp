@@ -104,10 +104,7 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
       ->check(share_from_zero());
 }
 
-}  // namespace detail
-
-inline void add_train_options(CLI::App& app, TrainOptions& o) {
-  detail::add_preset_options(app, o);
+inline void add_folder_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--data", o.data,
                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin")
       ->check(path());
@@ -116,6 +113,13 @@ inline void add_train_options(CLI::App& app, TrainOptions& o) {
       ->required()
       ->check(path());
   app.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
+}
+
+}  // namespace detail
+
+inline void add_train_options(CLI::App& app, TrainOptions& o) {
+  detail::add_preset_options(app, o);
+  detail::add_folder_options(app, o);
   app.add_option("--iterations", o.iterations, "Optimizer steps (default: the preset's)")
       ->check(natural_number(1));
   app.add_option("--minutes", o.minutes, "Stop and save after this much time (default: no limit)")

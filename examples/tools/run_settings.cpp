@@ -65,8 +65,8 @@ Metadata known_settings() {
   return known;
 }
 
-/// Throws Error for an unknown setting, with a near name if there is one, and for a value that is not a
-/// number, or not true or false, as its setting requires. network_of checks the values of the
+/// Throws Error for an unknown setting, with a near name if there is one, and for a value that is
+/// not a number, or not true or false, as its setting requires. network_of checks the values of the
 /// network.
 void check_settings(const Metadata& given) {
   using scoresde::require;

@@ -62,9 +62,9 @@ TEST_CASE("a pipeline's folder without model_index.json is rejected with the net
   const TemporaryFolder folder;
   fill(folder,
        {"unet/config.json", "unet/" + stem + ".safetensors", "scheduler/scheduler_config.json"});
-  CHECK_THROWS_WITH(find_diffusers_files(folder.path()),
-                    Contains("no index of shards; its network may be in " +
-                             (folder / "unet").string()));
+  CHECK_THROWS_WITH(
+      find_diffusers_files(folder.path()),
+      Contains("no index of shards; its network may be in " + (folder / "unet").string()));
   CHECK(find_diffusers_files(folder / "unet").weights.filename() == stem + ".safetensors");
 }
 

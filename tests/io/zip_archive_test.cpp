@@ -211,9 +211,8 @@ TEST_CASE("a file that cannot be mapped is rejected with its size and the reason
   std::filesystem::resize_file(path, size);
   struct ::rlimit old {};
   REQUIRE(::getrlimit(RLIMIT_AS, &old) == 0);
-  const struct ::rlimit limit {
-    size / 2, old.rlim_max
-  };
+  struct ::rlimit limit = old;
+  limit.rlim_cur = size / 2;
   REQUIRE(::setrlimit(RLIMIT_AS, &limit) == 0);
   std::string message;
   try {

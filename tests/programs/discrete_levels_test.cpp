@@ -66,9 +66,9 @@ void check_sampling(const S& sde) {
   require_rejected(sample_program, usual + Words{"--solver", "rk4", "--steps", "7"},
                    {"lies between levels"});
   for (const char* solver : {"dopri5", "adaptive-sde", "dpm-solver-23"})
-    require_usage_error(usual + Words{"--solver", solver},
-                        {std::string("--solver ") + solver, "chooses its own times",
-                         "1000 discrete levels"});
+    require_usage_error(
+        usual + Words{"--solver", solver},
+        {std::string("--solver ") + solver, "chooses its own times", "1000 discrete levels"});
 }
 
 }  // namespace

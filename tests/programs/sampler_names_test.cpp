@@ -337,10 +337,14 @@ TEST_CASE("finished samples are replaced only with --overwrite, whichever of the
 
 TEST_CASE("files of the samples that cannot be written are rejected before the first batch") {
   const TemporaryFolder folder;
-  const Words words{"--checkpoint", tiny_checkpoint(folder, VpSde()),
-                    "--overwrite",  "--steps",
-                    "2",            "--samples",
-                    "1",            "--png",
+  const Words words{"--checkpoint",
+                    tiny_checkpoint(folder, VpSde()),
+                    "--overwrite",
+                    "--steps",
+                    "2",
+                    "--samples",
+                    "1",
+                    "--png",
                     "--out"};
   const auto rejected = [&](const std::string& name, const auto& make, const std::string& word) {
     const auto out = folder / ("out_" + name);

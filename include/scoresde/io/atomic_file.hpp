@@ -191,8 +191,8 @@ inline std::vector<std::filesystem::path> remove_stale_parts(const std::filesyst
   return parts;
 }
 
-/// Checks that write_file_atomically can write `path`, so that a long run fails at its start. Throws
-/// Error otherwise.
+/// Checks that write_file_atomically can write `path`, so that a long run fails at its start.
+/// Throws Error otherwise.
 inline void require_writable_file(const std::filesystem::path& path) {
   detail::TemporaryFile probe(path);
 }
