@@ -77,6 +77,9 @@ TEST_CASE("a level convention rejects times between levels by default") {
   CHECK_THROWS_WITH(nn::ScoreAtLevel{}.label(smld, 0.65), Contains("between levels"));
   const nn::NoisePredictionAtLevel between{.between_levels = true};
   CHECK(between.label(ddpm, 0.5625) == 3.5);
+  const DdpmSde chain(linear_betas(1000));
+  for (std::size_t i = 0; i < 1000; ++i)  // a label at a level is exact
+    REQUIRE(between.label(chain, chain.training_time(i)) == double(i));
   CHECK(between.score_form(ddpm, 0.5625).output ==
         Approx(-1 / ddpm.marginal_prob(0.5625).std).epsilon(1e-14));
   CHECK(nn::ScoreAtLevel{.between_levels = true}.label(smld, 0.65) == 1);

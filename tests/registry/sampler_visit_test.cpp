@@ -2,12 +2,15 @@
 /// Every name of the registry as a sampler, over an analytic score.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/preset_list.hpp>
 #include <scoresde/registry/sampler_aliases.hpp>
@@ -30,6 +33,7 @@ namespace {
 /// The score of N(0, 0.25 I) under any SDE.
 struct QuarterGaussian {
   AnySde sde;
+  std::function<void(double)> on_time = [](double) {};  ///< called with the time of an evaluation
   std::size_t evaluations = 0;
 
   [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
@@ -40,6 +44,7 @@ struct QuarterGaussian {
   void evaluate(const HostState<double>& x, std::span<const double> times,
                 HostState<double>& output) {
     ++evaluations;
+    on_time(times[0]);
     for (std::size_t k = 0; k < times.size(); ++k) {
       const MarginalProb p = sde.marginal_prob(times[k]);
       const double variance = 0.25 * p.mean * p.mean + p.std * p.std;
@@ -53,13 +58,15 @@ struct Sampled {
   double variance = 0;
 };
 
-Sampled sampled(SamplerChoice choice, const AnySde& sde = VpSde()) {
+Sampled sampled(
+    SamplerChoice choice, const AnySde& sde = VpSde(), std::size_t samples = 2048,
+    const std::function<void(double)>& on_time = [](double) {}) {
   resolve_defaults(choice, {});
   resolve_defaults(sde, choice);
   Sampled found;
   visit_sampler(sde, choice, [&](const auto& sampler) {
-    QuarterGaussian model{sde};
-    HostState<double> x({4, 2048});
+    QuarterGaussian model{sde, on_time};
+    HostState<double> x({4, samples});
     sampler.sample(model, x, Noise{.seed = 5});
     found.nfe = model.evaluations;
     for (std::size_t i = 0; i < x.size(); ++i)
@@ -90,6 +97,95 @@ TEST_CASE("every solver of the registry samples with the evaluations of its row"
     resolve_defaults(resolved, {});
     CHECK(found.nfe == detail::evaluations(resolved, steps));
   }
+}
+
+namespace {
+
+/// Samples from a network of discrete levels; every evaluation must be at a time at which its
+/// convention has a label.
+void sample_at_levels(const SamplerChoice& choice, const Metadata& network) {
+  std::function<void(double)> on_time;
+  const AnySde sde = visit_sampled_score(network, [&](const auto& own, const auto& convention) {
+    on_time = [=](double t) { static_cast<void>(convention.label(own, t)); };
+    return AnySde(own);
+  });
+  const Sampled found = sampled(choice, sde, 8, on_time);
+  REQUIRE(std::isfinite(found.variance));
+  if (choice.steps >= 30) CHECK(found.variance < 2);  // fewer are unstable for some
+}
+
+/// Whether the choice samples; if not, it must be rejected by its options before the first step.
+bool samples_at_levels(const SamplerChoice& choice, const Metadata& network) {
+  try {
+    sample_at_levels(choice, network);
+    return true;
+  } catch (const UsageError& failure) {
+    CHECK_THAT(failure.what(), Contains("--grid " + choice.grid));
+    return false;
+  } catch (const Error& failure) {
+    FAIL_CHECK(failure.what());
+    return false;
+  }
+}
+
+/// A network of 50 levels of score_sde's VP.
+Metadata fifty_levels(bool zero_terminal_snr) {
+  Metadata network = describe(BetaList{
+      .levels = 50, .first = 0.1 / 50, .last = 20.0 / 50, .zero_terminal_snr = zero_terminal_snr});
+  network["training.loss"] = "discrete";
+  return network;
+}
+
+}  // namespace
+
+TEST_CASE("every spacing of timesteps samples with every sampler, or is rejected by its options",
+          "[slow]") {
+  const Metadata usual = fifty_levels(false), zero_snr = fifty_levels(true);
+  std::vector<SamplerChoice> choices;
+  for (const SamplerRow& row : sampler_rows()) {
+    const bool solver = row.family == SamplerFamily::fast;
+    if (!solver && row.option != "--predictor") continue;
+    SamplerChoice choice = choice_of(solver ? row.name : "pc", 0);
+    if (!solver && row.name == "none") continue;
+    if (!solver) choice.predictor = row.name, choice.corrector = "none";
+    choices.push_back(choice);
+  }
+  for (SamplerChoice& choice : choices)
+    for (const char* grid : {"leading", "linspace", "trailing"})
+      for (const std::size_t steps : {1u, 2u, 5u, 7u, 10u, 30u, 49u, 50u, 51u})
+        for (const std::size_t offset : {0u, 1u}) {
+          if (offset == 1 && choice.grid != "leading") continue;
+          choice.grid = grid;
+          choice.steps = steps;
+          choice.steps_offset = offset;
+          CAPTURE(grid, steps, offset, choice.solver, choice.predictor);
+          const bool found = samples_at_levels(choice, usual);
+          samples_at_levels(choice, zero_snr);
+          const bool strides = choice.solver == "pndm" || choice.solver == "plms";
+          if (steps >= 5 && steps < 49 && !strides) CHECK(found);
+          if (steps == 10 && choice.grid != "linspace") CHECK(found);
+          if (steps == 51) CHECK(!found);
+        }
+}
+
+TEST_CASE("--final eps ends a spacing of timesteps at the first level, as PNDM of diffusers does") {
+  SamplerChoice choice;
+  choice.preset = "PNDMScheduler";
+  choice.grid = "leading";
+  choice.steps = 10;
+  resolve_aliases(choice);
+  CHECK(samples_at_levels(choice, fifty_levels(false)));
+  choice.steps_offset = 1;
+  resolve_defaults(choice, {});
+  const DdpmSde sde(linear_betas(50, 0.1 / 50, 20.0 / 50));
+  visit_sampler(sde, choice, [&](const auto& sampler) {
+    if constexpr (requires { sampler.grid(); }) {
+      CHECK(sampler.grid().size() == 10);
+      CHECK(sampler.grid().back() == TimeStep{sde.training_time(1), sde.training_time(0)});
+    }
+  });
+  choice.eps = 0.1;
+  CHECK_THROWS_WITH(resolve_defaults(choice, {}), Contains("--eps cannot be combined"));
 }
 
 TEST_CASE("every predictor combines with every corrector, except clipped DDIM") {

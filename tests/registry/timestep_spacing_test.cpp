@@ -4,12 +4,14 @@
 #include <scoresde/registry/usage_error.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
+#include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
 #include "support/catch.hpp"
 
 using namespace scoresde;
+using Catch::Matchers::Contains;
 
 TEST_CASE("spacings of timesteps are those of the solver's scheduler in diffusers") {
   const DdpmSde sde(linear_betas(1000));
@@ -36,7 +38,16 @@ TEST_CASE("spacings of timesteps are those of the solver's scheduler in diffuser
     for (const char* predictor : {"ancestral", "reverse_diffusion"})
       check("pc", predictor, consecutive);
     for (const char* predictor : {"ddim", "clipped_ddim"}) check("pc", predictor, strided);
-    for (const char* solver : {"ddim", "pndm", "plms"}) check(solver, "", strided);
+    check("ddim", "", strided);
+    for (const char* solver : {"pndm", "plms"}) {
+      if (options.spacing == TimestepSpacing::leading) {
+        check(solver, "", strided);
+      } else {  // a step would start where the previous one does not end
+        choice.solver = solver;
+        CHECK_THROWS_WITH(detail::spaced_timestep_grid(sde, choice),
+                          Contains("--grid linspace with --steps 7") && Contains(solver));
+      }
+    }
     for (const char* solver : {"dpm-solver++-2m", "unipc-2", "sa-solver-3"})
       check(solver, "", multistep);
     for (const char* solver : {"karras-heun", "lms-4", "dpm-2"}) check(solver, "", along_sigma);
@@ -53,4 +64,19 @@ TEST_CASE("spacings of timesteps are rejected for a network of continuous time")
   choice.grid = "trailing";
   choice.steps = 7;
   CHECK_THROWS_AS(detail::spaced_timestep_grid(VpSde(), choice), UsageError);
+}
+
+TEST_CASE(
+    "spacings of timesteps are rejected where they do not end at the data or begin in noise") {
+  SamplerChoice choice;
+  choice.solver = "ddim";
+  choice.steps = 1;
+  choice.grid = "leading";
+  CHECK_THROWS_WITH(detail::spaced_timestep_grid(SmldSde(50), choice),
+                    Contains("--grid leading ends at data below the first level"));
+  const DdpmSde sde(linear_betas(1000));
+  CHECK_THROWS_WITH(detail::spaced_timestep_grid(sde, choice),
+                    Contains("--grid leading with --steps 1") && Contains("too little noise"));
+  choice.grid = "trailing";
+  CHECK(detail::spaced_timestep_grid(sde, choice).size() == 1);
 }

@@ -105,7 +105,7 @@ struct EdmPreconditioning {
 struct PredictionAtLevel {
   static constexpr bool at_levels = true;
   /// Accepts times between levels, as score_sde and DPM-Solver do: the label is then fractional,
-  /// and the marginal is training_marginal(t).
+  /// and the marginal is training_marginal(t). At levels, up to rounding, the label is an integer.
   bool between_levels = false;
   /// Accepts times between levels with the label of the nearest level and the std of the time, as
   /// diffusers' schedulers do with the σ of Karras et al.
@@ -116,9 +116,9 @@ struct PredictionAtLevel {
   /// set, for a time between them.
   template <DiscreteSde S>
   [[nodiscard]] double label(const S& sde, double t) const {
-    if (rounded_labels) return std::round(std::fmax(0.0, level_position(sde, t)));
-    if (!between_levels) return static_cast<double>(training_level(sde, t));
-    return std::fmax(0.0, level_position(sde, t));
+    if (!between_levels && !rounded_labels) return static_cast<double>(training_level(sde, t));
+    const double position = std::fmax(0.0, level_position(sde, t)), nearest = std::round(position);
+    return rounded_labels || std::abs(position - nearest) < 1e-9 ? nearest : position;
   }
   /// Throws Error as label does.
   template <DiscreteSde S>

@@ -22,12 +22,14 @@
 
 namespace scoresde {
 
-/// Calls visit(sde, convention) as visit_score does, with one convention for each SDE. Throws Error
-/// as visit_score does, and for a network trained with the EDM loss under an SDE other than EdmSde.
+/// Calls visit(sde, convention) as visit_score does, with one convention for each SDE. Conventions
+/// of discrete levels accept times between levels, where many samplers evaluate. Throws Error as
+/// visit_score does, and for a network trained with the EDM loss under an SDE other than EdmSde.
 template <class Visitor>
 auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
   using Result = std::invoke_result_t<Visitor&, const VpSde&, const nn::PredictionAtTime&>;
-  const auto use = [&]<class S, class C>(const S& sde, const C& convention) -> Result {
+  const auto use = [&]<class S, class C>(const S& sde, C convention) -> Result {
+    if constexpr (nn::LevelConvention<C>) convention.between_levels = true;
     constexpr bool edm = std::same_as<C, nn::EdmPreconditioning>;
     if constexpr (edm && !std::same_as<S, EdmSde>)
       throw Error(

@@ -135,15 +135,17 @@ inline void resolve_preset(SamplerChoice& c) {
 }
 
 /// Timestep spacings end at the data, which a fast solver reaches in its last step, and a predictor
-/// in a last step without noise.
+/// in a last step without noise, or at the first level.
 inline void check_timesteps(const SamplerChoice& c, bool fast) {
   require_usage(c.steps_offset == 0 || c.grid == "leading",
                 "--steps-offset is for --grid leading; the grid is ", c.grid);
   if (!spaces_timesteps(c.grid)) return;
   const bool predictor = c.solver == "pc" && c.corrector == "none" && c.final_step == "denoise";
-  require_usage(predictor || (fast && c.final_step == "zero"), "--grid ", c.grid,
-                " ends at the data; it is for fast solvers with --final zero and for predictors "
-                "with --corrector none --final denoise");
+  require_usage(predictor || (fast && c.final_step != "denoise"), "--grid ", c.grid,
+                " is for fast solvers with --final zero or eps and for predictors with "
+                "--corrector none --final denoise");
+  require_usage(c.eps == 0, "--eps cannot be combined with --grid ", c.grid,
+                ", which ends at the data, or with --final eps at the network's first level");
 }
 
 /// Sets the options of "--option value --option value …" that are not given.

@@ -195,6 +195,10 @@ void set_members(const SamplerChoice& c, R& solver) {
 template <class Body>
 void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
   const TimeGrid grid = selected_grid(sde, c);
+  // Steps that need not start where the previous one ends.
+  if (c.solver == "ddim" && spaces_timesteps(c.grid))
+    return body(PredictorCorrector(sde, SelectedPredictor{Ddim{}}, NoCorrector{}, grid,
+                                   {.final_step = FinalStep::keep_noise}));
   SolverTable table;
   for_each_solver([&](const SolverEntry& entry, auto solver) {
     if (c.solver != entry.name) return;

@@ -32,6 +32,15 @@ void draw_prior(X& x, double std, const X& z) {
   assign(x, {{std, z}});
 }
 
+/// Whether a run can begin with noise at t: at T, and below T where mean(t) ≤ std(t)/3. Data of
+/// variance 1 then lose at most 5 % of their standard deviation, 1 − 1/√(1 + 1/9).
+template <class S>
+[[nodiscard]] bool begins_with_noise(const S& sde, double t) {
+  if (t >= sde.t_max()) return true;
+  const auto p = sde.marginal_prob(t);
+  return p.mean <= p.std / 3;
+}
+
 namespace detail {
 
 /// An element of the prior: factor·mean + std·z. `stride` is 0 if all elements have the same mean.
@@ -54,10 +63,6 @@ struct PriorElement {
   return values;
 }
 
-/// The most mean(t)/std(t) at which N(0, std²) stands for p_t below T: data of variance 1 then lose
-/// 5 % of their standard deviation, 1 − 1/√(1 + 1/9).
-inline constexpr double most_mean = 1.0 / 3;
-
 /// The initial distribution N(mean·prior_mean, std²) of a run from t: the prior at T, p_t below T.
 /// Throws Error if it is not known.
 template <class S>
@@ -66,8 +71,8 @@ template <class S>
     if (t < sde.t_max()) {
       if constexpr (requires { sde.marginal_prob(t).mean, sde.marginal_prob(t).std; }) {
         const auto p = sde.marginal_prob(t);
-        require(p.mean <= most_mean * p.std, "sample: the run begins at t = ", t,
-                ", where mean is ", p.mean, " and std ", p.std,
+        require(begins_with_noise(sde, t), "sample: the run begins at t = ", t, ", where mean is ",
+                p.mean, " and std ", p.std,
                 "; noise can be drawn only where mean <= std/3, so fill x with noised data and "
                 "call integrate");
         return {p.mean / sde.marginal_prob(sde.t_max()).mean, p.std};

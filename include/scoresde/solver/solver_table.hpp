@@ -2,11 +2,13 @@
 /// SolverTable: the stages of any solver as one type.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/solver/solver.hpp>
+#include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
@@ -32,13 +34,15 @@ struct SolverTable {
   }
 };
 
-/// The stages of a solver. Throws Error for members and grids that the solver rejects.
+/// The stages of a solver; to_eps is empty for a grid that ends at noise-free data, which no step
+/// in λ reaches. Throws Error for members and grids that the solver rejects.
 template <class R, Sde S>
 [[nodiscard]] SolverTable solver_table(const R& solver, const S& sde, const TimeGrid& grid) {
   static_assert(Solver<R, S>, "solver_table: the first argument is not a solver for this SDE");
   static_assert(R::history <= SolverTable::history);
   if constexpr (requires { solver.validate(); }) solver.validate();
-  SolverTable table{solver.order, solver.prediction, solver.stages(sde, grid), {}};
+  SolverTable table{solver.order, solver.prediction, {}, {}};
+  if (std::isfinite(log_snr(sde, grid.back().t_next))) table.to_eps = solver.stages(sde, grid);
   if (grid.generates()) table.to_data = stages_to_data(solver, sde, grid);
   return table;
 }
