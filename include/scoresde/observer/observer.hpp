@@ -49,6 +49,16 @@ struct NoObserver {};
 
 namespace detail {
 
+/// True for observers with a hook, and for NoObserver.
+template <class O, class X>
+inline constexpr bool has_hook = std::derived_from<O, NoObserver> || requires(O& o, const X& x) {
+  o.on_start(ObservedStep{}, x);
+}
+|| requires(O& o, const X& x) { o.on_step(ObservedStep{}, x); }
+|| requires(O& o, const X& x) { o.on_correction(CorrectionStep{}, x); }
+|| requires(O& o, const X& x) { o.on_attempt(StepAttempts{}, x); }
+|| requires(O& o, const X& x) { o.on_finish(x); };
+
 // A member with the name of a hook that cannot be called with the hook's arguments would be
 // ignored, so it is rejected.
 template <class O, class X>
@@ -71,6 +81,9 @@ constexpr void check_hooks() {
   static_assert(
       !requires { &O::on_finish; } || requires(O & o, const X& x) { o.on_finish(x); },
       "observer: on_finish is called as on_finish(const State& x)");
+  static_assert(has_hook<O, X>,
+                "observer: it has none of the members on_start, on_step, on_correction, "
+                "on_attempt and on_finish, so it would never be called");
 }
 
 }  // namespace detail
