@@ -130,7 +130,7 @@ TEST_CASE("the option --list-samplers lists the names of the library with their 
     }
     if (row.at("option") == "--sampler") presets.insert(row.at("name"));
   }
-  for_each_solver([&]<class R>(const SolverEntry& entry, const R&) {
+  const auto listed_as = [&]<class R>(const SolverEntry& entry, const R&) {
     REQUIRE(solvers.count(entry.name) == 1);
     const Row& row = solvers[entry.name];
     REQUIRE(row.at("kind") == (entry.stochastic ? "stochastic" : "deterministic"));
@@ -138,7 +138,9 @@ TEST_CASE("the option --list-samplers lists the names of the library with their 
     REQUIRE(row.at("nfe") == std::to_string(solver_nfe<R>(1001) - solver_nfe<R>(1000)));
     REQUIRE(row.at("states") == std::to_string(R::history));
     solvers.erase(entry.name);
-  });
+  };
+  for_each_solver(listed_as);
+  for_each_peer_solver(listed_as);
   for (const char* own : {"pc", "euler", "heun", "rk4", "dopri5", "dpm-solver-12", "dpm-solver-23",
                           "adaptive-sde", "restart"})
     REQUIRE(solvers.erase(own) == 1);

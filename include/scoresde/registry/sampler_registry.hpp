@@ -58,7 +58,8 @@ namespace detail {
 inline std::string default_grid(std::string_view solver) {
   if (solver == "pndm" || solver == "plms" || solver == "ipndm") return "uniform";
   if (solver == "ddim" || solver.starts_with("deis")) return "quadratic";
-  if (solver.starts_with("dpm-solver") || solver.starts_with("uni")) return "log_snr";
+  if (solver.starts_with("dpm-solver") || solver.starts_with("uni") || solver.starts_with("log"))
+    return "log_snr";
   return "karras";
 }
 
@@ -128,7 +129,7 @@ inline void add_adaptive(std::vector<SamplerRow>& rows) {
 }
 
 inline void add_solvers(std::vector<SamplerRow>& rows) {
-  for_each_solver([&]<class R>(const SolverEntry& entry, const R&) {
+  const auto add = [&]<class R>(const SolverEntry& entry, const R&) {
     const auto nfe = &solver_nfe<R>;
     rows.push_back({.family = SamplerFamily::fast,
                     .option = "--solver",
@@ -141,7 +142,9 @@ inline void add_solvers(std::vector<SamplerRow>& rows) {
                     .grid = default_grid(entry.name),
                     .options = member_options<R>(),
                     .nfe = nfe});
-  });
+  };
+  for_each_solver(add);
+  for_each_peer_solver(add);
   const auto& restart = restart_entry;
   rows.push_back(
       {.family = SamplerFamily::fast,
@@ -179,6 +182,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
   add(p, "none", "corrector only", false, 0, "");
   const char *const c = "--corrector", *const sizes = "--snr,--corrector-steps";
   add(c, "langevin", "Langevin steps sized by the norms of score and noise", true, 0, sizes);
+  add(c, "langevin-batch", "langevin with means of the norms over the batch", true, 0, sizes);
   add(c, "annealed_langevin", "Langevin steps sized by the noise level", true, 0, sizes);
   add(c, "none", "predictor only", false, 0, "");
 }

@@ -126,6 +126,8 @@ void visit_corrector(const AnySde& sde, const P& predictor, const SamplerChoice&
     body(PredictorCorrector(sde, predictor, corrector, grid, options));
   };
   if (c.corrector == "langevin") return use(Langevin{.snr = snr, .steps = steps});
+  if (c.corrector == "langevin-batch")
+    return use(Langevin{.snr = snr, .steps = steps, .scope = Scope::batch});
   if (c.corrector == "annealed_langevin") return use(AnnealedLangevin{.snr = snr, .steps = steps});
   require_last_name("--corrector", c.corrector, "none");
   if constexpr (!std::same_as<P, NoPredictor>) use(NoCorrector{});
@@ -200,11 +202,13 @@ void visit_fast(const AnySde& sde, const SamplerChoice& c, Body& body) {
     return body(PredictorCorrector(sde, SelectedPredictor{Ddim{}}, NoCorrector{}, grid,
                                    {.final_step = FinalStep::keep_noise}));
   SolverTable table;
-  for_each_solver([&](const SolverEntry& entry, auto solver) {
+  const auto select = [&](const SolverEntry& entry, auto solver) {
     if (c.solver != entry.name) return;
     set_members(c, solver);
     table = solver_table(solver, sde, grid);
-  });
+  };
+  for_each_solver(select);
+  for_each_peer_solver(select);
   if (c.solver == restart_entry.name) table = solver_table(cifar10_restart_solver(), sde, grid);
   if (c.final_step == "eps")
     return body(SolverSampler(sde, table, grid, {.final_step = FinalStep::keep_noise}));

@@ -3,6 +3,9 @@
 /// iterate over all of them.
 #pragma once
 
+#include <cstddef>
+#include <limits>
+
 #include <scoresde/solver/adams.hpp>
 #include <scoresde/solver/dpm_2_ancestral.hpp>
 #include <scoresde/solver/dpm_solver.hpp>
@@ -102,6 +105,31 @@ void for_each_stochastic_solver(Use use) {
       SaSolver<3>{});
   use(SolverEntry{"sa-solver-2-few-steps", 2, true, "sa-solver-2 with the published weights"},
       SaSolver<2>{.few_steps = true});
+}
+
+/// Calls use(entry, solver) for solvers of the lists above with the settings of diffusers and
+/// k-diffusion (docs/coming_from_diffusers.md, docs/coming_from_k_diffusion.md).
+template <class Use>
+void for_each_peer_solver(Use use) {
+  constexpr SolverForm taylor = SolverForm::taylor;
+  constexpr SecondDifference halved = SecondDifference::halved;
+  constexpr std::size_t always = std::numeric_limits<std::size_t>::max();
+  use(SolverEntry{"log-rho-deis-2", 2, false, "DEIS, polynomials in log sigma, as in diffusers"},
+      DpmSolver<2>{.form = taylor, .lower_order_below = 15});
+  use(SolverEntry{"dpm-solver++-2m-diffusers", 2, false, "order 1 last below 15 steps"},
+      DpmSolverPlusPlus<2>{.lower_order_below = 15});
+  use(SolverEntry{"dpm-solver++-2s-diffusers", 2, false, "order 1 in the last two steps"},
+      DpmSolverPlusPlusSingleStep<2>{.lower_second_order = true});
+  use(SolverEntry{"sa-solver-2-diffusers", 2, true, "published weights, lower last orders"},
+      SaSolver<2>{.lower_order_below = always, .few_steps = true});
+  use(SolverEntry{"lms-4-full-order", 4, false, "order 4 in the step to the data too"},
+      Lms<4>{.full_order_to_data = true});
+  use(SolverEntry{"dpm-solver++-2m-k-diffusion", 2, false, "no lower last order"},
+      DpmSolverPlusPlus<2>{.lower_order_below = 0});
+  use(SolverEntry{"sde-dpm-solver++-2m-k-diffusion", 2, true, "no lower last order"},
+      SdeDpmSolverPlusPlus<2>{.lower_order_below = 0});
+  use(SolverEntry{"sde-dpm-solver++-3m-k-diffusion", 2, true, "half the second difference"},
+      SdeDpmSolverPlusPlus<3>{.form = taylor, .second_difference = halved, .lower_order_below = 0});
 }
 
 /// Restart. It is not in the lists, because its number of evaluations depends on the grid's times
