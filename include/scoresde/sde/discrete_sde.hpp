@@ -123,6 +123,17 @@ inline void make_non_increasing(std::vector<double>& values) {
 
 }  // namespace detail
 
+class DdpmSde;
+
+/// Does not compile: only DdpmSde (sde/ddpm_sde.hpp) has a grid of levels by their number alone.
+template <class S, std::integral Steps>
+requires(!std::same_as<S, DdpmSde>) TimeGrid level_grid(const S& sde, Steps) {
+  static_assert(std::same_as<S, DdpmSde>,
+                "level_grid: a number of steps is for DdpmSde only; for other SDEs with discrete "
+                "levels it takes a grid, level_grid(sde, uniform_grid(sde, steps))");
+  return uniform_grid(sde, 1);
+}
+
 /// The maximum number of steps of a level_grid between two times.
 template <DiscreteSde S>
 [[nodiscard]] std::size_t most_level_steps(const S& sde, double t, double t_next) {
