@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -74,6 +75,14 @@ class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
       require(nfe() == nfe(grid_.size(), final_step), name, ": the solver takes ", nfe(),
               " evaluations for a grid of ", grid_.size(), " steps; its declared number is ",
               nfe(grid_.size(), final_step));
+  }
+
+  /// Does not compile: a solver has no default grid.
+  template <class Solver = R>
+  SolverSampler(S sde, R solver) : SolverSampler(sde, solver, uniform_grid(1, 0, 1)) {
+    static_assert(!std::same_as<Solver, R>,
+                  "SolverSampler: the grid is missing; it takes (sde, solver, grid, options), such "
+                  "as SolverSampler{sde, UniPc<2>{}, log_snr_grid(sde, 20)}");
   }
 
   /// Evaluations of the model in a run over a grid of `steps` steps.
