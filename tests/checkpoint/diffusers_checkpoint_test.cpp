@@ -369,3 +369,15 @@ TEST_CASE("networks that UNet2DModel cannot express are rejected by field") {
                                                          Catch::Contains("skip_rescale = false") &&
                                                          Catch::Contains("fir and fir_kernel"));
 }
+
+TEST_CASE(
+    "a tensor of an unsupported type is skipped where it is not wanted, and named where it is") {
+  TensorFile file = present_names();
+  const auto wanted = load(file);
+  TensorFile::Tensor& extra = file.tensors["conv_in.scale"];
+  extra = file.at("conv_in.bias");
+  extra.dtype = "F8_E4M3";
+  CHECK(load(file) == wanted);
+  file.tensors.at("conv_in.bias").dtype = "F8_E4M3";
+  CHECK_THAT(rejections(file), Catch::Contains("conv_in.bias is of type F8_E4M3"));
+}

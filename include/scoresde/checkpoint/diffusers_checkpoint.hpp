@@ -85,7 +85,8 @@ namespace detail {
 
 /// Copies the weights of a UNet2DModel to the flat buffer of the network's table. Throws Error with
 /// a list of all tensors that are missing, unexpected, of another shape, not floating-point or not
-/// finite, under diffusers' names; `weights` is then unchanged.
+/// finite, under diffusers' names; `weights` is then unchanged. Unexpected tensors of a type that
+/// cannot be read (F8_E4M3) are skipped.
 template <std::floating_point T>
 void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& config,
                             const nn::ParameterTable& table, std::span<T> weights) {
@@ -107,8 +108,9 @@ void load_diffusers_weights(const io::TensorFile& file, const nn::UNetConfig& co
                            std::span<T>(flat), differences);
   }
   for (const auto& [name, tensor] : tensors)
-    differences.add("tensor ", name, ' ', io::shape_text(tensor->shape),
-                    " is not among the network's parameters");
+    if (io::stored_size(tensor->dtype) > 0)
+      differences.add("tensor ", name, ' ', io::shape_text(tensor->shape),
+                      " is not among the network's parameters");
   differences.reject(scoresde::text("diffusers weights do not match the network of ",
                                     table.entries().size(), " tensors:"));
   std::copy(flat.begin(), flat.end(), weights.begin());
