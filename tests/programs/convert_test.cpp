@@ -287,7 +287,7 @@ TEST_CASE("settings that INPUT does not allow end with status 2 and their name")
   const auto set = [&](const std::string& setting, const Words& words) {
     usage({weights, out, "--set", setting}, words);
   };
-  set("sde.name=vpp", {"sde.name is 'vpp'", "sub_vp"});
+  set("sde.name=vpp", {"sde.name is 'vpp'", "subvp"});
   set("training.prediction=velocty", {"training.prediction is 'velocty'", "velocity"});
   set("sde.sigma_max=-1", {"sigma_max", "-1"});
   set("sde.betas=cosin", {"sde.betas", "'ve'"});
