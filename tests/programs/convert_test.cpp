@@ -290,7 +290,7 @@ TEST_CASE("settings that INPUT does not allow end with status 2 and their name")
   set("sde.name=vpp", {"sde.name is 'vpp'", "subvp"});
   set("training.prediction=velocty", {"training.prediction is 'velocty'", "velocity"});
   set("sde.sigma_max=-1", {"sigma_max", "-1"});
-  set("sde.betas=cosin", {"sde.betas", "'ve'"});
+  set("sde.betas=cosin", {"sde.betas is 'cosin'; SDE 've' has no such setting\n"});
   set("sde.training_steps=10", {"sde.training_steps", "training.loss = discrete"});
   set("network.nf=64", {"network.nf = '64'", "INPUT '4'"});
   for (const char* betas : {"cosin", "linear"})

@@ -291,7 +291,7 @@ TEST_CASE("settings that do not belong to the SDE are rejected by name") {
     CHECK_THROWS_WITH(visit_score(flat, [](const auto&...) {}),
                       Catch::Contains(key) && Catch::Contains(words));
   };
-  rejected(describe(VpSde{}), "sde.beta_mx", "10", "the nearest is sde.beta_max");
+  rejected(describe(VpSde{}), "sde.beta_mx", "10", "did you mean 'sde.beta_max'?");
   rejected(describe(VpSde{}), "sde.sigma_min", "0.01", "SDE 'vp'");
   rejected(describe(VpSde{}), "sde.beta_max", "banana", "'banana'; it must be a number");
   rejected(describe(VpSde{}), "sde.training_steps", "1000", "training.loss = discrete");

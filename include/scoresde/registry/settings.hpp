@@ -2,7 +2,7 @@
 /// Settings as text: numbers, names and lists in the metadata of a checkpoint.
 ///
 /// Reading a written number returns the same value. An unknown key is rejected, and the error names
-/// the nearest known key.
+/// a near one if there is one.
 #pragma once
 
 #include <algorithm>
@@ -101,8 +101,7 @@ inline void require_known_keys(const Metadata& configuration, std::string_view p
                                const Metadata& known, std::string_view owner) {
   for (const auto& [key, value] : configuration)
     require(!key.starts_with(prefix) || known.contains(key), "configuration: ", key, " is '", value,
-            "'; ", owner, " has no such setting, the nearest is ",
-            nearest_name(key, keys_of(known)));
+            "'; ", owner, " has no such setting", suggestion(key, keys_of(known)));
 }
 
 }  // namespace scoresde
