@@ -43,9 +43,9 @@ void check_folder(const TrainOptions& options) {
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
 void export_ema(const TrainOptions& options) {
   if (!options.overwrite) scoresde::require_replaceable("--export-ema", options.export_ema);
-  scoresde::io::require_writable_file(options.export_ema);
   const auto checkpoint = options.out / "checkpoint.safetensors";
   const auto configuration = scoresde::read_configuration(checkpoint);
+  scoresde::io::require_writable_file(options.export_ema);
   const auto graph = scoresde::nn::unet(scoresde::network_of(configuration));
   std::vector<float> weights(graph.parameters().size());
   scoresde::load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
