@@ -301,7 +301,9 @@ TEST_CASE("settings that do not belong to the SDE are rejected by name") {
   Metadata chain = describe(BetaList{});
   chain["training.loss"] = "discrete";
   rejected(chain, "sde.betas", "banana", "linear, scaled_linear, cosine, listed");
-  rejected(chain, "sde.betas", "cosine", "sde.beta_first");
+  Metadata cosine = chain;
+  cosine["sde.betas"] = "cosine";
+  rejected(cosine, "sde.beta_first", "1e-04", "a chain of cosine betas");
   rejected(chain, "sde.zero_terminal_snr", "yes", "true or false");
   rejected(chain, "sde.training_steps", "10000000", "2^20");
   rejected(chain, "sde.t_min", "0.001", "a chain of linear betas");

@@ -168,7 +168,7 @@ TEST_CASE("every spacing of timesteps samples with every sampler, or is rejected
         }
 }
 
-TEST_CASE("--final eps ends a spacing of timesteps at the first level, as PNDM of diffusers does") {
+TEST_CASE("a spacing of timesteps ends at the first level with --final eps, as in diffusers") {
   SamplerChoice choice;
   choice.preset = "PNDMScheduler";
   choice.grid = "leading";
