@@ -137,6 +137,7 @@ double difference(const TemporaryFolder& folder, programs::SampleOptions options
   options.sampler = choice;
   resolve_defaults(options.sampler, {});
   const auto configuration = read_configuration(options.checkpoint);
+  for (const char* out : {"host", "device"}) std::filesystem::create_directories(folder / out);
   options.out = folder / "host";
   programs::sample_on_host(options, configuration);
   options.out = folder / "device";
