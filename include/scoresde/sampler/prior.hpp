@@ -43,16 +43,16 @@ template <class S>
 
 namespace detail {
 
-/// An element of the prior: factor·mean + std·z. `stride` is 0 if all elements have the same mean.
+/// factor·mean + scale·z. `stride` is 0 if all elements have the same mean.
 struct PriorElement {
   const double* mean;
   std::size_t stride;
   double factor;
-  double std;
+  double scale;
 
   template <class T>
   T operator()(ElementIndex at, T z) const {
-    return static_cast<T>(factor * mean[stride * at.element]) + static_cast<T>(std) * z;
+    return static_cast<T>(factor * mean[stride * at.element]) + static_cast<T>(scale) * z;
   }
 };
 
@@ -62,6 +62,30 @@ struct PriorElement {
 [[nodiscard]] inline std::span<const double> one_or_more(std::span<const double> values) {
   return values;
 }
+
+}  // namespace detail
+
+/// out ← factor·prior_mean + scale·z, with z a NoiseDraw or a state; out may be z. Requires a
+/// backend with transform. Throws Error if the prior mean and out differ in dimension.
+template <class S, State X, class Z>
+requires requires(const S& sde) { sde.prior_mean(); }
+void assign_around_prior_mean(const S& sde, X& out, double factor, double scale, const Z& z) {
+  static_assert(
+      requires { detail::one_or_more(sde.prior_mean()); },
+      "prior mean: prior_mean() must return a double or std::span<const double>");
+  static_assert(ElementwiseState<X>,
+                "prior mean: the SDE has a prior_mean, which the state's backend cannot add; it "
+                "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
+  const auto kept = sde.prior_mean();
+  const std::span<const double> mean = detail::one_or_more(kept);
+  const std::size_t dim = extents(out).dim;
+  require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
+          " elements and the state ", dim, "; 1 or as many are needed");
+  const std::size_t stride = mean.size() == 1 ? 0 : 1;
+  backend(out).transform(out, detail::PriorElement{mean.data(), stride, factor, scale}, z);
+}
+
+namespace detail {
 
 /// The initial distribution N(mean·prior_mean, std²) of a run from t: the prior at T, p_t below T.
 /// Throws Error if it is not known.
@@ -93,24 +117,10 @@ template <class S>
 template <class S, State X, class Z>
 void draw_prior(const S& sde, double t, X& x, const Z& z) {
   const MarginalProb prior = detail::prior_at(sde, t);
-  if constexpr (!requires { sde.prior_mean(); }) {
+  if constexpr (requires { sde.prior_mean(); })
+    assign_around_prior_mean(sde, x, prior.mean, prior.std, z);
+  else
     draw_prior(x, prior.std, z);
-  } else {
-    static_assert(
-        requires { detail::one_or_more(sde.prior_mean()); },
-        "draw_prior: prior_mean() must return a double or std::span<const double>");
-    static_assert(ElementwiseState<X>,
-                  "draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it "
-                  "needs transform(out, f, inputs...) (scoresde/state/elementwise.hpp)");
-    const auto kept = sde.prior_mean();
-    const std::span<const double> mean = detail::one_or_more(kept);
-    const std::size_t dim = extents(x).dim;
-    require(mean.size() == 1 || mean.size() == dim, "prior mean: it has ", mean.size(),
-            " elements and the state ", dim, "; 1 or as many are needed");
-    const detail::PriorElement element{mean.data(), mean.size() == 1 ? std::size_t{0} : 1,
-                                       prior.mean, prior.std};
-    backend(x).transform(x, element, z);
-  }
 }
 
 /// x ← prior_mean + prior_std·z: the initial state of a run from T.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// A prior mean is not a linear form: a backend without `transform` cannot add it.
-// expect: draw_prior: the SDE has a prior_mean, which the state's backend cannot add; it needs
+// expect: prior mean: the SDE has a prior_mean, which the state's backend cannot add; it needs
 // transform(out, f, inputs...) (scoresde/state/elementwise.hpp)
 #include <scoresde/scoresde.hpp>
 
