@@ -146,6 +146,34 @@ TEST_CASE("a batch larger than the network's is split with the same result") {
     REQUIRE(second.data()[i] == Approx(first.data()[i]).epsilon(1e-12).margin(1e-14));
 }
 
+TEST_CASE("evaluate_with_vjp equals evaluate and vjp, with one time or several") {
+  Fixture<double> f(2, nn::Mode::differentiation);
+  nn::ScoreNetwork<Ops<double>, VpSde, nn::EdmPreconditioning> model(f.network, f.parameters,
+                                                                     VpSde{});
+  using X = HostState<double>;
+  static_assert(PerSampleDifferentiableScoreModel<decltype(model), X>);
+  const X v(f.shape, small::normals<double>(5 * 128, 4));
+  X output(f.shape), product(f.shape), expected_output(f.shape), expected_product(f.shape);
+  const auto check = [&](auto t) {
+    model.evaluate_with_vjp(f.x, t, v, output, product);
+    model.evaluate(f.x, t, expected_output);
+    model.vjp(f.x, t, v, expected_product);
+    for (std::size_t i = 0; i < output.size(); ++i) {
+      REQUIRE(output.data()[i] == expected_output.data()[i]);
+      REQUIRE(product.data()[i] == expected_product.data()[i]);
+    }
+  };
+  check(0.4);
+  check(std::span<const double>(f.times));
+  for (std::size_t k = 0; k < 5; ++k) {  // each sample has the product at its own time
+    model.vjp(f.x, f.times[k], v, expected_product);
+    for (std::size_t e = 0; e < 128; ++e)
+      REQUIRE(product(k, e) == Approx(expected_product(k, e)).epsilon(1e-10).margin(1e-12));
+  }
+  CHECK_THROWS_WITH(model.vjp(f.x, std::span<const double>(f.times).first(2), v, product),
+                    Contains("2 times for 5"));
+}
+
 TEST_CASE("a float network accepts double states, and Eigen columns are samples") {
   Fixture<float> f(2);
   Model<float> model(f.network, f.parameters, VpSde{});

@@ -55,6 +55,16 @@ class ClassConditional {
   void vjp(const X& x, double t, const X& v, X& out) {
     with_classes([&] { model_->vjp(x, t, v, out); });
   }
+  template <class X>
+  requires PerSampleDifferentiableScoreModel<Model, X>
+  void vjp(const X& x, std::span<const double> times, const X& v, X& out) {
+    with_classes([&] { model_->vjp(x, times, v, out); });
+  }
+  template <class X, class T>
+  requires DifferentiableScoreModel<Model, X>
+  void evaluate_with_vjp(const X& x, T t, const X& v, X& output, X& out) {
+    with_classes([&] { scoresde::evaluate_with_vjp(*model_, x, t, v, output, out); });
+  }
 
  private:
   /// Sets the model's classes for one call and resets them afterwards, also when the call throws.

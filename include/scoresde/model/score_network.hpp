@@ -79,8 +79,7 @@ class ScoreNetwork {
   /// samples.
   template <NetworkState<Ops> X>
   void evaluate(const X& x, std::span<const double> times, X& output) {
-    scoresde::require(times.size() == extents(x).samples, "score network: ", times.size(),
-                      " times for ", extents(x).samples, " samples; there must be one per sample");
+    check_times(times, x);
     evaluate_parts(x, output, [&](std::size_t k) { return conditioning_at(times[k]); });
   }
 
@@ -117,20 +116,33 @@ class ScoreNetwork {
   /// applies dropout. Throws Error in inference mode, and as evaluate does.
   template <NetworkState<Ops> X>
   void vjp(const X& x, double t, const X& v, X& out) {
-    const auto [samples, dim] = checked_extents(x, out);
-    static_cast<void>(checked_extents(x, v));
-    const TimeConditioning at = conditioning_at(t);
-    evaluated_ = 0;
-    for (std::size_t first = 0; first < samples; first += network_->batch()) {
-      const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
-      Scalar* const result = staging(1);
-      forward_part(
-          x, first, count, [at](std::size_t) { return at; }, result);
-      Scalar* const to = same_scalar<X> ? result_of(out, first) : result;
-      network_->backward(parameters_, read(v, first, count, 2), {}, {to, size});
-      if constexpr (scales_input) static_cast<void>(scaled(to, placed_scales(count), to));
-      deliver(to, size, out, first);
-    }
+    const TimeConditioning conditioning = conditioning_at(t);
+    differentiate_parts(
+        x, [conditioning](std::size_t) { return conditioning; }, v, static_cast<X*>(nullptr), out);
+  }
+  /// The same with one time per sample.
+  template <NetworkState<Ops> X>
+  void vjp(const X& x, std::span<const double> times, const X& v, X& out) {
+    check_times(times, x);
+    differentiate_parts(
+        x, [&](std::size_t k) { return conditioning_at(times[k]); }, v, static_cast<X*>(nullptr),
+        out);
+  }
+
+  /// output ← F(x, t) and out ← vᵀ ∂F/∂x in one forward and one backward pass. Throws Error as vjp
+  /// does.
+  template <NetworkState<Ops> X>
+  void evaluate_with_vjp(const X& x, double t, const X& v, X& output, X& out) {
+    const TimeConditioning conditioning = conditioning_at(t);
+    differentiate_parts(
+        x, [conditioning](std::size_t) { return conditioning; }, v, &output, out);
+  }
+  /// The same with one time per sample.
+  template <NetworkState<Ops> X>
+  void evaluate_with_vjp(const X& x, std::span<const double> times, const X& v, X& output, X& out) {
+    check_times(times, x);
+    differentiate_parts(
+        x, [&](std::size_t k) { return conditioning_at(times[k]); }, v, &output, out);
   }
 
   /// Selects the dropout masks of later evaluations; only training mode has dropout.
@@ -183,6 +195,33 @@ class ScoreNetwork {
       deliver(to, count * dim, output, first);
     }
     evaluated_ = samples;
+  }
+
+  /// out ← vᵀ ∂F/∂x, and *output ← F(x) unless output is null.
+  template <class X, class ConditioningOf>
+  void differentiate_parts(const X& x, const ConditioningOf& conditioning_of, const X& v, X* output,
+                           X& out) {
+    const auto [samples, dim] = checked_extents(x, out);
+    static_cast<void>(checked_extents(x, v));
+    if (output != nullptr) static_cast<void>(checked_extents(x, *output));
+    evaluated_ = 0;
+    for (std::size_t first = 0; first < samples; first += network_->batch()) {
+      const std::size_t count = std::min(network_->batch(), samples - first), size = count * dim;
+      const bool in_place = same_scalar<X> && output != nullptr;
+      Scalar* const value = in_place ? result_of(*output, first) : staging(1);
+      forward_part(x, first, count, conditioning_of, value);
+      if (output != nullptr) deliver(value, size, *output, first);
+      Scalar* const to = same_scalar<X> ? result_of(out, first) : staging(1);
+      network_->backward(parameters_, read(v, first, count, 2), {}, {to, size});
+      if constexpr (scales_input) static_cast<void>(scaled(to, placed_scales(count), to));
+      deliver(to, size, out, first);
+    }
+  }
+
+  template <class X>
+  static void check_times(std::span<const double> times, const X& x) {
+    scoresde::require(times.size() == extents(x).samples, "score network: ", times.size(),
+                      " times for ", extents(x).samples, " samples; there must be one per sample");
   }
 
   /// y ← F of samples first, …, first + count − 1 of x, with their labels and scales.

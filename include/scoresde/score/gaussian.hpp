@@ -32,8 +32,8 @@ concept ContiguousState = State<X> && requires(X& x, const X& y) {
   requires std::floating_point<std::remove_cvref_t<decltype(*y.data())>>;
 };
 
-/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. Not
-/// thread-safe, as it has scratch memory: use a copy per thread.
+/// Models PerSampleDifferentiableScoreModel; F is the score itself. Not thread-safe, as it has
+/// scratch memory: use a copy per thread.
 template <class S>
 class Gaussian {
   static_assert(SdeArgument<S>::checked);
@@ -95,6 +95,27 @@ class Gaussian {
     set_score(t);
     for (std::size_t k = 0; k < extents(x).samples; ++k)
       map(v.data() + k * dim(), 0, vjp.data() + k * dim(), 0);
+  }
+  /// The same with a time per sample.
+  template <ContiguousState X>
+  void vjp(const X& x, std::span<const double> times, const X& v, X& vjp) {
+    check(x);
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      set_score(times[k]);
+      map(v.data() + k * dim(), 0, vjp.data() + k * dim(), 0);
+    }
+  }
+  /// per_sample[k] ← tr ∂score/∂x.
+  template <ContiguousState X>
+  void trace(const X& x, double t, std::span<double> per_sample) {
+    check(x);
+    std::fill(per_sample.begin(), per_sample.end(), trace_at(t));
+  }
+  /// The same with a time per sample.
+  template <ContiguousState X>
+  void trace(const X& x, std::span<const double> times, std::span<double> per_sample) {
+    check(x);
+    for (std::size_t k = 0; k < times.size(); ++k) per_sample[k] = trace_at(times[k]);
   }
 
   /// out ← the exact probability flow map of x from time t to time u; out may alias x.
@@ -164,6 +185,12 @@ class Gaussian {
     const MarginalProb p = sde_.marginal_prob(t);
     factor_ = p.mean;
     for (std::size_t i = 0; i < dim(); ++i) scale_[i] = -1 / variance(i, p);
+  }
+  [[nodiscard]] double trace_at(double t) {
+    set_score(t);
+    double sum = 0;
+    for (const double scale : scale_) sum += scale;
+    return sum;
   }
 
   /// rotated ← Q(x − m·μ).

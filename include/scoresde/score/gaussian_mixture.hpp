@@ -22,8 +22,8 @@
 
 namespace scoresde {
 
-/// Models ScoreModel, PerSampleScoreModel and DifferentiableScoreModel; F is the score itself. Not
-/// thread-safe, as it has scratch memory: use a copy per thread.
+/// Models PerSampleDifferentiableScoreModel; F is the score itself. Not thread-safe, as it has
+/// scratch memory: use a copy per thread.
 template <class S>
 class GaussianMixture {
   static_assert(SdeArgument<S>::checked);
@@ -91,17 +91,32 @@ class GaussianMixture {
   void vjp(const X& x, double t, const X& v, X& vjp) {
     check(x);
     set_time(t);
-    for (std::size_t k = 0; k < extents(x).samples; ++k) {
-      const auto* point = x.data() + k * dim_;
-      const auto* vector = v.data() + k * dim_;
-      score(point);
-      std::fill(product_.begin(), product_.end(), 0.0);
-      double along = 0;
-      for (std::size_t e = 0; e < dim_; ++e) along += score_[e] * static_cast<double>(vector[e]);
-      for (std::size_t j = 0; j < components(); ++j) add_curvature(j, point, vector);
-      for (std::size_t e = 0; e < dim_; ++e)
-        vjp.data()[k * dim_ + e] =
-            static_cast<std::remove_cvref_t<decltype(*point)>>(product_[e] - along * score_[e]);
+    for (std::size_t k = 0; k < extents(x).samples; ++k) write_product(x, k, v, vjp);
+  }
+  /// The same with a time per sample.
+  template <ContiguousState X>
+  void vjp(const X& x, std::span<const double> times, const X& v, X& vjp) {
+    check(x);
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      set_time(times[k]);
+      write_product(x, k, v, vjp);
+    }
+  }
+  /// per_sample[k] ← tr ∂score/∂x.
+  template <ContiguousState X>
+  void trace(const X& x, double t, std::span<double> per_sample) {
+    check(x);
+    set_time(t);
+    for (std::size_t k = 0; k < extents(x).samples; ++k)
+      per_sample[k] = trace_of(x.data() + k * dim_);
+  }
+  /// The same with a time per sample.
+  template <ContiguousState X>
+  void trace(const X& x, std::span<const double> times, std::span<double> per_sample) {
+    check(x);
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      set_time(times[k]);
+      per_sample[k] = trace_of(x.data() + k * dim_);
     }
   }
 
@@ -197,6 +212,32 @@ class GaussianMixture {
     score(point);
     for (std::size_t e = 0; e < dim_; ++e)
       output.data()[k * dim_ + e] = static_cast<std::remove_cvref_t<decltype(*point)>>(score_[e]);
+  }
+  template <class X>
+  void write_product(const X& x, std::size_t k, const X& v, X& vjp) {
+    const auto* point = x.data() + k * dim_;
+    const auto* vector = v.data() + k * dim_;
+    score(point);
+    std::fill(product_.begin(), product_.end(), 0.0);
+    double along = 0;
+    for (std::size_t e = 0; e < dim_; ++e) along += score_[e] * static_cast<double>(vector[e]);
+    for (std::size_t j = 0; j < components(); ++j) add_curvature(j, point, vector);
+    for (std::size_t e = 0; e < dim_; ++e)
+      vjp.data()[k * dim_ + e] =
+          static_cast<std::remove_cvref_t<decltype(*point)>>(product_[e] - along * score_[e]);
+  }
+  /// Σⱼ rⱼ (‖sⱼ‖² − Σₑ 1/Cⱼₑ) − ‖s‖².
+  template <class T>
+  [[nodiscard]] double trace_of(const T* x) {
+    score(x);
+    double sum = 0;
+    for (std::size_t e = 0; e < dim_; ++e) sum -= score_[e] * score_[e];
+    for (std::size_t j = 0; j < components(); ++j)
+      for (std::size_t e = 0; e < dim_; ++e) {
+        const double s = component_score(j, x, e);
+        sum += posterior_[j] * (s * s - precision_[j * dim_ + e]);
+      }
+    return sum;
   }
   /// product += rⱼ (sⱼ (sⱼ·v) − v/Cⱼ).
   template <class T>

@@ -44,4 +44,25 @@ concept DifferentiableScoreModel = ScoreModel<M, X> &&
   { model.vjp(x, t, v, vjp) } -> std::same_as<void>;
 } && !vjp_writes_a_copy<M, X>();
 
+/// A differentiable model that takes a time per sample.
+template <class M, class X>
+concept PerSampleDifferentiableScoreModel = DifferentiableScoreModel<M, X> &&
+    PerSampleScoreModel<M, X> &&
+    requires(M& model, const X& x, std::span<const double> times, const X& v, X& vjp) {
+  { model.vjp(x, times, v, vjp) } -> std::same_as<void>;
+};
+
+/// output ← F(x, t) and product ← vᵀ ∂F/∂x, t a double or std::span<const double>. A model that
+/// shares work between the two has evaluate_with_vjp as a member, as nn::ScoreNetwork does, with
+/// one forward and one backward pass; any other model is evaluated and then differentiated.
+template <class M, State X, class T>
+void evaluate_with_vjp(M& model, const X& x, T t, const X& v, X& output, X& product) {
+  if constexpr (requires { model.evaluate_with_vjp(x, t, v, output, product); }) {
+    model.evaluate_with_vjp(x, t, v, output, product);
+  } else {
+    model.evaluate(x, t, output);
+    model.vjp(x, t, v, product);
+  }
+}
+
 }  // namespace scoresde
