@@ -19,6 +19,15 @@
 #include <scoresde/general_sde/schemes.hpp>
 #include <scoresde/general_sde/simulation.hpp>
 #include <scoresde/host_device.hpp>
+#include <scoresde/likelihood/augmented_state.hpp>
+#include <scoresde/likelihood/bits_per_dim.hpp>
+#include <scoresde/likelihood/dequantization.hpp>
+#include <scoresde/likelihood/discrete_likelihood_bound.hpp>
+#include <scoresde/likelihood/latent_codes.hpp>
+#include <scoresde/likelihood/likelihood_bound.hpp>
+#include <scoresde/likelihood/prior_log_density.hpp>
+#include <scoresde/likelihood/probability_flow_likelihood.hpp>
+#include <scoresde/likelihood/trace_estimator.hpp>
 #include <scoresde/nearest_name.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/noise_source.hpp>
@@ -101,6 +110,7 @@
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
 #include <scoresde/state/elementwise.hpp>
+#include <scoresde/state/host_copy.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
 #include <scoresde/state/output_parameter.hpp>
