@@ -113,8 +113,8 @@ class PretrainedNetwork {
   typename Ops::Buffer parameters_;
 };
 
-/// A PretrainedNetwork that is a score model under the SDE of its file. AnyScore evaluates it; for
-/// derivatives, score(sde, convention) has the SDE's own type.
+/// A PretrainedNetwork that is a score model under the SDE of its file, differentiable in
+/// Mode::differentiation; score(sde, convention) has the own type of its SDE.
 template <nn::ModelOps Ops>
 class PretrainedScore : public PretrainedNetwork<Ops>, public AnyScoreNetwork<Ops> {
  public:

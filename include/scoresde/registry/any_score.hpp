@@ -18,6 +18,7 @@
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/sde_registry.hpp>
+#include <scoresde/registry/settings.hpp>
 #include <scoresde/score/score_model.hpp>
 
 namespace scoresde {
@@ -47,7 +48,15 @@ auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
                              [](const auto& sde, const auto&) { return AnySde(sde); });
 }
 
-/// `Score<S, C>` is a backend's score network. Models its concepts, except for derivatives.
+/// The smallest time that a configuration's network was trained at: `training.epsilon`, or t_min
+/// for losses without it.
+[[nodiscard]] inline double first_training_time(const Metadata& configuration, const AnySde& sde) {
+  return configuration.contains("training.epsilon")
+             ? number_setting<double>(configuration, "training.epsilon")
+             : sde.t_min();
+}
+
+/// `Score<S, C>` is a backend's score network. Models its concepts.
 template <template <class S, class C> class Score>
 class AnyScore {
   using First = Score<VpSde, nn::PredictionAtTime>;
@@ -72,6 +81,19 @@ class AnyScore {
   }
   void evaluate(const X& x, const Times& t, X& output) {
     std::visit([&](auto& score) { score.evaluate(x, t, output); }, held_);
+  }
+  /// As the score network, where that is differentiable.
+  template <class X, class Times>
+  requires requires(First& score, const X& x, const Times& t, X& out) { score.vjp(x, t, x, out); }
+  void vjp(const X& x, const Times& t, const X& v, X& out) {
+    std::visit([&](auto& score) { score.vjp(x, t, v, out); }, held_);
+  }
+  template <class X, class Times>
+  requires requires(First& score, const X& x, const Times& t, X& out) {
+    score.evaluate_with_vjp(x, t, x, out, out);
+  }
+  void evaluate_with_vjp(const X& x, const Times& t, const X& v, X& output, X& out) {
+    std::visit([&](auto& score) { score.evaluate_with_vjp(x, t, v, output, out); }, held_);
   }
   /// The conditioning of a GraphCapturableScoreModel.
   [[nodiscard]] auto conditioning(double t) requires requires(First& score) {
