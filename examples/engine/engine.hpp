@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Training and sampling on either backend, one source file each. Builds without scoresde::cuda
-/// replace those of the device by none.cpp, which throws.
+/// Training, sampling and likelihoods on either backend, one source file each. Builds without
+/// scoresde::cuda replace those of the device by none.cpp, which throws.
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/presets.hpp>
 
+#include "cli/likelihood_options.hpp"
 #include "cli/sample_options.hpp"
 #include "cli/train_options.hpp"
 
@@ -21,5 +22,10 @@ void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& pr
 /// above.
 void sample_on_host(const SampleOptions& options, const scoresde::Metadata& configuration);
 void sample_on_device(const SampleOptions& options, const scoresde::Metadata& configuration);
+
+/// Computes likelihoods and writes them. Throws Error as above.
+void likelihood_on_host(const LikelihoodOptions& options, const scoresde::Metadata& configuration);
+void likelihood_on_device(const LikelihoodOptions& options,
+                          const scoresde::Metadata& configuration);
 
 }  // namespace programs

@@ -95,7 +95,7 @@ TEST_CASE("the option --png writes an image per sample, named by its index") {
 TEST_CASE("images are written with the network's channels; a number without a PNG is rejected") {
   const TemporaryFolder folder;
   const auto options = [&](std::size_t channels, const std::string& samples) {
-    return Words{"--checkpoint", tiny_checkpoint(folder, VpSde(), true, channels),
+    return Words{"--checkpoint", tiny_checkpoint(folder, VpSde(), tiny_network(true, channels)),
                  "--out",        (folder / "out").string(),
                  "--threads",    "1",
                  "--steps",      "2",
