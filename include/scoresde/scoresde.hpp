@@ -70,6 +70,7 @@
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
 #include <scoresde/score/score_model.hpp>
+#include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/score/thresholding.hpp>
 #include <scoresde/score/tweedie.hpp>
 #include <scoresde/sde/cosine_vp_sde.hpp>

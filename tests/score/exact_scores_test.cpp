@@ -4,10 +4,10 @@
 #include <limits>
 #include <vector>
 
-#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/score_model.hpp>
+#include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -48,7 +48,7 @@ TEST_CASE("the exact scores satisfy the properties of score models under every S
 }
 
 TEST_CASE("the eigendecomposition reproduces the matrix") {
-  const auto [values, q] = detail::symmetric_eigen(covariance, 3);
+  const auto [values, q] = symmetric_eigen(covariance, 3);
   for (std::size_t i = 0; i < 3; ++i)
     for (std::size_t j = 0; j < 3; ++j) {
       double sum = 0, orthogonal = 0;

@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/score/detail/symmetric_eigen.hpp>
 #include <scoresde/score/score_model.hpp>
+#include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/sde/sde.hpp>
 
 namespace scoresde {
@@ -54,7 +54,7 @@ class Gaussian {
       eigenvalues_ = std::move(covariance);
     } else {
       check_symmetric(covariance);
-      auto decomposition = detail::symmetric_eigen(std::move(covariance), d);
+      auto decomposition = symmetric_eigen(std::move(covariance), d);
       eigenvalues_ = std::move(decomposition.values);
       rotation_ = std::move(decomposition.vectors);
     }

@@ -12,8 +12,9 @@
 #include <utility>
 #include <vector>
 
-namespace scoresde::detail {
+namespace scoresde {
 
+/// Eigenvalues and orthonormal eigenvectors.
 struct SymmetricEigen {
   std::vector<double> values;   ///< λ
   std::vector<double> vectors;  ///< row i of the d×d matrix belongs to values[i]
@@ -28,6 +29,8 @@ inline void rotate_rows(std::vector<double>& m, std::size_t n, std::size_t p, st
     m[q * n + j] = s * a + c * b;
   }
 }
+
+namespace detail {
 
 inline void rotate_columns(std::vector<double>& m, std::size_t n, std::size_t p, std::size_t q,
                            double c, double s) {
@@ -52,7 +55,9 @@ inline void annihilate(std::vector<double>& m, std::vector<double>& q_rows, std:
   rotate_rows(q_rows, n, p, q, c, s);
 }
 
-/// Decomposes the symmetric n×n matrix m.
+}  // namespace detail
+
+/// Decomposes the symmetric n×n matrix m, in row-major order.
 [[nodiscard]] inline SymmetricEigen symmetric_eigen(std::vector<double> m, std::size_t n) {
   SymmetricEigen result{std::vector<double>(n), std::vector<double>(n * n)};
   for (std::size_t i = 0; i < n; ++i) result.vectors[i * n + i] = 1;
@@ -65,10 +70,10 @@ inline void annihilate(std::vector<double>& m, std::vector<double>& q_rows, std:
       }
     if (off <= 1e-36 * all) break;
     for (std::size_t p = 0; p + 1 < n; ++p)
-      for (std::size_t q = p + 1; q < n; ++q) annihilate(m, result.vectors, n, p, q);
+      for (std::size_t q = p + 1; q < n; ++q) detail::annihilate(m, result.vectors, n, p, q);
   }
   for (std::size_t i = 0; i < n; ++i) result.values[i] = m[i * n + i];
   return result;
 }
 
-}  // namespace scoresde::detail
+}  // namespace scoresde
