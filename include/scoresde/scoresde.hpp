@@ -54,6 +54,7 @@
 #include <scoresde/sampler/adaptive_sde.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
 #include <scoresde/sampler/clipped_ddim.hpp>
+#include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/correct.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>

@@ -94,6 +94,8 @@ template <class S, class M>
 constexpr bool samples = Sampler<S, M, HostState<double>, Noise>;
 static_assert(samples<PredictorCorrector<VpSde, Ancestral, NoCorrector>, Gaussian<VpSde>>);
 static_assert(samples<ReverseSimulation<AsGeneralSde<VpSde>, EulerMaruyama>, Gaussian<VpSde>>);
+static_assert(Constraint<NoConstraint, Gaussian<VpSde>, HostState<float>>);
+static_assert(!Constraint<VpSde, Gaussian<VpSde>, HostState<float>>);
 static_assert(samples<GeneralProbabilityFlow<AsGeneralSde<VpSde>, Heun>, Gaussian<VpSde>>);
 
 // Optimizers and communicators.

@@ -56,8 +56,19 @@ using X = HostState<float>;
 
 namespace {
 
-template <class Sampler, class N = Noise>
-std::size_t allocations_of_a_run(const Sampler& sampler, const N& noise = {.seed = 1}) {
+/// x ← (x + x before)/2.
+template <bool before>
+struct Halve {
+  static constexpr bool needs_before = before, needs_noise = true;
+  template <class M, class Z>
+  void after_update(const X& was, X& x, TimeStep, M&, const Z&) const {
+    assign(x, {{0.5, x}, {0.5, was}});
+  }
+};
+
+template <class Sampler, class N = Noise, class Q = NoConstraint>
+std::size_t allocations_of_a_run(const Sampler& sampler, const N& noise = {.seed = 1},
+                                 Q constraint = {}) {
   X x({5, 48});
   draw_prior(x, 1, Noise{.seed = 1}.draw(0));
   Gaussian data(VpSde(), std::vector<double>(48, 0.3), std::vector<double>(48, 0.5));
@@ -67,7 +78,10 @@ std::size_t allocations_of_a_run(const Sampler& sampler, const N& noise = {.seed
     void on_step(const ObservedStep&, const X&) { ++steps; }
   } observer;
   const std::size_t before = calls;
-  sampler.integrate(data, x, noise, work, observer);
+  if constexpr (requires { Sampler::applies_constraints; })
+    sampler.integrate(data, x, noise, work, observer, constraint);
+  else
+    sampler.integrate(data, x, noise, work, observer);
   const std::size_t during = calls - before;
   REQUIRE(observer.steps > 0);
   return during;
@@ -88,6 +102,17 @@ TEST_CASE("predictor-corrector runs allocate nothing") {
             PredictorCorrector{VpSde(), Ancestral{}, Langevin{.scope = Scope::batch}, grid}) == 0);
   CHECK(allocations_of_a_run(
             PredictorCorrector{VpSde(), NoPredictor{}, AnnealedLangevin{.steps = 2}, grid}) == 0);
+}
+
+TEST_CASE("a constraint allocates the state before an update, once, and nothing otherwise") {
+  const auto allocations = [](const auto& sampler) {
+    return std::vector<std::size_t>{allocations_of_a_run(sampler, Noise{.seed = 1}, Halve<false>{}),
+                                    allocations_of_a_run(sampler, Noise{.seed = 1}, Halve<true>{})};
+  };
+  const std::vector<std::size_t> expected{0, 1};
+  CHECK(allocations(PredictorCorrector{VpSde(), Ancestral{}, Langevin{},
+                                       uniform_grid(VpSde(), 30)}) == expected);
+  CHECK(allocations(SolverSampler{VpSde(), DpmSolver<2>{}, log_snr_grid(VpSde(), 30)}) == expected);
 }
 
 TEST_CASE("runs on a Brownian path allocate nothing") {

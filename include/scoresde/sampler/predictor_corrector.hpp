@@ -20,6 +20,7 @@
 
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/correct.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/run.hpp>
@@ -82,7 +83,7 @@ struct PredictorCorrectorTable {
 };
 
 /// Executes the steps of a table; draw 0 is the prior.
-template <class Table, class M, class X, std::size_t B, class N, class O>
+template <class Table, class M, class X, std::size_t B, class N, class O, class Q>
 struct PredictorCorrectorStepper {
   const Table& table;
   M& model;
@@ -90,6 +91,7 @@ struct PredictorCorrectorStepper {
   const N& noise;
   Workspace<X, B>& work;
   SamplerRun<X, O>& run;
+  ConstrainedRun<Q, M, X, N>& constrained;
   std::uint64_t draw = 1;
 
   void step(std::size_t i) {
@@ -100,18 +102,24 @@ struct PredictorCorrectorStepper {
   }
 
   void correct(std::size_t i) {
+    const std::size_t corrections = table.steps[i].corrections;
+    if (corrections == 0) return;
     const double t = table.steps[i].corrected_at;
-    for (std::size_t j = 0; j < table.steps[i].corrections; ++j, ++run.nfe)
+    constrained.updates();
+    for (std::size_t j = 0; j < corrections; ++j, ++run.nfe)
       table.correctors[i](x, output(t), model.score_form(t), noise.draw(draw++), work,
                           run.observer());
+    constrained.updated({t, t}, draw);
   }
 
   void predict(TimeStep time, const StepCoefficients& step) {
+    constrained.updates();
     const X& predicted = output(time.t);
     with_step_noise<X>(noise, draw++, time, step.noise, [&](const auto& z) {
       update(x, predicted, model.score_form(time.t), step, z);
     });
     ++run.nfe;
+    constrained.updated(time, draw);
   }
 
   const X& output(double t) {
@@ -143,6 +151,7 @@ class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> 
   static constexpr const char* name = "predictor-corrector";
   /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = corrector_buffers<C>;
+  static constexpr bool applies_constraints = true;
 
   /// Throws Error unless the grid decreases within [0, t_max], predictor and corrector accept their
   /// parameters (`validate`), the predictor has finite coefficients for every step of the grid, the
@@ -176,27 +185,34 @@ class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes,
-  /// for a dimension that the corrector rejects, for times at which the model cannot be evaluated,
-  /// and for states that are not finite.
-  template <class M, class X, class N, class O = NoObserver>
+  /// Integrates the given x over the grid without allocating; a constraint that needs the state
+  /// before an update takes one copy of it, before the first step. Throws Error for mismatched
+  /// shapes, for a dimension that the corrector rejects, for times at which the model cannot be
+  /// evaluated, for states that are not finite, and as the constraint does.
+  template <class M, class X, class N, class O = NoObserver, class Q = NoConstraint>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
-                              O&& observer = O{}) const {
+                              O&& observer = O{}, Q&& constraint = Q{}) const {
     using Model = std::remove_reference_t<M>;
     using Watcher = std::remove_reference_t<O>;
+    using Condition = std::remove_reference_t<Q>;
     static_assert(RunArguments<Model, X, N>::checked);
+    static_assert(detail::ConstraintArgument<Condition, Model, X, N>::checked);
     check_shapes(name, x, work);
     if constexpr (requires { corrector_.validate(extents(x).dim); })
       if (corrector_.steps > 0) corrector_.validate(extents(x).dim);
     table_.check_times(name, model);
     SamplerRun<X, Watcher> run(name, grid_.size(), grid_.front().t, x, work.row(0), observer);
-    detail::PredictorCorrectorStepper<Table, Model, X, buffers, N, Watcher> stepper{
-        table_, model, x, noise, work, run};
+    detail::ConstrainedRun<Condition, Model, X, N> constrained(constraint, model, x, noise);
+    detail::PredictorCorrectorStepper<Table, Model, X, buffers, N, Watcher, Condition> stepper{
+        table_, model, x, noise, work, run, constrained};
+    constrained.start(grid_.front().t);
     for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
       stepper.step(i);
       run.took(grid_[i], x);
     }
-    return run.finish(table_.last, model, work[0]);
+    run.evaluate_last(table_.last, model, work[0]);
+    if (!run.stopped()) constrained.finish();
+    return run.finish();
   }
 
  private:

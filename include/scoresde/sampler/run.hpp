@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/sampler.hpp>
@@ -81,14 +82,17 @@ class SamplerRun {
     notify_finish(observer_, seen());
     return {nfe, taken_, 0};
   }
-  /// Performs the final evaluation unless the run was stopped, then finishes.
+  /// Performs the final evaluation unless the run was stopped.
+  template <class M>
+  void evaluate_last(const FinalEvaluation& last, M& model, X& output) {
+    if (!last.wanted() || stopped_) return;
+    last(model, x_, output);
+    ++nfe;
+    check_finite(sampler_, seen(), {last.t(), last.t()}, row_);
+  }
   template <class M>
   SamplerStatistics finish(const FinalEvaluation& last, M& model, X& output) {
-    if (last.wanted() && !stopped_) {
-      last(model, x_, output);
-      ++nfe;
-      check_finite(sampler_, seen(), {last.t(), last.t()}, row_);
-    }
+    evaluate_last(last, model, output);
     return finish();
   }
 
@@ -123,17 +127,20 @@ class SampledFromPrior {
   /// and as draw_prior and integrate do.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer = O{}) const {
-    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
-    const Sampler& sampler = static_cast<const Sampler&>(*this);
-    static_assert(HasPrior<std::remove_cvref_t<decltype(sampler.sde())>>,
-                  "sampler: the SDE has no prior_std(), so the initial state cannot be drawn; fill "
-                  "x and call integrate");
-    const TimeStep span = span_of(sampler);
-    require(span.t_next < span.t, Sampler::name, ": the run goes from t = ", span.t, " up to ",
-            span.t_next, "; to sample, time must decrease");
-    Workspace<X, Sampler::buffers> work(x);
-    draw_prior(sampler.sde(), span.t, x, noise.draw(0));
-    return sampler.integrate(model, x, noise, work, observer);
+    return from_prior(model, x, noise, [&](const Sampler& sampler, auto& work) {
+      return sampler.integrate(model, x, noise, work, observer);
+    });
+  }
+  /// The same with a constraint, for samplers that apply one.
+  template <class M, class X, class N, class O, class Q>
+  SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer, Q&& constraint) const {
+    static_assert(
+        requires { Sampler::applies_constraints; },
+        "sampler: this sampler applies no constraint; PredictorCorrector and SolverSampler do, and "
+        "a condition that is a model, such as pigdm's, is sampled by every sampler");
+    return from_prior(model, x, noise, [&](const Sampler& sampler, auto& work) {
+      return sampler.integrate(model, x, noise, work, observer, constraint);
+    });
   }
 
   /// Reports the missing noise.
@@ -148,6 +155,22 @@ class SampledFromPrior {
  private:
   friend Sampler;
   SampledFromPrior() = default;
+
+  /// Draws x and calls integrate(sampler, work).
+  template <class M, class X, class N, class Integrate>
+  SamplerStatistics from_prior(M&, X& x, const N& noise, const Integrate& integrate) const {
+    static_assert(RunArguments<M, X, N>::checked);
+    const Sampler& sampler = static_cast<const Sampler&>(*this);
+    static_assert(HasPrior<std::remove_cvref_t<decltype(sampler.sde())>>,
+                  "sampler: the SDE has no prior_std(), so the initial state cannot be drawn; fill "
+                  "x and call integrate");
+    const TimeStep span = span_of(sampler);
+    require(span.t_next < span.t, Sampler::name, ": the run goes from t = ", span.t, " up to ",
+            span.t_next, "; to sample, time must decrease");
+    Workspace<X, Sampler::buffers> work(x);
+    draw_prior(sampler.sde(), span.t, x, noise.draw(0));
+    return integrate(sampler, work);
+  }
 };
 
 }  // namespace scoresde

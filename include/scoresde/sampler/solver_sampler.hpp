@@ -55,6 +55,7 @@ class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
   static constexpr const char* name = "solver sampler";
   /// States that a workspace holds in addition to x: one per prediction stored at a time.
   static constexpr std::size_t buffers = R::history;
+  static constexpr bool applies_constraints = true;
   static_assert(buffers >= 1 && buffers < max_terms,
                 "SolverSampler: the solver's history must be 1 to 7 predictions");
 
@@ -101,15 +102,19 @@ class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return run_.stages(); }
 
   /// Integrates the given x over the grid without allocating; deterministic solvers draw no noise.
-  /// Throws Error for mismatched shapes, times at which the model cannot be evaluated, and states
-  /// that are not finite.
-  template <class M, class X, class N, class O = NoObserver>
+  /// A constraint is applied after every stage, with draws after the highest of the stages; one
+  /// that needs the state before an update takes one copy of it, before the first step. Throws
+  /// Error for mismatched shapes, times at which the model cannot be evaluated, states that are not
+  /// finite, and as the constraint does.
+  template <class M, class X, class N, class O = NoObserver, class Q = NoConstraint>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
-                              O&& observer = O{}) const {
-    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+                              O&& observer = O{}, Q&& constraint = Q{}) const {
+    using Model = std::remove_reference_t<M>;
+    static_assert(RunArguments<Model, X, N>::checked);
+    static_assert(detail::ConstraintArgument<std::remove_reference_t<Q>, Model, X, N>::checked);
     check_shapes(name, x, work);
     return detail::run_stages(run_, model, x, noise, std::span<X>(&work[0], buffers), work.row(0),
-                              observer);
+                              observer, constraint);
   }
 
  private:

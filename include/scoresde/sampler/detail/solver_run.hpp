@@ -9,14 +9,17 @@
 /// pass.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/run.hpp>
 #include <scoresde/solver/solver.hpp>
 
@@ -70,6 +73,13 @@ class SolverRun {
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return stages_; }
   [[nodiscard]] const StagePlan& plan(std::size_t i) const { return plans_[i]; }
   [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
+  /// The draw after the prior's and those of all stages.
+  [[nodiscard]] std::uint64_t first_free_draw() const {
+    std::uint64_t last = 0;
+    for (const SolverStage& stage : stages_)
+      if (stage.noise.coefficient != 0) last = std::max(last, stage.noise.draw);
+    return last + 1;
+  }
 
  private:
   void check(std::size_t i) const {
@@ -193,20 +203,26 @@ class SolverStepper {
   std::array<double, max_terms> factors_{};
 };
 
-/// The run itself, compiled once per combination of model, state, noise and observer.
-template <class M, State X, class N, class O>
+/// The run itself, compiled once per combination of model, state, noise, observer and constraint.
+template <class M, State X, class N, class O, class Q>
 SamplerStatistics run_stages(const SolverRun& table, M& model, X& x, const N& noise,
-                             std::span<X> kept, std::span<double> row, O& observer) {
+                             std::span<X> kept, std::span<double> row, O& observer, Q& constraint) {
   const std::vector<SolverStage>& stages = table.stages();
   for (const SolverStage& stage : stages)
     if (stage.evaluates) check_score_form(table.sampler(), model, stage.time.t);
   SamplerRun<X, O> run(table.sampler(), stages.size(), table.begin(), x, row, observer);
   SolverStepper<M, X, N> stepper(table, model, x, noise, kept);
+  ConstrainedRun<Q, M, X, N> constrained(constraint, model, x, noise);
+  std::uint64_t draw = table.first_free_draw();
+  constrained.start(table.begin());
   for (std::size_t i = 0; i < stages.size() && !run.stopped(); ++i) {
+    constrained.updates();
     stepper.step(i);
+    constrained.updated(stages[i].time, draw);
     run.nfe += stages[i].evaluates ? 1 : 0;
     run.took(stages[i].time, x);
   }
+  if (!run.stopped()) constrained.finish();
   return run.finish();
 }
 
