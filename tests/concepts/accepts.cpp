@@ -96,6 +96,24 @@ static_assert(samples<PredictorCorrector<VpSde, Ancestral, NoCorrector>, Gaussia
 static_assert(samples<ReverseSimulation<AsGeneralSde<VpSde>, EulerMaruyama>, Gaussian<VpSde>>);
 static_assert(Constraint<NoConstraint, Gaussian<VpSde>, HostState<float>>);
 static_assert(!Constraint<VpSde, Gaussian<VpSde>, HostState<float>>);
+
+// Operators and constraints of inverse problems.
+template <class X>
+constexpr bool edits() {
+  static_assert(SpectralOperator<Mask, X> && SpectralOperator<Gray, X>);
+  static_assert(SpectralOperator<BlockMean, X> && SpectralOperator<Blur, X>);
+  static_assert(SpectralOperator<DenseOperator, X> && SpectralOperator<RandomProjection, X>);
+  static_assert(!LinearOperator<VpSde, X>);
+  static_assert(Constraint<Inpainting<VpSde, X>, Gaussian<VpSde>, X>);
+  static_assert(Constraint<KnownMeasurement<VpSde, Blur, X>, Gaussian<VpSde>, X, X>);
+  static_assert(Constraint<Dps<VpSde, Mask, X>, GaussianMixture<VpSde>, X>);
+  static_assert(Constraint<Mcg<VpSde, Mask, X>, Gaussian<VpSde>, X>);
+  static_assert(Constraint<AdaptivePiGdm<VpSde, Mask, X>, Gaussian<VpSde>, X>);
+  static_assert(!Constraint<Dps<VpSde, Mask, X>, ClippedDenoiser<Gaussian<VpSde>, VpSde>, X>);
+  return true;
+}
+static_assert(edits<HostState<float>>() && edits<HostState<double>>());
+
 static_assert(samples<GeneralProbabilityFlow<AsGeneralSde<VpSde>, Heun>, Gaussian<VpSde>>);
 
 // Optimizers and communicators.
