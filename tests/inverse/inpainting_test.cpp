@@ -8,8 +8,12 @@
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/solver/dpm_solver_single_step.hpp>
+#include <scoresde/solver/sde_dpm_solver.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
 
 #include "inverse/constrained_chain.hpp"
 #include "inverse/gaussian_problem.hpp"
@@ -86,6 +90,22 @@ TEST_CASE("inpainting leaves independent elements their own law", "[inverse]") {
   CAPTURE(errors);
   CHECK(errors[1] < 0.5 * errors[0]);
   CHECK(errors[1] < 0.1);
+}
+
+TEST_CASE("inpainting with a solver leaves every bit of independent elements", "[inverse]") {
+  const VpSde sde;
+  Gaussian<VpSde> model(sde, {0.5, -1, 3}, {1, 0.5, 2});
+  const HostState<double> mask({2, 3}, {1, 0, 0, 0, 0, 1}), data({2, 3}, {7, 0, 0, 0, 0, -4});
+  const auto check = [&](const auto& solver) {
+    const SolverSampler sampler{sde, solver, log_snr_grid(sde, 12)};
+    HostState<double> free({2, 3}), inpainted = free;
+    sampler.sample(model, free, Noise{.seed = 2});
+    sampler.sample(model, inpainted, Noise{.seed = 2}, NoObserver{}, Inpainting(sde, mask, data));
+    for (std::size_t i = 0; i < 6; ++i)
+      CHECK(inpainted.data()[i] == (mask.data()[i] != 0 ? data : free).data()[i]);
+  };
+  check(SdeDpmSolverPlusPlus<2>{});
+  check(DpmSolverSingleStep<2>{});
 }
 
 TEST_CASE("inpainting begins and proceeds at the forward marginal of the data", "[inverse]") {

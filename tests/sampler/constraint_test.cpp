@@ -9,6 +9,7 @@
 #include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/predictor/no_predictor.hpp>
+#include <scoresde/sampler/clipped_ddim.hpp>
 #include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
@@ -156,6 +157,19 @@ TEST_CASE("a solver's constraint follows every stage, with draws after those of 
   CHECK(single.draws.back() == inner.stages().size());
   for (std::size_t i = 0; i < single.steps.size(); ++i)
     CHECK(single.steps[i].t_next == inner.stages()[i].time.t_next);
+}
+
+TEST_CASE(
+    "the constraint of clipped DDIM follows every step, with draws after those of all steps") {
+  using namespace constraint_test;
+  const TimeGrid grid = uniform_grid(sde, 3);
+  const ClippedDdim sampler{sde, Ddim{1}, grid};
+  Recorder<true, true> recorder;
+  CHECK(same_bits(sampled(sampler), sampled(sampler, NoObserver{}, recorder)));
+  CHECK(recorder.draws == std::vector<std::uint64_t>{4, 5, 6});
+  CHECK(recorder.ended == 1);
+  CHECK(ends_of(recorder.steps).back() == grid.back().t_next);
+  CHECK(same_bits(recorder.befores[2], recorder.afters[1]));
 }
 
 TEST_CASE("the end of a constraint follows the final evaluation, and no stopped run has one") {

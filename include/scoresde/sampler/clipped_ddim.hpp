@@ -19,6 +19,7 @@
 
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/predictor/ddim.hpp>
+#include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
@@ -84,7 +85,7 @@ struct ClippedDdimStep {
 }  // namespace detail
 
 /// A const, stateless value for every state whose backend is elementwise. Draw 0 is the prior; draw
-/// i + 1 is the noise of step i.
+/// i + 1 is the noise of step i, and a constraint's draws follow these.
 template <class S>
 class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   static_assert(Sde<S> || !GeneralSde<S>,
@@ -96,6 +97,7 @@ class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   static constexpr const char* name = "clipped DDIM";
   /// States a workspace holds in addition to x.
   static constexpr std::size_t buffers = 1;
+  static constexpr bool applies_constraints = true;
 
   /// Throws Error unless the grid decreases within [0, t_max], η lies in [0, 1], low < high, the
   /// coefficients of every step are finite, and the final step is keep_noise or drop_last_noise.
@@ -120,12 +122,16 @@ class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
-  /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
-  /// and states that are not finite.
-  template <class M, class X, class N, class O = NoObserver>
+  /// Integrates the given x over the grid without allocating; a constraint that needs the state
+  /// before an update takes one copy of it, before the first step. Throws Error for mismatched
+  /// shapes, states that are not finite, and as the constraint does.
+  template <class M, class X, class N, class O = NoObserver, class Q = NoConstraint>
   SamplerStatistics integrate(M&& model, X& x, const N& noise, Workspace<X, buffers>& work,
-                              O&& observer = O{}) const {
-    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+                              O&& observer = O{}, Q&& constraint = Q{}) const {
+    using Model = std::remove_reference_t<M>;
+    using Condition = std::remove_reference_t<Q>;
+    static_assert(RunArguments<Model, X, N>::checked);
+    static_assert(detail::ConstraintArgument<Condition, Model, X, N>::checked);
     static_assert(
         ElementwiseState<X>,
         "ClippedDdim: the state's backend cannot apply a function element by element; it needs "
@@ -134,13 +140,19 @@ class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
     for (const TimeStep time : grid_) check_score_form(name, model, time.t);
     SamplerRun<X, std::remove_reference_t<O>> run(name, steps_.size(), grid_.front().t, x,
                                                   work.row(0), observer);
+    detail::ConstrainedRun<Condition, Model, X, N> constrained(constraint, model, x, noise);
+    std::uint64_t draw = steps_.size() + 1;
+    constrained.start(grid_.front().t);
     for (std::size_t i = 0; i < steps_.size() && !run.stopped(); ++i) {
       const TimeStep time = steps_[i].time;
+      constrained.updates();
       model.evaluate(x, time.t, work[0]);
       ++run.nfe;
       take(x, work[0], steps_[i].element(model.score_form(time.t), range_), i, noise);
+      constrained.updated(time, draw);
       run.took(time, x);
     }
+    if (!run.stopped()) constrained.finish();
     return run.finish();
   }
 

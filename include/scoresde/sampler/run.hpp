@@ -136,8 +136,9 @@ class SampledFromPrior {
   SamplerStatistics sample(M&& model, X& x, const N& noise, O&& observer, Q&& constraint) const {
     static_assert(
         requires { Sampler::applies_constraints; },
-        "sampler: this sampler applies no constraint; PredictorCorrector and SolverSampler do, and "
-        "a condition that is a model, such as pigdm's, is sampled by every sampler");
+        "sampler: this sampler applies no constraint; PredictorCorrector, SolverSampler and "
+        "ClippedDdim do, and a condition that is a model, such as pigdm's, is sampled by every "
+        "sampler");
     return from_prior(model, x, noise, [&](const Sampler& sampler, auto& work) {
       return sampler.integrate(model, x, noise, work, observer, constraint);
     });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The probability flow applies no constraint.
-// expect: sampler: this sampler applies no constraint; PredictorCorrector and SolverSampler do, and
-// a condition that is a model, such as pigdm's, is sampled by every sampler
+// expect: sampler: this sampler applies no constraint; PredictorCorrector, SolverSampler and
+// ClippedDdim do, and a condition that is a model, such as pigdm's, is sampled by every sampler
 #include <scoresde/scoresde.hpp>
 
 int main() {
