@@ -77,11 +77,13 @@
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/scope.hpp>
+#include <scoresde/score/classifier_gradient.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/score/parameterization.hpp>
 #include <scoresde/score/preconditioning.hpp>
+#include <scoresde/score/rescaled_guidance.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/score/thresholding.hpp>

@@ -72,6 +72,7 @@ constexpr bool serves() {
   static_assert(PerSampleScoreModel<Guided, X> && DifferentiableScoreModel<Guided, X>);
   static_assert(ScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
   static_assert(!DifferentiableScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
+  static_assert(PerSampleScoreModel<RescaledGuidance<Clipped, Gaussian<SubVpSde>>, X>);
   static_assert(NoiseSource<Noise, X> && TimedNoiseSource<BrownianPath<X, TimeClock>, X>);
   return true;
 }

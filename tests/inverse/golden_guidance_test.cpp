@@ -8,36 +8,19 @@
 #include <scoresde/corrector/no_corrector.hpp>
 #include <scoresde/noise/recorded_noise.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/classifier_gradient.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/score/guidance.hpp>
-#include <scoresde/score/parameterization.hpp>
 
 #include "inverse/golden_cases.hpp"
 #include "support/catch.hpp"
+#include "support/linear_classifier.hpp"
 
 using namespace scoresde;
 using golden_cases::Case;
 using Batch = HostState<double>;
 
 namespace {
-
-/// ∇ log p(label | x_t) = score of the label's Gaussian − score of the mixture.
-struct ClassifierGradient {
-  AnySde sde;
-  GaussianMixture<AnySde> mixture;
-  std::vector<double> means, variances, labels;
-
-  void operator()(const Batch& x, double t, Batch& output) {
-    mixture.evaluate(x, t, output);
-    const auto [m, s] = sde.marginal_prob(t);
-    const auto [samples, dim] = x.extents();
-    for (std::size_t k = 0; k < samples; ++k)
-      for (std::size_t e = 0; e < dim; ++e) {
-        const std::size_t at = static_cast<std::size_t>(labels[k]) * dim + e;
-        output(k, e) = (m * means[at] - x(k, e)) / (m * m * variances[at] + s * s) - output(k, e);
-      }
-  }
-};
 
 template <class P, class K>
 void run_class_conditional(const Case& c, const P& predictor, const K& corrector) {
@@ -46,13 +29,21 @@ void run_class_conditional(const Case& c, const P& predictor, const K& corrector
              means = golden_cases::shared(c, "classes.means"),
              variances = golden_cases::shared(c, "classes.variances");
   GaussianMixture<AnySde> mixture(sde, weights, means, variances);
-  auto gradient = score_function(ClassifierGradient{
-      sde, mixture, means, variances, c.file->at(c.name + ".labels").template as<double>()});
+  const std::size_t dim = means.size() / weights.size();
+  LinearClassifier<AnySde> classifier{
+      sde, weights, means, {variances.begin(), variances.begin() + std::ptrdiff_t(dim)}};
+  const auto labels = golden_cases::tensor(c, "labels");
+  ClassifierGradient gradient(classifier, {labels.begin(), labels.end()});
   auto guided = classifier_guidance(mixture, gradient, c.entry.at("scale").get<double>());
 
   const Batch probe = golden_cases::state(c, "probe_x");
-  Batch found = probe;
-  guided.evaluate(probe, c.entry.at("t_probe"), found);
+  const double t = c.entry.at("t_probe");
+  Batch found = probe, logits({labels.size(), weights.size()});
+  classifier.logits(probe, t, logits.span());
+  golden_cases::check_close(logits, golden_cases::tensor(c, "probe_logits"));
+  gradient.evaluate(probe, t, found);
+  golden_cases::check_close(found, golden_cases::tensor(c, "probe_classifier_grad"));
+  guided.evaluate(probe, t, found);
   golden_cases::check_close(found, golden_cases::tensor(c, "probe_total"));
 
   Batch x = golden_cases::state(c, "prior");

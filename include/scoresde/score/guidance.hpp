@@ -124,7 +124,7 @@ class GuidedScore {
     second_->evaluate(x, times, other);
     for (std::vector<double>& row : rows_) row.resize(times.size());
     for (std::size_t k = 0; k < times.size(); ++k) {
-      const Coefficients c = guides(times[k]) ? coefficients(times[k]) : Coefficients{1, 0, 0};
+      const Coefficients c = coefficients(times[k]);
       for (std::size_t j = 0; j < 3; ++j) rows_[j][k] = c[j];
     }
     assign(output, {{rows_[0], output}, {rows_[1], other}, {rows_[2], x}});
@@ -141,21 +141,23 @@ class GuidedScore {
     combine(out, other, v, t);
   }
 
- private:
-  /// The coefficients of F₁, F₂ and x in F.
-  using Coefficients = std::array<double, 3>;
-
+  /// Whether the second model is evaluated at time t.
   [[nodiscard]] bool guides(double t) const {
     return interval_.contains(t) && (weights_.own != 0 || weights_.other != 0);
   }
-
-  [[nodiscard]] Coefficients coefficients(double t) const {
+  /// The coefficients of F₁, F₂ and x in F at time t. Throws Error if the first model's score does
+  /// not depend on its output.
+  [[nodiscard]] std::array<double, 3> coefficients(double t) const {
+    if (!guides(t)) return {1, 0, 0};
     const ScoreForm own = first_->score_form(t), other = second_->score_form(t);
     require(own.output != 0, "guidance: at time ", t,
             " the score of the first model does not depend on its output; it must");
     return {1 + weights_.own, weights_.other * (other.output / own.output),
             (weights_.own * own.state + weights_.other * other.state) / own.output};
   }
+
+ private:
+  using Coefficients = std::array<double, 3>;
 
   /// first ← c₀·first + c₁·second + c₂·x.
   template <class X>
