@@ -4,7 +4,7 @@
 ///   x ← mean(t₀) x + std(t₀) z,   then the sampler from t₀ to the data
 ///
 /// Meng et al. 2022 (arXiv:2108.01073), algorithm 1. t₀ is where the sampler's grid begins: the
-/// later, the closer the result is to the image.
+/// smaller, the closer the result is to the image.
 #pragma once
 
 #include <scoresde/inverse/linear_operator.hpp>
