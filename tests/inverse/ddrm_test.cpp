@@ -7,6 +7,7 @@
 
 #include <scoresde/inverse/ddrm.hpp>
 #include <scoresde/inverse/image_operators.hpp>
+#include <scoresde/inverse/twisted_smc.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
@@ -95,6 +96,39 @@ TEST_CASE("DDRM gives a sample the same bits in any batch", "[inverse]") {
   };
   const Batch whole = sampled(5, 0), part = sampled(2, 3);
   CHECK(std::memcmp(whole.data() + 12, part.data(), 8 * sizeof(double)) == 0);
+}
+
+TEST_CASE("observers see every step of DDRM and of twisted SMC, and can stop them", "[inverse]") {
+  struct Count {
+    std::size_t stop_after = 100, steps = 0, finished = 0;
+    double last = 0;
+    StepAction on_step(const ObservedStep&, const Batch& x) {
+      last = x(0, 0);
+      return ++steps == stop_after ? StepAction::stop : StepAction::proceed;
+    }
+    void on_finish(const Batch&) { ++finished; }
+  };
+  const VpSde sde;
+  Gaussian<VpSde> model(sde, {0.1, 0.2}, {1, 0.5});
+  const Mask op(std::vector<int>{1, 0});
+  const Batch y({4, 1}, {0.5, 0.5, 0.5, 0.5});
+  Batch x({4, 2});
+  const LinearProblem problem(op, y, 0.1);
+  const Ddrm ddrm(sde, uniform_grid(sde, 6));
+  const TwistedSmc smc(sde, uniform_grid(sde, 6), {.particles = 4});
+  Count all, some{.stop_after = 2}, of_smc, some_of_smc{.stop_after = 3};
+  CHECK(ddrm.sample(model, problem, x, Noise{}, all).nfe == 6);
+  CHECK(all.last == x(0, 0));
+  CHECK(ddrm.sample(model, problem, x, Noise{}, some).nfe == 2);
+  CHECK(some.last == x(0, 0));
+  CHECK(smc.sample(model, problem, x, Noise{}, of_smc).statistics.nfe == 7);
+  const TwistedSmcResult stopped = smc.sample(model, problem, x, Noise{}, some_of_smc);
+  CHECK(stopped.statistics.nfe == 4);
+  CHECK(some_of_smc.last == x(0, 0));
+  CHECK(stopped.weights[0] + stopped.weights[1] + stopped.weights[2] + stopped.weights[3] ==
+        Approx(1));
+  for (const Count& count : {all, some, of_smc, some_of_smc}) CHECK(count.finished == 1);
+  CHECK(of_smc.steps == 6);
 }
 
 TEST_CASE("DDRM rejects bad input by name", "[inverse]") {

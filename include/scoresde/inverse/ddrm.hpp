@@ -23,6 +23,8 @@
 #include <vector>
 
 #include <scoresde/inverse/linear_operator.hpp>
+#include <scoresde/observer/observer.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/tweedie.hpp>
 #include <scoresde/sde/sde.hpp>
@@ -75,34 +77,36 @@ class Ddrm {
 
   /// Fills x with the start of the paper (draw 0) and carries it to the data. The published code
   /// starts with deviation 1 where std(T) stands here. Throws Error as integrate does.
-  template <class M, class A, State X, class N>
-  SamplerStatistics sample(M&& model, const LinearProblem<A, X>& problem, X& x,
-                           const N& noise) const {
-    Run<std::remove_reference_t<M>, A, X> run(*this, model, problem, x);
-    run.start(noise.draw(0));
-    return run.steps(noise);
+  template <class M, class A, State X, class N, class O = NoObserver>
+  SamplerStatistics sample(M&& model, const LinearProblem<A, X>& problem, X& x, const N& noise,
+                           O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+    Steps<std::remove_reference_t<M>, A, X> steps(*this, model, problem, x);
+    steps.start(noise.draw(0));
+    return steps.run(noise, observer);
   }
 
   /// Carries the x given through the grid, with one evaluation and draw per step; memory is
   /// allocated before the first. Throws Error for x of other samples or dimension than the problem
   /// and for states that are not finite.
-  template <class M, class A, State X, class N>
-  SamplerStatistics integrate(M&& model, const LinearProblem<A, X>& problem, X& x,
-                              const N& noise) const {
-    Run<std::remove_reference_t<M>, A, X> run(*this, model, problem, x);
-    return run.steps(noise);
+  template <class M, class A, State X, class N, class O = NoObserver>
+  SamplerStatistics integrate(M&& model, const LinearProblem<A, X>& problem, X& x, const N& noise,
+                              O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
+    Steps<std::remove_reference_t<M>, A, X> steps(*this, model, problem, x);
+    return steps.run(noise, observer);
   }
 
  private:
   template <class M, class A, State X>
-  class Run {
+  class Steps {
     static_assert(SpectralOperator<A, X>,
                   "Ddrm: the operator has no singular value decomposition; it needs "
                   "singular_values(), left_coordinates, right_coordinates and "
                   "from_right_coordinates (scoresde/inverse/linear_operator.hpp)");
 
    public:
-    Run(const Ddrm& sampler, M& model, const LinearProblem<A, X>& problem, X& x)
+    Steps(const Ddrm& sampler, M& model, const LinearProblem<A, X>& problem, X& x)
         : sampler_(sampler),
           model_(model),
           problem_(problem),
@@ -131,18 +135,19 @@ class Ddrm {
       correct(p.mean, p.std, 0);
     }
 
-    template <class N>
-    SamplerStatistics steps(const N& noise) {
+    template <class N, class O>
+    SamplerStatistics run(const N& noise, O& observer) {
       const TimeGrid& grid = sampler_.grid_;
-      std::vector<double> row(extents(x_).samples);
-      for (std::size_t i = 0; i < grid.size(); ++i) {
+      SamplerRun<X, O> run("DDRM", grid.size(), grid.front().t, x_, images_.row(0), observer);
+      for (std::size_t i = 0; i < grid.size() && !run.stopped(); ++i) {
         const bool last = i + 1 == grid.size();
         predict(grid[i].t);
+        ++run.nfe;
         assign(drawn(), {}, {1, noise.draw(static_cast<std::uint64_t>(i + 1))});
         take(last ? MarginalProb{1, 0} : sampler_.sde_.marginal_prob(grid[i].t_next));
-        check_finite(grid[i], row);
+        run.took(grid[i], x_);
       }
-      return {grid.size(), grid.size(), 0};
+      return run.finish();
     }
 
    private:
@@ -197,12 +202,6 @@ class Ddrm {
                            std::as_const(data), std::as_const(eps), std::as_const(z));
       op.from_right_coordinates(z, output());
       assign(x_, {{kept, x_}, {noise, drawn()}, {mean, output()}});
-    }
-
-    void check_finite(TimeStep step, std::span<double> row) const {
-      backend(x_).inner(x_, x_, row);
-      for (std::size_t k = 0; k < row.size(); ++k)
-        if (!std::isfinite(row[k])) throw_not_finite("DDRM", k, step);
     }
 
     const Ddrm& sampler_;

@@ -23,8 +23,10 @@
 #include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/inverse/predicted_likelihood.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/observer/observer.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/prior.hpp>
+#include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -121,9 +123,12 @@ class TwistedSmc {
   /// group k, and the measurement is the same in all of them. Memory is allocated before the first
   /// step. Throws Error for a batch that is not a whole number of groups, measurements that differ
   /// within a group, a measurement without noise, and weights that are not finite.
-  template <class M, class A, ContiguousState X>
-  TwistedSmcResult sample(M&& model, const LinearProblem<A, X>& problem, X& x,
-                          const Noise& noise) const {
+  ///
+  /// Observers receive the particles after each step, before their weights; a run that one stops
+  /// ends with the particles as they are.
+  template <class M, class A, ContiguousState X, class O = NoObserver>
+  TwistedSmcResult sample(M&& model, const LinearProblem<A, X>& problem, X& x, const Noise& noise,
+                          O&& observer = O{}) const {
     static_assert(DifferentiableScoreModel<std::remove_reference_t<M>, X>,
                   "TwistedSmc: the model is not a differentiable score model for this state; it "
                   "needs evaluate(x, t, output), score_form(t) and vjp(x, t, v, out)");
@@ -132,11 +137,22 @@ class TwistedSmc {
                   "singular_values(), left_coordinates, right_coordinates and "
                   "from_right_coordinates (scoresde/inverse/linear_operator.hpp)");
     check(problem, x);
-    Run<std::remove_reference_t<M>, A, X> run(*this, model, problem, x, noise);
+    Particles<std::remove_reference_t<M>, A, X> particles(*this, model, problem, x, noise);
     draw_prior(sde_, grid_.front().t, x, noise.draw(0));
-    run.twist(grid_.front().t);
-    for (std::size_t i = 0; i < grid_.size(); ++i) run.step(i);
-    return run.finish();
+    std::vector<double> row(extents(x).samples);
+    SamplerRun<X, std::remove_reference_t<O>> run("twisted SMC", grid_.size(), grid_.front().t, x,
+                                                  row, observer);
+    particles.twist(grid_.front().t);
+    run.nfe = 1;
+    for (std::size_t i = 0; i < grid_.size() && !run.stopped(); ++i) {
+      particles.step(i);
+      ++run.nfe;
+      run.took(grid_[i], x);
+    }
+    if (!run.stopped()) particles.predict();
+    TwistedSmcResult result = particles.weigh();
+    result.statistics = run.finish();
+    return result;
   }
 
  private:
@@ -159,10 +175,10 @@ class TwistedSmc {
   }
 
   template <class M, class A, class X>
-  class Run {
+  class Particles {
    public:
-    Run(const TwistedSmc& sampler, M& model, const LinearProblem<A, X>& problem, X& x,
-        const Noise& noise)
+    Particles(const TwistedSmc& sampler, M& model, const LinearProblem<A, X>& problem, X& x,
+              const Noise& noise)
         : sampler_(sampler),
           model_(model),
           likelihood_(sampler.sde_, problem, sampler.options_.data_variance),
@@ -197,13 +213,13 @@ class TwistedSmc {
       take_twist();
     }
 
-    TwistedSmcResult finish() {
-      assign(x_, {{1, likelihood_.predicted(x_)}});
+    void predict() { assign(x_, {{1, likelihood_.predicted(x_)}}); }
+
+    TwistedSmcResult weigh() {
       for (std::size_t group = 0; group < result_.log_evidence.size(); ++group) {
         result_.log_evidence[group] += normalize(group);
         result_.effective_sample_size[group] = detail::effective_sample_size(weights(group));
       }
-      result_.statistics = {sampler_.nfe(), sampler_.grid_.size(), 0};
       return std::move(result_);
     }
 
