@@ -12,6 +12,7 @@
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/score/guidance.hpp>
+#include <scoresde/score/rescaled_guidance.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -91,6 +92,46 @@ TEST_CASE("GuidedNetwork satisfies the score identities and resets the model's c
   halves.evaluate(f.x, 0.3, none);
   check_equal(plain, after, 0);
   check_equal(plain, none, 0);
+}
+
+TEST_CASE("a rescaled GuidedNetwork matches RescaledGuidance of two models") {
+  Fixture<VpSde> f(10);
+  const TimeInterval interval{0.3, 0.6};
+  nn::ClassConditional with(f.model, f.classes), without(f.model, 5, nn::no_class);
+  RescaledGuidance pair(with, without, 1.5, 0.7, interval);
+  nn::GuidedNetwork halves(f.model, 1.5, interval, 0.7);
+  nn::ClassConditional guided(halves, f.classes);
+  HostState<double> a({5, 3}), b({5, 3});
+  for (const double time : {0.2, 0.4}) {
+    pair.evaluate(f.x, time, a);
+    guided.evaluate(f.x, time, b);
+    check_equal(a, b, 1e-12);
+  }
+  const std::vector<double> times{0.1, 0.4, 0.5, 0.7, 0.3};
+  pair.evaluate(f.x, std::span<const double>(times), a);
+  guided.evaluate(f.x, std::span<const double>(times), b);
+  check_equal(a, b, 1e-12);
+}
+
+TEST_CASE("the vjp of a rescaled GuidedNetwork matches finite differences") {
+  Fixture<VpSde> f(10);
+  nn::GuidedNetwork halves(f.model, 2, {}, 0.7);
+  nn::ClassConditional guided(halves, f.classes);
+  const HostState<double> v({5, 3}, small::normals<double>(15, 4));
+  HostState<double> gradient({5, 3}), above({5, 3}), below({5, 3});
+  guided.vjp(f.x, 0.4, v, gradient);
+  constexpr double h = 1e-5;
+  for (std::size_t i = 0; i < f.x.size(); ++i) {
+    HostState<double> x = f.x;
+    x.data()[i] += h;
+    guided.evaluate(x, 0.4, above);
+    x.data()[i] -= 2 * h;
+    guided.evaluate(x, 0.4, below);
+    double slope = 0;
+    for (std::size_t e = 0; e < x.size(); ++e)
+      slope += v.data()[e] * (above.data()[e] - below.data()[e]) / (2 * h);
+    CHECK(gradient.data()[i] == Approx(slope).epsilon(1e-7).margin(1e-8));
+  }
 }
 
 TEST_CASE("GuidedNetwork accepts states of other scalar types") {

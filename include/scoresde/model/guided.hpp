@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /// GuidedNetwork: classifier-free guidance by one network, with both scores from one batch.
 ///
-///   F(x, t) = (1 + w)·F_θ(x, t, c) − w·F_θ(x, t)
+///   F_w = (1 + w)·F_θ(x, t, c) − w·F_θ(x, t),   F = (φ·std(F_c)/std(F_w) + 1 − φ)·F_w
 ///
-/// Ho and Salimans 2022 (arXiv:2207.12598), eq. 6. The same score as classifier_free_guidance of
-/// two ClassConditionals (score/guidance.hpp), from one pass over a batch of twice as many samples,
-/// which is faster for small batches. At times outside the interval only the conditional score is
-/// evaluated, with the original batch size.
+/// Ho and Salimans 2022 (arXiv:2207.12598), eq. 6; Lin et al. 2023 (arXiv:2305.08891), eq. 14 to
+/// 16, for φ > 0, with std over the elements of a sample. The same score as
+/// classifier_free_guidance of two ClassConditionals (score/guidance.hpp), or their
+/// RescaledGuidance, from one pass over a batch of twice as many samples, which is faster for small
+/// batches. At times outside the interval only the conditional score is evaluated, with the
+/// original batch size.
 #pragma once
 
 #include <algorithm>
@@ -35,11 +37,14 @@ class GuidedNetwork {
  public:
   using Scalar = typename Model::Scalar;
 
-  /// Throws Error for a weight that is not finite and for an interval that ends before it begins.
-  GuidedNetwork(Model& model, double weight, TimeInterval interval = {})
-      : model_(&model), weight_(weight), interval_(interval) {
+  /// `rescale` is φ. Throws Error for a weight that is not finite, an interval that ends before it
+  /// begins and a φ outside [0, 1].
+  GuidedNetwork(Model& model, double weight, TimeInterval interval = {}, double rescale = 0)
+      : model_(&model), weight_(weight), interval_(interval), rescale_(rescale) {
     scoresde::require(std::isfinite(weight), "guided network: the weight is ", weight,
                       "; it must be finite");
+    scoresde::require(rescale >= 0 && rescale <= 1, "guided network: rescale is ", rescale,
+                      "; it must lie in [0, 1]");
     interval.validate();
   }
 
@@ -77,6 +82,11 @@ class GuidedNetwork {
     stage(v, 1 + weight_, -weight_);
     cotangent_ = batched_input_;
     stage(x, 1, 1);
+    if (rescale_ > 0) {
+      with_classes(labels_, [&] { model_->evaluate(batched_input_, t, outputs_); });
+      for (std::size_t k = 0; k < extents(x).samples; ++k)
+        pull_back_rescaling(k, v.data() + k * extents(x).dim);
+    }
     with_classes(labels_, [&] { model_->vjp(batched_input_, t, cotangent_, outputs_); });
     const std::size_t size = extents(x).size();
     for (std::size_t i = 0; i < size; ++i)
@@ -128,17 +138,71 @@ class GuidedNetwork {
     for (std::size_t k = 0; k < samples; ++k) {
       const auto w = static_cast<Scalar>(weight_of(k));
       const Scalar *with = outputs_[k].data(), *without = outputs_[samples + k].data();
+      auto* const guided = output.data() + k * dim;
       for (std::size_t e = 0; e < dim; ++e)
-        output.data()[k * dim + e] = number<X>((1 + w) * with[e] - w * without[e]);
+        guided[e] = number<X>((1 + w) * with[e] - w * without[e]);
+      if (rescale_ == 0 || w == 0) continue;
+      const double factor = rescaling(moments(with, dim).std, moments(guided, dim).std);
+      for (std::size_t e = 0; e < dim; ++e)
+        guided[e] = number<X>(factor * static_cast<double>(guided[e]));
+    }
+  }
+
+  struct Moments {
+    double mean, std;
+  };
+  template <class T>
+  [[nodiscard]] static Moments moments(const T* x, std::size_t count) {
+    double sum = 0, squares = 0;
+    for (std::size_t e = 0; e < count; ++e) sum += static_cast<double>(x[e]);
+    const double mean = sum / static_cast<double>(count);
+    for (std::size_t e = 0; e < count; ++e) {
+      const double distance = static_cast<double>(x[e]) - mean;
+      squares += distance * distance;
+    }
+    return {mean, std::sqrt(squares / static_cast<double>(count))};
+  }
+  /// φ·conditional/guided + 1 − φ; 1 for an output without spread.
+  [[nodiscard]] double rescaling(double conditional, double guided) const {
+    return guided > 0 ? rescale_ * conditional / guided + 1 - rescale_ : 1;
+  }
+
+  /// The cotangents of both outputs of sample k for v of the rescaled one. With a = F_c, b = F_w, r
+  /// the factor and d the number of elements, dF = r·db + b·dr:
+  ///
+  ///   ∂b: r v − φ ⟨v, b⟩ std(a)/(d std(b)³)·(b − mean(b))
+  ///   ∂a: φ ⟨v, b⟩/(d std(a) std(b))·(a − mean(a))
+  template <class T>
+  void pull_back_rescaling(std::size_t k, const T* v) {
+    const std::size_t dim = outputs_.extents().dim, samples = outputs_.extents().samples / 2;
+    const Scalar *a = outputs_[k].data(), *other = outputs_[samples + k].data();
+    std::vector<double>& b = guided_;
+    b.resize(dim);
+    double along = 0;
+    for (std::size_t e = 0; e < dim; ++e) {
+      b[e] = (1 + weight_) * static_cast<double>(a[e]) - weight_ * static_cast<double>(other[e]);
+      along += static_cast<double>(v[e]) * b[e];
+    }
+    const Moments of_a = moments(a, dim), of_b = moments(b.data(), dim);
+    if (!(of_a.std > 0 && of_b.std > 0)) return;
+    const double r = rescaling(of_a.std, of_b.std);
+    const double by_a = rescale_ * along / (static_cast<double>(dim) * of_a.std * of_b.std);
+    const double by_b = by_a * of_a.std * of_a.std / (of_b.std * of_b.std);
+    for (std::size_t e = 0; e < dim; ++e) {
+      const double of_guided = r * static_cast<double>(v[e]) - by_b * (b[e] - of_b.mean);
+      const double own = by_a * (static_cast<double>(a[e]) - of_a.mean);
+      cotangent_(k, e) = static_cast<Scalar>((1 + weight_) * of_guided + own);
+      cotangent_(samples + k, e) = static_cast<Scalar>(-weight_ * of_guided);
     }
   }
 
   Model* model_;
   double weight_;
   TimeInterval interval_;
+  double rescale_;
   std::span<const std::uint32_t> classes_;
   HostState<Scalar> batched_input_, outputs_, cotangent_;
-  std::vector<double> times_;
+  std::vector<double> times_, guided_;
   std::vector<std::uint32_t> labels_;
 };
 
