@@ -9,7 +9,7 @@
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/classifier_configuration.hpp>
 
 #include "cli/kept_checkpoints.hpp"
 #include "cli/program.hpp"
@@ -46,7 +46,7 @@ void export_ema(const TrainOptions& options) {
   const auto checkpoint = options.out / "checkpoint.safetensors";
   const auto configuration = scoresde::read_configuration(checkpoint);
   scoresde::io::require_writable_file(options.export_ema);
-  const auto graph = scoresde::nn::unet(scoresde::network_of(configuration));
+  const auto graph = scoresde::graph_of(configuration);
   std::vector<float> weights(graph.parameters().size());
   scoresde::load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
   const std::uint64_t step = scoresde::read_step(checkpoint);

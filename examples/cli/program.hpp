@@ -23,11 +23,19 @@
 
 namespace programs {
 
-/// The presets' names, for --help.
-inline std::string preset_names() {
+/// The presets' names, with those of classifiers where `classifiers` is set.
+inline std::vector<std::string> preset_list(bool classifiers) {
+  std::vector<std::string> names;
+  for (const auto& preset : scoresde::nn::presets()) names.push_back(preset.name);
+  if (classifiers)
+    for (const auto& preset : scoresde::nn::classifier_presets()) names.push_back(preset.name);
+  return names;
+}
+
+/// The same in one line, for --help.
+inline std::string preset_names(bool classifiers = false) {
   std::string names;
-  for (const auto& preset : scoresde::nn::presets())
-    names += (names.empty() ? "" : ", ") + preset.name;
+  for (const auto& name : preset_list(classifiers)) names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 
@@ -104,14 +112,12 @@ inline CLI::Validator one_of(std::vector<std::string> names, std::vector<std::st
       "");
 }
 
-/// Accepts the presets' names, with `edm` as well as `karras`.
-inline CLI::Validator preset_name() {
-  std::vector<std::string> names, more;
-  for (const auto& preset : scoresde::nn::presets()) {
-    names.push_back(preset.name);
-    more.push_back(scoresde::nn::edm_name(preset));
-  }
-  return one_of(std::move(names), std::move(more));
+/// Accepts the presets' names, with `edm` as well as `karras`, and those of classifiers where
+/// `classifiers` is set.
+inline CLI::Validator preset_name(bool classifiers = false) {
+  std::vector<std::string> more;
+  for (const auto& preset : scoresde::nn::presets()) more.push_back(scoresde::nn::edm_name(preset));
+  return one_of(preset_list(classifiers), std::move(more));
 }
 
 namespace detail {

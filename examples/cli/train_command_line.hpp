@@ -81,9 +81,9 @@ inline void add_average_options(CLI::App& app, TrainOptions& o) {
 
 inline void add_preset_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--preset", o.preset,
-                 "Network, SDE and training settings, one of: " + preset_names())
+                 "Network, SDE and training settings, one of: " + preset_names(true))
       ->capture_default_str()
-      ->check(preset_name());
+      ->check(preset_name(true));
   app.add_flag_callback(
       "--list-presets",
       [] {
@@ -102,6 +102,9 @@ inline void add_preset_options(CLI::App& app, TrainOptions& o) {
                  "Fraction of images trained without their class, required for guidance "
                  "(default: the preset's; 0.1 with --class-conditional)")
       ->check(share_from_zero());
+  app.add_option("--train-images", o.train_images,
+                 "Train on the first images of the training set alone (default: all)")
+      ->check(natural_number(1, 10000000));
 }
 
 inline void add_folder_options(CLI::App& app, TrainOptions& o) {

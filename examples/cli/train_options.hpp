@@ -28,6 +28,7 @@ namespace programs {
 struct TrainOptions {
   std::string preset = "cifar10_small";
   std::filesystem::path data, out;
+  std::size_t train_images = 0;  ///< the first ones of the training set; 0: all
   std::size_t batch = 0, network_batch = 0;
   std::uint64_t iterations = 0;
   double minutes = 0;

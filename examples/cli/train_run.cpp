@@ -189,7 +189,12 @@ void TrainRun::print_held_out() {
             << std::flush;
 }
 
-scoresde::Metadata TrainRun::configuration() const { return training_.configuration(); }
+scoresde::Metadata TrainRun::configuration() const {
+  auto configuration = training_.configuration();
+  if (options_.train_images > 0)
+    configuration["program.train_images"] = std::to_string(options_.train_images);
+  return configuration;
+}
 
 void TrainRun::snapshot() {
   char name[48];
@@ -219,6 +224,8 @@ std::string TrainRun::progress_text() const {
 }
 
 std::string TrainRun::loss_text() const {
+  if (preset_.classifier)
+    return preset_.noised ? "cross-entropy at all times" : "cross-entropy of clean images";
   if (preset_.sde == scoresde::SdeKind::edm) return "EDM loss";
   return preset_.continuous ? "continuous time"
                             : std::to_string(preset_.num_scales) + " discrete levels";

@@ -5,6 +5,7 @@
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/io/atomic_file.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 #include "cli/train_run.hpp"
 #include "engine/device_options.hpp"
@@ -12,6 +13,8 @@
 #include "engine/engine.hpp"
 
 void programs::train_on_device(const TrainOptions& options, const scoresde::nn::Preset& preset) {
+  scoresde::require_usage(!preset.classifier, "--backend cuda cannot be combined with --preset ",
+                          preset.name, "; classifiers are trained on cpu");
   const scoresde::cuda::Context context(options.backend.device);
   const BackendOptions& backend = options.backend;
   with_activations(backend.precision, [&]<class A>() {

@@ -4,6 +4,7 @@
 #include <scoresde/registry/preset_training.hpp>
 
 #include "cli/train_run.hpp"
+#include "engine/classifier_training.hpp"
 #include "engine/engine.hpp"
 #include "engine/host_training.hpp"
 #include "engine/training_memory.hpp"
@@ -14,6 +15,15 @@ void programs::train_on_host(const TrainOptions& options, const scoresde::nn::Pr
       scoresde::text("a smaller --network-batch than ", network_batch_of(options, preset),
                      ", or a smaller --batch, needs less"));
   scoresde::io::require_writable_folder(options.out);
+  if (preset.classifier) {
+    TrainOptions without_snapshots = options;
+    without_snapshots.snapshot_every = 0;
+    return scoresde::visit_classifier_training(
+        preset, [&]<class S>(const S& sde, const scoresde::CrossEntropy& loss) {
+          ClassifierTraining<S> training(options, preset, sde, loss);
+          TrainRun(without_snapshots, preset, training)();
+        });
+  }
   scoresde::visit_training(preset, [&]<class S, class Loss>(const S& sde, const Loss& loss) {
     HostTraining<S, Loss> training(options, preset, sde, loss);
     TrainRun(options, preset, training)();

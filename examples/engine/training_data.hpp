@@ -12,9 +12,15 @@
 
 namespace programs {
 
-/// The training images of CIFAR-10.
+/// The training images of CIFAR-10, or the first ones. Throws Error for more than there are.
 [[nodiscard]] inline scoresde::data::ImageSet training_images(const TrainOptions& options) {
-  return scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
+  auto images = scoresde::data::read_cifar10(options.data, scoresde::data::Split::train);
+  if (options.train_images == 0) return images;
+  scoresde::require(options.train_images <= images.size(), "--train-images is ",
+                    options.train_images, "; --data has ", images.size(), " training images");
+  images.labels.resize(options.train_images);
+  images.pixels.resize(options.train_images * images.dim());
+  return images;
 }
 [[nodiscard]] inline scoresde::data::ImageTransform image_transform(
     const scoresde::nn::Preset& preset) {

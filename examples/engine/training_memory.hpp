@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/registry/preset_training.hpp>
 
 #include "cli/resource_check.hpp"
 #include "cli/train_options.hpp"
@@ -22,7 +22,7 @@ namespace programs {
 template <class Ops>
 [[nodiscard]] double training_memory(const TrainOptions& options,
                                      const scoresde::nn::Preset& preset, const Ops& ops) {
-  const auto graph = scoresde::nn::unet(preset.network);
+  const auto graph = scoresde::graph_of(preset);
   const std::size_t part = network_batch_of(options, preset);
   const auto parameters = static_cast<double>(graph.parameters().size());
   const auto image = static_cast<double>(graph.shape(graph.input()).size());

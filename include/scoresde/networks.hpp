@@ -14,6 +14,7 @@
 #include <scoresde/loss/training_draws.hpp>
 #include <scoresde/loss/training_loss.hpp>
 #include <scoresde/model/class_conditional.hpp>
+#include <scoresde/model/classifier_network.hpp>
 #include <scoresde/model/guided.hpp>
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/model/model_ops.hpp>
@@ -29,6 +30,8 @@
 #include <scoresde/nn/layers/resampling.hpp>
 #include <scoresde/nn/layers/residual_block.hpp>
 #include <scoresde/nn/layers/time_embedding.hpp>
+#include <scoresde/nn/networks/classifier.hpp>
+#include <scoresde/nn/networks/classifier_config.hpp>
 #include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/networks/unet_check.hpp>
@@ -47,6 +50,7 @@
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/class_choice.hpp>
+#include <scoresde/registry/classifier_configuration.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>
@@ -59,6 +63,7 @@
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
+#include <scoresde/train/classification.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/eager_engine.hpp>
 #include <scoresde/train/held_out_loss.hpp>

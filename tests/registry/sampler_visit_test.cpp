@@ -247,7 +247,7 @@ TEST_CASE("tables of samplers, aliases and presets have a line per name") {
   };
   CHECK(lines(samplers.str()) == sampler_rows().size() + 1);
   CHECK(lines(aliases.str()) == sampler_aliases.size() + 1);
-  CHECK(lines(presets.str()) == nn::presets().size() + 1);
+  CHECK(lines(presets.str()) == nn::presets().size() + nn::classifier_presets().size() + 1);
   CHECK(presets.str().find("61,804,419") != std::string::npos);
 }
 

@@ -6,9 +6,10 @@
 #include <iomanip>
 #include <ostream>
 #include <string>
+#include <vector>
 
-#include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/names.hpp>
+#include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/registry/run_names.hpp>
 
@@ -28,7 +29,9 @@ inline std::string grouped(std::size_t number) {
 /// One line per preset: name, trainable parameters, SDE, times, image size, sampler.
 inline void list_presets(std::ostream& out) {
   std::size_t width = 0;
-  for (const auto& p : nn::presets()) width = std::max(width, p.name.size());
+  std::vector<nn::Preset> all = nn::presets();
+  all.insert(all.end(), nn::classifier_presets().begin(), nn::classifier_presets().end());
+  for (const auto& p : all) width = std::max(width, p.name.size());
   const auto row = [&](const std::string& name, const std::string& parameters,
                        const std::string& sde, const std::string& times, const std::string& pixels,
                        const std::string& sampler) {
@@ -37,12 +40,13 @@ inline void list_presets(std::ostream& out) {
         << std::setw(11) << pixels << sampler << '\n';
   };
   row("preset", "parameters", "SDE", "times", "images", "sampler");
-  for (const auto& p : nn::presets()) {
+  for (const auto& p : all) {
     const auto& n = p.network;
-    row(p.name, detail::grouped(nn::unet(n).parameters().trainable_size()), name_of(p.sde),
+    row(p.name, detail::grouped(graph_of(p).parameters().trainable_size()), name_of(p.sde),
         p.continuous ? "continuous" : "discrete",
         std::to_string(n.width()) + "x" + std::to_string(n.height()),
-        p.solver == SolverKind::predictor_corrector
+        p.classifier ? "classifier"
+        : p.solver == SolverKind::predictor_corrector
             ? name_of(p.predictor) + " + " + name_of(p.corrector)
             : name_of(p.solver));
   }

@@ -10,7 +10,10 @@
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
-#include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/networks/classifier.hpp>
+#include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/classifier_configuration.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/presets.hpp>
@@ -25,15 +28,18 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/train/classification.hpp>
 #include <scoresde/train/configuration.hpp>
 
 namespace scoresde {
 
 /// Calls body(sde, loss) with the SDE and the loss of the preset: in continuous time, EDM's, or on
 /// the levels of DDPM or SMLD. Throws Error for combinations that do not exist: sde ddpm, discrete
-/// levels of sub-VP, and likelihood weighting of discrete levels.
+/// levels of sub-VP, likelihood weighting of discrete levels, and classifiers.
 template <class Body>
 void visit_training(const nn::Preset& p, Body&& body) {
+  require(!p.classifier, "preset ", p.name, ": it is of a classifier; visit_classifier_training",
+          " has its loss");
   const BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   const SigmaSchedule sigma{p.sigma_min, p.sigma_max, p.sampling_eps};
   const bool continuous_sde = p.sde == SdeKind::vp || p.sde == SdeKind::sub_vp ||
@@ -62,6 +68,26 @@ void visit_training(const nn::Preset& p, Body&& body) {
   if (p.sde == SdeKind::vp) return body(ddpm_sde(p.num_scales, beta), loss);
   require(p.sde == SdeKind::ve, "preset ", p.name, ": sub-VP has no discrete levels");
   return body(SmldSde(p.num_scales, sigma), loss);
+}
+
+/// Calls body(sde, loss) with the SDE and the loss of a classifier's preset. Throws Error for a
+/// preset without a classifier, and for discrete levels, EDM's SDE and a chain of DDPM.
+template <class Body>
+void visit_classifier_training(const nn::Preset& p, Body&& body) {
+  require(p.classifier.has_value(), "preset ", p.name,
+          ": it is of a score network; a classifier is required");
+  require(p.continuous && p.sde != SdeKind::edm && p.sde != SdeKind::ddpm, "preset ", p.name,
+          ": a classifier is trained in continuous time under vp, subvp or ve");
+  const CrossEntropy loss{.noised = p.noised};
+  const BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
+  if (p.sde == SdeKind::vp) return body(VpSde(beta), loss);
+  if (p.sde == SdeKind::sub_vp) return body(SubVpSde(beta), loss);
+  body(VeSde(SigmaSchedule{p.sigma_min, p.sigma_max, p.sampling_eps}), loss);
+}
+
+/// The network of a preset. Throws Error as unet and classifier do.
+[[nodiscard]] inline nn::Graph graph_of(const nn::Preset& p) {
+  return p.classifier ? nn::classifier({p.network, *p.classifier}) : nn::unet(p.network);
 }
 
 /// The training configuration of a preset.
@@ -98,6 +124,7 @@ template <class S, class Loss>
 Metadata checkpoint_configuration(const nn::Preset& p, const S& sde,
                                   const TrainingConfigurationWith<Loss>& training) {
   auto configuration = run_configuration(p.network, described_sde(p, sde), training);
+  if (p.classifier) configuration.merge(describe(*p.classifier));
   configuration["program.preset"] = p.name;
   configuration["program.batch"] = std::to_string(p.batch_size);
   configuration["program.random_flip"] = p.random_flip ? "true" : "false";

@@ -11,11 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/networks/classifier_config.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 
@@ -69,6 +71,9 @@ struct Preset {
   // data
   bool random_flip = true;
   bool uniform_dequantization = false;
+  // of a classifier, whose network is the way down
+  std::optional<ClassifierHead> classifier{};
+  bool noised = true;  ///< trained at all times of the SDE; otherwise on clean images
 };
 
 /// The preset with a network conditioned on one of `classes` classes, as classifier-free guidance
@@ -295,14 +300,41 @@ inline void make_edm(Preset& p) {
   return name;
 }
 
-/// The preset with that name or edm_name. Throws Error, listing the names, if there is none.
+/// The classifiers of this library for CIFAR-10, which train on a CPU: that of guidance, for all
+/// noise levels of the VP SDE, and one of clean images alone, for evaluation.
+[[nodiscard]] inline const std::vector<Preset>& classifier_presets() {
+  static const std::vector<Preset> table = [] {
+    Preset guidance{.name = "cifar10_classifier_small", .network = {}, .ema_rate = 0.9995};
+    guidance.n_iters = 40000;
+    guidance.batch_size = 64;
+    guidance.lr = 1e-3;
+    guidance.warmup = 500;
+    guidance.network.nf = 28;
+    guidance.network.ch_mult = {1, 2, 4};
+    guidance.network.num_res_blocks = 2;
+    guidance.network.attn_resolutions = {8};
+    guidance.network.attention_head_dim = 28;
+    guidance.classifier = ClassifierHead{};
+    Preset clean = guidance;
+    clean.name = "cifar10_classifier_small_clean";
+    clean.noised = false;
+    return std::vector<Preset>{std::move(guidance), std::move(clean)};
+  }();
+  return table;
+}
+
+/// The preset with that name or edm_name, of a score network or of a classifier. Throws Error,
+/// listing the names, if there is none.
 [[nodiscard]] inline const Preset& preset(std::string_view name) {
+  for (const Preset& p : classifier_presets())
+    if (p.name == name) return p;
   const auto& all = presets();
   const auto at = std::find_if(all.begin(), all.end(), [&](const Preset& p) {
     return p.name == name || edm_name(p) == name;
   });
   std::string names;
   for (const Preset& p : all) names += (names.empty() ? "" : ", ") + p.name;
+  for (const Preset& p : classifier_presets()) names += ", " + p.name;
   scoresde::require(at != all.end(), "preset: there is no '", name, "'; it must be one of ", names);
   return *at;
 }

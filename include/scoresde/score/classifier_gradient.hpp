@@ -42,6 +42,20 @@ concept PerSampleClassifier = Classifier<C, X> &&
   { classifier.vjp(x, times, v, out) } -> std::same_as<void>;
 };
 
+/// Returns −log softmax(ℓ)[label] and replaces the logits by its gradient, softmax(ℓ) − e_label.
+/// Not finite for logits that are not. Throws Error for a label that is not below their number.
+inline double cross_entropy(std::span<double> logits, std::uint32_t label) {
+  require(label < logits.size(), "cross entropy: the label is ", label, "; it must be below ",
+          logits.size(), ", the number of classes");
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  const double own = logits[label] - largest;
+  double sum = 0;
+  for (double& value : logits) sum += value = std::exp(value - largest);
+  for (double& value : logits) value /= sum;
+  logits[label] -= 1;
+  return std::log(sum) - own;
+}
+
 /// Models ScoreModel, and PerSampleScoreModel if the classifier takes a time per sample; F is the
 /// gradient itself. Refers to the classifier, which must outlive it. Not thread-safe.
 template <class C>
@@ -84,12 +98,9 @@ class ClassifierGradient {
   /// ℓ ← e_c − softmax(ℓ) of sample k.
   void differentiate(std::size_t k) {
     const std::span<double> row(logits_.data() + k * classes(), classes());
-    const double largest = *std::max_element(row.begin(), row.end());
-    double sum = 0;
-    for (double& value : row) sum += value = std::exp(value - largest);
-    require(std::isfinite(sum), "classifier gradient: a logit of sample ", k, " is not finite");
-    for (double& value : row) value = -value / sum;
-    row[labels_[k]] += 1;
+    const double loss = cross_entropy(row, labels_[k]);
+    require(std::isfinite(loss), "classifier gradient: a logit of sample ", k, " is not finite");
+    for (double& value : row) value = -value;
   }
 
   C* classifier_;

@@ -26,6 +26,7 @@
 #include <scoresde/optim/optimizer.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/label_dropout.hpp>
+#include <scoresde/train/objective.hpp>
 #include <scoresde/train/training_rules.hpp>
 #include <scoresde/train/training_state.hpp>
 
@@ -88,7 +89,7 @@ class EagerEngine {
     images_ = std::move(images);
     stream_.emplace(images_, transform, seed);
     images_of_batch_.resize(batch / communicator_.size() * images_.dim());
-    labels_.resize(network_.classes() > 0 ? batch / communicator_.size() : 0);
+    labels_.resize(classes() > 0 ? batch / communicator_.size() : 0);
   }
 
   /// One update from the data set.
@@ -110,7 +111,7 @@ class EagerEngine {
     const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
     const auto before = static_cast<std::uint32_t>(communicator_.rank() * samples);
     conditioning_.resize(samples);
-    drop_labels(classes, network_.classes(), configuration_.label_dropout,
+    drop_labels(classes, this->classes(), configuration_.label_dropout,
                 {configuration_.seed, state_.step, before}, conditioning_);
     const std::size_t part = std::min(samples, network_.batch());
     std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
@@ -134,6 +135,9 @@ class EagerEngine {
  private:
   using State = typename Ops::State;
 
+  /// Of the labels of a batch.
+  [[nodiscard]] std::size_t classes() const { return label_classes(objective_, network_); }
+
   /// Adds the gradient of images first, first + 1, … of this rank, which follow `before` others in
   /// the batch of `whole`; returns their share of its loss.
   double accumulate(std::span<const Scalar> images, std::size_t first, std::uint32_t before,
@@ -148,7 +152,7 @@ class EagerEngine {
     const TrainingDraws draws{configuration_.seed, state_.step,
                               before + static_cast<std::uint32_t>(first)};
     const double share = static_cast<double>(shape.samples) / static_cast<double>(whole);
-    if (network_.classes() > 0)
+    if (classes() > 0)
       model_.set_classes(
           std::span<const std::uint32_t>(conditioning_).subspan(first, shape.samples));
     return share * objective_.forward_backward(model_, *batch_, draws, *work_, share,

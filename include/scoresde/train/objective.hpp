@@ -41,6 +41,16 @@ concept Objective = std::copyable<O> &&
   { constant.forward_backward(model, x0, draws, work, share, gradient) } -> std::same_as<double>;
 };
 
+/// The number of classes of the labels that a step takes: those that the objective predicts, where
+/// it has label_classes(network), or that the network is conditioned on; 0: there are no labels.
+template <class O, class Ops>
+[[nodiscard]] std::size_t label_classes(const O& objective, const nn::Network<Ops>& network) {
+  if constexpr (requires { objective.label_classes(network); })
+    return objective.label_classes(network);
+  else
+    return network.classes();
+}
+
 /// Everything that depends on the time of one sample where the loss is E[ w·‖r‖² ] with the
 /// residual r = state·x_t + output·F + z of x_t = mean·x_0 + std·z: a table that a backend can
 /// compute a step from, with its own kernels.

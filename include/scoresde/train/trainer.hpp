@@ -163,10 +163,11 @@ class Trainer {
     require_samples(batch / ranks, network().batch());
     require(batch <= images.size(), "training: batch is ", batch, " and the data set has ",
             images.size(), " images; batch must be at most that");
-    if (network().classes() == 0) return;
+    const std::size_t classes = label_classes(objective(), network());
+    if (classes == 0) return;
     for (const std::uint8_t label : images.labels)
-      require(label < network().classes(), "training: an image has label ", +label,
-              "; it must be less than the network's ", network().classes(), " classes");
+      require(label < classes, "training: an image has label ", +label,
+              "; it must be less than the network's ", classes, " classes");
   }
 
   Engine engine_;
