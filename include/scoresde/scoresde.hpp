@@ -129,6 +129,7 @@
 #include <scoresde/state/host_copy.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/state/linear_form.hpp>
+#include <scoresde/state/masked.hpp>
 #include <scoresde/state/output_parameter.hpp>
 #include <scoresde/state/scratch_state.hpp>
 #include <scoresde/state/workspace.hpp>

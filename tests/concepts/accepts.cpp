@@ -156,6 +156,8 @@ static_assert(!ElementwiseState<OnDevice> && !ContiguousState<OnDevice>);
 static_assert(nn::CapturableOps<cuda::Ops<>> && nn::CapturableOps<cuda::Ops<float>>);
 static_assert(TimedNoiseSource<BrownianPath<OnDevice, TimeClock>, OnDevice>);
 static_assert(CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
+static_assert(MaskedState<OnDevice> && MaskedState<HostState<float>>);
+static_assert(Constraint<Inpainting<VpSde, OnDevice>, DeviceModel, OnDevice>);
 static_assert(
     Sampler<PredictorCorrector<VpSde, Ancestral, Langevin>, DeviceModel, OnDevice, Noise>);
 #endif

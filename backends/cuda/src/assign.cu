@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Launchers of DeviceBackend::assign and draw_sum, and the choice of AssignCall's kernel.
+/// Launchers of DeviceBackend's assign, assign_where and draw_sum; the choice of AssignCall's kernel.
 #include <algorithm>
 
 #include "assign_call.cuh"
 #include "enqueue.cuh"
 #include "kernels/draw_sum_kernel.hpp"
+#include "kernels/masked_assign_kernel.hpp"
 #include "operands.hpp"
 
 namespace scoresde::cuda {
@@ -91,6 +92,31 @@ void DeviceBackend<T>::assign(State& out, std::span<const State* const> states,
     call.state[call.count++] = x->device_data();
   }
   call.enqueue_by(out.context(), {{}, {conditioning.data, nullptr, 0, 0}, 0}, {});
+}
+
+template <class T>
+void DeviceBackend<T>::assign_where(State& out, const State& mask,
+                                    std::span<const Term<State>> terms, NoiseTerm noise) const {
+  using Kernel = MaskedAssignKernel<T>;
+  const char* const verb = "assign_where";
+  require_alike(verb, out, mask);
+  require_alike(verb, out, terms);
+  require(terms.size() <= Kernel::max_terms, verb, ": ", terms.size(), " terms; at most ",
+          Kernel::max_terms, " are allowed");
+  require_eager(verb, out.context());
+  const DeviceTerms<T> active(terms);
+  Kernel kernel{};
+  kernel.shape = float4s_of(out.extents());
+  kernel.out = out.device_data();
+  kernel.mask = mask.device_data();
+  kernel.count = active.count;
+  for (unsigned j = 0; j < active.count; ++j) {
+    kernel.state[j] = active.state[j];
+    kernel.coefficient[j] = static_cast<T>(active.coefficient[j]);
+  }
+  kernel.noise = static_cast<T>(noise.coefficient);
+  kernel.draw = noise.draw;
+  enqueue(out.context(), kernel, "a masked update");
 }
 
 template <class T>

@@ -13,7 +13,7 @@
 
 #include <scoresde/error.hpp>
 #include <scoresde/sde/sde.hpp>
-#include <scoresde/state/elementwise.hpp>
+#include <scoresde/state/masked.hpp>
 #include <scoresde/time/time_grid.hpp>
 
 namespace scoresde {
@@ -31,28 +31,11 @@ namespace detail {
   return std::max(0.0, level == KnownLevel::step_end ? step.t_next : step.t);
 }
 
-/// An element of the update above.
-struct InpaintedElement {
-  double mean, std;
-  template <class T>
-  T operator()(ElementIndex, T x, T mask, T data, T z) const {
-    return mask == T(0) ? x : static_cast<T>(mean) * data + static_cast<T>(std) * z;
-  }
-};
-
-/// A known element is the data.
-struct KnownElement {
-  template <class T>
-  T operator()(ElementIndex, T x, T mask, T data) const {
-    return mask == T(0) ? x : data;
-  }
-};
-
 }  // namespace detail
 
 /// A Constraint. `mask` is not 0 where an element is known; mask and data have the extents of x, so
 /// that every sample has its own. Refers to both, which must outlive it.
-template <Sde S, ElementwiseState X>
+template <Sde S, MaskedState X>
 class Inpainting {
  public:
   static constexpr bool needs_before = false, needs_noise = true;
@@ -83,7 +66,7 @@ class Inpainting {
   /// Known elements become bit-identical to the data.
   void after_end(X& x) const {
     check(x);
-    backend(x).transform(x, detail::KnownElement{}, std::as_const(x), *mask_, *data_);
+    assign_where(x, *mask_, {1, *data_});
   }
 
  private:
@@ -95,8 +78,7 @@ class Inpainting {
   }
   template <class Z>
   void replace(X& x, MarginalProb p, const Z& z) const {
-    backend(x).transform(x, detail::InpaintedElement{p.mean, p.std}, std::as_const(x), *mask_,
-                         *data_, z);
+    assign_where(x, *mask_, {p.mean, *data_}, {p.std, z});
   }
 
   S sde_;

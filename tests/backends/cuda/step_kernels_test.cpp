@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/state/masked.hpp>
 
 #include "kernels/assign_kernel.hpp"
 #include "kernels/copy_row_kernel.hpp"
@@ -15,6 +16,7 @@
 #include "kernels/finite_kernel.hpp"
 #include "kernels/float4.hpp"
 #include "kernels/langevin_kernel.hpp"
+#include "kernels/masked_assign_kernel.hpp"
 #include "kernels/reduction_terms.hpp"
 #include "kernels/step_row.hpp"
 #include "kernels/sum_kernel.hpp"
@@ -115,6 +117,51 @@ TEMPLATE_TEST_CASE("updates by value, from a table and with per-sample coefficie
     kernel.rows = {rows.data()};
     emulate(kernel);
     CHECK(found == wanted);
+  }
+}
+
+TEMPLATE_TEST_CASE("a masked update equals the host's under every schedule", "[emulated]", float,
+                   double) {
+  using State = HostState<TestType>;
+  for (const Float4Shape shape : shapes) {
+    const Extents extents{shape.samples, shape.dim};
+    const State x(extents, some_values<TestType>(extents.size(), 1));
+    const State z(extents, some_values<TestType>(extents.size(), 2));
+    const State before(extents, some_values<TestType>(extents.size(), 3));
+    State mask(extents), found(extents);
+    for (std::size_t i = 0; i < mask.size(); ++i) mask.data()[i] = i % 3 == 0 ? 0 : 1;
+    MaskedAssignKernel<TestType> kernel{};
+    kernel.shape = shape;
+    kernel.mask = mask.data();
+    const auto check = [&](const State& wanted) {
+      for (const auto& schedule : every_schedule) {
+        found = before;
+        kernel.out = found.data();
+        emulate(kernel, schedule);
+        CHECK(std::equal(found.span().begin(), found.span().end(), wanted.span().begin()));
+      }
+    };
+    kernel.count = 1;
+    kernel.state[0] = x.data();
+    kernel.coefficient[0] = static_cast<TestType>(0.3);
+    State wanted = before;
+    assign_where(wanted, mask, {0.3, x});
+    check(wanted);
+    kernel.noise = static_cast<TestType>(0.7);
+    kernel.draw = draw;
+    wanted = before;
+    assign_where(wanted, mask, {0.3, x}, NoiseTerm{0.7, draw});
+    CHECK(wanted.data()[0] == before.data()[0]);
+    check(wanted);
+    kernel.noise = 0;
+    kernel.count = 2;
+    kernel.state[0] = z.data();
+    kernel.coefficient[0] = static_cast<TestType>(0.7);
+    kernel.state[1] = x.data();
+    kernel.coefficient[1] = static_cast<TestType>(0.3);
+    wanted = before;
+    assign_where(wanted, mask, {0.3, x}, {0.7, z});
+    check(wanted);
   }
 }
 

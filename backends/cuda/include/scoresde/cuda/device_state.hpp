@@ -111,6 +111,11 @@ class DeviceBackend {
   void assign(State& out, std::span<const State* const> states,
               DeviceCoefficients conditioning) const;
 
+  /// out ← Σ cᵢ·xᵢ + c·z where mask is not 0, unchanged elsewhere; bit-identical to HostState's.
+  /// Throws Error for more than two terms, for different extents or contexts, and during capture.
+  void assign_where(State& out, const State& mask, std::span<const Term<State>> terms,
+                    NoiseTerm noise) const;
+
   /// These four copy one number per sample to the host and wait for it. They throw Error for
   /// different extents or contexts, unless the span has one element per sample, and during capture.
   void norms(std::span<const Term<State>> terms, std::span<double> per_sample) const;
