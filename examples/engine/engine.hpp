@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// Training, sampling and likelihoods on either backend, one source file each. Builds without
-/// scoresde::cuda replace those of the device by none.cpp, which throws.
+/// Training, sampling, likelihoods and editing on either backend, one source file each. Builds
+/// without scoresde::cuda replace those of the device by none.cpp, which throws.
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/presets.hpp>
 
+#include "cli/edit_options.hpp"
 #include "cli/likelihood_options.hpp"
 #include "cli/sample_options.hpp"
 #include "cli/train_options.hpp"
@@ -27,5 +28,9 @@ void sample_on_device(const SampleOptions& options, const scoresde::Metadata& co
 void likelihood_on_host(const LikelihoodOptions& options, const scoresde::Metadata& configuration);
 void likelihood_on_device(const LikelihoodOptions& options,
                           const scoresde::Metadata& configuration);
+
+/// Edits images and writes the results. Throws Error as above.
+void edit_on_host(const EditOptions& options, const scoresde::Metadata& configuration);
+void edit_on_device(const EditOptions& options, const scoresde::Metadata& configuration);
 
 }  // namespace programs

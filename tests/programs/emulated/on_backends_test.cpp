@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/io/npy.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/unet.hpp>
@@ -280,4 +281,37 @@ TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on t
   const TemporaryFolder karras;
   const auto path = small::weights_file<EdmLoss>(karras, small_network(), EdmSde{});
   CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
+}
+
+TEST_CASE("edits with the network on the device equal the CPU's up to rounding", "[slow]") {
+  const TemporaryFolder folder;
+  const auto checkpoint =
+      small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
+  std::vector<float> images(2 * 3 * 64);
+  for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i % 13) / 13;
+  const std::vector<std::size_t> shape{2, 3, 8, 8};
+  io::write_npy(folder / "images.npy", std::span<const float>(images),
+                std::span<const std::size_t>(shape));
+  programs::EditOptions options;
+  options.sampling = sample_options(checkpoint, folder / "host");
+  options.sampling.sampler.solver = "pc";
+  options.data = folder / "images.npy";
+  options.results = 2;
+  options.steps = 4;
+  options.method = "known";
+  const auto configuration = read_configuration(checkpoint);
+  for (const char* task : {"inpaint", "interpolate"}) {
+    options.task_name = task;
+    const auto edited = [&](const char* out, const auto& edit) {
+      options.sampling.out = folder / out;
+      std::filesystem::create_directories(options.sampling.out);
+      edit(options, configuration);
+      return io::read_npy<float>(options.sampling.out / "edit.npy").values;
+    };
+    const auto host = edited("host", programs::edit_on_host);
+    const auto device = edited("device", programs::edit_on_device);
+    REQUIRE(device.size() == host.size());
+    for (std::size_t i = 0; i < host.size(); ++i)
+      REQUIRE(device[i] == Approx(host[i]).margin(1e-3));
+  }
 }
