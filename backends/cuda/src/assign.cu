@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Launchers of DeviceBackend's assign, assign_where and draw_sum; the choice of AssignCall's kernel.
+/// Launchers of DeviceBackend::assign, assign_where and draw_sum, and the choice of AssignCall's
+/// kernel.
 #include <algorithm>
 
 #include "assign_call.cuh"
