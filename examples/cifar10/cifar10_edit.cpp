@@ -7,6 +7,7 @@
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 
+#include "cli/checkpoint_file.hpp"
 #include "cli/edit_command_line.hpp"
 #include "cli/program.hpp"
 #include "cli/run_lock.hpp"
@@ -20,6 +21,7 @@ using programs::EditOptions;
 int run(EditOptions options) {
   programs::SampleOptions& sampling = options.sampling;
   if (sampling.checkpoint.empty()) sampling.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
+  programs::require_checkpoint_file(sampling.checkpoint);
   programs::resolve_defaults(options);
   const auto configuration = scoresde::read_configuration(sampling.checkpoint);
   const std::size_t classes = scoresde::network_of(configuration).num_class_embeds;

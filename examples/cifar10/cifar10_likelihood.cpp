@@ -6,6 +6,7 @@
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
 
+#include "cli/checkpoint_file.hpp"
 #include "cli/likelihood_command_line.hpp"
 #include "cli/program.hpp"
 #include "cli/run_lock.hpp"
@@ -17,6 +18,7 @@ namespace {
 int run(programs::LikelihoodOptions options, const CLI::App& app) {
   programs::reject_options_of_other_backend(app, options.backend);
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
+  programs::require_checkpoint_file(options.checkpoint);
   const auto configuration = scoresde::read_configuration(options.checkpoint);
   options.discrete = scoresde::sampled_sde(configuration).is<scoresde::DdpmSde>();
   programs::reject_options_of_other_network(app, options);

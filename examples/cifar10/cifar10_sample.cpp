@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_sample: samples images from a checkpoint by any sampler of the library.
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/error.hpp>
-#include <scoresde/io/state_dict.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 
+#include "cli/checkpoint_file.hpp"
 #include "cli/option_aliases.hpp"
 #include "cli/program.hpp"
 #include "cli/run_lock.hpp"
@@ -29,18 +27,9 @@ std::string setting_or(const scoresde::Metadata& configuration, const std::strin
   return found == configuration.end() ? fallback : found->second;
 }
 
-/// Throws Error for files of other libraries, naming the program that converts them.
-void require_checkpoint_file(const std::filesystem::path& path) {
-  const bool folder = std::filesystem::is_directory(path);
-  scoresde::require(
-      !folder && (!std::filesystem::exists(path) || !scoresde::io::is_torch_file(path)),
-      "--checkpoint: ", path.string(), folder ? " is a folder" : " is a PyTorch file",
-      "; it must be a checkpoint or weights of this library, and scoresde_convert makes one of it");
-}
-
 int run(SampleOptions options, const std::vector<std::string>& given) {
   if (options.checkpoint.empty()) options.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
-  require_checkpoint_file(options.checkpoint);
+  programs::require_checkpoint_file(options.checkpoint);
   const auto configuration = scoresde::read_configuration(options.checkpoint);
   scoresde::SamplerChoice& choice = options.sampler;
   scoresde::resolve_aliases(choice);

@@ -277,6 +277,8 @@ TEST_CASE("cifar10_edit rejects images, masks and options that do not fit") {
   };
   rejected("inpant", {}, {"inpant", "inpaint"});
   rejected("inpaint", {"--data", image_file(edits.folder, 2, 6)}, {"--data", "3 x 8 x 6"}, 1);
+  rejected("inpaint", {"--checkpoint", edits.folder.path().string()},
+           {"is a folder", "scoresde_convert"}, 1);
   rejected("inpaint", {"--data", ""}, {"--data", "it must be a path"});
   rejected("inpaint", {"--images", "9"}, {"--images is 9", "3 images"});
   rejected("inpaint", {"--first-image", "3"}, {"--first-image is 3"});

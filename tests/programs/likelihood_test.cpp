@@ -239,6 +239,7 @@ TEST_CASE("cifar10_likelihood rejects what does not fit together") {
   const std::array<std::size_t, 4> shape{1, 3, 4, 4};
   io::write_npy(folder / "small.npy", std::span<const float>(std::vector<float>(48)), shape);
   rejected({"--data", (folder / "small.npy").string()}, {"3 x 4 x 4", "3 x 8 x 8"}, 1);
+  rejected({"--checkpoint", folder.path().string()}, {"is a folder", "scoresde_convert"}, 1);
   rejected({"--data", ""}, {"--data", "it must be a path"});
   rejected({"--train"}, {"--train", "images.npy"});
   rejected({"--images", "6"}, {"--images is 6", "5 images"});
