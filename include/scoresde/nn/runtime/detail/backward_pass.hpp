@@ -29,8 +29,8 @@ class BackwardPass : public Pass<Ops> {
       if (run_.plan.dropped(node()))
         run_.ops.affine_backward(dy(), 1.0, dx(0));
       else
-        node().visit([&](const auto& op) {
-          if constexpr (op.has_backward) op.backward(*this);
+        node().visit([&]<class Op>(const Op& op) {
+          if constexpr (Op::has_backward) op.backward(*this);
         });
     if (!run_.plan.uses_external_images() && dx_ != nullptr) {
       const View<A> dx = run_.gradient(input);
