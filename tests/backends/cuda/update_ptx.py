@@ -51,8 +51,9 @@ def check_rounding(name, body, violations):
 
 
 def check_fused(name, body, violations):
-    noisy = "DrawSum" in name or "Lb1E" in name
-    terms = int(match[1]) if (match := re.search(r"AssignKernelI\wLj(\d)E", name)) else 0
+    masked = "MaskedAssign" in name  # two terms, and noise if its coefficient is not 0
+    noisy = masked or "DrawSum" in name or "Lb1E" in name
+    terms = 2 if masked else int(match[1]) if (match := re.search(r"AssignKernelI\wLj(\d)E", name)) else 0
     wanted = 4 * terms + (FUSED_IN_NOISE if noisy else 0)
     found = len(re.findall(r"\bfma\.rn\.f(?:32|64)", body))
     if found != wanted:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The CIFAR-10 programs on a GPU, emulated on the host, compared with the CPU: runs that change
 /// the backend, and the same samples from the same seed.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -311,7 +312,10 @@ TEST_CASE("edits with the network on the device equal the CPU's up to rounding",
     const auto host = edited("host", programs::edit_on_host);
     const auto device = edited("device", programs::edit_on_device);
     REQUIRE(device.size() == host.size());
+    // The network is random, so codes and results are not in [0, 1].
+    float largest = 1;
+    for (const float value : host) largest = std::max(largest, std::abs(value));
     for (std::size_t i = 0; i < host.size(); ++i)
-      REQUIRE(device[i] == Approx(host[i]).margin(1e-3));
+      REQUIRE(device[i] == Approx(host[i]).margin(1e-4 * largest));
   }
 }
