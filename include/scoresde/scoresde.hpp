@@ -73,6 +73,7 @@
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/sampler/run.hpp>
+#include <scoresde/sampler/run_arguments.hpp>
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>

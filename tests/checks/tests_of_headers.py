@@ -22,6 +22,7 @@ TESTED_IN = {
     "scoresde/nn/graph/ops.hpp": "tests/backends/eigen",
     "scoresde/predictor/predictor.hpp": "tests/concepts",
     "scoresde/corrector/corrector.hpp": "tests/concepts",
+    "scoresde/sampler/run_arguments.hpp": "tests/concepts",
 }
 
 

@@ -77,7 +77,8 @@ struct GeneralFlowField {
 /// I is a fixed-step method, an AdaptiveRungeKutta, or a user-defined OdeIntegrator, as for
 /// ProbabilityFlow.
 template <class S, class I>
-class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S, I>> {
+class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S, I>>,
+                               public FlowCalls<GeneralProbabilityFlow<S, I>> {
   using Integrator = typename IntegratorOf<I>::type;
   static_assert(
       GeneralSde<S>,
@@ -128,18 +129,28 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
   /// Calls decode with a newly allocated workspace.
   template <class M, class X, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, O&& observer = O{}) const {
-    static_assert(StateArgument<X>::checked);
+    static_assert(ModelArgument<std::remove_reference_t<M>, X>::checked);
     Workspace<X, buffers> work(x);
     return decode(model, x, work, observer);
   }
+  /// Does not compile: the state is a temporary.
+  template <class M, class X, class... O>
+  requires(!std::is_lvalue_reference_v<X>) SamplerStatistics run(M&&, X&&, O&&...)
+  const {
+    static_assert(ModelArgument<std::remove_reference_t<M>, X&&>::checked);
+    return {};
+  }
 
+  using SampledFromPrior<GeneralProbabilityFlow<S, I>>::integrate;
   /// Calls decode, with the signature that all samplers share; draws no noise.
   template <class M, State X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     return decode(model, x, work, observer);
   }
 
+  using FlowCalls<GeneralProbabilityFlow<S, I>>::decode;
   /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <class M, class X, class O = NoObserver>
@@ -149,6 +160,7 @@ class GeneralProbabilityFlow : public SampledFromPrior<GeneralProbabilityFlow<S,
     return solve(model, x, grid_, work, observer);
   }
 
+  using FlowCalls<GeneralProbabilityFlow<S, I>>::encode;
   /// Integrates the given x over the reversed grid, which it allocates.
   template <class M, class X, class O = NoObserver>
   SamplerStatistics encode(M&& model, X& x, WorkspaceOf<X, buffers>& work,

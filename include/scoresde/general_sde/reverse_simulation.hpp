@@ -116,12 +116,24 @@ class ReverseSimulation : public SampledFromPrior<ReverseSimulation<S, R>> {
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
   /// Calls integrate with a newly allocated workspace.
-  template <class M, State X, class N, class O = NoObserver>
+  template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics run(M&& model, X& x, const N& noise, O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Workspace<X, buffers> work(x);
     return integrate(model, x, noise, work, observer);
   }
+  /// Does not compile: reports the first argument that is not valid.
+  template <class... A>
+  requires(!is_sample_call<A...>) SamplerStatistics run(A&&...)
+  const {
+    static_assert(sizeof...(A) == 3 || sizeof...(A) == 4,
+                  "reverse simulation: run takes a model, a state, a noise source as "
+                  "Noise{.seed = 42} and, optionally, an observer");
+    static_assert(SampleArguments<A...>::checked);
+    return {};
+  }
 
+  using SampledFromPrior<ReverseSimulation<S, R>>::integrate;
   /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
   template <class M, State X, class N, class O = NoObserver>

@@ -84,6 +84,16 @@ class Simulation {
     Workspace<X, buffers> work(x);
     return integrate(x, noise, work, observer);
   }
+  /// Does not compile: reports the first argument that is not valid.
+  template <class... A>
+  requires(!is_sample_call<NoModel, A...>) SamplerStatistics run(A&&...)
+  const {
+    static_assert(sizeof...(A) == 2 || sizeof...(A) == 3,
+                  "simulation: run takes a state, a noise source as Noise{.seed = 42} and, "
+                  "optionally, an observer, but no model");
+    static_assert(SampleArguments<NoModel, A...>::checked);
+    return {};
+  }
 
   /// Integrates the given x over the grid without allocating. Throws Error for mismatched shapes
   /// and states that are not finite.
@@ -107,6 +117,16 @@ class Simulation {
       run.took(time, x);
     }
     return run.finish();
+  }
+  /// Does not compile: reports the first argument that is not valid.
+  template <class... A>
+  requires(!is_integrate_call<Simulation, NoModel, A...>) SamplerStatistics integrate(A&&...)
+  const {
+    static_assert(sizeof...(A) == 3 || sizeof...(A) == 4,
+                  "simulation: integrate takes a state, a noise source as Noise{.seed = 42}, a "
+                  "workspace and, optionally, an observer, but no model");
+    static_assert(IntegrateArguments<buffers, NoModel, A...>::checked);
+    return {};
   }
 
  private:

@@ -167,6 +167,7 @@ class AdaptiveDpmSolver : public SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] TimeStep span() const { return span_; }
 
+  using SampledFromPrior<AdaptiveDpmSolver<S, P>>::integrate;
   /// Integrates the given x from span.t to span.t_next; draws no noise and does not allocate.
   /// Throws Error for mismatched shapes, for states and outputs of the model that are not finite
   /// where a step begins, for steps that become too small, after max_steps trials, and for
@@ -176,7 +177,7 @@ class AdaptiveDpmSolver : public SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
     using Model = std::remove_reference_t<M>;
-    static_assert(ModelArgument<std::remove_reference_t<M>, X>::checked);
+    static_assert(RunArguments<Model, X, N>::checked);
     require(PerSampleScoreModel<Model, X> || pair_.scope == Scope::batch, name,
             ": Scope::per_sample requires a model with a time per sample, evaluate(x, "
             "span<const double> times, output); pass such a model or use Scope::batch");

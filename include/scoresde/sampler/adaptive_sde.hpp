@@ -87,6 +87,7 @@ class AdaptiveSde : public SampledFromPrior<AdaptiveSde<S>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] TimeStep span() const { return span_; }
 
+  using SampledFromPrior<AdaptiveSde<S>>::integrate;
   /// Integrates the given x from span.t to span.t_next without allocating. Throws Error for
   /// mismatched shapes, for states and outputs of the model that are not finite where a step
   /// begins, for steps that become too small, and after max_steps trials. on_step is called when

@@ -122,6 +122,7 @@ class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
+  using SampledFromPrior<ClippedDdim<S>>::integrate;
   /// Integrates the given x over the grid without allocating; a constraint that needs the state
   /// before an update takes one copy of it, before the first step. Throws Error for mismatched
   /// shapes, states that are not finite, and as the constraint does.

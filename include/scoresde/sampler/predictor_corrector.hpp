@@ -185,6 +185,7 @@ class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
+  using SampledFromPrior<PredictorCorrector<S, P, C>>::integrate;
   /// Integrates the given x over the grid without allocating; a constraint that needs the state
   /// before an update takes one copy of it, before the first step. Throws Error for mismatched
   /// shapes, for a dimension that the corrector rejects, for times at which the model cannot be

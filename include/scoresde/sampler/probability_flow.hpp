@@ -99,10 +99,31 @@ SamplerStatistics run_flow(const char* sampler, const I& integrator, const F& fi
   return {nfe, done.accepted, done.rejected};
 }
 
+/// Base class of the flows: reports the first argument of decode and encode that is not valid.
+template <class Flow>
+class FlowCalls {
+ public:
+  /// Does not compile.
+  template <class... A>
+  requires(!is_decode_call<Flow, A...>) SamplerStatistics decode(A&&...)
+  const {
+    static_assert(sizeof...(A) == 3 || sizeof...(A) == 4,
+                  "probability flow: decode and encode take a model, a state, a workspace and, "
+                  "optionally, an observer");
+    static_assert(DecodeArguments<Flow::buffers, A...>::checked);
+    return {};
+  }
+  /// Does not compile.
+  template <class... A>
+  requires(!is_decode_call<Flow, A...>) SamplerStatistics encode(A&&... arguments)
+  const { return decode(std::forward<A>(arguments)...); }
+};
+
 /// I is a fixed-step method (Euler, Heun, RungeKutta4, DormandPrince54), an AdaptiveRungeKutta, or
 /// a user-defined OdeIntegrator.
 template <class S, class I>
-class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
+class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>>,
+                        public FlowCalls<ProbabilityFlow<S, I>> {
   using Integrator = typename IntegratorOf<I>::type;
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
@@ -162,13 +183,16 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const TimeGrid& grid() const { return grid_; }
 
+  using SampledFromPrior<ProbabilityFlow<S, I>>::integrate;
   /// Calls decode, with the signature that all samplers share; draws no noise.
   template <class M, class X, class N, class O = NoObserver>
   SamplerStatistics integrate(M&& model, X& x, const N&, Workspace<X, buffers>& work,
                               O&& observer = O{}) const {
+    static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     return decode(model, x, work, observer);
   }
 
+  using FlowCalls<ProbabilityFlow<S, I>>::decode;
   /// Integrates the given x over the grid and performs the final step. Does not allocate. Throws
   /// Error for mismatched shapes, times at which the model cannot be evaluated, and states that are
   /// not finite.
@@ -179,6 +203,7 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>> {
     return run(model, x, grid_, last_, work, observer);
   }
 
+  using FlowCalls<ProbabilityFlow<S, I>>::encode;
   /// Integrates the given x over the reversed grid, from data to noise. Allocates the reversed
   /// grid.
   template <class M, class X, class O = NoObserver>

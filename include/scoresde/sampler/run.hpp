@@ -144,12 +144,25 @@ class SampledFromPrior {
     });
   }
 
-  /// Reports the missing noise.
-  template <class M, class X>
-  SamplerStatistics sample(M&&, X&) const {
-    static_assert(!std::is_same_v<X, X>,
-                  "sampler: sample(model, x, noise) takes a noise source as its third argument, "
-                  "as Noise{.seed = 42}");
+  /// Does not compile: reports the first argument that is not valid.
+  template <class... A>
+  requires(!is_sample_call<A...>) SamplerStatistics sample(A&&...)
+  const {
+    static_assert(sizeof...(A) >= 3 && sizeof...(A) <= 5,
+                  "sampler: sample takes a model, a state, a noise source as Noise{.seed = 42} "
+                  "and, optionally, an observer");
+    static_assert(SampleArguments<A...>::checked);
+    return {};
+  }
+  /// Does not compile: reports the first argument that is not valid. A sampler brings it into its
+  /// scope by a using-declaration.
+  template <class... A>
+  requires(!is_integrate_call<Sampler, A...>) SamplerStatistics integrate(A&&...)
+  const {
+    static_assert(sizeof...(A) >= 4 && sizeof...(A) <= 6,
+                  "sampler: integrate takes a model, a state, a noise source as Noise{.seed = 42}, "
+                  "a workspace and, optionally, an observer");
+    static_assert(IntegrateArguments<Sampler::buffers, A...>::checked);
     return {};
   }
 

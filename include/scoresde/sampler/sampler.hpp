@@ -11,10 +11,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include <scoresde/noise/noise_source.hpp>
 #include <scoresde/predictor/predictor.hpp>
+#include <scoresde/sampler/run_arguments.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/workspace.hpp>
@@ -43,40 +43,6 @@ concept Sampler = requires(const S& sampler, M& model, X& x, const N& noise,
   { S::buffers } -> std::convertible_to<std::size_t>;
   { sampler.sample(model, x, noise) } -> std::same_as<SamplerStatistics>;
   { sampler.integrate(model, x, noise, work) } -> std::same_as<SamplerStatistics>;
-};
-
-/// Instantiating one of these reports the first argument of a run that is not valid.
-template <class X>
-struct StateArgument {
-  static_assert(!std::is_const_v<X>, "sampler: the state is const; a run writes to it");
-  static_assert(std::is_const_v<X> || State<X>,
-                "sampler: no Backend is known for this state; specialize scoresde::backend_of with "
-                "`static auto of(const X&)`");
-  static constexpr bool fits = !std::is_const_v<X> && State<X>;
-  static constexpr bool checked = true;
-};
-/// The workspace of a state, for parameters from which it is not deduced, so that a const state is
-/// reported by StateArgument.
-template <class X, std::size_t Buffers>
-using WorkspaceOf = Workspace<std::remove_const_t<X>, Buffers>;
-
-template <class M, class X>
-struct ModelArgument : StateArgument<X> {
-  static_assert(!StateArgument<X>::fits || ScoreModel<M, X>,
-                "sampler: the model is not a score model for this state; it needs evaluate(const "
-                "State& x, double t, State& output) and score_form(double t) returning ScoreForm, "
-                "not const, and no overload of evaluate that takes its output by value; "
-                "score_function(f) makes one of a function");
-};
-template <class X, class N>
-struct NoiseArgument : StateArgument<X> {
-  static_assert(!StateArgument<X>::fits || NoiseSource<N, X>,
-                "sampler: the noise is not a noise source; it needs draw(index) returning NoiseDraw"
-                " or const State&, as Noise{.seed = 42} has");
-};
-template <class M, class X, class N>
-struct RunArguments : ModelArgument<M, X>, NoiseArgument<X, N> {
-  static constexpr bool checked = true;
 };
 
 /// Throws the Error for a state that is not finite at since.t_next and was finite at since.t.

@@ -101,6 +101,7 @@ class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
   /// The stages of the run.
   [[nodiscard]] const std::vector<SolverStage>& stages() const { return run_.stages(); }
 
+  using SampledFromPrior<SolverSampler<S, R>>::integrate;
   /// Integrates the given x over the grid without allocating; deterministic solvers draw no noise.
   /// A constraint is applied after every stage, with draws after the highest of the stages; one
   /// that needs the state before an update takes one copy of it, before the first step. Throws

@@ -36,7 +36,9 @@ concept ContiguousState = State<X> && requires(X& x, const X& y) {
 /// scratch memory: use a copy per thread.
 template <class S>
 class Gaussian {
-  static_assert(SdeArgument<S>::checked);
+  static_assert(!std::same_as<S, std::vector<double>>,
+                "Gaussian: the SDE is missing; it takes (sde, mean, covariance)");
+  static_assert(std::same_as<S, std::vector<double>> || SdeArgument<S>::checked);
 
  public:
   /// `covariance` holds d variances, or the d×d matrix in row-major order. Throws Error for other
@@ -65,6 +67,13 @@ class Gaussian {
               "; it must be nonnegative");
       v = std::max(v, 0.0);
     }
+  }
+
+  /// Does not compile: the SDE or the covariance is missing.
+  template <class Sde = S>
+  Gaussian(S, std::vector<double>) {
+    static_assert(!std::same_as<Sde, S>,
+                  "Gaussian: the covariance is missing; it takes (sde, mean, covariance)");
   }
 
   [[nodiscard]] std::size_t dim() const { return mean_.size(); }
@@ -226,5 +235,8 @@ class Gaussian {
   std::vector<double> mean_, eigenvalues_, rotation_, rotated_, scale_;
   double factor_ = 1;
 };
+
+/// Reports the missing SDE, also for lists in braces.
+Gaussian(std::vector<double>, std::vector<double>)->Gaussian<std::vector<double>>;
 
 }  // namespace scoresde

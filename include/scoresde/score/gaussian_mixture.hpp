@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <numbers>
@@ -26,7 +27,9 @@ namespace scoresde {
 /// scratch memory: use a copy per thread.
 template <class S>
 class GaussianMixture {
-  static_assert(SdeArgument<S>::checked);
+  static_assert(!std::same_as<S, std::vector<double>>,
+                "GaussianMixture: the SDE is missing; it takes (sde, weights, means, variances)");
+  static_assert(std::same_as<S, std::vector<double>> || SdeArgument<S>::checked);
 
  public:
   /// K weights (normalized here), K means of dimension d in rows, and K variances (isotropic) or
@@ -63,6 +66,14 @@ class GaussianMixture {
     precision_.resize(means_.size());
     score_.resize(dim_);
     product_.resize(dim_);
+  }
+
+  /// Does not compile: the SDE or the variances are missing.
+  template <class Sde = S>
+  GaussianMixture(S, std::vector<double>, std::vector<double>) {
+    static_assert(!std::same_as<Sde, S>,
+                  "GaussianMixture: the variances are missing; it takes (sde, weights, means, "
+                  "variances)");
   }
 
   [[nodiscard]] std::size_t dim() const { return dim_; }
@@ -256,5 +267,9 @@ class GaussianMixture {
   std::size_t dim_ = 0;
   double factor_ = 1;
 };
+
+/// Reports the missing SDE, also for lists in braces.
+GaussianMixture(std::vector<double>, std::vector<double>, std::vector<double>)
+    ->GaussianMixture<std::vector<double>>;
 
 }  // namespace scoresde

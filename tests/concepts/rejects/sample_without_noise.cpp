@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A run starts from noise.
-// expect: sampler: sample(model, x, noise) takes a noise source as its third argument
+// expect: sampler: sample takes a model, a state, a noise source as Noise{.seed = 42} and,
+// optionally, an observer
 #include <scoresde/scoresde.hpp>
 
 int main() {
