@@ -42,6 +42,18 @@ TEST_CASE("a zero score gives no step instead of a division by zero") {
   CHECK(c.noise == 0);
 }
 
+TEST_CASE("a nearly vanishing score has no Langevin step, relative to the SDE's prior") {
+  const VeSde sde;
+  const LangevinRule rule = Langevin{}.rule(sde, 0.5);
+  const double smallest = 1e-8 / sde.prior_std();
+  CHECK(std::isnan(rule({.score = 0.99 * smallest, .noise = 1}).score));
+  CHECK_THROWS_WITH(rule.validate({.score = 0.99 * smallest, .noise = 1}, 0.5),
+                    Catch::Matchers::Contains("Langevin: at t = 0.5 the norm of the score is"));
+  CHECK_NOTHROW(rule.validate({.score = 0, .noise = 1}, 0.5));
+  CHECK_NOTHROW(rule.validate({.score = 1.01 * smallest, .noise = 1}, 0.5));
+  CHECK(std::isfinite(rule({.score = 1.01 * smallest, .noise = 1}).score));
+}
+
 TEST_CASE("the step size of annealed Langevin depends on the time only") {
   const StepCoefficients c = AnnealedLangevin{.snr = 0.3}.rule(SubVpSde(), 0.4)({});
   const double size = 0.3 * SubVpSde().marginal_prob(0.4).std;

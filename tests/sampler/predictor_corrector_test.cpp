@@ -372,3 +372,33 @@ TEST_CASE(
     CHECK_NOTHROW(run(AnnealedLangevin{}));
   }
 }
+
+TEST_CASE("a score that nearly vanishes is rejected by Langevin instead of moving x to infinity") {
+  const VpSde sde;
+  const auto run = [&](auto scalar, double factor, Scope scope) {
+    using Scalar = decltype(scalar);
+    using State = HostState<Scalar>;
+    State x({.samples = 4, .dim = 16});
+    auto model = score_function([factor](const State& in, double, State& output) {
+      for (std::size_t k = 0; k < 4; ++k)
+        for (std::size_t e = 0; e < 16; ++e)
+          output(k, e) = static_cast<Scalar>((k == 0 ? factor : -1) * double(in(k, e)));
+    });
+    const PredictorCorrector sampler(sde, NoPredictor{}, Langevin{.snr = 0.16, .scope = scope},
+                                     uniform_grid(sde, 10));
+    sampler.sample(model, x, Noise{.seed = 3});
+    return std::abs(double(x(0, 0)));
+  };
+  for (const double factor : {-1e-20, -1e-12}) {
+    CAPTURE(factor);
+    CHECK_THROWS_WITH(run(float{}, factor, Scope::per_sample),
+                      Contains("Langevin: at t = 1 the norm of the score is") &&
+                          Contains("must be 0 or at least 1e-08"));
+    CHECK_THROWS_WITH(run(double{}, factor, Scope::per_sample),
+                      Contains("Langevin: at t = 1 the norm of the score is"));
+    // The mean of the norms does not vanish, and neither does that of an untrained network.
+    CHECK(run(double{}, factor, Scope::batch) < 10);
+  }
+  CHECK(std::isfinite(run(double{}, -1e-5, Scope::per_sample)));
+  for (const Scope scope : {Scope::per_sample, Scope::batch}) CHECK(run(float{}, 0, scope) < 10);
+}

@@ -54,7 +54,7 @@ struct LangevinKernel {
  private:
   SCORESDE_DEVICE void write(unsigned k, Norms used) const {
     const bool given = row.given();
-    const LangevinRule now = given ? LangevinRule{row[2], row[3]} : rule;
+    const LangevinRule now = given ? LangevinRule{row[2], row[3], rule.smallest} : rule;
     const StepCoefficients step = now(used);
     coefficients[k] = scoresde::fma(step.score, given ? row[0] : p, step.state);
     coefficients[samples + k] = step.score * (given ? row[1] : q);

@@ -27,7 +27,9 @@ struct CorrectCall {
   bool batch_mean;
 
   [[nodiscard]] std::vector<std::uint64_t> structure() const {
-    return {'c', sizeof(T), shape.samples, shape.dim, word(x), word(output), word(z), batch_mean};
+    return {'c',       sizeof(T),  shape.samples,
+            shape.dim, word(x),    word(output),
+            word(z),   batch_mean, std::bit_cast<std::uint64_t>(rule.smallest)};
   }
   [[nodiscard]] std::vector<double> numbers() const {
     return {form.state, form.output, rule.snr, rule.scale, std::bit_cast<double>(draw.index)};

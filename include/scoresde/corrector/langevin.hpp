@@ -43,29 +43,48 @@ inline void check_langevin(const char* corrector, double snr, int steps) {
 
 }  // namespace detail
 
-/// Norms → coefficients. A zero score norm gives no step, as it defines no direction.
+/// Norms → coefficients. A zero score norm gives no step, as it defines no direction; ratios of the
+/// norms of score and noise between 0 and `smallest` give coefficients that are NaN.
 struct LangevinRule {
   double snr = 0;
   double scale = 1;
+  double smallest = 0;
+
+  [[nodiscard]] SCORESDE_HOST_DEVICE bool is_too_long(Norms norms) const {
+    return norms.score != 0 && norms.score < smallest * norms.noise;
+  }
+  /// Throws Error for norms that give NaN.
+  void validate(Norms norms, double t) const {
+    require(!is_too_long(norms), "Langevin: at t = ", t, " the norm of the score is ", norms.score,
+            " and that of the noise ", norms.noise, "; their ratio must be 0 or at least ",
+            smallest, ", because the step is proportional to its inverse square");
+  }
 
   [[nodiscard]] SCORESDE_HOST_DEVICE StepCoefficients operator()(Norms norms) const {
     if (norms.score == 0) return {};
+    if (is_too_long(norms)) return {NAN, NAN, NAN};
     const double ratio = snr * norms.noise / norms.score;
     const double epsilon = 2 * scale * ratio * ratio;
     return {1, epsilon, std::sqrt(2 * epsilon)};
   }
 };
 
+/// A corrector step throws Error where the norm of the score is below smallest_score/prior_std
+/// times that of the noise, but not 0: such a score is not that of noised data, and its step would
+/// be about snr/smallest_score times as long as a sample of the prior. On a device, x becomes NaN,
+/// which the run rejects.
 struct Langevin {
   double snr = 0.16;
   int steps = 1;
   Scope scope = Scope::per_sample;  ///< whose norms; batch means are the convention of score_sde
 
   static constexpr bool needs_norms = true;
+  /// The scores of untrained networks are about 1e-5 of those of the prior.
+  static constexpr double smallest_score = 1e-8;
 
   template <Sde S>
   [[nodiscard]] LangevinRule rule(const S& sde, double t) const {
-    return {snr, detail::langevin_scale(sde, t)};
+    return {snr, detail::langevin_scale(sde, t), smallest_score / sde.prior_std()};
   }
   /// Throws Error unless snr > 0 and steps ≥ 0.
   void validate() const { detail::check_langevin("Langevin", snr, steps); }

@@ -55,12 +55,20 @@ struct SampleCoefficients {
 /// Rows of a workspace used by a corrector.
 enum CorrectorRow : std::size_t { score_norm, noise_norm, state_row, output_row, noise_row };
 
+/// The coefficients of the rule at time t. Throws Error for norms that the rule rejects.
+template <class Rule>
+[[nodiscard]] StepCoefficients coefficients(const Rule& rule, double t, Norms norms) {
+  if constexpr (requires { rule.validate(norms, t); }) rule.validate(norms, t);
+  return rule(norms);
+}
+
 /// Per sample: the coefficients of the rule, with the score's form folded in.
 template <class Rule>
-void fill_coefficients(const Rule& rule, ScoreForm form, std::span<const double> score_norms,
-                       std::span<const double> noise_norms, const SampleCoefficients& out) {
+void fill_coefficients(const Rule& rule, double t, ScoreForm form,
+                       std::span<const double> score_norms, std::span<const double> noise_norms,
+                       const SampleCoefficients& out) {
   for (std::size_t k = 0; k < score_norms.size(); ++k) {
-    const StepCoefficients step = rule(Norms{score_norms[k], noise_norms[k]});
+    const StepCoefficients step = coefficients(rule, t, Norms{score_norms[k], noise_norms[k]});
     out.state[k] = step.state + step.score * form.state;
     out.output[k] = step.score * form.output;
     out.noise[k] = step.noise;
@@ -107,10 +115,10 @@ struct CorrectorStep {
     const Norms batch = NeedsNorms && !per_sample ? Norms{mean(scores), mean(noises)} : Norms{};
     if (per_sample) {
       const SampleCoefficients rows{work.row(state_row), work.row(output_row), work.row(noise_row)};
-      fill_coefficients(rule, form, scores, noises, rows);
+      fill_coefficients(rule, t, form, scores, noises, rows);
       assign(x, {{rows.state, x}, {rows.output, output}}, {rows.noise, z});
     } else {
-      scoresde::update(x, output, form, rule(batch), z);
+      scoresde::update(x, output, form, coefficients(rule, t, batch), z);
     }
     if constexpr (watched<X, O>) report(per_sample, batch, x, work, observer);
   }

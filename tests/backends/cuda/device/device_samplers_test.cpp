@@ -206,6 +206,22 @@ TEST_CASE("a zero score gives no Langevin step on the device") {
   CHECK(std::equal(found.data(), found.data() + found.size(), wanted.data()));
 }
 
+TEST_CASE("a score that nearly vanishes is rejected by Langevin on the device") {
+  struct TinyScore {
+    void evaluate(const DeviceState<float>& x, double, DeviceState<float>& output) {
+      const Term<DeviceState<float>> term{-1e-20, &x};
+      backend(output).assign(output, std::span<const Term<DeviceState<float>>>(&term, 1),
+                             NoiseTerm{});
+    }
+    [[nodiscard]] ScoreForm score_form(double) const { return {0, 1}; }
+  } model;
+  const VpSde sde;
+  const PredictorCorrector sampler{sde, NoPredictor{}, Langevin{}, uniform_grid(sde, 3)};
+  DeviceState<float> x(context(), {2, 5});
+  CHECK_THROWS_WITH(sampler.sample(model, x, noise),
+                    Catch::Contains("the state of sample 0 is not finite"));
+}
+
 TEST_CASE("observers see a run on a device and do not change it") {
   const VpSde sde;
   const PredictorCorrector sampler{sde, Ancestral{}, Langevin{.snr = 0.1}, uniform_grid(sde, 5)};
