@@ -11,7 +11,10 @@
 #include <scoresde/registry/sampler_choice.hpp>
 #include <scoresde/registry/sampler_visit.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
+#include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/time/log_snr_grid.hpp>
+#include <scoresde/time/time_grid.hpp>
 
 #include "support/catch.hpp"
 
@@ -110,4 +113,33 @@ TEST_CASE("ScoreSdeVeScheduler sets the step of Langevin by means over the batch
   CHECK(choice.predictor == "reverse_diffusion");
   CHECK(choice.corrector == "langevin-batch");
   CHECK(choice.snr == 0.15);
+}
+
+TEST_CASE("grids in sigma reach eps before a last step to the data, as k-diffusion's lists do") {
+  const EdmSde edm;
+  const AnySde sde = edm;
+  const auto grid_of = [&](SamplerChoice choice) {
+    std::vector<double> times;
+    resolve_defaults(sde, choice);
+    visit_sampler(sde, choice, [&](const auto& sampler) {
+      if constexpr (requires { sampler.grid(); })
+        for (const TimeStep step : sampler.grid()) times.push_back(step.t);
+    });
+    return times;
+  };
+  std::vector<double> wanted;
+  for (const TimeStep step : extended_to_data(karras_grid(sde, 5))) wanted.push_back(step.t);
+  REQUIRE((wanted.size() == 6 && wanted.back() == edm.t_min()));
+  for (const char* alias : {"EDMEulerScheduler", "EDMDPMSolverMultistepScheduler",
+                            "KarrasVeScheduler", "sample_heun"}) {
+    CAPTURE(alias);
+    CHECK(grid_of(choice_of(alias, 6)) == wanted);
+  }
+  SamplerChoice choice = choice_of("dpmpp_2m", 6);
+  REQUIRE(choice.grid == "log_snr");
+  wanted.clear();
+  for (const TimeStep step : extended_to_data(log_snr_grid(sde, 5))) wanted.push_back(step.t);
+  CHECK(grid_of(choice) == wanted);
+  choice.steps = 1;
+  CHECK(grid_of(choice) == std::vector<double>{edm.t_max()});
 }

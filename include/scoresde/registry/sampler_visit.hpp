@@ -68,20 +68,28 @@ inline constexpr bool runs_on_host_only<ClippedDdim<S>> = true;
 
 namespace detail {
 
-inline TimeGrid grid_by_name(const AnySde& sde, const SamplerChoice& c) {
+inline TimeGrid grid_by_name(const AnySde& sde, const SamplerChoice& c, std::size_t steps) {
   const double last = c.eps, first = sde.t_max();
-  if (c.grid == "quadratic") return quadratic_grid(first, last, c.steps);
-  if (c.grid == "log_snr") return log_snr_grid(sde, first, last, c.steps);
-  if (c.grid == "karras") return karras_grid(sde, first, last, c.steps, c.rho.value_or(7));
-  if (c.grid == "beta") return beta_grid(sde, first, last, c.steps);
-  return uniform_grid(first, last, c.steps);
+  if (c.grid == "quadratic") return quadratic_grid(first, last, steps);
+  if (c.grid == "log_snr") return log_snr_grid(sde, first, last, steps);
+  if (c.grid == "karras") return karras_grid(sde, first, last, steps, c.rho.value_or(7));
+  if (c.grid == "beta") return beta_grid(sde, first, last, steps);
+  return uniform_grid(first, last, steps);
+}
+
+/// Whether the last step goes from eps to the data, as after the lists of sigmas of Karras et al.,
+/// k-diffusion and diffusers. On other grids it goes from the time before eps.
+inline bool appends_zero(const SamplerChoice& c) {
+  const bool by_sigma = c.grid == "log_snr" || c.grid == "karras" || c.grid == "beta";
+  return by_sigma && c.final_step == "zero" && c.steps > 1;
 }
 
 /// A network of discrete levels is evaluated at the levels nearest to the grid's times.
 inline TimeGrid selected_grid(const AnySde& any, const SamplerChoice& c) {
   if (spaces_timesteps(c.grid))
     return any.visit([&](const auto& sde) { return spaced_timestep_grid(sde, c); });
-  TimeGrid grid = grid_by_name(any, c);
+  const bool appended = appends_zero(c);
+  TimeGrid grid = grid_by_name(any, c, appended ? c.steps - 1 : c.steps);
   any.visit([&]<class S>(const S& sde) {
     if constexpr (DiscreteSde<S>) {
       const std::size_t most = most_level_steps(sde, sde.t_max(), c.eps);
@@ -91,7 +99,7 @@ inline TimeGrid selected_grid(const AnySde& any, const SamplerChoice& c) {
       grid = level_grid(sde, grid);
     }
   });
-  return grid;
+  return appended ? extended_to_data(grid) : grid;
 }
 
 /// Throws Error unless `name` is the last that has a type here, so that a row of the registry
