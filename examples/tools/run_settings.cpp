@@ -69,12 +69,12 @@ Metadata known_settings() {
 /// not a number, or not true or false, as its setting requires. network_of checks the values of the
 /// network.
 void check_settings(const Metadata& given) {
-  using scoresde::require;
   static const Metadata known = known_settings();
   for (const auto& [key, value] : given) {
     const auto at = known.find(key);
-    require(at != known.end(), "setting ", key, " = '", value, "' is not known",
-            scoresde::suggestion(key, scoresde::keys_of(known)));
+    if (at == known.end())
+      throw scoresde::Error(scoresde::text("setting ", key, " = '", value, "' is not known",
+                                           scoresde::suggestion(key, scoresde::keys_of(known))));
     if (key.starts_with("network.")) continue;
     if (at->second == "true" || at->second == "false")
       static_cast<void>(scoresde::truth_setting(given, key));

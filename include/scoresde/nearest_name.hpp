@@ -64,16 +64,22 @@ namespace detail {
   return near ? "; did you mean '" + nearest + "'?" : "";
 }
 
-/// The message about an unknown name: what was found, the nearest of `accepted`, and the names to
-/// list.
-[[nodiscard]] inline std::string unknown_name(std::string_view name,
-                                              const std::vector<std::string>& names,
-                                              const std::vector<std::string>& accepted) {
+/// The end of a message about an unknown name: the nearest of `accepted` if it is near, and the
+/// names to list.
+[[nodiscard]] inline std::string allowed_names(std::string_view name,
+                                               const std::vector<std::string>& names,
+                                               const std::vector<std::string>& accepted) {
   std::string all;
   for (const std::string& candidate : names) all += (all.empty() ? "" : ", ") + candidate;
   const std::string near = suggestion(name, accepted);
-  return "'" + std::string(name) + "' is unknown" + near + (near.empty() ? "; " : " ") +
-         "it must be one of " + all;
+  return near + (near.empty() ? "; " : " ") + "it must be one of " + all;
+}
+
+/// The message about an unknown name.
+[[nodiscard]] inline std::string unknown_name(std::string_view name,
+                                              const std::vector<std::string>& names,
+                                              const std::vector<std::string>& accepted) {
+  return "'" + std::string(name) + "' is unknown" + allowed_names(name, names, accepted);
 }
 
 }  // namespace scoresde

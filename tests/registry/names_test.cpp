@@ -53,10 +53,12 @@ TEST_CASE("the first name of a value is written and every name is read") {
   CHECK_FALSE(PublishedEnum<int>);
 }
 
-TEST_CASE("an unknown name is rejected with argument, text, names and the nearest name") {
+TEST_CASE("an unknown name is rejected with argument, text, names and a near name") {
   CHECK_THROWS_WITH(from_name<Color>("--color", "gren"),
-                    "--color is 'gren'; it must be one of red, green, verdant, of which the "
-                    "nearest is green");
+                    "--color is 'gren'; did you mean 'green'? it must be one of red, green, "
+                    "verdant");
+  CHECK_THROWS_WITH(from_name<Color>("--color", "mauve"),
+                    "--color is 'mauve'; it must be one of red, green, verdant");
   CHECK_THROWS_WITH(name_of(Color::white), Catch::Contains("has no published name"));
 }
 

@@ -64,30 +64,33 @@ TEST_CASE("errors of invalid configurations name key, value and allowed values")
   CHECK_THROWS_WITH(network_from_fields({{"ch_mult", "1,,2"}}), Contains("ch_mult"));
   CHECK_THROWS_WITH(network_from_fields({{"dropout", ""}}), Contains("dropout"));
   CHECK_THROWS_WITH(network_from_fields({{"nff", "3"}}),
-                    Contains("'nff'") && Contains("nearest is nf"));
+                    Contains("'nff'") && Contains("did you mean 'nf'?"));
   CHECK_THROWS_WITH(network_from_fields({{"progresive", "none"}}),
-                    Contains("nearest is progressive"));
+                    Contains("did you mean 'progressive'?"));
+  CHECK_THROWS_WITH(network_from_fields({{"tint", "red"}}),
+                    "network configuration: 'tint' is not a key of a score network");
 }
 
 TEST_CASE("invalid names are rejected with the list of valid ones") {
   const auto rejected = [](const char* key, const char* value, const char* allowed,
-                           const char* nearest) {
+                           const std::string& near) {
     CAPTURE(key);
-    CHECK_THROWS_WITH(network_from_fields({{key, value}}),
-                      Catch::Matchers::Equals(std::string("network configuration: ") + key +
-                                              " is '" + value + "'; it must be one of " + allowed +
-                                              ", of which the nearest is " + nearest));
+    const std::string suggested = near.empty() ? "; " : "; did you mean '" + near + "'? ";
+    CHECK_THROWS_WITH(
+        network_from_fields({{key, value}}),
+        Catch::Matchers::Equals(std::string("network configuration: ") + key + " is '" + value +
+                                "'" + suggested + "it must be one of " + allowed));
   };
-  rejected("name", "ncsn", "ddpm, ncsnpp", "ncsnpp");
+  rejected("name", "ncsn", "ddpm, ncsnpp", "");
   rejected("embedding_type", "fourrier", "positional, fourier", "fourier");
   rejected("resblock_type", "bigan", "biggan, ddpm", "biggan");
-  rejected("progressive", "skip", "none, output_skip, residual", "none");
+  rejected("progressive", "skip", "none, output_skip, residual", "");
   rejected("progressive_input", "output_skip", "none, input_skip, residual", "input_skip");
-  rejected("progressive_combine", "concat", "sum, cat", "cat");
+  rejected("progressive_combine", "concat", "sum, cat", "");
   rejected("nonlinearity", "gelu", "swish, elu, relu, lrelu", "elu");
-  rejected("attn_up", "never", "once, every, none", "every");
+  rejected("attn_up", "never", "once, every, none", "");
   rejected("middle", "block", "attention, blocks, none", "blocks");
-  rejected("resnet_time_scale_shift", "shift", "default, scale_shift", "default");
+  rejected("resnet_time_scale_shift", "shift", "default, scale_shift", "");
 }
 
 TEST_CASE("every name of a field is read and written back") {

@@ -66,16 +66,13 @@ template <PublishedEnum E>
   return names;
 }
 
-/// The value of a name. Throws Error with the argument, the text found, the allowed names and the
-/// nearest of them.
+/// The value of a name. Throws Error with the argument, the text found, the allowed names and one
+/// of them that is near.
 template <PublishedEnum E>
 [[nodiscard]] E from_name(std::string_view argument, std::string_view name) {
   if (const std::optional<E> found = find_name<E>(name)) return *found;
   const std::vector<std::string> names = names_of<E>();
-  std::string list;
-  for (const std::string& each : names) list += (list.empty() ? "" : ", ") + each;
-  throw Error(scoresde::text(argument, " is '", name, "'; it must be one of ", list,
-                             ", of which the nearest is ", nearest_name(name, names)));
+  throw Error(scoresde::text(argument, " is '", name, "'", allowed_names(name, names, names)));
 }
 
 }  // namespace scoresde

@@ -138,14 +138,15 @@ void parse_field(std::string_view argument, std::string_view text, std::vector<N
   }
 }
 
-/// Throws Error, naming the nearest key, for a key that is neither a field nor ignored.
+/// Throws Error, suggesting a near key, for a key that is neither a field nor ignored.
 inline void require_known_fields(const Metadata& fields) {
   std::vector<std::string> known(keys_outside_the_network.begin(), keys_outside_the_network.end());
   const nn::UNetConfig config;
   for_each_field(config, [&](const char* key, const auto&) { known.emplace_back(key); });
   for (const auto& [key, value] : fields)
-    require(std::find(known.begin(), known.end(), key) != known.end(), "network configuration: '",
-            key, "' is not a key of a score network; the nearest is ", nearest_name(key, known));
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      throw Error(text("network configuration: '", key, "' is not a key of a score network",
+                       suggestion(key, known)));
 }
 
 }  // namespace detail

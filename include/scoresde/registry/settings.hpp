@@ -100,8 +100,9 @@ template <class Number>
 inline void require_known_keys(const Metadata& configuration, std::string_view prefix,
                                const Metadata& known, std::string_view owner) {
   for (const auto& [key, value] : configuration)
-    require(!key.starts_with(prefix) || known.contains(key), "configuration: ", key, " is '", value,
-            "'; ", owner, " has no such setting", suggestion(key, keys_of(known)));
+    if (key.starts_with(prefix) && !known.contains(key))
+      throw Error(text("configuration: ", key, " is '", value, "'; ", owner, " has no such setting",
+                       suggestion(key, keys_of(known))));
 }
 
 }  // namespace scoresde

@@ -7,7 +7,6 @@
 /// 1, 1).
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -48,11 +47,11 @@ class DiffusersNames {
     middle();
     for (std::size_t level = levels; level-- > 0;) up(level);
     if (!skip_) head("conv_norm_out", "conv_out");
-    for (const nn::Parameter& p : table_.entries())
-      require(std::any_of(
-                  tensors_.begin(), tensors_.end(),
-                  [&](const DiffusersTensor& t) { return t.parameter == table_.index(p.name); }),
-              "diffusers' UNet2DModel has no name for ", p.name);
+    const auto& parameters = table_.entries();
+    std::vector<bool> named(parameters.size());
+    for (const DiffusersTensor& tensor : tensors_) named[tensor.parameter] = true;
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      require(named[i], "diffusers' UNet2DModel has no name for ", parameters[i].name);
     return std::move(tensors_);
   }
 
