@@ -6,6 +6,7 @@ found across the lines of a comment, a string literal or a paragraph.
 """
 
 import bisect
+import concurrent.futures
 import itertools
 import re
 
@@ -124,10 +125,14 @@ def found_in(path, text):
                     yield number, match.group(0), hint
 
 
+def violations_of(path):
+    return [f"{path}:{number}: '{match}'; write: {hint}" for number, match, hint in sorted(found_in(path, tree.read(path)))]
+
+
 def main():
     paths = tree.files(*SOURCES, ".md", ".cmake", ".txt", ".py", ".sh", ".in") + OTHERS
-    violations = [f"{path}:{number}: '{match}'; write: {hint}" for path in paths if path not in EXCEPT
-                  for number, match, hint in sorted(found_in(path, tree.read(path)))]
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        violations = sum(pool.map(violations_of, (path for path in paths if path not in EXCEPT), chunksize=32), [])
     tree.report("words", f"{len(paths)} files", violations)
 
 

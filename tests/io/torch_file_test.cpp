@@ -153,7 +153,7 @@ TEST_CASE("storages of another length, type or byte order are rejected") {
   CHECK_THAT(rejections(shorter), Catch::Contains("6 elements"));
 }
 
-TEST_CASE("truncated PyTorch files and other formats are rejected") {
+TEST_CASE("truncated PyTorch files and other formats are rejected", "[slow]") {
   const TemporaryFolder folder;
   for (const char* name : {"tensors.pth", "tensors_legacy.pth"}) {
     const auto bytes = scoresde::io::read_file(folder_of_files / name);

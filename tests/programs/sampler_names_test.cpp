@@ -260,7 +260,7 @@ TEST_CASE("options change the samples", "[slow]") {
   differ({"--solver", "heun"}, {"--dynamic-threshold", "0.9"});
 }
 
-TEST_CASE("the names of the paper's table 1 are these samplers") {
+TEST_CASE("the names of the paper's table 1 are these samplers", "[slow]") {
   TinySampler sample{VeSde()};
   const auto same = [&](const Words& name, const Words& parts) {
     const auto by_name = sample(name + Words{"--samples", "1"}).bytes;

@@ -117,7 +117,7 @@ TEST_CASE("a run with SMLD's loss on the device matches the CPU's, conditioned o
   compare<float>(network, sde, fp32, small_training<DiscreteScoreMatching>());
 }
 
-TEST_CASE("runs with RAdam and SGD on the device match the CPU's") {
+TEST_CASE("runs with RAdam and SGD on the device match the CPU's", "[slow]") {
   const auto plain = small_training();
   const auto with = [&](auto rule) {
     using Configuration = TrainingConfigurationWith<DenoisingScoreMatching, decltype(rule)>;
