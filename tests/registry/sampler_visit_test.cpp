@@ -59,7 +59,7 @@ struct Sampled {
 };
 
 Sampled sampled(
-    SamplerChoice choice, const AnySde& sde = VpSde(), std::size_t samples = 512,
+    SamplerChoice choice, const AnySde& sde = VpSde(), std::size_t samples = 256,
     const std::function<void(double)>& on_time = [](double) {}) {
   resolve_defaults(choice, {});
   resolve_defaults(sde, choice);
