@@ -30,6 +30,8 @@ constexpr bool complete() {
 static_assert(complete<VpSde>() && complete<VeSde>() && complete<SubVpSde>());
 static_assert(complete<DiscreteVpSde>() && complete<DiscreteVeSde>());
 static_assert(complete<DiscreteSubVpSde>());
+static_assert(DiscreteSde<DdpmSde> && DiscreteSde<SmldSde> && !DiscreteSde<VpSde>);
+static_assert(HasDiscreteChain<DdpmSde> && !HasDiscreteChain<VpSde>);
 static_assert(complete<WithPriorMean<VeSde>>() && complete<WithPriorMean<DiscreteVpSde>>());
 static_assert(!predictor_corrector_fits<VpSde, Langevin, EulerMaruyama>);
 
@@ -44,6 +46,7 @@ constexpr bool steps_fast() {
 static_assert(steps_fast<VpSde>() && steps_fast<VeSde>() && steps_fast<SubVpSde>());
 static_assert(steps_fast<DiscreteVpSde>() && steps_fast<DiscreteVeSde>());
 static_assert(!solver_sampler_fits<VpSde, Heun>);
+static_assert(CountedSolver<DdimSolver> && !CountedSolver<Restart>);
 
 // General SDEs, with every scheme.
 struct Decay {
@@ -64,7 +67,7 @@ constexpr bool serves() {
   static_assert(State<X> && Backend<decltype(backend(std::declval<const X&>()))>);
   static_assert(ScoreModel<Gaussian<VpSde>, X> && ScoreModel<GaussianMixture<VeSde>, X>);
   static_assert(PerSampleScoreModel<Gaussian<SubVpSde>, X>);
-  static_assert(ElementwiseState<X> && QuantileState<X>);
+  static_assert(ElementwiseState<X> && QuantileState<X> && ContiguousState<X>);
   using Clipped = ClippedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
   using Limited = DynamicallyThresholdedDenoiser<Gaussian<SubVpSde>, SubVpSde>;
   static_assert(PerSampleScoreModel<Clipped, X> && PerSampleScoreModel<Limited, X>);
@@ -78,12 +81,15 @@ constexpr bool serves() {
 }
 static_assert(serves<HostState<float>>() && serves<HostState<double>>());
 
+static_assert(BrownianClock<TimeClock> && BrownianClock<LogSnrClock<VeSde>>);
+
 // Runge-Kutta methods and integrators.
 static_assert(RungeKuttaMethod<Euler> && RungeKuttaMethod<Heun>);
 static_assert(RungeKuttaMethod<RungeKutta4> && RungeKuttaMethod<DormandPrince54>);
+using Field = ProbabilityFlowField<VpSde, Gaussian<VpSde>>;
+static_assert(PerSampleLinearField<Field, HostState<double>>);
 template <class I>
-constexpr bool integrates =
-    OdeIntegrator<I, ProbabilityFlowField<VpSde, Gaussian<VpSde>>, HostState<double>>;
+constexpr bool integrates = OdeIntegrator<I, Field, HostState<double>>;
 static_assert(integrates<ExplicitRungeKutta<Heun>> && integrates<ExplicitRungeKutta<RungeKutta4>>);
 static_assert(integrates<AdaptiveRungeKutta<DormandPrince54>>);
 
@@ -124,11 +130,32 @@ static_assert(!Optimizer<ExponentialMovingAverage> && !Optimizer<VpSde>);
 static_assert(Communicator<NoCommunicator> && Communicator<NoCommunicator, double>);
 static_assert(!Communicator<Noise>);
 
+// Networks' conventions and losses.
+static_assert(nn::LevelConvention<nn::PredictionAtLevel> && nn::LevelConvention<nn::ScoreAtLevel>);
+static_assert(!nn::LevelConvention<nn::PredictionAtTime>);
+static_assert(WeightedResidualLoss<DenoisingScoreMatching, VpSde>);
+static_assert(WeightedResidualLoss<EdmLoss, EdmSde>);
+static_assert(WeightedResidualLoss<DiscreteScoreMatching, DdpmSde>);
+static_assert(HostImages<std::vector<float>, float> && !HostImages<std::vector<float>, double>);
+static_assert(PublishedEnum<SdeKind> && !PublishedEnum<Purpose>);
+
+/// Objectives over a backend's operations.
+template <class Ops>
+constexpr bool trains() {
+  static_assert(Objective<ScoreMatching<VpSde>, Ops> && ResidualObjective<ScoreMatching<VpSde>>);
+  static_assert(Objective<ScoreMatching<EdmSde, EdmLoss>, Ops>);
+  static_assert(Objective<ScoreMatching<DdpmSde, DiscreteScoreMatching>, Ops>);
+  static_assert(!Objective<DenoisingScoreMatching, Ops> && !ResidualObjective<VpSde>);
+  return true;
+}
+
 #if defined(WITH_EIGEN)
 static_assert(serves<Eigen::ArrayXXf>() && serves<Eigen::ArrayXXd>());
 static_assert(nn::NetworkOps<eigen::Ops<float>> && nn::NetworkOps<eigen::Ops<double>>);
 static_assert(nn::ModelOps<eigen::Ops<float>> && nn::ModelOps<eigen::Ops<double>>);
 static_assert(!nn::CapturableOps<eigen::Ops<float>>);
+static_assert(nn::NetworkState<HostState<double>, eigen::Ops<float>>);
+static_assert(trains<eigen::Ops<float>>() && trains<eigen::Ops<double>>());
 using Network = nn::ScoreNetwork<eigen::Ops<float>, VpSde>;
 static_assert(ScoreModel<Network, HostState<float>>);
 static_assert(PerSampleScoreModel<Network, HostState<float>>);
@@ -154,6 +181,11 @@ static_assert(State<OnDevice> && State<cuda::DeviceState<double>>);
 static_assert(ScoreModel<DeviceModel, OnDevice> && !ScoreModel<Gaussian<VpSde>, OnDevice>);
 static_assert(!ElementwiseState<OnDevice> && !ContiguousState<OnDevice>);
 static_assert(nn::CapturableOps<cuda::Ops<>> && nn::CapturableOps<cuda::Ops<float>>);
+static_assert(nn::NetworkState<OnDevice, cuda::Ops<>>);
+static_assert(trains<cuda::Ops<>>() && trains<cuda::Ops<float>>());
+using DeviceNetwork = nn::ScoreNetwork<cuda::Ops<>, VpSde>;
+static_assert(cuda::GraphCapturableScoreModel<DeviceNetwork, OnDevice>);
+static_assert(!cuda::GraphCapturableScoreModel<DeviceModel, OnDevice>);
 static_assert(TimedNoiseSource<BrownianPath<OnDevice, TimeClock>, OnDevice>);
 static_assert(CorrectsInBackend<OnDevice, NoiseDraw, LangevinRule>);
 static_assert(MaskedState<OnDevice> && MaskedState<HostState<float>>);
