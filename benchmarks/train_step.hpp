@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_set.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/runtime/cost.hpp>

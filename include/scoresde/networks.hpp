@@ -6,7 +6,9 @@
 #pragma once
 
 #include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_set.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/data/image_transform.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>

@@ -48,7 +48,7 @@ MAY_INCLUDE = {
     "eigen": ALGORITHM | NETWORKS,
     "xtensor": ALGORITHM,
     "cuda": ALGORITHM | NETWORKS | {"sampler", "train", "optim", "loss", "data"},
-    "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "cuda"},
+    "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "data", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
 PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",

@@ -6,7 +6,10 @@
 #include <numeric>
 #include <vector>
 
+#include <scoresde/data/image_set.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/data/image_transform.hpp>
+#include <scoresde/noise/noise.hpp>
 
 #include "support/catch.hpp"
 
@@ -78,6 +81,24 @@ TEST_CASE("dequantization is uniform within the pixel's interval of length 1/256
     }
   // standard deviation of the mean of 4096 uniforms: 0.0045; tolerance of five
   REQUIRE(sum / 4096 == Approx(0.5).margin(0.023));
+}
+
+TEST_CASE("random choices are the words of an image's draws, whatever its width") {
+  using scoresde::data::data_draw;
+  using scoresde::data::DataChoice;
+  ImageSet images{.channels = 1, .height = 5, .width = 3, .pixels = {}, .labels = {}};
+  images.labels.resize(12);
+  for (std::size_t i = 0; i < 12 * images.dim(); ++i) images.pixels.push_back(std::uint8_t(7 * i));
+  const auto x = batch(images, {true, true, true}, 9, 0, 12);
+  const auto order = epoch_order(9, 0, 12);
+  for (std::size_t k = 0; k < 12; ++k) {
+    const bool mirrored = noise_word(data_draw(9, 0, DataChoice::flip), k, 0) >= 0x80000000u;
+    for (std::size_t e = 0; e < 15; ++e) {
+      const double u = images.image(order[k])[mirrored ? e / 3 * 3 + 2 - e % 3 : e];
+      const double v = uniform(data_draw(9, 0, DataChoice::dequantization), k, e);
+      CHECK(x[15 * k + e] == 2 * ((u + v) / 256) - 1);
+    }
+  }
 }
 
 TEST_CASE("half of the images are mirrored, row by row") {

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// A minibatch of a data set in device memory, flipped and dequantized on the device.
 ///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
-///
-/// Position p of the stream is image order(p mod N) of epoch ⌊p/N⌋, and its random numbers are
-/// indexed by epoch and position, so x is bit-identical to data::ImageStream's. The permutations of
-/// an even and an odd epoch are kept in device memory, because a batch may span two epochs.
+/// Position p of the stream is image order(p mod N) of epoch ⌊p/N⌋, transformed as on the host, so
+/// x is bit-identical to data::ImageStream's. The permutations of an even and an odd epoch are kept
+/// in device memory, because a batch may span two epochs.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include <scoresde/cuda/detail/training_arguments.hpp>
-#include <scoresde/noise/noise.hpp>
+#include <scoresde/data/image_transform.hpp>
 
 #include "kernels/block.hpp"
 
@@ -42,33 +40,14 @@ struct MinibatchImages {
     const std::uint32_t image = images.order[epoch % 2][place];
     if (at4 == 0 && classes != nullptr) classes[n] = images.labels[image];
     if (at4 >= float4s()) return;
-    const bool flipped = images.random_flip &&
-                         noise_words(of_epoch(images.flip, epoch), place, 0).word[0] >> 31 != 0;
-    PhiloxBlock words{};
-    if (images.uniform_dequantization)
-      words = noise_words(of_epoch(images.dequantization, epoch), place, at4);
-    const std::uint8_t* const from = images.pixels + std::size_t{image} * dim();
-    for (unsigned i = 0; i < 4; ++i)
-      if (4 * at4 + i < dim()) {
-        const std::uint32_t e = 4 * at4 + i, column = e % images.width;
-        const std::uint32_t source = flipped ? e + images.width - 1 - 2 * column : e;
-        x[std::size_t{n} * dim() + e] = value(from[source], words.word[i]);
-      }
+    const data::PlacedTransform transform(images.transform, images.seed, epoch, place);
+    transform.write(images.pixels + std::size_t{image} * dim(), images.width, dim(), at4,
+                    x + std::size_t{n} * dim());
   }
 
  private:
   SCORESDE_HOST_DEVICE std::uint32_t dim() const { return images.rows * images.width; }
   SCORESDE_HOST_DEVICE std::uint32_t float4s() const { return (dim() + 3) / 4; }
-  SCORESDE_HOST_DEVICE static NoiseDraw of_epoch(NoiseDraw draw, std::uint64_t epoch) {
-    draw.index += 4 * epoch;
-    return draw;
-  }
-  SCORESDE_HOST_DEVICE float value(std::uint8_t pixel, std::uint32_t word) const {
-    const double uniform = (static_cast<double>(word) + 0.5) * 0x1p-32;
-    const double u = pixel, unit = images.uniform_dequantization ? (u + uniform) / 256 : u / 255;
-    // 2·unit is exact, so contraction to an fma does not change the result.
-    return static_cast<float>(images.centered ? 2 * unit - 1 : unit);
-  }
 };
 
 }  // namespace scoresde::cuda

@@ -7,35 +7,19 @@
 /// file.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include <scoresde/data/image_set.hpp>
 #include <scoresde/error.hpp>
 
 namespace scoresde::data {
-
-/// Labeled images of 8-bit pixels, (n, channels, height, width).
-struct ImageSet {
-  std::size_t channels = 0, height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;
-  std::vector<std::uint8_t> labels;
-
-  [[nodiscard]] std::size_t size() const { return labels.size(); }
-  /// Bytes per image.
-  [[nodiscard]] std::size_t dim() const { return channels * height * width; }
-  /// Image i, (channels, height, width).
-  [[nodiscard]] std::span<const std::uint8_t> image(std::size_t i) const {
-    return {pixels.data() + i * dim(), dim()};
-  }
-};
 
 /// The class names of CIFAR-10's labels 0 … 9, from its batches.meta.txt.
 inline constexpr std::array<const char*, 10> cifar10_classes{

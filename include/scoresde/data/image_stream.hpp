@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// Minibatches in which every random choice is a function of (seed, epoch, position): order, flip,
-/// dequantization.
-///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
+/// Minibatches in which every random choice is a function of (seed, epoch, position): order, and
+/// those of data/image_transform.hpp.
 ///
 /// Position p of the endless stream is image order(p mod N) of epoch ⌊p/N⌋, so a resumed run, or a
-/// run with another batch size, uses the same images. Theis et al. 2016, arXiv:1511.01844, section
-/// 3.1, for uniform dequantization.
+/// run with another batch size, uses the same images.
 #pragma once
 
 #include <array>
@@ -18,26 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_set.hpp>
+#include <scoresde/data/image_transform.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/noise/noise.hpp>
 
 namespace scoresde::data {
-
-/// Conversion of pixels to numbers.
-struct ImageTransform {
-  bool centered = true;                 ///< [−1, 1] instead of [0, 1]
-  bool random_flip = false;             ///< mirror left and right with probability ½
-  bool uniform_dequantization = false;  ///< (u + v)/256 instead of u/255
-};
-
-/// What a data draw is used for: the low bits of its index; the epoch is in the bits above.
-enum class DataChoice : std::uint64_t { order = 0, flip = 1, dequantization = 2 };
-
-constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoice choice) {
-  return Noise{.seed = seed, .purpose = Purpose::data}.draw(4 * epoch +
-                                                            static_cast<std::uint64_t>(choice));
-}
 
 /// The order of one epoch: a permutation of 0 … count − 1 (Fisher and Yates), a pure function of
 /// its arguments.
@@ -58,22 +41,11 @@ constexpr NoiseDraw data_draw(std::uint64_t seed, std::uint64_t epoch, DataChoic
 template <class T>
 void fill_image(const ImageSet& images, std::size_t image, const ImageTransform& transform,
                 std::uint64_t seed, std::uint64_t epoch, std::size_t place, std::span<T> x) {
-  const std::span<const std::uint8_t> pixels = images.image(image);
-  const bool flip = transform.random_flip &&
-                    (noise_word(data_draw(seed, epoch, DataChoice::flip), place, 0) >> 31) != 0;
-  const NoiseDraw draw = data_draw(seed, epoch, DataChoice::dequantization);
-  const double scale = transform.centered ? 2 : 1;
-  const double shift = transform.centered ? -1 : 0;
-  for (std::size_t row = 0; row < images.channels * images.height; ++row) {
-    const std::size_t first = row * images.width;
-    for (std::size_t column = 0; column < images.width; ++column) {
-      const double u = pixels[first + (flip ? images.width - 1 - column : column)];
-      const double unit = transform.uniform_dequantization
-                              ? (u + uniform(draw, place, first + column)) / 256
-                              : u / 255;
-      x[first + column] = static_cast<T>(scale * unit + shift);
-    }
-  }
+  const PlacedTransform placed(transform, seed, epoch, static_cast<std::uint32_t>(place));
+  const auto width = static_cast<std::uint32_t>(images.width);
+  const auto dim = static_cast<std::uint32_t>(images.dim());
+  for (std::uint32_t quad = 0; 4 * quad < dim; ++quad)
+    placed.write(images.image(image).data(), width, dim, quad, x.data());
 }
 
 /// The order of the endless stream of a data set, on every backend: which image is at a position.

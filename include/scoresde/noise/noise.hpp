@@ -16,6 +16,7 @@
 #include <span>
 
 #include <scoresde/fma.hpp>
+#include <scoresde/host_device.hpp>
 #include <scoresde/noise/normal.hpp>
 #include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
@@ -50,7 +51,7 @@ struct Noise {
   Purpose purpose = Purpose::sampling;
 
   /// Draw `index`, index < 2⁵⁶. Samplers use draw 0 for the prior and count up from 1.
-  [[nodiscard]] constexpr NoiseDraw draw(std::uint64_t index) const {
+  [[nodiscard]] SCORESDE_HOST_DEVICE constexpr NoiseDraw draw(std::uint64_t index) const {
     return {seed, (std::uint64_t(purpose) << 56) | (index & 0x00ff'ffff'ffff'ffffull),
             first_sample};
   }
@@ -76,9 +77,13 @@ constexpr std::uint32_t noise_word(NoiseDraw draw, std::size_t sample, std::size
       .word[element % 4];
 }
 
-/// A uniform number in (0, 1) for one element, with 32 bits: (word + ½)·2⁻³².
+/// A uniform number in (0, 1) with 32 bits: (word + ½)·2⁻³².
+SCORESDE_HOST_DEVICE constexpr double uniform(std::uint32_t word) {
+  return (static_cast<double>(word) + 0.5) * 0x1p-32;
+}
+/// That of one element.
 constexpr double uniform(NoiseDraw draw, std::size_t sample, std::size_t element) {
-  return (static_cast<double>(noise_word(draw, sample, element)) + 0.5) * 0x1p-32;
+  return uniform(noise_word(draw, sample, element));
 }
 
 namespace detail {

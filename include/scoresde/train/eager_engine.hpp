@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_set.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/loss/training_draws.hpp>

@@ -52,18 +52,14 @@ TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[e
         std::vector<float> expected(samples * set.dim());
         data::ImageStream(set, t, seed).fill_batch<float>(at, expected);
         const auto order = orders(at, set.size());
-        using Choice = data::DataChoice;
         const cuda::MinibatchImages kernel{{set.pixels.data(),
                                             set.labels.data(),
                                             {order[0].data(), order[1].data()},
                                             static_cast<std::uint32_t>(set.size()),
                                             static_cast<std::uint32_t>(set.channels * set.height),
                                             static_cast<std::uint32_t>(set.width),
-                                            t.centered,
-                                            t.random_flip,
-                                            t.uniform_dequantization,
-                                            data::data_draw(seed, 0, Choice::flip),
-                                            data::data_draw(seed, 0, Choice::dequantization)},
+                                            t,
+                                            seed},
                                            begin,
                                            samples,
                                            &step,

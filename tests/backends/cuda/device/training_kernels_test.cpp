@@ -35,17 +35,7 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
   const DeviceVector<std::uint64_t> step(context(), {2});
   const DeviceVector<float> x(context(), not_a_number<float>(4 * set.dim()));
   const cuda::detail::DeviceImages images{
-      pixels.data(),
-      labels.data(),
-      {even.data(), odd.data()},
-      10,
-      12,
-      5,
-      true,
-      true,
-      true,
-      data::data_draw(seed, 0, data::DataChoice::flip),
-      data::data_draw(seed, 0, data::DataChoice::dequantization)};
+      pixels.data(), labels.data(), {even.data(), odd.data()}, 10, 12, 5, {true, true, true}, seed};
   cuda::detail::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
   std::vector<float> expected(4 * set.dim());
   data::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// ImageStream: a data set in device memory with minibatches bit-identical to data::ImageStream's.
 ///
-///   x = u/255 or (u + v)/256, v ~ U(0, 1);   centered: 2x − 1
-///
 /// Pixels are copied to the device once, an epoch's permutation when a batch first reaches it.
 #pragma once
 
@@ -31,18 +29,14 @@ class ImageStream {
         orders_{DeviceMemory(context, images.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, images.size() * sizeof(std::uint32_t))} {
     context.copy_to_device(pixels_.data(), images.pixels.data(), images.pixels.size());
-    const auto draw = [seed](data::DataChoice choice) { return data::data_draw(seed, 0, choice); };
     images_ = {.pixels = pixels_.data<std::uint8_t>(),
                .labels = nullptr,
                .order = {orders_[0].data<std::uint32_t>(), orders_[1].data<std::uint32_t>()},
                .count = static_cast<std::uint32_t>(images.size()),
                .rows = static_cast<std::uint32_t>(images.channels * images.height),
                .width = static_cast<std::uint32_t>(images.width),
-               .centered = transform.centered,
-               .random_flip = transform.random_flip,
-               .uniform_dequantization = transform.uniform_dequantization,
-               .flip = draw(data::DataChoice::flip),
-               .dequantization = draw(data::DataChoice::dequantization)};
+               .transform = transform,
+               .seed = seed};
   }
 
   /// Fills `labels` with those of the images at positions first, first + 1, ….

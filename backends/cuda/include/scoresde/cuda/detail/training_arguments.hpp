@@ -5,19 +5,19 @@
 
 #include <cstdint>
 
-#include <scoresde/noise/noise.hpp>
+#include <scoresde/data/image_transform.hpp>
 
 namespace scoresde::cuda::detail {
 
-/// A data set, its permutations and its noise draws.
+/// A data set and its permutations.
 struct DeviceImages {
   const std::uint8_t* pixels;     ///< (count, channels, height, width)
   const std::uint8_t* labels;     ///< (count); may be null
   const std::uint32_t* order[2];  ///< permutations of the current even and odd epoch
   std::uint32_t count;            ///< N
   std::uint32_t rows, width;      ///< rows: channels·height
-  bool centered, random_flip, uniform_dequantization;
-  NoiseDraw flip, dequantization;  ///< of epoch 0; the index grows by 4 per epoch
+  data::ImageTransform transform;
+  std::uint64_t seed;  ///< of the transform's random choices
 };
 
 /// Parameters of the samples of many steps, and the buffers that one step's are copied to.
