@@ -50,6 +50,11 @@ struct LabelScore {
   }
 };
 
+struct LabelScores {
+  template <class S, class C>
+  using Score = LabelScore<S, C>;
+};
+
 Metadata configuration(const char* sde, const char* loss) {
   return {{"sde.name", sde},       {"training.loss", loss},        {"sde.beta_min", "0.1"},
           {"sde.beta_max", "20"},  {"sde.t_min", "0.001"},         {"sde.sigma_min", "0.01"},
@@ -111,7 +116,7 @@ TEST_CASE("AnySde throws the errors of the wrapped SDE, and visits it as its own
 TEST_CASE("AnyScore evaluates the wrapped score with its label and form") {
   const auto compare = []<class S, class C>(const S& sde, const C& convention, double t) {
     LabelScore<S, C> own{sde, convention};
-    AnyScore<LabelScore> any(own);
+    AnyScore<LabelScores> any(own);
     CHECK(any.score_form(t).state == own.score_form(t).state);
     CHECK(any.score_form(t).output == own.score_form(t).output);
     HostState<float> x({1, 2}, {1.0f, -2.0f}), found({1, 2}), wanted({1, 2});

@@ -56,16 +56,23 @@ auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
              : sde.t_min();
 }
 
-/// `Score<S, C>` is a backend's score network. Models its concepts.
-template <template <class S, class C> class Score>
+/// `Scores::Score<S, C>` is a backend's score network. Models its concepts.
+template <class Scores>
 class AnyScore {
+  template <class S, class C>
+  using Score = typename Scores::template Score<S, C>;
   using First = Score<VpSde, nn::PredictionAtTime>;
+  using Held =
+      std::variant<First, Score<SubVpSde, nn::PredictionAtTime>, Score<VeSde, nn::ScoreAtSigma>,
+                   Score<EdmSde, nn::EdmPreconditioning>, Score<DdpmSde, nn::PredictionAtLevel>,
+                   Score<SmldSde, nn::ScoreAtLevel>>;
 
  public:
   using Scalar = typename First::Scalar;
 
-  template <class S, class C>
-  explicit AnyScore(Score<S, C> score) : held_(std::move(score)) {}
+  template <class One>
+  requires std::constructible_from<Held, One>
+  explicit AnyScore(One score) : held_(std::move(score)) {}
 
   [[nodiscard]] ScoreForm score_form(double t) const {
     return std::visit([t](const auto& score) { return score.score_form(t); }, held_);
@@ -104,10 +111,7 @@ class AnyScore {
   }
 
  private:
-  std::variant<First, Score<SubVpSde, nn::PredictionAtTime>, Score<VeSde, nn::ScoreAtSigma>,
-               Score<EdmSde, nn::EdmPreconditioning>, Score<DdpmSde, nn::PredictionAtLevel>,
-               Score<SmldSde, nn::ScoreAtLevel>>
-      held_;
+  Held held_;
 };
 
 namespace nn {
@@ -123,6 +127,6 @@ struct ScoreNetworks {
 
 /// A backend's network under the SDE of its checkpoint.
 template <nn::ModelOps Ops>
-using AnyScoreNetwork = AnyScore<nn::ScoreNetworks<Ops>::template Score>;
+using AnyScoreNetwork = AnyScore<nn::ScoreNetworks<Ops>>;
 
 }  // namespace scoresde
