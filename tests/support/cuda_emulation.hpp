@@ -260,10 +260,10 @@ void emulate(const Kernel& kernel, const Schedule& schedule = {}) {
   const cuda::GridSize grid = kernel.grid();
   emulation_require(grid.y <= 65535 && grid.z <= 65535, "the grid is ", grid.x, " by ", grid.y,
                     " by ", grid.z, " blocks; y and z must be at most 65535");
-  emulation_require(kernel.shared_bytes() <= max_shared_bytes, "the kernel requests ",
-                    kernel.shared_bytes(), " bytes of shared memory; the limit is ",
-                    max_shared_bytes);
-  EmulatedBlock block(Kernel::threads, grid, kernel.shared_bytes());
+  const unsigned shared_bytes = cuda::shared_bytes_of(kernel);
+  emulation_require(shared_bytes <= max_shared_bytes, "the kernel requests ", shared_bytes,
+                    " bytes of shared memory; the limit is ", max_shared_bytes);
+  EmulatedBlock block(Kernel::threads, grid, shared_bytes);
   for (const unsigned i : schedule.sequence(grid.x * grid.y * grid.z, 0))
     block.run(kernel, {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y}, schedule);
 }

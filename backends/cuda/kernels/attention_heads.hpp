@@ -41,17 +41,13 @@ struct SplitHeads {
   T* apart;
 
   [[nodiscard]] GridSize grid() const { return heads.rows().grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const JoinedRows rows = heads.rows();
-    rows.with_vec<T>(
-        block.index(), block.thread(), threads, [&](std::size_t row, std::uint32_t channel) {
-          with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-            const T* const from = together + row * heads.width + channel;
-            store(apart + heads.apart(row) * heads.width + channel, load(from, extent), extent);
-          });
+    heads.rows().with_extent_of_vec<T, threads>(
+        block, whole, [&](std::size_t row, std::uint32_t channel, auto extent) {
+          const T* const from = together + row * heads.width + channel;
+          store(apart + heads.apart(row) * heads.width + channel, load(from, extent), extent);
         });
   }
 };
@@ -67,19 +63,15 @@ struct JoinHeads {
   nn::Gradient<T> together;
 
   [[nodiscard]] GridSize grid() const { return heads.rows().grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const JoinedRows rows = heads.rows();
-    rows.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t row, std::uint32_t channel) {
-                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                         const T* const from = apart + heads.apart(row) * heads.width + channel;
-                         store(together.data + row * heads.width + channel, load(from, extent),
-                               extent, together.accumulate);
-                       });
-                     });
+    heads.rows().with_extent_of_vec<T, threads>(
+        block, whole, [&](std::size_t row, std::uint32_t channel, auto extent) {
+          const T* const from = apart + heads.apart(row) * heads.width + channel;
+          store(together.data + row * heads.width + channel, load(from, extent), extent,
+                together.accumulate);
+        });
   }
 };
 

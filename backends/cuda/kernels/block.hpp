@@ -5,7 +5,7 @@
 ///
 ///   static constexpr unsigned threads        threads per block, a multiple of 32
 ///   GridSize grid() const                    number of blocks
-///   unsigned shared_bytes() const            total size of its block.shared() allocations
+///   unsigned shared_bytes() const            total size of its block.shared() allocations, if any
 ///   template <class Block>
 ///   SCORESDE_DEVICE void operator()(Block& block) const
 ///
@@ -30,6 +30,21 @@ struct GridSize {
 template <class T>
 SCORESDE_HOST_DEVICE constexpr unsigned shared_size(unsigned count) {
   return (count * static_cast<unsigned>(sizeof(T)) + 15u) / 16u * 16u;
+}
+
+/// Bytes of shared memory that a block of the kernel allocates.
+template <class Kernel>
+[[nodiscard]] unsigned shared_bytes_of(const Kernel& kernel) {
+  if constexpr (requires { kernel.shared_bytes(); })
+    return kernel.shared_bytes();
+  else
+    return 0;
+}
+
+/// The number of a thread among those of its row of blocks, for a kernel of `Threads` per block.
+template <unsigned Threads, class Block>
+SCORESDE_DEVICE unsigned thread_of_row(const Block& block) {
+  return block.index().x * Threads + block.thread();
 }
 
 #if defined(__CUDACC__)

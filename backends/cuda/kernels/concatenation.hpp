@@ -27,12 +27,20 @@ struct JoinedRows {
     return {(pixels * vecs<T>(first + second) + threads - 1) / threads, samples};
   }
   /// Calls body(row, first channel) if the thread has a vector.
-  template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads,
-                                     const Body& body) const {
-    const std::uint32_t i = block.x * threads + thread, across = vecs<T>(first + second);
+  template <class T, unsigned Threads, class Block, class Body>
+  SCORESDE_DEVICE void with_vec(const Block& block, const Body& body) const {
+    const std::uint32_t i = thread_of_row<Threads>(block), across = vecs<T>(first + second);
     if (i / across < pixels)
-      body(std::size_t{block.y} * pixels + i / across, i % across * lanes<T>);
+      body(std::size_t{block.index().y} * pixels + i / across, i % across * lanes<T>);
+  }
+  /// Calls body(index in the rows of the first part, first channel, extent) where there is no
+  /// second part; `whole`: the rows are 16-byte aligned.
+  template <class T, unsigned Threads, class Block, class Body>
+  SCORESDE_DEVICE void with_extent_of_vec(const Block& block, bool whole, const Body& body) const {
+    with_vec<T, Threads>(block, [&](std::size_t row, std::uint32_t channel) {
+      with_extent(whole, end<T>(channel) - channel,
+                  [&](auto extent) { body(row, channel, extent); });
+    });
   }
   /// One past the last channel of the vector that starts at `channel`.
   template <class T>
@@ -51,24 +59,21 @@ struct Concatenate {
   T* y;
 
   [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    rows.with_vec<T>(
-        block.index(), block.thread(), threads, [&](std::size_t row, std::uint32_t channel) {
-          const T* const from_a = a + row * rows.first;
-          const T* const from_b = b + row * rows.second;
-          T* const to = y + row * (rows.first + rows.second);
-          if (whole) {
-            write_vec(to + channel,
-                      read_vec(channel < rows.first ? from_a + channel
-                                                    : from_b + (channel - rows.first)));
-            return;
-          }
-          for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
-            to[c] = c < rows.first ? from_a[c] : from_b[c - rows.first];
-        });
+    rows.with_vec<T, threads>(block, [&](std::size_t row, std::uint32_t channel) {
+      const T* const from_a = a + row * rows.first;
+      const T* const from_b = b + row * rows.second;
+      T* const to = y + row * (rows.first + rows.second);
+      if (whole) {
+        write_vec(to + channel, read_vec(channel < rows.first ? from_a + channel
+                                                              : from_b + (channel - rows.first)));
+        return;
+      }
+      for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
+        to[c] = c < rows.first ? from_a[c] : from_b[c - rows.first];
+    });
   }
 };
 
@@ -82,19 +87,17 @@ struct Split {
   nn::Gradient<T> da, db;
 
   [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    rows.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t row, std::uint32_t channel) {
-                       const T* const from = dy + row * (rows.first + rows.second);
-                       if (whole)
-                         put(row, channel, load(from + channel, FullVec{}), FullVec{});
-                       else
-                         for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
-                           put(row, c, load(from + c, PartialVec{1}), PartialVec{1});
-                     });
+    rows.with_vec<T, threads>(block, [&](std::size_t row, std::uint32_t channel) {
+      const T* const from = dy + row * (rows.first + rows.second);
+      if (whole)
+        put(row, channel, load(from + channel, FullVec{}), FullVec{});
+      else
+        for (std::uint32_t c = channel; c < rows.end<T>(channel); ++c)
+          put(row, c, load(from + c, PartialVec{1}), PartialVec{1});
+    });
   }
 
  private:

@@ -32,7 +32,6 @@ struct ConvolutionEpilogue {
   [[nodiscard]] GridSize grid() const {
     return {static_cast<unsigned>((rows * vecs<T>(channels) + threads - 1) / threads)};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
@@ -65,7 +64,6 @@ struct AddRoundedGradient {
     constexpr std::uint64_t elements = std::uint64_t{threads} * lanes<Bfloat16>;
     return {static_cast<unsigned>((count + elements - 1) / elements)};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {

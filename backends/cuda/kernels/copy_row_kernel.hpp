@@ -15,7 +15,6 @@ struct CopyRowKernel {
   unsigned count;
 
   [[nodiscard]] GridSize grid() const { return {}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {

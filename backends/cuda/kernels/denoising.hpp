@@ -32,11 +32,10 @@ struct Perturb {
   [[nodiscard]] GridSize grid() const {
     return {(shape.float4s() + threads - 1) / threads, shape.samples};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned n = block.index().y, at4 = block.index().x * threads + block.thread();
+    const unsigned n = block.index().y, at4 = thread_of_row<threads>(block);
     if (at4 >= shape.float4s()) return;
     const Float4<float> z = normal_float4(draw.now(), n, at4),
                         from = load_float4(x0, shape, n, at4);

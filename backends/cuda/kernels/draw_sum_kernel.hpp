@@ -28,11 +28,10 @@ struct DrawSumKernel {
   NoiseDraw draw[max_draws];
 
   [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = block.index().x * threads + block.thread();
+    const unsigned i = thread_of_row<threads>(block);
     if (i >= shape.total()) return;
     const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
     Float4<T> sum{};

@@ -58,11 +58,10 @@ struct Dropout {
   [[nodiscard]] GridSize grid() const {
     return {(float4s() * vecs<T>(channels) + threads - 1) / threads, samples};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t i = block.index().x * threads + block.thread();
+    const std::uint32_t i = thread_of_row<threads>(block);
     const std::uint32_t across = vecs<T>(channels), n = block.index().y;
     if (i / across >= float4s()) return;
     const std::uint32_t first = i / across * at4, channel = i % across * lanes<T>;

@@ -76,7 +76,6 @@ struct Elementwise {
   [[nodiscard]] GridSize grid() const {
     return {static_cast<unsigned>((count + map_span<T> - 1) / map_span<T>)};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
@@ -99,7 +98,6 @@ struct ScaleSamples {
   [[nodiscard]] GridSize grid() const {
     return {static_cast<unsigned>((count + map_span<T> - 1) / map_span<T>), samples};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {

@@ -39,6 +39,12 @@ struct EmbeddingRows {
   std::uint32_t samples, width;
 
   [[nodiscard]] GridSize grid() const { return {(width + threads - 1) / threads, samples}; }
+  /// Calls body(sample, value in its row, index of the value) if the thread has a value.
+  template <class Block, class Body>
+  SCORESDE_DEVICE void with_value(const Block& block, const Body& body) const {
+    const std::uint32_t n = block.index().y, i = thread_of_row<threads>(block);
+    if (i < width) body(n, i, std::size_t{n} * width + i);
+  }
 };
 
 template <class T>
@@ -58,17 +64,16 @@ struct PositionalEmbedding {
             y};
   }
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t n = block.index().y, i = block.index().x * threads + block.thread();
-    if (i >= rows.width) return;
-    constexpr double turn = 6.283185307179586477;
-    const std::uint32_t half = rows.width / 2, k = i < half ? i : i - half;
-    const double turns = labels[n] * std::exp(-step * k) / turn;
-    const float value = i < 2 * half ? wave_of_turns(turns, (i >= half) != cosines_first) : 0.0f;
-    y[std::size_t{n} * rows.width + i] = from_float<T>(value);
+    rows.with_value(block, [&](std::uint32_t n, std::uint32_t i, std::size_t at) {
+      constexpr double turn = 6.283185307179586477;
+      const std::uint32_t half = rows.width / 2, k = i < half ? i : i - half;
+      const double turns = labels[n] * std::exp(-step * k) / turn;
+      const float value = i < 2 * half ? wave_of_turns(turns, (i >= half) != cosines_first) : 0.0f;
+      y[at] = from_float<T>(value);
+    });
   }
 };
 
@@ -82,15 +87,14 @@ struct FourierEmbedding {
   T* y;
 
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t n = block.index().y, i = block.index().x * threads + block.thread();
-    if (i >= rows.width) return;
-    const std::uint32_t half = rows.width / 2, k = i < half ? i : i - half;
-    const double turns = static_cast<double>(frequencies[k]) * std::log(labels[n]);
-    y[std::size_t{n} * rows.width + i] = from_float<T>(wave_of_turns(turns, i >= half));
+    rows.with_value(block, [&](std::uint32_t n, std::uint32_t i, std::size_t at) {
+      const std::uint32_t half = rows.width / 2, k = i < half ? i : i - half;
+      const double turns = static_cast<double>(frequencies[k]) * std::log(labels[n]);
+      y[at] = from_float<T>(wave_of_turns(turns, i >= half));
+    });
   }
 };
 
@@ -105,15 +109,14 @@ struct ClassEmbedding {
   T* y;
 
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t n = block.index().y, i = block.index().x * threads + block.thread();
-    if (i >= rows.width) return;
-    const std::uint32_t row = classes[n];
-    const float value = row == nn::no_class ? 0.0f : table[std::size_t{row} * rows.width + i];
-    y[std::size_t{n} * rows.width + i] = from_float<T>(value);
+    rows.with_value(block, [&](std::uint32_t n, std::uint32_t i, std::size_t at) {
+      const std::uint32_t row = classes[n];
+      const float value = row == nn::no_class ? 0.0f : table[std::size_t{row} * rows.width + i];
+      y[at] = from_float<T>(value);
+    });
   }
 };
 
@@ -128,20 +131,20 @@ struct ClassEmbeddingGradient {
   float* dtable;
 
   [[nodiscard]] GridSize grid() const { return rows.grid(); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t n = block.index().y, i = block.index().x * threads + block.thread();
-    const std::uint32_t row = classes[n];
-    if (i >= rows.width || row == nn::no_class) return;
-    for (std::uint32_t m = 0; m < n; ++m)
-      if (classes[m] == row) return;
-    float* const to = dtable + std::size_t{row} * rows.width + i;
-    float sum = *to;
-    for (std::uint32_t m = n; m < rows.samples; ++m)
-      if (classes[m] == row) sum += to_float(dy[std::size_t{m} * rows.width + i]);
-    *to = sum;
+    rows.with_value(block, [&](std::uint32_t n, std::uint32_t i, std::size_t) {
+      const std::uint32_t row = classes[n];
+      if (row == nn::no_class) return;
+      for (std::uint32_t m = 0; m < n; ++m)
+        if (classes[m] == row) return;
+      float* const to = dtable + std::size_t{row} * rows.width + i;
+      float sum = *to;
+      for (std::uint32_t m = n; m < rows.samples; ++m)
+        if (classes[m] == row) sum += to_float(dy[std::size_t{m} * rows.width + i]);
+      *to = sum;
+    });
   }
 };
 

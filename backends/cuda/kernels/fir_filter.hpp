@@ -54,38 +54,32 @@ struct FirFilter {
   nn::Gradient<T> y;
 
   [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_vec<T>(
-        block.index(), block.thread(), threads, whole,
-        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          const auto o =
-              static_cast<std::int32_t>(row - std::size_t{block.index().y} * image.height);
-          const auto p = static_cast<std::int32_t>(column);
-          const T* const sample = x +
-                                  std::size_t{block.index().y} * static_cast<std::size_t>(height) *
-                                      static_cast<std::size_t>(width) * image.channels +
-                                  channel;
-          VecF32<T> sum{};
-          for (std::int32_t a = taps.first(o); a < taps.count; a += taps.up) {
-            const std::int32_t i = taps.pixel(o, a);
-            if (i < 0 || i >= height) continue;
-            VecF32<T> along{};
-            for (std::int32_t b = taps.first(p); b < taps.count; b += taps.up) {
-              const std::int32_t j = taps.pixel(p, b);
-              if (j < 0 || j >= width) continue;
-              const auto at = static_cast<std::size_t>(i) * static_cast<std::size_t>(width) +
-                              static_cast<std::size_t>(j);
-              const VecF32<T> value = load(sample + at * image.channels, extent);
-              for (unsigned k = 0; k < lanes<T>; ++k) along[k] += taps.tap[b] * value[k];
-            }
-            for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += taps.tap[a] * along[k];
-          }
-          store(y.data + (row * image.width + column) * image.channels + channel, sum, extent,
-                y.accumulate);
-        });
+    image.with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      const auto o = static_cast<std::int32_t>(at.row), p = static_cast<std::int32_t>(at.column);
+      const T* const sample = x +
+                              std::size_t{at.sample} * static_cast<std::size_t>(height) *
+                                  static_cast<std::size_t>(width) * image.channels +
+                              at.channel;
+      VecF32<T> sum{};
+      for (std::int32_t a = taps.first(o); a < taps.count; a += taps.up) {
+        const std::int32_t i = taps.pixel(o, a);
+        if (i < 0 || i >= height) continue;
+        VecF32<T> along{};
+        for (std::int32_t b = taps.first(p); b < taps.count; b += taps.up) {
+          const std::int32_t j = taps.pixel(p, b);
+          if (j < 0 || j >= width) continue;
+          const auto pixel = static_cast<std::size_t>(i) * static_cast<std::size_t>(width) +
+                             static_cast<std::size_t>(j);
+          const VecF32<T> value = load(sample + pixel * image.channels, extent);
+          for (unsigned k = 0; k < lanes<T>; ++k) along[k] += taps.tap[b] * value[k];
+        }
+        for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += taps.tap[a] * along[k];
+      }
+      store(y.data + image.index(at), sum, extent, y.accumulate);
+    });
   }
 };
 

@@ -28,14 +28,13 @@ struct LayoutConversion {
   }
   /// Calls body(offset in the NCHW image, offset in the NHWC row, first channel) if the thread has
   /// a vector. Consecutive threads have consecutive pixels, so that accesses to planes coalesce.
-  template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads,
-                                     const Body& body) const {
-    const std::uint32_t i = block.x * threads + thread;
+  template <class T, unsigned Threads, class Block, class Body>
+  SCORESDE_DEVICE void with_vec(const Block& block, const Body& body) const {
+    const std::uint32_t i = thread_of_row<Threads>(block), n = block.index().y;
     const std::uint32_t pixel = i % pixels, channel = i / pixels * lanes<T>;
     if (channel >= padded) return;
-    body((std::size_t{block.y} * channels + channel) * pixels + pixel,
-         (std::size_t{block.y} * pixels + pixel) * padded + channel, channel);
+    body((std::size_t{n} * channels + channel) * pixels + pixel,
+         (std::size_t{n} * pixels + pixel) * padded + channel, channel);
   }
   /// Elements of the vector that starts at `channel`, in rows of `width`.
   template <class T>
@@ -57,21 +56,19 @@ struct NchwToNhwc {
   T* inside;
 
   [[nodiscard]] GridSize grid() const { return door.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const float factor = factors == nullptr ? 1.0f : static_cast<float>(factors[block.index().y]);
-    door.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
-                       const unsigned there = door.count<T>(channel, door.channels);
-                       VecF32<T> value{};
-                       for (unsigned i = 0; i < lanes<T>; ++i)
-                         if (i < there)
-                           value[i] = factor * outside[plane + std::size_t{i} * door.pixels];
-                       with_extent(whole, door.count<T>(channel, door.padded),
-                                   [&](auto extent) { store(inside + row, value, extent); });
-                     });
+    door.with_vec<T, threads>(
+        block, [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
+          const unsigned there = door.count<T>(channel, door.channels);
+          VecF32<T> value{};
+          for (unsigned i = 0; i < lanes<T>; ++i)
+            if (i < there) value[i] = factor * outside[plane + std::size_t{i} * door.pixels];
+          with_extent(whole, door.count<T>(channel, door.padded),
+                      [&](auto extent) { store(inside + row, value, extent); });
+        });
   }
 };
 
@@ -87,21 +84,20 @@ struct NhwcToNchw {
   nn::Gradient<float> outside;
 
   [[nodiscard]] GridSize grid() const { return door.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const float factor = factors == nullptr ? 1.0f : static_cast<float>(factors[block.index().y]);
-    door.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
-                       const unsigned there = door.count<T>(channel, door.channels);
-                       with_extent(whole, there, [&](auto extent) {
-                         const VecF32<T> value = load(inside + row, extent);
-                         for (unsigned i = 0; i < lanes<T>; ++i)
-                           if (i < there)
-                             put(plane + std::size_t{i} * door.pixels, factor * value[i]);
-                       });
-                     });
+    door.with_vec<T, threads>(block,
+                              [&](std::size_t plane, std::size_t row, std::uint32_t channel) {
+                                const unsigned there = door.count<T>(channel, door.channels);
+                                with_extent(whole, there, [&](auto extent) {
+                                  const VecF32<T> value = load(inside + row, extent);
+                                  for (unsigned i = 0; i < lanes<T>; ++i)
+                                    if (i < there)
+                                      put(plane + std::size_t{i} * door.pixels, factor * value[i]);
+                                });
+                              });
   }
 
  private:

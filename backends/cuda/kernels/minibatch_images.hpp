@@ -28,12 +28,11 @@ struct MinibatchImages {
   std::uint32_t* classes;  ///< labels of the samples; may be null
 
   [[nodiscard]] GridSize grid() const { return {(float4s() + threads - 1) / threads, samples}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const std::uint32_t n = block.index().y;
-    const std::uint32_t at4 = block.index().x * threads + block.thread();
+    const std::uint32_t at4 = thread_of_row<threads>(block);
     const std::uint64_t at = first + (step == nullptr ? 0 : stride * *step) + n;
     const std::uint64_t epoch = at / images.count;
     const auto place = static_cast<std::uint32_t>(at % images.count);

@@ -118,7 +118,6 @@ struct UpdateParameters {
     constexpr std::size_t of_block = threads * of_thread;
     return {static_cast<unsigned>((count + of_block - 1) / of_block)};
   }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {

@@ -61,30 +61,25 @@ struct AveragePool {
   T* y;
 
   [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_vec<T>(
-        block.index(), block.thread(), threads, whole,
-        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          const std::size_t sample = block.index().y;
-          const PoolRange rows =
-              down.pixels(static_cast<std::int32_t>(row - sample * image.height));
-          const PoolRange columns = across.pixels(static_cast<std::int32_t>(column));
-          const auto height = static_cast<std::size_t>(down.extent),
-                     width = static_cast<std::size_t>(across.extent);
-          VecF32<T> sum{};
-          for (std::int32_t r = rows.begin; r < rows.end; ++r)
-            for (std::int32_t s = columns.begin; s < columns.end; ++s) {
-              const std::size_t at = (sample * height + static_cast<std::size_t>(r)) * width +
-                                     static_cast<std::size_t>(s);
-              add(sum, load(x + at * image.channels + channel, extent));
-            }
-          const float share = share_of(rows, columns);
-          for (unsigned k = 0; k < lanes<T>; ++k) sum[k] *= share;
-          store(y + (row * image.width + column) * image.channels + channel, sum, extent);
-        });
+    image.with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      const PoolRange rows = down.pixels(static_cast<std::int32_t>(at.row));
+      const PoolRange columns = across.pixels(static_cast<std::int32_t>(at.column));
+      const auto height = static_cast<std::size_t>(down.extent),
+                 width = static_cast<std::size_t>(across.extent);
+      VecF32<T> sum{};
+      for (std::int32_t r = rows.begin; r < rows.end; ++r)
+        for (std::int32_t s = columns.begin; s < columns.end; ++s) {
+          const std::size_t pixel = (at.sample * height + static_cast<std::size_t>(r)) * width +
+                                    static_cast<std::size_t>(s);
+          add(sum, load(x + pixel * image.channels + at.channel, extent));
+        }
+      const float share = share_of(rows, columns);
+      for (unsigned k = 0; k < lanes<T>; ++k) sum[k] *= share;
+      store(y + image.index(at), sum, extent);
+    });
   }
 };
 
@@ -99,32 +94,26 @@ struct AveragePoolGradient {
   nn::Gradient<T> dx;
 
   [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_vec<T>(
-        block.index(), block.thread(), threads, whole,
-        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          const std::size_t sample = block.index().y;
-          const PoolRange rows =
-              down.windows(static_cast<std::int32_t>(row - sample * image.height));
-          const PoolRange columns = across.windows(static_cast<std::int32_t>(column));
-          const std::size_t pitch = std::size_t(across.count) * image.channels;
-          const T* line =
-              dy + (sample * std::size_t(down.count) + std::size_t(rows.begin)) * pitch + channel;
-          VecF32<T> sum{};
-          for (std::int32_t i = rows.begin; i < rows.end; ++i, line += pitch) {
-            const PoolRange window = down.pixels(i);
-            for (std::int32_t j = columns.begin; j < columns.end; ++j) {
-              const float share = share_of(window, across.pixels(j));
-              const VecF32<T> value = load(line + std::size_t(j) * image.channels, extent);
-              for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += share * value[k];
-            }
-          }
-          store(dx.data + (row * image.width + column) * image.channels + channel, sum, extent,
-                dx.accumulate);
-        });
+    image.with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      const PoolRange rows = down.windows(static_cast<std::int32_t>(at.row));
+      const PoolRange columns = across.windows(static_cast<std::int32_t>(at.column));
+      const std::size_t pitch = std::size_t(across.count) * image.channels;
+      const T* line =
+          dy + (at.sample * std::size_t(down.count) + std::size_t(rows.begin)) * pitch + at.channel;
+      VecF32<T> sum{};
+      for (std::int32_t i = rows.begin; i < rows.end; ++i, line += pitch) {
+        const PoolRange window = down.pixels(i);
+        for (std::int32_t j = columns.begin; j < columns.end; ++j) {
+          const float share = share_of(window, across.pixels(j));
+          const VecF32<T> value = load(line + std::size_t(j) * image.channels, extent);
+          for (unsigned k = 0; k < lanes<T>; ++k) sum[k] += share * value[k];
+        }
+      }
+      store(dx.data + image.index(at), sum, extent, dx.accumulate);
+    });
   }
 };
 

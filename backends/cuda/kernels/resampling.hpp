@@ -19,6 +19,11 @@
 
 namespace scoresde::cuda {
 
+/// The place of a 128-bit vector of an image: its sample, pixel and first channel.
+struct VecPlace {
+  std::uint32_t sample, row, column, channel;
+};
+
 /// Extents of the small image, and the mapping of threads to its 128-bit vectors.
 struct SmallImage {
   std::uint32_t samples, height, width, channels;
@@ -27,17 +32,28 @@ struct SmallImage {
   [[nodiscard]] GridSize grid(unsigned threads) const {
     return {(height * width * vecs<T>(channels) + threads - 1) / threads, samples};
   }
-  /// Calls body(row over all samples, column, first channel, extent) if the thread has a vector.
-  template <class T, class Body>
-  SCORESDE_HOST_DEVICE void with_vec(GridSize block, unsigned thread, unsigned threads, bool whole,
-                                     const Body& body) const {
-    const std::uint32_t i = block.x * threads + thread, across = vecs<T>(channels);
+  /// Calls body(place, extent) if the thread has a vector.
+  template <class T, unsigned Threads, class Block, class Body>
+  SCORESDE_DEVICE void with_vec(const Block& block, bool whole, const Body& body) const {
+    const std::uint32_t i = thread_of_row<Threads>(block), across = vecs<T>(channels);
     const std::uint32_t pixel = i / across, channel = i % across * lanes<T>;
     if (pixel >= height * width) return;
     const std::uint32_t left = channels - channel;
     with_extent(whole, left < lanes<T> ? left : lanes<T>, [&](auto extent) {
-      body(std::size_t{block.y} * height + pixel / width, pixel % width, channel, extent);
+      body(VecPlace{block.index().y, pixel / width, pixel % width, channel}, extent);
     });
+  }
+  /// Index of a row over all samples.
+  SCORESDE_HOST_DEVICE std::size_t row(const VecPlace& at) const {
+    return std::size_t{at.sample} * height + at.row;
+  }
+  /// Index of the vector's first element.
+  SCORESDE_HOST_DEVICE std::size_t index(const VecPlace& at) const {
+    return (row(at) * width + at.column) * channels + at.channel;
+  }
+  /// Index of pixel (2i + a, 2j + b) of an image twice as large, for the pixel (i, j) of a vector.
+  SCORESDE_HOST_DEVICE std::size_t doubled(const VecPlace& at, unsigned a, unsigned b) const {
+    return ((2 * row(at) + a) * 2 * width + 2 * at.column + b) * channels + at.channel;
   }
 };
 
@@ -52,22 +68,16 @@ struct Upsample {
   nn::Gradient<T> large;
 
   [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_vec<T>(
-        block.index(), block.thread(), threads, whole,
-        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          const std::size_t pixel = row * image.width + column;
-          VecF32<T> value = load(small + pixel * image.channels + channel, extent);
-          for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= scale;
-          for (unsigned a = 0; a < 2; ++a)
-            for (unsigned b = 0; b < 2; ++b) {
-              const std::size_t at = (2 * row + a) * 2 * image.width + 2 * column + b;
-              store(large.data + at * image.channels + channel, value, extent, large.accumulate);
-            }
-        });
+    image.with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      VecF32<T> value = load(small + image.index(at), extent);
+      for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= scale;
+      for (unsigned a = 0; a < 2; ++a)
+        for (unsigned b = 0; b < 2; ++b)
+          store(large.data + image.doubled(at, a, b), value, extent, large.accumulate);
+    });
   }
 };
 
@@ -82,23 +92,16 @@ struct Downsample {
   nn::Gradient<T> small;
 
   [[nodiscard]] GridSize grid() const { return image.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    image.with_vec<T>(
-        block.index(), block.thread(), threads, whole,
-        [&](std::size_t row, std::uint32_t column, std::uint32_t channel, auto extent) {
-          VecF32<T> sum{};
-          for (unsigned a = 0; a < 2; ++a)
-            for (unsigned b = 0; b < 2; ++b) {
-              const std::size_t at = (2 * row + a) * 2 * image.width + 2 * column + b;
-              add(sum, load(large + at * image.channels + channel, extent));
-            }
-          for (unsigned i = 0; i < lanes<T>; ++i) sum[i] *= scale;
-          const std::size_t pixel = row * image.width + column;
-          store(small.data + pixel * image.channels + channel, sum, extent, small.accumulate);
-        });
+    image.with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      VecF32<T> sum{};
+      for (unsigned a = 0; a < 2; ++a)
+        for (unsigned b = 0; b < 2; ++b) add(sum, load(large + image.doubled(at, a, b), extent));
+      for (unsigned i = 0; i < lanes<T>; ++i) sum[i] *= scale;
+      store(small.data + image.index(at), sum, extent, small.accumulate);
+    });
   }
 };
 

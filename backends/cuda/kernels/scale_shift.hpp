@@ -28,23 +28,19 @@ struct ScaleShift {
   T* y;
 
   [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
-    rows.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t row, std::uint32_t channel) {
-                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                         const std::size_t at = row * rows.first + channel;
-                         VecF32<T> value = load(x + at, extent);
-                         const VecF32<T> scale = load(scales + channel, extent);
-                         const VecF32<T> shift = load(scales + rows.first + channel, extent);
-                         for (unsigned i = 0; i < lanes<T>; ++i)
-                           value[i] = value[i] * (1 + scale[i]) + shift[i];
-                         store(y + at, value, extent);
-                       });
-                     });
+    rows.with_extent_of_vec<T, threads>(
+        block, whole, [&](std::size_t row, std::uint32_t channel, auto extent) {
+          const std::size_t at = row * rows.first + channel;
+          VecF32<T> value = load(x + at, extent);
+          const VecF32<T> scale = load(scales + channel, extent);
+          const VecF32<T> shift = load(scales + rows.first + channel, extent);
+          for (unsigned i = 0; i < lanes<T>; ++i) value[i] = value[i] * (1 + scale[i]) + shift[i];
+          store(y + at, value, extent);
+        });
   }
 };
 
@@ -60,27 +56,26 @@ struct ScaleShiftGradient {
   T* product;
 
   [[nodiscard]] GridSize grid() const { return rows.grid<T>(threads); }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
     const T* const scales = modulation + std::size_t{block.index().y} * 2 * rows.first;
-    rows.with_vec<T>(block.index(), block.thread(), threads,
-                     [&](std::size_t row, std::uint32_t channel) {
-                       with_extent(whole, rows.end<T>(channel) - channel, [&](auto extent) {
-                         const std::size_t at = row * rows.first + channel;
-                         const VecF32<T> d = load(dy + at, extent);
-                         if (product != nullptr) {
-                           VecF32<T> value = load(x + at, extent);
-                           for (unsigned i = 0; i < lanes<T>; ++i) value[i] *= d[i];
-                           store(product + at, value, extent);
-                         }
-                         if (dx.data == nullptr) return;
-                         VecF32<T> value = load(scales + channel, extent);
-                         for (unsigned i = 0; i < lanes<T>; ++i) value[i] = d[i] * (1 + value[i]);
-                         store(dx.data + at, value, extent, dx.accumulate);
-                       });
-                     });
+    rows.with_extent_of_vec<T, threads>(block, whole,
+                                        [&](std::size_t row, std::uint32_t channel, auto extent) {
+                                          const std::size_t at = row * rows.first + channel;
+                                          const VecF32<T> d = load(dy + at, extent);
+                                          if (product != nullptr) {
+                                            VecF32<T> value = load(x + at, extent);
+                                            for (unsigned i = 0; i < lanes<T>; ++i)
+                                              value[i] *= d[i];
+                                            store(product + at, value, extent);
+                                          }
+                                          if (dx.data == nullptr) return;
+                                          VecF32<T> value = load(scales + channel, extent);
+                                          for (unsigned i = 0; i < lanes<T>; ++i)
+                                            value[i] = d[i] * (1 + value[i]);
+                                          store(dx.data + at, value, extent, dx.accumulate);
+                                        });
   }
 };
 

@@ -70,7 +70,6 @@ struct AdvanceKernel {
   RunState* run;
 
   [[nodiscard]] GridSize grid() const { return {}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {

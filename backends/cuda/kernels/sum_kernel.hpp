@@ -104,11 +104,10 @@ struct ChunkSumKernel {
   SumFinish finish;
 
   [[nodiscard]] GridSize grid() const { return {.x = (count + threads - 1) / threads}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = block.index().x * threads + block.thread();
+    const unsigned i = thread_of_row<threads>(block);
     if (i >= count) return;
     double sum = 0;
     for (unsigned c = 0; c < chunks; ++c) sum += partial[std::size_t{i} * chunks + c];

@@ -20,11 +20,10 @@ struct TrainingRow {
   detail::StepTable table;
 
   [[nodiscard]] GridSize grid() const { return {(length() + threads - 1) / threads}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const std::uint32_t i = block.index().x * threads + block.thread();
+    const std::uint32_t i = thread_of_row<threads>(block);
     if (i >= length()) return;
     const double number =
         table.values[static_cast<std::size_t>(*table.step % table.rows) * length() + i];

@@ -26,7 +26,7 @@ template <class Kernel>
   static_assert(Kernel::threads % warp_size == 0 && Kernel::threads <= 1024);
   const auto [x, y, z] = kernel.grid();
   if (x == 0 || y == 0 || z == 0) return cudaSuccess;
-  const unsigned bytes = kernel.shared_bytes();
+  const unsigned bytes = shared_bytes_of(kernel);
   if (bytes > 48 * 1024)  // the default limit of dynamic shared memory
     if (const cudaError_t error = cudaFuncSetAttribute(
             run_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes));
