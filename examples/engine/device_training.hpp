@@ -7,14 +7,10 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/cuda/training_engine.hpp>
-#include <scoresde/model/score_network.hpp>
 #include <scoresde/nn/networks/unet.hpp>
-#include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/preset_training.hpp>
 #include <scoresde/train/score_matching.hpp>
 #include <scoresde/train/trainer.hpp>
@@ -27,46 +23,6 @@
 #include "engine/training_data.hpp"
 
 namespace programs {
-
-/// HostSnapshot on the device: the same noise, without clipping.
-template <class A>
-class DeviceSnapshot {
-  using Ops = scoresde::cuda::Ops<A>;
-  using AnyScore = scoresde::AnyScoreNetwork<Ops>;
-
- public:
-  DeviceSnapshot(const scoresde::nn::Graph& graph, const scoresde::AnySde& sde, std::size_t steps,
-                 bool centered, const Ops& ops)
-      : network_(graph, snapshot_samples, scoresde::nn::Mode::inference, ops),
-        sampler_(snapshot_sampler(sde, steps)),
-        centered_(centered),
-        classes_(snapshot_classes(network_.classes())) {}
-
-  /// Samples with parameters in device memory and writes the grid.
-  template <class S, class Convention>
-  void write(const std::filesystem::path& path, std::span<const float> parameters, const S& sde,
-             const Convention& convention, std::uint64_t seed) {
-    AnyScore model(
-        scoresde::nn::ScoreNetwork<Ops, S, Convention>(network_, parameters, sde, convention));
-    network_.freeze(parameters);  // valid until the next snapshot; training uses another network
-    write(path, model, seed);
-  }
-
- private:
-  void write(const std::filesystem::path& path, AnyScore& model, std::uint64_t seed) {
-    model.set_classes(classes_);
-    scoresde::cuda::DeviceState<float> x(network_.ops().context(),
-                                         {snapshot_samples, network_.input_shape().size()});
-    sampler_.sample(model, x, scoresde::Noise{.seed = seed});
-    const auto samples = scoresde::cuda::to_host(x);
-    write_snapshot(path, centered_, {samples.data(), samples.size()});
-  }
-
-  scoresde::nn::Network<Ops> network_;
-  SnapshotSampler sampler_;
-  bool centered_;
-  std::vector<std::uint32_t> classes_;
-};
 
 template <class A, class S, class Loss>
 class DeviceTraining final
@@ -114,7 +70,7 @@ class DeviceTraining final
   scoresde::nn::Graph graph_;
   scoresde::cuda::Ops<A> ops_;
   Trainer trainer_;
-  std::optional<DeviceSnapshot<A>> snapshot_;
+  std::optional<Snapshot<scoresde::cuda::Ops<A>>> snapshot_;
 };
 
 }  // namespace programs

@@ -20,7 +20,7 @@
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
 #include "engine/host_network.hpp"
-#include "engine/host_snapshot.hpp"
+#include "engine/snapshot.hpp"
 #include "engine/trainer_training.hpp"
 #include "engine/training_data.hpp"
 
@@ -79,7 +79,7 @@ class HostTraining final
   scoresde::nn::Graph graph_;
   std::size_t images_ = 0;  ///< of the data set
   Trainer trainer_;
-  std::optional<HostSnapshot> snapshot_;
+  std::optional<Snapshot<HostOps>> snapshot_;
   std::optional<HeldOut> held_out_;  ///< the test images and the network that evaluates them
 };
 

@@ -3,11 +3,10 @@
 #include <limits>
 #include <vector>
 
-#include <png.h>
-
 #include <scoresde/io/image_grid.hpp>
 
 #include "support/catch.hpp"
+#include "support/png_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace {
@@ -17,19 +16,8 @@ using scoresde::io::ImageGrid;
 using scoresde::io::lay_out;
 using scoresde::io::PngImage;
 using scoresde::io::write_image_grid;
+using scoresde::test::read_png;
 using scoresde::test::TemporaryFolder;
-
-/// In the file's own format.
-PngImage read_png(const std::filesystem::path& path) {
-  png_image header{};
-  header.version = PNG_IMAGE_VERSION;
-  REQUIRE(png_image_begin_read_from_file(&header, path.c_str()) != 0);
-  header.format &= PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR;
-  PngImage image{header.height, header.width, PNG_IMAGE_SAMPLE_CHANNELS(header.format), {}};
-  image.pixels.resize(PNG_IMAGE_SIZE(header));
-  REQUIRE(png_image_finish_read(&header, nullptr, image.pixels.data(), 0, nullptr) != 0);
-  return image;
-}
 
 }  // namespace
 
