@@ -24,12 +24,12 @@
 #include <scoresde/time/time_grid.hpp>
 
 #include "support/catch.hpp"
+#include "support/pretrained_checks.hpp"
 #include "support/small_networks.hpp"
 #include "support/small_weights.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace scoresde;
-using Catch::Contains;
 using test::TemporaryFolder;
 
 namespace {
@@ -80,24 +80,10 @@ TEST_CASE("a checkpoint is loaded with its network, weights, SDE and conditionin
   check_score<EdmLoss>(small::every_path(), EdmSde{}, 2.0);
 }
 
-TEST_CASE("a training checkpoint is loaded with its average, and its network is differentiable") {
-  const TemporaryFolder folder;
-  const nn::UNetConfig config = small::every_path();
-  const nn::Graph graph = nn::unet(config);
-  auto state = TrainingState<float>::start(small::parameters<float>(graph, 1));
-  for (float& value : state.parameters) value = -value;
-  const auto path = folder / "checkpoint.safetensors";
-  save_checkpoint(path, graph.parameters(), state,
-                  run_configuration(config, VpSde{}, TrainingConfiguration{}));
-  PretrainedNetwork<Ops> network(path, {.batch = 2, .mode = nn::Mode::differentiation});
-  CHECK(std::equal(state.average.begin(), state.average.end(), network.parameters().begin()));
-  CHECK(network.config() == config);
-  CHECK(network.configuration() == read_configuration(path));
-  auto score = network.score(VpSde{});
-  const HostState<float> v({2, 128}, small::normals<float>(2 * 128, 4));
-  HostState<float> product(v.extents());
-  score.vjp(v, 0.4, v, product);
-  CHECK_FALSE(same(product, v));
+TEST_CASE("a training checkpoint is loaded with its average") { test::check_loaded_average(Ops()); }
+
+TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {
+  test::check_differentiable(Ops());
 }
 
 TEST_CASE("a checkpoint is sampled to an image in five statements") {
@@ -121,23 +107,5 @@ TEST_CASE("a checkpoint is sampled to an image in five statements") {
 }
 
 TEST_CASE("files that are not checkpoints of a known network and SDE are rejected") {
-  const TemporaryFolder folder;
-  const auto load = [](const std::filesystem::path& path) {
-    static_cast<void>(load_pretrained<Ops>(path));
-  };
-  CHECK_THROWS_WITH(load(folder / "none"), Contains("none") && Contains("does not exist"));
-  CHECK_THROWS_WITH(load(folder.write("text", "no checkpoint at all")), Contains("text"));
-  const nn::UNetConfig config = small::every_path();
-  nn::UNetConfig wider = config;
-  wider.nf = 8;
-  const nn::Graph graph = nn::unet(config);
-  const auto weights = small::parameters<float>(graph, 1);
-  const auto path = folder / "misshapen";
-  save_weights(path, graph.parameters(), std::span<const float>(weights),
-               run_configuration(wider, VpSde{}, TrainingConfiguration{}), 0);
-  CHECK_THROWS_WITH(load(path), Contains("do not match") && Contains("all_modules.0"));
-  CHECK_THROWS_WITH(load(small::weights_file<EdmLoss>(folder, config, VpSde{})),
-                    Contains("was trained with the EDM loss under another SDE"));
-  const auto fits = small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{});
-  CHECK_THROWS_WITH(load_pretrained<Ops>(fits, {.batch = 0}), Contains("batch"));
+  test::check_rejected_files(Ops());
 }

@@ -18,6 +18,7 @@
 #include <scoresde/scoresde.hpp>
 
 #include "support/catch.hpp"
+#include "support/pretrained_checks.hpp"
 #include "support/shared_context.hpp"
 #include "support/small_networks.hpp"
 #include "support/small_weights.hpp"
@@ -92,19 +93,10 @@ TEST_CASE("the score of a checkpoint on the device matches the CPU's") {
 }
 
 TEST_CASE("a training checkpoint is loaded with its average") {
+  test::check_loaded_average(cuda::Ops<float>(context()));
   const TemporaryFolder folder;
-  const nn::UNetConfig config = small::every_path();
-  const nn::Graph graph = nn::unet(config);
-  auto state = TrainingState<float>::start(small::parameters<float>(graph, 1));
-  for (float& value : state.parameters) value = -value;
   const auto path = folder / "checkpoint.safetensors";
-  save_checkpoint(path, graph.parameters(), state,
-                  run_configuration(config, VpSde{}, TrainingConfiguration{}));
-  const PretrainedNetwork network(path, {}, cuda::Ops<float>(context()));
-  std::vector<float> found(network.parameters().size());
-  network.ops().download(network.parameters().data(), found);
-  CHECK(found == state.average);
-  CHECK(network.config() == config);
+  test::save_training_checkpoint(path, small::every_path());
   CHECK(error_at<float>(path, 0.7, cuda::Precision::fp32) < 1e-5);
 }
 
@@ -127,40 +119,15 @@ TEST_CASE("a checkpoint is sampled on the device", "[slow]") {
 }
 
 TEST_CASE("a checkpoint's network is differentiable in Mode::differentiation") {
-  const TemporaryFolder folder;
-  const auto path =
-      small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{});
-  PretrainedNetwork network(path, {.batch = 2, .mode = nn::Mode::differentiation},
-                            cuda::Ops<float>(context()));
-  auto score = network.score(VpSde{});
-  const cuda::DeviceState<float> x(context(), some_x(2, network.dim()));
-  cuda::DeviceState<float> gradient(x);
-  score.vjp(x, 0.4, x, gradient);
-  CHECK(distance(cuda::to_host(gradient), cuda::to_host(x)) > 0.1);
+  test::check_differentiable(cuda::Ops<float>(context()));
 }
 
-TEST_CASE("invalid checkpoint files are rejected") {
-  const TemporaryFolder folder;
-  const auto load = [&](const std::filesystem::path& path) {
-    static_cast<void>(load_pretrained(path, {}, cuda::Ops<>(context())));
-  };
-  CHECK_THROWS_WITH(load(folder / "none"), Contains("none") && Contains("does not exist"));
-  CHECK_THROWS_WITH(load(folder.write("text", "no checkpoint at all")), Contains("text"));
-
-  const nn::UNetConfig config = small::every_path();
-  nn::UNetConfig wider = config;
-  wider.nf = 8;
-  const nn::Graph graph = nn::unet(config);
-  const auto weights = small::parameters<float>(graph, 1);
-  const auto path = folder / "misshapen";
-  save_weights(path, graph.parameters(), std::span<const float>(weights),
-               run_configuration(wider, VpSde{}, TrainingConfiguration{}), 0);
-  CHECK_THROWS_WITH(load(path), Contains("do not match") && Contains("all_modules.0"));
-
-  const auto fits = small::weights_file<DenoisingScoreMatching>(folder, config, VpSde{});
+TEST_CASE("files that are not checkpoints of a known network and SDE are rejected") {
   const cuda::Ops<float> ops(context());
-  CHECK_THROWS_WITH(load_pretrained(fits, {.batch = 0}, ops), Contains("batch"));
-  auto model = load_pretrained(fits, {}, ops);
+  test::check_rejected_files(ops);
+  const TemporaryFolder folder;
+  auto model = load_pretrained(
+      small::weights_file<DenoisingScoreMatching>(folder, small::every_path(), VpSde{}), {}, ops);
   cuda::DeviceState<float> other(context(), Extents{2, 5}), to(other);
   CHECK_THROWS_WITH(model.evaluate(other, 0.5, to), Contains("5 elements"));
 }
