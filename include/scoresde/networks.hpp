@@ -21,6 +21,7 @@
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/model/model_ops.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/node_defaults.hpp>
 #include <scoresde/nn/graph/nodes.hpp>
@@ -65,6 +66,7 @@
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
+#include <scoresde/sde/suggest_sigma_max.hpp>
 #include <scoresde/train/classification.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/eager_engine.hpp>

@@ -40,7 +40,6 @@
 #include <scoresde/likelihood/prior_log_density.hpp>
 #include <scoresde/likelihood/probability_flow_likelihood.hpp>
 #include <scoresde/likelihood/trace_estimator.hpp>
-#include <scoresde/nearest_name.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/noise/noise_source.hpp>
 #include <scoresde/noise/normal.hpp>
@@ -101,7 +100,6 @@
 #include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/sub_vp_sde.hpp>
-#include <scoresde/sde/suggest_sigma_max.hpp>
 #include <scoresde/sde/timestep_grid.hpp>
 #include <scoresde/sde/transition.hpp>
 #include <scoresde/sde/ve_sde.hpp>

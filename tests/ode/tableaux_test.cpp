@@ -17,6 +17,19 @@ constexpr ButcherTableau<3> kutta3(double wrong) {
           .error = {}};
 }
 
+template <class T>
+constexpr bool has_its_order() {
+  constexpr double rounding = 1e-14;
+  if (order_residual(T::tableau, T::order) > rounding) return false;
+  if (T::error_order == 0) return true;
+  double sum = 0;
+  for (const double weight : T::tableau.error) sum += weight;
+  return detail::absolute(sum) < rounding && T::tableau.first_same_as_last() &&
+         order_residual(T::tableau, T::tableau.embedded(), T::error_order) < rounding;
+}
+static_assert(has_its_order<Euler>() && has_its_order<Heun>());
+static_assert(has_its_order<RungeKutta4>() && has_its_order<DormandPrince54>());
+
 }  // namespace
 
 TEST_CASE("each method has exactly its order") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include <scoresde/registry/solver_registry.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/edm_sde.hpp>

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <concepts>
-#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>

@@ -90,9 +90,6 @@ struct Restart {
     detail::require_noise_to_data("restart", grid, true);
     const std::vector<NoiseLevel> level = noise_levels(sde, grid);
     const std::size_t last = to_data ? grid.size() - 1 : grid.size();
-    std::vector<std::vector<RestartInterval>> at(grid.size());
-    for (const RestartInterval& interval : intervals)
-      if (const std::size_t i = arrival(level, last, interval); i < last) at[i].push_back(interval);
     Table table;
     std::size_t draw = grid.size() + 1;
     for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -101,9 +98,11 @@ struct Restart {
         break;
       }
       heun(sde, TimeGrid({grid[i]}), table);
-      for (const RestartInterval& interval : at[i])
+      for (const RestartInterval& interval : intervals) {
+        if (arrival(level, last, interval) != i) continue;
         for (std::size_t k = 0; k < interval.repeats; ++k)
           repeat(sde, grid[i].t_next, interval, draw++, table);
+      }
     }
     return table;
   }
@@ -123,8 +122,8 @@ struct Restart {
 
   template <Sde S>
   void heun(const S& sde, const TimeGrid& grid, Table& table) const {
-    const Table steps = EdmHeun{.prediction = prediction}.stages(sde, grid);
-    table.insert(table.end(), steps.begin(), steps.end());
+    for (const SolverStage& stage : EdmHeun{.prediction = prediction}.stages(sde, grid))
+      table.push_back(stage);
   }
 
   template <Sde S>
