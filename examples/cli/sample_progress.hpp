@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// samples.progress.json: the progress and the settings of a sampling run, for --resume.
+/// NAME.progress.json: the progress and the settings of a run that samples, for --resume.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -14,8 +15,6 @@
 #include <scoresde/io/atomic_file.hpp>
 
 namespace programs {
-
-inline constexpr const char* progress_name = "samples.progress.json";
 
 struct SampleProgress {
   std::size_t samples = 0, evaluations = 0;     ///< samples on disk; network evaluations for them
@@ -58,6 +57,25 @@ inline void require_same_settings(const SampleProgress& kept,
   for (const auto& [key, value] : kept.settings)
     if (wanted.count(key) == 0) add(key, value, "");
   scoresde::require(lines.empty(), "--resume: the settings differ:", lines);
+}
+
+/// The progress that a run in `folder` begins with: none, or for `resume` what the stopped run has
+/// kept in the file `name`. Throws Error for a stopped run without `resume`, for `resume` without
+/// one, and for settings other than those of the stopped run.
+[[nodiscard]] inline SampleProgress starting_progress(const std::filesystem::path& folder,
+                                                      const std::string& name, bool resume,
+                                                      std::map<std::string, std::string> settings) {
+  const auto kept = folder / name;
+  const bool unfinished = std::filesystem::exists(kept);
+  scoresde::require(unfinished || !resume, "--resume: ", folder.string(),
+                    " holds no unfinished run to continue");
+  scoresde::require(!unfinished || resume, "--out: ", folder.string(),
+                    " holds an unfinished run; continue it with --resume, remove ", name,
+                    " in it, or choose another folder");
+  if (!resume) return {.settings = std::move(settings)};
+  SampleProgress found = read_progress(kept);
+  require_same_settings(found, settings);
+  return found;
 }
 
 }  // namespace programs

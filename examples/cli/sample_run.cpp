@@ -49,30 +49,20 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
   scoresde::require_usage(network_.num_channels <= scoresde::io::most_png_channels,
                           "--checkpoint: the network's images have ", network_.num_channels,
                           " channels; a PNG has 1 to ", scoresde::io::most_png_channels);
-  const auto kept = options_.out / progress_name;
-  const bool unfinished = std::filesystem::exists(kept);
-  require(unfinished || !options_.resume, "--resume: ", options_.out.string(),
-          " holds no unfinished run to continue");
-  require(!unfinished || options_.resume, "--out: ", options_.out.string(),
-          " holds an unfinished run; continue it with --resume, remove ", progress_name,
-          " in it, or choose another folder");
+  progress_ = starting_progress(options_.out, ImageStore::progress_name(SampleStore::name),
+                                options_.resume, sample_settings(options_));
   const auto each = options_.out / "images";
   require(!options_.each_png || options_.resume || !std::filesystem::is_directory(each) ||
               std::filesystem::is_empty(each),
           "--png: ", each.string(), " holds files already; choose another --out");
   for (const char* name : SampleStore::finished_names)
-    require(unfinished || options_.overwrite || !std::filesystem::exists(options_.out / name),
+    require(options_.resume || options_.overwrite || !std::filesystem::exists(options_.out / name),
             "--out: ", options_.out.string(), " holds finished samples, ", name,
             "; choose another folder, or replace them with --overwrite");
   SampleStore::require_writable(options_.out);
   require(
       !options_.each_png || !std::filesystem::exists(each) || std::filesystem::is_directory(each),
       "--png: ", each.string(), " is not a folder; remove it, or choose another --out");
-  progress_.settings = sample_settings(options_);
-  if (!unfinished) return;
-  const SampleProgress found = read_progress(kept);
-  require_same_settings(found, progress_.settings);
-  progress_ = found;
 }
 
 void SampleRun::operator()(const BatchSampler& sampler, double t_max) {
@@ -177,7 +167,7 @@ void SampleRun::report_end(double seconds) const {
 /// Keeps the finished samples for --resume.
 void SampleRun::report_stop(SampleStore& store) const {
   store.keep();
-  if (store.samples() > 0) store.write_partial_grid(options_.columns);
+  if (store.samples() > 0) store.write_partial_grid({.columns = options_.columns});
   std::cout << "stopped by a signal, " << stop_signal_name() << ", after " << store.samples()
             << " of " << options_.samples << " samples"
             << (store.samples() > 0 ? "; continue with the same options and --resume\n" : "\n");

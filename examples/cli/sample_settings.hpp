@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// All settings that the samples of a run depend on, as text, so that a resumed run can be compared
+/// All settings that the images of a run depend on, as text, so that a resumed run can be compared
 /// with the one that was stopped.
 #pragma once
 
@@ -64,27 +64,34 @@ inline void add_sampler_settings(const scoresde::SamplerChoice& s, Settings& set
 
 }  // namespace detail
 
-/// The settings of options with a resolved sampler. They do not include threads, devices and output
-/// paths, but include the batch size, on which adaptive runs with Scope::batch and the mean number
-/// of evaluations depend.
-[[nodiscard]] inline std::map<std::string, std::string> sample_settings(const SampleOptions& o) {
+/// The settings of model, noise and batches, with resolved classes. They do not include threads,
+/// devices and output paths, but include the batch size, on which adaptive runs with Scope::batch
+/// and the mean number of evaluations depend.
+[[nodiscard]] inline std::map<std::string, std::string> model_settings(const SampleOptions& o) {
   using scoresde::text;
   detail::Settings settings{{"checkpoint", file_identity(o.checkpoint)},
                             {"--seed", text(o.seed)},
-                            {"--first-sample", text(o.first_sample)},
-                            {"--samples", text(o.samples)},
                             {"--batch", text(o.batch)},
                             {"--class", o.classes.name},
                             {"--guidance", text(o.classes.guidance)},
                             {"--clip-denoised", text(o.clip_denoised)},
-                            {"--png", text(o.each_png)},
-                            {"--columns", text(o.columns)},
                             {"--backend", o.backend.backend}};
-  detail::add_sampler_settings(o.sampler, settings);
-  if (o.dynamic_threshold) settings["--dynamic-threshold"] = text(*o.dynamic_threshold);
   if (o.backend.on_device()) settings["--precision"] = o.backend.precision;
   for (std::size_t i = 0; i < o.classes.interval.size(); ++i)
     settings["--guidance-interval " + text(i)] = text(o.classes.interval[i]);
+  return settings;
+}
+
+/// The settings of options with a resolved sampler.
+[[nodiscard]] inline std::map<std::string, std::string> sample_settings(const SampleOptions& o) {
+  using scoresde::text;
+  detail::Settings settings = model_settings(o);
+  settings.insert({{"--first-sample", text(o.first_sample)},
+                   {"--samples", text(o.samples)},
+                   {"--png", text(o.each_png)},
+                   {"--columns", text(o.columns)}});
+  detail::add_sampler_settings(o.sampler, settings);
+  if (o.dynamic_threshold) settings["--dynamic-threshold"] = text(*o.dynamic_threshold);
   return settings;
 }
 
