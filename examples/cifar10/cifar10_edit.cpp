@@ -22,7 +22,6 @@ int run(EditOptions options) {
   programs::SampleOptions& sampling = options.sampling;
   if (sampling.checkpoint.empty()) sampling.checkpoint = CIFAR10_BUNDLED_CHECKPOINT;
   programs::require_checkpoint_file(sampling.checkpoint);
-  programs::resolve_defaults(options);
   const auto configuration = scoresde::read_configuration(sampling.checkpoint);
   const std::size_t classes = scoresde::network_of(configuration).num_class_embeds;
   programs::resolve_classes(options, configuration, classes);
@@ -49,6 +48,7 @@ int main(int argc, char** argv) {
       "  cifar10_edit colorize --data cifar-10-batches-bin --out colorized --images 8\n"
       "  cifar10_edit super-resolve --data samples/samples.npy --out large --factor 2\n"
       "  cifar10_edit deblur --data cifar-10-batches-bin --out sharp --blur 1.5 --noise 0.01\n"
+      "  cifar10_edit deblur --data cifar-10-batches-bin --out guided --method pigdm --noise 0.01\n"
       "  cifar10_edit interpolate --data cifar-10-batches-bin --out between --images 5\n"
       "  cifar10_edit vary --data cifar-10-batches-bin --out varied --strength 0.4\n"
       "  cifar10_edit vary --data cifar-10-batches-bin --out cooled --temperature 0.7 0.85 1\n"
@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
   return programs::run_program(app, argc, argv, [&] {
     programs::reject_options_of_other_backend(app, options.sampling.backend);
     programs::reject_options_of_other_tasks(app, options);
+    programs::resolve_defaults(options);
+    programs::reject_options_of_other_methods(app, options);
     return run(options);
   });
 }

@@ -63,13 +63,23 @@ inline void add_measurement(CLI::App& app, EditOptions& o) {
   app.add_option(
          "--method", o.method,
          "Of the four above. known: what is measured is drawn from the forward process, and exact "
-         "in the end; ddrm: Kawar et al. 2022, also for measurements with noise (default: known; "
-         "ddrm for deblur)")
-      ->check(one_of({"known", "ddrm"}));
+         "in the end; the others also take measurements with noise: ddrm (Kawar et al. 2022), and "
+         "dps (Chung et al. 2023), pigdm (Song et al. 2023) and twisted_smc (Wu et al. 2023) by "
+         "the derivative of the network (default: known; ddrm for deblur)")
+      ->check(one_of({edit_methods.begin(), edit_methods.end()}));
   app.add_option("--noise", o.noise,
-                 "Standard deviation of noise in what is measured of images in [0, 1]; for ddrm")
+                 "Standard deviation of noise in what is measured of images in [0, 1]; 0 for "
+                 "--method known, above 0 for twisted_smc")
       ->capture_default_str()
       ->check(number_from_zero());
+  app.add_option("--dps-scale", o.dps_scale,
+                 "--method dps: length of its step along the gradient of the residual's norm")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  app.add_option("--particles", o.particles,
+                 "--method twisted_smc: samples of which each result is drawn by their weights")
+      ->capture_default_str()
+      ->check(natural_number(1, 65536));
 }
 
 inline void add_edit_sampling(CLI::App& app, EditOptions& o) {
@@ -112,6 +122,8 @@ inline const std::vector<std::pair<std::string, std::vector<EditTask>>>& task_op
       {"--blur", {deblur}},
       {"--method", {inpaint, colorize, super_resolve, deblur}},
       {"--noise", {inpaint, colorize, super_resolve, deblur}},
+      {"--dps-scale", {inpaint, colorize, super_resolve, deblur}},
+      {"--particles", {inpaint, colorize, super_resolve, deblur}},
       {"--corrector-steps", {inpaint, colorize, super_resolve, deblur}},
       {"--strength", {vary, guide}},
       {"--temperature", {vary}},
@@ -152,6 +164,16 @@ inline void reject_options_of_other_tasks(const CLI::App& app, const EditOptions
         " cannot be combined with ", o.task_name);
 }
 
+/// Throws scoresde::UsageError for options on the command line that the method, whose default is
+/// resolved, does not take.
+inline void reject_options_of_other_methods(const CLI::App& app, const EditOptions& o) {
+  const std::pair<const char*, const char*> owners[]{
+      {"--corrector-steps", "known"}, {"--dps-scale", "dps"}, {"--particles", "twisted_smc"}};
+  for (const auto& [option, method] : owners)
+    scoresde::require_usage(app.count(option) == 0 || o.method == method, option,
+                            " cannot be combined with --method ", o.method, "; it is for ", method);
+}
+
 /// Sets the defaults of the task. Throws scoresde::UsageError for options that contradict each
 /// other and for images that are missing.
 inline void resolve_defaults(EditOptions& o) {
@@ -159,8 +181,13 @@ inline void resolve_defaults(EditOptions& o) {
   using scoresde::require_usage;
   const EditTask task = o.task();
   if (o.method.empty()) o.method = task == deblur ? "ddrm" : "known";
-  require_usage(o.noise == 0 || o.method == "ddrm", "--noise is ", o.noise,
+  require_usage(o.noise == 0 || o.method != "known", "--noise is ", o.noise,
                 "; it must be 0 for --method known, which makes what is measured exact");
+  require_usage(o.noise > 0 || o.method != "twisted_smc", "--noise is ", o.noise,
+                "; it must be above 0 for --method twisted_smc, which weights by densities");
+  require_usage(!o.sampling.clip_denoised || !o.differentiates(),
+                "--clip-denoised cannot be combined with --method ", o.method,
+                ", which needs the derivative of the estimate");
   require_usage(!o.data.empty() || task == guide, "--data is missing: the images to ", o.task_name);
   if (task == guide) {
     require_usage(o.data.empty() == !o.strength, o.data.empty() ? "--strength" : "--data",

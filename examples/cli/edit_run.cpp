@@ -125,6 +125,8 @@ void EditRun::report_setup(const BatchSampler& editor) const {
             << " parameters, " << sde_ << " SDE)\n"
             << "task        " << options_.task_name;
   if (options_.measures()) std::cout << ", method " << options_.method;
+  if (options_.samples_per_result() > 1)
+    std::cout << " with " << options_.particles << " particles";
   if (options_.strength) std::cout << ", strength " << *options_.strength;
   std::cout << ", " << options_.steps << " steps, " << rows_ << " x " << options_.results
             << " results\n"

@@ -19,7 +19,7 @@ class CountedNetwork {
 
   explicit CountedNetwork(Network network) : network_(std::move(network)) {}
 
-  /// Images evaluated so far.
+  /// Images evaluated so far; a vjp evaluates them as well.
   [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
 
   [[nodiscard]] Network& network() { return network_; }
@@ -32,6 +32,15 @@ class CountedNetwork {
   }
   void evaluate(const X& x, const Times& t, X& output) {
     network_.evaluate(x, t, output);
+    evaluations_ += x.extents().samples;
+  }
+  /// As the network, where that is differentiable.
+  template <class X, class Times>
+  requires requires(Network& network, const X& x, const Times& t, X& out) {
+    network.vjp(x, t, x, out);
+  }
+  void vjp(const X& x, const Times& t, const X& v, X& out) {
+    network_.vjp(x, t, v, out);
     evaluations_ += x.extents().samples;
   }
 

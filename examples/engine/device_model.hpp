@@ -18,6 +18,7 @@
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/ops.hpp>
 #include <scoresde/model/class_conditional.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/score/guidance.hpp>
@@ -35,12 +36,14 @@ class DeviceNetwork {
   using Any = std::variant<Held<scoresde::cuda::Bfloat16>, Held<float>>;
 
  public:
+  /// `mode` is differentiation if vjp is needed.
   DeviceNetwork(const scoresde::cuda::Context& context, const std::filesystem::path& checkpoint,
-                std::size_t batch, const BackendOptions& o) {
+                std::size_t batch, const BackendOptions& o,
+                scoresde::nn::Mode mode = scoresde::nn::Mode::inference) {
     with_activations(o.precision, [&]<class A>() {
       using Ops = scoresde::cuda::Ops<A>;
       held_ = std::make_unique<scoresde::PretrainedScore<Ops>>(
-          checkpoint, scoresde::PretrainedOptions{.batch = batch},
+          checkpoint, scoresde::PretrainedOptions{.batch = batch, .mode = mode},
           Ops(context, plan_options(o), precision_of(o.precision)));
     });
   }
@@ -78,6 +81,10 @@ class DeviceScore {
   template <class Times>
   void evaluate(const State& x, const Times& t, State& output) {
     network_->visit([&](auto& score) { score.evaluate(x, t, output); });
+  }
+  /// out ← vᵀ ∂F/∂x, of a network in Mode::differentiation.
+  void vjp(const State& x, double t, const State& v, State& out) {
+    network_->visit([&](auto& score) { score.vjp(x, t, v, out); });
   }
 
  private:

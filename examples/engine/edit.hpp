@@ -14,20 +14,13 @@
 #include <vector>
 
 #include <scoresde/checkpoint/pretrained_classifier.hpp>
-#include <scoresde/corrector/langevin.hpp>
-#include <scoresde/inverse/colorization.hpp>
-#include <scoresde/inverse/ddrm.hpp>
-#include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/inverse/sdedit.hpp>
 #include <scoresde/likelihood/latent_codes.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/ode/tableaux.hpp>
-#include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/registry/any_sde.hpp>
-#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
-#include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/score/classifier_gradient.hpp>
 #include <scoresde/score/guidance.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
@@ -41,7 +34,9 @@
 #include "cli/edit_options.hpp"
 #include "cli/edit_run.hpp"
 #include "cli/sample_run.hpp"
+#include "cli/stop_signals.hpp"
 #include "engine/host_network.hpp"
+#include "engine/restoration.hpp"
 #include "engine/snapshot.hpp"
 
 namespace programs {
@@ -66,10 +61,16 @@ namespace programs {
   });
 }
 
-/// Refers to options and run. Not thread-safe, as it keeps the latent codes of the images.
+/// Ends an integration without a progress of its own when a signal has requested a stop.
+struct StopOnSignal {
+  template <class X>
+  scoresde::StepAction on_step(const scoresde::ObservedStep&, const X&) const {
+    return stop_requested() ? scoresde::StepAction::stop : scoresde::StepAction::proceed;
+  }
+};
+
+/// Refers to options and run. Not thread-safe, as it keeps the latent codes of images.
 class Edit {
-  using Sampler =
-      scoresde::PredictorCorrector<scoresde::AnySde, scoresde::Ancestral, scoresde::Langevin>;
   using Flow = scoresde::ProbabilityFlow<scoresde::AnySde, scoresde::Heun>;
 
  public:
@@ -82,9 +83,10 @@ class Edit {
         class_of_(run.class_of()),
         conditional_(run.conditional()),
         grid_(snapshot_grid(sde, options.steps)),
-        sampler_(sampler(sde, grid_, options.measures() ? options.corrector_steps : 0)),
-        short_(sampler(sde, last_steps(grid_, options.strength.value_or(0.5)), 0)),
+        sampler_(edit_sampler(sde, grid_, 0)),
+        short_(edit_sampler(sde, last_steps(grid_, options.strength.value_or(0.5)), 0)),
         flow_(sde, scoresde::Heun{}, flow_grid(sde, options.steps)) {
+    if (input_.measurement) restoration_.emplace(options, *input_.measurement, sde, grid_);
     if (!options.classifier.empty())
       classifier_ = std::make_unique<scoresde::PretrainedClassifier<HostOps>>(
           options.classifier,
@@ -95,16 +97,14 @@ class Edit {
   /// Fills x with results noise.first_sample, noise.first_sample + 1, …
   template <class Model>
   void operator()(Model& model, State& x, scoresde::Noise noise, SamplingProgress& progress) {
-    const std::size_t first = noise.first_sample, results = options_.results;
-    if (options_.measures()) return restore(model, x, noise, progress);
-    if (options_.task() == EditTask::interpolate || !options_.temperatures.empty()) {
-      if (!codes_) encode_images(model, first, x.extents().samples);
-      for (std::size_t k = 0; k < x.extents().samples; ++k)
-        place_code(x[k], (first + k) / results, (first + k) % results);
-      scoresde::Workspace<State, Flow::buffers> work(x);
-      flow_.integrate(model, x, noise, work, progress);
+    const std::size_t first = noise.first_sample, count = x.extents().samples;
+    if (restoration_) {
+      set_classes(model, classes_of(first, count, options_.samples_per_result()));
+      (*restoration_)(model, x, noise, progress);
+    } else if (options_.task() == EditTask::interpolate || !options_.temperatures.empty()) {
+      decode_codes(model, x, noise, progress);
     } else if (classifier_) {
-      scoresde::ClassifierGradient gradient(*classifier_, classes_of(first, x.extents().samples));
+      scoresde::ClassifierGradient gradient(*classifier_, classes_of(first, count));
       auto guided = scoresde::classifier_guidance(model, gradient, options_.classifier_scale);
       generate(guided, x, noise, progress);
     } else {
@@ -113,14 +113,6 @@ class Edit {
   }
 
  private:
-  [[nodiscard]] static Sampler sampler(const scoresde::AnySde& sde, const scoresde::TimeGrid& grid,
-                                       std::size_t corrections) {
-    const double snr =
-        scoresde::score_sde_snr(sde, scoresde::score_sde_pc1000, scoresde::Ancestral{});
-    return Sampler(sde, scoresde::Ancestral{},
-                   scoresde::Langevin{.snr = snr, .steps = static_cast<int>(corrections)}, grid);
-  }
-
   /// Samples from noise, or from the images with noise.
   template <class Model>
   void generate(Model& model, State& x, scoresde::Noise noise, SamplingProgress& progress) const {
@@ -128,69 +120,86 @@ class Edit {
       sampler_.sample(model, x, noise, progress);
       return;
     }
-    place(input_.images, noise.first_sample, x);
+    for (std::size_t k = 0; k < x.extents().samples; ++k)
+      copy(input_.images[(noise.first_sample + k) / options_.results], x[k]);
     scoresde::sdedit(short_, model, x, noise, progress);
   }
 
-  /// x[k] ← the row of result first + k.
-  void place(const State& rows, std::size_t first, State& x) const {
-    for (std::size_t k = 0; k < x.extents().samples; ++k)
-      std::copy_n(rows[(first + k) / options_.results].data(), x.extents().dim, x[k].data());
-  }
-
+  /// Results decoded from the latent codes of their images.
   template <class Model>
-  void restore(Model& model, State& x, scoresde::Noise noise, SamplingProgress& progress) const {
-    const EditMeasurement& m = *input_.measurement;
-    State y({x.extents().samples, m.op.rows()});
-    place(m.y, noise.first_sample, y);
-    if (options_.method == "ddrm") {
-      const scoresde::LinearProblem problem(m.op, y, m.noise_std);
-      scoresde::Ddrm(sampler_.sde(), grid_).sample(model, problem, x, noise, progress);
-    } else {
-      scoresde::KnownMeasurement known(sampler_.sde(), m.op, y);
-      sampler_.sample(model, x, noise, progress, known);
-    }
+  void decode_codes(Model& model, State& x, scoresde::Noise noise, SamplingProgress& progress) {
+    const std::size_t first = noise.first_sample, count = x.extents().samples;
+    const std::size_t results = options_.results, last = (first + count - 1) / results;
+    encode_images(model, first / results, last + (options_.temperatures.empty() ? 2 : 1));
+    for (std::size_t k = 0; k < count; ++k)
+      place_code(x[k], (first + k) / results, (first + k) % results);
+    set_classes(model, classes_of(first, count));
+    scoresde::Workspace<State, Flow::buffers> work(x);
+    flow_.integrate(model, x, noise, work, progress);
   }
 
-  /// The classes of results first, first + 1, …
-  [[nodiscard]] std::vector<std::uint32_t> classes_of(std::size_t first, std::size_t count,
-                                                      std::size_t stride = 1) const {
+  /// Keeps the latent codes of images begin, …, end − 1, with the class of their row; computes
+  /// those that are not kept already.
+  template <class Model>
+  void encode_images(Model& model, std::size_t begin, std::size_t end) {
+    const std::size_t dim = input_.shape.size(), kept = first_code_ + codes_.extents().samples;
+    State codes({end - begin, dim});
+    std::size_t known = begin;
+    for (; known >= first_code_ && known < std::min(kept, end); ++known)
+      copy(code(known), codes[known - begin]);
+    State fresh({end - known, dim});
     std::vector<std::uint32_t> classes;
-    for (std::size_t k = 0; k < count; ++k) classes.push_back(class_of_(first + k * stride));
-    return classes;
-  }
-
-  /// The latent codes of all images, with the class of their row; afterwards the model has the
-  /// classes of results first, first + 1, … again.
-  template <class Model>
-  void encode_images(Model& model, std::size_t first, std::size_t count) {
-    codes_ = input_.images;
-    scoresde::Workspace<State, Flow::buffers> work(*codes_);
-    const auto set_classes = [&](std::vector<std::uint32_t> classes) {
-      classes_ = std::move(classes);
-      if (conditional_) model.set_classes(classes_);
-    };
-    set_classes(classes_of(0, codes_->extents().samples, options_.results));
-    flow_.encode(model, *codes_, work);
-    set_classes(classes_of(first, count));
+    for (std::size_t row = known; row < end; ++row) {
+      copy(input_.images[row], fresh[row - known]);
+      classes.push_back(class_of_(row * options_.results));
+    }
+    if (known < end) {
+      set_classes(model, std::move(classes));
+      scoresde::Workspace<State, Flow::buffers> work(fresh);
+      flow_.encode(model, fresh, work, StopOnSignal{});
+    }
+    for (std::size_t row = known; row < end; ++row)
+      copy(std::as_const(fresh)[row - known], codes[row - begin]);
+    codes_ = std::move(codes);
+    first_code_ = begin;
   }
 
   /// The code of a result: on the arc between two images, or an image's times a temperature.
   void place_code(std::span<float> to, std::size_t row, std::size_t result) const {
-    State z = code(row);
+    State z = state_of(code(row));
     if (options_.temperatures.empty())
       scoresde::spherical_interpolation(
-          z, code(row + 1),
+          z, state_of(code(row + 1)),
           static_cast<double>(result + 1) / static_cast<double>(options_.results + 1), z);
     else
       scoresde::apply_temperature(flow_.sde(), options_.temperatures[result], z);
-    std::copy_n(z.data(), to.size(), to.begin());
+    copy(std::as_const(z)[0], to);
   }
 
-  /// The latent code of an image.
-  [[nodiscard]] State code(std::size_t row) const {
-    const std::span<const float> z = std::as_const(*codes_)[row];
-    return State({1, z.size()}, {z.begin(), z.end()});
+  /// The latent code of an image that is kept.
+  [[nodiscard]] std::span<const float> code(std::size_t row) const {
+    return codes_[row - first_code_];
+  }
+  [[nodiscard]] static State state_of(std::span<const float> values) {
+    return State({1, values.size()}, {values.begin(), values.end()});
+  }
+  static void copy(std::span<const float> from, std::span<float> to) {
+    std::copy(from.begin(), from.end(), to.begin());
+  }
+
+  /// The classes of results first, first + 1, …, `copies` times each.
+  [[nodiscard]] std::vector<std::uint32_t> classes_of(std::size_t first, std::size_t count,
+                                                      std::size_t copies = 1) const {
+    std::vector<std::uint32_t> classes;
+    for (std::size_t k = 0; k < count * copies; ++k)
+      classes.push_back(class_of_(first + k / copies));
+    return classes;
+  }
+  template <class Model>
+  void set_classes(Model& model, std::vector<std::uint32_t> classes) {
+    if (!conditional_) return;
+    classes_ = std::move(classes);
+    model.set_classes(classes_);
   }
 
   const EditOptions& options_;
@@ -198,9 +207,11 @@ class Edit {
   const SampleClasses& class_of_;
   bool conditional_;
   scoresde::TimeGrid grid_;
-  Sampler sampler_, short_;
+  EditSampler sampler_, short_;
   Flow flow_;
-  std::optional<State> codes_;
+  std::optional<Restoration> restoration_;
+  State codes_;  ///< of images first_code_, first_code_ + 1, …
+  std::size_t first_code_ = 0;
   std::vector<std::uint32_t> classes_;
   std::unique_ptr<scoresde::PretrainedClassifier<HostOps>> classifier_;
 };

@@ -8,6 +8,7 @@
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/device_state.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
@@ -38,20 +39,36 @@ class CopiedScore {
     score.evaluate(x, t, output);
   }
   void evaluate(const State& x, const Times& t, State& output) {
-    if (!x_ || x_->extents() != x.extents())
-      network_->visit([&](const auto& held) {
-        x_ = held.make_state(x.extents().samples);
-        output_ = held.make_state(x.extents().samples);
-      });
-    x_->write(x.span());
+    place(x, x_);
+    reserve(x, output_);
     score_.evaluate(*x_, t, *output_);
     output_->read(output.span());
   }
+  /// out ← vᵀ ∂F/∂x, of a network in Mode::differentiation.
+  void vjp(const State& x, double t, const State& v, State& out) {
+    place(x, x_);
+    place(v, v_);
+    reserve(x, output_);
+    score_.vjp(*x_, t, *v_, *output_);
+    output_->read(out.span());
+  }
 
  private:
+  using Placed = std::optional<DeviceState>;
+
+  /// Memory for a state like x.
+  void reserve(const State& x, Placed& state) const {
+    if (!state || state->extents() != x.extents())
+      network_->visit([&](const auto& held) { state = held.make_state(x.extents().samples); });
+  }
+  void place(const State& x, Placed& state) const {
+    reserve(x, state);
+    state->write(x.span());
+  }
+
   const DeviceNetwork* network_;
   DeviceScore score_;
-  std::optional<DeviceState> x_, output_;
+  Placed x_, v_, output_;
 };
 
 }  // namespace
@@ -64,8 +81,10 @@ void edit_on_device(const EditOptions& given, const scoresde::Metadata& configur
   s.samples = run.results();
   const scoresde::cuda::Context context(s.backend.device);
   const std::size_t batch = std::min(s.batch, s.samples);
+  using scoresde::nn::Mode;
   const auto network = within_device_memory("a smaller --batch needs less", [&] {
-    return DeviceNetwork(context, s.checkpoint, batch * s.classes.evaluations(), s.backend);
+    return DeviceNetwork(context, s.checkpoint, batch * s.classes.evaluations(), s.backend,
+                         options.differentiates() ? Mode::differentiation : Mode::inference);
   });
   Edit edit(options, run, sde);
   SampledModel<CopiedScore> model(CopiedScore(network), sde, s,

@@ -8,6 +8,7 @@
 
 #include <scoresde/checkpoint/pretrained.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 
@@ -23,9 +24,12 @@ class HostSampling {
   using Model = SampledModel<HostScore>;
   using State = scoresde::HostState<float>;
 
-  HostSampling(const SampleOptions& options, const scoresde::AnySde& sde)
+  /// `mode` is differentiation if vjp is needed.
+  HostSampling(const SampleOptions& options, const scoresde::AnySde& sde,
+               scoresde::nn::Mode mode = scoresde::nn::Mode::inference)
       : batch_(std::min(options.batch, options.samples)),
-        network_(options.checkpoint, {.batch = batch_ * options.classes.evaluations()},
+        network_(options.checkpoint,
+                 {.batch = batch_ * options.classes.evaluations(), .mode = mode},
                  HostOps(options.backend.threads)),
         model_(network_, sde, options, network_.config().centered) {}
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <scoresde/error.hpp>
 #include <scoresde/model/guided.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/score/guidance.hpp>
@@ -21,6 +22,8 @@ namespace programs {
 
 template <class Network>
 class SampledModel {
+  using Guided = scoresde::nn::GuidedNetwork<CountedNetwork<Network>>;
+
  public:
   SampledModel(Network network, const scoresde::AnySde& sde, const SampleOptions& options,
                bool centered)
@@ -54,10 +57,16 @@ class SampledModel {
     else
       guided_.evaluate(x, t, output);
   }
+  /// out ← vᵀ ∂F/∂x, where the network is differentiable. Throws Error for a model that clips.
+  template <class X>
+  requires scoresde::DifferentiableScoreModel<Guided, X>
+  void vjp(const X& x, double t, const X& v, X& out) {
+    scoresde::require(!clips_ && !thresholds_,
+                      "sampled model: a clipped estimate is not differentiable");
+    guided_.vjp(x, t, v, out);
+  }
 
  private:
-  using Guided = scoresde::nn::GuidedNetwork<CountedNetwork<Network>>;
-
   CountedNetwork<Network> network_;
   Guided guided_;
   scoresde::ClippedDenoiser<Guided, scoresde::AnySde> clipped_;

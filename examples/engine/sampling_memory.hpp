@@ -15,11 +15,13 @@
 
 namespace programs {
 
-/// Bytes of a sampling run: the workspace of the network, its weights, the checkpoint's file and
-/// tensors during reading, and the states of one batch; finished samples are on disk.
+/// Bytes of a sampling run: the workspace of the network in that mode, its weights, the
+/// checkpoint's file and tensors during reading, and the states of one batch; finished samples are
+/// on disk.
 template <class Ops>
 [[nodiscard]] double sampling_memory(const SampleOptions& options,
-                                     const scoresde::nn::UNetConfig& network, const Ops& ops) {
+                                     const scoresde::nn::UNetConfig& network, const Ops& ops,
+                                     scoresde::nn::Mode mode = scoresde::nn::Mode::inference) {
   const auto graph = scoresde::nn::unet(network);
   const std::size_t batch = std::min(options.batch, options.samples);
   const auto image = static_cast<double>(graph.shape(graph.input()).size());
@@ -27,9 +29,8 @@ template <class Ops>
   const auto states =
       states_of_all +
       static_cast<double>(scoresde::sampler_row("--solver", options.sampler.solver).states);
-  using scoresde::nn::Mode;
   return static_cast<double>(scoresde::nn::workspace_bytes(
-             graph, batch * options.classes.evaluations(), Mode::inference, ops)) +
+             graph, batch * options.classes.evaluations(), mode, ops)) +
          float_bytes(static_cast<double>(graph.parameters().size())) +
          2 * static_cast<double>(std::filesystem::file_size(options.checkpoint)) +
          float_bytes(states * static_cast<double>(batch) * image);

@@ -298,10 +298,11 @@ TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on t
   CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
 }
 
-TEST_CASE("edits with the network on the device equal the CPU's up to rounding", "[slow]") {
-  const TemporaryFolder folder;
-  const auto checkpoint =
-      small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{});
+namespace {
+
+/// Edits of two images, with two results each, by a checkpoint.
+programs::EditOptions edit_options(const TemporaryFolder& folder,
+                                   const std::filesystem::path& checkpoint) {
   std::vector<float> images(2 * 3 * 64);
   for (std::size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i % 13) / 13;
   const std::vector<std::size_t> shape{2, 3, 8, 8};
@@ -314,22 +315,50 @@ TEST_CASE("edits with the network on the device equal the CPU's up to rounding",
   options.results = 2;
   options.steps = 4;
   options.method = "known";
-  const auto configuration = read_configuration(checkpoint);
+  return options;
+}
+
+/// Requires the same results of both backends.
+void compare_edits(const TemporaryFolder& folder, programs::EditOptions options) {
+  const auto configuration = read_configuration(options.sampling.checkpoint);
+  const auto edited = [&](const char* out, const auto& edit) {
+    options.sampling.out = folder / out;
+    std::filesystem::create_directories(options.sampling.out);
+    edit(options, configuration);
+    return io::read_npy<float>(options.sampling.out / "edit.npy").values;
+  };
+  const auto host = edited("host", programs::edit_on_host);
+  const auto device = edited("device", programs::edit_on_device);
+  REQUIRE(device.size() == host.size());
+  // The network is random, so codes and results are not in [0, 1].
+  float largest = 1;
+  for (const float value : host) largest = std::max(largest, std::abs(value));
+  for (std::size_t i = 0; i < host.size(); ++i)
+    REQUIRE(device[i] == Approx(host[i]).margin(1e-4 * largest));
+}
+
+}  // namespace
+
+TEST_CASE("edits with the network on the device equal the CPU's up to rounding", "[slow]") {
+  const TemporaryFolder folder;
+  auto options = edit_options(
+      folder, small::weights_file<DenoisingScoreMatching>(folder, small_network(), VpSde{}));
   for (const char* task : {"inpaint", "interpolate"}) {
     options.task_name = task;
-    const auto edited = [&](const char* out, const auto& edit) {
-      options.sampling.out = folder / out;
-      std::filesystem::create_directories(options.sampling.out);
-      edit(options, configuration);
-      return io::read_npy<float>(options.sampling.out / "edit.npy").values;
-    };
-    const auto host = edited("host", programs::edit_on_host);
-    const auto device = edited("device", programs::edit_on_device);
-    REQUIRE(device.size() == host.size());
-    // The network is random, so codes and results are not in [0, 1].
-    float largest = 1;
-    for (const float value : host) largest = std::max(largest, std::abs(value));
-    for (std::size_t i = 0; i < host.size(); ++i)
-      REQUIRE(device[i] == Approx(host[i]).margin(1e-4 * largest));
+    compare_edits(folder, options);
+  }
+}
+
+TEST_CASE("edits by the derivative of the network on the device equal the CPU's", "[slow]") {
+  const TemporaryFolder folder;
+  auto options =
+      edit_options(folder, small::weights_file<EdmLoss>(folder, small_network(), EdmSde{}));
+  options.task_name = "inpaint";
+  options.noise = 0.1;
+  options.particles = 2;
+  for (const char* method : {"dps", "pigdm", "twisted_smc"}) {
+    INFO(method);
+    options.method = method;
+    compare_edits(folder, options);
   }
 }
