@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
       "  cifar10_edit guide --checkpoint classes.safetensors --out cats --class cat --guidance 2\n"
       "edit.npy has the results alone, float32 (results, 3, height, width); 0 is black, 1 is full "
       "intensity, not clipped.\n"
-      "Ctrl-C keeps finished rows.\n"
+      "Ctrl-C keeps finished results; --resume continues with the same options.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
       "143 stopped by SIGHUP, SIGINT or SIGTERM.");
   app.option_defaults()->take_last();

@@ -139,6 +139,9 @@ inline void add_edit_options(CLI::App& app, EditOptions& o) {
                  "Checkpoint of a run, or exported EMA weights (default: the bundled ones)")
       ->check(path());
   app.add_option("--out", s.out, "Folder for edit.png and edit.npy")->required()->check(path());
+  app.add_flag("--resume", s.resume,
+               "Continue the stopped run in --out; the results are bit-identical to those of an "
+               "uninterrupted run");
   app.add_flag("--overwrite", s.overwrite, "Replace the edited images in --out");
   detail::add_edit_images(app, o);
   detail::add_measurement(app, o);

@@ -2,16 +2,16 @@
 #include "cli/edit_run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <span>
+#include <string>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
-#include <scoresde/io/image_grid.hpp>
-#include <scoresde/io/npy.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/classifier_configuration.hpp>
@@ -19,12 +19,53 @@
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/progress_bar.hpp"
+#include "cli/resource_check.hpp"
+#include "cli/sample_headers.hpp"
+#include "cli/sample_settings.hpp"
 #include "cli/stop_signals.hpp"
 
 namespace programs {
 namespace {
 
-constexpr std::array written_names{"edit.png", "edit.npy"};
+constexpr const char* store_name = "edit";
+constexpr const char* grid_name = "edit.png";
+constexpr const char* results_name = "edit.npy";
+
+/// A file by its contents, a folder by its path.
+std::string identity(const std::filesystem::path& path) {
+  return std::filesystem::is_regular_file(path) ? file_identity(path) : path.string();
+}
+
+/// The settings that the results of `images` images depend on.
+std::map<std::string, std::string> edit_settings(const EditOptions& o, std::size_t images) {
+  using scoresde::text;
+  std::map<std::string, std::string> settings = model_settings(o.sampling);
+  const auto list = [](const auto& numbers) {
+    std::string words;
+    for (const auto number : numbers) words += (words.empty() ? "" : " ") + text(number);
+    return words;
+  };
+  settings.insert({{"task", o.task_name},
+                   {"--data", identity(o.data)},
+                   {"--first-image", text(o.first_image)},
+                   {"--images", text(images)},
+                   {"--results", text(o.results)},
+                   {"--mask", identity(o.mask)},
+                   {"--box", list(o.box)},
+                   {"--factor", text(o.factor)},
+                   {"--blur", text(o.blur)},
+                   {"--method", o.method},
+                   {"--noise", text(o.noise)},
+                   {"--dps-scale", text(o.dps_scale)},
+                   {"--particles", text(o.particles)},
+                   {"--corrector-steps", text(o.corrector_steps)},
+                   {"--strength", o.strength ? text(*o.strength) : ""},
+                   {"--temperature", list(o.temperatures)},
+                   {"--classifier", identity(o.classifier)},
+                   {"--classifier-scale", text(o.classifier_scale)},
+                   {"--steps", text(o.steps)}});
+  return settings;
+}
 
 /// The number of classes of a classifier. Throws UsageError for one that is not for the
 /// checkpoint's SDE and images.
@@ -59,13 +100,24 @@ EditRun::EditRun(const EditOptions& options, const scoresde::Metadata& configura
       rows_(rows_of_task()),
       class_of_(options.sampling.classes, label_classes_, options.results),
       sde_(configuration.at("sde.name")) {
-  for (const char* name : written_names) {
+  constexpr std::size_t most_samples = 4000000000;  // their noise is named by 32 bits
+  const std::size_t images = input_.images.extents().samples;
+  const SampleOptions& sampling = options_.sampling;
+  scoresde::require_usage(
+      results() <= most_samples / options_.samples_per_result(),
+      options_.samples_per_result() > 1 ? "--particles: " : "--results: ", rows_, " rows of ",
+      options_.results, " results need ", results() * options_.samples_per_result(),
+      " samples; a run can have at most ", most_samples);
+  progress_ = starting_progress(sampling.out, ImageStore::progress_name(store_name),
+                                sampling.resume, edit_settings(options_, images));
+  for (const char* name : {grid_name, results_name}) {
     scoresde::require(
-        options_.sampling.overwrite || !std::filesystem::exists(options_.sampling.out / name),
-        "--out: ", (options_.sampling.out / name).string(),
+        sampling.resume || sampling.overwrite || !std::filesystem::exists(sampling.out / name),
+        "--out: ", (sampling.out / name).string(),
         " exists; choose another folder, or replace it with --overwrite");
-    scoresde::io::require_writable_file(options_.sampling.out / name);
+    scoresde::io::require_writable_file(sampling.out / name);
   }
+  ImageStore::require_writable(sampling.out, store_name);
 }
 
 std::size_t EditRun::rows_of_task() const {
@@ -76,37 +128,41 @@ std::size_t EditRun::rows_of_task() const {
 }
 
 void EditRun::operator()(const BatchSampler& editor, double t_max, double t_min) {
+  const auto [channels, height, width] = input_.shape;
+  const SampleLayout layout{results(), channels, height, width, false};
+  const std::string header = npy_header(layout);
+  const auto& out = options_.sampling.out;
+  const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
+  require_disk_space(out, static_cast<double>(layout.all_bytes()) - there,
+                     "fewer --results need less");
   report_setup(editor);
+  ImageStore store(out, store_name, layout, header.size(), progress_);
   catch_stop_signals();
   const double start = seconds_now();
-  edit_all(editor, t_max, t_min);
-  const std::size_t finished = results_.size() / input_.shape.size() / options_.results;
-  if (finished > 0) {
-    const auto count = static_cast<double>(finished * options_.results);
-    const double seconds = seconds_now() - start;
-    std::printf("nfe         %.1f network evaluations per result\n",
-                static_cast<double>(editor.evaluations()) / count);
-    std::printf("time        %.1f s, %.2f s per result\n", seconds, seconds / count);
-    std::fflush(stdout);
-    write(finished);
-  }
-  if (finished < rows_)
-    std::cout << "stopped by a signal, " << stop_signal_name() << ", after " << finished << " of "
-              << rows_ << " rows\n";
+  edit_all(store, editor, t_max, t_min);
+  if (store.samples() < results()) return report_stop(store);
+  report_end(store.evaluations(), seconds_now() - start);
+  store.write_header(0, std::as_bytes(std::span(header)));
+  store.write_grid(out / grid_name, grid());
+  store.finish(results_name);
+  std::cout << "results     " << (out / grid_name).string() << ", " << (out / results_name).string()
+            << std::endl;
 }
 
-void EditRun::edit_all(const BatchSampler& editor, double t_max, double t_min) {
+void EditRun::edit_all(ImageStore& store, const BatchSampler& editor, double t_max, double t_min) {
   SamplingProgress progress(results(), t_max, t_min);
-  const std::size_t dim = input_.shape.size();
-  while (results_.size() < results() * dim && !stop_requested()) {
-    const std::size_t first = results_.size() / dim;
+  const std::size_t before = store.evaluations();
+  while (store.samples() < results() && !stop_requested()) {
+    const std::size_t first = store.samples();
     const std::size_t count = std::min(editor.batch, results() - first);
     progress.begin_batch(first, count);
     const scoresde::Noise noise{.seed = options_.sampling.seed,
                                 .first_sample = static_cast<std::uint32_t>(first)};
-    const auto x = editor.sample({count, noise, classes_from(first, count), progress});
-    if (progress.stopped()) break;
-    results_.insert(results_.end(), x.data(), x.data() + x.size());
+    auto x = editor.sample({count, noise, classes_from(first, count), progress});
+    if (progress.stopped()) break;  // incomplete: a resumed run repeats the batch
+    if (network_.centered)
+      for (float& value : x.span()) value = (value + 1) / 2;
+    store.append(x.span(), before + editor.evaluations());
   }
   progress.end_line();
 }
@@ -133,41 +189,49 @@ void EditRun::report_setup(const BatchSampler& editor) const {
             << (classes.empty() ? "" : "classes     " + classes + '\n') << "seed        " << s.seed
             << '\n'
             << "device      " << editor.device << std::endl;
+  if (progress_.samples > 0)
+    std::cout << "resumed     " << progress_.samples << " results are finished already"
+              << std::endl;
 }
 
-std::vector<std::span<const float>> EditRun::row(std::size_t r) const {
-  const std::size_t dim = input_.shape.size();
-  std::vector<std::span<const float>> images;
-  if (input_.images.size() > 0) images.push_back(input_.images[r]);
-  if (input_.measurement) images.push_back(input_.measurement->seen[r]);
-  for (std::size_t k = r * options_.results; k < (r + 1) * options_.results; ++k)
-    images.emplace_back(results_.data() + k * dim, dim);
-  if (options_.task() == EditTask::interpolate) images.push_back(input_.images[r + 1]);
-  return images;
+void EditRun::report_end(std::size_t evaluations, double seconds) const {
+  const auto all = static_cast<double>(results());
+  const auto made = static_cast<double>(results() - progress_.samples);
+  std::printf("nfe         %.1f network evaluations per result\n",
+              static_cast<double>(evaluations) / all);
+  std::printf("time        %.1f s, %.2f s per result\n", seconds, seconds / std::max(1.0, made));
+  std::fflush(stdout);
 }
 
-void EditRun::write(std::size_t rows) const {
-  std::vector<float> all;
-  for (std::size_t r = 0; r < rows; ++r)
-    for (const auto image : row(r)) all.insert(all.end(), image.begin(), image.end());
-  const auto [channels, height, width] = input_.shape;
-  const scoresde::io::ImageGrid grid{.channels = channels,
-                                     .height = height,
-                                     .width = width,
-                                     .columns = row(0).size(),
-                                     .centered = network_.centered};
-  const auto& out = options_.sampling.out;
-  scoresde::io::write_image_grid(out / "edit.png", grid, all);
-  const std::size_t count = rows * options_.results;
-  std::vector<float> images(results_.begin(), results_.begin() + static_cast<std::ptrdiff_t>(
-                                                                     count * input_.shape.size()));
-  if (network_.centered)
-    for (float& value : images) value = (value + 1) / 2;
-  const std::array<std::size_t, 4> shape{count, channels, height, width};
-  scoresde::io::write_npy(out / "edit.npy", std::span<const float>(images),
-                          std::span<const std::size_t>(shape));
-  std::cout << "results     " << (out / "edit.png").string() << ", " << (out / "edit.npy").string()
-            << std::endl;
+/// Keeps the finished results for --resume.
+void EditRun::report_stop(ImageStore& store) const {
+  store.keep();
+  if (store.samples() >= options_.results) store.write_partial_grid(grid());
+  std::cout << "stopped by a signal, " << stop_signal_name() << ", after " << store.samples()
+            << " of " << results() << " results"
+            << (store.samples() > 0 ? "; continue with the same options and --resume\n" : "\n");
+}
+
+StoredGrid EditRun::grid() const {
+  StoredGrid grid{.columns = options_.results};
+  if (input_.images.size() == 0) return grid;
+  grid.before = [this](std::size_t row) {
+    std::vector<float> images;
+    add_image(input_.images[row], images);
+    if (input_.measurement) add_image(input_.measurement->seen[row], images);
+    return images;
+  };
+  if (options_.task() == EditTask::interpolate)
+    grid.after = [this](std::size_t row) {
+      std::vector<float> images;
+      add_image(input_.images[row + 1], images);
+      return images;
+    };
+  return grid;
+}
+
+void EditRun::add_image(std::span<const float> image, std::vector<float>& images) const {
+  for (const float value : image) images.push_back(network_.centered ? (value + 1) / 2 : value);
 }
 
 }  // namespace programs

@@ -123,4 +123,8 @@ TEST_CASE("cifar10_edit rejects options that its method does not take") {
   rejected("inpaint", {"--dps-scale", "1"}, {"--dps-scale", "--method known", "dps"});
   rejected("deblur", {"--corrector-steps", "1"}, {"--corrector-steps", "ddrm", "known"});
   rejected("colorize", {"--method", "dps", "--clip-denoised"}, {"--clip-denoised", "derivative"});
+  rejected("inpaint",
+           {"--data", image_file(edits.folder, 70), "--images", "70", "--results", "1000",
+            "--method", "twisted_smc", "--noise", "1", "--particles", "65536"},
+           {"--particles", "4587520000 samples", "at most 4000000000"});
 }
