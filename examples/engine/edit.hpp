@@ -20,6 +20,7 @@
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/ode/tableaux.hpp>
 #include <scoresde/registry/any_sde.hpp>
+#include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/classifier_gradient.hpp>
 #include <scoresde/score/guidance.hpp>
@@ -85,7 +86,8 @@ class Edit {
         grid_(snapshot_grid(sde, options.steps)),
         sampler_(edit_sampler(sde, grid_, 0)),
         short_(edit_sampler(sde, last_steps(grid_, options.strength.value_or(0.5)), 0)),
-        flow_(sde, scoresde::Heun{}, flow_grid(sde, options.steps)) {
+        flow_(sde, scoresde::Heun{}, flow_grid(sde, options.steps),
+              {.final_step = scoresde::FinalStep::keep_noise}) {
     if (input_.measurement) restoration_.emplace(options, *input_.measurement, sde, grid_);
     if (!options.classifier.empty())
       classifier_ = std::make_unique<scoresde::PretrainedClassifier<HostOps>>(
