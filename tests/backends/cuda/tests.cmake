@@ -64,15 +64,22 @@ if(TARGET scoresde_cuda)
   add_cases(test_backends_cuda_device "backends/cuda on a device" gpu)
 endif()
 
-# Kernels and the backend on the emulated device under sanitizers, the launchers in a few sources, so that two processors
-# share the work.
-set(sanitized_tests emulation step_kernels upload_ring device/device_state device/network_kernels device/training_kernels
-                    device/convolution_plans device/matrix_products device/dense_attention)
+# Kernels and launchers on the emulated device under sanitizers: the launchers in a few sources, so that two processors
+# share the work, and tests that compile kernels themselves. The other tests access no memory of the device.
+set(sanitized_tests emulation step_kernels upload_ring)
+set(sanitized_device_tests device_state network_kernels training_kernels convolution_plans matrix_products dense_attention)
+list(TRANSFORM sanitized_tests REPLACE "(.+)" "[#\\1_test]" OUTPUT_VARIABLE sanitized_files)
+list(TRANSFORM sanitized_device_tests REPLACE "(.+)" "[#\\1_test]" OUTPUT_VARIABLE sanitized_device_files)
+# In double, the requirements take a minute.
+list(TRANSFORM sanitized_device_files APPEND "~a device state satisfies the backend requirements - double")
+list(JOIN sanitized_files "," sanitized_cases)
+list(JOIN sanitized_device_files "," sanitized_device_cases)
 list(TRANSFORM sanitized_tests REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/\\1_test.cpp")
 join_sources(sanitized_tests test_cuda_sanitized "${sanitized_tests}")
 add_library(sanitized_device OBJECT ${emulated_device})
 set_target_properties(sanitized_device PROPERTIES UNITY_BUILD ${SCORESDE_FAST_TEST_BUILD} UNITY_BUILD_BATCH_SIZE 10)
-add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized_device> ${main})
+# Of inline functions that several objects define, the linker takes the first, so sanitized objects precede the others.
+add_executable(test_cuda_sanitized ${sanitized_tests} $<TARGET_OBJECTS:sanitized_device> $<TARGET_OBJECTS:device_tests> ${main})
 set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
 foreach(target sanitized_device test_cuda_sanitized)
   target_link_libraries(${target} PRIVATE test_options)
@@ -82,7 +89,8 @@ foreach(target sanitized_device test_cuda_sanitized)
   target_compile_options(${target} PRIVATE ${sanitizers} -O1 -g1 -Wno-maybe-uninitialized)
 endforeach()
 target_link_options(test_cuda_sanitized PRIVATE ${sanitizers})
-add_test(NAME "backends/cuda: kernels and launchers under sanitizers" COMMAND test_cuda_sanitized "~a device state satisfies the backend requirements - double")
+add_test(NAME "backends/cuda: kernels and launchers under sanitizers"
+         COMMAND test_cuda_sanitized --filenames-as-tags "${sanitized_cases},${sanitized_device_cases}")
 set_tests_properties("backends/cuda: kernels and launchers under sanitizers" PROPERTIES LABELS "slow;emulated"
                                                                                        TIMEOUT 600 COST 100)
 
