@@ -70,8 +70,8 @@ TEST_CASE("every term of DDPM's bound equals its definition") {
   }
 }
 
-TEST_CASE(
-    "the bound of uniformly distributed values under their exact score is just above 8 bits") {
+TEST_CASE("the bound of uniformly distributed values under their exact score is just above 8 bits",
+          "[slow]") {
   const DdpmSde sde(linear_betas(1000));
   std::vector<double> values;
   for (int k = 0; k < 256; ++k) values.push_back(2 * k / 255.0 - 1);
