@@ -15,6 +15,7 @@
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/state/host_state.hpp>
 #include <scoresde/train/held_out_loss.hpp>
 
 #include "cli/stop_signals.hpp"
@@ -31,6 +32,21 @@ inline constexpr std::array<double, 8> held_out_quantiles{0.002,    1 / 12.0, 3 
 /// Images per evaluation.
 inline constexpr std::size_t held_out_batch = 64;
 
+/// The first test images of --data, with values as the network takes them, and their labels.
+struct HeldOutImages {
+  scoresde::HostState<float> images;
+  std::vector<std::uint8_t> labels;
+};
+[[nodiscard]] inline HeldOutImages held_out_images(const TrainOptions& options, bool centered) {
+  auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);
+  const std::size_t count = std::min(options.held_out_images, set.size());
+  HeldOutImages test{scoresde::HostState<float>({count, set.dim()}), std::move(set.labels)};
+  for (std::size_t k = 0; k < count; ++k)
+    scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k, test.images[k]);
+  test.labels.resize(count);
+  return test;
+}
+
 template <class Ops, class S, class Loss>
 class HeldOutSet {
  public:
@@ -43,14 +59,9 @@ class HeldOutSet {
         loss_(trainer.configuration().loss),
         times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
         held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
-    const auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);
-    const std::size_t count = std::min(options.held_out_images, set.size());
-    images_.resize(count * set.dim());
-    for (std::size_t k = 0; k < count; ++k)
-      scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k,
-                                 std::span<float>(images_).subspan(k * set.dim(), set.dim()));
-    if (trainer.network().classes() > 0)
-      classes_.assign(set.labels.begin(), set.labels.begin() + std::ptrdiff_t(count));
+    auto [images, labels] = held_out_images(options, centered);
+    images_ = std::move(images);
+    if (trainer.network().classes() > 0) classes_.assign(labels.begin(), labels.end());
   }
 
   /// The loss of these weights at each level; empty if a signal arrived meanwhile.
@@ -59,7 +70,7 @@ class HeldOutSet {
     for (const double t : times_) {
       if (stop_requested()) return std::nullopt;
       const auto p = loss_.weighted_marginal(sde_, t, 1).p;
-      levels.push_back({p.std / p.mean, held_out_(weights, images_, classes_, t)});
+      levels.push_back({p.std / p.mean, held_out_(weights, images_.span(), classes_, t)});
     }
     return levels;
   }
@@ -69,7 +80,7 @@ class HeldOutSet {
   Loss loss_;
   std::vector<double> times_;
   scoresde::HeldOutLoss<Ops, S, Loss> held_out_;
-  std::vector<float> images_;
+  scoresde::HostState<float> images_;
   std::vector<std::uint32_t> classes_;
 };
 

@@ -48,9 +48,8 @@ class HostSampling {
 
  private:
   [[nodiscard]] std::string device_text() const {
-    return scoresde::text("CPU, ", network_.ops().threads(), " threads, float32, batches of ",
-                          batch_, " in ", network_.network().workspace_bytes() / (1 << 20),
-                          " MiB of workspace");
+    return scoresde::text(host_description(network_.ops()), ", batches of ", batch_, " in ",
+                          network_.network().workspace_bytes() / (1 << 20), " MiB of workspace");
   }
 
   std::size_t batch_;  ///< samples per batch

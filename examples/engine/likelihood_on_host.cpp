@@ -44,7 +44,7 @@ void likelihood_on_host(const LikelihoodOptions& given, const scoresde::Metadata
       options.backend.memory_limit, "a smaller --batch needs less");
   NetworkLikelihood<HostOps> likelihood(options, sde, HostOps(options.backend.threads));
   scoresde::io::require_writable_folder(options.out);
-  run(likelihood.batches(scoresde::text("CPU, ", likelihood.ops().threads(), " threads, float32")));
+  run(likelihood.batches(host_description(likelihood.ops())));
 }
 
 }  // namespace programs

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// TrainerTraining: the part of Training that is the same for trainers of all backends.
+/// TrainerTraining: the part of Training that is the same for trainers of all backends and
+/// objectives.
 #pragma once
 
 #include <cstddef>
@@ -7,46 +8,70 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/data/image_set.hpp>
+#include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
 
+#include "cli/train_options.hpp"
 #include "cli/training.hpp"
+#include "engine/training_data.hpp"
 
 namespace programs {
 
 template <class Trainer>
 class TrainerTraining : public Training {
  public:
-  void step() override { trainer().step(); }
-  [[nodiscard]] std::vector<scoresde::StepReport> reports() override { return trainer().reports(); }
+  void step() override { trainer_.step(); }
+  [[nodiscard]] std::vector<scoresde::StepReport> reports() override { return trainer_.reports(); }
   [[nodiscard]] std::size_t reports_kept() const override { return Trainer::reports_kept; }
-  [[nodiscard]] std::uint64_t step_count() const override { return trainer().step_count(); }
-  [[nodiscard]] scoresde::TrainingState<float> state() override { return trainer().state(); }
-  void restore(const scoresde::TrainingState<float>& state) override { trainer().restore(state); }
+  [[nodiscard]] std::uint64_t step_count() const override { return trainer_.step_count(); }
+  [[nodiscard]] scoresde::TrainingState<float> state() override { return trainer_.state(); }
+  void restore(const scoresde::TrainingState<float>& state) override { trainer_.restore(state); }
   [[nodiscard]] const scoresde::nn::ParameterTable& parameters() const override {
-    return trainer().parameters();
+    return trainer_.parameters();
   }
   [[nodiscard]] scoresde::Metadata configuration() const override {
-    return scoresde::checkpoint_configuration(preset_, trainer().sde(), trainer().configuration());
+    return scoresde::checkpoint_configuration(preset_, trainer_.sde(), trainer_.configuration());
   }
   [[nodiscard]] const std::vector<scoresde::ExponentialMovingAverage>& ema_tracks() const override {
-    return trainer().configuration().ema_tracks;
+    return trainer_.configuration().ema_tracks;
   }
-  [[nodiscard]] std::size_t network_batch() const override { return trainer().network().batch(); }
+  [[nodiscard]] std::size_t images() const override { return images_; }
+  [[nodiscard]] std::size_t network_batch() const override { return trainer_.network().batch(); }
   [[nodiscard]] std::size_t workspace_bytes() const override {
-    return trainer().network().workspace_bytes();
+    return trainer_.network().workspace_bytes();
   }
 
  protected:
-  explicit TrainerTraining(scoresde::nn::Preset preset) : preset_(std::move(preset)) {}
+  template <class S, class Loss, class Ops>
+  TrainerTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
+                  const Loss& loss, Ops ops)
+      : options_(options),
+        preset_(preset),
+        graph_(scoresde::graph_of(preset)),
+        trainer_(graph_, sde, scoresde::training_configuration(preset, loss, options.seed),
+                 network_batch_of(options, preset), std::move(ops)) {}
 
-  [[nodiscard]] virtual Trainer& trainer() = 0;
-  [[nodiscard]] virtual const Trainer& trainer() const = 0;
+  void train_on(scoresde::data::ImageSet images) {
+    images_ = images.size();
+    trainer_.train_on(std::move(images), image_transform(preset_), options_.seed,
+                      preset_.batch_size);
+  }
+
+  [[nodiscard]] Trainer& trainer() { return trainer_; }
+  [[nodiscard]] const Trainer& trainer() const { return trainer_; }
   [[nodiscard]] const scoresde::nn::Preset& preset() const { return preset_; }
+  [[nodiscard]] const TrainOptions& options() const { return options_; }
+  [[nodiscard]] const scoresde::nn::Graph& graph() const { return graph_; }
 
  private:
+  TrainOptions options_;
   scoresde::nn::Preset preset_;
+  scoresde::nn::Graph graph_;
+  std::size_t images_ = 0;  ///< of the data set
+  Trainer trainer_;
 };
 
 }  // namespace programs
