@@ -38,13 +38,12 @@ struct AssignKernel {
   DrawSource draw;  ///< row: coefficients of the terms and the noise, index of the draw
   SampleRows rows;
 
-  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] GridSize grid() const { return float4_grid<threads>(shape); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = thread_of_row<threads>(block);
-    if (i >= shape.total()) return;
-    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    const auto [sample, at4] = float4_of_thread<threads>(block, shape);
+    if (sample >= shape.samples) return;
     Float4<T> x[MaxTerms];
     T c[MaxTerms];
     bool used[MaxTerms];
@@ -53,7 +52,8 @@ struct AssignKernel {
       if (used[j]) x[j] = load_float4(state[j], shape, sample, at4);
     }
     Float4<T> sum{};
-    if constexpr (Noisy) add_noise(sum, sample, at4);
+    if constexpr (Noisy)
+      if (T c; number(count, sample, noise, c)) sum = noise_float4(c, draw.get(), sample, at4);
     for (unsigned j = 0; j < MaxTerms; ++j)
       if (used[j])
         for (unsigned e = 0; e < 4; ++e)
@@ -72,14 +72,6 @@ struct AssignKernel {
     }
     if (draw.row.given()) c = static_cast<T>(draw.row[j]);
     return true;
-  }
-
-  SCORESDE_DEVICE void add_noise(Float4<T>& sum, unsigned sample, unsigned at4) const {
-    T c;
-    if (!number(count, sample, noise, c)) return;
-    const Float4<float> z = normal_float4(draw.get(), sample, at4);
-    for (unsigned e = 0; e < 4; ++e)
-      sum.value[e] = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
   }
 };
 

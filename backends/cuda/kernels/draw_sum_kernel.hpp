@@ -10,7 +10,6 @@
 #include <cstdint>
 
 #include <scoresde/brownian/tree.hpp>
-#include <scoresde/fma.hpp>
 
 #include "kernels/float4.hpp"
 
@@ -27,21 +26,19 @@ struct DrawSumKernel {
   double coefficient[max_draws];
   NoiseDraw draw[max_draws];
 
-  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] GridSize grid() const { return float4_grid<threads>(shape); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = thread_of_row<threads>(block);
-    if (i >= shape.total()) return;
-    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    const auto [sample, at4] = float4_of_thread<threads>(block, shape);
+    if (sample >= shape.samples) return;
     Float4<T> sum{};
     for (unsigned d = 0; d < count; ++d) {
-      const Float4<float> z = normal_float4(draw[d], sample, at4);
-      const bool drawn = coefficient[d] != 0;
       const auto c = static_cast<T>(coefficient[d]);
+      const Float4<T> product = noise_float4(c, draw[d], sample, at4);
+      const bool drawn = coefficient[d] != 0;
       for (unsigned e = 0; e < 4; ++e) {
-        const T product = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
-        const T term = drawn ? product : T(0);
+        const T term = drawn ? product.value[e] : T(0);
         sum.value[e] = d == 0 ? term : sum.value[e] + term;
       }
     }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 
+#include <scoresde/fma.hpp>
 #include <scoresde/noise/noise.hpp>
 
 #include "kernels/block.hpp"
@@ -32,6 +33,22 @@ struct Float4Shape {
     return std::size_t{sample} * dim + 4 * std::size_t{at4};
   }
 };
+
+/// The grid of blocks of `Threads` in which each Float4 has a thread.
+template <unsigned Threads>
+[[nodiscard]] constexpr GridSize float4_grid(Float4Shape shape) {
+  return {.x = (shape.total() + Threads - 1) / Threads};
+}
+
+/// The Float4 of a thread in that grid; `sample` is past the last one in threads that have none.
+struct Float4Place {
+  unsigned sample, at4;
+};
+template <unsigned Threads, class Block>
+SCORESDE_DEVICE Float4Place float4_of_thread(const Block& block, Float4Shape shape) {
+  const unsigned i = thread_of_row<Threads>(block);
+  return {i / shape.float4s(), i % shape.float4s()};
+}
 
 /// Loads four elements of a 16-byte aligned state, with zeros past the end of the sample. Uses
 /// 128-bit accesses if dim is a multiple of 4.
@@ -71,6 +88,16 @@ SCORESDE_DEVICE inline Float4<float> normal_float4(NoiseDraw draw, unsigned samp
   scoresde::box_muller(words.word[0], words.word[1], z.value[0], z.value[1]);
   scoresde::box_muller(words.word[2], words.word[3], z.value[2], z.value[3]);
   return z;
+}
+
+/// The variates times c, each product rounded.
+template <class T>
+SCORESDE_DEVICE Float4<T> noise_float4(T c, NoiseDraw draw, unsigned sample, unsigned at4) {
+  const Float4<float> z = normal_float4(draw, sample, at4);
+  Float4<T> scaled;
+  for (unsigned e = 0; e < 4; ++e)
+    scaled.value[e] = scoresde::rounded_product(c, static_cast<T>(z.value[e]));
+  return scaled;
 }
 
 }  // namespace scoresde::cuda

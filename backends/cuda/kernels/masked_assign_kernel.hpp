@@ -28,22 +28,16 @@ struct MaskedAssignKernel {
   T noise;
   NoiseDraw draw;
 
-  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
-  [[nodiscard]] unsigned shared_bytes() const { return 0; }
+  [[nodiscard]] GridSize grid() const { return float4_grid<threads>(shape); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = block.index().x * threads + block.thread();
-    if (i >= shape.total()) return;
-    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    const auto [sample, at4] = float4_of_thread<threads>(block, shape);
+    if (sample >= shape.samples) return;
     const Float4<T> selects = load_float4(mask, shape, sample, at4);
     Float4<T> result = load_float4(out, shape, sample, at4);
     Float4<T> sum{};
-    if (noise != 0) {
-      const Float4<float> z = normal_float4(draw, sample, at4);
-      for (unsigned e = 0; e < 4; ++e)
-        sum.value[e] = scoresde::rounded_product(noise, static_cast<T>(z.value[e]));
-    }
+    if (noise != 0) sum = noise_float4(noise, draw, sample, at4);
     for (unsigned j = 0; j < max_terms; ++j) {
       if (j >= count) continue;
       const Float4<T> x = load_float4(state[j], shape, sample, at4);
