@@ -106,24 +106,15 @@ LikelihoodRun::LikelihoodRun(LikelihoodOptions options, const scoresde::Metadata
   scoresde::require_usage(!conditional_ || options_.condition == "none" || !images_.labels.empty(),
                           "--class is labels; ", options_.data.string(),
                           " has none, so --class must be none");
-  const auto kept = options_.out / kept_name;
-  const bool unfinished = std::filesystem::exists(kept);
-  require(unfinished || !options_.resume, "--resume: ", options_.out.string(),
-          " holds no unfinished run to continue");
-  require(!unfinished || options_.resume, "--out: ", options_.out.string(),
-          " holds an unfinished run; continue it with --resume, remove ", kept_name,
-          " in it, or choose another folder");
-  require(unfinished || options_.overwrite || !std::filesystem::exists(options_.out / table_name),
-          "--out: ", options_.out.string(),
-          " holds finished likelihoods; choose another folder, or replace them with --overwrite");
+  progress_ =
+      starting_progress(options_.out, kept_name, options_.resume, likelihood_settings(options_));
+  require(
+      options_.resume || options_.overwrite || !std::filesystem::exists(options_.out / table_name),
+      "--out: ", options_.out.string(),
+      " holds finished likelihoods; choose another folder, or replace them with --overwrite");
   for (const char* name : {table_name, histogram_name, kept_name})
     scoresde::io::require_writable_file(options_.out / name);
-  progress_.settings = likelihood_settings(options_);
-  if (!unfinished) return;
-  const SampleProgress found = read_progress(kept);
-  require_same_settings(found, progress_.settings);
-  progress_ = found;
-  load();
+  if (options_.resume) load();
 }
 
 void LikelihoodRun::operator()(const BatchLikelihood& likelihood) {
