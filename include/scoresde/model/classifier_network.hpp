@@ -46,9 +46,7 @@ class ClassifierNetwork {
         parameters_(parameters),
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
-    scoresde::require(parameters.size() == network.parameters().size(),
-                      "classifier: the buffer of parameters has ", parameters.size(),
-                      " scalars; the network's has ", network.parameters().size());
+    network.require_parameters("classifier", parameters);
     const Shape out = network.output_shape();
     scoresde::require(out.pixels() == 1, "classifier: the network's output has ", out.h, " x ",
                       out.w, " pixels; it must be a vector of logits");

@@ -51,9 +51,7 @@ class ScoreNetwork {
         parameters_(parameters),
         sde_(std::move(sde)),
         convention_(std::move(convention)) {
-    scoresde::require(parameters.size() == network.parameters().size(),
-                      "score network: the buffer of parameters has ", parameters.size(),
-                      " scalars; the network's has ", network.parameters().size());
+    network.require_parameters("score network", parameters);
     network.require_score_shape();
     if constexpr (requires { convention_.validate(); }) convention_.validate();
   }

@@ -99,6 +99,12 @@ class Network {
   [[nodiscard]] Shape input_shape() const { return graph_.shape(graph_.input()); }
   [[nodiscard]] Shape output_shape() const { return graph_.shape(graph_.output()); }
 
+  /// Throws Error, beginning with `model`, unless there is one scalar per parameter.
+  void require_parameters(const char* model, std::span<const Scalar> buffer) const {
+    require(buffer.size() == parameters().size(), model, ": the buffer of parameters has ",
+            buffer.size(), " scalars; the network's has ", parameters().size());
+  }
+
   /// Throws Error unless the output has the shape of the input, as a score must.
   void require_score_shape() const {
     const Shape in = input_shape(), out = output_shape();
