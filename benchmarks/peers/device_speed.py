@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from network_speed import line, require_torch
+from network_speed import line, require_torch, show, table
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 # Allowed relative errors in norm of the output and of the gradients, compared with PyTorch in float32. PyTorch 2.11 in bfloat16
@@ -27,10 +27,6 @@ TOLERANCES = {"fp32": (1e-3, 1e-2), "tf32": (5e-3, 5e-2), "bf16": (5e-2, 2e-1)}
 ROWS = ("forward:64", "training:128", "forward:1", "forward:512", "step:128")
 HEADER = ("network", "what", "batch", "ours, ms", "PyTorch, ms", "PyTorch / ours", "ours, images/s", "PyTorch, images/s", "ours, TFLOP/s",
           "% of matrix product", "% of copy bandwidth", "ours, GB used", "PyTorch, GB", "PyTorch mode")
-
-
-def show(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Rows:
@@ -101,8 +97,7 @@ class Rows:
         return None
 
     def table(self):
-        text = "\n".join([line(HEADER), "|" + "---|" * len(HEADER), *(line(cells(row)) for row in self.rows)])
-        return text + "".join(f"\n\n{note}" for note in self.notes) + "\n"
+        return table(HEADER, map(cells, self.rows)) + "".join(f"\n\n{note}" for note in self.notes) + "\n"
 
     def write(self):
         if self.options.out:

@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 
-from network_speed import FORMATS, line, require_torch, run, show
+from network_speed import FORMATS, line, report, require_torch, run, run_torch, show
 
 PEER = pathlib.Path(__file__).resolve().parent / "torch_likelihood.py"
 CHECKPOINT = pathlib.Path(__file__).resolve().parents[2] / "examples/cifar10/cifar10_small.safetensors"
@@ -28,9 +28,8 @@ HEADER = ("passes", "threads", "batch", "ours, s", "nfe", "forward, backward per
 
 
 def peer(options, file, threads, passes, memory_format, tolerance):
-    kept = {f"MALLOC_{name}_": str(1 << 40) for name in ("MMAP_THRESHOLD", "TRIM_THRESHOLD")}
     words = [file, "--passes", passes, "--format", memory_format, "--threads", threads, "--eps", options.eps, "--tolerance", tolerance]
-    return json.loads(run([sys.executable, "-B", PEER, *words], threads, **kept))
+    return run_torch(PEER, *words, threads=threads)
 
 
 def per_evaluation(found):
@@ -104,12 +103,7 @@ def main():
                 for batch in options.batches:
                     rows.append(Row(options, pathlib.Path(folder) / "run.safetensors", passes, threads, batch))
                     show("  " + line(rows[-1].cells()))
-    table = "\n".join([line(HEADER), "|" + "---|" * len(HEADER), *(line(row.cells()) for row in rows)])
-    print(f"Minimum of all runs (median), rtol = atol = {options.tolerance:g}, float32:\n\n{table}")
-    if options.out:
-        options.out.write_text(table + "\n")
-    if options.json:
-        options.json.write_text(json.dumps([row.key | {"ours": row.ours, "pytorch": row.theirs} for row in rows], indent=1) + "\n")
+    report(options, f"Minimum of all runs (median), rtol = atol = {options.tolerance:g}, float32", HEADER, rows)
 
 
 if __name__ == "__main__":

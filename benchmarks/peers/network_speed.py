@@ -42,10 +42,14 @@ def run(command, threads, **variables):
     return done.stdout
 
 
-def peer(*words, threads):
+def run_torch(script, *words, threads):
     """PyTorch allocates in every step; a heap that keeps its memory avoids page faults, 5 % of a forward pass."""
     kept = {f"MALLOC_{name}_": str(1 << 40) for name in ("MMAP_THRESHOLD", "TRIM_THRESHOLD")}
-    return json.loads(run([sys.executable, "-B", PEER, *words], threads, **kept))
+    return json.loads(run([sys.executable, "-B", script, *words], threads, **kept))
+
+
+def peer(*words, threads):
+    return run_torch(PEER, *words, threads=threads)
 
 
 def compare(options, preset):
@@ -111,6 +115,20 @@ def line(cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def table(header, rows):
+    return "\n".join([line(header), "|" + "---|" * len(header), *map(line, rows)])
+
+
+def report(options, title, header, rows):
+    """Prints the table of the rows, and writes the files of --out and --json."""
+    text = table(header, [row.cells() for row in rows])
+    print(f"{title}:\n\n{text}")
+    if options.out:
+        options.out.write_text(text + "\n")
+    if options.json:
+        options.json.write_text(json.dumps([row.key | {"ours": row.ours, "pytorch": row.theirs} for row in rows], indent=1) + "\n")
+
+
 def measure(options, settings):
     rows = []
     for preset in options.presets:
@@ -161,12 +179,7 @@ def main():
     if options.compare_only:
         return
     rows = measure(options, settings)
-    table = "\n".join([line(HEADER), "|" + "---|" * len(HEADER), *(line(row.cells()) for row in rows)])
-    print(f"Minimum of all runs (median), 3x{settings[options.presets[0]]['image_size']} pixels float32:\n\n{table}")
-    if options.out:
-        options.out.write_text(table + "\n")
-    if options.json:
-        options.json.write_text(json.dumps([row.key | {"ours": row.ours, "pytorch": row.theirs} for row in rows], indent=1) + "\n")
+    report(options, f"Minimum of all runs (median), 3x{settings[options.presets[0]]['image_size']} pixels float32", HEADER, rows)
 
 
 if __name__ == "__main__":
