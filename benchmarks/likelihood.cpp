@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -26,7 +25,7 @@
 #include <scoresde/likelihood/probability_flow_likelihood.hpp>
 #include <scoresde/state/host_state.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
 
 namespace {
 
@@ -127,35 +126,36 @@ nlohmann::ordered_json measure(const Options& o) {
           {"peak_bytes", static_cast<std::size_t>(usage.ru_maxrss) * 1024}};
 }
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--checkpoint", o.checkpoint, "Network of a VP SDE in continuous time")
-      ->required();
-  app.add_option("--batch", o.batch, "Images")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 4096));
-  app.add_option("--threads", o.threads, "Threads")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 1024));
-  app.add_option("--eps", o.eps, "Time at which the ODE begins")
-      ->capture_default_str()
-      ->check(programs::positive_number());
-  app.add_option("--tolerance", o.tolerance, "Relative and absolute tolerance")
-      ->capture_default_str()
-      ->check(programs::positive_number());
-  app.add_option("--seed", o.seed, "Seed of the images' noise and of the probe")
-      ->capture_default_str()
-      ->check(programs::natural_number(0));
-  app.add_option("--export", o.export_file,
-                 "Also write a safetensors file of the network, x and the probe");
+void add_options(programs::CommandLine& line, Options& o) {
+  line.add_option("--checkpoint", o.checkpoint, "Network of a VP SDE in continuous time")
+      .required();
+  line.add_option("--batch", o.batch, "Images")
+      .shows_default()
+      .check(programs::natural_number(1, 4096));
+  line.add_option("--threads", o.threads, "Threads")
+      .shows_default()
+      .check(programs::natural_number(1, 1024));
+  line.add_option("--eps", o.eps, "Time at which the ODE begins")
+      .shows_default()
+      .check(programs::positive_number());
+  line.add_option("--tolerance", o.tolerance, "Relative and absolute tolerance")
+      .shows_default()
+      .check(programs::positive_number());
+  line.add_option("--seed", o.seed, "Seed of the images' noise and of the probe")
+      .shows_default()
+      .check(programs::natural_number(0));
+  line.add_option("--export", o.export_file,
+                  "Also write a safetensors file of the network, x and the probe");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Seconds and evaluations of log-likelihoods, as a line of JSON", "likelihood");
-  add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("likelihood",
+                             "Seconds and evaluations of log-likelihoods, as a line of JSON");
+  add_options(line, options);
+  return line.run(argc, argv, [&] {
     std::cout << measure(options).dump() << std::endl;
     return 0;
   });

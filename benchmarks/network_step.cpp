@@ -18,7 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -28,7 +27,8 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/nn/runtime/network.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
+#include "cli/preset_names.hpp"
 #include "network_passes.hpp"
 #include "times.hpp"
 
@@ -138,40 +138,40 @@ nlohmann::ordered_json measure(const Options& options) {
           {"workspace_bytes", step.network().workspace_bytes()}};
 }
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
-      ->capture_default_str();
-  app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
-      ->check(programs::natural_number(1, 4096));
-  app.add_option("--what", o.what, "One pass, or forward and the gradient of all parameters")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"forward", "training"}));
-  app.add_option("--batch", o.batch, "Images")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 4096));
-  app.add_option("--threads", o.threads, "Threads, also of the matrix product")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 1024));
-  app.add_option("--seconds", o.seconds, "Minimum total time of the runs in seconds")
-      ->capture_default_str()
-      ->check(programs::number_from_zero());
-  app.add_option("--runs", o.runs, "Minimum number of runs")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 1000000));
-  app.add_option("--seed", o.seed, "Seed of weights, images and dropout")
-      ->capture_default_str()
-      ->check(programs::natural_number(0));
-  app.add_option("--backend", o.backend, "Device of the network")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
-  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
-  app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
-      ->capture_default_str()
-      ->check(programs::natural_number(0, 100));
-  app.add_option(
+void add_options(programs::CommandLine& line, Options& o) {
+  line.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
+      .shows_default();
+  line.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
+      .check(programs::natural_number(1, 4096));
+  line.add_option("--what", o.what, "One pass, or forward and the gradient of all parameters")
+      .shows_default()
+      .choices({"forward", "training"});
+  line.add_option("--batch", o.batch, "Images")
+      .shows_default()
+      .check(programs::natural_number(1, 4096));
+  line.add_option("--threads", o.threads, "Threads, also of the matrix product")
+      .shows_default()
+      .check(programs::natural_number(1, 1024));
+  line.add_option("--seconds", o.seconds, "Minimum total time of the runs in seconds")
+      .shows_default()
+      .check(programs::number_from_zero());
+  line.add_option("--runs", o.runs, "Minimum number of runs")
+      .shows_default()
+      .check(programs::natural_number(1, 1000000));
+  line.add_option("--seed", o.seed, "Seed of weights, images and dropout")
+      .shows_default()
+      .check(programs::natural_number(0));
+  line.add_option("--backend", o.backend, "Device of the network")
+      .shows_default()
+      .choices({"cpu", "cuda"});
+  line.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
+      .shows_default()
+      .choices({"bf16", "tf32", "fp32"});
+  line.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
+  line.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
+      .shows_default()
+      .check(programs::natural_number(0, 100));
+  line.add_option(
       "--export", o.export_file,
       "Write, without timing, a safetensors file of the network's settings and parameters, "
       "each moved by 0.03 N(0, 1), and of one forward and backward pass without dropout: "
@@ -183,10 +183,10 @@ void add_options(CLI::App& app, Options& o) {
 
 int main(int argc, char** argv) {
   network_step::Options options;
-  CLI::App app("Seconds, GFLOP/s and memory of one score network, as a line of JSON",
-               "network_step");
-  network_step::add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("network_step",
+                             "Seconds, GFLOP/s and memory of one score network, as a line of JSON");
+  network_step::add_options(line, options);
+  return line.run(argc, argv, [&] {
     scoresde::require(network_step::with_cuda || options.backend == "cpu",
                       "--backend cuda: this program was built without scoresde::cuda");
     if (options.export_file.empty())

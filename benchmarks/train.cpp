@@ -16,13 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/train/trainer.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
+#include "cli/preset_names.hpp"
 #include "train_step.hpp"
 
 namespace train_step {
@@ -66,33 +65,33 @@ nlohmann::ordered_json measure(const Options& options) {
   return line;
 }
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network and loss, one of: " + programs::preset_names())
-      ->capture_default_str();
-  app.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
-      ->check(programs::natural_number(1, 4096));
-  app.add_option("--backend", o.backend, "Device of the training")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"cpu", "cuda"}));
-  app.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"bf16", "tf32", "fp32"}));
-  app.add_option("--batch", o.batch, "Images per step")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 4096));
-  app.add_option("--threads", o.threads, "CPU threads")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 1024));
-  app.add_option("--seconds", o.seconds, "Minimum total time of the steps in seconds")
-      ->capture_default_str()
-      ->check(programs::number_from_zero());
-  app.add_option("--runs", o.runs, "Minimum number of steps")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 1000000));
-  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
-  app.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
-      ->capture_default_str()
-      ->check(programs::natural_number(0, 100));
+void add_options(programs::CommandLine& line, Options& o) {
+  line.add_option("--preset", o.preset, "Network and loss, one of: " + programs::preset_names())
+      .shows_default();
+  line.add_option("--nf", o.nf, "Channels of the first level (default: the preset's)")
+      .check(programs::natural_number(1, 4096));
+  line.add_option("--backend", o.backend, "Device of the training")
+      .shows_default()
+      .choices({"cpu", "cuda"});
+  line.add_option("--precision", o.precision, "Precision on the GPU; float32 on the CPU")
+      .shows_default()
+      .choices({"bf16", "tf32", "fp32"});
+  line.add_option("--batch", o.batch, "Images per step")
+      .shows_default()
+      .check(programs::natural_number(1, 4096));
+  line.add_option("--threads", o.threads, "CPU threads")
+      .shows_default()
+      .check(programs::natural_number(1, 1024));
+  line.add_option("--seconds", o.seconds, "Minimum total time of the steps in seconds")
+      .shows_default()
+      .check(programs::number_from_zero());
+  line.add_option("--runs", o.runs, "Minimum number of steps")
+      .shows_default()
+      .check(programs::natural_number(1, 1000000));
+  line.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
+  line.add_option("--autotune", o.autotune, "cuDNN plans to time per convolution")
+      .shows_default()
+      .check(programs::natural_number(0, 100));
 }
 
 }  // namespace
@@ -100,9 +99,9 @@ void add_options(CLI::App& app, Options& o) {
 
 int main(int argc, char** argv) {
   train_step::Options options;
-  CLI::App app("Seconds of a whole training step, as a line of JSON", "train");
-  train_step::add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("train", "Seconds of a whole training step, as a line of JSON");
+  train_step::add_options(line, options);
+  return line.run(argc, argv, [&] {
     scoresde::require(train_step::with_cuda || options.backend == "cpu",
                       "--backend cuda: this program was built without scoresde::cuda");
     std::cout << train_step::measure(options).dump() << std::endl;

@@ -12,7 +12,6 @@
 #include <span>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <scoresde/cuda/device_state.hpp>
@@ -20,7 +19,7 @@
 #include <scoresde/noise/noise.hpp>
 
 #include "ceilings.hpp"
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
 #include "device_timer.hpp"
 
 namespace {
@@ -88,11 +87,12 @@ void run(double seconds) {
 
 int main(int argc, char** argv) {
   double seconds = 0.2;
-  CLI::App app("GB/s of a sampler's step on a GPU, as lines of JSON", "device_assign");
-  app.add_option("--seconds", seconds, "Minimum time per case in seconds")
-      ->capture_default_str()
-      ->check(programs::number_from_zero());
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("device_assign",
+                             "GB/s of a sampler's step on a GPU, as lines of JSON");
+  line.add_option("--seconds", seconds, "Minimum time per case in seconds")
+      .shows_default()
+      .check(programs::number_from_zero());
+  return line.run(argc, argv, [&] {
     run(seconds);
     return 0;
   });

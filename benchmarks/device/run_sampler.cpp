@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <scoresde/corrector/langevin.hpp>
@@ -29,7 +28,8 @@
 #include <scoresde/sde/vp_sde.hpp>
 
 #include "ceilings.hpp"
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
+#include "cli/preset_names.hpp"
 #include "device_timer.hpp"
 
 namespace {
@@ -147,28 +147,28 @@ class Measurement {
   State x_;
 };
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "Images")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 65536));
-  app.add_option("--steps", o.steps, "Steps of the grid, two evaluations each")
-      ->capture_default_str()
-      ->check(programs::natural_number(2, 100000));
-  app.add_option("--runs", o.runs, "Runs to time")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 10000));
-  app.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
+void add_options(programs::CommandLine& line, Options& o) {
+  line.add_option("--preset", o.preset, "Network, one of: " + programs::preset_names())
+      .shows_default();
+  line.add_option("--batch", o.batch, "Images")
+      .shows_default()
+      .check(programs::natural_number(1, 65536));
+  line.add_option("--steps", o.steps, "Steps of the grid, two evaluations each")
+      .shows_default()
+      .check(programs::natural_number(2, 100000));
+  line.add_option("--runs", o.runs, "Runs to time")
+      .shows_default()
+      .check(programs::natural_number(1, 10000));
+  line.add_option("--plan-cache", o.plan_cache, "Folder for cuDNN plans, kept between runs");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Whole sampling runs on a GPU, as a line of JSON", "device_sampler");
-  add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("device_sampler", "Whole sampling runs on a GPU, as a line of JSON");
+  add_options(line, options);
+  return line.run(argc, argv, [&] {
     std::cout << Measurement(options)().dump() << std::endl;
     return 0;
   });

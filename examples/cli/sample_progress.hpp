@@ -6,13 +6,6 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <string_view>
-#include <utility>
-
-#include <nlohmann/json.hpp>
-
-#include <scoresde/error.hpp>
-#include <scoresde/io/atomic_file.hpp>
 
 namespace programs {
 
@@ -21,61 +14,14 @@ struct SampleProgress {
   std::map<std::string, std::string> settings;  ///< all that the samples depend on
 };
 
-inline void write_progress(const std::filesystem::path& path, const SampleProgress& progress) {
-  const nlohmann::ordered_json json{{"samples", progress.samples},
-                                    {"evaluations", progress.evaluations},
-                                    {"settings", progress.settings}};
-  scoresde::io::write_file_atomically(path, std::string_view(json.dump(1) + '\n'));
-}
-
-/// Throws Error if the file was not written by write_progress.
-[[nodiscard]] inline SampleProgress read_progress(const std::filesystem::path& path) {
-  const auto bytes = scoresde::io::read_file(path);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  try {
-    const auto json = nlohmann::json::parse(text);
-    return {json.at("samples").get<std::size_t>(), json.at("evaluations").get<std::size_t>(),
-            json.at("settings").get<std::map<std::string, std::string>>()};
-  } catch (const nlohmann::json::exception& failure) {
-    throw scoresde::Error(scoresde::text("--resume: ", path.string(),
-                                         " is not a sampling run's progress: ", failure.what()));
-  }
-}
-
-/// Throws Error with a list of all settings that differ.
-inline void require_same_settings(const SampleProgress& kept,
-                                  const std::map<std::string, std::string>& wanted) {
-  std::string lines;
-  const auto add = [&](const std::string& key, const std::string& found, const std::string& given) {
-    lines += "\n  " + key + " is '" + found + "' in the stopped run, '" + given + "' in this one";
-  };
-  for (const auto& [key, value] : wanted) {
-    const auto at = kept.settings.find(key);
-    if (at == kept.settings.end() || at->second != value)
-      add(key, at == kept.settings.end() ? "" : at->second, value);
-  }
-  for (const auto& [key, value] : kept.settings)
-    if (wanted.count(key) == 0) add(key, value, "");
-  scoresde::require(lines.empty(), "--resume: the settings differ:", lines);
-}
+void write_progress(const std::filesystem::path& path, const SampleProgress& progress);
 
 /// The progress that a run in `folder` begins with: none, or for `resume` what the stopped run has
 /// kept in the file `name`. Throws Error for a stopped run without `resume`, for `resume` without
-/// one, and for settings other than those of the stopped run.
-[[nodiscard]] inline SampleProgress starting_progress(const std::filesystem::path& folder,
-                                                      const std::string& name, bool resume,
-                                                      std::map<std::string, std::string> settings) {
-  const auto kept = folder / name;
-  const bool unfinished = std::filesystem::exists(kept);
-  scoresde::require(unfinished || !resume, "--resume: ", folder.string(),
-                    " holds no unfinished run to continue");
-  scoresde::require(!unfinished || resume, "--out: ", folder.string(),
-                    " holds an unfinished run; continue it with --resume, remove ", name,
-                    " in it, or choose another folder");
-  if (!resume) return {.settings = std::move(settings)};
-  SampleProgress found = read_progress(kept);
-  require_same_settings(found, settings);
-  return found;
-}
+/// one, for settings other than those of the stopped run, with a list of all that differ, and for a
+/// file that was not written by write_progress.
+[[nodiscard]] SampleProgress starting_progress(const std::filesystem::path& folder,
+                                               const std::string& name, bool resume,
+                                               std::map<std::string, std::string> settings);
 
 }  // namespace programs

@@ -4,14 +4,17 @@
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>
-#include <scoresde/registry/presets.hpp>
 
-#include "cli/edit_options.hpp"
-#include "cli/likelihood_options.hpp"
-#include "cli/sample_options.hpp"
-#include "cli/train_options.hpp"
+namespace scoresde::nn {
+struct Preset;
+}  // namespace scoresde::nn
 
 namespace programs {
+
+struct EditOptions;
+struct LikelihoodOptions;
+struct SampleOptions;
+struct TrainOptions;
 
 /// Trains with the given options and saves. Throws Error, before anything is written, for
 /// contradictory options, for data and checkpoints that cannot be read, and if the device or its

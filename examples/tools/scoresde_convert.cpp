@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
+#include "cli/preset_names.hpp"
 #include "tools/network_file.hpp"
 #include "tools/run_settings.hpp"
 
@@ -55,50 +55,47 @@ int run(const Options& options) {
   return 0;
 }
 
-void add_options(CLI::App& app, Options& o) {
+void add_options(programs::CommandLine& line, Options& o) {
   std::vector<std::string> names;
   for (const auto& [name, format] : formats) names.push_back(name);
-  app.add_option(
-         "INPUT", o.input,
-         "A .pth of score_sde; a checkpoint or weights of this library; a pipeline's folder, "
-         "network's folder, weights or shard index of diffusers; recognized by content")
-      ->required()
-      ->check(programs::path());
-  app.add_option("OUTPUT", o.output,
-                 "name.pth for score_sde, name.safetensors for this library, a folder for "
-                 "diffusers")
-      ->check(programs::path());
-  app.add_option("--from", o.from, "Format of INPUT (default: by content)")
-      ->check(CLI::IsMember(names));
-  app.add_option("--to", o.to, "Format of OUTPUT (default: by name)")->check(CLI::IsMember(names));
-  app.add_option("--preset", o.sources.preset,
-                 "Configuration of the training of a .pth: " + programs::preset_names())
-      ->check(programs::preset_name());
-  app.add_option("--config", o.sources.config,
-                 "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}; "
-                 "overrides the preset")
-      ->check(programs::path());
-  app.add_option("--set", o.sources.settings,
-                 "One setting, key=value, which overrides the others; may be repeated")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  auto* model = app.add_flag("--model", o.model, "Keep only the current weights");
-  auto* ema =
-      app.add_flag("--ema", o.ema, "Keep only the averaged weights, which are used for sampling");
-  model->excludes(ema);
-  app.add_flag("--overwrite", o.overwrite,
-               "Allow OUTPUT to replace INPUT, a file that does not hold weights alone, or the "
-               "configuration in a folder");
-  app.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and exit");
+  line.add_option(
+          "INPUT", o.input,
+          "A .pth of score_sde; a checkpoint or weights of this library; a pipeline's folder, "
+          "network's folder, weights or shard index of diffusers; recognized by content")
+      .required()
+      .check(programs::path());
+  line.add_option("OUTPUT", o.output,
+                  "name.pth for score_sde, name.safetensors for this library, a folder for "
+                  "diffusers")
+      .check(programs::path());
+  line.add_option("--from", o.from, "Format of INPUT (default: by content)").choices(names);
+  line.add_option("--to", o.to, "Format of OUTPUT (default: by name)").choices(names);
+  line.add_option("--preset", o.sources.preset,
+                  "Configuration of the training of a .pth: " + programs::preset_names())
+      .check(programs::preset_name());
+  line.add_option("--config", o.sources.config,
+                  "JSON file of settings, {\"network.nf\": 128, \"sde.name\": \"ve\", ...}; "
+                  "overrides the preset")
+      .check(programs::path());
+  line.add_option("--set", o.sources.settings,
+                  "One setting, key=value, which overrides the others; may be repeated")
+      .takes_all();
+  line.add_flag("--model", o.model, "Keep only the current weights");
+  line.add_flag("--ema", o.ema, "Keep only the averaged weights, which are used for sampling")
+      .excludes("--model");
+  line.add_flag("--overwrite", o.overwrite,
+                "Allow OUTPUT to replace INPUT, a file that does not hold weights alone, or the "
+                "configuration in a folder");
+  line.add_flag("--list", o.list, "Print the names, types and shapes of INPUT's tensors, and exit");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app(
+  programs::CommandLine line(
+      "scoresde_convert",
       "Converts checkpoints between score_sde_pytorch, diffusers and this library. Nothing in a "
       "file is executed; parts that cannot be converted are listed.",
-      "scoresde_convert");
-  app.footer(
       "Examples\n"
       "  scoresde_convert checkpoint_26.pth ema.safetensors --ema "
       "--preset vp/cifar10_ddpmpp_continuous\n"
@@ -109,8 +106,7 @@ int main(int argc, char** argv) {
       "training.prediction=velocity\n"
       "  scoresde_convert --list checkpoint_26.pth\n"
       "Without --model or --ema everything that OUTPUT can hold is kept.");
-  app.option_defaults()->take_last();
   Options options;
-  add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] { return run(options); });
+  add_options(line, options);
+  return line.run(argc, argv, [&] { return run(options); });
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/// The programs: each parses the command line, whose --help describes it, runs, and returns the
+/// exit status (exit_status.hpp).
+#pragma once
+
+#include <scoresde/registry/metadata.hpp>
+
+#include "cli/backend_options.hpp"
+
+namespace scoresde::nn {
+struct Preset;
+}  // namespace scoresde::nn
+
+namespace programs {
+
+struct EditOptions;
+struct LikelihoodOptions;
+struct SampleOptions;
+struct TrainOptions;
+
+/// The functions that do a program's work on each backend (engine/engine.hpp).
+template <class Options, class Configuration>
+struct Engines {
+  using Compute = void (*)(const Options&, const Configuration&);
+  Compute on_host, on_device;
+
+  [[nodiscard]] Compute of(const BackendOptions& o) const {
+    return o.on_device() ? on_device : on_host;
+  }
+};
+using EditEngines = Engines<EditOptions, scoresde::Metadata>;
+using LikelihoodEngines = Engines<LikelihoodOptions, scoresde::Metadata>;
+using SampleEngines = Engines<SampleOptions, scoresde::Metadata>;
+using TrainEngines = Engines<TrainOptions, scoresde::nn::Preset>;
+
+/// `checkpoint`: the default of --checkpoint.
+int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines);
+int likelihood_program(int argc, char** argv, const char* checkpoint,
+                       const LikelihoodEngines& engines);
+int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);
+int train_program(int argc, char** argv, const TrainEngines& engines);
+
+}  // namespace programs

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/// cifar10_train: its command line.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/checkpoint_replacement.hpp>
+#include <scoresde/data/cifar10.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/io/atomic_file.hpp>
+#include <scoresde/nn/networks/unet_check.hpp>
+#include <scoresde/registry/classifier_configuration.hpp>
+#include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/network_fields.hpp>
+#include <scoresde/registry/preset_list.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/settings.hpp>
+#include <scoresde/registry/usage_error.hpp>
+
+#include "cli/common_options.hpp"
+#include "cli/kept_checkpoints.hpp"
+#include "cli/preset_names.hpp"
+#include "cli/programs.hpp"
+#include "cli/run_lock.hpp"
+#include "cli/stop_signals.hpp"
+#include "cli/train_options.hpp"
+
+namespace programs {
+namespace {
+
+void add_interval_options(CommandLine& line, TrainOptions& o) {
+  line.add_option("--log-every", o.log_every, "Steps between rows of train_log.csv")
+      .shows_default()
+      .check(natural_number(1));
+  line.add_option(
+          "--checkpoint-every", o.checkpoint_every,
+          "Steps between checkpoints; each costs one more step, which checks that the loss is "
+          "finite")
+      .shows_default()
+      .check(natural_number(1));
+  line.add_option("--keep-every", o.keep_every,
+                  "Steps between numbered checkpoints, such as checkpoint_0050000.safetensors; "
+                  "0 for none")
+      .shows_default()
+      .check(natural_number(0));
+  line.add_option("--keep", o.keep, "Number of the latest numbered checkpoints to keep; 0 for all")
+      .shows_default()
+      .check(natural_number(0));
+  line.add_option(
+          "--snapshot-every", o.snapshot_every,
+          "Steps between grids of 16 samples from the EMA weights, clipped in every step on the "
+          "CPU only; 0 for none")
+      .shows_default()
+      .check(natural_number(0));
+  line.add_option("--snapshot-steps", o.snapshot_steps, "Sampler steps per snapshot")
+      .shows_default()
+      .check(natural_number(1));
+  line.add_option("--checkpoint-minutes", o.checkpoint_minutes,
+                  "Also save a checkpoint when the last one is older than this many minutes; 0 for "
+                  "steps only")
+      .shows_default()
+      .check(number_from_zero());
+}
+
+void add_average_options(CommandLine& line, TrainOptions& o) {
+  line.add_option(
+          "--ema-tracks", o.ema_tracks,
+          "Relative widths, above 0 and at most 0.2886, of additional averages of the weights "
+          "with power-function profiles (Karras et al. 2024), for example 0.05,0.1")
+      .delimiter(',')
+      .check(number([](double x) { return x > 0 && x <= 0.2886; }, "above 0 and at most 0.2886"))
+      .one_value_each()
+      .takes_all()
+      .group(host_group);
+  line.add_option("--weights-every", o.weights_every,
+                  "Images between float16 snapshots of the weights: the current ones and each of "
+                  "--ema-tracks, with their held-out losses in held_out.csv; 0 for none")
+      .shows_default()
+      .check(natural_number(0))
+      .group(host_group);
+  line.add_option("--held-out-images", o.held_out_images,
+                  "Number of test images for the held-out loss")
+      .shows_default()
+      .check(natural_number(1, 10000))
+      .group(host_group);
+  line.add_flag(
+          "--held-out", o.held_out,
+          "Only print the held-out loss of the checkpoint in --out by noise level; requires the "
+          "options of the run and --resume")
+      .needs("--resume")
+      .group(host_group);
+}
+
+void add_preset_options(CommandLine& line, TrainOptions& o) {
+  line.add_option("--preset", o.preset,
+                  "Network, SDE and training settings, one of: " + preset_names(true))
+      .shows_default()
+      .check(preset_name(true));
+  line.add_listing(
+      "--list-presets", [] { scoresde::list_presets(std::cout); },
+      "Print all presets with their number of parameters, and exit");
+  line.add_option("--network", o.network,
+                  "KEY=VALUE: replaces a field of the preset's network, named as in score_sde's "
+                  "config.model, for example ch_mult=1,2,4; may be repeated")
+      .one_value_each()
+      .takes_all();
+  line.add_flag("--class-conditional", o.class_conditional,
+                "Also condition the preset's network on the class of each image");
+  line.add_option("--label-dropout", o.label_dropout,
+                  "Fraction of images trained without their class, required for guidance "
+                  "(default: the preset's; 0.1 with --class-conditional)")
+      .check(share_from_zero());
+  line.add_option("--train-images", o.train_images,
+                  "Train on the first images of the training set alone (default: all)")
+      .check(natural_number(1, 10000000));
+}
+
+void add_folder_options(CommandLine& line, TrainOptions& o) {
+  line.add_option("--data", o.data,
+                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin")
+      .check(path());
+  add_out(line, o.out, "Folder of the run: checkpoint.safetensors, train_log.csv, snapshots");
+  line.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
+}
+
+void add_train_options(CommandLine& line, TrainOptions& o) {
+  add_preset_options(line, o);
+  add_folder_options(line, o);
+  line.add_option("--iterations", o.iterations, "Optimizer steps (default: the preset's)")
+      .check(natural_number(1));
+  line.add_option("--minutes", o.minutes, "Stop and save after this much time (default: no limit)")
+      .check(positive_number());
+  line.add_option("--batch", o.batch, "Images per step (default: the preset's)")
+      .check(natural_number(1, 65536));
+  line.add_option(
+          "--network-batch", o.network_batch,
+          "Images per forward and backward pass, a divisor of --batch; fewer need less memory "
+          "(default: --batch)")
+      .check(natural_number(1, 65536));
+  line.add_option("--lr", o.lr, "Learning rate after warm-up (default: the preset's)")
+      .check(positive_number());
+  line.add_option("--decay-images", o.decay_images,
+                  "With --resume: decay the learning rate to 0 over this many images from now, and "
+                  "end the run there")
+      .check(natural_number(1))
+      .needs("--resume");
+  add_seed(line, o.seed);
+  add_backend_options(line, o.backend);
+  add_interval_options(line, o);
+  add_average_options(line, o);
+  line.add_option("--export-ema", o.export_ema,
+                  "Only write the EMA weights of the checkpoint in --out to this file, as "
+                  "float32 with their configuration")
+      .check(path());
+  line.add_flag("--overwrite", o.overwrite,
+                "Allow --export-ema to replace a file that does not hold weights alone")
+      .needs("--export-ema");
+}
+
+/// The network with the fields replaced that `changes` lists as "key=value". Throws Error for text
+/// without "=", and for what network_from_fields rejects.
+scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network,
+                                         const std::vector<std::string>& changes) {
+  scoresde::Metadata fields = scoresde::fields_of(network);
+  for (const std::string& change : changes) {
+    const std::size_t equals = change.find('=');
+    scoresde::require(equals != std::string::npos && equals > 0, "--network: '", change,
+                      "' must be KEY=VALUE, for example nf=64");
+    fields[change.substr(0, equals)] = change.substr(equals + 1);
+  }
+  return scoresde::network_from_fields(fields);
+}
+
+/// Throws Error for a network of images with other extents than CIFAR-10's.
+void check_images(const scoresde::nn::UNetConfig& c) {
+  scoresde::require(
+      c.height() == 32 && c.width() == 32 && c.num_channels == 3 && c.output_channels() == 3,
+      "--network: the network is for images of ", c.width(), "x", c.height(), " with ",
+      c.num_channels, " channels, ", c.output_channels(),
+      " of them predicted; those of CIFAR-10 have 32x32 and 3");
+  scoresde::nn::check(c);
+}
+
+/// Throws Error for heights with attention that `changes` set and no level has, and if no level has
+/// any of the preset's: the network would silently have no attention.
+void check_attention(const scoresde::nn::UNetConfig& c, const std::vector<std::string>& changes) {
+  std::vector<std::size_t> heights;
+  for (std::size_t level = 0; level < c.levels(); ++level) heights.push_back(c.height() >> level);
+  const auto occurs = [&](std::size_t height) {
+    return std::find(heights.begin(), heights.end(), height) != heights.end();
+  };
+  const auto check = [&](const std::string& key, const std::vector<std::size_t>& wanted) {
+    const bool given = std::any_of(changes.begin(), changes.end(), [&](const std::string& change) {
+      return change.starts_with(key + "=");
+    });
+    const bool fits = given ? std::all_of(wanted.begin(), wanted.end(), occurs)
+                            : wanted.empty() || std::any_of(wanted.begin(), wanted.end(), occurs);
+    scoresde::require(fits, "--network: ", key, " is ", scoresde::list_text(wanted),
+                      "; the levels have heights of ", scoresde::list_text(heights),
+                      ", and --network ", key, "= is for no attention");
+  };
+  check("attn_resolutions", c.attn_resolutions);
+  check("attn_up_resolutions", c.attn_up_resolutions);
+}
+
+/// The preset with the changes of the command line. Throws Error for contradictory options.
+scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
+  scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
+  scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
+                    "--preset: ", o.preset, " requires images of ", preset.network.width(), "x",
+                    preset.network.height(), "; CIFAR-10 has 32x32");
+  preset.network = changed_network(preset.network, o.network);
+  check_images(preset.network);
+  if (!o.resume) check_attention(preset.network, o.network);  // else that of the checkpoint
+  if (o.class_conditional)
+    preset =
+        scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
+  scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
+                    "--label-dropout: the network of ", o.preset,
+                    " is not conditioned on classes; add --class-conditional");
+  preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
+  if (o.batch > 0) preset.batch_size = o.batch;
+  if (o.iterations > 0) preset.n_iters = o.iterations;
+  if (o.lr > 0) preset.lr = o.lr;
+  preset.ema_tracks = o.ema_tracks;
+  const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
+  scoresde::require(preset.batch_size % part == 0, "--network-batch is ", part,
+                    "; it must divide --batch, which is ", preset.batch_size);
+  return preset;
+}
+
+/// Adds the decay of the learning rate to the preset of a resumed run, which ends with it: the one
+/// of the checkpoint, or with --decay-images one that begins now. Throws Error for a second decay,
+/// and for a decay without --resume.
+void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
+  using scoresde::require;
+  require(o.resume || o.decay_images == 0,
+          "--decay-images begins a decay in an existing run; it requires --resume");
+  if (!o.resume) return;
+  const auto checkpoint = o.out / "checkpoint.safetensors";
+  scoresde::LearningRateDecay decay = scoresde::decay_of(scoresde::read_configuration(checkpoint));
+  require(decay.updates == 0 || o.decay_images == 0,
+          "--decay-images: the learning rate of this run decays already, from step ", decay.first,
+          " to ", decay.end(), "; resume without it");
+  if (o.decay_images > 0)
+    decay = {scoresde::read_step(checkpoint),
+             (o.decay_images + preset.batch_size - 1) / preset.batch_size};
+  if (decay.updates == 0) return;
+  preset.decay_first = decay.first;
+  preset.decay_steps = decay.updates;
+  preset.n_iters = decay.end();
+}
+
+/// Rejects overwriting a run and resuming none, before any work is done. The folder is locked.
+void check_folder(const TrainOptions& options) {
+  using scoresde::require;
+  const bool holds_run = std::filesystem::exists(options.out / "checkpoint.safetensors");
+  require(!options.resume || holds_run, "--resume: ", options.out.string(),
+          " holds no checkpoint.safetensors to continue from");
+  require(options.resume || !holds_run, "--out: ", options.out.string(),
+          " holds a run already; continue it with --resume or choose another folder");
+  const auto left = file_of_a_run(options.out);
+  require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
+          " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
+          "checkpoint.safetensors and use --resume, or choose another folder");
+  for (const char* name : {"checkpoint.safetensors", "train_log.csv", "held_out.csv"})
+    scoresde::io::require_writable_file(options.out / name);
+  require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
+          " is not a folder");
+}
+
+/// Writes the averaged weights of the run's checkpoint as a file to sample from.
+void export_ema(const TrainOptions& options) {
+  if (!options.overwrite) scoresde::require_replaceable("--export-ema", options.export_ema);
+  const auto checkpoint = options.out / "checkpoint.safetensors";
+  const auto configuration = scoresde::read_configuration(checkpoint);
+  scoresde::io::require_writable_file(options.export_ema);
+  const auto graph = scoresde::graph_of(configuration);
+  std::vector<float> weights(graph.parameters().size());
+  scoresde::load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
+  const std::uint64_t step = scoresde::read_step(checkpoint);
+  scoresde::save_weights(options.export_ema, graph.parameters(), std::span<const float>(weights),
+                         configuration, step);
+  std::cout << options.export_ema.string() << " holds the EMA weights of step " << step << ", "
+            << std::filesystem::file_size(options.export_ema) << " bytes\n";
+}
+
+int run(const TrainOptions& options, const TrainEngines& engines) {
+  if (!options.export_ema.empty()) {
+    export_ema(options);
+    return 0;
+  }
+  scoresde::nn::Preset preset = scoresde::as_usage([&] { return chosen_preset(options); });
+  if (options.data.empty())
+    throw scoresde::UsageError("--data is missing: the folder with data_batch_1.bin");
+  const RunLock lock(options.out);
+  check_folder(options);
+  add_decay(options, preset);
+  engines.of(options.backend)(options, preset);
+  return stop_status();
+}
+
+}  // namespace
+
+int train_program(int argc, char** argv, const TrainEngines& engines) {
+  CommandLine line(
+      "cifar10_train", "Trains a score-based generative model on CIFAR-10 on the CPU or a GPU.",
+      "Example: an hour of training, then another hour\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --resume\n"
+      "On a GPU, with cuDNN's plans cached for the next run\n"
+      "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
+      "--plan-cache plans\n"
+      "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
+      "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved, "
+      "153 a file would exceed the size that ulimit allows.");
+  TrainOptions options;
+  add_train_options(line, options);
+  return line.run(argc, argv, [&] {
+    reject_options_of_other_backend(line, options.backend);
+    return run(options, engines);
+  });
+}
+
+}  // namespace programs
