@@ -19,27 +19,10 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/xtensor/xtensor_backend.hpp>
 
+#include "image_states.hpp"
 #include "thread_clock.hpp"
 
 namespace {
-
-constexpr std::size_t image = 3 * 32 * 32;
-
-template <class X>
-X make(std::size_t batch) {
-  if constexpr (requires { X::RowsAtCompileTime; })
-    return X::Constant(static_cast<Eigen::Index>(image), static_cast<Eigen::Index>(batch), 0.5f);
-  else if constexpr (requires { X::rank; })
-    return 0.5f * xt::ones<float>({batch, std::size_t{3}, std::size_t{32}, std::size_t{32}});
-  else
-    return X({batch, image}, std::vector<float>(batch * image, 0.5f));
-}
-
-double seconds(const auto& work) {
-  const double begin = thread_seconds();
-  work();
-  return thread_seconds() - begin;
-}
 
 template <class X>
 void assign(benchmark::State& state) {

@@ -10,3 +10,10 @@ inline double thread_seconds() {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
+
+/// Those of work().
+inline double seconds(const auto& work) {
+  const double begin = thread_seconds();
+  work();
+  return thread_seconds() - begin;
+}
