@@ -22,6 +22,7 @@
 
 using namespace scoresde;
 using gaussian_problem::Bias;
+using gaussian_problem::Measured;
 using gaussian_problem::Problem;
 using Batch = HostState<double>;
 
@@ -67,10 +68,8 @@ struct ProblemChain {
   [[nodiscard]] std::size_t nfe() const { return draws_per_step * grid().size(); }
   template <class M, class N>
   void integrate(M& model, Batch& x, const N& noise, Workspace<Batch, 1>& work) const {
-    const DenseOperator op(p.matrix, p.rows(), p.dim());
-    const Batch y = p.measurement(extents(x).samples);
-    const LinearProblem problem(op, y, p.noise_std);
-    run(model, problem, x, noise, work);
+    const Measured measured(p, extents(x).samples);
+    run(model, measured.problem, x, noise, work);
   }
 };
 template <class Run>
@@ -78,23 +77,24 @@ Bias exact(const Problem& p, const Run& run, std::size_t draws_per_step) {
   return exact(p, ProblemChain<Run>{p, run, draws_per_step});
 }
 
-Bias pigdm_bias(const Problem& p) {
+/// Of ancestral steps with the posterior's score, guided(model, problem).
+template <class Guided>
+Bias guided_bias(const Problem& p, const Guided& guided) {
   return exact(
       p,
-      [](auto& model, const auto& problem, Batch& x, const auto& noise, auto& work) {
-        auto posterior = pigdm(model, sde, problem);
+      [&](auto& model, const auto& problem, Batch& x, const auto& noise, auto& work) {
+        auto posterior = guided(model, problem);
         ancestral().integrate(posterior, x, noise, work);
       },
       1);
 }
+Bias pigdm_bias(const Problem& p) {
+  return guided_bias(p,
+                     [](auto& model, const auto& problem) { return pigdm(model, sde, problem); });
+}
 Bias tweedie_bias(const Problem& p) {
-  return exact(
-      p,
-      [](auto& model, const auto& problem, Batch& x, const auto& noise, auto& work) {
-        auto posterior = tweedie_pigdm(model, sde, problem);
-        ancestral().integrate(posterior, x, noise, work);
-      },
-      1);
+  return guided_bias(
+      p, [](auto& model, const auto& problem) { return tweedie_pigdm(model, sde, problem); });
 }
 Bias adaptive_bias(const Problem& p) {
   return exact(
@@ -141,35 +141,37 @@ Bias inpainting_bias(int steps) {
   return exact(p, ConstrainedChain<decltype(sampler), decltype(make)>{sampler, make, draws});
 }
 
-/// The moments of 4000 samples of a run with a constraint, whose law is not Gaussian.
-template <class Make>
-Bias sampled(const Problem& p, const Make& make) {
+/// The moments of n samples, weighted by what run(model, problem, x) returns or not.
+template <class Run>
+Bias sampled(const Problem& p, std::size_t n, const Run& run) {
   auto model = model_of(p);
-  const std::size_t n = 4000;
-  const DenseOperator op(p.matrix, p.rows(), p.dim());
-  const Batch y = p.measurement(n);
-  const LinearProblem problem(op, y, p.noise_std);
+  const Measured measured(p, n);
   Batch x({n, p.dim()});
-  ancestral().sample(model, x, Noise{.seed = 1}, NoObserver{}, make(problem));
-  return bias(gaussian_problem::sample_moments(x), p);
+  const std::vector<double> weights = run(model, measured.problem, x);
+  return bias(gaussian_problem::sample_moments(x, weights), p);
+}
+/// Of a run with a constraint, whose law is not Gaussian.
+template <class Make>
+Bias constrained_bias(const Problem& p, const Make& make) {
+  return sampled(p, 4000, [&](auto& model, const auto& problem, Batch& x) {
+    ancestral().sample(model, x, Noise{.seed = 1}, NoObserver{}, make(problem));
+    return std::vector<double>{};
+  });
 }
 Bias dps_bias(const Problem& p, double scale) {
-  return sampled(p, [scale](const auto& problem) { return Dps(sde, problem, scale); });
+  return constrained_bias(p, [=](const auto& problem) { return Dps(sde, problem, scale); });
 }
 Bias mcg_bias(const Problem& p, double scale) {
-  return sampled(p, [scale](const auto& problem) { return Mcg(sde, problem, scale); });
+  return constrained_bias(p, [=](const auto& problem) { return Mcg(sde, problem, scale); });
 }
 
 Bias twisted_bias(const Problem& p) {
-  auto model = model_of(p);
-  const std::size_t n = 8000;
-  const DenseOperator op(p.matrix, p.rows(), p.dim());
-  const Batch y = p.measurement(n);
-  const LinearProblem problem(op, y, p.noise_std);
-  Batch x({n, p.dim()});
-  const auto found = TwistedSmc(sde, quadratic_grid(sde, 100), {.particles = n})
-                         .sample(model, problem, x, Noise{.seed = 1});
-  return bias(gaussian_problem::sample_moments(x, found.weights), p);
+  const std::size_t particles = 8000;
+  return sampled(p, particles, [=](auto& model, const auto& problem, Batch& x) {
+    return TwistedSmc(sde, quadratic_grid(sde, 100), {.particles = particles})
+        .sample(model, problem, x, Noise{.seed = 1})
+        .weights;
+  });
 }
 
 }  // namespace bias_test

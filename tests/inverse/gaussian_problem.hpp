@@ -11,14 +11,18 @@
 #include <vector>
 
 #include <scoresde/inverse/dense_operator.hpp>
+#include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/testing/chain_moments.hpp>
+
+#include "support/states.hpp"
 
 namespace gaussian_problem {
 
 using Matrix = std::vector<double>;  // in row-major order
 using Batch = scoresde::HostState<double>;
+using scoresde::test::difference;
 
 inline Matrix product(const Matrix& a, const Matrix& b, std::size_t rows, std::size_t inner,
                       std::size_t columns) {
@@ -91,6 +95,18 @@ struct Problem {
   }
 };
 
+/// The problem as the methods take it, with a row of measurements for each of `samples` samples.
+struct Measured {
+  Measured(const Problem& p, std::size_t samples)
+      : op(p.matrix, p.rows(), p.dim()), y(p.measurement(samples)), problem(op, y, p.noise_std) {}
+  Measured(const Measured&) = delete;
+  Measured& operator=(const Measured&) = delete;
+
+  scoresde::DenseOperator op;
+  Batch y;
+  scoresde::LinearProblem<scoresde::DenseOperator, Batch> problem;
+};
+
 /// Four dimensions, of which two combinations are measured.
 inline Problem problem(double noise_std) {
   Problem p{.mean = {0.5, -0.3, 0.2, 0.1},
@@ -153,14 +169,6 @@ inline Bias difference(const scoresde::testing::Moments& found,
 }
 inline Bias bias(const scoresde::testing::Moments& found, const Problem& p) {
   return difference(found, scoresde::testing::Moments{p.posterior_mean, p.posterior_covariance});
-}
-
-/// max |a − b| over all elements.
-inline double difference(const Batch& a, const Batch& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
-  return largest;
 }
 
 }  // namespace gaussian_problem

@@ -18,8 +18,10 @@
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
+using scoresde::test::difference;
 using X = HostState<double>;
 
 namespace {
@@ -28,13 +30,6 @@ X normals(Extents shape, std::uint64_t seed) {
   X x(shape);
   backend(x).assign(x, std::span<const Term<X>>(), NoiseTerm{1, Noise{.seed = seed}.draw(0)});
   return x;
-}
-
-double difference(const X& a, const X& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    worst = std::fmax(worst, std::abs(a.data()[i] - b.data()[i]));
-  return worst;
 }
 
 }  // namespace

@@ -30,26 +30,12 @@
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
+using scoresde::test::mean_square;
+using scoresde::test::state_of;
 using X = HostState<double>;
-
-namespace {
-
-/// The draw, stored as a state.
-X state_of(NoiseDraw draw, Extents extents) {
-  X z(extents);
-  draw_prior(z, 1, draw);
-  return z;
-}
-
-double mean_square(const X& x) {
-  double sum = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) sum += x.data()[i] * x.data()[i];
-  return sum / static_cast<double>(x.size());
-}
-
-}  // namespace
 
 TEST_CASE("the prior's mean is added to its draw, named or recorded") {
   const NoiseDraw draw = Noise{.seed = 4}.draw(0);

@@ -17,9 +17,11 @@
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
+using scoresde::test::difference;
 using X = HostState<double>;
 
 namespace {
@@ -34,13 +36,6 @@ Gaussian<S> data(const S& sde) {
 template <class S>
 GaussianMixture<S> mixture(const S& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
-}
-
-double difference(const X& a, const X& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    worst = std::max(worst, std::abs(a.data()[i] - b.data()[i]));
-  return worst;
 }
 
 template <class S>

@@ -13,28 +13,18 @@
 #include <scoresde/state/host_state.hpp>
 
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
+using scoresde::test::mean_square;
+using scoresde::test::state_of;
 using X = HostState<double>;
 
 namespace {
 
-/// The draw as a state.
-X state_of(NoiseDraw draw, Extents extents) {
-  X z(extents);
-  draw_prior(z, 1, draw);
-  return z;
-}
-
 /// output ← −x/variance.
 void normal_score(const X& x, double variance, X& output) {
   for (std::size_t i = 0; i < x.size(); ++i) output.data()[i] = -x.data()[i] / variance;
-}
-
-double mean_square(const X& x) {
-  double sum = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) sum += x.data()[i] * x.data()[i];
-  return sum / static_cast<double>(x.size());
 }
 
 }  // namespace

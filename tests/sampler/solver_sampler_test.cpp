@@ -24,22 +24,17 @@
 
 #include "sampler/diffusers_to_data_table.hpp"
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
+using scoresde::test::difference;
 using X = HostState<double>;
 
 namespace {
 
 GaussianMixture<AnySde> mixture(const AnySde& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
-}
-
-double difference(const X& a, const X& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    worst = std::max(worst, std::abs(a.data()[i] - b.data()[i]));
-  return worst;
 }
 
 /// Equal steps in log-SNR that shrink to a 64th at both ends, so that multistep methods, which
