@@ -22,10 +22,13 @@
 #include <scoresde/solver/dpm_solver_single_step.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/adaptive_runs.hpp"
 #include "support/catch.hpp"
+#include "support/states.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
+using scoresde::test::difference;
 using X = HostState<double>;
 
 namespace {
@@ -38,13 +41,6 @@ Gaussian<AnySde> data(const AnySde& sde) {
 
 GaussianMixture<AnySde> mixture(const AnySde& sde) {
   return {sde, {0.4, 0.6}, {1, 0, -1, -0.5, 0.5, 2}, {0.2, 0.3}};
-}
-
-double difference(const X& a, const X& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    worst = std::max(worst, std::abs(a.data()[i] - b.data()[i]));
-  return worst;
 }
 
 X prior(const AnySde& sde) {
@@ -235,20 +231,8 @@ TEST_CASE("with Scope::per_sample a sample is bit-identical in any batch; with S
 }
 
 TEST_CASE("AdaptiveDpmSolver reports its evaluations, trials and times") {
-  struct Counting : GaussianMixture<AnySde> {
-    std::size_t calls = 0;
-    Counting() : GaussianMixture(mixture(AnySde(VpSde()))) {}
-    void evaluate(const X& x, double t, X& out) {
-      ++calls;
-      GaussianMixture::evaluate(x, t, out);
-    }
-    void evaluate(const X& x, std::span<const double> times, X& out) {
-      ++calls;
-      GaussianMixture::evaluate(x, times, out);
-    }
-  };
   const auto check = [](const auto& pair, FinalStep final_step, std::size_t final_ones) {
-    Counting model;
+    test::CountedMixture model(mixture(AnySde(VpSde())));
     X x(shape);
     StepStatistics seen;
     const AdaptiveDpmSolver sampler{AnySde(VpSde()), pair, {.final_step = final_step}};
@@ -276,22 +260,11 @@ TEST_CASE("AdaptiveDpmSolver reports its evaluations, trials and times") {
 }
 
 TEST_CASE("in an AdaptiveDpmSolver run finished samples make no trials and have no error") {
-  struct Resting {
-    std::size_t seen = 0;
-    void on_attempt(const StepAttempts& tried, const X&) {
-      for (std::size_t k = 0; k < tried.t.size(); ++k)
-        if (tried.t[k] == VpSde().t_min()) {
-          ++seen;
-          CHECK(tried.t_next[k] == tried.t[k]);
-          CHECK(tried.error[k] == 0);
-          CHECK(tried.accepted[k] == 0);
-        }
-    }
-  } resting;
+  test::FinishedSamples finished{VpSde().t_min()};
   X x(shape);
   AdaptiveDpmSolver{AnySde(VpSde()), DpmSolver23{}}.sample(mixture(AnySde(VpSde())), x,
-                                                           Noise{.seed = 1}, resting);
-  CHECK(resting.seen > 0);
+                                                           Noise{.seed = 1}, finished);
+  CHECK(finished.seen > 0);
 }
 
 TEST_CASE("the run does not depend on the parameterization, and Scope::batch requires one time") {

@@ -23,6 +23,7 @@
 #include <scoresde/sde/vp_sde.hpp>
 #include <scoresde/state/host_state.hpp>
 
+#include "support/adaptive_runs.hpp"
 #include "support/catch.hpp"
 
 using namespace scoresde;
@@ -277,20 +278,8 @@ TEST_CASE("a sample is bit-identical in any batch") {
 }
 
 TEST_CASE("AdaptiveSde reports its evaluations, trials and times") {
-  struct Counting : GaussianMixture<VpSde> {
-    std::size_t calls = 0;
-    Counting() : GaussianMixture(mixture(VpSde())) {}
-    void evaluate(const X& x, double t, X& out) {
-      ++calls;
-      GaussianMixture::evaluate(x, t, out);
-    }
-    void evaluate(const X& x, std::span<const double> times, X& out) {
-      ++calls;
-      GaussianMixture::evaluate(x, times, out);
-    }
-  };
   for (const auto final_step : {FinalStep::keep_noise, FinalStep::denoise}) {
-    Counting model;
+    test::CountedMixture model(mixture(VpSde()));
     X x({5, 2});
     StepStatistics seen;
     const AdaptiveSde sampler{VpSde(), {.final_step = final_step}};
@@ -312,21 +301,10 @@ TEST_CASE("AdaptiveSde reports its evaluations, trials and times") {
 }
 
 TEST_CASE("in an AdaptiveSde run finished samples make no trials and have no error") {
-  struct Resting {
-    std::size_t seen = 0;
-    void on_attempt(const StepAttempts& tried, const X&) {
-      for (std::size_t k = 0; k < tried.t.size(); ++k)
-        if (tried.t[k] == VpSde().t_min()) {
-          ++seen;
-          CHECK(tried.t_next[k] == tried.t[k]);
-          CHECK(tried.error[k] == 0);
-          CHECK(tried.accepted[k] == 0);
-        }
-    }
-  } resting;
+  test::FinishedSamples finished{VpSde().t_min()};
   X x({5, 2});
-  AdaptiveSde{VpSde()}.sample(mixture(VpSde()), x, Noise{.seed = 1}, resting);
-  CHECK(resting.seen > 0);
+  AdaptiveSde{VpSde()}.sample(mixture(VpSde()), x, Noise{.seed = 1}, finished);
+  CHECK(finished.seen > 0);
 }
 
 TEST_CASE("the run does not depend on the parameterization or on recorded or named noise") {

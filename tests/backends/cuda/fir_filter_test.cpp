@@ -8,6 +8,7 @@
 #include "support/catch.hpp"
 #include "support/channels_last.hpp"
 #include "support/cuda_emulation.hpp"
+#include "support/fir_filter.hpp"
 
 using namespace scoresde;
 using namespace scoresde::test;
@@ -17,21 +18,8 @@ using scoresde::testing::every_schedule;
 
 namespace {
 
-struct Case {
-  nn::Fir op;
-  nn::Shape x;
-};
-
-nn::Fir filter(std::initializer_list<double> taps, std::size_t up, std::size_t down,
-               std::ptrdiff_t before, std::ptrdiff_t after) {
-  nn::Fir fir{
-      .count = taps.size(), .up = up, .down = down, .pad_before = before, .pad_after = after};
-  std::copy(taps.begin(), taps.end(), fir.taps.begin());
-  return fir;
-}
-
 /// The network's filters, cropping, factors of three, and filters of one and twelve taps.
-const std::vector<Case> cases = {
+const std::vector<FirCase> cases = {
     {filter({0.25, 0.75, 0.75, 0.25}, 2, 1, 2, 1), {2, 16, 4, 6}},
     {filter({0.125, 0.375, 0.375, 0.125}, 1, 2, 1, 1), {2, 8, 8, 6}},
     {filter({0.125, 0.375, 0.375, 0.125}, 1, 1, 2, 2), {1, 12, 6, 4}},
@@ -69,7 +57,7 @@ std::vector<double> run(const nn::Fir& op, const Activations<T>& x, const nn::Sh
 TEMPLATE_TEST_CASE("the FIR filter kernel and its gradient match the double operation",
                    "[emulated]", float, Bfloat16) {
   const eigen::Ops<double> ops(1);
-  for (const Case& c : cases) {
+  for (const FirCase& c : cases) {
     CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);
     const nn::Shape out = c.op.output(c.x);
     std::vector<double> y(out.size()), scratch(ops.fir_scratch(c.op, c.x, out));

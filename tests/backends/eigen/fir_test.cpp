@@ -9,27 +9,15 @@
 
 #include "backends/eigen/finite_differences.hpp"
 #include "support/catch.hpp"
+#include "support/fir_filter.hpp"
 
 using namespace scoresde;
 using namespace scoresde::test;
 
 namespace {
 
-struct Case {
-  nn::Fir op;
-  nn::Shape x;
-};
-
-nn::Fir filter(std::initializer_list<double> taps, std::size_t up, std::size_t down,
-               std::ptrdiff_t before, std::ptrdiff_t after) {
-  nn::Fir fir{
-      .count = taps.size(), .up = up, .down = down, .pad_before = before, .pad_after = after};
-  std::copy(taps.begin(), taps.end(), fir.taps.begin());
-  return fir;
-}
-
 /// Asymmetric taps, odd extents, nonsquare images, crops, factors of three.
-const std::vector<Case> cases = {
+const std::vector<FirCase> cases = {
     {filter({1, 3, 3, 1}, 2, 1, 2, 1), {2, 3, 4, 6}},
     {filter({1, 3, 3, 1}, 1, 2, 1, 1), {2, 3, 8, 6}},
     {filter({1, 3, 3, 1}, 1, 1, 2, 2), {1, 2, 6, 4}},
@@ -48,7 +36,7 @@ const std::vector<Case> cases = {
 };
 
 /// The definition: upsample, pad or crop, convolve with the outer product, downsample.
-std::vector<double> by_definition(const Case& c, const std::vector<double>& x) {
+std::vector<double> by_definition(const FirCase& c, const std::vector<double>& x) {
   const nn::Fir& op = c.op;
   const nn::Shape in = c.x, out = op.output(in);
   const auto count = static_cast<std::ptrdiff_t>(op.count);
@@ -77,7 +65,7 @@ std::vector<double> by_definition(const Case& c, const std::vector<double>& x) {
 }
 
 template <class T>
-std::vector<T> forward(const Case& c, const std::vector<T>& x, std::size_t threads) {
+std::vector<T> forward(const FirCase& c, const std::vector<T>& x, std::size_t threads) {
   const eigen::Ops<T> ops(threads);
   const nn::Shape out = c.op.output(c.x);
   GuardedScratch<T> scratch(ops.fir_scratch(c.op, c.x, out));
@@ -88,7 +76,7 @@ std::vector<T> forward(const Case& c, const std::vector<T>& x, std::size_t threa
 }
 
 template <class T>
-std::vector<T> backward(const Case& c, const std::vector<T>& dy, std::size_t threads,
+std::vector<T> backward(const FirCase& c, const std::vector<T>& dy, std::size_t threads,
                         std::vector<T> dx, bool accumulate) {
   const eigen::Ops<T> ops(threads);
   const nn::Shape out = c.op.output(c.x);
@@ -101,7 +89,7 @@ std::vector<T> backward(const Case& c, const std::vector<T>& dy, std::size_t thr
 }  // namespace
 
 TEST_CASE("a filter matches its definition: upsample, pad, convolve, downsample") {
-  for (const Case& c : cases) {
+  for (const FirCase& c : cases) {
     CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);
     const auto x = random_values<double>(c.x.size(), 1);
     for (const std::size_t threads : {1u, 3u})
@@ -110,7 +98,7 @@ TEST_CASE("a filter matches its definition: upsample, pad, convolve, downsample"
 }
 
 TEST_CASE("the gradient of a filter is its adjoint: <A x, y> = <x, A^T y>") {
-  for (const Case& c : cases) {
+  for (const FirCase& c : cases) {
     CAPTURE(c.op.count, c.op.up, c.op.down, c.op.pad_before, c.op.pad_after);
     const auto x = random_values<double>(c.x.size(), 1);
     const auto y = random_values<double>(c.op.output(c.x).size(), 2);
@@ -125,7 +113,7 @@ TEST_CASE("the gradient of a filter is its adjoint: <A x, y> = <x, A^T y>") {
 }
 
 TEST_CASE("the gradient of a filter matches central differences at every pixel") {
-  for (const Case& c : cases) {
+  for (const FirCase& c : cases) {
     auto x = random_values<double>(c.x.size(), 1);
     const auto y = random_values<double>(c.op.output(c.x).size(), 2);
     const auto expected = central_differences(x, [&] { return dot(y, by_definition(c, x)); });
@@ -137,7 +125,7 @@ TEST_CASE("the gradient of a filter matches central differences at every pixel")
 TEST_CASE("filters in float are accurate and bit-identical for any number of threads") {
   for (const nn::Fir& op : {filter({0.25, 0.75, 0.75, 0.25}, 2, 1, 2, 1),
                             filter({0.125, 0.375, 0.375, 0.125}, 1, 2, 1, 1)}) {
-    const Case c{op, {4, 24, 32, 16}};
+    const FirCase c{op, {4, 24, 32, 16}};
     const auto x = random_values<float>(c.x.size(), 3);
     const auto dy = random_values<float>(op.output(c.x).size(), 4);
     const auto y = forward(c, x, 1);
