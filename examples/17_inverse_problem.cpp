@@ -18,14 +18,14 @@ int main() {
   const scoresde::LinearProblem problem(sum, y, 0.5);
 
   State x({4000, 2});
-  auto posterior = scoresde::pigdm(model, sde, problem);
+  auto posterior = scoresde::pigdm(model, sde, problem, 1);  // of variance 1
   const scoresde::ProbabilityFlow flow{sde, scoresde::Heun{}, scoresde::quadratic_grid(sde, 50)};
   flow.sample(posterior, x, scoresde::Noise{.seed = 1});
 
   State particles({4000, 2});
   const scoresde::TwistedSmc smc(
       sde, scoresde::quadratic_grid(sde, 50),
-      {.particles = 4000, .variance = scoresde::PosteriorVariance::large});
+      {.particles = 4000, .data_variance = 1, .variance = scoresde::PosteriorVariance::large});
   const auto found = smc.sample(model, problem, particles, scoresde::Noise{.seed = 2});
   //! [inverse_problem]
 

@@ -44,11 +44,6 @@ using EditSampler =
                      scoresde::Langevin{.snr = snr, .steps = static_cast<int>(corrections)}, grid);
 }
 
-/// v of the likelihood in ΠGDM and twisted SMC, so large that r² = (std/mean)². With v = 1 the
-/// gradient grows as 1/mean², by which it amplifies the errors of a network at high noise: the
-/// bundled one then diverges even in 1000 steps.
-inline constexpr double flat_data_variance = 1e4;
-
 /// Makes images by options.method. Refers to options and measurement.
 class Restoration {
  public:
@@ -63,12 +58,9 @@ class Restoration {
     try {
       const EditOperator& op = measurement.op;
       if (options.method == "known") scoresde::KnownMeasurement(sde, op, measurement.y);
-      if (options.method == "pigdm")
-        scoresde::PredictedLikelihood(sde, problem(measurement.y), flat_data_variance);
+      if (options.method == "pigdm") scoresde::PredictedLikelihood(sde, problem(measurement.y));
       if (options.method == "twisted_smc")
-        smc_.emplace(sde, grid,
-                     scoresde::TwistedSmcOptions{.particles = options.particles,
-                                                 .data_variance = flat_data_variance});
+        smc_.emplace(sde, grid, scoresde::TwistedSmcOptions{.particles = options.particles});
     } catch (const scoresde::Error& failure) {
       throw scoresde::UsageError(scoresde::text("--method ", options.method, ": ", failure.what()));
     }
@@ -87,7 +79,7 @@ class Restoration {
       scoresde::Dps dps(sampler_.sde(), problem(y), options_.dps_scale);
       sampler_.sample(model, x, noise, progress, dps);
     } else if (options_.method == "pigdm") {
-      auto posterior = scoresde::pigdm(model, sampler_.sde(), problem(y), flat_data_variance);
+      auto posterior = scoresde::pigdm(model, sampler_.sde(), problem(y));
       sampler_.sample(posterior, x, noise, progress);
     } else {
       scoresde::Ddrm(sampler_.sde(), sampler_.grid()).sample(model, problem(y), x, noise, progress);

@@ -88,9 +88,10 @@ Bias guided_bias(const Problem& p, const Guided& guided) {
       },
       1);
 }
-Bias pigdm_bias(const Problem& p) {
-  return guided_bias(p,
-                     [](auto& model, const auto& problem) { return pigdm(model, sde, problem); });
+Bias pigdm_bias(const Problem& p, double data_variance) {
+  return guided_bias(p, [=](auto& model, const auto& problem) {
+    return pigdm(model, sde, problem, data_variance);
+  });
 }
 Bias tweedie_bias(const Problem& p) {
   return guided_bias(
@@ -168,7 +169,7 @@ Bias mcg_bias(const Problem& p, double scale) {
 Bias twisted_bias(const Problem& p) {
   const std::size_t particles = 8000;
   return sampled(p, particles, [=](auto& model, const auto& problem, Batch& x) {
-    return TwistedSmc(sde, quadratic_grid(sde, 100), {.particles = particles})
+    return TwistedSmc(sde, quadratic_grid(sde, 100), {.particles = particles, .data_variance = 1})
         .sample(model, problem, x, Noise{.seed = 1})
         .weights;
   });
@@ -181,7 +182,8 @@ TEST_CASE("each method has its documented bias for a measurement with noise", "[
   const Problem p = gaussian_problem::problem(0.3);
   std::printf("measurement noise 0.3\n");
   row("PiGDM, covariance of the score", tweedie_bias(p), {0.0000, 0.0025});
-  row("PiGDM, v = 1", pigdm_bias(p), {0.0068, 0.0026});
+  row("PiGDM, v = 1", pigdm_bias(p, 1), {0.0068, 0.0026});
+  row("PiGDM, default", pigdm_bias(p, flat_data_variance), {0.0579, 0.0066});
   row("PiGDM, adaptive weights", adaptive_bias(p), {0.0657, 0.0257});
   row("DDRM", ddrm_bias(p, {}), {0.0273, 0.0447});
   row("DDRM, eta = 0", ddrm_bias(p, {0, 1, 0}), {0.0734, 0.0258});
@@ -196,7 +198,8 @@ TEST_CASE("each method has its documented bias for a measurement without noise",
   const Problem p = gaussian_problem::problem(0);
   std::printf("no measurement noise\n");
   row("PiGDM, covariance of the score", tweedie_bias(p), {0.0000, 0.0024});
-  row("PiGDM, v = 1", pigdm_bias(p), {0.0052, 0.0022});
+  row("PiGDM, v = 1", pigdm_bias(p, 1), {0.0052, 0.0022});
+  row("PiGDM, default", pigdm_bias(p, flat_data_variance), {0.0422, 0.0016});
   row("PiGDM, adaptive weights", adaptive_bias(p), {0.0445, 0.0059});
   row("DDRM", ddrm_bias(p, {}), {0.0055, 0.0373});
   row("DDRM, eta = 0", ddrm_bias(p, {0, 1, 0}), {0.0768, 0.0083});

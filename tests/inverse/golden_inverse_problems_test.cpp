@@ -113,11 +113,11 @@ void check_guided(const Case& c, const S& sde) {
     for (double& value : step[k]) value *= 2 * norms(k, 0);
   check_close(step, tensor(c, "grad_norm_squared"));
 
-  PredictedLikelihood likelihood(sde, problem);
+  PredictedLikelihood likelihood(sde, problem, 1);
   CHECK(likelihood.r_squared(t) == Approx(c.entry.at("r_squared").get<double>()).epsilon(1e-12));
   likelihood.gradient(model, x, t, output, gradient);
   check_close(gradient, tensor(c, "pigdm_score"));
-  PredictedLikelihood noiseless(sde, exact);
+  PredictedLikelihood noiseless(sde, exact, 1);
   noiseless.gradient(model, x, t, output, gradient);
   assign(gradient, {{noiseless.r_squared(t), gradient}});
   check_close(gradient, tensor(c, "pigdm_noiseless"));

@@ -10,6 +10,8 @@
 #include <scoresde/inverse/pigdm.hpp>
 #include <scoresde/inverse/predicted_likelihood.hpp>
 #include <scoresde/inverse/tweedie_likelihood.hpp>
+#include <scoresde/predictor/ancestral.hpp>
+#include <scoresde/sampler/predictor_corrector.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>
 #include <scoresde/sde/vp_sde.hpp>
@@ -112,6 +114,40 @@ TEST_CASE("PiGDM samples the posterior within 3 standard errors at 64 steps of o
     CAPTURE(i, found.mean[i], p.posterior_mean[i], variance);
     CHECK(std::abs(found.mean[i] - p.posterior_mean[i]) < 3 * std::sqrt(variance / n));
     CHECK(std::abs(found.covariance[5 * i] - variance) < 3 * variance * std::sqrt(2.0 / n));
+  }
+}
+
+TEST_CASE("PiGDM is stable by default where one variance of the data is far above the others",
+          "[inverse]") {
+  // As the mean color of images.
+  const VpSde sde;
+  Gaussian<VpSde> model(sde, {0, 0, 0}, {250, 0.25, 0.25});
+  const Mask op(std::vector<int>{1, 1, 0});
+  const Batch y({1, 2}, {12, 0.5});
+  const LinearProblem problem(op, y, 0);
+  const PredictorCorrector sampler{sde, Ancestral{}, quadratic_grid(sde, 50)};
+  const auto error = [&](auto posterior) {
+    Batch x({1, 3});
+    sampler.sample(posterior, x, Noise{.seed = 3});
+    return std::hypot(x(0, 0) - 12, x(0, 1) - 0.5);
+  };
+  CHECK(error(pigdm(model, sde, problem)) < 0.05);
+  CHECK(error(pigdm(model, sde, problem, 250)) < 0.05);
+  CHECK(!(error(pigdm(model, sde, problem, 1)) < 1000));
+}
+
+TEST_CASE("r squared approaches (std/mean)^2 as the variance of the data grows", "[inverse]") {
+  const VpSde sde;
+  const Mask op(std::vector<int>{1, 0});
+  const Batch y({1, 1});
+  const LinearProblem problem(op, y, 0);
+  for (const double t : {1.0, 0.4, 1e-3}) {
+    const auto [m, s] = sde.marginal_prob(t);
+    const PredictedLikelihood flat(sde, problem), large(sde, problem, 1e12);
+    CHECK(flat.r_squared(t) == Approx(s * s / (m * m)).epsilon(1e-14));
+    CHECK(large.r_squared(t) == Approx(flat.r_squared(t)).epsilon(1e-6));
+    CHECK(PredictedLikelihood(sde, problem, 0.5).r_squared(t) ==
+          Approx(0.5 * s * s / (0.5 * m * m + s * s)).epsilon(1e-14));
   }
 }
 

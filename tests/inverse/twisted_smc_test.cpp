@@ -56,7 +56,7 @@ Outcome run(const Problem& p, const Problem& chain, const TimeGrid& grid, std::s
   const Batch y = p.measurement(n);
   const LinearProblem problem(op, y, p.noise_std);
   Batch x({n, d});
-  const TwistedSmc sampler(sde, grid, {.particles = particles});
+  const TwistedSmc sampler(sde, grid, {.particles = particles, .data_variance = 1});
   const TwistedSmcResult found = sampler.sample(model, problem, x, Noise{.seed = 5});
   CHECK(found.statistics.nfe == grid.size() + 1);
   Outcome outcome;

@@ -77,10 +77,12 @@ struct GuidedModel {
 
 }  // namespace detail
 
-/// ΠGDM with r² of data N(0, data_variance·I). Throws Error as PredictedLikelihood does.
+/// ΠGDM with r² of data N(0, data_variance·I). The default is stable for all data, and a smaller
+/// value less biased where no variance of the data exceeds it (predicted_likelihood.hpp). Throws
+/// Error as PredictedLikelihood does.
 template <class M, Sde S, class A, State X>
 [[nodiscard]] auto pigdm(M& model, S sde, const LinearProblem<A, X>& problem,
-                         double data_variance = 1,
+                         double data_variance = flat_data_variance,
                          LikelihoodWeight weight = LikelihoodWeight::one) {
   static_assert(detail::GuidedModel<M, X>::checked);
   return PosteriorScore(model, PredictedLikelihood<S, A, X>(std::move(sde), problem, data_variance),
@@ -96,15 +98,16 @@ template <class M, Sde S, class A, State X>
 }
 
 /// A Constraint: x ← x' + mean(t)·mean(t_next)·r²·∇log p̃(y | x_t), with x' a DDIM step of the
-/// model without guidance: the adaptive weights of RED-diff's code under VP. It costs an evaluation
-/// and a vjp per step. Not thread-safe.
+/// model without guidance and r² of v = 1: the adaptive weights of RED-diff's code under VP. It
+/// costs an evaluation and a vjp per step. Not thread-safe.
 template <Sde S, class A, State X>
 class AdaptivePiGdm {
  public:
   static constexpr bool needs_before = true, needs_noise = false;
 
   /// Throws Error as PredictedLikelihood does.
-  AdaptivePiGdm(S sde, const LinearProblem<A, X>& problem) : likelihood_(std::move(sde), problem) {}
+  AdaptivePiGdm(S sde, const LinearProblem<A, X>& problem)
+      : likelihood_(std::move(sde), problem, 1) {}
 
   template <class M, class Z>
   requires DifferentiableScoreModel<M, X>

@@ -36,7 +36,7 @@ namespace scoresde {
 struct TwistedSmcOptions {
   std::size_t particles = 64;   ///< of each group of consecutive samples, which share a measurement
   double resample_below = 0.5;  ///< effective sample size, as a fraction of the particles
-  double data_variance = 1;     ///< v of the twisting function
+  double data_variance = flat_data_variance;  ///< v of the twisting function
   PosteriorVariance variance = PosteriorVariance::small;
 };
 
