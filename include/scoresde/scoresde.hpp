@@ -124,6 +124,7 @@
 #include <scoresde/solver/unipc.hpp>
 #include <scoresde/state/backend.hpp>
 #include <scoresde/state/contiguous_backend.hpp>
+#include <scoresde/state/element_terms.hpp>
 #include <scoresde/state/elementwise.hpp>
 #include <scoresde/state/host_copy.hpp>
 #include <scoresde/state/host_state.hpp>
@@ -131,6 +132,7 @@
 #include <scoresde/state/masked.hpp>
 #include <scoresde/state/output_parameter.hpp>
 #include <scoresde/state/scratch_state.hpp>
+#include <scoresde/state/select_samples.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/beta_distribution.hpp>
 #include <scoresde/time/log_snr.hpp>

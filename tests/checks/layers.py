@@ -47,7 +47,7 @@ MAY_INCLUDE = {
     "testing": ALGORITHM | NETWORKS | {"sampler", "loss"},
     "eigen": ALGORITHM | NETWORKS,
     "xtensor": ALGORITHM,
-    "cuda": ALGORITHM | NETWORKS | {"sampler", "train", "optim", "loss", "data"},
+    "cuda": ALGORITHM | NETWORKS | {"sampler", "inverse", "train", "optim", "loss", "data"},
     "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "data", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}

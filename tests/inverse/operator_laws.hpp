@@ -69,7 +69,7 @@ void check_spectrum(const A& op, double tolerance) {
   op.apply(x, ax);
   op.left_coordinates(ax, left);
   op.right_coordinates(x, right);
-  scoresde::detail::scale_coordinates(right, op.singular_values());
+  scoresde::assign_by_element(right, {{op.singular_values(), right}});
   CHECK(largest_difference(left, right) <= tolerance);  // Uᵀ A = diag(s) Vᵀ
   op.from_right_coordinates(c, back);
   op.right_coordinates(back, again);

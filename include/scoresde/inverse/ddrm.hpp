@@ -28,6 +28,7 @@
 #include <scoresde/sampler/sampler.hpp>
 #include <scoresde/score/tweedie.hpp>
 #include <scoresde/sde/sde.hpp>
+#include <scoresde/state/element_terms.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -39,21 +40,6 @@ struct DdrmOptions {
   double eta_b = 1;     ///< measured with less: the weight of the measurement
   double eta_c = 0.85;  ///< not measured
 };
-
-namespace detail {
-
-/// Σ of four coordinates with coefficients of the element.
-struct DdrmElement {
-  const std::array<double, 4>* table;
-  template <class T>
-  T operator()(ElementIndex at, T y, T data, T epsilon, T z) const {
-    const std::array<double, 4>& c = table[at.element];
-    return static_cast<T>(c[0] * static_cast<double>(y) + c[1] * static_cast<double>(data) +
-                          c[2] * static_cast<double>(epsilon) + c[3] * static_cast<double>(z));
-  }
-};
-
-}  // namespace detail
 
 /// A const, stateless value. The last step of the grid goes to noise-free data, wherever it ends.
 template <Sde S>
@@ -112,8 +98,8 @@ class Ddrm {
           problem_(problem),
           x_(x),
           images_(x),
-          coordinates_(problem.measurement()),
-          table_(problem.op().rows()) {
+          coordinates_(problem.measurement()) {
+      for (auto& column : table_) column.resize(problem.op().rows());
       problem.check("DDRM", x);
       problem.op().left_coordinates(problem.measurement(), measured());
     }
@@ -123,11 +109,12 @@ class Ddrm {
     void start(const Z& z) {
       const MarginalProb p = sampler_.sde_.marginal_prob(sampler_.grid_.front().t);
       const double sigma = p.std / p.mean, noise = problem_.noise_std();
-      for (std::size_t i = 0; i < table_.size(); ++i) {
+      for (std::size_t i = 0; i < problem_.op().rows(); ++i) {
         const double s = value(i);
-        table_[i] = {};
         if (s > 0 && s * sigma >= noise)
-          table_[i] = {1 / s, 0, 0, lacking(sigma, noise / s) - sigma};
+          set(i, {1 / s, 0, 0, lacking(sigma, noise / s) - sigma});
+        else
+          set(i, {});
       }
       assign(drawn(), {}, {1, z});
       assign(predicted(), {}, NoiseTerm{});
@@ -156,6 +143,10 @@ class Ddrm {
     X& drawn() { return images_[2]; }
     X& output() { return images_[3]; }
     X& measured() { return coordinates_[0]; }
+    /// The factors of measurement, data, ε and z in coordinate i.
+    void set(std::size_t i, const std::array<double, 4>& factors) {
+      for (std::size_t j = 0; j < 4; ++j) table_[j][i] = factors[j];
+    }
     [[nodiscard]] double value(std::size_t i) const { return problem_.op().singular_values()[i]; }
 
     /// √(σ² − known²), known ≤ σ up to rounding.
@@ -176,15 +167,16 @@ class Ddrm {
       const auto [eta_a, eta_b, eta_c] = sampler_.options_;
       const double sigma = p.std / p.mean, noise = problem_.noise_std();
       const double kept = std::sqrt(1 - eta_c * eta_c) * sigma, fresh = eta_c * sigma;
-      for (std::size_t i = 0; i < table_.size(); ++i) {
+      for (std::size_t i = 0; i < problem_.op().rows(); ++i) {
         const double s = value(i);
-        table_[i] = {};
         if (s * sigma < noise) {
           const double pull = std::sqrt(1 - eta_a * eta_a) * sigma / noise;
-          table_[i] = {pull, -pull * s, -kept, eta_a * sigma - fresh};
+          set(i, {pull, -pull * s, -kept, eta_a * sigma - fresh});
         } else if (s > 0) {
           const double own = eta_b * noise / s;
-          table_[i] = {eta_b / s, -eta_b, -kept, lacking(sigma, own) - fresh};
+          set(i, {eta_b / s, -eta_b, -kept, lacking(sigma, own) - fresh});
+        } else {
+          set(i, {});
         }
       }
       assign(x_, {{p.mean, predicted()}, {p.mean * kept, epsilon()}});
@@ -198,8 +190,8 @@ class Ddrm {
       op.right_coordinates(predicted(), data);
       op.right_coordinates(epsilon(), eps);
       op.right_coordinates(drawn(), z);
-      backend(z).transform(z, detail::DdrmElement{table_.data()}, std::as_const(measured()),
-                           std::as_const(data), std::as_const(eps), std::as_const(z));
+      assign_by_element(
+          z, {{table_[0], measured()}, {table_[1], data}, {table_[2], eps}, {table_[3], z}});
       op.from_right_coordinates(z, output());
       assign(x_, {{kept, x_}, {noise, drawn()}, {mean, output()}});
     }
@@ -209,7 +201,7 @@ class Ddrm {
     const LinearProblem<A, X>& problem_;
     X& x_;
     Workspace<X, 4> images_, coordinates_;
-    std::vector<std::array<double, 4>> table_;
+    std::array<std::vector<double>, 4> table_;
   };
 
   S sde_;

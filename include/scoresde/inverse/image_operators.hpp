@@ -208,7 +208,7 @@ class Blur {
   template <ContiguousState X>
   void left_coordinates(const X& y, X& c) const {
     right_coordinates(y, c);
-    detail::scale_coordinates(c, std::span<const double>(signs_));
+    assign_by_element(c, {{signs_, c}});
   }
   template <ContiguousState X>
   void right_coordinates(const X& x, X& c) const {

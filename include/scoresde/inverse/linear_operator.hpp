@@ -5,7 +5,7 @@
 ///
 /// x has `columns` elements per sample, y has `rows` ≤ `columns`; both are states of one type. The
 /// operators of the library work on states in host memory, one sample after the other, so that a
-/// sample does not depend on its batch.
+/// sample does not depend on its batch; cuda::DeviceOperator has them on a GPU.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/state/backend.hpp>
-#include <scoresde/state/elementwise.hpp>
+#include <scoresde/state/element_terms.hpp>
 
 namespace scoresde {
 
@@ -37,7 +37,7 @@ concept LinearOperator = State<X> && requires(const A& op, const X& in, X& out) 
 /// An operator with its singular value decomposition. Coordinates have one element per row, like y;
 /// the columns of V that no row measures do not appear.
 template <class A, class X>
-concept SpectralOperator = LinearOperator<A, X> && ElementwiseState<X> &&
+concept SpectralOperator = LinearOperator<A, X> && ElementTermState<X> &&
     requires(const A& op, const X& in, X& out) {
   { op.singular_values() } -> std::same_as<std::span<const double>>;  // s ≥ 0, one per row
   { op.left_coordinates(in, out) } -> std::same_as<void>;             // out ← Uᵀ·in
@@ -52,21 +52,6 @@ struct ImageShape {
 };
 
 namespace detail {
-
-/// An element of diag(factor)·c.
-struct SpectrumElement {
-  const double* factor;
-  template <class T>
-  T operator()(ElementIndex at, T value) const {
-    return static_cast<T>(factor[at.element] * static_cast<double>(value));
-  }
-};
-
-/// c ← diag(factor) c, for coordinates of a SpectralOperator.
-template <ElementwiseState X>
-void scale_coordinates(X& c, std::span<const double> factor) {
-  backend(c).transform(c, SpectrumElement{factor.data()}, std::as_const(c));
-}
 
 /// map(in, out) of every sample. Throws Error for states of other shapes.
 template <ContiguousState X, class Map>

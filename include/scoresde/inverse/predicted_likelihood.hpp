@@ -9,8 +9,8 @@
 ///
 /// Stability: along a direction in which the data have variance λ, J = λ mean/(λ mean² + std²), and
 /// the guidance has the curvature J²/r² ≤ (1 + λ/(4v))/std², or 1/std² at most if v ≥ λ, as log p_t
-/// itself. Images have λ of a tenth of their number of elements (221 for CIFAR-10, mean color): with
-/// v = 1 their steps must therefore be tens of times shorter, and errors of x̂₀, which grow as
+/// itself. Images have λ of a tenth of their number of elements (221 for CIFAR-10, mean color):
+/// with v = 1 their steps must therefore be tens of times shorter, and errors of x̂₀, which grow as
 /// std/mean for a network, are amplified as much. The default, v = ∞ and r² = (std/mean)², is at
 /// least any λ.
 #pragma once
@@ -26,6 +26,7 @@
 #include <scoresde/inverse/detail/predicted_residual.hpp>
 #include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/sde/sde.hpp>
+#include <scoresde/state/element_terms.hpp>
 
 namespace scoresde {
 
@@ -102,8 +103,7 @@ class PredictedLikelihood {
       table_[i] = 1 / std::sqrt(v);
     }
     X& scaled = scaled_.like(c);
-    assign(scaled, {{1, c}});
-    detail::scale_coordinates(scaled, table_);
+    assign_by_element(scaled, {{table_, c}});
     backend(c).inner(scaled, scaled, log_density);
     for (double& value : log_density) value = constant - 0.5 * value;
   }
@@ -113,7 +113,7 @@ class PredictedLikelihood {
       table_[i] = residual_.problem().op().singular_values()[i] / variance(i, r_squared);
     X& c = coordinates_.like(residual_.problem().measurement());
     X& v = vector_.like(x);
-    detail::scale_coordinates(c, table_);
+    assign_by_element(c, {{table_, c}});
     residual_.problem().op().from_right_coordinates(c, v);
     residual_.pull_back(model, x, t, v, gradient);
   }

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -28,6 +29,9 @@
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
+#include <scoresde/score/gaussian.hpp>
+#include <scoresde/state/host_copy.hpp>
+#include <scoresde/state/select_samples.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -80,13 +84,13 @@ inline void resample(std::span<const double> weights, double u, std::span<std::s
   }
 }
 
-/// x[first + k] ← x[first + ancestors[k]], with memory for a copy.
-template <ContiguousState X>
-void gather(X& x, X& copy, std::size_t first, std::span<const std::size_t> ancestors) {
-  const std::size_t dim = extents(x).dim, n = ancestors.size();
-  std::copy_n(x.data() + first * dim, n * dim, copy.data() + first * dim);
-  for (std::size_t k = 0; k < n; ++k)
-    std::copy_n(copy.data() + (first + ancestors[k]) * dim, dim, x.data() + (first + k) * dim);
+/// The elements of x in host memory: x itself, or a copy.
+template <State X>
+[[nodiscard]] decltype(auto) on_host(const X& x) {
+  if constexpr (ContiguousState<X>)
+    return (x);
+  else
+    return host_copy(x);
 }
 
 }  // namespace detail
@@ -126,9 +130,12 @@ class TwistedSmc {
   ///
   /// Observers receive the particles after each step, before their weights; a run that one stops
   /// ends with the particles as they are.
-  template <class M, class A, ContiguousState X, class O = NoObserver>
+  template <class M, class A, State X, class O = NoObserver>
   TwistedSmcResult sample(M&& model, const LinearProblem<A, X>& problem, X& x, const Noise& noise,
                           O&& observer = O{}) const {
+    static_assert(SelectableState<X>,
+                  "TwistedSmc: particles of this state cannot be resampled; its backend needs "
+                  "select_samples(out, x, rows) (scoresde/state/select_samples.hpp)");
     static_assert(DifferentiableScoreModel<std::remove_reference_t<M>, X>,
                   "TwistedSmc: the model is not a differentiable score model for this state; it "
                   "needs evaluate(x, t, output), score_form(t) and vjp(x, t, v, out)");
@@ -164,7 +171,7 @@ class TwistedSmc {
             samples, " samples; it must be a multiple of the ", options_.particles, " particles");
     require(problem.noise_std() > 0, "twisted SMC: noise_std is ", problem.noise_std(),
             "; it must be positive, as the weights are densities");
-    const X& y = problem.measurement();
+    const auto& y = detail::on_host(problem.measurement());
     const std::size_t dim = extents(y).dim;
     for (std::size_t k = 0; k < samples; ++k) {
       const std::size_t first = k / options_.particles * options_.particles;
@@ -188,7 +195,8 @@ class TwistedSmc {
           log_weights_(extents(x).samples),
           twist_(log_weights_.size()),
           next_(log_weights_.size()),
-          ancestors_(sampler.options_.particles) {
+          ancestors_(sampler.options_.particles),
+          rows_(log_weights_.size()) {
       result_.weights.resize(log_weights_.size());
       result_.log_evidence.resize(log_weights_.size() / ancestors_.size());
       result_.effective_sample_size.resize(result_.log_evidence.size());
@@ -204,8 +212,7 @@ class TwistedSmc {
     void step(std::size_t i) {
       const TimeStep time = sampler_.grid_[i];
       const auto index = static_cast<std::uint64_t>(2 * i);
-      for (std::size_t group = 0; group < result_.log_evidence.size(); ++group)
-        resample(group, noise_.draw(index + 2));
+      resample(noise_.draw(index + 2));
       move(sampler_.steps_[i], model_.score_form(time.t), noise_.draw(index + 1));
       if (i + 1 < sampler_.grid_.size()) return twist(time.t_next);
       evaluate(time.t_next);
@@ -247,8 +254,19 @@ class TwistedSmc {
       }
     }
 
-    /// Resamples a group whose effective sample size is too small.
-    void resample(std::size_t group, NoiseDraw draw) {
+    /// Resamples the groups whose effective sample size is too small.
+    void resample(NoiseDraw draw) {
+      const std::size_t before = result_.resamplings;
+      std::iota(rows_.begin(), rows_.end(), 0u);
+      for (std::size_t group = 0; group < result_.log_evidence.size(); ++group)
+        choose_ancestors(group, draw);
+      if (result_.resamplings == before) return;
+      for (X* state : {&x_, &output(), &gradient()}) {
+        select_samples(drawn(), *state, std::span<const std::uint32_t>(rows_));
+        assign(*state, {{1, drawn()}});
+      }
+    }
+    void choose_ancestors(std::size_t group, NoiseDraw draw) {
       const std::size_t n = ancestors_.size(), first = group * n;
       const double log_mean = normalize(group);
       const double least = sampler_.options_.resample_below * static_cast<double>(n);
@@ -256,9 +274,9 @@ class TwistedSmc {
       result_.log_evidence[group] += log_mean;
       ++result_.resamplings;
       detail::resample(weights(group), uniform(draw, first, 0), ancestors_);
-      for (X* state : {&x_, &output(), &gradient()})
-        detail::gather(*state, drawn(), first, ancestors_);
-      for (std::size_t k = 0; k < n; ++k) next_[first + k] = twist_[first + ancestors_[k]];
+      for (std::size_t k = 0; k < n; ++k)
+        rows_[first + k] = static_cast<std::uint32_t>(first + ancestors_[k]);
+      for (std::size_t k = 0; k < n; ++k) next_[first + k] = twist_[rows_[first + k]];
       for (std::size_t k = 0; k < n; ++k) twist_[first + k] = next_[first + k];
       for (std::size_t k = 0; k < n; ++k) log_weights_[first + k] = 0;
     }
@@ -287,6 +305,7 @@ class TwistedSmc {
     Workspace<X, 3> work_;
     std::vector<double> log_weights_, twist_, next_;
     std::vector<std::size_t> ancestors_;
+    std::vector<std::uint32_t> rows_;
     TwistedSmcResult result_;
   };
 

@@ -11,7 +11,8 @@ set(launcher_folders ${PROJECT_SOURCE_DIR}/backends/cuda/src)
 # Each of these defines members of DeviceBackend and instantiates the class: it is compiled by itself.
 set_source_files_properties(
   ${PROJECT_SOURCE_DIR}/backends/cuda/src/assign.cu ${PROJECT_SOURCE_DIR}/backends/cuda/src/correct.cu
-  ${PROJECT_SOURCE_DIR}/backends/cuda/src/reductions.cu PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  ${PROJECT_SOURCE_DIR}/backends/cuda/src/linear_maps.cu ${PROJECT_SOURCE_DIR}/backends/cuda/src/reductions.cu
+  PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 add_library(scoresde_cuda_emulated STATIC ${emulated_device})
 target_link_libraries(scoresde_cuda_emulated PRIVATE test_options)

@@ -8,6 +8,7 @@
 #include <scoresde/cuda/cublaslt_product.hpp>
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/cuda/device_memory.hpp>
+#include <scoresde/cuda/device_operator.hpp>
 #include <scoresde/cuda/device_state.hpp>
 #include <scoresde/cuda/graph.hpp>
 #include <scoresde/cuda/model_memory.hpp>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/backend.hpp>
+#include <scoresde/state/element_terms.hpp>
 #include <scoresde/state/host_state.hpp>
 
 namespace scoresde::cuda {
@@ -115,6 +117,13 @@ class DeviceBackend {
   /// Throws Error for more than two terms, for different extents or contexts, and during capture.
   void assign_where(State& out, const State& mask, std::span<const Term<State>> terms,
                     NoiseTerm noise) const;
+
+  /// out[k, e] ← Σⱼ cⱼ[e]·xⱼ[k, e] in double; the coefficients are copied to the device. Throws
+  /// Error as assign_by_element of a host state does, for different contexts, and during capture.
+  void assign_by_element(State& out, std::span<const ElementTerm<State>> terms) const;
+  /// out[k] ← x[rows[k]] (state/select_samples.hpp, which checks the arguments). Throws Error for
+  /// different contexts and during capture.
+  void select_samples(State& out, const State& x, std::span<const std::uint32_t> rows) const;
 
   /// These four copy one number per sample to the host and wait for it. They throw Error for
   /// different extents or contexts, unless the span has one element per sample, and during capture.
