@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,13 +16,12 @@
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/classification.hpp>
-#include <scoresde/train/trainer.hpp>
 
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
 #include "engine/host_network.hpp"
-#include "engine/trainer_training.hpp"
+#include "engine/objective_training.hpp"
 #include "engine/training_data.hpp"
 
 namespace programs {
@@ -82,9 +80,8 @@ class ClassifierErrors {
 };
 
 template <class S>
-class ClassifierTraining final
-    : public TrainerTraining<scoresde::Trainer<HostOps, scoresde::Classification<S>>> {
-  using Base = TrainerTraining<scoresde::Trainer<HostOps, scoresde::Classification<S>>>;
+class ClassifierTraining final : public ObjectiveTraining<HostOps, scoresde::Classification<S>> {
+  using Base = ObjectiveTraining<HostOps, scoresde::Classification<S>>;
 
  public:
   ClassifierTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
@@ -96,8 +93,6 @@ class ClassifierTraining final
   [[nodiscard]] std::string device_text() const override {
     return host_description(this->trainer().network().ops());
   }
-  /// A classifier has no samples.
-  void snapshot(const std::filesystem::path&) override {}
 
   [[nodiscard]] bool has_held_out() const override { return true; }
   void prepare_held_out() override {

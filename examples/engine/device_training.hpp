@@ -12,18 +12,20 @@
 #include "cli/train_options.hpp"
 #include "engine/device_network.hpp"
 #include "engine/device_options.hpp"
-#include "engine/score_training.hpp"
+#include "engine/objective_training.hpp"
 
 namespace programs {
 
-template <class A, class S, class Loss>
-class DeviceTraining final : public ScoreTraining<scoresde::cuda::Ops<A>, S, Loss> {
+/// Of a score network or a classifier, by its objective.
+template <class A, class Objective>
+class DeviceTraining final : public ObjectiveTraining<scoresde::cuda::Ops<A>, Objective> {
   using Ops = scoresde::cuda::Ops<A>;
 
  public:
   DeviceTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const Ops& ops,
-                 const scoresde::data::ImageSet& images, const S& sde, const Loss& loss)
-      : ScoreTraining<Ops, S, Loss>(options, preset, sde, loss, ops) {
+                 const scoresde::data::ImageSet& images, const Objective& objective,
+                 const typename Objective::Loss& loss)
+      : ObjectiveTraining<Ops, Objective>(options, preset, objective, loss, ops) {
     this->trainer().set_captures(!options.backend.no_graph);
     this->train_on(images);
   }

@@ -8,22 +8,24 @@
 #include <vector>
 
 #include <scoresde/registry/presets.hpp>
+#include <scoresde/train/score_matching.hpp>
 
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
 #include "engine/host_network.hpp"
-#include "engine/score_training.hpp"
+#include "engine/objective_training.hpp"
 #include "engine/training_data.hpp"
 
 namespace programs {
 
 template <class S, class Loss>
-class HostTraining final : public ScoreTraining<HostOps, S, Loss> {
+class HostTraining final : public ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>> {
+  using Base = ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>>;
+
  public:
   HostTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
                const Loss& loss)
-      : ScoreTraining<HostOps, S, Loss>(options, preset, sde, loss,
-                                        HostOps(options.backend.threads)) {
+      : Base(options, preset, sde, loss, HostOps(options.backend.threads)) {
     this->train_on(training_images(options));
   }
 

@@ -45,13 +45,14 @@ class TrainerTraining : public Training {
   }
 
  protected:
-  template <class S, class Loss, class Ops>
-  TrainerTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
-                  const Loss& loss, Ops ops)
+  /// objective: the trainer's, or what it is made of.
+  template <class Objective, class Loss, class Ops>
+  TrainerTraining(const TrainOptions& options, const scoresde::nn::Preset& preset,
+                  const Objective& objective, const Loss& loss, Ops ops)
       : options_(options),
         preset_(preset),
         graph_(scoresde::graph_of(preset)),
-        trainer_(graph_, sde, scoresde::training_configuration(preset, loss, options.seed),
+        trainer_(graph_, objective, scoresde::training_configuration(preset, loss, options.seed),
                  network_batch_of(options, preset), std::move(ops)) {}
 
   void train_on(scoresde::data::ImageSet images) {

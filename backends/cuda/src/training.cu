@@ -3,6 +3,7 @@
 #include <scoresde/cuda/detail/training_kernels.hpp>
 
 #include "enqueue.cuh"
+#include "kernels/cross_entropy.hpp"
 #include "kernels/denoising.hpp"
 #include "kernels/minibatch_images.hpp"
 #include "kernels/parameter_update.hpp"
@@ -35,6 +36,15 @@ void denoising_residual(const Context& context, Extents shape, const ResidualCoe
           DenoisingResidual{float4s_of(shape), c.state, c.output, c.weight, share, draw, x, output,
                             gradient, losses},
           "a residual");
+}
+
+void cross_entropy(const Context& context, std::size_t samples, std::size_t classes,
+                   const std::uint32_t* labels, double share, const float* logits, float* gradient,
+                   double* losses) {
+  enqueue(context,
+          CrossEntropyGradient{static_cast<unsigned>(samples), static_cast<unsigned>(classes),
+                               labels, share, logits, gradient, losses},
+          "a cross-entropy");
 }
 
 std::size_t gradient_norm_scratch(std::size_t count) { return SumOfSquares::parts(count); }

@@ -58,18 +58,25 @@ struct ClassifierFile {
                  const PretrainedClassifierOptions& options, Ops ops)
       : configuration(read_configuration(checkpoint)),
         config(classifier_of(configuration)),
-        weights(nn::classifier(config).parameters().size()),
-        network(nn::classifier(config), options.batch, options.mode, std::move(ops)) {
+        network(nn::classifier(config), options.batch, options.mode, std::move(ops)),
+        memory(network.ops().allocate(network.parameters().size())) {
+    std::vector<Scalar> weights(network.parameters().size());
     load_weights(checkpoint, network.parameters(), std::span<Scalar>(weights));
-    network.freeze(weights);
+    network.ops().upload(std::span<const Scalar>(weights), memory.data());
+    network.freeze(parameters());
   }
   ClassifierFile(const ClassifierFile&) = delete;
   ClassifierFile& operator=(const ClassifierFile&) = delete;
 
+  /// In the backend's memory.
+  [[nodiscard]] std::span<const Scalar> parameters() const {
+    return {memory.data(), memory.size()};
+  }
+
   Metadata configuration;
   nn::ClassifierConfig config;
-  std::vector<Scalar> weights;
   nn::Network<Ops> network;
+  typename Ops::Buffer memory;
 };
 
 }  // namespace detail
@@ -89,7 +96,7 @@ class PretrainedClassifier : private detail::ClassifierFile<Ops>,
                                 PretrainedClassifierOptions options = {}, Ops ops = Ops())
       : File(checkpoint, options, std::move(ops)),
         nn::ClassifierNetwork<Ops, AnySde, LabelOfSde>(
-            File::network, std::span<const Scalar>(File::weights),
+            File::network, File::parameters(),
             visit_sde(File::configuration, [](const auto& sde) { return AnySde(sde); })) {}
 
   /// The metadata of the file.

@@ -25,16 +25,12 @@
 
 namespace scoresde::nn {
 
-/// Models Classifier and PerSampleClassifier (score/classifier_gradient.hpp) over every
-/// ContiguousHostState, of a network on the host. Larger batches than the network's are evaluated
-/// in parts. Holds references to the network and the parameters, which must outlive it. Not
-/// thread-safe.
+/// Models Classifier and PerSampleClassifier (score/classifier_gradient.hpp) over Ops::State and,
+/// on the host, over every ContiguousHostState. Larger batches than the network's are evaluated in
+/// parts. Holds references to the network and the parameters, which are in the backend's memory and
+/// must outlive it. Not thread-safe.
 template <ModelOps Ops, Sde S, class Convention = typename convention_of<S>::type>
 class ClassifierNetwork {
-  static_assert(ContiguousHostState<typename Ops::State>,
-                "ClassifierNetwork: the backend's memory is not the host's; a classifier takes the "
-                "operations of a CPU backend");
-
  public:
   using Scalar = typename Ops::Scalar;
 
@@ -60,13 +56,13 @@ class ClassifierNetwork {
 
   /// The logit of class c of sample k at k·classes() + c. Throws Error for x of another dimension
   /// and logits of another number.
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void logits(const X& x, double t, std::span<double> result) {
     for_parts(
         x, result.size(), [t](std::size_t) { return t; },
         [&](std::size_t first, std::size_t count) { copy_outputs(first, count, result); });
   }
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void logits(const X& x, std::span<const double> times, std::span<double> result) {
     check_times(x, times);
     for_parts(
@@ -76,12 +72,12 @@ class ClassifierNetwork {
 
   /// out ← vᵀ ∂logits/∂x. The network's mode should be Mode::differentiation. Throws Error as
   /// logits does, and in inference mode.
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void vjp(const X& x, double t, std::span<const double> v, X& out) {
     pull_back(
         x, [t](std::size_t) { return t; }, v, out);
   }
-  template <ContiguousHostState X>
+  template <NetworkState<Ops> X>
   void vjp(const X& x, std::span<const double> times, std::span<const double> v, X& out) {
     check_times(x, times);
     pull_back(
@@ -98,11 +94,14 @@ class ClassifierNetwork {
                       "classifier: backward for ", v.size(), " logits after an evaluation of ",
                       evaluated_, " samples; it must follow one of the same batch, of at most ",
                       network_->batch());
-    cotangent_.assign(v.begin(), v.end());
-    network_->backward(parameters_, cotangent_, gradient);
+    network_->backward(parameters_, placed_cotangent(v), gradient);
   }
 
  private:
+  /// Whether a state is in the host's memory, where elements are converted one by one.
+  template <class X>
+  static constexpr bool on_host = ContiguousHostState<X>;
+
   static constexpr bool scales_input = requires(const Convention& convention, const S& sde) {
     convention.input_scale(sde, 0.0);
   };
@@ -130,28 +129,66 @@ class ClassifierNetwork {
                       samples, " samples; there must be ", classes(), " per sample");
     for (std::size_t first = 0; first < samples; first += network_->batch()) {
       const std::size_t count = std::min(network_->batch(), samples - first);
-      inputs_.resize(count * dim());
-      labels_.resize(count);
-      for (std::size_t k = 0; k < count; ++k) {
-        const double t = time_of(first + k), c = scale(t);
-        labels_[k] = convention_.label(sde_, t);
-        std::transform(x.data() + (first + k) * dim(), x.data() + (first + k + 1) * dim(),
-                       inputs_.begin() + static_cast<std::ptrdiff_t>(k * dim()), [c](auto value) {
-                         return static_cast<Scalar>(c * static_cast<double>(value));
-                       });
-      }
-      outputs_.resize(count * classes());
+      const std::span<const Scalar> in = placed_inputs(x, first, count, time_of);
+      if (!outputs_) outputs_.emplace(network_->ops().allocate(network_->batch() * classes()));
       NoiseDraw dropout = dropout_;
       dropout.first_sample += static_cast<std::uint32_t>(first);
-      network_->forward(parameters_, inputs_, labels_, outputs_, dropout);
+      network_->forward(parameters_, in, labels_, {outputs_->data(), count * classes()}, dropout);
       use(first, count);
     }
     evaluated_ = samples;
   }
 
-  void copy_outputs(std::size_t first, std::size_t count, std::span<double> result) const {
-    std::copy_n(outputs_.begin(), count * classes(),
-                result.begin() + static_cast<std::ptrdiff_t>(first * classes()));
+  /// c·x of a part in the backend's memory, with the labels of the network: x itself where it can
+  /// be.
+  template <class X, class TimeOf>
+  std::span<const Scalar> placed_inputs(const X& x, std::size_t first, std::size_t count,
+                                        const TimeOf& time_of) {
+    labels_.resize(count);
+    scales_.resize(count);
+    for (std::size_t k = 0; k < count; ++k) {
+      labels_[k] = convention_.label(sde_, time_of(first + k));
+      scales_[k] = scale(time_of(first + k));
+    }
+    const std::size_t size = count * dim();
+    if constexpr (on_host<X>) {
+      Scalar* to = inputs();
+      for (std::size_t k = 0; k < count; ++k)
+        to = std::transform(x.data() + (first + k) * dim(), x.data() + (first + k + 1) * dim(), to,
+                            [c = scales_[k]](auto value) {
+                              return static_cast<Scalar>(c * static_cast<double>(value));
+                            });
+    } else {
+      const Scalar* const from = Ops::elements(x) + first * dim();
+      if constexpr (!scales_input) return {from, size};
+      network_->ops().scale_states(from, {count, dim()}, placed_scales(), inputs());
+    }
+    return {inputs(), size};
+  }
+  /// Memory of one network batch, allocated at first use.
+  Scalar* inputs() {
+    if (!inputs_) inputs_.emplace(network_->ops().allocate(network_->batch() * dim()));
+    return inputs_->data();
+  }
+  /// The scales of the last part in the backend's memory.
+  std::span<const double> placed_scales() {
+    if (!scale_buffer_)
+      scale_buffer_.emplace(network_->ops().make_conditioning_buffer(network_->batch()));
+    return scale_buffer_->place({.labels = scales_}).labels;
+  }
+  /// v as the network's scalars in the backend's memory.
+  std::span<const Scalar> placed_cotangent(std::span<const double> v) {
+    values_.assign(v.begin(), v.end());
+    if (!cotangent_) cotangent_.emplace(network_->ops().allocate(network_->batch() * classes()));
+    network_->ops().upload(std::span<const Scalar>(values_), cotangent_->data());
+    return {cotangent_->data(), v.size()};
+  }
+
+  void copy_outputs(std::size_t first, std::size_t count, std::span<double> result) {
+    values_.resize(count * classes());
+    network_->ops().download(outputs_->data(), values_);
+    std::copy(values_.begin(), values_.end(),
+              result.begin() + static_cast<std::ptrdiff_t>(first * classes()));
   }
 
   template <class X, class TimeOf>
@@ -160,15 +197,20 @@ class ClassifierNetwork {
                       " samples of ", extents(x).dim, "; the output has ", extents(out).samples,
                       " of ", extents(out).dim);
     for_parts(x, v.size(), time_of, [&](std::size_t first, std::size_t count) {
-      const auto part = v.subspan(first * classes(), count * classes());
-      cotangent_.assign(part.begin(), part.end());
-      network_->backward(parameters_, cotangent_, {}, inputs_);
-      for (std::size_t k = 0; k < count; ++k) {
-        const double c = scale(time_of(first + k));
-        for (std::size_t e = 0; e < dim(); ++e)
-          out.data()[(first + k) * dim() + e] =
-              static_cast<std::remove_cvref_t<decltype(*out.data())>>(
-                  c * static_cast<double>(inputs_[k * dim() + e]));
+      const auto cotangent = placed_cotangent(v.subspan(first * classes(), count * classes()));
+      if constexpr (on_host<X>) {
+        network_->backward(parameters_, cotangent, {}, {inputs(), count * dim()});
+        const Scalar* from = inputs();
+        for (std::size_t k = 0; k < count; ++k)
+          for (std::size_t e = 0; e < dim(); ++e)
+            out.data()[(first + k) * dim() + e] =
+                static_cast<std::remove_cvref_t<decltype(*out.data())>>(
+                    scales_[k] * static_cast<double>(*from++));
+      } else {
+        Scalar* const to = Ops::elements(out) + first * dim();
+        network_->backward(parameters_, cotangent, {}, {to, count * dim()});
+        if constexpr (scales_input)
+          network_->ops().scale_states(to, {count, dim()}, placed_scales(), to);
       }
     });
   }
@@ -177,8 +219,10 @@ class ClassifierNetwork {
   std::span<const Scalar> parameters_;
   S sde_;
   Convention convention_;
-  std::vector<Scalar> inputs_, outputs_, cotangent_;
-  std::vector<double> labels_;
+  std::optional<typename Ops::Buffer> inputs_, outputs_, cotangent_;
+  std::optional<typename Ops::ConditioningBuffer> scale_buffer_;
+  std::vector<Scalar> values_;
+  std::vector<double> labels_, scales_;
   NoiseDraw dropout_{};
   std::size_t evaluated_ = 0;
 };

@@ -31,11 +31,15 @@ struct CrossEntropy {
   bool noised = true;  ///< otherwise t = 0 and x_t = x_0, for a classifier of clean images alone
 };
 
-/// Models Objective on the host. The labels of a batch are the classes to predict, one per sample.
+/// Models Objective and CrossEntropyObjective. The labels of a batch are the classes to predict,
+/// one per sample.
 template <Sde S, class C = typename nn::convention_of<S>::type>
 class Classification {
  public:
   using Loss = CrossEntropy;
+  static constexpr bool scales_input = requires(const C& convention, const S& sde) {
+    convention.input_scale(sde, 0.0);
+  };
 
   /// A classifier and the classes of its batch.
   template <class Ops>
@@ -101,14 +105,30 @@ class Classification {
     return loss / static_cast<double>(samples);
   }
 
+  /// One time per sample of a batch, as forward_backward draws them.
+  void draw_times(const TrainingDraws& draws, std::span<double> times) const {
+    for (std::size_t k = 0; k < times.size(); ++k)
+      times[k] = loss_.noised
+                     ? sde_.t_min() + uniform(draws.time(), k, 0) * (sde_.t_max() - sde_.t_min())
+                     : 0;
+  }
+  /// Of a sample at time t.
+  [[nodiscard]] ClassificationTerms terms(double t) const {
+    const MarginalProb p = marginal(t);
+    double scale = 1;
+    if constexpr (scales_input) scale = convention_.input_scale(sde_, t);
+    return {p.mean, p.std, convention_.label(sde_, t), scale};
+  }
+
  private:
+  [[nodiscard]] MarginalProb marginal(double t) const {
+    return loss_.noised ? sde_.marginal_prob(t) : MarginalProb{1, 0};
+  }
   template <class X, class W>
   void perturb(const X& x0, const TrainingDraws& draws, W& work) const {
+    draw_times(draws, work.times);
     for (std::size_t k = 0; k < work.times.size(); ++k) {
-      const double u = uniform(draws.time(), k, 0);
-      const double t = loss_.noised ? sde_.t_min() + u * (sde_.t_max() - sde_.t_min()) : 0;
-      const MarginalProb p = loss_.noised ? sde_.marginal_prob(t) : MarginalProb{1, 0};
-      work.times[k] = t;
+      const MarginalProb p = marginal(work.times[k]);
       work.means[k] = p.mean;
       work.stds[k] = p.std;
     }

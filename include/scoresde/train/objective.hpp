@@ -69,4 +69,21 @@ concept ResidualObjective = requires(const O& objective, const TrainingDraws& dr
   { O::scales_input } -> std::convertible_to<bool>;
 };
 
+/// Everything that depends on the time of one sample where the loss is the cross-entropy of the
+/// network's logits at x_t = mean·x_0 + std·z.
+struct ClassificationTerms {
+  double mean, std;
+  double label;        ///< the network is conditioned on it
+  double input_scale;  ///< factor of the network's input
+};
+
+/// An objective of this form. draw_times names one time per sample.
+template <class O>
+concept CrossEntropyObjective = requires(const O& objective, const TrainingDraws& draws,
+                                         std::span<double> times, double t) {
+  objective.draw_times(draws, times);
+  { objective.terms(t) } -> std::same_as<ClassificationTerms>;
+  { O::scales_input } -> std::convertible_to<bool>;
+};
+
 }  // namespace scoresde

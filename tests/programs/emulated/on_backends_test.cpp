@@ -211,6 +211,27 @@ TEST_CASE(
   CHECK(losses(eager).at(3) == Approx((each.at(1) + each.at(2) + each.at(3)) / 3).epsilon(1e-7));
 }
 
+TEST_CASE("a classifier's run continues from the device on the CPU and back", "[slow]") {
+  const TemporaryFolder data, folder;
+  test::make_data(data);
+  const auto host = folder / "host", mixed = folder / "mixed";
+  const auto preset = [](std::uint64_t iterations) {
+    nn::Preset preset = tiny_preset(iterations, "cifar10_classifier_small");
+    preset.network.attention_head_dim = 4;
+    return preset;
+  };
+  programs::train_on_host(train_options(data, host), preset(3));
+  auto with_snapshot = train_options(data, mixed);
+  with_snapshot.snapshot_every = 1;
+  programs::train_on_device(with_snapshot, preset(1));
+  CHECK_FALSE(std::filesystem::exists(mixed / "snapshot_0000001.png"));  // it has no samples
+  programs::train_on_host(train_options(data, mixed), preset(2));
+  programs::train_on_device(train_options(data, mixed), preset(3));
+  const auto found = losses(mixed), wanted = losses(host);
+  REQUIRE(found.size() == 3);
+  for (const auto& [step, loss] : wanted) CHECK(found.at(step) == Approx(loss).epsilon(1e-4));
+}
+
 TEST_CASE("every kind of preset starts on the device as on the CPU", "[slow]") {
   const TemporaryFolder data, folder;
   test::make_data(data);

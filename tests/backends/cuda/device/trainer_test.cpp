@@ -15,6 +15,8 @@
 #include <scoresde/cuda/training_engine.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
+#include <scoresde/model/classifier_network.hpp>
+#include <scoresde/nn/networks/classifier.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ddpm_sde.hpp>
@@ -23,9 +25,11 @@
 #include <scoresde/sde/sub_vp_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
+#include <scoresde/train/classification.hpp>
 
 #include "backends/cuda/device/training_runs.hpp"
 #include "support/catch.hpp"
+#include "support/tiny_classifier.hpp"
 
 using namespace scoresde;
 using Catch::Matchers::Contains;
@@ -126,6 +130,71 @@ TEST_CASE("runs with RAdam and SGD on the device match the CPU's", "[slow]") {
   };
   compare<float>(small::every_path(), VpSde{}, fp32, with(RAdam{.learning_rate = 1e-3}));
   compare<float>(small::every_path(), VpSde{}, fp32, with(Sgd{.nesterov = true}));
+}
+
+TEST_CASE("a classifier trained on the device matches the CPU's", "[slow]") {
+  const nn::Graph graph = nn::classifier(test::tiny_classifier());
+  const TrainingConfigurationWith<CrossEntropy> configuration{
+      .seed = 7, .optimizer = {.learning_rate = 3e-3, .warm_up = 2}};
+  using Device = Trainer<cuda::Ops<float>, Classification<VpSde>>;
+  Trainer<eigen::Ops<float>, Classification<VpSde>> host(graph, VpSde{}, configuration, 4);
+  Device device(graph, VpSde{}, configuration, 2, training_ops<float>());
+  const auto images = test::two_classes<float>(4);
+  const auto labels = test::labels_of_two_classes(4);
+  const std::vector<float> start = host.state().parameters;
+  for (int n = 0; n < 3; ++n) {
+    host.step(images, labels);
+    device.step(images, labels);
+    CHECK(device.report().loss == Approx(host.report().loss).epsilon(fp32.number));
+    CHECK(device.report().gradient_norm ==
+          Approx(host.report().gradient_norm).epsilon(fp32.number));
+  }
+  CHECK(test::relative(device.state().parameters, host.state().parameters, start) < fp32.movement);
+  const std::vector<std::uint32_t> none{0, 1, nn::no_class, 1};
+  CHECK_THROWS_WITH(device.step(images, none), Contains("the label is 4294967295"));
+  CHECK_THROWS_WITH(device.step(images), Contains("0 classes for 4 images"));
+
+  // Its logits and their gradient on device states.
+  nn::Network<cuda::Ops<float>> there(graph, 3, nn::Mode::differentiation, training_ops<float>());
+  nn::Network<eigen::Ops<float>> here(graph, 3, nn::Mode::differentiation);
+  const std::vector<float> weights = device.state().parameters;
+  cuda::FloatBuffer placed(test::training_context(), weights.size());
+  there.ops().upload(weights, placed.data());
+  nn::ClassifierNetwork<cuda::Ops<float>, VpSde> found(there, placed.span(), VpSde{});
+  nn::ClassifierNetwork<eigen::Ops<float>, VpSde> wanted(here, weights, VpSde{});
+  const HostState<float> x({4, 64}, images);  // in two parts
+  const cuda::DeviceState<float> on_device(test::training_context(), x);
+  std::vector<double> a(8), b(8);
+  const std::vector<double> v{1, -0.5, 0.2, 0.7, -1, 0.3, 0.4, 0.1};
+  found.logits(on_device, 0.3, a);
+  wanted.logits(x, 0.3, b);
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).epsilon(1e-4).margin(1e-5));
+  cuda::DeviceState<float> gradient(test::training_context(), x.extents());
+  HostState<float> of_host(x.extents());
+  found.vjp(on_device, 0.3, v, gradient);
+  wanted.vjp(x, 0.3, v, of_host);
+  const HostState<float> read = cuda::to_host(gradient);
+  for (std::size_t i = 0; i < read.size(); ++i)
+    CHECK(read.data()[i] == Approx(of_host.data()[i]).epsilon(1e-3).margin(1e-5));
+}
+
+TEST_CASE("a classifier trains on a data set on the device, captured as eager", "[slow]") {
+  const nn::Graph graph = nn::classifier(test::tiny_classifier());
+  data::ImageSet set{.channels = 1, .height = 8, .width = 8, .pixels = {}, .labels = {}};
+  for (const float value : test::two_classes<float>(6)) set.pixels.push_back(value > 0 ? 255 : 0);
+  for (const std::uint32_t label : test::labels_of_two_classes(6))
+    set.labels.push_back(static_cast<std::uint8_t>(label));
+  const TrainingConfigurationWith<CrossEntropy> configuration{
+      .seed = 7, .loss = {.noised = false}, .optimizer = {.learning_rate = 3e-3}};
+  const auto trained = [&](bool captures) {
+    Trainer<cuda::Ops<float>, Classification<VpSde>> trainer(graph, VpSde{}, configuration, 2,
+                                                             training_ops<float>());
+    trainer.set_captures(captures);
+    trainer.train_on(set, {.random_flip = true}, 7, 4);
+    for (int n = 0; n < 4; ++n) trainer.step();
+    return trainer.state();
+  };
+  CHECK(trained(true) == trained(false));
 }
 
 TEST_CASE("a run in bfloat16 approximates the CPU's", "[slow]") {
@@ -283,7 +352,7 @@ TEST_CASE("images and labels on the device match the host's stream, across epoch
 
 TEST_CASE("a plan gives each step its own row, whatever step its table starts with") {
   const cuda::Context& gpu = test::training_context();
-  cuda::detail::TrainingPlan plan(gpu, 2, 8, 5, 3);
+  cuda::detail::TrainingPlan plan(gpu, 2, 8, 5, 5, 3);
   const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
   CHECK(plan.part() == 2);
   for (const std::uint64_t first : {0, 3, 7}) {

@@ -41,7 +41,8 @@ namespace scoresde::cuda {
 /// Trainer checks the arguments of its members.
 template <class A, class Objective, class Optimizer, class Communicator>
 class TrainingEngine {
-  static_assert(ResidualObjective<Objective>,
+  static constexpr bool classifies = CrossEntropyObjective<Objective>;
+  static_assert(ResidualObjective<Objective> || classifies,
                 "Trainer: on a GPU the loss must define its weight; it needs "
                 "weighted_marginal(sde, t, dim) returning WeightedMarginal");
   static_assert(detail::has_update_kernels<Optimizer>,
@@ -66,7 +67,7 @@ class TrainingEngine {
     require(configuration_.ema_tracks.empty(), "training: configuration.ema_tracks has ",
             configuration_.ema_tracks.size(),
             " averages; it must be empty, a GPU keeps only the average of configuration.ema");
-    network_.require_score_shape();
+    if constexpr (!classifies) network_.require_score_shape();
     restore(TrainingState<float>::start(
         initial_parameters<float>(network_.parameters(), configuration_.seed)));
   }
@@ -88,7 +89,7 @@ class TrainingEngine {
                 std::size_t batch) {
     from_stream_.reset();
     stream_.emplace(context(), images, transform, seed);
-    from_stream_.emplace(context(), batch, network_.batch(), dim(), rows_ahead);
+    from_stream_.emplace(context(), batch, network_.batch(), dim(), outputs(), rows_ahead);
   }
 
   /// Enqueues one update from the data set. Throws Error if there is none, and for CUDA errors.
@@ -100,7 +101,7 @@ class TrainingEngine {
     stream_->upload_epoch_permutation(enqueued_ * plan.samples(), plan.samples());
     if (!plan.holds(enqueued_))
       fill(plan, [&](std::uint64_t step) {
-        labels_.resize(network_.classes() > 0 ? plan.samples() : 0);
+        labels_.resize(classes() > 0 ? plan.samples() : 0);
         stream_->fill_labels(step * plan.samples(), labels_);
         return std::span<const std::uint32_t>(labels_);
       });
@@ -110,11 +111,12 @@ class TrainingEngine {
   }
 
   /// Enqueues one update from images in host memory. Uploads of more than 4 MiB wait for the
-  /// previous step. Throws Error for classes that the network does not have.
+  /// previous step. Throws Error for classes that the network does not have, and for a classifier
+  /// unless every image has one.
   void step(std::span<const float> images, std::span<const std::uint32_t> classes) {
     const std::size_t samples = images.size() / dim();
     if (!from_images_ || from_images_->samples() != samples)
-      from_images_.emplace(context(), samples, network_.batch(), dim(), 1);
+      from_images_.emplace(context(), samples, network_.batch(), dim(), outputs(), 1);
     detail::TrainingPlan& plan = *from_images_;
     fill(plan, [&](std::uint64_t) { return classes; });
     context().copy_to_device(plan.images(0), images.data(), images.size_bytes());
@@ -152,6 +154,9 @@ class TrainingEngine {
 
   [[nodiscard]] const Context& context() const { return ops_.context(); }
   [[nodiscard]] std::size_t dim() const { return network_.input_shape().size(); }
+  [[nodiscard]] std::size_t outputs() const { return network_.output_shape().size(); }
+  /// Of the labels of a batch.
+  [[nodiscard]] std::size_t classes() const { return label_classes(objective_, network_); }
 
   [[nodiscard]] static StepReport report_of(const detail::StepOutcome& outcome) {
     return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
@@ -185,22 +190,31 @@ class TrainingEngine {
         [&](std::uint64_t step) {
           const TrainingDraws draws{configuration_.seed, step};
           objective_.draw_times(draws, times_);
-          drop_labels(classes_of(step), network_.classes(), configuration_.label_dropout, draws,
+          drop_labels(classes_of(step), classes(), configuration_.label_dropout, draws,
                       kept_classes_);
+          if constexpr (classifies)
+            for (const std::uint32_t label : kept_classes_)
+              require(label < classes(), "classification: the label is ", label,
+                      "; it must be below ", classes(), ", the number of classes");
           return std::span<const std::uint32_t>(kept_classes_);
         },
         [&](std::uint64_t, std::size_t k) { return numbers_at(times_[k]); });
   }
   [[nodiscard]] detail::PerSampleCoefficients numbers_at(double t) const {
-    const ResidualTerms at = objective_.terms(t, dim());
-    return {at.mean,
-            at.std,
-            at.state,
-            at.output,
-            at.weight,
-            at.label,
-            network_.output_factor(at.label),
-            at.input_scale};
+    if constexpr (classifies) {
+      const ClassificationTerms at = objective_.terms(t);
+      return {at.mean, at.std, 0, 0, 0, at.label, network_.output_factor(at.label), at.input_scale};
+    } else {
+      const ResidualTerms at = objective_.terms(t, dim());
+      return {at.mean,
+              at.std,
+              at.state,
+              at.output,
+              at.weight,
+              at.label,
+              network_.output_factor(at.label),
+              at.input_scale};
+    }
   }
 
   /// One step; `images` writes the minibatch to plan.images().
@@ -240,13 +254,17 @@ class TrainingEngine {
     }
     const nn::Conditioning conditioning{{at(Field::label), shape.samples},
                                         {at(Field::factor), shape.samples},
-                                        {plan.classes(first), shape.samples}};
+                                        {plan.classes(first), classifies ? 0 : shape.samples}};
     const std::span<float> f = plan.output();
     network_.forward_conditioned(memory_.parameters(), in, conditioning, f.data(), draws.dropout());
-    detail::denoising_residual(context(), shape,
-                               {at(Field::state), at(Field::output), at(Field::weight)},
-                               1.0 / static_cast<double>(plan.samples()), z, plan.perturbed(),
-                               f.data(), f.data(), plan.losses(first));
+    const double share = 1.0 / static_cast<double>(plan.samples());
+    if constexpr (classifies)
+      detail::cross_entropy(context(), shape.samples, outputs(), plan.classes(first), share,
+                            f.data(), f.data(), plan.losses(first));
+    else
+      detail::denoising_residual(context(), shape,
+                                 {at(Field::state), at(Field::output), at(Field::weight)}, share, z,
+                                 plan.perturbed(), f.data(), f.data(), plan.losses(first));
     network_.backward(memory_.parameters(), f, memory_.gradient());
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The kernels of a training step on the device, as functions that launch them.
 ///
-///   minibatch → x_0,  perturb → x_t,  (the network),  denoising_residual → ∂loss/∂F,
+///   minibatch → x_0,  perturb → x_t,  (the network),  denoising_residual or cross_entropy → ∂loss/∂F,
 ///   (its backward pass),  update_parameters
 ///
 /// Pointers are device memory. Every function is asynchronous in the context's stream and can be
@@ -49,6 +49,12 @@ struct ResidualCoefficients {
 void denoising_residual(const Context& context, Extents shape, const ResidualCoefficients& c,
                         double share, const DeviceDraw& draw, const float* x, const float* output,
                         float* gradient, double* losses);
+
+/// losses[n] ← −log softmax(logits[n])[labels[n]], gradient ← share·(softmax(logits) − one-hot);
+/// `gradient` may alias `logits`. Labels must be below `classes`.
+void cross_entropy(const Context& context, std::size_t samples, std::size_t classes,
+                   const std::uint32_t* labels, double share, const float* logits, float* gradient,
+                   double* losses);
 
 /// Scratch size in doubles of update_parameters for `count` parameters.
 [[nodiscard]] std::size_t gradient_norm_scratch(std::size_t count);

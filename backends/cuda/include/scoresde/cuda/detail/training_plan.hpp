@@ -43,10 +43,10 @@ class TrainingPlan {
   static constexpr std::size_t fields = std::tuple_size_v<PerSampleCoefficients>;
 
  public:
-  /// For batches of `samples`, evaluated by the network `part` at a time, and tables of `rows`
-  /// steps. Throws Error as Context::allocate does.
+  /// For batches of `samples` of dimension `dim`, evaluated by a network of `outputs` per sample
+  /// `part` at a time, and tables of `rows` steps. Throws Error as Context::allocate does.
   TrainingPlan(const Context& context, std::size_t samples, std::size_t part, std::size_t dim,
-               std::size_t rows)
+               std::size_t outputs, std::size_t rows)
       : samples_(samples),
         part_(std::min(samples, part)),
         dim_(dim),
@@ -59,7 +59,7 @@ class TrainingPlan {
         images_(context, samples * dim),
         perturbed_(context, part_ * dim),
         scaled_(context, part_ * dim),
-        output_(context, part_ * dim) {}
+        output_(context, part_ * outputs) {}
 
   [[nodiscard]] std::size_t samples() const { return samples_; }
   [[nodiscard]] std::size_t part() const { return part_; }
