@@ -4,6 +4,7 @@
 ///   z = x(T) of the probability flow from x(ε) = x;   decode(encode(x)) = x with keep_noise
 ///   spherical interpolation   sin((1−w)θ)/sin θ·a + sin(wθ)/sin θ·b,   cos θ = ⟨a, b⟩/(‖a‖‖b‖)
 ///   temperature               μ + τ·(z − μ),   μ the prior mean
+///   correlation               ⟨a, b⟩/(‖a‖‖b‖)
 ///
 /// Song et al. 2021 (arXiv:2011.13456), section 4.3 and appendix D.2; Shoemake 1985 for the
 /// interpolation, which keeps the norm that points of the prior have.
@@ -12,10 +13,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/score/score_model.hpp>
+#include <scoresde/state/select_samples.hpp>
 #include <scoresde/state/workspace.hpp>
 
 namespace scoresde {
@@ -87,6 +91,41 @@ void apply_temperature(const S& sde, double tau, X& z) {
     assign_around_prior_mean(sde, z, 1 - tau, tau, z);
   else
     assign(z, {{tau, z}});
+}
+
+/// The correlations of two sets of codes of the same data.
+struct CodeCorrelations {
+  std::vector<double> same;  ///< of sample k in a and in b
+  std::vector<double>
+      unrelated;  ///< of sample k in a and the next one in b, the first after the last
+};
+
+/// How far two models agree on the codes of data, which the data alone determine (Song et al. 2021,
+/// section 4.3: uniquely identifiable encoding). Codes of a prior with a mean should have it
+/// subtracted. Throws Error for different extents, fewer than two samples, and codes at 0.
+template <SelectableState X>
+[[nodiscard]] CodeCorrelations code_correlations(const X& a, const X& b) {
+  const std::size_t samples = extents(a).samples;
+  require(extents(b) == extents(a) && samples >= 2, "code correlations: a has ", samples,
+          " samples of dimension ", extents(a).dim, " and b ", extents(b).samples, " of dimension ",
+          extents(b).dim, "; both must have the same, at least 2");
+  std::vector<std::uint32_t> next(samples);
+  for (std::size_t k = 0; k < samples; ++k) next[k] = static_cast<std::uint32_t>((k + 1) % samples);
+  X others = backend(b).make_like(b);
+  select_samples(others, b, std::span<const std::uint32_t>(next));
+  CodeCorrelations result{std::vector<double>(samples), std::vector<double>(samples)};
+  std::vector<double> of_a(samples), of_b(samples);
+  backend(a).inner(a, a, of_a);
+  backend(a).inner(b, b, of_b);
+  backend(a).inner(a, b, result.same);
+  backend(a).inner(a, others, result.unrelated);
+  for (std::size_t k = 0; k < samples; ++k) {
+    require(of_a[k] > 0 && of_b[k] > 0, "code correlations: a code of sample ", k,
+            " is 0; it must have a direction");
+    result.same[k] /= std::sqrt(of_a[k] * of_b[k]);
+    result.unrelated[k] /= std::sqrt(of_a[k] * of_b[next[k]]);
+  }
+  return result;
 }
 
 }  // namespace scoresde
