@@ -34,8 +34,9 @@ State codes(const std::filesystem::path& checkpoint, const scoresde::data::Image
             std::size_t images, std::size_t steps) {
   scoresde::PretrainedScore<scoresde::eigen::Ops<float>> model(
       checkpoint, {.batch = std::min<std::size_t>(images, 16)});
-  scoresde::require(model.dim() == set.dim(), checkpoint.string(), " is for images of ",
-                    model.dim(), " elements; those of CIFAR-10 have ", set.dim());
+  const std::size_t dim = model.network().input_shape().size();
+  scoresde::require(dim == set.dim(), checkpoint.string(), " is for images of ", dim,
+                    " elements; those of CIFAR-10 have ", set.dim());
   State x({images, set.dim()});
   for (std::size_t k = 0; k < images; ++k)
     scoresde::data::fill_image(set, k, {.centered = model.config().centered}, 0, 0, k, x[k]);
