@@ -36,6 +36,7 @@ using Configuration = TrainingConfigurationWith<CrossEntropy>;
 static_assert(Objective<Classification<VpSde>, eigen::Ops<float>>);
 static_assert(Objective<Classification<VeSde>, eigen::Ops<double>>);
 static_assert(!ResidualObjective<Classification<VpSde>>);
+static_assert(CrossEntropyObjective<Classification<VpSde>>);
 
 Configuration configuration(bool noised = true) {
   return {.seed = 7,
