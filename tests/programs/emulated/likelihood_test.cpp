@@ -16,6 +16,7 @@
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
+#include "cli/likelihood_options.hpp"
 #include "engine/engine.hpp"
 #include "support/catch.hpp"
 #include "support/small_networks.hpp"

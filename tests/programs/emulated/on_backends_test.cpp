@@ -17,9 +17,14 @@
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/presets.hpp>
+#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
+#include "cli/edit_options.hpp"
+#include "cli/sample_options.hpp"
+#include "cli/train_options.hpp"
 #include "engine/engine.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/program_runner.hpp"
