@@ -86,6 +86,6 @@ TEST_CASE("two trainings give the same images nearly the same codes", "[slow]") 
   };
   const CodeCorrelations found = code_correlations(codes(1), codes(2));
   CAPTURE(mean(found.same), mean(found.unrelated));
-  CHECK(mean(found.same) > 0.9);
+  CHECK(mean(found.same) > 0.8);
   CHECK(std::abs(mean(found.unrelated)) < 0.3);
 }
