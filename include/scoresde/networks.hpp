@@ -66,6 +66,7 @@
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
+#include <scoresde/resize.hpp>
 #include <scoresde/sde/suggest_sigma_max.hpp>
 #include <scoresde/train/classification.hpp>
 #include <scoresde/train/configuration.hpp>

@@ -12,6 +12,7 @@ TESTED_IN = {
     "scoresde/version.hpp": "tests/package",
     "scoresde/host_device.hpp": "tests/noise",
     "scoresde/scope.hpp": "tests/sampler",
+    "scoresde/resize.hpp": "tests/nn/graph/resize_test.cpp",
     "scoresde/error.hpp": "tests/sde",
     "scoresde/sde/sde_kind.hpp": "tests/registry/names_test.cpp",
     "scoresde/nearest_name.hpp": "tests/registry/nearest_name_test.cpp",

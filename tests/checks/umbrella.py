@@ -15,7 +15,7 @@ import public_names
 import tree
 
 FOLDER = "include/scoresde/"
-NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*|sde/suggest_sigma_max\.hpp|nearest_name\.hpp"
+NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*|sde/suggest_sigma_max\.hpp|(nearest_name|resize)\.hpp"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|registry/sampler_.*|(.*/)?detail/.*|observer/progress\.hpp"
 COMPONENTS = ("io", "eigen", "xtensor", "cuda")
 LEFT_OUT_OF_COMPONENTS = {"scoresde/io/xarray_npy.hpp"}  # it requires xtensor
