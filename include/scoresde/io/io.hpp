@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// All headers of io/: safetensors, torch files, NumPy files, PNG grids. Checkpoints are in
+/// All headers of io/: safetensors, torch files, NumPy files, PNG grids, SHA-256. Checkpoints are in
 /// checkpoint/; io/xarray_npy.hpp, for arrays of xtensor, is included separately.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <scoresde/io/npy.hpp>
 #include <scoresde/io/npz.hpp>
 #include <scoresde/io/safetensors.hpp>
+#include <scoresde/io/sha256.hpp>
 #include <scoresde/io/state_dict.hpp>
 #include <scoresde/io/tensor_file.hpp>
 #include <scoresde/io/torch_file.hpp>

@@ -169,15 +169,42 @@ class Graph {
     return append(node::Convolution{{}, conv, convolution_weights(x, spec)}, std::move(inputs));
   }
 
-  Tensor dense(Tensor x, const std::string& name, std::size_t out_channels) {
+  /// Without a bias the layer has only name.weight; layers of the same name share it.
+  Tensor dense(Tensor x, const std::string& name, std::size_t out_channels, bool bias = true) {
     const Shape in = shape(x);
     require(in.pixels() == 1, name, ": the input of a dense layer must be vectors, not ", in.h, "×",
             in.w, " images");
-    const Weights weights{parameters_.add(name + ".weight", {out_channels, in.c},
-                                          variance_scaling(1, in.c, out_channels)),
-                          parameters_.add(name + ".bias", {out_channels}, constant(0))};
+    Weights weights{shared_parameter(name + ".weight", {out_channels, in.c},
+                                     variance_scaling(1, in.c, out_channels))};
+    if (bias) weights.bias = parameters_.add(name + ".bias", {out_channels}, constant(0));
     return append(node::Dense{{}, weights, out_channels}, {x});
   }
+
+  /// A convolution for inference, with weights name.weight (out, in, height, width) and name.bias.
+  /// Its input channels are those of x.
+  Tensor rectangular_convolution(Tensor x, const std::string& name,
+                                 nn::RectangularConvolution convolution) {
+    convolution.in_channels = shape(x).c;
+    const auto& [in, out, height, width, stride, rows, columns, relu] = convolution;
+    const std::size_t taps = height * width;
+    const Weights weights{parameters_.add(name + ".weight", {out, in, height, width},
+                                          variance_scaling(1, in * taps, out * taps)),
+                          parameters_.add(name + ".bias", {out}, constant(0))};
+    return append(node::RectangularConvolution(convolution, weights), {x});
+  }
+  Tensor average_pool(Tensor x, const nn::AveragePool& windows) {
+    return append(node::AveragePool{{}, windows}, {x});
+  }
+  /// The mean of each channel over all pixels: of rows, then of their means, because one sum over
+  /// all pixels of a large image loses digits in float.
+  Tensor mean(Tensor x) {
+    const Tensor rows = average_pool(x, {.height = 1, .width = shape(x).w, .stride = 1});
+    return average_pool(rows, {.height = shape(x).h, .width = 1, .stride = 1});
+  }
+  Tensor max_pool(Tensor x, const nn::AveragePool& windows) {
+    return append(node::MaxPool(nn::MaxPool{windows}), {x});
+  }
+  Tensor resize(Tensor x, const nn::Resize& to) { return append(node::Resize(to), {x}); }
 
   /// Throws Error when the groups do not divide the channels.
   Tensor group_norm(Tensor x, const std::string& name, const nn::GroupNorm& norm) {
@@ -224,6 +251,15 @@ class Graph {
   }
 
  private:
+  /// The parameter of that name, added unless it exists.
+  std::size_t shared_parameter(const std::string& name, std::vector<std::size_t> extents,
+                               const Initialization& start) {
+    if (!parameters_.contains(name)) return parameters_.add(name, std::move(extents), start);
+    require(parameters_.find(name).shape == extents, "graph: '", name,
+            "' exists with another shape");
+    return parameters_.index(name);
+  }
+
   std::vector<Shape> shapes_;
   std::vector<Node> nodes_;
   ParameterTable parameters_;

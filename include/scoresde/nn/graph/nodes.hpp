@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <scoresde/error.hpp>
+#include <scoresde/nn/graph/inference_nodes.hpp>
 #include <scoresde/nn/graph/node_defaults.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
@@ -296,13 +297,7 @@ struct AveragePool : NodeDefaults {
   nn::AveragePool pool;
 
   [[nodiscard]] Shape output(const InputShapes& in) const {
-    require(pool.stride > 0, "average pool: the stride is 0; it must be positive");
-    require(pool.pad < pool.height && pool.pad < pool.width, "average pool: pad is ", pool.pad,
-            "; it must be less than the window, ", pool.height, "×", pool.width);
-    require(in[0].h + 2 * pool.pad >= pool.height && in[0].w + 2 * pool.pad >= pool.width,
-            "average pool: a window of ", pool.height, "×", pool.width,
-            " does not fit an image of ", in[0].h, "×", in[0].w);
-    return pool.output(in[0]);
+    return detail::pooled(pool, in[0], "average pool");
   }
   void forward(const auto& pass) const { pass.ops().average_pool(pool, pass.in(0), pass.out()); }
   void backward(const auto& pass) const {
@@ -373,7 +368,7 @@ struct Node {
                node::Attention, node::Activation, node::UpsampleNearest, node::DownsampleMean,
                node::AveragePool, node::Fir, node::Concatenate, node::AddScale, node::Affine,
                node::Dropout, node::FourierEmbedding, node::ClassEmbedding, node::DivideBySigma,
-               node::ScaleShift>
+               node::ScaleShift, node::RectangularConvolution, node::MaxPool, node::Resize>
       operation;
   std::vector<Tensor> inputs;
   Tensor output;

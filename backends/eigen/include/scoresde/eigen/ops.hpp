@@ -23,17 +23,21 @@
 #include <scoresde/eigen/detail/embedding.hpp>
 #include <scoresde/eigen/detail/fir.hpp>
 #include <scoresde/eigen/detail/group_norm.hpp>
+#include <scoresde/eigen/detail/inference_convolution.hpp>
 #include <scoresde/eigen/detail/parallel.hpp>
 #include <scoresde/eigen/detail/pooling.hpp>
 #include <scoresde/eigen/detail/resampling.hpp>
+#include <scoresde/eigen/detail/resize.hpp>
 #include <scoresde/eigen/detail/scale_shift.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/state/host_state.hpp>
 
 namespace scoresde::eigen {
 
-/// A model of nn::NetworkOps (which defines each operation) and nn::ModelOps, in float or double.
-/// Shapes are not checked here: the network checks its graph once, on construction.
+/// A model of nn::NetworkOps and nn::InferenceOps (which define each operation) and nn::ModelOps,
+/// in float or double. Shapes are not checked here: the network checks its graph once, on
+/// construction.
 template <class T>
 class Ops {
   static_assert(std::is_floating_point_v<T>);
@@ -223,6 +227,31 @@ class Ops {
     if (dx.data != nullptr) detail::average_pool_gradient<T>(op, dy, x, dx, threads_);
   }
 
+  [[nodiscard]] std::size_t convolution_prepared_size(const nn::RectangularConvolution& op) const {
+    return detail::packed_size<T>(op.out_channels, op.weight_size() / op.out_channels);
+  }
+  void prepare_convolution(const nn::RectangularConvolution& op, const Layer& layer,
+                           T* prepared) const {
+    detail::pack_inference_weights(op, layer.weights, prepared);
+  }
+  [[nodiscard]] std::size_t convolution_scratch(const nn::RectangularConvolution& op,
+                                                const nn::Shape& x) const {
+    return detail::inference_scratch<T>(detail::forward_window(op, x), x.n, threads_);
+  }
+  void convolution(const nn::RectangularConvolution& op, In x, const Layer& layer, Out y,
+                   Scratch scratch) const {
+    detail::inference_convolution<T>(op, x, layer, y.data, threads_, scratch.data());
+  }
+  void max_pool(const nn::MaxPool& op, In x, Out y) const {
+    detail::max_pool<T>(op, x, y, threads_);
+  }
+  [[nodiscard]] std::size_t resize_scratch(const nn::Resize& op, const nn::Shape& x) const {
+    return threads_ * detail::resize_part_size(op, x);
+  }
+  void resize(const nn::Resize& op, In x, Out y, Scratch scratch) const {
+    detail::resize<T>(op, x, y, threads_, scratch.data());
+  }
+
   void concatenate(In a, In b, Out y) const {
     detail::concatenate_halves<T>({a.shape.n, detail::features(a.shape), detail::features(b.shape)},
                                   a.data, b.data, y.data, threads_);
@@ -306,7 +335,7 @@ class Ops {
   std::size_t threads_;
 };
 
-static_assert(nn::NetworkOps<Ops<float>>);
-static_assert(nn::NetworkOps<Ops<double>>);
+static_assert(nn::InferenceOps<Ops<float>>);
+static_assert(nn::InferenceOps<Ops<double>>);
 
 }  // namespace scoresde::eigen

@@ -167,7 +167,8 @@ void multiply_in_place(const Window& w, const Band<T>& band, std::size_t first,
 template <class T>
 void correlate_band(const Window& w, const Band<T>& band, TileRow<T> row, std::size_t count,
                     T* panel) {
-  const bool in_place = w.kernel == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
+  const bool in_place =
+      w.kernel_h == 3 && w.kernel_w == 3 && w.stride == 1 && w.out_w % lanes<T> == 0;
   const std::size_t first = row.first;
   for (std::size_t p = 0; p < count; p += tile_columns<T>) {
     row.first = first + p;

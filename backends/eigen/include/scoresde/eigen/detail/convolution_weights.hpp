@@ -83,8 +83,8 @@ void add_weight_products(const Window& w, const Band<T>& band, const TapGrid& gr
   const auto start = [&](std::size_t k) {
     const std::size_t tap = k % w.taps();
     return band.data + static_cast<std::ptrdiff_t>(k / w.taps()) * band.plane +
-           static_cast<std::ptrdiff_t>(tap / w.kernel) * band.row +
-           static_cast<std::ptrdiff_t>(tap % w.kernel);
+           static_cast<std::ptrdiff_t>(tap / w.kernel_w) * band.row +
+           static_cast<std::ptrdiff_t>(tap % w.kernel_w);
   };
   const auto pass = [&]<std::size_t Count>(std::integral_constant<std::size_t, Count>,
                                            std::size_t k) {
@@ -93,7 +93,7 @@ void add_weight_products(const Window& w, const Band<T>& band, const TapGrid& gr
     add_outer_products<T, Count>(taps, dy, sums + k * channel_block<T>, channels);
   };
   std::size_t k = 0;
-  if (w.kernel == 3)
+  if (w.taps() == 9)
     for (; k < w.depth(); k += 9) pass(std::integral_constant<std::size_t, 9>{}, k);
   for (; k + 8 <= w.depth(); k += 8) pass(std::integral_constant<std::size_t, 8>{}, k);
   for (; k < w.depth(); ++k) pass(std::integral_constant<std::size_t, 1>{}, k);

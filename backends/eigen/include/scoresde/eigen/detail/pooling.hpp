@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-/// Average pooling, and its gradient.
+/// Average pooling, its gradient, and max pooling.
 ///
 ///   y[i, j] = Σ x[r, s]/count(i, j) over the pixels (r, s) of window (i, j) that lie inside x
 ///   dx[r, s] = Σ dy[i, j]/count(i, j) over the windows that contain (r, s)
+///   max pooling: y[i, j] = max x[r, s] over the pixels of window (i, j) that lie inside x
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include <scoresde/eigen/detail/parallel.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::eigen::detail {
@@ -21,23 +24,91 @@ void for_each_window(const nn::AveragePool& op, std::size_t height, std::size_t 
     for (std::size_t j = 0; j < y.w; ++j) body(i, j, op.rows(i, height), op.columns(j, width));
 }
 
+/// The windows of stride 1 that lie inside the image from left to right: those of columns [begin,
+/// end) of y.
+inline nn::AveragePool::Range whole_columns(const nn::AveragePool& op, std::size_t width,
+                                            const nn::Shape& y) {
+  const std::size_t begin = std::min(op.pad, y.w);
+  const std::size_t end = width + op.pad + 1 < op.width ? 0 : width + op.pad + 1 - op.width;
+  return {begin, std::clamp(end, begin, y.w)};
+}
+
+/// One row of y by `join(value, pixel)` over the pixels of each window, row after row, from
+/// `start`. Windows of stride 1 inside the image are computed together, each in the same order.
+template <class T, class Join>
+void pool_row(const nn::AveragePool& op, nn::AveragePool::Range rows, const T* from,
+              std::size_t width, const nn::Shape& y, T start, const Join& join, T* to) {
+  const auto whole = op.stride == 1 ? whole_columns(op, width, y) : nn::AveragePool::Range{0, 0};
+  std::fill_n(to + whole.begin, whole.size(), start);
+  for (std::size_t r = rows.begin; whole.size() > 0 && r < rows.end; ++r)
+    for (std::size_t s = 0; s < op.width; ++s) {
+      const T* const line = from + r * width + s;
+      for (std::size_t j = whole.begin; j < whole.end; ++j) to[j] = join(to[j], line[j - op.pad]);
+    }
+  for (std::size_t j = 0; j < y.w; ++j) {
+    if (j >= whole.begin && j < whole.end) continue;
+    const auto columns = op.columns(j, width);
+    T value = start;
+    for (std::size_t r = rows.begin; r < rows.end; ++r)
+      for (std::size_t s = columns.begin; s < columns.end; ++s)
+        value = join(value, from[r * width + s]);
+    to[j] = value;
+  }
+}
+
+/// Calls body(from, to) for every plane.
+template <class T, class Body>
+void for_each_pooled_plane(const nn::AveragePool& op, nn::View<const T> x, nn::View<T> y,
+                           std::size_t threads, const Body& body) {
+  const std::size_t grain = 1 + 8192 / (y.shape.pixels() * op.height * op.width);
+  for_each_range(threads, x.shape.n * x.shape.c, grain, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t plane = begin; plane < end; ++plane)
+      body(x.data + plane * x.shape.pixels(), y.data + plane * y.shape.pixels());
+  });
+}
+
 template <class T>
 void average_pool(const nn::AveragePool& op, nn::View<const T> x, nn::View<T> y,
                   std::size_t threads) {
-  const std::size_t height = x.shape.h, width = x.shape.w, planes = x.shape.n * x.shape.c;
-  const std::size_t grain = 1 + 8192 / (y.shape.pixels() * op.height * op.width);
-  for_each_range(threads, planes, grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t plane = begin; plane < end; ++plane) {
-      const T* const from = x.data + plane * height * width;
-      T* const to = y.data + plane * y.shape.pixels();
-      for_each_window(op, height, width, y.shape,
-                      [&](std::size_t i, std::size_t j, auto rows, auto columns) {
-                        T sum = 0;
-                        for (std::size_t r = rows.begin; r < rows.end; ++r)
-                          for (std::size_t s = columns.begin; s < columns.end; ++s)
-                            sum += from[r * width + s];
-                        to[i * y.shape.w + j] = sum / static_cast<T>(rows.size() * columns.size());
-                      });
+  const std::size_t height = x.shape.h, width = x.shape.w;
+  for_each_pooled_plane<T>(op, x, y, threads, [&](const T* from, T* to) {
+    for (std::size_t i = 0; i < y.shape.h; ++i, to += y.shape.w) {
+      const auto rows = op.rows(i, height);
+      pool_row<T>(
+          op, rows, from, width, y.shape, T(0), [](T sum, T v) { return sum + v; }, to);
+      for (std::size_t j = 0; j < y.shape.w; ++j)
+        to[j] /= static_cast<T>(rows.size() * op.columns(j, width).size());
+    }
+  });
+}
+
+/// The larger value; not a number if either is not a number.
+template <class T>
+T larger(T a, T b) {
+  return b > a || b != b ? b : a;
+}
+
+/// The maxima of columns over some rows, then of windows: each row is read once.
+template <class T>
+void max_pool(const nn::MaxPool& op, nn::View<const T> x, nn::View<T> y, std::size_t threads) {
+  constexpr std::size_t most = 1024;
+  constexpr T least = -std::numeric_limits<T>::infinity();
+  const nn::AveragePool& windows = op.windows;
+  const std::size_t height = x.shape.h, width = x.shape.w;
+  const auto join = [](T a, T b) { return larger(a, b); };
+  for_each_pooled_plane<T>(windows, x, y, threads, [&](const T* from, T* to) {
+    T columns[most];
+    for (std::size_t i = 0; i < y.shape.h; ++i, to += y.shape.w) {
+      const auto rows = windows.rows(i, height);
+      if (width > most) {
+        pool_row<T>(windows, rows, from, width, y.shape, least, join, to);
+        continue;
+      }
+      std::fill_n(columns, width, least);
+      for (std::size_t r = rows.begin; r < rows.end; ++r)
+        for (std::size_t s = 0; s < width; ++s)
+          columns[s] = larger(columns[s], from[r * width + s]);
+      pool_row<T>(windows, {0, 1}, columns, width, y.shape, least, join, to);
     }
   });
 }

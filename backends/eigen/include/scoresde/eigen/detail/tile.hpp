@@ -45,8 +45,9 @@ struct TileSource {
   std::ptrdiff_t plane, row;
 };
 
-/// Destination of a tile of C: out ← (C + bias + residual)·scale. `bias` has tile_rows values; the
-/// residual has the layout of `out`, may be `out` itself (which accumulates) and may be null.
+/// Destination of a tile of C: out ← f((C + bias + residual)·scale), f(v) = max(v, 0) with relu,
+/// else v. `bias` has tile_rows values; the residual has the layout of `out`, may be `out` itself
+/// (which accumulates) and may be null.
 template <class T>
 struct TileTarget {
   T* out;
@@ -55,7 +56,15 @@ struct TileTarget {
   const T* bias;
   const T* residual;
   T scale;
+  bool relu = false;
 };
+
+/// max(value, 0) with relu, else the value; not a number stays not a number.
+template <class P>
+EIGEN_ALWAYS_INLINE P rectified(const P& value, bool relu) {
+  using T = typename packets::unpacket_traits<P>::type;
+  return relu ? packets::pmax<Eigen::PropagateNaN>(value, packets::pset1<P>(T(0))) : value;
+}
 
 template <class T, std::size_t Packets>
 using TileSums = Packet<T>[tile_rows][Packets];
@@ -108,7 +117,7 @@ EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<
     Packet<T> value = packets::padd(sum, packets::pset1<Packet<T>>(bias));
     if (target.residual != nullptr)
       value = packets::padd(value, packets::ploadu<Packet<T>>(target.residual + at));
-    packets::pstoreu(target.out + at, packets::pmul(value, scale));
+    packets::pstoreu(target.out + at, rectified(packets::pmul(value, scale), target.relu));
   };
   constexpr auto second = static_cast<std::ptrdiff_t>(lanes<T>);
   (store(static_cast<std::ptrdiff_t>(R) * target.row_step, sums[R][0], target.bias[R]), ...);
@@ -137,7 +146,7 @@ EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& s
     for (std::size_t j = 0; j < target.columns; ++j) {
       const std::ptrdiff_t at = row + static_cast<std::ptrdiff_t>(j);
       const T residual = target.residual != nullptr ? target.residual[at] : T(0);
-      target.out[at] = (border[r * width + j] + residual) * target.scale;
+      target.out[at] = rectified((border[r * width + j] + residual) * target.scale, target.relu);
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include <scoresde/eigen/detail/tile.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::eigen::detail {
@@ -19,20 +20,22 @@ namespace scoresde::eigen::detail {
 struct Window {
   std::size_t channels, in_h, in_w;   ///< of the input
   std::size_t outputs, out_h, out_w;  ///< of the output
-  std::size_t kernel, stride;
+  std::size_t kernel_h, kernel_w, stride;
   std::size_t spread;  ///< distance of neighboring inputs: 1, or a gradient's stride
-  std::ptrdiff_t pad;  ///< zeros before the first input; negative pads crop
+  /// Zeros before the first input of a column and of a row; negative pads crop.
+  std::ptrdiff_t pad_h, pad_w;
 
-  [[nodiscard]] constexpr std::size_t taps() const { return kernel * kernel; }
+  [[nodiscard]] constexpr std::size_t taps() const { return kernel_h * kernel_w; }
   [[nodiscard]] constexpr std::size_t depth() const { return channels * taps(); }
   /// No padding is read, and every pixel is read exactly once.
   [[nodiscard]] constexpr bool pointwise() const {
-    return kernel == 1 && stride == 1 && spread == 1 && pad == 0 && in_h == out_h && in_w == out_w;
+    return taps() == 1 && stride == 1 && spread == 1 && pad_h == 0 && pad_w == 0 && in_h == out_h &&
+           in_w == out_w;
   }
   [[nodiscard]] constexpr std::size_t band_height(std::size_t rows) const {
-    return (rows - 1) * stride + kernel;
+    return (rows - 1) * stride + kernel_h;
   }
-  [[nodiscard]] constexpr std::size_t band_width() const { return (out_w - 1) * stride + kernel; }
+  [[nodiscard]] constexpr std::size_t band_width() const { return (out_w - 1) * stride + kernel_w; }
 };
 
 /// The window of y = W ∗ x.
@@ -45,34 +48,48 @@ constexpr Window forward_window(const nn::Convolution& op, const nn::Shape& x) {
           y.h,
           y.w,
           op.kernel,
+          op.kernel,
           op.stride,
           1,
+          static_cast<std::ptrdiff_t>(op.pad_before),
           static_cast<std::ptrdiff_t>(op.pad_before)};
+}
+
+/// The window of a convolution for inference.
+constexpr Window forward_window(const nn::RectangularConvolution& op, const nn::Shape& x) {
+  const nn::Shape y = op.output(x);
+  return {op.in_channels,
+          x.h,
+          x.w,
+          op.out_channels,
+          y.h,
+          y.w,
+          op.height,
+          op.width,
+          op.stride,
+          1,
+          static_cast<std::ptrdiff_t>(op.pad_rows),
+          static_cast<std::ptrdiff_t>(op.pad_columns)};
 }
 
 /// The window of dx from dy.
 constexpr Window backward_window(const nn::Convolution& op, const nn::Shape& x) {
   const nn::Shape y = op.output(x);
-  return {op.out_channels,
-          y.h,
-          y.w,
-          op.in_channels,
-          x.h,
-          x.w,
-          op.kernel,
-          1,
-          op.stride,
-          static_cast<std::ptrdiff_t>(op.kernel) - 1 - static_cast<std::ptrdiff_t>(op.pad_before)};
+  const std::ptrdiff_t pad =
+      static_cast<std::ptrdiff_t>(op.kernel) - 1 - static_cast<std::ptrdiff_t>(op.pad_before);
+  return {op.out_channels, y.h,       y.w, op.in_channels, x.h, x.w,
+          op.kernel,       op.kernel, 1,   op.stride,      pad, pad};
 }
 
-/// The epilogue of a sum over windows: y ← (sum + biases + residual)·scale. Each pointer may be
-/// null; the residual has the layout of y.
+/// The epilogue of a sum over windows: y ← f((sum + biases + residual)·scale), f(v) = max(v, 0)
+/// with relu, else v. Each pointer may be null; the residual has the layout of y.
 template <class T>
 struct Epilogue {
   const T* bias;
   const T* channel_bias;
   const T* residual;
   T scale;
+  bool relu = false;
 };
 
 /// Rows of a band of output: as many as keep its inputs in the level-2 cache, and few enough to
@@ -107,13 +124,13 @@ void copy_row(const Window& w, const T* from, T* to, std::size_t width) {
   const auto end = static_cast<std::ptrdiff_t>(width);
   const auto spread = static_cast<std::ptrdiff_t>(w.spread);
   if (w.spread == 1) {
-    const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, w.pad);
-    const std::ptrdiff_t last = std::min(end, w.pad + static_cast<std::ptrdiff_t>(w.in_w));
-    if (last > first) std::copy_n(from + (first - w.pad), last - first, to + first);
+    const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, w.pad_w);
+    const std::ptrdiff_t last = std::min(end, w.pad_w + static_cast<std::ptrdiff_t>(w.in_w));
+    if (last > first) std::copy_n(from + (first - w.pad_w), last - first, to + first);
     return;
   }
   for (std::size_t i = 0; i < w.in_w; ++i) {
-    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * spread + w.pad;
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(i) * spread + w.pad_w;
     if (at >= 0 && at < end) to[at] = from[i];
   }
 }
@@ -131,7 +148,7 @@ Band<T> load_band(const Window& w, const T* x, std::size_t first_row, std::size_
   for (std::size_t c = 0; c < w.channels; ++c) {
     const T* plane = x + c * w.in_h * w.in_w;
     for (std::size_t r = 0; r < height; ++r, to += width) {
-      const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(first_row * w.stride + r) - w.pad;
+      const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(first_row * w.stride + r) - w.pad_h;
       const bool inside =
           y >= 0 && y % spread == 0 && y / spread < static_cast<std::ptrdiff_t>(w.in_h);
       if (inside)
@@ -181,8 +198,8 @@ template <class T, std::size_t Run>
 void pack_panel_runs(const Window& w, const Band<T>& band, const std::ptrdiff_t* offset,
                      std::size_t count, T* panel) {
   for (std::size_t c = 0; c < w.channels; ++c)
-    for (std::size_t ty = 0; ty < w.kernel; ++ty)
-      for (std::size_t tx = 0; tx < w.kernel; ++tx, panel += tile_columns<T>) {
+    for (std::size_t ty = 0; ty < w.kernel_h; ++ty)
+      for (std::size_t tx = 0; tx < w.kernel_w; ++tx, panel += tile_columns<T>) {
         const T* from = band.data + static_cast<std::ptrdiff_t>(c) * band.plane +
                         static_cast<std::ptrdiff_t>(ty) * band.row +
                         static_cast<std::ptrdiff_t>(tx);

@@ -23,8 +23,9 @@ inline constexpr std::size_t round_tiles = 128;  ///< tiles transformed at a tim
 /// Whether the window has tiles, and enough channels to outweigh the transforms.
 constexpr bool fits(const Window& w) {
   constexpr std::size_t least_channels = 16;
-  return w.kernel == taps && w.stride == 1 && w.spread == 1 && w.out_h >= side && w.out_w >= side &&
-         w.channels >= least_channels && w.outputs >= least_channels;
+  return w.kernel_h == taps && w.kernel_w == taps && w.stride == 1 && w.spread == 1 &&
+         w.out_h >= side && w.out_w >= side && w.channels >= least_channels &&
+         w.outputs >= least_channels;
 }
 
 /// Whether a window is computed by Winograd's algorithm. The condition depends on one sample only,
@@ -114,13 +115,13 @@ void transform_segment(const Inputs<T>& in, const Place& at, std::size_t channel
   const Window& w = in.w;
   const T* plane = in.x + (at.sample * w.channels + channel) * w.in_h * w.in_w;
   const auto width = static_cast<std::ptrdiff_t>(side * count + side);
-  const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(at.column) - w.pad;
+  const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(at.column) - w.pad_w;
   const auto begin = std::clamp<std::ptrdiff_t>(-left, 0, width);
   const auto end =
       std::clamp<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(w.in_w) - left, begin, width);
   const T* row[reach];
   for (std::size_t i = 0; i < reach; ++i) {
-    const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(at.row + i) - w.pad;
+    const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(at.row + i) - w.pad_h;
     const bool inside = y >= 0 && y < static_cast<std::ptrdiff_t>(w.in_h);
     row[i] = (inside ? plane + y * static_cast<std::ptrdiff_t>(w.in_w) : in.zeros) + left;
     std::fill(to + i * pitch, to + i * pitch + begin, T(0));
@@ -209,14 +210,16 @@ struct Store {
       T values[side];
       packets::pstoreu(values, sum);
       for (std::size_t j = 0; j < columns; ++j)
-        y[at + j] =
-            (values[j] + (add.residual != nullptr ? add.residual[at + j] : T(0))) * add.scale;
+        y[at + j] = rectified(
+            (values[j] + (add.residual != nullptr ? add.residual[at + j] : T(0))) * add.scale,
+            add.relu);
       return;
     }
     const Quad<T> whole = add.residual != nullptr
                               ? packets::padd(sum, packets::ploadu<Quad<T>>(add.residual + at))
                               : sum;
-    packets::pstoreu(y + at, packets::pmul(whole, packets::pset1<Quad<T>>(add.scale)));
+    packets::pstoreu(y + at,
+                     rectified(packets::pmul(whole, packets::pset1<Quad<T>>(add.scale)), add.relu));
   }
 
   /// `count` tiles, at most four, from the `rows` written by transform_sums.

@@ -155,7 +155,7 @@ struct WeightRound {
   }
   void transform_inputs(const Map<T>& x, std::size_t channels, const Share& part, T* memory) const {
     T* to = inputs + channels * products * cut.in_step + part.begin * panel<T>;
-    for_each_patch(w, x, channels * panel<T>, numbered(part), w.pad, reach, memory,
+    for_each_patch(w, x, channels * panel<T>, numbered(part), w.pad_h, reach, memory,
                    [&](std::size_t t, const T* pixels, std::size_t row) {
                      transform_patch(pixels, row, cut.in_step, to + t * panel<T>);
                    });
