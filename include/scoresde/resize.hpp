@@ -70,7 +70,11 @@ SCORESDE_HOST_DEVICE constexpr double filter_support(ResizeRule rule) {
 SCORESDE_HOST_DEVICE inline double normalized_sinc(double x) {
   if (x == 0) return 1;
   constexpr double pi = 3.14159265358979323846;
+#if defined(__CUDA_ARCH__)
+  return sinpi(x) / (pi * x);  // without the memory that sin needs for large arguments
+#else
   return std::sin(pi * x) / (pi * x);
+#endif
 }
 
 SCORESDE_HOST_DEVICE inline double filter_value(ResizeRule rule, double x) {

@@ -152,6 +152,7 @@ constexpr bool trains() {
 #if defined(WITH_EIGEN)
 static_assert(serves<Eigen::ArrayXXf>() && serves<Eigen::ArrayXXd>());
 static_assert(nn::NetworkOps<eigen::Ops<float>> && nn::NetworkOps<eigen::Ops<double>>);
+static_assert(nn::InferenceOps<eigen::Ops<float>> && nn::InferenceOps<eigen::Ops<double>>);
 static_assert(nn::ModelOps<eigen::Ops<float>> && nn::ModelOps<eigen::Ops<double>>);
 static_assert(!nn::CapturableOps<eigen::Ops<float>>);
 static_assert(nn::NetworkState<HostState<double>, eigen::Ops<float>>);

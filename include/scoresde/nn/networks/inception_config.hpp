@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include <scoresde/error.hpp>
@@ -71,6 +72,22 @@ struct InceptionInput {
       return {ResizeRule::grid_sample, false, 1.0 / 128, -1};
     default:
       return {ResizeRule::tf1_bilinear, false, 1.0 / 128, -1};
+  }
+}
+
+/// Resizing and scaling of a convention, as a number is labeled.
+[[nodiscard]] constexpr std::string_view words_of(InceptionConvention convention) {
+  switch (convention) {
+    case InceptionConvention::pytorch_fid:
+      return "half-pixel bilinear, 2x/255 - 1";
+    case InceptionConvention::clean_fid:
+      return "PIL bicubic, (x - 128)/128";
+    case InceptionConvention::score_sde:
+      return "TF-1 bilinear, (x - 127.5)/127.5";
+    case InceptionConvention::nvidia:
+      return "grid_sample, (x - 128)/128";
+    default:
+      return "TF-1 bilinear, (x - 128)/128";
   }
 }
 

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 
 #include <scoresde/eigen/detail/convolution.hpp>
 #include <scoresde/eigen/detail/parallel.hpp>
@@ -77,35 +76,44 @@ struct PanelRuns {
   }
 };
 
-/// One row of a panel. With `Overlap` runs are copied in whole packets, whose excess the next run
-/// overwrites: memory after the band and after the panel must be readable and writable.
-template <class T, bool Overlap>
+/// How the rows of a panel are copied: one complete run, runs in whole packets, whose excess the
+/// next run overwrites (memory after the band and after the panel must be readable and writable),
+/// or single values.
+enum class PanelCopy { whole, packets, values };
+
+template <class T, PanelCopy Copy>
 EIGEN_ALWAYS_INLINE void copy_panel_row(const PanelRuns<T>& runs, const T* from, T* to) {
+  if constexpr (Copy == PanelCopy::whole) {
+    const T* const first = from + runs.run[0].offset;
+    for (std::size_t i = 0; i < tile_columns<T>; i += lanes<T>)
+      packets::pstoreu(to + i, packets::ploadu<Packet<T>>(first + i));
+    return;
+  }
   for (std::size_t r = 0; r < runs.size; ++r) {
     const PanelRun& run = runs.run[r];
-    if constexpr (Overlap)
+    const T* const first = from + run.offset;
+    T* const start = to + run.column;
+    if constexpr (Copy == PanelCopy::packets)
       for (std::size_t i = 0; i < run.count; i += lanes<T>)
-        packets::pstoreu(
-            to + run.column + i,
-            packets::ploadu<Packet<T>>(from + run.offset + static_cast<std::ptrdiff_t>(i)));
+        packets::pstoreu(start + i, packets::ploadu<Packet<T>>(first + i));
     else
-      std::memcpy(to + run.column, from + run.offset, run.count * sizeof(T));
+      for (std::size_t i = 0; i < run.count; ++i) start[i] = first[i];
   }
-  std::fill(to + runs.count, to + tile_columns<T>, T(0));
+  for (std::size_t i = runs.count; i < tile_columns<T>; ++i) to[i] = T(0);
 }
 
 /// Gathers the taps [depth.begin, depth.end) of a panel's pixels.
-template <class T, bool Overlap>
+template <class T, PanelCopy Copy>
 void gather_panel(const Window& w, const Band<T>& band, const PanelRuns<T>& runs,
                   const Share& depth, T* panel) {
   std::size_t c = depth.begin / w.taps(), tap = depth.begin % w.taps();
   std::size_t ty = tap / w.kernel_w, tx = tap % w.kernel_w;
   for (std::size_t k = depth.begin; k < depth.end; ++k, panel += tile_columns<T>) {
-    copy_panel_row<T, Overlap>(runs,
-                               band.data + static_cast<std::ptrdiff_t>(c) * band.plane +
-                                   static_cast<std::ptrdiff_t>(ty) * band.row +
-                                   static_cast<std::ptrdiff_t>(tx),
-                               panel);
+    copy_panel_row<T, Copy>(runs,
+                            band.data + static_cast<std::ptrdiff_t>(c) * band.plane +
+                                static_cast<std::ptrdiff_t>(ty) * band.row +
+                                static_cast<std::ptrdiff_t>(tx),
+                            panel);
     if (++tx < w.kernel_w) continue;
     tx = 0;
     if (++ty < w.kernel_h) continue;
@@ -164,10 +172,12 @@ void convolve_band(const Window& w, const Band<T>& band, const T* packed, const 
   for (std::size_t i = 0; i < parts.count(); ++i)
     for (std::size_t p = 0; p < pixels; p += tile_columns<T>) {
       const PanelRuns<T> runs(w, band, p, std::min(tile_columns<T>, pixels - p));
-      if (w.pointwise() || w.stride > 1)
-        gather_panel<T, false>(w, band, runs, parts.part(i), panel);
+      if (runs.size == 1 && runs.count == tile_columns<T>)
+        gather_panel<T, PanelCopy::whole>(w, band, runs, parts.part(i), panel);
+      else if (w.pointwise() || w.stride > 1)
+        gather_panel<T, PanelCopy::values>(w, band, runs, parts.part(i), panel);
       else
-        gather_panel<T, true>(w, band, runs, parts.part(i), panel);
+        gather_panel<T, PanelCopy::packets>(w, band, runs, parts.part(i), panel);
       multiply_part(w, packed, panel, parts.part(i), add, runs.count, y + p);
     }
 }

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include <scoresde/eigen/detail/parallel.hpp>
+#include <scoresde/eigen/detail/tile.hpp>
 #include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
@@ -33,20 +34,25 @@ inline nn::AveragePool::Range whole_columns(const nn::AveragePool& op, std::size
   return {begin, std::clamp(end, begin, y.w)};
 }
 
-/// One row of y by `join(value, pixel)` over the pixels of each window, row after row, from
-/// `start`. Windows of stride 1 inside the image are computed together, each in the same order.
+/// One row of y by `join(value, pixel)`, of packets or scalars, over the pixels of each window, row
+/// after row, from `start`. Windows of stride 1 inside the image are computed a packet at a time,
+/// each in the same order; the last packet overlaps the one before it.
 template <class T, class Join>
 void pool_row(const nn::AveragePool& op, nn::AveragePool::Range rows, const T* from,
               std::size_t width, const nn::Shape& y, T start, const Join& join, T* to) {
-  const auto whole = op.stride == 1 ? whole_columns(op, width, y) : nn::AveragePool::Range{0, 0};
-  std::fill_n(to + whole.begin, whole.size(), start);
-  for (std::size_t r = rows.begin; whole.size() > 0 && r < rows.end; ++r)
-    for (std::size_t s = 0; s < op.width; ++s) {
-      const T* const line = from + r * width + s;
-      for (std::size_t j = whole.begin; j < whole.end; ++j) to[j] = join(to[j], line[j - op.pad]);
-    }
+  auto whole = op.stride == 1 ? whole_columns(op, width, y) : nn::AveragePool::Range{0, 0};
+  if (whole.size() < lanes<T>) whole.end = whole.begin;
+  for (std::size_t j = whole.begin; j < whole.end; j += lanes<T>) {
+    j = std::min(j, whole.end - lanes<T>);
+    auto value = packets::pset1<Packet<T>>(start);
+    for (std::size_t r = rows.begin; r < rows.end; ++r)
+      for (std::size_t s = 0; s < op.width; ++s)
+        value = join(value, packets::ploadu<Packet<T>>(from + r * width + s + j - op.pad));
+    packets::pstoreu(to + j, value);
+  }
   for (std::size_t j = 0; j < y.w; ++j) {
-    if (j >= whole.begin && j < whole.end) continue;
+    if (j == whole.begin) j = whole.end;
+    if (j == y.w) break;
     const auto columns = op.columns(j, width);
     T value = start;
     for (std::size_t r = rows.begin; r < rows.end; ++r)
@@ -55,6 +61,21 @@ void pool_row(const nn::AveragePool& op, nn::AveragePool::Range rows, const T* f
     to[j] = value;
   }
 }
+
+/// The joins of pooling, of packets and of scalars. The larger value is not a number if either is
+/// not a number.
+struct Sum {
+  template <class P>
+  EIGEN_ALWAYS_INLINE P operator()(const P& a, const P& b) const {
+    return packets::padd(a, b);
+  }
+};
+struct Larger {
+  template <class P>
+  EIGEN_ALWAYS_INLINE P operator()(const P& a, const P& b) const {
+    return packets::pmax<Eigen::PropagateNaN>(a, b);
+  }
+};
 
 /// Calls body(from, to) for every plane.
 template <class T, class Body>
@@ -71,21 +92,28 @@ template <class T>
 void average_pool(const nn::AveragePool& op, nn::View<const T> x, nn::View<T> y,
                   std::size_t threads) {
   const std::size_t height = x.shape.h, width = x.shape.w;
+  const auto whole = op.stride == 1 ? whole_columns(op, width, y.shape) : nn::AveragePool::Range{};
   for_each_pooled_plane<T>(op, x, y, threads, [&](const T* from, T* to) {
     for (std::size_t i = 0; i < y.shape.h; ++i, to += y.shape.w) {
       const auto rows = op.rows(i, height);
-      pool_row<T>(
-          op, rows, from, width, y.shape, T(0), [](T sum, T v) { return sum + v; }, to);
+      pool_row<T>(op, rows, from, width, y.shape, T(0), Sum{}, to);
       for (std::size_t j = 0; j < y.shape.w; ++j)
-        to[j] /= static_cast<T>(rows.size() * op.columns(j, width).size());
+        if (j < whole.begin || j >= whole.end)
+          to[j] /= static_cast<T>(rows.size() * op.columns(j, width).size());
+      const T count = static_cast<T>(rows.size() * op.width);
+      for (std::size_t j = whole.begin; j < whole.end; ++j) to[j] /= count;
     }
   });
 }
 
-/// The larger value; not a number if either is not a number.
+/// to ← max(to, from).
 template <class T>
-T larger(T a, T b) {
-  return b > a || b != b ? b : a;
+void join_row(const T* from, std::size_t width, T* to) {
+  std::size_t s = 0;
+  for (; s + lanes<T> <= width; s += lanes<T>)
+    packets::pstoreu(
+        to + s, Larger{}(packets::ploadu<Packet<T>>(to + s), packets::ploadu<Packet<T>>(from + s)));
+  for (; s < width; ++s) to[s] = Larger{}(to[s], from[s]);
 }
 
 /// The maxima of columns over some rows, then of windows: each row is read once.
@@ -95,20 +123,18 @@ void max_pool(const nn::MaxPool& op, nn::View<const T> x, nn::View<T> y, std::si
   constexpr T least = -std::numeric_limits<T>::infinity();
   const nn::AveragePool& windows = op.windows;
   const std::size_t height = x.shape.h, width = x.shape.w;
-  const auto join = [](T a, T b) { return larger(a, b); };
   for_each_pooled_plane<T>(windows, x, y, threads, [&](const T* from, T* to) {
     T columns[most];
     for (std::size_t i = 0; i < y.shape.h; ++i, to += y.shape.w) {
       const auto rows = windows.rows(i, height);
       if (width > most) {
-        pool_row<T>(windows, rows, from, width, y.shape, least, join, to);
+        pool_row<T>(windows, rows, from, width, y.shape, least, Larger{}, to);
         continue;
       }
       std::fill_n(columns, width, least);
       for (std::size_t r = rows.begin; r < rows.end; ++r)
-        for (std::size_t s = 0; s < width; ++s)
-          columns[s] = larger(columns[s], from[r * width + s]);
-      pool_row<T>(windows, {0, 1}, columns, width, y.shape, least, join, to);
+        join_row(from + r * width, width, columns);
+      pool_row<T>(windows, {0, 1}, columns, width, y.shape, least, Larger{}, to);
     }
   });
 }
