@@ -14,6 +14,7 @@
 #include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/cudnn_convolution.hpp>
 
+#include "convolution_geometry.hpp"
 #include "cudnn_epilogue.hpp"
 #include "support/emulated_device.hpp"
 
@@ -35,13 +36,13 @@ constexpr std::size_t spoiled = 64;  ///< workspace size in bytes
 /// Calls visit(offset of an output pixel, offset of an input pixel, tap) for all taps that hit the
 /// image.
 template <class Visit>
-void for_each_tap(const nn::Convolution& op, const nn::Shape& x, const Visit& visit) {
+void for_each_tap(const ConvolutionGeometry& op, const nn::Shape& x, const Visit& visit) {
   const nn::Shape y = op.output(x);
   for (std::size_t pixel = 0; pixel < y.n * y.pixels(); ++pixel)
-    for (std::size_t tap = 0; tap < op.kernel * op.kernel; ++tap) {
-      const std::size_t row = pixel / y.w % y.h * op.stride + tap / op.kernel;
-      const std::size_t column = pixel % y.w * op.stride + tap % op.kernel;
-      const std::size_t h = row - op.pad_before, w = column - op.pad_before;
+    for (std::size_t tap = 0; tap < op.taps(); ++tap) {
+      const std::size_t row = pixel / y.w % y.h * op.stride + tap / op.kernel[1];
+      const std::size_t column = pixel % y.w * op.stride + tap % op.kernel[1];
+      const std::size_t h = row - op.before[0], w = column - op.before[1];
       if (h < x.h && w < x.w)  // negative positions wrap around to huge values
         visit(pixel * y.c, (pixel / y.pixels() * x.pixels() + h * x.w + w) * x.c, tap);
     }
@@ -64,11 +65,11 @@ void put(const std::vector<float>& values, void* to) {
 /// A convolution with weights (out, k, k, in): forward, backward data and backward filter.
 template <class T>
 struct Convolved {
-  nn::Convolution op;
+  ConvolutionGeometry op;
   nn::Shape x;
 
   [[nodiscard]] std::size_t weight(std::size_t out, std::size_t tap) const {
-    return (out * op.kernel * op.kernel + tap) * op.in_channels;
+    return (out * op.taps() + tap) * op.in_channels;
   }
 
   void forward(const ConvolutionOperands& o) const {
@@ -101,6 +102,8 @@ struct Convolved {
     add(o.channel_bias, shape.n * c,
         [c, pixels](std::size_t i) { return i / (c * pixels) * c + i % c; });
     for (float& value : y) value *= o.scale;
+    if (o.relu)
+      for (float& value : y) value = value < 0 ? 0 : value;
     put<T>(y, o.y);
   }
 
@@ -164,6 +167,15 @@ struct ConvolutionPlans::Implementation {
     else
       all();
   }
+
+  void forward(const ConvolutionGeometry& op, const nn::Shape& x,
+               const ConvolutionOperands& operands, std::span<std::byte> workspace) const {
+    ask(workspace, spoiled, [=, fused = fuses]<class T>(T) {
+      const Convolved<T> convolved{op, x};
+      fused ? convolved.fused(operands) : convolved.forward(operands);
+    });
+    if (!fuses) apply_epilogue(context, precision, op.output(x), operands);
+  }
 };
 
 ConvolutionPlans::ConvolutionPlans(PlanDevice device, Precision precision, PlanOptions options)
@@ -175,6 +187,10 @@ ConvolutionPlans& ConvolutionPlans::operator=(ConvolutionPlans&&) noexcept = def
 
 const PlanReport& ConvolutionPlans::plan_forward(const nn::Convolution&, const nn::Shape&,
                                                  const Epilogue&) {
+  return implementation_->report();
+}
+const PlanReport& ConvolutionPlans::plan_forward(const nn::RectangularConvolution&,
+                                                 const nn::Shape&) {
   return implementation_->report();
 }
 const PlanReport& ConvolutionPlans::plan_backward_data(const nn::Convolution&, const nn::Shape&,
@@ -189,13 +205,12 @@ const PlanReport& ConvolutionPlans::plan_backward_filter(const nn::Convolution& 
 void ConvolutionPlans::forward(const nn::Convolution& op, const nn::Shape& x,
                                const ConvolutionOperands& operands,
                                std::span<std::byte> workspace) {
-  const bool fuses = implementation_->fuses;
-  implementation_->ask(workspace, spoiled, [=]<class T>(T) {
-    const Convolved<T> convolved{op, x};
-    fuses ? convolved.fused(operands) : convolved.forward(operands);
-  });
-  if (!fuses)
-    apply_epilogue(implementation_->context, implementation_->precision, op.output(x), operands);
+  implementation_->forward(op, x, operands, workspace);
+}
+void ConvolutionPlans::forward(const nn::RectangularConvolution& op, const nn::Shape& x,
+                               const ConvolutionOperands& operands,
+                               std::span<std::byte> workspace) {
+  implementation_->forward(op, x, operands, workspace);
 }
 
 void ConvolutionPlans::backward_data(const nn::Convolution& op, const nn::Shape& x,

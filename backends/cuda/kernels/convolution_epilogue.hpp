@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Epilogue of a convolution, for cases where cuDNN has no fused kernel.
 ///
-///   epilogue         y ← (y + residual + bias[c] + channel_bias[n, c])·scale
+///   epilogue         y ← f((y + residual + bias[c] + channel_bias[n, c])·scale), f(v) = max(v, 0) with
+///                    relu, else v
 ///   rounded gradient sum ← sum + part, part Bfloat16 and sum float
 ///
 /// Each thread processes one 128-bit vector of channels or of elements.
@@ -28,6 +29,7 @@ struct ConvolutionEpilogue {
   std::uint64_t rows;  ///< n·pixels
   std::uint32_t pixels, channels;
   bool whole;
+  bool relu = false;
 
   [[nodiscard]] GridSize grid() const {
     return {static_cast<unsigned>((rows * vecs<T>(channels) + threads - 1) / threads)};
@@ -48,6 +50,8 @@ struct ConvolutionEpilogue {
       if (channel_bias != nullptr)
         add(values, load(channel_bias + row / pixels * channels + first, extent));
       for (unsigned i = 0; i < lanes<T>; ++i) values[i] *= scale;
+      // Not a number stays not a number.
+      for (unsigned i = 0; i < lanes<T>; ++i) values[i] = relu && values[i] < 0 ? 0 : values[i];
       store(y + at, values, extent);
     });
   }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// Average pooling and its gradient, channels-last.
+/// Average pooling and its gradient, and max pooling, channels-last.
 ///
 ///   AveragePool: y[i, j] ← Σ x[r, s]/count(i, j) over the pixels of window (i, j) that lie inside x
+///   MaxPool: y[i, j] ← max x[r, s] over the same pixels; not a number if one is not a number
 ///   AveragePoolGradient: dx[r, s] ← or += Σ dy[i, j]/count(i, j) over the windows that contain it
 ///
 /// Each thread computes one 128-bit vector of channels of a pixel, so the gradient needs no
 /// atomics.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -47,6 +49,53 @@ struct PoolWindows {
     const std::int32_t past = r + pad, end = past / stride + 1;
     const std::int32_t begin = past < window ? 0 : (past - window) / stride + 1;
     return {begin, end < count ? end : count};
+  }
+};
+
+/// Windows of an image: the image of the results, and the windows along both directions.
+struct PooledImage {
+  SmallImage image;  ///< y's extents
+  PoolWindows down, across;
+
+  /// Calls visit(offset in x) for the vectors of all pixels of a window.
+  template <class Visit>
+  SCORESDE_DEVICE void for_each_pixel(const VecPlace& at, const Visit& visit) const {
+    const PoolRange rows = down.pixels(static_cast<std::int32_t>(at.row));
+    const PoolRange columns = across.pixels(static_cast<std::int32_t>(at.column));
+    const auto height = static_cast<std::size_t>(down.extent),
+               width = static_cast<std::size_t>(across.extent);
+    for (std::int32_t r = rows.begin; r < rows.end; ++r)
+      for (std::int32_t s = columns.begin; s < columns.end; ++s)
+        visit(((at.sample * height + static_cast<std::size_t>(r)) * width +
+               static_cast<std::size_t>(s)) *
+                  image.channels +
+              at.channel);
+  }
+};
+
+template <class T>
+struct MaxPool {
+  static constexpr unsigned threads = 256;
+
+  PooledImage windows;
+  bool whole;
+  const T* x;
+  T* y;
+
+  [[nodiscard]] GridSize grid() const { return windows.image.template grid<T>(threads); }
+
+  template <class Block>
+  SCORESDE_DEVICE void operator()(Block& block) const {
+    windows.image.template with_vec<T, threads>(block, whole, [&](const VecPlace& at, auto extent) {
+      VecF32<T> most;
+      for (unsigned k = 0; k < lanes<T>; ++k) most[k] = -INFINITY;
+      windows.for_each_pixel(at, [&](std::size_t offset) {
+        const VecF32<T> value = load(x + offset, extent);
+        for (unsigned k = 0; k < lanes<T>; ++k)
+          most[k] = value[k] > most[k] || value[k] != value[k] ? value[k] : most[k];
+      });
+      store(y + windows.image.index(at), most, extent);
+    });
   }
 };
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include <scoresde/cuda/bfloat16.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 #include "kernels/block.hpp"
@@ -36,6 +37,12 @@ struct WeightExtents {
             padded(op.out_channels),
             padded(op.in_channels),
             op.input_major};
+  }
+  /// Without padding.
+  [[nodiscard]] static WeightExtents of(const nn::RectangularConvolution& op) {
+    const auto out = static_cast<std::uint32_t>(op.out_channels);
+    const auto in = static_cast<std::uint32_t>(op.in_channels);
+    return {out, in, static_cast<std::uint32_t>(op.height * op.width), out, in, false};
   }
   /// Number of elements in cuDNN's layout.
   [[nodiscard]] std::size_t padded_size() const {

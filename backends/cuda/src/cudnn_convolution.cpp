@@ -25,14 +25,13 @@ enum class Pass { forward, backward_data, backward_filter };
 /// The key of a plan, in addition to the precision.
 struct PlanKey {
   Pass pass;
-  nn::Convolution op;
+  ConvolutionGeometry op;
   nn::Shape x;
   Epilogue epilogue{};
   bool accumulate = false;
 
   [[nodiscard]] auto order() const {
-    return std::tuple(pass, op.in_channels, op.out_channels, op.kernel, op.stride, op.pad_before,
-                      op.pad_after, x.n, x.h, x.w, epilogue, accumulate);
+    return std::tuple(pass, op, x.n, x.h, x.w, epilogue, accumulate);
   }
   bool operator<(const PlanKey& other) const { return order() < other.order(); }
 };
@@ -42,17 +41,18 @@ struct Entry {
   PlanReport report;
 };
 
-void check_shapes(const nn::Convolution& op, const nn::Shape& x) {
+void check_shapes(const ConvolutionGeometry& op, const nn::Shape& x) {
   require(x.n > 0 && x.h > 0 && x.w > 0, "convolution: the input has no elements: ", x.n, "×", x.c,
           "×", x.h, "×", x.w);
   require(op.in_channels == x.c, "convolution: the input has ", x.c,
           " channels; the weights require ", op.in_channels);
-  require(op.out_channels > 0 && op.kernel > 0 && op.stride > 0, "convolution: ", op.out_channels,
-          " output channels, kernel ", op.kernel, " and stride ", op.stride,
-          " must all be positive");
-  for (const std::size_t extent : {x.h, x.w})
-    require(extent + op.pad_before + op.pad_after >= op.kernel, "convolution: a kernel of ",
-            op.kernel, " does not fit an image of ", x.h, "×", x.w);
+  const std::string kernel = ConvolutionGeometry::words(op.kernel);
+  require(op.out_channels > 0 && op.taps() > 0 && op.stride > 0, "convolution: ", op.out_channels,
+          " output channels, kernel ", kernel, " and stride ", op.stride, " must all be positive");
+  const std::size_t pixels[] = {x.h, x.w};
+  for (std::size_t i = 0; i < 2; ++i)
+    require(pixels[i] + op.before[i] + op.after[i] >= op.kernel[i], "convolution: a kernel of ",
+            kernel, " does not fit an image of ", x.h, "×", x.w);
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ struct ConvolutionPlans::Implementation {
   }
 
   /// Bytes of the rounded gradient, which precedes the plan's own workspace.
-  [[nodiscard]] static std::size_t rounded_gradient_bytes(const nn::Convolution& op) {
+  [[nodiscard]] static std::size_t rounded_gradient_bytes(const ConvolutionGeometry& op) {
     constexpr std::size_t alignment = 256;
     return (op.weight_size() * 2 + alignment - 1) / alignment * alignment;
   }
@@ -173,6 +173,28 @@ struct ConvolutionPlans::Implementation {
             made.report.graph);
     device.target().context->activate();
     return made;
+  }
+
+  void forward(const ConvolutionGeometry& op, const nn::Shape& x,
+               const ConvolutionOperands& operands, std::span<std::byte> workspace) {
+    require(operands.residual == nullptr || operands.residual != operands.y,
+            "convolution: the residual is y; it must be different memory");
+    const Epilogue epilogue{operands.residual != nullptr, operands.bias != nullptr,
+                            operands.channel_bias != nullptr, operands.scale != 1, operands.relu};
+    const Entry& made = ready({Pass::forward, op, x, epilogue}, workspace);
+    Bindings bindings;
+    bindings.add(Operand::x, operands.x);
+    bindings.add(Operand::weights, operands.weights);
+    bindings.add(Operand::y, operands.y);
+    if (made.report.fused) {
+      if (epilogue.residual) bindings.add(Operand::residual, operands.residual);
+      if (epilogue.bias) bindings.add(Operand::bias, operands.bias);
+      if (epilogue.channel_bias) bindings.add(Operand::channel_bias, operands.channel_bias);
+      if (epilogue.scale) bindings.add(Operand::scale, &operands.scale);
+    }
+    made.plan.run(device.target().handle, bindings, workspace.data());
+    if (!made.report.fused)
+      apply_epilogue(*device.target().context, precision, op.output(x), operands);
   }
 };
 
@@ -203,28 +225,20 @@ const PlanReport& ConvolutionPlans::plan_backward_filter(const nn::Convolution& 
   return implementation_->entry({Pass::backward_filter, op, x}).report;
 }
 
+const PlanReport& ConvolutionPlans::plan_forward(const nn::RectangularConvolution& op,
+                                                 const nn::Shape& x) {
+  return implementation_->entry({Pass::forward, op, x, {.bias = true, .relu = op.relu}}).report;
+}
+
 void ConvolutionPlans::forward(const nn::Convolution& op, const nn::Shape& x,
                                const ConvolutionOperands& operands,
                                std::span<std::byte> workspace) {
-  require(operands.residual == nullptr || operands.residual != operands.y,
-          "convolution: the residual is y; it must be different memory");
-  const Epilogue epilogue{operands.residual != nullptr, operands.bias != nullptr,
-                          operands.channel_bias != nullptr, operands.scale != 1};
-  const Entry& made = implementation_->ready({Pass::forward, op, x, epilogue}, workspace);
-  Bindings bindings;
-  bindings.add(Operand::x, operands.x);
-  bindings.add(Operand::weights, operands.weights);
-  bindings.add(Operand::y, operands.y);
-  if (made.report.fused) {
-    if (epilogue.residual) bindings.add(Operand::residual, operands.residual);
-    if (epilogue.bias) bindings.add(Operand::bias, operands.bias);
-    if (epilogue.channel_bias) bindings.add(Operand::channel_bias, operands.channel_bias);
-    if (epilogue.scale) bindings.add(Operand::scale, &operands.scale);
-  }
-  made.plan.run(implementation_->device.target().handle, bindings, workspace.data());
-  if (!made.report.fused)
-    apply_epilogue(*implementation_->device.target().context, implementation_->precision,
-                   op.output(x), operands);
+  implementation_->forward(op, x, operands, workspace);
+}
+void ConvolutionPlans::forward(const nn::RectangularConvolution& op, const nn::Shape& x,
+                               const ConvolutionOperands& operands,
+                               std::span<std::byte> workspace) {
+  implementation_->forward(op, x, operands, workspace);
 }
 
 void ConvolutionPlans::backward_data(const nn::Convolution& op, const nn::Shape& x,

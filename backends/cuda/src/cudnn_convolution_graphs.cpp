@@ -13,8 +13,8 @@ using Tensor = OperationGraph::Tensor;
           static_cast<std::int64_t>(s.h), static_cast<std::int64_t>(s.w)};
 }
 
-[[nodiscard]] Extents weight_extents(const nn::Convolution& op) {
-  return extents({op.out_channels, op.in_channels, op.kernel, op.kernel});
+[[nodiscard]] Extents weight_extents(const ConvolutionGeometry& op) {
+  return extents({op.out_channels, op.in_channels, op.kernel[0], op.kernel[1]});
 }
 
 /// The tensors of the convolution itself, the same in every graph.
@@ -33,7 +33,8 @@ OperationGraph forward_graph(const ConvolutionProblem& problem, const Epilogue& 
   const Extents image = extents(problem.op.output(problem.x));
   const auto [n, c, h, w] = image;
   const Tensor weights = graph.tensor(Operand::weights, problem.type(), weight_extents(problem.op));
-  int left = epilogue.residual + epilogue.bias + epilogue.channel_bias + epilogue.scale;
+  int left =
+      epilogue.residual + epilogue.bias + epilogue.channel_bias + epilogue.scale + epilogue.relu;
   const auto result = [&] { return left-- == 0 ? tensors.y : graph.intermediate(image); };
   Tensor sum = result();
   graph.convolution_forward(problem.op, tensors.x, weights, sum);
@@ -49,6 +50,7 @@ OperationGraph forward_graph(const ConvolutionProblem& problem, const Epilogue& 
   if (epilogue.channel_bias)
     apply(CUDNN_POINTWISE_ADD, graph.tensor(Operand::channel_bias, problem.type(), {n, c, 1, 1}));
   if (epilogue.scale) apply(CUDNN_POINTWISE_MUL, graph.host_scalar(Operand::scale));
+  if (epilogue.relu) graph.pointwise(CUDNN_POINTWISE_RELU_FWD, sum, result());
   return graph;
 }
 

@@ -5,13 +5,14 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
+#include "convolution_geometry.hpp"
 #include "cudnn_graph.hpp"
 
 namespace scoresde::cuda {
 
 /// What the graphs of a convolution have in common: operation, input shape and types.
 struct ConvolutionProblem {
-  nn::Convolution op;
+  ConvolutionGeometry op;
   nn::Shape x;
   Precision precision = Precision::bf16;
 
@@ -20,8 +21,8 @@ struct ConvolutionProblem {
   }
 };
 
-/// y ← (W ∗ x + residual + bias + channel_bias)·scale. cuDNN has compiled kernels for the pattern
-/// of residual and bias alone, in this order.
+/// y ← f((W ∗ x + residual + bias + channel_bias)·scale). cuDNN has compiled kernels for the
+/// pattern of residual and bias alone, in this order.
 [[nodiscard]] OperationGraph forward_graph(const ConvolutionProblem& problem,
                                            const Epilogue& epilogue);
 

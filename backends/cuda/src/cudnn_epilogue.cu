@@ -16,7 +16,8 @@ void apply(const Context& context, const nn::Shape& y, const ConvolutionOperands
               pointer(operands.channel_bias), operands.scale, y.n * y.pixels(),
               static_cast<std::uint32_t>(y.pixels()), static_cast<std::uint32_t>(y.c),
               rows_are_whole(y.c * sizeof(T), pointer(operands.y), pointer(operands.residual),
-                             pointer(operands.bias), pointer(operands.channel_bias))},
+                             pointer(operands.bias), pointer(operands.channel_bias)),
+              operands.relu},
           "the epilogue of a convolution");
 }
 

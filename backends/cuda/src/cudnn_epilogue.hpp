@@ -8,7 +8,7 @@
 
 namespace scoresde::cuda {
 
-/// y ← (y + residual + bias[c] + channel_bias[n, c])·scale for y of shape `y`; terms with null
+/// y ← f((y + residual + bias[c] + channel_bias[n, c])·scale) for y of shape `y`; terms with null
 /// pointers are omitted. Throws Error if the launch fails.
 void apply_epilogue(const Context& context, Precision precision, const nn::Shape& y,
                     const ConvolutionOperands& operands);

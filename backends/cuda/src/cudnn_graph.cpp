@@ -42,25 +42,26 @@ constexpr std::int64_t byte_alignment = 16;
   return type == CUDNN_DATA_BFLOAT16 ? "bf16" : type == CUDNN_DATA_FLOAT ? "float32" : "other";
 }
 
-[[nodiscard]] Descriptor window(const nn::Convolution& op) {
-  const auto both = [](std::size_t value) {
-    return std::array<std::int64_t, 2>{static_cast<std::int64_t>(value),
-                                       static_cast<std::int64_t>(value)};
+[[nodiscard]] Descriptor window(const ConvolutionGeometry& op) {
+  const auto pair = [](const ConvolutionGeometry::Pair& values) {
+    return std::array<std::int64_t, 2>{static_cast<std::int64_t>(values[0]),
+                                       static_cast<std::int64_t>(values[1])};
   };
   Descriptor window(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
   window.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, std::int64_t{2})
       .set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT)
       .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION)
-      .set_array(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, both(op.pad_before).data(), 2)
-      .set_array(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, both(op.pad_after).data(), 2)
-      .set_array(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, both(op.stride).data(), 2)
-      .set_array(CUDNN_ATTR_CONVOLUTION_DILATIONS, both(1).data(), 2)
+      .set_array(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, pair(op.before).data(), 2)
+      .set_array(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, pair(op.after).data(), 2)
+      .set_array(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, pair({op.stride, op.stride}).data(), 2)
+      .set_array(CUDNN_ATTR_CONVOLUTION_DILATIONS, pair({1, 1}).data(), 2)
       .finalize("a convolution");
   return window;
 }
 
-[[nodiscard]] std::string geometry(const nn::Convolution& op) {
-  return text(" with stride ", op.stride, ", zeros ", op.pad_before, " and ", op.pad_after);
+[[nodiscard]] std::string geometry(const ConvolutionGeometry& op) {
+  return text(" with stride ", op.stride, ", zeros ", ConvolutionGeometry::words(op.before),
+              " and ", ConvolutionGeometry::words(op.after));
 }
 
 }  // namespace
@@ -108,7 +109,7 @@ void OperationGraph::say(const std::string& sentence) {
   words_ += (words_.empty() ? "" : ", then ") + sentence;
 }
 
-void OperationGraph::convolution_forward(const nn::Convolution& op, Tensor x, Tensor weights,
+void OperationGraph::convolution_forward(const ConvolutionGeometry& op, Tensor x, Tensor weights,
                                          Tensor y) {
   const Descriptor& shape = details_.emplace_back(window(op));
   operations_.emplace_back(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
@@ -123,8 +124,8 @@ void OperationGraph::convolution_forward(const nn::Convolution& op, Tensor x, Te
            geometry(op), " to ", tensors_[y.index].words));
 }
 
-void OperationGraph::convolution_backward_data(const nn::Convolution& op, Tensor dy, Tensor weights,
-                                               Tensor dx, double blend) {
+void OperationGraph::convolution_backward_data(const ConvolutionGeometry& op, Tensor dy,
+                                               Tensor weights, Tensor dx, double blend) {
   const Descriptor& shape = details_.emplace_back(window(op));
   operations_.emplace_back(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
       .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, shape)
@@ -139,7 +140,7 @@ void OperationGraph::convolution_backward_data(const nn::Convolution& op, Tensor
            tensors_[dx.index].words));
 }
 
-void OperationGraph::convolution_backward_filter(const nn::Convolution& op, Tensor x, Tensor dy,
+void OperationGraph::convolution_backward_filter(const ConvolutionGeometry& op, Tensor x, Tensor dy,
                                                  Tensor dweights, double blend) {
   const Descriptor& shape = details_.emplace_back(window(op));
   operations_.emplace_back(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR)
@@ -168,6 +169,19 @@ void OperationGraph::pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor b, Te
       .finalize("a pointwise operation");
   say(text(mode == CUDNN_POINTWISE_ADD ? "plus " : "times ", tensors_[b.index].words, " to ",
            tensors_[out.index].words));
+}
+
+void OperationGraph::pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor out) {
+  Descriptor& function = details_.emplace_back(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
+      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
+      .finalize("a pointwise function");
+  operations_.emplace_back(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, function)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, tensors_[a.index].descriptor)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, tensors_[out.index].descriptor)
+      .finalize("a pointwise operation");
+  say(text("its positive part to ", tensors_[out.index].words));
 }
 
 Descriptor OperationGraph::finalize(cudnnHandle_t handle) const {

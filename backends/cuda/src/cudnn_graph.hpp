@@ -13,6 +13,7 @@
 
 #include <scoresde/nn/graph/ops.hpp>
 
+#include "convolution_geometry.hpp"
 #include "cudnn_descriptor.hpp"
 
 namespace scoresde::cuda {
@@ -51,15 +52,18 @@ class OperationGraph {
   /// A float32 in host memory, read when the plan is run.
   [[nodiscard]] Tensor host_scalar(Operand which);
 
-  void convolution_forward(const nn::Convolution& op, Tensor x, Tensor weights, Tensor y);
+  void convolution_forward(const ConvolutionGeometry& op, Tensor x, Tensor weights, Tensor y);
   /// dx ← Wᵀ ∗ dy + blend·dx, blend 0 or 1.
-  void convolution_backward_data(const nn::Convolution& op, Tensor dy, Tensor weights, Tensor dx,
-                                 double blend);
+  void convolution_backward_data(const ConvolutionGeometry& op, Tensor dy, Tensor weights,
+                                 Tensor dx, double blend);
   /// dW ← x ∗ dy + blend·dW, blend 0 or 1.
-  void convolution_backward_filter(const nn::Convolution& op, Tensor x, Tensor dy, Tensor dweights,
-                                   double blend);
+  void convolution_backward_filter(const ConvolutionGeometry& op, Tensor x, Tensor dy,
+                                   Tensor dweights, double blend);
   /// out ← a + b or a·b; b is broadcast along extents of 1.
   void pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor b, Tensor out);
+
+  /// out ← f(a).
+  void pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor out);
 
   /// The finalized graph; the handle is null if plans are built for a described device.
   [[nodiscard]] Descriptor finalize(cudnnHandle_t handle) const;

@@ -65,6 +65,13 @@ void arrange_weights(const Context& context, const nn::Convolution& op, std::siz
           "a layout conversion of weights");
 }
 
+template <class T>
+void arrange_weights(const Context& context, const nn::RectangularConvolution& op,
+                     const float* weights, T* arranged) {
+  enqueue(context, ArrangeWeights<T>{WeightExtents::of(op), weights, arranged},
+          "a layout conversion of weights");
+}
+
 void add_weight_gradient(const Context& context, const nn::Convolution& op, std::size_t pad,
                          const float* arranged, float* gradient) {
   enqueue(context, AddWeightGradient{WeightExtents::of(op, pad), arranged, gradient},
@@ -80,6 +87,8 @@ void add_weight_gradient(const Context& context, const nn::Convolution& op, std:
   template void nhwc_to_nchw<T>(const Context&, const T*, const nn::Shape&, std::size_t,           \
                                 const double*, nn::Gradient<float>);                               \
   template void arrange_weights<T>(const Context&, const nn::Convolution&, std::size_t,            \
+                                   const float*, T*);                                              \
+  template void arrange_weights<T>(const Context&, const nn::RectangularConvolution&,              \
                                    const float*, T*)
 SCORESDE_INSTANTIATE(float);
 SCORESDE_INSTANTIATE(Bfloat16);

@@ -2,6 +2,9 @@
 /// The epilogue kernels of convolutions, on the CPU, against sums in double.
 #include "kernels/convolution_epilogue.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -45,6 +48,24 @@ TEMPLATE_TEST_CASE("the epilogue kernel adds its non-null terms and scales", "[e
                 kernel_tolerance<TestType>);
         }
       }
+}
+
+TEMPLATE_TEST_CASE("the epilogue kernel with relu keeps positive values", "[emulated]", float,
+                   Bfloat16) {
+  const nn::Shape shape{2, 13, 3, 5};
+  Activations<TestType> y(shape, 1), b({1, shape.c}, 3);
+  const std::vector<double> before = y.exact;
+  y.memory[0] = cuda::from_float<TestType>(std::numeric_limits<float>::quiet_NaN());
+  emulate(cuda::ConvolutionEpilogue<TestType>{
+      y.memory.data(), nullptr, b.memory.data(), nullptr, 2, shape.n * shape.pixels(),
+      static_cast<std::uint32_t>(shape.pixels()), static_cast<std::uint32_t>(shape.c),
+      cuda::rows_are_whole(shape.c * sizeof(TestType)), true});
+  const std::vector<double> found = from_channels_last(y.memory, shape);
+  CHECK(std::isnan(found[0]));
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    const double wanted = 2 * (before[i] + b.exact[i / shape.pixels() % shape.c]);
+    CHECK(found[i] == Approx(std::max(wanted, 0.0)).margin(0.05).epsilon(0.01));
+  }
 }
 
 TEST_CASE("rounded gradients are accumulated in float32", "[emulated]") {

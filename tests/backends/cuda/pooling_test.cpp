@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/pooling.hpp"
 
+#include <cmath>
+#include <vector>
+
 #include <scoresde/eigen/ops.hpp>
 
 #include "support/catch.hpp"
@@ -85,5 +88,28 @@ TEMPLATE_TEST_CASE("the pooling kernels match the double operations", "[emulated
       ops.average_pool_backward(c.op, dy.view(), c.x, {gradient.data(), true});
       CHECK(relative_distance(from_channels_last(dx, c.x), gradient) < kernel_tolerance<TestType>);
     }
+  }
+}
+
+TEMPLATE_TEST_CASE("the max pooling kernel matches the double operation", "[emulated]", float,
+                   Bfloat16) {
+  const eigen::Ops<double> ops(1);
+  for (const Case& c : cases) {
+    CAPTURE(c.op.height, c.op.width, c.op.stride, c.op.pad);
+    const nn::Shape out = c.op.output(c.x);
+    const cuda::PooledImage pooled{image(out), windows(c.op, c.op.height, c.x.h, out.h),
+                                   windows(c.op, c.op.width, c.x.w, out.w)};
+    const Activations<TestType> x(c.x, 1, -3);
+    std::vector<TestType> y = poisoned<TestType>(out.size());
+    emulate(cuda::MaxPool<TestType>{pooled, cuda::rows_are_whole(c.x.c * sizeof(TestType)),
+                                    x.memory.data(), y.data()},
+            every_schedule[1]);
+    std::vector<double> wanted(out.size());
+    ops.max_pool({c.op}, x.view(), {wanted.data(), out});
+    CHECK(from_channels_last(y, out) == wanted);
+    const std::vector<TestType> nothing = poisoned<TestType>(c.x.size());
+    emulate(cuda::MaxPool<TestType>{pooled, cuda::rows_are_whole(c.x.c * sizeof(TestType)),
+                                    nothing.data(), y.data()});
+    for (const double value : from_channels_last(y, out)) CHECK(std::isnan(value));
   }
 }

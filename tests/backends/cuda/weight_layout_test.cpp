@@ -73,3 +73,17 @@ TEST_CASE("weight gradients are accumulated in the library's layout", "[emulated
         }
   }
 }
+
+TEST_CASE("weights of rectangular kernels are converted to cuDNN's layout", "[emulated]") {
+  const nn::RectangularConvolution op{
+      .in_channels = 35, .out_channels = 4, .height = 1, .width = 7};
+  const auto extents = cuda::WeightExtents::of(op);
+  const auto weights = random_values<float>(op.weight_size(), 1);
+  std::vector<float> arranged(extents.padded_size());
+  REQUIRE(arranged.size() == weights.size());
+  emulate(cuda::ArrangeWeights<float>{extents, weights.data(), arranged.data()});
+  std::size_t at = 0;
+  for (std::size_t o = 0; o < 4; ++o)
+    for (std::size_t t = 0; t < 7; ++t)
+      for (std::size_t c = 0; c < 35; ++c) CHECK(arranged[at++] == weights[(o * 35 + c) * 7 + t]);
+}

@@ -161,6 +161,29 @@ TEMPLATE_TEST_CASE("the launchers of average pooling match the double operations
   }
 }
 
+TEMPLATE_TEST_CASE("the launchers of max pooling and resizing match the double operations", "",
+                   float, Bfloat16) {
+  const nn::Shape in{2, 16, 7, 9};
+  const nn::MaxPool pool{{.height = 3, .width = 3, .stride = 2}};
+  const Input<TestType> x(in, 1);
+  Output<TestType> pooled(pool.windows.output(in));
+  ops().max_pool(pool, x.view(), pooled.view());
+  cuda::detail::max_pool<TestType>(context(), pool, x.on_device(), pooled.on_device());
+  CHECK(pooled.error() == 0);
+  for (const ResizeRule rule : {ResizeRule::tf1_bilinear, ResizeRule::pil_bicubic})
+    for (const auto& [height, width] : {std::pair{12u, 5u}, {7u, 20u}, {3u, 9u}, {7u, 9u}}) {
+      CAPTURE(height, width);
+      const nn::Resize op{
+          .rule = rule, .height = height, .width = width, .lowest = -1, .highest = 1.5};
+      Output<TestType> y(op.output(in));
+      std::vector<double> wide(ops().resize_scratch(op, in));
+      ops().resize(op, x.view(), y.view(), wide);
+      const DeviceVector<float> memory = scratch(cuda::detail::resize_scratch<TestType>(op, in));
+      cuda::detail::resize<TestType>(context(), op, x.on_device(), y.on_device(), memory.data());
+      CHECK(y.error() < kernel_tolerance<TestType>);
+    }
+}
+
 TEMPLATE_TEST_CASE("the launchers of concatenation match the double operations", "", float,
                    Bfloat16) {
   for (const std::size_t second : {24u, 5u}) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// Convolutions on the GPU by cuDNN, forward and backward, in channels-last (NHWC) layout.
 ///
-///   forward          y ← (W ∗ x + residual + bias[c] + channel_bias[n, c])·scale
+///   forward          y ← f((W ∗ x + residual + bias[c] + channel_bias[n, c])·scale),
+///                    f(v) = max(v, 0) with relu, else v
 ///   backward data    dx ← Wᵀ ∗ dy, or added to dx
 ///   backward filter  dW ← dW + x ∗ dy, in float32
 ///
@@ -22,6 +23,7 @@
 
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/precision.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
@@ -57,9 +59,9 @@ struct PlanOptions {
 
 /// The terms of the forward equation that are present.
 struct Epilogue {
-  bool residual = false, bias = false, channel_bias = false, scale = false;
+  bool residual = false, bias = false, channel_bias = false, scale = false, relu = false;
   [[nodiscard]] constexpr bool empty() const {
-    return !residual && !bias && !channel_bias && !scale;
+    return !residual && !bias && !channel_bias && !scale && !relu;
   }
   constexpr auto operator<=>(const Epilogue&) const = default;
 };
@@ -72,6 +74,7 @@ struct ConvolutionOperands {
   const void* bias = nullptr;          ///< (out)
   const void* channel_bias = nullptr;  ///< (n, out)
   float scale = 1;
+  bool relu = false;
   void* y = nullptr;  ///< (n, h', w', out)
 };
 
@@ -109,6 +112,10 @@ class ConvolutionPlans {
   /// y.
   void forward(const nn::Convolution& op, const nn::Shape& x, const ConvolutionOperands& operands,
                std::span<std::byte> workspace);
+  /// The same for inference, with a bias.
+  const PlanReport& plan_forward(const nn::RectangularConvolution& op, const nn::Shape& x);
+  void forward(const nn::RectangularConvolution& op, const nn::Shape& x,
+               const ConvolutionOperands& operands, std::span<std::byte> workspace);
   /// No-op if dx.data is null.
   void backward_data(const nn::Convolution& op, const nn::Shape& x, const void* weights,
                      const void* dy, nn::Gradient<void> dx, std::span<std::byte> workspace);

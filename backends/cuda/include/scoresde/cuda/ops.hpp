@@ -22,18 +22,22 @@
 #include <scoresde/cuda/cudnn_convolution.hpp>
 #include <scoresde/cuda/detail/network_kernels.hpp>
 #include <scoresde/cuda/detail/op_scratch.hpp>
+#include <scoresde/cuda/detail/planned_ops.hpp>
 #include <scoresde/cuda/model_memory.hpp>
 #include <scoresde/cuda/network_memory.hpp>
 #include <scoresde/cuda/precision.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda {
 
-/// Models nn::NetworkOps, which defines each operation, and nn::CapturableOps. A is Bfloat16 or
-/// float. Copies share plans. Not thread-safe.
+/// Models nn::NetworkOps and nn::InferenceOps, which define each operation, and nn::CapturableOps.
+/// A is Bfloat16 or float. Copies share plans. Not thread-safe.
 template <class A = Bfloat16>
-class Ops : public ModelMemory {
+class Ops : public detail::PlannedOps<A> {
+  using Base = detail::PlannedOps<A>;
+  using Base::context_, Base::plans_, Base::rounds, Base::round;
   static_assert(std::is_same_v<A, Bfloat16> || std::is_same_v<A, float>);
   using In = nn::View<const A>;
   using Out = nn::View<A>;
@@ -53,10 +57,7 @@ class Ops : public ModelMemory {
   /// writable, and as Context does.
   explicit Ops(const Context& context = Context(), PlanOptions options = {},
                Precision precision = std::is_same_v<A, float> ? Precision::tf32 : Precision::bf16)
-      : ModelMemory(context),
-        plans_(std::make_shared<Plans>(
-            ConvolutionPlans(PlanDevice(context), checked(precision), std::move(options)),
-            MatrixProducts(context, precision))) {}
+      : Base(context, std::move(options), precision) {}
 
   /// One report per convolution planned so far.
   [[nodiscard]] std::vector<PlanReport> plan_reports() const {
@@ -82,6 +83,8 @@ class Ops : public ModelMemory {
   }
 
   /// Weights in cuDNN's layout, then the bias, both in A.
+  using Base::convolution, Base::convolution_prepared_size, Base::convolution_scratch,
+      Base::prepare_convolution;
   [[nodiscard]] std::size_t convolution_prepared_size(const nn::Convolution& op, nn::Mode) const {
     return detail::PreparedLayer<A>::size(op.weight_size(), op.out_channels);
   }
@@ -314,27 +317,6 @@ class Ops : public ModelMemory {
   }
 
  private:
-  static constexpr bool rounds = !std::is_same_v<A, float>;
-
-  struct Plans {
-    Plans(ConvolutionPlans c, MatrixProducts p)
-        : convolutions(std::move(c)), products(std::move(p)) {}
-    ConvolutionPlans convolutions;
-    MatrixProducts products;
-    const std::uint64_t* step = nullptr;
-  };
-
-  static Precision checked(Precision precision) {
-    scoresde::require(
-        rounds == (precision == Precision::bf16), "CUDA network: precision is ", name_of(precision),
-        "; it must be ",
-        rounds ? "bf16 for Bfloat16 activations" : "tf32 or fp32 for float activations");
-    return precision;
-  }
-  static const char* name_of(Precision precision) {
-    return precision == Precision::bf16 ? "bf16" : precision == Precision::tf32 ? "tf32" : "fp32";
-  }
-
   struct AttentionExtents {
     std::size_t samples, channels, pixels;
   };
@@ -345,12 +327,6 @@ class Ops : public ModelMemory {
     if (op.heads == 1) return x.data;
     detail::split_heads<A>(context_, op, x, room);
     return room;
-  }
-
-  /// to ← from, converted to A; no-op if `from` is null.
-  void round(const float* from, std::size_t count, A* to) const {
-    const nn::Convolution column{.in_channels = 1, .out_channels = count, .kernel = 1};
-    if (from != nullptr) detail::arrange_weights<A>(context_, column, 1, from, to);
   }
 
   std::pair<const void*, const void*> dense_parameters(const Layer& layer,
@@ -378,11 +354,9 @@ class Ops : public ModelMemory {
                                          parts.workspace(scratch));
     if (!same_order) detail::add_weight_gradient(context_, op, 1, arranged, dweights);
   }
-
-  std::shared_ptr<Plans> plans_;
 };
 
-static_assert(nn::NetworkOps<Ops<Bfloat16>>);
-static_assert(nn::NetworkOps<Ops<float>>);
+static_assert(nn::InferenceOps<Ops<Bfloat16>>);
+static_assert(nn::InferenceOps<Ops<float>>);
 
 }  // namespace scoresde::cuda

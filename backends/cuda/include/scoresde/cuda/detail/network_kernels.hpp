@@ -16,6 +16,7 @@
 #include <scoresde/cuda/bfloat16.hpp>
 #include <scoresde/cuda/context.hpp>
 #include <scoresde/cuda/detail/device_draw.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/ops.hpp>
 
 namespace scoresde::cuda::detail {
@@ -97,6 +98,17 @@ template <class T>
 void average_pool_backward(const Context& context, const nn::AveragePool& op, nn::View<const T> dy,
                            const nn::Shape& x, nn::Gradient<T> dx);
 
+/// y ← the maximum of x over each window.
+template <class T>
+void max_pool(const Context& context, const nn::MaxPool& op, nn::View<const T> x, nn::View<T> y);
+
+/// y ← x at y's extents, clipped to [op.lowest, op.highest]; `scratch` has resize_scratch floats.
+template <class T>
+[[nodiscard]] std::size_t resize_scratch(const nn::Resize& op, const nn::Shape& x);
+template <class T>
+void resize(const Context& context, const nn::Resize& op, nn::View<const T> x, nn::View<T> y,
+            float* scratch);
+
 /// y ← or += filtered x; with op.adjoint(), dy and the shape of x it computes the gradient.
 template <class T>
 void fir(const Context& context, const nn::Fir& op, nn::View<const T> x, const nn::Shape& shape,
@@ -115,6 +127,9 @@ void nhwc_to_nchw(const Context& context, const T* inside, const nn::Shape& shap
 /// multiples of `pad`; and accumulation of a gradient in that layout into the library's.
 template <class T>
 void arrange_weights(const Context& context, const nn::Convolution& op, std::size_t pad,
+                     const float* weights, T* arranged);
+template <class T>
+void arrange_weights(const Context& context, const nn::RectangularConvolution& op,
                      const float* weights, T* arranged);
 void add_weight_gradient(const Context& context, const nn::Convolution& op, std::size_t pad,
                          const float* arranged, float* gradient);
