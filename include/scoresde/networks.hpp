@@ -23,6 +23,8 @@
 #include <scoresde/model/score_network.hpp>
 #include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/nn/graph/inference_nodes.hpp>
+#include <scoresde/nn/graph/inference_ops.hpp>
 #include <scoresde/nn/graph/node_defaults.hpp>
 #include <scoresde/nn/graph/nodes.hpp>
 #include <scoresde/nn/graph/ops.hpp>
@@ -35,6 +37,8 @@
 #include <scoresde/nn/layers/time_embedding.hpp>
 #include <scoresde/nn/networks/classifier.hpp>
 #include <scoresde/nn/networks/classifier_config.hpp>
+#include <scoresde/nn/networks/inception.hpp>
+#include <scoresde/nn/networks/inception_config.hpp>
 #include <scoresde/nn/networks/mlp.hpp>
 #include <scoresde/nn/networks/unet.hpp>
 #include <scoresde/nn/networks/unet_check.hpp>
@@ -54,6 +58,7 @@
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/classifier_configuration.hpp>
+#include <scoresde/registry/inception_names.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_fields.hpp>

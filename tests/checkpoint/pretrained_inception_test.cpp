@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
-#include <scoresde/checkpoint/inception.hpp>
+#include <scoresde/checkpoint/inception_weights.hpp>
 #include <scoresde/checkpoint/pretrained_inception.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/io/safetensors.hpp>

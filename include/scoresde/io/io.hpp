@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// All headers of io/: safetensors, torch files, NumPy files, PNG grids, SHA-256. Checkpoints are in
-/// checkpoint/; io/xarray_npy.hpp, for arrays of xtensor, is included separately.
+/// All headers of io/: safetensors, torch files, NumPy files, PNG grids, SHA-256. Checkpoints are
+/// in checkpoint/; io/xarray_npy.hpp, for arrays of xtensor, is included separately.
 #pragma once
 
 #include <scoresde/io/atomic_file.hpp>

@@ -21,12 +21,12 @@ inline constexpr auto published_names<nn::InceptionConvention> =
 
 template <>
 inline constexpr auto published_names<nn::InceptionOutput> =
-    std::to_array<PublishedName<nn::InceptionOutput>>(
-        {{nn::InceptionOutput::features_64, "64"},
-         {nn::InceptionOutput::features_192, "192"},
-         {nn::InceptionOutput::features_768, "768"},
-         {nn::InceptionOutput::features_2048, "2048"},
-         {nn::InceptionOutput::logits_unbiased, "logits_unbiased"},
-         {nn::InceptionOutput::logits, "logits"}});
+    std::to_array<PublishedName<nn::InceptionOutput>>({{nn::InceptionOutput::features_64, "64"},
+                                                       {nn::InceptionOutput::features_192, "192"},
+                                                       {nn::InceptionOutput::features_768, "768"},
+                                                       {nn::InceptionOutput::features_2048, "2048"},
+                                                       {nn::InceptionOutput::logits_unbiased,
+                                                        "logits_unbiased"},
+                                                       {nn::InceptionOutput::logits, "logits"}});
 
 }  // namespace scoresde
