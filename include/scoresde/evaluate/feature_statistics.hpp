@@ -36,10 +36,10 @@ struct FeatureMoments {
 /// What is stored to continue an accumulation later, bit-identically.
 struct FeatureStatisticsState {
   std::string extractor;
-  std::uint64_t count = 0;       ///< images in mean and scatter
-  std::vector<double> mean;      ///< μ, d values
-  std::vector<double> scatter;   ///< S, d × d; the lower triangle is used
-  std::vector<double> pending;   ///< rows of features after those
+  std::uint64_t count = 0;      ///< images in mean and scatter
+  std::vector<double> mean;     ///< μ, d values
+  std::vector<double> scatter;  ///< S, d × d; the lower triangle is used
+  std::vector<double> pending;  ///< rows of features after those
 };
 
 /// Accumulates features. The result depends on their order alone, not on their division into
@@ -48,18 +48,21 @@ class FeatureStatistics {
  public:
   /// Throws Error for dim = 0.
   explicit FeatureStatistics(std::size_t dim, std::string extractor = {})
-      : FeatureStatistics({std::move(extractor), 0, std::vector<double>(dim),
-                           std::vector<double>(dim * dim), {}}) {}
+      : FeatureStatistics({std::move(extractor),
+                           0,
+                           std::vector<double>(dim),
+                           std::vector<double>(dim * dim),
+                           {}}) {}
 
   /// Continues. Throws Error unless the sizes of the state match.
   explicit FeatureStatistics(FeatureStatisticsState state) : s_(std::move(state)) {
     const std::size_t d = dim();
     require(d > 0, "feature statistics: the dimension is 0; it must be positive");
-    require(s_.scatter.size() == d * d && s_.pending.size() % d == 0 &&
-                s_.pending.size() < block * d,
-            "feature statistics: a state of dimension ", d, " has a scatter of ",
-            s_.scatter.size(), " and ", s_.pending.size(), " pending values; there must be ", d * d,
-            " and whole rows of fewer than ", block, " images");
+    require(
+        s_.scatter.size() == d * d && s_.pending.size() % d == 0 && s_.pending.size() < block * d,
+        "feature statistics: a state of dimension ", d, " has a scatter of ", s_.scatter.size(),
+        " and ", s_.pending.size(), " pending values; there must be ", d * d,
+        " and whole rows of fewer than ", block, " images");
   }
 
   [[nodiscard]] std::size_t dim() const { return s_.mean.size(); }

@@ -23,9 +23,7 @@ struct Features {
 
   [[nodiscard]] std::size_t size() const { return dim == 0 ? 0 : values.size() / dim; }
   /// The features of image i.
-  [[nodiscard]] std::span<const T> row(std::size_t i) const {
-    return values.subspan(i * dim, dim);
-  }
+  [[nodiscard]] std::span<const T> row(std::size_t i) const { return values.subspan(i * dim, dim); }
 };
 
 /// Throws Error unless the values are whole rows of at least `minimum` images and all finite; the
@@ -36,18 +34,17 @@ void require_features(std::string_view metric, std::string_view argument, const 
   require(x.dim > 0, metric, ": ", argument, " have dimension 0; it must be positive");
   require(x.values.size() % x.dim == 0, metric, ": ", argument, " have ", x.values.size(),
           " values; a multiple of the dimension ", x.dim, " is required");
-  require(x.size() >= minimum, metric, ": ", argument, " are of ", x.size(),
-          " images; at least ", minimum, " are required");
+  require(x.size() >= minimum, metric, ": ", argument, " are of ", x.size(), " images; at least ",
+          minimum, " are required");
   for (std::size_t i = 0; i < x.values.size(); ++i)
     require(std::isfinite(x.values[i]), metric, ": feature ", i % x.dim, " of image ", i / x.dim,
             " in ", argument, " is ", x.values[i], "; features must be finite");
 }
 
 /// Throws Error unless two sets, named by their arguments, have one dimension and one extractor.
-inline void require_same_features(std::string_view metric, std::string_view first,
-                                  std::size_t dim1, std::string_view extractor1,
-                                  std::string_view second, std::size_t dim2,
-                                  std::string_view extractor2) {
+inline void require_same_features(std::string_view metric, std::string_view first, std::size_t dim1,
+                                  std::string_view extractor1, std::string_view second,
+                                  std::size_t dim2, std::string_view extractor2) {
   require(dim1 == dim2, metric, ": ", second, " have dimension ", dim2, "; that of ", first, " is ",
           dim1);
   require(extractor1.empty() || extractor2.empty() || extractor1 == extractor2, metric, ": ",

@@ -84,8 +84,7 @@ class CovarianceFactor {
     found.mean_term += difference * difference;
   }
   found.trace_sqrt = nuclear_norm_of_products(a.vectors(), b.vectors());
-  found.value = std::max(
-      0.0, found.mean_term + found.trace1 + found.trace2 - 2 * found.trace_sqrt);
+  found.value = std::max(0.0, found.mean_term + found.trace1 + found.trace2 - 2 * found.trace_sqrt);
   return found;
 }
 
@@ -94,8 +93,7 @@ inline void require_moments(const char* argument, const FeatureMoments& m) {
   require(d > 0 && m.covariance.size() == d * d, "Fréchet distance: ", argument, " have a mean of ",
           d, " and a covariance of ", m.covariance.size(),
           " values; there must be d > 0 and d * d of them");
-  require(m.count != 1, "Fréchet distance: ", argument,
-          " are of 1 image; at least 2 are required");
+  require(m.count != 1, "Fréchet distance: ", argument, " are of 1 image; at least 2 are required");
   const auto finite = [](double value) { return std::isfinite(value); };
   require(std::all_of(m.mean.begin(), m.mean.end(), finite) &&
               std::all_of(m.covariance.begin(), m.covariance.end(), finite),

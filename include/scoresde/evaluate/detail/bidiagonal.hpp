@@ -111,8 +111,7 @@ class BidiagonalValues {
   }
 
   void sweep(std::size_t first, std::size_t last, double shift) {
-    double f = (std::abs(d_[first]) - shift) *
-               (std::copysign(1.0, d_[first]) + shift / d_[first]);
+    double f = (std::abs(d_[first]) - shift) * (std::copysign(1.0, d_[first]) + shift / d_[first]);
     double g = e_[first];
     for (std::size_t i = first; i < last; ++i) {
       const Rotation right = rotation(f, g);

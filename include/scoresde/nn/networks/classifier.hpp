@@ -48,13 +48,19 @@ class ClassifierBuilder : private UNetEncoder {
       : UNetEncoder(config.encoder), head_(config.head) {}
 
   [[nodiscard]] Graph build() {
-    const Tensor h = activated_normalization(graph_, encode(), "norm", settings_);
-    const Tensor pooled = head_.pooling == Pooling::mean ? mean(h) : attend(h);
-    graph_.dense(pooled, "logits", head_.classes);
+    graph_.dense(pool(), "logits", head_.classes);
+    return std::move(graph_);
+  }
+  [[nodiscard]] Graph build_features() {
+    static_cast<void>(pool());
     return std::move(graph_);
   }
 
  private:
+  [[nodiscard]] Tensor pool() {
+    const Tensor h = activated_normalization(graph_, encode(), "norm", settings_);
+    return head_.pooling == Pooling::mean ? mean(h) : attend(h);
+  }
   [[nodiscard]] Tensor mean(Tensor h) {
     const Shape shape = graph_.shape(h);
     return graph_.append(node::AveragePool{{}, {.height = shape.h, .width = shape.w}}, {h});
@@ -83,6 +89,13 @@ class ClassifierBuilder : private UNetEncoder {
 [[nodiscard]] inline Graph classifier(const ClassifierConfig& config) {
   detail::check_head(config);
   return detail::ClassifierBuilder(config).build();
+}
+
+/// The same without its last layer, the vector that the logits are an affine function of. Its
+/// parameters are the first ones of the classifier's. Throws Error as `classifier` does.
+[[nodiscard]] inline Graph classifier_features(const ClassifierConfig& config) {
+  detail::check_head(config);
+  return detail::ClassifierBuilder(config).build_features();
 }
 
 }  // namespace scoresde::nn
