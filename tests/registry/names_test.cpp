@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/evaluation_names.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/network_names.hpp>
 #include <scoresde/registry/run_names.hpp>
@@ -72,6 +73,10 @@ TEST_CASE("every enumeration of a configuration has a name for each value") {
   check_table<nn::Combine>(2);
   check_table<nn::AttentionUp>(3);
   check_table<nn::Middle>(3);
+  check_table<InceptionScoreConvention>(4);
+  check_table<LogitBias>(2);
+  check_table<KernelSubsets>(2);
+  check_table<BallBoundary>(2);
   check_table<nn::TimeScaleShift>(2);
   check_table<SdeKind>(5);
   check_table<LossKind>(3);

@@ -6,8 +6,6 @@
 /// write_feature_moments also have `count` and `extractor`, bytes of UTF-8.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -48,8 +46,8 @@ namespace detail {
     moments.count = static_cast<std::uint64_t>(count[0]);
   }
   if (file.contains("extractor"))
-    for (const double byte : file.array("extractor").as<double>())
-      moments.extractor += static_cast<char>(static_cast<std::uint8_t>(byte));
+    for (const std::uint8_t byte : file.array("extractor").as<std::uint8_t>())
+      moments.extractor += static_cast<char>(byte);
   return moments;
 }
 
