@@ -3,7 +3,8 @@
 scoresde/networks.hpp those for building and training networks. --write generates them.
 
 There are two because every file pays for the headers it includes: networks are a third of the compile time, and most programs have none.
-What measures data for training, and suggests names in files, is with networks. testing/ is excluded: it is for tests of user-defined components. So are samplers by name, registry/sampler_*: they include every sampler.
+What measures data for training, and suggests names in files, is with networks. testing/ is excluded: it is for tests of user-defined components. So are samplers by name, registry/sampler_*: they include every sampler. So are metrics,
+evaluate/: few programs that sample also measure.
 
 io/io.hpp and the header of each backend include every public header of their folder, directly or through another.
 """
@@ -16,7 +17,7 @@ import tree
 
 FOLDER = "include/scoresde/"
 NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*|sde/suggest_sigma_max\.hpp|(nearest_name|resize)\.hpp"
-LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|testing)/.*|registry/sampler_.*|(.*/)?detail/.*|observer/progress\.hpp"
+LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|evaluate|testing)/.*|registry/(sampler_|evaluation_).*|(.*/)?detail/.*|observer/progress\.hpp"
 COMPONENTS = ("io", "eigen", "xtensor", "cuda")
 LEFT_OUT_OF_COMPONENTS = {"scoresde/io/xarray_npy.hpp"}  # it requires xtensor
 HEADS = {

@@ -12,7 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
 seconds=${1:-600}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(pickle torch npz safetensors diffusers_config diffusers_scheduler)
+[ ${#targets[@]} -gt 0 ] || targets=(pickle torch npz feature_statistics safetensors diffusers_config diffusers_scheduler)
 failed=0
 for target in "${targets[@]}"; do
   work=$root/build/fuzz/$target

@@ -23,14 +23,16 @@
 
 namespace scoresde {
 
-namespace detail {
-
-[[nodiscard]] inline FeatureMoments moments_in(const io::NpzFile& file) {
+/// Those in a file's arrays. Throws Error unless it has statistics of one dimension, or features of
+/// at least two images and at most 16384 dimensions.
+[[nodiscard]] inline FeatureMoments feature_moments_in(const io::NpzFile& file) {
   if (!file.contains("mu") && file.contains("pool_3")) {
     const io::TensorFile::Tensor pool = file.array("pool_3");
     require(!pool.shape.empty() && pool.shape[0] > 0, "pool_3 has no images");
+    const std::size_t d = pool.size() / pool.shape[0];
+    require(d <= 16384, "pool_3 has ", d, " features per image; at most 16384 are supported");
     const std::vector<double> values = pool.as<double>();
-    return feature_moments(Features<double>{values, values.size() / pool.shape[0]});
+    return feature_moments(Features<double>{values, d});
   }
   const io::TensorFile::Tensor mu = file.array("mu"), sigma = file.array("sigma");
   require(mu.shape.size() == 1 && mu.shape[0] > 0, "mu has ", mu.shape.size(), " dimensions and ",
@@ -51,14 +53,12 @@ namespace detail {
   return moments;
 }
 
-}  // namespace detail
-
 /// Throws Error naming the file when it is missing, is not an .npz file, or has neither statistics
 /// of one dimension nor features.
 [[nodiscard]] inline FeatureMoments read_feature_moments(const std::filesystem::path& path) {
   const io::NpzFile file = io::NpzFile::open(path);
   try {
-    return detail::moments_in(file);
+    return feature_moments_in(file);
   } catch (const Error& failure) {
     throw Error(text("feature statistics ", path.string(), ": ", failure.what()));
   }

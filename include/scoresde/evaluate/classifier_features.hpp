@@ -93,8 +93,9 @@ class ClassifierFeatures {
             " weights; the classifier has ", all);
     const auto own = weights.first(nn::classifier_features(config).parameters().size());
     for (std::size_t i = 0; i < own.size(); ++i)
-      require(std::isfinite(own[i]), "classifier features: weight ", i, " is ", own[i],
-              "; weights must be finite");
+      if (!std::isfinite(own[i]))
+        throw Error(
+            text("classifier features: weight ", i, " is ", own[i], "; weights must be finite"));
     return {own.begin(), own.end()};
   }
 

@@ -81,8 +81,8 @@ class FeatureStatistics {
     for (std::size_t i = 0; i < x.size();) {
       const std::size_t room = block - s_.pending.size() / dim();
       const std::size_t some = std::min(room, x.size() - i);
-      for (const T value : x.values.subspan(i * dim(), some * dim()))
-        s_.pending.push_back(static_cast<double>(value));
+      const auto rows = x.values.subspan(i * dim(), some * dim());
+      s_.pending.insert(s_.pending.end(), rows.begin(), rows.end());
       if (some == room) flush(s_);
       i += some;
     }

@@ -2,6 +2,7 @@
 /// Features of a set of images, as the metrics take them: one row of `dim` numbers per image.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -36,9 +37,12 @@ void require_features(std::string_view metric, std::string_view argument, const 
           " values; a multiple of the dimension ", x.dim, " is required");
   require(x.size() >= minimum, metric, ": ", argument, " are of ", x.size(), " images; at least ",
           minimum, " are required");
-  for (std::size_t i = 0; i < x.values.size(); ++i)
-    require(std::isfinite(x.values[i]), metric, ": feature ", i % x.dim, " of image ", i / x.dim,
-            " in ", argument, " is ", x.values[i], "; features must be finite");
+  const auto broken =
+      std::find_if(x.values.begin(), x.values.end(), [](T value) { return !std::isfinite(value); });
+  if (broken == x.values.end()) return;
+  const auto i = static_cast<std::size_t>(broken - x.values.begin());
+  throw Error(text(metric, ": feature ", i % x.dim, " of image ", i / x.dim, " in ", argument,
+                   " is ", *broken, "; features must be finite"));
 }
 
 /// Throws Error unless two sets, named by their arguments, have one dimension and one extractor.

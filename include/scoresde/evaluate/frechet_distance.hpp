@@ -84,7 +84,10 @@ class CovarianceFactor {
     found.mean_term += difference * difference;
   }
   found.trace_sqrt = nuclear_norm_of_products(a.vectors(), b.vectors());
-  found.value = std::max(0.0, found.mean_term + found.trace1 + found.trace2 - 2 * found.trace_sqrt);
+  const double value = found.mean_term + found.trace1 + found.trace2 - 2 * found.trace_sqrt;
+  require(std::isfinite(value), "Fréchet distance: it is ", value,
+          "; means and covariances must be within the range of double");
+  found.value = std::max(0.0, value);
   return found;
 }
 
@@ -98,16 +101,18 @@ inline void require_moments(const char* argument, const FeatureMoments& m) {
   require(std::all_of(m.mean.begin(), m.mean.end(), finite) &&
               std::all_of(m.covariance.begin(), m.covariance.end(), finite),
           "Fréchet distance: ", argument, " have values that are not finite");
+  double largest = 0;
+  for (std::size_t i = 0; i < d; ++i) largest = std::max(largest, m.covariance[i * d + i]);
   for (std::size_t i = 0; i < d; ++i) {
-    require(m.covariance[i * d + i] >= 0, "Fréchet distance: ", argument, " have the variance ",
-            m.covariance[i * d + i], " of feature ", i, "; it must not be negative");
-    for (std::size_t j = 0; j < i; ++j) {
-      const double scale = std::sqrt(m.covariance[i * d + i] * m.covariance[j * d + j]);
-      const double apart = std::abs(m.covariance[i * d + j] - m.covariance[j * d + i]);
-      require(apart <= 1e-5 * scale, "Fréchet distance: ", argument, " have a covariance whose (",
-              i, ", ", j, ") and (", j, ", ", i, ") differ by ", apart,
-              "; it must be a symmetric matrix");
-    }
+    // Covariances computed as E xxᵀ − μμᵀ can have slightly negative variances.
+    require(m.covariance[i * d + i] >= -1e-9 * largest, "Fréchet distance: ", argument,
+            " have the variance ", m.covariance[i * d + i], " of feature ", i,
+            "; it must not be negative");
+    for (std::size_t j = 0; j < i; ++j)
+      require(std::abs(m.covariance[i * d + j] - m.covariance[j * d + i]) <= 1e-5 * largest,
+              "Fréchet distance: ", argument, " have ", m.covariance[i * d + j], " and ",
+              m.covariance[j * d + i], " as covariances of features ", i, " and ", j,
+              "; the matrix must be symmetric");
   }
 }
 

@@ -76,19 +76,6 @@ class SquaredDistances {
  private:
   static constexpr std::size_t step = 288;
 
-  template <class T>
-  [[nodiscard]] static std::vector<double> squared_norms(const VectorSet<T>& set) {
-    std::vector<double> norms;
-    for (std::size_t i = 0; i < set.count; ++i) {
-      VectorSet<T> one = set;
-      one.data += i * set.vector_stride;
-      one.count = 1;
-      norms.push_back(0);
-      add_inner_products(one, one, &norms.back(), 1);
-    }
-    return norms;
-  }
-
   VectorSet<A> a_;
   VectorSet<B> b_;
   std::vector<double> a_norms_, b_norms_;

@@ -7,6 +7,7 @@
 #include <scoresde/io/image_grid.hpp>
 #include <scoresde/io/npy.hpp>
 #include <scoresde/io/npz.hpp>
+#include <scoresde/io/npz_writer.hpp>
 #include <scoresde/io/safetensors.hpp>
 #include <scoresde/io/sha256.hpp>
 #include <scoresde/io/state_dict.hpp>

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace scoresde::detail {
@@ -131,17 +132,36 @@ void add_inner_products(const VectorSet<A>& a, const VectorSet<B>& b, double* ou
 #pragma omp parallel
 #endif
   {
-    std::vector<PackedBlocks> packed(1);
+    const auto packed = std::make_unique_for_overwrite<PackedBlocks>();
 #ifdef _OPENMP
 #pragma omp for schedule(dynamic)
 #endif
     for (std::int64_t block = 0; block < blocks; ++block) {
       const std::size_t i = static_cast<std::size_t>(block) / columns * block_extent;
       const std::size_t j = static_cast<std::size_t>(block) % columns * block_extent;
-      if (products == Products::all || i >= j)
-        multiply_block(a, b, i, j, out, stride, packed.front());
+      if (products == Products::all || i >= j) multiply_block(a, b, i, j, out, stride, *packed);
     }
   }
+}
+
+/// a_i·a_i, with the bits that add_inner_products gives them.
+template <class T>
+[[nodiscard]] std::vector<double> squared_norms(const VectorSet<T>& set) {
+  constexpr std::size_t step = std::min(tile_rows, tile_columns);
+  alignas(64) double a[tile_rows * tile_depth], b[tile_columns * tile_depth];
+  std::vector<double> norms(set.count);
+  for (std::size_t first = 0; first < set.count; first += step) {
+    double products[tile_rows * tile_columns] = {};
+    for (std::size_t begin = 0; begin < set.length; begin += tile_depth) {
+      const std::size_t end = std::min(begin + tile_depth, set.length);
+      pack_vectors<tile_rows>(set, first, begin, end, a);
+      pack_vectors<tile_columns>(set, first, begin, end, b);
+      multiply_tile(a, b, end - begin, products, tile_columns, tile_rows, tile_columns);
+    }
+    for (std::size_t i = 0; i < step && first + i < set.count; ++i)
+      norms[first + i] = products[i * tile_columns + i];
+  }
+  return norms;
 }
 
 }  // namespace scoresde::detail

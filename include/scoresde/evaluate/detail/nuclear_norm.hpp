@@ -15,8 +15,8 @@
 namespace scoresde::detail {
 
 /// Of a row-major matrix of rows ≥ columns. Throws Error as BidiagonalValues does.
-[[nodiscard]] inline std::vector<double> singular_values(std::vector<double> matrix,
-                                                         std::size_t rows, std::size_t columns) {
+[[nodiscard]] inline std::vector<double> singular_values_of(std::vector<double> matrix,
+                                                            std::size_t rows, std::size_t columns) {
   BulgeChase chase(BandReduction(std::move(matrix), rows, columns).band());
   return BidiagonalValues(chase.diagonal(), chase.superdiagonal()).values();
 }
@@ -28,7 +28,7 @@ template <class A, class B>
   if (b.count == 0) return 0;
   std::vector<double> products(a.count * b.count);
   add_inner_products(a, b, products.data(), b.count);
-  std::vector<double> values = singular_values(std::move(products), a.count, b.count);
+  std::vector<double> values = singular_values_of(std::move(products), a.count, b.count);
   std::sort(values.begin(), values.end());
   return std::accumulate(values.begin(), values.end(), 0.0);
 }

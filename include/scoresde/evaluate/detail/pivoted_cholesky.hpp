@@ -34,6 +34,7 @@ class PivotedCholesky {
       VectorSet<double> columns{l_.data() + begin, d, panel, d};
       add_inner_products(negative, columns, s_.data(), d, Products::lower);
     }
+    s_ = {};
   }
 
   [[nodiscard]] std::size_t rank() const { return rank_; }
