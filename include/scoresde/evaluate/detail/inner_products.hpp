@@ -48,10 +48,10 @@ inline constexpr std::size_t vector_lanes = 8;
 #else
 inline constexpr std::size_t vector_lanes = 4;
 #endif
-using Lanes [[gnu::vector_size(8 * vector_lanes)]] = double;
+using VecF64 [[gnu::vector_size(8 * vector_lanes)]] = double;
 #else
 inline constexpr std::size_t vector_lanes = 1;
-using Lanes = double;
+using VecF64 = double;
 #endif
 
 /// Tiles of the product: the kernel computes tile_rows × tile_columns sums of at most tile_depth
@@ -78,10 +78,10 @@ void pack_vectors(const VectorSet<T>& set, std::size_t first, std::size_t begin,
 /// Adds one tile of products to `out`, of which rows × columns exist.
 inline void multiply_tile(const double* a, const double* b, std::size_t depth, double* out,
                           std::size_t stride, std::size_t rows, std::size_t columns) {
-  Lanes sum[tile_rows][2] = {};
+  VecF64 sum[tile_rows][2] = {};
   for (std::size_t k = 0; k < depth; ++k, a += tile_rows, b += tile_columns) {
-    const Lanes left = *reinterpret_cast<const Lanes*>(b);
-    const Lanes right = *reinterpret_cast<const Lanes*>(b + vector_lanes);
+    const VecF64 left = *reinterpret_cast<const VecF64*>(b);
+    const VecF64 right = *reinterpret_cast<const VecF64*>(b + vector_lanes);
 #if defined(__GNUC__)
 #pragma GCC unroll 6
 #endif
