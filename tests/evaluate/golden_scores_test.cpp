@@ -120,6 +120,12 @@ TEST_CASE("precision, recall, density and coverage are those of the packages", "
   });
 }
 
+TEST_CASE("NumpyRandom has the words of MT19937") {
+  NumpyRandom random(5489);
+  for (int i = 1; i < 10000; ++i) static_cast<void>(random.word());
+  CHECK(random.word() == 4123659995U);  // [rand.predef] of C++
+}
+
 TEST_CASE("NumpyRandom has the permutations and choices of numpy", "[golden]") {
   golden_metrics::for_each("numpy_random", [](const Case& c) {
     NumpyRandom random(c.entry.at("seed").get<std::uint32_t>());
