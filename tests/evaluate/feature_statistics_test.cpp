@@ -61,7 +61,7 @@ TEST_CASE("mean and covariance are those of their definition, also far from zero
 TEST_CASE("statistics are bit-identical for any division into batches and after an interruption") {
   const auto x = made_up::normals(1300, 7, 4);
   const FeatureMoments wanted = feature_moments(x.view());
-  for (const std::size_t batch : {1, 100, 512, 700}) {
+  for (const std::size_t batch : std::vector<std::size_t>{1, 100, 512, 700}) {
     FeatureStatistics statistics(x.dim, x.extractor);
     for (std::size_t i = 0; i < 1300; i += batch) {
       statistics.add(part(x, i, std::min<std::size_t>(i + batch, 1300)));

@@ -44,7 +44,7 @@ TEST_CASE("the Fréchet distance of independent normals is a sum over dimensions
 }
 
 TEST_CASE("the Fréchet distance is symmetric and zero between equal sets of any rank") {
-  for (const std::size_t n : {20, 70, 300}) {
+  for (const std::size_t n : std::vector<std::size_t>{20, 70, 300}) {
     const auto x = made_up::normals(n, 64, 1), y = made_up::normals(n + 3, 64, 2, 0.1, 1.2);
     const auto there = frechet_distance(x.view(), y.view());
     const auto back = frechet_distance(y.view(), x.view());

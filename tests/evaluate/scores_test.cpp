@@ -57,7 +57,7 @@ TEST_CASE("a bias is added to the logits by the convention that has one") {
 }
 
 TEST_CASE("the standard error of an Inception score is its spread over independent sets") {
-  for (const std::size_t splits : {1, 10}) {
+  for (const std::size_t splits : std::vector<std::size_t>{1, 10}) {
     std::vector<double> scores;
     double error = 0;
     for (std::uint64_t seed = 0; seed < 40; ++seed) {

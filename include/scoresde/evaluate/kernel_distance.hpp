@@ -39,7 +39,7 @@ struct PolynomialKernel {
 enum class KernelSubsets : std::uint8_t { torch_fidelity, clean_fid };
 
 struct KernelDistanceOptions {
-  PolynomialKernel kernel;
+  PolynomialKernel kernel = {};
   KernelSubsets rule = KernelSubsets::torch_fidelity;
   std::size_t subsets = 100, subset_size = 1000;
   std::uint32_t seed = 2020;
