@@ -98,7 +98,7 @@ TEST_CASE("Fréchet distances of packages are within their rounding errors", "[g
   });
 }
 
-TEST_CASE("Fréchet distances of wide features are equal to those from features", "[golden]") {
+TEST_CASE("Fréchet distances of wide features are equal to those from features", "[golden][slow]") {
   golden_metrics::for_each("frechet_wide", [](const golden_metrics::Case& c) {
     const std::vector<std::size_t> n = c.entry.at("n");
     const std::vector<int> seeds = c.entry.at("seeds");

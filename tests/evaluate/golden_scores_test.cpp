@@ -65,7 +65,7 @@ TEST_CASE("Inception scores are those of torch-fidelity, dgm-eval and tfgan", "[
   });
 }
 
-TEST_CASE("kernel distances are those of torch-fidelity, clean-fid and tfgan", "[golden]") {
+TEST_CASE("kernel distances are those of torch-fidelity, clean-fid and tfgan", "[golden][slow]") {
   golden_metrics::for_each("kernel_distance", [](const Case& c) {
     const auto x = golden_metrics::matrix(c, "x"), y = golden_metrics::matrix(c, "y");
     const auto options = options_of(c, KernelSubsets::torch_fidelity);

@@ -85,17 +85,31 @@ class KernelSums {
 
   [[nodiscard]] static double size(std::size_t n) { return static_cast<double>(n); }
   [[nodiscard]] static double sum(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
+    return sum(values.data(), values.size());
   }
   [[nodiscard]] static double within(double sum, std::size_t n) {
     return sum / (size(n) * (size(n) - 1));
   }
 
-  [[nodiscard]] double kernel_value(double product) const {
-    const double base = kernel_.gamma * product + kernel_.offset;
-    double value = base;
-    for (int i = 1; i < kernel_.degree; ++i) value *= base;
-    return value;
+  /// Replaces products by kernel values.
+  void evaluate(double* products, std::size_t n) const {
+    for (std::size_t j = 0; j < n; ++j) {
+      const double base = kernel_.gamma * products[j] + kernel_.offset;
+      double value = base;
+      for (int i = 1; i < kernel_.degree; ++i) value *= base;
+      products[j] = value;
+    }
+  }
+
+  /// In 8 partial sums.
+  [[nodiscard]] static double sum(const double* values, std::size_t n) {
+    constexpr std::size_t parts = 8;
+    double partial[parts] = {};
+    std::size_t j = 0;
+    for (; j + parts <= n; j += parts)
+      for (std::size_t p = 0; p < parts; ++p) partial[p] += values[j + p];
+    for (std::size_t p = 0; j < n; ++j, ++p) partial[p] += values[j];
+    return std::accumulate(partial, partial + parts, 0.0);
   }
 
   /// Adds row sums to of_a and, of different sets, column sums to of_b.
@@ -109,13 +123,14 @@ class KernelSums {
       part.count = std::min(rows, a.count - first);
       std::fill(products.begin(), products.end(), 0.0);
       add_inner_products(part, b, products.data(), b.count);
-      for (std::size_t i = 0; i < part.count; ++i)
-        for (std::size_t j = 0; j < b.count; ++j) {
-          if (same && first + i == j) continue;
-          const double value = kernel_value(products[i * b.count + j]);
-          of_a[first + i] += value;
-          if (!same) of_b[j] += value;
-        }
+      for (std::size_t i = 0; i < part.count; ++i) {
+        double* const row = &products[i * b.count];
+        evaluate(row, b.count);
+        if (same) row[first + i] = 0;
+        of_a[first + i] += sum(row, b.count);
+        if (same) continue;
+        for (std::size_t j = 0; j < b.count; ++j) of_b[j] += row[j];
+      }
     }
   }
 
