@@ -136,6 +136,19 @@ class FeatureStatistics {
     s.count += count;
   }
 
+  /// Row k: feature k of every image, minus its mean.
+  [[nodiscard]] static std::vector<double> centered_rows(const std::vector<double>& x,
+                                                         const std::vector<double>& mean) {
+    constexpr std::size_t tile = 16;
+    const std::size_t d = mean.size(), n = x.size() / d;
+    std::vector<double> rows(x.size());
+    for (std::size_t first = 0; first < d; first += tile)
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = first; k < std::min(first + tile, d); ++k)
+          rows[k * n + i] = x[i * d + k] - mean[k];
+    return rows;
+  }
+
   /// Adds the pending images.
   static void flush(FeatureStatisticsState& s) {
     const std::size_t d = s.mean.size(), n = s.pending.size() / d;
@@ -144,8 +157,8 @@ class FeatureStatistics {
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t k = 0; k < d; ++k) mean[k] += s.pending[i * d + k];
     for (double& value : mean) value /= static_cast<double>(n);
-    auto centered = detail::columns_of(s.pending.data(), n, d);
-    centered.center = mean.data();
+    const std::vector<double> rows = centered_rows(s.pending, mean);
+    const auto centered = detail::rows_of(rows.data(), d, n);
     detail::add_inner_products(centered, centered, s.scatter.data(), d, detail::Products::lower);
     merge_moments(s, n, mean, [](double*, std::size_t) {});
     s.pending.clear();

@@ -64,7 +64,7 @@ class BandReduction {
     double* const rest = &a_[i * n_ + next];
     const VectorSet<double> columns{rest, n_ - next, m_ - i, 1, n_};
     const std::vector<double> w = weights(columns, block);
-    const VectorSet<double> v{block.v.data(), m_ - i, block.count, 1, block.length, nullptr, -1};
+    const VectorSet<double> v{block.v.data(), m_ - i, block.count, 1, block.length, -1};
     add_inner_products(v, rows_of(w.data(), n_ - next, block.count), rest, n_);
   }
 

@@ -18,13 +18,11 @@
 namespace scoresde::detail {
 
 /// `count` vectors of `length` elements; element k of vector i is at data[i·vector_stride +
-/// k·element_stride]. `center`, one value per vector, is subtracted from all of its elements, and
-/// what remains is multiplied by `scale`.
+/// k·element_stride], multiplied by `scale`.
 template <class T>
 struct VectorSet {
   const T* data = nullptr;
   std::size_t count = 0, length = 0, vector_stride = 0, element_stride = 1;
-  const double* center = nullptr;
   double scale = 1;
 };
 
@@ -67,10 +65,8 @@ void pack_vectors(const VectorSet<T>& set, std::size_t first, std::size_t begin,
   const std::size_t present = std::min(width, set.count - first);
   for (std::size_t k = begin; k < end; ++k, packed += width) {
     const T* const from = set.data + first * set.vector_stride + k * set.element_stride;
-    for (std::size_t i = 0; i < present; ++i) {
-      const double center = set.center != nullptr ? set.center[first + i] : 0;
-      packed[i] = (static_cast<double>(from[i * set.vector_stride]) - center) * set.scale;
-    }
+    for (std::size_t i = 0; i < present; ++i)
+      packed[i] = static_cast<double>(from[i * set.vector_stride]) * set.scale;
     std::fill(packed + present, packed + width, 0.0);
   }
 }
@@ -78,6 +74,9 @@ void pack_vectors(const VectorSet<T>& set, std::size_t first, std::size_t begin,
 /// Adds one tile of products to `out`, of which rows × columns exist.
 inline void multiply_tile(const double* a, const double* b, std::size_t depth, double* out,
                           std::size_t stride, std::size_t rows, std::size_t columns) {
+#if defined(__GNUC__)
+  for (std::size_t i = 0; i < rows; ++i) __builtin_prefetch(out + i * stride, 1);
+#endif
   VecF64 sum[tile_rows][2] = {};
   for (std::size_t k = 0; k < depth; ++k, a += tile_rows, b += tile_columns) {
     const VecF64 left = *reinterpret_cast<const VecF64*>(b);

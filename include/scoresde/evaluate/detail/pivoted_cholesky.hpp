@@ -30,7 +30,7 @@ class PivotedCholesky {
       while (rank_ < begin + panel && rank_ < d && add_column(begin)) {
       }
       if (rank_ < begin + panel) break;
-      VectorSet<double> negative{l_.data() + begin, d, panel, d, 1, nullptr, -1};
+      VectorSet<double> negative{l_.data() + begin, d, panel, d, 1, -1};
       VectorSet<double> columns{l_.data() + begin, d, panel, d};
       add_inner_products(negative, columns, s_.data(), d, Products::lower);
     }
