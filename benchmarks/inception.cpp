@@ -77,6 +77,15 @@ InceptionWeights random_weights() {
   return weights;
 }
 
+/// The weights, the images and their features.
+void write_export(const Options& options, InceptionWeights weights,
+                  const std::vector<std::uint8_t>& images, const std::vector<float>& features) {
+  const std::size_t n = options.images;
+  weights.tensors.set<std::uint8_t>("images", {n, 3, 32, 32}, images);
+  weights.tensors.set<float>("features", {n, features.size() / n}, features);
+  io::write_safetensors(options.export_file, weights.tensors);
+}
+
 nlohmann::ordered_json measure(const Options& options) {
   InceptionWeights weights =
       options.weights.empty() ? random_weights() : read_inception_weights(options.weights);
@@ -100,12 +109,7 @@ nlohmann::ordered_json measure(const Options& options) {
   const Times found = summary(std::move(times));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  if (!options.export_file.empty()) {
-    weights.tensors.set<std::uint8_t>("images", {options.images, 3, config.height, config.width},
-                                      images);
-    weights.tensors.set<float>("features", {options.images, inception.dimension()}, features);
-    io::write_safetensors(options.export_file, weights.tensors);
-  }
+  if (!options.export_file.empty()) write_export(options, std::move(weights), images, features);
   const double gflop = 2e-9 * double(nn::multiply_adds(inception.network().graph())) *
                        static_cast<double>(options.images);
   return {{"images", options.images},
