@@ -14,7 +14,6 @@
 #include <span>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -23,7 +22,7 @@
 #include <scoresde/evaluate/frechet_distance.hpp>
 #include <scoresde/noise/noise.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
 
 namespace {
 
@@ -89,16 +88,17 @@ nlohmann::ordered_json measure(const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app("Seconds and memory of a Fréchet distance, as a line of JSON", "frechet");
-  app.add_option("--images", o.images, "Images per set")
-      ->capture_default_str()
-      ->check(programs::natural_number(2));
-  app.add_option("--dim", o.dim, "Features per image")
-      ->capture_default_str()
-      ->check(programs::natural_number(1, 65536));
-  app.add_option("--export", o.export_folder,
-                 "Also write the moments of both sets to first.npz and second.npz in this folder");
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("frechet",
+                             "Seconds and memory of a Fréchet distance, as a line of JSON");
+  line.add_option("--images", o.images, "Images per set")
+      .shows_default()
+      .check(programs::natural_number(2));
+  line.add_option("--dim", o.dim, "Features per image")
+      .shows_default()
+      .check(programs::natural_number(1, 65536));
+  line.add_option("--export", o.export_folder,
+                  "Also write the moments of both sets to first.npz and second.npz in this folder");
+  return line.run(argc, argv, [&] {
     std::cout << measure(o).dump() << std::endl;
     return 0;
   });

@@ -18,7 +18,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
@@ -28,7 +27,7 @@
 #include <scoresde/nn/runtime/cost.hpp>
 #include <scoresde/noise/noise.hpp>
 
-#include "cli/program.hpp"
+#include "cli/command_line.hpp"
 #include "times.hpp"
 
 namespace {
@@ -124,28 +123,26 @@ nlohmann::ordered_json measure(const Options& options) {
           {"peak_bytes", static_cast<std::size_t>(usage.ru_maxrss) * 1024}};
 }
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--weights", o.weights, "State_dict of the network (default: random)");
+void add_options(programs::CommandLine& line, Options& o) {
+  line.add_option("--weights", o.weights, "State_dict of the network (default: random)");
   const auto count = [&](const char* name, std::size_t& value, const char* text) {
-    app.add_option(name, value, text)
-        ->capture_default_str()
-        ->check(programs::natural_number(1, 1 << 20));
+    line.add_option(name, value, text).shows_default().check(programs::natural_number(1, 1 << 20));
   };
   count("--images", o.images, "Images of 32 x 32 pixels");
   count("--batch", o.batch, "Images per pass");
   count("--threads", o.threads, "Threads");
   count("--runs", o.runs, "Passes over the images");
-  app.add_option("--export", o.export_file,
-                 "Also write a safetensors file of the weights, the images and their features");
+  line.add_option("--export", o.export_file,
+                  "Also write a safetensors file of the weights, the images and their features");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Speed of Inception features, as a line of JSON", "inception");
-  add_options(app, options);
-  return programs::run_program(app, argc, argv, [&] {
+  programs::CommandLine line("inception", "Speed of Inception features, as a line of JSON");
+  add_options(line, options);
+  return line.run(argc, argv, [&] {
     std::cout << measure(options).dump() << std::endl;
     return 0;
   });
