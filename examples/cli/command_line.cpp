@@ -38,6 +38,18 @@ int fail(const CLI::App& app, const std::string& message, int status) {
   return status;
 }
 
+/// Throws UsageError for an option with another number of values than CommandOption::values() set;
+/// CLI11 2.1 checks neither too few nor too many.
+void require_numbers_of_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const int wanted = option->get_expected_min();
+    const auto found = static_cast<int>(option->count());
+    const bool fixed = wanted > 1 && wanted == option->get_expected_max();
+    scoresde::require_usage(!fixed || found == 0 || found == wanted, option->get_name(), " has ",
+                            found, found == 1 ? " value" : " values", "; it must have ", wanted);
+  }
+}
+
 /// The message about a failed allocation that no check predicted.
 std::string out_of_memory(const CLI::App& app) {
   std::string options;
@@ -71,7 +83,7 @@ CommandOption& CommandOption::required() {
   return *this;
 }
 CommandOption& CommandOption::values(int count) {
-  option_->expected(count);
+  option_->expected(count)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   return *this;
 }
 CommandOption& CommandOption::takes_all() {
@@ -151,6 +163,7 @@ int CommandLine::run(std::vector<std::string> arguments, const std::function<int
   try {
     std::reverse(arguments.begin(), arguments.end());  // CLI11's order
     app.parse(std::move(arguments));
+    require_numbers_of_values(app);
     return program();
   } catch (const CLI::Success& done) {
     return app.exit(done);

@@ -31,7 +31,8 @@ class CommandOption {
   /// The heading in --help.
   CommandOption& group(const std::string& heading);
   CommandOption& required();
-  /// Takes this number of values.
+  /// Takes this number of values, at least 2, all times that it is given together; run() rejects
+  /// others.
   CommandOption& values(int count);
   /// Takes all values where it is repeated, not the last alone.
   CommandOption& takes_all();

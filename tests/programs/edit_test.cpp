@@ -261,6 +261,12 @@ TEST_CASE("cifar10_edit rejects images, masks and options that do not fit") {
   rejected("inpaint", {"--mask", mask.string()}, {"--mask", "3 x 4", "8 x 8"}, 1);
   rejected("inpaint", {"--mask", full.string()}, {"--mask", "0 of 64 pixels are unknown"});
   rejected("inpaint", {"--box", "4", "4", "6", "2"}, {"--box", "row 10"});
+  rejected("inpaint", {"--box", "1", "2", "3"}, {"--box has 3 values; it must have 4"});
+  rejected("inpaint", {"--box", "1", "2", "3", "4", "5"}, {"--box has 5 values; it must have 4"});
+  rejected("inpaint", {"--guidance-interval", "1"},
+           {"--guidance-interval has 1 value; it must have 2"});
+  rejected("inpaint", {"--guidance-interval", "1", "3", "5"},
+           {"--guidance-interval has 3 values; it must have 2"});
   rejected("inpaint", {"--data", mask.string()}, {"--data", "2 dimensions"}, 1);
   rejected("inpaint", {"--noise", "0.1"}, {"--noise is 0.1", "known"});
   rejected("inpaint", {"--factor", "2"}, {"--factor", "inpaint"});

@@ -263,6 +263,10 @@ TEST_CASE("the default class is all, and none for a network without classes") {
   CHECK_THROWS_WITH(resolve_defaults(guided, {}, 0), Contains("--class"));
   CHECK_THROWS_WITH(resolve_defaults(guided, {{"training.label_dropout", "0"}}, 10),
                     Contains("without label dropout"));
+  ClassChoice half = guided;
+  half.interval = {1};
+  CHECK_THROWS_WITH(resolve_defaults(half, {}, 10),
+                    "--guidance-interval has 1 value; it must have 2");
   resolve_defaults(guided, {}, 10);
   CHECK(guided.evaluations() == 2);
   CHECK(describe(guided, 10) == "class 3, guidance 1.5 where sigma is from 0.1 to 2");

@@ -24,14 +24,17 @@ struct ClassChoice {
 };
 
 /// Resolves the defaults for the network of a checkpoint. Throws UsageError for a class or guidance
-/// of an unconditional network, for guidance without a class, and for "none" or guidance if the
-/// network was trained without label dropout.
+/// of an unconditional network, for guidance without a class, for an interval without two ends, and
+/// for "none" or guidance if the network was trained without label dropout.
 inline void resolve_defaults(ClassChoice& c, const Metadata& checkpoint, std::size_t classes) {
   require_usage(classes > 0 || (c.name.empty() && c.guidance == 0),
                 c.name.empty() ? "--guidance" : "--class",
                 ": the checkpoint's network is not conditioned on classes");
   require_usage(c.interval.empty() || c.guidance != 0,
                 "--guidance-interval is for --guidance, which was not given");
+  require_usage(c.interval.empty() || c.interval.size() == 2, "--guidance-interval has ",
+                c.interval.size(), c.interval.size() == 1 ? " value" : " values",
+                "; it must have 2");
   for (std::size_t i = 1; i < c.interval.size(); ++i)
     require_usage(c.interval[i - 1] <= c.interval[i], "--guidance-interval goes from ",
                   c.interval[i - 1], " to ", c.interval[i],
