@@ -83,8 +83,11 @@ TEST_CASE("the settings of every alias of a solver are those of the pages about 
   is("DPMSolverSinglestepScheduler", DpmSolverPlusPlusSingleStep<2>{.lower_second_order = true});
   is("DPMSolverSDEScheduler", DpmSolverPlusPlusSde{});
   is("UniPCMultistepScheduler", UniPc<2>{});
-  is("DEISMultistepScheduler", DpmSolver<2>{.form = taylor, .lower_order_below = 15});
-  is("SASolverScheduler", SaSolver<2>{.lower_order_below = always, .few_steps = true});
+  // diffusers' classes without final_sigmas_type end at sigma_min.
+  is("DEISMultistepScheduler", DpmSolver<2>{.form = taylor, .lower_order_below = 15},
+     FinalStep::keep_noise);
+  is("SASolverScheduler", SaSolver<2>{.lower_order_below = always, .few_steps = true},
+     FinalStep::keep_noise);
   is("sample_euler, euler", EdmEuler{});
   is("sample_heun, heun", EdmHeun{});
   is("sample_dpm_2, dpm_2", Dpm2{});
