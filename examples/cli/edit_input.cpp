@@ -9,12 +9,12 @@
 
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/error.hpp>
-#include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/image_grid.hpp>
-#include <scoresde/io/npy.hpp>
 #include <scoresde/noise/noise.hpp>
 #include <scoresde/registry/usage_error.hpp>
 #include <scoresde/state/backend.hpp>
+
+#include "cli/array_file.hpp"
 
 namespace programs {
 namespace {
@@ -29,15 +29,6 @@ struct UnitImages {
   ImageShape shape;
   std::vector<float> values;
 };
-
-scoresde::io::TensorFile::Tensor read_array(const char* option, const std::filesystem::path& path) {
-  const auto bytes = scoresde::io::read_file(path);
-  try {
-    return scoresde::io::parse_npy(bytes);
-  } catch (const scoresde::Error& failure) {
-    throw scoresde::Error(scoresde::text(option, ": ", path.string(), ": ", failure.what()));
-  }
-}
 
 UnitImages images_of_npy(const std::filesystem::path& path) {
   const auto array = read_array("--data", path);
@@ -96,7 +87,11 @@ std::vector<float> known_pixels(const EditOptions& o, const ImageShape& shape) {
       found += (found.empty() ? "" : " x ") + std::to_string(extent);
     require(array.shape == std::vector<std::size_t>{height, width}, "--mask: ", o.mask.string(),
             " has the shape ", found, "; it must be ", height, " x ", width, ", as the images");
-    return array.as<float>();
+    std::vector<float> known = array.as<float>();
+    for (const float value : known)
+      require(std::isfinite(value), "--mask: ", o.mask.string(), " holds ", value,
+              "; values must be finite, 0 where a pixel is unknown");
+    return known;
   }
   const std::vector<std::size_t> box =
       o.box.empty() ? std::vector<std::size_t>{height / 4, width / 4, height / 2, width / 2}

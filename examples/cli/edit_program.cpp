@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_edit: its command line.
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <scoresde/registry/any_score.hpp>
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/usage_error.hpp>
+#include <scoresde/sde/discrete_sde.hpp>
 
 #include "cli/checkpoint_file.hpp"
 #include "cli/class_options.hpp"
@@ -219,11 +223,26 @@ void resolve_classes(EditOptions& o, const scoresde::Metadata& checkpoint, std::
   if (choice.name.empty()) choice.name = "all";
 }
 
-int run(EditOptions options, const EditEngines& engines) {
+/// Limits the default number of steps to that of the levels of the checkpoint's SDE. Throws
+/// scoresde::UsageError if more are requested.
+void resolve_steps(EditOptions& o, const scoresde::Metadata& checkpoint, bool given) {
+  const scoresde::AnySde any = scoresde::sampled_sde(checkpoint);
+  any.visit([&]<class S>(const S& sde) {
+    if constexpr (scoresde::DiscreteSde<S>) {
+      const std::size_t most = scoresde::most_level_steps(sde, sde.t_max(), sde.t_min());
+      scoresde::require_usage(o.steps <= most || !given, "--steps is ", o.steps,
+                              "; the levels of the network allow at most ", most);
+      o.steps = std::min(o.steps, most);
+    }
+  });
+}
+
+int run(EditOptions options, bool steps_given, const EditEngines& engines) {
   SampleOptions& sampling = options.sampling;
   const scoresde::Metadata configuration = checkpoint_configuration(sampling.checkpoint);
   const std::size_t classes = scoresde::network_of(configuration).num_class_embeds;
   resolve_classes(options, configuration, classes);
+  resolve_steps(options, configuration, steps_given);
   sampling.sampler.solver = "pc";
   const RunLock lock(sampling.out);
   engines.of(sampling.backend)(options, configuration);
@@ -262,7 +281,7 @@ int edit_program(int argc, char** argv, const char* checkpoint, const EditEngine
     resolve_defaults(options);
     reject_options_of_other_methods(line, options);
     if (options.sampling.checkpoint.empty()) options.sampling.checkpoint = checkpoint;
-    return run(options, engines);
+    return run(options, line.given("--steps"), engines);
   });
 }
 

@@ -65,7 +65,8 @@ namespace detail {
     const bool weights = name.ends_with(".safetensors") &&
                          (name.starts_with("checkpoint_") || name.starts_with("weights_"));
     const bool samples = name.ends_with(".png") && name.starts_with("snapshot_");
-    const bool log = name == "train_log.csv" || name == "held_out.csv";
+    const bool log =
+        (name == "train_log.csv" || name == "held_out.csv") && entry.is_regular_file(failure);
     const bool of_a_run = weights || samples || (log && detail::has_rows(entry.path()));
     if (of_a_run && (!first || name < *first)) first = name;
   }

@@ -4,24 +4,26 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/image_grid.hpp>
-#include <scoresde/io/npy.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
 #include <scoresde/registry/usage_error.hpp>
 
+#include "cli/array_file.hpp"
 #include "cli/likelihood_options.hpp"
 
 namespace programs {
 
 namespace detail {
 
-/// An array (n, channels, height, width) of [0, 1], rounded to 8 bits; without labels.
+/// An array (n, channels, height, width) of 8 bits, or of [0, 1], which is rounded to 8 bits;
+/// without labels.
 inline scoresde::data::ImageSet images_of_npy(const std::filesystem::path& path) {
-  const auto array = scoresde::io::read_npy<float>(path);
+  const auto array = read_array("--data", path);
   scoresde::require(array.shape.size() == 4, "--data: ", path.string(), " has ", array.shape.size(),
                     " dimensions; it must have 4, (n, channels, height, width)");
   scoresde::data::ImageSet set{.channels = array.shape[1],
@@ -29,9 +31,13 @@ inline scoresde::data::ImageSet images_of_npy(const std::filesystem::path& path)
                                .width = array.shape[3],
                                .pixels = {},
                                .labels = {}};
-  for (const float value : array.values) {
+  if (array.dtype == "U8") {
+    set.pixels = array.as<std::uint8_t>();
+    return set;
+  }
+  for (const float value : array.as<float>()) {
     scoresde::require(value >= -0.5f && value <= 1.5f, "--data: ", path.string(), " holds ", value,
-                      "; images must lie in [0, 1], up to the excess of a sampler");
+                      "; images must lie in [0, 1], up to the excess of a sampler, or have 8 bits");
     set.pixels.push_back(scoresde::io::byte_of_unit(value));
   }
   return set;
@@ -59,7 +65,7 @@ inline scoresde::data::ImageSet images_of_npy(const std::filesystem::path& path)
                     " x ", network.width());
   const std::size_t there = set.pixels.size() / set.dim();
   require_usage(options.first_image < there, "--first-image is ", options.first_image,
-                "; the last image of --data is ", there - 1);
+                "; --data has ", there, " images, counted from 0");
   const std::size_t left = there - options.first_image;
   require_usage(options.images <= left, "--images is ", options.images, "; --data has ", left,
                 " images from --first-image on");

@@ -33,6 +33,7 @@ namespace {
 constexpr const char* table_name = "likelihood.csv";
 constexpr const char* histogram_name = "likelihood.png";
 constexpr const char* kept_name = "likelihood.progress.json";
+constexpr const char* partial_name = "likelihood.partial.csv";
 
 /// The settings that the numbers depend on.
 std::map<std::string, std::string> likelihood_settings(const LikelihoodOptions& o) {
@@ -112,7 +113,7 @@ LikelihoodRun::LikelihoodRun(LikelihoodOptions options, const scoresde::Metadata
       options_.resume || options_.overwrite || !std::filesystem::exists(options_.out / table_name),
       "--out: ", options_.out.string(),
       " holds finished likelihoods; choose another folder, or replace them with --overwrite");
-  for (const char* name : {table_name, histogram_name, kept_name})
+  for (const char* name : {table_name, histogram_name, kept_name, partial_name})
     scoresde::io::require_writable_file(options_.out / name);
   if (options_.resume) load();
 }
@@ -142,11 +143,13 @@ void LikelihoodRun::operator()(const BatchLikelihood& likelihood) {
   bar.end_line();
   if (progress_.samples > 0) report();
   if (progress_.samples < options_.images) {
+    if (progress_.samples > 0)
+      std::cout << "file        " << (options_.out / partial_name).string() << '\n';
     std::cout << "stopped     by " << stop_signal_name() << " with " << progress_.samples << " of "
               << options_.images << " images; continue with the same options and --resume\n";
     return;
   }
-  std::filesystem::remove(options_.out / kept_name);
+  finish();
   std::printf("time        %s\n", clock_text(seconds_now() - start).c_str());
 }
 
@@ -178,7 +181,7 @@ std::vector<std::uint32_t> LikelihoodRun::classes(std::size_t first, std::size_t
   return {begin, begin + static_cast<std::ptrdiff_t>(count)};
 }
 
-void LikelihoodRun::save(std::size_t evaluations) {
+std::string LikelihoodRun::table() const {
   std::string table = "image,repeat,bits_per_dim,standard_error,bound,bound_error\n";
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     char line[160];
@@ -187,15 +190,27 @@ void LikelihoodRun::save(std::size_t evaluations) {
                   rows_[i].standard_error, rows_[i].bound, rows_[i].bound_error);
     table += line;
   }
-  scoresde::io::write_file_atomically(options_.out / table_name, std::string_view(table));
+  return table;
+}
+
+void LikelihoodRun::save(std::size_t evaluations) {
+  scoresde::io::write_file_atomically(options_.out / partial_name, std::string_view(table()));
   progress_.evaluations = evaluations;
   write_progress(options_.out / kept_name, progress_);
+}
+
+/// Replaces the files of an earlier run, which are kept until this one is complete.
+void LikelihoodRun::finish() {
+  scoresde::io::write_file_atomically(options_.out / table_name, std::string_view(table()));
   const auto bits = by_image(rows_, options_.repeats, value());
   scoresde::io::write_png(options_.out / histogram_name, histogram_image(histogram(bits, 40)));
+  std::filesystem::remove(options_.out / kept_name);
+  std::filesystem::remove(options_.out / partial_name);
+  std::printf("files       %s, %s\n", (options_.out / table_name).string().c_str(), histogram_name);
 }
 
 void LikelihoodRun::load() {
-  const auto path = options_.out / table_name;
+  const auto path = options_.out / partial_name;
   const auto bytes = scoresde::io::read_file(path);
   std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   std::string line;
@@ -233,7 +248,6 @@ void LikelihoodRun::report() const {
   std::printf("nfe         %.1f%s\n",
               static_cast<double>(progress_.evaluations) / static_cast<double>(rows_.size()),
               options_.discrete ? "" : ", with a vjp for each probe");
-  std::printf("files       %s, %s\n", (options_.out / table_name).string().c_str(), histogram_name);
 }
 
 }  // namespace programs

@@ -3,7 +3,11 @@
 ///
 ///   likelihood.csv             image, repeat, bits_per_dim, standard_error, bound, bound_error
 ///   likelihood.png             histogram of the images' bits per dimension
-///   likelihood.progress.json   while images are missing: the number of finished ones, the settings
+///
+/// While images are missing:
+///
+///   likelihood.partial.csv     the rows of the finished images
+///   likelihood.progress.json   their number, and the settings
 #pragma once
 
 #include <cstddef>
@@ -59,7 +63,9 @@ class LikelihoodRun {
  private:
   void evaluate_batch(std::size_t first, std::size_t count, const BatchLikelihood& likelihood);
   [[nodiscard]] std::vector<std::uint32_t> classes(std::size_t first, std::size_t count) const;
+  [[nodiscard]] std::string table() const;
   void save(std::size_t evaluations);
+  void finish();
   void load();
   void report() const;
   /// The number of an image that is reported as its bits per dimension.

@@ -266,12 +266,12 @@ void check_folder(const TrainOptions& options) {
           " holds no checkpoint.safetensors to continue from");
   require(options.resume || !holds_run, "--out: ", options.out.string(),
           " holds a run already; continue it with --resume or choose another folder");
+  for (const char* name : {"checkpoint.safetensors", "train_log.csv", "held_out.csv"})
+    scoresde::io::require_writable_file(options.out / name);
   const auto left = file_of_a_run(options.out);
   require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
           " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
           "checkpoint.safetensors and use --resume, or choose another folder");
-  for (const char* name : {"checkpoint.safetensors", "train_log.csv", "held_out.csv"})
-    scoresde::io::require_writable_file(options.out / name);
   require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
           " is not a folder");
 }

@@ -34,6 +34,8 @@ namespace programs {
       "levels");
   if (options.eps == 0 && !options.discrete)
     options.eps = scoresde::first_training_time(configuration, sde);
+  scoresde::require_usage(options.discrete || options.eps < sde.t_max(), "--eps is ", options.eps,
+                          "; it must be below the SDE's last time, ", sde.t_max());
   return sde;
 }
 

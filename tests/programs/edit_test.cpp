@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +13,9 @@
 #include <scoresde/io/npy.hpp>
 #include <scoresde/nn/networks/classifier.hpp>
 #include <scoresde/nn/networks/unet.hpp>
+#include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/classifier_configuration.hpp>
+#include <scoresde/sde/ddpm_betas.hpp>
 #include <scoresde/sde/ve_sde.hpp>
 #include <scoresde/sde/vp_sde.hpp>
 
@@ -236,6 +239,24 @@ TEST_CASE("guide follows the gradient of a classifier, class by class") {
       {"--classifier", "sde.", "checkpoint"});
 }
 
+TEST_CASE("cifar10_edit takes at most the steps that the levels of a network allow") {
+  Edits edits;
+  const BetaList chain{.rule = BetaRule::linear, .levels = 10, .first = 0.01, .last = 0.5};
+  Metadata settings = describe(tiny_network());
+  settings.merge(describe(chain));
+  settings["training.loss"] = "discrete";
+  edits.checkpoint = tiny_checkpoint(edits.folder, tiny_network(), settings);
+  const Words inpaint{
+      "inpaint", "--checkpoint", edits.checkpoint, "--out", (edits.folder / "out").string(),
+      "--data",  edits.images,   "--images",       "1"};
+  require_rejected(edit_program, inpaint + Words{"--steps", "200"},
+                   {"--steps is 200; the levels of the network allow at most 9"});
+  const Outcome all = run(edit_program, inpaint);
+  INFO(all.text);
+  CHECK(all.status == 0);
+  CHECK(all.says(", 9 steps"));
+}
+
 TEST_CASE("cifar10_edit rejects images, masks and options that do not fit") {
   Edits edits;
   const auto rejected = [&](const std::string& task, const Words& more, const Words& words,
@@ -260,6 +281,10 @@ TEST_CASE("cifar10_edit rejects images, masks and options that do not fit") {
   io::write_npy(full, std::span<const float>(ones), std::span<const std::size_t>(square));
   rejected("inpaint", {"--mask", mask.string()}, {"--mask", "3 x 4", "8 x 8"}, 1);
   rejected("inpaint", {"--mask", full.string()}, {"--mask", "0 of 64 pixels are unknown"});
+  const auto holed = edits.folder / "nan.npy";
+  std::vector<float> unknown(plane, std::numeric_limits<float>::quiet_NaN());
+  io::write_npy(holed, std::span<const float>(unknown), std::span<const std::size_t>(square));
+  rejected("inpaint", {"--mask", holed.string()}, {"--mask", "nan", "must be finite"}, 1);
   rejected("inpaint", {"--box", "4", "4", "6", "2"}, {"--box", "row 10"});
   rejected("inpaint", {"--box", "1", "2", "3"}, {"--box has 3 values; it must have 4"});
   rejected("inpaint", {"--box", "1", "2", "3", "4", "5"}, {"--box has 5 values; it must have 4"});

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -25,6 +27,7 @@ TEST_CASE("a folder with numbered checkpoints, snapshots or rows of a log holds 
   const TemporaryFolder folder;
   folder.write("train_log.csv", "");
   folder.write("notes.safetensors", "");
+  REQUIRE(::mkfifo((folder / "held_out.csv").c_str(), 0666) == 0);  // opening it would block
   CHECK_FALSE(file_of_a_run(folder.path()));
   folder.write("weights_0000000020_raw.safetensors", "");
   CHECK(file_of_a_run(folder.path()) == "weights_0000000020_raw.safetensors");

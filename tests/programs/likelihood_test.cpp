@@ -64,8 +64,8 @@ struct NoScore {
 
 using Row = std::array<double, 6>;
 
-std::vector<Row> table(const std::filesystem::path& folder) {
-  std::ifstream stream(folder / "likelihood.csv");
+std::vector<Row> table(const std::filesystem::path& folder, const char* name = "likelihood.csv") {
+  std::ifstream stream(folder / name);
   std::string line;
   std::getline(stream, line);
   CHECK(line == "image,repeat,bits_per_dim,standard_error,bound,bound_error");
@@ -207,8 +207,11 @@ TEST_CASE("a stopped cifar10_likelihood resumes to the table of an uninterrupted
   const Words longer{"--repeats", "10"};
   require_success(likelihood_program, options(checkpoint, data, folder / "whole") + longer);
   const Words stopped = options(checkpoint, data, folder / "stopped") + longer;
+  require_success(likelihood_program, options(checkpoint, data, folder / "stopped"));
+  const std::string earlier = text_of(folder / "stopped" / "likelihood.csv");
   {
-    const RunningProgram program(program_path(likelihood_program), stopped, folder / "output");
+    const RunningProgram program(program_path(likelihood_program), stopped + Words{"--overwrite"},
+                                 folder / "output");
     REQUIRE(RunningProgram::wait_for(folder / "stopped" / "likelihood.progress.json"));
     program.signal(SIGINT);
     const Outcome outcome = program.wait();
@@ -216,13 +219,15 @@ TEST_CASE("a stopped cifar10_likelihood resumes to the table of an uninterrupted
     REQUIRE(outcome.status == 128 + SIGINT);
     CHECK(outcome.says("--resume"));
   }
-  CHECK(table(folder / "stopped").size() < 10 * count);
+  CHECK(table(folder / "stopped", "likelihood.partial.csv").size() < 10 * count);
+  CHECK(text_of(folder / "stopped" / "likelihood.csv") == earlier);
   require_rejected(likelihood_program, stopped, {"unfinished run", "--resume"});
   require_rejected(likelihood_program, stopped + Words{"--resume", "--probes", "3"},
                    {"the settings differ", "--probes is '2' in the stopped run, '3' in this one"});
   require_success(likelihood_program, stopped + Words{"--resume"});
   CHECK(text_of(folder / "stopped" / "likelihood.csv") ==
         text_of(folder / "whole" / "likelihood.csv"));
+  CHECK_FALSE(std::filesystem::exists(folder / "stopped" / "likelihood.partial.csv"));
   require_rejected(likelihood_program, stopped, {"holds finished likelihoods", "--overwrite"});
   require_rejected(likelihood_program, stopped + Words{"--resume"}, {"holds no unfinished run"});
 }
@@ -243,10 +248,10 @@ TEST_CASE("cifar10_likelihood rejects what does not fit together") {
   rejected({"--data", ""}, {"--data", "it must be a path"});
   rejected({"--train"}, {"--train", "images.npy"});
   rejected({"--images", "6"}, {"--images is 6", "5 images"});
-  rejected({"--first-image", "5"}, {"--first-image is 5", "4"});
+  rejected({"--first-image", "5"}, {"--first-image is 5", "--data has 5 images"});
   rejected({"--probes", "0"}, {"--probes", "1"});
   rejected({"--rtol", "0"}, {"--rtol", "above 0"});
-  rejected({"--eps", "2"}, {"2", "T = 1"});
+  rejected({"--eps", "2"}, {"--eps is 2", "below the SDE's last time, 1"});
   rejected({"--class", "none"}, {"--class", "not conditioned"});
   rejected({"--variance", "small"}, {"--variance", "DDPM's levels"});
   rejected({"--device", "1"}, {"--device", "--backend cuda"});
