@@ -75,7 +75,7 @@ struct PooledImage {
 
 template <class T>
 struct MaxPool {
-  static constexpr unsigned threads = 256;
+  static constexpr unsigned threads = 128;  ///< with 256, ptxas spills to fit more blocks
 
   PooledImage windows;
   bool whole;
