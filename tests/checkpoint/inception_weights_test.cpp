@@ -63,7 +63,8 @@ TEST_CASE("batch normalization becomes a part of Inception's weights and biases"
   CHECK(classes[2049] == state_dict().at("fc.weight").as<double>()[2049]);
 }
 
-TEST_CASE("Inception weights are read with 566 or 472 entries, from torch.save and safetensors") {
+TEST_CASE("Inception weights are read with 566 or 472 entries, from torch.save and safetensors",
+          "[slow]") {
   const TemporaryFolder folder;
   const auto without = test::inception_state_dict(false);
   CHECK(state_dict().tensors.size() == 566);
