@@ -20,13 +20,12 @@ struct ElementAssignKernel {
   const T* state[max_terms];
   const double* coefficients;
 
-  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] GridSize grid() const { return float4_grid<threads>(shape); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = thread_of_row<threads>(block);
-    if (i >= shape.total()) return;
-    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    const auto [sample, at4] = float4_of_thread<threads>(block, shape);
+    if (sample >= shape.samples) return;
     const unsigned elements = shape.count(at4);
     double sum[4] = {};
     for (unsigned j = 0; j < max_terms; ++j) {

@@ -18,13 +18,12 @@ struct SelectSamplesKernel {
   const std::uint32_t* rows;
   T* out;
 
-  [[nodiscard]] GridSize grid() const { return {.x = (shape.total() + threads - 1) / threads}; }
+  [[nodiscard]] GridSize grid() const { return float4_grid<threads>(shape); }
 
   template <class Block>
   SCORESDE_DEVICE void operator()(Block& block) const {
-    const unsigned i = thread_of_row<threads>(block);
-    if (i >= shape.total()) return;
-    const unsigned sample = i / shape.float4s(), at4 = i % shape.float4s();
+    const auto [sample, at4] = float4_of_thread<threads>(block, shape);
+    if (sample >= shape.samples) return;
     store_float4(out, shape, sample, at4, load_float4(x, shape, rows[sample], at4));
   }
 };

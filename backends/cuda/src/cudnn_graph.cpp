@@ -64,6 +64,12 @@ constexpr std::int64_t byte_alignment = 16;
               " and ", ConvolutionGeometry::words(op.after));
 }
 
+void set_pointwise(Descriptor& function, cudnnPointwiseMode_t mode) {
+  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
+      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
+      .finalize("a pointwise function");
+}
+
 }  // namespace
 
 OperationGraph::Tensor OperationGraph::add(Operand which, cudnnDataType_t type,
@@ -158,9 +164,7 @@ void OperationGraph::convolution_backward_filter(const ConvolutionGeometry& op, 
 
 void OperationGraph::pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor b, Tensor out) {
   Descriptor& function = details_.emplace_back(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
-      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
-      .finalize("a pointwise function");
+  set_pointwise(function, mode);
   operations_.emplace_back(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)
       .set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, function)
       .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, tensors_[a.index].descriptor)
@@ -173,9 +177,7 @@ void OperationGraph::pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor b, Te
 
 void OperationGraph::pointwise(cudnnPointwiseMode_t mode, Tensor a, Tensor out) {
   Descriptor& function = details_.emplace_back(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
-      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT)
-      .finalize("a pointwise function");
+  set_pointwise(function, mode);
   operations_.emplace_back(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR)
       .set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, function)
       .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, tensors_[a.index].descriptor)
