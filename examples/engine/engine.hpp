@@ -5,16 +5,9 @@
 
 #include <scoresde/registry/metadata.hpp>
 
-namespace scoresde::nn {
-struct Preset;
-}  // namespace scoresde::nn
+#include "cli/programs.hpp"
 
 namespace programs {
-
-struct EditOptions;
-struct LikelihoodOptions;
-struct SampleOptions;
-struct TrainOptions;
 
 /// Trains with the given options and saves. Throws Error, before anything is written, for
 /// contradictory options, for data and checkpoints that cannot be read, and if the device or its
