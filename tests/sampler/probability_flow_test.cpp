@@ -274,7 +274,7 @@ TEST_CASE("ProbabilityFlow rejects invalid arguments and names them") {
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{}, uniform_grid(VpSde(), 4)}),
                     Contains("4 steps"));
   CHECK_THROWS_WITH((ProbabilityFlow{VpSde(), Adaptive{.rtol = -1}}), Contains("rtol is -1"));
-  CHECK_THROWS_AS((ProbabilityFlow{VpSde(), Heun{}, TimeStep{1.5, 0.1}}), Error);
+  CHECK_THROWS_AS((ProbabilityFlow{VpSde(), scipy_rk45(), TimeStep{1.5, 0.1}}), Error);
   CHECK_THROWS_AS((ProbabilityFlow{VpSde(), Heun{}, score_sde_grid(1, 1e-3, 10)}), Error);
   const ProbabilityFlow sampler{VpSde(), Heun{}, uniform_grid(VpSde(), 4)};
   X other({2, 2});

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <scoresde/inverse/linear_operator.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/run.hpp>
 #include <scoresde/sampler/sampler.hpp>
@@ -42,8 +43,13 @@ struct DdrmOptions {
 };
 
 /// A const, stateless value. The last step of the grid goes to noise-free data, wherever it ends.
-template <Sde S>
+template <class S>
 class Ddrm {
+  static_assert(deduced<S>,
+                "Ddrm: an argument is missing or not in its place; it takes (sde, grid, options), "
+                "such as Ddrm{sde, uniform_grid(sde, 20)}");
+  static_assert(SdeArgument<S>::checked);
+
  public:
   /// Throws Error for a grid that does not decrease within [0, T] and an eta outside [0, 1].
   Ddrm(S sde, TimeGrid grid, DdrmOptions options = {})
@@ -81,6 +87,27 @@ class Ddrm {
     static_assert(RunArguments<std::remove_reference_t<M>, X, N>::checked);
     Steps<std::remove_reference_t<M>, A, X> steps(*this, model, problem, x);
     return steps.run(noise, observer);
+  }
+
+  /// Does not compile.
+  template <class... A>
+  requires(!is_problem_call<A...>) SamplerStatistics sample(A&&...)
+  const {
+    static_assert(never<A...>,
+                  "Ddrm: sample takes (model, problem, x, noise, observer): a LinearProblem of "
+                  "states of x's type, a variable x, which becomes the result, a noise source as "
+                  "Noise{.seed = 42} and, optionally, an observer");
+    return {};
+  }
+  /// Does not compile.
+  template <class... A>
+  requires(!is_problem_call<A...>) SamplerStatistics integrate(A&&...)
+  const {
+    static_assert(never<A...>,
+                  "Ddrm: integrate takes (model, problem, x, noise, observer): a LinearProblem of "
+                  "states of x's type, a variable x, which becomes the result, a noise source as "
+                  "Noise{.seed = 42} and, optionally, an observer");
+    return {};
   }
 
  private:
@@ -208,5 +235,8 @@ class Ddrm {
   TimeGrid grid_;
   DdrmOptions options_;
 };
+
+/// Reports arguments that no constructor takes.
+Ddrm(...)->Ddrm<NotDeduced>;
 
 }  // namespace scoresde

@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -168,5 +169,18 @@ class LinearProblem {
   const X* measurement_;
   double noise_std_;
 };
+
+/// True if P is the LinearProblem of an operator and states X.
+template <class P, class X>
+inline constexpr bool is_problem = false;
+template <class A, class X>
+inline constexpr bool is_problem<LinearProblem<A, X>, X> = true;
+
+/// True for arguments of the form sample(model, problem, x, noise, …); one may follow.
+template <class... A>
+inline constexpr bool is_problem_call = false;
+template <class M, class P, State X, class N, class... O>
+inline constexpr bool is_problem_call<M, P, X&, N, O...> = is_problem<std::remove_cvref_t<P>, X> &&
+                                                           sizeof...(O) <= 1;
 
 }  // namespace scoresde

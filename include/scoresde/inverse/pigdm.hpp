@@ -10,11 +10,13 @@
 /// weights, adds it after a DDIM step: AdaptivePiGdm.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/inverse/predicted_likelihood.hpp>
 #include <scoresde/inverse/tweedie_likelihood.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/sde/sde.hpp>
 #include <scoresde/state/scratch_state.hpp>
 #include <scoresde/time/time_grid.hpp>
@@ -75,6 +77,17 @@ struct GuidedModel {
   static constexpr bool checked = true;
 };
 
+/// True for arguments of the form pigdm(model, sde, problem, …); two may follow.
+template <class... A>
+inline constexpr bool is_guidance_call = false;
+template <class M, class S, class P, class... O>
+requires Sde<std::remove_cvref_t<S>>
+inline constexpr bool is_guidance_call<M&, S, P, O...> =
+    requires(const std::remove_reference_t<P>& problem) {
+  problem.op(), problem.measurement(), problem.noise_std();
+}
+&&sizeof...(O) <= 2;
+
 }  // namespace detail
 
 /// ΠGDM with r² of data N(0, data_variance·I). The default is stable for all data, and a smaller
@@ -89,12 +102,28 @@ template <class M, Sde S, class A, State X>
                         weight);
 }
 
+/// Does not compile.
+template <class... A>
+requires(!detail::is_guidance_call<A...>) void pigdm(A&&...) {
+  static_assert(never<A...>,
+                "pigdm: it takes (model, sde, problem, data_variance, weight): a variable model, "
+                "to which the result refers, an SDE and a LinearProblem");
+}
+
 /// ΠGDM with the covariance that the score implies. Throws Error as TweedieLikelihood does.
 template <class M, Sde S, class A, State X>
 [[nodiscard]] auto tweedie_pigdm(M& model, S sde, const LinearProblem<A, X>& problem,
                                  TweedieLikelihoodOptions options = {}) {
   static_assert(detail::GuidedModel<M, X>::checked);
   return PosteriorScore(model, TweedieLikelihood<S, A, X>(std::move(sde), problem, options));
+}
+
+/// Does not compile.
+template <class... A>
+requires(!detail::is_guidance_call<A...>) void tweedie_pigdm(A&&...) {
+  static_assert(never<A...>,
+                "tweedie_pigdm: it takes (model, sde, problem, options): a variable model, to "
+                "which the result refers, an SDE and a LinearProblem");
 }
 
 /// A Constraint: x ← x' + mean(t)·mean(t_next)·r²·∇log p̃(y | x_t), with x' a DDIM step of the

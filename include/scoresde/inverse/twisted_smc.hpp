@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -24,6 +25,7 @@
 #include <scoresde/inverse/linear_operator.hpp>
 #include <scoresde/inverse/predicted_likelihood.hpp>
 #include <scoresde/noise/noise.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/predictor/ancestral.hpp>
 #include <scoresde/sampler/prior.hpp>
@@ -98,8 +100,13 @@ template <State X>
 /// A const, stateless value. Draw 0 is the prior, draw 2i + 1 the noise of step i and the words of
 /// draw 2i + 2 the uniform of its resampling, all named by the index of a sample, so that a group
 /// does not depend on its batch.
-template <Sde S>
+template <class S>
 class TwistedSmc {
+  static_assert(deduced<S>,
+                "TwistedSmc: an argument is missing or not in its place; it takes (sde, grid, "
+                "options), such as TwistedSmc{sde, uniform_grid(sde, 100)}");
+  static_assert(SdeArgument<S>::checked);
+
  public:
   /// Throws Error for a grid that does not decrease within (0, T], particles = 0, and
   /// resample_below outside [0, 1].
@@ -160,6 +167,27 @@ class TwistedSmc {
     TwistedSmcResult result = particles.weigh();
     result.statistics = run.finish();
     return result;
+  }
+
+  /// Does not compile.
+  template <class... A>
+  requires(!is_problem_call<A...>) TwistedSmcResult sample(A&&...)
+  const {
+    static_assert(never<A...>,
+                  "TwistedSmc: sample takes (model, problem, x, noise, observer): a LinearProblem "
+                  "of states of x's type, a variable x, which becomes the result, a noise source "
+                  "as Noise{.seed = 42} and, optionally, an observer");
+    return {};
+  }
+  /// Does not compile.
+  template <class M, class A, State X, class N, class O = NoObserver>
+  requires(!std::convertible_to<const N&, const Noise&>) TwistedSmcResult
+      sample(M&&, const LinearProblem<A, X>&, X&, const N&, O&& = O{})
+  const {
+    static_assert(never<N>,
+                  "TwistedSmc: the noise is not Noise{.seed = 42}; its draws are named by the "
+                  "index of a sample");
+    return {};
   }
 
  private:
@@ -314,5 +342,8 @@ class TwistedSmc {
   TwistedSmcOptions options_;
   std::vector<StepCoefficients> steps_;
 };
+
+/// Reports arguments that no constructor takes.
+TwistedSmc(...)->TwistedSmc<NotDeduced>;
 
 }  // namespace scoresde

@@ -15,8 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/sampler/prior.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/state/select_samples.hpp>
@@ -33,6 +35,16 @@ concept InvertibleSampler = State<X> &&
   flow.decode(model, x, work);
 };
 
+namespace detail {
+
+/// True for arguments of the form encode(sampler, model, x).
+template <class... A>
+inline constexpr bool is_code_call = false;
+template <class F, class M, State X>
+inline constexpr bool is_code_call<F, M, X&> = !std::is_const_v<X>;
+
+}  // namespace detail
+
 /// x ← its latent code. Makes a workspace; returns what flow.encode returns. Throws Error as that.
 template <class F, class M, State X>
 auto encode(const F& flow, M&& model, X& x) {
@@ -43,6 +55,15 @@ auto encode(const F& flow, M&& model, X& x) {
   return flow.encode(model, x, work);
 }
 
+/// Does not compile.
+template <class... A>
+requires(!detail::is_code_call<A...>) void encode(A&&...) {
+  static_assert(
+      never<A...>,
+      "encode: it takes (sampler, model, x): a sampler that runs both ways, as ProbabilityFlow, a "
+      "model and a variable x, a state that is not const, which becomes the result");
+}
+
 /// z ← the data of the latent code z. Makes a workspace. Throws Error as flow.decode.
 template <class F, class M, State X>
 auto decode(const F& flow, M&& model, X& z) {
@@ -51,6 +72,15 @@ auto decode(const F& flow, M&& model, X& z) {
                 "decode(model, x, work), as ProbabilityFlow has");
   Workspace<X, F::buffers> work(z);
   return flow.decode(model, z, work);
+}
+
+/// Does not compile.
+template <class... A>
+requires(!detail::is_code_call<A...>) void decode(A&&...) {
+  static_assert(
+      never<A...>,
+      "decode: it takes (sampler, model, x): a sampler that runs both ways, as ProbabilityFlow, a "
+      "model and a variable x, a state that is not const, which becomes the result");
 }
 
 /// out[k] ← the point at fraction w of the arc from a[k] to b[k], each sample with its own angle;

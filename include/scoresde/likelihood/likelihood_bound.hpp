@@ -16,15 +16,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <numbers>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <scoresde/likelihood/prior_log_density.hpp>
 #include <scoresde/likelihood/trace_estimator.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/state/workspace.hpp>
 #include <scoresde/time/log_snr.hpp>
 
@@ -55,10 +58,26 @@ struct LikelihoodBoundValue {
   std::size_t nfe = 0;  ///< evaluations of the model
 };
 
+namespace detail {
+
+/// True for arguments of the form evaluate(model, x, noise).
+template <class... A>
+inline constexpr bool is_bound_call = false;
+template <class M, class X, class N>
+inline constexpr bool is_bound_call<M, X, N> =
+    State<std::remove_cvref_t<X>>&& std::convertible_to<N, Noise>;
+
+}  // namespace detail
+
 /// The bound with the times of [ε, T]. Requires a model that takes a time per sample, and for the
 /// sliced objective its vjp.
-template <Sde S>
+template <class S>
 class LikelihoodBound {
+  static_assert(deduced<S>,
+                "LikelihoodBound: an argument is missing or not in its place; it takes (sde, eps, "
+                "options), such as LikelihoodBound{sde, 1e-5}");
+  static_assert(SdeArgument<S>::checked);
+
  public:
   /// Throws Error unless 0 < eps < T, std(eps) > 0 and draws ≥ 1.
   LikelihoodBound(S sde, double eps, LikelihoodBoundOptions options = {})
@@ -184,6 +203,15 @@ class LikelihoodBound {
     finish(squares, bound);
     return bound;
   }
+  /// Does not compile.
+  template <class... A>
+  requires(!detail::is_bound_call<A...>) LikelihoodBoundValue evaluate(A&&...)
+  const {
+    static_assert(never<A...>,
+                  "LikelihoodBound: evaluate takes (model, x, noise): a score model, a state x and "
+                  "Noise{.seed = 42}");
+    return {};
+  }
 
  private:
   /// work[0] ← m x + s z with a time per sample.
@@ -244,5 +272,8 @@ class LikelihoodBound {
   LikelihoodBoundOptions options_;
   double first_ = 0, total_ = 0;  // λ(ε) and λ(ε) − λ(T)
 };
+
+/// Reports arguments that no constructor takes.
+LikelihoodBound(...)->LikelihoodBound<NotDeduced>;
 
 }  // namespace scoresde

@@ -25,6 +25,7 @@
 #include <scoresde/likelihood/augmented_state.hpp>
 #include <scoresde/likelihood/prior_log_density.hpp>
 #include <scoresde/likelihood/trace_estimator.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
 #include <scoresde/sampler/probability_flow.hpp>
@@ -105,8 +106,14 @@ consteval bool has_trace() {
   return true;
 }
 
+/// True for arguments of the form log_likelihood(model, x, noise).
+template <class... A>
+inline constexpr bool is_likelihood_call = false;
+template <class M, class X, class N>
+inline constexpr bool is_likelihood_call<M, X&, N> = true;
+
 /// Instantiation reports the first argument of a likelihood that does not fit.
-template <class M, class X, class T>
+template <class M, class X, class N, class T>
 struct LikelihoodArguments {
   static_assert(!std::is_const_v<X>,
                 "ProbabilityFlowLikelihood: the state is const; it is replaced by its latent code");
@@ -123,6 +130,9 @@ struct LikelihoodArguments {
       "needs vjp(const State& x, double t, const State& v, State& out), which writes the product "
       "of v and dF/dx, and ExactTrace also a backend with transform, or a model with trace(x, t, "
       "per_sample)");
+  static_assert(std::is_const_v<X> || !State<X> || NoiseSource<N, X>,
+                "ProbabilityFlowLikelihood: the noise is not a noise source; it needs draw(index) "
+                "returning NoiseDraw or const State&, as Noise{.seed = 42} has");
   static constexpr bool checked = true;
 };
 
@@ -137,6 +147,11 @@ struct LikelihoodArguments {
 template <class S, class I, class T = HutchinsonTrace>
 class ProbabilityFlowLikelihood {
   using Integrator = typename IntegratorOf<I>::type;
+  static_assert(deduced<S>,
+                "ProbabilityFlowLikelihood: an argument is missing or not in its place; it takes "
+                "(sde, integrator, trace, grid, log_p), a span {eps, T} for a grid if the "
+                "integrator is adaptive, or (sde, integrator, trace), such as "
+                "ProbabilityFlowLikelihood{sde, AdaptiveRungeKutta<>{}}");
   static_assert(SdeArgument<S>::checked);
   static_assert(
       requires { Integrator::order, Integrator::buffers, Integrator::adaptive; },
@@ -174,11 +189,16 @@ class ProbabilityFlowLikelihood {
               "; rtol must be nonnegative and atol positive, because log p starts at 0");
   }
 
-  /// The same over one span {ε, T}.
+  /// The same over one span {ε, T}, by an adaptive integrator.
   ProbabilityFlowLikelihood(S sde, I integrator, T trace, TimeStep span,
                             std::optional<Tolerance> log_p = {})
       : ProbabilityFlowLikelihood(std::move(sde), std::move(integrator), trace,
-                                  TimeGrid(std::vector<TimeStep>{span}), log_p) {}
+                                  TimeGrid(std::vector<TimeStep>{span}), log_p) {
+    static_assert(Integrator::adaptive,
+                  "ProbabilityFlowLikelihood: the grid is missing; a fixed-step method takes (sde, "
+                  "method, trace, grid), such as ProbabilityFlowLikelihood{sde, Heun{}, "
+                  "HutchinsonTrace{}, uniform_grid(sde, 100)}");
+  }
 
   /// The same from t_min to t_max. score_sde begins at 1e-5 for every SDE.
   explicit ProbabilityFlowLikelihood(S sde, I integrator, T trace = {},
@@ -197,7 +217,7 @@ class ProbabilityFlowLikelihood {
   template <class M, class X, class N>
   LogLikelihood log_likelihood(M&& model, X& x, const N& noise) const {
     using Model = std::remove_reference_t<M>;
-    static_assert(detail::LikelihoodArguments<Model, X, T>::checked);
+    static_assert(detail::LikelihoodArguments<Model, X, N, T>::checked);
     const auto [samples, dim] = extents(x);
     require(samples > 0 && dim > 0, "likelihood: the state has ", samples, " samples of dimension ",
             dim, "; it must not be empty");
@@ -216,6 +236,16 @@ class ProbabilityFlowLikelihood {
     summarize(y, result);
     assign(x, {{1, y.points()}});
     return result;
+  }
+  /// Does not compile.
+  template <class... A>
+  requires(!detail::is_likelihood_call<A...>) LogLikelihood log_likelihood(A&&...)
+  const {
+    static_assert(never<A...>,
+                  "ProbabilityFlowLikelihood: log_likelihood takes (model, x, noise): a "
+                  "differentiable model, a variable x, which becomes its latent code, and a noise "
+                  "source as Noise{.seed = 42}");
+    return {};
   }
 
  private:
@@ -258,5 +288,8 @@ class ProbabilityFlowLikelihood {
   TimeGrid grid_;
   std::optional<Tolerance> log_p_;
 };
+
+/// Reports arguments that no constructor takes.
+ProbabilityFlowLikelihood(...)->ProbabilityFlowLikelihood<NotDeduced, NotDeduced>;
 
 }  // namespace scoresde

@@ -33,6 +33,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
 #include <scoresde/sampler/final_step.hpp>
 #include <scoresde/sampler/run.hpp>
@@ -132,6 +133,10 @@ class DpmSolverAttempt {
 /// DpmSolver23.
 template <class S, class P = DpmSolver23>
 class AdaptiveDpmSolver : public SampledFromPrior<AdaptiveDpmSolver<S, P>> {
+  static_assert(
+      deduced<S>,
+      "AdaptiveDpmSolver: an argument is missing or not in its place; it takes (sde, pair, span, "
+      "options) or (sde, pair, options), such as AdaptiveDpmSolver{sde, DpmSolver23{}}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveDpmSolver: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow with AdaptiveRungeKutta");
@@ -302,5 +307,8 @@ class AdaptiveDpmSolver : public SampledFromPrior<AdaptiveDpmSolver<S, P>> {
   TimeStep span_;
   FinalEvaluation last_;
 };
+
+/// Reports arguments that no constructor takes.
+AdaptiveDpmSolver(...)->AdaptiveDpmSolver<NotDeduced>;
 
 }  // namespace scoresde

@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/sampler/adaptive_stepper.hpp>
 #include <scoresde/sampler/detail/rejection_memory.hpp>
 #include <scoresde/sampler/final_step.hpp>
@@ -56,6 +57,9 @@ inline constexpr bool adaptive_sde_fits = Sde<S>&& PerSampleScoreModel<M, X>;
 /// depend on its batch.
 template <class S>
 class AdaptiveSde : public SampledFromPrior<AdaptiveSde<S>> {
+  static_assert(deduced<S>,
+                "AdaptiveSde: an argument is missing or not in its place; it takes (sde, span, "
+                "options) or (sde, options), such as AdaptiveSde{sde, {.rtol = 0.01}}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "AdaptiveSde: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
@@ -213,5 +217,8 @@ class AdaptiveSde : public SampledFromPrior<AdaptiveSde<S>> {
   AdaptiveSdeOptions options_;
   FinalEvaluation last_;
 };
+
+/// Reports arguments that no constructor takes.
+AdaptiveSde(...)->AdaptiveSde<NotDeduced>;
 
 }  // namespace scoresde

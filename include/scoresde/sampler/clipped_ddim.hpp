@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/predictor/ddim.hpp>
 #include <scoresde/sampler/constraint.hpp>
@@ -88,6 +89,9 @@ struct ClippedDdimStep {
 /// i + 1 is the noise of step i, and a constraint's draws follow these.
 template <class S>
 class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
+  static_assert(deduced<S>,
+                "ClippedDdim: an argument is missing or not in its place; it takes (sde, ddim, "
+                "grid, options), such as ClippedDdim{sde, Ddim{}, uniform_grid(sde, 100)}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ClippedDdim: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use ReverseSimulation");
@@ -184,5 +188,8 @@ class ClippedDdim : public SampledFromPrior<ClippedDdim<S>> {
   DataRange range_;
   std::vector<detail::ClippedDdimStep> steps_;
 };
+
+/// Reports arguments that no constructor takes.
+ClippedDdim(...)->ClippedDdim<NotDeduced>;
 
 }  // namespace scoresde

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <scoresde/corrector/no_corrector.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/constraint.hpp>
 #include <scoresde/sampler/correct.hpp>
@@ -136,10 +137,14 @@ struct PredictorCorrectorStepper {
 /// x is checked after steps 1, 2, 4, 8, … and the last, which takes log₂(steps) + 2 passes over x.
 template <class S, class P, class C = NoCorrector>
 class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> {
+  static_assert(deduced<S>,
+                "PredictorCorrector: an argument is missing or not in its place; it takes (sde, "
+                "predictor, grid, options) or (sde, predictor, corrector, grid, options), such as "
+                "PredictorCorrector{sde, ReverseDiffusion{}, uniform_grid(sde, 1000)}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "PredictorCorrector: this SDE is a general one, without the closed-form marginal of"
                 " marginal_prob(t); use ReverseSimulation, or Simulation forward in time");
-  static_assert(GeneralSde<S> || SdeArgument<S>::checked);
+  static_assert(!deduced<S> || GeneralSde<S> || SdeArgument<S>::checked);
   static_assert(!Sde<S> || Predictor<P, S>,
                 "PredictorCorrector: the second argument is not a predictor for this SDE; it needs"
                 " coefficients(sde, TimeStep) returning StepCoefficients");
@@ -267,5 +272,8 @@ class PredictorCorrector : public SampledFromPrior<PredictorCorrector<S, P, C>> 
   PredictorCorrectorOptions options_;
   Table table_;
 };
+
+/// Reports arguments that no constructor takes.
+PredictorCorrector(...)->PredictorCorrector<NotDeduced, NotDeduced>;
 
 }  // namespace scoresde

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>
 #include <scoresde/ode/explicit_runge_kutta.hpp>
@@ -125,6 +126,10 @@ template <class S, class I>
 class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>>,
                         public FlowCalls<ProbabilityFlow<S, I>> {
   using Integrator = typename IntegratorOf<I>::type;
+  static_assert(deduced<S>,
+                "ProbabilityFlow: an argument is missing or not in its place; it takes (sde, "
+                "integrator, grid, options) or, for an adaptive integrator, (sde, integrator, span,"
+                " options), such as ProbabilityFlow{sde, Heun{}, uniform_grid(sde, 100)}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "ProbabilityFlow: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow");
@@ -166,12 +171,16 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>>,
     last_ = FinalEvaluation(name, sde_, options.final_step, span.t_next);
   }
 
-  /// Integrates over one span {t, t_next}.
+  /// Integrates over one span {t, t_next}, by an adaptive integrator.
   ProbabilityFlow(S sde, I integrator, TimeStep span, ProbabilityFlowOptions options = {})
       : ProbabilityFlow(std::move(sde), std::move(integrator),
-                        TimeGrid(std::vector<TimeStep>{span}), options) {}
+                        TimeGrid(std::vector<TimeStep>{span}), options) {
+    static_assert(Integrator::adaptive,
+                  "ProbabilityFlow: the grid is missing; a fixed-step method takes (sde, method, "
+                  "grid, options), such as ProbabilityFlow{sde, Heun{}, uniform_grid(sde, 100)}");
+  }
 
-  /// Integrates from t_max to t_min.
+  /// Integrates from t_max to t_min, by an adaptive integrator.
   ProbabilityFlow(S sde, I integrator, ProbabilityFlowOptions options = {})
       : ProbabilityFlow(sde, std::move(integrator), TimeStep{sde.t_max(), sde.t_min()}, options) {}
 
@@ -236,5 +245,8 @@ class ProbabilityFlow : public SampledFromPrior<ProbabilityFlow<S, I>>,
   TimeGrid grid_;
   FinalEvaluation last_;
 };
+
+/// Reports arguments that no constructor takes.
+ProbabilityFlow(...)->ProbabilityFlow<NotDeduced, NotDeduced>;
 
 }  // namespace scoresde

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/sampler/detail/solver_run.hpp>
 #include <scoresde/sampler/final_step.hpp>
@@ -43,6 +44,9 @@ struct SolverSamplerOptions {
 /// and the last.
 template <class S, class R>
 class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
+  static_assert(deduced<S>,
+                "SolverSampler: an argument is missing or not in its place; it takes (sde, solver, "
+                "grid, options), such as SolverSampler{sde, UniPc<2>{}, log_snr_grid(sde, 20)}");
   static_assert(Sde<S> || !GeneralSde<S>,
                 "SolverSampler: this SDE is a general one, without the closed-form marginal of "
                 "marginal_prob(t); use GeneralProbabilityFlow or ReverseSimulation");
@@ -150,5 +154,8 @@ class SolverSampler : public SampledFromPrior<SolverSampler<S, R>> {
   TimeGrid grid_;
   detail::SolverRun run_;
 };
+
+/// Reports arguments that no constructor takes.
+SolverSampler(...)->SolverSampler<NotDeduced, NotDeduced>;
 
 }  // namespace scoresde

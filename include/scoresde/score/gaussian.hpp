@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/score/score_model.hpp>
 #include <scoresde/score/symmetric_eigen.hpp>
 #include <scoresde/sde/sde.hpp>
@@ -36,6 +37,9 @@ concept ContiguousState = State<X> && requires(X& x, const X& y) {
 /// scratch memory: use a copy per thread.
 template <class S>
 class Gaussian {
+  static_assert(deduced<S>,
+                "Gaussian: an argument is missing or not in its place; it takes (sde, mean, "
+                "covariance), both std::vector<double>, such as Gaussian(sde, {0, 0}, {1, 1})");
   static_assert(!std::same_as<S, std::vector<double>>,
                 "Gaussian: the SDE is missing; it takes (sde, mean, covariance)");
   static_assert(std::same_as<S, std::vector<double>> || SdeArgument<S>::checked);
@@ -238,5 +242,8 @@ class Gaussian {
 
 /// Reports the missing SDE, also for lists in braces.
 Gaussian(std::vector<double>, std::vector<double>)->Gaussian<std::vector<double>>;
+
+/// Reports other arguments.
+Gaussian(...)->Gaussian<NotDeduced>;
 
 }  // namespace scoresde

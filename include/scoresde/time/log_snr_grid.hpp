@@ -153,4 +153,16 @@ template <class S>
   return TimeGrid(times);
 }
 
+// Without the number of steps.
+template <class S>
+StepsMissing<S> log_snr_grid(const S&);
+template <class S>
+StepsMissing<S> karras_grid(const S&);
+template <class S>
+StepsMissing<S> polyexponential_grid(const S&);
+template <class S>
+StepsMissing<S> beta_grid(const S&);
+template <class S>
+StepsMissing<S> vp_grid(const S&);
+
 }  // namespace scoresde

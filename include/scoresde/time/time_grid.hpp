@@ -117,6 +117,18 @@ struct TimesArgument {
   static constexpr bool checked = true;
 };
 
+/// The result of a grid without its number of steps: does not compile.
+template <class S>
+struct StepsMissing {
+  static_assert(!std::same_as<S, S>,
+                "time grid: the number of steps is missing; it takes (sde, steps) or (t_max, eps, "
+                "steps), by log-SNR (sde, t_max, eps, steps), such as uniform_grid(sde, 100)");
+};
+template <class S>
+StepsMissing<S> uniform_grid(const S&);
+template <class S>
+StepsMissing<S> quadratic_grid(const S&);
+
 /// `steps` equal steps from the SDE's t_max to its t_min.
 template <class S>
 [[nodiscard]] TimeGrid uniform_grid(const S& sde, std::size_t steps) {
