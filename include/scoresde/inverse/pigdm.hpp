@@ -104,7 +104,7 @@ template <class M, Sde S, class A, State X>
 
 /// Does not compile.
 template <class... A>
-requires(!detail::is_guidance_call<A...>) void pigdm(A&&...) {
+requires(!detail::is_guidance_call<A...>) auto pigdm(A&&...) {
   static_assert(never<A...>,
                 "pigdm: it takes (model, sde, problem, data_variance, weight): a variable model, "
                 "to which the result refers, an SDE and a LinearProblem");
@@ -120,7 +120,7 @@ template <class M, Sde S, class A, State X>
 
 /// Does not compile.
 template <class... A>
-requires(!detail::is_guidance_call<A...>) void tweedie_pigdm(A&&...) {
+requires(!detail::is_guidance_call<A...>) auto tweedie_pigdm(A&&...) {
   static_assert(never<A...>,
                 "tweedie_pigdm: it takes (model, sde, problem, options): a variable model, to "
                 "which the result refers, an SDE and a LinearProblem");

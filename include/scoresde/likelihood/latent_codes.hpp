@@ -57,7 +57,7 @@ auto encode(const F& flow, M&& model, X& x) {
 
 /// Does not compile.
 template <class... A>
-requires(!detail::is_code_call<A...>) void encode(A&&...) {
+requires(!detail::is_code_call<A...>) auto encode(A&&...) {
   static_assert(
       never<A...>,
       "encode: it takes (sampler, model, x): a sampler that runs both ways, as ProbabilityFlow, a "
@@ -76,7 +76,7 @@ auto decode(const F& flow, M&& model, X& z) {
 
 /// Does not compile.
 template <class... A>
-requires(!detail::is_code_call<A...>) void decode(A&&...) {
+requires(!detail::is_code_call<A...>) auto decode(A&&...) {
   static_assert(
       never<A...>,
       "decode: it takes (sampler, model, x): a sampler that runs both ways, as ProbabilityFlow, a "
