@@ -9,9 +9,10 @@
 # build uses it if CMake finds it and prints a message otherwise (docs/cuda.md).
 
 # To build and run the library's programs.
-program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev zlib1g-dev libcli11-dev)
+program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev
+  zlib1g-dev libcli11-dev)
 # Additional packages of tests, checks and benchmarks.
-test_packages=(catch2 libbenchmark-dev clang libomp-dev clang-format python3)
+test_packages=(catch2 libbenchmark-dev liblmdb-dev clang libomp-dev clang-format python3)
 
 # install_missing_packages <package>...: on failure prints what to install and returns 1.
 install_missing_packages() {

@@ -8,7 +8,6 @@ else()
   set(cuda_architectures ${CMAKE_CUDA_ARCHITECTURES})
 endif()
 
-list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 scoresde_component(cuda SCORESDE_BACKEND_CUDA CUDAToolkit cuDNN)
 
 if(SCORESDE_HAS_CUDA)

@@ -42,5 +42,9 @@ function(scoresde_install_package)
                                    COMPATIBILITY SameMinorVersion ${any_architecture})
   install(FILES ${config} ${PROJECT_BINARY_DIR}/scoresde-config-version.cmake DESTINATION ${package_folder}
           COMPONENT scoresde-core)
+  if(SCORESDE_HAS_WEBP)
+    install(FILES ${PROJECT_SOURCE_DIR}/backends/cmake/FindWebP.cmake DESTINATION ${package_folder}
+            COMPONENT scoresde-webp)
+  endif()
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT scoresde-core)
 endfunction()

@@ -20,6 +20,9 @@ endfunction()
 
 configure("scoresde::eigen off: Eigen3 not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON)
 configure("scoresde::io off: PNG not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_PNG=ON)
+configure("scoresde::jpeg off: JPEG not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_JPEG=ON)
+configure("scoresde::webp off: SCORESDE_WEBP=OFF" FALSE -DSCORESDE_WEBP=OFF)
+configure("scoresde::jpeg off: scoresde::io, of which it is a part, is off" FALSE -DSCORESDE_IO=OFF)
 configure("scoresde::xtensor off: SCORESDE_BACKEND_XTENSOR=OFF" FALSE -DSCORESDE_BACKEND_XTENSOR=OFF)
 configure("scoresde::cuda off: SCORESDE_BACKEND_CUDA=OFF" FALSE)
 configure("scoresde::cuda off: CUDAToolkit" FALSE -DSCORESDE_BACKEND_CUDA=AUTO
