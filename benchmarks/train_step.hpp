@@ -45,7 +45,7 @@ struct Options {
   const nn::Shape shape = graph.shape(graph.input());
   std::vector<float> z(options.batch * shape.size());
   fill_normal(z, scoresde::Noise{.seed = 1}.draw(0), 0, 0);
-  data::ImageSet images{shape.c, shape.h, shape.w, {}, std::vector<std::uint8_t>(options.batch)};
+  data::ImageSet images{shape.c, shape.h, shape.w, {}, std::vector<std::uint32_t>(options.batch)};
   for (const float value : z)
     images.pixels.push_back(
         static_cast<std::uint8_t>(std::clamp(127.5f + 40 * value, 0.0f, 255.0f)));

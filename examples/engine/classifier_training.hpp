@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,7 +69,7 @@ class ClassifierErrors {
     for (std::size_t k = 0; k < labels.size(); ++k) {
       const auto row = logits.begin() + static_cast<std::ptrdiff_t>(k * classes);
       const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(classes)) - row;
-      wrong += best == labels[k] ? 0 : 1;
+      wrong += static_cast<std::uint32_t>(best) == labels[k] ? 0 : 1;
     }
     return static_cast<double>(wrong) / static_cast<double>(labels.size());
   }

@@ -35,7 +35,7 @@ inline constexpr std::size_t held_out_batch = 64;
 /// The first test images of --data, with values as the network takes them, and their labels.
 struct HeldOutImages {
   scoresde::HostState<float> images;
-  std::vector<std::uint8_t> labels;
+  std::vector<std::uint32_t> labels;
 };
 [[nodiscard]] inline HeldOutImages held_out_images(const TrainOptions& options, bool centered) {
   auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);

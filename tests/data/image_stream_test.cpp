@@ -157,7 +157,7 @@ TEST_CASE("the order of a stream is the permutation of each epoch, whatever was 
     CAPTURE(place);
     REQUIRE(order.image_at(place) == epoch_order(5, place / 7, 7)[place % 7]);
   }
-  const std::vector<std::uint8_t> labels{10, 11, 12, 13, 14, 15, 16};
+  const std::vector<std::uint32_t> labels{10, 11, 12, 13, 14, 15, 16};
   std::vector<std::uint32_t> found(4);
   order.fill_labels(labels, 5, found);  // two of epoch 0, two of epoch 1
   for (std::size_t k = 0; k < 4; ++k) REQUIRE(found[k] == 10 + order.image_at(5 + k));

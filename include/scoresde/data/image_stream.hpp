@@ -39,7 +39,7 @@ namespace scoresde::data {
 /// Writes image `image` of the set to `x` (dim() elements). `place` identifies the draws within the
 /// epoch.
 template <class T>
-void fill_image(const ImageSet& images, std::size_t image, const ImageTransform& transform,
+void fill_image(const ImageView& images, std::size_t image, const ImageTransform& transform,
                 std::uint64_t seed, std::uint64_t epoch, std::size_t place, std::span<T> x) {
   const PlacedTransform placed(transform, seed, epoch, static_cast<std::uint32_t>(place));
   const auto width = static_cast<std::uint32_t>(images.width);
@@ -74,7 +74,7 @@ class StreamOrder {
     return epoch(place / count_)[static_cast<std::size_t>(place % count_)];
   }
   /// Fills `out` with the labels of the images at positions first, first + 1, ….
-  void fill_labels(std::span<const std::uint8_t> labels, std::uint64_t first,
+  void fill_labels(std::span<const std::uint32_t> labels, std::uint64_t first,
                    std::span<std::uint32_t> out) {
     for (std::size_t k = 0; k < out.size(); ++k) out[k] = labels[image_at(first + k)];
   }
@@ -88,34 +88,34 @@ class StreamOrder {
   std::array<std::vector<std::uint32_t>, 2> orders_;
 };
 
-/// The stream of a data set in host memory.
+/// The stream of a data set in host memory, or in a file that is mapped.
 class ImageStream {
  public:
-  /// `images` must outlive the stream. Throws Error for an empty set.
-  ImageStream(const ImageSet& images, ImageTransform transform, std::uint64_t seed)
-      : images_(&images), transform_(transform), seed_(seed), order_(images.size(), seed) {}
+  /// The memory of `images` must outlive the stream. Throws Error for an empty set.
+  ImageStream(const ImageView& images, ImageTransform transform, std::uint64_t seed)
+      : images_(images), transform_(transform), seed_(seed), order_(images.size(), seed) {}
 
   /// Fills `x` with the images at positions first, first + 1, …; its length must be a multiple of
   /// dim(). Throws Error otherwise.
   template <class T>
   void fill_batch(std::uint64_t first, std::span<T> x) {
-    const std::size_t dim = images_->dim(), count = order_.size();
+    const std::size_t dim = images_.dim(), count = order_.size();
     require(x.size() % dim == 0, "image stream: the batch has ", x.size(),
             " elements; it must be a multiple of ", dim);
     for (std::size_t k = 0; k < x.size() / dim; ++k) {
       const std::uint64_t place = first + k;
-      fill_image(*images_, order_.image_at(place), transform_, seed_, place / count,
+      fill_image(images_, order_.image_at(place), transform_, seed_, place / count,
                  static_cast<std::size_t>(place % count), x.subspan(k * dim, dim));
     }
   }
 
   /// Fills `labels` with those of the images at positions first, first + 1, ….
   void fill_labels(std::uint64_t first, std::span<std::uint32_t> labels) {
-    order_.fill_labels(images_->labels, first, labels);
+    order_.fill_labels(images_.labels, first, labels);
   }
 
  private:
-  const ImageSet* images_;
+  ImageView images_;
   ImageTransform transform_;
   std::uint64_t seed_;
   StreamOrder order_;

@@ -83,12 +83,12 @@ class EagerEngine {
   }
 
   /// Keeps the data set. `batch` images per step on all ranks together.
-  void train_on(data::ImageSet images, data::ImageTransform transform, std::uint64_t seed,
+  void train_on(data::SharedImages images, data::ImageTransform transform, std::uint64_t seed,
                 std::size_t batch) {
     stream_.reset();
     images_ = std::move(images);
-    stream_.emplace(images_, transform, seed);
-    images_of_batch_.resize(batch / communicator_.size() * images_.dim());
+    stream_.emplace(images_.view(), transform, seed);
+    images_of_batch_.resize(batch / communicator_.size() * images_.view().dim());
     labels_.resize(classes() > 0 ? batch / communicator_.size() : 0);
   }
 
@@ -97,7 +97,7 @@ class EagerEngine {
     require(stream_.has_value(),
             "training: there is no data set; call train_on before step(), or "
             "pass images to step()");
-    const std::size_t samples = images_of_batch_.size() / images_.dim();
+    const std::size_t samples = images_of_batch_.size() / images_.view().dim();
     const std::uint64_t first =
         (state_.step * communicator_.size() + communicator_.rank()) * samples;
     stream_->template fill_batch<Scalar>(first, images_of_batch_);
@@ -183,7 +183,7 @@ class EagerEngine {
   std::vector<std::uint32_t> conditioning_;
   std::optional<State> batch_;
   std::optional<typename Objective::template Workspace<Ops>> work_;
-  data::ImageSet images_;
+  data::SharedImages images_;
   std::optional<data::ImageStream> stream_;
   std::vector<Scalar> images_of_batch_;
   std::vector<std::uint32_t> labels_;

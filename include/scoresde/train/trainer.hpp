@@ -102,13 +102,14 @@ class Trainer {
     engine_.restore(state);
   }
 
-  /// Copies a data set to the backend's memory. Step n then trains on images n·batch, n·batch + 1,
-  /// … of its stream under `seed`, data::ImageStream's. Throws Error if the image shape is not the
-  /// network's, for labels beyond the network's classes, and for a batch that is larger than the
-  /// set or whose part of a rank is not a multiple of the network's batch.
-  void train_on(data::ImageSet images, data::ImageTransform transform, std::uint64_t seed,
+  /// Keeps a data set; a GPU has a copy where it fits into its memory. Step n then trains on images
+  /// n·batch, n·batch + 1, … of its stream under `seed`, data::ImageStream's. Throws Error if the
+  /// image shape is not the network's, for missing labels and those beyond the network's classes,
+  /// and for a batch that is larger than the set or whose part of a rank is not a multiple of the
+  /// network's batch.
+  void train_on(data::SharedImages images, data::ImageTransform transform, std::uint64_t seed,
                 std::size_t batch) {
-    check_images(images, batch);
+    check_images(images.view(), batch);
     engine_.train_on(std::move(images), transform, seed, batch);
   }
 
@@ -151,7 +152,7 @@ class Trainer {
     return objective;
   }
 
-  void check_images(const data::ImageSet& images, std::size_t batch) const {
+  void check_images(const data::ImageView& images, std::size_t batch) const {
     const nn::Shape shape = network().input_shape();
     require(images.channels == shape.c && images.height == shape.h && images.width == shape.w,
             "training: the images have ", images.channels, " channels of ", images.height, " by ",
@@ -165,8 +166,11 @@ class Trainer {
             images.size(), " images; batch must be at most that");
     const std::size_t classes = label_classes(objective(), network());
     if (classes == 0) return;
-    for (const std::uint8_t label : images.labels)
-      require(label < classes, "training: an image has label ", +label,
+    require(images.labels.size() == images.size(), "training: the data set has ",
+            images.labels.size(), " labels for ", images.size(),
+            " images; a network conditioned on classes requires one for each");
+    for (const std::uint32_t label : images.labels)
+      require(label < classes, "training: an image has label ", label,
               "; it must be less than the network's ", classes, " classes");
   }
 

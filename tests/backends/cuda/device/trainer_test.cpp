@@ -330,22 +330,24 @@ TEST_CASE("images and labels on the device match the host's stream, across epoch
   const cuda::Context& gpu = test::training_context();
   const data::ImageSet images = samples(5);
   data::ImageStream wanted(images, test::transform, test::data_seed);
-  cuda::ImageStream found(gpu, images, test::transform, test::data_seed);
+  cuda::ImageStream resident(gpu, images, test::transform, test::data_seed);
+  cuda::ImageStream streamed(gpu, images, test::transform, test::data_seed, 0);
   cuda::FloatBuffer x(gpu, 4 * images.dim());
   const cuda::DeviceMemory step(gpu, sizeof(std::uint64_t));
   std::vector<float> a(x.size()), b(x.size());
   std::vector<std::uint32_t> labels(4), other(4);
-  for (const std::uint64_t n : {0, 1, 2, 3, 10, 1}) {
-    gpu.copy_to_device(step.data(), &n, sizeof(n));
-    found.upload_epoch_permutation(4 * n, 4);
-    found.minibatch(0, 4, step.data<std::uint64_t>(), 4, x.data());
-    gpu.copy_to_host(a.data(), x.data(), a.size() * sizeof(float));
-    wanted.fill_batch<float>(4 * n, b);
-    CHECK(a == b);
-    found.fill_labels(4 * n, labels);
-    wanted.fill_labels(4 * n, other);
-    CHECK(labels == other);
-  }
+  for (cuda::ImageStream* found : {&resident, &streamed})
+    for (const std::uint64_t n : {0, 1, 2, 3, 10, 1}) {
+      gpu.copy_to_device(step.data(), &n, sizeof(n));
+      found->prepare(4 * n, 4);
+      found->minibatch(0, 4, step.data<std::uint64_t>(), 4, x.data());
+      gpu.copy_to_host(a.data(), x.data(), a.size() * sizeof(float));
+      wanted.fill_batch<float>(4 * n, b);
+      CHECK(a == b);
+      found->fill_labels(4 * n, labels);
+      wanted.fill_labels(4 * n, other);
+      CHECK(labels == other);
+    }
   CHECK_THROWS_WITH(cuda::ImageStream(gpu, data::ImageSet{}, {}, 1),
                     Contains("the image set is empty"));
 }

@@ -28,7 +28,8 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
   for (std::size_t i = 0; i < 10 * set.dim(); ++i)
     set.pixels.push_back(static_cast<std::uint8_t>(i * 97 % 251));
   for (std::uint8_t i = 0; i < 10; ++i) set.labels.push_back(i);
-  const DeviceVector<std::uint8_t> pixels(context(), set.pixels), labels(context(), set.labels);
+  const DeviceVector<std::uint8_t> pixels(context(), set.pixels);
+  const DeviceVector<std::uint32_t> labels(context(), set.labels);
   const DeviceVector<std::uint32_t> even(context(), data::epoch_order(seed, 0, 10)),
       odd(context(), data::epoch_order(seed, 1, 10)),
       classes(context(), std::vector<std::uint32_t>(4, 99));

@@ -85,10 +85,10 @@ class TrainingEngine {
   void set_captures(bool captures) { captures_ = captures; }
 
   /// Throws Error as ImageStream does.
-  void train_on(const data::ImageSet& images, data::ImageTransform transform, std::uint64_t seed,
+  void train_on(data::SharedImages images, data::ImageTransform transform, std::uint64_t seed,
                 std::size_t batch) {
     from_stream_.reset();
-    stream_.emplace(context(), images, transform, seed);
+    stream_.emplace(context(), std::move(images), transform, seed);
     from_stream_.emplace(context(), batch, network_.batch(), dim(), outputs(), rows_ahead);
   }
 
@@ -98,7 +98,7 @@ class TrainingEngine {
             "training: there is no data set; call train_on before step(), or pass images to "
             "step()");
     detail::TrainingPlan& plan = *from_stream_;
-    stream_->upload_epoch_permutation(enqueued_ * plan.samples(), plan.samples());
+    stream_->prepare(enqueued_ * plan.samples(), plan.samples());
     if (!plan.holds(enqueued_))
       fill(plan, [&](std::uint64_t step) {
         labels_.resize(classes() > 0 ? plan.samples() : 0);

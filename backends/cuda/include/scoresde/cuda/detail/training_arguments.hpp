@@ -12,7 +12,7 @@ namespace scoresde::cuda::detail {
 /// A data set and its permutations.
 struct DeviceImages {
   const std::uint8_t* pixels;     ///< (count, channels, height, width)
-  const std::uint8_t* labels;     ///< (count); may be null
+  const std::uint32_t* labels;    ///< (count); may be null
   const std::uint32_t* order[2];  ///< permutations of the current even and odd epoch
   std::uint32_t count;            ///< N
   std::uint32_t rows, width;      ///< rows: channels·height
