@@ -6,9 +6,11 @@
 #pragma once
 
 #include <scoresde/data/cifar10.hpp>
+#include <scoresde/data/image_preparation.hpp>
 #include <scoresde/data/image_set.hpp>
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/data/image_transform.hpp>
+#include <scoresde/data/rgb_image.hpp>
 #include <scoresde/loss/denoising_score_matching.hpp>
 #include <scoresde/loss/discrete_score_matching.hpp>
 #include <scoresde/loss/edm_loss.hpp>
@@ -58,6 +60,7 @@
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/classifier_configuration.hpp>
+#include <scoresde/registry/image_preparations.hpp>
 #include <scoresde/registry/inception_names.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/names.hpp>

@@ -41,7 +41,7 @@ MAY_INCLUDE = {
     "data": MEMORY,
     "train": ALGORITHM | NETWORKS | {"loss", "optim", "data"},
     "evaluate": ALGORITHM | NETWORKS | {"data"},
-    "registry": ALGORITHM | NETWORKS | {"sampler", "loss", "optim", "train", "evaluate"},
+    "registry": ALGORITHM | NETWORKS | {"sampler", "loss", "optim", "data", "train", "evaluate"},
     "io": MEMORY | {"data"},
     "checkpoint": ALGORITHM | NETWORKS | {"loss", "optim", "train", "io", "registry", "evaluate"},
     "testing": ALGORITHM | NETWORKS | {"sampler", "loss"},
@@ -51,7 +51,7 @@ MAY_INCLUDE = {
     "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "data", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
-PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|zlib\.h|sys/|fcntl\.h|unistd\.h",
+PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|jerror\.h|jpeglib\.h|webp/|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 
 
