@@ -12,6 +12,24 @@ void add_checkpoint(CommandLine& line, std::filesystem::path& checkpoint) {
       .check(path());
 }
 
+CommandOption add_data(CommandLine& line, std::filesystem::path& data, const std::string& more) {
+  return line
+      .add_option("--data", data,
+                  "CIFAR-10's binary folder (cifar-10-batches-bin), a folder of images of one size "
+                  "(PNG, JPEG, WebP; subfolders are classes), or an image pack, as "
+                  "scoresde_dataset writes" +
+                      more)
+      .check(path());
+}
+
+void add_test_data(CommandLine& line, std::filesystem::path& test_data) {
+  line.add_option("--test-data", test_data,
+                  "Images for the held-out loss, as --data (default: the test set of CIFAR-10's "
+                  "--data)")
+      .check(path())
+      .group(host_group);
+}
+
 void add_out(CommandLine& line, std::filesystem::path& out, const std::string& text) {
   line.add_option("--out", out, text).required().check(path());
 }

@@ -18,6 +18,11 @@ inline const char* const device_group = "Options of --backend cuda, rejected wit
 
 /// --checkpoint, for programs with a bundled one.
 void add_checkpoint(CommandLine& line, std::filesystem::path& checkpoint);
+/// --data: a data set that read_data() reads (data_set.hpp); `more` continues the text.
+CommandOption add_data(CommandLine& line, std::filesystem::path& data,
+                       const std::string& more = "");
+/// --test-data, which --backend cpu alone accepts.
+void add_test_data(CommandLine& line, std::filesystem::path& test_data);
 /// --out, which is required.
 void add_out(CommandLine& line, std::filesystem::path& out, const std::string& text);
 /// --first-image.

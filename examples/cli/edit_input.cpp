@@ -15,6 +15,7 @@
 #include <scoresde/state/backend.hpp>
 
 #include "cli/array_file.hpp"
+#include "cli/data_set.hpp"
 
 namespace programs {
 namespace {
@@ -24,9 +25,10 @@ using scoresde::require;
 using scoresde::require_usage;
 using State = EditOperator::State;
 
-/// Images in [0, 1], one after the other.
+/// Images in [0, 1], one after the other: from image `first` of `there`.
 struct UnitImages {
   ImageShape shape;
+  std::size_t there = 0, first = 0;
   std::vector<float> values;
 };
 
@@ -34,7 +36,8 @@ UnitImages images_of_npy(const std::filesystem::path& path) {
   const auto array = read_array("--data", path);
   require(array.shape.size() == 4, "--data: ", path.string(), " has ", array.shape.size(),
           " dimensions; it must have 4, (n, channels, height, width)");
-  UnitImages images{{array.shape[1], array.shape[2], array.shape[3]}, array.as<float>()};
+  UnitImages images{
+      {array.shape[1], array.shape[2], array.shape[3]}, array.shape[0], 0, array.as<float>()};
   const float scale = array.dtype == "U8" ? 1.0F / 255 : 1.0F;
   for (float& value : images.values) {
     value *= scale;
@@ -44,23 +47,26 @@ UnitImages images_of_npy(const std::filesystem::path& path) {
   return images;
 }
 
-UnitImages images_of_cifar10(const std::filesystem::path& folder) {
-  const auto set = scoresde::data::read_cifar10(folder, scoresde::data::Split::test);
-  UnitImages images{{set.channels, set.height, set.width}, {}};
-  images.values.reserve(set.pixels.size());
-  for (const auto pixel : set.pixels) images.values.push_back(static_cast<float>(pixel) / 255);
-  return images;
+/// The images that the options select, or that are left.
+UnitImages images_of_set(const EditOptions& o) {
+  const auto images = read_data(o.data, scoresde::data::Split::test);
+  const auto& set = images.view();
+  const std::size_t first = std::min(o.first_image, set.size());
+  const std::size_t left = set.size() - first, most = std::max<std::size_t>(o.images, 4);
+  UnitImages selected{{set.channels, set.height, set.width}, set.size(), first, {}};
+  for (const auto pixel : set.part(first, std::min(left, most)).pixels)
+    selected.values.push_back(static_cast<float>(pixel) / 255);
+  return selected;
 }
 
 State read_images(const EditOptions& o, const ImageShape& wanted, bool centered) {
-  const UnitImages all =
-      o.data.extension() == ".npy" ? images_of_npy(o.data) : images_of_cifar10(o.data);
+  const UnitImages all = o.data.extension() == ".npy" ? images_of_npy(o.data) : images_of_set(o);
   require(all.shape.channels == wanted.channels && all.shape.height == wanted.height &&
               all.shape.width == wanted.width,
           "--data: the images have ", all.shape.channels, " x ", all.shape.height, " x ",
           all.shape.width, " values; the network's have ", wanted.channels, " x ", wanted.height,
           " x ", wanted.width);
-  const std::size_t dim = wanted.size(), there = all.values.size() / dim;
+  const std::size_t dim = wanted.size(), there = all.there;
   require_usage(o.first_image < there, "--first-image is ", o.first_image, "; --data has ", there,
                 " images, counted from 0");
   const std::size_t left = there - o.first_image;
@@ -71,7 +77,7 @@ State read_images(const EditOptions& o, const ImageShape& wanted, bool centered)
                 "; interpolate needs at least 2 images");
   State images({count, dim});
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const float value = all.values[o.first_image * dim + i];
+    const float value = all.values[(o.first_image - all.first) * dim + i];
     images.data()[i] = centered ? 2 * value - 1 : value;
   }
   return images;

@@ -32,10 +32,9 @@ void add_edit_images(CommandLine& line, EditOptions& o) {
                   "inpaint, colorize, super-resolve, deblur, interpolate, vary or guide")
       .required()
       .check(one_of(names));
-  line.add_option("--data", o.data,
-                  "CIFAR-10's binary folder (cifar-10-batches-bin), whose test set is edited, or a "
-                  ".npy file of images (n, 3, height, width), of 8 bits or in [0, 1]")
-      .check(path());
+  add_data(line, o.data,
+           "; or a .npy file of images (n, 3, height, width), of 8 bits or in [0, 1]. Of CIFAR-10, "
+           "the test set is edited");
   add_first_image(line, o.first_image);
   line.add_option("--images", o.images,
                   "Number of images, a row each (default: 4, or all there are)")

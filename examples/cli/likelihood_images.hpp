@@ -14,6 +14,7 @@
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/array_file.hpp"
+#include "cli/data_set.hpp"
 #include "cli/likelihood_options.hpp"
 
 namespace programs {
@@ -48,29 +49,31 @@ inline scoresde::data::ImageSet images_of_npy(const std::filesystem::path& path)
 /// The images of the options, whose number of images becomes positive. Throws Error for data that
 /// cannot be read and images of another size than the network's, and UsageError for numbers of
 /// images that the data do not have.
-[[nodiscard]] inline scoresde::data::ImageSet likelihood_images(
+[[nodiscard]] inline scoresde::data::SharedImages likelihood_images(
     LikelihoodOptions& options, const scoresde::nn::UNetConfig& network) {
   using scoresde::require_usage;
   const bool array = options.data.extension() == ".npy";
-  require_usage(!array || !options.train_split, "--train is for CIFAR-10's folder; --data is ",
-                options.data.string());
-  const auto set = array ? detail::images_of_npy(options.data)
-                         : scoresde::data::read_cifar10(
-                               options.data, options.train_split ? scoresde::data::Split::train
-                                                                 : scoresde::data::Split::test);
+  require_usage(
+      !options.train_split || (!array && kind_of_data(options.data) == DataSetKind::cifar10),
+      "--train is for CIFAR-10's folder; --data is ", options.data.string());
+  using scoresde::data::Split;
+  const scoresde::data::SharedImages images =
+      array ? detail::images_of_npy(options.data)
+            : read_data(options.data, options.train_split ? Split::train : Split::test);
+  const auto& set = images.view();
   scoresde::require(set.channels == network.num_channels && set.height == network.height() &&
                         set.width == network.width(),
                     "--data: the images have ", set.channels, " x ", set.height, " x ", set.width,
                     " values; the network takes ", network.num_channels, " x ", network.height(),
                     " x ", network.width());
-  const std::size_t there = set.pixels.size() / set.dim();
+  const std::size_t there = set.size();
   require_usage(options.first_image < there, "--first-image is ", options.first_image,
                 "; --data has ", there, " images, counted from 0");
   const std::size_t left = there - options.first_image;
   require_usage(options.images <= left, "--images is ", options.images, "; --data has ", left,
                 " images from --first-image on");
   if (options.images == 0) options.images = left;
-  return set;
+  return images;
 }
 
 }  // namespace programs

@@ -20,14 +20,12 @@ const char* const chain_group =
     "Options of networks of DDPM's levels, rejected with networks of continuous time";
 
 void add_images(CommandLine& line, LikelihoodOptions& o) {
-  line.add_option(
-          "--data", o.data,
-          "CIFAR-10's binary folder (cifar-10-batches-bin), or a .npy file of images (n, 3, "
-          "height, width) in [0, 1], as cifar10_sample writes; values are rounded to 8 bits")
-      .required()
-      .check(path());
+  add_data(line, o.data,
+           "; or a .npy file of images (n, 3, height, width) in [0, 1], as cifar10_sample writes, "
+           "whose values are rounded to 8 bits")
+      .required();
   line.add_flag("--train", o.train_split,
-                "Images of the training set instead of the test set of --data");
+                "Images of the training set instead of the test set of CIFAR-10's --data");
   add_first_image(line, o.first_image);
   line.add_option("--images", o.images, "Number of images; 0 for all from --first-image on")
       .shows_default()

@@ -104,9 +104,9 @@ LikelihoodRun::LikelihoodRun(LikelihoodOptions options, const scoresde::Metadata
   const auto network = scoresde::network_of(configuration);
   images_ = likelihood_images(options_, network);
   conditional_ = network.num_class_embeds > 0;
-  scoresde::require_usage(!conditional_ || options_.condition == "none" || !images_.labels.empty(),
-                          "--class is labels; ", options_.data.string(),
-                          " has none, so --class must be none");
+  scoresde::require_usage(
+      !conditional_ || options_.condition == "none" || !images_.view().labels.empty(),
+      "--class is labels; ", options_.data.string(), " has none, so --class must be none");
   progress_ =
       starting_progress(options_.out, kept_name, options_.resume, likelihood_settings(options_));
   require(
@@ -155,12 +155,12 @@ void LikelihoodRun::operator()(const BatchLikelihood& likelihood) {
 
 void LikelihoodRun::evaluate_batch(std::size_t first, std::size_t count,
                                    const BatchLikelihood& likelihood) {
-  const std::size_t dim = images_.dim(), repeats = options_.repeats;
+  const std::size_t dim = images_.view().dim(), repeats = options_.repeats;
   const std::vector<std::uint32_t> conditions = classes(first, count);
   rows_.resize((first + count) * repeats);
   for (std::size_t r = 0; r < repeats; ++r) {
     scoresde::HostState<float> x({count, dim});
-    const auto* pixels = images_.pixels.data() + (options_.first_image + first) * dim;
+    const auto* pixels = images_.view().pixels.data() + (options_.first_image + first) * dim;
     std::copy(pixels, pixels + count * dim, x.data());
     const scoresde::Noise noise{
         .seed = options_.seed + r,
@@ -177,7 +177,7 @@ std::vector<std::uint32_t> LikelihoodRun::classes(std::size_t first, std::size_t
   if (options_.condition == "none")
     return std::vector<std::uint32_t>(count, scoresde::nn::no_class);
   const auto begin =
-      images_.labels.begin() + static_cast<std::ptrdiff_t>(options_.first_image + first);
+      images_.view().labels.begin() + static_cast<std::ptrdiff_t>(options_.first_image + first);
   return {begin, begin + static_cast<std::ptrdiff_t>(count)};
 }
 

@@ -74,7 +74,7 @@ class LikelihoodRun {
   }
 
   LikelihoodOptions options_;
-  scoresde::data::ImageSet images_;
+  scoresde::data::SharedImages images_;
   bool conditional_;
   SampleProgress progress_;      ///< samples: images that are finished
   std::vector<ImageBits> rows_;  ///< repeat r of finished image i at i·repeats + r

@@ -16,7 +16,7 @@ namespace programs {
 /// A batch, iterations or lr of zero selects the preset's value.
 struct TrainOptions {
   std::string preset = "cifar10_small";
-  std::filesystem::path data, out;
+  std::filesystem::path data, test_data, out;
   std::size_t train_images = 0;  ///< the first ones of the training set; 0: all
   std::size_t batch = 0, network_batch = 0;
   std::uint64_t iterations = 0;

@@ -11,7 +11,6 @@
 
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/checkpoint_replacement.hpp>
-#include <scoresde/data/cifar10.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/nn/networks/unet_check.hpp>
@@ -25,6 +24,7 @@
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/common_options.hpp"
+#include "cli/data_set.hpp"
 #include "cli/kept_checkpoints.hpp"
 #include "cli/preset_names.hpp"
 #include "cli/programs.hpp"
@@ -123,9 +123,8 @@ void add_preset_options(CommandLine& line, TrainOptions& o) {
 }
 
 void add_folder_options(CommandLine& line, TrainOptions& o) {
-  line.add_option("--data", o.data,
-                  "Folder with CIFAR-10 in its binary version: data_batch_1.bin … test_batch.bin")
-      .check(path());
+  add_data(line, o.data);
+  add_test_data(line, o.test_data);
   add_out(line, o.out, "Folder of the run: checkpoint.safetensors, train_log.csv, snapshots");
   line.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
 }
@@ -178,13 +177,14 @@ scoresde::nn::UNetConfig changed_network(const scoresde::nn::UNetConfig& network
   return scoresde::network_from_fields(fields);
 }
 
-/// Throws Error for a network of images with other extents than CIFAR-10's.
-void check_images(const scoresde::nn::UNetConfig& c) {
-  scoresde::require(
-      c.height() == 32 && c.width() == 32 && c.num_channels == 3 && c.output_channels() == 3,
-      "--network: the network is for images of ", c.width(), "x", c.height(), " with ",
-      c.num_channels, " channels, ", c.output_channels(),
-      " of them predicted; those of CIFAR-10 have 32x32 and 3");
+/// Throws Error for a network of images with other extents than the data's.
+void check_images(const scoresde::nn::UNetConfig& c, const DataShape& data) {
+  scoresde::require(c.height() == data.height && c.width() == data.width &&
+                        c.num_channels == data.channels && c.output_channels() == data.channels,
+                    "--network: the network is for images of ", c.width(), "x", c.height(),
+                    " with ", c.num_channels, " channels, ", c.output_channels(),
+                    " of them predicted; those of ", data.name, " have ", data.width, "x",
+                    data.height, " and ", data.channels);
   scoresde::nn::check(c);
 }
 
@@ -210,18 +210,28 @@ void check_attention(const scoresde::nn::UNetConfig& c, const std::vector<std::s
   check("attn_up_resolutions", c.attn_up_resolutions);
 }
 
-/// The preset with the changes of the command line. Throws Error for contradictory options.
-scoresde::nn::Preset chosen_preset(const TrainOptions& o) {
+/// Throws Error for a preset of other images than the data's, unless --network changes their size.
+void check_preset(const TrainOptions& o, const scoresde::nn::UNetConfig& c, const DataShape& data) {
+  const bool resized =
+      std::any_of(o.network.begin(), o.network.end(),
+                  [](const std::string& change) { return change.starts_with("image_"); });
+  scoresde::require(resized || (c.height() == data.height && c.width() == data.width),
+                    "--preset: ", o.preset, " requires images of ", c.width(), "x", c.height(),
+                    "; ", data.name, " has ", data.width, "x", data.height);
+  scoresde::require(!o.class_conditional || data.classes > 0, "--class-conditional: ", data.name,
+                    " has no classes");
+}
+
+/// The preset with the changes of the command line. Throws Error for contradictory options and for
+/// a preset of other images than those of the data.
+scoresde::nn::Preset chosen_preset(const TrainOptions& o, const DataShape& data) {
   scoresde::nn::Preset preset = scoresde::nn::preset(o.preset);
-  scoresde::require(preset.network.height() == 32 && preset.network.width() == 32,
-                    "--preset: ", o.preset, " requires images of ", preset.network.width(), "x",
-                    preset.network.height(), "; CIFAR-10 has 32x32");
+  check_preset(o, preset.network, data);
   preset.network = changed_network(preset.network, o.network);
-  check_images(preset.network);
+  check_images(preset.network, data);
   if (!o.resume) check_attention(preset.network, o.network);  // else that of the checkpoint
   if (o.class_conditional)
-    preset =
-        scoresde::nn::class_conditional(std::move(preset), scoresde::data::cifar10_classes.size());
+    preset = scoresde::nn::class_conditional(std::move(preset), data.classes);
   scoresde::require(!o.label_dropout || preset.network.num_class_embeds > 0,
                     "--label-dropout: the network of ", o.preset,
                     " is not conditioned on classes; add --class-conditional");
@@ -272,8 +282,8 @@ void check_folder(const TrainOptions& options) {
   require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
           " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
           "checkpoint.safetensors and use --resume, or choose another folder");
-  require(std::filesystem::is_directory(options.data), "--data: ", options.data.string(),
-          " is not a folder");
+  require(std::filesystem::exists(options.data), "--data: ", options.data.string(),
+          " is neither a folder nor an image pack");
 }
 
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
@@ -297,9 +307,9 @@ int run(const TrainOptions& options, const TrainEngines& engines) {
     export_ema(options);
     return 0;
   }
-  scoresde::nn::Preset preset = scoresde::as_usage([&] { return chosen_preset(options); });
-  if (options.data.empty())
-    throw scoresde::UsageError("--data is missing: the folder with data_batch_1.bin");
+  const DataShape data = shape_of_data(options.data);
+  scoresde::nn::Preset preset = scoresde::as_usage([&] { return chosen_preset(options, data); });
+  if (options.data.empty()) throw scoresde::UsageError("--data is missing: the images to train on");
   const RunLock lock(options.out);
   check_folder(options);
   add_decay(options, preset);

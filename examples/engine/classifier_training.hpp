@@ -36,7 +36,7 @@ class ClassifierErrors {
                    bool centered, bool noised, HostOps ops)
       : sde_(sde),
         network_(graph, held_out_batch, scoresde::nn::Mode::inference, std::move(ops)),
-        test_(held_out_images(options, centered)) {
+        test_(held_out_images(options, graph, centered, true)) {
     times_.push_back(0);
     for (const double q : held_out_quantiles)
       if (noised) times_.push_back(sde.t_min() + q * (sde.t_max() - sde.t_min()));

@@ -23,7 +23,7 @@ class DeviceTraining final : public ObjectiveTraining<scoresde::cuda::Ops<A>, Ob
 
  public:
   DeviceTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const Ops& ops,
-                 const scoresde::data::ImageSet& images, const Objective& objective,
+                 const scoresde::data::SharedImages& images, const Objective& objective,
                  const typename Objective::Loss& loss)
       : ObjectiveTraining<Ops, Objective>(options, preset, objective, loss, ops) {
     this->trainer().set_captures(!options.backend.no_graph);

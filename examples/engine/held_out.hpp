@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include <scoresde/data/cifar10.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/error.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/held_out_loss.hpp>
@@ -21,6 +21,7 @@
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
 #include "cli/training.hpp"
+#include "engine/training_data.hpp"
 
 namespace programs {
 
@@ -32,18 +33,23 @@ inline constexpr std::array<double, 8> held_out_quantiles{0.002,    1 / 12.0, 3 
 /// Images per evaluation.
 inline constexpr std::size_t held_out_batch = 64;
 
-/// The first test images of --data, with values as the network takes them, and their labels.
+/// The first test images, with values as the network takes them, and their labels.
 struct HeldOutImages {
   scoresde::HostState<float> images;
   std::vector<std::uint32_t> labels;
 };
-[[nodiscard]] inline HeldOutImages held_out_images(const TrainOptions& options, bool centered) {
-  auto set = scoresde::data::read_cifar10(options.data, scoresde::data::Split::test);
-  const std::size_t count = std::min(options.held_out_images, set.size());
-  HeldOutImages test{scoresde::HostState<float>({count, set.dim()}), std::move(set.labels)};
-  for (std::size_t k = 0; k < count; ++k)
+/// Throws Error as test_images() does, and for missing labels if the network requires them.
+[[nodiscard]] inline HeldOutImages held_out_images(const TrainOptions& options,
+                                                   const scoresde::nn::Graph& graph, bool centered,
+                                                   bool labeled) {
+  const auto images = test_images(options, graph.shape(graph.input()));
+  const auto& set = images.view();
+  scoresde::require(!labeled || set.labels.size() == set.size(),
+                    "--test-data has no labels; the network requires one for each image");
+  HeldOutImages test{scoresde::HostState<float>({set.size(), set.dim()}),
+                     {set.labels.begin(), set.labels.end()}};
+  for (std::size_t k = 0; k < set.size(); ++k)
     scoresde::data::fill_image(set, k, {.centered = centered}, 0, 0, k, test.images[k]);
-  test.labels.resize(count);
   return test;
 }
 
@@ -59,9 +65,10 @@ class HeldOutSet {
         loss_(trainer.configuration().loss),
         times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
         held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
-    auto [images, labels] = held_out_images(options, centered);
+    const bool labeled = trainer.network().classes() > 0;
+    auto [images, labels] = held_out_images(options, graph, centered, labeled);
     images_ = std::move(images);
-    if (trainer.network().classes() > 0) classes_.assign(labels.begin(), labels.end());
+    if (labeled) classes_ = std::move(labels);
   }
 
   /// The loss of these weights at each level; empty if a signal arrived meanwhile.

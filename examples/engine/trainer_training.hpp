@@ -55,7 +55,7 @@ class TrainerTraining : public Training {
         trainer_(graph_, objective, scoresde::training_configuration(preset, loss, options.seed),
                  network_batch_of(options, preset), std::move(ops)) {}
 
-  void train_on(scoresde::data::ImageSet images) {
+  void train_on(scoresde::data::SharedImages images) {
     images_ = images.size();
     trainer_.train_on(std::move(images), image_transform(preset_), options_.seed,
                       preset_.batch_size);

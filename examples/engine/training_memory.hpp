@@ -26,7 +26,6 @@ template <class Ops>
   const std::size_t part = network_batch_of(options, preset);
   const auto parameters = static_cast<double>(graph.parameters().size());
   const auto image = static_cast<double>(graph.shape(graph.input()).size());
-  constexpr double images_of_the_set = 50000;
   using scoresde::nn::Mode;
   double bytes =
       static_cast<double>(scoresde::nn::workspace_bytes(graph, part, Mode::training, ops));
@@ -43,7 +42,7 @@ template <class Ops>
         static_cast<double>(test_images) * image +
         float_bytes(static_cast<double>(std::min(options.held_out_images, test_images)) * image);
   }
-  bytes += images_of_the_set * image;
+  bytes += static_cast<double>(shape_of_data(options.data).bytes_in_memory);
   bytes += float_bytes((static_cast<double>(preset.batch_size) + 3.0 * double(part)) * image);
   return bytes;
 }

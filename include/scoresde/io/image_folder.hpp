@@ -33,8 +33,6 @@ struct ImageFolder {
   std::vector<std::string> classes;   ///< names of the subfolders, sorted
 };
 
-namespace detail {
-
 /// Whether a name is that of an image file.
 [[nodiscard]] inline bool names_image(const std::filesystem::path& path) {
   constexpr std::array<std::string_view, 4> endings{".png", ".jpg", ".jpeg", ".webp"};
@@ -45,7 +43,7 @@ namespace detail {
 }
 
 /// The entries of a folder that are not hidden, sorted. Throws Error if it cannot be read.
-[[nodiscard]] inline std::vector<std::filesystem::directory_entry> sorted_entries(
+[[nodiscard]] inline std::vector<std::filesystem::directory_entry> image_folder_entries(
     const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::directory_iterator entry(folder, failure);
@@ -58,10 +56,12 @@ namespace detail {
   return entries;
 }
 
+namespace detail {
+
 /// Appends the image files of a folder and its subfolders. Throws Error if one cannot be read.
 inline void append_image_files(const std::filesystem::path& folder,
                                std::vector<std::filesystem::path>& files) {
-  for (const auto& entry : sorted_entries(folder)) {
+  for (const auto& entry : image_folder_entries(folder)) {
     std::error_code failure;
     if (entry.is_directory(failure) && !entry.is_symlink(failure))
       append_image_files(entry.path(), files);
@@ -79,11 +79,11 @@ inline void append_image_files(const std::filesystem::path& folder,
           " is not a folder");
   ImageFolder found;
   std::vector<std::filesystem::path> subfolders;
-  for (const auto& entry : detail::sorted_entries(folder)) {
+  for (const auto& entry : image_folder_entries(folder)) {
     std::error_code failure;
     if (entry.is_directory(failure))
       subfolders.push_back(entry.path());
-    else if (detail::names_image(entry.path()))
+    else if (names_image(entry.path()))
       found.files.push_back(entry.path());
   }
   const std::size_t direct = found.files.size();
