@@ -55,6 +55,7 @@ TEST_CASE("the metadata of every preset equal those of release 0.1") {
                                  {"subvp/cifar10_ncsnpp_continuous", 0xcccf2cb9d09d114e},
                                  {"subvp/cifar10_ncsnpp_deep_continuous", 0xb5ec8d343a9df2ff},
                                  {"ve/bedroom_ncsnpp_continuous", 0x50d1cb3261cc83c7},
+                                 {"ve/celeba_ncsnpp", 0xb299dda6e8c64508},  // newer than 0.1
                                  {"ve/celebahq_256_ncsnpp_continuous", 0x0ab2b7b7b998a9be},
                                  {"ve/celebahq_ncsnpp_continuous", 0x06768b06c78338cb},
                                  {"ve/church_ncsnpp_continuous", 0xd32dc99bc5608b36},

@@ -94,6 +94,23 @@ TEST_CASE("the CIFAR-10 presets are the published configurations") {
   }
 }
 
+TEST_CASE("CelebA's preset is the published configuration") {
+  const Preset& p = preset("ve/celeba_ncsnpp");
+  CHECK(p.sde == ve);
+  CHECK_FALSE(p.continuous);
+  CHECK(p.sigma_max == 90);
+  CHECK(p.num_scales == 1000);
+  CHECK(p.snr == 0.17);
+  CHECK(p.predictor == PredictorKind::reverse_diffusion);
+  CHECK(p.corrector == CorrectorKind::langevin);
+  CHECK(p.ema_rate == 0.999);
+  CHECK(p.network.height() == 64);
+  CHECK_FALSE(p.network.centered);
+  CHECK(p.network.progressive_input == ProgressiveInput::residual);
+  CHECK(p.network.embedding_type != EmbeddingType::fourier);
+  CHECK(parameters(p.name) == 62'693'251);  // as on CIFAR-10
+}
+
 TEST_CASE("the presets for larger images have the published number of parameters") {
   for (const auto& [name, sigma_max] : {std::pair{"ve/bedroom_ncsnpp_continuous", 378},
                                         {"ve/church_ncsnpp_continuous", 380},
@@ -119,7 +136,7 @@ TEST_CASE("the presets for larger images have the published number of parameters
 }
 
 TEST_CASE("every preset builds, has a unique name, and shares its noise levels with its network") {
-  CHECK(presets().size() == cifar10.size() + 9 + 4);
+  CHECK(presets().size() == cifar10.size() + 10 + 4);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
     CHECK_NOTHROW(unet(p.network));

@@ -127,6 +127,15 @@ enum class NetworkFamily { ddpm, ddpmpp, ncsnpp };
   return p;
 }
 
+/// VE with CIFAR-10's NCSN++ and discrete levels, for CelebA's images of 64×64 pixels.
+[[nodiscard]] inline Preset celeba_ncsnpp() {
+  Preset p = cifar10(SdeKind::ve, NetworkFamily::ncsnpp, false, "ve/celeba_ncsnpp");
+  set_noise_levels(p, 90, 1000);
+  p.snr = 0.17;
+  p.network.image_size = 64;
+  return p;
+}
+
 /// VE with NCSN++ with input and output pyramids, for images of 256×256 pixels.
 [[nodiscard]] inline Preset ncsnpp_256(std::string name, double sigma_max) {
   Preset p{.name = std::move(name), .network = {}};
@@ -261,6 +270,7 @@ inline void make_edm(Preset& p) {
       cifar10(sub_vp, ddpmpp, continuous, "subvp/cifar10_ddpmpp_deep_continuous", deep),
       cifar10(sub_vp, ncsnpp, continuous, "subvp/cifar10_ncsnpp_continuous"),
       cifar10(sub_vp, ncsnpp, continuous, "subvp/cifar10_ncsnpp_deep_continuous", deep),
+      celeba_ncsnpp(),
       ddpm_256("vp/ddpm/bedroom"),
       ddpm_256("vp/ddpm/church"),
       ddpm_256("vp/ddpm/celebahq"),
