@@ -88,6 +88,16 @@ void require_training_and_sampling(const std::string& preset, std::size_t size,
   REQUIRE(std::filesystem::exists(out / "samples/samples.png"));
 }
 
+TEST_CASE("the preset of 64 pixels trains and samples on a pack", "[slow]") {
+  require_training_and_sampling("ve/celeba_ncsnpp", 64,
+                                {"--network", "nf=8", "--network", "num_res_blocks=1"});
+}
+
+TEST_CASE("a preset of another size trains with --network image_size", "[slow]") {
+  require_training_and_sampling("cifar10_small", 64,
+                                {"--network", "image_size=64", "--network", "nf=8"});
+}
+
 TEST_CASE("the presets of 256 pixels train and sample on a pack", "[slow]") {
   require_training_and_sampling("ve/celebahq_256_ncsnpp_continuous", 256,
                                 {"--network", "nf=4", "--network", "num_res_blocks=1"});
