@@ -8,6 +8,8 @@
 #include <scoresde/data/cifar10.hpp>
 #include <scoresde/data/image_set.hpp>
 #include <scoresde/data/image_stream.hpp>
+#include <scoresde/error.hpp>
+#include <scoresde/nn/graph/ops.hpp>
 #include <scoresde/registry/presets.hpp>
 
 #include "cli/data_set.hpp"

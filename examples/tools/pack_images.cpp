@@ -91,8 +91,15 @@ std::string description_of(const ImageSource& source, std::size_t count,
     names = static_cast<std::uint32_t>(
         ::crc32_z(names, reinterpret_cast<const unsigned char*>(name.data()), name.size()));
   }
-  return scoresde::text(options.source, '\n', count, ' ', names, ' ',
-                        options.broken == BrokenImages::skip);
+  return scoresde::text(options.source, '\n', count, ' ', names);
+}
+
+/// Throws Error for broken images among `sources` that are rejected.
+void require_accepted(const std::vector<BrokenImage>& broken, const PackOptions& options,
+                      const std::string& sources) {
+  if (broken.empty() || options.broken == BrokenImages::skip) return;
+  throw scoresde::Error(scoresde::text(broken.size(), " of ", sources, " are broken, the first is ",
+                                       broken.front().name, "; --broken skip leaves them out"));
 }
 
 /// Blocks of up to 64 MiB keep every thread busy.
@@ -114,16 +121,15 @@ PackResult pack_images(const ImageSource& source, const std::filesystem::path& o
       description_of(source, count, options));
   PackResult result{.resumed = writer.sources()};
   for (const BrokenImage& image : writer.broken()) report(image.name, image.reason);
+  require_accepted(writer.broken(), options, "the images of an earlier run");
   while (writer.sources() < count && !programs::stop_requested()) {
     const std::size_t first = writer.sources();
     const std::size_t images = std::min(images_per_block(options), count - first);
     const PackBlock block =
         without_broken(source, first, prepare_block(source, first, images, options));
     for (const BrokenImage& image : block.broken) report(image.name, image.reason);
-    scoresde::require(
-        block.broken.empty() || options.broken == BrokenImages::skip, block.broken.size(),
-        " of images ", first, " to ", first + images - 1, " are broken, the first is ",
-        block.broken.empty() ? "" : block.broken[0].name, "; --broken skip leaves them out");
+    require_accepted(block.broken, options,
+                     scoresde::text("images ", first, " to ", first + images - 1));
     writer.append(block);
     progress(writer.sources(), count);
   }
