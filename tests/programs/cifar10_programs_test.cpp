@@ -72,7 +72,7 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   const Words usual{"--out", out, "--data", data};
   require_rejected(train_program, {}, {"--out"});
   require_rejected(train_program, {"--out", out}, {"--data"});
-  require_rejected(train_program, usual, {data, "not a folder"});
+  require_rejected(train_program, usual, {data, "neither a folder nor an image pack"});
   require_rejected(train_program, usual + Words{"--preset", "huge"}, {"huge", "cifar10_small"});
   require_rejected(train_program, usual + Words{"--preset", "ve/church_ncsnpp_continuous"},
                    {"256x256", "32x32"});
