@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/inception_features.hpp>
 #include <scoresde/checkpoint/inception_weights.hpp>
 #include <scoresde/checkpoint/pretrained_inception.hpp>
 #include <scoresde/eigen/ops.hpp>
@@ -23,6 +24,8 @@ using namespace scoresde;
 using Catch::Matchers::Contains;
 using nn::InceptionOutput;
 using test::TemporaryFolder;
+
+static_assert(FeatureExtractor<InceptionFeatures<eigen::Ops<float>>>);
 
 namespace {
 
@@ -109,6 +112,24 @@ TEST_CASE("PretrainedInception returns one row of features per image", "[slow]")
   CHECK(inception.network().graph().shape(inception.network().graph().input()).h == 32);
   CHECK_THROWS_WITH(inception.features(pixels, {2, 3, 64, 16}),
                     Contains("images of 3 x 64 x 16; the network was made for 3 x 32 x 32"));
+}
+
+TEST_CASE("the Fréchet distance of Inception's features is FID in 2048 dimensions only") {
+  const InceptionWeights weights{state_dict(), "0123abcd", ""};
+  const PretrainedInceptionOptions one{
+      .batch = 2, .config = {.height = 8, .width = 8, .outputs = {InceptionOutput::features_64}}};
+  InceptionFeatures<eigen::Ops<float>> extractor(weights, one);
+  CHECK(extractor.description().identity() ==
+        "Inception 2015-12-05, 64, TF-1 bilinear, (x - 128)/128, 0123abcd");
+  CHECK(extractor.description().distance_name() == "Fréchet distance (Inception 2015-12-05, 64)");
+  const std::vector<std::uint8_t> pixels(2 * 3 * 8 * 8, 100);
+  CHECK(extractor.features(pixels, {2, 3, 8, 8}).size() == 2 * 64);
+  CHECK(inception_description({}, "0123abcd").distance_name() ==
+        "FID (TF-1 bilinear, (x - 128)/128)");
+  auto two = one;
+  two.config.outputs.push_back(InceptionOutput::features_192);
+  CHECK_THROWS_WITH((InceptionFeatures<eigen::Ops<float>>(weights, two)),
+                    Contains("2 outputs are configured"));
 }
 
 TEST_CASE("a missing file of Inception weights is an error that names what to fetch") {
