@@ -4,7 +4,7 @@
 # build folder, stripped, the scripts, and the golden networks of tests/golden and SCORESDE_GOLDEN_DIR.
 #
 #   cmake -S . -B build-device -DCMAKE_CUDA_ARCHITECTURES=90a-real -DSCORESDE_NATIVE=OFF
-#   cmake --build build-device --target benchmarks test_backends_cuda_device cifar10_train cifar10_sample cifar10_likelihood cifar10_edit
+#   cmake --build build-device --target benchmarks test_backends_cuda_device cifar10_train cifar10_sample cifar10_likelihood cifar10_edit cifar10_evaluate
 #   bash benchmarks/device/pack_for_device.sh build-device device-pack
 #   bash device-pack/benchmarks/device/device.sh --bin device-pack                                       (on the GPU machine)
 #   bash device-pack/benchmarks/device/train_on_device.sh --bin device-pack --data FOLDER --minutes 12   (on the GPU machine)
@@ -51,7 +51,7 @@ esac
 
 programs=(tests/test_backends_cuda_device benchmarks/benchmark_network_step benchmarks/benchmark_device_assign
   benchmarks/benchmark_device_sampler benchmarks/benchmark_train examples/cifar10/cifar10_train examples/cifar10/cifar10_sample
-  examples/cifar10/cifar10_likelihood examples/cifar10/cifar10_edit)
+  examples/cifar10/cifar10_likelihood examples/cifar10/cifar10_edit examples/cifar10/cifar10_evaluate)
 bundled='libgomp|libpng16|libz'
 allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$bundled|ld-linux-x86-64)\\.so"
 mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/benchmarks/device"

@@ -14,6 +14,8 @@ struct Preset;
 namespace programs {
 
 struct EditOptions;
+struct EvaluateOptions;
+struct EvaluationInput;
 struct LikelihoodOptions;
 struct SampleOptions;
 struct TrainOptions;
@@ -29,12 +31,16 @@ struct Engines {
   }
 };
 using EditEngines = Engines<EditOptions, scoresde::Metadata>;
+using EvaluateEngines = Engines<EvaluateOptions, EvaluationInput>;
 using LikelihoodEngines = Engines<LikelihoodOptions, scoresde::Metadata>;
 using SampleEngines = Engines<SampleOptions, scoresde::Metadata>;
 using TrainEngines = Engines<TrainOptions, scoresde::nn::Preset>;
 
 /// `checkpoint`: the default of --checkpoint.
 int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines);
+/// `samplers` make the samples of a checkpoint.
+int evaluate_program(int argc, char** argv, const char* checkpoint, const EvaluateEngines& engines,
+                     const SampleEngines& samplers);
 int likelihood_program(int argc, char** argv, const char* checkpoint,
                        const LikelihoodEngines& engines);
 int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);

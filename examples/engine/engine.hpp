@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Training, sampling, likelihoods and editing on either backend, one source file each. Builds
+/// Training, sampling, likelihoods, editing and evaluation on either backend, one source file each. Builds
 /// without scoresde::cuda replace those of the device by none.cpp, which throws.
 #pragma once
 
@@ -28,5 +28,10 @@ void likelihood_on_device(const LikelihoodOptions& options,
 /// Edits images and writes the results. Throws Error as above.
 void edit_on_host(const EditOptions& options, const scoresde::Metadata& configuration);
 void edit_on_device(const EditOptions& options, const scoresde::Metadata& configuration);
+
+/// Compares samples with real images and writes the results. On a device a classifier's features
+/// are computed on the CPU. Throws Error as above.
+void evaluate_on_host(const EvaluateOptions& options, const EvaluationInput& input);
+void evaluate_on_device(const EvaluateOptions& options, const EvaluationInput& input);
 
 }  // namespace programs

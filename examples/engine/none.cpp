@@ -19,5 +19,6 @@ void train_on_device(const TrainOptions&, const scoresde::nn::Preset&) { reject(
 void sample_on_device(const SampleOptions&, const scoresde::Metadata&) { reject(); }
 void likelihood_on_device(const LikelihoodOptions&, const scoresde::Metadata&) { reject(); }
 void edit_on_device(const EditOptions&, const scoresde::Metadata&) { reject(); }
+void evaluate_on_device(const EvaluateOptions&, const EvaluationInput&) { reject(); }
 
 }  // namespace programs

@@ -17,6 +17,7 @@ inline const char* const train_program = "SCORESDE_CIFAR10_TRAIN";
 inline const char* const sample_program = "SCORESDE_CIFAR10_SAMPLE";
 inline const char* const likelihood_program = "SCORESDE_CIFAR10_LIKELIHOOD";
 inline const char* const edit_program = "SCORESDE_CIFAR10_EDIT";
+inline const char* const evaluate_program = "SCORESDE_CIFAR10_EVALUATE";
 
 inline Outcome run(const char* program, const Words& arguments) {
   const TemporaryFolder folder;
