@@ -132,8 +132,8 @@ void take_first(const char* option, std::size_t count, EvaluatedImages& images) 
   require_usage(count <= images.count, option, " is ", count, "; ", images.name, " has ",
                 images.count, " images");
   if (count > 0) images.count = count;
-  require_usage(images.count >= fewest_evaluated, option, ": ", images.name, " has ", images.count,
-                " images; at least ", fewest_evaluated, " are required");
+  require_usage(images.count >= fewest_evaluated, option, " leaves ", images.count, " images of ",
+                images.name, "; at least ", fewest_evaluated, " are required");
 }
 
 void open_reference(const EvaluateOptions& o, EvaluationInput& input) {
@@ -236,8 +236,8 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const Evalua
   add_evaluate_options(line, options);
   const auto arguments = translated({argv + 1, argv + argc}, options.sampling.notes);
   return line.run(arguments, [&] {
-    const bool sampled = options.from.empty() && options.sampling.checkpoint.empty();
-    if (sampled) options.sampling.checkpoint = checkpoint;
+    auto& file = options.sampling.checkpoint;
+    if (options.from.empty() && file.empty()) file = checkpoint;
     return run(options, line, engines, samplers);
   });
 }

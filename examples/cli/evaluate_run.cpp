@@ -180,9 +180,20 @@ void EvaluateRun::operator()(const ImageFeatures& network) {
   require_statistics_of(network);
   require_space(network);
   report_setup(network);
+  try {
+    evaluate_all(network);
+  } catch (const scoresde::Error&) {
+    const bool keeps = progress_.samples > 0 || std::filesystem::exists(path("samples"));
+    if (!keeps) remove_partial_files();
+    throw;
+  }
+}
+
+void EvaluateRun::evaluate_all(const ImageFeatures& network) {
   catch_stop_signals();
   const double start = seconds_now();
-  const auto samples = open_samples();
+  write_progress(path(progress_name), progress_);  // also of a run that is killed while it samples
+  const auto samples = input_.open_samples();
   catch_stop_signals();
   if (!samples || !compute_features(network, *samples)) return report_stop();
   const Evaluation evaluation = metrics(network, *samples);
@@ -192,20 +203,13 @@ void EvaluateRun::operator()(const ImageFeatures& network) {
   std::printf("time        %s\n", clock_text(seconds_now() - start).c_str());
   std::printf("files       %s%s\n", path(json_name).string().c_str(),
               options_.report ? text(", ", report_name).c_str() : "");
-  for (const char* name : {features_name, logits_name, progress_name})
-    std::filesystem::remove(path(name));
+  remove_partial_files();
 }
 
-/// Records the settings, so that a run that is killed while it samples can be continued.
-std::optional<EvaluatedImages> EvaluateRun::open_samples() {
-  const bool begun = options_.resume;
-  write_progress(path(progress_name), progress_);
-  try {
-    return input_.open_samples();
-  } catch (const scoresde::Error&) {
-    if (!begun) std::filesystem::remove(path(progress_name));
-    throw;
-  }
+void EvaluateRun::remove_partial_files() const {
+  std::error_code failure;
+  for (const char* name : {features_name, logits_name, progress_name})
+    std::filesystem::remove(path(name), failure);
 }
 
 void EvaluateRun::require_statistics_of(const ImageFeatures& network) const {

@@ -62,7 +62,8 @@ class EvaluateRun {
   void operator()(const ImageFeatures& network);
 
  private:
-  [[nodiscard]] std::optional<EvaluatedImages> open_samples();
+  void evaluate_all(const ImageFeatures& network);
+  void remove_partial_files() const;
   void require_statistics_of(const ImageFeatures& network) const;
   void require_space(const ImageFeatures& network) const;
   void report_setup(const ImageFeatures& network) const;

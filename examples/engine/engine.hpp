@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Training, sampling, likelihoods, editing and evaluation on either backend, one source file each. Builds
-/// without scoresde::cuda replace those of the device by none.cpp, which throws.
+/// Training, sampling, likelihoods, editing and evaluation on either backend, one source file each.
+/// Builds without scoresde::cuda replace those of the device by none.cpp, which throws.
 #pragma once
 
 #include <scoresde/registry/metadata.hpp>

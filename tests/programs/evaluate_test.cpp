@@ -195,12 +195,15 @@ TEST_CASE("cifar10_evaluate compares with statistics of the same features") {
 
 TEST_CASE("the report of cifar10_evaluate is one well-formed page without links") {
   const Evaluating e;
-  require_success(evaluate_program, e.options("a < b & c") + Words{"--report"});
-  const std::string page = text_of(e.out("a < b & c") / "report.html");
+  require_success(evaluate_program,
+                  e.options("out") +
+                      Words{"--report", "--from", write_npy(e.folder / "a < b & c.npy", e.made)});
+  const std::string page = text_of(e.out("out") / "report.html");
   CHECK(unbalanced_tags(page).empty());
   CHECK(unbalanced_tags("<p><b></p>") == "</p>");
-  for (const char* part : {"name=\"viewport\"", "Fréchet distance (classifier", "±",
-                           "Nearest real images", "data:image/png;base64,iVBORw0KGgo"})
+  for (const char* part :
+       {"name=\"viewport\"", "Fréchet distance (classifier", "±", "Nearest real images",
+        "a &lt; b &amp; c.npy", "data:image/png;base64,iVBORw0KGgo"})
     CHECK(page.find(part) != std::string::npos);
   for (const char* link : {"http", "//www", "<script", "<link", "url("})
     CHECK(page.find(link) == std::string::npos);
