@@ -40,14 +40,15 @@ const std::vector<std::string> common_sampling{"--checkpoint",    "--sampler",
 void add_input(CommandLine& line, EvaluateOptions& o) {
   line.add_option("--from", o.from,
                   "Samples that are finished: samples.safetensors of cifar10_sample or its folder, "
-                  "a .npy file (n, channels, height, width) in [0, 1], or a folder of PNG files "
-                  "(default: sample from --checkpoint into --out/samples)")
+                  "a .npy file (n, channels, height, width) in [0, 1] or of 8 bits, or a data set "
+                  "as --data (default: sample from --checkpoint into --out/samples)")
       .check(path());
   line.add_option("--samples", o.sampling.samples,
                   "Number of samples (default: 1000 of a checkpoint; all of --from)")
       .check(natural_number(fewest_evaluated, 10000000));
   line.add_option("--data", o.data,
-                  "Real images: CIFAR-10's binary folder (cifar-10-batches-bin), or as --from")
+                  "Real images: CIFAR-10's binary folder (cifar-10-batches-bin), a folder of images of "
+                  "one size, an image pack of scoresde_dataset, or files as --from")
       .check(path());
   line.add_flag("--test", o.test_split,
                 "Compare with the test set instead of the training set of --data");

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include <nlohmann/json.hpp>
-#include <png.h>
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/image_grid.hpp>
@@ -18,24 +17,24 @@
 #include <scoresde/io/mapped_file.hpp>
 #include <scoresde/io/npy.hpp>
 
+#include "cli/data_set.hpp"
+
 namespace programs {
 namespace {
 
 using scoresde::require;
 using scoresde::text;
 
-/// Images that are in memory.
-EvaluatedImages of_set(std::string name, scoresde::data::ImageSet set) {
-  const auto held = std::make_shared<scoresde::data::ImageSet>(std::move(set));
-  const std::size_t dim = held->dim();
+EvaluatedImages of_images(std::string name, const scoresde::data::SharedImages& images) {
+  const scoresde::data::ImageView& view = images.view();
   return {std::move(name),
-          held->pixels.size() / dim,
-          held->channels,
-          held->height,
-          held->width,
-          {held->labels.begin(), held->labels.end()},
-          [held, dim](std::size_t first, std::span<std::uint8_t> pixels) {
-            const auto* const begin = held->pixels.data() + first * dim;
+          view.size(),
+          view.channels,
+          view.height,
+          view.width,
+          {view.labels.begin(), view.labels.end()},
+          [images](std::size_t first, std::span<std::uint8_t> pixels) {
+            const auto* const begin = images.view().image(first).data();
             std::copy(begin, begin + pixels.size(), pixels.begin());
           }};
 }
@@ -55,7 +54,7 @@ EvaluatedImages of_npy(const std::string& option, const std::filesystem::path& p
   require(array.size() > 0, option, ": ", path.string(), " has no images");
   if (array.dtype == "U8") {
     set.pixels = array.as<std::uint8_t>();
-    return of_set(path.string(), std::move(set));
+    return of_images(path.string(), std::move(set));
   }
   set.pixels.reserve(array.size());
   for (const float value : array.as<float>()) {
@@ -63,7 +62,7 @@ EvaluatedImages of_npy(const std::string& option, const std::filesystem::path& p
             "; images must lie in [0, 1], up to the excess of a sampler, or have 8 bits");
     set.pixels.push_back(scoresde::io::byte_of_unit(value));
   }
-  return of_set(path.string(), std::move(set));
+  return of_images(path.string(), std::move(set));
 }
 
 /// A tensor in a mapped safetensors file.
@@ -141,86 +140,6 @@ EvaluatedImages of_safetensors(const std::string& option, const std::filesystem:
   }
 }
 
-/// An open PNG file. Gray images have one channel, others three.
-class PngReader {
- public:
-  explicit PngReader(const std::filesystem::path& path) : path_(path) {
-    image_.version = PNG_IMAGE_VERSION;
-    if (png_image_begin_read_from_file(&image_, path.c_str()) == 0) fail();
-    image_.format = channels() == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  }
-  PngReader(const PngReader&) = delete;
-  PngReader& operator=(const PngReader&) = delete;
-  ~PngReader() { png_image_free(&image_); }
-
-  [[nodiscard]] std::size_t channels() const {
-    return (image_.format & PNG_FORMAT_FLAG_COLOR) != 0 ? 3 : 1;
-  }
-  [[nodiscard]] std::size_t height() const { return image_.height; }
-  [[nodiscard]] std::size_t width() const { return image_.width; }
-
-  /// (channels, height, width); transparent parts over black.
-  void read(std::span<std::uint8_t> pixels) {
-    const std::size_t count = channels(), plane = height() * width();
-    std::vector<std::uint8_t> interleaved(count * plane);
-    const png_color black{0, 0, 0};
-    if (png_image_finish_read(&image_, &black, interleaved.data(), 0, nullptr) == 0) fail();
-    for (std::size_t i = 0; i < plane; ++i)
-      for (std::size_t c = 0; c < count; ++c) pixels[c * plane + i] = interleaved[count * i + c];
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    throw scoresde::Error(text(path_.string(), " cannot be read as PNG: ", image_.message));
-  }
-
-  std::filesystem::path path_;
-  png_image image_{};
-};
-
-/// The PNG files of a folder in the order of their names.
-std::vector<std::filesystem::path> png_files(const std::string& option,
-                                             const std::filesystem::path& folder) {
-  std::error_code failure;
-  std::vector<std::filesystem::path> files;
-  for (auto at = std::filesystem::directory_iterator(folder, failure);
-       !failure && at != std::filesystem::directory_iterator(); at.increment(failure))
-    if (at->path().extension() == ".png") files.push_back(at->path());
-  require(!failure, option, ": folder ", folder.string(), " cannot be read: ", failure.message());
-  require(!files.empty(), option, ": folder ", folder.string(),
-          " has no images; it must have .png files, samples.safetensors or CIFAR-10's .bin files");
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-EvaluatedImages of_folder(const std::string& option, const std::filesystem::path& folder) {
-  auto files = png_files(option, folder);
-  const auto require_size = [option](const EvaluatedImages& all, const PngReader& png,
-                                     const std::filesystem::path& path) {
-    require(
-        png.channels() == all.channels && png.height() == all.height && png.width() == all.width,
-        option, ": ", path.string(), " has ", png.channels(), " x ", png.height(), " x ",
-        png.width(), " values; the first image has ", all.channels, " x ", all.height, " x ",
-        all.width, ", and all must have one size");
-  };
-  EvaluatedImages images{folder.string(), files.size(), 0, 0, 0, {}, {}};
-  for (const auto& path : files) {
-    const PngReader png(path);
-    if (images.channels == 0)
-      images.channels = png.channels(), images.height = png.height(), images.width = png.width();
-    require_size(images, png, path);
-  }
-  images.read = [files = std::move(files), sizes = images, require_size](
-                    std::size_t first, std::span<std::uint8_t> pixels) {
-    for (std::size_t i = 0; i < pixels.size() / sizes.dim(); ++i) {
-      PngReader png(files[first + i]);
-      require_size(sizes, png, files[first + i]);  // it may have changed
-      png.read(pixels.subspan(i * sizes.dim(), sizes.dim()));
-    }
-  };
-  return images;
-}
-
 }  // namespace
 
 EvaluatedImages open_images(const std::string& option, const std::filesystem::path& path,
@@ -228,13 +147,14 @@ EvaluatedImages open_images(const std::string& option, const std::filesystem::pa
   std::error_code failure;
   require(std::filesystem::exists(path, failure), option, ": ", path.string(), " does not exist");
   if (path.extension() == ".npy") return of_npy(option, path);
-  if (!std::filesystem::is_directory(path)) return of_safetensors(option, path);
+  if (path.extension() == ".safetensors") return of_safetensors(option, path);
   if (std::filesystem::exists(path / "samples.safetensors", failure))
     return of_safetensors(option, path / "samples.safetensors");
-  for (const char* name : {"data_batch_1.bin", "test_batch.bin"})
-    if (std::filesystem::exists(path / name, failure))
-      return of_set(path.string(), scoresde::data::read_cifar10(path, split));
-  return of_folder(option, path);
+  try {
+    return of_images(path.string(), read_data(path, split));
+  } catch (const scoresde::Error& error) {
+    throw scoresde::Error(text(option, ": ", error.what()));
+  }
 }
 
 }  // namespace programs

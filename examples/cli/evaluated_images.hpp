@@ -28,11 +28,11 @@ struct EvaluatedImages {
   }
 };
 
-/// The images of `path`: CIFAR-10's binary folder, of which `split` is read; samples.safetensors of
-/// cifar10_sample, or a folder with it; a .npy of (n, channels, height, width) in [0, 1]; a folder
-/// of PNG files. Values are rounded to 8 bits. Throws Error, beginning with `option`, for paths
+/// The images of `path`: samples.safetensors of cifar10_sample, or a folder with it; a .npy of (n,
+/// channels, height, width) in [0, 1] or of 8 bits; or a data set as read_data takes them, of which
+/// `split` is read. Values are rounded to 8 bits. Throws Error, beginning with `option`, for paths
 /// that cannot be read, arrays of another shape, values that are not finite or not of [0, 1], and
-/// PNG files of different sizes.
+/// images of several sizes.
 [[nodiscard]] EvaluatedImages open_images(const std::string& option,
                                           const std::filesystem::path& path,
                                           scoresde::data::Split split);

@@ -29,6 +29,7 @@
 
 #include "cli/sample_headers.hpp"
 #include "programs/cifar10_programs.hpp"
+#include "programs/data_sets.hpp"
 #include "programs/made_up_data.hpp"
 #include "programs/tiny_checkpoint.hpp"
 #include "support/tiny_classifier.hpp"
@@ -329,12 +330,12 @@ TEST_CASE("cifar10_evaluate rejects what does not fit together, before its work"
   io::write_npy(e.folder / "small.npy", std::span<const float>(std::vector<float>(480)), shape);
   rejected({"--data", (e.folder / "small.npy").string()}, {"--data", "3 x 4 x 4", "3 x 8 x 8"});
   std::filesystem::create_directories(e.folder / "pngs");
-  rejected({"--from", (e.folder / "pngs").string()}, {"--from", "has no images"}, 1);
+  rejected({"--from", (e.folder / "pngs").string()}, {"--from", "pngs/test_batch.bin"}, 1);
   rejected({"--features", e.classifier("overflows", "norm.weight", 3e38F)},
            {"features: that of image", "must be finite"}, 1);
 }
 
-TEST_CASE("cifar10_evaluate reads folders of PNG files of one size") {
+TEST_CASE("cifar10_evaluate reads image packs and folders of images of one size") {
   const Evaluating e;
   const auto pngs = e.folder / "pngs";
   std::filesystem::create_directories(pngs);
@@ -354,7 +355,11 @@ TEST_CASE("cifar10_evaluate reads folders of PNG files of one size") {
   require_success(evaluate_program,
                   e.options("npy") + Words{"--from", write_npy(e.folder / "last.npy", last)});
   CHECK(metric(e.out("pngs"), "kernel_distance") == metric(e.out("npy"), "kernel_distance"));
+  const std::string pack = (e.folder / "last.pack").string();
+  require_success(dataset_program, {pngs.string(), pack, "--preparation", "exact"});
+  require_success(evaluate_program, e.options("pack") + Words{"--from", pack});
+  CHECK(metric(e.out("pack"), "kernel_distance") == metric(e.out("npy"), "kernel_distance"));
   write(20, 4);
   require_rejected(evaluate_program, of_pngs + Words{"--overwrite"},
-                   {"00020.png has 3 x 4 x 4", "3 x 8 x 8", "one size"});
+                   {"--from", "00020.png has 4 x 4 pixels", "8 x 8", "one size"});
 }
