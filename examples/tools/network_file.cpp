@@ -24,6 +24,7 @@
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/resource_check.hpp"
+#include "tools/run_settings.hpp"
 
 namespace convert {
 
@@ -44,6 +45,10 @@ Format format_of(const fs::path& path) {
   const auto file = scoresde::io::read_safetensors(path);
   const auto format = file.metadata.find("format");
   const bool ours = format != file.metadata.end() && format->second.starts_with("scoresde");
+  require(ours || fs::exists(fs::absolute(path).parent_path() / "config.json"),
+          "INPUT: ", path.string(),
+          " holds no weights of this library, and no config.json of diffusers lies in its folder; "
+          "--list prints its tensors");
   return ours ? Format::scoresde : Format::diffusers;
 }
 
@@ -130,7 +135,7 @@ NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, 
       "the settings by --config or --set");
   NetworkFile read{configuration, {}, false};
   const auto network = scoresde::network_of(configuration);
-  const auto graph = scoresde::nn::unet(network);
+  const auto graph = scoresde::as_usage([&] { return scoresde::nn::unet(network); });
   const auto& table = graph.parameters();
   const auto file = scoresde::io::TorchFile::open(path);
   require_sets_fit(table, scoresde::score_sde_can_resume(file) ? 4 : 2);
@@ -143,10 +148,12 @@ NetworkFile read_score_sde(const fs::path& path, const Metadata& configuration, 
   return read;
 }
 
-scoresde::DiffusersScheduler read_scheduler(const fs::path& path) {
+/// parse(text of the file), whose Errors name the file.
+template <class Parse>
+auto read_json_file(const fs::path& path, const Parse& parse) {
   const auto bytes = scoresde::io::read_file(path);
   try {
-    return scoresde::scheduler_of_diffusers(scoresde::io::characters(bytes));
+    return parse(scoresde::io::characters(bytes));
   } catch (const Error& failure) {
     throw Error(text(path.string(), ": ", failure.what()));
   }
@@ -163,7 +170,7 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
     if (!files.scheduler.empty())
       notes.push_back(files.scheduler.string() + " is not used: sde.name is given");
   } else if (!files.scheduler.empty()) {
-    const auto found = read_scheduler(files.scheduler);
+    const auto found = read_json_file(files.scheduler, &scoresde::scheduler_of_diffusers);
     process = found.settings;
     notes.push_back(text("betas or noise levels, and prediction, are those of ",
                          files.scheduler.string(), " (", found.class_name, ")"));
@@ -192,8 +199,7 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
 /// The network is that of config.json.
 NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   const auto files = scoresde::find_diffusers_files(path);
-  const auto bytes = scoresde::io::read_file(files.configuration);
-  const auto network = scoresde::network_of_diffusers(scoresde::io::characters(bytes));
+  const auto network = read_json_file(files.configuration, &scoresde::network_of_diffusers);
   NetworkFile read{scoresde::describe(network), {}};
   Metadata settings = given;
   std::erase_if(settings, [](const auto& entry) { return entry.first.starts_with("network."); });
@@ -223,7 +229,7 @@ void require_same_weights(const Metadata& file, const Metadata& given) {
   for (const auto& [key, value] : given) {
     const auto at = file.find(key);
     if (!key.starts_with("network.") || (at != file.end() && at->second == value)) continue;
-    if (shapes(changed) == shapes(file)) return;
+    if (scoresde::as_usage([&] { return shapes(changed); }) == shapes(file)) return;
     throw scoresde::UsageError(text("setting ", key, " = '", value, "', in INPUT '",
                                     at == file.end() ? std::string() : at->second,
                                     "': its weights are not those of such a network"));
@@ -254,23 +260,6 @@ NetworkFile read_network(const fs::path& path, Format format, const Metadata& co
 }
 
 namespace {
-
-/// The settings of Adam, or its defaults where the file does not contain them.
-scoresde::Adam optimizer_of(const Metadata& configuration) {
-  scoresde::Adam adam;
-  const auto set = [&](const char* key, auto& value) {
-    if (configuration.contains(key))
-      value =
-          scoresde::number_setting<std::remove_reference_t<decltype(value)>>(configuration, key);
-  };
-  set("training.learning_rate", adam.learning_rate);
-  set("training.beta1", adam.beta1);
-  set("training.beta2", adam.beta2);
-  set("training.adam_epsilon", adam.epsilon);
-  set("training.weight_decay", adam.weight_decay);
-  set("training.warm_up", adam.warm_up);
-  return adam;
-}
 
 /// Writes a diffusers network folder, with a scheduler if diffusers has one for the SDE; returns a
 /// description of it.

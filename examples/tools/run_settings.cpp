@@ -10,7 +10,10 @@
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/io/characters.hpp>
 #include <scoresde/io/json.hpp>
+#include <scoresde/loss/edm_loss.hpp>
 #include <scoresde/nearest_name.hpp>
+#include <scoresde/optim/radam.hpp>
+#include <scoresde/optim/sgd.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/preset_training.hpp>
@@ -18,6 +21,7 @@
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
+#include <scoresde/train/configuration.hpp>
 
 namespace convert {
 namespace {
@@ -65,9 +69,49 @@ Metadata known_settings() {
   return known;
 }
 
-/// Throws Error for an unknown setting, with a near name if there is one, and for a value that is
-/// not a number, or not true or false, as its setting requires. network_of checks the values of the
-/// network.
+/// Reads the setting, if there is one.
+template <class Number>
+void read_setting(const Metadata& configuration, const char* key, Number& value) {
+  if (configuration.contains(key)) value = scoresde::number_setting<Number>(configuration, key);
+}
+
+/// Reads the settings that all optimizers have.
+template <class O>
+void read_schedule(const Metadata& configuration, O& optimizer) {
+  read_setting(configuration, "training.learning_rate", optimizer.learning_rate);
+  read_setting(configuration, "training.weight_decay", optimizer.weight_decay);
+  read_setting(configuration, "training.warm_up", optimizer.warm_up);
+  read_setting(configuration, "training.gradient_clip", optimizer.gradient_clip);
+  read_setting(configuration, "training.decay_first", optimizer.decay.first);
+  read_setting(configuration, "training.decay_updates", optimizer.decay.updates);
+}
+
+template <class O>
+void read_moments(const Metadata& configuration, O& optimizer) {
+  read_schedule(configuration, optimizer);
+  read_setting(configuration, "training.beta1", optimizer.beta1);
+  read_setting(configuration, "training.beta2", optimizer.beta2);
+  read_setting(configuration, "training.adam_epsilon", optimizer.epsilon);
+}
+
+/// Throws Error for a value that a training rejects.
+void check_training(const Metadata& given) {
+  scoresde::TrainingConfigurationWith<scoresde::EdmLoss, scoresde::RAdam> training;
+  read_moments(given, training.optimizer);
+  read_setting(given, "training.radam_threshold", training.optimizer.threshold);
+  read_setting(given, "training.seed", training.seed);
+  read_setting(given, "training.ema_decay", training.ema.decay);
+  read_setting(given, "training.ema_gamma", training.ema.gamma);
+  read_setting(given, "training.label_dropout", training.label_dropout);
+  training.validate();
+  scoresde::Sgd momentum;
+  read_setting(given, "training.momentum", momentum.momentum);
+  momentum.validate();
+}
+
+/// Throws Error for an unknown setting, with a near name if there is one, for a value that is not a
+/// number, or not true or false, as its setting requires, and for one that a training rejects.
+/// network_of checks the values of the network.
 void check_settings(const Metadata& given) {
   static const Metadata known = known_settings();
   for (const auto& [key, value] : given) {
@@ -81,6 +125,7 @@ void check_settings(const Metadata& given) {
     else if (double number = 0; CLI::detail::lexical_cast(at->second, number))
       static_cast<void>(scoresde::number_setting<double>(given, key));
   }
+  check_training(given);
   Metadata network = given;
   std::erase_if(network, [](const auto& entry) { return !entry.first.starts_with("network."); });
   if (!network.empty()) static_cast<void>(scoresde::network_of(network));
@@ -102,6 +147,12 @@ Metadata given_settings(const SettingSources& options) {
 }
 
 }  // namespace
+
+scoresde::Adam optimizer_of(const Metadata& configuration) {
+  scoresde::Adam adam;
+  read_moments(configuration, adam);
+  return adam;
+}
 
 Metadata configuration_of(const SettingSources& options, Format from) {
   const Metadata given = given_settings(options);

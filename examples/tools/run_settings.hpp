@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/optim/adam.hpp>
+
 #include "tools/network_file.hpp"
 
 namespace convert {
@@ -18,7 +20,11 @@ struct SettingSources {
 };
 
 /// All settings as one configuration. Throws Error for an unknown setting, with a near name if
-/// there is one, and for a value of the wrong type.
+/// there is one, for a value of the wrong type, and for a value that the training rejects.
 [[nodiscard]] Metadata configuration_of(const SettingSources& options, Format from);
+
+/// The settings of Adam, or its defaults where the configuration does not contain them. Throws
+/// Error for a value of the wrong type.
+[[nodiscard]] scoresde::Adam optimizer_of(const Metadata& configuration);
 
 }  // namespace convert

@@ -293,6 +293,16 @@ TEST_CASE("settings that INPUT does not allow end with status 2 and their name")
   set("sde.betas=cosin", {"sde.betas is 'cosin'; SDE 've' has no such setting\n"});
   set("sde.training_steps=10", {"sde.training_steps", "training.loss = discrete"});
   set("network.nf=64", {"network.nf = '64'", "INPUT '4'"});
+  set("network.dropout=2", {"dropout is 2", "[0, 1)"});
+  set("training.decay_first=-1", {"training.decay_first is '-1'; it must be a natural number"});
+  set("training.seed=1.5", {"training.seed is '1.5'; it must be a natural number"});
+  set("training.beta1=1", {"beta1 is 1", "[0, 1)"});
+  set("training.ema_decay=-0.1", {"EMA: decay is -0.1"});
+  set("training.momentum=1", {"SGD: momentum is 1"});
+  set("training.label_dropout=2", {"label_dropout is 2"});
+  usage({(files / "tiny.pth").string(), out, "--config", tiny_settings(folder), "--set",
+         "network.dropout=2"},
+        {"dropout is 2"});
   for (const char* betas : {"cosin", "linear"})
     usage({(files / "tiny.pth").string(), out, "--config", tiny_settings(folder), "--set",
            "sde.name=ddpm", "--set", "training.loss=discrete", "--set",

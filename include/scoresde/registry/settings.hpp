@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -44,7 +45,7 @@ template <class Number>
   Number value{};
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   require(code == std::errc{} && end == text.data() + text.size(), "configuration: ", key, " is '",
-          text, "'; it must be a number");
+          text, "'; it must be ", std::unsigned_integral<Number> ? "a natural number" : "a number");
   return value;
 }
 
