@@ -51,11 +51,13 @@ Check share() {
   return number([](double x) { return x > 0 && x <= 1; }, "above 0 and at most 1");
 }
 
-Check one_of(std::vector<std::string> names, std::vector<std::string> more) {
+Check one_of(std::vector<std::string> names, std::vector<std::string> more, std::string others) {
+  const bool has_others = !more.empty() && !others.empty();
   more.insert(more.begin(), names.begin(), names.end());
-  return [names = std::move(names), all = std::move(more)](const std::string& text) {
+  return [names = std::move(names), all = std::move(more),
+          end = has_others ? ", or " + others : std::string()](const std::string& text) {
     const bool known = std::find(all.begin(), all.end(), text) != all.end();
-    return known ? std::string() : scoresde::unknown_name(text, names, all);
+    return known ? std::string() : scoresde::unknown_name(text, names, all) + end;
   };
 }
 

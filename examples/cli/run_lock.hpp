@@ -66,7 +66,8 @@ class RunLock {
  public:
   /// Creates the folder if it does not exist, locks it, and removes incomplete files of a killed
   /// run. Throws FolderInUse, with the PID, if another process has locked it, and Error if it
-  /// cannot be created or written to, or if run.lock is a link or not a regular file.
+  /// cannot be created or written to, or if run.lock is a link, a folder or another file that is
+  /// not regular.
   explicit RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock") {
     try {
       make(folder);
@@ -106,6 +107,8 @@ class RunLock {
           ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
       require(descriptor_ >= 0 || errno != ELOOP, "--out: ", path_.string(),
               " is a symbolic link; remove it, or choose another folder");
+      require(descriptor_ >= 0 || errno != EISDIR, "--out: ", path_.string(),
+              " is a folder; remove it, or choose another folder");
       require(descriptor_ >= 0, "--out: folder ", folder.string(),
               " cannot be written: ", std::strerror(errno));
       require_own_file();

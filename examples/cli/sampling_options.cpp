@@ -17,7 +17,8 @@ namespace {
 void add_names(CommandLine& line, scoresde::SamplerChoice& s) {
   const auto add = [&](const char* option, std::string& name, const char* text) {
     return line.add_option(option, name, text)
-        .check(one_of(scoresde::sampler_names(option), scoresde::alias_names(option)));
+        .check(one_of(scoresde::sampler_names(option), scoresde::alias_names(option),
+                      "a name of other libraries in --list-samplers"));
   };
   line.add_listing(
       "--list-samplers",

@@ -54,10 +54,25 @@ namespace detail {
   return nearest == names.end() ? std::string() : *nearest;
 }
 
-/// "; did you mean 'NAME'?" with the nearest name, or nothing where more than a third of the
-/// letters would have to change.
+/// The entry of `names` that begins with `name`, at least 4 letters; empty if there are several.
+[[nodiscard]] inline std::string completed_name(std::string_view name,
+                                                const std::vector<std::string>& names) {
+  const std::string beginning = detail::comparable_name(name);
+  std::string completed;
+  for (const std::string& candidate : names)
+    if (beginning.size() >= 4 && detail::comparable_name(candidate).starts_with(beginning)) {
+      if (!completed.empty()) return {};
+      completed = candidate;
+    }
+  return completed;
+}
+
+/// "; did you mean 'NAME'?" with the only name that begins so, or the nearest name, or nothing
+/// where more than a third of the letters would have to change.
 [[nodiscard]] inline std::string suggestion(std::string_view name,
                                             const std::vector<std::string>& names) {
+  const std::string completed = completed_name(name, names);
+  if (!completed.empty()) return "; did you mean '" + completed + "'?";
   const std::string nearest = nearest_name(name, names);
   const std::size_t most = std::max<std::size_t>(1, name.size() / 3);
   const bool near = !nearest.empty() && edit_distance(name, nearest) <= most;

@@ -23,10 +23,14 @@ TEST_CASE("programs suggest the nearest sampler, preset, grid, class and option,
   suggested(sample_program, {"--solver", "dpm-solver++2m"}, "dpm-solver++-2m");
   suggested(sample_program, {"--solver", "DPMSolverMultiStepSheduler"},
             "DPMSolverMultistepScheduler");
+  suggested(sample_program, {"--sampler", "DPMSolverMultistep"}, "DPMSolverMultistepScheduler");
   suggested(sample_program, {"--sampler", "PC100"}, "PC1000");
   suggested(sample_program, {"--predictor", "reverse-difusion"}, "reverse_diffusion");
   suggested(sample_program, {"--corrector", "langvin"}, "langevin");
   suggested(sample_program, {"--grid", "karas"}, "karras");
   suggested(sample_program, {"--final", "denoised"}, "denoise");
   suggested(sample_program, {"--step", "3"}, "--steps");
+  const Outcome unknown = run(sample_program, {"--out", out, "--sampler", "magic"});
+  INFO(unknown.text);
+  CHECK(unknown.says("PC1000, or a name of other libraries in --list-samplers"));
 }

@@ -107,6 +107,10 @@ TEST_CASE("a lock file that is a link or not a regular file is rejected, and not
   REQUIRE(::mkfifo(lock.c_str(), 0666) == 0);
   CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("is not a regular file"));
   std::filesystem::remove(lock);
+  std::filesystem::create_directory(lock);
+  CHECK_THROWS_WITH(RunLock(folder.path()), Catch::Contains("run.lock is a folder"));
+  CHECK(std::filesystem::is_directory(lock));
+  std::filesystem::remove(lock);
   CHECK(text_of(mine) == "kept");
   { const RunLock free(folder.path()); }
   CHECK_FALSE(std::filesystem::exists(lock));

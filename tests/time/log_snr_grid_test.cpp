@@ -88,6 +88,8 @@ TEST_CASE("grids without steps, with infinite log-SNR or an invalid rho are reje
   CHECK_THROWS_WITH(karras_grid(sde, 1, 0, 4), Contains("inf"));
   CHECK_THROWS_WITH(karras_grid(sde, 4, 0), Contains("rho is 0"));
   CHECK_THROWS_WITH(karras_grid(sde, 4, -1), Contains("rho is -1"));
+  CHECK_THROWS_WITH(karras_grid(sde, 4, 1e-7), Contains("rho is 1e-07; the powers 1/rho"));
+  CHECK_THROWS_WITH(karras_grid(sde, 4, 1e20), Contains("rho is 1e+20; the powers 1/rho"));
   CHECK_THROWS_AS(karras_grid(sde, 4, std::numeric_limits<double>::infinity()), Error);
   CHECK_THROWS_AS(log_snr_grid(sde, 2, 0.1, 4), Error);
 }

@@ -72,7 +72,8 @@ inline TimeGrid grid_by_name(const AnySde& sde, const SamplerChoice& c, std::siz
   const double last = c.eps, first = sde.t_max();
   if (c.grid == "quadratic") return quadratic_grid(first, last, steps);
   if (c.grid == "log_snr") return log_snr_grid(sde, first, last, steps);
-  if (c.grid == "karras") return karras_grid(sde, first, last, steps, c.rho.value_or(7));
+  if (c.grid == "karras")
+    return as_usage([&] { return karras_grid(sde, first, last, steps, c.rho.value_or(7)); });
   if (c.grid == "beta") return beta_grid(sde, first, last, steps);
   return uniform_grid(first, last, steps);
 }

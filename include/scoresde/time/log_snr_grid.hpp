@@ -61,7 +61,7 @@ template <class S>
 }
 
 /// `steps` steps from t_max to eps, uniform in (σ/α)^{1/ρ}; Karras et al. use ρ = 7. Throws Error
-/// unless ρ is positive and finite, and as log_snr_grid does.
+/// unless ρ is positive and finite and both powers are different numbers, and as log_snr_grid does.
 template <class S>
 [[nodiscard]] TimeGrid karras_grid(const S& sde, double t_max, double eps, std::size_t steps,
                                    double rho = 7) {
@@ -70,6 +70,9 @@ template <class S>
   return detail::grid_by_log_snr(
       sde, t_max, eps, steps, [rho](double first, double last, double u) {
         const double from = std::exp(-first / (2 * rho)), to = std::exp(-last / (2 * rho));
+        require(std::isfinite(from) && to > 0 && to < from, "Karras grid: rho is ", rho,
+                "; the powers 1/rho of the first and the last noise level, ", from, " and ", to,
+                ", must be finite, positive and different");
         return -2 * rho * std::log(from + u * (to - from));
       });
 }
