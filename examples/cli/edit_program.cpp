@@ -270,8 +270,8 @@ int edit_program(int argc, char** argv, const char* checkpoint, const EditEngine
       "edit.npy has the results alone, float32 (results, 3, height, width); 0 is black, 1 is full "
       "intensity, not clipped.\n"
       "Ctrl-C keeps finished results; --resume continues with the same options.\n"
-      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM.");
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM.");
   EditOptions options;
   add_edit_options(line, options);
   return line.run(argc, argv, [&] {

@@ -135,9 +135,9 @@ void EditRun::operator()(const BatchSampler& editor, double t_max, double t_min)
   const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
   require_disk_space(out, static_cast<double>(layout.all_bytes()) - there,
                      "fewer --results need less");
+  catch_stop_signals();
   report_setup(editor);
   ImageStore store(out, store_name, layout, header.size(), progress_);
-  catch_stop_signals();
   const double start = seconds_now();
   edit_all(store, editor, t_max, t_min);
   if (store.samples() < results()) return report_stop(store);

@@ -46,9 +46,10 @@ void add_input(CommandLine& line, EvaluateOptions& o) {
   line.add_option("--samples", o.sampling.samples,
                   "Number of samples (default: 1000 of a checkpoint; all of --from)")
       .check(natural_number(fewest_evaluated, 10000000));
-  line.add_option("--data", o.data,
-                  "Real images: CIFAR-10's binary folder (cifar-10-batches-bin), a folder of images of "
-                  "one size, an image pack of scoresde_dataset, or files as --from")
+  line.add_option(
+          "--data", o.data,
+          "Real images: CIFAR-10's binary folder (cifar-10-batches-bin), a folder of images of "
+          "one size, an image pack of scoresde_dataset, or files as --from")
       .check(path());
   line.add_flag("--test", o.test_split,
                 "Compare with the test set instead of the training set of --data");
@@ -231,8 +232,8 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const Evalua
       "pt_inception-2015-12-05-6726825d.pth\n"
       "A distance is called FID in the 2048 features of Inception only.\n"
       "Ctrl-C keeps finished features and samples; --resume continues.\n"
-      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM.");
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM.");
   EvaluateOptions options;
   add_evaluate_options(line, options);
   const auto arguments = translated({argv + 1, argv + argc}, options.sampling.notes);

@@ -179,6 +179,7 @@ EvaluateRun::EvaluateRun(const EvaluateOptions& options, const EvaluationInput& 
 void EvaluateRun::operator()(const ImageFeatures& network) {
   require_statistics_of(network);
   require_space(network);
+  catch_stop_signals();
   report_setup(network);
   try {
     evaluate_all(network);
@@ -190,7 +191,6 @@ void EvaluateRun::operator()(const ImageFeatures& network) {
 }
 
 void EvaluateRun::evaluate_all(const ImageFeatures& network) {
-  catch_stop_signals();
   const double start = seconds_now();
   write_progress(path(progress_name), progress_);  // also of a run that is killed while it samples
   const auto samples = input_.open_samples();

@@ -5,8 +5,9 @@
 ///   1        failed; one line on stderr gives the reason
 ///   2        invalid command line, by itself or for the network it names; nothing was written
 ///   3        the folder of --out is in use by another process; nothing was read or written
-///   128 + n  stopped by signal n after saving finished work: 129 SIGHUP, 130 SIGINT, 143 SIGTERM;
-///            153 SIGXFSZ, a file would exceed the limit of ulimit -f: what was saved before stays
+///   128 + n  stopped by signal n after saving finished work: 129 SIGHUP, 130 SIGINT, 141 SIGPIPE,
+///            143 SIGTERM; 153 SIGXFSZ, a file would exceed the limit of ulimit -f: what was saved
+///            before stays
 #pragma once
 
 #include <scoresde/error.hpp>

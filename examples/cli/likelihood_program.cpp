@@ -136,8 +136,8 @@ int likelihood_program(int argc, char** argv, const char* checkpoint,
       "  cifar10_likelihood --data samples/samples.npy --out likelihood --images 64\n"
       "likelihood.csv holds a line for each image and repetition, in bits per dimension.\n"
       "Ctrl-C keeps what is finished; --resume continues.\n"
-      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM.");
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM.");
   LikelihoodOptions options;
   add_likelihood_options(line, options);
   return line.run(argc, argv, [&] {

@@ -119,13 +119,13 @@ LikelihoodRun::LikelihoodRun(LikelihoodOptions options, const scoresde::Metadata
 }
 
 void LikelihoodRun::operator()(const BatchLikelihood& likelihood) {
+  catch_stop_signals();
   std::cout << "network     " << likelihood.parameters << " parameters\n"
             << "device      " << likelihood.device << '\n'
             << "images      " << options_.first_image << " to "
             << options_.first_image + options_.images - 1 << " of " << options_.data.string()
             << '\n'
             << "method      " << method_text(options_) << std::endl;
-  catch_stop_signals();
   const double start = seconds_now();
   const std::size_t before = progress_.evaluations;
   ProgressBar bar("likelihood", 10);

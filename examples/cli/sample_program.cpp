@@ -70,8 +70,9 @@ int sample_program(int argc, char** argv, const char* checkpoint, const SampleEn
       "Arrays are float32 (samples, 3, height, width); 0 is black, 1 is full intensity, not "
       "clipped.\n"
       "Ctrl-C keeps finished samples; --resume continues.\n"
-      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM, 153 a file would exceed the size that ulimit "
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, 153 a file would exceed the size "
+      "that ulimit "
       "allows.");
   SampleOptions options;
   add_sample_options(line, options);

@@ -71,9 +71,9 @@ void SampleRun::operator()(const BatchSampler& sampler, double t_max) {
   const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
   require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()) - there,
                      "fewer --samples need less");
+  catch_stop_signals();
   report_setup(sampler.parameters, sampler.device);
   SampleStore store(options_.out, layout, metadata(), progress_);
-  catch_stop_signals();
   const double start = seconds_now();
   sample_all(store, sampler, t_max);
   evaluations_ = store.evaluations();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// On Ctrl-C, SIGTERM and SIGHUP (a closed terminal) a run saves its work and ends.
+/// On Ctrl-C, SIGTERM, SIGHUP (a closed terminal) and SIGPIPE (a closed pipe of its output) a run
+/// saves its work and ends.
 #pragma once
 
 #include <csignal>
@@ -11,16 +12,17 @@ namespace detail {
 inline volatile std::sig_atomic_t stop_signal = 0;
 }
 
-/// From now on the first SIGINT, SIGTERM or SIGHUP only requests a stop; a second one of the same
-/// kind ends the process as usual. SIGHUP stays ignored if it was ignored before, as under nohup.
+/// From now on the first SIGINT, SIGTERM, SIGHUP or SIGPIPE only requests a stop; a second one of
+/// the same kind ends the process as usual, but for SIGPIPE, which every further line of output
+/// raises. SIGHUP and SIGPIPE stay ignored if they were ignored before, as under nohup.
 inline void catch_stop_signals() {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     struct sigaction before {};
     sigaction(number, nullptr, &before);
-    if (number == SIGHUP && before.sa_handler == SIG_IGN) continue;
+    if ((number == SIGHUP || number == SIGPIPE) && before.sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_handler = [](int signal) { detail::stop_signal = signal; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    action.sa_flags = static_cast<int>(number == SIGPIPE ? SA_RESTART : SA_RESETHAND | SA_RESTART);
     sigaction(number, &action, nullptr);
   }
 }
@@ -40,6 +42,8 @@ inline void catch_stop_signals() {
       return "SIGINT";
     case SIGTERM:
       return "SIGTERM";
+    case SIGPIPE:
+      return "SIGPIPE";
     default:
       return "SIGHUP";
   }

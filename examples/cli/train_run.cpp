@@ -25,12 +25,12 @@ void TrainRun::operator()() {
   seconds_before_ = log_->seconds();
   start_ = saved_ = seconds_now();
   first_step_ = steps();
+  catch_stop_signals();
   report_setup();
   if (options_.resume)
     for (const auto& [old, name] : set_later_aside(options_.out, first_step_))
       std::cout << "renamed     " << old << " to " << name << ", since the run goes on at step "
                 << first_step_ << std::endl;
-  catch_stop_signals();
   try {
     train();
   } catch (const scoresde::Error& failure) {

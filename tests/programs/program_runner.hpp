@@ -48,7 +48,7 @@ class RunningProgram {
     if (process_ == 0) {
       if (std::freopen(output_.c_str(), "w", stdout) == nullptr) ::_exit(126);
       ::dup2(STDOUT_FILENO, STDERR_FILENO);
-      for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
+      for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
       ::execv(program.c_str(), words.data());
       ::_exit(127);
     }
