@@ -4,6 +4,8 @@
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/state_dict.hpp>
+#include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/usage_error.hpp>
 
 namespace programs {
 
@@ -13,7 +15,13 @@ scoresde::Metadata checkpoint_configuration(const std::filesystem::path& path) {
       !folder && (!std::filesystem::exists(path) || !scoresde::io::is_torch_file(path)),
       "--checkpoint: ", path.string(), folder ? " is a folder" : " is a PyTorch file",
       "; it must be a checkpoint or weights of this library, and scoresde_convert makes one of it");
-  return scoresde::read_configuration(path);
+  scoresde::Metadata configuration = scoresde::read_configuration(path);
+  const auto network = scoresde::network_of(configuration);
+  scoresde::require_usage(network.output_channels() == network.num_channels,
+                          "--checkpoint: ", path.string(), " has a network of ",
+                          network.num_channels, " channels in and ", network.output_channels(),
+                          " out; a score network has as many out as in");
+  return configuration;
 }
 
 }  // namespace programs

@@ -9,7 +9,8 @@
 namespace programs {
 
 /// The configuration of a checkpoint. Throws Error for files of other libraries, naming the program
-/// that converts them, and for what read_configuration rejects.
+/// that converts them, and for what read_configuration and network_of reject, and UsageError for a
+/// network with other channels out than in.
 [[nodiscard]] scoresde::Metadata checkpoint_configuration(const std::filesystem::path& path);
 
 }  // namespace programs

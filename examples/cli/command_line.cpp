@@ -151,10 +151,18 @@ CommandOption CommandLine::add_listing(const std::string& name, std::function<vo
 
 bool CommandLine::given(const std::string& name) const { return app_->count(name) > 0; }
 
-std::vector<std::string> CommandLine::given_of(const std::string& group) const {
+std::vector<std::string> CommandLine::given() const {
   std::vector<std::string> names;
   for (const CLI::Option* option : std::as_const(*app_).get_options())
-    if (option->get_group() == group && option->count() > 0) names.push_back(option->get_name());
+    if (option->count() > 0) names.push_back(option->get_name());
+  return names;
+}
+
+std::vector<std::string> CommandLine::given_of(const std::string& group) const {
+  std::vector<std::string> names = given();
+  std::erase_if(names, [&](const std::string& name) {
+    return std::as_const(*app_).get_option(name)->get_group() != group;
+  });
   return names;
 }
 

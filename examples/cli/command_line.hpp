@@ -69,7 +69,9 @@ class CommandLine {
 
   /// Whether the option is on the parsed command line.
   [[nodiscard]] bool given(const std::string& name) const;
-  /// The options of a group that are.
+  /// All options that are.
+  [[nodiscard]] std::vector<std::string> given() const;
+  /// Those of a group.
   [[nodiscard]] std::vector<std::string> given_of(const std::string& group) const;
 
   /// Parses the arguments and runs the program; every failure becomes one line on stderr and a

@@ -302,6 +302,18 @@ void export_ema(const TrainOptions& options) {
             << std::filesystem::file_size(options.export_ema) << " bytes\n";
 }
 
+/// Throws UsageError for options that would have no effect.
+void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
+  using scoresde::require_usage;
+  require_usage(!line.given("--keep") || o.keep_every > 0,
+                "--keep is for the numbered checkpoints of --keep-every, which is 0");
+  if (o.export_ema.empty()) return;
+  for (const std::string& name : line.given())
+    require_usage(name == "--export-ema" || name == "--out" || name == "--overwrite", name,
+                  " is for training; --export-ema only writes the weights of the checkpoint in "
+                  "--out");
+}
+
 int run(const TrainOptions& options, const TrainEngines& engines) {
   if (!options.export_ema.empty()) {
     export_ema(options);
@@ -329,13 +341,14 @@ int train_program(int argc, char** argv, const TrainEngines& engines) {
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
       "--plan-cache plans\n"
       "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
-      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130 or "
-      "143 stopped by SIGHUP, SIGINT or SIGTERM, and saved, "
+      "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, and saved, "
       "153 a file would exceed the size that ulimit allows.");
   TrainOptions options;
   add_train_options(line, options);
   return line.run(argc, argv, [&] {
     reject_options_of_other_backend(line, options.backend);
+    reject_contradictions(line, options);
     return run(options, engines);
   });
 }

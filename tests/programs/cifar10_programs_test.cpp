@@ -94,6 +94,10 @@ TEST_CASE("cifar10_train rejects invalid options and leaves no files") {
   network({"attn_resolutions=7"}, {"attn_resolutions is 7;", "heights of 32,16,8"});
   network({"ch_mult=1"}, {"attn_resolutions is 16,8;", "heights of 32,"});
   require_rejected(train_program, {"--out", out, "--export-ema", out + "/ema"}, {"does not exist"});
+  require_rejected(train_program, {"--out", out, "--export-ema", out + "/ema", "--iterations", "3"},
+                   {"--iterations is for training", "--export-ema only writes"});
+  require_rejected(train_program, usual + Words{"--keep", "3", "--keep-every", "0"},
+                   {"--keep is for", "--keep-every, which is 0"});
   std::filesystem::create_directory(folder / "data");
   require_rejected(train_program, usual, {"data_batch_1.bin", "does not exist"});
   require_rejected(train_program, {"--data", data, "--out", "/proc/self/run"}, {"/proc/self/run"});
@@ -278,10 +282,11 @@ TEST_CASE("both programs reject a truncated checkpoint and do not modify it") {
   REQUIRE_FALSE(std::filesystem::exists(folder / "none"));
 }
 
-TEST_CASE("Ctrl-C, SIGTERM and SIGHUP save before the run ends, each with its status", "[slow]") {
+TEST_CASE("Ctrl-C, SIGTERM, SIGHUP and SIGPIPE save before the run ends, each with its status",
+          "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     const auto out = folder / std::to_string(number);
     const RunningProgram program(program_path(train_program), tiny_run(data, out),
                                  folder / "output");

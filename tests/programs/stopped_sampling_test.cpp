@@ -47,7 +47,7 @@ class Sampling {
 TEST_CASE("a stopped sampling run keeps its samples, and resumes bit-identically", "[slow]") {
   const Sampling sampling;
   require_success(sample_program, sampling.options("whole"));
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGKILL}) {
     const std::string name = std::to_string(number);
     const auto out = sampling.out(name);
     const Outcome outcome = sampling.stopped(name, number);
@@ -117,4 +117,21 @@ TEST_CASE("images are written with the network's channels; a number without a PN
   INFO(five.text);
   CHECK(five.status == 2);
   CHECK(five.says("--checkpoint: the network's images have 5 channels; a PNG has 1 to 4"));
+}
+
+TEST_CASE("a network with other channels out than in is rejected with status 2 and its option") {
+  const TemporaryFolder folder;
+  auto network = tiny_network();
+  network.out_channels = 6;
+  const Words options{"--checkpoint", tiny_checkpoint(folder, VpSde(), network), "--out",
+                      (folder / "out").string()};
+  for (const char* program : {sample_program, likelihood_program, edit_program}) {
+    const Outcome outcome =
+        run(program, (program == edit_program ? Words{"colorize"} : Words{}) + options);
+    INFO(outcome.text);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says("--checkpoint: "));
+    CHECK(outcome.says("3 channels in and 6 out"));
+    CHECK_FALSE(std::filesystem::exists(folder / "out"));
+  }
 }
