@@ -29,7 +29,7 @@ using Check = std::function<std::string(const std::string& text)>;
 /// Accepts numbers above 0 and up to 1.
 [[nodiscard]] Check share();
 
-/// Accepts these names, and those of `more`, for which messages say `others`; a message about
+/// Accepts these names, and those of `more`, which messages describe by `others`; a message about
 /// another name begins with the nearest one.
 [[nodiscard]] Check one_of(std::vector<std::string> names, std::vector<std::string> more = {},
                            std::string others = {});

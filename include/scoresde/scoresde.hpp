@@ -46,6 +46,7 @@
 #include <scoresde/noise/normal_tile.hpp>
 #include <scoresde/noise/philox.hpp>
 #include <scoresde/noise/recorded_noise.hpp>
+#include <scoresde/not_deduced.hpp>
 #include <scoresde/observer/observer.hpp>
 #include <scoresde/observer/step_statistics.hpp>
 #include <scoresde/ode/adaptive_runge_kutta.hpp>

@@ -21,6 +21,7 @@ TESTED_IN = {
     "scoresde/io/json.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/io/tensor_file.hpp": "tests/io/safetensors_test.cpp",
     "scoresde/nn/graph/ops.hpp": "tests/backends/eigen",
+    "scoresde/not_deduced.hpp": "tests/concepts/rejects",
     "scoresde/predictor/predictor.hpp": "tests/concepts",
     "scoresde/corrector/corrector.hpp": "tests/concepts",
     "scoresde/sampler/run_arguments.hpp": "tests/concepts",

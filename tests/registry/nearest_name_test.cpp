@@ -30,6 +30,9 @@ TEST_CASE("the nearest name is suggested only if its distance is small") {
   CHECK(nearest_name("sgima_max", {"beta_max", "sigma_max"}) == "sigma_max");
   CHECK(nearest_name("sigma_mx", {"beta_max", "sigma_max", "sigma_min"}) == "sigma_max");
   CHECK(nearest_name("x", {}).empty());
+  CHECK(suggestion("DPM-solver++-2", names) == "; did you mean 'dpm-solver++-2m'?");
+  CHECK(suggestion("dpm-", names).empty());  // the beginning of two
+  CHECK(suggestion("uni", {"unipc-2-and-longer"}).empty());
   CHECK(suggestion("huen", names) == "; did you mean 'heun'?");
   CHECK(suggestion("magic", names).empty());
   CHECK(unknown_name("magic", {"a", "b"}, names) == "'magic' is unknown; it must be one of a, b");
