@@ -32,6 +32,9 @@ static_assert(complete<DiscreteVpSde>() && complete<DiscreteVeSde>());
 static_assert(complete<DiscreteSubVpSde>());
 static_assert(DiscreteSde<DdpmSde> && DiscreteSde<SmldSde> && !DiscreteSde<VpSde>);
 static_assert(HasDiscreteChain<DdpmSde> && !HasDiscreteChain<VpSde>);
+struct NamedProblem : LinearProblem<DenseOperator, HostState<double>> {};
+static_assert(is_problem<NamedProblem, HostState<double>>);
+static_assert(!is_problem<NamedProblem, HostState<float>>);
 static_assert(complete<WithPriorMean<VeSde>>() && complete<WithPriorMean<DiscreteVpSde>>());
 static_assert(!predictor_corrector_fits<VpSde, Langevin, EulerMaruyama>);
 

@@ -170,11 +170,18 @@ class LinearProblem {
   double noise_std_;
 };
 
-/// True if P is the LinearProblem of an operator and states X.
+namespace detail {
+
+template <class X, class A>
+void accept_problem(const LinearProblem<A, X>&);
+
+}  // namespace detail
+
+/// True if P is the LinearProblem of an operator and states X, or derived from it.
 template <class P, class X>
-inline constexpr bool is_problem = false;
-template <class A, class X>
-inline constexpr bool is_problem<LinearProblem<A, X>, X> = true;
+inline constexpr bool is_problem = requires(const P& problem) {
+  detail::accept_problem<X>(problem);
+};
 
 /// True for arguments of the form sample(model, problem, x, noise, …); one may follow.
 template <class... A>

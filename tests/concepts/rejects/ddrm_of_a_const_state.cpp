@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// The result is written to x.
 // expect: Ddrm: sample takes (model, problem, x, noise, observer)
+#include <utility>
+
 #include <scoresde/scoresde.hpp>
 
 int main() {
@@ -10,7 +12,6 @@ int main() {
   const scoresde::DenseOperator op({1, 1}, 1, 2);
   X x({.samples = 1, .dim = 2}), y({.samples = 1, .dim = 1});
   const scoresde::LinearProblem problem(op, y, 0.1);
-  const scoresde::ProbabilityFlow flow{sde, scoresde::scipy_rk45(), scoresde::TimeStep{0.5, 0.1}};
   scoresde::Ddrm{sde, uniform_grid(sde, 4)}.sample(model, problem, std::as_const(x),
                                                    scoresde::Noise{});
 }

@@ -10,6 +10,5 @@ int main() {
   const scoresde::DenseOperator op({1, 1}, 1, 2);
   X x({.samples = 1, .dim = 2}), y({.samples = 1, .dim = 1});
   const scoresde::LinearProblem problem(op, y, 0.1);
-  const scoresde::ProbabilityFlow flow{sde, scoresde::scipy_rk45(), scoresde::TimeStep{0.5, 0.1}};
   scoresde::TwistedSmc{sde, uniform_grid(sde, 4)}.sample(model, x, scoresde::Noise{});
 }
