@@ -144,7 +144,7 @@ TEST_CASE("the error against the exact flow equals that of a manual step") {
                         {1.0});  // the marginal is always N(0, 1), so the flow is constant
   const X start({1, 1}, {2.0});
   const ProbabilityFlow sampler{
-      sde, Euler{}, TimeStep{0.5, 0.4}, {.final_step = FinalStep::keep_noise}};
+      sde, Euler{}, uniform_grid(0.5, 0.4, 1), {.final_step = FinalStep::keep_noise}};
   CHECK(testing::flow_error(sampler, model, model, start) < 1e-15);
   Gaussian<VpSde> wide(sde, {0.0}, {4.0});
   const MarginalProb p = sde.marginal_prob(0.5), q = sde.marginal_prob(0.4);

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/image_pack_writer.hpp>
-#include <scoresde/registry/presets.hpp>
 
-#include "cli/train_options.hpp"
+#include "cli/programs.hpp"
 #include "engine/engine.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
@@ -53,22 +53,41 @@ double last_loss(const std::filesystem::path& run) {
 TEST_CASE("the preset of 64 pixels trains on a pack with the same losses on both backends",
           "[emulated][slow]") {
   const TemporaryFolder data, out;
-  programs::TrainOptions options;
-  options.preset = "ve/celeba_ncsnpp";
-  options.network = {"nf=4", "ch_mult=1,1", "num_res_blocks=1", "attn_resolutions="};
-  options.data = write_pack(data, 64);
-  options.batch = options.network_batch = 2;
-  options.iterations = 2;
-  options.log_every = 1;
-  options.snapshot_every = 0;
-  options.class_conditional = true;
-  options.backend.threads = 2;
-  options.backend.precision = "fp32";
-  const auto preset = programs::chosen_preset(options, programs::shape_of_data(options.data));
-  CHECK(preset.network.num_class_embeds == 2);
-  options.out = out / "cpu";
-  programs::train_on_host(options, preset);
-  options.out = out / "cuda";
-  programs::train_on_device(options, preset);
+  const std::string pack = write_pack(data, 64).string();
+  const auto train = [&](const std::string& name, std::vector<std::string> more) {
+    std::vector<std::string> words{"cifar10_train",
+                                   "--data",
+                                   pack,
+                                   "--out",
+                                   (out / name).string(),
+                                   "--preset",
+                                   "ve/celeba_ncsnpp",
+                                   "--network",
+                                   "nf=4",
+                                   "--network",
+                                   "ch_mult=1,1",
+                                   "--network",
+                                   "num_res_blocks=1",
+                                   "--network",
+                                   "attn_resolutions=",
+                                   "--batch",
+                                   "2",
+                                   "--iterations",
+                                   "2",
+                                   "--log-every",
+                                   "1",
+                                   "--snapshot-every",
+                                   "0",
+                                   "--class-conditional"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    return programs::train_program(static_cast<int>(arguments.size()), arguments.data(),
+                                   {&programs::train_on_host, &programs::train_on_device});
+  };
+  REQUIRE(train("cpu", {"--threads", "2"}) == 0);
+  REQUIRE(train("cuda", {"--backend", "cuda", "--precision", "fp32"}) == 0);
+  const auto configuration = read_configuration(out / "cuda/checkpoint.safetensors");
+  CHECK(configuration.at("network.num_class_embeds") == "2");
   CHECK(last_loss(out / "cuda") == Approx(last_loss(out / "cpu")).epsilon(1e-3));
 }
