@@ -52,7 +52,7 @@ esac
 programs=(tests/test_backends_cuda_device benchmarks/benchmark_network_step benchmarks/benchmark_device_assign
   benchmarks/benchmark_device_sampler benchmarks/benchmark_train examples/cifar10/cifar10_train examples/cifar10/cifar10_sample
   examples/cifar10/cifar10_likelihood examples/cifar10/cifar10_edit examples/cifar10/cifar10_evaluate)
-bundled='libgomp|libpng16|libz'
+bundled='libgomp|libpng16|libz|libjpeg|libwebp'
 allowed="^(linux-vdso|libc|libm|libdl|libpthread|librt|libstdc\\+\\+|libgcc_s|$bundled|ld-linux-x86-64)\\.so"
 mkdir -p "$pack/bin" "$pack/lib" "$pack/benchmarks/peers" "$pack/benchmarks/device"
 for program in "${programs[@]}"; do
