@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
 # Compiles invalid combinations: the compiler's first error must contain the sentence after "// expect: " and its
-# continuation lines. With `document`, the compiler's messages are written there, one section per case.
+# continuation lines. `options` are the compiler's, separated by "|". With `document`, the compiler's messages are
+# written there, one section per case.
 
+string(REPLACE "|" ";" options "${options}")
 set(page "Invalid combinations do not compile. These are the compiler's messages.\n")
 foreach(source ${sources})
   file(STRINGS ${source} lines ENCODING UTF-8)
