@@ -199,6 +199,8 @@ Metadata process_of_diffusers(const scoresde::DiffusersFolder& files,
 /// The network is that of config.json.
 NetworkFile read_diffusers(const fs::path& path, const Metadata& given) {
   const auto files = scoresde::find_diffusers_files(path);
+  require(fs::exists(files.configuration), "INPUT: ", path.string(),
+          " is not a network of diffusers: ", files.configuration.string(), " does not exist");
   const auto network = read_json_file(files.configuration, &scoresde::network_of_diffusers);
   NetworkFile read{scoresde::describe(network), {}};
   Metadata settings = given;

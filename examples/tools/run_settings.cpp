@@ -62,6 +62,8 @@ Metadata known_settings() {
   scoresde::for_each_field(network, [&](const char* key, const auto&) {
     known.emplace("network." + std::string(key), "");
   });
+  known.merge(scoresde::describe(scoresde::RAdam{}));
+  known.merge(scoresde::describe(scoresde::Sgd{}));
   known.merge(Metadata{{"training.decay_first", "0"},
                        {"training.decay_updates", "0"},
                        {"training.ema_gamma", "0"},

@@ -63,7 +63,8 @@ std::string write_npy(const std::filesystem::path& path, const std::vector<std::
 
 /// The value of a metric in evaluation.json.
 Json metric(const std::filesystem::path& out, const std::string& key) {
-  for (const Json& entry : Json::parse(text_of(out / "evaluation.json")).at("metrics"))
+  const Json evaluation = Json::parse(text_of(out / "evaluation.json"));
+  for (const Json& entry : evaluation.at("metrics"))
     if (entry.at("key") == key) return entry;
   return {};
 }

@@ -126,8 +126,10 @@ TEST_CASE("a network with other channels out than in is rejected with status 2 a
   const Words options{"--checkpoint", tiny_checkpoint(folder, VpSde(), network), "--out",
                       (folder / "out").string()};
   for (const char* program : {sample_program, likelihood_program, edit_program}) {
-    const Outcome outcome =
-        run(program, (program == edit_program ? Words{"colorize"} : Words{}) + options);
+    const Words task = program == edit_program ? Words{"colorize"} : Words{};
+    const Words data =
+        program == sample_program ? Words{} : Words{"--data", folder.path().string()};
+    const Outcome outcome = run(program, task + options + data);
     INFO(outcome.text);
     CHECK(outcome.status == 2);
     CHECK(outcome.says("--checkpoint: "));

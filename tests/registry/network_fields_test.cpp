@@ -81,7 +81,7 @@ TEST_CASE("invalid names are rejected with the list of valid ones") {
         Catch::Matchers::Equals(std::string("network configuration: ") + key + " is '" + value +
                                 "'" + suggested + "it must be one of " + allowed));
   };
-  rejected("name", "ncsn", "ddpm, ncsnpp", "");
+  rejected("name", "ncsn", "ddpm, ncsnpp", "ncsnpp");
   rejected("embedding_type", "fourrier", "positional, fourier", "fourier");
   rejected("resblock_type", "bigan", "biggan, ddpm", "biggan");
   rejected("progressive", "skip", "none, output_skip, residual", "");

@@ -128,8 +128,6 @@ namespace detail {
     found.weights = fs::is_directory(path) ? detail::diffusers_weights_in(path) : path;
   }
   found.configuration = folder / "config.json";
-  require(fs::exists(found.configuration), path.string(),
-          " is not a network of diffusers: there is no config.json in ", folder.string());
   const fs::path above = fs::weakly_canonical(folder).parent_path();
   for (const fs::path& candidate :
        {folder / "scheduler_config.json", folder / "scheduler" / "scheduler_config.json",
