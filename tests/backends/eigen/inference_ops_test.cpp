@@ -26,6 +26,8 @@ struct ConvolutionCase {
 const std::vector<ConvolutionCase> convolutions = {
     {{3, 5, 1, 1}, {3, 3, 4, 7}},
     {{700, 6, 1, 1}, {2, 700, 5, 9}},
+    {{400, 13, 1, 1}, {1, 400, 14, 11}},  // several blocks of panels, the last one incomplete
+    {{7, 8, 1, 1, 2}, {1, 7, 9, 23}},
     {{5, 9, 1, 7, 1, 0, 3}, {3, 5, 17, 17}},
     {{60, 4, 7, 1, 1, 3, 0}, {2, 60, 9, 17}},
     {{4, 6, 5, 5, 1, 2, 2}, {1, 4, 11, 13}},

@@ -228,7 +228,7 @@ class Ops {
   }
 
   [[nodiscard]] std::size_t convolution_prepared_size(const nn::RectangularConvolution& op) const {
-    return detail::packed_size<T>(op.out_channels, op.weight_size() / op.out_channels);
+    return detail::inference_packed_size<T>(op);
   }
   void prepare_convolution(const nn::RectangularConvolution& op, const Layer& layer,
                            T* prepared) const {

@@ -104,11 +104,11 @@ std::size_t correlate_scratch(const Window& w, std::size_t n, std::size_t thread
   return weights + threads * correlate_part_size<T>(w, most_band_rows(w, sizeof(T)));
 }
 
-/// The biases of tile_rows channels of one sample.
-template <class T>
+/// The biases of Rows channels of one sample.
+template <class T, std::size_t Rows>
 void gather_bias(const Epilogue<T>& add, const Window& w, std::size_t sample, std::size_t channel,
-                 T (&values)[tile_rows]) {
-  for (std::size_t r = 0; r < tile_rows; ++r) {
+                 T (&values)[Rows]) {
+  for (std::size_t r = 0; r < Rows; ++r) {
     const std::size_t c = channel + r;
     values[r] = 0;
     if (c >= w.outputs) continue;

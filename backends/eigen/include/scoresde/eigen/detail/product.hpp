@@ -28,12 +28,12 @@ constexpr std::size_t product_scratch(std::size_t rows, std::size_t depth) {
          cache_line_elements<T>;
 }
 
-template <class T>
+template <std::size_t Rows = tile_rows, class T>
 void pack_left(const Matrix<const T>& a, std::size_t rows, std::size_t depth, T* packed) {
-  for (std::size_t block = 0; block < rows; block += tile_rows) {
-    const std::size_t count = std::min(tile_rows, rows - block);
-    for (std::size_t k = 0; k < depth; ++k, packed += tile_rows)
-      for (std::size_t r = 0; r < tile_rows; ++r)
+  for (std::size_t block = 0; block < rows; block += Rows) {
+    const std::size_t count = std::min(Rows, rows - block);
+    for (std::size_t k = 0; k < depth; ++k, packed += Rows)
+      for (std::size_t r = 0; r < Rows; ++r)
         packed[r] = r < count ? a.data[(block + r) * a.row + k * a.column] : T(0);
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// The register tile used by all products of the Eigen backend.
 ///
-///   C[r, j] = Σ_k A[k, r] B[k, j],   r < tile_rows,  j < one or two SIMD packets
+///   C[r, j] = Σ_k A[k, r] B[k, j],   r < Rows,  j < one or two SIMD packets
 ///
-/// A is packed with the tile_rows values of one k consecutive; B is read in packets. Written with
+/// A is packed with the Rows values of one k consecutive; B is read in packets. Written with
 /// Eigen's packet primitives, so that the same source uses the widest instructions of the target.
 /// The shapes are small (tens of channels, tens to hundreds of pixels), for which a general matrix
 /// product would be dominated by packing and would allocate; this tile reads images in place.
@@ -30,7 +30,8 @@ inline constexpr std::size_t lanes = packets::unpacket_traits<Packet<T>>::size;
 template <class T>
 inline constexpr std::size_t tile_columns = 2 * lanes<T>;
 
-/// Rows of a tile: two packets per row must fit the registers together with the operands.
+/// Rows of a tile unless its user has a number of its own: two packets per row must fit the
+/// registers together with the operands.
 inline constexpr std::size_t tile_rows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 8 : 4;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t unit) {
@@ -46,7 +47,7 @@ struct TileSource {
 };
 
 /// Destination of a tile of C: out ← f((C + bias + residual)·scale), f(v) = max(v, 0) with relu,
-/// else v. `bias` has tile_rows values; the residual has the layout of `out`, may be `out` itself
+/// else v. `bias` has Rows values; the residual has the layout of `out`, may be `out` itself
 /// (which accumulates) and may be null.
 template <class T>
 struct TileTarget {
@@ -66,8 +67,8 @@ EIGEN_ALWAYS_INLINE P rectified(const P& value, bool relu) {
   return relu ? packets::pmax<Eigen::PropagateNaN>(value, packets::pset1<P>(T(0))) : value;
 }
 
-template <class T, std::size_t Packets>
-using TileSums = Packet<T>[tile_rows][Packets];
+template <class T, std::size_t Rows, std::size_t Packets>
+using TileSums = Packet<T>[Rows][Packets];
 
 /// Keeps a loaded packet in its register. Without this GCC makes the load an operand of each
 /// multiply-add, and the loads of a tile take longer than its sums.
@@ -88,7 +89,8 @@ EIGEN_ALWAYS_INLINE void add_row(T a, const Packet<T> (&b)[Packets], Packet<T> (
 
 template <class T, std::size_t Packets, std::size_t... R>
 EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], std::ptrdiff_t shift,
-                                   TileSums<T, Packets>& sums, std::index_sequence<R...>) {
+                                   TileSums<T, sizeof...(R), Packets>& sums,
+                                   std::index_sequence<R...>) {
   Packet<T> b[Packets];
   b[0] = packets::ploadu<Packet<T>>(at[0] + shift);
   if constexpr (Packets == 2) b[1] = packets::ploadu<Packet<T>>(at[1] + shift);
@@ -99,7 +101,8 @@ EIGEN_ALWAYS_INLINE void tile_step(const T* a, const T* const (&at)[Packets], st
 /// Sums over depth·Taps² steps. Taps = 3 reads a 3×3 neighborhood of each plane.
 template <class T, std::size_t Packets, std::ptrdiff_t Taps, std::size_t... R>
 EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& source,
-                                  TileSums<T, Packets>& sums, std::index_sequence<R...> rows) {
+                                  TileSums<T, sizeof...(R), Packets>& sums,
+                                  std::index_sequence<R...> rows) {
   const T* at[Packets];
   for (std::size_t j = 0; j < Packets; ++j) at[j] = source.start[j];
   ((sums[R][0] = packets::pset1<Packet<T>>(T(0))), ...);
@@ -109,10 +112,10 @@ EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
       const std::ptrdiff_t shift = ty * source.row;
       tile_step<T, Packets>(a, at, shift, sums, rows);
       if constexpr (Taps == 3) {
-        tile_step<T, Packets>(a + tile_rows, at, shift + 1, sums, rows);
-        tile_step<T, Packets>(a + 2 * tile_rows, at, shift + 2, sums, rows);
+        tile_step<T, Packets>(a + sizeof...(R), at, shift + 1, sums, rows);
+        tile_step<T, Packets>(a + 2 * sizeof...(R), at, shift + 2, sums, rows);
       }
-      a += static_cast<std::size_t>(Taps) * tile_rows;
+      a += static_cast<std::size_t>(Taps) * sizeof...(R);
     }
     at[0] += source.plane;
     if constexpr (Packets == 2) at[1] += source.plane;
@@ -120,7 +123,8 @@ EIGEN_ALWAYS_INLINE void sum_tile(const T* a, const TileSource<T, Packets>& sour
 }
 
 template <class T, std::size_t Packets, std::size_t... R>
-EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<T, Packets>& sums,
+EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target,
+                                    const TileSums<T, sizeof...(R), Packets>& sums,
                                     std::index_sequence<R...>) {
   const auto scale = packets::pset1<Packet<T>>(target.scale);
   const auto store = [&](std::ptrdiff_t at, const Packet<T>& sum, T bias) {
@@ -139,21 +143,21 @@ EIGEN_ALWAYS_INLINE void store_tile(const TileTarget<T>& target, const TileSums<
 /// One tile of C: a full tile is stored directly from the registers, a border tile through memory.
 /// Not inlined, because inside other code compilers spill the sums, as they do if both kinds of
 /// tiles share them.
-template <class T, std::size_t Packets, std::ptrdiff_t Taps>
+template <class T, std::size_t Packets, std::ptrdiff_t Taps, std::size_t Rows = tile_rows>
 EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& source,
                                      const TileTarget<T>& target) {
-  constexpr auto rows = std::make_index_sequence<tile_rows>{};
+  constexpr auto rows = std::make_index_sequence<Rows>{};
   constexpr std::size_t width = Packets * lanes<T>;
-  if (target.rows == tile_rows && target.columns == width) {
-    TileSums<T, Packets> sums;
+  if (target.rows == Rows && target.columns == width) {
+    TileSums<T, Rows, Packets> sums;
     sum_tile<T, Packets, Taps>(a, source, sums, rows);
     store_tile<T, Packets>(target, sums, rows);
     return;
   }
-  TileSums<T, Packets> sums;
+  TileSums<T, Rows, Packets> sums;
   sum_tile<T, Packets, Taps>(a, source, sums, rows);
-  alignas(64) T border[tile_rows * width];
-  store_tile<T, Packets>({border, width, tile_rows, width, target.bias, nullptr, T(1)}, sums, rows);
+  alignas(64) T border[Rows * width];
+  store_tile<T, Packets>({border, width, Rows, width, target.bias, nullptr, T(1)}, sums, rows);
   for (std::size_t r = 0; r < target.rows; ++r) {
     const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(r) * target.row_step;
     for (std::size_t j = 0; j < target.columns; ++j) {
@@ -165,13 +169,13 @@ EIGEN_DONT_INLINE void multiply_tile(const T* a, const TileSource<T, Packets>& s
 }
 
 /// A tile of a product with a packed panel of B: `panel` has depth rows of tile_columns values.
-template <class T>
+template <std::size_t Rows = tile_rows, class T>
 void multiply_panel(const T* a, const T* panel, std::size_t depth, const TileTarget<T>& target) {
   constexpr auto pitch = static_cast<std::ptrdiff_t>(tile_columns<T>);
   if (target.columns > lanes<T>)
-    multiply_tile<T, 2, 1>(a, {{panel, panel + lanes<T>}, depth, pitch, 0}, target);
+    multiply_tile<T, 2, 1, Rows>(a, {{panel, panel + lanes<T>}, depth, pitch, 0}, target);
   else
-    multiply_tile<T, 1, 1>(a, {{panel}, depth, pitch, 0}, target);
+    multiply_tile<T, 1, 1, Rows>(a, {{panel}, depth, pitch, 0}, target);
 }
 
 /// The first address in `memory` at a cache line; `memory` must have one additional line.
