@@ -116,6 +116,18 @@ void join_row(const T* from, std::size_t width, T* to) {
   for (; s < width; ++s) to[s] = Larger{}(to[s], from[s]);
 }
 
+/// values[j] ← the maximum of values[j … j + window − 1] for j < count; memory must be readable and
+/// writable for a packet and a window after that.
+template <class T>
+void slide_maximum(std::size_t window, std::size_t count, T* values) {
+  for (std::size_t j = 0; j < count; j += lanes<T>) {
+    auto value = packets::ploadu<Packet<T>>(values + j);
+    for (std::size_t s = 1; s < window; ++s)
+      value = Larger{}(value, packets::ploadu<Packet<T>>(values + j + s));
+    packets::pstoreu(values + j, value);
+  }
+}
+
 /// The maxima of columns over some rows, then of windows: each row is read once.
 template <class T>
 void max_pool(const nn::MaxPool& op, nn::View<const T> x, nn::View<T> y, std::size_t threads) {
@@ -123,18 +135,21 @@ void max_pool(const nn::MaxPool& op, nn::View<const T> x, nn::View<T> y, std::si
   constexpr T least = -std::numeric_limits<T>::infinity();
   const nn::AveragePool& windows = op.windows;
   const std::size_t height = x.shape.h, width = x.shape.w;
+  const std::size_t padded = width + 2 * windows.pad;
+  const std::size_t used = padded + windows.width + lanes<T>;
   for_each_pooled_plane<T>(windows, x, y, threads, [&](const T* from, T* to) {
     T columns[most];
     for (std::size_t i = 0; i < y.shape.h; ++i, to += y.shape.w) {
       const auto rows = windows.rows(i, height);
-      if (width > most) {
+      if (used > most) {
         pool_row<T>(windows, rows, from, width, y.shape, least, Larger{}, to);
         continue;
       }
-      std::fill_n(columns, width, least);
+      std::fill_n(columns, used, least);
       for (std::size_t r = rows.begin; r < rows.end; ++r)
-        join_row(from + r * width, width, columns);
-      pool_row<T>(windows, {0, 1}, columns, width, y.shape, least, Larger{}, to);
+        join_row(from + r * width, width, columns + windows.pad);
+      slide_maximum(windows.width, padded, columns);
+      for (std::size_t j = 0; j < y.shape.w; ++j) to[j] = columns[j * windows.stride];
     }
   });
 }
