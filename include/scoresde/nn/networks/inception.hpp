@@ -132,12 +132,15 @@ class InceptionBuilder {
   [[nodiscard]] Tensor halving_max_pool(Tensor x) {
     return graph_.max_pool(x, {.height = 3, .width = 3, .stride = 2});
   }
-  /// Pooling of 3×3 pixels and a pointwise convolution.
+  /// Pooling of 3×3 pixels and a pointwise convolution. Means over the pixels inside the image
+  /// commute with W ∗ x + b, and are computed after it, of fewer channels.
   [[nodiscard]] Tensor pool_branch(Tensor x, const std::string& block, std::size_t channels,
                                    bool maximum = false) {
     constexpr nn::AveragePool windows{.height = 3, .width = 3, .stride = 1, .pad = 1};
-    const Tensor pooled = maximum ? graph_.max_pool(x, windows) : graph_.average_pool(x, windows);
-    return convolution(pooled, block, {"branch_pool", channels});
+    if (maximum) return convolution(graph_.max_pool(x, windows), block, {"branch_pool", channels});
+    const Tensor linear = graph_.rectangular_convolution(x, block + "branch_pool",
+                                                         {.out_channels = channels, .relu = false});
+    return graph_.activation(graph_.average_pool(linear, windows), Activation::relu);
   }
 
   [[nodiscard]] Tensor stem_to_64(Tensor x) {
