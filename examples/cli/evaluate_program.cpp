@@ -188,6 +188,12 @@ EvaluationInput samples_of_checkpoint(const CommandLine& line, EvaluateOptions& 
                         {},
                         {},
                         sample_settings(s)};
+  input.remove_replaced = [s, resume = o.resume] {
+    std::error_code failure;
+    if (!s.overwrite || resume) return;
+    for (const char* name : SampleStore::finished_names)
+      std::filesystem::remove(s.out / name, failure);
+  };
   input.open_samples = [s, resume = o.resume, configuration,
                         &engines]() mutable -> std::optional<EvaluatedImages> {
     const auto finished = s.out / SampleStore::finished_names.front();

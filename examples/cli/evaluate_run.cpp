@@ -192,6 +192,7 @@ void EvaluateRun::operator()(const ImageFeatures& network) {
 
 void EvaluateRun::evaluate_all(const ImageFeatures& network) {
   const double start = seconds_now();
+  input_.remove_replaced();
   write_progress(path(progress_name), progress_);  // also of a run that is killed while it samples
   const auto samples = input_.open_samples();
   catch_stop_signals();

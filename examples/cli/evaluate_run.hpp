@@ -34,6 +34,9 @@ struct EvaluationInput {
   std::optional<EvaluatedImages> reference;  ///< or statistics
   std::optional<scoresde::FeatureMoments> statistics;
   std::map<std::string, std::string> settings;  ///< all that the samples depend on
+  /// Called before the run is recorded, so that a resumed one does not take samples that it was to
+  /// replace for its own.
+  std::function<void()> remove_replaced = [] {};
 
   [[nodiscard]] std::size_t real_images() const { return reference ? reference->count : 0; }
 };

@@ -278,6 +278,15 @@ TEST_CASE("cifar10_evaluate killed while it samples resumes bit-identically", "[
   CHECK(resumed.says("samples are finished already"));
   for (const char* file : {"evaluation.json", "report.html", "samples/samples.npy"})
     CHECK(text_of(e.out("killed") / file) == text_of(e.out("whole") / file));
+  {
+    const RunningProgram program(program_path(evaluate_program),
+                                 options("whole") + Words{"--overwrite", "--seed", "7"},
+                                 e.folder / "output");
+    REQUIRE(RunningProgram::wait_for(e.out("whole") / "evaluation.progress.json"));
+    program.signal(SIGKILL);
+    CHECK(program.wait().status == 128 + SIGKILL);
+  }
+  CHECK_FALSE(std::filesystem::exists(e.out("whole") / "samples" / "samples.npy"));
 }
 
 TEST_CASE("cifar10_evaluate stopped within the features resumes bit-identically", "[slow]") {
