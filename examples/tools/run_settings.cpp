@@ -98,14 +98,16 @@ void read_moments(const Metadata& configuration, O& optimizer) {
 
 /// Throws Error for a value that a training rejects.
 void check_training(const Metadata& given) {
-  scoresde::TrainingConfigurationWith<scoresde::EdmLoss, scoresde::RAdam> training;
+  scoresde::TrainingConfigurationWith<scoresde::EdmLoss> training;
   read_moments(given, training.optimizer);
-  read_setting(given, "training.radam_threshold", training.optimizer.threshold);
   read_setting(given, "training.seed", training.seed);
   read_setting(given, "training.ema_decay", training.ema.decay);
   read_setting(given, "training.ema_gamma", training.ema.gamma);
   read_setting(given, "training.label_dropout", training.label_dropout);
   training.validate();
+  scoresde::RAdam rectified;
+  read_setting(given, "training.radam_threshold", rectified.threshold);
+  rectified.validate();
   scoresde::Sgd momentum;
   read_setting(given, "training.momentum", momentum.momentum);
   momentum.validate();

@@ -296,7 +296,8 @@ TEST_CASE("settings that INPUT does not allow end with status 2 and their name")
   set("network.dropout=2", {"dropout is 2", "[0, 1)"});
   set("training.decay_first=-1", {"training.decay_first is '-1'; it must be a natural number"});
   set("training.seed=1.5", {"training.seed is '1.5'; it must be a natural number"});
-  set("training.beta1=1", {"beta1 is 1", "[0, 1)"});
+  set("training.beta1=1", {"Adam: beta1 is 1", "[0, 1)"});
+  set("training.radam_threshold=3", {"RAdam: threshold is 3"});
   set("training.ema_decay=-0.1", {"EMA: decay is -0.1"});
   set("training.momentum=1", {"SGD: momentum is 1"});
   set("training.label_dropout=2", {"label_dropout is 2"});
