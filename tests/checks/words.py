@@ -83,7 +83,8 @@ NAMES = [
 # Replaced names that are good names elsewhere: (path, name).
 NAMES_OF_PLACES = [
     (r"^(include|backends)/", r"(?:enter|leave)\("),
-    (r"^(include|backends/cuda)/", r"Packet\b|Lanes\b|Quad\b"),  # Packet is Eigen's word
+    (r"^(include|backends)/", r"\b(?:Lanes|Quad)\b"),
+    (r"^(include|backends/cuda)/", r"\bPacket\b"),  # Eigen's name for a SIMD register
     (r"^include/scoresde/nn/networks/", r"change\(|Resample how|waves\(|kept_"),
 ]
 

@@ -79,7 +79,7 @@ class Ops {
   [[nodiscard]] static std::size_t activation_size(const nn::Shape& shape) { return shape.size(); }
   void to_internal_layout(const T* x, Out to) const {
     map(
-        {to.data, false}, to.shape, [](Lanes v) { return v; }, x);
+        {to.data, false}, to.shape, [](Vec v) { return v; }, x);
   }
   void from_internal_layout(In y, T* to) const { to_internal_layout(y.data, {to, y.shape}); }
 
@@ -181,13 +181,13 @@ class Ops {
   void activation(nn::Activation function, In x, Out y) const {
     detail::with_activation<T>(function, [&](const auto& f) {
       map(
-          {y.data, false}, x.shape, [&f](Lanes v) { return f.value(v); }, x.data);
+          {y.data, false}, x.shape, [&f](Vec v) { return f.value(v); }, x.data);
     });
   }
   void activation_backward(nn::Activation function, In x, In dy, Gradient dx) const {
     detail::with_activation<T>(function, [&](const auto& f) {
       map(
-          dx, x.shape, [&f](Lanes v, Lanes d) { return d * f.slope(v); }, x.data, dy.data);
+          dx, x.shape, [&f](Vec v, Vec d) { return d * f.slope(v); }, x.data, dy.data);
     });
   }
 
@@ -265,8 +265,7 @@ class Ops {
   void scaled_sum(In a, In b, double scale, Out y) const {
     map(
         {y.data, false}, a.shape,
-        [s = Lanes(static_cast<T>(scale))](Lanes u, Lanes v) { return (u + v) * s; }, a.data,
-        b.data);
+        [s = Vec(static_cast<T>(scale))](Vec u, Vec v) { return (u + v) * s; }, a.data, b.data);
   }
   void scaled_sum_backward(In dy, double scale, Gradient da, Gradient db) const {
     affine_backward(dy, scale, da);
@@ -275,14 +274,14 @@ class Ops {
   void affine(In x, double scale, double shift, Out y) const {
     map(
         {y.data, false}, x.shape,
-        [s = Lanes(static_cast<T>(scale)), o = Lanes(static_cast<T>(shift))](Lanes v) {
+        [s = Vec(static_cast<T>(scale)), o = Vec(static_cast<T>(shift))](Vec v) {
           return v * s + o;
         },
         x.data);
   }
   void affine_backward(In dy, double scale, Gradient dx) const {
     map(
-        dx, dy.shape, [s = Lanes(static_cast<T>(scale))](Lanes d) { return d * s; }, dy.data);
+        dx, dy.shape, [s = Vec(static_cast<T>(scale))](Vec d) { return d * s; }, dy.data);
   }
 
   void scale_samples(In x, std::span<const double> factors, Out y) const {
@@ -315,7 +314,7 @@ class Ops {
   }
 
  private:
-  using Lanes = detail::Lanes<T>;
+  using Vec = detail::Vec<T>;
 
   static nn::Shape halved(const nn::Shape& s) { return {s.n, s.c, s.h / 2, s.w / 2}; }
 
@@ -324,7 +323,7 @@ class Ops {
     for (std::size_t n = 0; n < x.shape.n; ++n)
       detail::transform_all<T>(
           threads_, count, {y.data + n * count, y.accumulate},
-          [s = Lanes(static_cast<T>(factors[n]))](Lanes v) { return v * s; }, x.data + n * count);
+          [s = Vec(static_cast<T>(factors[n]))](Vec v) { return v * s; }, x.data + n * count);
   }
 
   template <class F, class... Inputs>

@@ -15,34 +15,34 @@ namespace scoresde::eigen::detail {
 /// SiLU, also called swish: x σ(x) = x / (1 + e^{−x}) (Elfwing et al. 2018). Eigen's exponential
 /// saturates instead of overflowing, so both tails are correct.
 template <class T>
-Lanes<T> silu(Lanes<T> x) {
-  return x / (Lanes<T>(1) + exp(-x));
+Vec<T> silu(Vec<T> x) {
+  return x / (Vec<T>(1) + exp(-x));
 }
 
 /// Its derivative σ(x) (1 + x (1 − σ(x))).
 template <class T>
-Lanes<T> silu_slope(Lanes<T> x) {
-  const Lanes<T> s = Lanes<T>(1) / (Lanes<T>(1) + exp(-x));
-  return s * (Lanes<T>(1) + x * (Lanes<T>(1) - s));
+Vec<T> silu_slope(Vec<T> x) {
+  const Vec<T> s = Vec<T>(1) / (Vec<T>(1) + exp(-x));
+  return s * (Vec<T>(1) + x * (Vec<T>(1) - s));
 }
 
 /// 1 where x > 0 and 0 elsewhere, for finite x.
 template <class T>
-Lanes<T> is_positive(Lanes<T> x) {
-  return Lanes<T>::of(packets::pand(packets::pcmp_lt(packets::pset1<Packet<T>>(T(0)), x.value),
-                                    packets::pset1<Packet<T>>(T(1))));
+Vec<T> is_positive(Vec<T> x) {
+  return Vec<T>::of(packets::pand(packets::pcmp_lt(packets::pset1<Packet<T>>(T(0)), x.value),
+                                  packets::pset1<Packet<T>>(T(1))));
 }
 
 template <class T>
 struct Swish {
-  using V = Lanes<T>;
+  using V = Vec<T>;
   [[nodiscard]] V value(V x) const { return silu(x); }
   [[nodiscard]] V slope(V x) const { return silu_slope(x); }
 };
 
 template <class T>
 struct Elu {
-  using V = Lanes<T>;
+  using V = Vec<T>;
   [[nodiscard]] V value(V x) const {
     return max(x, V(0)) + V::of(packets::generic_expm1(min(x, V(0)).value));
   }
@@ -52,7 +52,7 @@ struct Elu {
 /// Slope `Below`/10 for negative x.
 template <class T, int Below>
 struct Rectified {
-  using V = Lanes<T>;
+  using V = Vec<T>;
   [[nodiscard]] V value(V x) const { return max(x, V(0)) + V(below) * min(x, V(0)); }
   [[nodiscard]] V slope(V x) const { return V(below) + V(1 - below) * is_positive(x); }
   static constexpr T below = T(Below) / 10;

@@ -32,10 +32,10 @@ void softmax(T* row, std::size_t count, T scale) {
   const T largest = *std::max_element(row, row + count);
   transform<T>(
       count, {row, false},
-      [m = Lanes<T>(largest), s = Lanes<T>(scale)](Lanes<T> v) { return exp((v - m) * s); }, row);
-  const Lanes<T> inverse(T(1) / sum(count, row));
+      [m = Vec<T>(largest), s = Vec<T>(scale)](Vec<T> v) { return exp((v - m) * s); }, row);
+  const Vec<T> inverse(T(1) / sum(count, row));
   transform<T>(
-      count, {row, false}, [&](Lanes<T> v) { return v * inverse; }, row);
+      count, {row, false}, [&](Vec<T> v) { return v * inverse; }, row);
 }
 
 /// The rows of one sample computed by one thread.
@@ -70,11 +70,11 @@ void softmax_gradient(const T* probabilities, T* gradient, std::size_t pixels, T
   for (std::size_t i = 0; i < pixels; ++i) {
     const T* p = probabilities + i * pixels;
     T* d = gradient + i * pixels;
-    const Lanes<T> mean(sum<T>(
-        pixels, [](Lanes<T> a, Lanes<T> b) { return a * b; }, p, static_cast<const T*>(d)));
+    const Vec<T> mean(sum<T>(
+        pixels, [](Vec<T> a, Vec<T> b) { return a * b; }, p, static_cast<const T*>(d)));
     transform<T>(
         pixels, {d, false},
-        [&, s = Lanes<T>(scale)](Lanes<T> a, Lanes<T> b) { return a * (b - mean) * s; }, p,
+        [&, s = Vec<T>(scale)](Vec<T> a, Vec<T> b) { return a * (b - mean) * s; }, p,
         static_cast<const T*>(d));
   }
 }

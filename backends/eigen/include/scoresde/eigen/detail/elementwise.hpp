@@ -17,40 +17,40 @@ namespace scoresde::eigen::detail {
 
 /// A packet with arithmetic. Scalars are broadcast.
 template <class T>
-struct Lanes {
+struct Vec {
   Packet<T> value;
 
-  Lanes(T scalar) : value(packets::pset1<Packet<T>>(scalar)) {}  // NOLINT: broadcast
-  static Lanes of(const Packet<T>& packet) {
-    Lanes lanes(T(0));
-    lanes.value = packet;
-    return lanes;
+  Vec(T scalar) : value(packets::pset1<Packet<T>>(scalar)) {}  // NOLINT: broadcast
+  static Vec of(const Packet<T>& packet) {
+    Vec vec(T(0));
+    vec.value = packet;
+    return vec;
   }
-  static Lanes load(const T* from) { return of(packets::ploadu<Packet<T>>(from)); }
+  static Vec load(const T* from) { return of(packets::ploadu<Packet<T>>(from)); }
   void store(T* to) const { packets::pstoreu(to, value); }
   [[nodiscard]] T sum() const { return packets::predux(value); }
   [[nodiscard]] T largest() const { return packets::predux_max(value); }
 
-  friend Lanes operator+(Lanes a, Lanes b) { return of(packets::padd(a.value, b.value)); }
-  friend Lanes operator-(Lanes a, Lanes b) { return of(packets::psub(a.value, b.value)); }
-  friend Lanes operator*(Lanes a, Lanes b) { return of(packets::pmul(a.value, b.value)); }
-  friend Lanes operator/(Lanes a, Lanes b) { return of(packets::pdiv(a.value, b.value)); }
-  friend Lanes operator-(Lanes a) { return of(packets::pnegate(a.value)); }
-  friend Lanes exp(Lanes a) { return of(packets::pexp(a.value)); }
-  friend Lanes min(Lanes a, Lanes b) { return of(packets::pmin(a.value, b.value)); }
-  friend Lanes max(Lanes a, Lanes b) { return of(packets::pmax(a.value, b.value)); }
+  friend Vec operator+(Vec a, Vec b) { return of(packets::padd(a.value, b.value)); }
+  friend Vec operator-(Vec a, Vec b) { return of(packets::psub(a.value, b.value)); }
+  friend Vec operator*(Vec a, Vec b) { return of(packets::pmul(a.value, b.value)); }
+  friend Vec operator/(Vec a, Vec b) { return of(packets::pdiv(a.value, b.value)); }
+  friend Vec operator-(Vec a) { return of(packets::pnegate(a.value)); }
+  friend Vec exp(Vec a) { return of(packets::pexp(a.value)); }
+  friend Vec min(Vec a, Vec b) { return of(packets::pmin(a.value, b.value)); }
+  friend Vec max(Vec a, Vec b) { return of(packets::pmax(a.value, b.value)); }
 };
 
 /// The last `count` < lanes<T> values, followed by zeros.
 template <class T>
-Lanes<T> load_some(const T* from, std::size_t count) {
+Vec<T> load_some(const T* from, std::size_t count) {
   alignas(64) T some[lanes<T>] = {};
   std::copy_n(from, count, some);
-  return Lanes<T>::load(some);
+  return Vec<T>::load(some);
 }
 
 template <class T>
-void store_some(Lanes<T> value, T* to, std::size_t count) {
+void store_some(Vec<T> value, T* to, std::size_t count) {
   alignas(64) T some[lanes<T>];
   value.store(some);
   std::copy_n(some, count, to);
@@ -63,11 +63,11 @@ void transform(std::size_t count, nn::Gradient<T> out, const F& f, const In*... 
   std::size_t i = 0;
   if (out.accumulate)
     for (; i + width <= count; i += width)
-      (Lanes<T>::load(out.data + i) + f(Lanes<T>::load(in + i)...)).store(out.data + i);
+      (Vec<T>::load(out.data + i) + f(Vec<T>::load(in + i)...)).store(out.data + i);
   else
-    for (; i + width <= count; i += width) f(Lanes<T>::load(in + i)...).store(out.data + i);
+    for (; i + width <= count; i += width) f(Vec<T>::load(in + i)...).store(out.data + i);
   if (const std::size_t rest = count - i; rest != 0) {
-    Lanes<T> value = f(load_some(in + i, rest)...);
+    Vec<T> value = f(load_some(in + i, rest)...);
     if (out.accumulate) value = value + load_some(out.data + i, rest);
     store_some(value, out.data + i, rest);
   }
@@ -77,19 +77,19 @@ void transform(std::size_t count, nn::Gradient<T> out, const F& f, const In*... 
 template <class T, class F, class... In>
 T sum(std::size_t count, const F& f, const In*... in) {
   constexpr std::size_t width = lanes<T>;
-  Lanes<T> s0(0), s1(0), s2(0), s3(0);
+  Vec<T> s0(0), s1(0), s2(0), s3(0);
   std::size_t i = 0;
   for (; i + 4 * width <= count; i += 4 * width) {
-    s0 = s0 + f(Lanes<T>::load(in + i)...);
-    s1 = s1 + f(Lanes<T>::load(in + i + width)...);
-    s2 = s2 + f(Lanes<T>::load(in + i + 2 * width)...);
-    s3 = s3 + f(Lanes<T>::load(in + i + 3 * width)...);
+    s0 = s0 + f(Vec<T>::load(in + i)...);
+    s1 = s1 + f(Vec<T>::load(in + i + width)...);
+    s2 = s2 + f(Vec<T>::load(in + i + 2 * width)...);
+    s3 = s3 + f(Vec<T>::load(in + i + 3 * width)...);
   }
-  for (; i + width <= count; i += width) s0 = s0 + f(Lanes<T>::load(in + i)...);
+  for (; i + width <= count; i += width) s0 = s0 + f(Vec<T>::load(in + i)...);
   if (const std::size_t rest = count - i; rest != 0) {
     alignas(64) T some[lanes<T>] = {};
     store_some(f(load_some(in + i, rest)...), some, rest);
-    s1 = s1 + Lanes<T>::load(some);
+    s1 = s1 + Vec<T>::load(some);
   }
   return ((s0 + s1) + (s2 + s3)).sum();
 }
@@ -97,7 +97,7 @@ T sum(std::size_t count, const F& f, const In*... in) {
 template <class T>
 T sum(std::size_t count, const T* in) {
   return sum<T>(
-      count, [](Lanes<T> v) { return v; }, in);
+      count, [](Vec<T> v) { return v; }, in);
 }
 
 /// Calls f(begin, count) on parts of an elementwise operation, divided among threads at multiples

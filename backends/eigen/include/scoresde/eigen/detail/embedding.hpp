@@ -97,7 +97,7 @@ void dropout_tile(const T* x, scoresde::PhiloxTile& tile, const DropoutRule<T>& 
     for (std::size_t j = 0; j < 4; ++j)
       factor[4 * i + j] = tile.word[j][i] >= rule.threshold ? rule.scale : T(0);
   transform<T>(
-      count, y, [](Lanes<T> v, Lanes<T> f) { return v * f; }, x, static_cast<const T*>(factor));
+      count, y, [](Vec<T> v, Vec<T> f) { return v * f; }, x, static_cast<const T*>(factor));
 }
 
 /// Multiplies each element by 1/(1 − rate) with probability 1 − rate and by 0 otherwise (inverted

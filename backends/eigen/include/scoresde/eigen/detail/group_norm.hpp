@@ -48,14 +48,14 @@ double chunked_sum(const T* x, std::size_t count, const F& f) {
 template <class T>
 GroupStatistics<T> group_statistics(const T* x, std::size_t count, double epsilon) {
   const auto size = static_cast<double>(count);
-  const Lanes<T> pivot(x[0]);
-  const double mean = static_cast<double>(x[0]) +
-                      chunked_sum(x, count, [&](Lanes<T> v) { return v - pivot; }) / size;
+  const Vec<T> pivot(x[0]);
+  const double mean =
+      static_cast<double>(x[0]) + chunked_sum(x, count, [&](Vec<T> v) { return v - pivot; }) / size;
   const auto center = static_cast<T>(mean);
   const double offset = mean - static_cast<double>(center);
   const double square = chunked_sum(x, count,
-                                    [c = Lanes<T>(center)](Lanes<T> v) {
-                                      const Lanes<T> difference = v - c;
+                                    [c = Vec<T>(center)](Vec<T> v) {
+                                      const Vec<T> difference = v - c;
                                       return difference * difference;
                                     }) /
                         size;
@@ -65,8 +65,8 @@ GroupStatistics<T> group_statistics(const T* x, std::size_t count, double epsilo
 /// (x − mean)·scale + shift, the normalization of one channel.
 template <class T>
 struct Affine {
-  Lanes<T> mean, scale, shift;
-  Lanes<T> operator()(Lanes<T> x) const { return (x - mean) * scale + shift; }
+  Vec<T> mean, scale, shift;
+  Vec<T> operator()(Vec<T> x) const { return (x - mean) * scale + shift; }
 };
 
 /// y and the interleaved statistics (μ, r) of every sample and group.
@@ -90,7 +90,7 @@ void group_norm_forward(const nn::GroupNorm& norm, nn::View<const T> x, const T*
                        const T* in = from + c * extent.pixels;
                        if (norm.silu)
                          transform<T>(
-                             extent.pixels, out, [&](Lanes<T> v) { return silu(affine(v)); }, in);
+                             extent.pixels, out, [&](Vec<T> v) { return silu(affine(v)); }, in);
                        else
                          transform<T>(extent.pixels, out, affine, in);
                      }
@@ -111,14 +111,13 @@ void channel_gradient(bool silu, const T* x, const T* dy, std::size_t pixels,
   const Affine<T> affine{s.mean, gamma * s.reciprocal_deviation, beta};
   if (silu)
     transform<T>(
-        pixels, {dz, false}, [&](Lanes<T> v, Lanes<T> d) { return d * silu_slope(affine(v)); }, x,
-        dy);
+        pixels, {dz, false}, [&](Vec<T> v, Vec<T> d) { return d * silu_slope(affine(v)); }, x, dy);
   else
     std::copy_n(dy, pixels, dz);
-  const Lanes<T> mean(s.mean);
+  const Vec<T> mean(s.mean);
   sums[0] = s.reciprocal_deviation *
             sum<T>(
-                pixels, [&](Lanes<T> v, Lanes<T> d) { return (v - mean) * d; }, x, dz);
+                pixels, [&](Vec<T> v, Vec<T> d) { return (v - mean) * d; }, x, dz);
   sums[1] = sum(pixels, dz);
 }
 
@@ -134,13 +133,13 @@ void group_norm_input_gradient(const GroupExtent& extent, const T* x, const T* d
   const T mean_product = static_cast<T>(product / size) * s.reciprocal_deviation;
   const T mean = static_cast<T>(sum / size);
   for (std::size_t c = 0; c < extent.channels; ++c) {
-    const Lanes<T> scale(gamma[c] * s.reciprocal_deviation);
-    const Lanes<T> shift(mean * s.reciprocal_deviation), center(s.mean);
-    const Lanes<T> slope(mean_product * s.reciprocal_deviation);
+    const Vec<T> scale(gamma[c] * s.reciprocal_deviation);
+    const Vec<T> shift(mean * s.reciprocal_deviation), center(s.mean);
+    const Vec<T> slope(mean_product * s.reciprocal_deviation);
     const std::size_t at = c * extent.pixels;
     transform<T>(
         extent.pixels, {dx.data + at, dx.accumulate},
-        [&](Lanes<T> v, Lanes<T> d) { return d * scale - shift - (v - center) * slope; }, x + at,
+        [&](Vec<T> v, Vec<T> d) { return d * scale - shift - (v - center) * slope; }, x + at,
         dz + at);
   }
 }

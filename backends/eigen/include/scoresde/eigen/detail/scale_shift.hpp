@@ -34,7 +34,7 @@ void scale_shift(nn::View<const T> x, const T* modulation, T* y, std::size_t thr
   for_each_plane(x.shape, threads, [&](std::size_t at, std::size_t scale, std::size_t shift) {
     transform<T>(
         x.shape.pixels(), {y + at, false},
-        [s = Lanes<T>(1 + modulation[scale]), b = Lanes<T>(modulation[shift])](Lanes<T> v) {
+        [s = Vec<T>(1 + modulation[scale]), b = Vec<T>(modulation[shift])](Vec<T> v) {
           return v * s + b;
         },
         x.data + at);
@@ -50,14 +50,14 @@ void scale_shift_backward(nn::View<const T> x, const T* modulation, const T* dy,
       T& ds = dmodulation.data[scale];
       T& db = dmodulation.data[shift];
       const T product = sum<T>(
-          pixels, [](Lanes<T> a, Lanes<T> b) { return a * b; }, dy + at, x.data + at);
+          pixels, [](Vec<T> a, Vec<T> b) { return a * b; }, dy + at, x.data + at);
       ds = dmodulation.accumulate ? ds + product : product;
       db = dmodulation.accumulate ? db + sum(pixels, dy + at) : sum(pixels, dy + at);
     }
     if (dx.data != nullptr)
       transform<T>(
           pixels, {dx.data + at, dx.accumulate},
-          [s = Lanes<T>(1 + modulation[scale])](Lanes<T> d) { return d * s; }, dy + at);
+          [s = Vec<T>(1 + modulation[scale])](Vec<T> d) { return d * s; }, dy + at);
   });
 }
 

@@ -203,9 +203,9 @@ struct Store {
   T* y;
 
   /// One row of a tile.
-  EIGEN_ALWAYS_INLINE void row(const Quad<T>& sums, std::size_t at, std::size_t columns,
+  EIGEN_ALWAYS_INLINE void row(const Vec4<T>& sums, std::size_t at, std::size_t columns,
                                T bias) const {
-    const Quad<T> sum = packets::padd(sums, packets::pset1<Quad<T>>(bias));
+    const Vec4<T> sum = packets::padd(sums, packets::pset1<Vec4<T>>(bias));
     if (columns < side) {
       T values[side];
       packets::pstoreu(values, sum);
@@ -215,18 +215,18 @@ struct Store {
             add.relu);
       return;
     }
-    const Quad<T> whole = add.residual != nullptr
-                              ? packets::padd(sum, packets::ploadu<Quad<T>>(add.residual + at))
+    const Vec4<T> whole = add.residual != nullptr
+                              ? packets::padd(sum, packets::ploadu<Vec4<T>>(add.residual + at))
                               : sum;
     packets::pstoreu(y + at,
-                     rectified(packets::pmul(whole, packets::pset1<Quad<T>>(add.scale)), add.relu));
+                     rectified(packets::pmul(whole, packets::pset1<Vec4<T>>(add.scale)), add.relu));
   }
 
   /// `count` tiles, at most four, from the `rows` written by transform_sums.
   void operator()(const T* rows, const Target* targets, std::size_t count,
                   std::size_t channel) const {
     for (std::size_t i = 0; i < side; ++i) {
-      Quad<T> sums[4];
+      Vec4<T> sums[4];
       gather_rows(rows + i * side * panel<T>, sums);
       for (std::size_t t = 0; t < 4; ++t) {
         if (t >= count || i >= targets[t].rows) continue;

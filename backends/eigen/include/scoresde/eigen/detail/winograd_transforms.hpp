@@ -39,14 +39,14 @@ struct Narrow<P, Most, false> : Narrow<typename packets::unpacket_traits<P>::hal
 
 /// One row of a tile, and the outputs computed by one step of a product.
 template <class T>
-using Quad = typename Narrow<Packet<T>, side>::type;
+using Vec4 = typename Narrow<Packet<T>, side>::type;
 template <class T>
 using Outputs = typename Narrow<Packet<T>, tile_rows>::type;
 
 /// In double the sums are direct, as a reference.
 template <class T>
 inline constexpr bool available =
-    std::is_same_v<T, float>&& packets::unpacket_traits<Quad<T>>::size == side;
+    std::is_same_v<T, float>&& packets::unpacket_traits<Vec4<T>>::size == side;
 
 /// Number of tiles computed together by a product.
 template <class T>
@@ -178,13 +178,13 @@ void transform_columns(const T* const (&row)[reach], std::size_t begin, std::siz
                        std::size_t pitch, T* to) {
   for (; begin + lanes<T> <= end; begin += lanes<T>)
     transform_columns<Packet<T>>(row, begin, pitch, to);
-  for (; begin + side <= end; begin += side) transform_columns<Quad<T>>(row, begin, pitch, to);
+  for (; begin + side <= end; begin += side) transform_columns<Vec4<T>>(row, begin, pitch, to);
   if (begin == end) return;
   T from[reach][side] = {}, rest[reach * side];
   const T* start[reach];
   for (std::size_t i = 0; i < reach; ++i)
     start[i] = std::copy_n(row[i] + begin, end - begin, from[i]) - (end - begin);
-  transform_columns<Quad<T>>(start, 0, side, rest);
+  transform_columns<Vec4<T>>(start, 0, side, rest);
   for (std::size_t i = 0; i < reach; ++i)
     std::copy_n(rest + i * side, end - begin, to + i * pitch + begin);
 }
@@ -193,17 +193,17 @@ void transform_columns(const T* const (&row)[reach], std::size_t begin, std::siz
 template <class T>
 void transform_rows(const T* const (&start)[4], std::size_t pitch, std::size_t step, T* to) {
   for (std::size_t i = 0; i < reach; ++i, to += reach * step) {
-    packets::PacketBlock<Quad<T>, 4> near, far;
+    packets::PacketBlock<Vec4<T>, 4> near, far;
     for (std::size_t t = 0; t < 4; ++t) {
       const T* from = start[t] + i * pitch;
-      near.packet[t] = packets::ploadu<Quad<T>>(from);
-      far.packet[t] = packets::ploadu<Quad<T>>(from + side);
+      near.packet[t] = packets::ploadu<Vec4<T>>(from);
+      far.packet[t] = packets::ploadu<Vec4<T>>(from + side);
     }
     packets::ptranspose(near);
     packets::ptranspose(far);
-    const Quad<T> d[reach] = {near.packet[0], near.packet[1], near.packet[2],
+    const Vec4<T> d[reach] = {near.packet[0], near.packet[1], near.packet[2],
                               near.packet[3], far.packet[0],  far.packet[1]};
-    Quad<T> v[reach];
+    Vec4<T> v[reach];
     transform_input(d, v);
     for (std::size_t j = 0; j < reach; ++j) packets::pstoreu(to + j * step, v[j]);
   }
@@ -254,10 +254,10 @@ void transform_weight_sums(const T* sums, T* to) {
 
 /// Row i of four tiles from the output of transform_sums: packet t is that of tile t.
 template <class T>
-EIGEN_ALWAYS_INLINE void gather_rows(const T* rows, Quad<T> (&tiles)[4]) {
-  packets::PacketBlock<Quad<T>, 4> block;
+EIGEN_ALWAYS_INLINE void gather_rows(const T* rows, Vec4<T> (&tiles)[4]) {
+  packets::PacketBlock<Vec4<T>, 4> block;
   for (std::size_t j = 0; j < side; ++j)
-    block.packet[j] = packets::ploadu<Quad<T>>(rows + j * panel<T>);
+    block.packet[j] = packets::ploadu<Vec4<T>>(rows + j * panel<T>);
   packets::ptranspose(block);
   for (std::size_t t = 0; t < 4; ++t) tiles[t] = block.packet[t];
 }
