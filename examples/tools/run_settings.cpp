@@ -67,7 +67,8 @@ Metadata known_settings() {
   known.merge(Metadata{{"training.decay_first", "0"},
                        {"training.decay_updates", "0"},
                        {"training.ema_gamma", "0"},
-                       {"training.ema_track_gammas", ""}});
+                       {"training.ema_track_gammas", ""},
+                       {"training.ema_track_decays", ""}});
   return known;
 }
 

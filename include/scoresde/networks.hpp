@@ -55,6 +55,7 @@
 #include <scoresde/optim/radam.hpp>
 #include <scoresde/optim/schedule.hpp>
 #include <scoresde/optim/sgd.hpp>
+#include <scoresde/registry/ablation.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/chain_settings.hpp>

@@ -48,6 +48,7 @@ TEST_CASE("the metadata of every preset equal those of release 0.1") {
   const std::vector<Known> known{{"cifar10_small", 0x77d60616b654116f},
                                  {"cifar10_small_class_conditional", 0x9c5980df16a39f30},
                                  {"cifar10_small_karras", 0xcbb1e49cb1247cbe},
+                                 {"cifar10_small_ve_ncsnpp", 0xd57953a9f6b546ff},
                                  {"karras/cifar10_ddpmpp", 0x9f206a95cd6487cd},
                                  {"subvp/cifar10_ddpm_continuous", 0xa9efc472b219e1ae},
                                  {"subvp/cifar10_ddpmpp_continuous", 0x159aa7974f1a9303},

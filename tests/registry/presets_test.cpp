@@ -136,7 +136,7 @@ TEST_CASE("the presets for larger images have the published number of parameters
 }
 
 TEST_CASE("every preset builds, has a unique name, and shares its noise levels with its network") {
-  CHECK(presets().size() == cifar10.size() + 10 + 4);
+  CHECK(presets().size() == cifar10.size() + 10 + 5);
   for (const Preset& p : presets()) {
     CAPTURE(p.name);
     CHECK_NOTHROW(unet(p.network));
@@ -155,6 +155,24 @@ TEST_CASE("the small preset is small enough for a CPU") {
   CHECK(count > 1'000'000);
   CHECK(count < 2'500'000);
   CHECK(p.network.dropout == 0);
+}
+
+TEST_CASE("the small VE preset is the published network and SDE in the size of the small preset") {
+  const Preset& p = preset("cifar10_small_ve_ncsnpp");
+  const Preset &small = preset("cifar10_small"),
+               &published = preset("ve/cifar10_ncsnpp_continuous");
+  CHECK(parameters(p.name) == 1'865'155);
+  CHECK(p.reduce_mean);
+  CHECK(p.continuous);
+  CHECK(p.ema_rate == published.ema_rate);
+  CHECK(p.sigma_max == published.sigma_max);
+  CHECK((p.lr == small.lr && p.batch_size == small.batch_size && p.warmup == small.warmup));
+  UNetConfig network = published.network;
+  network.nf = small.network.nf;
+  network.num_res_blocks = small.network.num_res_blocks;
+  network.attn_resolutions = small.network.attn_resolutions;
+  network.dropout = 0;
+  CHECK(p.network == network);
 }
 
 TEST_CASE("the EDM preset is the paper's training of DDPM++, and the small one has its loss") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -200,7 +201,7 @@ TEST_CASE("the settings of RAdam and SGD carry the optimizer's name, and those o
   CHECK(decay_of(found) == LearningRateDecay{7, 3});
 }
 
-TEST_CASE("a power-function average is stored by its gamma, and tracks must have such a profile") {
+TEST_CASE("power-function averages are stored by their gammas") {
   TrainingConfiguration configuration{};
   configuration.ema = {.decay = 0, .schedule = EmaSchedule::power, .gamma = 6.5};
   configuration.ema_tracks = {configuration.ema, ExponentialMovingAverage::power(0.05)};
@@ -210,8 +211,27 @@ TEST_CASE("a power-function average is stored by its gamma, and tracks must have
   CHECK(flat.at("training.ema_gamma") == "6.5");
   CHECK(flat.count("training.ema_decay") == 0);
   CHECK(flat.at("training.ema_track_gammas").substr(0, 9) == "6.5,16.97");
-  configuration.ema_tracks = {ExponentialMovingAverage{}};
-  CHECK_THROWS_WITH(configuration.validate(), Catch::Contains("EmaSchedule::power"));
+  CHECK(track_count(flat) == 2);
+  CHECK(flat.count("training.ema_track_decays") == 0);
+}
+
+TEST_CASE("averages with a ramp are stored by their decays, after those of power functions") {
+  TrainingConfiguration configuration{};
+  CHECK(track_count(describe(configuration)) == 0);
+  configuration.ema_tracks = {{.decay = 0.9}, {.decay = 0.9999}};
+  configuration.validate();
+  Metadata flat = describe(configuration);
+  CHECK(flat.at("training.ema_track_decays") == "0.9,0.9999");
+  CHECK(flat.count("training.ema_track_gammas") == 0);
+  CHECK(track_count(flat) == 2);
+  configuration.ema_tracks.insert(configuration.ema_tracks.begin(),
+                                  ExponentialMovingAverage::power(0.1));
+  configuration.validate();
+  CHECK(track_count(describe(configuration)) == 3);
+  std::reverse(configuration.ema_tracks.begin(), configuration.ema_tracks.end());
+  CHECK_THROWS_WITH(configuration.validate(), Catch::Contains("out of order"));
+  configuration.ema_tracks = {{.decay = 0.9, .schedule = EmaSchedule::constant}};
+  CHECK_THROWS_WITH(configuration.validate(), Catch::Contains("another schedule"));
 }
 
 TEST_CASE("a configuration without SDE or network, or with invalid values, is rejected") {

@@ -58,6 +58,22 @@ TEST_CASE("the held-out loss is reproducible and independent of the batch size")
   CHECK(whole(weights, images, {}, 0.8) != value);
 }
 
+TEST_CASE(
+    "the losses of single images have the held-out loss as their mean, in the images' order") {
+  const auto images = test::tiny_images<double>(samples);
+  const auto weights = parameters();
+  HeldOut held_out(graph, EdmSde{}, {}, {}, 4);
+  const auto losses = held_out.losses(weights, images, {}, 0.7);
+  REQUIRE(losses.size() == samples);
+  double sum = 0;
+  for (std::size_t n = 1; n <= samples; ++n) {
+    sum += losses[n - 1];
+    CHECK(held_out(weights, std::span(images).first(n * dim), {}, 0.7) ==
+          Approx(sum / double(n)).epsilon(1e-12));
+  }
+  CHECK(losses[0] != losses[1]);
+}
+
 TEST_CASE("held-out times are quantiles of the training distribution") {
   const std::vector<double> quantiles{0.1587, 0.5, 0.8413};
   const auto times = held_out_times(EdmLoss{}, EdmSde{}, quantiles);

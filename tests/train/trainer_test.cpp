@@ -352,6 +352,29 @@ TEST_CASE("networks train with RAdam and with SGD") {
   CHECK(ratio(Sgd{.learning_rate = 0.1}) < 0.7);
 }
 
+TEST_CASE(
+    "a track with a ramp is the average of a training with its decay, and does not affect it") {
+  auto configuration = test::tiny_training();
+  configuration.ema.decay = 0.999;
+  configuration.ema_tracks = {ExponentialMovingAverage::power(0.1), {.decay = 0.3}};
+  auto tracked = tiny_trainer<double>(4, configuration);
+  configuration.ema_tracks.clear();
+  auto usual = tiny_trainer<double>(4, configuration);
+  configuration.ema.decay = 0.3;
+  auto other = tiny_trainer<double>(4, configuration);
+  for (auto* trainer : {&tracked, &usual, &other}) {
+    trainer->train_on(noisy_images(8), {}, 1, 4);
+    for (int n = 0; n < 8; ++n) trainer->step();  // a ramp reaches 0.3 after 3 updates
+  }
+  CHECK(tracked.state().parameters == usual.state().parameters);
+  CHECK(tracked.state().average == usual.state().average);
+  REQUIRE(tracked.state().tracks.size() == 2);
+  const auto& track = tracked.state().tracks[1];
+  for (std::size_t i = 0; i < track.size(); ++i)
+    REQUIRE(track[i] == Approx(other.state().average[i]).epsilon(1e-12).margin(1e-15));
+  CHECK(track != usual.state().average);
+}
+
 TEST_CASE("two ranks that each train on half of a batch make the update of one rank") {
   using Run = Trainer<eigen::Ops<double>, ScoreMatching<VpSde>, Adam, Threads>;
   const nn::Graph graph = nn::unet(test::tiny_network());

@@ -105,6 +105,7 @@ TrainingConfigurationWith<Loss> training_configuration(const nn::Preset& p, cons
   c.ema.decay = p.ema_rate;
   for (const double sigma_rel : p.ema_tracks)
     c.ema_tracks.push_back(ExponentialMovingAverage::power(sigma_rel));
+  for (const double rate : p.ema_rates) c.ema_tracks.push_back({.decay = rate});
   c.label_dropout = p.label_dropout;
   return c;
 }

@@ -62,14 +62,23 @@ namespace detail {
   return flat;
 }
 
-/// The setting that lists the γ of the additional averages, "16.97,6.94"; absent if there are none.
-inline constexpr const char* ema_tracks_key = "training.ema_track_gammas";
+/// The settings that list the γ of the additional power-function averages, "16.97,6.94", and the
+/// decays of those with a ramp, which follow them; absent if there are none.
+inline constexpr const char* ema_track_gammas_key = "training.ema_track_gammas";
+inline constexpr const char* ema_track_decays_key = "training.ema_track_decays";
 
-[[nodiscard]] inline std::string tracks_text(const std::vector<ExponentialMovingAverage>& tracks) {
-  std::string list;
+[[nodiscard]] inline Metadata describe_tracks(const std::vector<ExponentialMovingAverage>& tracks) {
+  Metadata flat;
+  const auto add = [&](const char* key, const std::string& number) {
+    std::string& list = flat[key];
+    list += (list.empty() ? "" : ",") + number;
+  };
   for (const ExponentialMovingAverage& track : tracks)
-    list += text(list.empty() ? "" : ",", track.gamma);
-  return list;
+    if (track.schedule == EmaSchedule::power)
+      add(ema_track_gammas_key, text(track.gamma));
+    else
+      add(ema_track_decays_key, number_text(track.decay));
+  return flat;
 }
 
 template <DiscreteSde S>
@@ -82,9 +91,11 @@ template <DiscreteSde S>
 
 /// The number of additional averages in a configuration.
 [[nodiscard]] inline std::size_t track_count(const Metadata& configuration) {
-  const auto at = configuration.find(detail::ema_tracks_key);
-  if (at == configuration.end()) return 0;
-  return 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
+  std::size_t count = 0;
+  for (const char* key : {detail::ema_track_gammas_key, detail::ema_track_decays_key})
+    if (const auto at = configuration.find(key); at != configuration.end())
+      count += 1 + static_cast<std::size_t>(std::count(at->second.begin(), at->second.end(), ','));
+  return count;
 }
 
 /// The SDE as text. To store a user-defined SDE in checkpoints, define such an overload in the
@@ -191,7 +202,7 @@ template <class Loss, class O>
   Metadata flat{{"training.seed", number_text(c.seed)}};
   flat.merge(describe(c.optimizer));
   flat.merge(detail::describe_ema(c.ema));
-  if (!c.ema_tracks.empty()) flat[detail::ema_tracks_key] = detail::tracks_text(c.ema_tracks);
+  flat.merge(detail::describe_tracks(c.ema_tracks));
   flat.merge(describe(c.loss));
   return flat;
 }

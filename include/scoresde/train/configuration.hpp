@@ -27,7 +27,8 @@ struct TrainingConfigurationWith {
   Loss loss{};
   O optimizer{};
   ExponentialMovingAverage ema{};
-  /// Averages kept in addition; for reconstruction after the run, two of EmaSchedule::power.
+  /// Averages kept in addition: first those of EmaSchedule::power, of which two suffice for
+  /// reconstruction after the run, then those of EmaSchedule::ramp.
   std::vector<ExponentialMovingAverage> ema_tracks{};
   double label_dropout = 0;  ///< share of samples whose class is kept from the network
 
@@ -35,11 +36,13 @@ struct TrainingConfigurationWith {
   void validate() const {
     optimizer.validate();
     ema.validate();
+    EmaSchedule last = EmaSchedule::power;
     for (const ExponentialMovingAverage& track : ema_tracks) {
       track.validate();
-      require(track.schedule == EmaSchedule::power,
-              "training: ema_tracks holds an average of another schedule; all must be of "
-              "EmaSchedule::power");
+      require(track.schedule == last || track.schedule == EmaSchedule::ramp,
+              "training: ema_tracks holds an average of another schedule or out of order; all must "
+              "be of EmaSchedule::power, then of EmaSchedule::ramp");
+      last = track.schedule;
     }
     require(label_dropout >= 0 && label_dropout <= 1, "training: label_dropout is ", label_dropout,
             "; it must lie in [0, 1]");

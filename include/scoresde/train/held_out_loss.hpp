@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -66,6 +67,15 @@ class HeldOutLoss {
   [[nodiscard]] double operator()(std::span<const Scalar> parameters,
                                   std::span<const Scalar> images,
                                   std::span<const std::uint32_t> classes, double t) {
+    const std::vector<double> each = losses(parameters, images, classes, t);
+    return std::accumulate(each.begin(), each.end(), 0.0) / static_cast<double>(each.size());
+  }
+
+  /// The loss of each image: the differences of two networks, image by image, vary less than their
+  /// losses do. Throws Error as above.
+  [[nodiscard]] std::vector<double> losses(std::span<const Scalar> parameters,
+                                           std::span<const Scalar> images,
+                                           std::span<const std::uint32_t> classes, double t) {
     const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
     require(samples > 0 && samples * dim == images.size(), "held-out loss: images has ",
             images.size(), " elements; it must be a positive multiple of ", dim);
@@ -73,24 +83,24 @@ class HeldOutLoss {
             classes.size(), " entries; it must have ", samples, " or none");
     nn::ScoreNetwork<Ops, S, Convention> model(network_, parameters, sde_, convention_);
     network_.freeze(parameters);
-    double sum = 0;
+    std::vector<double> each;
     for (std::size_t first = 0; first < samples; first += network_.batch()) {
       const std::size_t count = std::min(network_.batch(), samples - first);
       if (!classes.empty()) model.set_classes(classes.subspan(first, count));
-      sum += static_cast<double>(count) *
-             part(model, images.subspan(first * dim, count * dim), {count, dim}, first, t);
+      part(model, images.subspan(first * dim, count * dim), {count, dim}, first, t);
+      each.insert(each.end(), work_->losses().begin(), work_->losses().end());
     }
     network_.thaw();
-    return sum / static_cast<double>(samples);
+    return each;
   }
 
  private:
   using Batch = HostState<Scalar>;
 
-  /// The mean loss of images first, first + 1, ….
+  /// Leaves the losses of images first, first + 1, … in the workspace.
   template <class Model>
-  double part(Model& model, std::span<const Scalar> images, Extents shape, std::size_t first,
-              double t) {
+  void part(Model& model, std::span<const Scalar> images, Extents shape, std::size_t first,
+            double t) {
     if (!batch_ || batch_->extents() != shape) {
       batch_.emplace(shape);
       work_.emplace(*batch_);
@@ -99,7 +109,7 @@ class HeldOutLoss {
     std::fill(work_->times().begin(), work_->times().end(), t);
     const Noise noise{.first_sample = static_cast<std::uint32_t>(first),
                       .purpose = Purpose::held_out};
-    return loss_(sde_, model, *batch_, noise.draw(0), *work_);
+    loss_(sde_, model, *batch_, noise.draw(0), *work_);
   }
 
   S sde_;
