@@ -4,5 +4,6 @@
 #include "engine/engine.hpp"
 
 int main(int argc, char** argv) {
-  return programs::train_program(argc, argv, {programs::train_on_host, programs::train_on_device});
+  return programs::train_program(argc, argv, {programs::train_on_host, programs::train_on_device},
+                                 programs::ablation_on_host);
 }

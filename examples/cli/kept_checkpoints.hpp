@@ -44,6 +44,9 @@ namespace programs {
   return steps;
 }
 
+/// The file of an ablation in its folder.
+inline constexpr const char* ablation_file = "ablation.json";
+
 namespace detail {
 
 /// Whether a log has a row below its header.
@@ -55,8 +58,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// The name of the first numbered checkpoint, snapshot of weights or samples, or log with rows in a
-/// folder, std::nullopt if there is none.
+/// The name of the first numbered checkpoint, snapshot of weights or samples, log with rows, or
+/// file of an ablation in a folder, std::nullopt if there is none.
 [[nodiscard]] inline std::optional<std::string> file_of_a_run(const std::filesystem::path& folder) {
   std::optional<std::string> first;
   std::error_code failure;
@@ -67,7 +70,8 @@ namespace detail {
     const bool samples = name.ends_with(".png") && name.starts_with("snapshot_");
     const bool log =
         (name == "train_log.csv" || name == "held_out.csv") && entry.is_regular_file(failure);
-    const bool of_a_run = weights || samples || (log && detail::has_rows(entry.path()));
+    const bool of_a_run =
+        weights || samples || name == ablation_file || (log && detail::has_rows(entry.path()));
     if (of_a_run && (!first || name < *first)) first = name;
   }
   return first;

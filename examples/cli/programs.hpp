@@ -3,6 +3,9 @@
 /// exit status (exit_status.hpp).
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include <scoresde/registry/metadata.hpp>
 
 #include "cli/backend_options.hpp"
@@ -16,6 +19,7 @@ namespace programs {
 struct EditOptions;
 struct EvaluateOptions;
 struct EvaluationInput;
+struct HeldOutLevel;
 struct LikelihoodOptions;
 struct SampleOptions;
 struct TrainOptions;
@@ -36,6 +40,17 @@ using LikelihoodEngines = Engines<LikelihoodOptions, scoresde::Metadata>;
 using SampleEngines = Engines<SampleOptions, scoresde::Metadata>;
 using TrainEngines = Engines<TrainOptions, scoresde::nn::Preset>;
 
+/// The functions of cifar10_train --ablation (engine/engine.hpp).
+struct AblationEngine {
+  /// Throws Error for what a training or its held-out losses would fail by.
+  void (*check)(const TrainOptions&, const std::vector<scoresde::nn::Preset>&);
+  TrainEngines::Compute train;
+  /// By noise level, of the average and of each of the preset's ema_rates in the checkpoint of
+  /// --out; empty if a signal arrives.
+  std::optional<std::vector<std::vector<HeldOutLevel>>> (*held_out)(const TrainOptions&,
+                                                                    const scoresde::nn::Preset&);
+};
+
 /// `checkpoint`: the default of --checkpoint.
 int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines);
 /// `samplers` make the samples of a checkpoint.
@@ -44,6 +59,7 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const Evalua
 int likelihood_program(int argc, char** argv, const char* checkpoint,
                        const LikelihoodEngines& engines);
 int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);
-int train_program(int argc, char** argv, const TrainEngines& engines);
+int train_program(int argc, char** argv, const TrainEngines& engines,
+                  const AblationEngine& ablation);
 
 }  // namespace programs

@@ -26,24 +26,23 @@ SampleProgress read_progress(const std::filesystem::path& path) {
   }
 }
 
-/// Throws Error with a list of all settings that differ.
-void require_same_settings(const SampleProgress& kept,
+}  // namespace
+
+void require_same_settings(const std::map<std::string, std::string>& kept,
                            const std::map<std::string, std::string>& wanted) {
   std::string lines;
   const auto add = [&](const std::string& key, const std::string& found, const std::string& given) {
     lines += "\n  " + key + " is '" + found + "' in the stopped run, '" + given + "' in this one";
   };
   for (const auto& [key, value] : wanted) {
-    const auto at = kept.settings.find(key);
-    if (at == kept.settings.end() || at->second != value)
-      add(key, at == kept.settings.end() ? "" : at->second, value);
+    const auto at = kept.find(key);
+    if (at == kept.end() || at->second != value)
+      add(key, at == kept.end() ? "" : at->second, value);
   }
-  for (const auto& [key, value] : kept.settings)
+  for (const auto& [key, value] : kept)
     if (wanted.count(key) == 0) add(key, value, "");
   scoresde::require(lines.empty(), "--resume: the settings differ:", lines);
 }
-
-}  // namespace
 
 void write_progress(const std::filesystem::path& path, const SampleProgress& progress) {
   const nlohmann::ordered_json json{{"samples", progress.samples},
@@ -63,7 +62,7 @@ SampleProgress starting_progress(const std::filesystem::path& folder, const std:
                     " in it, or choose another folder");
   if (!resume) return {.settings = std::move(settings)};
   SampleProgress found = read_progress(kept);
-  require_same_settings(found, settings);
+  require_same_settings(found.settings, settings);
   return found;
 }
 

@@ -16,6 +16,10 @@ struct SampleProgress {
 
 void write_progress(const std::filesystem::path& path, const SampleProgress& progress);
 
+/// Throws Error with a list of all settings of the stopped run that differ from `wanted`.
+void require_same_settings(const std::map<std::string, std::string>& kept,
+                           const std::map<std::string, std::string>& wanted);
+
 /// The progress that a run in `folder` begins with: none, or for `resume` what the stopped run has
 /// kept in the file `name`. Throws Error for a stopped run without `resume`, for `resume` without
 /// one, for settings other than those of the stopped run, with a list of all that differ, and for a

@@ -31,6 +31,27 @@ namespace programs {
   return kept;
 }
 
+/// The training time in a row of train_log.csv.
+[[nodiscard]] inline double seconds_of(const std::string& row) {
+  std::istringstream fields(row);
+  std::uint64_t step = 0, images = 0;
+  double seconds = 0;
+  char comma = 0;
+  fields >> step >> comma >> images >> comma >> seconds;
+  return seconds;
+}
+
+/// The training time of a run up to the step of its checkpoint. Throws Error if the log does not
+/// have it.
+[[nodiscard]] inline double seconds_at(const std::filesystem::path& log, std::uint64_t step) {
+  if (step == 0) return 0;
+  const std::vector<std::string> rows = rows_up_to(log, step);
+  scoresde::require(!rows.empty() && std::stoull(rows.back()) == step, "log ", log.string(),
+                    ": there is no row of step ", step,
+                    ", that of the checkpoint; its training time is required");
+  return seconds_of(rows.back());
+}
+
 /// Writes a log with these rows and opens it for appending.
 [[nodiscard]] inline std::ofstream continued_log(const std::filesystem::path& path,
                                                  const char* header,
@@ -47,7 +68,7 @@ namespace programs {
 struct TrainLogRow {
   std::uint64_t step = 0;    ///< optimizer steps done
   std::uint64_t images = 0;  ///< images trained on
-  double seconds = 0;        ///< training time, over all runs
+  double seconds = 0;        ///< over all runs, without checkpoints, snapshots, held-out losses
   double loss = 0;
   double learning_rate = 0;
   double gradient_norm = 0;  ///< before clipping
@@ -80,15 +101,6 @@ class TrainLog {
   }
 
  private:
-  [[nodiscard]] static double seconds_of(const std::string& row) {
-    std::istringstream fields(row);
-    std::uint64_t step = 0, images = 0;
-    double seconds = 0;
-    char comma = 0;
-    fields >> step >> comma >> images >> comma >> seconds;
-    return seconds;
-  }
-
   std::ofstream stream_;
   double seconds_ = 0;
 };

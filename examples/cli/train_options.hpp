@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/metadata.hpp>
+
 #include "cli/backend_options.hpp"
 
 namespace programs {
@@ -36,9 +38,19 @@ struct TrainOptions {
   std::size_t held_out_images = 512;
   bool held_out = false;
   bool resume = false;
+  bool ablation = false;
+  // set by an ablation for each training
+  std::string ablated;          ///< name of the network; empty: a run of its own
+  double training_minutes = 0;  ///< end after this training time, over all runs; 0: no limit
   std::filesystem::path export_ema;
   bool overwrite = false;  ///< export_ema may replace the checkpoint of a run
   BackendOptions backend;
 };
+
+/// Adds what a checkpoint stores of the options alone, in addition to its preset.
+inline void add_program_settings(const TrainOptions& options, scoresde::Metadata& configuration) {
+  if (options.train_images > 0)
+    configuration["program.train_images"] = std::to_string(options.train_images);
+}
 
 }  // namespace programs

@@ -23,6 +23,7 @@
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/registry/usage_error.hpp>
 
+#include "cli/ablation_run.hpp"
 #include "cli/common_options.hpp"
 #include "cli/data_set.hpp"
 #include "cli/kept_checkpoints.hpp"
@@ -129,12 +130,22 @@ void add_folder_options(CommandLine& line, TrainOptions& o) {
   line.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
 }
 
+void add_ablation(CommandLine& line, TrainOptions& o) {
+  line.add_flag("--ablation", o.ablation,
+                "Train a small network (default: cifar10_small_ve_ncsnpp) and networks that differ "
+                "from it in one field of NCSN++ each, all for --minutes of training time, and "
+                "compare their held-out losses")
+      .group(host_group);
+}
+
 void add_train_options(CommandLine& line, TrainOptions& o) {
   add_preset_options(line, o);
   add_folder_options(line, o);
   line.add_option("--iterations", o.iterations, "Optimizer steps (default: the preset's)")
       .check(natural_number(1));
-  line.add_option("--minutes", o.minutes, "Stop and save after this much time (default: no limit)")
+  line.add_option("--minutes", o.minutes,
+                  "Stop and save after this much time (default: no limit); with --ablation the "
+                  "training time of each network, over all runs")
       .check(positive_number());
   line.add_option("--batch", o.batch, "Images per step (default: the preset's)")
       .check(natural_number(1, 65536));
@@ -154,6 +165,7 @@ void add_train_options(CommandLine& line, TrainOptions& o) {
   add_backend_options(line, o.backend);
   add_interval_options(line, o);
   add_average_options(line, o);
+  add_ablation(line, o);
   line.add_option("--export-ema", o.export_ema,
                   "Only write the EMA weights of the checkpoint in --out to this file, as "
                   "float32 with their configuration")
@@ -268,6 +280,11 @@ void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
   preset.n_iters = decay.end();
 }
 
+void require_data(const TrainOptions& options) {
+  scoresde::require(std::filesystem::exists(options.data), "--data: ", options.data.string(),
+                    " is neither a folder nor an image pack");
+}
+
 /// Rejects overwriting a run and resuming none, before any work is done. The folder is locked.
 void check_folder(const TrainOptions& options) {
   using scoresde::require;
@@ -282,8 +299,6 @@ void check_folder(const TrainOptions& options) {
   require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
           " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
           "checkpoint.safetensors and use --resume, or choose another folder");
-  require(std::filesystem::exists(options.data), "--data: ", options.data.string(),
-          " is neither a folder nor an image pack");
 }
 
 /// Writes the averaged weights of the run's checkpoint as a file to sample from.
@@ -314,7 +329,7 @@ void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
                   "--out");
 }
 
-int run(const TrainOptions& options, const TrainEngines& engines) {
+int run(const TrainOptions& options, const TrainEngines& engines, const AblationEngine& ablation) {
   if (!options.export_ema.empty()) {
     export_ema(options);
     return 0;
@@ -322,8 +337,14 @@ int run(const TrainOptions& options, const TrainEngines& engines) {
   const DataShape data = shape_of_data(options.data);
   scoresde::nn::Preset preset = scoresde::as_usage([&] { return chosen_preset(options, data); });
   if (options.data.empty()) throw scoresde::UsageError("--data is missing: the images to train on");
+  if (options.ablation) {
+    require_data(options);
+    AblationRun(options, preset, ablation)();
+    return stop_status();
+  }
   const RunLock lock(options.out);
   check_folder(options);
+  require_data(options);
   add_decay(options, preset);
   engines.of(options.backend)(options, preset);
   return stop_status();
@@ -331,7 +352,8 @@ int run(const TrainOptions& options, const TrainEngines& engines) {
 
 }  // namespace
 
-int train_program(int argc, char** argv, const TrainEngines& engines) {
+int train_program(int argc, char** argv, const TrainEngines& engines,
+                  const AblationEngine& ablation) {
   CommandLine line(
       "cifar10_train", "Trains a score-based generative model on CIFAR-10 on the CPU or a GPU.",
       "Example: an hour of training, then another hour\n"
@@ -340,6 +362,8 @@ int train_program(int argc, char** argv, const TrainEngines& engines) {
       "On a GPU, with cuDNN's plans cached for the next run\n"
       "  cifar10_train --data cifar-10-batches-bin --out run --minutes 60 --backend cuda "
       "--plan-cache plans\n"
+      "The ablations of NCSN++, 30 minutes for each network\n"
+      "  cifar10_train --data cifar-10-batches-bin --out ablation --ablation --minutes 30\n"
       "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
       "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, and saved, "
@@ -349,7 +373,8 @@ int train_program(int argc, char** argv, const TrainEngines& engines) {
   return line.run(argc, argv, [&] {
     reject_options_of_other_backend(line, options.backend);
     reject_contradictions(line, options);
-    return run(options, engines);
+    if (options.ablation) resolve_ablation_options(line, options);
+    return run(options, engines, ablation);
   });
 }
 

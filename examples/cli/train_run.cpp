@@ -45,20 +45,28 @@ void TrainRun::train() {
     // Reads the test images and allocates now, not at the first snapshot.
     training_.prepare_held_out();
   }
-  if (options_.decay_images > 0) save();  // a killed run keeps the decay
-  if (weights_due()) store_weights();     // a stop may have prevented it
-  ProgressBar bar("train");
+  if (options_.decay_images > 0) untimed(&TrainRun::save);  // a killed run keeps the decay
+  if (weights_due()) untimed(&TrainRun::store_weights);     // a stop may have prevented it
+  ProgressBar bar(options_.ablated.empty() ? "train" : options_.ablated);
   while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
     step();
     bar.show(fraction(), progress_text());
     const std::uint64_t n = steps();
     if (n % options_.checkpoint_every == 0 || is_kept(n) || checkpoint_is_old() || weights_due())
-      save();
+      untimed(&TrainRun::save);
     if (n % options_.log_every == 0) write_log_row();
-    if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0) snapshot();
-    if (weights_due()) store_weights();
+    if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0)
+      untimed(&TrainRun::snapshot);
+    if (weights_due()) untimed(&TrainRun::store_weights);
   }
   if (saved_step_ != steps()) save();
+}
+
+void TrainRun::untimed(void (TrainRun::*work)()) {
+  take_reports();  // the time of steps in progress is training time
+  const double begin = seconds_now();
+  (this->*work)();
+  untimed_ += seconds_now() - begin;
 }
 
 std::filesystem::path TrainRun::checkpoint() const {
@@ -93,7 +101,7 @@ void TrainRun::write_log_row() {
   last_loss_ = sum_.loss / count;
   log_->write({.step = steps(),
                .images = images_seen(),
-               .seconds = seconds_before_ + seconds_now() - start_,
+               .seconds = training_seconds(),
                .loss = last_loss_,
                .learning_rate = sum_.learning_rate,
                .gradient_norm = sum_.gradient_norm / count});
@@ -191,8 +199,7 @@ void TrainRun::print_held_out() {
 
 scoresde::Metadata TrainRun::configuration() const {
   auto configuration = training_.configuration();
-  if (options_.train_images > 0)
-    configuration["program.train_images"] = std::to_string(options_.train_images);
+  add_program_settings(options_, configuration);
   return configuration;
 }
 
@@ -204,9 +211,19 @@ void TrainRun::snapshot() {
 
 double TrainRun::minutes() const { return (seconds_now() - start_) / 60; }
 
-bool TrainRun::out_of_time() const { return options_.minutes > 0 && minutes() >= options_.minutes; }
+double TrainRun::training_seconds() const {
+  return seconds_before_ + seconds_now() - start_ - untimed_;
+}
+
+bool TrainRun::out_of_time() const {
+  const double limit = 60 * options_.training_minutes;
+  return (options_.minutes > 0 && minutes() >= options_.minutes) ||
+         (limit > 0 && training_seconds() >= limit);
+}
 
 double TrainRun::fraction() const {
+  if (const double limit = 60 * options_.training_minutes; limit > 0)
+    return std::clamp((training_seconds() - seconds_before_) / (limit - seconds_before_), 0.0, 1.0);
   const double by_steps = static_cast<double>(steps() - first_step_) /
                           static_cast<double>(preset_.n_iters - first_step_);
   return options_.minutes > 0 ? std::min(1.0, std::max(by_steps, minutes() / options_.minutes))
@@ -238,6 +255,7 @@ std::string TrainRun::classes_text() const {
 }
 
 void TrainRun::report_setup() const {
+  if (!options_.ablated.empty()) return;
   std::cout << "preset      " << preset_.name << " (" << training_.parameters().count()
             << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text() << ")\n"
             << "data        " << options_.data.string() << ", " << training_.images() << " images\n"
@@ -252,6 +270,7 @@ void TrainRun::report_setup() const {
 }
 
 void TrainRun::report_end() const {
+  if (!options_.ablated.empty()) return;
   std::cout << (stop_requested() ? "stopped by a signal, " + stop_signal_name() + "," : "done")
             << " after " << steps() << " steps; " << checkpoint().string() << " is saved\n";
   if (steps() < preset_.n_iters) std::cout << "continue with the same options and --resume\n";

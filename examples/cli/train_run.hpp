@@ -30,6 +30,8 @@ class TrainRun {
 
  private:
   void train();
+  /// Calls a member whose time is not training time.
+  void untimed(void (TrainRun::*work)());
   [[nodiscard]] std::filesystem::path checkpoint() const;
   [[nodiscard]] bool is_kept(std::uint64_t step) const;
   [[nodiscard]] std::uint64_t steps() const;
@@ -61,6 +63,8 @@ class TrainRun {
   [[nodiscard]] scoresde::Metadata configuration() const;
   void snapshot();
   [[nodiscard]] double minutes() const;
+  /// Over all runs.
+  [[nodiscard]] double training_seconds() const;
   [[nodiscard]] bool out_of_time() const;
   [[nodiscard]] double fraction() const;
   [[nodiscard]] std::string progress_text() const;
@@ -79,7 +83,7 @@ class TrainRun {
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
   std::optional<std::uint64_t> saved_step_;  ///< step of the newest checkpoint
   std::filesystem::path saved_to_;           ///< its file
-  double last_loss_ = 0, seconds_before_ = 0, start_ = 0, saved_ = 0;
+  double last_loss_ = 0, seconds_before_ = 0, start_ = 0, untimed_ = 0, saved_ = 0;
 };
 
 }  // namespace programs

@@ -22,6 +22,7 @@ namespace programs {
 struct HeldOutLevel {
   double sigma = 0;  ///< std/mean
   double loss = 0;
+  std::vector<double> losses{};  ///< of each image, where the loss is a mean of them
 };
 
 class Training {

@@ -3,6 +3,9 @@
 /// Builds without scoresde::cuda replace those of the device by none.cpp, which throws.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include <scoresde/registry/metadata.hpp>
 
 #include "cli/programs.hpp"
@@ -14,6 +17,14 @@ namespace programs {
 /// libraries are missing.
 void train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset);
 void train_on_device(const TrainOptions& options, const scoresde::nn::Preset& preset);
+
+/// The parts of an ablation on the CPU, as AblationEngine requires.
+void check_ablation_on_host(const TrainOptions& options,
+                            const std::vector<scoresde::nn::Preset>& presets);
+[[nodiscard]] std::optional<std::vector<std::vector<HeldOutLevel>>> held_out_on_host(
+    const TrainOptions& options, const scoresde::nn::Preset& preset);
+inline constexpr AblationEngine ablation_on_host{check_ablation_on_host, train_on_host,
+                                                 held_out_on_host};
 
 /// Samples by options.sampler, with the SDE's defaults, and writes the samples. Throws Error as
 /// above.

@@ -14,9 +14,12 @@
 
 #include <scoresde/data/image_stream.hpp>
 #include <scoresde/error.hpp>
+#include <scoresde/evaluate/standard_error.hpp>
 #include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/registry/presets.hpp>
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/held_out_loss.hpp>
+#include <scoresde/train/training_rules.hpp>
 
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
@@ -55,18 +58,20 @@ struct HeldOutImages {
 
 template <class Ops, class S, class Loss>
 class HeldOutSet {
+  using Convention = typename Loss::template Convention<S>;
+
  public:
   static constexpr std::size_t batch = held_out_batch;
 
-  template <class Trainer>
-  HeldOutSet(const TrainOptions& options, const scoresde::nn::Graph& graph, const Trainer& trainer,
-             bool centered, Ops ops)
-      : sde_(trainer.sde()),
-        loss_(trainer.configuration().loss),
+  HeldOutSet(const TrainOptions& options, const scoresde::nn::Graph& graph,
+             const scoresde::nn::Preset& preset, S sde, Loss loss, Ops ops)
+      : sde_(std::move(sde)),
+        loss_(std::move(loss)),
         times_(scoresde::held_out_times(loss_, sde_, held_out_quantiles)),
-        held_out_(graph, sde_, loss_, trainer.convention(), batch, std::move(ops)) {
-    const bool labeled = trainer.network().classes() > 0;
-    auto [images, labels] = held_out_images(options, graph, centered, labeled);
+        held_out_(graph, sde_, loss_, scoresde::convention_for<Convention>(loss_), batch,
+                  std::move(ops)) {
+    const bool labeled = preset.network.num_class_embeds > 0;
+    auto [images, labels] = held_out_images(options, graph, preset.network.centered, labeled);
     images_ = std::move(images);
     if (labeled) classes_ = std::move(labels);
   }
@@ -77,7 +82,8 @@ class HeldOutSet {
     for (const double t : times_) {
       if (stop_requested()) return std::nullopt;
       const auto p = loss_.weighted_marginal(sde_, t, 1).p;
-      levels.push_back({p.std / p.mean, held_out_(weights, images_.span(), classes_, t)});
+      auto losses = held_out_.losses(weights, images_.span(), classes_, t);
+      levels.push_back({p.std / p.mean, scoresde::mean_of(losses), std::move(losses)});
     }
     return levels;
   }

@@ -36,8 +36,8 @@ class HostTraining final : public ObjectiveTraining<HostOps, scoresde::ScoreMatc
   [[nodiscard]] bool has_held_out() const override { return true; }
   void prepare_held_out() override {
     if (!held_out_)
-      held_out_.emplace(this->options(), this->graph(), this->trainer(),
-                        this->preset().network.centered, this->trainer().network().ops());
+      held_out_.emplace(this->options(), this->graph(), this->preset(), this->trainer().sde(),
+                        this->trainer().configuration().loss, this->trainer().network().ops());
   }
   [[nodiscard]] std::optional<std::vector<HeldOutLevel>> held_out(
       std::span<const float> weights) override {

@@ -10,10 +10,7 @@
 #include "engine/training_memory.hpp"
 
 void programs::train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset) {
-  require_memory(
-      training_memory(options, preset, HostOps()), options.backend.memory_limit,
-      scoresde::text("a smaller --network-batch than ", network_batch_of(options, preset),
-                     ", or a smaller --batch, needs less"));
+  require_training_memory(options, preset);
   scoresde::io::require_writable_folder(options.out);
   if (preset.classifier) {
     TrainOptions without_snapshots = options;

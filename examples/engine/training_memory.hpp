@@ -10,6 +10,7 @@
 #include "cli/resource_check.hpp"
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
+#include "engine/host_network.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/training_data.hpp"
 
@@ -32,7 +33,7 @@ template <class Ops>
   if (options.snapshot_every > 0)
     bytes += static_cast<double>(
         scoresde::nn::workspace_bytes(graph, snapshot_samples, Mode::inference, ops));
-  const auto tracks = static_cast<double>(preset.ema_tracks.size());
+  const auto tracks = static_cast<double>(preset.ema_tracks.size() + preset.ema_rates.size());
   bytes += float_bytes((5 + 4 + 4 + 1 + 3 * tracks) * parameters);
   if (options.weights_every > 0 || options.held_out) {
     constexpr std::size_t test_images = 10000;
@@ -45,6 +46,15 @@ template <class Ops>
   bytes += static_cast<double>(shape_of_data(options.data).bytes_in_memory);
   bytes += float_bytes((static_cast<double>(preset.batch_size) + 3.0 * double(part)) * image);
   return bytes;
+}
+
+/// Throws Error if a training run on the CPU needs more memory than it may take.
+inline void require_training_memory(const TrainOptions& options,
+                                    const scoresde::nn::Preset& preset) {
+  require_memory(
+      training_memory(options, preset, HostOps()), options.backend.memory_limit,
+      scoresde::text("a smaller --network-batch than ", network_batch_of(options, preset),
+                     ", or a smaller --batch, needs less"));
 }
 
 }  // namespace programs

@@ -83,7 +83,8 @@ TEST_CASE("the preset of 64 pixels trains on a pack with the same losses on both
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     return programs::train_program(static_cast<int>(arguments.size()), arguments.data(),
-                                   {&programs::train_on_host, &programs::train_on_device});
+                                   {&programs::train_on_host, &programs::train_on_device},
+                                   programs::ablation_on_host);
   };
   REQUIRE(train("cpu", {"--threads", "2"}) == 0);
   REQUIRE(train("cuda", {"--backend", "cuda", "--precision", "fp32"}) == 0);

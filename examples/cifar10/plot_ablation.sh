@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Plots the differences of an ablation: bash plot_ablation.sh ablation.csv ablation.png (needs the package gnuplot-nox)
+set -euo pipefail
+
+fail() {
+  echo "plot_ablation.sh: $1" >&2
+  exit 1
+}
+
+if [ $# -ne 2 ]; then
+  echo "usage: bash plot_ablation.sh ablation.csv ablation.png" >&2
+  exit 2
+fi
+table=$1
+image=$2
+command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
+[ -r "$table" ] || fail "$table cannot be read"
+[ "$(head -n 1 "$table")" = network,field,value,parameters,steps,images,seconds,sigma,loss,loss_error,difference,difference_error ] ||
+  fail "$table is not an ablation.csv of cifar10_train"
+
+# The means over the noise levels, without the base; the first network at the top.
+rows=$(awk -F, '$8 == "mean" && $1 != "base" { row[++n] = $1 "," $11 "," $12 }
+                END { for (i = 1; i <= n; ++i) print n - i "," row[i] }' "$table")
+[ -n "$rows" ] || fail "$table has no network but the base"
+
+# Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
+part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
+trap 'rm -f "$part"' EXIT
+gnuplot <<PLOT
+set datafile separator ','
+\$rows << END
+$rows
+END
+set terminal pngcairo size 900,560 font 'sans,11'
+set output '$part'
+set title 'Held-out loss minus that of the base, with standard errors over the images'
+set xlabel 'difference of the loss (below 0: better than the base)'
+set yrange [-0.5:$(wc -l <<<"$rows") - 0.5]
+set arrow from 0, graph 0 to 0, graph 1 nohead lc rgb '#888888'
+set grid xtics lt 1 lc rgb '#dddddd'
+set border 3
+set tics nomirror noenhanced
+set format x '%g'
+set xtics rotate by -30
+plot \$rows using 3:1:4:ytic(2) with xerrorbars pt 7 ps 1.2 lw 2 lc rgb '#1f4e8c' notitle
+PLOT
+chmod 644 "$part"
+mv -f "$part" "$image"
+echo "wrote $image"
