@@ -23,6 +23,7 @@
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/model/model_ops.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/model/trained_under.hpp>
 #include <scoresde/nearest_name.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/graph/inference_nodes.hpp>
@@ -58,6 +59,7 @@
 #include <scoresde/registry/ablation.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/any_trained_under.hpp>
 #include <scoresde/registry/chain_settings.hpp>
 #include <scoresde/registry/class_choice.hpp>
 #include <scoresde/registry/classifier_configuration.hpp>

@@ -78,6 +78,7 @@
 #include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sampler/solver_sampler.hpp>
 #include <scoresde/scope.hpp>
+#include <scoresde/score/change_of_sde.hpp>
 #include <scoresde/score/classifier_gradient.hpp>
 #include <scoresde/score/gaussian.hpp>
 #include <scoresde/score/gaussian_mixture.hpp>

@@ -17,6 +17,7 @@
 #include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/sampler/predictor_corrector.hpp>
+#include <scoresde/score/change_of_sde.hpp>
 #include <scoresde/sde/edm_sde.hpp>
 #include <scoresde/sde/smld_sde.hpp>
 #include <scoresde/sde/ve_sde.hpp>
@@ -104,6 +105,35 @@ TEST_CASE("a checkpoint is sampled to an image in five statements") {
   CHECK((grid.height == 8 && grid.width == 8 && grid.columns == 2));
   CHECK(grid.centered == config.centered);
   CHECK(std::filesystem::file_size(image) > 0);
+}
+
+TEST_CASE("a checkpoint is sampled under another SDE by change of variables") {
+  const TemporaryFolder folder;
+  const auto path = small::weights_file<EdmLoss>(folder, small::every_path(), EdmSde{});
+  auto own = load_pretrained<Ops>(path, {.batch = 2});
+  auto other = load_pretrained<Ops>(path, {.batch = 2, .sde = VpSde{}});
+  CHECK(own.sde().is<EdmSde>());
+  CHECK(other.sde().is<VpSde>());
+  ChangeOfSde changed(own, EdmSde{}, VpSde{});
+  HostState<float> x = own.make_state(3), found(x.extents()), wanted(x.extents());
+  const auto normals = small::normals<float>(x.size(), 3);
+  std::copy(normals.begin(), normals.end(), x.data());
+  for (const double t : {0.001, 0.4, 1.0}) {  // the last is clamped
+    other.evaluate(x, t, found);
+    changed.evaluate(x, t, wanted);
+    CHECK(other.score_form(t).output == Approx(changed.score_form(t).output));
+    for (std::size_t i = 0; i < x.size(); ++i)
+      REQUIRE(found.data()[i] == Approx(wanted.data()[i]).epsilon(1e-4).margin(1e-4));
+  }
+  PredictorCorrector{other.sde(), ReverseDiffusion{}, uniform_grid(other.sde(), 5)}.sample(
+      other, x, Noise{.seed = 42});
+  CHECK_FALSE(same(x, found));
+
+  const auto levels =
+      small::weights_file<DiscreteScoreMatching>(folder, small::every_path(), SmldSde(50));
+  CHECK_NOTHROW(load_pretrained<Ops>(levels));
+  CHECK_THROWS_WITH(load_pretrained<Ops>(levels, {.sde = VpSde{}}),
+                    Catch::Matchers::Contains("SMLD's levels"));
 }
 
 TEST_CASE("files that are not checkpoints of a known network and SDE are rejected") {

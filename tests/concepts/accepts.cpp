@@ -78,6 +78,8 @@ constexpr bool serves() {
   static_assert(PerSampleScoreModel<Guided, X> && DifferentiableScoreModel<Guided, X>);
   static_assert(ScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
   static_assert(!DifferentiableScoreModel<GuidedScore<Clipped, Gaussian<SubVpSde>>, X>);
+  using Changed = ChangeOfSde<GaussianMixture<EdmSde>, EdmSde, VpSde>;
+  static_assert(PerSampleScoreModel<Changed, X> && DifferentiableScoreModel<Changed, X>);
   static_assert(PerSampleScoreModel<RescaledGuidance<Clipped, Gaussian<SubVpSde>>, X>);
   static_assert(NoiseSource<Noise, X> && TimedNoiseSource<BrownianPath<X, TimeClock>, X>);
   return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// AnySde and AnyScore: the values of the wrapped SDE and score, and their pairs by configuration.
 #include <algorithm>
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <span>
@@ -10,8 +11,12 @@
 #include <scoresde/corrector/langevin.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/any_trained_under.hpp>
 #include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/sde_registry.hpp>
+#include <scoresde/sde/sde_kind.hpp>
 #include <scoresde/state/host_state.hpp>
+#include <scoresde/time/log_snr.hpp>
 #include <scoresde/time/log_snr_grid.hpp>
 
 #include "support/catch.hpp"
@@ -139,6 +144,7 @@ TEST_CASE("AnyScore evaluates the wrapped score with its label and form") {
   compare(chain, nn::PredictionAtLevel{}, chain.training_time(7));
   const SmldSde levels(50);
   compare(levels, nn::ScoreAtLevel{}, levels.training_time(7));
+  compare(AnySde(VpSde()), AnyTrainedUnder(nn::TrainedUnder(EdmSde())), 0.3);
 }
 
 TEST_CASE("a configuration determines the SDE for sampling its network") {
@@ -157,4 +163,57 @@ TEST_CASE("a configuration determines the SDE for sampling its network") {
   other["sde.name"] = "ve";
   other["sde.t_min"] = "0.001";
   CHECK_THROWS_WITH(sampled_sde(other), Contains("EDM loss under another SDE"));
+}
+
+TEST_CASE("the networks of other SDEs are conditioned on the label at the same noise level") {
+  const auto karras =
+      only(configuration("karras", "karras"),
+           {"sde.name", "training.loss", "sde.sigma_min", "sde.sigma_max", "training.sigma_data"});
+  const AnyTrainedUnder edm = trained_under(karras);
+  const VpSde vp;
+  const EdmSde own({0.01, 50});
+  const double t = 0.3, sigma = std::exp(-0.5 * log_snr(vp, t));
+  CHECK(edm.label(vp, t) == Approx(nn::EdmPreconditioning{.sigma_data = 0.5}.label(own, sigma)));
+  CHECK(edm.changed(vp, t).scale == Approx(1 / vp.marginal_prob(t).mean));
+  CHECK(edm.changed(vp, 1).clamped);
+  CHECK_FALSE(edm.changed(vp, t).clamped);
+  CHECK(edm.noise_range().high == Approx(50));
+  CHECK(edm.score_form(vp, t).output ==
+        Approx(nn::EdmPreconditioning{.sigma_data = 0.5}.score_form(own, sigma).output /
+               vp.marginal_prob(t).mean));
+
+  auto levels =
+      only(configuration("vp", "discrete"), {"sde.name", "training.loss", "sde.t_min",
+                                             "sde.beta_min", "sde.beta_max", "sde.training_steps"});
+  const AnyTrainedUnder ddpm = trained_under(levels);
+  const DdpmSde chain = ddpm_sde(100, BetaSchedule{});
+  const double at = std::exp(-0.5 * log_snr(chain, chain.training_time(40)));
+  CHECK(ddpm.label(EdmSde(), at) == Approx(40));
+  levels = only(configuration("ve", "discrete"),
+                {"sde.name", "training.loss", "sde.t_min", "sde.sigma_min", "sde.sigma_max",
+                 "sde.training_steps"});
+  CHECK_THROWS_WITH(trained_under(levels), Contains("SMLD's levels"));
+}
+
+TEST_CASE("a continuous network is trained from the smallest time of its loss") {
+  auto vp = only(configuration("vp", "continuous"),
+                 {"sde.name", "training.loss", "sde.t_min", "sde.beta_min", "sde.beta_max"});
+  const auto least = [&] { return trained_under(vp).noise_range().low; };
+  CHECK(least() == Approx(std::exp(-0.5 * log_snr(VpSde(), 1e-3))));
+  vp["training.epsilon"] = "1e-05";
+  CHECK(least() == Approx(std::exp(-0.5 * log_snr(VpSde(), 1e-5))));
+}
+
+TEST_CASE("another SDE is one of another kind, with the settings of its paper") {
+  const auto other = [](const char* sde, const char* loss, SdeKind kind) {
+    return other_sde(configuration(sde, loss), kind);
+  };
+  CHECK_FALSE(other("vp", "continuous", SdeKind::vp));
+  CHECK_FALSE(other("ve", "discrete", SdeKind::ve));
+  CHECK_FALSE(other("ddpm", "discrete", SdeKind::vp));
+  CHECK(other("karras", "karras", SdeKind::vp)->is<VpSde>());
+  CHECK(other("karras", "karras", SdeKind::ve)->marginal_prob(1).std == Approx(50));
+  CHECK(other("vp", "continuous", SdeKind::sub_vp)->is<SubVpSde>());
+  CHECK(other("vp", "continuous", SdeKind::edm)->is<EdmSde>());
+  CHECK_THROWS_WITH(other("vp", "continuous", SdeKind::ddpm), Contains("vp, sub_vp, ve or edm"));
 }

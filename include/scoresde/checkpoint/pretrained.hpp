@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -33,6 +34,8 @@ namespace scoresde {
 struct PretrainedOptions {
   std::size_t batch = 16;               ///< samples per evaluation; determines memory use
   nn::Mode mode = nn::Mode::inference;  ///< differentiation if vjp is needed
+  /// Of a PretrainedScore, instead of the file's: the network by change of variables.
+  std::optional<AnySde> sde = {};
 };
 
 /// The network of a checkpoint and its weights in the backend's memory, which are frozen. Its
@@ -113,28 +116,36 @@ class PretrainedNetwork {
   typename Ops::Buffer parameters_;
 };
 
-/// A PretrainedNetwork that is a score model under the SDE of its file, differentiable in
-/// Mode::differentiation; score(sde, convention) has the own type of its SDE.
+/// A PretrainedNetwork that is a score model under the SDE of its file or, by change of variables,
+/// under that of the options, whose σ/α is clamped to the range of training
+/// (score/change_of_sde.hpp). Differentiable in Mode::differentiation; score(sde, convention) has
+/// the own type of its SDE.
 template <nn::ModelOps Ops>
 class PretrainedScore : public PretrainedNetwork<Ops>, public AnyScoreNetwork<Ops> {
  public:
   using Scalar = typename Ops::Scalar;
 
-  /// Throws Error as PretrainedNetwork and visit_sampled_score do.
+  /// Throws Error as PretrainedNetwork and visit_sampled_score do, with another SDE as
+  /// trained_under does.
   explicit PretrainedScore(const std::filesystem::path& checkpoint, PretrainedOptions options = {},
                            Ops ops = Ops())
       : PretrainedNetwork<Ops>(checkpoint, options, std::move(ops)),
-        AnyScoreNetwork<Ops>(visit_sampled_score(this->configuration(),
-                                                 [this](const auto& sde, const auto& convention) {
-                                                   return AnyScoreNetwork<Ops>(
-                                                       this->score(sde, convention));
-                                                 })),
-        sde_(sampled_sde(this->configuration())) {}
+        AnyScoreNetwork<Ops>(of(options.sde)),
+        sde_(options.sde ? *options.sde : sampled_sde(this->configuration())) {}
 
   /// The SDE that the network is sampled under.
   [[nodiscard]] const AnySde& sde() const { return sde_; }
 
  private:
+  /// The network under the SDE given, or its own.
+  [[nodiscard]] AnyScoreNetwork<Ops> of(const std::optional<AnySde>& other) {
+    const auto score = [this](const auto& sde, const auto& convention) {
+      return AnyScoreNetwork<Ops>(this->score(sde, convention));
+    };
+    if (other) return score(*other, trained_under(this->configuration()));
+    return visit_sampled_score(this->configuration(), score);
+  }
+
   AnySde sde_;
 };
 

@@ -2,11 +2,13 @@
 /// AnyScore: a score network under the SDE of its checkpoint, in one type.
 ///
 /// Each SDE of AnySde has one convention of model/label_convention.hpp, which defines how networks
-/// sampled under it are conditioned on time.
+/// sampled under it are conditioned on time. A network is a score under any other SDE too, by
+/// change of variables.
 #pragma once
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -15,8 +17,11 @@
 #include <scoresde/error.hpp>
 #include <scoresde/model/label_convention.hpp>
 #include <scoresde/model/score_network.hpp>
+#include <scoresde/model/trained_under.hpp>
 #include <scoresde/registry/any_sde.hpp>
+#include <scoresde/registry/any_trained_under.hpp>
 #include <scoresde/registry/metadata.hpp>
+#include <scoresde/registry/run_names.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 #include <scoresde/registry/settings.hpp>
 #include <scoresde/score/score_model.hpp>
@@ -56,6 +61,47 @@ auto visit_sampled_score(const Metadata& configuration, Visitor&& visit) {
              : sde.t_min();
 }
 
+/// The convention of a configuration's network under SDEs other than its own. Throws Error as
+/// visit_sampled_score does, and for a network of SMLD's levels, which has a score only at these.
+[[nodiscard]] inline AnyTrainedUnder trained_under(const Metadata& configuration) {
+  const double first = first_training_time(configuration, sampled_sde(configuration));
+  return visit_sampled_score(
+      configuration, [&]<class S, class C>(const S& sde, const C& convention) -> AnyTrainedUnder {
+        if constexpr (std::same_as<S, SmldSde>)
+          throw Error(
+              "the checkpoint's network was trained on SMLD's levels, and has no score between "
+              "them; another SDE requires a network of continuous time or of DDPM's levels");
+        else
+          return AnyTrainedUnder(nn::TrainedUnder<S, C>(sde, convention, first));
+      });
+}
+
+/// The SDE of that kind with the settings of its paper. Throws Error for ddpm, a chain without
+/// default betas.
+[[nodiscard]] inline AnySde default_sde(SdeKind kind) {
+  switch (kind) {
+    case SdeKind::vp:
+      return VpSde();
+    case SdeKind::sub_vp:
+      return SubVpSde();
+    case SdeKind::ve:
+      return VeSde();
+    case SdeKind::edm:
+      return EdmSde();
+    case SdeKind::ddpm:
+      break;
+  }
+  throw Error("SDE: the kind is ddpm, a chain of betas; it must be vp, sub_vp, ve or edm");
+}
+
+/// default_sde(kind), unless the configuration's SDE is of that kind itself; DDPM's chain is of the
+/// kind vp, and SMLD's levels of the kind ve.
+[[nodiscard]] inline std::optional<AnySde> other_sde(const Metadata& configuration, SdeKind kind) {
+  const auto own = named_setting<SdeKind>(configuration, "sde.name");
+  if (own == kind || (own == SdeKind::ddpm && kind == SdeKind::vp)) return {};
+  return default_sde(kind);
+}
+
 /// `Scores::Score<S, C>` is a backend's score network. Models its concepts.
 template <class Scores>
 class AnyScore {
@@ -65,7 +111,7 @@ class AnyScore {
   using Held =
       std::variant<First, Score<SubVpSde, nn::PredictionAtTime>, Score<VeSde, nn::ScoreAtSigma>,
                    Score<EdmSde, nn::EdmPreconditioning>, Score<DdpmSde, nn::PredictionAtLevel>,
-                   Score<SmldSde, nn::ScoreAtLevel>>;
+                   Score<SmldSde, nn::ScoreAtLevel>, Score<AnySde, AnyTrainedUnder>>;
 
  public:
   using Scalar = typename First::Scalar;
