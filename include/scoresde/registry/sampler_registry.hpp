@@ -175,6 +175,7 @@ inline void add_parts(std::vector<SamplerRow>& rows) {
   const char* const p = "--predictor";
   add(p, "euler_maruyama", "Euler-Maruyama on the reverse-time SDE", true, 1, "");
   add(p, "reverse_diffusion", "the forward chain's step, reversed", true, 1, "");
+  add(p, "probability_flow", "reverse_diffusion's step of the probability flow", false, 1, "");
   add(p, "ancestral", "a sample of the chain's posterior", true, 1, "--variance");
   add(p, "ddim", "DDIM; deterministic for eta 0, the default", false, 1, "--eta");
   add(p, "euler_ancestral", "Euler in sigma and ancestral noise", true, 1, "--eta");

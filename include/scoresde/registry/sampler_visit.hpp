@@ -112,6 +112,7 @@ inline void require_last_name(const char* option, const std::string& name, const
 
 inline SelectedPredictor selected_predictor(const SamplerChoice& c) {
   if (c.predictor == "reverse_diffusion") return {ReverseDiffusion{}};
+  if (c.predictor == "probability_flow") return {ReverseDiffusion{.probability_flow = true}};
   if (c.predictor == "ancestral")
     return {Ancestral{c.variance == "large" ? PosteriorVariance::large : PosteriorVariance::small}};
   if (c.predictor == "ddim") return {Ddim{c.eta.value_or(0)}};
@@ -272,7 +273,8 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
     return score_sde_snr(sde, score_sde_pc1000, predictor);
   };
   if (c.predictor == "none") return score_sde_snr(sde, score_sde_c2000);
-  if (c.predictor == "ddim" && c.eta.value_or(0) == 0)
+  const bool noiseless = c.predictor == "ddim" && c.eta.value_or(0) == 0;
+  if (noiseless || c.predictor == "probability_flow")
     return with(ReverseDiffusion{.probability_flow = true});
   if (c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim")
     return with(Ancestral{});
