@@ -20,6 +20,11 @@ struct EvaluateOptions {
   std::size_t reference_images = 0;           ///< 0: all
   std::size_t pair_images = 10000;            ///< of each set, for metrics of pairs
   std::size_t feature_batch = 16;             ///< images per evaluation of the network
+  bool table1 = false;                        ///< the grid of table1.hpp instead of one sampler
+  std::size_t table1_steps = 100;             ///< n of its P n, P 2n, C 2n and PC n
+  std::filesystem::path checkpoint_ve, checkpoint_vp;  ///< of its SDEs; empty: sampling.checkpoint
+  /// A folder that keeps the rows of the real images for other runs; empty: they are not kept.
+  std::filesystem::path reference_rows;
   bool test_split = false, report = false, resume = false, overwrite = false;
   /// Checkpoint, sampler and backend; `samples` is the number of images to evaluate, 0 for all.
   SampleOptions sampling;

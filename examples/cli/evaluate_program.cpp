@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_evaluate: its command line.
-#include <algorithm>
-#include <filesystem>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include <scoresde/checkpoint/feature_statistics_file.hpp>
 #include <scoresde/registry/inception_names.hpp>
-#include <scoresde/registry/run_configuration.hpp>
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/common_options.hpp"
+#include "cli/evaluate_input.hpp"
 #include "cli/evaluate_options.hpp"
 #include "cli/evaluate_run.hpp"
 #include "cli/option_aliases.hpp"
 #include "cli/programs.hpp"
 #include "cli/run_lock.hpp"
-#include "cli/sample_settings.hpp"
-#include "cli/sample_store.hpp"
 #include "cli/sampling_options.hpp"
 #include "cli/stop_signals.hpp"
+#include "cli/table1_run.hpp"
 
 namespace programs {
 namespace {
@@ -29,12 +23,19 @@ namespace {
 using scoresde::require_usage;
 
 /// Options of sampling that all samplers accept.
-const std::vector<std::string> common_sampling{"--checkpoint",    "--sampler",
-                                               "--solver",        "--eps",
-                                               "--final",         "--class",
-                                               "--guidance",      "--guidance-interval",
-                                               "--clip-denoised", "--dynamic-threshold",
-                                               "--first-sample",  "--batch",
+const std::vector<std::string> common_sampling{"--checkpoint",
+                                               "--sampler",
+                                               "--solver",
+                                               "--sde",
+                                               "--eps",
+                                               "--final",
+                                               "--class",
+                                               "--guidance",
+                                               "--guidance-interval",
+                                               "--clip-denoised",
+                                               "--dynamic-threshold",
+                                               "--first-sample",
+                                               "--batch",
                                                "--seed"};
 
 void add_input(CommandLine& line, EvaluateOptions& o) {
@@ -106,6 +107,7 @@ void add_evaluate_options(CommandLine& line, EvaluateOptions& o) {
       .check(path())
       .needs("--data");
   add_checkpoint(line, o.sampling.checkpoint);
+  add_table1_options(line, o);
   add_sampling_options(line, o.sampling);
   add_backend_options(line, o.sampling.backend);
 }
@@ -121,6 +123,7 @@ void reject_contradictions(const CommandLine& line, const EvaluateOptions& o) {
   for (const char* name : {"--test", "--reference-images"})
     require_usage(o.statistics.empty() || !line.given(name), name, " is for --data; --statistics ",
                   "are of images that were chosen before");
+  if (o.table1) reject_options_of_one_sampler(line);
   if (o.from.empty()) return;
   std::vector<std::string> rejected = line.given_of(sampler_group);
   for (const std::string& name : common_sampling)
@@ -129,90 +132,18 @@ void reject_contradictions(const CommandLine& line, const EvaluateOptions& o) {
                 " is for sampling from --checkpoint; the samples of --from are finished");
 }
 
-/// `count` of the images, or all for 0.
-void take_first(const char* option, std::size_t count, EvaluatedImages& images) {
-  require_usage(count <= images.count, option, " is ", count, "; ", images.name, " has ",
-                images.count, " images");
-  if (count > 0) images.count = count;
-  require_usage(images.count >= fewest_evaluated, option, " leaves ", images.count, " images of ",
-                images.name, "; at least ", fewest_evaluated, " are required");
-}
-
-void open_reference(const EvaluateOptions& o, EvaluationInput& input) {
-  using scoresde::data::Split;
-  if (!o.statistics.empty()) {
-    input.statistics = scoresde::read_feature_moments(o.statistics);
-    return;
-  }
-  input.reference = open_images("--data", o.data, o.test_split ? Split::test : Split::train);
-  auto& real = *input.reference;
-  take_first("--reference-images", o.reference_images, real);
-  require_usage(
-      real.channels == input.channels && real.height == input.height && real.width == input.width,
-      "--data: the images have ", real.channels, " x ", real.height, " x ", real.width,
-      " values; the samples have ", input.channels, " x ", input.height, " x ", input.width);
-}
-
-EvaluationInput finished_samples(const EvaluateOptions& o) {
-  EvaluatedImages images =
-      open_images("--from", o.from, scoresde::data::Split::test);  // of a data set's folder
-  take_first("--samples", o.sampling.samples, images);
-  EvaluationInput input{images.name,
-                        images.count,
-                        images.channels,
-                        images.height,
-                        images.width,
-                        {},
-                        {},
-                        {},
-                        {{"--from", o.from.string()}}};
-  if (std::filesystem::is_regular_file(o.from)) input.settings["--from"] = file_identity(o.from);
-  input.open_samples = [images = std::move(images)] { return std::optional(images); };
-  return input;
-}
-
-EvaluationInput samples_of_checkpoint(const CommandLine& line, EvaluateOptions& o,
-                                      const SampleEngines& engines) {
-  SampleOptions& s = o.sampling;
-  s.out = o.out / "samples";
-  if (s.samples == 0) s.samples = 1000;
-  s.overwrite = o.overwrite;
-  const scoresde::Metadata configuration = resolve_sampling(s, line.given_of(sampler_group));
-  const auto network = scoresde::network_of(configuration);
-  EvaluationInput input{s.checkpoint.string(),
-                        s.samples,
-                        network.num_channels,
-                        network.height(),
-                        network.width(),
-                        {},
-                        {},
-                        {},
-                        sample_settings(s)};
-  input.remove_replaced = [s, resume = o.resume] {
-    std::error_code failure;
-    if (!s.overwrite || resume) return;
-    for (const char* name : SampleStore::finished_names)
-      std::filesystem::remove(s.out / name, failure);
-  };
-  input.open_samples = [s, resume = o.resume, configuration,
-                        &engines]() mutable -> std::optional<EvaluatedImages> {
-    const auto finished = s.out / SampleStore::finished_names.front();
-    if (!resume || !std::filesystem::exists(finished)) {
-      s.resume = std::filesystem::exists(s.out / SampleStore::progress_name(SampleStore::name));
-      const RunLock lock(s.out);
-      engines.of(s.backend)(s, configuration);
-    }
-    if (stop_requested()) return {};
-    return open_images("--checkpoint", finished, scoresde::data::Split::test);
-  };
-  return input;
-}
-
 int run(EvaluateOptions options, const CommandLine& line, const EvaluateEngines& engines,
         const SampleEngines& samplers) {
   reject_contradictions(line, options);
-  EvaluationInput input = options.from.empty() ? samples_of_checkpoint(line, options, samplers)
-                                               : finished_samples(options);
+  if (options.table1) {
+    Table1Run table(options, engines, samplers);
+    const RunLock lock(options.out);
+    table();
+    return stop_status();
+  }
+  EvaluationInput input =
+      options.from.empty() ? samples_of_checkpoint(line.given_of(sampler_group), options, samplers)
+                           : finished_samples(options);
   open_reference(options, input);
   const RunLock lock(options.out);
   engines.of(options.sampling.backend)(options, input);
@@ -236,6 +167,8 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const Evalua
       "--inception pt_inception-2015-12-05-6726825d.pth --save-statistics train.npz\n"
       "  cifar10_evaluate --from images --statistics train.npz --out evaluation --inception "
       "pt_inception-2015-12-05-6726825d.pth\n"
+      "  cifar10_evaluate --table1 --data cifar-10-batches-bin --features classifier.safetensors "
+      "--out table --clip-denoised --report\n"
       "A distance is called FID in the 2048 features of Inception only.\n"
       "Ctrl-C keeps finished features and samples; --resume continues.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "

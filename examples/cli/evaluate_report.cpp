@@ -11,44 +11,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/report_text.hpp"
+
 namespace programs {
 namespace {
 
-/// Four significant digits.
-std::string number(double value) {
-  if (!std::isfinite(value)) return "";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
-std::string floor_text(const Metric& metric) { return metric.floor ? number(*metric.floor) : ""; }
-
-/// Columns on a terminal: code points, as names have letters of two bytes.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-std::string padded(const std::string& text, std::size_t width) {
-  const std::size_t own = width_of(text);
-  return text + std::string(width > own ? width - own : 0, ' ');
-}
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '"')
-      result += "&quot;";
-    else
-      result += c;
-  }
-  return result;
+std::string floor_text(const Metric& metric) {
+  return metric.floor ? short_number(*metric.floor) : "";
 }
 
 /// RFC 4648, section 4.
@@ -79,11 +48,12 @@ class Drawing {
   }
 
   [[nodiscard]] std::string svg() const {
-    std::string text = "<svg viewBox=\"0 0 320 200\" role=\"img\"><title>" + escaped(plot_.title) +
+    std::string text = "<svg viewBox=\"0 0 320 200\" role=\"img\"><title>" +
+                       html_escaped(plot_.title) +
                        "</title><path class=\"axis\" d=\"M44 12V168H312\"/>";
-    text += label(44, 182, "middle", number(least_x_)) + label(312, 182, "end", number(most_x_)) +
-            label(178, 196, "middle", plot_.x) + label(40, 168, "end", "0") +
-            label(40, 18, "end", number(most_y_));
+    text += label(44, 182, "middle", short_number(least_x_)) +
+            label(312, 182, "end", short_number(most_x_)) + label(178, 196, "middle", plot_.x) +
+            label(40, 168, "end", "0") + label(40, 18, "end", short_number(most_y_));
     for (std::size_t i = 0; i < plot_.curves.size(); ++i) text += curve(i);
     return text + "</svg>";
   }
@@ -92,7 +62,7 @@ class Drawing {
   static std::string label(int x, int y, const char* anchor, const std::string& words,
                            const char* color = "currentColor") {
     return "<text x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y) + "\" text-anchor=\"" +
-           anchor + "\" fill=\"" + color + "\">" + escaped(words) + "</text>";
+           anchor + "\" fill=\"" + color + "\">" + html_escaped(words) + "</text>";
   }
 
   [[nodiscard]] std::string curve(std::size_t i) const {
@@ -115,43 +85,20 @@ class Drawing {
   double least_x_ = std::numeric_limits<double>::infinity(), most_x_ = -least_x_, most_y_ = 0;
 };
 
-constexpr const char* page_head =
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-    "<title>Evaluation of samples</title>\n<style>\n"
-    "body{font:16px/1.5 sans-serif;max-width:46rem;margin:0 auto;padding:0 1rem;"
-    "overflow-wrap:anywhere}\n"
-    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}\n"
-    "img{width:100%;max-width:40rem;height:auto;image-rendering:pixelated}\n"
-    "svg{width:100%;max-width:40rem;height:auto;font-size:11px}.axis{fill:none;stroke:currentColor}"
-    "\n"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
-    "th,td{text-align:left;padding:.3rem .5rem .3rem 0;border-bottom:1px solid #8885;"
-    "vertical-align:top}\n"
-    "td small{display:block;opacity:.7}.number{white-space:nowrap}\n"
-    "</style>\n</head>\n<body>\n<h1>Evaluation of samples</h1>\n";
-
-std::string facts_html(const EvaluationFacts& facts) {
-  std::string text = "<table>\n";
-  for (const auto& [name, value] : facts)
-    text += "<tr><th>" + escaped(name) + "</th><td>" + escaped(value) + "</td></tr>\n";
-  return text + "</table>\n";
-}
-
 std::string metrics_html(const Evaluation& evaluation) {
   std::string text =
       "<h2>Metrics</h2>\n<p>The floor is the value of as many real images in the place of the "
       "samples.</p>\n<div class=\"wide\"><table>\n<tr><th>metric</th><th>value ± standard "
       "error</th><th>floor</th></tr>\n";
   for (const Metric& m : evaluation.metrics) {
-    const std::string error = number(m.error);
-    text += "<tr><td>" + escaped(m.name) + "<small>" + escaped(m.note) +
-            "</small></td><td class=\"number\">" + number(m.value) +
+    const std::string error = short_number(m.error);
+    text += "<tr><td>" + html_escaped(m.name) + "<small>" + html_escaped(m.note) +
+            "</small></td><td class=\"number\">" + short_number(m.value) +
             (error.empty() ? "" : " ± " + error) + "</td><td class=\"number\">" + floor_text(m) +
             "</td></tr>\n";
   }
   text += "</table></div>\n";
-  for (const std::string& note : evaluation.notes) text += "<p>" + escaped(note) + "</p>\n";
+  for (const std::string& note : evaluation.notes) text += "<p>" + html_escaped(note) + "</p>\n";
   return text;
 }
 
@@ -165,11 +112,11 @@ std::string image_html(const char* title, const char* words, const std::string& 
 
 std::string evaluation_text(const Evaluation& evaluation) {
   std::size_t width = 6;
-  for (const Metric& m : evaluation.metrics) width = std::max(width, width_of(m.name));
+  for (const Metric& m : evaluation.metrics) width = std::max(width, display_width(m.name));
   std::string text = padded("metric", width) + "  value       +- error    floor\n";
   for (const Metric& m : evaluation.metrics) {
-    std::string line = padded(m.name, width) + "  " + padded(number(m.value), 10) + "  " +
-                       padded(number(m.error), 10) + "  " + floor_text(m);
+    std::string line = padded(m.name, width) + "  " + padded(short_number(m.value), 10) + "  " +
+                       padded(short_number(m.error), 10) + "  " + floor_text(m);
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   }
@@ -194,7 +141,8 @@ std::string evaluation_json(const EvaluationFacts& facts, const Evaluation& eval
 
 std::string evaluation_html(const EvaluationFacts& facts, const Evaluation& evaluation,
                             const ReportImages& images) {
-  std::string text = page_head + facts_html(facts) + metrics_html(evaluation) +
+  std::string text = html_head("Evaluation of samples") + html_facts(facts) +
+                     metrics_html(evaluation) +
                      image_html("Samples", "The first samples.", images.samples) +
                      image_html("Nearest real images",
                                 "Each row is a sample, then the real images that are nearest to it "
@@ -202,8 +150,8 @@ std::string evaluation_html(const EvaluationFacts& facts, const Evaluation& eval
                                 "memorized.",
                                 images.neighbors);
   for (const Plot& plot : evaluation.plots)
-    text += "<h2>" + escaped(plot.title) + "</h2>\n" + Drawing(plot).svg() + '\n';
-  return text + "</body>\n</html>\n";
+    text += "<h2>" + html_escaped(plot.title) + "</h2>\n" + Drawing(plot).svg() + '\n';
+  return text + html_end;
 }
 
 }  // namespace programs

@@ -28,35 +28,10 @@ namespace {
 
 using scoresde::text;
 
-constexpr const char* json_name = "evaluation.json";
-constexpr const char* report_name = "report.html";
 constexpr const char* samples_png = "report_samples.png";
 constexpr const char* neighbors_png = "report_neighbors.png";
-constexpr const char* progress_name = "evaluation.progress.json";
 constexpr const char* features_name = "features.partial";
 constexpr const char* logits_name = "logits.partial";
-
-std::map<std::string, std::string> evaluate_settings(const EvaluateOptions& o,
-                                                     const EvaluationInput& input) {
-  auto settings = input.settings;
-  settings.insert({{"--samples", text(input.samples)},
-                   {"--feature-batch", text(o.feature_batch)},
-                   {"--pair-images", text(o.pair_images)},
-                   {"--report", text(o.report)},
-                   {"--save-statistics", o.save_statistics.string()},
-                   {"--backend", o.sampling.backend.backend}});
-  if (input.reference)
-    settings.insert({{"--data", o.data.string()},
-                     {"--test", text(o.test_split)},
-                     {"--reference-images", text(input.real_images())}});
-  else
-    settings["--statistics"] = file_identity(o.statistics);
-  if (o.inception.empty())
-    settings["--features"] = file_identity(o.features);
-  else
-    settings.insert({{"--inception", file_identity(o.inception)}, {"--convention", o.convention}});
-  return settings;
-}
 
 /// A mapped file of float32 rows.
 class MappedRows {
@@ -109,7 +84,7 @@ class FeatureFiles {
   void record() {
     features_.flush();  // rows are on disk before their number is
     logits_.flush();
-    write_progress(options_.out / progress_name, progress_);
+    write_progress(options_.out / evaluation_progress_name, progress_);
     recorded_ = seconds_now();
   }
 
@@ -161,16 +136,50 @@ void append_image(const EvaluatedImages& images, std::size_t i, std::vector<std:
 
 }  // namespace
 
+std::map<std::string, std::string> reference_settings(const EvaluateOptions& o,
+                                                      const EvaluationInput& input) {
+  std::map<std::string, std::string> settings{{"--feature-batch", text(o.feature_batch)},
+                                              {"--data", o.data.string()},
+                                              {"--test", text(o.test_split)},
+                                              {"--reference-images", text(input.real_images())},
+                                              {"--backend", o.sampling.backend.backend}};
+  if (o.inception.empty())
+    settings["--features"] = file_identity(o.features);
+  else
+    settings.insert({{"--inception", file_identity(o.inception)}, {"--convention", o.convention}});
+  return settings;
+}
+
+std::map<std::string, std::string> evaluate_settings(const EvaluateOptions& o,
+                                                     const EvaluationInput& input) {
+  auto settings = input.settings;
+  settings.insert({{"--samples", text(input.samples)},
+                   {"--pair-images", text(o.pair_images)},
+                   {"--report", text(o.report)},
+                   {"--save-statistics", o.save_statistics.string()}});
+  settings.merge(reference_settings(o, input));
+  if (input.reference) return settings;
+  for (const char* name : {"--data", "--test", "--reference-images"}) settings.erase(name);
+  settings["--statistics"] = file_identity(o.statistics);
+  return settings;
+}
+
 EvaluateRun::EvaluateRun(const EvaluateOptions& options, const EvaluationInput& input)
-    : options_(options), input_(input) {
-  progress_ = starting_progress(options_.out, progress_name, options_.resume,
+    : options_(options),
+      input_(input),
+      reference_(options.reference_rows, options.reference_rows.empty()
+                                             ? ReferenceRows::Settings{}
+                                             : reference_settings(options, input)) {
+  scoresde::require(!std::filesystem::exists(path(table_name)), "--out: ", options_.out.string(),
+                    " holds a table of --table1, ", table_name, "; choose another folder");
+  progress_ = starting_progress(options_.out, evaluation_progress_name, options_.resume,
                                 evaluate_settings(options_, input));
   scoresde::require(
-      options_.resume || options_.overwrite || !std::filesystem::exists(path(json_name)),
+      options_.resume || options_.overwrite || !std::filesystem::exists(path(evaluation_name)),
       "--out: ", options_.out.string(),
       " holds a finished evaluation; choose another folder, or replace it with --overwrite");
-  for (const char* name : {json_name, report_name, samples_png, neighbors_png, progress_name,
-                           features_name, logits_name})
+  for (const char* name : {evaluation_name, report_name, samples_png, neighbors_png,
+                           evaluation_progress_name, features_name, logits_name})
     scoresde::io::require_writable_file(path(name));
   if (!options_.save_statistics.empty())
     scoresde::io::require_writable_file(options_.save_statistics);
@@ -193,7 +202,8 @@ void EvaluateRun::operator()(const ImageFeatures& network) {
 void EvaluateRun::evaluate_all(const ImageFeatures& network) {
   const double start = seconds_now();
   input_.remove_replaced();
-  write_progress(path(progress_name), progress_);  // also of a run that is killed while it samples
+  write_progress(path(evaluation_progress_name),
+                 progress_);  // also of a run that is killed while it samples
   const auto samples = input_.open_samples();
   catch_stop_signals();
   if (!samples || !compute_features(network, *samples)) return report_stop();
@@ -202,14 +212,14 @@ void EvaluateRun::evaluate_all(const ImageFeatures& network) {
   std::cout << evaluation_text(evaluation);
   if (!network.warning.empty()) std::cout << "warning     " << network.warning << '\n';
   std::printf("time        %s\n", clock_text(seconds_now() - start).c_str());
-  std::printf("files       %s%s\n", path(json_name).string().c_str(),
+  std::printf("files       %s%s\n", path(evaluation_name).string().c_str(),
               options_.report ? text(", ", report_name).c_str() : "");
   remove_partial_files();
 }
 
 void EvaluateRun::remove_partial_files() const {
   std::error_code failure;
-  for (const char* name : {features_name, logits_name, progress_name})
+  for (const char* name : {features_name, logits_name, evaluation_progress_name})
     std::filesystem::remove(path(name), failure);
 }
 
@@ -250,8 +260,18 @@ void EvaluateRun::report_setup(const ImageFeatures& network) const {
   std::cout << std::flush;
 }
 
+void EvaluateRun::take_reference_rows() {
+  const std::size_t real = input_.real_images();
+  if (progress_.samples >= real ||
+      !reference_.copy_to(path(features_name), path(logits_name), real))
+    return;
+  progress_.samples = real;
+  write_progress(path(evaluation_progress_name), progress_);
+}
+
 bool EvaluateRun::compute_features(const ImageFeatures& network, const EvaluatedImages& samples) {
   const std::size_t real = input_.real_images(), all = real + input_.samples;
+  take_reference_rows();
   FeatureFiles files(options_, network, progress_);
   ProgressBar bar("features", 10);
   while (progress_.samples < all && !stop_requested()) {
@@ -262,6 +282,10 @@ bool EvaluateRun::compute_features(const ImageFeatures& network, const Evaluated
     files.append(of_real ? *input_.reference : samples, first, count);
     bar.show(static_cast<double>(progress_.samples) / static_cast<double>(all),
              text(of_real ? "real images " : "samples ", first + count));
+    if (of_real && progress_.samples == real) {
+      files.record();
+      reference_.keep(path(features_name), path(logits_name), real);
+    }
   }
   bar.end_line();
   files.record();
@@ -314,7 +338,7 @@ void EvaluateRun::write(const ImageFeatures& network, const EvaluatedImages& sam
     scoresde::io::write_file_atomically(
         path(report_name),
         std::string_view(evaluation_html(all, evaluation, report_images(samples, evaluation))));
-  scoresde::io::write_file_atomically(path(json_name),
+  scoresde::io::write_file_atomically(path(evaluation_name),
                                       std::string_view(evaluation_json(all, evaluation)));
 }
 

@@ -21,6 +21,7 @@
 #include "cli/evaluate_options.hpp"
 #include "cli/evaluate_report.hpp"
 #include "cli/evaluated_images.hpp"
+#include "cli/reference_rows.hpp"
 #include "cli/sample_progress.hpp"
 
 namespace programs {
@@ -41,6 +42,21 @@ struct EvaluationInput {
   [[nodiscard]] std::size_t real_images() const { return reference ? reference->count : 0; }
 };
 
+/// The files of the results, in --out.
+inline constexpr const char* evaluation_name = "evaluation.json";
+inline constexpr const char* report_name = "report.html";
+/// The settings and progress of an unfinished run.
+inline constexpr const char* evaluation_progress_name = "evaluation.progress.json";
+/// The results of --table1, whose folder holds evaluations.
+inline constexpr const char* table_name = "table1.json";
+
+/// All settings that the results depend on, as text.
+[[nodiscard]] std::map<std::string, std::string> evaluate_settings(const EvaluateOptions& o,
+                                                                   const EvaluationInput& input);
+/// Those that the features of the real images depend on.
+[[nodiscard]] std::map<std::string, std::string> reference_settings(const EvaluateOptions& o,
+                                                                    const EvaluationInput& input);
+
 /// A network of features on a backend.
 struct ImageFeatures {
   scoresde::FeatureDescription description;
@@ -55,7 +71,8 @@ struct ImageFeatures {
 
 class EvaluateRun {
  public:
-  /// Throws Error for a finished evaluation in the folder without --overwrite, for an unfinished
+  /// Throws Error for a finished evaluation in the folder without --overwrite, for a table, for an
+  /// unfinished
   /// run there without --resume, for --resume without an unfinished run of the same settings, and
   /// for files that cannot be written.
   EvaluateRun(const EvaluateOptions& options, const EvaluationInput& input);
@@ -70,6 +87,8 @@ class EvaluateRun {
   void require_statistics_of(const ImageFeatures& network) const;
   void require_space(const ImageFeatures& network) const;
   void report_setup(const ImageFeatures& network) const;
+  /// Takes the rows of the real images that another run has kept, if there are any.
+  void take_reference_rows();
   /// False after a signal.
   [[nodiscard]] bool compute_features(const ImageFeatures& network, const EvaluatedImages& samples);
   void report_stop() const;
@@ -85,6 +104,7 @@ class EvaluateRun {
   EvaluateOptions options_;
   const EvaluationInput& input_;
   SampleProgress progress_;  ///< samples: finished images, real ones first
+  ReferenceRows reference_;
 };
 
 }  // namespace programs

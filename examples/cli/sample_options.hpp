@@ -18,6 +18,8 @@ namespace programs {
 /// Empty names, a zero eps and zero samples stand for the checkpoint's values.
 struct SampleOptions {
   std::filesystem::path checkpoint, out;
+  std::string sde;       ///< instead of the checkpoint's
+  std::string sde_note;  ///< the change of variables, for the output
   scoresde::SamplerChoice sampler;
   scoresde::ClassChoice classes;
   std::uint64_t seed = 42;

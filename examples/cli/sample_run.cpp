@@ -147,6 +147,7 @@ void SampleRun::report_setup(std::size_t parameters, const std::string& device) 
   std::cout << "checkpoint  " << options_.checkpoint.string() << '\n'
             << "preset      " << preset_name() << " (" << parameters << " parameters, "
             << configuration_.at("sde.name") << " SDE)\n"
+            << (options_.sde_note.empty() ? "" : "sde         " + options_.sde_note + '\n')
             << "sampler     " << sampler_text() << '\n'
             << (classes.empty() ? "" : "classes     " + classes + '\n') << "seed        "
             << options_.seed << ", samples " << options_.first_sample << " to "

@@ -76,6 +76,7 @@ inline void add_sampler_settings(const scoresde::SamplerChoice& s, Settings& set
                             {"--guidance", text(o.classes.guidance)},
                             {"--clip-denoised", text(o.clip_denoised)},
                             {"--backend", o.backend.backend}};
+  if (!o.sde.empty()) settings["--sde"] = o.sde;
   if (o.backend.on_device()) settings["--precision"] = o.backend.precision;
   for (std::size_t i = 0; i < o.classes.interval.size(); ++i)
     settings["--guidance-interval " + text(i)] = text(o.classes.interval[i]);

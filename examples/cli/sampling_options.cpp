@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "cli/sampling_options.hpp"
 
+#include <cstdio>
 #include <iostream>
 #include <optional>
 #include <string>
 
+#include <scoresde/error.hpp>
+#include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/run_configuration.hpp>
+#include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/usage_error.hpp>
+#include <scoresde/score/guidance.hpp>
 
 #include "cli/checkpoint_file.hpp"
 #include "cli/class_options.hpp"
@@ -118,10 +124,54 @@ std::string setting_or(const scoresde::Metadata& configuration, const std::strin
   return found == configuration.end() ? fallback : found->second;
 }
 
+scoresde::SdeKind kind_of(const std::string& sde) {
+  return scoresde::from_name<scoresde::SdeKind>("--sde", sde);
+}
+
+/// Four significant digits.
+std::string rounded(double value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.4g", value);
+  return digits;
+}
+
+/// "vp, by change of variables from karras; …" with the times that are clamped.
+std::string sde_note(const std::string& name, const std::string& trained,
+                     const scoresde::AnySde& sde, const scoresde::NoiseRange& range) {
+  const auto covered = scoresde::noise_interval(sde, range.low, range.high);
+  std::string note = name + ", by change of variables from " + trained;
+  const bool below = covered.first > sde.t_min(), above = covered.last < sde.t_max();
+  if (!below && !above) return note;
+  note += "; noise levels are clamped to those of training, " + rounded(range.low) + " to " +
+          rounded(range.high) + ", for t";
+  if (below) note += " < " + rounded(covered.first);
+  if (above) note += (below ? " and t > " : " > ") + rounded(covered.last);
+  return note;
+}
+
+/// Resolves --sde: empty if it is the checkpoint's own.
+void resolve_sde(SampleOptions& o, const scoresde::Metadata& configuration) {
+  if (o.sde.empty()) return;
+  const auto other = scoresde::other_sde(configuration, kind_of(o.sde));
+  if (!other) return o.sde.clear();
+  const auto trained = [&] {
+    try {
+      return scoresde::trained_under(configuration);
+    } catch (const scoresde::Error& failure) {
+      throw scoresde::UsageError(scoresde::text("--sde ", o.sde, ": ", failure.what()));
+    }
+  }();
+  o.sde_note = sde_note(o.sde, configuration.at("sde.name"), *other, trained.noise_range());
+}
+
 }  // namespace
 
 void add_sampling_options(CommandLine& line, SampleOptions& o) {
   add_names(line, o.sampler);
+  line.add_option("--sde", o.sde,
+                  "Sample under this SDE with the settings of its paper; a network of another SDE "
+                  "is its score by change of variables (default: the checkpoint's)")
+      .check(one_of({"vp", "subvp", "ve", "edm"}));
   add_times(line, o.sampler);
   add_numbers(line, o.sampler);
   line.add_flag(
@@ -147,6 +197,7 @@ void add_sampling_options(CommandLine& line, SampleOptions& o) {
 
 scoresde::Metadata resolve_sampling(SampleOptions& options, const std::vector<std::string>& given) {
   scoresde::Metadata configuration = checkpoint_configuration(options.checkpoint);
+  resolve_sde(options, configuration);
   scoresde::SamplerChoice& choice = options.sampler;
   scoresde::resolve_aliases(choice);
   if (!choice.aliases.empty()) options.notes.push_back(choice.aliases);
@@ -169,6 +220,11 @@ scoresde::Metadata resolve_sampling(SampleOptions& options, const std::vector<st
   choice.evaluations_of_a_score = options.classes.evaluations();
   scoresde::resolve_defaults(choice, given);
   return configuration;
+}
+
+std::optional<scoresde::AnySde> other_sde(const SampleOptions& options) {
+  if (options.sde.empty()) return {};
+  return scoresde::default_sde(kind_of(options.sde));
 }
 
 }  // namespace programs

@@ -3,9 +3,11 @@
 /// cifar10_evaluate.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <scoresde/registry/any_sde.hpp>
 #include <scoresde/registry/metadata.hpp>
 
 #include "cli/command_line.hpp"
@@ -16,7 +18,7 @@ namespace programs {
 /// The group of options that only some samplers accept.
 inline const char* const sampler_group = "Options of some samplers, rejected with others";
 
-/// Sampler, time grid, clipping, classes, --first-sample, --batch and --seed.
+/// Sampler, SDE, time grid, clipping, classes, --first-sample, --batch and --seed.
 void add_sampling_options(CommandLine& line, SampleOptions& o);
 
 /// Resolves what the checkpoint determines and returns its configuration. `given`: the options of
@@ -24,5 +26,8 @@ void add_sampling_options(CommandLine& line, SampleOptions& o);
 /// for options that the sampler or the network does not accept.
 [[nodiscard]] scoresde::Metadata resolve_sampling(SampleOptions& options,
                                                   const std::vector<std::string>& given);
+
+/// The SDE of --sde, resolved; none if it is the checkpoint's.
+[[nodiscard]] std::optional<scoresde::AnySde> other_sde(const SampleOptions& options);
 
 }  // namespace programs

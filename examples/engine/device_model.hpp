@@ -36,15 +36,12 @@ class DeviceNetwork {
   using Any = std::variant<Held<scoresde::cuda::Bfloat16>, Held<float>>;
 
  public:
-  /// `mode` is differentiation if vjp is needed.
   DeviceNetwork(const scoresde::cuda::Context& context, const std::filesystem::path& checkpoint,
-                std::size_t batch, const BackendOptions& o,
-                scoresde::nn::Mode mode = scoresde::nn::Mode::inference) {
+                const BackendOptions& o, const scoresde::PretrainedOptions& options) {
     with_activations(o.precision, [&]<class A>() {
       using Ops = scoresde::cuda::Ops<A>;
       held_ = std::make_unique<scoresde::PretrainedScore<Ops>>(
-          checkpoint, scoresde::PretrainedOptions{.batch = batch, .mode = mode},
-          Ops(context, plan_options(o), precision_of(o.precision)));
+          checkpoint, options, Ops(context, plan_options(o), precision_of(o.precision)));
     });
   }
 
@@ -58,8 +55,7 @@ class DeviceNetwork {
   Any held_;
 };
 
-/// A DeviceNetwork of either precision as a score under its checkpoint's SDE. Refers to the
-/// network.
+/// A DeviceNetwork of either precision as a score under its SDE. Refers to the network.
 class DeviceScore {
   using State = scoresde::cuda::DeviceState<float>;
 

@@ -83,8 +83,10 @@ void edit_on_device(const EditOptions& given, const scoresde::Metadata& configur
   const std::size_t batch = std::min(s.batch, s.samples);
   using scoresde::nn::Mode;
   const auto network = within_device_memory("a smaller --batch needs less", [&] {
-    return DeviceNetwork(context, s.checkpoint, batch * s.classes.evaluations(), s.backend,
-                         options.differentiates() ? Mode::differentiation : Mode::inference);
+    return DeviceNetwork(
+        context, s.checkpoint, s.backend,
+        {.batch = batch * s.classes.evaluations(),
+         .mode = options.differentiates() ? Mode::differentiation : Mode::inference});
   });
   Edit edit(options, run, sde);
   SampledModel<CopiedScore> model(CopiedScore(network), sde, s,

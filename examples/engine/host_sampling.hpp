@@ -14,6 +14,7 @@
 
 #include "cli/sample_options.hpp"
 #include "cli/sample_run.hpp"
+#include "cli/sampling_options.hpp"
 #include "engine/host_network.hpp"
 #include "engine/sampled_model.hpp"
 
@@ -29,7 +30,9 @@ class HostSampling {
                scoresde::nn::Mode mode = scoresde::nn::Mode::inference)
       : batch_(std::min(options.batch, options.samples)),
         network_(options.checkpoint,
-                 {.batch = batch_ * options.classes.evaluations(), .mode = mode},
+                 {.batch = batch_ * options.classes.evaluations(),
+                  .mode = mode,
+                  .sde = other_sde(options)},
                  HostOps(options.backend.threads)),
         model_(network_, sde, options, network_.config().centered) {}
 

@@ -10,6 +10,7 @@
 #include <scoresde/registry/usage_error.hpp>
 
 #include "cli/sample_run.hpp"
+#include "cli/sampling_options.hpp"
 #include "engine/device_sampling.hpp"
 #include "engine/engine.hpp"
 
@@ -22,8 +23,9 @@ void run(const SampleOptions& options, const scoresde::Metadata& configuration,
   SampleRun run(options, configuration);
   const scoresde::cuda::Context context(options.backend.device);
   const auto network = within_device_memory("a smaller --batch needs less", [&] {
-    return DeviceNetwork(context, options.checkpoint, std::min(options.batch, options.samples),
-                         options.backend);
+    return DeviceNetwork(
+        context, options.checkpoint, options.backend,
+        {.batch = std::min(options.batch, options.samples), .sde = other_sde(options)});
   });
   DeviceSampling sampling(options, network, sde, sampler);
   scoresde::io::require_writable_folder(options.out);
@@ -34,7 +36,8 @@ void run(const SampleOptions& options, const scoresde::Metadata& configuration,
 
 void sample_on_device(const SampleOptions& given, const scoresde::Metadata& configuration) {
   SampleOptions options = given;
-  const scoresde::AnySde sde = scoresde::sampled_sde(configuration);
+  const auto other = other_sde(options);
+  const scoresde::AnySde sde = other ? *other : scoresde::sampled_sde(configuration);
   scoresde::resolve_defaults(sde, options.sampler);
   scoresde::visit_sampler(sde, options.sampler, [&]<class Sampler>(const Sampler& sampler) {
     if constexpr (scoresde::runs_on_host_only<Sampler>)

@@ -9,6 +9,7 @@
 #include <scoresde/registry/sampler_visit.hpp>
 
 #include "cli/sample_run.hpp"
+#include "cli/sampling_options.hpp"
 #include "engine/engine.hpp"
 #include "engine/host_sampling.hpp"
 #include "engine/sampling_memory.hpp"
@@ -34,7 +35,8 @@ void run(const SampleOptions& options, const scoresde::Metadata& configuration,
 
 void sample_on_host(const SampleOptions& given, const scoresde::Metadata& configuration) {
   SampleOptions options = given;
-  const scoresde::AnySde sde = scoresde::sampled_sde(configuration);
+  const auto other = other_sde(options);
+  const scoresde::AnySde sde = other ? *other : scoresde::sampled_sde(configuration);
   scoresde::resolve_defaults(sde, options.sampler);
   scoresde::visit_sampler(sde, options.sampler, [&](const auto& sampler) {
     run(options, configuration, sde,

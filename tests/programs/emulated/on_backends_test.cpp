@@ -322,6 +322,12 @@ TEST_CASE("classes, guidance and EDM preconditioning give the CPU's samples on t
   const TemporaryFolder karras;
   const auto path = small::weights_file<EdmLoss>(karras, small_network(), EdmSde{});
   CHECK(difference(karras, sample_options(path, {}), solver("karras-heun")) < 2e-4);
+  for (const char* sde : {"vp", "ve"}) {
+    INFO(sde);
+    auto changed = sample_options(path, {});
+    changed.sde = sde;
+    CHECK(difference(karras, changed, pc("probability_flow", "langevin")) < 2e-4);
+  }
 }
 
 namespace {
