@@ -30,6 +30,12 @@ inline void append(std::string& out, char part) { out += part; }
 template <class Number>
 requires std::integral<Number> || std::floating_point<Number>
 void append(std::string& out, Number part) {
+  if constexpr (std::floating_point<Number>) {
+    if (part != part) {  // the sign of a NaN depends on the compiler
+      out += "nan";
+      return;
+    }
+  }
   if constexpr (std::same_as<Number, bool>) {
     out += part ? '1' : '0';
   } else {
