@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cli/evaluate_input.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +23,19 @@ namespace programs {
 namespace {
 
 using scoresde::require_usage;
+
+/// Leaves out the images before `first`.
+void skip_before(const char* option, std::size_t first, EvaluatedImages& images) {
+  if (first == 0) return;
+  require_usage(first < images.count, option, " is ", first, "; ", images.name, " has ",
+                images.count, " images");
+  images.count -= first;
+  if (!images.labels.empty())
+    images.labels.erase(images.labels.begin(),
+                        images.labels.begin() + static_cast<std::ptrdiff_t>(first));
+  images.read = [first, all = std::move(images.read)](
+                    std::size_t at, std::span<std::uint8_t> pixels) { all(first + at, pixels); };
+}
 
 /// `count` of the images, or all for 0.
 void take_first(const char* option, std::size_t count, EvaluatedImages& images) {
@@ -40,6 +56,7 @@ void open_reference(const EvaluateOptions& o, EvaluationInput& input) {
   }
   input.reference = open_images("--data", o.data, o.test_split ? Split::test : Split::train);
   auto& real = *input.reference;
+  skip_before("--first-reference-image", o.first_reference_image, real);
   take_first("--reference-images", o.reference_images, real);
   require_usage(
       real.channels == input.channels && real.height == input.height && real.width == input.width,

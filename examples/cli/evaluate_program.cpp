@@ -54,8 +54,13 @@ void add_input(CommandLine& line, EvaluateOptions& o) {
       .check(path());
   line.add_flag("--test", o.test_split,
                 "Compare with the test set instead of the training set of --data");
+  line.add_option("--first-reference-image", o.first_reference_image,
+                  "Number of the first real image of --data; the bundled features were trained on "
+                  "the images before 25000")
+      .shows_default()
+      .check(natural_number(0, 10000000));
   line.add_option("--reference-images", o.reference_images,
-                  "Number of real images; 0 for all of --data")
+                  "Number of real images; 0 for all that follow")
       .shows_default()
       .check(natural_number(0, 10000000));
   line.add_option("--statistics", o.statistics,
@@ -68,7 +73,8 @@ void add_input(CommandLine& line, EvaluateOptions& o) {
 void add_features(CommandLine& line, EvaluateOptions& o) {
   line.add_option("--features", o.features,
                   "Checkpoint of a classifier, as cifar10_train --preset cifar10_classifier_small "
-                  "writes, in whose features images are compared")
+                  "writes, in whose features images are compared (default: the bundled one, for "
+                  "CIFAR-10)")
       .check(path());
   line.add_option("--inception", o.inception,
                   "Instead of --features, the published weights of the Inception network, "
@@ -115,12 +121,9 @@ void add_evaluate_options(CommandLine& line, EvaluateOptions& o) {
 /// Throws UsageError for missing options and for those that do not go together.
 void reject_contradictions(const CommandLine& line, const EvaluateOptions& o) {
   reject_options_of_other_backend(line, o.sampling.backend);
-  require_usage(!o.features.empty() || !o.inception.empty(),
-                "--features is missing; it must be a classifier's checkpoint, which cifar10_train "
-                "--preset cifar10_classifier_small makes, as none is bundled; or give --inception");
   require_usage(!o.data.empty() || !o.statistics.empty(),
                 "--data is missing; it must be a data set of real images; or give --statistics");
-  for (const char* name : {"--test", "--reference-images"})
+  for (const char* name : {"--test", "--first-reference-image", "--reference-images"})
     require_usage(o.statistics.empty() || !line.given(name), name, " is for --data; --statistics ",
                   "are of images that were chosen before");
   if (o.table1) reject_options_of_one_sampler(line);
@@ -152,23 +155,22 @@ int run(EvaluateOptions options, const CommandLine& line, const EvaluateEngines&
 
 }  // namespace
 
-int evaluate_program(int argc, char** argv, const char* checkpoint, const EvaluateEngines& engines,
-                     const SampleEngines& samplers) {
+int evaluate_program(int argc, char** argv, const char* checkpoint, const char* features,
+                     const EvaluateEngines& engines, const SampleEngines& samplers) {
   CommandLine line(
       "cifar10_evaluate",
       "Measures how far samples are from real images: Fréchet and kernel distance, precision and "
       "recall, scores and class accuracy, with error bars and the values of real images.",
       "Examples\n"
-      "  cifar10_evaluate --data cifar-10-batches-bin --features classifier.safetensors --out "
+      "  cifar10_evaluate --data cifar-10-batches-bin --first-reference-image 25000 --out "
       "evaluation --samples 2000 --nfe 50 --report\n"
-      "  cifar10_evaluate --from samples --data cifar-10-batches-bin --features "
-      "classifier.safetensors --out evaluation\n"
+      "  cifar10_evaluate --from samples --data cifar-10-batches-bin --test --out evaluation\n"
       "  cifar10_evaluate --from samples.npy --data cifar-10-batches-bin --out evaluation "
       "--inception pt_inception-2015-12-05-6726825d.pth --save-statistics train.npz\n"
       "  cifar10_evaluate --from images --statistics train.npz --out evaluation --inception "
       "pt_inception-2015-12-05-6726825d.pth\n"
-      "  cifar10_evaluate --table1 --data cifar-10-batches-bin --features classifier.safetensors "
-      "--out table --clip-denoised --report\n"
+      "  cifar10_evaluate --table1 --data cifar-10-batches-bin --first-reference-image 25000 --out "
+      "table --clip-denoised --report\n"
       "A distance is called FID in the 2048 features of Inception only.\n"
       "Ctrl-C keeps finished features and samples; --resume continues.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
@@ -179,6 +181,7 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const Evalua
   return line.run(arguments, [&] {
     auto& file = options.sampling.checkpoint;
     if (options.from.empty() && file.empty()) file = checkpoint;
+    if (options.features.empty() && options.inception.empty()) options.features = features;
     return run(options, line, engines, samplers);
   });
 }

@@ -138,11 +138,13 @@ void append_image(const EvaluatedImages& images, std::size_t i, std::vector<std:
 
 std::map<std::string, std::string> reference_settings(const EvaluateOptions& o,
                                                       const EvaluationInput& input) {
-  std::map<std::string, std::string> settings{{"--feature-batch", text(o.feature_batch)},
-                                              {"--data", o.data.string()},
-                                              {"--test", text(o.test_split)},
-                                              {"--reference-images", text(input.real_images())},
-                                              {"--backend", o.sampling.backend.backend}};
+  std::map<std::string, std::string> settings{
+      {"--feature-batch", text(o.feature_batch)},
+      {"--data", o.data.string()},
+      {"--test", text(o.test_split)},
+      {"--first-reference-image", text(o.first_reference_image)},
+      {"--reference-images", text(input.real_images())},
+      {"--backend", o.sampling.backend.backend}};
   if (o.inception.empty())
     settings["--features"] = file_identity(o.features);
   else
@@ -159,7 +161,8 @@ std::map<std::string, std::string> evaluate_settings(const EvaluateOptions& o,
                    {"--save-statistics", o.save_statistics.string()}});
   settings.merge(reference_settings(o, input));
   if (input.reference) return settings;
-  for (const char* name : {"--data", "--test", "--reference-images"}) settings.erase(name);
+  for (const char* name : {"--data", "--test", "--first-reference-image", "--reference-images"})
+    settings.erase(name);
   settings["--statistics"] = file_identity(o.statistics);
   return settings;
 }

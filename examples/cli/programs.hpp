@@ -53,9 +53,9 @@ struct AblationEngine {
 
 /// `checkpoint`: the default of --checkpoint.
 int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines);
-/// `samplers` make the samples of a checkpoint.
-int evaluate_program(int argc, char** argv, const char* checkpoint, const EvaluateEngines& engines,
-                     const SampleEngines& samplers);
+/// `features`: the default of --features; `samplers` make the samples of a checkpoint.
+int evaluate_program(int argc, char** argv, const char* checkpoint, const char* features,
+                     const EvaluateEngines& engines, const SampleEngines& samplers);
 int likelihood_program(int argc, char** argv, const char* checkpoint,
                        const LikelihoodEngines& engines);
 int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);

@@ -74,9 +74,10 @@ ImageFeatures classifier_on_host(const EvaluateOptions& options, const Evaluatio
   const auto& encoder = config.encoder;
   scoresde::require(encoder.num_channels == input.channels && encoder.height() == input.height &&
                         encoder.width() == input.width,
-                    "--features: the classifier takes ", encoder.num_channels, " x ",
-                    encoder.height(), " x ", encoder.width(), " values; the samples have ",
-                    input.channels, " x ", input.height, " x ", input.width);
+                    "--features: the classifier of ", options.features.string(), " takes ",
+                    encoder.num_channels, " x ", encoder.height(), " x ", encoder.width(),
+                    " values; the samples have ", input.channels, " x ", input.height, " x ",
+                    input.width);
   const auto network = std::make_shared<HostClassifier>(options, scoresde::nn::classifier(config));
   ImageFeatures found{network->extractor.description(),
                       network->logits.classes(),

@@ -216,14 +216,16 @@ TEST_CASE("cifar10_evaluate rejects what does not fit together, before its work"
     CHECK(outcome.status == status);
     for (const std::string& word : words) CHECK(outcome.says(word));
   };
-  const Outcome none = run(evaluate_program, {"--from", e.samples(), "--data", e.data(), "--out",
-                                              e.out("out").string()});
-  CHECK(none.status == 2);
-  CHECK(none.says("--features is missing"));
-  CHECK(none.says("none is bundled"));
+  const Outcome bundled = run(evaluate_program, {"--from", e.samples(), "--data", e.data(), "--out",
+                                                 e.out("out").string()});
+  CHECK(bundled.status == 1);
+  CHECK(bundled.says("cifar10_features.safetensors"));
+  CHECK(bundled.says("3 x 32 x 32"));
   rejected({"--samples", "9"}, {"--samples", "10"});
   rejected({"--samples", "21"}, {"--samples is 21", "20 images"});
   rejected({"--reference-images", "5"}, {"--reference-images", "5 images", "at least 10"});
+  rejected({"--first-reference-image", "60"}, {"--first-reference-image is 60", "60 images"});
+  rejected({"--first-reference-image", "55"}, {"--reference-images", "5 images", "at least 10"});
   rejected({"--steps", "50"}, {"--steps is for sampling"});
   rejected({"--seed", "5"}, {"--seed is for sampling"});
   rejected({"--inception", "x.pth"}, {"--inception", "--features"});
