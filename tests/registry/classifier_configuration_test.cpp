@@ -17,6 +17,7 @@ TEST_CASE("a classifier's metadata define its network again") {
       const Metadata configuration = checkpoint_configuration(p, sde, training);
       CHECK(configuration.at("training.loss") == "cross_entropy");
       CHECK(configuration.at("training.noised") == (p.noised ? "true" : "false"));
+      CHECK(configuration.at("training.time_power") == (p.noised ? "3" : "1"));
       CHECK(describes_classifier(configuration));
       CHECK(classifier_of(configuration) == nn::ClassifierConfig{p.network, *p.classifier});
       CHECK(graph_of(configuration).parameters().size() == graph_of(p).parameters().size());

@@ -132,6 +132,26 @@ TEST_CASE("a classifier trains on the labels of a data set, and on clean images 
   CHECK_THROWS_WITH(trainer.train_on(set, {}, 7, 8), Contains("label 2") && Contains("2 classes"));
 }
 
+TEST_CASE("a power of the times trains at low noise more often") {
+  Classification<VpSde> objective{VpSde()};
+  std::vector<double> even(1000), low(1000);
+  objective.configure({});
+  objective.draw_times({5, 3, 0}, even);
+  objective.configure({.time_power = 3});
+  objective.draw_times({5, 3, 0}, low);
+  const VpSde sde;
+  const double range = sde.t_max() - sde.t_min();
+  int below = 0;
+  for (std::size_t k = 0; k < low.size(); ++k) {
+    const double u = (even[k] - sde.t_min()) / range;
+    CHECK(low[k] == Approx(sde.t_min() + u * u * u * range));
+    if (low[k] < 0.2) ++below;
+  }
+  CHECK(below == Approx(1000 * std::cbrt(0.2)).margin(60));
+  CHECK_THROWS_WITH(objective.configure({.time_power = 0}), Contains("time_power is 0"));
+  CHECK_THROWS_WITH(objective.configure({.time_power = std::nan("")}), Contains("time_power is"));
+}
+
 TEST_CASE("a classifier rejects batches without a class per image and label dropout") {
   const nn::Graph graph = nn::classifier(tiny_classifier());
   Run<float> trainer(graph, VpSde(), configuration(), 4);

@@ -31,7 +31,9 @@ inline constexpr auto published_names<nn::Pooling> = std::to_array<PublishedName
 
 /// The loss as text.
 [[nodiscard]] inline Metadata describe(const CrossEntropy& loss) {
-  return {{"training.loss", "cross_entropy"}, {"training.noised", truth_text(loss.noised)}};
+  return {{"training.loss", "cross_entropy"},
+          {"training.noised", truth_text(loss.noised)},
+          {"training.time_power", number_text(loss.time_power)}};
 }
 
 /// Whether a configuration is of a classifier rather than of a score network.

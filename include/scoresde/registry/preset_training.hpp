@@ -78,7 +78,7 @@ void visit_classifier_training(const nn::Preset& p, Body&& body) {
           ": it is of a score network; a classifier is required");
   require(p.continuous && p.sde != SdeKind::edm && p.sde != SdeKind::ddpm, "preset ", p.name,
           ": a classifier is trained in continuous time under vp, subvp or ve");
-  const CrossEntropy loss{.noised = p.noised};
+  const CrossEntropy loss{.noised = p.noised, .time_power = p.time_power};
   const BetaSchedule beta{p.beta_min, p.beta_max, p.sampling_eps};
   if (p.sde == SdeKind::vp) return body(VpSde(beta), loss);
   if (p.sde == SdeKind::sub_vp) return body(SubVpSde(beta), loss);

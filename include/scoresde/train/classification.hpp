@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// Classification: the objective that trains a noise-conditional classifier.
 ///
-///   x_t = mean(t)·x_0 + std(t)·z,   t ~ U(t_min, T),   loss = E[ −log softmax(ℓ(x_t, t))_c ]
+///   x_t = mean(t)·x_0 + std(t)·z,   t = t_min + u^ρ·(T − t_min),   u ~ U(0, 1)
+///   loss = E[ −log softmax(ℓ(x_t, t))_c ]
 ///
-/// Dhariwal and Nichol 2021 (arXiv:2105.05233), section 4.1; Song et al. 2021 (arXiv:2011.13456),
-/// appendix I.1.
+/// Dhariwal and Nichol 2021 (arXiv:2105.05233), section 4.1, and Song et al. 2021
+/// (arXiv:2011.13456), appendix I.1, with ρ = 1. A larger ρ spends more of the training at low
+/// noise, where the class can be seen.
 #pragma once
 
 #include <cmath>
@@ -28,7 +30,8 @@ namespace scoresde {
 
 /// The settings of the loss.
 struct CrossEntropy {
-  bool noised = true;  ///< otherwise t = 0 and x_t = x_0, for a classifier of clean images alone
+  bool noised = true;     ///< otherwise t = 0 and x_t = x_0, for a classifier of clean images alone
+  double time_power = 1;  ///< ρ of the times, positive
 };
 
 /// Models Objective and CrossEntropyObjective. The labels of a batch are the classes to predict,
@@ -71,7 +74,12 @@ class Classification {
 
   [[nodiscard]] const S& sde() const { return sde_; }
   [[nodiscard]] const C& convention() const { return convention_; }
-  void configure(const CrossEntropy& loss) { loss_ = loss; }
+  /// Throws Error for a time power that is not positive or not finite.
+  void configure(const CrossEntropy& loss) {
+    require(std::isfinite(loss.time_power) && loss.time_power > 0, "classification: time_power is ",
+            loss.time_power, "; it must be positive and finite");
+    loss_ = loss;
+  }
 
   /// The number of classes that labels may name: that of the logits.
   template <class Ops>
@@ -108,9 +116,9 @@ class Classification {
   /// One time per sample of a batch, as forward_backward draws them.
   void draw_times(const TrainingDraws& draws, std::span<double> times) const {
     for (std::size_t k = 0; k < times.size(); ++k)
-      times[k] = loss_.noised
-                     ? sde_.t_min() + uniform(draws.time(), k, 0) * (sde_.t_max() - sde_.t_min())
-                     : 0;
+      times[k] = loss_.noised ? sde_.t_min() + quantile(uniform(draws.time(), k, 0)) *
+                                                   (sde_.t_max() - sde_.t_min())
+                              : 0;
   }
   /// Of a sample at time t.
   [[nodiscard]] ClassificationTerms terms(double t) const {
@@ -121,6 +129,9 @@ class Classification {
   }
 
  private:
+  [[nodiscard]] double quantile(double u) const {
+    return loss_.time_power == 1 ? u : std::pow(u, loss_.time_power);
+  }
   [[nodiscard]] MarginalProb marginal(double t) const {
     return loss_.noised ? sde_.marginal_prob(t) : MarginalProb{1, 0};
   }
