@@ -2,12 +2,10 @@
 #include "cli/table1_cells.hpp"
 
 #include <scoresde/error.hpp>
-#include <scoresde/predictor/ancestral.hpp>
-#include <scoresde/predictor/reverse_diffusion.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/run_names.hpp>
+#include <scoresde/registry/sampler_visit.hpp>
 #include <scoresde/registry/usage_error.hpp>
-#include <scoresde/sampler/score_sde_samplers.hpp>
 #include <scoresde/sde/discrete_sde.hpp>
 #include <scoresde/time/time_grid.hpp>
 
@@ -19,15 +17,9 @@ namespace {
 using scoresde::text;
 
 /// Table 5.
-double snr_of(const std::string& sde_name, const std::string& predictor) {
-  const auto sde =
-      scoresde::default_sde(scoresde::from_name<scoresde::SdeKind>("--table1", sde_name));
-  const auto with = [&](const auto& type) {
-    return scoresde::score_sde_snr(sde, scoresde::score_sde_pc1000, type);
-  };
-  if (predictor == "none") return scoresde::score_sde_snr(sde, scoresde::score_sde_c2000);
-  if (predictor == "ancestral") return with(scoresde::Ancestral{});
-  return with(scoresde::ReverseDiffusion{.probability_flow = predictor == "probability_flow"});
+double snr_of(const std::string& sde, const std::string& predictor) {
+  return scoresde::usual_snr(
+      scoresde::default_sde(scoresde::from_name<scoresde::SdeKind>("--table1", sde)), predictor);
 }
 
 }  // namespace

@@ -265,18 +265,18 @@ void visit_sampler(const AnySde& sde, const SamplerChoice& c, Body&& body) {
   }
 }
 
-/// The signal-to-noise ratio of Langevin steps, from score_sde_snr. Euler-Maruyama uses the value
-/// of reverse diffusion, DDIM without noise that of the probability flow, and predictors with noise
-/// in sigma that of ancestral sampling.
-[[nodiscard]] inline double usual_snr(const AnySde& sde, const SamplerChoice& c) {
-  const auto with = [&](const auto& predictor) {
-    return score_sde_snr(sde, score_sde_pc1000, predictor);
-  };
-  if (c.predictor == "none") return score_sde_snr(sde, score_sde_c2000);
-  const bool noiseless = c.predictor == "ddim" && c.eta.value_or(0) == 0;
-  if (noiseless || c.predictor == "probability_flow")
+/// The signal-to-noise ratio of Langevin steps after a predictor's, or of a corrector alone
+/// ("none"), from score_sde_snr. Euler-Maruyama uses the value of reverse diffusion, DDIM without
+/// noise that of the probability flow, and predictors with noise in sigma that of ancestral
+/// sampling.
+[[nodiscard]] inline double usual_snr(const AnySde& sde, const std::string& predictor,
+                                      double eta = 0) {
+  const auto with = [&](const auto& type) { return score_sde_snr(sde, score_sde_pc1000, type); };
+  if (predictor == "none") return score_sde_snr(sde, score_sde_c2000);
+  const bool noiseless = predictor == "ddim" && eta == 0;
+  if (noiseless || predictor == "probability_flow")
     return with(ReverseDiffusion{.probability_flow = true});
-  if (c.predictor == "ancestral" || c.predictor == "euler_ancestral" || c.predictor == "ddim")
+  if (predictor == "ancestral" || predictor == "euler_ancestral" || predictor == "ddim")
     return with(Ancestral{});
   return with(ReverseDiffusion{});
 }
@@ -294,7 +294,8 @@ inline void resolve_defaults(const AnySde& any, SamplerChoice& c) {
     if constexpr (DiscreteSde<S>)
       if (!c.steps_given) c.steps = std::min(c.steps, most_level_steps(sde, sde.t_max(), c.eps));
   });
-  if (c.solver == "pc" && c.corrector != "none") c.snr = c.snr.value_or(usual_snr(any, c));
+  if (c.solver == "pc" && c.corrector != "none")
+    c.snr = c.snr.value_or(usual_snr(any, c.predictor, c.eta.value_or(0)));
 }
 
 }  // namespace scoresde
