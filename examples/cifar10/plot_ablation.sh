@@ -2,31 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Plots the differences of an ablation: bash plot_ablation.sh ablation.csv ablation.png (needs the package gnuplot-nox)
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/plotting.sh"
 
-fail() {
-  echo "plot_ablation.sh: $1" >&2
-  exit 1
-}
-
-if [ $# -ne 2 ]; then
-  echo "usage: bash plot_ablation.sh ablation.csv ablation.png" >&2
-  exit 2
-fi
-table=$1
-image=$2
-command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
-[ -r "$table" ] || fail "$table cannot be read"
-[ "$(head -n 1 "$table")" = network,field,value,parameters,steps,images,seconds,sigma,loss,loss_error,difference,difference_error ] ||
-  fail "$table is not an ablation.csv of cifar10_train"
-
+begin_plot ablation.csv network,field,value,parameters,steps,images,seconds,sigma,loss,loss_error,difference,difference_error "$@"
 # The means over the noise levels, without the base; the first network at the top.
 rows=$(awk -F, '$8 == "mean" && $1 != "base" { row[++n] = $1 "," $11 "," $12 }
                 END { for (i = 1; i <= n; ++i) print n - i "," row[i] }' "$table")
 [ -n "$rows" ] || fail "$table has no network but the base"
-
-# Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
-part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
-trap 'rm -f "$part"' EXIT
 gnuplot <<PLOT
 set datafile separator ','
 \$rows << END
@@ -45,6 +27,4 @@ set format x '%g'
 set xtics rotate by -30
 plot \$rows using 3:1:4:ytic(2) with xerrorbars pt 7 ps 1.2 lw 2 lc rgb '#1f4e8c' notitle
 PLOT
-chmod 644 "$part"
-mv -f "$part" "$image"
-echo "wrote $image"
+end_plot

@@ -2,27 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Plots the loss curve of a run: bash plot_loss.sh train_log.csv loss.png (needs the package gnuplot-nox)
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/plotting.sh"
 
-fail() {
-  echo "plot_loss.sh: $1" >&2
-  exit 1
-}
-
-if [ $# -ne 2 ]; then
-  echo "usage: bash plot_loss.sh train_log.csv loss.png" >&2
-  exit 2
-fi
-log=$1
-image=$2
-command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
-[ -r "$log" ] || fail "$log cannot be read"
-[ "$(head -n 1 "$log")" = step,images,seconds,loss,learning_rate,gradient_norm ] ||
-  fail "$log is not a train_log.csv of cifar10_train"
-[ "$(wc -l <"$log")" -ge 3 ] || fail "$log has fewer than two rows"
-
-# Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
-part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
-trap 'rm -f "$part"' EXIT
+begin_plot train_log.csv step,images,seconds,loss,learning_rate,gradient_norm "$@"
+[ "$(wc -l <"$table")" -ge 3 ] || fail "$table has fewer than two rows"
 gnuplot <<PLOT
 set datafile separator ','
 set terminal pngcairo size 900,520 font 'sans,11'
@@ -37,8 +20,6 @@ set yrange [0.02:1.2]
 set grid xtics ytics lt 1 lc rgb '#dddddd'
 set border 3
 set tics nomirror
-plot '$log' skip 1 using (\$2 / 1000):4 with lines lw 2 lc rgb '#1f4e8c' notitle
+plot '$table' skip 1 using (\$2 / 1000):4 with lines lw 2 lc rgb '#1f4e8c' notitle
 PLOT
-chmod 644 "$part"
-mv -f "$part" "$image"
-echo "wrote $image"
+end_plot

@@ -72,6 +72,7 @@ misused "usage: parts.sh" bash "$parts" join
 misused "usage: pack_for_device.sh" bash "$source/benchmarks/device/pack_for_device.sh" "$build"
 misused "usage: bash plot_loss.sh" bash "$source/examples/cifar10/plot_loss.sh" "$folder/run/train_log.csv"
 misused "usage: bash plot_ablation.sh" bash "$source/examples/cifar10/plot_ablation.sh" "$folder/run/ablation.csv"
+misused "usage: bash plot_accuracy.sh" bash "$source/examples/cifar10/plot_accuracy.sh"
 rejected "huge" train --minutes 1 --dry-run -- --preset huge
 rejected "--threads cannot be combined with --backend cuda" train --minutes 1 --dry-run -- --threads 2
 misused "is not an option" train --minutes 1 --quick
