@@ -53,6 +53,7 @@
 #include <scoresde/optim/ema.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/optim/optimizer.hpp>
+#include <scoresde/optim/post_hoc_ema.hpp>
 #include <scoresde/optim/radam.hpp>
 #include <scoresde/optim/schedule.hpp>
 #include <scoresde/optim/sgd.hpp>
