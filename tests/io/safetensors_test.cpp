@@ -17,6 +17,7 @@ namespace {
 
 using scoresde::Error;
 using scoresde::io::read_safetensors;
+using scoresde::io::read_safetensors_metadata;
 using scoresde::io::TensorFile;
 using scoresde::io::write_safetensors;
 using scoresde::test::TemporaryFolder;
@@ -31,15 +32,17 @@ std::string file_bytes(const std::string& header, std::size_t data_bytes,
   return bytes + header + std::string(data_bytes, '\0');
 }
 
-/// The message of the error for these bytes; empty when they are read.
+/// The message of the error for these bytes, the same without the data; empty when they are read.
 std::string rejections(const std::string& bytes) {
   const TemporaryFolder folder;
   const auto path = folder.write("case.safetensors", bytes);
   try {
-    (void)read_safetensors(path);
+    const auto file = read_safetensors(path);
+    CHECK(read_safetensors_metadata(path) == file.metadata);
     return {};
   } catch (const Error& error) {
     const std::string message = error.what();
+    CHECK_THROWS_WITH(read_safetensors_metadata(path), message);
     REQUIRE(message.find("case.safetensors") != std::string::npos);
     return message;
   }
@@ -265,6 +268,31 @@ TEST_CASE("offsets out of order, out of range, overlapping or with gaps are reje
   require_rejected(file_bytes(two("[0,4]", "[0,4]"), 4), {"overlap"});
   require_rejected(file_bytes(two("[0,4]", "[5,9]"), 9), {"tensor b", "gap"});
   require_rejected(file_bytes(two("[0,4]", "[4,8]"), 9), {"9 bytes", "cover 8"});
+}
+
+TEST_CASE("the metadata of a file with a long header are those of the whole file") {
+  const TemporaryFolder folder;
+  TensorFile file;
+  const std::vector<float> values(100'000, 1.5f);
+  file.set("a", {values.size()}, std::span<const float>(values));
+  for (int i = 0; i < 20'000; ++i)
+    file.metadata["key " + std::to_string(i)] = "value of some length " + std::to_string(i);
+  const auto path = folder / "long";
+  write_safetensors(path, file);
+  const auto size = std::filesystem::file_size(path);
+  REQUIRE(size > 1'000'000);
+  CHECK(read_safetensors_metadata(path) == file.metadata);
+  for (const std::uintmax_t cut : {size - 4, size - 400'000, std::uintmax_t{300'000}}) {
+    std::filesystem::resize_file(path, cut);
+    std::string message;
+    try {
+      (void)read_safetensors(path);
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    CHECK_THAT(message, Catch::Contains("safetensors file " + path.string()));
+    CHECK_THROWS_WITH(read_safetensors_metadata(path), message);
+  }
 }
 
 TEST_CASE("a name that appears twice is rejected") {

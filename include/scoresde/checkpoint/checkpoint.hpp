@@ -213,10 +213,10 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
 }
 
 /// The configuration of a checkpoint or weights file, for network_of and visit_score.
-/// Throws Error as io::read_safetensors does, when the file is neither, and for a format_version of
-/// a later release.
+/// Throws Error as io::read_safetensors_metadata does, when the file is neither, and for a
+/// format_version of a later release.
 [[nodiscard]] inline Metadata read_configuration(const std::filesystem::path& path) {
-  Metadata configuration = io::read_safetensors(path).metadata;
+  Metadata configuration = io::read_safetensors_metadata(path);
   const auto format = configuration.find("format");
   require(format != configuration.end() &&
               (format->second == detail::run_format || format->second == detail::weights_format),
@@ -233,7 +233,7 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
 
 /// Number of updates of a checkpoint or weights file. Throws Error when the file does not state it.
 [[nodiscard]] inline std::uint64_t read_step(const std::filesystem::path& path) {
-  return number_setting<std::uint64_t>(io::read_safetensors(path).metadata, "step");
+  return number_setting<std::uint64_t>(io::read_safetensors_metadata(path), "step");
 }
 
 }  // namespace scoresde

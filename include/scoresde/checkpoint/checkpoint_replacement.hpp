@@ -22,7 +22,7 @@ namespace scoresde {
   if (!std::filesystem::is_regular_file(path)) return false;
   try {
     if (io::is_torch_file(path)) return score_sde_can_resume(io::TorchFile::open(path));
-    const auto metadata = io::read_safetensors(path).metadata;
+    const auto metadata = io::read_safetensors_metadata(path);
     const auto format = metadata.find("format");
     return format != metadata.end() && format->second == detail::run_format;
   } catch (const Error&) {
@@ -36,7 +36,7 @@ namespace scoresde {
   if (!std::filesystem::is_regular_file(path)) return false;
   try {
     return !io::is_torch_file(path) &&
-           io::read_safetensors(path).metadata.contains("snapshot.average");
+           io::read_safetensors_metadata(path).contains("snapshot.average");
   } catch (const Error&) {
     return false;
   }
@@ -48,7 +48,7 @@ namespace scoresde {
   if (!std::filesystem::is_regular_file(path) || is_weight_snapshot(path)) return false;
   try {
     if (io::is_torch_file(path)) return !score_sde_can_resume(io::TorchFile::open(path));
-    const auto metadata = io::read_safetensors(path).metadata;
+    const auto metadata = io::read_safetensors_metadata(path);
     const auto format = metadata.find("format");
     return format != metadata.end() && format->second == detail::weights_format;
   } catch (const Error&) {

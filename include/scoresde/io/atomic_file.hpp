@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -143,15 +145,17 @@ inline void write_file_atomically(const std::filesystem::path& path, std::string
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
-/// The contents of a regular file. Throws Error when it is missing, not a regular file or
-/// unreadable.
-inline std::vector<std::byte> read_file(const std::filesystem::path& path) {
+/// The contents of a regular file, at most the first `most` bytes. Throws Error when it is missing,
+/// not a regular file or unreadable.
+inline std::vector<std::byte> read_file(
+    const std::filesystem::path& path,
+    std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max()) {
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
   require(std::filesystem::exists(status), "file ", path.string(), " does not exist");
   require(std::filesystem::is_regular_file(status), "file ", path.string(),
           " is not a regular file");
-  const auto size = std::filesystem::file_size(path, failure);
+  const auto size = std::min(std::filesystem::file_size(path, failure), most);
   std::ifstream stream(path, std::ios::binary);
   require(!failure && stream.is_open(), "file ", path.string(), " cannot be opened");
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,10 +61,9 @@ inline const nlohmann::json& header_field(const nlohmann::json& entry, const cha
   return entry[field];
 }
 
-/// One tensor's entry, checked against the size of the data. For a type that is not a stored type
-/// the bytes are kept; Tensor::as throws Error naming it.
+/// One tensor's entry, checked against the size of the data, without bytes. Other types than the
+/// stored ones are accepted; Tensor::as throws Error naming them.
 inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json& entry,
-                                                            const std::byte* data,
                                                             std::size_t data_size) {
   TensorFile::Tensor tensor;
   const auto& dtype = header_field(entry, "dtype");
@@ -84,7 +84,6 @@ inline std::pair<TensorFile::Tensor, TensorSpan> read_entry(const nlohmann::json
     require(bytes == span.end - span.begin, "data_offsets hold ", span.end - span.begin,
             " bytes; shape and dtype require ", bytes);
   }
-  tensor.bytes.assign(data + span.begin, data + span.end);
   return {std::move(tensor), span};
 }
 
@@ -129,25 +128,23 @@ inline void read_metadata(const nlohmann::json& entry, TensorFile& file) {
   throw Error(text(not_safetensors, ": no '{' follows the 8 bytes of its header's length"));
 }
 
-/// All checked reads; their messages do not contain the file's name yet.
-inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
-  const std::string_view header_bytes = header_text(bytes);
+/// Adds the tensors of a header, without their bytes, and the metadata to the file, and returns the
+/// range of each tensor in `data_size` bytes of data.
+inline std::vector<TensorSpan> read_entries(std::string_view header_bytes, std::size_t data_size,
+                                            TensorFile& file) {
   const nlohmann::json header = parse_header(header_bytes);
-  const std::byte* data = bytes.data() + 8 + header_bytes.size();
-  const std::size_t data_size = bytes.size() - 8 - header_bytes.size();
-  TensorFile file;
   std::vector<TensorSpan> spans;
-  std::size_t copied = 0;
+  std::size_t held = 0;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
       read_metadata(entry, file);
       continue;
     }
     try {
-      auto [tensor, span] = read_entry(entry, data, data_size);
+      auto [tensor, span] = read_entry(entry, data_size);
       // Overlapping tensors could expand to many times the data; valid files have none.
-      copied += tensor.bytes.size();
-      require(copied <= data_size, "overlaps another tensor: together they hold more than the ",
+      held += span.end - span.begin;
+      require(held <= data_size, "overlaps another tensor: together they hold more than the ",
               data_size, " bytes of data");
       const auto kept = file.tensors.emplace(name, std::move(tensor)).first;
       spans.push_back({span.begin, span.end, &kept->first});
@@ -155,8 +152,31 @@ inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
       throw Error(text("tensor ", name, ": ", failure.what()));
     }
   }
-  require_cover(std::move(spans), data_size);
+  require_cover(spans, data_size);
+  return spans;
+}
+
+/// All checked reads; their messages do not contain the file's name yet.
+inline TensorFile parse_safetensors(const std::vector<std::byte>& bytes) {
+  const std::string_view header = header_text(bytes);
+  const std::byte* data = bytes.data() + 8 + header.size();
+  TensorFile file;
+  for (const TensorSpan& span : read_entries(header, bytes.size() - 8 - header.size(), file))
+    file.tensors[*span.name].bytes.assign(data + span.begin, data + span.end);
   return file;
+}
+
+/// Returns read(), or throws its Error with the name of the file.
+template <class Read>
+auto with_file_name(const std::filesystem::path& path, Read read) {
+  try {
+    return read();
+  } catch (const Error& failure) {
+    const std::string_view fault = failure.what();
+    const bool foreign = fault.starts_with(not_safetensors);
+    throw Error(foreign ? text("file ", path.string(), ' ', fault)
+                        : text("safetensors file ", path.string(), ": ", fault));
+  }
 }
 
 inline std::string header_of(
@@ -197,14 +217,27 @@ inline std::string header_of(
 /// converting their elements throws Error naming the type.
 [[nodiscard]] inline TensorFile read_safetensors(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path);
-  try {
-    return detail::parse_safetensors(bytes);
-  } catch (const Error& failure) {
-    const std::string_view fault = failure.what();
-    const bool foreign = fault.starts_with(detail::not_safetensors);
-    throw Error(foreign ? scoresde::text("file ", path.string(), ' ', fault)
-                        : scoresde::text("safetensors file ", path.string(), ": ", fault));
-  }
+  return detail::with_file_name(path, [&] { return detail::parse_safetensors(bytes); });
+}
+
+/// The metadata of a safetensors file, whose header is read and checked against the file's size;
+/// the data are not read. Throws Error as read_safetensors does.
+[[nodiscard]] inline std::map<std::string, std::string> read_safetensors_metadata(
+    const std::filesystem::path& path) {
+  constexpr std::size_t prefix = 8, usual = std::size_t{1} << 18;
+  std::vector<std::byte> bytes = read_file(path, usual);
+  const std::uintmax_t whole = std::filesystem::file_size(path);
+  std::uint64_t size = 0;
+  if (bytes.size() >= prefix) std::memcpy(&size, bytes.data(), prefix);
+  const std::uintmax_t wanted = whole >= prefix && size <= whole - prefix ? prefix + size : whole;
+  if (bytes.size() < wanted) bytes = read_file(path, wanted);
+  return detail::with_file_name(path, [&] {
+    const std::string_view header = detail::header_text(bytes);
+    TensorFile file;
+    (void)detail::read_entries(header, static_cast<std::size_t>(whole) - prefix - header.size(),
+                               file);
+    return file.metadata;
+  });
 }
 
 /// Writes a safetensors file as write_file_atomically does, tensors in order of decreasing element
