@@ -45,6 +45,8 @@ struct TrainOptions {
   std::filesystem::path export_ema;
   bool overwrite = false;  ///< export_ema may replace the checkpoint of a run
   BackendOptions backend;
+  double ema_width = 0;          ///< sigma_rel of the exported average; 0: the checkpoint's EMA
+  std::uint64_t ema_images = 0;  ///< the end of its profile; 0: the last stored average
 };
 
 /// Adds what a checkpoint stores of the options alone, in addition to its preset.

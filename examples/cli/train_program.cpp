@@ -4,17 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
-#include <scoresde/checkpoint/checkpoint_replacement.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/io/atomic_file.hpp>
 #include <scoresde/nn/networks/unet_check.hpp>
-#include <scoresde/registry/classifier_configuration.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/network_fields.hpp>
 #include <scoresde/registry/preset_list.hpp>
@@ -32,6 +29,7 @@
 #include "cli/run_lock.hpp"
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
+#include "cli/weight_export.hpp"
 
 namespace programs {
 namespace {
@@ -138,6 +136,26 @@ void add_ablation(CommandLine& line, TrainOptions& o) {
       .group(host_group);
 }
 
+void add_export_options(CommandLine& line, TrainOptions& o) {
+  line.add_option("--export-ema", o.export_ema,
+                  "Only write the EMA weights of the checkpoint in --out to this file, as "
+                  "float32 with their configuration")
+      .check(path());
+  line.add_option("--ema-width", o.ema_width,
+                  "Relative width, above 0 and at most 0.2886, of the average that --export-ema "
+                  "writes, computed from the snapshots of --ema-tracks in --out")
+      .check(number([](double x) { return x > 0 && x <= 0.2886; }, "above 0 and at most 0.2886"))
+      .needs("--export-ema");
+  line.add_option("--ema-images", o.ema_images,
+                  "Images at which the profile of --ema-width ends, best those of a snapshot "
+                  "(default: the last stored average)")
+      .check(natural_number(1))
+      .needs("--ema-width");
+  line.add_flag("--overwrite", o.overwrite,
+                "Allow --export-ema to replace a file that does not hold weights alone")
+      .needs("--export-ema");
+}
+
 void add_train_options(CommandLine& line, TrainOptions& o) {
   add_preset_options(line, o);
   add_folder_options(line, o);
@@ -166,13 +184,7 @@ void add_train_options(CommandLine& line, TrainOptions& o) {
   add_interval_options(line, o);
   add_average_options(line, o);
   add_ablation(line, o);
-  line.add_option("--export-ema", o.export_ema,
-                  "Only write the EMA weights of the checkpoint in --out to this file, as "
-                  "float32 with their configuration")
-      .check(path());
-  line.add_flag("--overwrite", o.overwrite,
-                "Allow --export-ema to replace a file that does not hold weights alone")
-      .needs("--export-ema");
+  add_export_options(line, o);
 }
 
 /// The network with the fields replaced that `changes` lists as "key=value". Throws Error for text
@@ -301,22 +313,6 @@ void check_folder(const TrainOptions& options) {
           "checkpoint.safetensors and use --resume, or choose another folder");
 }
 
-/// Writes the averaged weights of the run's checkpoint as a file to sample from.
-void export_ema(const TrainOptions& options) {
-  if (!options.overwrite) scoresde::require_replaceable("--export-ema", options.export_ema);
-  const auto checkpoint = options.out / "checkpoint.safetensors";
-  const auto configuration = scoresde::read_configuration(checkpoint);
-  scoresde::io::require_writable_file(options.export_ema);
-  const auto graph = scoresde::graph_of(configuration);
-  std::vector<float> weights(graph.parameters().size());
-  scoresde::load_weights(checkpoint, graph.parameters(), std::span<float>(weights));
-  const std::uint64_t step = scoresde::read_step(checkpoint);
-  scoresde::save_weights(options.export_ema, graph.parameters(), std::span<const float>(weights),
-                         configuration, step);
-  std::cout << options.export_ema.string() << " holds the EMA weights of step " << step << ", "
-            << std::filesystem::file_size(options.export_ema) << " bytes\n";
-}
-
 /// Throws UsageError for options that would have no effect.
 void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
   using scoresde::require_usage;
@@ -324,9 +320,9 @@ void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
                 "--keep is for the numbered checkpoints of --keep-every, which is 0");
   if (o.export_ema.empty()) return;
   for (const std::string& name : line.given())
-    require_usage(name == "--export-ema" || name == "--out" || name == "--overwrite", name,
-                  " is for training; --export-ema only writes the weights of the checkpoint in "
-                  "--out");
+    require_usage(name == "--export-ema" || name == "--out" || name == "--overwrite" ||
+                      name == "--ema-width" || name == "--ema-images",
+                  name, " is for training; --export-ema only writes weights of the run in --out");
 }
 
 int run(const TrainOptions& options, const TrainEngines& engines, const AblationEngine& ablation) {

@@ -4,8 +4,8 @@
 ///
 /// Two power-function averages at several times approximately span the averages of all other
 /// widths; the coefficients are a least-squares fit of profiles (Karras et al. 2024,
-/// arXiv:2312.02696, section 3.2). The fit uses the weights, and step and γ from the metadata, of
-/// each file.
+/// arXiv:2312.02696, section 3.2). The fit, in weight_export.hpp, uses the weights, and step and γ
+/// from the metadata, of each file.
 #pragma once
 
 #include <cstdint>

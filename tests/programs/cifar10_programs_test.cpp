@@ -164,7 +164,8 @@ TEST_CASE("a negative number is rejected by every option that takes a natural nu
   check(train_program,
         {"--iterations", "--batch", "--network-batch", "--decay-images", "--seed", "--log-every",
          "--checkpoint-every", "--keep-every", "--keep", "--snapshot-every", "--snapshot-steps",
-         "--weights-every", "--held-out-images", "--threads", "--device", "--autotune"});
+         "--weights-every", "--held-out-images", "--ema-images", "--threads", "--device",
+         "--autotune"});
   check(sample_program,
         {"--steps", "--nfe", "--steps-offset", "--corrector-steps", "--samples", "--first-sample",
          "--batch", "--columns", "--seed", "--threads", "--device", "--autotune"});

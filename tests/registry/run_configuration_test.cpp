@@ -212,12 +212,14 @@ TEST_CASE("power-function averages are stored by their gammas") {
   CHECK(flat.count("training.ema_decay") == 0);
   CHECK(flat.at("training.ema_track_gammas").substr(0, 9) == "6.5,16.97");
   CHECK(track_count(flat) == 2);
+  CHECK(ema_tracks_of(flat) == configuration.ema_tracks);
   CHECK(flat.count("training.ema_track_decays") == 0);
 }
 
 TEST_CASE("averages with a ramp are stored by their decays, after those of power functions") {
   TrainingConfiguration configuration{};
   CHECK(track_count(describe(configuration)) == 0);
+  CHECK(ema_tracks_of(describe(configuration)).empty());
   configuration.ema_tracks = {{.decay = 0.9}, {.decay = 0.9999}};
   configuration.validate();
   Metadata flat = describe(configuration);
@@ -228,6 +230,9 @@ TEST_CASE("averages with a ramp are stored by their decays, after those of power
                                   ExponentialMovingAverage::power(0.1));
   configuration.validate();
   CHECK(track_count(describe(configuration)) == 3);
+  CHECK(ema_tracks_of(describe(configuration)) == configuration.ema_tracks);
+  flat["training.ema_track_decays"] = "0.9,fast";
+  CHECK_THROWS_WITH(ema_tracks_of(flat), Catch::Contains("is 'fast'"));
   std::reverse(configuration.ema_tracks.begin(), configuration.ema_tracks.end());
   CHECK_THROWS_WITH(configuration.validate(), Catch::Contains("out of order"));
   configuration.ema_tracks = {{.decay = 0.9, .schedule = EmaSchedule::constant}};

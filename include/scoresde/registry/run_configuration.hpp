@@ -253,6 +253,20 @@ template <Sde S, class Loss = DenoisingScoreMatching, class O = Adam>
   return network_from_fields(fields);
 }
 
+/// The additional averages in a checkpoint's settings, in the order of its tracks. Throws Error for
+/// values that are not numbers.
+[[nodiscard]] inline std::vector<ExponentialMovingAverage> ema_tracks_of(
+    const Metadata& configuration) {
+  std::vector<ExponentialMovingAverage> tracks;
+  if (configuration.contains(detail::ema_track_gammas_key))
+    for (const double gamma : list_setting(configuration, detail::ema_track_gammas_key))
+      tracks.push_back({.decay = 0, .schedule = EmaSchedule::power, .gamma = gamma});
+  if (configuration.contains(detail::ema_track_decays_key))
+    for (const double decay : list_setting(configuration, detail::ema_track_decays_key))
+      tracks.push_back({.decay = decay});
+  return tracks;
+}
+
 /// The decay of the learning rate in a checkpoint's settings; none if it is absent.
 [[nodiscard]] inline LearningRateDecay decay_of(const Metadata& configuration) {
   if (configuration.count("training.decay_updates") == 0) return {};
