@@ -39,6 +39,10 @@ struct TrainOptions {
   bool held_out = false;
   bool resume = false;
   bool ablation = false;
+  std::filesystem::path init_weights;
+  // set by add_init_weights
+  std::string init_weights_record;  ///< name and checksum of the file, stored in checkpoints
+  std::string init_weights_text;    ///< printed with the settings
   // set by an ablation for each training
   std::string ablated;          ///< name of the network; empty: a run of its own
   double training_minutes = 0;  ///< end after this training time, over all runs; 0: no limit
@@ -53,6 +57,8 @@ struct TrainOptions {
 inline void add_program_settings(const TrainOptions& options, scoresde::Metadata& configuration) {
   if (options.train_images > 0)
     configuration["program.train_images"] = std::to_string(options.train_images);
+  if (!options.init_weights_record.empty())
+    configuration["program.init_weights"] = options.init_weights_record;
 }
 
 }  // namespace programs

@@ -23,6 +23,7 @@
 #include "cli/ablation_run.hpp"
 #include "cli/common_options.hpp"
 #include "cli/data_set.hpp"
+#include "cli/init_weights.hpp"
 #include "cli/kept_checkpoints.hpp"
 #include "cli/preset_names.hpp"
 #include "cli/programs.hpp"
@@ -126,6 +127,11 @@ void add_folder_options(CommandLine& line, TrainOptions& o) {
   add_test_data(line, o.test_data);
   add_out(line, o.out, "Folder of the run: checkpoint.safetensors, train_log.csv, snapshots");
   line.add_flag("--resume", o.resume, "Continue from the checkpoint in --out, bit-identically");
+  line.add_option("--init-weights", o.init_weights,
+                  "Start a new run from the weights of a checkpoint (its averages) or weights file "
+                  "of a network with the same tensors; a class embedding may be new")
+      .check(path())
+      .excludes("--resume");
 }
 
 void add_ablation(CommandLine& line, TrainOptions& o) {
@@ -325,7 +331,7 @@ void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
                   name, " is for training; --export-ema only writes weights of the run in --out");
 }
 
-int run(const TrainOptions& options, const TrainEngines& engines, const AblationEngine& ablation) {
+int run(TrainOptions options, const TrainEngines& engines, const AblationEngine& ablation) {
   if (!options.export_ema.empty()) {
     export_ema(options);
     return 0;
@@ -342,6 +348,7 @@ int run(const TrainOptions& options, const TrainEngines& engines, const Ablation
   check_folder(options);
   require_data(options);
   add_decay(options, preset);
+  add_init_weights(options, preset);
   engines.of(options.backend)(options, preset);
   return stop_status();
 }

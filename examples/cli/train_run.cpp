@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
+#include <scoresde/checkpoint/initial_weights.hpp>
 #include <scoresde/error.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/run_names.hpp>
@@ -20,6 +22,7 @@ namespace programs {
 
 void TrainRun::operator()() {
   if (options_.resume) load(checkpoint());
+  if (!options_.init_weights.empty()) start_from_weights();
   if (options_.held_out) return print_held_out();
   log_.emplace(options_.out / "train_log.csv", steps());
   seconds_before_ = log_->seconds();
@@ -150,6 +153,14 @@ void TrainRun::load(const std::filesystem::path& path) {
   saved_to_ = path;
 }
 
+void TrainRun::start_from_weights() {
+  const auto usual = training_.state();
+  auto start = scoresde::read_initial_weights<float>(options_.init_weights, training_.parameters(),
+                                                     usual.parameters);
+  training_.restore(
+      scoresde::TrainingState<float>::start(std::move(start.weights), usual.tracks.size()));
+}
+
 std::string TrainRun::last_good_text() const {
   if (!saved_step_) return "; no checkpoint had been saved";
   return scoresde::text("; ", saved_to_.string(), " holds the last good state, of step ",
@@ -259,8 +270,8 @@ void TrainRun::report_setup() const {
   std::cout << "preset      " << preset_.name << " (" << training_.parameters().count()
             << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text() << ")\n"
             << "data        " << options_.data.string() << ", " << training_.images() << " images\n"
-            << classes_text() << "batch       " << preset_.batch_size << ", differentiated "
-            << training_.network_batch() << " at a time in "
+            << classes_text() << options_.init_weights_text << "batch       " << preset_.batch_size
+            << ", differentiated " << training_.network_batch() << " at a time in "
             << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
             << "seed        " << options_.seed << '\n'
             << "device      " << training_.device_text() << '\n'

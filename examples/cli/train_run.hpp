@@ -48,6 +48,8 @@ class TrainRun {
   /// state with numbers that are not finite.
   void require_good(const scoresde::TrainingState<float>& state);
   void load(const std::filesystem::path& path);
+  /// Starts from the weights of options_.init_weights.
+  void start_from_weights();
   /// The checkpoint from which a failed run can be resumed, for messages.
   [[nodiscard]] std::string last_good_text() const;
   [[nodiscard]] std::uint64_t images_seen() const;

@@ -103,6 +103,14 @@ inline void find_unexpected(const io::TensorFile& file, const nn::ParameterTable
   }
 }
 
+/// The family of a file's weights for sampling: the average where it has one.
+[[nodiscard]] inline std::string weights_family(const io::TensorFile& file) {
+  const std::string average = checkpoint_families[1];
+  const auto at = file.tensors.lower_bound(average);
+  const bool averaged = at != file.tensors.end() && at->first.starts_with(average);
+  return averaged ? average : checkpoint_families[0];
+}
+
 template <class Stored, std::floating_point T>
 void write_family(io::TensorFile& file, const nn::ParameterTable& table, const std::string& family,
                   std::span<const T> flat) {
@@ -200,12 +208,9 @@ void load_weights(const std::filesystem::path& path, const nn::ParameterTable& t
   require(weights.size() == table.size(), "weights: the buffer holds ", weights.size(),
           " scalars; the network's has ", table.size());
   const io::TensorFile file = io::read_safetensors(path);
-  const auto ema = file.tensors.lower_bound("ema.");
-  const bool averaged = ema != file.tensors.end() && ema->first.compare(0, 4, "ema.") == 0;
   std::vector<T> read(table.size());
   detail::Differences differences;
-  detail::read_family<T>(file, table, detail::checkpoint_families[averaged ? 1 : 0], false, read,
-                         differences);
+  detail::read_family<T>(file, table, detail::weights_family(file), false, read, differences);
   detail::find_unexpected(file, table, differences);
   differences.reject(scoresde::text("weights ", path.string(), " do not match the network of ",
                                     table.entries().size(), " tensors:"));
