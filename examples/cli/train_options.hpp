@@ -24,6 +24,9 @@ struct TrainOptions {
   std::uint64_t iterations = 0;
   double minutes = 0;
   double lr = 0;
+  std::string schedule;  ///< of the learning rate; empty: constant, or the checkpoint's
+  std::uint64_t schedule_images = 0;  ///< its length; 0: the default or the checkpoint's
+  std::optional<double> schedule_floor;
   bool class_conditional = false;
   std::optional<double> label_dropout;
   std::uint64_t seed = 42;

@@ -27,6 +27,7 @@
 #include "cli/kept_checkpoints.hpp"
 #include "cli/preset_names.hpp"
 #include "cli/programs.hpp"
+#include "cli/rate_schedule.hpp"
 #include "cli/run_lock.hpp"
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
@@ -185,6 +186,7 @@ void add_train_options(CommandLine& line, TrainOptions& o) {
                   "end the run there")
       .check(natural_number(1))
       .needs("--resume");
+  add_schedule_options(line, o);
   add_seed(line, o.seed);
   add_backend_options(line, o.backend);
   add_interval_options(line, o);
@@ -347,6 +349,7 @@ int run(TrainOptions options, const TrainEngines& engines, const AblationEngine&
   const RunLock lock(options.out);
   check_folder(options);
   require_data(options);
+  add_schedule(options, preset);
   add_decay(options, preset);
   add_init_weights(options, preset);
   engines.of(options.backend)(options, preset);

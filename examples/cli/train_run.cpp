@@ -16,6 +16,7 @@
 
 #include "cli/kept_checkpoints.hpp"
 #include "cli/progress_bar.hpp"
+#include "cli/rate_schedule.hpp"
 #include "cli/stop_signals.hpp"
 
 namespace programs {
@@ -275,6 +276,7 @@ void TrainRun::report_setup() const {
             << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
             << "seed        " << options_.seed << '\n'
             << "device      " << training_.device_text() << '\n'
+            << "rate        " << rate_text(preset_) << '\n'
             << "steps       " << first_step_ << " done, " << preset_.n_iters << " in all"
             << (options_.minutes > 0 ? ", or as many as the minutes given allow\n" : "\n")
             << "out         " << options_.out.string() << std::endl;

@@ -66,6 +66,9 @@ Metadata known_settings() {
   known.merge(scoresde::describe(scoresde::Sgd{}));
   known.merge(Metadata{{"training.decay_first", "0"},
                        {"training.decay_updates", "0"},
+                       {"training.schedule", "constant"},
+                       {"training.schedule_updates", "0"},
+                       {"training.schedule_floor", "0"},
                        {"training.ema_gamma", "0"},
                        {"training.ema_track_gammas", ""},
                        {"training.ema_track_decays", ""}});
@@ -87,6 +90,7 @@ void read_schedule(const Metadata& configuration, O& optimizer) {
   read_setting(configuration, "training.gradient_clip", optimizer.gradient_clip);
   read_setting(configuration, "training.decay_first", optimizer.decay.first);
   read_setting(configuration, "training.decay_updates", optimizer.decay.updates);
+  optimizer.schedule = scoresde::schedule_of(configuration);
 }
 
 template <class O>

@@ -105,6 +105,65 @@ TEST_CASE("a decay lowers the learning rate linearly from its first update to 0"
   CHECK(adam.decay.end() == 140);
 }
 
+TEST_CASE("a cosine schedule lowers the learning rate to its floor and keeps it there") {
+  constexpr std::uint64_t length = 1000;
+  constexpr double pi = 3.14159265358979323846;
+  const LearningRateSchedule cosine{RateSchedule::cosine, length},
+      raised{RateSchedule::cosine, length, 0.25};
+  double before = 2;
+  for (std::uint64_t n = 0; n <= length; ++n) {
+    const double expected = (1 + std::cos(pi * double(n) / double(length))) / 2;
+    CHECK(cosine.factor_at(n) == Approx(expected).margin(3e-16).epsilon(0));
+    CHECK(raised.factor_at(n) == Approx(0.25 + 0.75 * expected).margin(3e-16).epsilon(0));
+    CHECK(cosine.factor_at(n) < before);
+    before = cosine.factor_at(n);
+  }
+  CHECK(cosine.factor_at(0) == 1);
+  CHECK(cosine.factor_at(length / 2) == Approx(0.5).epsilon(1e-15));
+  for (const std::uint64_t n : {length, length + 1, 50 * length}) {
+    CHECK(cosine.factor_at(n) == 0);
+    CHECK(raised.factor_at(n) == 0.25);
+  }
+}
+
+TEST_CASE("an inverse square root schedule begins at its reference") {
+  const LearningRateSchedule schedule{RateSchedule::inverse_sqrt, 400};
+  CHECK(schedule.factor_at(0) == 1);
+  CHECK(schedule.factor_at(400) == 1);
+  CHECK(schedule.factor_at(401) < 1);
+  CHECK(schedule.factor_at(1600) == 0.5);
+  CHECK(schedule.factor_at(40000) == 0.1);
+}
+
+TEST_CASE("warm-up, schedule and decay multiply, and the default schedule changes no bit") {
+  const Adam adam{.learning_rate = 0.5,
+                  .warm_up = 10,
+                  .decay = {.first = 1600, .updates = 40},
+                  .schedule = {RateSchedule::inverse_sqrt, 400}};
+  CHECK(adam.learning_rate_at(5) == 0.25);
+  CHECK(adam.learning_rate_at(100) == 0.5);
+  CHECK(adam.learning_rate_at(1600) == 0.25);
+  CHECK(adam.learning_rate_at(1620) == Approx(0.5 * std::sqrt(400 / 1620.0) / 2).epsilon(1e-15));
+  CHECK(adam.learning_rate_at(1640) == 0);
+  const Adam plain{.learning_rate = 0.3, .warm_up = 7, .decay = {.first = 50, .updates = 9}};
+  for (std::uint64_t n = 0; n < 60; ++n) {
+    const double rate = 0.3 * plain.decay.factor_at(n);
+    CHECK(plain.learning_rate_at(n) == (n < 7 ? rate * double(n) / 7 : rate));
+  }
+}
+
+TEST_CASE("a schedule rejects parameters that it lacks or does not have") {
+  const auto rejects = [](const LearningRateSchedule& schedule, const char* words) {
+    CHECK_THROWS_WITH(Adam{.schedule = schedule}.validate(), Catch::Contains(words));
+  };
+  rejects({RateSchedule::constant, 5}, "updates is 5; it must be 0");
+  rejects({RateSchedule::cosine, 0}, "updates is 0; it must be positive");
+  rejects({RateSchedule::inverse_sqrt, 0}, "updates is 0; it must be positive");
+  rejects({RateSchedule::cosine, 5, 1.5}, "floor is 1.5; it must lie in [0, 1]");
+  rejects({RateSchedule::inverse_sqrt, 5, 0.5}, "floor is 0.5; it must be 0");
+  CHECK_NOTHROW(Adam{.schedule = {RateSchedule::cosine, 5, 1}}.validate());
+}
+
 TEST_CASE("clipping scales large gradients to the limit and does not change small ones") {
   CHECK(clipping_factor(1, 0) == 1);
   CHECK(clipping_factor(1, 0.5) == 1);

@@ -295,6 +295,8 @@ TEST_CASE("settings that INPUT does not allow end with status 2 and their name")
   set("network.nf=64", {"network.nf = '64'", "INPUT '4'"});
   set("network.dropout=2", {"dropout is 2", "[0, 1)"});
   set("training.decay_first=-1", {"training.decay_first is '-1'; it must be a natural number"});
+  set("training.schedule=cosin", {"training.schedule is 'cosin'", "cosine"});
+  set("training.schedule=cosine", {"there is no training.schedule_updates"});
   set("training.seed=1.5", {"training.seed is '1.5'; it must be a natural number"});
   set("training.beta1=1", {"Adam: beta1 is 1", "[0, 1)"});
   set("training.radam_threshold=3", {"RAdam: threshold is 3"});

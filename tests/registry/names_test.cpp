@@ -84,6 +84,7 @@ TEST_CASE("every enumeration of a configuration has a name for each value") {
   check_table<BetaRule>(4);
   check_table<PredictionType>(3);
   check_table<EmaSchedule>(3);
+  check_table<RateSchedule>(3);
   check_table<SolverKind>(2);
   check_table<PredictorKind>(4);
   check_table<CorrectorKind>(2);

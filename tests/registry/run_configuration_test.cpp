@@ -183,6 +183,21 @@ TEST_CASE("a decay of the learning rate is read back from the configuration") {
   CHECK(decay_of(describe(configuration)) == LearningRateDecay{700, 30});
 }
 
+TEST_CASE("a schedule of the learning rate is read back from the configuration") {
+  TrainingConfiguration configuration{};
+  const Metadata plain = describe(configuration);
+  CHECK(plain.count("training.schedule") == 0);
+  CHECK(schedule_of(plain) == LearningRateSchedule{});
+  for (const LearningRateSchedule& schedule :
+       {LearningRateSchedule{RateSchedule::cosine, 900, 0.1},
+        LearningRateSchedule{RateSchedule::inverse_sqrt, 70}}) {
+    configuration.optimizer.schedule = schedule;
+    CHECK(schedule_of(describe(configuration)) == schedule);
+  }
+  CHECK_THROWS_WITH(schedule_of({{"training.schedule", "cosin"}}),
+                    Catch::Contains("training.schedule is 'cosin'") && Catch::Contains("cosine"));
+}
+
 TEST_CASE("the settings of RAdam and SGD carry the optimizer's name, and those of Adam do not") {
   const Metadata adam = describe(TrainingConfiguration{});
   CHECK(adam.count("training.optimizer") == 0);

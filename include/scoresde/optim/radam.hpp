@@ -45,6 +45,7 @@ struct RAdam {
   std::uint64_t warm_up = 0;  ///< updates; 0: no warm-up
   double gradient_clip = 1;   ///< maximum ‖g‖₂; infinity: no clipping
   LearningRateDecay decay{};
+  LearningRateSchedule schedule{};
   double threshold = 4;  ///< of ρₙ, at least 4: the paper's; PyTorch has 5
 
   /// Throws Error naming the setting that is out of range.
@@ -56,7 +57,7 @@ struct RAdam {
 
   /// Learning rate after `updates` updates, without rₙ.
   [[nodiscard]] SCORESDE_HOST_DEVICE double learning_rate_at(std::uint64_t updates) const {
-    return scheduled_rate(learning_rate, warm_up, decay, updates);
+    return scheduled_rate(learning_rate, warm_up, schedule, decay, updates);
   }
 
   /// rₙ of update n = 1, 2, …; 0 where the step is not adaptive.

@@ -38,6 +38,7 @@ struct Sgd {
   std::uint64_t warm_up = 0;  ///< updates; 0: no warm-up
   double gradient_clip = 1;   ///< maximum ‖g‖₂; infinity: no clipping
   LearningRateDecay decay{};
+  LearningRateSchedule schedule{};
 
   /// Throws Error naming the setting that is out of range.
   void validate() const {
@@ -48,7 +49,7 @@ struct Sgd {
 
   /// Learning rate after `updates` updates.
   [[nodiscard]] SCORESDE_HOST_DEVICE double learning_rate_at(std::uint64_t updates) const {
-    return scheduled_rate(learning_rate, warm_up, decay, updates);
+    return scheduled_rate(learning_rate, warm_up, schedule, decay, updates);
   }
 
   /// Coefficients of the update after `updates` others, for a gradient of norm `norm`.

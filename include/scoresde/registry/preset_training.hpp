@@ -102,6 +102,7 @@ TrainingConfigurationWith<Loss> training_configuration(const nn::Preset& p, cons
   c.optimizer.warm_up = p.warmup;
   c.optimizer.gradient_clip = p.grad_clip;
   c.optimizer.decay = {p.decay_first, p.decay_steps};
+  c.optimizer.schedule = p.schedule;
   c.ema.decay = p.ema_rate;
   for (const double sigma_rel : p.ema_tracks)
     c.ema_tracks.push_back(ExponentialMovingAverage::power(sigma_rel));

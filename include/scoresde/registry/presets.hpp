@@ -19,6 +19,7 @@
 #include <scoresde/error.hpp>
 #include <scoresde/nn/networks/classifier_config.hpp>
 #include <scoresde/nn/networks/unet_config.hpp>
+#include <scoresde/optim/schedule.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 
 namespace scoresde {
@@ -61,6 +62,7 @@ struct Preset {
   double lr = 2e-4, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   std::uint64_t warmup = 5000;                     ///< steps of linear learning-rate growth
   std::uint64_t decay_first = 0, decay_steps = 0;  ///< of the decay to 0; decay_steps 0: no decay
+  LearningRateSchedule schedule{};                 ///< of the rate after the warm-up
   double grad_clip = 1;                            ///< maximum norm of the gradient
   // sampling
   SolverKind solver = SolverKind::predictor_corrector;

@@ -165,6 +165,11 @@ template <class O>
     flat["training.decay_first"] = number_text(o.decay.first);
     flat["training.decay_updates"] = number_text(o.decay.updates);
   }
+  if (o.schedule.name == RateSchedule::constant) return flat;
+  flat["training.schedule"] = name_of(o.schedule.name);
+  flat["training.schedule_updates"] = number_text(o.schedule.updates);
+  if (o.schedule.name == RateSchedule::cosine)
+    flat["training.schedule_floor"] = number_text(o.schedule.floor);
   return flat;
 }
 
@@ -272,6 +277,17 @@ template <Sde S, class Loss = DenoisingScoreMatching, class O = Adam>
   if (configuration.count("training.decay_updates") == 0) return {};
   return {number_setting<std::uint64_t>(configuration, "training.decay_first"),
           number_setting<std::uint64_t>(configuration, "training.decay_updates")};
+}
+
+/// The learning rate's schedule in a checkpoint's settings; constant if it is absent.
+[[nodiscard]] inline LearningRateSchedule schedule_of(const Metadata& configuration) {
+  if (configuration.count("training.schedule") == 0) return {};
+  LearningRateSchedule schedule{named_setting<RateSchedule>(configuration, "training.schedule")};
+  if (schedule.name == RateSchedule::constant) return schedule;
+  schedule.updates = number_setting<std::uint64_t>(configuration, "training.schedule_updates");
+  if (schedule.name == RateSchedule::cosine)
+    schedule.floor = number_setting<double>(configuration, "training.schedule_floor");
+  return schedule;
 }
 
 }  // namespace scoresde

@@ -9,6 +9,7 @@
 #include <array>
 
 #include <scoresde/optim/ema.hpp>
+#include <scoresde/optim/schedule.hpp>
 #include <scoresde/registry/names.hpp>
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/score/parameterization.hpp>
@@ -63,6 +64,12 @@ inline constexpr auto published_names<EmaSchedule> =
     std::to_array<PublishedName<EmaSchedule>>({{EmaSchedule::ramp, "ramp"},
                                                {EmaSchedule::constant, "constant"},
                                                {EmaSchedule::power, "power"}});
+
+template <>
+inline constexpr auto published_names<RateSchedule> =
+    std::to_array<PublishedName<RateSchedule>>({{RateSchedule::constant, "constant"},
+                                                {RateSchedule::cosine, "cosine"},
+                                                {RateSchedule::inverse_sqrt, "inverse_sqrt"}});
 
 template <>
 inline constexpr auto published_names<SolverKind> = std::to_array<PublishedName<SolverKind>>(

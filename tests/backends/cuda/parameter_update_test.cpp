@@ -128,6 +128,23 @@ TEMPLATE_TEST_CASE("the fused update matches the optimizer, EMA and cast", "[emu
     }
 }
 
+TEST_CASE("the learning rate of a step on the device follows every schedule", "[emulated]") {
+  for (const RateSchedule name : {RateSchedule::cosine, RateSchedule::inverse_sqrt}) {
+    Adam rule = adam;
+    rule.schedule = {name, 4};
+    rule.decay = {.first = 6, .updates = 3};
+    DeviceRun<> run(10);
+    run.partial[0] = 1;
+    for (std::uint64_t n = 0; n < 10; ++n) {
+      emulate(cuda::FinalizeStep<Adam>{rule, ema, 1, 3, run.partial.data(), run.losses.data(),
+                                       &run.step, &run.coefficients, &run.outcome},
+              every_schedule[n % 5]);
+      CHECK(run.outcome.updates == n + 1);
+      CHECK(run.outcome.learning_rate == rule.learning_rate_at(n));
+    }
+  }
+}
+
 TEST_CASE("a null average is not updated", "[emulated]") {
   DeviceRun<> run(100);
   const auto average = run.average;
