@@ -9,7 +9,7 @@ fail() {
 }
 
 # begin_plot FILE HEADER ARGUMENTS...: sets table and image, and part, the name to plot to. FILE is the table's name in a run's folder, HEADER
-# its first line.
+# the beginning of its first line.
 begin_plot() {
   local file=$1 header=$2
   shift 2
@@ -21,7 +21,7 @@ begin_plot() {
   image=$2
   command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
   [ -r "$table" ] || fail "$table cannot be read"
-  [ "$(head -n 1 "$table")" = "$header" ] || fail "$table is not a $file of cifar10_train"
+  [[ $(head -n 1 "$table") == "$header"* ]] || fail "$table is not a $file of cifar10_train"
   # Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
   part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
   trap 'rm -f "$part"' EXIT

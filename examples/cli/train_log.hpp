@@ -2,8 +2,11 @@
 /// train_log.csv: one row every few steps; a resumed run continues it.
 #pragma once
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -71,19 +74,24 @@ struct TrainLogRow {
   double seconds = 0;        ///< over all runs, without checkpoints, snapshots, held-out losses
   double loss = 0;
   double learning_rate = 0;
-  double gradient_norm = 0;  ///< before clipping
+  double gradient_norm = 0;   ///< before clipping
+  std::uint64_t skipped = 0;  ///< steps that were not finite, which are not in the means
 };
 
 /// The log file. A resumed run keeps the rows up to its checkpoint and drops later ones, whose
 /// steps it repeats.
 class TrainLog {
  public:
-  static constexpr const char* header = "step,images,seconds,loss,learning_rate,gradient_norm";
+  static constexpr const char* header =
+      "step,images,seconds,loss,learning_rate,gradient_norm,skipped";
 
-  /// Creates a log, or with `resume_step` > 0 continues the one at `path`.
-  TrainLog(const std::filesystem::path& path, std::uint64_t resume_step) {
+  /// Creates a log, or with `resume_step` > 0 continues the one at `path`, whose rows may be those
+  /// of a release that did not count skipped steps.
+  TrainLog(const std::filesystem::path& path, std::uint64_t resume_step) : path_(path) {
     std::vector<std::string> kept;
     if (resume_step > 0) kept = rows_up_to(path, resume_step);
+    for (std::string& row : kept)
+      if (std::count(row.begin(), row.end(), ',') == 5) row += ",0";
     if (!kept.empty()) seconds_ = seconds_of(kept.back());
     stream_ = continued_log(path, header, kept);
   }
@@ -91,16 +99,21 @@ class TrainLog {
   /// Training time of the rows kept.
   [[nodiscard]] double seconds() const { return seconds_; }
 
+  /// Throws Error if the row cannot be written.
   void write(const TrainLogRow& row) {
     char line[192];
-    std::snprintf(line, sizeof line, "%llu,%llu,%.3f,%.9g,%.6g,%.6g\n",
+    std::snprintf(line, sizeof line, "%llu,%llu,%.3f,%.9g,%.6g,%.6g,%llu\n",
                   static_cast<unsigned long long>(row.step),
                   static_cast<unsigned long long>(row.images), row.seconds, row.loss,
-                  row.learning_rate, row.gradient_norm);
+                  row.learning_rate, row.gradient_norm,
+                  static_cast<unsigned long long>(row.skipped));
     stream_ << line << std::flush;
+    scoresde::require(stream_.good(), "log ", path_.string(),
+                      " cannot be written: ", std::strerror(errno));
   }
 
  private:
+  std::filesystem::path path_;
   std::ofstream stream_;
   double seconds_ = 0;
 };

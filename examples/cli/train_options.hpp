@@ -35,6 +35,7 @@ struct TrainOptions {
   std::size_t keep = 0;              ///< numbered checkpoints to keep; 0: all
   std::size_t snapshot_steps = 100;
   double checkpoint_minutes = 0;
+  std::uint32_t skip_limit = 10;     ///< consecutive steps that are not finite and are skipped
   std::vector<std::string> network;  ///< "key=value"
   std::vector<double> ema_tracks;
   std::uint64_t weights_every = 0, decay_images = 0;  ///< in images

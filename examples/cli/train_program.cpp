@@ -70,6 +70,15 @@ void add_interval_options(CommandLine& line, TrainOptions& o) {
       .check(number_from_zero());
 }
 
+void add_skip_limit(CommandLine& line, TrainOptions& o) {
+  line.add_option(
+          "--skip-limit", o.skip_limit,
+          "Consecutive steps that are skipped because their loss or gradient is not finite; "
+          "the next such step ends the run, whose last good checkpoint stays; 0 for none")
+      .shows_default()
+      .check(natural_number(0, 1000000));
+}
+
 void add_average_options(CommandLine& line, TrainOptions& o) {
   line.add_option(
           "--ema-tracks", o.ema_tracks,
@@ -190,6 +199,7 @@ void add_train_options(CommandLine& line, TrainOptions& o) {
   add_seed(line, o.seed);
   add_backend_options(line, o.backend);
   add_interval_options(line, o);
+  add_skip_limit(line, o);
   add_average_options(line, o);
   add_ablation(line, o);
   add_export_options(line, o);

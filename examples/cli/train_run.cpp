@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <utility>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
@@ -54,6 +55,10 @@ void TrainRun::train() {
   ProgressBar bar(options_.ablated.empty() ? "train" : options_.ablated);
   while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
     step();
+    if (!notices_.empty()) {
+      bar.end_line();
+      std::cout << std::exchange(notices_, {}) << std::flush;
+    }
     bar.show(fraction(), progress_text());
     const std::uint64_t n = steps();
     if (n % options_.checkpoint_every == 0 || is_kept(n) || checkpoint_is_old() || weights_due())
@@ -89,7 +94,14 @@ void TrainRun::step() {
 }
 
 void TrainRun::take_reports() {
-  for (const scoresde::StepReport& report : training_.reports()) {
+  const auto reports = training_.reports();
+  std::uint64_t step = steps() - reports.size();
+  for (const scoresde::StepReport& report : reports) {
+    ++step;
+    if (!report.finite) {
+      note_skipped(step, report);
+      continue;
+    }
     sum_.loss += report.loss;
     sum_.gradient_norm += report.gradient_norm;
     sum_.learning_rate = report.learning_rate;
@@ -98,19 +110,31 @@ void TrainRun::take_reports() {
   unreported_ = 0;
 }
 
+void TrainRun::note_skipped(std::uint64_t step, const scoresde::StepReport& report) {
+  sum_.learning_rate = report.learning_rate;
+  ++skipped_in_row_;
+  ++skipped_;
+  notices_ += scoresde::text("step ", step, " is skipped: the loss is ", report.loss,
+                             " and the gradient's norm ", report.gradient_norm, '\n');
+}
+
 void TrainRun::write_log_row() {
   take_reports();
-  if (steps_in_sum_ == 0) return;
+  if (steps_in_sum_ + skipped_in_row_ == 0) return;
   const double count = static_cast<double>(steps_in_sum_);
-  last_loss_ = sum_.loss / count;
+  const auto mean = [&](double sum) {
+    return steps_in_sum_ > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
+  };
+  last_loss_ = mean(sum_.loss);
   log_->write({.step = steps(),
                .images = images_seen(),
                .seconds = training_seconds(),
                .loss = last_loss_,
                .learning_rate = sum_.learning_rate,
-               .gradient_norm = sum_.gradient_norm / count});
+               .gradient_norm = mean(sum_.gradient_norm),
+               .skipped = skipped_in_row_});
   sum_ = {};
-  steps_in_sum_ = 0;
+  steps_in_sum_ = skipped_in_row_ = 0;
 }
 
 void TrainRun::save() {
@@ -138,8 +162,9 @@ void TrainRun::require_good(const scoresde::TrainingState<float>& state) {
         std::all_of(buffer->begin(), buffer->end(), [](float x) { return std::isfinite(x); }),
         "training: after step ", state.step,
         " weights, averages or moments are not all finite; a smaller --lr may help");
-  training_.step();
-  (void)training_.reports();
+  do {
+    training_.step();
+  } while (!training_.reports().back().finite);
   training_.restore(state);
 }
 
@@ -286,6 +311,8 @@ void TrainRun::report_end() const {
   if (!options_.ablated.empty()) return;
   std::cout << (stop_requested() ? "stopped by a signal, " + stop_signal_name() + "," : "done")
             << " after " << steps() << " steps; " << checkpoint().string() << " is saved\n";
+  if (skipped_ > 0)
+    std::cout << skipped_ << " steps were skipped, since their loss or gradient was not finite\n";
   if (steps() < preset_.n_iters) std::cout << "continue with the same options and --resume\n";
 }
 

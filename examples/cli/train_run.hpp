@@ -38,14 +38,16 @@ class TrainRun {
   void step();
   /// Adds the reports of finished steps to the row; blocks until the device has finished them.
   void take_reports();
+  /// Adds a step that was skipped to the row and to the notices.
+  void note_skipped(std::uint64_t step, const scoresde::StepReport& report);
   void write_log_row();
   /// Writes the row first, so that the log contains all steps of the checkpoint and no mean spans
   /// it.
   void save();
   void save_to(const std::filesystem::path& path, const scoresde::TrainingState<float>& state);
-  /// Takes one step, which checks that the loss is finite, and restores the state, so that a
-  /// diverged state never replaces a good checkpoint. Throws Error as the step does, and for a
-  /// state with numbers that are not finite.
+  /// Takes steps until one has a finite loss and restores the state, so that a diverged state never
+  /// replaces a good checkpoint. Throws Error as a step does, and for a state with numbers that are
+  /// not finite.
   void require_good(const scoresde::TrainingState<float>& state);
   void load(const std::filesystem::path& path);
   /// Starts from the weights of options_.init_weights.
@@ -83,8 +85,10 @@ class TrainRun {
   scoresde::StepReport sum_{};
   std::size_t unreported_ = 0;
   std::uint64_t steps_in_sum_ = 0, first_step_ = 0;
-  std::optional<std::uint64_t> saved_step_;  ///< step of the newest checkpoint
-  std::filesystem::path saved_to_;           ///< its file
+  std::uint64_t skipped_in_row_ = 0, skipped_ = 0;  ///< steps since the last row, and in all
+  std::string notices_;                             ///< lines to print between two steps
+  std::optional<std::uint64_t> saved_step_;         ///< step of the newest checkpoint
+  std::filesystem::path saved_to_;                  ///< its file
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0, untimed_ = 0, saved_ = 0;
 };
 

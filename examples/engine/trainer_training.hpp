@@ -52,7 +52,7 @@ class TrainerTraining : public Training {
       : options_(options),
         preset_(preset),
         graph_(scoresde::graph_of(preset)),
-        trainer_(graph_, objective, scoresde::training_configuration(preset, loss, options.seed),
+        trainer_(graph_, objective, configuration_of(options, preset, loss),
                  network_batch_of(options, preset), std::move(ops)) {}
 
   void train_on(scoresde::data::SharedImages images) {
@@ -68,6 +68,14 @@ class TrainerTraining : public Training {
   [[nodiscard]] const scoresde::nn::Graph& graph() const { return graph_; }
 
  private:
+  template <class Loss>
+  [[nodiscard]] static auto configuration_of(const TrainOptions& options,
+                                             const scoresde::nn::Preset& preset, const Loss& loss) {
+    auto configuration = scoresde::training_configuration(preset, loss, options.seed);
+    configuration.skip_limit = options.skip_limit;
+    return configuration;
+  }
+
   TrainOptions options_;
   scoresde::nn::Preset preset_;
   scoresde::nn::Graph graph_;

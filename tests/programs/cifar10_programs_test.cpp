@@ -37,7 +37,7 @@ std::map<std::string, std::string> log_rows(const std::filesystem::path& path) {
   std::ifstream stream(path);
   std::string line;
   std::getline(stream, line);
-  REQUIRE(line == "step,images,seconds,loss,learning_rate,gradient_norm");
+  REQUIRE(line == "step,images,seconds,loss,learning_rate,gradient_norm,skipped");
   std::map<std::string, std::string> rows;
   while (std::getline(stream, line)) {
     const auto images = line.find(',') + 1, seconds = line.find(',', images) + 1;

@@ -269,6 +269,51 @@ TEST_CASE("NaN in an image is rejected and the state is unchanged") {
   CHECK_NOTHROW(step(trainer, tiny_images<float>(4)));
 }
 
+TEST_CASE("steps on NaN are skipped up to the limit, with the state unchanged but for its number") {
+  TrainingConfiguration configuration = test::tiny_training();
+  configuration.skip_limit = 2;
+  auto trainer = tiny_trainer<float>(4, configuration);
+  auto bad = tiny_images<float>(4);
+  bad[70] = std::numeric_limits<float>::quiet_NaN();
+  step(trainer, tiny_images<float>(4));
+  for (int round = 0; round < 2; ++round) {  // a finite step resets the count
+    auto before = trainer.state();
+    for (int i = 0; i < 2; ++i) {
+      trainer.step(bad);
+      CHECK_FALSE(trainer.report().finite);
+      CHECK_FALSE(std::isfinite(trainer.report().loss));
+      ++before.step;
+      CHECK(trainer.state() == before);
+    }
+    trainer.step(tiny_images<float>(4));
+    CHECK(trainer.report().finite);
+    CHECK_FALSE(trainer.state().parameters == before.parameters);
+    CHECK(trainer.step_count() == std::uint64_t(4 + 3 * round));
+  }
+  for (int i = 0; i < 2; ++i) trainer.step(bad);
+  const auto before = trainer.state();
+  CHECK_THROWS_WITH(trainer.step(bad),
+                    Catch::Contains("at step 9") && Catch::Contains("as in 2 steps before it"));
+  CHECK(trainer.state() == before);
+  trainer.restore(before);
+  CHECK_NOTHROW(trainer.step(bad));
+}
+
+TEST_CASE("a skipped step changes neither the draws nor the images of later ones") {
+  TrainingConfiguration configuration = test::tiny_training();
+  configuration.skip_limit = 1;
+  auto whole = tiny_trainer<float>(4, configuration),
+       resumed = tiny_trainer<float>(4, configuration);
+  auto bad = tiny_images<float>(4);
+  bad[0] = std::numeric_limits<float>::infinity();
+  step(whole, tiny_images<float>(4));
+  whole.step(bad);
+  resumed.restore(whole.state());
+  for (int i = 0; i < 3; ++i)
+    for (auto* trainer : {&whole, &resumed}) step(*trainer, tiny_images<float>(4));
+  CHECK(whole.state() == resumed.state());
+}
+
 TEST_CASE("a trainer rejects batches of the wrong size") {
   auto trainer = tiny_trainer<float>(4);
   CHECK_THROWS_WITH(step(trainer, {}), Catch::Contains("0 elements"));

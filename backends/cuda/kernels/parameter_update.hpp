@@ -6,8 +6,8 @@
 ///   average ← average + (1 − d)(θ − average);  network weights ← bfloat16(θ)
 ///
 /// The step does not wait for the host: the clipping factor is computed on the device, and a step
-/// with a non-finite loss or gradient leaves all state unchanged and sets `finite` = 0 in its
-/// outcome.
+/// with a non-finite loss or gradient leaves parameters, moments and average unchanged and sets
+/// `finite` = 0 in its outcome.
 #pragma once
 
 #include <cmath>
@@ -60,9 +60,10 @@ struct SumOfSquares {
   }
 };
 
-/// Computes the norm and the mean loss, and the coefficients of UpdateParameters. After a step with
-/// a non-finite loss or gradient all later steps are skipped with the same outcome until the host
-/// sets `finite` again: steps already enqueued must not update the state.
+/// Computes the norm and the mean loss, and the coefficients of UpdateParameters. After more than
+/// skip_limit consecutive steps with a non-finite loss or gradient, the last one of which does not
+/// count as a step, all later steps have no effect and the same outcome until the host sets
+/// `skipped` to 0: steps already enqueued must not update the state.
 template <class Rule>
 struct FinalizeStep {
   static constexpr unsigned threads = 256;
@@ -72,9 +73,10 @@ struct FinalizeStep {
   std::uint32_t parts, samples;
   const double* partial;  ///< of SumOfSquares
   const double* losses;   ///< per sample
-  std::uint64_t* step;    ///< number of updates; not incremented by a skipped step
+  std::uint64_t* step;    ///< number of the step
   CoefficientsOf<Rule, float>* coefficients;
   detail::StepOutcome* outcome;
+  std::uint32_t skip_limit = 0;
 
   [[nodiscard]] GridSize grid() const { return {}; }
   [[nodiscard]] unsigned shared_bytes() const { return shared_size<double>(threads / warp_size); }
@@ -87,13 +89,14 @@ struct FinalizeStep {
     for (std::uint32_t i = block.thread(); i < samples; i += threads) loss += losses[i];
     squares = block_sum(block, squares, scratch);
     loss = block_sum(block, loss, scratch) / samples;
-    if (block.thread() != 0 || outcome->finite == 0) return;
+    if (block.thread() != 0 || outcome->skipped > skip_limit) return;
     const std::uint64_t updates = *step;
     const double norm = std::sqrt(squares);
     const bool finite = std::isfinite(norm) && std::isfinite(loss);
-    const std::uint64_t done = updates + (finite ? 1 : 0);
+    const std::uint32_t skipped = finite ? 0 : outcome->skipped + 1;
+    const std::uint64_t done = updates + (skipped > skip_limit ? 0 : 1);
     // Stored before the powers of the coefficients, so that less is alive across them: no spills.
-    *outcome = {done, loss, norm, optimizer.learning_rate_at(updates), finite ? 1u : 0u};
+    *outcome = {done, loss, norm, optimizer.learning_rate_at(updates), finite ? 1u : 0u, skipped};
     *step = done;
     *coefficients =
         optimizer.template coefficients<float>(updates, norm, ema.decay_at(updates + 1));

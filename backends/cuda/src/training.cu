@@ -62,7 +62,7 @@ void update_parameters(const Context& context, const DeviceParameters& run, cons
   enqueue(context,
           FinalizeStep<Rule>{optimizer, ema, SumOfSquares::parts(run.count),
                              static_cast<unsigned>(samples), run.partial, losses, run.step,
-                             coefficients, run.outcome},
+                             coefficients, run.outcome, run.skip_limit},
           "the end of a training step");
   enqueue(context,
           UpdateParameters<Coefficients>{run.count, whole, clear_gradient, coefficients,

@@ -31,6 +31,10 @@ struct TrainingConfigurationWith {
   /// reconstruction after the run, then those of EmaSchedule::ramp.
   std::vector<ExponentialMovingAverage> ema_tracks{};
   double label_dropout = 0;  ///< share of samples whose class is kept from the network
+  /// Number of consecutive steps with a loss or gradient that is not finite that are skipped: they
+  /// change nothing but the number of the step, and so the next images and noise. The step after
+  /// them, if it is not finite either, throws; with 0 the first one does.
+  std::uint32_t skip_limit = 0;
 
   /// Throws Error naming the setting that is out of range.
   void validate() const {

@@ -80,6 +80,7 @@ class EagerEngine {
     state_.step = state.step;
     last_.reset();
     reported_ = true;
+    skipped_ = 0;
   }
 
   /// Keeps the data set. `batch` images per step on all ranks together.
@@ -106,7 +107,7 @@ class EagerEngine {
   }
 
   /// One update from this rank's part of a batch. Throws Error on a loss or gradient that is not
-  /// finite; the state is then unchanged.
+  /// finite, after as many skipped steps as the configuration allows; the state is then unchanged.
   void step(std::span<const Scalar> images, std::span<const std::uint32_t> classes) {
     const std::size_t dim = network_.input_shape().size(), samples = images.size() / dim;
     const auto before = static_cast<std::uint32_t>(communicator_.rank() * samples);
@@ -160,7 +161,17 @@ class EagerEngine {
   }
 
   void update(double loss, double norm) {
-    require_finite_step(state_.step, loss, norm);
+    const bool finite = is_finite_step(loss, norm);
+    skipped_ = finite ? 0 : skipped_ + 1;
+    if (skipped_ > configuration_.skip_limit)
+      require_finite_step(state_.step, loss, norm, skipped_);
+    if (finite) change_state(norm);
+    last_ = StepReport{loss, norm, configuration_.optimizer.learning_rate_at(state_.step), finite};
+    ++state_.step;
+    reported_ = false;
+  }
+
+  void change_state(double norm) {
     const Optimizer& optimizer = configuration_.optimizer;
     update_parameters(optimizer, state_.buffers(), std::span<const Scalar>(gradient_), state_.step,
                       norm, configuration_.ema.decay_at(state_.step + 1));
@@ -168,8 +179,6 @@ class EagerEngine {
       configuration_.ema_tracks[j].update(std::span<Scalar>(state_.tracks[j]),
                                           std::span<const Scalar>(state_.parameters),
                                           state_.step + 1);
-    last_ = StepReport{loss, norm, optimizer.learning_rate_at(state_.step++)};
-    reported_ = false;
   }
 
   Configuration configuration_;
@@ -189,6 +198,7 @@ class EagerEngine {
   std::vector<std::uint32_t> labels_;
   std::optional<StepReport> last_;
   bool reported_ = true;
+  std::uint64_t skipped_ = 0;  ///< steps since the last finite one
 };
 
 /// The engine of a backend; specialize it for backends off the host.

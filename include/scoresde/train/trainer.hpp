@@ -120,7 +120,8 @@ class Trainer {
   /// and, for a class-conditional network, the class of each or nn::no_class. A batch larger than
   /// the network's is accumulated in parts. Throws Error when n is neither at most the network's
   /// batch nor a multiple of it, for classes that are not the network's and, on the host, on a loss
-  /// or gradient that is not finite; the state is then unchanged.
+  /// or gradient that is not finite after configuration.skip_limit skipped steps; the state is then
+  /// unchanged.
   void step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
     static_cast<void>(checked_samples(images.size(), dim(), network().batch()));
     engine_.step(images, classes);
@@ -131,8 +132,8 @@ class Trainer {
   }
 
   /// Waits for all enqueued steps and reports the last one. Throws Error if there was none, and if
-  /// the loss or gradient of a step was not finite: the state is then that before this step, and
-  /// later steps were skipped.
+  /// the loss or gradient of a step was not finite after configuration.skip_limit skipped steps:
+  /// the state is then that before this step, and later steps had no effect.
   [[nodiscard]] StepReport report() { return engine_.report(); }
 
   /// The number of latest steps kept for reports().

@@ -20,6 +20,7 @@ struct StepReport {
   double loss = 0;           ///< mean over the batch
   double gradient_norm = 0;  ///< before clipping
   double learning_rate = 0;
+  bool finite = true;  ///< false: the step was skipped (TrainingConfigurationWith::skip_limit)
 };
 
 /// Whether a loss can train a network with this label convention.
@@ -65,10 +66,17 @@ inline void require_samples(std::size_t samples, std::size_t network_batch) {
   return size / dim;
 }
 
-/// Throws Error for a step that must not change the state.
-inline void require_finite_step(std::uint64_t step, double loss, double norm) {
-  require(std::isfinite(loss) && std::isfinite(norm), "training: at step ", step, " the loss is ",
-          loss, " and the gradient's norm ", norm,
+/// Whether a step may change the state.
+[[nodiscard]] inline bool is_finite_step(double loss, double norm) {
+  return std::isfinite(loss) && std::isfinite(norm);
+}
+
+/// Throws Error for a step that must not change the state, the last of `in_row` such steps.
+inline void require_finite_step(std::uint64_t step, double loss, double norm,
+                                std::uint64_t in_row = 1) {
+  require(is_finite_step(loss, norm), "training: at step ", step, " the loss is ", loss,
+          " and the gradient's norm ", norm,
+          in_row > 1 ? text(", as in ", in_row - 1, " steps before it") : "",
           "; both must be finite (the state is unchanged; check the images for "
           "NaN or lower the learning rate)");
 }

@@ -60,6 +60,7 @@ struct DeviceRun {
   std::uint64_t step = 0;
   CoefficientsOf<Rule, float> coefficients{};
   cuda::detail::StepOutcome outcome;
+  std::uint32_t skip_limit = 0;
 
   explicit DeviceRun(std::size_t size)
       : theta(random_values<float>(size, 1)),
@@ -77,7 +78,7 @@ struct DeviceRun {
     emulate(
         cuda::FinalizeStep<Rule>{rule_of<Rule>(), ema, static_cast<std::uint32_t>(partial.size()),
                                  static_cast<std::uint32_t>(losses.size()), partial.data(),
-                                 losses.data(), &step, &coefficients, &outcome},
+                                 losses.data(), &step, &coefficients, &outcome, skip_limit},
         schedule);
     emulate(
         cuda::UpdateParameters<CoefficientsOf<Rule, float>>{
@@ -156,6 +157,43 @@ TEST_CASE("a null average is not updated", "[emulated]") {
   CHECK(run.theta != average);
 }
 
+TEST_CASE("non-finite steps up to the limit are counted and change nothing else", "[emulated]") {
+  constexpr std::uint32_t limit = 2;
+  DeviceRun<> run(300);
+  run.skip_limit = limit;
+  run.gradient = random_values<float>(300, 3);
+  run.update(every_schedule[1]);
+  for (std::uint64_t step = 1; step < 5; step += 2) {
+    for (std::uint32_t skipped = 1; skipped <= limit; ++skipped) {
+      DeviceRun<> before = run;
+      run.gradient[7] = std::nanf("");
+      run.update(every_schedule[skipped]);
+      ++before.step;
+      CHECK(run == before);
+      CHECK(run.outcome.finite == 0);
+      CHECK(run.outcome.skipped == skipped);
+      CHECK(run.outcome.updates == run.step);
+    }
+    if (step == 1) {  // a finite step resets the count
+      const auto theta = run.theta;
+      run.gradient = random_values<float>(300, 4);
+      run.update(every_schedule[0]);
+      CHECK(run.outcome.skipped == 0);
+      CHECK(run.outcome.finite == 1);
+      CHECK(run.theta != theta);
+    }
+  }
+  const DeviceRun<> before = run;
+  for (const bool finite : {false, true}) {  // the run has ended
+    run.gradient = random_values<float>(300, 5);
+    if (!finite) run.gradient[7] = std::nanf("");
+    run.update(every_schedule[3]);
+    CHECK(run == before);
+    CHECK(run.outcome.skipped == limit + 1);
+    CHECK(run.outcome.updates == run.step);
+  }
+}
+
 TEST_CASE("a non-finite step and the steps after it change nothing until it is reset",
           "[emulated]") {
   for (const bool in_gradient : {true, false}) {
@@ -181,7 +219,7 @@ TEST_CASE("a non-finite step and the steps after it change nothing until it is r
     CHECK(run.outcome.finite == 0);
     CHECK(std::isfinite(run.outcome.loss) == std::isfinite(loss));
     CHECK(std::isfinite(run.outcome.gradient_norm) == std::isfinite(norm));
-    run.outcome.finite = 1;
+    run.outcome = {.updates = 1};
     run.gradient = random_values<float>(300, 4);
     run.update(every_schedule[0]);
     CHECK(run.outcome.finite == 1);

@@ -293,6 +293,41 @@ TEST_CASE("a step on given images equals the data set's, and a non-finite step c
   CHECK(given.state() == streamed.state());
 }
 
+TEST_CASE("non-finite steps up to the limit change only the number of the step", "[slow]") {
+  const nn::Graph graph = nn::unet(small::every_path());
+  auto configuration = small_training();
+  configuration.skip_limit = 1;
+  using DeviceTrainer = Trainer<cuda::Ops<float>, ScoreMatching<VpSde>>;
+  DeviceTrainer whole(graph, VpSde{}, configuration, 2, training_ops<float>());
+  DeviceTrainer resumed(graph, VpSde{}, configuration, 2, training_ops<float>());
+  const data::ImageSet images = samples(10);
+  data::ImageStream stream(images, test::transform, test::data_seed);
+  std::vector<float> batch(2 * images.dim());
+  stream.fill_batch<float>(0, batch);
+  std::vector<float> bad(batch);
+  bad[7] = std::numeric_limits<float>::quiet_NaN();
+  for (const auto* given : {&batch, &bad, &batch}) whole.step(*given);
+  const std::vector<StepReport> reports = whole.reports();
+  REQUIRE(reports.size() == 3);
+  CHECK(reports[0].finite);
+  CHECK_FALSE(reports[1].finite);
+  CHECK(reports[2].finite);
+
+  resumed.step(batch);
+  TrainingState<float> state = resumed.state();
+  ++state.step;
+  resumed.restore(state);
+  resumed.step(batch);
+  CHECK(whole.state() == resumed.state());
+
+  const TrainingState<float> before = whole.state();
+  for (const auto* given : {&bad, &bad, &batch}) whole.step(*given);
+  CHECK_THROWS_WITH(whole.report(), Contains("at step 4") && Contains("as in 1 steps before it"));
+  state = whole.state();
+  CHECK(state.step == 4);
+  CHECK(state.parameters == before.parameters);
+}
+
 TEST_CASE("reports are kept for the latest steps") {
   const cuda::Context& gpu = test::training_context();
   cuda::detail::TrainingMemory memory(gpu, 4);

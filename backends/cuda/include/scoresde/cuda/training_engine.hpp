@@ -159,7 +159,7 @@ class TrainingEngine {
   [[nodiscard]] std::size_t classes() const { return label_classes(objective_, network_); }
 
   [[nodiscard]] static StepReport report_of(const detail::StepOutcome& outcome) {
-    return {outcome.loss, outcome.gradient_norm, outcome.learning_rate};
+    return {outcome.loss, outcome.gradient_norm, outcome.learning_rate, outcome.finite != 0};
   }
 
   void begin_at(std::uint64_t step) {
@@ -170,12 +170,13 @@ class TrainingEngine {
       if (*plan) (*plan)->forget_rows();
   }
 
-  /// The outcome of the last step, after all of them. Throws Error if one was not finite.
+  /// The outcome of the last step, after all of them. Throws Error if one was not finite after as
+  /// many skipped steps as the configuration allows.
   detail::StepOutcome finished() {
     const detail::StepOutcome outcome = memory_.outcome();
-    if (outcome.finite == 0) {
+    if (outcome.skipped > configuration_.skip_limit) {
       begin_at(outcome.updates);
-      require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm);
+      require_finite_step(outcome.updates, outcome.loss, outcome.gradient_norm, outcome.skipped);
     }
     return outcome;
   }
@@ -230,8 +231,10 @@ class TrainingEngine {
             accumulate(plan, first);
           network_.thaw();
           ops_.set_step_counter(nullptr);  // copies of the operations share the counter
-          detail::update_parameters(context(), memory_.update_arguments(), configuration_.optimizer,
-                                    configuration_.ema, plan.losses(0), plan.samples(), true);
+          detail::DeviceParameters run = memory_.update_arguments();
+          run.skip_limit = configuration_.skip_limit;
+          detail::update_parameters(context(), run, configuration_.optimizer, configuration_.ema,
+                                    plan.losses(0), plan.samples(), true);
         },
         captures_);
     memory_.keep_outcome(enqueued_++);

@@ -35,11 +35,12 @@ struct StepTable {
 
 /// The result of a step, which the host can read later.
 struct StepOutcome {
-  std::uint64_t updates = 0;  ///< number of updates so far
+  std::uint64_t updates = 0;  ///< number of steps so far, skipped ones included
   double loss = 0;            ///< mean over the batch
   double gradient_norm = 0;   ///< before clipping
   double learning_rate = 0;   ///< of this step
   std::uint32_t finite = 1;   ///< 0: non-finite loss or gradient, no update
+  std::uint32_t skipped = 0;  ///< steps since the last finite one
 };
 
 }  // namespace scoresde::cuda::detail

@@ -70,15 +70,17 @@ struct DeviceParameters {
   float* gradient = nullptr;
   Bfloat16* cast = nullptr;       ///< the network's weights; may be null
   double* partial = nullptr;      ///< gradient_norm_scratch(count) doubles
-  std::uint64_t* step = nullptr;  ///< number of updates; incremented
+  std::uint64_t* step = nullptr;  ///< number of the step; incremented
   void* coefficients = nullptr;   ///< of the optimizer; coefficient_bytes
   StepOutcome* outcome = nullptr;
+  std::uint32_t skip_limit = 0;  ///< TrainingConfigurationWith::skip_limit
 };
 
 /// ‖gradient‖, then the update with clipping, EMA and cast in one pass. A step whose loss (the mean
-/// of `losses`) or gradient is not finite changes only the outcome, and so do all later steps until
-/// outcome->finite is set again. `clear_gradient` zeros the gradient for the next step. The rule is
-/// Adam, RAdam or Sgd.
+/// of `losses`) or gradient is not finite changes only the outcome and the number of the step.
+/// After skip_limit such steps in a row, one more and all later steps change the outcome alone,
+/// until outcome->skipped is set to 0. `clear_gradient` zeros the gradient for the next step. The
+/// rule is Adam, RAdam or Sgd.
 template <class Rule>
 void update_parameters(const Context& context, const DeviceParameters& run, const Rule& optimizer,
                        const ExponentialMovingAverage& ema, const double* losses,

@@ -56,7 +56,8 @@ class TrainingMemory {
             .outcome = outcome_.data<StepOutcome>()};
   }
 
-  /// Outcome of the last step, or of the first non-finite one. Waits for all enqueued steps.
+  /// Outcome of the last step, or of the one that exceeded the limit of skipped steps. Waits for
+  /// all enqueued steps.
   [[nodiscard]] StepOutcome outcome() const {
     StepOutcome outcome;
     context().copy_to_host(&outcome, outcome_.data(), sizeof(outcome));
