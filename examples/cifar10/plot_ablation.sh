@@ -4,11 +4,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/plotting.sh"
 
-begin_plot ablation.csv network,field,value,parameters,steps,images,seconds,sigma,loss,loss_error,difference,difference_error "$@"
+read_arguments ablation.csv "$@"
+require_header network,field,value,parameters,steps,images,seconds,sigma,loss,loss_error,difference,difference_error "an ablation.csv"
 # The means over the noise levels, without the base; the first network at the top.
 rows=$(awk -F, '$8 == "mean" && $1 != "base" { row[++n] = $1 "," $11 "," $12 }
                 END { for (i = 1; i <= n; ++i) print n - i "," row[i] }' "$table")
 [ -n "$rows" ] || fail "$table has no network but the base"
+begin_image
 gnuplot <<PLOT
 set datafile separator ','
 \$rows << END
@@ -27,4 +29,4 @@ set format x '%g'
 set xtics rotate by -30
 plot \$rows using 3:1:4:ytic(2) with xerrorbars pt 7 ps 1.2 lw 2 lc rgb '#1f4e8c' notitle
 PLOT
-end_plot
+end_image

@@ -5,13 +5,15 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/plotting.sh"
 
-begin_plot held_out.csv step,images,weights,sigma,loss "$@"
+read_arguments held_out.csv "$@"
+require_header step,images,weights,sigma,loss "a held_out.csv"
 # A clean image's level, 0, has no place on a logarithmic axis: it stands at the left end under its own name.
 awk -F, 'NR > 1 && $5 > 1 { exit 1 }' "$table" || fail "$table has losses above 1; it must be of a classifier, whose losses are shares of errors"
 rows=$(awk -F, '$3 == "ema" { if ($2 != images) { if (images) print "\n"; images = $2 }
                               print ($4 > 0 ? $4 : 0.01) "," 100 * (1 - $5) "," $2 / 1000 }' "$table")
 [ -n "$rows" ] || fail "$table has no rows of averaged weights"
 last=$(tail -n 1 <<<"$rows" | cut -d, -f3)
+begin_image
 gnuplot <<PLOT
 set datafile separator ','
 \$rows << END
@@ -33,4 +35,4 @@ set label 'chance' at graph 0.01, first 13 textcolor rgb '#666666'
 plot \$rows using 1:2 with lines lw 1 lc rgb '#a8bfdc' notitle, \\
      \$rows using 1:(\$3 == $last ? \$2 : NaN) with linespoints lw 2 pt 7 lc rgb '#1f4e8c' title '$last thousand training images'
 PLOT
-end_plot
+end_image

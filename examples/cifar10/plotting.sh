@@ -8,11 +8,10 @@ fail() {
   exit 1
 }
 
-# begin_plot FILE HEADER ARGUMENTS...: sets table and image, and part, the name to plot to. FILE is the table's name in a run's folder, HEADER
-# the beginning of its first line.
-begin_plot() {
-  local file=$1 header=$2
-  shift 2
+# read_arguments FILE ARGUMENTS...: sets table and image. FILE is the table's usual name.
+read_arguments() {
+  local file=$1
+  shift
   if [ $# -ne 2 ]; then
     echo "usage: bash $script $file image.png" >&2
     exit 2
@@ -20,14 +19,21 @@ begin_plot() {
   table=$1
   image=$2
   command -v gnuplot >/dev/null || fail "gnuplot is not installed; on Debian: apt-get install gnuplot-nox"
-  [ -r "$table" ] || fail "$table cannot be read"
-  [[ $(head -n 1 "$table") == "$header"* ]] || fail "$table is not a $file of cifar10_train"
-  # Written under a temporary name and renamed, so that a failed plot does not replace an existing image.
+}
+
+# require_header HEADER FILE: the table has this first line.
+require_header() {
+  [ -f "$table" ] && [ -r "$table" ] || fail "$table cannot be read"
+  [ "$(head -n 1 "$table")" = "$1" ] || fail "$table is not $2 of cifar10_train"
+}
+
+# Sets part, to which the image is plotted: it is renamed when complete, so that a failed plot does not replace an image.
+begin_image() {
   part=$(mktemp "$image.part-XXXXXX") || fail "$(dirname "$image") is not writable"
   trap 'rm -f "$part"' EXIT
 }
 
-end_plot() {
+end_image() {
   chmod 644 "$part"
   mv -f "$part" "$image"
   echo "wrote $image"

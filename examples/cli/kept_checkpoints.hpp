@@ -49,11 +49,12 @@ inline constexpr const char* ablation_file = "ablation.json";
 
 namespace detail {
 
-/// Whether a log has a row below its header.
+/// Whether a log has a row, of a CSV below its header.
 [[nodiscard]] inline bool has_rows(const std::filesystem::path& log) {
   std::ifstream stream(log);
   std::string line;
-  return std::getline(stream, line) && std::getline(stream, line);
+  const bool has_header = log.extension() == ".csv";
+  return std::getline(stream, line) && (!has_header || std::getline(stream, line));
 }
 
 }  // namespace detail
@@ -69,7 +70,8 @@ namespace detail {
                          (name.starts_with("checkpoint_") || name.starts_with("weights_"));
     const bool samples = name.ends_with(".png") && name.starts_with("snapshot_");
     const bool log =
-        (name == "train_log.csv" || name == "held_out.csv") && entry.is_regular_file(failure);
+        (name == "train_log.csv" || name == "train_log.jsonl" || name == "held_out.csv") &&
+        entry.is_regular_file(failure);
     const bool of_a_run =
         weights || samples || name == ablation_file || (log && detail::has_rows(entry.path()));
     if (of_a_run && (!first || name < *first)) first = name;

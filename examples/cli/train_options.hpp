@@ -34,6 +34,7 @@ struct TrainOptions {
   std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none
   std::size_t keep = 0;              ///< numbered checkpoints to keep; 0: all
   std::size_t snapshot_steps = 100;
+  std::string log_format;  ///< "csv" or "jsonl"; empty: that of the run's log, or CSV
   double checkpoint_minutes = 0;
   std::uint32_t skip_limit = 10;     ///< consecutive steps that are not finite and are skipped
   std::vector<std::string> network;  ///< "key=value"
@@ -44,6 +45,7 @@ struct TrainOptions {
   bool resume = false;
   bool ablation = false;
   std::filesystem::path init_weights;
+  std::filesystem::path log;  ///< set by train_program; empty: train_log.csv in `out`
   // set by add_init_weights
   std::string init_weights_record;  ///< name and checksum of the file, stored in checkpoints
   std::string init_weights_text;    ///< printed with the settings

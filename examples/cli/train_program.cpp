@@ -30,6 +30,7 @@
 #include "cli/rate_schedule.hpp"
 #include "cli/run_lock.hpp"
 #include "cli/stop_signals.hpp"
+#include "cli/train_log.hpp"
 #include "cli/train_options.hpp"
 #include "cli/weight_export.hpp"
 
@@ -37,9 +38,13 @@ namespace programs {
 namespace {
 
 void add_interval_options(CommandLine& line, TrainOptions& o) {
-  line.add_option("--log-every", o.log_every, "Steps between rows of train_log.csv")
+  line.add_option("--log-every", o.log_every, "Steps between rows of the log")
       .shows_default()
       .check(natural_number(1));
+  line.add_option("--log-format", o.log_format,
+                  "csv for train_log.csv, jsonl for train_log.jsonl, one JSON object for each row "
+                  "(default: csv; with --resume that of the run)")
+      .check(one_of({"csv", "jsonl"}));
   line.add_option(
           "--checkpoint-every", o.checkpoint_every,
           "Steps between checkpoints; each costs one more step, which checks that the loss is "
@@ -310,6 +315,18 @@ void add_decay(const TrainOptions& o, scoresde::nn::Preset& preset) {
   preset.n_iters = decay.end();
 }
 
+/// The log of a run. Throws Error for a format other than that of the run that goes on.
+std::filesystem::path log_of(const TrainOptions& options) {
+  const auto csv = options.out / log_name(LogFormat::csv);
+  const auto json = options.out / log_name(LogFormat::json_lines);
+  const bool goes_on_as_json = options.resume && std::filesystem::exists(json);
+  const bool as_json = options.log_format.empty() ? goes_on_as_json : options.log_format == "jsonl";
+  const auto& other = as_json ? csv : json;
+  scoresde::require(!options.resume || !std::filesystem::exists(other), "--log-format is ",
+                    as_json ? "jsonl" : "csv", "; the run that goes on has ", other.string());
+  return as_json ? json : csv;
+}
+
 void require_data(const TrainOptions& options) {
   scoresde::require(std::filesystem::exists(options.data), "--data: ", options.data.string(),
                     " is neither a folder nor an image pack");
@@ -323,8 +340,9 @@ void check_folder(const TrainOptions& options) {
           " holds no checkpoint.safetensors to continue from");
   require(options.resume || !holds_run, "--out: ", options.out.string(),
           " holds a run already; continue it with --resume or choose another folder");
-  for (const char* name : {"checkpoint.safetensors", "train_log.csv", "held_out.csv"})
-    scoresde::io::require_writable_file(options.out / name);
+  for (const auto& path :
+       {options.out / "checkpoint.safetensors", log_of(options), options.out / "held_out.csv"})
+    scoresde::io::require_writable_file(path);
   const auto left = file_of_a_run(options.out);
   require(options.resume || !left, "--out: ", options.out.string(), " holds ", left.value_or(""),
           " of an earlier run and no checkpoint.safetensors; copy the checkpoint to go on from to "
@@ -359,6 +377,7 @@ int run(TrainOptions options, const TrainEngines& engines, const AblationEngine&
   const RunLock lock(options.out);
   check_folder(options);
   require_data(options);
+  options.log = log_of(options);
   add_schedule(options, preset);
   add_decay(options, preset);
   add_init_weights(options, preset);

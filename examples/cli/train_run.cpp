@@ -26,7 +26,8 @@ void TrainRun::operator()() {
   if (options_.resume) load(checkpoint());
   if (!options_.init_weights.empty()) start_from_weights();
   if (options_.held_out) return print_held_out();
-  log_.emplace(options_.out / "train_log.csv", steps());
+  log_.emplace(options_.log.empty() ? options_.out / log_name(LogFormat::csv) : options_.log,
+               steps());
   seconds_before_ = log_->seconds();
   start_ = saved_ = seconds_now();
   first_step_ = steps();
