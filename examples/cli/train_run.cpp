@@ -15,9 +15,11 @@
 #include <scoresde/registry/run_names.hpp>
 #include <scoresde/sde/sde_kind.hpp>
 
+#include "cli/forecast.hpp"
 #include "cli/kept_checkpoints.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/rate_schedule.hpp"
+#include "cli/resource_check.hpp"
 #include "cli/stop_signals.hpp"
 
 namespace programs {
@@ -26,6 +28,7 @@ void TrainRun::operator()() {
   if (options_.resume) load(checkpoint());
   if (!options_.init_weights.empty()) start_from_weights();
   if (options_.held_out) return print_held_out();
+  require_space_for_checkpoints(options_, files());
   log_.emplace(options_.log.empty() ? options_.out / log_name(LogFormat::csv) : options_.log,
                steps());
   seconds_before_ = log_->seconds();
@@ -38,6 +41,7 @@ void TrainRun::operator()() {
       std::cout << "renamed     " << old << " to " << name << ", since the run goes on at step "
                 << first_step_ << std::endl;
   try {
+    untimed(&TrainRun::report_time);
     train();
   } catch (const scoresde::Error& failure) {
     throw scoresde::Error(scoresde::text(failure.what(), last_good_text()));
@@ -300,12 +304,45 @@ void TrainRun::report_setup() const {
             << classes_text() << options_.init_weights_text << "batch       " << preset_.batch_size
             << ", differentiated " << training_.network_batch() << " at a time in "
             << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
-            << "seed        " << options_.seed << '\n'
+            << memory_text() << disk_text(options_, files()) << "seed        " << options_.seed
+            << '\n'
             << "device      " << training_.device_text() << '\n'
             << "rate        " << rate_text(preset_) << '\n'
             << "steps       " << first_step_ << " done, " << preset_.n_iters << " in all"
             << (options_.minutes > 0 ? ", or as many as the minutes given allow\n" : "\n")
             << "out         " << options_.out.string() << std::endl;
+}
+
+void TrainRun::report_time() {
+  const std::uint64_t left = preset_.n_iters - std::min(preset_.n_iters, first_step_);
+  const bool brief = left < 100 || (options_.minutes > 0 && options_.minutes < 1);
+  if (!options_.ablated.empty() || brief) return;  // a brief run needs no forecast
+  const scoresde::TrainingState<float> state = training_.state();
+  // The first steps on a device allocate, build plans and capture a graph.
+  const int warm_up = training_.reports_kept() > 1 ? 2 : 1, most = 20;
+  double begin = 0;
+  int timed = -warm_up;
+  for (; timed < most && !stop_requested(); ++timed) {
+    if (timed == 0) begin = seconds_now();
+    if (timed > 0 && seconds_now() - begin > 1) break;
+    training_.step();
+    static_cast<void>(training_.reports());
+  }
+  const double seconds = seconds_now() - begin;
+  training_.restore(state);
+  if (timed > 0)
+    std::cout << time_text(seconds / timed, left, preset_.batch_size, options_.minutes)
+              << std::flush;
+}
+
+RunFiles TrainRun::files() const {
+  return files_of_run(options_, preset_, training_.parameters().count(),
+                      training_.ema_tracks().size(), steps());
+}
+
+std::string TrainRun::memory_text() const {
+  const double bytes = training_.memory_bytes();
+  return bytes > 0 ? "memory      about " + size_text(bytes) + " in all\n" : "";
 }
 
 void TrainRun::report_end() const {

@@ -12,6 +12,7 @@
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/presets.hpp>
 
+#include "cli/forecast.hpp"
 #include "cli/held_out_log.hpp"
 #include "cli/train_log.hpp"
 #include "cli/train_options.hpp"
@@ -75,6 +76,10 @@ class TrainRun {
   [[nodiscard]] std::string loss_text() const;
   [[nodiscard]] std::string classes_text() const;
   void report_setup() const;
+  [[nodiscard]] RunFiles files() const;
+  [[nodiscard]] std::string memory_text() const;
+  /// Prints how long the run will take, by a few steps that are undone.
+  void report_time();
   void report_end() const;
 
   TrainOptions options_;

@@ -53,6 +53,8 @@ class Training {
   [[nodiscard]] virtual std::size_t network_batch() const = 0;
   [[nodiscard]] virtual std::size_t workspace_bytes() const = 0;
   [[nodiscard]] virtual std::string device_text() const = 0;
+  /// Of everything that the run keeps, about; 0 if it is not known.
+  [[nodiscard]] virtual double memory_bytes() const { return 0; }
 
   /// Writes a grid of samples from the averaged weights.
   virtual void snapshot(const std::filesystem::path& path) = 0;

@@ -24,6 +24,7 @@
 #include "engine/host_network.hpp"
 #include "engine/objective_training.hpp"
 #include "engine/training_data.hpp"
+#include "engine/training_memory.hpp"
 
 namespace programs {
 
@@ -93,6 +94,9 @@ class ClassifierTraining final : public ObjectiveTraining<HostOps, scoresde::Cla
 
   [[nodiscard]] std::string device_text() const override {
     return host_description(this->trainer().network().ops());
+  }
+  [[nodiscard]] double memory_bytes() const override {
+    return training_memory(this->options(), this->preset(), this->trainer().network().ops());
   }
 
   [[nodiscard]] bool has_held_out() const override { return true; }

@@ -9,6 +9,7 @@
 #include <scoresde/data/image_set.hpp>
 #include <scoresde/registry/presets.hpp>
 
+#include "cli/resource_check.hpp"
 #include "cli/train_options.hpp"
 #include "engine/device_network.hpp"
 #include "engine/device_options.hpp"
@@ -34,6 +35,15 @@ class DeviceTraining final : public ObjectiveTraining<scoresde::cuda::Ops<A>, Ob
     const BackendOptions& backend = this->options().backend;
     return device_description(this->trainer().network().ops().context(), backend) +
            (backend.no_graph ? "" : ", a graph for each step");
+  }
+  /// Of the device: workspace, state and gradient, and images, unless they stay on the host.
+  [[nodiscard]] double memory_bytes() const override {
+    constexpr double most_images = 1 << 30;
+    const double images =
+        static_cast<double>(this->images()) * static_cast<double>(this->trainer().dim());
+    return static_cast<double>(this->workspace_bytes()) +
+           float_bytes(5 * static_cast<double>(this->parameters().size())) +
+           (images <= most_images ? images : 0);
   }
 };
 

@@ -15,6 +15,7 @@
 #include "engine/host_network.hpp"
 #include "engine/objective_training.hpp"
 #include "engine/training_data.hpp"
+#include "engine/training_memory.hpp"
 
 namespace programs {
 
@@ -31,6 +32,9 @@ class HostTraining final : public ObjectiveTraining<HostOps, scoresde::ScoreMatc
 
   [[nodiscard]] std::string device_text() const override {
     return host_description(this->trainer().network().ops());
+  }
+  [[nodiscard]] double memory_bytes() const override {
+    return training_memory(this->options(), this->preset(), this->trainer().network().ops());
   }
 
   [[nodiscard]] bool has_held_out() const override { return true; }
