@@ -32,7 +32,7 @@ class SyntheticRun {
  public:
   static constexpr std::uint64_t updates = 320, batch = 4, interval = 20;
 
-  explicit SyntheticRun(const nn::UNetConfig& network = tiny_network())
+  explicit SyntheticRun(const nn::UNetConfig& network = tiny_image_network())
       : graph_(nn::unet(network)), start_(graph_.parameters().size()) {
     nn::initialize(table(), std::span<float>(start_), 3);
     training_.ema_tracks = {ExponentialMovingAverage::power(0.05),
@@ -91,12 +91,15 @@ Words export_of(const std::filesystem::path& run, const std::filesystem::path& f
   return {"--out", run.string(), "--export-ema", file.string(), "--ema-width", width};
 }
 
-double relative_error(const std::vector<float>& found, const std::vector<double>& expected) {
+/// Of the parameters; files do not hold the elements between them.
+double relative_error(const std::vector<float>& found, const std::vector<double>& expected,
+                      const nn::ParameterTable& table) {
   double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    difference += (found[i] - expected[i]) * (found[i] - expected[i]);
-    norm += expected[i] * expected[i];
-  }
+  for (const nn::Parameter& p : table.entries())
+    for (std::size_t i = p.offset; i < p.offset + p.size; ++i) {
+      difference += (found[i] - expected[i]) * (found[i] - expected[i]);
+      norm += expected[i] * expected[i];
+    }
   return std::sqrt(difference / norm);
 }
 
@@ -108,7 +111,8 @@ std::vector<float> weights_of(const std::filesystem::path& file, const nn::Param
 
 }  // namespace
 
-TEST_CASE("averages of other widths are computed from the snapshots of a run, and sampled") {
+TEST_CASE("averages of other widths are computed from the snapshots of a run, and sampled",
+          "[slow]") {
   const TemporaryFolder folder;
   const SyntheticRun run;
   const std::vector<double> widths{0.05, 0.075, 0.15};
@@ -123,10 +127,11 @@ TEST_CASE("averages of other widths are computed from the snapshots of a run, an
       CHECK(outcome.says(with_checkpoint ? "32 stored ones of 2 tracks, 2 of them in the checkpoint"
                                          : "32 stored ones of 2 tracks, 0 of them"));
       CHECK(outcome.says("residual"));
-      const double error = relative_error(weights_of(file, run.table()), expected[i]);
+      const double error = relative_error(weights_of(file, run.table()), expected[i], run.table());
       std::cout << "cifar10_train --ema-width " << widths[i] << ": error " << error << '\n';
-      // The track at the end of the run is in the checkpoint as float32; others are float16.
-      CHECK(error < (with_checkpoint && i == 0 ? 1e-6 : 5e-4));
+      // The track at the end of the run is in the checkpoint as float32; others are float16. The
+      // last width is beyond those of the tracks.
+      CHECK(error < (with_checkpoint && i == 0 ? 1e-6 : i < 2 ? 5e-4 : 1e-3));
       CHECK(error > 0);
       const Metadata kept = read_configuration(file);
       CHECK(kept.at("post_hoc_ema.images") == "1280");
@@ -143,7 +148,8 @@ TEST_CASE("averages of other widths are computed from the snapshots of a run, an
   CHECK(std::filesystem::exists(folder / "samples" / "samples.png"));
 }
 
-TEST_CASE("--ema-images ends the profile at a snapshot, whose track is returned") {
+TEST_CASE("cifar10_train --ema-images ends the profile at a snapshot, whose track is returned",
+          "[slow]") {
   const TemporaryFolder folder;
   const SyntheticRun run;
   (void)run.write(folder / "run", {});
@@ -154,7 +160,8 @@ TEST_CASE("--ema-images ends the profile at a snapshot, whose track is returned"
   CHECK(outcome.says("holds the average of sigma_rel 0.1 after 640 images"));
   const auto track =
       weights_of(folder / "run" / "weights_0000000640_ema_0.1.safetensors", run.table());
-  CHECK(relative_error(weights_of(file, run.table()), {track.begin(), track.end()}) < 1e-6);
+  CHECK(relative_error(weights_of(file, run.table()), {track.begin(), track.end()}, run.table()) <
+        1e-6);
   CHECK(read_step(file) == 160);
   // An end between snapshots, where no stored profile ends.
   const Outcome between = require_success(
@@ -165,7 +172,9 @@ TEST_CASE("--ema-images ends the profile at a snapshot, whose track is returned"
                    {"--ema-images is 1300; it must be at most 1280"});
 }
 
-TEST_CASE("--ema-width rejects folders without snapshots, broken files and those of other runs") {
+TEST_CASE(
+    "cifar10_train --ema-width rejects folders without snapshots, broken files and those of other "
+    "runs") {
   const TemporaryFolder folder;
   const auto file = folder / "average.safetensors";
   const auto rejected = [&](const char* name, const Words& words) {
@@ -190,7 +199,7 @@ TEST_CASE("--ema-width rejects folders without snapshots, broken files and those
   rejected("run", {"weights_copy.safetensors", "must be ordered and within"});
   std::filesystem::remove(copy);
 
-  auto wider = tiny_network();
+  auto wider = tiny_image_network();
   wider.nf = 16;
   const SyntheticRun other(wider);
   (void)other.write(folder / "other", {});
@@ -208,7 +217,7 @@ TEST_CASE("--ema-width rejects folders without snapshots, broken files and those
   require_success(train_program, export_of(folder / "run", file, "0.07"));
 }
 
-TEST_CASE("--ema-width and --ema-images are checked on the command line") {
+TEST_CASE("cifar10_train --ema-width and --ema-images are checked on the command line") {
   const TemporaryFolder folder;
   const std::string out = (folder / "run").string(), file = (folder / "file").string();
   const auto rejected = [&](const Words& options, const std::string& word) {
@@ -242,7 +251,8 @@ TEST_CASE("the average of a run of cifar10_train is computed from its snapshots 
   const nn::Graph graph = nn::unet(network_of(configuration));
   const auto state = load_checkpoint<float>(checkpoint, graph.parameters(), configuration);
   const auto found = weights_of(file, graph.parameters());
-  CHECK(relative_error(found, {state.tracks[0].begin(), state.tracks[0].end()}) < 1e-6);
+  CHECK(relative_error(found, {state.tracks[0].begin(), state.tracks[0].end()},
+                       graph.parameters()) < 1e-6);
   require_success(train_program, export_of(folder / "run", file, "0.07"));
   CHECK(weights_of(file, graph.parameters()) != found);
   require_success(sample_program,
