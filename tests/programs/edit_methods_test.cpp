@@ -93,7 +93,7 @@ TEST_CASE("results by the network's derivative follow from the seed and not from
 
 TEST_CASE("the particles of a result have its class") {
   Edits edits;
-  nn::UNetConfig network = tiny_network();
+  nn::UNetConfig network = tiny_image_network();
   network.num_class_embeds = 3;
   edits.checkpoint = edm_checkpoint(edits.folder, false, network);
   const auto of_class = [&](const char* name) {

@@ -124,7 +124,7 @@ TEST_CASE("deblur reproduces what a weak blur keeps of the image") {
 TEST_CASE("interpolate and vary decode the codes of the images") {
   // The score is 0, so encoding and decoding are one factor each.
   Edits edits;
-  edits.checkpoint = tiny_checkpoint(edits.folder, VpSde{}, tiny_network(), true);
+  edits.checkpoint = tiny_checkpoint(edits.folder, VpSde{}, tiny_image_network(), true);
   const auto originals = edits.originals();
   const auto centered = [](float value) { return 2 * double(value) - 1; };
   const auto results = edits.edited("vary", {"--steps", "100", "--temperature", "1", "0.5"});
@@ -165,7 +165,7 @@ TEST_CASE("the code of an image at temperature 1 decodes to the image") {
 TEST_CASE("cifar10_edit writes the number of channels of its network") {
   Edits edits;
   const auto save = [&](std::size_t channels) {
-    edits.checkpoint = tiny_checkpoint(edits.folder, VpSde{}, tiny_network(true, channels));
+    edits.checkpoint = tiny_checkpoint(edits.folder, VpSde{}, tiny_image_network(true, channels));
     const std::vector<float> half(channels * plane, 0.5F);
     const std::vector<std::size_t> shape{1, channels, side, side};
     io::write_npy(edits.folder / "flat.npy", std::span<const float>(half),
@@ -242,10 +242,10 @@ TEST_CASE("guide follows the gradient of a classifier, class by class") {
 TEST_CASE("cifar10_edit takes at most the steps that the levels of a network allow") {
   Edits edits;
   const BetaList chain{.rule = BetaRule::linear, .levels = 10, .first = 0.01, .last = 0.5};
-  Metadata settings = describe(tiny_network());
+  Metadata settings = describe(tiny_image_network());
   settings.merge(describe(chain));
   settings["training.loss"] = "discrete";
-  edits.checkpoint = tiny_checkpoint(edits.folder, tiny_network(), settings);
+  edits.checkpoint = tiny_checkpoint(edits.folder, tiny_image_network(), settings);
   const Words inpaint{
       "inpaint", "--checkpoint", edits.checkpoint, "--out", (edits.folder / "out").string(),
       "--data",  edits.images,   "--images",       "1"};

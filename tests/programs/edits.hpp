@@ -37,7 +37,7 @@ inline std::string image_file(const TemporaryFolder& folder, std::size_t count,
 
 /// A network under EDM's preconditioning. With weights 0 its score is that of data N(0, ¼ I).
 inline std::string edm_checkpoint(const TemporaryFolder& folder, bool zeros,
-                                  nn::UNetConfig network = tiny_network()) {
+                                  nn::UNetConfig network = tiny_image_network()) {
   network.init_scale = 0.2;
   return tiny_checkpoint(folder, network,
                          run_configuration(network, EdmSde{}, TrainingConfigurationWith<EdmLoss>{}),

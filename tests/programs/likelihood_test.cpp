@@ -99,7 +99,7 @@ TEST_CASE("cifar10_likelihood computes the closed form of a network without outp
   const auto out = folder / "out";
   const Outcome outcome = require_success(
       likelihood_program,
-      options(tiny_checkpoint(folder, sde, tiny_network(), true), images(folder), out));
+      options(tiny_checkpoint(folder, sde, tiny_image_network(), true), images(folder), out));
   CHECK(outcome.says("bits/dim"));
   CHECK(std::filesystem::file_size(out / "likelihood.png") > 100);
   CHECK_FALSE(std::filesystem::exists(out / "likelihood.progress.json"));
@@ -138,10 +138,10 @@ TEST_CASE("cifar10_likelihood computes DDPM's bound of a network without output"
   const TemporaryFolder folder;
   constexpr std::size_t steps = 6;
   const BetaList chain{.rule = BetaRule::linear, .levels = steps, .first = 0.01, .last = 0.5};
-  Metadata settings = describe(tiny_network());
+  Metadata settings = describe(tiny_image_network());
   settings.merge(describe(chain));
   settings["training.loss"] = "discrete";
-  const std::string checkpoint = tiny_checkpoint(folder, tiny_network(), settings, true);
+  const std::string checkpoint = tiny_checkpoint(folder, tiny_image_network(), settings, true);
   const auto out = folder / "out";
   const Words words{"--checkpoint", checkpoint,   "--data",    images(folder),
                     "--out",        out.string(), "--threads", "1",
@@ -170,7 +170,7 @@ TEST_CASE("cifar10_likelihood computes DDPM's bound of a network without output"
 TEST_CASE("cifar10_likelihood takes the labels of the data, or none", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
-  nn::UNetConfig network = tiny_network();
+  nn::UNetConfig network = tiny_image_network();
   network.image_size = 32;
   network.num_class_embeds = 10;
   const std::string checkpoint =
@@ -202,7 +202,7 @@ TEST_CASE("cifar10_likelihood takes the labels of the data, or none", "[slow]") 
 
 TEST_CASE("a stopped cifar10_likelihood resumes to the table of an uninterrupted run", "[slow]") {
   const TemporaryFolder folder;
-  const std::string checkpoint = tiny_checkpoint(folder, VpSde(), tiny_network(), true),
+  const std::string checkpoint = tiny_checkpoint(folder, VpSde(), tiny_image_network(), true),
                     data = images(folder);
   const Words longer{"--repeats", "10"};
   require_success(likelihood_program, options(checkpoint, data, folder / "whole") + longer);

@@ -182,7 +182,7 @@ TEST_CASE(
 TEST_CASE("absolute tolerances are half as large for data in [0, 1]") {
   const auto atol = [&](bool centered, const char* solver) {
     const TemporaryFolder folder;
-    const std::string checkpoint = tiny_checkpoint(folder, VeSde(), tiny_network(centered));
+    const std::string checkpoint = tiny_checkpoint(folder, VeSde(), tiny_image_network(centered));
     require_success(sample_program,
                     {"--checkpoint", checkpoint, "--out", (folder / "out").string(), "--samples",
                      "1", "--rtol", "1", "--solver", solver, "--overwrite"});

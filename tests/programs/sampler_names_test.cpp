@@ -315,7 +315,7 @@ TEST_CASE("options that a sampler does not use are rejected by name, and no file
   rejected({"--dynamic-threshold", "2"}, {"--dynamic-threshold", "2"});
   rejected({"--dynamic-threshold", "1", "--clip-denoised"}, {"--dynamic-threshold", "exclude"});
   rejected({"--eps", "1"}, {"eps is 1"});
-  rejected({"--checkpoint", tiny_checkpoint(folder, VpSde(), tiny_network(false)),
+  rejected({"--checkpoint", tiny_checkpoint(folder, VpSde(), tiny_image_network(false)),
             "--dynamic-threshold", "1"},
            {"--dynamic-threshold", "[0, 1]"});
   REQUIRE_FALSE(std::filesystem::exists(folder / "images"));

@@ -95,12 +95,13 @@ TEST_CASE("the option --png writes an image per sample, named by its index") {
 TEST_CASE("images are written with the network's channels; a number without a PNG is rejected") {
   const TemporaryFolder folder;
   const auto options = [&](std::size_t channels, const std::string& samples) {
-    return Words{"--checkpoint", tiny_checkpoint(folder, VpSde(), tiny_network(true, channels)),
-                 "--out",        (folder / "out").string(),
-                 "--threads",    "1",
-                 "--steps",      "2",
-                 "--columns",    "2",
-                 "--samples",    samples};
+    return Words{
+        "--checkpoint", tiny_checkpoint(folder, VpSde(), tiny_image_network(true, channels)),
+        "--out",        (folder / "out").string(),
+        "--threads",    "1",
+        "--steps",      "2",
+        "--columns",    "2",
+        "--samples",    samples};
   };
   /// Width, height and color type in the header of a PNG: 0 is gray, 2 RGB.
   const auto header = [](const std::filesystem::path& path) {
@@ -121,7 +122,7 @@ TEST_CASE("images are written with the network's channels; a number without a PN
 
 TEST_CASE("a network with other channels out than in is rejected with status 2 and its option") {
   const TemporaryFolder folder;
-  auto network = tiny_network();
+  auto network = tiny_image_network();
   network.out_channels = 6;
   const Words options{"--checkpoint", tiny_checkpoint(folder, VpSde(), network), "--out",
                       (folder / "out").string()};

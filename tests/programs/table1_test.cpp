@@ -220,7 +220,7 @@ TEST_CASE("cifar10_evaluate --table1 rejects what does not go with it, before it
                    {"holds an evaluation of one sampler"});
 
   const Evaluating of_levels;
-  const nn::UNetConfig network = tiny_network();
+  const nn::UNetConfig network = tiny_image_network();
   const std::string smld = tiny_checkpoint(
       of_levels.folder, network,
       run_configuration(network, SmldSde(50), TrainingConfigurationWith<DiscreteScoreMatching>{}));

@@ -16,7 +16,7 @@
 namespace scoresde::test {
 
 /// A network of images of 8 × 8.
-inline nn::UNetConfig tiny_network(bool centered = true, std::size_t channels = 3) {
+inline nn::UNetConfig tiny_image_network(bool centered = true, std::size_t channels = 3) {
   return {.image_size = 8,
           .num_channels = channels,
           .centered = centered,
@@ -41,7 +41,8 @@ inline std::string tiny_checkpoint(const TemporaryFolder& folder, const nn::UNet
 }
 template <class S>
 std::string tiny_checkpoint(const TemporaryFolder& folder, const S& sde,
-                            const nn::UNetConfig& network = tiny_network(), bool zeros = false) {
+                            const nn::UNetConfig& network = tiny_image_network(),
+                            bool zeros = false) {
   return tiny_checkpoint(folder, network, run_configuration(network, sde, TrainingConfiguration{}),
                          zeros);
 }
