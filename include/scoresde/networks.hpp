@@ -57,6 +57,7 @@
 #include <scoresde/optim/radam.hpp>
 #include <scoresde/optim/schedule.hpp>
 #include <scoresde/optim/sgd.hpp>
+#include <scoresde/optim/tree_sum.hpp>
 #include <scoresde/registry/ablation.hpp>
 #include <scoresde/registry/any_score.hpp>
 #include <scoresde/registry/any_sde.hpp>

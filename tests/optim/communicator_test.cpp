@@ -18,6 +18,7 @@ struct WithoutBroadcast {
 };
 static_assert(!Communicator<WithoutBroadcast>);
 static_assert(!Communicator<int>);
+static_assert(sums_in_tree<NoCommunicator> && !sums_in_tree<WithoutBroadcast>);
 
 }  // namespace
 

@@ -72,9 +72,11 @@ static_assert(!Objective<VpSde, eigen::Ops<float>> &&
               !Objective<DenoisingScoreMatching, eigen::Ops<float>>);
 static_assert(ResidualObjective<ScoreMatching<VpSde>>);
 
-/// Ranks that are threads of this process: sums in the order of the ranks.
+/// Ranks that are threads of this process: sums in the order of the ranks, which for two of them is
+/// the tree's.
 class Threads {
  public:
+  static constexpr bool sums_in_tree = true;
   struct Shared {
     std::barrier<> barrier;
     std::vector<double> sum;
@@ -449,4 +451,59 @@ TEST_CASE("two ranks that each train on half of a batch make the update of one r
   for (std::size_t i = 0; i < found[0].parameters.size(); ++i)
     REQUIRE(found[0].first_moment[i] ==
             Approx(whole.state().first_moment[i]).epsilon(1e-7).margin(1e-9));
+}
+
+TEST_CASE(
+    "gradient shards give two ranks and one the same bits, and a resumed run with the other") {
+  using Run = Trainer<eigen::Ops<float>, ScoreMatching<VpSde>, Adam, Threads>;
+  const nn::Graph graph = nn::unet(test::tiny_network());
+  const data::ImageSet images = noisy_images(16);
+  TrainingConfiguration configuration = test::tiny_training();
+  auto unsharded = tiny_trainer<float>(2, configuration);
+  configuration.gradient_shards = 4;
+  auto whole = tiny_trainer<float>(2, configuration);
+  for (auto* trainer : {&unsharded, &whole}) trainer->train_on(images, {.random_flip = true}, 5, 8);
+  for (int n = 0; n < 2; ++n) whole.step();
+  const TrainingState<float> half = whole.state();
+  for (int n = 0; n < 2; ++n) whole.step();
+  for (int n = 0; n < 4; ++n) unsharded.step();
+  CHECK(unsharded.state() != whole.state());  // the order of the additions differs
+  CHECK(unsharded.report().loss == Approx(whole.report().loss).epsilon(1e-5));
+
+  Threads::Shared shared{std::barrier<>(2), {}};
+  std::vector<TrainingState<float>> found(2);
+  std::vector<StepReport> reports(2);
+  const auto run = [&](std::size_t rank) {
+    Run trainer(graph, VpSde{}, configuration, 2, eigen::Ops<float>(1), Threads(rank, 2, shared));
+    trainer.train_on(images, {.random_flip = true}, 5, 8);
+    trainer.restore(half);
+    for (int n = 0; n < 2; ++n) trainer.step();
+    found[rank] = trainer.state();
+    reports[rank] = trainer.report();
+  };
+  std::thread other(run, 1);
+  run(0);
+  other.join();
+  CHECK(found[0] == whole.state());
+  CHECK(found[1] == whole.state());
+  CHECK(reports[0].loss == whole.report().loss);
+  CHECK(reports[1].gradient_norm == whole.report().gradient_norm);
+}
+
+TEST_CASE(
+    "gradient shards that cannot be divided among ranks, or a batch among them, are rejected") {
+  TrainingConfiguration configuration = test::tiny_training();
+  configuration.gradient_shards = 6;
+  Threads::Shared shared{std::barrier<>(2), {}};
+  using Run = Trainer<eigen::Ops<float>, ScoreMatching<VpSde>, Adam, Threads>;
+  CHECK_THROWS_WITH(Run(tiny_mlp(), VpSde{}, configuration, 2, {}, Threads(0, 2, shared)),
+                    Catch::Contains("gradient_shards is 6; with 2 ranks it must be 2 times a"));
+  CHECK_THROWS_WITH(Run(tiny_mlp(), VpSde{}, configuration, 2, {}, Threads(0, 4, shared)),
+                    Catch::Contains("with 4 ranks"));
+  auto trainer = tiny_trainer<float>(2, configuration);
+  CHECK_THROWS_WITH(trainer.step(tiny_images<float>(8)),
+                    Catch::Contains("has 8 images of the batch; they must be a multiple of its 6"));
+  CHECK_THROWS_WITH(trainer.step(tiny_images<float>(18)),
+                    Catch::Contains("the batch has 3 images"));
+  CHECK_NOTHROW(trainer.step(tiny_images<float>(12)));
 }

@@ -26,8 +26,17 @@ concept Communicator = requires(C& communicator, const C& constant, std::span<T>
   { communicator.broadcast(values) } -> std::same_as<void>;
 };
 
+/// Whether all_reduce adds in the binary tree of tree_sum.hpp, which a communicator states by a
+/// member `static constexpr bool sums_in_tree = true`.
+template <class C>
+inline constexpr bool sums_in_tree = false;
+template <class C>
+requires requires { requires C::sums_in_tree; }
+inline constexpr bool sums_in_tree<C> = true;
+
 /// One rank: no communication.
 struct NoCommunicator {
+  static constexpr bool sums_in_tree = true;
   [[nodiscard]] static constexpr std::size_t rank() { return 0; }
   [[nodiscard]] static constexpr std::size_t size() { return 1; }
   template <class T>

@@ -208,6 +208,7 @@ template <class Loss, class O>
   flat.merge(describe(c.optimizer));
   flat.merge(detail::describe_ema(c.ema));
   flat.merge(detail::describe_tracks(c.ema_tracks));
+  if (c.gradient_shards > 0) flat["training.gradient_shards"] = number_text(c.gradient_shards);
   flat.merge(describe(c.loss));
   return flat;
 }

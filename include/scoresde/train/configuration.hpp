@@ -3,6 +3,7 @@
 /// its text form.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct TrainingConfigurationWith {
   /// change nothing but the number of the step, and so the next images and noise. The step after
   /// them, if it is not finite either, throws; with 0 the first one does.
   std::uint32_t skip_limit = 0;
+  /// Equal parts of a batch whose gradients and losses are added in a fixed tree (TreeSum), so that
+  /// any number of ranks computes the same bits; 0: each rank adds its part in order.
+  std::size_t gradient_shards = 0;
 
   /// Throws Error naming the setting that is out of range.
   void validate() const {

@@ -4,7 +4,7 @@
 ///   θ ← Optimizer(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ),   trackⱼ ← EMAⱼ(trackⱼ, θ)
 ///
 /// All randomness is a function of (seed, step, index in the batch), so a resumed run is
-/// bit-identical, for any number of threads.
+/// bit-identical, for any number of threads, and with gradient shards for any number of ranks.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/optim/optimizer.hpp>
+#include <scoresde/optim/tree_sum.hpp>
 #include <scoresde/train/configuration.hpp>
 #include <scoresde/train/label_dropout.hpp>
 #include <scoresde/train/objective.hpp>
@@ -54,8 +55,10 @@ class EagerEngine {
         state_(TrainingState<Scalar>::start(
             initial_parameters<Scalar>(network_.parameters(), configuration_.seed),
             configuration_.ema_tracks.size())),
-        gradient_(state_.parameters.size()),
-        norm_(gradient_.size()),
+        gradient_(state_.parameters.size(),
+                  shards_of_rank(configuration_.gradient_shards, communicator_.size())),
+        norm_(state_.parameters.size()),
+        losses_(gradient_.terms()),
         model_(objective_.model(network_, std::span<const Scalar>(state_.parameters))) {}
   EagerEngine(const EagerEngine&) = delete;
   EagerEngine& operator=(const EagerEngine&) = delete;
@@ -66,7 +69,7 @@ class EagerEngine {
   [[nodiscard]] const nn::Network<Ops>& network() const { return network_; }
   [[nodiscard]] const TrainingState<Scalar>& state() const { return state_; }
   [[nodiscard]] std::uint64_t step_count() const { return state_.step; }
-  [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_; }
+  [[nodiscard]] std::span<const Scalar> gradient() const { return gradient_.result(); }
   [[nodiscard]] std::span<const Scalar> weights() const { return state_.parameters; }
   [[nodiscard]] std::span<const Scalar> average() const { return state_.average; }
 
@@ -114,15 +117,22 @@ class EagerEngine {
     conditioning_.resize(samples);
     drop_labels(classes, this->classes(), configuration_.label_dropout,
                 {configuration_.seed, state_.step, before}, conditioning_);
-    const std::size_t part = std::min(samples, network_.batch());
-    std::fill(gradient_.begin(), gradient_.end(), Scalar(0));
-    double loss = 0;
-    for (std::size_t first = 0; first < samples; first += part)
-      loss += accumulate(images.subspan(first * dim, part * dim), first, before,
-                         samples * communicator_.size());
-    communicator_.all_reduce(std::span<Scalar>(gradient_));
-    communicator_.all_reduce(std::span<double>(&loss, 1));
-    update(loss, norm_(std::span<const Scalar>(gradient_)));
+    const std::size_t shard = samples / gradient_.terms();
+    const std::size_t part = std::min(shard, network_.batch());
+    gradient_.clear();
+    for (std::size_t k = 0; k < gradient_.terms(); ++k) {
+      const std::span<Scalar> gradient = gradient_.next();
+      losses_[k] = 0;
+      for (std::size_t first = k * shard; first < (k + 1) * shard; first += part)
+        losses_[k] += accumulate(images.subspan(first * dim, part * dim), first, before,
+                                 samples * communicator_.size(), gradient);
+      gradient_.add();
+    }
+    visit_sum_tree(losses_.size(),
+                   [this](std::size_t i, std::size_t j) { losses_[i] += losses_[j]; });
+    communicator_.all_reduce(gradient_.result());
+    communicator_.all_reduce(std::span<double>(losses_).first(1));
+    update(losses_[0], norm_(gradient()));
   }
 
   [[nodiscard]] StepReport report() const {
@@ -139,10 +149,10 @@ class EagerEngine {
   /// Of the labels of a batch.
   [[nodiscard]] std::size_t classes() const { return label_classes(objective_, network_); }
 
-  /// Adds the gradient of images first, first + 1, … of this rank, which follow `before` others in
-  /// the batch of `whole`; returns their share of its loss.
+  /// Adds to `gradient` that of images first, first + 1, … of this rank, which follow `before`
+  /// others in the batch of `whole`; returns their share of its loss.
   double accumulate(std::span<const Scalar> images, std::size_t first, std::uint32_t before,
-                    std::size_t whole) {
+                    std::size_t whole, std::span<Scalar> gradient) {
     const std::size_t dim = network_.input_shape().size();
     const Extents shape{images.size() / dim, dim};
     if (!batch_ || batch_->extents() != shape) {
@@ -156,8 +166,7 @@ class EagerEngine {
     if (classes() > 0)
       model_.set_classes(
           std::span<const std::uint32_t>(conditioning_).subspan(first, shape.samples));
-    return share * objective_.forward_backward(model_, *batch_, draws, *work_, share,
-                                               std::span<Scalar>(gradient_));
+    return share * objective_.forward_backward(model_, *batch_, draws, *work_, share, gradient);
   }
 
   void update(double loss, double norm) {
@@ -173,8 +182,8 @@ class EagerEngine {
 
   void change_state(double norm) {
     const Optimizer& optimizer = configuration_.optimizer;
-    update_parameters(optimizer, state_.buffers(), std::span<const Scalar>(gradient_), state_.step,
-                      norm, configuration_.ema.decay_at(state_.step + 1));
+    update_parameters(optimizer, state_.buffers(), gradient(), state_.step, norm,
+                      configuration_.ema.decay_at(state_.step + 1));
     for (std::size_t j = 0; j < state_.tracks.size(); ++j)
       configuration_.ema_tracks[j].update(std::span<Scalar>(state_.tracks[j]),
                                           std::span<const Scalar>(state_.parameters),
@@ -186,8 +195,9 @@ class EagerEngine {
   Communicator communicator_;
   nn::Network<Ops> network_;
   TrainingState<Scalar> state_;
-  std::vector<Scalar> gradient_;
+  TreeSum<Scalar> gradient_;  ///< of this rank's shards
   GradientNorm norm_;
+  std::vector<double> losses_;  ///< of each
   typename Objective::template Model<Ops> model_;
   std::vector<std::uint32_t> conditioning_;
   std::optional<State> batch_;

@@ -61,11 +61,12 @@ class Trainer {
 
   /// Parameters are initialized by the network's rules and configuration.seed. `network_batch` is
   /// the number of samples differentiated at a time; with several ranks, each has a part of every
-  /// batch. Throws Error on an invalid configuration, on label dropout for an unconditional
-  /// network, and if there is not enough memory.
+  /// batch. Throws Error on an invalid configuration, on gradient shards that cannot be divided
+  /// among the ranks, on label dropout for an unconditional network, and if there is not enough
+  /// memory.
   Trainer(const nn::Graph& graph, O objective, Configuration configuration,
           std::size_t network_batch, Ops ops = Ops(), C communicator = C())
-      : engine_(graph, configured(std::move(objective), configuration), configuration,
+      : engine_(graph, configured(std::move(objective), configuration, communicator), configuration,
                 network_batch, std::move(ops), std::move(communicator)) {
     require(configuration.label_dropout == 0 || network().classes() > 0,
             "training: label_dropout is ", configuration.label_dropout,
@@ -119,11 +120,11 @@ class Trainer {
   /// One update from a batch of images (n, C, H, W), with several ranks this rank's part of it,
   /// and, for a class-conditional network, the class of each or nn::no_class. A batch larger than
   /// the network's is accumulated in parts. Throws Error when n is neither at most the network's
-  /// batch nor a multiple of it, for classes that are not the network's and, on the host, on a loss
-  /// or gradient that is not finite after configuration.skip_limit skipped steps; the state is then
-  /// unchanged.
+  /// batch nor a multiple of it, or for gradient shards of which this does not hold, for classes
+  /// that are not the network's and, on the host, on a loss or gradient that is not finite after
+  /// configuration.skip_limit skipped steps; the state is then unchanged.
   void step(std::span<const Scalar> images, std::span<const std::uint32_t> classes = {}) {
-    static_cast<void>(checked_samples(images.size(), dim(), network().batch()));
+    require_batch(images.size(), dim(), shards(), network().batch());
     engine_.step(images, classes);
   }
   template <HostImages<Scalar> Images>
@@ -147,10 +148,20 @@ class Trainer {
   void set_captures(bool captures) { engine_.set_captures(captures); }
 
  private:
-  [[nodiscard]] static O configured(O objective, const Configuration& configuration) {
+  [[nodiscard]] static O configured(O objective, const Configuration& configuration,
+                                    const C& communicator) {
     configuration.validate();
+    require(configuration.gradient_shards == 0 || sums_in_tree<C>, "training: gradient_shards is ",
+            configuration.gradient_shards,
+            "; it must be 0 with a communicator that does not state sums_in_tree");
+    require_shards(configuration.gradient_shards, communicator.size());
     objective.configure(configuration.loss);
     return objective;
+  }
+
+  /// Of this rank.
+  [[nodiscard]] std::size_t shards() const {
+    return shards_of_rank(configuration().gradient_shards, engine_.communicator().size());
   }
 
   void check_images(const data::ImageView& images, std::size_t batch) const {
@@ -162,7 +173,7 @@ class Trainer {
     const std::size_t ranks = engine_.communicator().size();
     require(batch % ranks == 0, "training: batch is ", batch, "; it must be a multiple of the ",
             ranks, " ranks");
-    require_samples(batch / ranks, network().batch());
+    require_shardable(batch / ranks, shards(), network().batch());
     require(batch <= images.size(), "training: batch is ", batch, " and the data set has ",
             images.size(), " images; batch must be at most that");
     const std::size_t classes = label_classes(objective(), network());

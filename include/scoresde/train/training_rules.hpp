@@ -3,6 +3,7 @@
 /// steps.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -57,13 +58,34 @@ inline void require_samples(std::size_t samples, std::size_t network_batch) {
           " or a multiple of it");
 }
 
-/// The number of images of a batch of `size` elements. Throws Error as require_samples does.
-[[nodiscard]] inline std::size_t checked_samples(std::size_t size, std::size_t dim,
-                                                 std::size_t network_batch) {
+/// Throws Error unless `shards` are none, 0, or 2ᵏ for each of the ranks, so that those of a rank
+/// are a subtree of the sum; one rank can have any number.
+inline void require_shards(std::size_t shards, std::size_t ranks) {
+  require(shards == 0 || ranks == 1 || (shards % ranks == 0 && std::has_single_bit(shards / ranks)),
+          "training: gradient_shards is ", shards, "; with ", ranks, " ranks it must be ", ranks,
+          " times a power of two");
+}
+
+/// The shards of a rank, 1 without any.
+[[nodiscard]] inline std::size_t shards_of_rank(std::size_t shards, std::size_t ranks) {
+  return shards == 0 ? 1 : shards / ranks;
+}
+
+/// Throws Error unless a rank's part of a batch can be divided into its shards, and each of those
+/// as require_samples demands.
+inline void require_shardable(std::size_t samples, std::size_t shards, std::size_t network_batch) {
+  require(samples % shards == 0, "training: a rank has ", samples,
+          " images of the batch; they must be a multiple of its ", shards, " gradient shards");
+  require_samples(samples / shards, network_batch);
+}
+
+/// Throws Error unless a batch of `size` elements can be divided into the shards of a rank as
+/// require_shardable demands.
+inline void require_batch(std::size_t size, std::size_t dim, std::size_t shards,
+                          std::size_t network_batch) {
   require(size > 0 && size % dim == 0, "training: the batch has ", size,
           " elements; it must be a positive multiple of ", dim);
-  require_samples(size / dim, network_batch);
-  return size / dim;
+  require_shardable(size / dim, shards, network_batch);
 }
 
 /// Whether a step may change the state.

@@ -67,6 +67,8 @@ class TrainingEngine {
     require(configuration_.ema_tracks.empty(), "training: configuration.ema_tracks has ",
             configuration_.ema_tracks.size(),
             " averages; it must be empty, a GPU keeps only the average of configuration.ema");
+    require(configuration_.gradient_shards == 0, "training: configuration.gradient_shards is ",
+            configuration_.gradient_shards, "; it must be 0 on a GPU, which has one rank");
     if constexpr (!classifies) network_.require_score_shape();
     restore(TrainingState<float>::start(
         initial_parameters<float>(network_.parameters(), configuration_.seed)));
