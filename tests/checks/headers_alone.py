@@ -92,7 +92,7 @@ def main():
             source.write("".join(f"#include <{header}>\n#include <{header}>\n" for header in chain))
             source.flush()
             run = subprocess.run([*command, source.name], capture_output=True, text=True, check=False)
-        missing = re.search(r"fatal error: '?((?:Eigen|xtensor|xtl|nlohmann|png)[^':]*)'?[: ]", run.stderr)
+        missing = re.search(r"fatal error: '?((?:Eigen|xtensor|xtl|nlohmann|png|mpi)[^':]*)'?[: ]", run.stderr)
         if missing:
             skipped = [header for header in chain if f"<{missing.group(1)}>" in text(header)] or chain[-1:]
             notes.extend(f"{header} needs {missing.group(1)}, which is not installed" for header in skipped)

@@ -47,11 +47,12 @@ MAY_INCLUDE = {
     "testing": ALGORITHM | NETWORKS | {"sampler", "loss"},
     "eigen": ALGORITHM | NETWORKS,
     "xtensor": ALGORITHM,
+    "mpi": FOUNDATION | {"optim"},
     "cuda": ALGORITHM | NETWORKS | {"sampler", "inverse", "train", "optim", "loss", "data"},
     "cuda kernels": MEMORY | {"time", "sde", "predictor", "corrector", "brownian", "nn/graph", "optim", "data", "cuda"},
 }
 SCALAR_OF_ODE = {"butcher_tableau.hpp", "tableaux.hpp", "step_size_controller.hpp"}
-PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "io": r"nlohmann/|png\.h|jerror\.h|jpeglib\.h|webp/|zlib\.h|sys/|fcntl\.h|unistd\.h",
+PACKAGES = {"eigen": r"Eigen/|omp\.h", "xtensor": r"xtensor/|xtl/", "mpi": r"mpi\.h", "io": r"nlohmann/|png\.h|jerror\.h|jpeglib\.h|webp/|zlib\.h|sys/|fcntl\.h|unistd\.h",
             "checkpoint": r"nlohmann/"}
 
 

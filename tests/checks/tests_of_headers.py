@@ -33,7 +33,7 @@ def rooms(header):
     if header.startswith("kernels/"):
         header = "scoresde/cuda/" + header
     parts = [part for part in header.split("/")[1:-1] if part != "detail"]
-    if parts and parts[0] in ("eigen", "xtensor", "cuda"):
+    if parts and parts[0] in ("eigen", "xtensor", "mpi", "cuda"):
         parts = ["backends", *parts]
     while parts:
         yield "tests/" + "/".join(parts)

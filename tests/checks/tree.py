@@ -7,7 +7,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("include", "backends", "examples", "tests", "benchmarks", "docs")
-INCLUDE_FOLDERS = ("include", "backends/eigen/include", "backends/xtensor/include", "backends/cuda/include")
+INCLUDE_FOLDERS = ("include", "backends/eigen/include", "backends/xtensor/include", "backends/mpi/include",
+                   "backends/cuda/include")
 
 
 def files(*suffixes, folders=FOLDERS):

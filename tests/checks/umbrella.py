@@ -18,7 +18,7 @@ import tree
 FOLDER = "include/scoresde/"
 NETWORKS = r"(nn|model|loss|optim|train|data|registry(?!/solver_registry))/.*|sde/suggest_sigma_max\.hpp|(nearest_name|resize)\.hpp"
 LEFT_OUT = r"scoresde\.hpp|networks\.hpp|(io|checkpoint|evaluate|testing)/.*|registry/(sampler_|evaluation_).*|(.*/)?detail/.*|observer/progress\.hpp"
-COMPONENTS = ("io", "eigen", "xtensor", "cuda")
+COMPONENTS = ("io", "eigen", "xtensor", "mpi", "cuda")
 LEFT_OUT_OF_COMPONENTS = {"scoresde/io/xarray_npy.hpp"}  # it requires xtensor
 HEADS = {
     "scoresde.hpp": """// SPDX-License-Identifier: MIT

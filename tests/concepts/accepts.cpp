@@ -8,6 +8,9 @@
 #if defined(WITH_XTENSOR)
 #include <scoresde/xtensor/xtensor.hpp>
 #endif
+#if defined(WITH_MPI)
+#include <scoresde/mpi/mpi.hpp>
+#endif
 #if defined(WITH_CUDA)
 #include <scoresde/cuda/cuda.hpp>
 #endif
@@ -134,6 +137,10 @@ static_assert(Optimizer<Adam, double> && Optimizer<RAdam, double> && Optimizer<S
 static_assert(!Optimizer<ExponentialMovingAverage> && !Optimizer<VpSde>);
 static_assert(Communicator<NoCommunicator> && Communicator<NoCommunicator, double>);
 static_assert(!Communicator<Noise>);
+#if defined(WITH_MPI)
+static_assert(Communicator<mpi::Communicator> && Communicator<mpi::Communicator, double>);
+static_assert(sums_in_tree<mpi::Communicator>);
+#endif
 
 // Networks' conventions and losses.
 static_assert(nn::LevelConvention<nn::PredictionAtLevel> && nn::LevelConvention<nn::ScoreAtLevel>);

@@ -9,6 +9,9 @@
 #if defined(CONSUMER_XTENSOR)
 #include <scoresde/xtensor/xtensor.hpp>
 #endif
+#if defined(CONSUMER_MPI)
+#include <scoresde/mpi/mpi.hpp>
+#endif
 #if defined(CONSUMER_IO)
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/io/io.hpp>
@@ -38,6 +41,11 @@ int main() {
   scoresde::HostState<double> x({.samples = 4, .dim = 2});
   sampler.sample(score, x, scoresde::Noise{.seed = 1});
   for (const std::size_t k : {0, 1, 2, 3}) std::printf("%+.3f %+.3f\n", x(k, 0), x(k, 1));
+#if defined(CONSUMER_MPI)
+  int finalized = 1;  // a call that links; MPI is not initialized
+  scoresde::mpi::check(MPI_Finalized(&finalized), "MPI_Finalized");
+  if (finalized != 0 || scoresde::mpi::Communicator().size() != 1) return 3;
+#endif
 #if defined(CONSUMER_CUDA)
   if (has_device() != (scoresde::cuda::device_count() > 0)) return 2;
 #endif

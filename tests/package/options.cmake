@@ -24,6 +24,9 @@ configure("scoresde::jpeg off: JPEG not found" FALSE -DCMAKE_DISABLE_FIND_PACKAG
 configure("scoresde::webp off: SCORESDE_WEBP=OFF" FALSE -DSCORESDE_WEBP=OFF)
 configure("scoresde::jpeg off: scoresde::io, of which it is a part, is off" FALSE -DSCORESDE_IO=OFF)
 configure("scoresde::xtensor off: SCORESDE_BACKEND_XTENSOR=OFF" FALSE -DSCORESDE_BACKEND_XTENSOR=OFF)
+configure("scoresde::mpi off: MPI not found" FALSE -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON)
+configure("SCORESDE_BACKEND_MPI is ON, but CMake cannot find MPI" TRUE -DSCORESDE_BACKEND_MPI=ON
+          -DCMAKE_DISABLE_FIND_PACKAGE_MPI=ON)
 configure("scoresde::cuda off: SCORESDE_BACKEND_CUDA=OFF" FALSE)
 configure("scoresde::cuda off: CUDAToolkit" FALSE -DSCORESDE_BACKEND_CUDA=AUTO
           -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON)

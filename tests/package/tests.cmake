@@ -2,7 +2,7 @@
 # The consumer project as tests: with the core only, and with every enabled component.
 
 set(on "")
-foreach(component eigen xtensor jpeg webp io)
+foreach(component eigen xtensor mpi jpeg webp io)
   if(TARGET scoresde_${component})
     list(APPEND on ${component})
   endif()
