@@ -496,10 +496,12 @@ TEST_CASE(
   configuration.gradient_shards = 6;
   Threads::Shared shared{std::barrier<>(2), {}};
   using Run = Trainer<eigen::Ops<float>, ScoreMatching<VpSde>, Adam, Threads>;
-  CHECK_THROWS_WITH(Run(tiny_mlp(), VpSde{}, configuration, 2, {}, Threads(0, 2, shared)),
-                    Catch::Contains("gradient_shards is 6; with 2 ranks it must be 2 times a"));
-  CHECK_THROWS_WITH(Run(tiny_mlp(), VpSde{}, configuration, 2, {}, Threads(0, 4, shared)),
-                    Catch::Contains("with 4 ranks"));
+  CHECK_THROWS_WITH(
+      Run(tiny_mlp(), VpSde{}, configuration, 2, eigen::Ops<float>(1), Threads(0, 2, shared)),
+      Catch::Contains("gradient_shards is 6; with 2 ranks it must be 2 times a"));
+  CHECK_THROWS_WITH(
+      Run(tiny_mlp(), VpSde{}, configuration, 2, eigen::Ops<float>(1), Threads(0, 4, shared)),
+      Catch::Contains("with 4 ranks"));
   auto trainer = tiny_trainer<float>(2, configuration);
   CHECK_THROWS_WITH(trainer.step(tiny_images<float>(8)),
                     Catch::Contains("has 8 images of the batch; they must be a multiple of its 6"));
