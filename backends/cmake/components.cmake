@@ -57,6 +57,7 @@ endif()
 scoresde_component(eigen SCORESDE_BACKEND_EIGEN Eigen3)
 scoresde_component(xtensor SCORESDE_BACKEND_XTENSOR xtensor)
 scoresde_component(mpi SCORESDE_BACKEND_MPI MPI)
+string(REPLACE "(MPI )" "(MPI ${MPI_CXX_VERSION})" SCORESDE_MPI_STATUS "${SCORESDE_MPI_STATUS}") # FindMPI has one for each language
 # Image formats that scoresde::io reads in addition to PNG.
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 scoresde_component(jpeg SCORESDE_JPEG JPEG)
