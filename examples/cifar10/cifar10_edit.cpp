@@ -4,6 +4,6 @@
 #include "engine/engine.hpp"
 
 int main(int argc, char** argv) {
-  return programs::edit_program(argc, argv, CIFAR10_BUNDLED_CHECKPOINT,
+  return programs::edit_program(argc, argv, CIFAR10_BUNDLED_CHECKPOINT, CIFAR10_BUNDLED_CLASSIFIER,
                                 {programs::edit_on_host, programs::edit_on_device});
 }

@@ -102,14 +102,15 @@ void add_edit_sampling(CommandLine& line, EditOptions& o) {
 }
 
 void add_classifier(CommandLine& line, EditOptions& o) {
-  line.add_option("--classifier", o.classifier,
-                  "guide: checkpoint of a noise-conditional classifier, for networks that are not "
-                  "conditioned on classes; its gradient is added to the score")
+  line.add_option(
+          "--classifier", o.classifier,
+          "guide: checkpoint of a noise-conditional classifier, for networks that are not "
+          "conditioned on classes; its gradient is added to the score (default: the bundled "
+          "one, for CIFAR-10)")
       .check(path());
   line.add_option("--classifier-scale", o.classifier_scale, "Factor of the classifier's gradient")
       .shows_default()
-      .check(positive_number())
-      .needs("--classifier");
+      .check(positive_number());
 }
 
 /// The options that only some tasks take.
@@ -127,7 +128,8 @@ const std::vector<std::pair<std::string, std::vector<EditTask>>>& task_options()
       {"--corrector-steps", {inpaint, colorize, super_resolve, deblur}},
       {"--strength", {vary, guide}},
       {"--temperature", {vary}},
-      {"--classifier", {guide}}};
+      {"--classifier", {guide}},
+      {"--classifier-scale", {guide}}};
   return table;
 }
 
@@ -199,15 +201,17 @@ void resolve_defaults(EditOptions& o) {
 }
 
 /// Sets the class of the results for a checkpoint whose network is conditioned on `classes`
-/// classes. Throws scoresde::UsageError as resolve_defaults of a ClassChoice does, for a classifier
-/// in addition to such a network, and for guide without either.
-void resolve_classes(EditOptions& o, const scoresde::Metadata& checkpoint, std::size_t classes) {
+/// classes. Throws scoresde::UsageError as resolve_defaults of a ClassChoice does, and for options
+/// of a classifier in addition to such a network.
+void resolve_classes(EditOptions& o, const scoresde::Metadata& checkpoint, std::size_t classes,
+                     bool scale_given) {
   using scoresde::require_usage;
   scoresde::ClassChoice& choice = o.sampling.classes;
   const bool guides = o.task() == EditTask::guide;
-  require_usage(!guides || classes > 0 || !o.classifier.empty(),
-                "guide: the checkpoint's network is not conditioned on classes; --classifier is "
-                "missing");
+  require_usage(classes == 0 || !scale_given || !o.classifier.empty(),
+                "--classifier-scale is for networks that are not conditioned on classes; the "
+                "checkpoint's is, on ",
+                classes);
   if (o.classifier.empty()) {
     if (!guides && classes > 0 && choice.name.empty()) choice.name = "none";
     return scoresde::resolve_defaults(choice, checkpoint, classes);
@@ -236,12 +240,15 @@ void resolve_steps(EditOptions& o, const scoresde::Metadata& checkpoint, bool gi
   });
 }
 
-int run(EditOptions options, bool steps_given, const EditEngines& engines) {
+int run(EditOptions options, const CommandLine& line, const char* classifier,
+        const EditEngines& engines) {
   SampleOptions& sampling = options.sampling;
   const scoresde::Metadata configuration = checkpoint_configuration(sampling.checkpoint);
   const std::size_t classes = scoresde::network_of(configuration).num_class_embeds;
-  resolve_classes(options, configuration, classes);
-  resolve_steps(options, configuration, steps_given);
+  if (options.task() == EditTask::guide && classes == 0 && options.classifier.empty())
+    options.classifier = classifier;
+  resolve_classes(options, configuration, classes, line.given("--classifier-scale"));
+  resolve_steps(options, configuration, line.given("--steps"));
   sampling.sampler.solver = "pc";
   const RunLock lock(sampling.out);
   engines.of(sampling.backend)(options, configuration);
@@ -250,7 +257,8 @@ int run(EditOptions options, bool steps_given, const EditEngines& engines) {
 
 }  // namespace
 
-int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines) {
+int edit_program(int argc, char** argv, const char* checkpoint, const char* classifier,
+                 const EditEngines& engines) {
   CommandLine line(
       "cifar10_edit",
       "Edits images by a score-based generative model of CIFAR-10, on the CPU or a GPU: every row "
@@ -265,7 +273,7 @@ int edit_program(int argc, char** argv, const char* checkpoint, const EditEngine
       "  cifar10_edit interpolate --data cifar-10-batches-bin --out between --images 5\n"
       "  cifar10_edit vary --data cifar-10-batches-bin --out varied --strength 0.4\n"
       "  cifar10_edit vary --data cifar-10-batches-bin --out cooled --temperature 0.7 0.85 1\n"
-      "  cifar10_edit guide --out dogs --class dog --classifier classifier.safetensors\n"
+      "  cifar10_edit guide --out dogs --class dog --classifier-scale 2\n"
       "  cifar10_edit guide --checkpoint classes.safetensors --out cats --class cat --guidance 2\n"
       "edit.npy has the results alone, float32 (results, 3, height, width); 0 is black, 1 is full "
       "intensity, not clipped.\n"
@@ -280,7 +288,7 @@ int edit_program(int argc, char** argv, const char* checkpoint, const EditEngine
     resolve_defaults(options);
     reject_options_of_other_methods(line, options);
     if (options.sampling.checkpoint.empty()) options.sampling.checkpoint = checkpoint;
-    return run(options, line.given("--steps"), engines);
+    return run(options, line, classifier, engines);
   });
 }
 

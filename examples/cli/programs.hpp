@@ -51,8 +51,9 @@ struct AblationEngine {
                                                                     const scoresde::nn::Preset&);
 };
 
-/// `checkpoint`: the default of --checkpoint.
-int edit_program(int argc, char** argv, const char* checkpoint, const EditEngines& engines);
+/// `checkpoint`: the default of --checkpoint; `classifier`: that of --classifier.
+int edit_program(int argc, char** argv, const char* checkpoint, const char* classifier,
+                 const EditEngines& engines);
 /// `features`: the default of --features; `samplers` make the samples of a checkpoint.
 int evaluate_program(int argc, char** argv, const char* checkpoint, const char* features,
                      const EvaluateEngines& engines, const SampleEngines& samplers);

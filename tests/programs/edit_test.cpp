@@ -239,6 +239,17 @@ TEST_CASE("guide follows the gradient of a classifier, class by class") {
       {"--classifier", "sde.", "checkpoint"});
 }
 
+TEST_CASE("guide takes the bundled network and classifier where none are named", "[slow]") {
+  Edits edits;
+  const auto guided = [&](const char* scale) {
+    return edits.values({"guide", "--out", (edits.folder / edits.out()).string(), "--class", "dog",
+                         "--classifier-scale", scale, "--results", "1", "--steps", "3"});
+  };
+  const auto weak = guided("1");
+  CHECK(weak.size() == 3 * 32 * 32);
+  CHECK(guided("4") != weak);
+}
+
 TEST_CASE("cifar10_edit takes at most the steps that the levels of a network allow") {
   Edits edits;
   const BetaList chain{.rule = BetaRule::linear, .levels = 10, .first = 0.01, .last = 0.5};
@@ -300,7 +311,9 @@ TEST_CASE("cifar10_edit rejects images, masks and options that do not fit") {
   rejected("vary", {"--strength", "1"}, {"--strength is 1"});
   rejected("vary", {"--temperature", "0.5", "--results", "2"}, {"--results", "--temperature"});
   rejected("interpolate", {"--images", "1"}, {"--images is 1", "at least 2"});
-  rejected("guide", {"--strength", "0.5"}, {"guide", "--classifier is missing"});
+  rejected("guide", {"--strength", "0.5"},
+           {"--classifier", "cifar10_classifier.safetensors", "images of 32 x 32"});
+  rejected("colorize", {"--classifier-scale", "2"}, {"--classifier-scale", "colorize"});
   require_rejected(
       edit_program,
       {"deblur", "--checkpoint", edits.checkpoint, "--out", (edits.folder / "none").string()},
