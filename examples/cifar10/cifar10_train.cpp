@@ -2,8 +2,11 @@
 /// cifar10_train: fits a score network to CIFAR-10 and keeps checkpoints, a log and snapshots.
 #include "cli/programs.hpp"
 #include "engine/engine.hpp"
+#include "engine/run_on_ranks.hpp"
 
 int main(int argc, char** argv) {
-  return programs::train_program(argc, argv, {programs::train_on_host, programs::train_on_device},
-                                 programs::ablation_on_host);
+  using namespace programs;
+  return run_on_ranks(argc, argv, [](int count, char** words, Ranks& ranks) {
+    return train_program(count, words, {train_on_host, train_on_device}, ablation_on_host, ranks);
+  });
 }

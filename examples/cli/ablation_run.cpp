@@ -67,8 +67,9 @@ std::size_t parameters_of(const scoresde::Ablation& network) {
 
 void resolve_ablation_options(const CommandLine& line, TrainOptions& o) {
   using scoresde::require_usage;
-  for (const char* name : {"--iterations", "--decay-images", "--ema-tracks", "--weights-every",
-                           "--held-out", "--init-weights", "--schedule", "--log-format"})
+  for (const char* name :
+       {"--iterations", "--decay-images", "--ema-tracks", "--weights-every", "--held-out",
+        "--init-weights", "--schedule", "--log-format", "--gradient-shards"})
     require_usage(!line.given(name), name,
                   " cannot be combined with --ablation, which trains every network for --minutes");
   require_usage(o.minutes > 0,

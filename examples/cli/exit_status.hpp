@@ -6,8 +6,10 @@
 ///   2        invalid command line, by itself or for the network it names; nothing was written
 ///   3        the folder of --out is in use by another process; nothing was read or written
 ///   128 + n  stopped by signal n after saving finished work: 129 SIGHUP, 130 SIGINT, 141 SIGPIPE,
-///            143 SIGTERM; 153 SIGXFSZ, a file would exceed the limit of ulimit -f: what was saved
-///            before stays
+///            143 SIGTERM; 138 SIGUSR1 on several ranks; 153 SIGXFSZ, a file would exceed the limit
+///            of ulimit -f: what was saved before stays
+///
+/// On several ranks one that fails ends all of them with its status, 1 to 3.
 #pragma once
 
 #include <scoresde/error.hpp>

@@ -9,6 +9,7 @@
 #include <scoresde/registry/metadata.hpp>
 
 #include "cli/backend_options.hpp"
+#include "cli/ranks.hpp"
 
 namespace scoresde::nn {
 struct Preset;
@@ -61,6 +62,6 @@ int likelihood_program(int argc, char** argv, const char* checkpoint,
                        const LikelihoodEngines& engines);
 int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);
 int train_program(int argc, char** argv, const TrainEngines& engines,
-                  const AblationEngine& ablation);
+                  const AblationEngine& ablation, Ranks& ranks = one_rank);
 
 }  // namespace programs

@@ -12,6 +12,7 @@
 #include <scoresde/registry/metadata.hpp>
 
 #include "cli/backend_options.hpp"
+#include "cli/ranks.hpp"
 
 namespace programs {
 
@@ -21,6 +22,7 @@ struct TrainOptions {
   std::filesystem::path data, test_data, out;
   std::size_t train_images = 0;  ///< the first ones of the training set; 0: all
   std::size_t batch = 0, network_batch = 0;
+  std::size_t gradient_shards = 0;  ///< 0: none
   std::uint64_t iterations = 0;
   double minutes = 0;
   double lr = 0;
@@ -57,6 +59,13 @@ struct TrainOptions {
   BackendOptions backend;
   double ema_width = 0;          ///< sigma_rel of the exported average; 0: the checkpoint's EMA
   std::uint64_t ema_images = 0;  ///< the end of its profile; 0: the last stored average
+  Ranks* ranks = &one_rank;
+
+  /// The number of equal parts of a batch that a network differentiates separately: its shards, or
+  /// without any those of the ranks.
+  [[nodiscard]] std::size_t batch_parts() const {
+    return gradient_shards > 0 ? gradient_shards : ranks->size();
+  }
 };
 
 /// Adds what a checkpoint stores of the options alone, in addition to its preset.

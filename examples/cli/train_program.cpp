@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_train: its command line.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -177,6 +179,23 @@ void add_export_options(CommandLine& line, TrainOptions& o) {
       .needs("--export-ema");
 }
 
+void add_batch_options(CommandLine& line, TrainOptions& o) {
+  line.add_option("--batch", o.batch, "Images per step (default: the preset's)")
+      .check(natural_number(1, 65536));
+  line.add_option(
+          "--network-batch", o.network_batch,
+          "Images per forward and backward pass, a divisor of --batch; fewer need less memory "
+          "(default: --batch, or the part of it of a shard or rank)")
+      .check(natural_number(1, 65536));
+  line.add_option(
+          "--gradient-shards", o.gradient_shards,
+          "Equal parts of a batch whose gradients are added in a fixed order, so that mpirun with "
+          "any number of ranks gives the same bits; the number of ranks times a power of two "
+          "(default: none)")
+      .check(natural_number(1, 65536))
+      .group(host_group);
+}
+
 void add_train_options(CommandLine& line, TrainOptions& o) {
   add_preset_options(line, o);
   add_folder_options(line, o);
@@ -186,13 +205,7 @@ void add_train_options(CommandLine& line, TrainOptions& o) {
                   "Stop and save after this much time (default: no limit); with --ablation the "
                   "training time of each network, over all runs")
       .check(positive_number());
-  line.add_option("--batch", o.batch, "Images per step (default: the preset's)")
-      .check(natural_number(1, 65536));
-  line.add_option(
-          "--network-batch", o.network_batch,
-          "Images per forward and backward pass, a divisor of --batch; fewer need less memory "
-          "(default: --batch)")
-      .check(natural_number(1, 65536));
+  add_batch_options(line, o);
   line.add_option("--lr", o.lr, "Learning rate after warm-up (default: the preset's)")
       .check(positive_number());
   line.add_option("--decay-images", o.decay_images,
@@ -269,6 +282,33 @@ void check_preset(const TrainOptions& o, const scoresde::nn::UNetConfig& c, cons
                     " has no classes");
 }
 
+/// Throws Error for a batch that cannot be divided into the parts of ranks, shards and passes.
+void check_parts(const TrainOptions& o, std::size_t batch) {
+  using scoresde::require;
+  const std::size_t ranks = o.ranks->size(), shards = o.gradient_shards, parts = o.batch_parts();
+  require(shards == 0 || ranks == 1 || (shards % ranks == 0 && std::has_single_bit(shards / ranks)),
+          "--gradient-shards is ", shards, "; with ", ranks, " ranks it must be ", ranks,
+          " times a power of two");
+  require(batch % parts == 0, "--batch is ", batch, "; it must be a multiple of the ", parts,
+          shards > 0 ? " gradient shards" : " ranks");
+  const std::size_t part = o.network_batch > 0 ? o.network_batch : batch / parts;
+  require(batch / parts % part == 0, "--network-batch is ", part, "; it must divide ",
+          parts == 1   ? "--batch"
+          : shards > 0 ? "the images of a shard"
+                       : "those of a rank",
+          ", which ", parts == 1 ? "is " : "are ", batch / parts);
+}
+
+/// Throws UsageError for what runs on one rank alone.
+void check_ranks(const TrainOptions& o) {
+  using scoresde::require_usage;
+  if (!o.ranks->several()) return;
+  require_usage(!o.backend.on_device(), "--backend cuda runs on one rank, and mpirun started ",
+                o.ranks->size(), "; training on a GPU must be started without mpirun");
+  require_usage(!o.ablation, "--ablation runs on one rank, and mpirun started ", o.ranks->size(),
+                "; it must be started without mpirun");
+}
+
 /// The preset with the changes of the command line. Throws Error for contradictory options and for
 /// a preset of other images than those of the data.
 scoresde::nn::Preset chosen_preset(const TrainOptions& o, const DataShape& data) {
@@ -287,9 +327,7 @@ scoresde::nn::Preset chosen_preset(const TrainOptions& o, const DataShape& data)
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;
   preset.ema_tracks = o.ema_tracks;
-  const std::size_t part = o.network_batch > 0 ? o.network_batch : preset.batch_size;
-  scoresde::require(preset.batch_size % part == 0, "--network-batch is ", part,
-                    "; it must divide --batch, which is ", preset.batch_size);
+  check_parts(o, preset.batch_size);
   return preset;
 }
 
@@ -362,8 +400,10 @@ void reject_contradictions(const CommandLine& line, const TrainOptions& o) {
 }
 
 int run(TrainOptions options, const TrainEngines& engines, const AblationEngine& ablation) {
+  const bool writes = options.ranks->is_first();
+  check_ranks(options);
   if (!options.export_ema.empty()) {
-    export_ema(options);
+    if (writes) export_ema(options);
     return 0;
   }
   const DataShape data = shape_of_data(options.data);
@@ -374,8 +414,11 @@ int run(TrainOptions options, const TrainEngines& engines, const AblationEngine&
     AblationRun(options, preset, ablation)();
     return stop_status();
   }
-  const RunLock lock(options.out);
-  check_folder(options);
+  std::optional<RunLock> lock;
+  if (writes) {
+    lock.emplace(options.out);
+    check_folder(options);
+  }
   require_data(options);
   options.log = log_of(options);
   add_schedule(options, preset);
@@ -388,7 +431,7 @@ int run(TrainOptions options, const TrainEngines& engines, const AblationEngine&
 }  // namespace
 
 int train_program(int argc, char** argv, const TrainEngines& engines,
-                  const AblationEngine& ablation) {
+                  const AblationEngine& ablation, Ranks& ranks) {
   CommandLine line(
       "cifar10_train", "Trains a score-based generative model on CIFAR-10 on the CPU or a GPU.",
       "Example: an hour of training, then another hour\n"
@@ -399,11 +442,15 @@ int train_program(int argc, char** argv, const TrainEngines& engines,
       "--plan-cache plans\n"
       "The ablations of NCSN++, 30 minutes for each network\n"
       "  cifar10_train --data cifar-10-batches-bin --out ablation --ablation --minutes 30\n"
+      "On four ranks of Open MPI, with the same results as on one rank with the same shards\n"
+      "  mpirun -n 4 cifar10_train --data cifar-10-batches-bin --out run --gradient-shards 4\n"
       "Ctrl-C saves and ends the run. cifar10_sample samples from run/checkpoint.safetensors.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
       "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, and saved, "
+      "138 stopped by SIGUSR1 on several ranks, and saved, "
       "153 a file would exceed the size that ulimit allows.");
   TrainOptions options;
+  options.ranks = &ranks;
   add_train_options(line, options);
   return line.run(argc, argv, [&] {
     reject_options_of_other_backend(line, options.backend);

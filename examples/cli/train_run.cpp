@@ -2,11 +2,14 @@
 #include "cli/train_run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <limits>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/initial_weights.hpp>
@@ -27,16 +30,19 @@ namespace programs {
 void TrainRun::operator()() {
   if (options_.resume) load(checkpoint());
   if (!options_.init_weights.empty()) start_from_weights();
-  if (options_.held_out) return print_held_out();
-  require_space_for_checkpoints(options_, files());
-  log_.emplace(options_.log.empty() ? options_.out / log_name(LogFormat::csv) : options_.log,
-               steps());
-  seconds_before_ = log_->seconds();
+  require_same_start();
+  if (options_.held_out) return writes() ? print_held_out() : void();
+  if (writes()) {
+    require_space_for_checkpoints(options_, files());
+    log_.emplace(options_.log.empty() ? options_.out / log_name(LogFormat::csv) : options_.log,
+                 steps());
+    seconds_before_ = log_->seconds();
+  }
   start_ = saved_ = seconds_now();
   first_step_ = steps();
-  catch_stop_signals();
+  catch_stop_signals(options_.ranks->several());
   report_setup();
-  if (options_.resume)
+  if (options_.resume && writes())
     for (const auto& [old, name] : set_later_aside(options_.out, first_step_))
       std::cout << "renamed     " << old << " to " << name << ", since the run goes on at step "
                 << first_step_ << std::endl;
@@ -50,7 +56,7 @@ void TrainRun::operator()() {
 }
 
 void TrainRun::train() {
-  if (options_.weights_every > 0) {
+  if (options_.weights_every > 0 && writes()) {
     held_out_log_.emplace(options_.out / "held_out.csv", first_step_);
     // Reads the test images and allocates now, not at the first snapshot.
     training_.prepare_held_out();
@@ -58,7 +64,7 @@ void TrainRun::train() {
   if (options_.decay_images > 0) untimed(&TrainRun::save);  // a killed run keeps the decay
   if (weights_due()) untimed(&TrainRun::store_weights);     // a stop may have prevented it
   ProgressBar bar(options_.ablated.empty() ? "train" : options_.ablated);
-  while (steps() < preset_.n_iters && !stop_requested() && !out_of_time()) {
+  for (agree(); steps() < preset_.n_iters && !ends(); agree()) {
     step();
     if (!notices_.empty()) {
       bar.end_line();
@@ -74,6 +80,42 @@ void TrainRun::train() {
     if (weights_due()) untimed(&TrainRun::store_weights);
   }
   if (saved_step_ != steps()) save();
+}
+
+void TrainRun::require_same_start() {
+  if (!options_.ranks->several()) return;
+  const scoresde::TrainingState<float> state = training_.state();
+  double sum = 0;
+  for (std::size_t i = 0; i < state.parameters.size(); ++i)
+    sum += static_cast<double>(1 + i % 97) * static_cast<double>(state.parameters[i]);
+  const std::array<double, 3> own{static_cast<double>(state.step),
+                                  static_cast<double>(training_.images()), sum};
+  std::array<double, 3> first = own;
+  options_.ranks->broadcast(std::span<double>(first));
+  scoresde::require(own == first, "ranks: rank ", options_.ranks->rank(), " starts at step ",
+                    own[0], " with ", own[1], " images and weights of checksum ", own[2],
+                    "; it must start as rank 0, at step ", first[0], " with ", first[1], " and ",
+                    first[2], ": --data and --out must be the same files for all");
+}
+
+void TrainRun::agree() {
+  Ranks& ranks = *options_.ranks;
+  if (!ranks.several()) return;
+  // Two decisions of the first rank, then the signal of each.
+  std::vector<double> values(2);
+  if (ranks.is_first()) values = {double(out_of_time()), double(is_time_to_save())};
+  values.resize(2 + ranks.size());
+  values[2 + ranks.rank()] = stop_signal();
+  ranks.all_reduce(std::span<double>(values));
+  const auto signal =
+      std::find_if(values.begin() + 2, values.end(), [](double number) { return number != 0; });
+  agreed_ = {values[0] != 0, values[1] != 0, signal != values.end()};
+  if (agreed_.stops) request_stop(static_cast<int>(*signal));
+}
+
+bool TrainRun::ends() const {
+  if (options_.ranks->several()) return agreed_.stops || agreed_.out_of_time;
+  return stop_requested() || out_of_time();
 }
 
 void TrainRun::untimed(void (TrainRun::*work)()) {
@@ -131,13 +173,14 @@ void TrainRun::write_log_row() {
     return steps_in_sum_ > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN();
   };
   last_loss_ = mean(sum_.loss);
-  log_->write({.step = steps(),
-               .images = images_seen(),
-               .seconds = training_seconds(),
-               .loss = last_loss_,
-               .learning_rate = sum_.learning_rate,
-               .gradient_norm = mean(sum_.gradient_norm),
-               .skipped = skipped_in_row_});
+  if (writes())
+    log_->write({.step = steps(),
+                 .images = images_seen(),
+                 .seconds = training_seconds(),
+                 .loss = last_loss_,
+                 .learning_rate = sum_.learning_rate,
+                 .gradient_norm = mean(sum_.gradient_norm),
+                 .skipped = skipped_in_row_});
   sum_ = {};
   steps_in_sum_ = skipped_in_row_ = 0;
 }
@@ -146,6 +189,11 @@ void TrainRun::save() {
   write_log_row();
   const scoresde::TrainingState<float> state = training_.state();
   require_good(state);
+  if (!writes()) {
+    saved_step_ = state.step;
+    saved_to_ = checkpoint();
+    return;
+  }
   // The numbered one first: a run killed in between repeats this step.
   if (is_kept(state.step)) save_to(options_.out / numbered_checkpoint(state.step), state);
   save_to(checkpoint(), state);
@@ -201,6 +249,10 @@ std::string TrainRun::last_good_text() const {
 std::uint64_t TrainRun::images_seen() const { return steps() * preset_.batch_size; }
 
 bool TrainRun::checkpoint_is_old() const {
+  return options_.ranks->several() ? agreed_.checkpoint_is_old : is_time_to_save();
+}
+
+bool TrainRun::is_time_to_save() const {
   return options_.checkpoint_minutes > 0 &&
          seconds_now() - saved_ >= 60 * options_.checkpoint_minutes;
 }
@@ -212,6 +264,7 @@ bool TrainRun::weights_due() const {
 }
 
 void TrainRun::store_weights() {
+  if (!writes()) return;  // the first rank evaluates the held-out losses, for which the others wait
   const scoresde::TrainingState<float> state = training_.state();
   const auto all = named_weights(state, training_.ema_tracks());
   write_weight_snapshots(options_.out, training_.parameters(), all, configuration(), steps(),
@@ -246,6 +299,7 @@ scoresde::Metadata TrainRun::configuration() const {
 }
 
 void TrainRun::snapshot() {
+  if (!writes()) return;
   char name[48];
   std::snprintf(name, sizeof name, "snapshot_%07llu.png", static_cast<unsigned long long>(steps()));
   training_.snapshot(options_.out / name);
@@ -296,14 +350,26 @@ std::string TrainRun::classes_text() const {
                         preset_.label_dropout, '\n');
 }
 
+std::string TrainRun::ranks_text() const {
+  const std::size_t ranks = options_.ranks->size(), shards = options_.gradient_shards;
+  std::string line;
+  if (ranks > 1)
+    line = scoresde::text("ranks       ", ranks, ", each with ", preset_.batch_size / ranks,
+                          " images of a batch\n");
+  if (shards > 0)
+    line += scoresde::text("shards      ", shards, ", of ", preset_.batch_size / shards,
+                           " images, added in a tree\n");
+  return line;
+}
+
 void TrainRun::report_setup() const {
   if (!options_.ablated.empty()) return;
   std::cout << "preset      " << preset_.name << " (" << training_.parameters().count()
             << " parameters, " << scoresde::name_of(preset_.sde) << " SDE, " << loss_text() << ")\n"
             << "data        " << options_.data.string() << ", " << training_.images() << " images\n"
-            << classes_text() << options_.init_weights_text << "batch       " << preset_.batch_size
-            << ", differentiated " << training_.network_batch() << " at a time in "
-            << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
+            << classes_text() << options_.init_weights_text << ranks_text() << "batch       "
+            << preset_.batch_size << ", differentiated " << training_.network_batch()
+            << " at a time in " << training_.workspace_bytes() / (1 << 20) << " MiB of workspace\n"
             << memory_text() << disk_text(options_, files()) << "seed        " << options_.seed
             << '\n'
             << "device      " << training_.device_text() << '\n'
@@ -317,6 +383,7 @@ void TrainRun::report_time() {
   const std::uint64_t left = preset_.n_iters - std::min(preset_.n_iters, first_step_);
   const bool brief = left < 100 || (options_.minutes > 0 && options_.minutes < 1);
   if (!options_.ablated.empty() || brief) return;  // a brief run needs no forecast
+  if (options_.ranks->several()) return;           // ranks would disagree on the number of steps
   const scoresde::TrainingState<float> state = training_.state();
   // The first steps on a device allocate, build plans and capture a graph.
   const int warm_up = training_.reports_kept() > 1 ? 2 : 1, most = 20;

@@ -31,6 +31,14 @@ class TrainRun {
 
  private:
   void train();
+  /// Whether this rank writes the files of the run.
+  [[nodiscard]] bool writes() const { return options_.ranks->is_first(); }
+  /// Throws Error unless all ranks have the state, and the number of images, of the first.
+  void require_same_start();
+  /// On several ranks: what all of them do next, by the clock of the first and the signals of all.
+  void agree();
+  /// Whether a signal or the time ends the run.
+  [[nodiscard]] bool ends() const;
   /// Calls a member whose time is not training time.
   void untimed(void (TrainRun::*work)());
   [[nodiscard]] std::filesystem::path checkpoint() const;
@@ -57,6 +65,8 @@ class TrainRun {
   [[nodiscard]] std::string last_good_text() const;
   [[nodiscard]] std::uint64_t images_seen() const;
   [[nodiscard]] bool checkpoint_is_old() const;
+  /// The same by the clock of this rank.
+  [[nodiscard]] bool is_time_to_save() const;
   /// Whether the last step passed a multiple of weights_every.
   [[nodiscard]] bool weights_due() const;
   /// Writes snapshots of the weights and their held-out losses. The checkpoint of this step is
@@ -75,6 +85,7 @@ class TrainRun {
   [[nodiscard]] std::string progress_text() const;
   [[nodiscard]] std::string loss_text() const;
   [[nodiscard]] std::string classes_text() const;
+  [[nodiscard]] std::string ranks_text() const;
   void report_setup() const;
   [[nodiscard]] RunFiles files() const;
   [[nodiscard]] std::string memory_text() const;
@@ -94,6 +105,9 @@ class TrainRun {
   std::string notices_;                             ///< lines to print between two steps
   std::optional<std::uint64_t> saved_step_;         ///< step of the newest checkpoint
   std::filesystem::path saved_to_;                  ///< its file
+  struct {
+    bool out_of_time = false, checkpoint_is_old = false, stops = false;
+  } agreed_;  ///< on several ranks
   double last_loss_ = 0, seconds_before_ = 0, start_ = 0, untimed_ = 0, saved_ = 0;
 };
 

@@ -18,6 +18,7 @@
 #include <scoresde/state/host_state.hpp>
 #include <scoresde/train/classification.hpp>
 
+#include "cli/ranks.hpp"
 #include "cli/stop_signals.hpp"
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
@@ -82,13 +83,15 @@ class ClassifierErrors {
 };
 
 template <class S>
-class ClassifierTraining final : public ObjectiveTraining<HostOps, scoresde::Classification<S>> {
-  using Base = ObjectiveTraining<HostOps, scoresde::Classification<S>>;
+class ClassifierTraining final
+    : public ObjectiveTraining<HostOps, scoresde::Classification<S>, RankCommunicator> {
+  using Base = ObjectiveTraining<HostOps, scoresde::Classification<S>, RankCommunicator>;
 
  public:
   ClassifierTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
                      const scoresde::CrossEntropy& loss)
-      : Base(options, preset, sde, loss, HostOps(options.backend.threads)) {
+      : Base(options, preset, sde, loss, HostOps(options.backend.threads),
+             RankCommunicator(*options.ranks)) {
     this->train_on(training_images(options));
   }
 

@@ -10,6 +10,7 @@
 #include <scoresde/registry/presets.hpp>
 #include <scoresde/train/score_matching.hpp>
 
+#include "cli/ranks.hpp"
 #include "cli/train_options.hpp"
 #include "engine/held_out.hpp"
 #include "engine/host_network.hpp"
@@ -20,13 +21,15 @@
 namespace programs {
 
 template <class S, class Loss>
-class HostTraining final : public ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>> {
-  using Base = ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>>;
+class HostTraining final
+    : public ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>, RankCommunicator> {
+  using Base = ObjectiveTraining<HostOps, scoresde::ScoreMatching<S, Loss>, RankCommunicator>;
 
  public:
   HostTraining(const TrainOptions& options, const scoresde::nn::Preset& preset, const S& sde,
                const Loss& loss)
-      : Base(options, preset, sde, loss, HostOps(options.backend.threads)) {
+      : Base(options, preset, sde, loss, HostOps(options.backend.threads),
+             RankCommunicator(*options.ranks)) {
     this->train_on(training_images(options));
   }
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <optional>
 
+#include <scoresde/optim/adam.hpp>
+#include <scoresde/optim/communicator.hpp>
 #include <scoresde/train/objective.hpp>
 #include <scoresde/train/trainer.hpp>
 
@@ -14,9 +16,10 @@
 
 namespace programs {
 
-template <class Ops, class Objective>
-class ObjectiveTraining : public TrainerTraining<scoresde::Trainer<Ops, Objective>> {
-  using Base = TrainerTraining<scoresde::Trainer<Ops, Objective>>;
+template <class Ops, class Objective, class Communicator = scoresde::NoCommunicator>
+class ObjectiveTraining
+    : public TrainerTraining<scoresde::Trainer<Ops, Objective, scoresde::Adam, Communicator>> {
+  using Base = TrainerTraining<scoresde::Trainer<Ops, Objective, scoresde::Adam, Communicator>>;
 
  public:
   /// A classifier has no samples.

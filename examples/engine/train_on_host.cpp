@@ -11,7 +11,7 @@
 
 void programs::train_on_host(const TrainOptions& options, const scoresde::nn::Preset& preset) {
   require_training_memory(options, preset);
-  scoresde::io::require_writable_folder(options.out);
+  if (options.ranks->is_first()) scoresde::io::require_writable_folder(options.out);
   if (preset.classifier) {
     TrainOptions without_snapshots = options;
     without_snapshots.snapshot_every = 0;

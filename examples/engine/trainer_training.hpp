@@ -10,6 +10,7 @@
 
 #include <scoresde/data/image_set.hpp>
 #include <scoresde/nn/graph/graph.hpp>
+#include <scoresde/optim/communicator.hpp>
 #include <scoresde/registry/metadata.hpp>
 #include <scoresde/registry/preset_training.hpp>
 #include <scoresde/registry/presets.hpp>
@@ -46,14 +47,15 @@ class TrainerTraining : public Training {
 
  protected:
   /// objective: the trainer's, or what it is made of.
-  template <class Objective, class Loss, class Ops>
+  template <class Objective, class Loss, class Ops, class Communicator = scoresde::NoCommunicator>
   TrainerTraining(const TrainOptions& options, const scoresde::nn::Preset& preset,
-                  const Objective& objective, const Loss& loss, Ops ops)
+                  const Objective& objective, const Loss& loss, Ops ops,
+                  Communicator communicator = {})
       : options_(options),
         preset_(preset),
         graph_(scoresde::graph_of(preset)),
         trainer_(graph_, objective, configuration_of(options, preset, loss),
-                 network_batch_of(options, preset), std::move(ops)) {}
+                 network_batch_of(options, preset), std::move(ops), std::move(communicator)) {}
 
   void train_on(scoresde::data::SharedImages images) {
     images_ = images.size();
@@ -73,6 +75,7 @@ class TrainerTraining : public Training {
                                              const scoresde::nn::Preset& preset, const Loss& loss) {
     auto configuration = scoresde::training_configuration(preset, loss, options.seed);
     configuration.skip_limit = options.skip_limit;
+    configuration.gradient_shards = options.gradient_shards;
     return configuration;
   }
 

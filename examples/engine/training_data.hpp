@@ -50,7 +50,8 @@ namespace programs {
 /// Images per forward and backward pass.
 [[nodiscard]] inline std::size_t network_batch_of(const TrainOptions& options,
                                                   const scoresde::nn::Preset& preset) {
-  return options.network_batch > 0 ? options.network_batch : preset.batch_size;
+  return options.network_batch > 0 ? options.network_batch
+                                   : preset.batch_size / options.batch_parts();
 }
 
 }  // namespace programs

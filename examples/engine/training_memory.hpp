@@ -2,10 +2,12 @@
 /// Memory of a training run on the CPU, from the plan of the network's activations.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 
 #include <scoresde/nn/runtime/network.hpp>
 #include <scoresde/registry/preset_training.hpp>
+#include <scoresde/train/training_rules.hpp>
 
 #include "cli/resource_check.hpp"
 #include "cli/train_options.hpp"
@@ -19,7 +21,8 @@ namespace programs {
 /// Bytes of a training run: the workspace of the network; weights, average, tracks, two moments and
 /// gradient; two further copies of that state and one buffer while a checkpoint is written; with
 /// held-out losses, their network and the test images; the data set; and a batch of images, plus
-/// two copies of the part in a forward and backward pass for the loss.
+/// two copies of the part in a forward and backward pass for the loss. On several ranks, those of
+/// one.
 template <class Ops>
 [[nodiscard]] double training_memory(const TrainOptions& options,
                                      const scoresde::nn::Preset& preset, const Ops& ops) {
@@ -34,7 +37,10 @@ template <class Ops>
     bytes += static_cast<double>(
         scoresde::nn::workspace_bytes(graph, snapshot_samples, Mode::inference, ops));
   const auto tracks = static_cast<double>(preset.ema_tracks.size() + preset.ema_rates.size());
-  bytes += float_bytes((5 + 4 + 4 + 1 + 3 * tracks) * parameters);
+  const std::size_t ranks = options.ranks->size();
+  const auto gradients =
+      static_cast<double>(std::bit_width(scoresde::shards_of_rank(options.gradient_shards, ranks)));
+  bytes += float_bytes((4 + gradients + 4 + 4 + 1 + 3 * tracks) * parameters);
   if (options.weights_every > 0 || options.held_out) {
     constexpr std::size_t test_images = 10000;
     bytes += static_cast<double>(
@@ -44,7 +50,8 @@ template <class Ops>
         float_bytes(static_cast<double>(std::min(options.held_out_images, test_images)) * image);
   }
   bytes += static_cast<double>(shape_of_data(options.data).bytes_in_memory);
-  bytes += float_bytes((static_cast<double>(preset.batch_size) + 3.0 * double(part)) * image);
+  bytes +=
+      float_bytes((static_cast<double>(preset.batch_size / ranks) + 3.0 * double(part)) * image);
   return bytes;
 }
 

@@ -51,3 +51,15 @@ foreach(way throws leaves_scope is_killed)
                                 -D program=$<TARGET_FILE:failing_rank> -P ${CMAKE_CURRENT_SOURCE_DIR}/backends/mpi/failing_rank.cmake)
   set_tests_properties(${name} PROPERTIES LABELS slow TIMEOUT 60 PROCESSORS 2 ENVIRONMENT "${mpi_environment}")
 endforeach()
+
+# The programs.
+if(TARGET cifar10_train)
+  file(GLOB files CONFIGURE_DEPENDS programs/ranks/*_test.cpp)
+  add_executable(test_programs_ranks ${files} $<$<TARGET_EXISTS:test_main>:$<TARGET_OBJECTS:test_main>>)
+  target_link_libraries(test_programs_ranks PRIVATE test_options)
+  set_target_properties(test_programs_ranks PROPERTIES TEST_IS_UNOPTIMIZED ON)
+  target_precompile_headers(test_programs_ranks REUSE_FROM test_precompiled_unoptimized)
+  add_dependencies(test_programs_ranks cifar10_train)
+  add_cases(test_programs_ranks "programs on ranks" "" "SCORESDE_CIFAR10_TRAIN=$<TARGET_FILE:cifar10_train>"
+            "SCORESDE_MPIRUN=${MPIEXEC_EXECUTABLE}")
+endif()
