@@ -52,12 +52,13 @@ struct StoredAverages {
   double batch = 0;                          ///< images per update
 };
 
-/// The settings without those of a single file, and those that change when a run is resumed.
-Metadata run_settings(Metadata settings, bool of_all_resumptions) {
+/// The settings without those of a single file, and `constant` without those that begin in a
+/// resumed run.
+Metadata run_settings(Metadata settings, bool constant) {
   std::erase_if(settings, [&](const auto& entry) {
     const std::string& key = entry.first;
     return key.starts_with("snapshot.") || key.starts_with("post_hoc_ema.") ||
-           (of_all_resumptions && key.starts_with("training.decay_"));
+           (constant && key.starts_with("training.decay_"));
   });
   return settings;
 }
