@@ -25,6 +25,7 @@ set title 'Test images classified correctly, by the noise added'
 set xlabel 'standard deviation of the noise relative to the image, std/mean'
 set ylabel '%'
 set logscale x
+set xrange [0.01:200]
 set xtics ('0' 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 set yrange [0:100]
 set grid xtics ytics lt 1 lc rgb '#dddddd'
