@@ -24,7 +24,7 @@ constexpr const char* between_titles =
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
     "th,td{text-align:left;padding:.3rem .5rem .3rem 0;border-bottom:1px solid #8885;"
     "vertical-align:top}\n"
-    "td small{display:block;opacity:.7}.number{white-space:nowrap}\n"
+    "th{overflow-wrap:normal}td small{display:block;opacity:.7}.number{white-space:nowrap}\n"
     "</style>\n</head>\n<body>\n<h1>";
 
 }  // namespace
