@@ -129,6 +129,7 @@ SCORESDE_OPTION_VALUE(std::uint32_t);
 SCORESDE_OPTION_VALUE(int);
 SCORESDE_OPTION_VALUE(double);
 SCORESDE_OPTION_VALUE(std::optional<double>);
+SCORESDE_OPTION_VALUE(std::optional<std::uint32_t>);
 SCORESDE_OPTION_VALUE(std::vector<std::string>);
 SCORESDE_OPTION_VALUE(std::vector<std::uint64_t>);
 SCORESDE_OPTION_VALUE(std::vector<double>);

@@ -31,6 +31,7 @@ struct TrainOptions {
   std::optional<double> schedule_floor;
   bool class_conditional = false;
   std::optional<double> label_dropout;
+  std::optional<std::uint32_t> random_shift;
   std::uint64_t seed = 42;
   std::uint64_t log_every = 50, checkpoint_every = 500, snapshot_every = 2000;
   std::uint64_t keep_every = 50000;  ///< steps between numbered checkpoints; 0: none

@@ -134,6 +134,11 @@ void add_preset_options(CommandLine& line, TrainOptions& o) {
                   "Fraction of images trained without their class, required for guidance "
                   "(default: the preset's; 0.1 with --class-conditional)")
       .check(share_from_zero());
+  line.add_option(
+          "--random-shift", o.random_shift,
+          "Move each training image by up to this many pixels down or up and right or left, "
+          "mirrored at its edges (default: the preset's)")
+      .check(natural_number(0, 65536));
   line.add_option("--train-images", o.train_images,
                   "Train on the first images of the training set alone (default: all)")
       .check(natural_number(1, 10000000));
@@ -323,6 +328,11 @@ scoresde::nn::Preset chosen_preset(const TrainOptions& o, const DataShape& data)
                     "--label-dropout: the network of ", o.preset,
                     " is not conditioned on classes; add --class-conditional");
   preset.label_dropout = o.label_dropout.value_or(preset.label_dropout);
+  preset.random_shift = o.random_shift.value_or(preset.random_shift);
+  scoresde::require(
+      preset.random_shift == 0 || preset.random_shift < std::min(data.height, data.width),
+      "--random-shift is ", preset.random_shift, "; images of ", data.width, "x", data.height,
+      " can be shifted by at most ", std::min(data.height, data.width) - 1, " pixels");
   if (o.batch > 0) preset.batch_size = o.batch;
   if (o.iterations > 0) preset.n_iters = o.iterations;
   if (o.lr > 0) preset.lr = o.lr;

@@ -45,7 +45,8 @@ namespace programs {
     const scoresde::nn::Preset& preset) {
   return {.centered = preset.network.centered,
           .random_flip = preset.random_flip,
-          .uniform_dequantization = preset.uniform_dequantization};
+          .uniform_dequantization = preset.uniform_dequantization,
+          .random_shift = preset.random_shift};
 }
 /// Images per forward and backward pass.
 [[nodiscard]] inline std::size_t network_batch_of(const TrainOptions& options,

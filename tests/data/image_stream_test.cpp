@@ -117,9 +117,45 @@ TEST_CASE("half of the images are mirrored, row by row") {
   REQUIRE(std::abs(mirrored - 200) < 60);
 }
 
+TEST_CASE("shifts are uniform in both directions, and edges are mirrored") {
+  using scoresde::data::data_draw;
+  using scoresde::data::DataChoice;
+  ImageSet images{.channels = 2, .height = 5, .width = 7, .pixels = {}, .labels = {}};
+  const std::size_t count = 2500;
+  for (std::size_t i = 0; i < count * images.dim(); ++i)
+    images.pixels.push_back(std::uint8_t(31 * i));
+  const auto plain = batch(images, {}, 9, 0, count);
+  const auto shifted = batch(images, {.random_shift = 2}, 9, 0, count);
+  const auto both = batch(images, {.random_flip = true, .random_shift = 2}, 9, 0, count);
+  std::vector<int> hits(25);
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto draw = data_draw(9, 0, DataChoice::shift);
+    const int down = int(5 * std::uint64_t{noise_word(draw, k, 0)} >> 32) - 2;
+    const int right = int(5 * std::uint64_t{noise_word(draw, k, 1)} >> 32) - 2;
+    ++hits[std::size_t(5 * (down + 2) + right + 2)];
+    const bool flips = noise_word(data_draw(9, 0, DataChoice::flip), k, 0) >= 0x80000000u;
+    // With three copies of the image side by side, mirrored at the edges, the shift is a crop.
+    const auto mirrored = [](int at, int last) {
+      return at < 0 ? -at : last - std::abs(last - at);
+    };
+    for (int c = 0; c < 2; ++c)
+      for (int y = 0; y < 5; ++y)
+        for (int x = 0; x < 7; ++x) {
+          const auto at = [&](int row, int column) {
+            return 70 * k + std::size_t(35 * c + 7 * row + column);
+          };
+          REQUIRE(shifted[at(y, x)] == plain[at(mirrored(y - down, 4), mirrored(x - right, 6))]);
+          const int column = flips ? 6 - x : x;
+          REQUIRE(both[at(y, x)] == plain[at(mirrored(y - down, 4), mirrored(column - right, 6))]);
+        }
+  }
+  // 100 of each expected, standard deviation 9.8; tolerance of six
+  for (const int n : hits) CHECK(std::abs(n - 100) < 59);
+}
+
 TEST_CASE("a stream gives the same images for any batch size and starting position") {
   const ImageSet images = counting_images(30);
-  const ImageTransform all{.random_flip = true, .uniform_dequantization = true};
+  const ImageTransform all{.random_flip = true, .uniform_dequantization = true, .random_shift = 1};
   const auto whole = batch(images, all, 11, 0, 75);
   for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{32}})
     for (std::size_t first = 0; first + size <= 75; first += size) {
@@ -146,6 +182,8 @@ TEST_CASE("an empty set and a batch of partial images are rejected") {
   const ImageSet none = counting_images(0);
   REQUIRE_THROWS_WITH(ImageStream(none, {}, 1), Catch::Contains("is empty"));
   const ImageSet images = counting_images(3);
+  REQUIRE_THROWS_WITH(ImageStream(images, {.random_shift = 2}, 1),
+                      Catch::Contains("2 x 4 cannot be shifted by 2 pixels; at most by 1"));
   std::vector<float> x(9);
   REQUIRE_THROWS_WITH(ImageStream(images, {}, 1).fill_batch<float>(0, x),
                       Catch::Contains("multiple of 8"));

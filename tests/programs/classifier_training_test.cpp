@@ -41,6 +41,9 @@ TEST_CASE("cifar10_train trains a classifier, resumes it and exports its average
   CHECK(classifier.classes() == 10);
   CHECK(classifier.config().encoder.nf == 8);
   CHECK(classifier.configuration().at("program.train_images") == "100");
+  CHECK(classifier.configuration().at("program.random_shift") == "4");
+  require_rejected(train_program, options("3") + Words{"--resume", "--random-shift", "3"},
+                   {"program.random_shift", "'4'", "'3'"});
   require_rejected(train_program, options("3") + Words{"--resume", "--train-images", "99"},
                    {"program.train_images", "'100'", "'99'"});
   require_rejected(sample_program,
@@ -57,5 +60,7 @@ TEST_CASE("cifar10_train rejects what does not go with a classifier") {
   require_rejected(train_program, usual + Words{"--class-conditional"}, {"num_class_embeds is 10"});
   require_rejected(train_program, usual + Words{"--train-images", "60000"},
                    {"--train-images is 60000", "50000"});
+  require_rejected(train_program, usual + Words{"--random-shift", "32"},
+                   {"--random-shift is 32", "32x32", "at most 31 pixels"});
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }

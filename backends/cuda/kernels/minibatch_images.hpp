@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// A minibatch of a data set in device memory, flipped and dequantized on the device.
+/// A minibatch of a data set in device memory, flipped, shifted and dequantized on the device.
 ///
 /// Position p of the stream is image order(p mod N) of epoch ⌊p/N⌋, transformed as on the host, so
 /// x is bit-identical to data::ImageStream's. The permutations of an even and an odd epoch are kept
@@ -40,12 +40,12 @@ struct MinibatchImages {
     if (at4 == 0 && classes != nullptr) classes[n] = images.labels[image];
     if (at4 >= float4s()) return;
     const data::PlacedTransform transform(images.transform, images.seed, epoch, place);
-    transform.write(images.pixels + std::size_t{image} * dim(), images.width, dim(), at4,
+    transform.write(images.pixels + std::size_t{image} * dim(), images.extents, at4,
                     x + std::size_t{n} * dim());
   }
 
  private:
-  SCORESDE_HOST_DEVICE std::uint32_t dim() const { return images.rows * images.width; }
+  SCORESDE_HOST_DEVICE std::uint32_t dim() const { return images.extents.dim(); }
   SCORESDE_HOST_DEVICE std::uint32_t float4s() const { return (dim() + 3) / 4; }
 };
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <scoresde/data/image_transform.hpp>
+
 namespace scoresde::data {
 
 /// Images of 8-bit pixels, (n, channels, height, width), in memory that another object owns: an
@@ -21,6 +23,10 @@ struct ImageView {
 
   /// Bytes per image.
   [[nodiscard]] std::size_t dim() const { return channels * height * width; }
+  [[nodiscard]] ImageExtents extents() const {
+    return {static_cast<std::uint32_t>(channels), static_cast<std::uint32_t>(height),
+            static_cast<std::uint32_t>(width)};
+  }
   [[nodiscard]] std::size_t size() const { return dim() == 0 ? 0 : pixels.size() / dim(); }
   /// Image i, (channels, height, width).
   [[nodiscard]] std::span<const std::uint8_t> image(std::size_t i) const {

@@ -6,6 +6,7 @@
 /// run with another batch size, uses the same images.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -36,16 +37,23 @@ namespace scoresde::data {
   return order;
 }
 
+/// Throws Error for shifts that are not less than the images' height and width.
+inline void check(const ImageTransform& transform, const ImageView& images) {
+  const std::size_t most = std::min(images.height, images.width);
+  require(transform.random_shift == 0 || transform.random_shift < most, "image stream: images of ",
+          images.height, " x ", images.width, " cannot be shifted by ", transform.random_shift,
+          " pixels; at most by ", most - 1);
+}
+
 /// Writes image `image` of the set to `x` (dim() elements). `place` identifies the draws within the
 /// epoch.
 template <class T>
 void fill_image(const ImageView& images, std::size_t image, const ImageTransform& transform,
                 std::uint64_t seed, std::uint64_t epoch, std::size_t place, std::span<T> x) {
   const PlacedTransform placed(transform, seed, epoch, static_cast<std::uint32_t>(place));
-  const auto width = static_cast<std::uint32_t>(images.width);
-  const auto dim = static_cast<std::uint32_t>(images.dim());
-  for (std::uint32_t quad = 0; 4 * quad < dim; ++quad)
-    placed.write(images.image(image).data(), width, dim, quad, x.data());
+  const ImageExtents extents = images.extents();
+  for (std::uint32_t quad = 0; 4 * quad < extents.dim(); ++quad)
+    placed.write(images.image(image).data(), extents, quad, x.data());
 }
 
 /// The order of the endless stream of a data set, on every backend: which image is at a position.
@@ -91,9 +99,12 @@ class StreamOrder {
 /// The stream of a data set in host memory, or in a file that is mapped.
 class ImageStream {
  public:
-  /// The memory of `images` must outlive the stream. Throws Error for an empty set.
+  /// The memory of `images` must outlive the stream. Throws Error for an empty set, and as check
+  /// does.
   ImageStream(const ImageView& images, ImageTransform transform, std::uint64_t seed)
-      : images_(images), transform_(transform), seed_(seed), order_(images.size(), seed) {}
+      : images_(images), transform_(transform), seed_(seed), order_(images.size(), seed) {
+    check(transform, images);
+  }
 
   /// Fills `x` with the images at positions first, first + 1, …; its length must be a multiple of
   /// dim(). Throws Error otherwise.

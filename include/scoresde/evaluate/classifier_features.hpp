@@ -74,12 +74,14 @@ class ClassifierFeatures {
     require(images.size() == shape.size(), "classifier features: ", images.size(), " pixels for ",
             shape.n, " images of ", wanted.size());
     HostState<Scalar> x({shape.n, wanted.size()});
-    const auto dim = static_cast<std::uint32_t>(wanted.size());
+    const data::ImageExtents extents{static_cast<std::uint32_t>(wanted.c),
+                                     static_cast<std::uint32_t>(wanted.h),
+                                     static_cast<std::uint32_t>(wanted.w)};
     const data::PlacedTransform transform({.centered = centered_}, 0, 0, 0);
     for (std::size_t k = 0; k < shape.n; ++k)
-      for (std::uint32_t quad = 0; 4 * quad < dim; ++quad)
-        transform.write(images.data() + k * dim, static_cast<std::uint32_t>(wanted.w), dim, quad,
-                        x.data() + k * dim);
+      for (std::uint32_t quad = 0; 4 * quad < extents.dim(); ++quad)
+        transform.write(images.data() + k * extents.dim(), extents, quad,
+                        x.data() + k * extents.dim());
     std::vector<double> found(shape.n * description_.dim);
     model_.logits(x, time_, std::span<double>(found));
     return found;

@@ -131,6 +131,8 @@ Metadata checkpoint_configuration(const nn::Preset& p, const S& sde,
   configuration["program.batch"] = std::to_string(p.batch_size);
   configuration["program.random_flip"] = p.random_flip ? "true" : "false";
   configuration["program.uniform_dequantization"] = p.uniform_dequantization ? "true" : "false";
+  if (p.random_shift > 0)  // absent from the files of earlier versions
+    configuration["program.random_shift"] = std::to_string(p.random_shift);
   configuration["program.predictor"] = name_of(p.predictor);
   configuration["program.corrector"] = name_of(p.corrector);
   configuration["program.solver"] = name_of(p.solver);

@@ -74,6 +74,7 @@ struct Preset {
   // data
   bool random_flip = true;
   bool uniform_dequantization = false;
+  std::uint32_t random_shift = 0;  ///< of ImageTransform, in pixels
   // of a classifier, whose network is the way down
   std::optional<ClassifierHead> classifier{};
   bool noised = true;     ///< trained at all times of the SDE; otherwise on clean images
@@ -350,6 +351,7 @@ inline void make_edm(Preset& p) {
     guidance.network.attention_head_dim = 32;
     guidance.classifier = ClassifierHead{};
     guidance.time_power = 3;
+    guidance.random_shift = 4;
     Preset clean = guidance;
     clean.name = "cifar10_classifier_small_clean";
     clean.network.nf = 28;
@@ -358,6 +360,7 @@ inline void make_edm(Preset& p) {
     clean.network.attention_head_dim = 28;
     clean.noised = false;
     clean.time_power = 1;
+    clean.random_shift = 0;
     return std::vector<Preset>{std::move(guidance), std::move(clean)};
   }();
   return table;

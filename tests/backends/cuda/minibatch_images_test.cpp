@@ -43,10 +43,12 @@ TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[e
   for (const data::ImageSet& set : {images(11, 3, 4, 6), images(5, 1, 5, 3)})
     for (const data::ImageTransform t :
          {data::ImageTransform{}, data::ImageTransform{false, true, false},
-          data::ImageTransform{true, true, true}, data::ImageTransform{false, false, true}})
+          data::ImageTransform{true, true, true}, data::ImageTransform{false, false, true},
+          data::ImageTransform{true, false, false, 2}, data::ImageTransform{true, true, true, 1}})
       // From the start, across the end of an epoch, and far into the stream.
       for (const std::uint64_t step : {0, 2, 1000}) {
-        CAPTURE(set.dim(), t.centered, t.random_flip, t.uniform_dequantization, step);
+        CAPTURE(set.dim(), t.centered, t.random_flip, t.uniform_dequantization, t.random_shift,
+                step);
         const std::uint32_t samples = 4;
         const std::uint64_t begin = 3, at = begin + step * samples;
         std::vector<float> expected(samples * set.dim());
@@ -56,8 +58,7 @@ TEST_CASE("a minibatch on the device is bit-identical to the host's stream", "[e
                                             set.labels.data(),
                                             {order[0].data(), order[1].data()},
                                             static_cast<std::uint32_t>(set.size()),
-                                            static_cast<std::uint32_t>(set.channels * set.height),
-                                            static_cast<std::uint32_t>(set.width),
+                                            data::ImageView(set).extents(),
                                             t,
                                             seed},
                                            begin,

@@ -35,11 +35,13 @@ TEST_CASE("the launcher of minibatches is bit-identical to the host's stream") {
       classes(context(), std::vector<std::uint32_t>(4, 99));
   const DeviceVector<std::uint64_t> step(context(), {2});
   const DeviceVector<float> x(context(), not_a_number<float>(4 * set.dim()));
+  const data::ImageTransform all{true, true, true, 2};
   const cuda::detail::DeviceImages images{
-      pixels.data(), labels.data(), {even.data(), odd.data()}, 10, 12, 5, {true, true, true}, seed};
+      pixels.data(), labels.data(), {even.data(), odd.data()}, 10, data::ImageView(set).extents(),
+      all,           seed};
   cuda::detail::minibatch(context(), images, 0, 4, step.data(), 4, x.data(), classes.data());
   std::vector<float> expected(4 * set.dim());
-  data::ImageStream(set, {true, true, true}, seed).fill_batch<float>(8, expected);
+  data::ImageStream(set, all, seed).fill_batch<float>(8, expected);
   CHECK(x.values() == expected);
   const auto first = even.values(), second = odd.values();
   CHECK(classes.values() == std::vector<std::uint32_t>{first[8], first[9], second[0], second[1]});

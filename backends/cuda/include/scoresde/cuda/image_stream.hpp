@@ -31,7 +31,7 @@ class ImageStream {
   static constexpr std::size_t most_resident_bytes = std::size_t{1} << 30;
 
   /// Keeps the images, and copies at most `most_resident` bytes of them to the device. Throws Error
-  /// for an empty set, and as Context::allocate does.
+  /// for an empty set, and as data::check and Context::allocate do.
   ImageStream(const Context& context, data::SharedImages images, data::ImageTransform transform,
               std::uint64_t seed, std::size_t most_resident = most_resident_bytes)
       : order_(images.size(), seed),
@@ -41,14 +41,14 @@ class ImageStream {
         orders_{DeviceMemory(context, set_.size() * sizeof(std::uint32_t)),
                 DeviceMemory(context, set_.size() * sizeof(std::uint32_t))} {
     const data::ImageView& view = set_.view();
+    data::check(transform, view);
     if (is_resident_)
       context.copy_to_device(pixels_.data(), view.pixels.data(), view.pixels.size());
     images_ = {.pixels = pixels_.data<std::uint8_t>(),
                .labels = nullptr,
                .order = {orders_[0].data<std::uint32_t>(), orders_[1].data<std::uint32_t>()},
                .count = static_cast<std::uint32_t>(view.size()),
-               .rows = static_cast<std::uint32_t>(view.channels * view.height),
-               .width = static_cast<std::uint32_t>(view.width),
+               .extents = view.extents(),
                .transform = transform,
                .seed = seed};
   }

@@ -15,7 +15,7 @@ struct DeviceImages {
   const std::uint32_t* labels;    ///< (count); may be null
   const std::uint32_t* order[2];  ///< permutations of the current even and odd epoch
   std::uint32_t count;            ///< N
-  std::uint32_t rows, width;      ///< rows: channels·height
+  data::ImageExtents extents;
   data::ImageTransform transform;
   std::uint64_t seed;  ///< of the transform's random choices
 };
