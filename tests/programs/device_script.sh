@@ -15,15 +15,15 @@ fail() { echo "device_script.sh: $*" >&2 && exit 1; }
 contains() { grep -qF -- "$2" "$1" || { cat "$1" && fail "$1 does not contain '$2'"; }; }
 
 status=0
-bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --any-processor 2>"$folder/rejection" || status=$?
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --arch 75 --this-machine 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "code for another device was packed"
 contains "$folder/rejection" "the device needs 75"
 status=0
-bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --any-processor --mib 1 2>"$folder/rejection" || status=$?
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/rejected" --this-machine --mib 1 2>"$folder/rejection" || status=$?
 [ "$status" -eq 1 ] || fail "a pack larger than --mib was made"
 contains "$folder/rejection" "--mib allows 1"
 # A fast test build is unoptimized, with code for three kinds of devices.
-bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/pack" --any-processor --mib 128
+bash "$source/benchmarks/device/pack_for_device.sh" "$build" "$folder/pack" --this-machine --mib 128
 
 script=$folder/pack/benchmarks/device/device.sh
 bash "$script" --bin "$folder/pack" --out "$folder/report" --dry-run >"$folder/dry" || { cat "$folder/dry" && fail "the dry run failed"; }
