@@ -12,7 +12,7 @@
 program_packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev nlohmann-json3-dev libpng-dev libjpeg-dev libwebp-dev
   zlib1g-dev libcli11-dev)
 # Additional packages of tests, checks and benchmarks. Programs run on several machines with Open MPI, which none of them requires.
-test_packages=(catch2 libopenmpi-dev openmpi-bin libbenchmark-dev liblmdb-dev clang libomp-dev clang-format python3)
+test_packages=(catch2 libopenmpi-dev openmpi-bin libfaketime libbenchmark-dev liblmdb-dev clang libomp-dev clang-format python3)
 
 # install_missing_packages <package>...: on failure prints what to install and returns 1.
 install_missing_packages() {

@@ -62,7 +62,9 @@ void TrainRun::train() {
     training_.prepare_held_out();
   }
   if (options_.decay_images > 0) untimed(&TrainRun::save);  // a killed run keeps the decay
-  if (weights_due()) untimed(&TrainRun::store_weights);     // a stop may have prevented it
+  // A stop may have prevented these.
+  if (snapshot_due() && !std::filesystem::exists(snapshot_path())) untimed(&TrainRun::snapshot);
+  if (weights_due()) untimed(&TrainRun::store_weights);
   ProgressBar bar(options_.ablated.empty() ? "train" : options_.ablated);
   for (agree(); steps() < preset_.n_iters && !ends(); agree()) {
     step();
@@ -75,8 +77,7 @@ void TrainRun::train() {
     if (n % options_.checkpoint_every == 0 || is_kept(n) || checkpoint_is_old() || weights_due())
       untimed(&TrainRun::save);
     if (n % options_.log_every == 0) write_log_row();
-    if (options_.snapshot_every > 0 && n % options_.snapshot_every == 0)
-      untimed(&TrainRun::snapshot);
+    if (snapshot_due()) untimed(&TrainRun::snapshot);
     if (weights_due()) untimed(&TrainRun::store_weights);
   }
   if (saved_step_ != steps()) save();
@@ -298,11 +299,18 @@ scoresde::Metadata TrainRun::configuration() const {
   return configuration;
 }
 
-void TrainRun::snapshot() {
-  if (!writes()) return;
+bool TrainRun::snapshot_due() const {
+  return options_.snapshot_every > 0 && steps() > 0 && steps() % options_.snapshot_every == 0;
+}
+
+std::filesystem::path TrainRun::snapshot_path() const {
   char name[48];
   std::snprintf(name, sizeof name, "snapshot_%07llu.png", static_cast<unsigned long long>(steps()));
-  training_.snapshot(options_.out / name);
+  return options_.out / name;
+}
+
+void TrainRun::snapshot() {
+  if (writes()) training_.snapshot(snapshot_path());
 }
 
 double TrainRun::minutes() const { return (seconds_now() - start_) / 60; }

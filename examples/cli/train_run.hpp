@@ -76,6 +76,8 @@ class TrainRun {
   [[nodiscard]] std::optional<std::string> held_out_rows(const std::vector<NamedWeights>& all);
   void print_held_out();
   [[nodiscard]] scoresde::Metadata configuration() const;
+  [[nodiscard]] bool snapshot_due() const;
+  [[nodiscard]] std::filesystem::path snapshot_path() const;  ///< of this step
   void snapshot();
   [[nodiscard]] double minutes() const;
   /// Over all runs.
