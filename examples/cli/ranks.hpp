@@ -25,6 +25,10 @@ class Ranks {
   /// The sums over ranks in the tree of optim/tree_sum.hpp, on every rank.
   virtual void all_reduce(std::span<float>) {}
   virtual void all_reduce(std::span<double>) {}
+  /// As scoresde::OverlappingCommunicator.
+  virtual void begin_all_reduce(std::span<float>) {}
+  virtual void advance() {}
+  virtual void finish_all_reduces() {}
   /// The values of the first rank, on every rank.
   virtual void broadcast(std::span<float>) {}
   virtual void broadcast(std::span<double>) {}
@@ -50,6 +54,9 @@ class RankCommunicator {
   void all_reduce(std::span<T> values) {
     ranks_->all_reduce(values);
   }
+  void begin_all_reduce(std::span<float> values) { ranks_->begin_all_reduce(values); }
+  void advance() { ranks_->advance(); }
+  void finish_all_reduces() { ranks_->finish_all_reduces(); }
   template <class T>
   void broadcast(std::span<T> values) {
     ranks_->broadcast(values);
@@ -58,6 +65,6 @@ class RankCommunicator {
  private:
   Ranks* ranks_;
 };
-static_assert(scoresde::Communicator<RankCommunicator>);
+static_assert(scoresde::OverlappingCommunicator<RankCommunicator>);
 
 }  // namespace programs

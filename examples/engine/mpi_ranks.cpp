@@ -23,6 +23,9 @@ class MpiRanks final : public Ranks {
   [[nodiscard]] std::size_t size() const override { return world_.size(); }
   void all_reduce(std::span<float> values) override { world_.all_reduce(values); }
   void all_reduce(std::span<double> values) override { world_.all_reduce(values); }
+  void begin_all_reduce(std::span<float> values) override { world_.begin_all_reduce(values); }
+  void advance() override { world_.advance(); }
+  void finish_all_reduces() override { world_.finish_all_reduces(); }
   void broadcast(std::span<float> values) override { world_.broadcast(values); }
   void broadcast(std::span<double> values) override { world_.broadcast(values); }
 

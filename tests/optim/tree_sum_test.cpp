@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -26,14 +27,25 @@ float term(std::size_t k, std::size_t i) {
   return 1.0F / static_cast<float>(1 + (7 * k + 3 * i) % 23);
 }
 
-std::vector<float> sum_of(std::size_t first, std::size_t terms, std::size_t size) {
+/// `parts`: the last term is added in parts from its end.
+std::vector<float> sum_of(std::size_t first, std::size_t terms, std::size_t size,
+                          bool parts = false) {
   TreeSum<float> sum(size, terms);
   for (int turn = 0; turn < 2; ++turn) {  // the second after clear()
     sum.clear();
     for (std::size_t k = first; k < first + terms; ++k) {
       const std::span<float> next = sum.next();
       for (std::size_t i = 0; i < size; ++i) next[i] += term(k, i);
-      sum.add();
+      if (!parts || !sum.is_last())
+        sum.add();
+      else
+        for (std::size_t i = size; i > 0;) {
+          const std::size_t count = std::min<std::size_t>(i, 2);
+          i -= count;
+          const std::span<float> sums = sum.add_last(i, count);
+          CHECK(sums.data() == sum.result().data() + i);
+          CHECK(sums.size() == count);
+        }
     }
   }
   return {sum.result().begin(), sum.result().end()};
@@ -55,6 +67,7 @@ TEST_CASE("TreeSum adds terms that come one after another in the order of the tr
     for (std::size_t k = 0; k < terms; ++k) x.push_back(term(k, 4));
     visit_sum_tree(terms, [&](std::size_t i, std::size_t j) { x[i] += x[j]; });
     CHECK(sum_of(0, terms, 5)[4] == x[0]);
+    CHECK(sum_of(0, terms, 5, true) == sum_of(0, terms, 5));
   }
 }
 

@@ -106,7 +106,36 @@ class Threads {
   std::size_t rank_, size_;
   Shared* shared_;
 };
-static_assert(Communicator<Threads, double>);
+static_assert(Communicator<Threads, double> && !OverlappingCommunicator<Threads, double>);
+
+/// Two ranks, the other of which has zeros: notes the sums.
+class Overlapping : public NoCommunicator {
+ public:
+  struct Begun {
+    std::span<double> values;
+    std::vector<double> copy;
+    double first_element;  ///< of the whole gradient, at that time
+  };
+  struct Log {
+    std::vector<Begun> sums;
+    std::size_t elements = 0;  ///< of the gradient
+    std::size_t advanced = 0, finished = 0;
+  };
+  explicit Overlapping(Log& log) : log_(&log) {}
+  [[nodiscard]] static constexpr std::size_t size() { return 2; }
+  void begin_all_reduce(std::span<double> values) {
+    const double* const end = log_->sums.empty() ? values.data() + values.size() : end_;
+    end_ = end;
+    log_->sums.push_back({values, {values.begin(), values.end()}, *(end - log_->elements)});
+  }
+  void advance() { ++log_->advanced; }
+  void finish_all_reduces() { ++log_->finished; }
+
+ private:
+  Log* log_;
+  const double* end_ = nullptr;  ///< of the gradient
+};
+static_assert(OverlappingCommunicator<Overlapping, double>);
 
 /// `count` images of one channel and 8×8 pixels, each with noise and a label below 3.
 data::ImageSet noisy_images(std::size_t count) {
@@ -488,6 +517,37 @@ TEST_CASE(
   CHECK(found[1] == whole.state());
   CHECK(reports[0].loss == whole.report().loss);
   CHECK(reports[1].gradient_norm == whole.report().gradient_norm);
+}
+
+TEST_CASE("the sums of gradients begin during the last backward pass, in buckets from the end") {
+  using Run = Trainer<eigen::Ops<double>, ScoreMatching<VpSde>, Adam, Overlapping>;
+  nn::UNetConfig network = test::tiny_network();
+  network.nf = 32;
+  network.num_res_blocks = 2;
+  const nn::Graph graph = nn::unet(network);
+  TrainingConfiguration configuration = test::tiny_training();
+  configuration.gradient_shards = 4;
+  Overlapping::Log log;
+  Run trainer(graph, VpSde{}, configuration, 1, eigen::Ops<double>(1), Overlapping(log));
+  const std::size_t size = trainer.parameters().size(), bucket = 1 << 18;
+  log.elements = size;
+  REQUIRE(size > 2 * bucket);
+  trainer.step(tiny_images<double>(4));
+  REQUIRE(log.sums.size() == size / bucket + (size % bucket > 0 ? 1 : 0));
+  std::size_t end = size;
+  for (const Overlapping::Begun& sum : log.sums) {
+    INFO("elements before " << end);
+    CHECK(sum.values.data() + sum.values.size() == trainer.gradient().data() + end);
+    CHECK(sum.values.size() == (end >= bucket ? bucket : end));
+    // What has begun stays as it is, and is complete.
+    CHECK(std::equal(sum.values.begin(), sum.values.end(), sum.copy.begin()));
+    end -= sum.values.size();
+  }
+  CHECK(end == 0);
+  CHECK(log.advanced > log.sums.size());
+  CHECK(log.finished == 1);
+  // When the first one began, the gradient of the first layer was not computed yet.
+  CHECK(log.sums.front().first_element != trainer.gradient().front());
 }
 
 TEST_CASE(

@@ -26,6 +26,17 @@ concept Communicator = requires(C& communicator, const C& constant, std::span<T>
   { communicator.broadcast(values) } -> std::same_as<void>;
 };
 
+/// A communicator whose sums of T continue while the caller computes. begin_all_reduce starts one,
+/// of memory that must stay untouched until finish_all_reduces, which ends all; advance continues
+/// them as far as messages arrived, without waiting. The sums have the bits of all_reduce.
+template <class C, class T = float>
+concept OverlappingCommunicator = Communicator<C, T> &&
+    requires(C& communicator, std::span<T> values) {
+  { communicator.begin_all_reduce(values) } -> std::same_as<void>;
+  { communicator.advance() } -> std::same_as<void>;
+  { communicator.finish_all_reduces() } -> std::same_as<void>;
+};
+
 /// Whether all_reduce adds in the binary tree of tree_sum.hpp, which a communicator states by a
 /// member `static constexpr bool sums_in_tree = true`.
 template <class C>

@@ -63,6 +63,16 @@ class TreeSum {
     for (std::size_t n = added_; n % 2 == 0; n /= 2) merge();
     while (added_ == terms_ && depth_ > 1) merge();
   }
+  /// Whether next() is the last term.
+  [[nodiscard]] bool is_last() const { return added_ + 1 == terms_; }
+  /// In place of add() for the last term, as its parts become complete: elements first … first +
+  /// count − 1 of it, each once. Returns their sums, with the same bits.
+  std::span<T> add_last(std::size_t first, std::size_t count) {
+    for (std::size_t d = depth_; d > 0; --d)
+      add_to(std::span<T>(sums_[d - 1]).subspan(first, count),
+             std::span<const T>(sums_[d]).subspan(first, count));
+    return result().subspan(first, count);
+  }
   [[nodiscard]] std::span<T> result() { return sums_.front(); }
   [[nodiscard]] std::span<const T> result() const { return sums_.front(); }
 

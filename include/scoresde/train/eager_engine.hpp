@@ -4,7 +4,9 @@
 ///   θ ← Optimizer(θ, ∇θ (1/B) Σₖ lossₖ),   average ← EMA(average, θ),   trackⱼ ← EMAⱼ(trackⱼ, θ)
 ///
 /// All randomness is a function of (seed, step, index in the batch), so a resumed run is
-/// bit-identical, for any number of threads, and with gradient shards for any number of ranks.
+/// bit-identical, for any number of threads, and with gradient shards for any number of ranks. With
+/// an OverlappingCommunicator the gradient is summed over the ranks in buckets during the backward
+/// pass (Li et al. 2020, arXiv:2006.15704, section 3.2.3).
 #pragma once
 
 #include <algorithm>
@@ -22,6 +24,7 @@
 #include <scoresde/model/model_ops.hpp>
 #include <scoresde/nn/graph/graph.hpp>
 #include <scoresde/nn/runtime/network.hpp>
+#include <scoresde/optim/communicator.hpp>
 #include <scoresde/optim/gradient_norm.hpp>
 #include <scoresde/optim/optimizer.hpp>
 #include <scoresde/optim/tree_sum.hpp>
@@ -45,6 +48,8 @@ class EagerEngine {
   using Scalar = typename Ops::Scalar;
   using Configuration = TrainingConfigurationWith<typename Objective::Loss, Optimizer>;
   static constexpr std::size_t reports_kept = 1;
+  /// Elements of the gradient whose sum over ranks begins at once.
+  static constexpr std::size_t bucket = std::size_t{1} << 18;
 
   EagerEngine(const nn::Graph& graph, Objective objective, Configuration configuration,
               std::size_t network_batch, Ops ops, Communicator communicator)
@@ -123,14 +128,16 @@ class EagerEngine {
     for (std::size_t k = 0; k < gradient_.terms(); ++k) {
       const std::span<Scalar> gradient = gradient_.next();
       losses_[k] = 0;
-      for (std::size_t first = k * shard; first < (k + 1) * shard; first += part)
+      for (std::size_t first = k * shard; first < (k + 1) * shard; first += part) {
+        if (first + part == samples) begin_sums();
         losses_[k] += accumulate(images.subspan(first * dim, part * dim), first, before,
                                  samples * communicator_.size(), gradient);
-      gradient_.add();
+      }
+      if (!gradient_.is_last()) gradient_.add();
     }
+    finish_sums();
     visit_sum_tree(losses_.size(),
                    [this](std::size_t i, std::size_t j) { losses_[i] += losses_[j]; });
-    communicator_.all_reduce(gradient_.result());
     communicator_.all_reduce(std::span<double>(losses_).first(1));
     update(losses_[0], norm_(gradient()));
   }
@@ -169,6 +176,34 @@ class EagerEngine {
     return share * objective_.forward_backward(model_, *batch_, draws, *work_, share, gradient);
   }
 
+  /// The sums over shards and ranks begin during the last backward pass of a step, from the end of
+  /// the gradient on, where it is complete first.
+  void begin_sums() {
+    summed_from_ = state_.parameters.size();
+    if constexpr (OverlappingCommunicator<Communicator, Scalar>)
+      if (communicator_.size() > 1)
+        network_.set_on_gradient([this](std::size_t complete_from) {
+          while (summed_from_ >= complete_from + bucket) sum_before(summed_from_ - bucket);
+          communicator_.advance();
+        });
+  }
+  void finish_sums() {
+    sum_before(0);
+    if constexpr (OverlappingCommunicator<Communicator, Scalar>) {
+      network_.set_on_gradient({});
+      communicator_.finish_all_reduces();
+    }
+  }
+  /// Begins the sums of elements first … summed_from_ − 1.
+  void sum_before(std::size_t first) {
+    const std::span<Scalar> values = gradient_.add_last(first, summed_from_ - first);
+    summed_from_ = first;
+    if constexpr (OverlappingCommunicator<Communicator, Scalar>)
+      communicator_.begin_all_reduce(values);
+    else
+      communicator_.all_reduce(values);
+  }
+
   void update(double loss, double norm) {
     const bool finite = is_finite_step(loss, norm);
     skipped_ = finite ? 0 : skipped_ + 1;
@@ -197,7 +232,8 @@ class EagerEngine {
   TrainingState<Scalar> state_;
   TreeSum<Scalar> gradient_;  ///< of this rank's shards
   GradientNorm norm_;
-  std::vector<double> losses_;  ///< of each
+  std::vector<double> losses_;   ///< of each
+  std::size_t summed_from_ = 0;  ///< the sums over ranks of the gradient from here on have begun
   typename Objective::template Model<Ops> model_;
   std::vector<std::uint32_t> conditioning_;
   std::optional<State> batch_;

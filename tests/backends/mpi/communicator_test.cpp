@@ -60,6 +60,35 @@ TEST_CASE("a sum is that of the tree over the ranks, in pieces or at once", "[co
   check_sums<float>(1 << 16, {(1 << 18) + 3});
 }
 
+TEST_CASE("sums that were begun are those of the tree when they are finished", "[collectives]") {
+  mpi::Communicator world(MPI_COMM_WORLD, 50);
+  mpi::Communicator copy = world;  // shares them
+  std::vector<std::vector<float>> x;
+  std::vector<std::vector<double>> y;
+  const std::vector<std::size_t> sizes{1, 1000, 3, 50, 0, 49, 777};
+  for (const std::size_t size : sizes) {
+    x.push_back(values_of<float>(world.rank(), size));
+    y.push_back(values_of<double>(world.rank(), size));
+  }
+  for (int turn = 0; turn < 3; ++turn) {
+    for (std::size_t k = 0; k < sizes.size(); ++k) {
+      x[k] = values_of<float>(world.rank(), sizes[k]);
+      y[k] = values_of<double>(world.rank(), sizes[k]);
+      world.begin_all_reduce(std::span<float>(x[k]));
+      copy.begin_all_reduce(std::span<double>(y[k]));
+      // Ranks get ahead of each other.
+      for (std::size_t n = 0; n < (turn + k + world.rank()) % 3; ++n) world.advance();
+    }
+    copy.finish_all_reduces();
+    for (std::size_t k = 0; k < sizes.size(); ++k) {
+      CHECK(x[k] == expected_sum<float>(world.size(), sizes[k]));
+      CHECK(y[k] == expected_sum<double>(world.size(), sizes[k]));
+    }
+  }
+  world.advance();  // nothing is in progress
+  world.finish_all_reduces();
+}
+
 TEST_CASE("a broadcast gives every rank the values of rank 0", "[collectives]") {
   mpi::Communicator world(MPI_COMM_WORLD, 10);
   for (const std::size_t size : {0, 1, 10, 31}) {

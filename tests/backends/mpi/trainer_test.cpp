@@ -19,6 +19,14 @@ namespace {
 template <class T, class C = mpi::Communicator>
 using Run = Trainer<eigen::Ops<T>, ScoreMatching<VpSde>, Adam, C>;
 
+/// With more parameters than the gradient's buckets, so that several sums are in progress at once.
+nn::UNetConfig network() {
+  nn::UNetConfig config = test::tiny_network();
+  config.nf = 32;
+  config.num_res_blocks = 2;
+  return config;
+}
+
 data::ImageSet images() {
   data::ImageSet set;
   set.channels = 1;
@@ -60,8 +68,8 @@ template <class T, class C>
 struct Trained {
   Trained(const TrainingConfiguration& configuration, C communicator, std::size_t network_batch,
           std::size_t batch, int steps, const TrainingState<T>* from = nullptr)
-      : trainer(nn::unet(test::tiny_network()), VpSde{}, configuration, network_batch,
-                eigen::Ops<T>(1), communicator) {
+      : trainer(nn::unet(network()), VpSde{}, configuration, network_batch, eigen::Ops<T>(1),
+                communicator) {
     trainer.train_on(images(), {.random_flip = true}, 5, batch);
     if (from != nullptr) trainer.restore(*from);
     for (int n = 0; n < steps; ++n) trainer.step();

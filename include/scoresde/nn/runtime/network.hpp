@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -36,6 +37,24 @@ template <NetworkOps Ops>
         std::max(size, node.visit([&](const auto& op) { return op.scratch(ops, shapes, mode); }));
   }
   return size;
+}
+
+/// For each node i the first position of the flat buffer from which on the parameters' gradients
+/// are complete when the backward pass has done nodes i, i + 1, …: no earlier node has one of them.
+[[nodiscard]] inline std::vector<std::size_t> complete_gradients(const Graph& graph) {
+  const ParameterTable& parameters = graph.parameters();
+  std::vector<std::size_t> first(graph.nodes().size());
+  std::size_t end = 0;  // of the parameters of the nodes before
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    first[i] = end;
+    graph.nodes()[i].visit([&](const auto& op) {
+      if constexpr (requires { op.weights; })
+        for (const std::size_t index : {op.weights.weight, op.weights.bias})
+          if (index != Weights::none)
+            end = std::max(end, parameters[index].offset + parameters[index].size);
+    });
+  }
+  return first;
 }
 
 /// What the nodes of a graph require of the values that it is conditioned on.
@@ -84,6 +103,7 @@ class Network {
         batch_(batch),
         scratch_(detail::scratch_size(graph_, batch, mode, ops_)),
         workspace_(ops_.allocate(plan_.size() + prepared_.size() + scratch_)),
+        complete_from_(detail::complete_gradients(graph_)),
         needs_(detail::conditioning_needs(graph_)),
         factors_(needs_.levels ? batch : 0),
         classes_(needs_.classes > 0 ? batch : 0),
@@ -189,8 +209,17 @@ class Network {
     if (!gradient.empty()) check("gradient", gradient.size(), graph_.parameters().size());
     if (!dx.empty()) check("dx", dx.size(), samples_ * input_shape().size());
     const auto run = make_run(parameters, std::exchange(samples_, 0));
-    detail::BackwardPass<Ops>(run, dy.data(), gradient.empty() ? nullptr : gradient.data(),
-                              dx.empty() ? nullptr : dx.data(), dropout_)();
+    detail::BackwardPass<Ops> pass(run, dy.data(), gradient.empty() ? nullptr : gradient.data(),
+                                   dx.empty() ? nullptr : dx.data(), dropout_);
+    pass([this](std::size_t node) {
+      if (on_gradient_) on_gradient_(complete_from_[node]);
+    });
+  }
+
+  /// What backward passes call after each operation, on the thread that called backward(), with
+  /// the first position of `gradient` from which on it is complete; empty: nothing.
+  void set_on_gradient(std::function<void(std::size_t first)> on_gradient) {
+    on_gradient_ = std::move(on_gradient);
   }
 
  private:
@@ -229,6 +258,8 @@ class Network {
   PreparedWeights prepared_;
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
+  std::vector<std::size_t> complete_from_;  ///< of each node
+  std::function<void(std::size_t)> on_gradient_;
   detail::ConditioningNeeds needs_;
   std::vector<double> factors_;
   std::vector<std::uint32_t> classes_;

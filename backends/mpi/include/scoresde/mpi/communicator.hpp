@@ -7,7 +7,7 @@
 /// adds in the order of the tree, and sends the sums to all. So a rank sends 2·(n − 1)/n times the
 /// vector, and the order of additions depends neither on timing nor on the collective algorithms of
 /// an MPI library (Rabenseifner 2004, section 4: a reduce-scatter, then a gather, here by direct
-/// messages).
+/// messages). Sums that were begun continue in advance(), while the caller computes.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 #include <limits>
 #include <memory>
 #include <span>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <scoresde/error.hpp>
@@ -30,7 +30,7 @@ namespace scoresde::mpi {
 /// and the memory for them does not grow with the vector.
 inline constexpr std::size_t default_piece = std::size_t{1} << 20;
 
-/// A handle: copies share its memory, one piece of each type. Not thread-safe.
+/// A handle: copies share its memory and its sums in progress. Not thread-safe.
 class Communicator {
  public:
   static constexpr bool sums_in_tree = true;
@@ -56,19 +56,53 @@ class Communicator {
   /// Throws Error for errors of MPI, among them spans of different lengths.
   template <std::floating_point T>
   void all_reduce(std::span<T> values) {
+    for_each_piece(values, [this](std::span<T> piece) {
+      begin(piece);
+      finish(sums<T>());
+    });
+  }
+  /// Begins a sum. `values` must stay untouched until finish_all_reduces(). The sums in progress
+  /// take as much memory as their values. Throws Error as all_reduce.
+  template <std::floating_point T>
+  void begin_all_reduce(std::span<T> values) {
+    for_each_piece(values, [this](std::span<T> piece) { begin(piece); });
+  }
+  /// Adds what has arrived and sends the sums on, without waiting. Throws Error as all_reduce.
+  void advance() {
     if (size_ == 1) return;
-    for_each_piece(values, [this](std::span<T> piece) { reduce_piece(piece); });
+    advance(sums<float>());
+    advance(sums<double>());
+  }
+  /// Waits for the sums that were begun. Throws Error as all_reduce.
+  void finish_all_reduces() {
+    if (size_ == 1) return;
+    finish(sums<float>());
+    finish(sums<double>());
   }
   /// Throws Error for errors of MPI.
   template <std::floating_point T>
   void broadcast(std::span<T> values) {
-    if (size_ == 1) return;
     for_each_piece(values, [this](std::span<T> piece) {
       check(MPI_Bcast(piece.data(), length(piece), type_of<T>(), 0, link_->ranks), "MPI_Bcast");
     });
   }
 
  private:
+  /// The sum of one piece: its parts are received, added and returned.
+  template <class T>
+  struct Sum {
+    std::span<T> piece;
+    std::vector<T> received;  ///< this rank's part of the piece, of every rank
+    std::vector<MPI_Request> requests;
+    int tag = 0;  ///< of the parts; those of the sums have the next one
+    bool is_added = false;
+  };
+  /// Those in progress, which are the first ones, in the order in which all ranks began them.
+  template <class T>
+  struct Sums {
+    std::vector<Sum<T>> all;
+    std::size_t begun = 0;
+  };
   /// What the copies of a handle share.
   struct Link {
     explicit Link(MPI_Comm of) {
@@ -83,9 +117,9 @@ class Communicator {
       if (finalized == 0 && ranks != MPI_COMM_NULL) MPI_Comm_free(&ranks);
     }
     MPI_Comm ranks = MPI_COMM_NULL;
-    std::vector<float> floats;
-    std::vector<double> doubles;
-    std::vector<MPI_Request> requests;
+    int next_tag = 0;
+    Sums<float> floats;
+    Sums<double> doubles;
   };
 
   template <class T>
@@ -96,13 +130,21 @@ class Communicator {
     return MPI_DOUBLE;
   }
   template <class T>
+  [[nodiscard]] Sums<T>& sums() {
+    if constexpr (std::same_as<T, float>)
+      return link_->floats;
+    else
+      return link_->doubles;
+  }
+  template <class T>
   [[nodiscard]] static int length(std::span<T> values) {
     return static_cast<int>(values.size());
   }
 
+  /// On several ranks.
   template <class T, class Body>
   void for_each_piece(std::span<T> values, const Body& body) const {
-    for (std::size_t first = 0; first < values.size(); first += piece_)
+    for (std::size_t first = 0; size_ > 1 && first < values.size(); first += piece_)
       body(values.subspan(first, std::min(piece_, values.size() - first)));
   }
 
@@ -114,67 +156,104 @@ class Communicator {
   }
 
   template <class T>
-  void receive(std::span<T> values, std::size_t from) {
+  void receive(Sum<T>& sum, std::span<T> values, std::size_t from, int tag) {
     if (values.empty()) return;
-    check(MPI_Irecv(values.data(), length(values), type_of<T>(), int(from), 0, link_->ranks,
-                    &link_->requests.emplace_back()),
+    check(MPI_Irecv(values.data(), length(values), type_of<T>(), int(from), tag, link_->ranks,
+                    &sum.requests.emplace_back()),
           "MPI_Irecv");
   }
   template <class T>
-  void send(std::span<T> values, std::size_t to) {
+  void send(Sum<T>& sum, std::span<T> values, std::size_t to, int tag) {
     if (values.empty()) return;
-    check(MPI_Isend(values.data(), length(values), type_of<T>(), int(to), 0, link_->ranks,
-                    &link_->requests.emplace_back()),
+    check(MPI_Isend(values.data(), length(values), type_of<T>(), int(to), tag, link_->ranks,
+                    &sum.requests.emplace_back()),
           "MPI_Isend");
   }
-  void wait() {
-    std::vector<MPI_Request>& requests = link_->requests;
-    check(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE),
-          "MPI_Waitall");
-    requests.clear();
+
+  /// This rank's part of the piece, as rank r has it.
+  template <class T>
+  [[nodiscard]] std::span<T> term(Sum<T>& sum, std::size_t r) const {
+    const std::span<T> own = part_of(sum.piece, rank_);
+    return r == rank_ ? own : std::span<T>(sum.received).subspan(r * own.size(), own.size());
   }
 
   template <class T>
-  void reduce_piece(std::span<T> piece) {
-    const std::span<T> own = part_of(piece, rank_);
-    const std::span<T> received = memory<T>(size_ * own.size());
-    const auto term = [&](std::size_t r) {
-      return r == rank_ ? own : received.subspan(r * own.size(), own.size());
-    };
-    link_->requests.reserve(2 * size_);
+  void begin(std::span<T> piece) {
+    Sums<T>& sums = this->sums<T>();
+    if (sums.all.size() == sums.begun) sums.all.emplace_back();
+    Sum<T>& sum = sums.all[sums.begun++];
+    sum.piece = piece;
+    sum.received.resize(size_ * part_of(piece, rank_).size());
+    sum.requests.reserve(2 * size_);
+    sum.is_added = false;
+    // Tags repeat; messages of one tag arrive in the order in which they were sent.
+    sum.tag = std::exchange(link_->next_tag, (link_->next_tag + 2) % most_tags);
     for (std::size_t r = 0; r < size_; ++r)
-      if (r != rank_) receive(term(r), r);
+      if (r != rank_) receive(sum, term(sum, r), r, sum.tag);
     for (std::size_t r = 0; r < size_; ++r)
-      if (r != rank_) send(part_of(piece, r), r);
-    wait();
-    visit_sum_tree(
-        size_, [&](std::size_t i, std::size_t j) { add_to(term(i), std::span<const T>(term(j))); });
-    if (rank_ != 0) std::copy(term(0).begin(), term(0).end(), own.begin());
-    for (std::size_t r = 0; r < size_; ++r)
-      if (r != rank_) receive(part_of(piece, r), r);
-    for (std::size_t r = 0; r < size_; ++r)
-      if (r != rank_) send(own, r);
-    wait();
+      if (r != rank_) send(sum, part_of(piece, r), r, sum.tag);
   }
 
-  /// `count` elements, allocated at the first use.
+  /// Adds the parts that arrived and sends the sum of this rank's part to the others.
   template <class T>
-  [[nodiscard]] std::span<T> memory(std::size_t count) {
-    auto& values = [this]() -> std::vector<T>& {
-      if constexpr (std::same_as<T, float>)
-        return link_->floats;
+  void add_and_return(Sum<T>& sum) {
+    sum.requests.clear();
+    sum.is_added = true;
+    visit_sum_tree(size_, [&](std::size_t i, std::size_t j) {
+      add_to(term(sum, i), std::span<const T>(term(sum, j)));
+    });
+    const std::span<T> own = part_of(sum.piece, rank_), first = term(sum, 0);
+    if (rank_ != 0) std::copy(first.begin(), first.end(), own.begin());
+    for (std::size_t r = 0; r < size_; ++r)
+      if (r != rank_) receive(sum, part_of(sum.piece, r), r, sum.tag + 1);
+    for (std::size_t r = 0; r < size_; ++r)
+      if (r != rank_) send(sum, own, r, sum.tag + 1);
+  }
+
+  template <class T>
+  void advance(Sums<T>& sums) {
+    for (std::size_t k = 0; k < sums.begun; ++k) {
+      Sum<T>& sum = sums.all[k];
+      if (sum.requests.empty()) continue;
+      int arrived = 0;
+      check(MPI_Testall(static_cast<int>(sum.requests.size()), sum.requests.data(), &arrived,
+                        MPI_STATUSES_IGNORE),
+            "MPI_Testall");
+      if (arrived == 0) continue;
+      if (sum.is_added)
+        sum.requests.clear();
       else
-        return link_->doubles;
-    }();
-    if (values.size() < count) values.resize(count);
-    return std::span<T>(values).first(count);
+        add_and_return(sum);
+    }
   }
+
+  template <class T>
+  void finish(Sums<T>& sums) {
+    for (const bool added : {false, true})
+      for (std::size_t k = 0; k < sums.begun; ++k) {
+        Sum<T>& sum = sums.all[k];
+        if (sum.is_added != added) continue;
+        wait(sum);
+        if (!added) add_and_return(sum);
+      }
+    sums.begun = 0;
+  }
+  template <class T>
+  void wait(Sum<T>& sum) {
+    check(MPI_Waitall(static_cast<int>(sum.requests.size()), sum.requests.data(),
+                      MPI_STATUSES_IGNORE),
+          "MPI_Waitall");
+    sum.requests.clear();
+  }
+
+  /// MPI allows at least 32768.
+  static constexpr int most_tags = 32768;
 
   std::shared_ptr<Link> link_;
   std::size_t rank_ = 0, size_ = 1, piece_ = default_piece;
 };
 
-static_assert(scoresde::Communicator<Communicator, float> &&
-              scoresde::Communicator<Communicator, double>);
+static_assert(OverlappingCommunicator<Communicator, float> &&
+              OverlappingCommunicator<Communicator, double>);
 
 }  // namespace scoresde::mpi

@@ -22,10 +22,12 @@ class BackwardPass : public Pass<Ops> {
   BackwardPass(const Run<Ops>& run, const T* dy, T* gradient, T* dx, NoiseDraw draw)
       : Pass<Ops>(run, draw), dy_(dy), gradient_(gradient), dx_(dx) {}
 
-  void operator()() {
+  /// Calls done(i) after node i.
+  template <class Done>
+  void operator()(const Done& done) {
     const Tensor input = run_.graph.input(), output = run_.graph.output();
     if (!run_.plan.uses_external_images()) run_.ops.to_internal_layout(dy_, run_.gradient(output));
-    for (node_ = run_.graph.nodes().size(); node_-- > 0;)
+    for (node_ = run_.graph.nodes().size(); node_-- > 0; done(node_))
       if (run_.plan.dropped(node()))
         run_.ops.affine_backward(dy(), 1.0, dx(0));
       else
