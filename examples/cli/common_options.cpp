@@ -92,4 +92,10 @@ void reject_options_of_other_backend(const CommandLine& line, const BackendOptio
                           "; it is for --backend ", o.on_device() ? "cpu" : "cuda");
 }
 
+void require_host_of_ranks(const BackendOptions& o, const Ranks& ranks) {
+  scoresde::require_usage(!ranks.several() || !o.on_device(),
+                          "--backend cuda runs on one rank, and mpirun started ", ranks.size(),
+                          "; a run on a GPU must be started without mpirun");
+}
+
 }  // namespace programs

@@ -9,6 +9,7 @@
 
 #include "cli/backend_options.hpp"
 #include "cli/command_line.hpp"
+#include "cli/ranks.hpp"
 
 namespace programs {
 
@@ -36,5 +37,7 @@ void add_seed(CommandLine& line, std::uint64_t& seed,
 void add_backend_options(CommandLine& line, BackendOptions& o);
 /// Throws scoresde::UsageError for options on the command line that the backend does not accept.
 void reject_options_of_other_backend(const CommandLine& line, const BackendOptions& o);
+/// Throws scoresde::UsageError for a GPU on several ranks.
+void require_host_of_ranks(const BackendOptions& o, const Ranks& ranks);
 
 }  // namespace programs

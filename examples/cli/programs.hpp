@@ -60,7 +60,8 @@ int evaluate_program(int argc, char** argv, const char* checkpoint, const char* 
                      const EvaluateEngines& engines, const SampleEngines& samplers);
 int likelihood_program(int argc, char** argv, const char* checkpoint,
                        const LikelihoodEngines& engines);
-int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines);
+int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines,
+                   Ranks& ranks = one_rank);
 int train_program(int argc, char** argv, const TrainEngines& engines,
                   const AblationEngine& ablation, Ranks& ranks = one_rank);
 

@@ -32,6 +32,9 @@ class Ranks {
   /// The values of the first rank, on every rank.
   virtual void broadcast(std::span<float>) {}
   virtual void broadcast(std::span<double>) {}
+  /// On the first rank the values of all ranks, one after another, valid until the next call; empty
+  /// on the others. Every rank has as many.
+  virtual std::span<float> gather(std::span<float> values) { return values; }
 
   /// Whether this is the one that writes.
   [[nodiscard]] bool is_first() const { return rank() == 0; }

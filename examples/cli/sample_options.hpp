@@ -12,6 +12,7 @@
 #include <scoresde/registry/sampler_choice.hpp>
 
 #include "cli/backend_options.hpp"
+#include "cli/ranks.hpp"
 
 namespace programs {
 
@@ -29,6 +30,7 @@ struct SampleOptions {
   std::size_t samples = 0, batch = 16, columns = 8;
   BackendOptions backend;
   std::vector<std::string> notes;  ///< one line per translated name of another library
+  Ranks* ranks = &one_rank;        ///< each samples batches of its own
 };
 
 }  // namespace programs

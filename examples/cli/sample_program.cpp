@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// cifar10_sample: its command line.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,15 +43,18 @@ void add_sample_options(CommandLine& line, SampleOptions& o) {
 
 int run(SampleOptions options, const std::vector<std::string>& given,
         const SampleEngines& engines) {
+  require_host_of_ranks(options.backend, *options.ranks);
   const scoresde::Metadata configuration = resolve_sampling(options, given);
-  const RunLock lock(options.out);
+  std::optional<RunLock> lock;
+  if (options.ranks->is_first()) lock.emplace(options.out);
   engines.of(options.backend)(options, configuration);
   return stop_status();
 }
 
 }  // namespace
 
-int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines) {
+int sample_program(int argc, char** argv, const char* checkpoint, const SampleEngines& engines,
+                   Ranks& ranks) {
   CommandLine line(
       "cifar10_sample",
       "Samples images from a score-based generative model of CIFAR-10 on the CPU or a GPU.",
@@ -67,14 +71,15 @@ int sample_program(int argc, char** argv, const char* checkpoint, const SampleEn
       "  cifar10_sample --out samples --backend cuda --batch 64 --plan-cache plans\n"
       "  cifar10_sample --out samples --sampler dpmpp_2m --steps 20 --grid karras\n"
       "  cifar10_sample --list-samplers\n"
+      "  mpirun -n 4 cifar10_sample --out samples --samples 50000\n"
       "Arrays are float32 (samples, 3, height, width); 0 is black, 1 is full intensity, not "
       "clipped.\n"
       "Ctrl-C keeps finished samples; --resume continues.\n"
       "Exit status: 0 done, 1 failed, 2 the command line is wrong, 3 --out is in use, 129, 130, "
-      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, 153 a file would exceed the size "
-      "that ulimit "
-      "allows.");
+      "141 or 143 stopped by SIGHUP, SIGINT, SIGPIPE or SIGTERM, 138 stopped by SIGUSR1 on several "
+      "ranks, 153 a file would exceed the size that ulimit allows.");
   SampleOptions options;
+  options.ranks = &ranks;
   add_sample_options(line, options);
   const auto arguments = translated({argv + 1, argv + argc}, options.notes);
   return line.run(arguments, [&] {

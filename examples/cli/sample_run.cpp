@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include <scoresde/error.hpp>
 #include <scoresde/io/image_grid.hpp>
@@ -42,13 +43,17 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
       configuration_(configuration),
       network_(scoresde::network_of(configuration)),
       class_of_(options.classes, network_.num_class_embeds, options.columns) {
-  using scoresde::require;
   scoresde::require_usage(network_.centered || !options.dynamic_threshold,
                           "--dynamic-threshold is for networks of data in [-1, 1]; this one was "
                           "trained on [0, 1]");
   scoresde::require_usage(network_.num_channels <= scoresde::io::most_png_channels,
                           "--checkpoint: the network's images have ", network_.num_channels,
                           " channels; a PNG has 1 to ", scoresde::io::most_png_channels);
+  if (writes()) check_folder();
+}
+
+void SampleRun::check_folder() {
+  using scoresde::require;
   progress_ = starting_progress(options_.out, ImageStore::progress_name(SampleStore::name),
                                 options_.resume, sample_settings(options_));
   const auto each = options_.out / "images";
@@ -68,42 +73,75 @@ SampleRun::SampleRun(const SampleOptions& options, const scoresde::Metadata& con
 void SampleRun::operator()(const BatchSampler& sampler, double t_max) {
   const SampleLayout layout{options_.samples, network_.num_channels, network_.height(),
                             network_.width(), network_.num_class_embeds > 0};
-  const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
-  require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()) - there,
-                     "fewer --samples need less");
-  catch_stop_signals();
+  if (writes()) {
+    const auto there = static_cast<double>(progress_.samples * layout.image_bytes());
+    require_disk_space(options_.out, 2 * static_cast<double>(layout.all_bytes()) - there,
+                       "fewer --samples need less");
+  }
+  catch_stop_signals(options_.ranks->several());
   report_setup(sampler.parameters, sampler.device);
-  SampleStore store(options_.out, layout, metadata(), progress_);
+  std::optional<SampleStore> store;
+  if (writes()) store.emplace(options_.out, layout, metadata(), progress_);
   const double start = seconds_now();
-  sample_all(store, sampler, t_max);
-  evaluations_ = store.evaluations();
-  if (store.samples() < options_.samples) return report_stop(store);
+  sample_all(store ? &*store : nullptr, sampler, t_max);
+  if (!store) return;
+  evaluations_ = store->evaluations();
+  if (store->samples() < options_.samples) return report_stop(*store);
   report_end(seconds_now() - start);
-  store.finish(nfe_text(), options_.columns,
-               [&](std::size_t k) { return class_of_(options_.first_sample + k); });
+  store->finish(nfe_text(), options_.columns,
+                [&](std::size_t k) { return class_of_(options_.first_sample + k); });
   std::cout << "samples     " << (options_.out / "samples.png").string() << std::endl;
 }
 
-void SampleRun::sample_all(SampleStore& store, const BatchSampler& sampler, double t_max) {
+void SampleRun::sample_all(SampleStore* store, const BatchSampler& sampler, double t_max) {
   SamplingProgress progress(options_.samples, t_max, options_.sampler.eps);
-  const std::size_t before = store.evaluations();
-  while (store.samples() < options_.samples && !stop_requested()) {
-    const std::size_t first = store.samples();
-    const std::size_t count = std::min(sampler.batch, options_.samples - first);
-    progress.begin_batch(first, count);
-    const scoresde::Noise noise{
-        .seed = options_.seed,
-        .first_sample = options_.first_sample + static_cast<std::uint32_t>(first)};
-    scoresde::HostState<float> x =
-        sampler.sample({count, noise, classes_from(first, count), progress});
-    if (progress.stopped()) break;  // incomplete: a resumed run repeats the batch
-    const std::span<float> images(x.data(), x.size());
+  double start = static_cast<double>(progress_.samples);
+  options_.ranks->broadcast(std::span<double>(&start, 1));
+  const std::size_t dim = network_.num_channels * network_.height() * network_.width();
+  const std::size_t round = options_.ranks->size() * sampler.batch;
+  std::vector<float> own;
+  for (auto done = static_cast<std::size_t>(start); done < options_.samples; done += round) {
+    own.assign(sampler.batch * dim, 0);
+    const bool complete = sample_own(done, sampler, progress, own);
+    const Round all = agree(complete, sampler.evaluations());
+    if (!all.complete) break;  // a resumed run repeats the batches
+    std::span<float> images = options_.ranks->gather(own);
+    if (store == nullptr) continue;
+    images = images.first(std::min(round, options_.samples - done) * dim);
     if (network_.centered)
       for (float& value : images) value = (value + 1) / 2;
-    if (options_.each_png) write_each(first, images);
-    store.append(images, before + sampler.evaluations());
+    if (options_.each_png) write_each(done, images);
+    store->append(images, progress_.evaluations + all.evaluations);
   }
   progress.end_line();
+}
+
+bool SampleRun::sample_own(std::size_t done, const BatchSampler& sampler,
+                           SamplingProgress& progress, std::vector<float>& images) {
+  if (stop_requested()) return false;
+  const std::size_t first = done + options_.ranks->rank() * sampler.batch;
+  if (first >= options_.samples) return true;
+  const std::size_t count = std::min(sampler.batch, options_.samples - first);
+  progress.begin_batch(first, count);
+  const scoresde::Noise noise{
+      .seed = options_.seed,
+      .first_sample = options_.first_sample + static_cast<std::uint32_t>(first)};
+  const scoresde::HostState<float> x =
+      sampler.sample({count, noise, classes_from(first, count), progress});
+  std::copy(x.data(), x.data() + x.size(), images.begin());
+  return !progress.stopped();
+}
+
+SampleRun::Round SampleRun::agree(bool complete, std::size_t evaluations) const {
+  std::vector<double> values(2 + options_.ranks->size());
+  values[0] = complete ? 0 : 1;
+  values[1] = static_cast<double>(evaluations);
+  values[2 + options_.ranks->rank()] = stop_signal();
+  options_.ranks->all_reduce(std::span<double>(values));
+  const auto signal =
+      std::find_if(values.begin() + 2, values.end(), [](double number) { return number != 0; });
+  if (signal != values.end()) request_stop(static_cast<int>(*signal));
+  return {values[0] == 0, static_cast<std::size_t>(values[1])};
 }
 
 /// Classes of samples first, first + 1, …; empty for an unconditional network.
@@ -153,6 +191,8 @@ void SampleRun::report_setup(std::size_t parameters, const std::string& device) 
             << options_.seed << ", samples " << options_.first_sample << " to "
             << options_.first_sample + options_.samples - 1 << '\n'
             << "device      " << device << std::endl;
+  if (const std::size_t ranks = options_.ranks->size(); ranks > 1)
+    std::cout << "ranks       " << ranks << ", each with batches of its own" << std::endl;
   if (progress_.samples > 0)
     std::cout << "resumed     " << progress_.samples << " samples are finished already"
               << std::endl;

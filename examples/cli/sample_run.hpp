@@ -73,16 +73,30 @@ struct BatchSampler {
 class SampleRun {
  public:
   /// Throws Error for images that a PNG cannot hold, for a threshold that does not suit the data's
-  /// range, for finished samples in the
-  /// folder without --overwrite, for an unfinished run there without --resume, and for --resume
-  /// without an unfinished run of the same settings.
+  /// range, for finished samples in the folder without --overwrite, for an unfinished run there
+  /// without --resume, and for --resume without an unfinished run of the same settings. The first
+  /// rank alone reads and writes the folder.
   SampleRun(const SampleOptions& options, const scoresde::Metadata& configuration);
 
   void operator()(const BatchSampler& sampler, double t_max);
 
  private:
-  void sample_all(SampleStore& store, const BatchSampler& sampler, double t_max);
+  void check_folder();
+  /// Appends the samples to `store`, which the first rank has.
+  void sample_all(SampleStore* store, const BatchSampler& sampler, double t_max);
+  /// Writes this rank's batch of those that follow `done` samples, if there is one, to `images`.
+  /// False if a signal ended it or came before.
+  [[nodiscard]] bool sample_own(std::size_t done, const BatchSampler& sampler,
+                                SamplingProgress& progress, std::vector<float>& images);
+  /// Of the batches of all ranks.
+  struct Round {
+    bool complete;
+    std::size_t evaluations;  ///< since the start of the run
+  };
+  /// A stop of one rank is then a stop of all.
+  [[nodiscard]] Round agree(bool complete, std::size_t evaluations) const;
   [[nodiscard]] std::span<const std::uint32_t> classes_from(std::size_t first, std::size_t count);
+  [[nodiscard]] bool writes() const { return options_.ranks->is_first(); }
   void write_each(std::size_t first, std::span<const float> images) const;
   [[nodiscard]] Metadata metadata() const;
   void report_setup(std::size_t parameters, const std::string& device) const;

@@ -307,10 +307,9 @@ void check_parts(const TrainOptions& o, std::size_t batch) {
 /// Throws UsageError for what runs on one rank alone.
 void check_ranks(const TrainOptions& o) {
   using scoresde::require_usage;
-  if (!o.ranks->several()) return;
-  require_usage(!o.backend.on_device(), "--backend cuda runs on one rank, and mpirun started ",
-                o.ranks->size(), "; training on a GPU must be started without mpirun");
-  require_usage(!o.ablation, "--ablation runs on one rank, and mpirun started ", o.ranks->size(),
+  require_host_of_ranks(o.backend, *o.ranks);
+  require_usage(!o.ranks->several() || !o.ablation,
+                "--ablation runs on one rank, and mpirun started ", o.ranks->size(),
                 "; it must be started without mpirun");
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <scoresde/mpi/mpi.hpp>
 
@@ -28,9 +29,15 @@ class MpiRanks final : public Ranks {
   void finish_all_reduces() override { world_.finish_all_reduces(); }
   void broadcast(std::span<float> values) override { world_.broadcast(values); }
   void broadcast(std::span<double> values) override { world_.broadcast(values); }
+  std::span<float> gather(std::span<float> values) override {
+    gathered_.resize(is_first() ? size() * values.size() : 0);
+    world_.gather(std::span<const float>(values), std::span<float>(gathered_));
+    return gathered_;
+  }
 
  private:
   scoresde::mpi::Communicator world_{MPI_COMM_WORLD};
+  std::vector<float> gathered_;
 };
 
 /// The program's status, and what it wrote to std::cerr. Its standard output is dropped.

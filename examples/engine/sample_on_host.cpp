@@ -27,7 +27,7 @@ void run(const SampleOptions& options, const scoresde::Metadata& configuration,
   require_memory(sampling_memory(options, scoresde::network_of(configuration), HostOps()),
                  options.backend.memory_limit, "a smaller --batch needs less");
   HostSampling sampling(options, sde);
-  scoresde::io::require_writable_folder(options.out);
+  if (options.ranks->is_first()) scoresde::io::require_writable_folder(options.out);
   run(sampling.batches(sample), sde.t_max());
 }
 

@@ -98,6 +98,23 @@ TEST_CASE("a broadcast gives every rank the values of rank 0", "[collectives]") 
   }
 }
 
+TEST_CASE("a gathering gives rank 0 the values of all ranks", "[collectives]") {
+  mpi::Communicator world(MPI_COMM_WORLD, 10);
+  for (const std::size_t size : {0, 1, 10, 31}) {
+    const std::vector<float> own = values_of<float>(world.rank(), size);
+    std::vector<float> all(world.rank() == 0 ? world.size() * size : 0), wanted;
+    world.gather(std::span<const float>(own), std::span<float>(all));
+    for (std::size_t r = 0; world.rank() == 0 && r < world.size(); ++r) {
+      const auto part = values_of<float>(r, size);
+      wanted.insert(wanted.end(), part.begin(), part.end());
+    }
+    CHECK(all == wanted);
+  }
+  std::vector<float> few(1), more(world.size() + 2);
+  CHECK_THROWS_WITH(world.gather(std::span<const float>(few), std::span<float>(more)),
+                    Catch::Contains("MPI: gather: the values of all ranks are"));
+}
+
 TEST_CASE("copies of a handle and a second one can be used in turn", "[collectives]") {
   mpi::Communicator first(MPI_COMM_WORLD), copy = first, second(MPI_COMM_WORLD);
   const double sum = double(first.size() * (first.size() + 1)) / 2;

@@ -59,7 +59,8 @@ if(TARGET cifar10_train)
   target_link_libraries(test_programs_ranks PRIVATE test_options)
   set_target_properties(test_programs_ranks PROPERTIES TEST_IS_UNOPTIMIZED ON)
   target_precompile_headers(test_programs_ranks REUSE_FROM test_precompiled_unoptimized)
-  add_dependencies(test_programs_ranks cifar10_train)
+  add_dependencies(test_programs_ranks cifar10_train cifar10_sample)
   add_cases(test_programs_ranks "programs on ranks" "" "SCORESDE_CIFAR10_TRAIN=$<TARGET_FILE:cifar10_train>"
+            "SCORESDE_CIFAR10_SAMPLE=$<TARGET_FILE:cifar10_sample>"
             "SCORESDE_MPIRUN=${MPIEXEC_EXECUTABLE}")
 endif()

@@ -10,29 +10,12 @@
 
 #include "programs/cifar10_programs.hpp"
 #include "programs/made_up_data.hpp"
+#include "programs/ranks/on_ranks.hpp"
 
 using namespace scoresde;
 using namespace scoresde::test;
 
 namespace {
-
-/// mpirun's words before those of the program; ranks share the processors with other tests.
-Words launch(int ranks) {
-  return {"--allow-run-as-root",
-          "--oversubscribe",
-          "--bind-to",
-          "none",
-          "--mca",
-          "mpi_yield_when_idle",
-          "1",
-          "-n",
-          std::to_string(ranks),
-          program_path(train_program)};
-}
-
-Outcome run_on(int ranks, const Words& words) {
-  return run("SCORESDE_MPIRUN", launch(ranks) + words);
-}
 
 /// A batch of four images on one thread for each rank.
 Words run_words(const TemporaryFolder& data, const std::filesystem::path& out) {
@@ -66,7 +49,8 @@ TEST_CASE("two ranks and one rank with the same gradient shards write the same c
   const Words shards{"--gradient-shards", "2"};
   const auto one = folder / "one", two = folder / "two", changed = folder / "changed";
   require_success(train_program, run_words(data, one) + shards + Words{"--iterations", "4"});
-  const Outcome outcome = run_on(2, run_words(data, two) + shards + Words{"--iterations", "4"});
+  const Outcome outcome =
+      run_on(train_program, 2, run_words(data, two) + shards + Words{"--iterations", "4"});
   INFO(outcome.text);
   REQUIRE(outcome.status == 0);
   CHECK(outcome.says("ranks       2, each with 2 images of a batch"));
@@ -76,7 +60,8 @@ TEST_CASE("two ranks and one rank with the same gradient shards write the same c
   CHECK(text_of(two / "snapshot_0000004.png") == text_of(one / "snapshot_0000004.png"));
   CHECK_FALSE(std::filesystem::exists(two / "run.lock"));
   // Begun on two ranks and resumed on one.
-  REQUIRE(run_on(2, run_words(data, changed) + shards + Words{"--iterations", "2"}).status == 0);
+  REQUIRE(run_on(train_program, 2, run_words(data, changed) + shards + Words{"--iterations", "2"})
+              .status == 0);
   require_success(train_program,
                   run_words(data, changed) + shards + Words{"--iterations", "4", "--resume"});
   CHECK(checkpoint(changed) == checkpoint(one));
@@ -91,9 +76,10 @@ TEST_CASE("a signal to mpirun stops all ranks at one step, saved", "[slow]") {
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run";
-  const RunningProgram program(program_path("SCORESDE_MPIRUN"),
-                               launch(2) + run_words(data, out) + Words{"--iterations", "100000"},
-                               folder / "output");
+  const RunningProgram program(
+      program_path("SCORESDE_MPIRUN"),
+      launch(train_program, 2) + run_words(data, out) + Words{"--iterations", "100000"},
+      folder / "output");
   REQUIRE(RunningProgram::wait_for(out / "checkpoint.safetensors"));
   program.signal(SIGUSR1);
   const Outcome outcome = program.wait();
@@ -103,7 +89,7 @@ TEST_CASE("a signal to mpirun stops all ranks at one step, saved", "[slow]") {
   CHECK_FALSE(std::filesystem::exists(out / "run.lock"));
   const std::uint64_t step = read_step(out / "checkpoint.safetensors");
   const Words more{"--iterations", std::to_string(step + 1), "--resume"};
-  CHECK(run_on(2, run_words(data, out) + more).status == 0);
+  CHECK(run_on(train_program, 2, run_words(data, out) + more).status == 0);
   CHECK(read_step(out / "checkpoint.safetensors") == step + 1);
 }
 
@@ -112,8 +98,8 @@ TEST_CASE("what does not run on several ranks is rejected once, with status 2", 
   make_data(data);
   const auto rejected = [&](int ranks, const Words& words, const std::string& message) {
     const auto out = folder / "run";
-    const Outcome outcome =
-        run_on(ranks, Words{"--data", data.path().string(), "--out", out.string()} + words);
+    const Outcome outcome = run_on(
+        train_program, ranks, Words{"--data", data.path().string(), "--out", out.string()} + words);
     INFO(outcome.text);
     CHECK(outcome.status == 2);
     const std::size_t at = outcome.text.find(message);
@@ -131,9 +117,10 @@ TEST_CASE("a run of ranks that fails keeps its last checkpoint and ends with sta
   const TemporaryFolder data, folder;
   make_data(data);
   const auto out = folder / "run";
-  REQUIRE(run_on(2, run_words(data, out) + Words{"--iterations", "2"}).status == 0);
+  REQUIRE(run_on(train_program, 2, run_words(data, out) + Words{"--iterations", "2"}).status == 0);
   const std::string good = checkpoint(out);
-  const Outcome outcome = run_on(2, run_words(data, out) + Words{"--iterations", "2"});
+  const Outcome outcome =
+      run_on(train_program, 2, run_words(data, out) + Words{"--iterations", "2"});
   INFO(outcome.text);
   CHECK(outcome.status == 1);
   CHECK(outcome.says("holds a run already"));

@@ -86,6 +86,31 @@ class Communicator {
       check(MPI_Bcast(piece.data(), length(piece), type_of<T>(), 0, link_->ranks), "MPI_Bcast");
     });
   }
+  /// On rank 0 writes the values of all ranks, one after another, to `all`, which is empty on the
+  /// others; every rank has as many. Throws Error for another size of `all` and for errors of MPI.
+  template <std::floating_point T>
+  void gather(std::span<const T> values, std::span<T> all) {
+    const std::size_t wanted = rank_ == 0 ? size_ * values.size() : 0;
+    require(all.size() == wanted, "MPI: gather: the values of all ranks are ", wanted,
+            "; their memory has ", all.size());
+    if (size_ == 1) {
+      std::copy(values.begin(), values.end(), all.begin());
+      return;
+    }
+    for (std::size_t first = 0; first < values.size(); first += piece_) {
+      const auto piece = values.subspan(first, std::min(piece_, values.size() - first));
+      if (rank_ != 0) {
+        check(MPI_Send(piece.data(), length(piece), type_of<T>(), 0, gather_tag, link_->ranks),
+              "MPI_Send");
+        continue;
+      }
+      std::copy(piece.begin(), piece.end(), all.begin() + static_cast<std::ptrdiff_t>(first));
+      for (std::size_t r = 1; r < size_; ++r)
+        check(MPI_Recv(all.data() + r * values.size() + first, length(piece), type_of<T>(), int(r),
+                       gather_tag, link_->ranks, MPI_STATUS_IGNORE),
+              "MPI_Recv");
+    }
+  }
 
  private:
   /// The sum of one piece: its parts are received, added and returned.
@@ -246,8 +271,8 @@ class Communicator {
     sum.requests.clear();
   }
 
-  /// MPI allows at least 32768.
-  static constexpr int most_tags = 32768;
+  /// MPI allows tags up to at least 32767.
+  static constexpr int most_tags = 32766, gather_tag = 32767;
 
   std::shared_ptr<Link> link_;
   std::size_t rank_ = 0, size_ = 1, piece_ = default_piece;
