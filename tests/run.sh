@@ -41,6 +41,15 @@ passed=$(count '   Passed +[0-9.]+ sec$')
 skipped=$(count '\*\*\*Skipped +[0-9.]+ sec$')
 failed=$((total - passed - skipped))
 
+# What takes the longest, in seconds of one of the processes that run at once. longest <what>: lines of "seconds <tab> name".
+longest() {
+  sort -rn | awk -F'\t' -v what="$1" '{ sum += $1 } NR <= 20 { lines = lines sprintf("%8.1f s  %s\n", $1, $2) }
+    END { printf "%s: %d s, the longest\n%s", what, sum, lines }'
+}
+[ ! -f "$build/.ninja_log" ] || awk -F'\t' 'NF == 5 { print ($2 - $1) / 1000 "\t" $4 }' "$build/.ninja_log" | longest Build
+sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: (.*) +([0-9.]+) sec$/\2\t\1/p' "$log" |
+  sed -E 's/ ?\.*(\*\*\*| {3})[A-Z][A-Za-z ()]*$//' | longest Tests
+
 # CUDA is not a Debian package; it is used if found.
 echo "CUDA: $(sed -n 's/^--   scoresde::cuda *//p' "$configured")"
 [ "$built" -eq 0 ] || echo "The build failed: see the first error above."
