@@ -5,6 +5,7 @@
 
 #include <scoresde/checkpoint/checkpoint.hpp>
 #include <scoresde/checkpoint/pretrained_classifier.hpp>
+#include <scoresde/checkpoint/pretrained_features.hpp>
 #include <scoresde/eigen/ops.hpp>
 #include <scoresde/nn/networks/classifier.hpp>
 #include <scoresde/nn/networks/unet.hpp>
@@ -56,6 +57,9 @@ TEST_CASE("a PretrainedClassifier rejects the file of a score network") {
   const auto weights = small::parameters<float>(graph, 3);
   save_weights(folder / "scores", graph.parameters(), std::span<const float>(weights),
                run_configuration(network, VpSde(), TrainingConfiguration{}), 0);
-  CHECK_THROWS_WITH(PretrainedClassifier<Ops>(folder / "scores"),
-                    Contains("classifier.classes is missing"));
+  CHECK_THROWS_WITH(
+      PretrainedClassifier<Ops>(folder / "scores"),
+      Contains((folder / "scores").string() + ": ") && Contains("classifier.classes is missing"));
+  CHECK_THROWS_WITH(load_classifier_features<Ops>(folder / "scores"),
+                    Contains((folder / "scores").string() + ": "));
 }

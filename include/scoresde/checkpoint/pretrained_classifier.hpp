@@ -49,6 +49,16 @@ struct LabelOfSde {
 
 namespace detail {
 
+/// The classifier of a file's configuration. Throws Error as classifier_of does, naming the file.
+[[nodiscard]] inline nn::ClassifierConfig classifier_in(const std::filesystem::path& file,
+                                                        const Metadata& configuration) {
+  try {
+    return classifier_of(configuration);
+  } catch (const Error& failure) {
+    throw Error(text(file.string(), ": ", failure.what()));
+  }
+}
+
 /// What a PretrainedClassifier owns, constructed before the model that refers to it.
 template <class Ops>
 struct ClassifierFile {
@@ -57,7 +67,7 @@ struct ClassifierFile {
   ClassifierFile(const std::filesystem::path& checkpoint,
                  const PretrainedClassifierOptions& options, Ops ops)
       : configuration(read_configuration(checkpoint)),
-        config(classifier_of(configuration)),
+        config(classifier_in(checkpoint, configuration)),
         network(nn::classifier(config), options.batch, options.mode, std::move(ops)),
         memory(network.ops().allocate(network.parameters().size())) {
     std::vector<Scalar> weights(network.parameters().size());

@@ -15,7 +15,6 @@
 #include <scoresde/model/model_ops.hpp>
 #include <scoresde/nn/networks/classifier.hpp>
 #include <scoresde/registry/any_sde.hpp>
-#include <scoresde/registry/classifier_configuration.hpp>
 #include <scoresde/registry/sde_registry.hpp>
 
 namespace scoresde {
@@ -27,7 +26,7 @@ template <nn::ModelOps Ops>
     const std::filesystem::path& checkpoint, ClassifierFeaturesOptions options = {},
     Ops ops = Ops()) {
   const Metadata configuration = read_configuration(checkpoint);
-  const nn::ClassifierConfig config = classifier_of(configuration);
+  const nn::ClassifierConfig config = detail::classifier_in(checkpoint, configuration);
   const nn::Graph graph = nn::classifier(config);
   std::vector<typename Ops::Scalar> weights(graph.parameters().size());
   load_weights(checkpoint, graph.parameters(), std::span<typename Ops::Scalar>(weights));
