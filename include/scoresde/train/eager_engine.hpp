@@ -182,15 +182,20 @@ class EagerEngine {
     summed_from_ = state_.parameters.size();
     if constexpr (OverlappingCommunicator<Communicator, Scalar>)
       if (communicator_.size() > 1)
-        network_.set_on_gradient([this](std::size_t complete_from) {
-          while (summed_from_ >= complete_from + bucket) sum_before(summed_from_ - bucket);
-          communicator_.advance();
-        });
+        network_.set_gradient_listener({this, [](void* engine, std::size_t complete_from) {
+                                          static_cast<EagerEngine*>(engine)->sum_buckets(
+                                              complete_from);
+                                        }});
+  }
+  /// Begins the sums of whole buckets of what is complete.
+  void sum_buckets(std::size_t complete_from) {
+    while (summed_from_ >= complete_from + bucket) sum_before(summed_from_ - bucket);
+    communicator_.advance();
   }
   void finish_sums() {
     sum_before(0);
     if constexpr (OverlappingCommunicator<Communicator, Scalar>) {
-      network_.set_on_gradient({});
+      network_.set_gradient_listener({});
       communicator_.finish_all_reduces();
     }
   }

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -86,6 +85,13 @@ template <NetworkOps Ops>
   return (planned + prepared + detail::scratch_size(graph, batch, mode, ops)) *
          sizeof(typename Ops::Scalar);
 }
+
+/// What a backward pass calls after each operation, on the thread that called backward():
+/// complete(context, first) where `gradient` is complete from position `first` on; null: nothing.
+struct GradientListener {
+  void* context = nullptr;
+  void (*complete)(void* context, std::size_t first) = nullptr;
+};
 
 /// Plans and allocates on construction only. Not thread-safe, because it has one workspace; use one
 /// Network per thread.
@@ -212,15 +218,13 @@ class Network {
     detail::BackwardPass<Ops> pass(run, dy.data(), gradient.empty() ? nullptr : gradient.data(),
                                    dx.empty() ? nullptr : dx.data(), dropout_);
     pass([this](std::size_t node) {
-      if (on_gradient_) on_gradient_(complete_from_[node]);
+      if (listener_.complete != nullptr)
+        listener_.complete(listener_.context, complete_from_[node]);
     });
   }
 
-  /// What backward passes call after each operation, on the thread that called backward(), with
-  /// the first position of `gradient` from which on it is complete; empty: nothing.
-  void set_on_gradient(std::function<void(std::size_t first)> on_gradient) {
-    on_gradient_ = std::move(on_gradient);
-  }
+  /// Of later backward passes.
+  void set_gradient_listener(const GradientListener& listener) { listener_ = listener; }
 
  private:
   static void check(const char* what, std::size_t found, std::size_t wanted) {
@@ -259,7 +263,7 @@ class Network {
   std::size_t batch_, scratch_;
   typename Ops::Buffer workspace_;
   std::vector<std::size_t> complete_from_;  ///< of each node
-  std::function<void(std::size_t)> on_gradient_;
+  GradientListener listener_;
   detail::ConditioningNeeds needs_;
   std::vector<double> factors_;
   std::vector<std::uint32_t> classes_;
